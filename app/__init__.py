@@ -1,0 +1,1 @@
+"""Kinoray: self-hosted text-to-video, everything below the deployments and free of Ray."""

@@ -1,0 +1,1 @@
+"""The wire: schemas, routes, server-sent events and problems."""

@@ -1,0 +1,1 @@
+"""Artifacts: videos, thumbnails and spritesheets, immutable once stored."""

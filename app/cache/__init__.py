@@ -1,0 +1,1 @@
+"""Caches: what was made before is not made again."""

@@ -1,0 +1,1 @@
+"""The built-in model: a world drawn by code, the training that learns it, and the weights that come out."""

@@ -1,0 +1,75 @@
+"""The one protocol behind which every model family stands; the loop knows nothing else of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.types import Plan
+
+Frames = NDArray[np.uint8]  # (F, H, W, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """What the denoiser hears of a prompt: embeddings of the prompt and of the negative prompt."""
+
+    prompt: torch.Tensor  # (T, D) float32
+    negative: torch.Tensor  # (T, D) float32
+
+
+@dataclass(slots=True)
+class JobState:
+    """Everything one job needs to take its next step; it belongs to the job, never to a batch."""
+
+    job_id: str
+    plan: Plan
+    conditioning: Conditioning
+    latent: torch.Tensor  # (C, F', H', W') float32
+    sigmas: tuple[float, ...]  # steps + 1 values, falling to 0
+    step: int = 0
+    mask: tuple[bool, ...] = ()  # per step: run the denoiser (True) or forecast
+    history: list[torch.Tensor] = field(default_factory=list)  # sampler memory: the last predictions
+    evaluations: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.step >= len(self.sigmas) - 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Jobs of one shape can share a forward."""
+        return tuple(self.latent.shape)
+
+
+class Denoiser(Protocol):
+    """One model family. All methods run on the engine's thread."""
+
+    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
+        """One (T, D) float32 embedding per prompt."""
+        ...
+
+    def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
+        """Noise from the plan's seed, the sigma schedule, step 0."""
+        ...
+
+    def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
+        """ONE forward for jobs of one shape, each at its own timestep; a guided velocity (C, F', H', W') per job."""
+        ...
+
+    def advance(self, state: JobState, prediction: torch.Tensor) -> None:
+        """This job's sampler, this job's state: one step on."""
+        ...
+
+    def preview(self, state: JobState) -> Frames:
+        """A cheap look at the clean estimate: (1, h, w, 3)."""
+        ...
+
+    def decode(self, state: JobState) -> Frames:
+        """The finished frames, uint8 (F, H, W, 3)."""
+        ...

@@ -1,0 +1,197 @@
+"""The error tree: what can go wrong, with the HTTP status and code each becomes.
+
+    KinorayError
+    ├── InvalidRequest            400  invalid_request, or a finer code given by the raiser
+    │   ├── UnsupportedParameter  400  unsupported_parameter
+    │   └── ModelNotFound         404  model_not_found
+    ├── Unauthorized              401  invalid_api_key
+    ├── NotFound                  404
+    │   ├── JobNotFound           404  video_not_found
+    │   └── ContentNotReady       404  content_not_ready
+    ├── Conflict                  409  conflict
+    │   ├── IllegalTransition     409  illegal_transition
+    │   └── LeaseLost             409  lease_lost
+    ├── PayloadTooLarge           413  payload_too_large
+    ├── RangeNotSatisfiable       416  range_not_satisfiable
+    ├── RetryLater                     has retry_after_s
+    │   ├── Overloaded            429  overloaded
+    │   └── ServiceUnavailable    503  service_unavailable
+    │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
+    └── GenerationError           500  what ends one job and leaves the service standing
+        ├── Cancelled             499  cancelled
+        ├── DeviceOutOfMemory     500  out_of_memory
+        ├── NumericalError        500  numerical_error (NaN in the latent)
+        ├── WorkerLost            500  worker_lost
+        └── TimedOut              500  timeout
+
+All arguments go to the base constructor by position, so every error survives pickling between processes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class KinorayError(Exception):
+    """Base of all our errors: `message` is meant for the client, `param` names the field at fault."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str = "", param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, param, code)
+        self.message = message or type(self).__name__
+        self.param = param
+        self.error_code = code or type(self).code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidRequest(KinorayError):
+    """The request is not well-formed or asks for what cannot be made."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class UnsupportedParameter(InvalidRequest):
+    """A known field that this server or model cannot honour."""
+
+    code = "unsupported_parameter"
+
+
+class ModelNotFound(InvalidRequest):
+    """No such model here."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class Unauthorized(KinorayError):
+    """No key, or a wrong one."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
+class NotFound(KinorayError):
+    """There is nothing by that name."""
+
+    status = 404
+    code = "not_found"
+
+
+class JobNotFound(NotFound):
+    """No job with that id, or it belongs to another tenant."""
+
+    code = "video_not_found"
+
+
+class ContentNotReady(NotFound):
+    """The job has not made that yet."""
+
+    code = "content_not_ready"
+
+
+class Conflict(KinorayError):
+    """The record is no longer what the caller thought."""
+
+    status = 409
+    code = "conflict"
+
+
+class IllegalTransition(Conflict):
+    """A job cannot go from its phase to that one."""
+
+    code = "illegal_transition"
+
+
+class LeaseLost(Conflict):
+    """The write carries an old fence: another attempt, or a cancel, has taken over."""
+
+    code = "lease_lost"
+
+
+class PayloadTooLarge(KinorayError):
+    """The body is larger than the server reads."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class RangeNotSatisfiable(KinorayError):
+    """The asked bytes lie outside the file."""
+
+    status = 416
+    code = "range_not_satisfiable"
+
+
+class RetryLater(KinorayError):
+    """Base of errors that come with a time to wait."""
+
+    status = 503
+    code = "retry_later"
+
+    def __init__(
+        self, message: str = "", param: str | None = None, code: str | None = None, retry_after_s: float = 1.0
+    ) -> None:
+        super().__init__(message, param, code)
+        self.args = (message, param, code, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(RetryLater):
+    """The predicted wait is too long."""
+
+    status = 429
+    code = "overloaded"
+
+
+class ServiceUnavailable(RetryLater):
+    """A part that this request needs does not answer."""
+
+    code = "service_unavailable"
+
+
+class StoreUnavailable(ServiceUnavailable):
+    """Redis or the artifact store does not answer."""
+
+    code = "store_unavailable"
+
+
+class GenerationError(KinorayError):
+    """Ends one job; the batch's other jobs go on."""
+
+    code = "generation_failed"
+
+
+class Cancelled(GenerationError):
+    """Somebody asked for the job to stop."""
+
+    status = 499
+    code = "cancelled"
+
+
+class DeviceOutOfMemory(GenerationError):
+    """The job does not fit on the device."""
+
+    code = "out_of_memory"
+
+
+class NumericalError(GenerationError):
+    """The latent turned NaN or infinite."""
+
+    code = "numerical_error"
+
+
+class WorkerLost(GenerationError):
+    """The replicas that ran it died too often."""
+
+    code = "worker_lost"
+
+
+class TimedOut(GenerationError):
+    """It took longer than allowed."""
+
+    code = "timeout"

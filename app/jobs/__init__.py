@@ -1,0 +1,1 @@
+"""Jobs: their states, their durable records and their events."""

@@ -1,0 +1,99 @@
+"""The port to the durable job records: what the service, the dispatcher and the replicas may do to a job."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.types import Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo, Artifact, CacheUse
+
+
+class JobStore(Protocol):
+    """Job records, the line of waiting jobs, leases, and what replicas say of themselves.
+
+    All methods raise StoreUnavailable when the store does not answer in time. Every write after `create` is atomic,
+    checks the fence (LeaseLost) and the table of legal transitions (IllegalTransition). `now` is Unix seconds.
+    """
+
+    async def create(self, job: Job) -> None:
+        """Write a new record; a queued one also enters the line and wakes the dispatcher. Raises Conflict if the id exists."""
+        ...
+
+    async def get(self, job_id: str, tenant: str | None = None) -> Job:
+        """The record. Raises JobNotFound, also when `tenant` is given and is not the job's."""
+        ...
+
+    async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
+        """A page of a tenant's jobs by creation time, those behind `after`. Raises JobNotFound for an unknown `after`."""
+        ...
+
+    async def delete(self, job_id: str, tenant: str) -> Job:
+        """Remove the record from everywhere and return what it was; its running attempt loses its lease."""
+        ...
+
+    async def cancel(self, job_id: str, tenant: str | None, failure: Failure, now: float) -> Job:
+        """End a job that has not ended (fence + 1, phase failed); ended ones are returned as they are."""
+        ...
+
+    async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
+        """Take a queued job out of the line: fence + 1, attempts + 1. Raises JobNotFound, IllegalTransition."""
+        ...
+
+    async def renew(self, leases: list[Lease], ttl_s: float, now: float) -> list[str]:
+        """Prolong leases that still hold; returns the ids of those lost (record gone or fence moved)."""
+        ...
+
+    async def advance(
+        self, job_id: str, fence: int, phase: Phase, now: float, step: int = 0, eta_s: float | None = None
+    ) -> None:
+        """Report a running attempt's phase and step."""
+        ...
+
+    async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
+        """Record how the caches served the attempt."""
+        ...
+
+    async def complete(
+        self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
+    ) -> Job:
+        """Close a job as completed; its artifacts are already stored."""
+        ...
+
+    async def fail(self, job_id: str, fence: int, failure: Failure, now: float) -> Job:
+        """Close a job as failed."""
+        ...
+
+    async def requeue(self, job_id: str, fence: int, now: float) -> Job:
+        """Put a leased job back at its place in the line (fence + 1); its attempt has ended without a result."""
+        ...
+
+    async def waiting(self) -> list[Job]:
+        """The line, oldest first."""
+        ...
+
+    async def leases(self) -> list[Lease]:
+        """All leases, in order of expiry."""
+        ...
+
+    async def position(self, job_id: str) -> int | None:
+        """How many jobs stand before this one in the line; None when it is not in it."""
+        ...
+
+    async def wait_for_work(self, timeout_s: float) -> bool:
+        """Sleep until something was created, requeued or ended, or until the time is over (False)."""
+        ...
+
+    async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:
+        """A replica says that it is there; forgotten after `ttl_s`."""
+        ...
+
+    async def replicas(self) -> list[ReplicaInfo]:
+        """The replicas that spoke within their time."""
+        ...
+
+    async def expired(self, now: float, limit: int) -> list[Job]:
+        """Ended jobs past their `expires_at`."""
+        ...
+
+    async def ping(self) -> float:
+        """Seconds a round trip takes."""
+        ...

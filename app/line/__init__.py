@@ -1,0 +1,1 @@
+"""The line: who runs next, decided without clock, torch or I/O."""

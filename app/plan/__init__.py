@@ -1,0 +1,1 @@
+"""Planning: prompt to features, complexity, tier and Plan."""

@@ -1,0 +1,63 @@
+"""One validated Settings, read from `KINORAY_*` or the builder's arguments and passed down; never an import-time instance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON."""
+
+    model_config = SettingsConfigDict(env_prefix="KINORAY_", extra="forbid", frozen=True)
+
+    # where things are kept
+    redis_url: str | None = Field(None, description="Redis for jobs, events and caches; unset: Kinoray starts its own")
+    redis_prefix: str = Field("kinoray", description="Every Redis key starts with this")
+    redis_timeout_s: float = Field(2.0, gt=0, description="A Redis call that takes longer counts as failed")
+    state_dir: Path = Field(Path("~/.kinoray"), description="Folder for own Redis data, artifacts and logs")
+    artifacts_url: str | None = Field(None, description="fsspec URL of the artifact store; unset: <state_dir>/artifacts")
+    retention_s: float = Field(7 * 86400.0, gt=0, description="Finished jobs and artifacts are kept this long")
+
+    # the front
+    host: str = Field("127.0.0.1", description="Address the HTTP server binds")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP server")
+    api_keys: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Tenant name to API key; empty: everyone is the tenant 'public'"
+    )
+    max_body_bytes: int = Field(20 * 2**20, gt=0, description="Larger request bodies are refused with 413")
+    max_prompt_chars: int = Field(4000, gt=0, description="Longer prompts are refused")
+    max_wait_s: float = Field(1800.0, gt=0, description="A predicted wait above this is answered with 429")
+    sync_timeout_s: float = Field(600.0, gt=0, description="How long POST /v1/videos/sync waits")
+    poll_after_s: float = Field(0.5, gt=0, description="Smallest openai-poll-after-ms, in seconds")
+
+    # the models and the plan
+    default_model: str = Field("kinoray-shapes", description="Model of requests that name none")
+    model_aliases: dict[str, str] = Field(default_factory=dict, description='Other names, e.g. {"sora-2": "…"}')
+    price_per_device_hour: float | None = Field(None, ge=0, description="Money per hour of one device; unset: no costs")
+
+    # the engine
+    dtype: str = Field("float32", pattern="^(float32|bfloat16)$", description="Weights and activations of the denoiser")
+    max_batch: int = Field(4, ge=1, le=64, description="Most jobs that share one denoiser forward")
+    slots: int = Field(8, ge=1, le=256, description="Most jobs one replica holds at a time")
+    threads: int | None = Field(None, ge=1, description="Torch threads of a CPU replica; unset: all cores")
+    lease_s: float = Field(30.0, gt=0, description="A replica silent for longer loses its jobs")
+    max_attempts: int = Field(3, ge=1, description="Attempts at one job before it fails as worker_lost")
+    job_timeout_s: float = Field(3600.0, gt=0, description="A running job older than this fails as timeout")
+
+    # the caches
+    result_ttl_s: float = Field(7 * 86400.0, gt=0, description="How long a result answers its repeats")
+    embedding_ttl_s: float = Field(30 * 86400.0, gt=0, description="How long a prompt embedding is kept")
+    cache_memory_bytes: int = Field(256 * 2**20, ge=0, description="Memory of the Cache deployment in front of Redis")
+
+    @field_validator("state_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def artifact_root(self) -> str:
+        """fsspec URL of the folder that holds every artifact."""
+        return self.artifacts_url or (self.state_dir / "artifacts").as_uri()

@@ -1,0 +1,60 @@
+"""Figures that every process adds to and any process can read: the Meter port, its names, and the null and memory meters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Protocol
+
+# Names are `<what>` or `<what>:<label>`; the metrics page turns the part after the colon into a label.
+JOBS_CREATED = "jobs_created"
+JOBS_ENDED = "jobs_ended"  # :completed, :<error code>
+TIERS = "tier_jobs"  # :<tier>
+CACHE_HITS = "cache_hits"  # :<level>
+CACHE_MISSES = "cache_misses"  # :<level>
+STEPS_PLANNED = "steps_planned"
+STEPS_FIXED = "steps_fixed_default"  # what the same jobs would have taken at the fixed 50-step default
+STEP_SECONDS_SAVED = "step_seconds_saved"
+DEVICE_SECONDS = "device_seconds"
+JOB_SECONDS = "job_seconds"
+EVALUATIONS = "denoiser_evaluations"
+ATTEMPTS_LOST = "attempts_lost"
+
+
+class Meter(Protocol):
+    """Adds to named figures. Never raises: a lost figure must not fail a job."""
+
+    async def add(self, figures: dict[str, float]) -> None:
+        """Add each value to its figure."""
+        ...
+
+    async def read(self) -> dict[str, float]:
+        """All figures since the store began.
+
+        Raises:
+            StoreUnavailable: the figures' store does not answer.
+        """
+        ...
+
+
+class NullMeter:
+    """Forgets everything."""
+
+    async def add(self, figures: dict[str, float]) -> None:
+        return None
+
+    async def read(self) -> dict[str, float]:
+        return {}
+
+
+class MemoryMeter:
+    """Keeps figures in this process: tests and tools."""
+
+    def __init__(self) -> None:
+        self._figures: Counter[str] = Counter()
+
+    async def add(self, figures: dict[str, float]) -> None:
+        for name, value in figures.items():
+            self._figures[name] += value  # type: ignore[assignment]
+
+    async def read(self) -> dict[str, float]:
+        return dict(self._figures)

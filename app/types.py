@@ -1,0 +1,301 @@
+"""The frozen records that every room speaks in; the bottom brick, imported by everyone and importing nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Word(str, Enum):
+    """An enumeration whose members print as their value (StrEnum is not in Python 3.10)."""
+
+    __str__ = str.__str__
+    __format__ = str.__format__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSpec:
+    """The shape of a video: pixels, frames, frames per second."""
+
+    width: int
+    height: int
+    frames: int
+    fps: int
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @property
+    def seconds(self) -> float:
+        """Playing time in seconds."""
+        return self.frames / self.fps
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the noise is walked down: `steps` long, `budget` of them run the denoiser."""
+
+    steps: int
+    budget: int
+    guidance: float
+    seed: int
+    sampler: str = "euler"
+    shift: float = 3.0  # flow shift of the sigma schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What one factor of the prompt adds to the complexity score, and the words that did it."""
+
+    name: str
+    score: int
+    found: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Why a plan is what it is: the score, factor by factor, and sentences for people."""
+
+    score: int
+    complexity: str
+    factors: tuple[Factor, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Predicted work of a plan. `step_seconds` is denoiser time alone; `seconds` is the whole job on an idle replica."""
+
+    step_seconds: float
+    seconds: float
+    cost: float | None = None  # money, in the unit of Settings.price_per_device_hour; None without a price
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The immutable decision for one video."""
+
+    model: str
+    revision: str
+    prompt: str
+    negative_prompt: str
+    spec: VideoSpec
+    sampling: Sampling
+    tier: str
+    asked_tier: str
+    pool: str
+    estimate: Estimate
+    why: Analysis
+
+
+class CacheMode(Word):
+    """What a request allows the caches to do."""
+
+    USE = "use"  # read and write
+    READ = "read"  # read, do not write
+    WRITE = "write"  # make it anew and keep it ("refresh")
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """What came over the wire, well-formed; None means "the planner decides"."""
+
+    prompt: str
+    model: str | None = None
+    negative_prompt: str = ""
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    frames: int | None = None
+    fps: int | None = None
+    seed: int | None = None  # -1 asks for a fresh one
+    steps: int | None = None
+    guidance: float | None = None
+    tier: str = "auto"
+    cache: CacheMode = CacheMode.USE
+    cache_ttl_s: float | None = None
+    user: str | None = None
+    remixed_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking; tenants never see each other's jobs or cache entries."""
+
+    tenant: str = "public"
+
+
+class Status(Word):
+    """The four statuses OpenAI clients know."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Phase(Word):
+    """Finer state of a job; legal moves between phases are a table in `app.jobs.states`."""
+
+    QUEUED = "queued"
+    ENCODING = "encoding"
+    DENOISING = "denoising"
+    DECODING = "decoding"
+    POSTPROCESSING = "postprocessing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (Phase.COMPLETED, Phase.FAILED)
+
+    @property
+    def status(self) -> Status:
+        if self in (Phase.QUEUED, Phase.COMPLETED, Phase.FAILED):
+            return Status(self.value)
+        return Status.IN_PROGRESS
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, as clients see it."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored result. `key` is the place in the artifact store; never a path of a machine."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a job really took: seconds by stage (queue, encode, denoise, decode, finish, total) and device seconds."""
+
+    stages_s: dict[str, float] = field(default_factory=dict)
+    device_seconds: float = 0.0
+    peak_memory_bytes: int | None = None
+    evaluations: int = 0  # denoiser runs
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """How the caches served a job."""
+
+    kind: str = "none"  # none | result
+    hit: bool = False
+    saved_step_seconds: float = 0.0
+    embedding_hit: bool | None = None  # None until the prompt has been encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan under way: the durable record. Every change after creation is checked against `fence`."""
+
+    id: str
+    tenant: str
+    plan: Plan
+    phase: Phase
+    created_at: float  # Unix seconds, as all times here
+    fence: int = 0
+    attempts: int = 0
+    step: int = 0
+    eta_s: float | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    expires_at: float | None = None
+    failure: Failure | None = None
+    artifacts: dict[str, Artifact] = field(default_factory=dict)  # by variant: video, thumbnail, spritesheet
+    measured: Measured | None = None
+    cache: CacheUse = CacheUse()
+    remixed_from: str | None = None
+    cache_mode: CacheMode = CacheMode.USE
+    cache_ttl_s: float | None = None
+    user: str | None = None
+
+    @property
+    def status(self) -> Status:
+        return self.phase.status
+
+    @property
+    def progress(self) -> int:
+        """Percent done; 100 only when completed."""
+        if self.phase is Phase.COMPLETED:
+            return 100
+        return min(99, int(100 * self.step / max(1, self.plan.sampling.steps)))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A replica's time-limited right to run an attempt of a job."""
+
+    job_id: str
+    fence: int
+    holder: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about a job's progress. `id` orders a job's events and is what `Last-Event-ID` names."""
+
+    id: str
+    job_id: str
+    kind: str  # phase | step | queue | end
+    at: float
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What a model can make and how long it takes; all the planner and the API need to know of a model."""
+
+    id: str
+    family: str
+    revision: str
+    sizes: tuple[tuple[int, int], ...]  # (width, height), the default first
+    frames: tuple[int, ...]  # legal frame counts, ascending
+    fps: tuple[int, int]  # slowest and fastest
+    default_frames: int
+    default_fps: int
+    guidance: float
+    shift: float
+    pool: str = "main"
+    step_s: float = 0.1  # seconds a guided step takes at the default shape, until a replica has measured it
+    overhead_s: float = 0.5  # encode + decode + finish
+
+    @property
+    def max_seconds(self) -> float:
+        """Longest playing time: all frames at the slowest rate."""
+        return self.frames[-1] / self.fps[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaInfo:
+    """What a Diffuser replica says of itself, in Redis, every few seconds."""
+
+    replica: str
+    pool: str
+    model: str
+    slots: int
+    running: int
+    step_s: float
+    seen_at: float
+    device: str = "cpu"
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of jobs, as lists are answered."""
+
+    jobs: tuple[Job, ...]
+    has_more: bool

@@ -1,0 +1,1 @@
+"""Frames to files: mp4, thumbnail, spritesheet."""

@@ -1,0 +1,1 @@
+"""Machines, not logic: Redis and Ray for one machine."""
