@@ -1,0 +1,110 @@
+"""Drawing lots for scenes: what is in them, and start places where subjects stay in the picture and apart."""
+
+from collections.abc import Sequence
+from random import Random
+
+import torch
+from torch import Tensor
+
+from app.embedded import prompts
+from app.embedded import vocabulary as words
+from app.embedded.prompts import Said
+from app.embedded.world import Scene, Subject, relative_paths
+
+_TRIES = 24  # start places tried for each scene
+_APART = 0.03  # wanted gap between two subjects' circles, in units of the picture
+_TWO_SCALE = 0.82  # two subjects share the picture, so each is a little smaller
+_REACH = 1.25
+_TRAVEL = {"bouncing": (0.34, 0.44), "spinning": (0.65, 0.8), "orbiting": (0.19, 0.25)}
+_STRAIGHT = (0.38, 0.52)
+
+Ask = tuple[str, tuple[Said, ...]]
+"""What a scene must show: its ground and its subjects, without places."""
+
+
+def draw_asks(count: int, two_share: float, rng: Random, held_out: bool = False) -> list[Ask]:
+    """Lots for `count` scenes, `two_share` of them with two subjects of different colours.
+
+    Training draws (`held_out` false) never hold a held-out combination; held-out draws hold nothing else.
+    """
+    table: dict[str, list[tuple[str, str, str]]] = {ground: [] for ground in words.GROUNDS}
+    for colour, shape, motion, ground in prompts.combinations(held_out):
+        table[ground].append((colour, shape, motion))
+    return [_draw_ask(table, 2 if rng.random() < two_share else 1, rng) for _ in range(count)]
+
+
+def _draw_ask(table: dict[str, list[tuple[str, str, str]]], subjects: int, rng: Random) -> Ask:
+    ground = rng.choice(list(table))
+    said: list[Said] = []
+    while len(said) < subjects:
+        motion = rng.choice(words.MOTIONS)  # each motion as often, though fewer shapes can spin
+        colour, shape, motion = rng.choice([row for row in table[ground] if row[2] == motion] or table[ground])
+        if all(colour != other.colour for other in said):
+            said.append(Said(colour, shape, rng.choices(tuple(words.SIZES), weights=(1, 2, 1))[0], motion))
+    return ground, tuple(said)
+
+
+def place(asks: Sequence[Ask], seed: int) -> list[Scene]:
+    """Give each ask start places, travel and phase: all inside the picture, two subjects apart.
+
+    Of two subjects the one named first stands further left or higher up, as one reads.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    said = [subjects * 2 if len(subjects) == 1 else subjects for _, subjects in asks]  # (n, 2): a lone one twice
+    alone = torch.tensor([len(subjects) == 1 for _, subjects in asks])
+    motion = torch.tensor([[words.MOTIONS.index(one.motion) for one in pair] for pair in said])
+    radius = torch.tensor([[words.SIZES[one.size] for one in pair] for pair in said])
+    radius = torch.where(alone[:, None], radius, radius * _TWO_SCALE)
+    shape = (len(asks), _TRIES, 2)
+    motion, radius = motion[:, None].expand(shape), radius[:, None].expand(shape)
+    low, high = _travel_range(motion)
+    travel = low + (high - low) * torch.rand(shape, generator=generator)
+    phase = torch.rand(shape, generator=generator)
+    phase = torch.where(motion == words.MOTIONS.index("bouncing"), (phase > 0.5) * 0.5, phase)
+    path = relative_paths(motion, travel, phase, radius)  # (n, tries, 2, frames, 4)
+    start = _starts(path, torch.rand((*shape, 2), generator=generator))  # (n, tries, 2, 2)
+    best = _best(path, start, alone)
+    return [_scene(ask, index, int(best[index]), travel, phase, radius, start) for index, ask in enumerate(asks)]
+
+
+def _travel_range(motion: Tensor) -> tuple[Tensor, Tensor]:
+    ranges = torch.tensor([_TRAVEL.get(name, _STRAIGHT) for name in words.MOTIONS])  # (motions, 2)
+    return ranges[motion][..., 0], ranges[motion][..., 1]
+
+
+def _starts(path: Tensor, chance: Tensor) -> Tensor:
+    """Start places so that the whole path stays in the picture; `chance` in 0..1 picks within what is free."""
+    reach = path[..., 2:3] * _REACH
+    low = (0.01 + reach - path[..., :2]).amax(-2)
+    high = (0.99 - reach - path[..., :2]).amin(-2)
+    return low + (high - low) * chance
+
+
+def _best(path: Tensor, start: Tensor, alone: Tensor) -> Tensor:
+    """The try of each scene whose subjects are well apart and in reading order."""
+    places = path[..., :2] + start[..., None, :]  # (n, tries, 2, frames, 2)
+    gap = (places[:, :, 0] - places[:, :, 1]).norm(dim=-1) - path[..., 2].sum(2) * 1.05
+    apart = gap.amin(-1).clamp(max=_APART)
+    middle = places.mean(3).sum(-1)  # (n, tries, 2): left and high is small
+    ordered = (middle[..., 1] - middle[..., 0]).clamp(max=0.12)
+    score = apart * 4 + ordered
+    return torch.where(alone, 0, score.argmax(1))
+
+
+def _scene(ask: Ask, row: int, choice: int, travel: Tensor, phase: Tensor, radius: Tensor, start: Tensor) -> Scene:
+    ground, said = ask
+    subjects = tuple(
+        Subject(
+            colour=one.colour,
+            shape=one.shape,
+            size=one.size,
+            motion=one.motion,
+            radius=radius[row, choice, index].item(),
+            x=start[row, choice, index, 0].item(),
+            y=start[row, choice, index, 1].item(),
+            travel=travel[row, choice, index].item(),
+            phase=phase[row, choice, index].item(),
+        )
+        for index, one in enumerate(said)
+    )
+    return Scene(ground, subjects)
