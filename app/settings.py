@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(20 * 2**20, gt=0, description="Larger request bodies are refused with 413")
     max_prompt_chars: int = Field(4000, gt=0, description="Longer prompts are refused")
     max_wait_s: float = Field(1800.0, gt=0, description="A predicted wait above this is answered with 429")
+    max_queued: int = Field(1000, ge=1, description="More waiting jobs than this are refused with 429")
     sync_timeout_s: float = Field(600.0, gt=0, description="How long POST /v1/videos/sync waits")
     poll_after_s: float = Field(0.5, gt=0, description="Smallest openai-poll-after-ms, in seconds")
 

@@ -1,0 +1,53 @@
+"""The port to small shared notes: what the dispatcher knows of the backlog, for admission, health and the statistics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+BACKLOG = "backlog"  # {"at", "jobs", "step_seconds", "wait_s", "pools": {pool: {"jobs", "step_seconds", "slots"}}}
+
+
+class Board(Protocol):
+    """Notes by name, each with a time to live. Raises StoreUnavailable."""
+
+    async def post(self, name: str, note: dict[str, Any], ttl_s: float) -> None:
+        """Replace the note."""
+        ...
+
+    async def look(self, name: str) -> dict[str, Any] | None:
+        """The note, or None when there is none or it is too old."""
+        ...
+
+    async def hold(self, origin: str, job_id: str) -> None:
+        """Say that `job_id` needs the artifacts of `origin` (the job that made them)."""
+        ...
+
+    async def release(self, origin: str, job_id: str) -> bool:
+        """Say that it no longer does; True when no job needs them any more."""
+        ...
+
+
+class MemoryBoard:
+    """Notes in this process: tests and tools."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._notes: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._holds: dict[str, set[str]] = {}
+
+    async def post(self, name: str, note: dict[str, Any], ttl_s: float) -> None:
+        self._notes[name] = (self._clock() + ttl_s, note)
+
+    async def look(self, name: str) -> dict[str, Any] | None:
+        until, note = self._notes.get(name, (0.0, {}))
+        return note if until > self._clock() else None
+
+    async def hold(self, origin: str, job_id: str) -> None:
+        self._holds.setdefault(origin, set()).add(job_id)
+
+    async def release(self, origin: str, job_id: str) -> bool:
+        holders = self._holds.get(origin, set())
+        holders.discard(job_id)
+        return not holders
