@@ -1,0 +1,178 @@
+"""Kinoray on this machine: a Redis of its own, Ray, the deployments of `serve_config.yaml`, until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+
+from app.settings import Settings
+from cluster.redis import LocalRedis
+
+CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
+READY_S = 180.0
+OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
+
+
+class StartFailed(Exception):
+    """The service cannot start; the message says why and what to do."""
+
+
+def load_config(path: Path, settings: Settings) -> dict[str, Any]:
+    """The Serve config with this machine's host, port and settings filled in."""
+    config: dict[str, Any] = yaml.safe_load(path.read_text())
+    config["http_options"] = {**config.get("http_options", {}), "host": settings.host, "port": settings.port}
+    return config
+
+
+class LocalService:
+    """Redis, Ray and Serve started and stopped together."""
+
+    def __init__(self, settings: Settings, config: Path = CONFIG, console: Console | None = None) -> None:
+        self.settings = settings
+        self.url = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{settings.port}"
+        self.dashboard_url: str | None = None
+        self._config = config
+        self._console = console or Console(stderr=True)
+        self._redis: LocalRedis | None = None
+
+    def start(self) -> None:
+        """Return when `/health` answers 200.
+
+        Raises:
+            StartFailed: the port is taken, or the service was not well after READY_S seconds.
+        """
+        self._check_port()
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self._start_redis()
+        self._start_ray()
+        self._deploy()
+        self._wait_until_well()
+
+    def stop(self) -> None:
+        """Stop what this object started, in reverse order; jobs stay in Redis for the next start."""
+        import ray
+
+        if ray.is_initialized():
+            from ray import serve
+
+            serve.shutdown()
+            ray.shutdown()
+        if self._redis is not None:
+            self._redis.stop()
+
+    def _check_port(self) -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.settings.host, self.settings.port))
+            except OSError as error:
+                where = f"{self.settings.host}:{self.settings.port}"
+                raise StartFailed(f"{where} cannot be used ({error.strerror}); choose another with PORT=.") from None
+
+    def _start_redis(self) -> None:
+        if self.settings.redis_url is None:
+            self._say("Starting Redis")
+            self._redis = LocalRedis(self.settings.state_dir / "redis")
+            self._redis.start()
+            # Replicas are other processes: they read the same environment.
+            os.environ["KINORAY_REDIS_URL"] = self._redis.url
+        os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
+
+    def _start_ray(self) -> None:
+        self._say("Starting Ray")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_SERVE_HTTP_KEEP_ALIVE_TIMEOUT_S", "90")
+        import ray
+
+        context = ray.init(
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            object_store_memory=OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level="warning",
+            namespace="kinoray",
+        )
+        self.dashboard_url = f"http://{context.dashboard_url}"
+
+    def _deploy(self) -> None:
+        self._say("Deploying")
+        from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
+
+        ServeSubmissionClient(self.dashboard_url).deploy_applications(load_config(self._config, self.settings))
+
+    def _wait_until_well(self) -> None:
+        self._say("Loading the model")
+        until = time.monotonic() + READY_S
+        answer: httpx.Response | None = None
+        while time.monotonic() < until:
+            try:
+                answer = httpx.get(f"{self.url}/health", timeout=5)
+            except httpx.HTTPError:
+                answer = None
+            if answer is not None and answer.status_code == 200:
+                return
+            time.sleep(0.2)
+        found = answer.text if answer is not None else "no answer"
+        raise StartFailed(f"Not well after {READY_S:.0f} s: {found}. Ray's logs are in /tmp/ray/session_latest/logs/serve.")
+
+    def _say(self, what: str) -> None:
+        self._console.print(f"[dim]{what} …[/dim]")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="kinoray serve", description=__doc__)
+    parser.add_argument("--config", type=Path, default=CONFIG, help="Serve config file")
+    options = parser.parse_args(argv)
+    console = Console(stderr=True)
+    settings = Settings()
+    service = LocalService(settings, options.config, console)
+    stopped = threading.Event()
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    started = time.monotonic()
+    try:
+        service.start()
+        signal.signal(signal.SIGINT, stop)
+        _greet(console, service, time.monotonic() - started)
+        stopped.wait()
+    except KeyboardInterrupt:
+        pass
+    except StartFailed as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    finally:
+        console.print("[dim]Stopping; waiting jobs are kept in Redis.[/dim]")
+        service.stop()
+    return 0
+
+
+def _greet(console: Console, service: LocalService, seconds: float) -> None:
+    console.print(f"[bold green]Kinoray is ready[/bold green] after {seconds:.0f} s")
+    console.print(f"  API        {service.url}/v1/videos   (docs: {service.url}/docs)")
+    console.print(f"  health     {service.url}/health")
+    if service.dashboard_url:
+        console.print(f"  dashboard  {service.dashboard_url}   (token: `ray get-auth-token`)")
+    console.print(f"  state      {service.settings.state_dir}")
+    if shutil.which("kinoray"):
+        console.print('  try        kinoray generate "a red ball bouncing on sand" -o ball.mp4')
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Diffuser: owns a device and the jobs it is stepping; writes their progress to Redis itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import psutil
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from app.cache.embeddings import EmbeddingCache
+from app.engine.loop import Engine
+from app.errors import KinorayError, StoreUnavailable
+from app.line.batcher import Rules
+from app.settings import Settings
+from app.types import ModelProfile, ReplicaInfo
+from deployments.attempt import Attempt
+from deployments.handles import CacheHandle
+from deployments.stores import open_stores
+
+log = logging.getLogger("ray.serve")
+BEAT_S = 2.0  # how often a replica says that it is there and renews its leases
+
+
+@serve.deployment
+class Diffuser:
+    """One replica of a pool. The engine's thread computes; this loop talks."""
+
+    async def __init__(
+        self,
+        settings: Settings,
+        model: ModelProfile,
+        cache: DeploymentHandle[Any],
+        finisher: DeploymentHandle[Any],
+    ) -> None:
+        from app.engine.families.embedded import load_denoiser  # torch: only where it is needed
+
+        self._settings = settings
+        self._model = model
+        self._finisher = finisher
+        self._stores = open_stores(settings)
+        self._embeddings = EmbeddingCache(CacheHandle(cache))
+        self._attempts: dict[str, Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        denoiser = await asyncio.to_thread(load_denoiser, settings.dtype, settings.threads)
+        self._engine = Engine(denoiser, Rules(max_batch=settings.max_batch, slots=settings.slots))
+        self._step_s = await asyncio.to_thread(self._engine.warm_up, model)
+        self._name = serve.get_replica_context().replica_id.unique_id
+        self._spawn(self._beat())
+        self._spawn(self._listen())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # An empty context: what runs here must outlive the call that happened to start it.
+        task = contextvars.Context().run(asyncio.ensure_future, work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def run(self, job_id: str, fence: int) -> None:
+        """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies."""
+        attempt = Attempt(self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model)
+        self._attempts[job_id] = attempt
+        task = self._spawn(attempt.run(job_id, fence))
+        try:
+            await asyncio.shield(task)
+        finally:
+            if task.done() and self._attempts.get(job_id) is attempt:
+                del self._attempts[job_id]
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._announce()
+                leases = [attempt.lease for attempt in self._attempts.values() if attempt.lease is not None]
+                for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, time.time()):
+                    self._engine.stop(job_id)
+            except KinorayError as error:
+                log.warning("No heartbeat: %s", error)
+            await asyncio.sleep(BEAT_S)
+
+    async def _announce(self) -> None:
+        info = ReplicaInfo(
+            replica=self._name,
+            pool=self._model.pool,
+            model=self._model.id,
+            slots=self._settings.slots,
+            running=len(self._attempts),
+            step_s=self._engine.step_s or self._step_s,
+            seen_at=time.time(),
+            memory_bytes=psutil.Process().memory_info().rss,
+        )
+        await self._stores.jobs.announce(info, ttl_s=3 * BEAT_S)
+
+    async def _listen(self) -> None:
+        """Jobs that somebody cancelled or deleted stop at the next step boundary."""
+        while True:
+            try:
+                async for job_id in self._stores.stops.listen():
+                    self._engine.stop(job_id)
+            except StoreUnavailable:
+                await asyncio.sleep(BEAT_S)
+
+    async def check_health(self) -> None:
+        """Raises when the engine's thread is dead: Serve then starts another replica."""
+        if not self._engine.healthy():
+            raise RuntimeError("the engine has stopped")
+

@@ -1,0 +1,161 @@
+"""Dispatcher: takes jobs out of the line, leases them, and gives each attempt to a replica; Redis holds all it knows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
+
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from app.errors import JobNotFound, KinorayError
+from app.jobs.board import BACKLOG
+from app.line.dispatch import backlog, choose, pools, queue_news
+from app.settings import Settings
+from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
+from app.types import Failure, Job, Lease
+from deployments.stores import open_stores
+
+log = logging.getLogger("ray.serve")
+PASS_S = 0.5  # the line is looked at this often even when nobody calls
+SWEEP_S = 30.0  # how often what has expired is removed
+NOTE_TTL_S = 10.0
+
+
+@serve.deployment
+class Dispatcher:
+    """Exactly one is active; it may die at any moment, because every decision it takes is written before it acts."""
+
+    async def __init__(self, settings: Settings, diffusers: dict[str, DeploymentHandle[Any]]) -> None:
+        self._settings = settings
+        self._stores = open_stores(settings)
+        self._diffusers = diffusers
+        self._told: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._swept_at = 0.0
+        self._passed_at = time.monotonic()
+        self._spawn(self._run())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        # An empty context: what runs here must not be cancelled with the call that happened to start it.
+        task = contextvars.Context().run(asyncio.ensure_future, work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._pass()
+                await self._stores.jobs.wait_for_work(PASS_S)
+            except KinorayError as error:  # Redis is away: nothing can be decided, and nothing is lost
+                log.warning("The dispatcher waits: %s", error)
+                await asyncio.sleep(PASS_S)
+            except Exception:  # noqa: BLE001 - this loop is the border: a bug in one pass must not end dispatching
+                log.exception("A pass of the dispatcher failed")
+                await asyncio.sleep(PASS_S)
+
+    async def _pass(self) -> None:
+        """One look at everything, one set of decisions, then the acts."""
+        now = time.time()
+        jobs = self._stores.jobs
+        waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
+        await self._take_back([lease for lease in leases if lease.until < now], now)
+        held = [lease for lease in leases if lease.until >= now]
+        capacity = pools(replicas, Counter(lease.holder for lease in held))
+        chosen = choose(waiting, capacity)
+        for job in chosen:
+            await self._start(job)
+        left = [job for job in waiting if job not in chosen]
+        running = await self._running(held)
+        await self._stores.board.post(BACKLOG, backlog(left, [*running, *chosen], capacity, now), NOTE_TTL_S)
+        await self._tell(left, now)
+        if time.monotonic() - self._swept_at > SWEEP_S:
+            self._swept_at = time.monotonic()
+            await self._sweep(now)
+        self._passed_at = time.monotonic()
+
+    async def _start(self, job: Job) -> None:
+        try:
+            lease = await self._stores.jobs.lease(job.id, job.plan.pool, self._settings.lease_s, time.time())
+        except KinorayError as error:  # cancelled or deleted since it was read
+            log.info("Not started: %s", error)
+            return
+        self._spawn(self._attempt(job, lease))
+
+    async def _attempt(self, job: Job, lease: Lease) -> None:
+        """Give the attempt to a replica; the call returns once, when it has ended or was handed back."""
+        try:
+            await self._diffusers[job.plan.pool].run.remote(job.id, lease.fence)
+        except (RayError, RayServeException, KeyError) as error:
+            log.warning("Attempt %s of %s was lost: %s", lease.fence, job.id, type(error).__name__)
+            try:
+                await self._again(lease, time.time())
+            except KinorayError as trouble:  # its lease will run out, and the next pass takes it back then
+                log.info("Left to its lease: %s", trouble)
+
+    async def _take_back(self, expired: list[Lease], now: float) -> None:
+        for lease in expired:
+            log.warning("The lease on %s ran out", lease.job_id)
+            try:
+                await self._again(lease, now)
+            except KinorayError as error:
+                log.info("Not taken back: %s", error)
+
+    async def _again(self, lease: Lease, now: float) -> None:
+        """Back into the line, or, after too many attempts, out of the way."""
+        stores = self._stores
+        job = await stores.jobs.get(lease.job_id)
+        if job.phase.ended or job.fence != lease.fence:
+            return
+        await stores.meter.add({ATTEMPTS_LOST: 1})
+        if job.attempts < self._settings.max_attempts:
+            await stores.jobs.requeue(job.id, lease.fence, now)
+            await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})
+            return
+        failure = Failure("worker_lost", f"The replicas that ran it were lost {job.attempts} times.")
+        await stores.jobs.fail(job.id, lease.fence, failure, now)
+        data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
+        await stores.events.append(job.id, "end", now, data)
+        await stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})
+
+    async def _running(self, held: list[Lease]) -> list[Job]:
+        found = []
+        for lease in held:
+            try:
+                found.append(await self._stores.jobs.get(lease.job_id))
+            except JobNotFound:
+                continue
+        return found
+
+    async def _tell(self, waiting: list[Job], now: float) -> None:
+        """Queue positions, to those whose position changed."""
+        news = queue_news(waiting, self._told)
+        for job_id, place in news.items():
+            await self._stores.events.append(job_id, "queue", now, {"position": place})
+        self._told = {job.id: place for place, job in enumerate(waiting)}
+
+    async def _sweep(self, now: float) -> None:
+        """Remove what is past its time."""
+        stores = self._stores
+        for job in await stores.jobs.expired(now, 100):
+            await stores.jobs.delete(job.id, job.tenant)
+            await stores.events.forget(job.id)
+            for origin in {artifact.key.split("/", 1)[0] for artifact in job.artifacts.values()}:
+                if await stores.board.release(origin, job.id):
+                    for artifact in job.artifacts.values():
+                        await stores.artifacts.delete(artifact)
+
+    async def check_health(self) -> None:
+        """Raises when no pass has ended for a minute: Serve then starts another dispatcher."""
+        if time.monotonic() - self._passed_at > max(60.0, 20 * self._settings.redis_timeout_s):
+            raise RuntimeError("the dispatcher has stood still for a minute")
+
+    async def ping(self) -> str:
+        return "ok"

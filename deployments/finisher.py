@@ -1,0 +1,97 @@
+"""Finisher: frames become files off the device's path; artifact stored, then job closed, then cache told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from app.cache.keys import plan_digest
+from app.cache.results import CachedResult, ResultCache
+from app.errors import LeaseLost
+from app.settings import Settings
+from app.telemetry import DEVICE_SECONDS, EVALUATIONS, JOB_SECONDS, JOBS_ENDED, STEPS_FIXED, STEPS_PLANNED
+from app.types import Artifact, CacheMode, Job, Measured, Phase
+from app.video.finish import finish
+from deployments.handles import CacheHandle
+from deployments.stores import open_stores
+
+FIXED_STEPS = 50  # the default most servers run whatever the prompt says; what ours are compared with
+
+
+@serve.deployment
+class Finisher:
+    """Encodes on a worker thread, so that its loop stays free for health checks."""
+
+    def __init__(self, settings: Settings, cache: DeploymentHandle[Any]) -> None:
+        self._settings = settings
+        self._stores = open_stores(settings)
+        self._results = ResultCache(CacheHandle(cache))
+
+    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+        """Close a job with its frames, uint8 (F, H, W, 3).
+
+        Raises:
+            LeaseLost: another attempt or a cancel has taken over; nothing of this one stays.
+            StoreUnavailable: Redis or the artifact store; the caller may try again.
+        """
+        started = time.monotonic()
+        stores = self._stores
+        job = await stores.jobs.get(job_id)
+        if job.fence != fence:
+            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, time.time(), job.plan.sampling.steps, 0.0)
+        # 1. Artifacts
+        artifacts = await self._store(job_id, fence, frames, job.plan.spec.fps)
+        # 2. The record
+        stages = {**measured.stages_s, "finish": time.monotonic() - started}
+        now = time.time()
+        stages["total"] = now - job.created_at
+        whole = Measured(stages, measured.device_seconds, measured.peak_memory_bytes, measured.evaluations)
+        try:
+            await stores.board.hold(job_id, job_id)
+            done = await stores.jobs.complete(
+                job_id, fence, artifacts, whole, now, expires_at=now + self._settings.retention_s
+            )
+        except LeaseLost:
+            await stores.board.release(job_id, job_id)
+            for artifact in artifacts.values():
+                await stores.artifacts.delete(artifact)
+            raise
+        # 3. Those who follow, and the cache
+        await stores.events.append(job_id, "end", now, {"status": done.status.value})
+        await self._remember(done)
+
+    async def _store(self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int) -> dict[str, Artifact]:
+        files = await asyncio.to_thread(finish, frames, fps)
+        return {
+            variant: await self._stores.artifacts.put(
+                f"{job_id}/{fence}/{variant}{file.extension}", file.content, file.content_type
+            )
+            for variant, file in files.items()
+        }
+
+    async def _remember(self, job: Job) -> None:
+        plan, measured = job.plan, job.measured or Measured()
+        if job.cache_mode in (CacheMode.USE, CacheMode.WRITE):
+            result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
+            ttl_s = job.cache_ttl_s or self._settings.result_ttl_s
+            await self._results.put(plan_digest(plan, job.tenant), result, ttl_s)
+        await self._stores.meter.add(
+            {
+                f"{JOBS_ENDED}:completed": 1,
+                DEVICE_SECONDS: measured.device_seconds,
+                JOB_SECONDS: measured.stages_s.get("total", 0.0),
+                EVALUATIONS: measured.evaluations,
+                STEPS_PLANNED: plan.sampling.budget,
+                STEPS_FIXED: FIXED_STEPS,
+            }
+        )
+
+    async def ping(self) -> str:
+        return "ok"

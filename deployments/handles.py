@@ -1,0 +1,98 @@
+"""Turns deployment handles into the app's ports, and Ray's wrapped errors back into ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from app.cache.store import LevelFigures
+from app.errors import KinorayError, ServiceUnavailable
+from app.types import Plan, VideoRequest
+
+T = TypeVar("T")
+
+LOST = (RayActorError, DeploymentUnavailableError)
+"""The replica died, or there is none: the call may be made again elsewhere."""
+
+
+async def ask(answer: Awaitable[T], timeout_s: float, what: str) -> T:
+    """Wait for a handle call.
+
+    Raises:
+        KinorayError: whatever of ours the callee raised, unwrapped.
+        ServiceUnavailable: nobody answered in time, or the callee is gone.
+    """
+    try:
+        return await asyncio.wait_for(_awaited(answer), timeout_s)
+    except asyncio.TimeoutError:
+        raise ServiceUnavailable(f"The {what} did not answer within {timeout_s:.0f} s.") from None
+    except BackPressureError:
+        raise ServiceUnavailable(f"The {what} has too much to do.") from None
+    except RayTaskError as error:
+        cause = error.cause
+        if isinstance(cause, KinorayError):
+            raise cause from None
+        raise
+    except (*LOST, RayServeException):
+        raise ServiceUnavailable(f"The {what} is not running.") from None
+
+
+async def _awaited(answer: Awaitable[T]) -> T:
+    return await answer
+
+
+class AnalyzerHandle:
+    """The Planner port over the PromptAnalyzer deployment."""
+
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = 10.0) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def plan(self, request: VideoRequest) -> Plan:
+        answer: Plan = await ask(self._handle.plan.remote(request), self._timeout_s, "prompt analyzer")
+        return answer
+
+
+class CacheHandle:
+    """The ByteCache port over the Cache deployment; a cache that does not answer is an empty cache."""
+
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = 1.0) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def get(self, level: str, key: str) -> bytes | None:
+        try:
+            found: bytes | None = await ask(self._handle.get.remote(level, key), self._timeout_s, "cache")
+        except (KinorayError, RayError):
+            return None
+        return found
+
+    async def put(self, level: str, key: str, value: bytes, ttl_s: float) -> None:
+        await self._quietly(self._handle.put.remote(level, key, value, ttl_s))
+
+    async def drop(self, level: str, key: str) -> None:
+        await self._quietly(self._handle.drop.remote(level, key))
+
+    async def figures(self) -> dict[str, LevelFigures]:
+        try:
+            figures: dict[str, LevelFigures] = await ask(self._handle.figures.remote(), self._timeout_s, "cache")
+        except (KinorayError, RayError):
+            return {}
+        return figures
+
+    async def healthy(self) -> bool:
+        try:
+            return bool(await ask(self._handle.healthy.remote(), self._timeout_s, "cache"))
+        except (KinorayError, RayError):
+            return False
+
+    async def _quietly(self, answer: Awaitable[None]) -> None:
+        try:
+            await ask(answer, self._timeout_s, "cache")
+        except (KinorayError, RayError):
+            return

@@ -1,0 +1,48 @@
+"""Opens the durable stores of one process from Settings; every deployment begins here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.artifacts.files import FileArtifacts
+from app.artifacts.store import ArtifactStore
+from app.errors import ServiceUnavailable
+from app.jobs.board import Board
+from app.jobs.connection import connect
+from app.jobs.events import EventLog, StopSignals
+from app.jobs.figures import RedisMeter
+from app.jobs.redis import RedisJobs
+from app.jobs.redis_board import RedisBoard
+from app.jobs.redis_events import RedisEvents
+from app.jobs.redis_stops import RedisStops
+from app.jobs.store import JobStore
+from app.settings import Settings
+from app.telemetry import Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The ports to what outlives every process."""
+
+    jobs: JobStore
+    events: EventLog
+    stops: StopSignals
+    board: Board
+    meter: Meter
+    artifacts: ArtifactStore
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Connect lazily: nothing is sent until first use. Raises ServiceUnavailable when no Redis is configured."""
+    if settings.redis_url is None:
+        raise ServiceUnavailable("Set KINORAY_REDIS_URL, or start with `kinoray serve`, which brings its own Redis.")
+    redis = connect(settings.redis_url, settings.redis_timeout_s)
+    prefix = settings.redis_prefix
+    return Stores(
+        jobs=RedisJobs(redis, prefix),
+        events=RedisEvents(redis, prefix),
+        stops=RedisStops(redis, prefix),
+        board=RedisBoard(redis, prefix),
+        meter=RedisMeter(redis, prefix),
+        artifacts=FileArtifacts(settings.artifact_root),
+    )
