@@ -1,0 +1,111 @@
+"""The main job measured: one served video against a bare WanPipeline making the same one, and exact repeats over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from app.client.client import Kinoray
+from app.embedded.load import EmbeddedModel, load
+
+PROMPT = "a large crimson ball bounces on a sand background"
+SEED = 11
+
+
+def bare_pipeline(model: EmbeddedModel, steps: int, guidance: float, frames: int) -> Callable[[], float]:
+    """A function that makes one video with diffusers alone and returns its seconds (prompt encoding included)."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, WanPipeline
+
+    noise_schedule = FlowMatchEulerDiscreteScheduler(shift=model.flow_shift)
+    pipe = WanPipeline(
+        tokenizer=None, text_encoder=None, transformer=model.transformer, vae=model.autoencoder, scheduler=noise_schedule
+    )
+    pipe.set_progress_bar_config(disable=True)
+
+    def once() -> float:
+        started = time.perf_counter()
+        prompt, negative = model.text_encoder.tokens([PROMPT, ""]).split(1)
+        with torch.inference_mode():
+            pipe(
+                prompt_embeds=prompt,
+                negative_prompt_embeds=negative,
+                height=model.height,
+                width=model.width,
+                num_frames=frames,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                generator=torch.Generator().manual_seed(SEED),
+                output_type="np",
+            )
+        return time.perf_counter() - started
+
+    return once
+
+
+async def served(client: Kinoray) -> tuple[float, dict[str, Any]]:
+    """Seconds from POST to the end event for one video with no help from the result cache, and its stages."""
+    started = time.perf_counter()
+    video = await client.create(PROMPT, tier="standard", seed=SEED, cache={"mode": "off"})
+    video = await client.wait(video.id)
+    seconds = time.perf_counter() - started
+    if video.status != "completed":
+        raise RuntimeError(f"the job failed: {video.error}")
+    return seconds, dict(video.stage_durations or {})
+
+
+async def repeats(client: Kinoray, count: int) -> dict[str, float]:
+    """Milliseconds of exact repeats, one after another."""
+    prompt = "a small blue star spins on a night blue background"
+    await client.wait((await client.create(prompt, tier="preview")).id)
+    times = []
+    for _ in range(count):
+        started = time.perf_counter()
+        video = await client.create(prompt, tier="preview")
+        times.append(1000 * (time.perf_counter() - started))
+        if not (video.cache or {}).get("hit"):
+            raise RuntimeError("a repeat was not answered from the cache")
+    times.sort()
+    return {
+        "p50_ms": round(statistics.median(times), 2),
+        "p99_ms": round(times[min(len(times) - 1, int(0.99 * len(times)))], 2),
+        "count": count,
+    }
+
+
+async def measure(url: str, runs: int, repeat_count: int, console: Console) -> dict[str, Any]:
+    """All figures of this page; served and bare jobs take turns, so that a noisy machine is noisy for both."""
+    async with Kinoray(url) as client:
+        plan = (await client.create(PROMPT, tier="standard", seed=SEED)).id
+        first = await client.wait(plan)
+        model = load(torch.float32)
+        torch.set_num_threads(max(1, torch.get_num_threads()))
+        steps = int(first.optimization["steps"])
+        bare = bare_pipeline(model, steps, model.guidance, first.num_frames or model.frames)
+        bare()
+        pairs = []
+        for index in range(runs):
+            bare_s = await asyncio.to_thread(bare)
+            served_s, stages = await served(client)
+            pairs.append((served_s, bare_s, stages))
+            console.print(f"[dim]pair {index + 1}: served {served_s:.2f} s, bare {bare_s:.2f} s[/dim]")
+        ratios = sorted(one / other for one, other, _ in pairs)
+        return {
+            "one_job": {
+                "steps": steps,
+                "size": first.size,
+                "frames": first.num_frames,
+                "served_s": round(statistics.median(pair[0] for pair in pairs), 3),
+                "bare_pipeline_s": round(statistics.median(pair[1] for pair in pairs), 3),
+                "ratio": round(statistics.median(ratios), 3),
+                "ratio_range": [round(ratios[0], 3), round(ratios[-1], 3)],
+                "pairs": runs,
+                "stages_s": pairs[-1][2],
+            },
+            "exact_repeat": await repeats(client, repeat_count),
+        }

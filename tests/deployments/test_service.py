@@ -1,0 +1,150 @@
+"""The main job through a real Kinoray, as its users meet it: HTTP, the openai package, the kinoray client."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Iterable
+
+import anyio
+import av
+import httpx
+import numpy as np
+import pytest
+from openai import AsyncOpenAI, BadRequestError, NotFoundError
+from openai.types import Video
+from PIL import Image
+
+from app.client.client import Kinoray
+from cluster.local import LocalService
+
+pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
+
+
+async def finished(openai: AsyncOpenAI, prompt: str, **options: object) -> Video:
+    video = await openai.videos.create_and_poll(prompt=prompt, extra_body=options or None)
+    assert video.status == "completed", video.error
+    return video
+
+
+def frames_of(content: bytes) -> list[np.ndarray]:
+    with av.open(io.BytesIO(content)) as file:
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+
+
+async def test_a_prompt_becomes_the_video_it_describes(openai: AsyncOpenAI) -> None:
+    video = await finished(openai, "a large red square moves to the right on a black background", seed=1)
+    content = await openai.videos.download_content(video.id)
+    frames = frames_of(await content.aread())
+    assert len(frames) == 17
+    red = [np.argwhere((frame[..., 0] > 150) & (frame[..., 1] < 90) & (frame[..., 2] < 90)) for frame in frames]
+    assert all(len(places) > 50 for places in red)
+    assert red[-1][:, 1].mean() - red[0][:, 1].mean() > 0.2 * frames[0].shape[1]
+    assert frames[0][:4].mean() < 40  # the ground is black
+
+
+async def test_the_openai_package_lists_remixes_and_deletes(openai: AsyncOpenAI) -> None:
+    made = await finished(openai, "a blue ring stands still", quality_tier="preview")
+    remix = await openai.videos.remix(made.id, prompt="a green ring stands still")
+    assert remix.remixed_from_video_id == made.id
+    listed = [video.id async for video in await openai.videos.list(limit=2)]
+    assert {made.id, remix.id} <= set(listed)
+    assert (await openai.videos.delete(made.id)).deleted
+    with pytest.raises(NotFoundError):
+        await openai.videos.retrieve(made.id)
+
+
+async def test_a_video_has_a_thumbnail_and_a_spritesheet(openai: AsyncOpenAI) -> None:
+    video = await finished(openai, "a blue ring stands still", quality_tier="preview", seed=7)
+    for variant in ("thumbnail", "spritesheet"):
+        content = await openai.videos.download_content(video.id, variant=variant)  # type: ignore[arg-type]
+        Image.open(io.BytesIO(await content.aread())).verify()
+
+
+async def test_a_repeat_is_answered_without_the_device(client: Kinoray) -> None:
+    first = await client.wait((await client.create("a pink star spins", tier="preview")).id)
+    started = time.monotonic()
+    again = await client.create("a  pink star spins ", tier="preview")
+    assert time.monotonic() - started < 1
+    assert again.status == "completed"
+    assert again.cache["hit"] is True
+    assert await client.content(again.id) == await client.content(first.id)
+
+
+async def test_a_repeat_outlives_the_job_it_came_from(client: Kinoray) -> None:
+    first = await client.wait((await client.create("a white star spins", tier="preview")).id)
+    again = await client.create("a white star spins", tier="preview")
+    await client.delete(first.id)
+    assert len(await client.content(again.id)) > 1000
+
+
+async def test_every_step_is_told_to_those_who_follow(client: Kinoray) -> None:
+    video = await client.create("an orange box bouncing", seed=-1)
+    events = [event async for event in client.events(video.id)]
+    assert events[-1].kind == "end"
+    phases = [event.data["phase"] for event in events if event.kind == "phase"]
+    assert phases == ["encoding", "denoising", "decoding", "postprocessing"]
+    steps = [event.data["step"] for event in events if event.kind == "step"]
+    assert steps == sorted(steps)
+    replayed = [event.id async for event in client.events(video.id)]
+    assert replayed == [event.id for event in events]
+
+
+async def test_cancel_frees_the_device(client: Kinoray) -> None:
+    video = await client.create("a yellow triangle orbiting", seed=-1, steps=100)
+    async for event in client.events(video.id):
+        if event.kind == "step":
+            break
+    cancelled = await client.cancel(video.id)
+    assert (cancelled.status, (cancelled.error or {})["code"]) == ("failed", "cancelled")
+    with anyio.fail_after(5):
+        while (await client.stats())["replicas"]["running"]:
+            await asyncio.sleep(0.2)
+
+
+async def test_several_jobs_at_once_all_end_with_their_own_video(openai: AsyncOpenAI) -> None:
+    colours = ("red", "green", "blue", "yellow", "white")
+    videos = await asyncio.gather(
+        *(finished(openai, f"a large {c} circle stands still on black", quality_tier="preview") for c in colours)
+    )
+    assert len({video.id for video in videos}) == len(colours)
+    for colour, video in zip(colours, videos, strict=True):
+        frame = frames_of(await (await openai.videos.download_content(video.id)).aread())[8]
+        bright = frame[frame.max(axis=-1) > 120].mean(axis=0)
+        assert (bright > 110).tolist() == _channels(colour), (colour, bright)
+
+
+def _channels(colour: str) -> list[bool]:
+    table: dict[str, Iterable[int]] = {
+        "red": (1, 0, 0),
+        "green": (0, 1, 0),
+        "blue": (0, 0, 1),
+        "yellow": (1, 1, 0),
+        "white": (1, 1, 1),
+    }
+    return [bool(value) for value in table[colour]]
+
+
+async def test_sync_answers_with_the_video_itself(service: LocalService) -> None:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
+        answer = await http.post("/v1/videos/sync", json={"prompt": "a green box grows", "quality_tier": "preview"})
+    assert answer.headers["content-type"] == "video/mp4"
+    assert len(frames_of(answer.content)) == 17
+
+
+@pytest.mark.parametrize("options", [{"size": "99x99"}, {"seconds": "900"}, {"promt_strength": 1}])
+async def test_what_cannot_be_made_is_refused(openai: AsyncOpenAI, options: dict[str, object]) -> None:
+    with pytest.raises(BadRequestError):
+        await openai.videos.create(prompt="a red ball", extra_body=options)
+
+
+async def test_the_service_is_well_and_tells_its_figures(service: LocalService) -> None:
+    async with httpx.AsyncClient(base_url=service.url, timeout=10) as http:
+        health = (await http.get("/health")).json()
+        stats = (await http.get("/api/stats")).json()
+        metrics = (await http.get("/metrics")).text
+    assert health["status"] == "ok"
+    assert stats["cache_stats"]
+    assert stats["optimization"]
+    assert "kinoray_" in metrics
