@@ -1,0 +1,168 @@
+"""The async Python client: one method for each verb of the API, typed records back."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+
+from app.client.errors import TIMEOUT, KinorayClientError
+from app.client.records import Health, Video, VideoEvent, VideoPage, expect_mapping
+from app.client.stream import follow
+from app.client.transport import Transport, read_json
+
+VIDEOS = "/v1/videos"
+
+
+def _place(video_id: str, what: str = "") -> str:
+    """The path of a video, whatever its id is made of."""
+    return f"{VIDEOS}/{quote(video_id, safe='')}{what}"
+
+
+class Kinoray:
+    """A client of one Kinoray service.
+
+        async with Kinoray() as kinoray:
+            video = await kinoray.create("a red ball bounces on sand")
+            video = await kinoray.wait(video.id)
+            await kinoray.download(video.id, "ball.mp4")
+
+    Every method raises KinorayClientError. What can safely be repeated is, up to `retries` times.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        retries: int = 3,
+    ) -> None:
+        self._transport = Transport(base_url, api_key, timeout_s, retries)
+        self.base_url = self._transport.base_url
+
+    async def __aenter__(self) -> Kinoray:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.http.aclose()
+
+    async def create(self, prompt: str, **options: Any) -> Video:
+        """Ask for a video. Options are the API's fields (model, seconds, size, seed …); a None stays out."""
+        body = {"prompt": prompt, **{name: value for name, value in options.items() if value is not None}}
+        return Video.parse(read_json(await self._transport.send("POST", VIDEOS, body=body, repeatable=False)))
+
+    async def retrieve(self, video_id: str) -> Video:
+        """A video as it is now."""
+        return Video.parse(read_json(await self._transport.send("GET", _place(video_id))))
+
+    async def list(self, limit: int = 20, after: str | None = None, order: str = "desc") -> VideoPage:
+        """A page of videos, newest first unless `order` is "asc"."""
+        params: dict[str, Any] = {"limit": limit, "order": order} | ({"after": after} if after else {})
+        return VideoPage.parse(read_json(await self._transport.send("GET", VIDEOS, params=params)))
+
+    async def iterate(self, order: str = "desc", page_size: int = 100) -> AsyncIterator[Video]:
+        """All videos, page by page."""
+        page = await self.list(page_size, None, order)
+        while True:
+            for video in page.videos:
+                yield video
+            if not (page.has_more and page.videos):
+                return
+            page = await self.list(page_size, page.last_id, order)
+
+    async def events(self, video_id: str, last_event_id: str | None = None) -> AsyncGenerator[VideoEvent, None]:
+        """What happens to a video, until it ends; survives dropped connections."""
+        async with aclosing(follow(self._transport, _place(video_id, "/events"), last_event_id)) as events:
+            async for event in events:
+                yield event
+
+    async def wait(
+        self,
+        video_id: str,
+        on_event: Callable[[VideoEvent], object] | None = None,
+        timeout_s: float | None = None,
+    ) -> Video:
+        """The video once it has ended, well or not: look at its `status`. A timeout leaves it under way."""
+        with anyio.move_on_after(timeout_s) as scope:
+            async with aclosing(self.events(video_id)) as events:
+                async for event in events:
+                    if on_event is not None:
+                        on_event(event)
+        if scope.cancelled_caught:
+            raise KinorayClientError(0, TIMEOUT, f"{video_id} has not ended after {timeout_s:g} s; it goes on")
+        return await self.retrieve(video_id)
+
+    async def download(self, video_id: str, path: str | Path, variant: str = "video") -> Path:
+        """Write a video (or its thumbnail or spritesheet) to a file, which appears only when it is whole."""
+        target = Path(path)
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            for attempt in count():
+                try:
+                    await self._write(video_id, part, variant)
+                    break
+                except KinorayClientError as failure:
+                    await self._transport.pause(failure, attempt)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+    async def _write(self, video_id: str, part: Path, variant: str) -> None:
+        async with self._transport.open(_place(video_id, "/content"), {"variant": variant}) as response:
+            with part.open("wb") as file:
+                async for chunk in response.aiter_bytes():
+                    file.write(chunk)
+
+    async def content(self, video_id: str, variant: str = "video") -> bytes:
+        """The bytes of a video, its thumbnail or its spritesheet."""
+        return (await self._transport.send("GET", _place(video_id, "/content"), {"variant": variant})).content
+
+    async def cancel(self, video_id: str) -> Video:
+        """Stop making a video and keep its record; one that has ended stays as it is."""
+        return Video.parse(read_json(await self._transport.send("POST", _place(video_id, "/cancel"))))
+
+    async def delete(self, video_id: str) -> bool:
+        """Stop a video if need be and forget it."""
+        answer = read_json(await self._transport.send("DELETE", _place(video_id)))
+        return bool(expect_mapping(answer, "answer").get("deleted", True))
+
+    async def remix(self, video_id: str, prompt: str) -> Video:
+        """Ask for a video like an earlier one with another prompt."""
+        path, body = _place(video_id, "/remix"), {"prompt": prompt}
+        return Video.parse(read_json(await self._transport.send("POST", path, body=body, repeatable=False)))
+
+    async def analyze(self, prompt: str, quality_tier: str = "auto") -> Mapping[str, Any]:
+        """The plan that a prompt would get, and why, without making anything."""
+        params = {"prompt": prompt, "quality_tier": quality_tier}
+        return await self._record("/api/optimization/analyze", params)
+
+    async def models(self) -> tuple[Mapping[str, Any], ...]:
+        """The models that can be asked for."""
+        return tuple(expect_mapping(each, "model") for each in (await self._record("/v1/models")).get("data") or ())
+
+    async def stats(self) -> Mapping[str, Any]:
+        """Figures of the service since its store began."""
+        return await self._record("/api/stats")
+
+    async def _record(self, path: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        return expect_mapping(read_json(await self._transport.send("GET", path, params)), f"answer to {path}")
+
+    async def health(self) -> Health:
+        """How the service is. A sick one answers too: only one that does not answer raises."""
+        response = await self._transport.ask("GET", "/health")
+        return Health(response.is_success, expect_mapping(read_json(response), "health"))

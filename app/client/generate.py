@@ -1,0 +1,89 @@
+"""`kinoray generate`: from a prompt to a file, in sight of the person who asked and stopped when they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from app.client.client import Kinoray
+from app.client.errors import CONNECTION_LOST, KinorayClientError
+from app.client.progress import screen
+from app.client.records import Video
+
+CALL_OFF_S = 5.0  # how long a person who pressed Ctrl-C waits for the server
+
+
+class Interrupted(Exception):
+    """The person pressed Ctrl-C; the message says what became of the video."""
+
+
+async def generate(
+    client: Kinoray, prompt: str, options: Mapping[str, Any], target: Path | None, console: Console
+) -> str:
+    """Make a video and write it down; the answer is the line that says so.
+
+    Raises:
+        KinorayClientError: it was refused or has failed; `code` says why.
+        Interrupted: the person called it off.
+    """
+    began = time.monotonic()
+    asking = asyncio.ensure_future(client.create(prompt, **options))
+    try:
+        video = await asyncio.shield(asking)  # an answer on its way must not be lost: it holds the id to cancel
+        if not video.ended:
+            video = await _watch(client, video, console)
+    except asyncio.CancelledError:
+        raise Interrupted(await _call_off(client, asking)) from None
+    if video.status != "completed":
+        why = video.error
+        code, message = (why.code, why.message) if why else ("unknown", "The server does not say why.")
+        raise KinorayClientError(200, code, f"{video.id} failed: {message}")
+    path = await client.download(video.id, target or Path(f"{video.id}.mp4"))
+    return outcome(video, path, time.monotonic() - began)
+
+
+async def _watch(client: Kinoray, video: Video, console: Console) -> Video:
+    console.print(video.id, soft_wrap=True, highlight=False)
+    try:
+        with screen(console) as shown:
+            return await client.wait(video.id, on_event=shown.see)
+    except KinorayClientError as lost:
+        if lost.status != 0:
+            raise
+        line = f"{lost.message}. {video.id} may still be going on; see `kinoray status {video.id}`"
+        raise KinorayClientError(0, CONNECTION_LOST, line) from lost
+
+
+async def _call_off(client: Kinoray, asking: asyncio.Future[Video]) -> str:
+    """Cancel on the server what was asked of it; a sentence about how that went."""
+    try:
+        video = await asyncio.wait_for(asking, CALL_OFF_S)
+        stopped = await asyncio.wait_for(client.cancel(video.id), CALL_OFF_S)
+    except (KinorayClientError, asyncio.TimeoutError) as failure:
+        return f"Interrupted, but the server could not be told ({failure or 'no answer'}); see `kinoray list`."
+    if stopped.status == "completed":
+        return f"Interrupted; {video.id} was already done and stays on the server."
+    return f"Cancelled {video.id}."
+
+
+def outcome(video: Video, path: Path, took_s: float) -> str:
+    """The last line: file, seconds, cache hit, steps saved."""
+    said = [f"{video.seconds:g} s of video in {took_s:.1f} s" if video.seconds else f"made in {took_s:.1f} s"]
+    said.append("cache hit" if video.cache.hit else "no cache hit")
+    steps = _steps(video)
+    return f"{path}: {', '.join(said + steps)}"
+
+
+def _steps(video: Video) -> list[str]:
+    planned = video.optimization
+    run, fixed = planned.budget or planned.steps, planned.fixed_default_steps
+    if video.cache.hit:
+        return [f"all {run} steps saved"] if run else []
+    if not (run and fixed):
+        return []
+    return [f"{run} steps instead of {fixed} ({max(0, fixed - run)} saved)"]

@@ -1,0 +1,158 @@
+"""What the server answers with, as frozen records; what a newer server adds is kept too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from app.client.errors import UNEXPECTED_ANSWER, KinorayClientError
+
+ENDED = ("completed", "failed")
+
+T = TypeVar("T")
+
+
+def _known(kind: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record class that the answer gives a value for."""
+    names = {each.name for each in fields(kind)} - {"extra"}  # type: ignore[arg-type]
+    return {name: data[name] for name in names if data.get(name) is not None}
+
+
+def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A nested object, empty when the answer has none."""
+    found = data.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def expect_mapping(answer: Any, what: str) -> Mapping[str, Any]:
+    """The answer, if it is a JSON object; whatever else answered is not Kinoray."""
+    if not isinstance(answer, Mapping):
+        raise KinorayClientError(200, UNEXPECTED_ANSWER, f"The server's {what} is not a JSON object")
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a video was not made."""
+
+    code: str = "unknown"
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """What the caches spared."""
+
+    kind: str = "none"
+    hit: bool = False
+    saved_step_seconds: float = 0.0
+    embedding_hit: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """What the planner decided, and why."""
+
+    complexity_score: int | None = None
+    complexity: str | None = None
+    tier: str | None = None
+    asked_tier: str | None = None
+    steps: int | None = None
+    budget: int | None = None
+    fixed_default_steps: int | None = None
+    steps_saved_share: float | None = None
+    estimated_seconds: float | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video under way or done. Fields without a name here are in `extra`."""
+
+    id: str
+    status: str = "queued"
+    phase: str | None = None
+    model: str | None = None
+    prompt: str = ""
+    progress: int = 0
+    step: int = 0
+    total_steps: int | None = None
+    eta_s: float | None = None
+    queue_position: int | None = None
+    size: str | None = None
+    seconds: float | None = None
+    seed: int | None = None
+    created_at: float | None = None
+    completed_at: float | None = None
+    error: Failure | None = None
+    cache: CacheUse = CacheUse()
+    optimization: Optimization = Optimization()
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @classmethod
+    def parse(cls, answer: Any) -> Video:
+        """A Video object as the server sends it. Raises KinorayClientError when it is something else."""
+        data = expect_mapping(answer, "video")
+        if not isinstance(data.get("id"), str):
+            raise KinorayClientError(200, UNEXPECTED_ANSWER, "The server's video has no id")
+        known = _known(cls, data)
+        if "seconds" in known:
+            known["seconds"] = _number(known["seconds"])  # a string on the wire
+        failure = _part(data, "error")
+        known["error"] = Failure(**_known(Failure, failure)) if failure else None
+        known["cache"] = CacheUse(**_known(CacheUse, _part(data, "cache")))
+        planned = _known(Optimization, _part(data, "optimization"))
+        planned["reasons"] = tuple(planned.get("reasons", ()))
+        known["optimization"] = Optimization(**planned)
+        return cls(**known, extra={name: value for name, value in data.items() if name not in cls.__slots__})
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPage:
+    """A page of videos; `last_id` is the `after` of the next one."""
+
+    videos: tuple[Video, ...]
+    has_more: bool = False
+    last_id: str | None = None
+
+    @classmethod
+    def parse(cls, answer: Any) -> VideoPage:
+        """A list object as the server sends it."""
+        data = expect_mapping(answer, "list")
+        videos = tuple(Video.parse(each) for each in data.get("data") or ())
+        last_id = data.get("last_id") or (videos[-1].id if videos else None)
+        return cls(videos, bool(data.get("has_more")), last_id)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoEvent:
+    """One fact about a video's progress; `kind` is snapshot, phase, step, queue or end."""
+
+    id: str
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def video(self) -> Video | None:
+        """The whole video, if this is a snapshot."""
+        return Video.parse(self.data) if self.kind == "snapshot" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the service is, by component; `facts` is the whole answer."""
+
+    ok: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,123 @@
+"""Records in, tables for people out; nothing that a server says can steer the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from app.client.records import Health, Video
+
+LONGEST_LIST = 12
+PROMPT_CHARS = 48
+
+
+def plain(value: Any) -> str:
+    """A value as one line without control characters."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return "".join(each if each.isprintable() else " " for each in str(value))
+
+
+def facts(record: Mapping[str, Any], title: str | None = None) -> Table:
+    """Any record as names and values; records inside it become dotted names."""
+    table = Table(title=title, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _flat(record):
+        table.add_row(Text(plain(name)), Text(value))
+    return table
+
+
+def _flat(record: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        elif isinstance(value, (list, tuple)):
+            said = ", ".join(plain(each) for each in value[:LONGEST_LIST])
+            yield f"{before}{name}", said + (" …" if len(value) > LONGEST_LIST else "")
+        elif value is not None:
+            yield f"{before}{name}", plain(value)
+
+
+def _when(at: float | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _state(video: Video) -> str:
+    if video.status == "failed":
+        return f"failed ({video.error.code})" if video.error else "failed"
+    if video.status == "in_progress" and video.total_steps:
+        return f"{video.phase or video.status} {video.step}/{video.total_steps}"
+    if video.status == "queued" and video.queue_position is not None:
+        return f"queued, {video.queue_position} ahead"
+    return video.status
+
+
+def videos(found: Iterable[Video]) -> Table:
+    """A list of videos."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("id", no_wrap=True, overflow="fold")
+    for name in ("state", "created", "prompt"):
+        table.add_column(name)
+    for video in found:
+        prompt = plain(video.prompt)
+        short = prompt if len(prompt) <= PROMPT_CHARS else f"{prompt[: PROMPT_CHARS - 1]}…"
+        table.add_row(*(Text(plain(each)) for each in (video.id, _state(video), _when(video.created_at), short)))
+    return table
+
+
+def video(found: Video) -> Table:
+    """One video, with everything the server says of it."""
+    record: dict[str, Any] = {
+        "id": found.id,
+        "state": _state(found),
+        "prompt": found.prompt,
+        "model": found.model,
+        "size": found.size,
+        "seconds": found.seconds,
+        "seed": found.seed,
+        "eta_s": found.eta_s,
+        "created": _when(found.created_at),
+        "completed": _when(found.completed_at) or None,
+        "error": {"code": found.error.code, "message": found.error.message} if found.error else None,
+        "cache hit": found.cache.hit,
+    }
+    planned = found.optimization
+    for name in ("tier", "complexity", "steps", "budget", "estimated_seconds"):
+        record[name] = getattr(planned, name)
+    record["reasons"] = planned.reasons or None
+    return facts(record | {name: each for name, each in found.extra.items() if name not in ("object", "expires_at")})
+
+
+def health(found: Health) -> Table:
+    """The service, component by component."""
+    return facts(found.facts, "well" if found.ok else "NOT WELL")
+
+
+def factors(record: Mapping[str, Any]) -> Table:
+    """The factors of an analysis and what each adds to the score."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("factor")
+    table.add_column("score", justify="right")
+    table.add_column("found in the prompt")
+    for each in record.get("factors") or ():
+        factor = each if isinstance(each, Mapping) else {"name": each}
+        found = factor.get("found") or ()
+        words = found if isinstance(found, str) else ", ".join(plain(word) for word in found)
+        table.add_row(*(Text(plain(it)) for it in (factor.get("name", "?"), factor.get("score", ""), words)))
+    return table
+
+
+def verdict(record: Mapping[str, Any]) -> Table:
+    """The rest of an analysis: score, tier, steps, estimate, reasons."""
+    named = {name: each for name, each in record.items() if name not in ("factors", "reasons")}
+    reasons = record.get("reasons") or ()
+    numbered = {f"why {number}": reason for number, reason in enumerate(reasons, 1)}
+    return facts(named | numbered)

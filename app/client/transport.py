@@ -1,0 +1,122 @@
+"""One HTTP request and its retries: JSON out, an answer or a KinorayClientError back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+import anyio
+import httpx
+
+from app.client.errors import (
+    BAD_URL,
+    CONNECTION_LOST,
+    UNEXPECTED_ANSWER,
+    UNREACHABLE,
+    KinorayClientError,
+    no_answer,
+    refusal,
+)
+
+FIRST_PAUSE_S = 0.2
+BUSY = (429, 502, 503, 504)
+LONGEST_PAUSE_S = 10.0  # a server that asks for a longer one is not waited for
+
+
+def retry_pause_s(failure: KinorayClientError, attempt: int, repeatable: bool) -> float | None:
+    """Seconds to wait before the same request is sent again; None: it must not be.
+
+    A request that never reached the server may always be repeated, any other only if repeating it changes nothing.
+    """
+    backoff_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**attempt)
+    if failure.code == UNREACHABLE and failure.status == 0:
+        return backoff_s
+    if not repeatable:
+        return None
+    if failure.status in BUSY:
+        asked_s = backoff_s if failure.retry_after_s is None else failure.retry_after_s
+        return asked_s if asked_s <= LONGEST_PAUSE_S else None
+    return backoff_s if failure.status == 0 and failure.code == CONNECTION_LOST else None
+
+
+class Transport:
+    """A connection pool to one server."""
+
+    def __init__(self, base_url: str, api_key: str | None, timeout_s: float, retries: int) -> None:
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.retries = retries
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        try:
+            self.http = httpx.AsyncClient(
+                base_url=self.base_url, headers=headers, timeout=httpx.Timeout(timeout_s, connect=5.0)
+            )
+        except httpx.InvalidURL as failure:
+            raise KinorayClientError(0, BAD_URL, f"{base_url} is not a URL: {failure}") from failure
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        repeatable: bool = True,
+    ) -> httpx.Response:
+        """The answer to a request, read whole. Raises KinorayClientError."""
+        for attempt in count():
+            try:
+                return await self._once(method, path, params, body)
+            except KinorayClientError as failure:
+                await self.pause(failure, attempt, repeatable)
+        raise AssertionError  # count() does not end
+
+    async def _once(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None
+    ) -> httpx.Response:
+        response = await self.ask(method, path, params, body)
+        if response.is_success:
+            return response
+        raise refusal(response)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
+        """Whatever is answered to one request, refusals too. Raises KinorayClientError when nothing is."""
+        try:
+            return await self.http.request(method, path, params=params, json=body)
+        except httpx.TransportError as failure:
+            raise no_answer(failure, self.base_url) from failure
+
+    async def pause(self, failure: KinorayClientError, attempt: int, repeatable: bool = True) -> None:
+        """Wait before another attempt, or raise the failure when there shall be none."""
+        pause_s = retry_pause_s(failure, attempt, repeatable)
+        if pause_s is None or attempt >= self.retries:
+            raise failure
+        await anyio.sleep(pause_s)
+
+    @asynccontextmanager
+    async def open(self, path: str, params: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
+        """The answer to a GET, its body still to be read. Raises KinorayClientError."""
+        try:
+            async with self.http.stream("GET", path, params=params) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise refusal(response)
+                yield response
+        except httpx.TransportError as failure:
+            raise no_answer(failure, self.base_url) from failure
+
+
+def read_json(response: httpx.Response) -> Any:
+    """The JSON in an answer. Raises KinorayClientError when a stranger answered."""
+    try:
+        return response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError) as failure:
+        message = f"The answer of {response.url.copy_with(query=None)} is not JSON; is that a Kinoray?"
+        raise KinorayClientError(response.status_code, UNEXPECTED_ANSWER, message) from failure
