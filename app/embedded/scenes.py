@@ -87,7 +87,7 @@ def _best(path: Tensor, start: Tensor, alone: Tensor) -> Tensor:
     apart = gap.amin(-1).clamp(max=_APART)
     middle = places.mean(3).sum(-1)  # (n, tries, 2): left and high is small
     ordered = (middle[..., 1] - middle[..., 0]).clamp(max=0.12)
-    score = apart * 4 + ordered
+    score = apart * 12 + ordered
     return torch.where(alone, 0, score.argmax(1))
 
 

@@ -22,8 +22,8 @@ _WINDOWS = (24, 32, 40, 48, 64, 80, 96)  # sides of the square that is drawn for
 class Subject:
     """One coloured shape and its motion; lengths in units of the picture's side, x to the right, y down.
 
-    `x`, `y` is where it starts (for an orbit: the orbit's centre; for bouncing: the floor that it bounces on), `travel`
-    how far it goes (an orbit's radius, a bounce's height, a spin's turns), `phase` in 0..1 where in its cycle it starts.
+    `x`, `y` is where it starts (for an orbit: the orbit's centre; for bouncing: its lowest point), `travel` how far it
+    goes (an orbit's radius, a bounce's height, a spin's turns), `phase` in 0..1 where in its cycle it starts.
     """
 
     colour: str
@@ -104,9 +104,7 @@ def _groups(subjects: Sequence[Subject], path: Tensor, picture: int) -> Iterator
             yield shape, window, members[first : first + 8]
 
 
-def _draw(
-    canvas: Tensor, owners: Tensor, path: Tensor, shape: str, colours: Tensor, window: int, picture: int
-) -> None:
+def _draw(canvas: Tensor, owners: Tensor, path: Tensor, shape: str, colours: Tensor, window: int, picture: int) -> None:
     """Blend subjects (path (m, frames, 4)) of one shape into the flat canvas (pixels of all videos, 3), in place."""
     frames = path.shape[1]
     corner = (path[..., :2] * picture - window / 2).round().clamp(0, picture - window).long()  # (m, frames, 2)
@@ -129,7 +127,7 @@ def signed_distance(shape: str, x: Tensor, y: Tensor) -> Tensor:
     if shape == "circle":
         return torch.hypot(x, y) - 1.0
     if shape == "ring":
-        return (torch.hypot(x, y) - 0.81).abs() - 0.19
+        return (torch.hypot(x, y) - 0.78).abs() - 0.22
     if shape == "square":
         return torch.maximum(x.abs(), y.abs()) - 0.86
     if shape == "triangle":

@@ -1,0 +1,111 @@
+"""The autoencoder: video to latents by a closed-form linear map, back by its inverse and a small cleaning network."""
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.autoencoders.vae import DecoderOutput
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+from torch.nn import functional
+
+TIME = 4  # frames in a patch
+_FOLD = 4  # side of the pixel blocks that the cleaning network sees as channels
+
+
+class LinearAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Principal components of 4 x S x S space-time patches, the first frame taken four times so that 17 frames make 5.
+
+    Causal: the first 4 n + 1 frames are the first n + 1 latent frames. It has what diffusers' `WanPipeline` uses of its
+    VAE. Latents are raw; `latents_mean` and `latents_std` whiten them, with a floor under the deviation.
+    """
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(
+        self,
+        z_dim: int = 64,
+        scale_factor_spatial: int = 16,
+        scale_factor_temporal: int = TIME,
+        latents_mean: tuple[float, ...] = (),
+        latents_std: tuple[float, ...] = (),
+        width: int = 96,
+    ) -> None:
+        super().__init__()
+        size = 3 * TIME * scale_factor_spatial**2
+        self.patch_mean = nn.Parameter(torch.zeros(size), requires_grad=False)
+        self.basis = nn.Parameter(torch.zeros(z_dim, size), requires_grad=False)
+        self.cleaner = Cleaner(width)
+
+    def encode(self, video: Tensor) -> Tensor:
+        """Raw latents (b, z, (f + 3) / 4, h / S, w / S) of a video (b, 3, f, h, w) in -1..1."""
+        patches = self.patches(video)  # (b, F, H, W, patch)
+        return ((patches - self.patch_mean) @ self.basis.T).movedim(-1, 1)
+
+    def patches(self, video: Tensor) -> Tensor:
+        """A video (b, 3, f, h, w) as flat space-time patches (b, F, H, W, 3 * 4 * S * S)."""
+        video = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
+        side = self.config.scale_factor_spatial
+        blocks = video.unflatten(4, (-1, side)).unflatten(3, (-1, side)).unflatten(2, (-1, TIME))
+        return blocks.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4)  # (b, F, H, W, 3 4 S S)
+
+    def inverse(self, latents: Tensor) -> Tensor:
+        """The linear guess behind raw latents (b, z, F, H, W): (b, F, 3, 4, h, w), groups of four frames."""
+        side = self.config.scale_factor_spatial
+        patches = latents.movedim(1, -1) @ self.basis + self.patch_mean  # (b, F, H, W, patch)
+        blocks = patches.unflatten(-1, (3, TIME, side, side))  # (b, F, H, W, 3, 4, S, S)
+        return blocks.permute(0, 1, 4, 5, 2, 6, 3, 7).flatten(6).flatten(4, 5)
+
+    def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
+        """The video (b, 3, 4 F - 3, h, w) in -1..1 behind raw latents (b, z, F, H, W)."""
+        groups = self.clean(self.inverse(latents))
+        video = groups.transpose(1, 2).flatten(2, 3)[:, :, TIME - 1 :].clamp(-1, 1)
+        return DecoderOutput(sample=video) if return_dict else (video,)
+
+    def clean(self, groups: Tensor) -> Tensor:
+        """Rough groups of frames (b, F, 3, 4, h, w) made crisp, same shape; each group by itself."""
+        b, count = groups.shape[:2]
+        folded = functional.pixel_unshuffle(groups.flatten(0, 1).flatten(1, 2), _FOLD)  # (b F, 192, h/4, w/4)
+        mended = folded + self.cleaner(folded)
+        return functional.pixel_shuffle(mended, _FOLD).unflatten(1, (3, TIME)).unflatten(0, (b, count))
+
+    @torch.no_grad()
+    def set_basis(self, mean: Tensor, basis: Tensor) -> None:
+        """Take the patch mean (patch,) and the components (z, patch) of a fit."""
+        self.patch_mean.copy_(mean)
+        self.basis.copy_(basis)
+
+
+class Cleaner(nn.Module):
+    """A two-level convolutional network on folded pixels: four frames of 4 x 4 blocks as 192 channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        channels = 3 * TIME * _FOLD * _FOLD
+        self.into = nn.Conv2d(channels, width, 1)
+        self.fine_in = Block(width)
+        self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
+        self.coarse = nn.Sequential(Block(2 * width), Block(2 * width))
+        self.up = nn.Conv2d(2 * width, 4 * width, 1)
+        self.fine_out = nn.Sequential(Block(width), Block(width))
+        self.out = nn.Conv2d(width, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias if self.out.bias is not None else self.out.weight)
+
+    def forward(self, folded: Tensor) -> Tensor:
+        """What to add to folded frames (b, 192, h, w); h and w even."""
+        fine = self.fine_in(self.into(folded))
+        coarse = self.coarse(self.down(fine))
+        fine = fine + functional.pixel_shuffle(self.up(coarse), 2)
+        answer: Tensor = self.out(self.fine_out(fine))
+        return answer
+
+
+class Block(nn.Module):
+    """A residual 3 x 3 and a pointwise convolution."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spread = nn.Conv2d(width, width, 3, padding=1)
+        self.mix = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, width, h, w) to the same."""
+        return x + self.mix(functional.silu(self.spread(x)))

@@ -1,0 +1,120 @@
+"""Fitting the autoencoder: principal components in closed form, then a cleaning network that undoes their blur."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import torch
+from torch import Tensor
+
+from app.embedded.autoencoder import TIME, LinearAutoencoder
+from app.embedded.scenes import draw_asks, place
+from app.embedded.world import render
+
+FLOOR = 0.02
+"""Least whitening deviation, as a share of the largest channel's: quieter channels stay quieter than the noise."""
+MAX_NOISE = 0.35
+"""Largest deviation of the noise in the cleaning network's lessons, in whitened units."""
+
+Tell = Callable[[float, str], None]
+"""Told the share of the work done and how it goes."""
+
+
+def clips(count: int, picture: int, seed: int, two_share: float = 0.5) -> Tensor:
+    """Freshly drawn training clips: float (count, 3, 17, picture, picture) in -1..1."""
+    return to_float(render(place(draw_asks(count, two_share, Random(seed)), seed), picture))
+
+
+def to_float(video: Tensor) -> Tensor:
+    """uint8 video (n, f, h, w, 3) as float (n, 3, f, h, w) in -1..1."""
+    return video.permute(0, 4, 1, 2, 3).float().div_(127.5).sub_(1)
+
+
+def fit_linear(channels: int, picture: int, spatial: int, seed: int, count: int = 384) -> LinearAutoencoder:
+    """The autoencoder whose linear part is the principal components of `count` clips; its cleaner is untrained."""
+    size = 3 * TIME * spatial**2
+    bare = LinearAutoencoder(z_dim=1, scale_factor_spatial=spatial, width=4)
+    total, moment, seen = torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64), 0
+    for part in range(0, count, 32):
+        patches = bare.patches(clips(32, picture, seed + part)).flatten(0, 3)  # (p, patch)
+        total += patches.sum(0)
+        moment += patches.T @ patches
+        seen += len(patches)
+    mean = total / seen
+    values, vectors = torch.linalg.eigh((moment / seen - torch.outer(mean, mean)).float())
+    deviations = values.flip(0)[:channels].clamp(min=0).sqrt()
+    floor = FLOOR * deviations[0]
+    autoencoder = LinearAutoencoder(
+        z_dim=channels,
+        scale_factor_spatial=spatial,
+        latents_mean=(0.0,) * channels,
+        latents_std=tuple(torch.maximum(deviations, floor).tolist()),
+    )
+    autoencoder.set_basis(mean.float(), vectors.flip(1)[:, :channels].T.contiguous())
+    return autoencoder
+
+
+def train_cleaner(autoencoder: LinearAutoencoder, picture: int, minutes: float, seed: int, tell: Tell) -> float:
+    """Teach the cleaner to draw crisp frames from latents with noise on them; returns the last loss (mean |error|)."""
+    cleaner = autoencoder.cleaner.train().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(cleaner.parameters(), lr=0.0, weight_decay=0.01)
+    began, step, smooth = time.monotonic(), 0, 0.0
+    video = clips(64, picture, seed)
+    while (done := (time.monotonic() - began) / (60 * minutes)) < 1:
+        if step % 48 == 47:
+            video = clips(64, picture, seed + step)
+        rate = 2e-3 * min(1, (step + 1) / 30) * (1 - done)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(seed * 100_003 + step)
+        loss = _lesson(autoencoder, video[torch.randperm(len(video))[:4]])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(cleaner.parameters(), 1.0)
+        optimizer.step()
+        smooth = loss.item() if step == 0 else 0.95 * smooth + 0.05 * loss.item()
+        step += 1
+        tell(done, f"step {step}, mean |error| {smooth:.4f}")
+    cleaner.eval()
+    return smooth
+
+
+def noise_deviation(autoencoder: LinearAutoencoder) -> Tensor:
+    """Deviation (1, z, 1, 1, 1) of noise like a denoiser's errors: large channels are guessed well, small badly."""
+    deviation = torch.tensor(autoencoder.config.latents_std)
+    return deviation.clamp(max=3 * deviation.min().item()).view(1, -1, 1, 1, 1)
+
+
+def _lesson(autoencoder: LinearAutoencoder, video: Tensor) -> Tensor:
+    """The cleaner's loss on clips (b, 3, f, h, w), each with its own amount of noise on the latents."""
+    with torch.no_grad():
+        raw = autoencoder.encode(video)
+        deviation = noise_deviation(autoencoder)
+        amount = MAX_NOISE * torch.rand(len(video), 1, 1, 1, 1) ** 1.5
+        rough = autoencoder.inverse(raw + torch.randn_like(raw) * deviation * amount)
+        wanted = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
+        wanted = wanted.unflatten(2, (-1, TIME)).transpose(1, 2)  # (b, F, 3, 4, h, w)
+    with torch.autocast("cpu", torch.bfloat16):
+        drawn = autoencoder.clean(rough)
+    return (drawn.float() - wanted).abs().mean()
+
+
+@torch.no_grad()
+def psnr(autoencoder: LinearAutoencoder, picture: int, noise: float, seed: int = 7, linear: bool = False) -> float:
+    """Peak signal-to-noise ratio in dB of fresh clips after encoding, whitened noise and decoding."""
+    video = clips(24, picture, seed)
+    raw = autoencoder.encode(video)
+    torch.manual_seed(seed)
+    raw = raw + torch.randn_like(raw) * noise_deviation(autoencoder) * noise
+    if linear:
+        drawn = autoencoder.inverse(raw).transpose(1, 2).flatten(2, 3)[:, :, TIME - 1 :]
+    else:
+        drawn = autoencoder.decode(raw, return_dict=False)[0]
+    return (10 * torch.log10(4 / (drawn - video).square().mean())).item()
+
+
+def save(autoencoder: LinearAutoencoder, folder: Path) -> None:
+    """Write the autoencoder as bf16-free float16 safetensors with its configuration."""
+    autoencoder.half().save_pretrained(folder)
+    autoencoder.float()

@@ -1,0 +1,201 @@
+"""Teaching the denoiser: flow matching on pools of drawn clips, with checkpoints to resume and averaged weights."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.model import CleanWanTransformer
+from app.embedded.pools import Pool, make_pool
+from app.embedded.recipe import Recipe
+from app.embedded.text import TextEncoder
+
+CHECKPOINT = "denoiser.pt"
+CHECKPOINT_EVERY = 200
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train, over all resumes: whichever of steps and minutes ends first."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def done(self, step: int, spent_s: float) -> float:
+        """Share of the budget that is used up, 0..1."""
+        by_steps = step / self.steps if self.steps else 0.0
+        by_time = spent_s / (60 * self.minutes) if self.minutes else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+
+@dataclass(slots=True)
+class Learner:
+    """Everything that changes while training: the weights, their average, the optimizers, how far it is."""
+
+    recipe: Recipe
+    model: CleanWanTransformer
+    average: CleanWanTransformer
+    optimizers: list[torch.optim.Optimizer]
+    device: torch.device
+    step: int = 0
+    spent_s: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "recipe": asdict(self.recipe),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "spent_s": self.spent_s,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the checkpoint so that a crash leaves the old one or the new one, never half of one."""
+        partial = folder / (CHECKPOINT + ".partial")
+        torch.save(self.state(), partial)
+        os.replace(partial, folder / CHECKPOINT)
+
+    def restore(self, folder: Path) -> bool:
+        """Go on from the folder's checkpoint, if there is one; it must come from the same recipe."""
+        path = folder / CHECKPOINT
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            raise ValueError(f"{path} was made with another recipe: {state['recipe']}")
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.spent_s = state["step"], state["spent_s"]
+        return True
+
+
+def start(recipe: Recipe, device: torch.device) -> Learner:
+    """A learner at step 0, its weights drawn from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    sizes: dict[str, Any] = {
+        "in_channels": recipe.channels,
+        "out_channels": recipe.channels,
+        "num_attention_heads": recipe.width // 64,
+        "ffn_dim": 4 * recipe.width,
+        "num_layers": recipe.layers,
+    }
+    model, average = CleanWanTransformer(**sizes).to(device), CleanWanTransformer(**sizes).to(device)
+    average.load_state_dict(model.state_dict())
+    average.requires_grad_(False)
+    return Learner(recipe, model, average, _optimizers(model, recipe), device)
+
+
+def _optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    matrices, others = [], []
+    for name, weight in model.named_parameters():
+        in_blocks = name.startswith("blocks.") and weight.ndim == 2 and recipe.muon_rate > 0
+        (matrices if in_blocks else others).append(weight)
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    ]
+    if matrices:
+        optimizers.append(
+            torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+        )
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return optimizers
+
+
+def pools(
+    recipe: Recipe, autoencoder: LinearAutoencoder, text_encoder: TextEncoder, step: int
+) -> Iterator[tuple[int, Pool]]:
+    """The pools from the one that `step` falls in, each with the step at which it ends."""
+    while True:
+        index = step // recipe.pool_steps
+        count = recipe.pool if index else recipe.pool // 2  # an early start
+        seed = recipe.seed * 1_000_003 + index + 1
+        yield (
+            (index + 1) * recipe.pool_steps,
+            make_pool(autoencoder, text_encoder, recipe.picture, count, recipe.two_share, seed),
+        )
+        step = (index + 1) * recipe.pool_steps
+
+
+def learn(
+    learner: Learner,
+    source: Iterator[tuple[int, Pool]],
+    empty: Tensor,
+    budget: Budget,
+    after_step: Callable[[Learner, float], None],
+) -> None:
+    """Train until the budget is used up; `empty` is the empty prompt's (1, 48, 384), `after_step` is told the share."""
+    ends, pool = learner.step, None
+    while budget.done(learner.step, learner.spent_s) < 1:
+        began = time.monotonic()
+        if learner.step >= ends or pool is None:
+            ends, pool = next(source)
+        done = budget.done(learner.step, learner.spent_s)
+        learner.losses.append(train_step(learner, pool, empty, done))
+        learner.spent_s += time.monotonic() - began
+        after_step(learner, done)
+
+
+def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> float:
+    """One step: a batch, its noise, the velocity's error, the optimizers, the average. Returns the loss."""
+    # 1. The batch and its noise; everything random comes from the seed and the step.
+    recipe = learner.recipe
+    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + learner.step)
+    clean, text = pool.batch(recipe.batch, generator)
+    clean = clean[:, :, : _latent_frames(recipe, generator)]
+    dropped = torch.rand(recipe.batch, 1, 1, generator=generator) < recipe.drop_prompt
+    text = torch.where(dropped, empty, text)
+    sigma = draw_sigma(recipe, generator)  # (b, 1, 1, 1, 1)
+    noise = torch.randn(clean.shape, generator=generator)
+    noisy = (1 - sigma) * clean + sigma * noise
+    # 2. The error of the guessed clean latent, weighted so that it is the velocity's error.
+    clean, noisy, sigma, text = (tensor.to(learner.device) for tensor in (clean, noisy, sigma, text))
+    with torch.autocast(learner.device.type, torch.bfloat16):
+        guess = learner.model.estimate(noisy, sigma.flatten() * 1000, text)
+    loss = ((guess.float() - clean) / sigma.clamp(min=recipe.loss_min_sigma)).square().mean()
+    # 3. The step.
+    for optimizer in learner.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * rate_factor(recipe, learner.step, done)
+    loss.backward()
+    nn.utils.clip_grad_norm_(learner.model.parameters(), 1.0)
+    for optimizer in learner.optimizers:
+        optimizer.step()
+    # 4. The averaged weights, over a short past at first.
+    keep = min(recipe.ema, (1 + learner.step) / (10 + learner.step))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(learner.average.parameters()), list(learner.model.parameters()), 1 - keep)
+    learner.step += 1
+    return loss.item()
+
+
+def rate_factor(recipe: Recipe, step: int, done: float) -> float:
+    """Share of the peak learning rate: a short rise, then half a cosine down to zero at the end of the budget."""
+    return min(1.0, (step + 1) / recipe.warmup) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def draw_sigma(recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Noise levels (b, 1, 1, 1, 1): logit-normal, shifted towards noise as sampling's schedule is."""
+    even = torch.randn(recipe.batch, 1, 1, 1, 1, generator=generator).sigmoid()
+    return recipe.shift * even / (1 + (recipe.shift - 1) * even)
+
+
+def _latent_frames(recipe: Recipe, generator: torch.Generator) -> int:
+    """Mostly the whole clip's 5 latent frames; at times its first 3 or 4, so that shorter videos work too."""
+    if torch.randint(recipe.short_one_in, (1,), generator=generator).item():
+        return 5
+    return 3 + int(torch.randint(2, (1,), generator=generator).item())

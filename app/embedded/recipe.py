@@ -1,0 +1,27 @@
+"""How the built-in model is made: every number of the training in one record."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes, data and optimisation of one training run; written into the run's folder and compared on resume."""
+
+    seed: int = 0
+    picture: int = 128
+    spatial: int = 16
+    channels: int = 64
+    width: int = 256
+    layers: int = 6
+    batch: int = 48
+    rate: float = 1e-3
+    muon_rate: float = 2e-3
+    warmup: int = 200
+    shift: float = 3.0
+    loss_min_sigma: float = 0.1
+    drop_prompt: float = 0.1
+    two_share: float = 0.55
+    pool: int = 4000
+    pool_steps: int = 500
+    ema: float = 0.998
+    short_one_in: int = 8

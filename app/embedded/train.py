@@ -1,0 +1,153 @@
+"""`python -m app.embedded.train`: makes the built-in model's weights from a seed, on CPU or GPU, and can be resumed."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from app.embedded import fit, learn
+from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.model import CleanWanTransformer
+from app.embedded.recipe import Recipe
+from app.embedded.text import TextEncoder
+
+STAGES = ("linear", "denoiser", "cleaner")
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclass
+class Report:
+    """A progress bar for people, and a line now and then for logs."""
+
+    every_s: float = 30.0
+    lines: bool = False
+    _bar: Progress = field(init=False)
+    _task: TaskID = field(init=False)
+    _last: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, disable=self.lines)
+        self._task = self._bar.add_task("", total=1.0)
+        self._bar.start()
+
+    def __call__(self, done: float, text: str) -> None:
+        """Show the share of the work done (0..1) and how it goes."""
+        self._bar.update(self._task, completed=done, description=text)
+        now = time.monotonic()
+        if self.lines and now - self._last >= self.every_s:
+            self._last = now
+            self._bar.console.print(f"{100 * done:5.1f} %  {text}")
+
+    def close(self) -> None:
+        """Leave the bar on the screen as it is."""
+        self._bar.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the stages asked for, each from where the run's folder says it is."""
+    asked = _parser().parse_args(arguments)
+    torch.set_num_threads(asked.threads)
+    recipe = Recipe(**{f.name: getattr(asked, f.name) for f in fields(Recipe)})
+    asked.run.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES:
+        if stage in asked.stages:
+            _stage(stage)(asked, recipe)
+
+
+def _stage(name: str) -> Callable[[argparse.Namespace, Recipe], None]:
+    return {"linear": make_linear, "denoiser": make_denoiser, "cleaner": make_cleaner}[name]
+
+
+def make_linear(asked: argparse.Namespace, recipe: Recipe) -> None:
+    """The autoencoder's closed-form part; nothing to do if the run already has one."""
+    if not (asked.run / "autoencoder").exists():
+        autoencoder = fit.fit_linear(recipe.channels, recipe.picture, recipe.spatial, recipe.seed)
+        fit.save(autoencoder, asked.run / "autoencoder")
+        fit.save(autoencoder, asked.weights / "autoencoder")
+
+
+def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
+    """The denoiser, on latents of the linear part; its averaged weights are exported now and then."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", torch_dtype=torch.float32)
+    text_encoder = TextEncoder.load()
+    learner = learn.start(recipe, device)
+    resumed = learner.restore(asked.run)
+    if asked.compile:
+        learner.model.compile_repeated_blocks()
+    budget = learn.Budget(asked.steps, asked.minutes)
+    report = Report(lines=not asked.bar)
+    if resumed:
+        report(0.0, f"resumed at step {learner.step}")
+    exported = time.monotonic()
+
+    def after_step(learner: learn.Learner, done: float) -> None:
+        nonlocal exported
+        recent = learner.losses[-200:]
+        report(done, f"step {learner.step}, loss {sum(recent) / len(recent):.4f}, {learner.spent_s / 60:.1f} min")
+        if learner.step % learn.CHECKPOINT_EVERY == 0:
+            learner.save(asked.run)
+        if time.monotonic() - exported > 60 * asked.export_minutes:
+            exported = time.monotonic()
+            export(learner, asked.weights)
+
+    source = learn.pools(recipe, autoencoder, text_encoder, learner.step)
+    learn.learn(learner, source, text_encoder.tokens([""]), budget, after_step)
+    learner.save(asked.run)
+    export(learner, asked.weights)
+    report.close()
+
+
+def make_cleaner(asked: argparse.Namespace, recipe: Recipe) -> None:
+    """The autoencoder's cleaning network, on top of the linear part."""
+    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", torch_dtype=torch.float32)
+    report = Report(lines=not asked.bar)
+    fit.train_cleaner(autoencoder, recipe.picture, asked.cleaner_minutes, recipe.seed, report)
+    report.close()
+    fit.save(autoencoder, asked.weights / "autoencoder")
+
+
+def export(learner: learn.Learner, weights: Path) -> None:
+    """Write the averaged weights in bfloat16, with what a program must know to use them."""
+    copy = CleanWanTransformer.from_config(learner.average.config)
+    copy.load_state_dict(learner.average.state_dict())
+    copy.to(torch.bfloat16).save_pretrained(weights / "transformer")
+    recipe = learner.recipe
+    facts = {
+        "flow_shift": recipe.shift,
+        "frames": 17,
+        "fps": 8,
+        "picture": recipe.picture,
+        "steps": learner.step,
+        "minutes": round(learner.spent_s / 60, 1),
+        "recipe": asdict(recipe),
+    }
+    (weights / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app.embedded.train", description=__doc__)
+    parser.add_argument("stages", nargs="*", default=list(STAGES), help=f"some of {', '.join(STAGES)}; all by default")
+    parser.add_argument("--run", type=Path, default=Path("runs/embedded"), help="where checkpoints are kept")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where finished weights go")
+    parser.add_argument("--steps", type=int, help="stop the denoiser after so many steps, over all resumes")
+    parser.add_argument("--minutes", type=float, help="stop the denoiser after so many minutes, over all resumes")
+    parser.add_argument("--cleaner-minutes", type=float, default=8.0, help="how long to train the cleaner")
+    parser.add_argument("--export-minutes", type=float, default=10.0, help="how often the average is exported")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="compile the denoiser's blocks (needs a compiler)")
+    parser.add_argument("--bar", action=argparse.BooleanOptionalAction, default=True, help="a bar, or lines for a log")
+    for entry in fields(Recipe):
+        name = "--" + entry.name.replace("_", "-")
+        parser.add_argument(name, type=type(entry.default), default=entry.default, help="part of the recipe")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
