@@ -75,7 +75,7 @@ class PlainLines:
     def see(self, event: VideoEvent) -> None:
         now = self._standing = self._standing.after(event)
         tenth = now.step * LINES_PER_VIDEO // now.total if now.total and now.phase == "denoising" else 0
-        news = (now.phase, now.position, tenth)
+        news = (now.phase, now.position, tenth, now.eta_s is None)
         if news != self._said and event.kind != "end":
             self._said = news
             self._console.print(now.words(), soft_wrap=True)

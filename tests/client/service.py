@@ -1,0 +1,183 @@
+"""A tiny service that speaks the API's shapes over real HTTP; tests script what it says and read what it heard."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+CONTENT = bytes(range(256)) * 4000
+DONE = {"status": "completed", "phase": "completed", "progress": 100, "step": 3}
+CANCELLED = {"status": "failed", "phase": "failed", "error": {"code": "cancelled", "message": "The job was cancelled."}}
+STORY: list[tuple[str, dict[str, Any]]] = [
+    ("queue", {"position": 1, "eta_s": 4.0}),
+    ("phase", {"phase": "denoising"}),
+    ("step", {"step": 1, "total_steps": 3, "eta_s": 2.0}),
+    ("step", {"step": 2, "total_steps": 3, "eta_s": 1.0}),
+    ("step", {"step": 3, "total_steps": 3, "eta_s": 0.0}),
+    ("end", {"status": "completed"}),
+]
+OPTIMIZATION = {
+    "complexity_score": 2,
+    "complexity": "simple",
+    "factors": [{"name": "motion", "score": 2, "found": ["bounces"]}],
+    "tier": "standard",
+    "asked_tier": "auto",
+    "steps": 25,
+    "budget": 18,
+    "fixed_default_steps": 50,
+    "steps_saved_share": 0.64,
+    "estimated_seconds": 3.1,
+    "reasons": ["One subject, one motion."],
+}
+Told = tuple[int, dict[str, Any], dict[str, str]]  # status, body, headers
+
+
+def video(video_id: str, **said: Any) -> dict[str, Any]:
+    """A Video object as it goes over the wire."""
+    base: dict[str, Any] = {
+        "id": video_id,
+        "object": "video",
+        "model": "kinoray-shapes",
+        "prompt": "a red ball",
+        "status": "queued",
+        "phase": "queued",
+        "progress": 0,
+        "created_at": 1763000000,
+        "completed_at": None,
+        "seconds": "2.125",
+        "size": "64x64",
+        "step": 0,
+        "total_steps": 3,
+        "queue_position": 1,
+        "error": None,
+        "cache": {"kind": "none", "hit": False, "saved_step_seconds": 0.0, "embedding_hit": None},
+        "optimization": OPTIMIZATION,
+        "a_newer_field": {"nested": 1},
+    }
+    return base | said
+
+
+@dataclass
+class Service:
+    """What the service knows, is told to do, and has heard."""
+
+    url: str = ""
+    videos: dict[str, dict[str, Any]] = field(default_factory=dict)
+    story: list[tuple[str, dict[str, Any]]] = field(default_factory=lambda: list(STORY))
+    ending: dict[str, Any] = field(default_factory=lambda: dict(DONE))
+    drop_after: deque[int] = field(default_factory=deque)  # events before each of the next connections breaks
+    stall_after: int | None = None  # events before the stream says nothing more
+    refusals: deque[Told] = field(default_factory=deque)  # told instead of answering the next requests
+    torn_downloads: int = 0
+    well: bool = True
+    heard: list[tuple[str, str]] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: Request) -> Response:
+        """Note the request, refuse it if told to, else hand it to its route."""
+        path, method = request.url.path, request.method
+        self.heard.append((method, path))
+        self.headers.append(dict(request.headers))
+        if self.refusals:
+            status, body, headers = self.refusals.popleft()
+            return JSONResponse(body, status, headers)
+        if path.startswith("/v1/videos"):
+            return await self._videos(request, path.removeprefix("/v1/videos").strip("/").split("/"))
+        return self._facts(request, path)
+
+    def _facts(self, request: Request, path: str) -> Response:
+        told: dict[str, Any] = {
+            "/v1/models": {"object": "list", "data": [{"id": "kinoray-shapes"}]},
+            "/api/stats": {"optimization": {"steps_saved_share": 0.5}, "cache_stats": {"hits": 7}},
+            "/api/optimization/analyze": {"prompt": request.query_params.get("prompt"), **OPTIMIZATION},
+            "/health": {"status": "ok" if self.well else "degraded", "components": {"redis": {"ok": self.well}}},
+        }
+        if path not in told:
+            return Response("<html>not found</html>", 404)
+        return JSONResponse(told[path], 503 if path == "/health" and not self.well else 200)
+
+    async def _videos(self, request: Request, parts: list[str]) -> Response:
+        video_id, what = parts[0], "/".join(parts[1:])
+        if not video_id:
+            return await self._create(request) if request.method == "POST" else self._list(request)
+        if video_id not in self.videos:
+            error = {"code": "video_not_found", "message": f"No video {video_id}", "param": None}
+            return JSONResponse({"error": error}, 404)
+        if request.method == "DELETE":
+            del self.videos[video_id]
+            return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
+        if what == "cancel" and self.videos[video_id]["status"] in ("queued", "in_progress"):
+            self.videos[video_id] |= CANCELLED
+        if what == "remix":
+            return await self._create(request, remixed_from_video_id=video_id)
+        if what == "events":
+            return self._events(video_id, request.headers.get("last-event-id"))
+        if what == "content":
+            return self._content(request)
+        return JSONResponse(self.videos[video_id])
+
+    async def _create(self, request: Request, **more: Any) -> Response:
+        body = await request.json()
+        self.bodies.append(body)
+        made = video(f"video_{len(self.videos) + 1}", prompt=body["prompt"], **more)
+        self.videos[made["id"]] = made
+        return JSONResponse(made)
+
+    def _list(self, request: Request) -> Response:
+        ids = list(self.videos)
+        if request.query_params["order"] == "desc":
+            ids.reverse()
+        after = request.query_params.get("after")
+        ids = ids[ids.index(after) + 1 :] if after else ids
+        limit = int(request.query_params["limit"])
+        data = [self.videos[each] for each in ids[:limit]]
+        return JSONResponse({"object": "list", "data": data, "has_more": len(ids) > limit})
+
+    def _content(self, request: Request) -> Response:
+        variant = request.query_params["variant"].encode()
+        if self.torn_downloads:
+            self.torn_downloads -= 1
+            return StreamingResponse(_torn(), headers={"content-length": str(len(CONTENT))})
+        return Response(variant + CONTENT, media_type="video/mp4")
+
+    def _events(self, video_id: str, last: str | None) -> Response:
+        drop = self.drop_after.popleft() if self.drop_after else None
+        return StreamingResponse(self._tell(video_id, int(last or 0), drop), media_type="text/event-stream")
+
+    async def _tell(self, video_id: str, last: int, drop: int | None) -> AsyncIterator[str]:
+        yield f"event: snapshot\ndata: {json.dumps(self.videos[video_id])}\n\n"
+        for number, (kind, data) in enumerate(self.story[last:], last + 1):
+            if drop == number - last - 1:
+                raise ConnectionError("dropped on purpose")
+            while self.stall_after is not None and number > self.stall_after:
+                yield ": ping\n\n"
+                await asyncio.sleep(0.05)
+            if kind == "end":
+                self.videos[video_id] |= self.ending
+            yield f"id: {number}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"
+
+
+async def _torn() -> AsyncIterator[bytes]:
+    yield CONTENT[:1000]
+    raise ConnectionError("torn on purpose")
+
+
+class Door:
+    """One listening server for all tests; behind it stands the service of the test that runs."""
+
+    def __init__(self) -> None:
+        self.service = Service()
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "DELETE"])])
+
+    async def _answer(self, request: Request) -> Response:
+        return await self.service.answer(request)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.client.cli import app
+from tests.client.service import CANCELLED, CONTENT, OPTIMIZATION, Service, video
+
+Kinoray = Callable[..., Result]
+
+
+def test_generate_writes_the_file_and_says_what_it_took(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    words = ["--tier", "premium", "--seed", "7", "--steps", "30", "--negative", "blur", "--no-cache"]
+    done = kinoray("generate", "a red [bold] ball", "-o", str(out), *words)
+    assert done.exit_code == 0, done.output
+    assert out.read_bytes() == b"video" + CONTENT
+    assert service.bodies == [
+        {
+            "prompt": "a red [bold] ball",
+            "quality_tier": "premium",
+            "seed": 7,
+            "num_inference_steps": 30,
+            "negative_prompt": "blur",
+            "cache": {"mode": "off"},
+        }
+    ]
+    assert done.stdout.startswith(f"{out}: 2.125 s of video in ")
+    assert done.stdout.endswith("no cache hit, 18 steps instead of 50 (32 saved)\n")
+
+
+def test_without_a_terminal_progress_is_plain_lines(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
+    done = kinoray("generate", "a red ball", "-o", str(tmp_path / "out.mp4"))
+    assert done.stderr.splitlines() == [
+        "video_1",
+        "queued, 1 ahead",
+        "queued, 1 ahead, about 4 s to go",
+        "denoising, step 0 of 3",
+        "denoising, step 1 of 3, about 2 s to go",
+        "denoising, step 2 of 3, about 1 s to go",
+        "denoising, step 3 of 3, less than a second to go",
+    ]
+
+
+def test_a_failed_video_ends_with_its_code(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
+    service.ending = {"status": "failed", "error": {"code": "out_of_memory", "message": "Does not fit."}}
+    done = kinoray("generate", "a red ball", "-o", str(tmp_path / "out.mp4"))
+    assert (done.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert done.stderr.endswith("out_of_memory: video_1 failed: Does not fit.\n")
+
+
+def test_a_refused_prompt_ends_with_its_code(service: Service, kinoray: Kinoray) -> None:
+    error = {"code": "overloaded", "message": "Too much is waiting."}
+    service.refusals.append((429, {"error": error}, {"Retry-After": "40"}))
+    done = kinoray("generate", "a red ball")
+    assert (done.exit_code, done.stderr) == (1, "overloaded: Too much is waiting. (try again in 40 s)\n")
+
+
+def test_a_folder_that_is_not_there_is_noticed_before_any_work(service: Service, kinoray: Kinoray) -> None:
+    assert kinoray("generate", "a red ball", "-o", "/nowhere/out.mp4").exit_code == 2
+    assert service.heard == []
+
+
+def test_ctrl_c_cancels_on_the_server(service: Service, tmp_path: Path) -> None:
+    service.stall_after = 3
+    command = [sys.executable, "-m", "app.client.cli", "generate", "a red ball", "-o", str(tmp_path / "out.mp4")]
+    environment = {**os.environ, "KINORAY_URL": service.url}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if line.startswith("denoising, step 1"):
+                running.send_signal(signal.SIGINT)
+                break
+        assert running.stderr.read() == "Cancelled video_1.\n"
+    assert running.returncode == 130
+    assert service.videos["video_1"]["error"] == CANCELLED["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_there_is_one_clear_line(free_url: str) -> None:
+    done = CliRunner().invoke(app, ["status"], env={"KINORAY_URL": free_url})
+    assert (done.exit_code, done.stderr) == (1, f"No Kinoray at {free_url}; start one with `kinoray serve`\n")
+
+
+def test_the_key_comes_from_the_environment(service: Service) -> None:
+    CliRunner().invoke(app, ["list"], env={"KINORAY_URL": service.url, "KINORAY_API_KEY": "secret"})
+    assert service.headers[0]["authorization"] == "Bearer secret"
+
+
+def test_analyze_is_readable(service: Service, kinoray: Kinoray) -> None:
+    shown = kinoray("analyze", "a red ball", "--tier", "auto").stdout
+    for said in ("motion", "bounces", "complexity_score", "standard", "25", "3.1", "One subject, one motion."):
+        assert said in shown
+    assert json.loads(kinoray("analyze", "a red ball", "--json").stdout) == {"prompt": "a red ball", **OPTIMIZATION}
+
+
+def test_list_shows_state_and_prompt_and_no_control_codes(service: Service, kinoray: Kinoray) -> None:
+    service.videos = {"v1": video("v1"), "v2": video("v2", prompt="an \x1b[31mevil [red]ball", **CANCELLED)}
+    shown = kinoray("list").stdout
+    assert "failed (cancelled)" in shown
+    assert "an  [31mevil [red]ball" in shown
+    assert [each["id"] for each in json.loads(kinoray("list", "--json").stdout)] == ["v2", "v1"]
+    assert "There are more" in kinoray("list", "--limit", "1").stdout
+
+
+def test_status_shows_a_video_or_the_service(service: Service, kinoray: Kinoray) -> None:
+    service.videos["v"] = video("v", status="in_progress", phase="denoising", step=2)
+    assert "denoising 2/3" in kinoray("status", "v").stdout
+    shown = kinoray("status")
+    assert (shown.exit_code, "components.redis.ok" in shown.stdout, "cache_stats.hits" in shown.stdout) == (
+        0,
+        True,
+        True,
+    )
+    service.well = False
+    assert kinoray("status").exit_code == 1
+
+
+def test_cancel_and_delete_say_what_they_did(service: Service, kinoray: Kinoray) -> None:
+    service.videos = {"v": video("v"), "done": video("done", status="completed")}
+    assert kinoray("cancel", "v").stdout == "Cancelled v.\n"
+    assert kinoray("cancel", "done").stdout == "done had already ended: completed.\n"
+    assert kinoray("delete", "v").stdout == "Deleted v.\n"
+    gone = kinoray("delete", "v")
+    assert (gone.exit_code, gone.stderr) == (1, "video_not_found: No video v\n")
+
+
+def test_serve_becomes_the_local_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, words: started.append([program, *words]))
+    for name in ("KINORAY_PORT", "KINORAY_STATE_DIR", "KINORAY_HOST", "KINORAY_REDIS_URL"):
+        monkeypatch.setenv(name, "before")  # so that monkeypatch puts it back
+    config = tmp_path / "serve_config.yaml"
+    config.touch()
+    words = ["serve", "--port", "9000", "--state-dir", str(tmp_path), "--config", str(config)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert started == [[sys.executable, sys.executable, "-m", "cluster.local", "--config", str(config)]]
+    found = [os.environ[f"KINORAY_{name}"] for name in ("PORT", "STATE_DIR", "HOST")]
+    assert found == ["9000", str(tmp_path), "before"]
+
+
+def test_the_command_starts_without_heavy_imports() -> None:
+    probe = "import sys, app.client.cli; sys.stdout.write(' '.join({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+    assert "httpx" in loaded
+    assert not {"torch", "ray", "fastapi", "pydantic", "numpy", "diffusers", "transformers"} & set(loaded)
+
+
+def test_version_is_the_installed_one() -> None:
+    assert CliRunner().invoke(app, ["version"]).stdout.strip()
