@@ -78,7 +78,7 @@ class PlainLines:
         news = (now.phase, now.position, tenth, now.eta_s is None)
         if news != self._said and event.kind != "end":
             self._said = news
-            self._console.print(now.words(), soft_wrap=True)
+            self._console.print(now.words(), soft_wrap=True, markup=False, highlight=False)
 
 
 class LiveBar:
