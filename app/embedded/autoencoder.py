@@ -11,14 +11,14 @@ TIME = 4  # frames in a patch
 _FOLD = 4  # side of the pixel blocks that the cleaning network sees as channels
 
 
-class LinearAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class LinearAutoencoder(ModelMixin, ConfigMixin):
     """Principal components of 4 x S x S space-time patches, the first frame taken four times so that 17 frames make 5.
 
     Causal: the first 4 n + 1 frames are the first n + 1 latent frames. It has what diffusers' `WanPipeline` uses of its
     VAE. Latents are raw; `latents_mean` and `latents_std` whiten them, with a floor under the deviation.
     """
 
-    @register_to_config  # type: ignore[untyped-decorator]
+    @register_to_config
     def __init__(
         self,
         z_dim: int = 64,
@@ -37,20 +37,22 @@ class LinearAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def encode(self, video: Tensor) -> Tensor:
         """Raw latents (b, z, (f + 3) / 4, h / S, w / S) of a video (b, 3, f, h, w) in -1..1."""
         patches = self.patches(video)  # (b, F, H, W, patch)
-        return ((patches - self.patch_mean) @ self.basis.T).movedim(-1, 1)
+        latents: Tensor = ((patches - self.patch_mean) @ self.basis.T).movedim(-1, 1)
+        return latents
 
     def patches(self, video: Tensor) -> Tensor:
         """A video (b, 3, f, h, w) as flat space-time patches (b, F, H, W, 3 * 4 * S * S)."""
         video = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
         side = self.config.scale_factor_spatial
-        blocks = video.unflatten(4, (-1, side)).unflatten(3, (-1, side)).unflatten(2, (-1, TIME))
+        b, c, f, h, w = video.shape
+        blocks = video.reshape(b, c, f // TIME, TIME, h // side, side, w // side, side)
         return blocks.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4)  # (b, F, H, W, 3 4 S S)
 
     def inverse(self, latents: Tensor) -> Tensor:
         """The linear guess behind raw latents (b, z, F, H, W): (b, F, 3, 4, h, w), groups of four frames."""
         side = self.config.scale_factor_spatial
         patches = latents.movedim(1, -1) @ self.basis + self.patch_mean  # (b, F, H, W, patch)
-        blocks = patches.unflatten(-1, (3, TIME, side, side))  # (b, F, H, W, 3, 4, S, S)
+        blocks = patches.view(*patches.shape[:4], 3, TIME, side, side)  # (b, F, H, W, 3, 4, S, S)
         return blocks.permute(0, 1, 4, 5, 2, 6, 3, 7).flatten(6).flatten(4, 5)
 
     def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
@@ -61,10 +63,9 @@ class LinearAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def clean(self, groups: Tensor) -> Tensor:
         """Rough groups of frames (b, F, 3, 4, h, w) made crisp, same shape; each group by itself."""
-        b, count = groups.shape[:2]
         folded = functional.pixel_unshuffle(groups.flatten(0, 1).flatten(1, 2), _FOLD)  # (b F, 192, h/4, w/4)
         mended = folded + self.cleaner(folded)
-        return functional.pixel_shuffle(mended, _FOLD).unflatten(1, (3, TIME)).unflatten(0, (b, count))
+        return functional.pixel_shuffle(mended, _FOLD).view(groups.shape)
 
     @torch.no_grad()
     def set_basis(self, mean: Tensor, basis: Tensor) -> None:
@@ -108,4 +109,5 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, width, h, w) to the same."""
-        return x + self.mix(functional.silu(self.spread(x)))
+        mixed: Tensor = self.mix(functional.silu(self.spread(x)))
+        return x + mixed

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from app.embedded.autoencoder import TIME, LinearAutoencoder
+from app.embedded.recipe import Budget
 from app.embedded.scenes import draw_asks, place
 from app.embedded.world import render
 
@@ -45,7 +46,7 @@ def fit_linear(channels: int, picture: int, spatial: int, seed: int, count: int 
     values, vectors = torch.linalg.eigh((moment / seen - torch.outer(mean, mean)).float())
     deviations = values.flip(0)[:channels].clamp(min=0).sqrt()
     floor = FLOOR * deviations[0]
-    autoencoder = LinearAutoencoder(
+    autoencoder: LinearAutoencoder = LinearAutoencoder(
         z_dim=channels,
         scale_factor_spatial=spatial,
         latents_mean=(0.0,) * channels,
@@ -55,13 +56,13 @@ def fit_linear(channels: int, picture: int, spatial: int, seed: int, count: int 
     return autoencoder
 
 
-def train_cleaner(autoencoder: LinearAutoencoder, picture: int, minutes: float, seed: int, tell: Tell) -> float:
+def train_cleaner(autoencoder: LinearAutoencoder, picture: int, budget: Budget, seed: int, tell: Tell) -> float:
     """Teach the cleaner to draw crisp frames from latents with noise on them; returns the last loss (mean |error|)."""
-    cleaner = autoencoder.cleaner.train().to(memory_format=torch.channels_last)
+    cleaner = autoencoder.cleaner.train()
     optimizer = torch.optim.AdamW(cleaner.parameters(), lr=0.0, weight_decay=0.01)
     began, step, smooth = time.monotonic(), 0, 0.0
     video = clips(64, picture, seed)
-    while (done := (time.monotonic() - began) / (60 * minutes)) < 1:
+    while (done := budget.done(step, time.monotonic() - began)) < 1:
         if step % 48 == 47:
             video = clips(64, picture, seed + step)
         rate = 2e-3 * min(1, (step + 1) / 30) * (1 - done)
@@ -70,7 +71,7 @@ def train_cleaner(autoencoder: LinearAutoencoder, picture: int, minutes: float, 
         torch.manual_seed(seed * 100_003 + step)
         loss = _lesson(autoencoder, video[torch.randperm(len(video))[:4]])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(cleaner.parameters(), 1.0)
         optimizer.step()
         smooth = loss.item() if step == 0 else 0.95 * smooth + 0.05 * loss.item()
@@ -92,12 +93,22 @@ def _lesson(autoencoder: LinearAutoencoder, video: Tensor) -> Tensor:
         raw = autoencoder.encode(video)
         deviation = noise_deviation(autoencoder)
         amount = MAX_NOISE * torch.rand(len(video), 1, 1, 1, 1) ** 1.5
-        rough = autoencoder.inverse(raw + torch.randn_like(raw) * deviation * amount)
+        rough = autoencoder.inverse(_faded(raw) + torch.randn_like(raw) * deviation * amount)
         wanted = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
-        wanted = wanted.unflatten(2, (-1, TIME)).transpose(1, 2)  # (b, F, 3, 4, h, w)
+        wanted = wanted.view(rough.transpose(1, 2).shape).transpose(1, 2)  # (b, F, 3, 4, h, w)
     with torch.autocast("cpu", torch.bfloat16):
         drawn = autoencoder.clean(rough)
-    return (drawn.float() - wanted).abs().mean()
+    error: Tensor = (drawn.float() - wanted).abs().mean()
+    return error
+
+
+def _faded(raw: Tensor) -> Tensor:
+    """Half of the latents with their finest components weakened, as a denoiser in doubt leaves them: blurred."""
+    channels = raw.shape[1]
+    first = torch.randint(channels // 4, 2 * channels, (len(raw), 1))
+    weakened = torch.arange(channels) >= first  # (b, z)
+    keep = torch.where(weakened, torch.rand(len(raw), 1), 1.0)
+    return raw * keep.view(len(raw), channels, 1, 1, 1)
 
 
 @torch.no_grad()

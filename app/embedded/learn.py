@@ -14,25 +14,11 @@ from torch import Tensor, nn
 from app.embedded.autoencoder import LinearAutoencoder
 from app.embedded.model import CleanWanTransformer
 from app.embedded.pools import Pool, make_pool
-from app.embedded.recipe import Recipe
+from app.embedded.recipe import Budget, Recipe
 from app.embedded.text import TextEncoder
 
 CHECKPOINT = "denoiser.pt"
 CHECKPOINT_EVERY = 200
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to train, over all resumes: whichever of steps and minutes ends first."""
-
-    steps: int | None = None
-    minutes: float | None = None
-
-    def done(self, step: int, spent_s: float) -> float:
-        """Share of the budget that is used up, 0..1."""
-        by_steps = step / self.steps if self.steps else 0.0
-        by_time = spent_s / (60 * self.minutes) if self.minutes else 0.0
-        return min(1.0, max(by_steps, by_time))
 
 
 @dataclass(slots=True)
@@ -98,7 +84,8 @@ def start(recipe: Recipe, device: torch.device) -> Learner:
 
 
 def _optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, weight in model.named_parameters():
         in_blocks = name.startswith("blocks.") and weight.ndim == 2 and recipe.muon_rate > 0
         (matrices if in_blocks else others).append(weight)
@@ -171,7 +158,7 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
         optimizer.zero_grad(set_to_none=True)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate_factor(recipe, learner.step, done)
-    loss.backward()
+    torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(learner.model.parameters(), 1.0)
     for optimizer in learner.optimizers:
         optimizer.step()

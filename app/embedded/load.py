@@ -32,8 +32,9 @@ class EmbeddedModel:
 def load(dtype: torch.dtype = torch.float32, weights: Path = WEIGHTS) -> EmbeddedModel:
     """Read the model; transformer and autoencoder in `dtype`, the text encoder always in float32."""
     facts = json.loads((weights / "model.json").read_text())
-    transformer = CleanWanTransformer.from_pretrained(weights / "transformer", torch_dtype=dtype, local_files_only=True)
-    autoencoder = LinearAutoencoder.from_pretrained(weights / "autoencoder", torch_dtype=dtype, local_files_only=True)
+    how = {"torch_dtype": dtype, "local_files_only": True, "low_cpu_mem_usage": False}
+    transformer = CleanWanTransformer.from_pretrained(weights / "transformer", **how)
+    autoencoder = LinearAutoencoder.from_pretrained(weights / "autoencoder", **how)
     return EmbeddedModel(
         transformer=transformer.eval().requires_grad_(False),
         autoencoder=autoencoder.eval().requires_grad_(False),

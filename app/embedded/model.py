@@ -11,14 +11,14 @@ from torch import Tensor
 MIN_SIGMA = 0.01
 
 
-class CleanWanTransformer(WanTransformer3DModel):  # type: ignore[misc]
+class CleanWanTransformer(WanTransformer3DModel):
     """A Wan transformer whose network output is the clean latent; `forward` returns the velocity as all flow models do.
 
     Guessing the clean latent is easier for a small network than guessing noise or velocity, for clean data lie on a
     low-dimensional manifold: "Back to Basics: Let Denoising Generative Models Denoise" (2025).
     """
 
-    @register_to_config  # type: ignore[untyped-decorator]
+    @register_to_config
     def __init__(
         self,
         patch_size: tuple[int, ...] = (1, 2, 2),

@@ -1,4 +1,4 @@
-"""How the built-in model is made: every number of the training in one record."""
+"""How the built-in model is made: every number of the training in one record, and how long it may take."""
 
 from dataclasses import dataclass
 
@@ -25,3 +25,17 @@ class Recipe:
     pool_steps: int = 500
     ema: float = 0.998
     short_one_in: int = 8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train, over all resumes: whichever of steps and minutes ends first."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def done(self, step: int, spent_s: float) -> float:
+        """Share of the budget that is used up, 0..1."""
+        by_steps = step / self.steps if self.steps else 0.0
+        by_time = spent_s / (60 * self.minutes) if self.minutes else 0.0
+        return min(1.0, max(by_steps, by_time))

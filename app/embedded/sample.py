@@ -82,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
-    model = CleanWanTransformer.from_pretrained(asked.weights / "transformer", torch_dtype=torch.float32)
-    autoencoder = LinearAutoencoder.from_pretrained(asked.weights / "autoencoder", torch_dtype=torch.float32)
+    model = CleanWanTransformer.from_pretrained(asked.weights / "transformer", low_cpu_mem_usage=False).float()
+    autoencoder = LinearAutoencoder.from_pretrained(asked.weights / "autoencoder", low_cpu_mem_usage=False).float()
     latents = sample(model, TextEncoder.load(), asked.prompts, asked.steps, asked.guidance, asked.seed)
     sheet(decode(autoencoder, latents)).save(asked.out)
 

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
@@ -33,10 +34,9 @@ class TextEncoder(nn.Module):
         """Read the encoder from its installed package, never from the network; its weights' SHA-256 must be right."""
         folder = find_folder()
         verify(folder / "model.safetensors")
-        config = BertConfig.from_pretrained(folder, local_files_only=True)
-        bert = BertModel.from_pretrained(
-            folder, config=config, local_files_only=True, use_safetensors=True, add_pooling_layer=False
-        )
+        bert = BertModel(BertConfig.from_pretrained(folder, local_files_only=True), add_pooling_layer=False)
+        saved = load_file(folder / "model.safetensors")
+        bert.load_state_dict({name: saved[name] for name in bert.state_dict() if name in saved}, strict=True)
         return cls(bert, BertTokenizerFast.from_pretrained(folder, local_files_only=True))
 
     def tokens(self, prompts: Sequence[str]) -> Tensor:

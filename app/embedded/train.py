@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from app.embedded import fit, learn
 from app.embedded.autoencoder import LinearAutoencoder
 from app.embedded.model import CleanWanTransformer
-from app.embedded.recipe import Recipe
+from app.embedded.recipe import Budget, Recipe
 from app.embedded.text import TextEncoder
 
 STAGES = ("linear", "denoiser", "cleaner")
@@ -75,13 +75,13 @@ def make_linear(asked: argparse.Namespace, recipe: Recipe) -> None:
 def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
     """The denoiser, on latents of the linear part; its averaged weights are exported now and then."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", torch_dtype=torch.float32)
+    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", low_cpu_mem_usage=False).float()
     text_encoder = TextEncoder.load()
     learner = learn.start(recipe, device)
     resumed = learner.restore(asked.run)
     if asked.compile:
         learner.model.compile_repeated_blocks()
-    budget = learn.Budget(asked.steps, asked.minutes)
+    budget = Budget(asked.steps, asked.minutes)
     report = Report(lines=not asked.bar)
     if resumed:
         report(0.0, f"resumed at step {learner.step}")
@@ -106,9 +106,9 @@ def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
 
 def make_cleaner(asked: argparse.Namespace, recipe: Recipe) -> None:
     """The autoencoder's cleaning network, on top of the linear part."""
-    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", torch_dtype=torch.float32)
+    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", low_cpu_mem_usage=False).float()
     report = Report(lines=not asked.bar)
-    fit.train_cleaner(autoencoder, recipe.picture, asked.cleaner_minutes, recipe.seed, report)
+    fit.train_cleaner(autoencoder, recipe.picture, Budget(minutes=asked.cleaner_minutes), recipe.seed, report)
     report.close()
     fit.save(autoencoder, asked.weights / "autoencoder")
 

@@ -63,7 +63,7 @@ def relative_paths(motion: Tensor, travel: Tensor, phase: Tensor, radius: Tensor
     grown = kind["growing"] * (low + (high - low) * time) + kind["shrinking"] * (high - (high - low) * time)
     scale = grown + 1 - kind["growing"] - kind["shrinking"]
     angle = kind["spinning"] * 2 * math.pi * travel * time
-    return torch.stack(torch.broadcast_tensors(dx, dy, radius * scale, angle), dim=-1)
+    return torch.stack([dx, dy, radius * scale, angle], dim=-1)
 
 
 def paths(subjects: Sequence[Subject], frames: int = FRAMES) -> Tensor:

@@ -1,0 +1,42 @@
+"""What the built-in model can make, read from its weights folder without torch: for the planner and the routers."""
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+
+from app.types import ModelProfile
+
+WEIGHTS = Path(__file__).parent / "weights"
+MODEL_ID = "kinoray-shapes"
+
+
+def profile(weights: Path = WEIGHTS) -> ModelProfile:
+    """The model's profile. Raises FileNotFoundError when the weights are not there."""
+    facts = json.loads((weights / "model.json").read_text())
+    picture, frames, fps = int(facts["picture"]), int(facts["frames"]), int(facts["fps"])
+    return ModelProfile(
+        id=MODEL_ID,
+        family="wan",
+        revision=revision(weights),
+        sizes=((picture, picture),),
+        frames=tuple(range(9, frames + 1, 4)),  # 1 + 4 k, from the shortest it was trained on
+        fps=(4, 16),
+        default_frames=frames,
+        default_fps=fps,
+        guidance=float(facts.get("guidance", 3.0)),
+        shift=float(facts["flow_shift"]),
+        step_s=0.05,
+        overhead_s=0.4,
+    )
+
+
+def revision(weights: Path = WEIGHTS) -> str:
+    """The first 12 hex digits of the SHA-256 over the weights files, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(weights.rglob("*.safetensors")):
+        digest.update(path.relative_to(weights).as_posix().encode())
+        with path.open("rb") as file:
+            for block in iter(partial(file.read, 1 << 20), b""):
+                digest.update(block)
+    return digest.hexdigest()[:12]
