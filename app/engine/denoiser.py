@@ -15,12 +15,24 @@ from app.types import Plan
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
 
+class DeviceLost(RuntimeError):
+    """The device itself is unusable (not one job's doing): ends the engine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conditioning:
     """What the denoiser hears of a prompt: embeddings of the prompt and of the negative prompt."""
 
     prompt: torch.Tensor  # (T, D) float32
     negative: torch.Tensor  # (T, D) float32
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the denoiser said at a noise level."""
+
+    sigma: float
+    velocity: torch.Tensor  # (C, F', H', W') float32, guided
 
 
 @dataclass(slots=True)
@@ -31,15 +43,30 @@ class JobState:
     plan: Plan
     conditioning: Conditioning
     latent: torch.Tensor  # (C, F', H', W') float32
-    sigmas: tuple[float, ...]  # steps + 1 values, falling to 0
+    sigmas: tuple[float, ...]  # steps + 1 float32 values, falling to 0
     step: int = 0
     mask: tuple[bool, ...] = ()  # per step: run the denoiser (True) or forecast
-    history: list[torch.Tensor] = field(default_factory=list)  # sampler memory: the last predictions
+    history: list[Prediction] = field(default_factory=list)  # the denoiser's last predictions, the newest last
     evaluations: int = 0
 
     @property
     def done(self) -> bool:
         return self.step >= len(self.sigmas) - 1
+
+    @property
+    def sigma(self) -> float:
+        """Noise level before the next step."""
+        return self.sigmas[self.step]
+
+    @property
+    def forecast(self) -> bool:
+        """Whether the next step does without the denoiser."""
+        return not self.done and not self.mask[self.step]
+
+    @property
+    def remaining(self) -> int:
+        """Denoiser runs still to come."""
+        return sum(self.mask[self.step :])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,7 +75,11 @@ class JobState:
 
 
 class Denoiser(Protocol):
-    """One model family. All methods run on the engine's thread."""
+    """One model family. All methods run on the engine's thread.
+
+    What they raise ends the job that they were called for (`DeviceOutOfMemory`, `NumericalError`, anything else);
+    `DeviceLost` ends the engine.
+    """
 
     def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
         """One (T, D) float32 embedding per prompt."""
@@ -72,4 +103,8 @@ class Denoiser(Protocol):
 
     def decode(self, state: JobState) -> Frames:
         """The finished frames, uint8 (F, H, W, 3)."""
+        ...
+
+    def memory_bytes(self) -> int:
+        """Most memory that the device has held, or, on a CPU, what the process holds now."""
         ...

@@ -1,0 +1,85 @@
+"""A denoiser without a model, for tests and tools: smooth arithmetic on a small latent; never part of a service."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from app.engine import sampler
+from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.memory import held_bytes
+from app.errors import GenerationError
+from app.types import Plan
+
+# Prompts with these words go wrong, in these ways.
+RAISES = "fake:raise"
+TURNS_NAN = "fake:nan"
+DECODES_BADLY = "fake:decode"
+LOSES_DEVICE = "fake:device"
+
+
+class FakeDenoiser:
+    """Pulls noise towards a colour that the prompt's hash picks. `step_s`: how long each forward pretends to take."""
+
+    def __init__(self, step_s: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.forwards: list[tuple[str, ...]] = []  # the job ids of every forward
+        self._step_s = step_s
+        self._sleep = sleep
+
+    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
+        """(1, 3) float32 in -1..1 for each prompt."""
+        digests = [hashlib.sha256(prompt.encode()).digest()[:3] for prompt in prompts]
+        return [torch.tensor([[byte / 127.5 - 1 for byte in digest]]) for digest in digests]
+
+    @torch.inference_mode()
+    def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
+        spec = plan.spec
+        generator = torch.Generator().manual_seed(plan.sampling.seed)
+        noise = torch.randn((3, spec.frames, spec.height, spec.width), generator=generator)
+        return sampler.begin(job_id, plan, conditioning, noise)
+
+    @torch.inference_mode()
+    def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
+        self.forwards.append(tuple(state.job_id for state in states))
+        self._sleep(self._step_s)
+        if any(LOSES_DEVICE in state.plan.prompt for state in states):
+            raise DeviceLost("The fake device is gone.")
+        if any(RAISES in state.plan.prompt for state in states):
+            raise RuntimeError("The fake denoiser was asked to fail.")
+        return [self._velocity(state) for state in states]
+
+    def _velocity(self, state: JobState) -> torch.Tensor:
+        if TURNS_NAN in state.plan.prompt and state.step > 0:
+            return torch.full_like(state.latent, torch.nan)
+        return state.latent - self._colour(state)
+
+    @staticmethod
+    def _colour(state: JobState) -> torch.Tensor:
+        asked, free = state.conditioning.prompt, state.conditioning.negative
+        return (free + state.plan.sampling.guidance * (asked - free)).mean(0).view(3, 1, 1, 1).clamp(-1, 1)
+
+    @torch.inference_mode()
+    def advance(self, state: JobState, prediction: torch.Tensor) -> None:
+        sampler.advance(state, prediction)
+
+    @torch.inference_mode()
+    def preview(self, state: JobState) -> Frames:
+        return self._frames(state)[:1]
+
+    @torch.inference_mode()
+    def decode(self, state: JobState) -> Frames:
+        if DECODES_BADLY in state.plan.prompt:
+            raise GenerationError("The fake decoder was asked to fail.")
+        return self._frames(state)
+
+    @staticmethod
+    def _frames(state: JobState) -> Frames:
+        pixels = ((state.latent.clamp(-1, 1) + 1) * 127.5).round()
+        return pixels.permute(1, 2, 3, 0).numpy().astype(np.uint8)
+
+    def memory_bytes(self) -> int:
+        return held_bytes(torch.device("cpu"))

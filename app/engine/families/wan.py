@@ -1,0 +1,167 @@
+"""Wan: diffusers' WanTransformer3DModel and a Wan-like autoencoder as a denoiser, equal to WanPipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.engine import sampler
+from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.memory import held_bytes
+from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
+from app.types import Plan, VideoSpec
+
+Encode = Callable[[Sequence[str]], torch.Tensor]  # prompts to (B, T, D) float32
+
+
+class WanDenoiser:
+    """One Wan model on the device where its transformer is.
+
+    `transformer` is a WanTransformer3DModel (or what answers like one: a velocity at a timestep in 0..1000);
+    `autoencoder` is an AutoencoderKLWan or anything with its config and `decode`. WanPipeline is the standard: the same
+    embeddings, noise and steps give the same frames.
+    """
+
+    def __init__(self, transformer: Any, autoencoder: Any, encode: Encode) -> None:
+        self._transformer = transformer.eval()
+        self._autoencoder = autoencoder.eval()
+        self._encode = encode
+        self._device: torch.device = next(transformer.parameters()).device
+
+    @torch.inference_mode()
+    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
+        """One (T, D) float32 embedding per prompt, on the CPU."""
+        with device_errors():
+            return list(self._encode(prompts).float().cpu())
+
+    @torch.inference_mode()
+    def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
+        """Noise drawn on the CPU, so that a seed means the same noise on every device.
+
+        Raises:
+            InvalidRequest: the model cannot make this shape.
+        """
+        generator = torch.Generator().manual_seed(plan.sampling.seed)
+        noise = torch.randn(self.latent_shape(plan.spec), generator=generator, dtype=torch.float32)
+        with device_errors():
+            hears = Conditioning(conditioning.prompt.to(self._device), conditioning.negative.to(self._device))
+            return sampler.begin(job_id, plan, hears, noise.to(self._device))
+
+    def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
+        """(C, F', H', W') of a video.
+
+        Raises:
+            InvalidRequest: its size or number of frames does not divide into latents and patches.
+        """
+        scale, patch = self._autoencoder.config, self._transformer.config.patch_size
+        temporal, spatial = scale.scale_factor_temporal, scale.scale_factor_spatial
+        if (spec.frames - 1) % temporal:
+            raise InvalidRequest(f"The number of frames has to be a multiple of {temporal}, plus 1.", "frames")
+        if spec.height % (spatial * patch[1]) or spec.width % (spatial * patch[2]):
+            raise InvalidRequest(
+                f"Width and height have to be multiples of {spatial * patch[2]} and {spatial * patch[1]}.", "size"
+            )
+        channels = int(self._transformer.config.in_channels)
+        return channels, (spec.frames - 1) // temporal + 1, spec.height // spatial, spec.width // spatial
+
+    @torch.inference_mode()
+    def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
+        """One forward: the conditional passes of all states, then the unconditional ones of those that are guided.
+
+        Guidance is applied in float32; a guidance of 1 needs no unconditional pass.
+        """
+        guided = [state for state in states if state.plan.sampling.guidance != 1]
+        rows = [*states, *guided]
+        hears = [*(state.conditioning.prompt for state in states), *(state.conditioning.negative for state in guided)]
+        sigmas = torch.tensor([state.sigma for state in rows], dtype=torch.float32, device=self._device)
+        dtype = self._transformer.dtype
+        with device_errors():
+            velocities = self._transformer(
+                hidden_states=torch.stack([state.latent for state in rows]).to(dtype),  # (B, C, F', H', W')
+                timestep=sigmas * sampler.TRAINED_STEPS,  # (B,)
+                encoder_hidden_states=torch.stack(hears).to(dtype),  # (B, T, D)
+                return_dict=False,
+            )[0].float()
+        free = iter(velocities[len(states) :])
+        answers = []
+        for state, asked in zip(states, velocities, strict=False):
+            guidance = state.plan.sampling.guidance
+            if guidance == 1:
+                answers.append(asked)
+            else:
+                unasked = next(free)
+                answers.append(unasked + guidance * (asked - unasked))
+        return answers
+
+    @torch.inference_mode()
+    def advance(self, state: JobState, prediction: torch.Tensor) -> None:
+        with device_errors():
+            sampler.advance(state, prediction)
+
+    @torch.inference_mode()
+    def preview(self, state: JobState) -> Frames:
+        """The first frame of the clean estimate: one latent frame decodes by itself, the autoencoder being causal."""
+        clean = state.latent
+        if state.history:
+            clean = clean - state.sigma * state.history[-1].velocity
+        return rounded(self._pixels(clean[:, :1]))
+
+    @torch.inference_mode()
+    def decode(self, state: JobState) -> Frames:
+        """The finished frames.
+
+        Raises:
+            NumericalError: the decoder answered with NaN.
+        """
+        return rounded(self.decode_float(state))
+
+    @torch.inference_mode()
+    def decode_float(self, state: JobState) -> NDArray[np.float32]:
+        """The frames before they are rounded, float32 (F, H, W, 3) in 0..1: WanPipeline's `output_type="np"`."""
+        return self._pixels(state.latent)
+
+    def _pixels(self, latent: torch.Tensor) -> NDArray[np.float32]:
+        config, dtype = self._autoencoder.config, self._autoencoder.dtype
+        with device_errors():
+            mean = torch.tensor(config.latents_mean).view(1, config.z_dim, 1, 1, 1).to(self._device, dtype)
+            scale = 1.0 / torch.tensor(config.latents_std).view(1, config.z_dim, 1, 1, 1).to(self._device, dtype)
+            raw = latent[None].to(dtype) / scale + mean
+            video = self._autoencoder.decode(raw, return_dict=False)[0][0]  # (3, F, H, W) in -1..1
+            pixels: NDArray[np.float32] = (video * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 3, 0).float().cpu().numpy()
+        return pixels
+
+    def memory_bytes(self) -> int:
+        return held_bytes(self._device)
+
+
+def rounded(pixels: NDArray[np.float32]) -> Frames:
+    """Frames in 0..1 as uint8, rounded as diffusers' image processor does.
+
+    Raises:
+        NumericalError: there are NaNs among them.
+    """
+    if not np.isfinite(pixels).all():
+        raise NumericalError("The decoder answered with numbers that are not finite.")
+    frames: Frames = (pixels * 255).round().astype(np.uint8)
+    return frames
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """Torch's errors in our words: DeviceOutOfMemory for one job, DeviceLost for the engine."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise DeviceOutOfMemory("The job does not fit into the device's memory.") from error
+    except getattr(torch, "AcceleratorError", ()) as error:  # torch 2.8 and later
+        raise DeviceLost(str(error)) from error
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" in str(error):
+            raise DeviceOutOfMemory("The job does not fit into memory.") from error
+        raise

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanPipeline, WanTransformer3DModel
+from numpy.typing import NDArray
+
+from app.engine.checkpoint import from_bytes, to_bytes
+from app.engine.families.wan import WanDenoiser, device_errors, rounded
+from app.engine.loop import Engine
+from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
+from app.line.batcher import Rules
+from app.types import Plan, VideoSpec
+from tests.engine.plans import Listener, hear, make_plan, walk
+
+SPEC = VideoSpec(32, 16, 5, 8)
+
+
+def tiny_text(prompts: Sequence[str]) -> torch.Tensor:
+    """(B, 6, 16), a different one for every prompt."""
+    seeds = [torch.Generator().manual_seed(sum(prompt.encode())) for prompt in prompts]
+    return torch.stack([torch.randn(6, 16, generator=seed) for seed in seeds])
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> WanDenoiser:
+    torch.manual_seed(0)
+    transformer = WanTransformer3DModel(
+        patch_size=(1, 2, 2),
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=4,
+        out_channels=4,
+        text_dim=16,
+        freq_dim=16,
+        ffn_dim=32,
+        num_layers=2,
+        rope_max_seq_len=32,
+    )
+    autoencoder = AutoencoderKLWan(
+        base_dim=4,
+        z_dim=4,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3, 0.0],
+        latents_std=[0.5, 1.5, 2.0, 1.0],
+    )
+    return WanDenoiser(transformer, autoencoder, tiny_text)
+
+
+def by_pipeline(transformer: Any, autoencoder: Any, text: torch.Tensor, plan: Plan) -> NDArray[np.float32]:
+    """diffusers' own frames: float32 (F, H, W, 3) in 0..1."""
+    pipeline = WanPipeline(
+        tokenizer=None,
+        text_encoder=None,
+        vae=autoencoder,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift),
+        transformer=transformer,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    frames: NDArray[np.float32] = pipeline(
+        prompt_embeds=text[:1],
+        negative_prompt_embeds=text[1:],
+        width=plan.spec.width,
+        height=plan.spec.height,
+        num_frames=plan.spec.frames,
+        num_inference_steps=plan.sampling.steps,
+        guidance_scale=plan.sampling.guidance,
+        generator=torch.Generator().manual_seed(plan.sampling.seed),
+        output_type="np",
+    ).frames[0]
+    return frames
+
+
+def by_engine(denoiser: WanDenoiser, plan: Plan) -> NDArray[np.float32]:
+    state = denoiser.start("a", plan, hear(denoiser, plan))
+    walk(denoiser, state)
+    return denoiser.decode_float(state)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_the_frames_are_those_of_wan_pipeline(denoiser: WanDenoiser, guidance: float) -> None:
+    plan = make_plan(steps=6, guidance=guidance, spec=SPEC, seed=3)
+    theirs = by_pipeline(denoiser._transformer, denoiser._autoencoder, tiny_text([plan.prompt, ""]), plan)
+    ours = by_engine(denoiser, plan)
+    assert ours.shape == theirs.shape == (5, 16, 32, 3)
+    assert np.ptp(theirs) > 0.1, "a flat picture would prove nothing"
+    assert np.abs(ours - theirs).max() <= 1e-4
+
+
+def test_the_served_frames_of_the_built_in_model_are_those_of_wan_pipeline() -> None:
+    load = pytest.importorskip("app.embedded.load")
+    if not (load.WEIGHTS / "model.json").exists():
+        pytest.skip("the built-in model has not been trained yet")
+    model = load.load()
+    spec = VideoSpec(model.picture, model.picture, model.frames, model.fps)
+    plan = make_plan("a red ball moves to the right on a black background", steps=8, spec=spec)
+    text = model.text_encoder.tokens([plan.prompt, plan.negative_prompt])
+    theirs = by_pipeline(model.transformer, model.autoencoder, text, plan)
+    denoiser = WanDenoiser(model.transformer, model.autoencoder, model.text_encoder.tokens)
+    assert np.abs(by_engine(denoiser, plan) - theirs).max() <= 1e-4
+    heard = Listener()
+    engine = Engine(denoiser, Rules(max_batch=2, slots=2))
+    engine.submit("a", plan, heard)
+    served = heard.wait().frames
+    engine.close(20)
+    assert np.abs(served.astype(int) - rounded(theirs).astype(int)).max() <= 1
+
+
+def test_jobs_in_one_forward_are_what_each_is_alone(denoiser: WanDenoiser) -> None:
+    plans = [
+        make_plan("one", steps=5, spec=SPEC, seed=1),
+        make_plan("two", steps=3, spec=SPEC, seed=2, guidance=1.0),
+        make_plan("three", steps=6, budget=4, spec=SPEC, seed=3, guidance=6.0),
+    ]
+    together = [denoiser.start(plan.prompt, plan, hear(denoiser, plan)) for plan in plans]
+    walk(denoiser, *together)
+    for plan, state in zip(plans, together, strict=True):
+        assert np.abs(denoiser.decode_float(state) - by_engine(denoiser, plan)).max() <= 1e-4
+    assert [state.evaluations for state in together] == [5, 3, 4]
+
+
+def test_guidance_of_one_needs_no_unconditional_pass(denoiser: WanDenoiser) -> None:
+    seen: list[int] = []
+    plans = [make_plan(spec=SPEC, guidance=guidance) for guidance in (1.0, 3.0)]
+    states = [denoiser.start("a", plan, hear(denoiser, plan)) for plan in plans]
+    hook = denoiser._transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(len(kwargs["hidden_states"])), with_kwargs=True
+    )
+    denoiser.predict(states[:1])
+    denoiser.predict(states[1:])
+    denoiser.predict(states)
+    hook.remove()
+    assert seen == [1, 2, 3]
+
+
+def test_a_resumed_job_ends_with_the_same_bits(denoiser: WanDenoiser) -> None:
+    plan = make_plan(steps=6, budget=4, spec=SPEC)
+    whole = denoiser.start("a", plan, hear(denoiser, plan))
+    parted = denoiser.start("a", plan, hear(denoiser, plan))
+    walk(denoiser, whole)
+    walk(denoiser, parted, until=3)
+    resumed = from_bytes(to_bytes(parted), plan)
+    walk(denoiser, resumed)
+    assert torch.equal(resumed.latent, whole.latent)
+
+
+def test_frames_are_rounded_as_diffusers_rounds_and_the_preview_is_a_small_frame(denoiser: WanDenoiser) -> None:
+    plan = make_plan(steps=2, spec=SPEC)
+    state = denoiser.start("a", plan, hear(denoiser, plan))
+    assert denoiser.preview(state).shape == (1, 16, 32, 3)
+    walk(denoiser, state)
+    frames = denoiser.decode(state)
+    assert frames.dtype == np.uint8
+    assert np.array_equal(frames, (denoiser.decode_float(state) * 255).round().astype("uint8"))
+    assert denoiser.memory_bytes() > 0
+    assert not torch.is_inference_mode_enabled()
+
+
+@pytest.mark.parametrize("spec", [VideoSpec(32, 16, 6, 8), VideoSpec(24, 16, 5, 8), VideoSpec(32, 8, 5, 8)])
+def test_a_shape_that_the_model_cannot_make_is_refused(denoiser: WanDenoiser, spec: VideoSpec) -> None:
+    with pytest.raises(InvalidRequest, match="multiple"):
+        denoiser.latent_shape(spec)
+
+
+def test_torch_and_decoder_errors_get_our_names() -> None:
+    with pytest.raises(DeviceOutOfMemory), device_errors():
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+    with pytest.raises(DeviceOutOfMemory), device_errors():
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    with pytest.raises(NumericalError):
+        rounded(np.full((1, 1, 1, 3), np.nan, dtype=np.float32))

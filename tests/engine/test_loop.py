@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from app.engine.denoiser import Frames
+from app.engine.fake import DECODES_BADLY, LOSES_DEVICE, RAISES, TURNS_NAN, FakeDenoiser
+from app.engine.loop import Engine
+from app.errors import Cancelled, GenerationError, NumericalError, WorkerLost
+from app.line.batcher import Rules
+from app.types import ModelProfile, Phase, Plan, VideoSpec
+from tests.engine.plans import Listener, hear, make_plan, walk
+
+
+class Gate:
+    """Stands in for a forward's time: the engine's thread stops in each forward until it is let on."""
+
+    def __init__(self) -> None:
+        self._open = threading.Semaphore(0)
+        self.reached = threading.Semaphore(0)
+        self.free = False
+
+    def __call__(self, seconds: float) -> None:
+        self.reached.release()
+        if not self.free:
+            assert self._open.acquire(timeout=20)
+
+    def wait(self) -> None:
+        """Until a forward is under way."""
+        assert self.reached.acquire(timeout=20)
+
+    def let(self, forwards: int) -> None:
+        self._open.release(forwards)
+
+    def release(self) -> None:
+        self.free = True
+        self._open.release(1000)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def denoiser(gate: Gate) -> FakeDenoiser:
+    return FakeDenoiser(sleep=gate)
+
+
+@pytest.fixture
+def engine(denoiser: FakeDenoiser, gate: Gate) -> Iterator[Engine]:
+    engine = Engine(denoiser, Rules(max_batch=4, slots=8))
+    yield engine
+    gate.release()
+    engine.close(20)
+    assert not engine.healthy()
+
+
+def alone(plan: Plan) -> Frames:
+    """What a plan gives without an engine."""
+    denoiser = FakeDenoiser()
+    state = denoiser.start("alone", plan, hear(denoiser, plan))
+    walk(denoiser, state)
+    return denoiser.decode(state)
+
+
+def test_a_job_goes_from_noise_to_frames_and_says_what_it_cost(engine: Engine, gate: Gate) -> None:
+    gate.release()
+    heard = Listener()
+    engine.submit("a", make_plan(steps=6, budget=4), heard)
+    heard.wait()
+    assert heard.phases == [Phase.ENCODING, Phase.DENOISING, Phase.DECODING]
+    assert heard.steps == [1, 2, 3, 4, 5, 6]
+    assert heard.etas_s[-1] == 0
+    assert np.array_equal(heard.frames, alone(make_plan(steps=6, budget=4)))
+    assert heard.measured.evaluations == 4
+    assert set(heard.measured.stages_s) == {"queue", "encode", "denoise", "decode"}
+    assert heard.measured.device_seconds > 0
+    assert heard.measured.peak_memory_bytes
+
+
+def test_jobs_with_different_step_counts_share_forwards(engine: Engine, gate: Gate, denoiser: FakeDenoiser) -> None:
+    heard = {name: Listener() for name in ("a", "b")}
+    engine.submit("a", make_plan("one", 3), heard["a"])
+    gate.wait()
+    engine.submit("b", make_plan("two", 5, seed=1), heard["b"])
+    gate.release()
+    assert np.array_equal(heard["a"].wait().frames, alone(make_plan("one", 3)))
+    assert np.array_equal(heard["b"].wait().frames, alone(make_plan("two", 5, seed=1)))
+    assert denoiser.forwards == [("a",), ("a", "b"), ("a", "b"), ("b",), ("b",), ("b",)]
+
+
+def test_forecast_steps_take_no_forward(engine: Engine, gate: Gate, denoiser: FakeDenoiser) -> None:
+    gate.release()
+    heard = Listener()
+    engine.submit("a", make_plan(steps=9, budget=3), heard)
+    assert heard.wait().steps[-1] == 9
+    assert len(denoiser.forwards) == 3
+
+
+def test_embeddings_from_outside_are_used_as_they_are(engine: Engine, gate: Gate) -> None:
+    gate.release()
+    prompt, negative = engine.encode(["one", ""]).result(20)
+    heard = Listener()
+    engine.submit("a", make_plan("another", 3), heard, prompt, negative)
+    assert np.array_equal(heard.wait().frames, alone(make_plan("one", 3)))
+    assert heard.phases == [Phase.DENOISING, Phase.DECODING]
+    assert "encode" not in heard.measured.stages_s
+
+
+def test_a_stopped_job_leaves_within_one_step(engine: Engine, gate: Gate, denoiser: FakeDenoiser) -> None:
+    heard, other = Listener(), Listener()
+    engine.submit("a", make_plan(steps=50), heard)
+    gate.wait()
+    engine.submit("b", make_plan(steps=2), other)
+    engine.stop("a")
+    gate.let(1)
+    heard.wait()
+    gate.release()
+    other.wait()
+    assert isinstance(heard.error, Cancelled)
+    assert denoiser.forwards == [("a",), ("b",), ("b",)]
+    assert other.error is None
+
+
+def test_a_stopped_job_that_waits_never_starts(gate: Gate, denoiser: FakeDenoiser) -> None:
+    engine = Engine(denoiser, Rules(max_batch=1, slots=1))
+    first, second = Listener(), Listener()
+    engine.submit("a", make_plan(steps=50), first)
+    gate.wait()
+    engine.submit("b", make_plan(), second)
+    engine.stop("b")
+    gate.let(1)
+    assert isinstance(second.wait().error, Cancelled)
+    assert second.phases == []
+    gate.release()
+    engine.close(20)
+    assert isinstance(first.wait().error, Cancelled)
+
+
+@pytest.mark.parametrize(("trouble", "error"), [(RAISES, GenerationError), (TURNS_NAN, NumericalError)])
+def test_a_failing_job_fails_alone(
+    engine: Engine, gate: Gate, denoiser: FakeDenoiser, trouble: str, error: type[GenerationError]
+) -> None:
+    blocker, good, bad = Listener(), Listener(), Listener()
+    engine.submit("x", make_plan(steps=1), blocker)
+    gate.wait()
+    engine.submit("bad", make_plan(trouble), bad)
+    engine.submit("good", make_plan("one", 4), good)
+    gate.release()
+    assert isinstance(bad.wait().error, error)
+    assert np.array_equal(good.wait().frames, alone(make_plan("one", 4)))
+    assert engine.healthy()
+
+
+def test_a_failing_decoder_fails_its_job_only(engine: Engine, gate: Gate) -> None:
+    gate.release()
+    bad, good = Listener(), Listener()
+    engine.submit("bad", make_plan(DECODES_BADLY), bad)
+    engine.submit("good", make_plan(), good)
+    assert bad.wait().error is not None
+    assert good.wait().error is None
+
+
+def test_a_sink_that_raises_loses_its_job_only(engine: Engine, gate: Gate) -> None:
+    class Deaf(Listener):
+        def step(self, step: int, total: int, eta_s: float) -> None:
+            raise RuntimeError("The event loop is closed.")
+
+    gate.release()
+    deaf, good = Deaf(), Listener()
+    engine.submit("deaf", make_plan(), deaf)
+    engine.submit("good", make_plan(), good)
+    assert good.wait().error is None
+    assert deaf.wait().error is not None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_lost_device_fails_all_jobs_and_the_engine_says_so() -> None:
+    engine = Engine(FakeDenoiser(), Rules(max_batch=4, slots=4))
+    heard = Listener()
+    engine.submit("a", make_plan(LOSES_DEVICE), heard)
+    assert isinstance(heard.wait().error, WorkerLost)
+    engine.close(20)
+    assert not engine.healthy()
+    with pytest.raises(WorkerLost):
+        engine.submit("b", make_plan(), heard)
+
+
+def test_a_second_attempt_at_a_job_replaces_the_first(engine: Engine, gate: Gate) -> None:
+    first, second = Listener(), Listener()
+    engine.submit("a", make_plan(steps=50), first)
+    gate.wait()
+    engine.submit("a", make_plan("one", 3), second)
+    gate.release()
+    assert isinstance(first.wait().error, Cancelled)
+    assert np.array_equal(second.wait().frames, alone(make_plan("one", 3)))
+
+
+def test_different_shapes_take_turns(gate: Gate, denoiser: FakeDenoiser) -> None:
+    engine = Engine(denoiser, Rules(max_batch=2, slots=4))
+    heard = [Listener() for _ in range(3)]
+    engine.submit("x", make_plan(steps=1), heard[0])
+    gate.wait()
+    engine.submit("a", make_plan(steps=3), heard[1])
+    engine.submit("b", make_plan(steps=3, spec=VideoSpec(4, 4, 5, 8)), heard[2])
+    gate.release()
+    assert all(listener.wait().error is None for listener in heard)
+    engine.close(20)
+    assert denoiser.forwards == [("x",), ("a",), ("b",), ("a",), ("b",), ("a",), ("b",)]
+
+
+def test_the_eta_is_the_evaluations_to_come_times_the_step_time() -> None:
+    now = [0.0]
+
+    def pass_time(seconds: float) -> None:
+        now[0] += seconds
+
+    engine = Engine(FakeDenoiser(step_s=2.0, sleep=pass_time), Rules(max_batch=1, slots=2), clock=lambda: now[0])
+    heard = Listener()
+    engine.submit("a", make_plan(steps=5, budget=3), heard)
+    assert heard.wait().etas_s == [4, 4, 2, 2, 0]
+    assert heard.measured.stages_s["denoise"] == 6
+    assert heard.measured.device_seconds == 6
+    engine.close(20)
+
+
+def test_the_warm_up_measures_every_batch_size(engine: Engine, gate: Gate) -> None:
+    gate.release()
+    model = ModelProfile("tiny", "fake", "1", ((8, 8),), (5,), (8, 8), 5, 8, 3.0, 3.0)
+    assert engine.step_s == 0
+    assert engine.warm_up(model) == engine.step_s > 0
+    assert sorted(engine.times) == [((5, 8, 8), batch) for batch in (1, 2, 3, 4)]
+
+
+def test_closing_ends_every_job_as_cancelled_and_takes_no_more(gate: Gate, denoiser: FakeDenoiser) -> None:
+    engine = Engine(denoiser, Rules(max_batch=1, slots=1))
+    heard = [Listener(), Listener()]
+    for place, listener in enumerate(heard):
+        engine.submit(f"{place}", make_plan(steps=50), listener)
+    gate.wait()
+    gate.release()
+    engine.close(20)
+    assert all(isinstance(listener.wait().error, Cancelled) for listener in heard)
+    with pytest.raises(WorkerLost):
+        engine.encode(["one"])
