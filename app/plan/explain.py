@@ -1,0 +1,44 @@
+"""A plan comes in; what it decides, why, and what it saves go out as the JSON of `/api/optimization/analyze`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.plan.complexity import FIXED_STEPS
+from app.types import Plan
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The planner's part of a reply, ready for JSON; also the `optimization` object of a video.
+
+    Seconds are those of an idle replica. `steps_saved_share` compares the budget with the fixed default of 50 steps and
+    is negative for a request that asks for more.
+    """
+    sampling, spec, predicted = plan.sampling, plan.spec, plan.estimate
+    overhead_s = predicted.seconds - predicted.step_seconds
+    return {
+        "model": plan.model,
+        "pool": plan.pool,
+        "size": spec.size,
+        "frames": spec.frames,
+        "fps": spec.fps,
+        "seconds": round(spec.seconds, 3),
+        "complexity_score": plan.why.score,
+        "complexity": plan.why.complexity,
+        "factors": [
+            {"name": factor.name, "score": factor.score, "found": list(factor.found)} for factor in plan.why.factors
+        ],
+        "tier": plan.tier,
+        "asked_tier": plan.asked_tier,
+        "steps": sampling.steps,
+        "budget": sampling.budget,
+        "guidance": sampling.guidance,
+        "seed": sampling.seed,
+        "estimated_step_seconds": round(predicted.step_seconds, 3),
+        "estimated_seconds": round(predicted.seconds, 3),
+        "estimated_cost": predicted.cost,
+        "fixed_default_steps": FIXED_STEPS,
+        "fixed_default_seconds": round(predicted.step_seconds / sampling.budget * FIXED_STEPS + overhead_s, 3),
+        "steps_saved_share": round(1.0 - sampling.budget / FIXED_STEPS, 4),
+        "reasons": list(plan.why.reasons),
+    }

@@ -1,0 +1,104 @@
+"""A request comes in, the Plan goes out: prompt, shape, complexity, tier, steps, guidance, seed, estimate; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from app.errors import InvalidRequest
+from app.plan.complexity import analyse
+from app.plan.cost import estimate
+from app.plan.models import Catalogue
+from app.plan.prompt import normalised, required
+from app.plan.seed import settle
+from app.plan.shape import shape
+from app.plan.tiers import MOST_STEPS, Choice, choose
+from app.types import Analysis, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
+
+LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
+
+
+class Limits(Protocol):
+    """What the planner needs of the settings."""
+
+    @property
+    def max_prompt_chars(self) -> int:
+        """Longer prompts are refused."""
+        ...
+
+    @property
+    def price_per_device_hour(self) -> float | None:
+        """Money per hour of one device; None: no costs."""
+        ...
+
+
+def make_plan(
+    request: VideoRequest,
+    catalogue: Catalogue,
+    limits: Limits,
+    step_s: float | None,
+    draw_seed: Callable[[], int],
+) -> Plan:
+    """Decide everything about one video. The same request gets the same plan, unless it asks for a fresh seed.
+
+    `step_s`: measured seconds of a guided step at the model's default shape, None for the profile's own figure.
+    `draw_seed`: gives fresh seeds, 0..2**31-1.
+
+    Raises:
+        InvalidRequest: a field is out of bounds; `param` names it.
+        ModelNotFound: no such model.
+    """
+    # 1. What is asked, of which model
+    model = catalogue.find(request.model)
+    prompt = required(request.prompt, limits.max_prompt_chars)
+    negative = normalised(request.negative_prompt, limits.max_prompt_chars, "negative_prompt")
+    spec = shape(request, model)
+    # 2. How much work it needs
+    why = analyse(prompt)
+    choice = choose(request.tier, why.complexity)
+    steps = _steps(request, choice)
+    # 3. How it is sampled
+    seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
+    sampling = Sampling(steps, steps, _guidance(request, model, choice), seed, shift=model.shift)
+    return Plan(
+        model=model.id,
+        revision=model.revision,
+        prompt=prompt,
+        negative_prompt=negative,
+        spec=spec,
+        sampling=sampling,
+        tier=choice.tier,
+        asked_tier=request.tier,
+        pool=model.pool,
+        estimate=estimate(model, spec, sampling.budget, step_s, limits.price_per_device_hour),
+        why=_explained(why, request, choice, spec),
+    )
+
+
+def _steps(request: VideoRequest, choice: Choice) -> int:
+    if request.steps is None:
+        return choice.steps
+    if not 1 <= request.steps <= MOST_STEPS:
+        raise InvalidRequest(f"steps must be 1 to {MOST_STEPS}.", param="steps")
+    return request.steps
+
+
+def _guidance(request: VideoRequest, model: ModelProfile, choice: Choice) -> float:
+    if request.guidance is None:
+        return min(MOST_GUIDANCE, max(LEAST_GUIDANCE, round(model.guidance * choice.guidance_gain, 3)))
+    if not LEAST_GUIDANCE <= request.guidance <= MOST_GUIDANCE:  # NaN falls out too
+        raise InvalidRequest(f"guidance must be {LEAST_GUIDANCE:g} to {MOST_GUIDANCE:g}.", param="guidance")
+    return float(request.guidance)
+
+
+def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec) -> Analysis:
+    """The analysis, with what the request itself decided."""
+    reasons = [*why.reasons, choice.reason]
+    if request.steps is not None:
+        reasons.append(f"The request asks for {request.steps} steps, which comes before the tier's {choice.steps}.")
+    if request.seconds is not None and request.frames is None:
+        reasons.append(
+            f"{request.seconds:g} s are made as {spec.frames} frames at {spec.fps} a second: {spec.seconds:.2f} s."
+        )
+    return replace(why, reasons=tuple(reasons))

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.plan.explain import describe
+from tests.plan.conftest import Bounds, Planned
+
+
+def test_a_description_tells_what_is_saved_and_why(plan: Planned) -> None:
+    told = describe(plan("a dog running", Bounds(price_per_device_hour=3.6)))
+    assert (told["complexity_score"], told["complexity"], told["tier"], told["steps"]) == (2, "simple", "standard", 18)
+    assert (told["fixed_default_steps"], told["steps_saved_share"]) == (50, 0.64)
+    assert (told["estimated_seconds"], told["fixed_default_seconds"]) == (2.3, 5.5)
+    assert told["estimated_cost"] == pytest.approx(0.0023)
+    assert told["factors"][0] == {"name": "motion", "score": 2, "found": ["running"]}
+    assert told["reasons"][0] == "Motion adds 2: running."
+
+
+def test_a_description_is_json(plan: Planned) -> None:
+    told = describe(plan("a dog 🎈"))
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_more_than_the_default_saves_less_than_nothing(plan: Planned) -> None:
+    assert describe(plan("a dog", steps=100))["steps_saved_share"] == -1.0
