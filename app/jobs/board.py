@@ -1,4 +1,4 @@
-"""The port to small shared notes: what the dispatcher knows of the backlog, for admission, health and the statistics."""
+"""The port to small shared notes: what the dispatcher knows of the backlog, for all who ask."""
 
 from __future__ import annotations
 

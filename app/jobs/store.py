@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from app.types import Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo, Artifact, CacheUse
+from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 
 class JobStore(Protocol):
     """Job records, the line of waiting jobs, leases, and what replicas say of themselves.
 
-    All methods raise StoreUnavailable when the store does not answer in time. Every write after `create` is atomic,
-    checks the fence (LeaseLost) and the table of legal transitions (IllegalTransition). `now` is Unix seconds.
+    All methods raise StoreUnavailable when the store does not answer in time, and JobNotFound for what cannot be an id.
+    Every write after `create` is atomic, checks the fence (LeaseLost, also when the record is gone) and the table of
+    legal transitions (IllegalTransition). `now` is Unix seconds.
     """
 
     async def create(self, job: Job) -> None:
-        """Write a new record; a queued one also enters the line and wakes the dispatcher. Raises Conflict if the id exists."""
+        """Write a new record; a queued one also enters the line and wakes the dispatcher.
+
+        The very same record again is fine, so a call may be made again. Raises Conflict if another has the id.
+        """
         ...
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
@@ -23,7 +28,7 @@ class JobStore(Protocol):
         ...
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
-        """A page of a tenant's jobs by creation time, those behind `after`. Raises JobNotFound for an unknown `after`."""
+        """A page of a tenant's jobs by creation time, those behind `after`. Raises JobNotFound for unknown `after`."""
         ...
 
     async def delete(self, job_id: str, tenant: str) -> Job:
@@ -38,7 +43,7 @@ class JobStore(Protocol):
         """Take a queued job out of the line: fence + 1, attempts + 1. Raises JobNotFound, IllegalTransition."""
         ...
 
-    async def renew(self, leases: list[Lease], ttl_s: float, now: float) -> list[str]:
+    async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
         """Prolong leases that still hold; returns the ids of those lost (record gone or fence moved)."""
         ...
 
@@ -55,7 +60,7 @@ class JobStore(Protocol):
     async def complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
     ) -> Job:
-        """Close a job as completed; its artifacts are already stored."""
+        """Close a job as completed; its artifacts are already stored. Closing it again returns it as it is."""
         ...
 
     async def fail(self, job_id: str, fence: int, failure: Failure, now: float) -> Job:
@@ -66,11 +71,11 @@ class JobStore(Protocol):
         """Put a leased job back at its place in the line (fence + 1); its attempt has ended without a result."""
         ...
 
-    async def waiting(self) -> list[Job]:
+    async def waiting(self) -> Sequence[Job]:
         """The line, oldest first."""
         ...
 
-    async def leases(self) -> list[Lease]:
+    async def leases(self) -> Sequence[Lease]:
         """All leases, in order of expiry."""
         ...
 
@@ -86,11 +91,11 @@ class JobStore(Protocol):
         """A replica says that it is there; forgotten after `ttl_s`."""
         ...
 
-    async def replicas(self) -> list[ReplicaInfo]:
+    async def replicas(self) -> Sequence[ReplicaInfo]:
         """The replicas that spoke within their time."""
         ...
 
-    async def expired(self, now: float, limit: int) -> list[Job]:
+    async def expired(self, now: float, limit: int) -> Sequence[Job]:
         """Ended jobs past their `expires_at`."""
         ...
 

@@ -1,0 +1,36 @@
+"""Remembers that the shared tier failed, so that requests do not wait for a dead Redis one after another."""
+
+from __future__ import annotations
+
+FIRST_S = 1.0
+LONGEST_S = 10.0
+
+
+class Breaker:
+    """Closed until a failure; then one call a while is let through to look, 1 s at first and 10 s at most."""
+
+    def __init__(self, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._wait_s = 0.0
+        self._until = 0.0
+
+    def allows(self, now: float) -> bool:
+        """Whether to try; a True after a failure is for one caller only, who must report back."""
+        if self._wait_s == 0:
+            return True
+        if now < self._until:
+            return False
+        self._until = now + self._wait_s
+        return True
+
+    def failed(self, now: float) -> None:
+        """The call did not succeed."""
+        if self._wait_s and now < self._until - self._wait_s:
+            return
+        self._wait_s = min(self._longest_s, 2 * self._wait_s or self._first_s)
+        self._until = now + self._wait_s
+
+    def worked(self) -> None:
+        """The call succeeded."""
+        self._wait_s = 0.0

@@ -1,0 +1,78 @@
+"""What each verb does to a job, as data: stores differ only in how they apply it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.jobs.states import RUNNING, sources
+from app.types import Artifact, CacheUse, Failure, Measured, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write to a job: legal only from `sources`; `phase` None leaves the phase as it is.
+
+    The place of the job follows from its new phase: queued jobs stand in the line, running ones hold a lease,
+    ended ones wait for their expiry.
+    """
+
+    sources: frozenset[Phase]
+    phase: Phase | None
+    values: dict[str, Any] = field(default_factory=dict)  # fields of Job
+    step: int = 0  # the job's step becomes this if it is further
+    new_fence: bool = False  # whoever ran the job may write no more
+    new_attempt: bool = False
+    holder: str | None = None
+    until: float | None = None  # end of the lease, Unix seconds
+    wakes: bool = False  # the dispatcher has something to decide
+
+
+def lease(holder: str, until: float, now: float) -> Change:
+    """A queued job starts an attempt."""
+    return Change(
+        sources=frozenset({Phase.QUEUED}),
+        phase=Phase.ENCODING,
+        values={"started_at": now, "eta_s": None},
+        new_fence=True,
+        new_attempt=True,
+        holder=holder,
+        until=until,
+    )
+
+
+def advance(phase: Phase, step: int, eta_s: float | None) -> Change:
+    """A running attempt reports where it is; the step never goes back within an attempt."""
+    return Change(sources(phase) - {Phase.QUEUED}, phase, {"eta_s": eta_s}, step=step)
+
+
+def note_cache(cache: CacheUse) -> Change:
+    """How the caches served a running attempt."""
+    return Change(frozenset(RUNNING), None, {"cache": cache})
+
+
+def complete(artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float) -> Change:
+    """An attempt has made its video."""
+    values = {"artifacts": artifacts, "measured": measured} | _closing(now, expires_at)
+    return Change(sources(Phase.COMPLETED), Phase.COMPLETED, values, wakes=True)
+
+
+def fail(failure: Failure, now: float, expires_at: float) -> Change:
+    """The job ends without a video."""
+    return Change(sources(Phase.FAILED), Phase.FAILED, {"failure": failure} | _closing(now, expires_at), wakes=True)
+
+
+def cancel(failure: Failure, now: float, expires_at: float) -> Change:
+    """As `fail`, from outside: a running attempt loses its lease."""
+    values = {"failure": failure} | _closing(now, expires_at)
+    return Change(sources(Phase.FAILED), Phase.FAILED, values, new_fence=True, wakes=True)
+
+
+def requeue() -> Change:
+    """The attempt has ended without a result; the job goes back to its place and starts over."""
+    values = {"step": 0, "eta_s": None, "started_at": None}
+    return Change(sources(Phase.QUEUED), Phase.QUEUED, values, new_fence=True, wakes=True)
+
+
+def _closing(now: float, expires_at: float) -> dict[str, Any]:
+    return {"completed_at": now, "expires_at": expires_at, "eta_s": None}

@@ -1,0 +1,30 @@
+"""The Meter over Redis: figures of all processes in one hash, kept over restarts."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+
+from app.errors import StoreUnavailable
+from app.jobs.link import Link
+from app.jobs.scripts import Keys
+
+
+class RedisMeter:
+    """The Meter port."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._link = Link(redis)
+        self._key = Keys(prefix).of("figures")
+
+    async def add(self, figures: dict[str, float]) -> None:
+        """Add each value in one round trip; without Redis the figures are lost and nobody is troubled."""
+        if not figures:
+            return
+        try:
+            await self._link.all([("HINCRBYFLOAT", self._key, name, value) for name, value in figures.items()])
+        except StoreUnavailable:
+            return
+
+    async def read(self) -> dict[str, float]:
+        kept = await self._link.call("HGETALL", self._key)
+        return {name.decode(): float(value) for name, value in kept.items()}

@@ -1,0 +1,214 @@
+"""Jobs, events and stop signals in this process: for tests and tools, with the same rules as those in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
+from app.jobs import changes
+from app.jobs.changes import Change
+from app.jobs.record import check_id, parse_event_id
+from app.types import Artifact, CacheUse, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+
+RETENTION_S = 7 * 86400.0
+EVENTS_KEPT = 1000
+
+
+class MemoryJobs:
+    """The JobStore port; `retention_s` is how long failed and cancelled jobs are kept."""
+
+    def __init__(self, retention_s: float = RETENTION_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._retention_s = retention_s
+        self._clock = clock
+        self._jobs: dict[str, Job] = {}
+        self._leases: dict[str, Lease] = {}
+        self._replicas: dict[str, tuple[float, ReplicaInfo]] = {}
+        self._work = asyncio.Event()
+
+    async def create(self, job: Job) -> None:
+        """Write a new record; the very same record again is fine. Raises Conflict."""
+        kept = self._jobs.get(check_id(job.id))
+        if kept is not None and kept != job:
+            raise Conflict(f"{job.id} exists already.")
+        self._jobs[job.id] = job
+        self._work.set()
+
+    async def get(self, job_id: str, tenant: str | None = None) -> Job:
+        job = self._jobs.get(check_id(job_id))
+        if job is None or tenant not in (None, job.tenant):
+            raise JobNotFound(f"There is no video {job_id}.")
+        return job
+
+    async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
+        mine = sorted((job for job in self._jobs.values() if job.tenant == tenant), key=_place, reverse=newest_first)
+        start = 0 if after is None else mine.index(await self.get(after, tenant)) + 1
+        return Page(tuple(mine[start : start + limit]), len(mine) > start + limit)
+
+    async def delete(self, job_id: str, tenant: str) -> Job:
+        job = await self.get(job_id, tenant)
+        del self._jobs[job_id]
+        self._leases.pop(job_id, None)
+        self._work.set()
+        return job
+
+    async def cancel(self, job_id: str, tenant: str | None, failure: Failure, now: float) -> Job:
+        job = await self.get(job_id, tenant)
+        if job.phase.ended:
+            return job
+        return self._change(job, changes.cancel(failure, now, now + self._retention_s))
+
+    async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
+        job = await self.get(job_id)
+        self._change(job, changes.lease(holder, now + ttl_s, now))
+        return self._leases[job_id]
+
+    async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
+        lost = []
+        for lease in leases:
+            job = self._jobs.get(lease.job_id)
+            if job is None or job.fence != lease.fence:
+                lost.append(lease.job_id)
+            elif lease.job_id in self._leases:
+                self._leases[lease.job_id] = replace(self._leases[lease.job_id], until=now + ttl_s)
+        return lost
+
+    async def advance(
+        self, job_id: str, fence: int, phase: Phase, now: float, step: int = 0, eta_s: float | None = None
+    ) -> None:
+        self._change(self._held(job_id, fence), changes.advance(phase, step, eta_s))
+
+    async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
+        self._change(self._held(job_id, fence), changes.note_cache(cache))
+
+    async def complete(
+        self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
+    ) -> Job:
+        """Close a job as completed; closing it again under the same fence returns it as it is."""
+        return self._close(self._held(job_id, fence), changes.complete(artifacts, measured, now, expires_at))
+
+    async def fail(self, job_id: str, fence: int, failure: Failure, now: float) -> Job:
+        """Close a job as failed; closing it again under the same fence returns it as it is."""
+        return self._close(self._held(job_id, fence), changes.fail(failure, now, now + self._retention_s))
+
+    async def requeue(self, job_id: str, fence: int, now: float) -> Job:
+        return self._change(self._held(job_id, fence), changes.requeue())
+
+    async def waiting(self) -> Sequence[Job]:
+        return sorted((job for job in self._jobs.values() if job.phase is Phase.QUEUED), key=_place)
+
+    async def leases(self) -> Sequence[Lease]:
+        return sorted(self._leases.values(), key=lambda lease: lease.until)
+
+    async def position(self, job_id: str) -> int | None:
+        line = [job.id for job in await self.waiting()]
+        return line.index(job_id) if check_id(job_id) in line else None
+
+    async def wait_for_work(self, timeout_s: float) -> bool:
+        with anyio.move_on_after(timeout_s) as scope:
+            await self._work.wait()
+        self._work.clear()
+        return not scope.cancelled_caught
+
+    async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:
+        self._replicas[replica.replica] = (self._clock() + ttl_s, replica)
+
+    async def replicas(self) -> Sequence[ReplicaInfo]:
+        now = self._clock()
+        return [replica for until, replica in self._replicas.values() if until > now]
+
+    async def expired(self, now: float, limit: int) -> Sequence[Job]:
+        gone = [job for job in self._jobs.values() if job.phase.ended and (job.expires_at or now + 1) <= now]
+        return sorted(gone, key=lambda job: job.expires_at or now)[:limit]
+
+    async def ping(self) -> float:
+        return 0.0
+
+    def _held(self, job_id: str, fence: int) -> Job:
+        job = self._jobs.get(check_id(job_id))
+        if job is None or job.fence != fence:
+            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        return job
+
+    def _close(self, job: Job, change: Change) -> Job:
+        return job if job.phase is change.phase else self._change(job, change)
+
+    def _change(self, job: Job, change: Change) -> Job:
+        if job.phase not in change.sources:
+            raise IllegalTransition(f"{job.id} is {job.phase}.")
+        changed = replace(
+            job,
+            phase=change.phase or job.phase,
+            step=max(job.step, change.step),
+            fence=job.fence + change.new_fence,
+            attempts=job.attempts + change.new_attempt,
+        )
+        self._jobs[job.id] = changed = replace(changed, **change.values)
+        if change.holder is not None and change.until is not None:
+            self._leases[job.id] = Lease(job.id, changed.fence, change.holder, change.until)
+        elif changed.phase is Phase.QUEUED or changed.phase.ended:
+            self._leases.pop(job.id, None)
+        if change.wakes:
+            self._work.set()
+        return changed
+
+
+def _place(job: Job) -> tuple[float, str]:
+    return job.created_at, job.id
+
+
+class MemoryEvents:
+    """The EventLog port; keeps the last `limit` events of each job."""
+
+    def __init__(self, limit: int = EVENTS_KEPT) -> None:
+        self._logs: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=limit))
+        self._count = 0
+        self._news = asyncio.Event()
+
+    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any]) -> str:
+        self._count += 1
+        event = Event(f"{self._count}-0", check_id(job_id), kind, at, data)
+        self._logs[job_id].append(event)
+        self._news.set()
+        self._news = asyncio.Event()
+        return event.id
+
+    async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
+        check_id(job_id)
+        last = parse_event_id(after)
+        with anyio.move_on_after(block_s):
+            while not (found := self._behind(job_id, last)) and block_s > 0:
+                await self._news.wait()
+        return found
+
+    async def forget(self, job_id: str) -> None:
+        self._logs.pop(check_id(job_id), None)
+
+    def _behind(self, job_id: str, last: tuple[int, int]) -> list[Event]:
+        return [event for event in self._logs.get(job_id, ()) if parse_event_id(event.id) > last]
+
+
+class MemoryStops:
+    """The StopSignals port."""
+
+    def __init__(self) -> None:
+        self._listeners: set[asyncio.Queue[str]] = set()
+
+    async def send(self, job_id: str) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(check_id(job_id))
+
+    async def listen(self) -> AsyncIterator[str]:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._listeners.discard(queue)

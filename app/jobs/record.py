@@ -1,0 +1,122 @@
+"""Turns jobs, replicas and events into JSON bytes and back: what is kept is read by another version some day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from app.errors import JobNotFound, StoreUnavailable
+from app.types import Artifact, CacheUse, Failure, Job, Measured, Phase, ReplicaInfo
+
+VERSION = 1
+"""Written into every record; a reader refuses what is newer than itself."""
+
+_JOB = TypeAdapter(Job)
+_REPLICA = TypeAdapter(ReplicaInfo)
+_ID = re.compile(r"[a-z]{1,16}_[0-9A-Za-z]{8,64}")
+
+# What changes after creation, each kept beside the record under its own name, and how it is read back.
+_MOVING: dict[str, TypeAdapter[Any]] = {
+    "phase": TypeAdapter(Phase),
+    "fence": TypeAdapter(int),
+    "attempts": TypeAdapter(int),
+    "step": TypeAdapter(int),
+    "eta_s": TypeAdapter(float | None),
+    "started_at": TypeAdapter(float | None),
+    "completed_at": TypeAdapter(float | None),
+    "expires_at": TypeAdapter(float | None),
+    "failure": TypeAdapter(Failure | None),
+    "artifacts": TypeAdapter(dict[str, Artifact]),
+    "measured": TypeAdapter(Measured | None),
+    "cache": TypeAdapter(CacheUse),
+}
+
+
+def check_id(job_id: str) -> str:
+    """The id itself. Raises JobNotFound for what cannot be one: it never becomes part of a key or a path."""
+    if not isinstance(job_id, str) or _ID.fullmatch(job_id) is None:
+        raise JobNotFound("There is no such video.")
+    return job_id
+
+
+def parse_event_id(event_id: str | None) -> tuple[int, int]:
+    """An event id as numbers; what is no id at all stands before the first event. It comes from clients."""
+    left, _, right = (event_id or "").partition("-")
+    if not (left.isascii() and left.isdigit()) or not (right.isascii() and (right.isdigit() or not right)):
+        return 0, 0
+    return min(int(left[:20]), 2**63 - 1), min(int(right[:20] or 0), 2**63 - 1)
+
+
+def job_to_json(job: Job) -> bytes:
+    """The whole record, with the version of its form."""
+    return orjson.dumps({"version": VERSION, **_plain(job)})
+
+
+@lru_cache(maxsize=4096)
+def job_from_json(data: bytes) -> Job:
+    """Raises StoreUnavailable when the record is damaged or was written by a newer Kinoray."""
+    try:
+        values = orjson.loads(data)
+        version = values.pop("version")
+        if version > VERSION:
+            raise StoreUnavailable(f"A record has version {version}; this Kinoray reads up to {VERSION}. Update it.")
+        return _JOB.validate_python(values)
+    except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise StoreUnavailable(f"A job record is damaged: {type(error).__name__}.") from error
+
+
+def fields_to_json(values: Mapping[str, Any]) -> dict[str, bytes]:
+    """Changed fields by name; phases are bare words, so that scripts can compare them."""
+    return {
+        name: value.value.encode() if isinstance(value, Phase) else orjson.dumps(_plain(value))
+        for name, value in values.items()
+    }
+
+
+def job_to_fields(job: Job) -> dict[str, bytes]:
+    """A new record and all that may change, as kept in one hash."""
+    moving = fields_to_json({name: getattr(job, name) for name in _MOVING})
+    return {
+        "record": job_to_json(job),
+        "tenant": job.tenant.encode(),
+        "created_at": repr(job.created_at).encode(),
+    } | moving
+
+
+def job_from_fields(kept: Mapping[bytes, bytes]) -> Job:
+    """The record with its changes. Raises StoreUnavailable when it is damaged or newer than this Kinoray."""
+    try:
+        job = job_from_json(kept[b"record"])
+        return replace(job, **{name: _read(name, kept[name.encode()]) for name in _MOVING if name.encode() in kept})
+    except (KeyError, ValidationError, ValueError) as error:
+        raise StoreUnavailable(f"A job record is damaged: {type(error).__name__}.") from error
+
+
+def replica_to_json(replica: ReplicaInfo) -> bytes:
+    """What a replica says of itself."""
+    return _REPLICA.dump_json(replica)
+
+
+def replica_from_json(data: bytes) -> ReplicaInfo | None:
+    """None when it cannot be read: the replica will say it again."""
+    try:
+        return _REPLICA.validate_json(data)
+    except ValidationError:
+        return None
+
+
+def _read(name: str, data: bytes) -> Any:
+    if name == "phase":
+        return Phase(data.decode())
+    return _MOVING[name].validate_json(data)
+
+
+def _plain(value: Any) -> Any:
+    """JSON values of a record. Only one level deep: orjson knows dataclasses and enumerations below."""
+    return {field.name: getattr(value, field.name) for field in fields(value)} if isinstance(value, Job) else value

