@@ -69,7 +69,7 @@ def make_plan(
         spec=spec,
         sampling=sampling,
         tier=choice.tier,
-        asked_tier=request.tier,
+        asked_tier=request.tier.strip(),
         pool=model.pool,
         estimate=estimate(model, spec, sampling.budget, step_s, limits.price_per_device_hour),
         why=_explained(why, request, choice, spec),

@@ -1,0 +1,47 @@
+"""Frames come in, two pictures go out: the thumbnail (WebP) and the spritesheet (JPEG), as OpenAI's variants are."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.video.encode import Frames
+
+THUMBNAIL_SIDE: Final = 512
+TILE_SIDE: Final = 192
+MOST_TILES: Final = 36
+
+
+def thumbnail(frames: Frames) -> bytes:
+    """The middle frame as WebP, no side longer than 512 pixels."""
+    picture = _fitted(frames[len(frames) // 2], THUMBNAIL_SIDE)
+    return _saved(picture, "WEBP", quality=90, method=2)
+
+
+def spritesheet(frames: Frames) -> bytes:
+    """All frames, or 36 spread evenly from first to last, as a JPEG grid read like a page; tiles at most 192 pixels."""
+    places = np.linspace(0, len(frames) - 1, min(len(frames), MOST_TILES)).round().astype(int)
+    tiles = [_fitted(frames[place], TILE_SIDE) for place in places]
+    columns = math.ceil(math.sqrt(len(tiles)))
+    width, height = tiles[0].size
+    sheet = Image.new("RGB", (columns * width, math.ceil(len(tiles) / columns) * height))
+    for number, tile in enumerate(tiles):
+        sheet.paste(tile, (number % columns * width, number // columns * height))
+    return _saved(sheet, "JPEG", quality=88, subsampling=0)
+
+
+def _fitted(picture: NDArray[np.uint8], side: int) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def _saved(image: Image.Image, kind: str, **wishes: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **wishes)
+    return file.getvalue()
