@@ -200,6 +200,19 @@ def test_a_second_attempt_at_a_job_replaces_the_first(engine: Engine, gate: Gate
     assert np.array_equal(second.wait().frames, alone(make_plan("one", 3)))
 
 
+def test_a_stop_reaches_the_attempt_that_replaced_another(engine: Engine, gate: Gate) -> None:
+    first, second = Listener(), Listener()
+    engine.submit("a", make_plan(steps=50), first)
+    gate.wait()
+    engine.submit("a", make_plan(steps=50), second)
+    gate.let(1)
+    first.wait()
+    gate.wait()
+    engine.stop("a")
+    gate.let(1)
+    assert isinstance(second.wait().error, Cancelled)
+
+
 def test_different_shapes_take_turns(gate: Gate, denoiser: FakeDenoiser) -> None:
     engine = Engine(denoiser, Rules(max_batch=2, slots=4))
     heard = [Listener() for _ in range(3)]
