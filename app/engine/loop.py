@@ -161,7 +161,6 @@ class Engine:
         return error is None
 
     def _join(self, number: int, ticket: Ticket) -> None:
-        self._waiting.remove(ticket)
         begun = ticket.joined = self._clock()
         ticket.stages_s["queue"] = begun - ticket.submitted
         if ticket.conditioning is None:
@@ -174,6 +173,7 @@ class Engine:
         ticket.state = self._denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
         ticket.stepped = number - 1
         ticket.sink.phase(Phase.DENOISING)
+        self._waiting.remove(ticket)
         self._running.append(ticket)
 
     def _predict(self, batch: Sequence[Ticket]) -> list[torch.Tensor | Exception]:

@@ -30,6 +30,7 @@ def remember(state: JobState, velocity: torch.Tensor) -> None:
     state.history = [*state.history, Prediction(state.sigma, velocity)][-LOOK_BACK:]
 
 
+@torch.inference_mode()
 def forecast(history: Sequence[Prediction], sigma: float) -> torch.Tensor:
     """The velocity expected at `sigma`: the line through the last two predictions, or the last one again.
 

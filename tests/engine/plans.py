@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import torch
-
 from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState
 from app.engine.reuse import forecast, remember
 from app.errors import GenerationError
@@ -46,14 +44,11 @@ def walk(denoiser: Denoiser, *states: JobState, until: int = 10**9) -> None:
     while under_way := [state for state in states if not state.done and state.step < until]:
         evaluated = [state for state in under_way if not state.forecast]
         for state, velocity in zip(evaluated, denoiser.predict(evaluated) if evaluated else [], strict=True):
-            with torch.inference_mode():
-                remember(state, velocity)
+            remember(state, velocity)
             denoiser.advance(state, velocity)
         for state in under_way:
             if state not in evaluated:
-                with torch.inference_mode():
-                    expected = forecast(state.history, state.sigma)
-                denoiser.advance(state, expected)
+                denoiser.advance(state, forecast(state.history, state.sigma))
 
 
 class Listener:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from app.engine.denoiser import Frames
+from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.fake import DECODES_BADLY, LOSES_DEVICE, RAISES, TURNS_NAN, FakeDenoiser
 from app.engine.loop import Engine
 from app.errors import Cancelled, GenerationError, NumericalError, WorkerLost
@@ -178,9 +178,15 @@ def test_a_sink_that_raises_loses_its_job_only(engine: Engine, gate: Gate) -> No
     assert deaf.wait().error is not None
 
 
+class Unstartable(FakeDenoiser):
+    def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
+        raise DeviceLost("The fake device is gone.")
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_lost_device_fails_all_jobs_and_the_engine_says_so() -> None:
-    engine = Engine(FakeDenoiser(), Rules(max_batch=4, slots=4))
+@pytest.mark.parametrize("denoiser", [FakeDenoiser(), Unstartable()])
+def test_a_lost_device_fails_all_jobs_and_the_engine_says_so(denoiser: FakeDenoiser) -> None:
+    engine = Engine(denoiser, Rules(max_batch=4, slots=4))
     heard = Listener()
     engine.submit("a", make_plan(LOSES_DEVICE), heard)
     assert isinstance(heard.wait().error, WorkerLost)
