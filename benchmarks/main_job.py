@@ -1,4 +1,4 @@
-"""The main job measured: one served video against a bare WanPipeline making the same one, and exact repeats over HTTP."""
+"""The main job measured: a served video against a bare WanPipeline making the same one, and exact repeats over HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def bare_pipeline(model: EmbeddedModel, steps: int, guidance: float, frames: int
 
     noise_schedule = FlowMatchEulerDiscreteScheduler(shift=model.flow_shift)
     pipe = WanPipeline(
-        tokenizer=None, text_encoder=None, transformer=model.transformer, vae=model.autoencoder, scheduler=noise_schedule
+        tokenizer=None,
+        text_encoder=None,
+        transformer=model.transformer,
+        vae=model.autoencoder,
+        scheduler=noise_schedule,
     )
     pipe.set_progress_bar_config(disable=True)
 

@@ -1,4 +1,4 @@
-"""The demo: start Kinoray on this machine, make one video from a prompt with visible progress, show where everything is."""
+"""The demo: start Kinoray on this machine, make one video with visible progress, show where everything is."""
 
 from __future__ import annotations
 

@@ -126,7 +126,9 @@ class LocalService:
                 return
             time.sleep(0.2)
         found = answer.text if answer is not None else "no answer"
-        raise StartFailed(f"Not well after {READY_S:.0f} s: {found}. Ray's logs are in /tmp/ray/session_latest/logs/serve.")
+        raise StartFailed(
+            f"Not well after {READY_S:.0f} s: {found}. Ray's logs are in /tmp/ray/session_latest/logs/serve."
+        )
 
     def _say(self, what: str) -> None:
         self._console.print(f"[dim]{what} …[/dim]")

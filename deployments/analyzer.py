@@ -5,8 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 
-from ray import serve
-
 from app.errors import StoreUnavailable
 from app.plan.models import Catalogue
 from app.plan.planner import make_plan
@@ -17,7 +15,6 @@ from deployments.stores import open_stores
 REFRESH_S = 5.0
 
 
-@serve.deployment
 class PromptAnalyzer:
     """Plans prompts. Stateless but for the models' profiles and a copy of the replicas' measured step times."""
 

@@ -102,7 +102,8 @@ class Attempt:
         found = [await self._embeddings.get(key) if use else None for key in keys]
         missing = [text for text, tensors in zip(texts, found, strict=True) if tensors is None]
         if missing:
-            made = iter(await asyncio.wrap_future(self._engine.encode(missing)))
+            answer: list[NDArray[np.float32]] = await asyncio.wrap_future(self._engine.encode(missing))
+            made = iter(answer)
             for index, tensors in enumerate(found):
                 if tensors is None:
                     found[index] = {"tokens": next(made)}

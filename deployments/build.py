@@ -1,6 +1,7 @@
 """Builds the application: settings in, bound deployments out. `serve_config.yaml` names `deployments.build:build`."""
 
 # No `from __future__ import annotations` here: Ray reads the real annotation of `build` to validate `args`.
+from ray import serve
 from ray.serve import Application
 
 from app.embedded.profile import profile
@@ -16,9 +17,10 @@ from deployments.router import Router
 def build(args: Settings) -> Application:
     """The six deployments. Options (replicas, resources, timeouts) are the config file's, not this function's."""
     model = profile()
-    cache = Cache.bind(args)
-    finisher = Finisher.bind(args, cache)
-    diffuser = Diffuser.bind(args, model, cache, finisher)
-    dispatcher = Dispatcher.bind(args, {model.pool: diffuser})
-    analyzer = PromptAnalyzer.bind(args, (model,))
-    return Router.bind(args, (model,), analyzer, cache, dispatcher, finisher)
+    cache = serve.deployment(Cache).bind(args)
+    finisher = serve.deployment(Finisher).bind(args, cache)
+    diffuser = serve.deployment(Diffuser).bind(args, model, cache, finisher)
+    dispatcher = serve.deployment(Dispatcher).bind(args, {model.pool: diffuser})
+    analyzer = serve.deployment(PromptAnalyzer).bind(args, (model,))
+    router = serve.deployment(serve.ingress()(Router))
+    return router.bind(args, (model,), analyzer, cache, dispatcher, finisher)

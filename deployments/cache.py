@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ray import serve
-
 from app.cache.memory import MemoryCache
 from app.cache.redis import RedisCache
 from app.cache.store import LevelFigures
@@ -13,7 +11,6 @@ from app.jobs.connection import connect
 from app.settings import Settings
 
 
-@serve.deployment
 class Cache:
     """The ByteCache port as a deployment."""
 

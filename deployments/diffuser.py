@@ -27,11 +27,10 @@ log = logging.getLogger("ray.serve")
 BEAT_S = 2.0  # how often a replica says that it is there and renews its leases
 
 
-@serve.deployment
 class Diffuser:
     """One replica of a pool. The engine's thread computes; this loop talks."""
 
-    async def __init__(
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
         self,
         settings: Settings,
         model: ModelProfile,
@@ -47,6 +46,7 @@ class Diffuser:
         self._embeddings = EmbeddingCache(CacheHandle(cache))
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()  # those of the tasks that are attempts
         denoiser = await asyncio.to_thread(load_denoiser, settings.dtype, settings.threads)
         self._engine = Engine(denoiser, Rules(max_batch=settings.max_batch, slots=settings.slots))
         self._step_s = await asyncio.to_thread(self._engine.warm_up, model)
@@ -66,6 +66,8 @@ class Diffuser:
         attempt = Attempt(self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model)
         self._attempts[job_id] = attempt
         task = self._spawn(attempt.run(job_id, fence))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         try:
             await asyncio.shield(task)
         finally:
@@ -109,4 +111,3 @@ class Diffuser:
         """Raises when the engine's thread is dead: Serve then starts another replica."""
         if not self._engine.healthy():
             raise RuntimeError("the engine has stopped")
-

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
@@ -29,11 +28,12 @@ SWEEP_S = 30.0  # how often what has expired is removed
 NOTE_TTL_S = 10.0
 
 
-@serve.deployment
 class Dispatcher:
     """Exactly one is active; it may die at any moment, because every decision it takes is written before it acts."""
 
-    async def __init__(self, settings: Settings, diffusers: dict[str, DeploymentHandle[Any]]) -> None:
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, settings: Settings, diffusers: dict[str, DeploymentHandle[Any]]
+    ) -> None:
         self._settings = settings
         self._stores = open_stores(settings)
         self._diffusers = diffusers
@@ -57,7 +57,7 @@ class Dispatcher:
             except KinorayError as error:  # Redis is away: nothing can be decided, and nothing is lost
                 log.warning("The dispatcher waits: %s", error)
                 await asyncio.sleep(PASS_S)
-            except Exception:  # noqa: BLE001 - this loop is the border: a bug in one pass must not end dispatching
+            except Exception:
                 log.exception("A pass of the dispatcher failed")
                 await asyncio.sleep(PASS_S)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from app.cache.keys import plan_digest
 from app.cache.results import CachedResult, ResultCache
 from app.errors import LeaseLost
+from app.plan.complexity import FIXED_STEPS
 from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, JOB_SECONDS, JOBS_ENDED, STEPS_FIXED, STEPS_PLANNED
 from app.types import Artifact, CacheMode, Job, Measured, Phase
@@ -21,10 +21,7 @@ from app.video.finish import finish
 from deployments.handles import CacheHandle
 from deployments.stores import open_stores
 
-FIXED_STEPS = 50  # the default most servers run whatever the prompt says; what ours are compared with
 
-
-@serve.deployment
 class Finisher:
     """Encodes on a worker thread, so that its loop stays free for health checks."""
 

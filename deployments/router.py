@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from app.api.app import create_app
 from fastapi import FastAPI
-from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from app.api.app import create_app
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
 from app.service import Check, Ports, VideoService
@@ -22,8 +21,6 @@ NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
 PING_S = 2.0
 
 
-@serve.deployment
-@serve.ingress()
 class Router:
     """Holds nothing: any replica can answer anything."""
 

@@ -1,0 +1,70 @@
+"""The files that operators use say what the code means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+from ray.serve.schema import ServeDeploySchema
+
+from app.settings import Settings
+from cluster.local import CONFIG, load_config
+
+DEPLOYMENTS = {"Router", "PromptAnalyzer", "Cache", "Dispatcher", "Diffuser", "Finisher"}
+
+
+def test_the_serve_config_is_valid_and_names_the_six_deployments() -> None:
+    config = ServeDeploySchema(**yaml.safe_load(CONFIG.read_text()))
+    (application,) = config.applications
+    assert {deployment.name for deployment in application.deployments} == DEPLOYMENTS
+    assert application.import_path == "deployments.build:build"
+
+
+def test_there_is_never_more_than_one_dispatcher() -> None:
+    (application,) = yaml.safe_load(CONFIG.read_text())["applications"]
+    (dispatcher,) = [row for row in application["deployments"] if row["name"] == "Dispatcher"]
+    assert dispatcher["num_replicas"] == 1
+
+
+def test_the_arguments_of_the_config_are_settings() -> None:
+    (application,) = yaml.safe_load(CONFIG.read_text())["applications"]
+    Settings(**application["args"])
+
+
+def test_ray_sees_the_settings_as_the_type_of_the_builders_argument() -> None:
+    from deployments.build import build
+
+    assert build.__annotations__["args"] is Settings
+
+
+def test_host_and_port_of_the_settings_win_over_the_file() -> None:
+    config = load_config(CONFIG, Settings(host="0.0.0.0", port=9123))
+    assert (config["http_options"]["host"], config["http_options"]["port"]) == ("0.0.0.0", 9123)
+
+
+def test_every_setting_can_be_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KINORAY_MAX_BATCH", "7")
+    monkeypatch.setenv("KINORAY_API_KEYS", '{"alice": "secret"}')
+    settings = Settings()
+    assert settings.max_batch == 7
+    assert settings.api_keys["alice"].get_secret_value() == "secret"
+
+
+@pytest.mark.parametrize("wrong", [{"port": 0}, {"max_batch": 0}, {"dtype": "int8"}, {"no_such_setting": 1}])
+def test_a_wrong_setting_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_secrets_do_not_show() -> None:
+    assert "hunter2" not in repr(Settings(api_keys={"alice": "hunter2"}))  # type: ignore[dict-item]
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_state_folder_is_absolute() -> None:
+    assert Settings(state_dir=Path("somewhere")).state_dir.is_absolute()

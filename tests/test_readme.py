@@ -1,0 +1,55 @@
+"""The README's commands exist, its examples parse, its links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.client.cli import app
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.S)
+COMMANDS = [line for kind, text in BLOCKS if kind == "" for line in text.splitlines()]
+
+
+def test_the_first_command_comes_within_25_lines() -> None:
+    assert any(line.startswith("make demo") for line in README.splitlines()[:25])
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    named = {command.split()[1] for command in COMMANDS if command.startswith("make ")}
+    assert named <= targets
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("kinoray ")])
+def test_every_kinoray_command_exists(command: str) -> None:
+    verb = shlex.split(command)[1]
+    assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
+def test_every_python_example_parses(code: str) -> None:
+    ast.parse(code)
+
+
+def test_every_setting_it_names_exists() -> None:
+    named = set(re.findall(r"KINORAY_([A-Z_]+[A-Z])", README)) - {"URL", "API_KEY"}
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
+
+
+def test_every_file_it_links_to_exists() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_ci_script_runs_the_test_command() -> None:
+    assert "make test" in COMMANDS
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
