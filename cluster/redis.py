@@ -37,7 +37,13 @@ maxmemory-policy noeviction
 """
 
 # Ends Redis in good order when its standard input closes: that happens whatever way the starting process ends.
-GUARD = '"$@" & child=$!; read -r _; kill -TERM "$child"; wait "$child"'
+GUARD = """
+exec 3<&0
+"$@" 3<&- & server=$!
+{ read -r _ <&3; kill -TERM "$server"; } & reader=$!
+wait "$server"
+kill "$reader"
+"""
 
 
 class RedisFailed(Exception):
@@ -65,14 +71,20 @@ class LocalRedis:
             raise RedisFailed("Redis has not been started.")
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
+    @property
+    def running(self) -> bool:
+        """Whether the server this object started is still there."""
+        return self._guard is not None and self._guard.poll() is None
+
     def start(self) -> None:
         """Return when the server answers with all its data loaded; started again, it listens where it did before.
 
         Raises:
             RedisFailed: no redis-server here, the folder is in use, or the server ended at once.
         """
-        if self._guard is not None:
+        if self.running:
             return
+        self.stop()
         executable = find_redis()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self._folder / "lock")
@@ -84,15 +96,19 @@ class LocalRedis:
 
     def stop(self) -> None:
         """End the server this object started, with its data on the disk; again is fine."""
-        guard, self._guard = self._guard, None
-        if guard is not None and guard.stdin is not None:
-            guard.stdin.close()
-            try:
-                guard.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(guard.pid, signal.SIGKILL)  # the guard's own session: the shell and the server
-                guard.wait()
+        self._end_guard()
         self._release()
+
+    def _end_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is None or guard.stdin is None:
+            return
+        guard.stdin.close()
+        try:
+            guard.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(guard.pid, signal.SIGKILL)  # the guard's own session: the shell and the server
+            guard.wait()
 
     def _launch(self, executable: str) -> None:
         for left in range(TRIES - 1, -1, -1):
@@ -101,15 +117,9 @@ class LocalRedis:
             if self._answers(port):
                 self._port = port
                 return
-            self.stop_guard()
+            self._end_guard()
             if left == 0:
                 raise RedisFailed(f"Redis did not start; its log is {self._folder / 'redis.log'}:\n{self._log_end()}")
-
-    def stop_guard(self) -> None:
-        """End the shell and the server, keep the lock."""
-        lock, self._lock = self._lock, None
-        self.stop()
-        self._lock = lock
 
     def _spawn(self, executable: str, port: int) -> subprocess.Popen[bytes]:
         config = self._folder / "redis.conf"
@@ -134,14 +144,10 @@ class LocalRedis:
                 try:
                     return bool(client.ping())
                 except (redis.ConnectionError, redis.TimeoutError):
-                    if self._ended():
+                    if not self.running:
                         return False
                     time.sleep(0.02)
         return False
-
-    def _ended(self) -> bool:
-        """Whether the log's last word is a fatal one; the shell itself stays until its input closes."""
-        return "# Failed listening" in self._log_end() or "Fatal error" in self._log_end()
 
     def _log_end(self) -> str:
         log = self._folder / "redis.log"

@@ -1,4 +1,4 @@
-"""Names what is cached so that equal keys mean equal bits: results by plan and tenant, embeddings by encoder and text."""
+"""Names what is cached, so that equal keys mean equal bits: results by plan and tenant, embeddings by text."""
 
 from __future__ import annotations
 

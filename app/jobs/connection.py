@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import ClusterDownError, ConnectionError, OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    InvalidResponse,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from app.errors import StoreUnavailable
@@ -21,7 +28,7 @@ MAX_FOLLOWERS = 4096  # connections that wait for news, one each
 HEALTH_CHECK_S = 15.0
 RETRY_AFTER_S = 1.0
 
-GONE = (ConnectionError, RedisTimeout, OSError, OutOfMemoryError, ReadOnlyError, ClusterDownError)
+GONE = (ConnectionError, RedisTimeout, OSError, InvalidResponse, OutOfMemoryError, ReadOnlyError, ClusterDownError)
 """Redis cannot be reached or cannot take writes; anything else from it is a mistake of ours and is not hidden."""
 
 _UNWELL = ("OOM", "MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY ")
@@ -40,8 +47,8 @@ def connect(url: str, timeout_s: float) -> Redis:
         timeout=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
-        socket_keepalive=True,
         health_check_interval=HEALTH_CHECK_S,
+        **({} if url.startswith("unix:") else {"socket_keepalive": True}),
         retry=Retry(ConstantBackoff(0.05), 1, supported_errors=(ConnectionError,)),
     )
     return Redis(connection_pool=pool)

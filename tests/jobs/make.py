@@ -1,0 +1,33 @@
+"""Jobs for tests."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from app.types import Analysis, Artifact, Estimate, Factor, Job, Phase, Plan, ReplicaInfo, Sampling, VideoSpec
+
+PLAN = Plan(
+    model="kinoray-shapes",
+    revision="1",
+    prompt="a red ball, ünïcödé 球",
+    negative_prompt="",
+    spec=VideoSpec(64, 64, 17, 8),
+    sampling=Sampling(steps=20, budget=12, guidance=3.0, seed=7),
+    tier="standard",
+    asked_tier="auto",
+    pool="main",
+    estimate=Estimate(1.5, 2.0),
+    why=Analysis(40, "simple", (Factor("length", 3, ("red", "ball")),), ("It is short.",)),
+)
+VIDEO = Artifact("job/1/video.mp4", "video/mp4", 1234)
+
+
+def a_job(created_at: float = 100.0, **changed: Any) -> Job:
+    job = Job(id=f"video_{uuid.uuid4().hex}", tenant="public", plan=PLAN, phase=Phase.QUEUED, created_at=created_at)
+    return replace(job, **changed)
+
+
+def a_replica(name: str = "r1") -> ReplicaInfo:
+    return ReplicaInfo(name, "main", "kinoray-shapes", slots=4, running=1, step_s=0.05, seen_at=100.0)

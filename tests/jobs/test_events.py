@@ -1,0 +1,99 @@
+"""What every EventLog and StopSignals promises."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from app.errors import JobNotFound
+from app.jobs.events import EventLog, StopSignals
+from app.jobs.memory import MemoryEvents, MemoryStops
+from app.jobs.redis_events import RedisEvents
+from app.jobs.redis_stops import RedisStops
+from tests.jobs.make import a_job
+
+pytestmark = pytest.mark.anyio
+JOB = a_job().id
+
+
+@pytest.fixture(params=["memory", "redis"])
+def events(request: pytest.FixtureRequest) -> EventLog:
+    if request.param == "memory":
+        return MemoryEvents()
+    redis: Redis = request.getfixturevalue("redis")
+    return RedisEvents(redis, request.getfixturevalue("prefix"))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def stops(request: pytest.FixtureRequest) -> StopSignals:
+    if request.param == "memory":
+        return MemoryStops()
+    redis: Redis = request.getfixturevalue("redis")
+    return RedisStops(redis, request.getfixturevalue("prefix"))
+
+
+async def test_events_are_replayed_in_order_from_any_of_them(events: EventLog) -> None:
+    ids = [await events.append(JOB, "step", 100.5, {"step": step}) for step in range(3)]
+    found = await events.read(JOB, None, 0.0)
+    assert [event.id for event in found] == ids
+    assert (found[1].job_id, found[1].kind, found[1].at, found[1].data) == (JOB, "step", 100.5, {"step": 1})
+    assert [event.data["step"] for event in await events.read(JOB, ids[0], 0.0)] == [1, 2]
+    assert list(await events.read(JOB, ids[-1], 0.0)) == []
+
+
+async def test_a_reader_sleeps_until_there_is_news(events: EventLog) -> None:
+    last = await events.append(JOB, "phase", 1.0, {})
+    reader = asyncio.ensure_future(events.read(JOB, last, 5.0))
+    await asyncio.sleep(0.02)
+    await events.append(a_job().id, "phase", 2.0, {})
+    await events.append(JOB, "end", 3.0, {"status": "completed"})
+    assert [event.kind for event in await asyncio.wait_for(reader, 1.0)] == ["end"]
+
+
+async def test_a_reader_gives_up_in_time(events: EventLog) -> None:
+    assert list(await asyncio.wait_for(events.read(JOB, None, 0.05), 1.0)) == []
+
+
+@pytest.mark.parametrize("after", ["nonsense", "", "0", "$", "-1", "1;DEL"])
+async def test_an_unknown_last_event_id_replays_everything(events: EventLog, after: str) -> None:
+    await events.append(JOB, "phase", 1.0, {})
+    assert len(await events.read(JOB, after, 0.0)) == 1
+
+
+async def test_forgotten_events_are_gone(events: EventLog) -> None:
+    await events.append(JOB, "phase", 1.0, {})
+    await events.forget(JOB)
+    assert list(await events.read(JOB, None, 0.0)) == []
+    with pytest.raises(JobNotFound):
+        await events.read("../line", None, 0.0)
+
+
+async def test_a_log_does_not_grow_without_end(redis: Redis, prefix: str) -> None:
+    small: list[EventLog] = [MemoryEvents(limit=5), RedisEvents(redis, prefix, limit=5)]
+    for log in small:
+        for step in range(300):
+            await log.append(JOB, "step", 1.0, {"step": step})
+        found = await log.read(JOB, None, 0.0)
+        assert len(found) < 200
+        assert found[-1].data == {"step": 299}
+
+
+async def test_many_followers_share_one_process(redis: Redis, prefix: str) -> None:
+    events = RedisEvents(redis, prefix)
+    readers = [asyncio.ensure_future(events.read(JOB, None, 5.0)) for _ in range(100)]
+    await asyncio.sleep(0.1)
+    await events.append(JOB, "end", 1.0, {})
+    assert all(len(found) == 1 for found in await asyncio.wait_for(asyncio.gather(*readers), 3.0))
+
+
+async def test_a_stop_reaches_every_listener(stops: StopSignals) -> None:
+    first, second = stops.listen(), stops.listen()
+    heard = [asyncio.ensure_future(anext(first)), asyncio.ensure_future(anext(second))]
+    for _ in range(100):
+        await stops.send(JOB)
+        await asyncio.sleep(0.01)
+        if all(task.done() for task in heard):
+            break
+    assert [task.result() for task in heard] == [JOB, JOB]

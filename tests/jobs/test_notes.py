@@ -1,0 +1,54 @@
+"""Boards and meters: small shared facts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from app.jobs.board import Board, MemoryBoard
+from app.jobs.figures import RedisMeter
+from app.jobs.redis_board import RedisBoard
+from app.telemetry import MemoryMeter, Meter
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["memory", "redis"])
+def board(request: pytest.FixtureRequest) -> Board:
+    if request.param == "memory":
+        return MemoryBoard()
+    redis: Redis = request.getfixturevalue("redis")
+    return RedisBoard(redis, request.getfixturevalue("prefix"))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def meter(request: pytest.FixtureRequest) -> Meter:
+    if request.param == "memory":
+        return MemoryMeter()
+    redis: Redis = request.getfixturevalue("redis")
+    return RedisMeter(redis, request.getfixturevalue("prefix"))
+
+
+async def test_a_note_is_read_until_it_is_too_old(board: Board) -> None:
+    assert await board.look("backlog") is None
+    await board.post("backlog", {"jobs": 3}, 60.0)
+    await board.post("old", {"jobs": 3}, 0.01)
+    await asyncio.sleep(0.03)
+    assert (await board.look("backlog"), await board.look("old")) == ({"jobs": 3}, None)
+
+
+async def test_artifacts_are_free_when_the_last_holder_lets_go(board: Board) -> None:
+    await board.hold("origin", "origin")
+    await board.hold("origin", "repeat")
+    assert await board.release("origin", "origin") is False
+    assert await board.release("origin", "repeat") is True
+    assert await board.release("origin", "repeat") is True
+
+
+async def test_figures_add_up(meter: Meter) -> None:
+    await meter.add({"jobs_created": 1, "device_seconds": 0.5})
+    await meter.add({"device_seconds": 0.25})
+    await meter.add({})
+    assert await meter.read() == {"jobs_created": 1.0, "device_seconds": 0.75}

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from app.errors import JobNotFound, StoreUnavailable
+from app.jobs.record import (
+    VERSION,
+    check_id,
+    job_from_fields,
+    job_from_json,
+    job_to_fields,
+    job_to_json,
+    parse_event_id,
+    replica_from_json,
+    replica_to_json,
+)
+from app.types import CacheMode, CacheUse, Failure, Job, Measured, Phase
+from tests.jobs.make import VIDEO, a_job, a_replica
+
+FULL = a_job(
+    phase=Phase.COMPLETED,
+    fence=3,
+    attempts=2,
+    step=20,
+    eta_s=0.5,
+    started_at=101.25,
+    completed_at=104.0,
+    expires_at=1e9 + 1 / 3,
+    failure=Failure("none", 'with "quotes" and 球'),
+    artifacts={"video": VIDEO},
+    measured=Measured({"encode": 0.25}, 1.5, 2**40, 12),
+    cache=CacheUse("result", True, 1.5, False),
+    cache_mode=CacheMode.READ,
+    cache_ttl_s=60.0,
+    user="me",
+)
+
+
+@pytest.mark.parametrize("job", [a_job(), FULL])
+def test_a_record_comes_back_as_it_was(job: Job) -> None:
+    assert job_from_json(job_to_json(job)) == job
+    fields = {name.encode(): value for name, value in job_to_fields(job).items()}
+    assert job_from_fields(fields) == job
+
+
+def test_a_newer_record_is_refused_in_plain_words() -> None:
+    newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
+    with pytest.raises(StoreUnavailable, match=r"version 2; this Kinoray reads up to 1"):
+        job_from_json(newer)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"version":1}', b'{"version":"x"}', b"\x80\x04K\x01."])
+def test_a_damaged_record_is_an_error_of_the_store(data: bytes) -> None:
+    with pytest.raises(StoreUnavailable):
+        job_from_json(data)
+
+
+@pytest.mark.parametrize("job_id", ["", "..", "../../etc/passwd", "video_", "video_../x", "video_ab:line", "a" * 99])
+def test_what_cannot_be_an_id_is_not_found(job_id: str) -> None:
+    with pytest.raises(JobNotFound):
+        check_id(job_id)
+
+
+def test_replicas_survive_and_nonsense_about_them_is_ignored() -> None:
+    assert replica_from_json(replica_to_json(a_replica())) == a_replica()
+    assert replica_from_json(b"nonsense") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [("12-3", (12, 3)), ("12", (12, 0)), (None, (0, 0)), ("x", (0, 0)), ("$", (0, 0)), ("1-x", (0, 0)), ("²", (0, 0))],
+)
+def test_event_ids_from_clients_do_no_harm(text: str | None, parsed: tuple[int, int]) -> None:
+    assert parse_event_id(text) == parsed

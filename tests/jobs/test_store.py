@@ -1,0 +1,238 @@
+"""What every JobStore promises, asked of the one in memory and of the one in a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from redis.asyncio import Redis
+
+from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
+from app.jobs.memory import MemoryJobs
+from app.jobs.redis import RedisJobs
+from app.jobs.store import JobStore
+from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from tests.jobs.make import VIDEO, a_job, a_replica
+
+pytestmark = pytest.mark.anyio
+
+LOST = Failure("worker_lost", "The replicas were lost.")
+MEASURED = Measured({"denoise": 1.0}, 1.0, None, 12)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def jobs(request: pytest.FixtureRequest) -> JobStore:
+    if request.param == "memory":
+        return MemoryJobs()
+    redis: Redis = request.getfixturevalue("redis")
+    return RedisJobs(redis, request.getfixturevalue("prefix"))
+
+
+async def leased(jobs: JobStore, created_at: float = 100.0) -> tuple[Job, Lease]:
+    job = a_job(created_at)
+    await jobs.create(job)
+    return job, await jobs.lease(job.id, "main", 30.0, 200.0)
+
+
+async def test_a_created_job_is_read_as_it_was(jobs: JobStore) -> None:
+    job = a_job(1763000000.123456)
+    await jobs.create(job)
+    assert await jobs.get(job.id) == job
+    assert await jobs.get(job.id, "public") == job
+    assert [waiting.id for waiting in await jobs.waiting()] == [job.id]
+
+
+async def test_an_id_is_given_once_but_the_same_call_may_be_made_again(jobs: JobStore) -> None:
+    job = a_job()
+    await jobs.create(job)
+    await jobs.create(job)
+    with pytest.raises(Conflict):
+        await jobs.create(replace(job, tenant="other"))
+    assert len(await jobs.waiting()) == 1
+
+
+async def test_tenants_do_not_see_each_other(jobs: JobStore) -> None:
+    job = a_job(tenant="a:b*")
+    await jobs.create(job)
+    for call in (jobs.get(job.id, "public"), jobs.delete(job.id, "public"), jobs.cancel(job.id, "public", LOST, 1.0)):
+        with pytest.raises(JobNotFound):
+            await call
+    assert (await jobs.list("public", None, 10, True)).jobs == ()
+    assert (await jobs.list("a:b*", None, 10, True)).jobs == (job,)
+
+
+@pytest.mark.parametrize("job_id", ["../line", "video_x", "line", "*", "video_" + "0" * 32])
+async def test_an_id_that_is_none_is_not_found(jobs: JobStore, job_id: str) -> None:
+    for call in (jobs.get(job_id), jobs.delete(job_id, "public"), jobs.lease(job_id, "main", 1.0, 1.0)):
+        with pytest.raises(JobNotFound):
+            await call
+
+
+async def test_lists_go_page_by_page_in_both_directions(jobs: JobStore) -> None:
+    made = [a_job(float(place)) for place in range(5)]
+    for job in made:
+        await jobs.create(job)
+    first = await jobs.list("public", None, 2, True)
+    assert (list(first.jobs), first.has_more) == (made[:2:-1], True)
+    rest = await jobs.list("public", first.jobs[-1].id, 5, True)
+    assert (list(rest.jobs), rest.has_more) == (made[2::-1], False)
+    oldest = await jobs.list("public", made[1].id, 2, False)
+    assert (list(oldest.jobs), oldest.has_more) == (made[2:4], True)
+    with pytest.raises(JobNotFound):
+        await jobs.list("public", a_job().id, 2, True)
+
+
+async def test_a_lease_takes_the_job_out_of_the_line_once(jobs: JobStore) -> None:
+    job, lease = await leased(jobs)
+    assert lease == Lease(job.id, 1, "main", 230.0)
+    held = await jobs.get(job.id)
+    assert (held.phase, held.fence, held.attempts, held.started_at) == (Phase.ENCODING, 1, 1, 200.0)
+    assert list(await jobs.waiting()) == []
+    assert list(await jobs.leases()) == [lease]
+    with pytest.raises(IllegalTransition):
+        await jobs.lease(job.id, "main", 30.0, 200.0)
+
+
+async def test_of_many_who_want_a_job_one_gets_it(jobs: JobStore) -> None:
+    job = a_job()
+    await jobs.create(job)
+    wants = [jobs.lease(job.id, f"r{place}", 30.0, 200.0) for place in range(20)]
+    got = await asyncio.gather(*wants, return_exceptions=True)
+    assert sum(isinstance(answer, Lease) for answer in got) == 1
+
+
+async def test_a_job_is_made_from_line_to_end(jobs: JobStore) -> None:
+    job, lease = await leased(jobs)
+    await jobs.advance(job.id, 1, Phase.DENOISING, 201.0, 5, 3.5)
+    await jobs.note_cache(job.id, 1, CacheUse(embedding_hit=True))
+    running = await jobs.get(job.id)
+    assert (running.step, running.eta_s, running.cache.embedding_hit) == (5, 3.5, True)
+    await jobs.advance(job.id, 1, Phase.DECODING, 202.0)
+    assert (await jobs.get(job.id)).step == 5
+    done = await jobs.complete(job.id, 1, {"video": VIDEO}, MEASURED, 203.0, 900.0)
+    assert (done.phase, done.completed_at, done.expires_at) == (Phase.COMPLETED, 203.0, 900.0)
+    assert (done.artifacts, done.measured, done.eta_s) == ({"video": VIDEO}, MEASURED, None)
+    assert await jobs.get(job.id) == done
+    assert list(await jobs.leases()) == []
+
+
+async def test_steps_never_go_back_and_phases_neither(jobs: JobStore) -> None:
+    job, _ = await leased(jobs)
+    await jobs.advance(job.id, 1, Phase.DENOISING, 201.0, 5)
+    await jobs.advance(job.id, 1, Phase.DENOISING, 201.0, 4)
+    assert (await jobs.get(job.id)).step == 5
+    with pytest.raises(IllegalTransition):
+        await jobs.advance(job.id, 1, Phase.ENCODING, 201.0)
+
+
+async def test_closing_twice_under_one_fence_is_closing_once(jobs: JobStore) -> None:
+    job, _ = await leased(jobs)
+    done = await jobs.complete(job.id, 1, {"video": VIDEO}, MEASURED, 203.0, 900.0)
+    assert await jobs.complete(job.id, 1, {}, Measured(), 204.0, 999.0) == done
+    with pytest.raises(IllegalTransition):
+        await jobs.fail(job.id, 1, LOST, 205.0)
+
+
+async def test_an_old_fence_writes_nothing(jobs: JobStore) -> None:
+    job, lease = await leased(jobs)
+    await jobs.requeue(job.id, 1, 201.0)
+    calls = (
+        jobs.advance(job.id, 1, Phase.DENOISING, 202.0, 9),
+        jobs.note_cache(job.id, 1, CacheUse()),
+        jobs.complete(job.id, 1, {"video": VIDEO}, MEASURED, 202.0, 900.0),
+        jobs.fail(job.id, 1, LOST, 202.0),
+        jobs.requeue(job.id, 1, 202.0),
+    )
+    for call in calls:
+        with pytest.raises(LeaseLost):
+            await call
+    assert list(await jobs.renew([lease], 30.0, 202.0)) == [job.id]
+    assert (await jobs.get(job.id)).phase is Phase.QUEUED
+
+
+async def test_a_requeued_job_keeps_its_place(jobs: JobStore) -> None:
+    first, _ = await leased(jobs, 100.0)
+    second = a_job(101.0)
+    await jobs.create(second)
+    await jobs.advance(first.id, 1, Phase.DENOISING, 201.0, 5)
+    back = await jobs.requeue(first.id, 1, 202.0)
+    assert (back.fence, back.attempts, back.step, back.started_at) == (2, 1, 0, None)
+    assert [job.id for job in await jobs.waiting()] == [first.id, second.id]
+    assert [await jobs.position(job_id) for job_id in (first.id, second.id, a_job().id)] == [0, 1, None]
+    assert list(await jobs.leases()) == []
+    again = await jobs.lease(first.id, "main", 30.0, 203.0)
+    assert (again.fence, (await jobs.get(first.id)).attempts) == (3, 2)
+
+
+async def test_cancelling_ends_a_job_wherever_it_is(jobs: JobStore) -> None:
+    running, lease = await leased(jobs)
+    waiting = a_job()
+    await jobs.create(waiting)
+    for job_id in (running.id, waiting.id):
+        ended = await jobs.cancel(job_id, "public", LOST, 210.0)
+        assert (ended.phase, ended.failure, ended.completed_at) == (Phase.FAILED, LOST, 210.0)
+        assert ended.expires_at is not None
+        assert await jobs.cancel(job_id, None, LOST, 211.0) == ended
+    assert (list(await jobs.waiting()), list(await jobs.leases())) == ([], [])
+    with pytest.raises(LeaseLost):
+        await jobs.complete(running.id, lease.fence, {}, MEASURED, 212.0, 900.0)
+
+
+async def test_deleting_a_running_job_takes_its_lease(jobs: JobStore) -> None:
+    job, lease = await leased(jobs)
+    assert (await jobs.delete(job.id, "public")).id == job.id
+    with pytest.raises(LeaseLost):
+        await jobs.advance(job.id, lease.fence, Phase.DENOISING, 201.0)
+    assert list(await jobs.renew([lease], 30.0, 201.0)) == [job.id]
+    assert (list(await jobs.leases()), (await jobs.list("public", None, 9, True)).jobs) == ([], ())
+    with pytest.raises(JobNotFound):
+        await jobs.get(job.id)
+
+
+async def test_renewed_leases_last_longer_and_stand_in_order_of_expiry(jobs: JobStore) -> None:
+    (_, first), (_, second) = await leased(jobs), await leased(jobs)
+    assert list(await jobs.renew([first], 30.0, 250.0)) == []
+    assert list(await jobs.leases()) == [second, replace(first, until=280.0)]
+    assert list(await jobs.renew([], 30.0, 250.0)) == []
+
+
+async def test_a_finished_job_is_not_leased_again_by_a_late_renewal(jobs: JobStore) -> None:
+    job, lease = await leased(jobs)
+    await jobs.complete(job.id, 1, {}, MEASURED, 203.0, 900.0)
+    assert list(await jobs.renew([lease], 30.0, 204.0)) == []
+    assert list(await jobs.leases()) == []
+
+
+async def test_ended_jobs_expire_soonest_first(jobs: JobStore) -> None:
+    answered = a_job(phase=Phase.COMPLETED, expires_at=300.0)
+    await jobs.create(answered)
+    made, _ = await leased(jobs)
+    await jobs.complete(made.id, 1, {}, MEASURED, 203.0, 250.0)
+    assert list(await jobs.expired(249.0, 10)) == []
+    assert [job.id for job in await jobs.expired(300.0, 10)] == [made.id, answered.id]
+    assert len(await jobs.expired(300.0, 1)) == 1
+    await jobs.delete(made.id, "public")
+    assert [job.id for job in await jobs.expired(300.0, 10)] == [answered.id]
+    assert list(await jobs.waiting()) == []
+
+
+async def test_whoever_waits_for_work_is_woken(jobs: JobStore) -> None:
+    assert await jobs.wait_for_work(0.01) is False
+    sleeper = asyncio.ensure_future(jobs.wait_for_work(5.0))
+    await asyncio.sleep(0.02)
+    job = a_job()
+    await jobs.create(job)
+    assert await asyncio.wait_for(sleeper, 1.0) is True
+    assert await jobs.wait_for_work(0.01) is False
+    await jobs.cancel(job.id, None, LOST, 1.0)
+    assert await jobs.wait_for_work(1.0) is True
+
+
+async def test_replicas_are_known_while_they_speak(jobs: JobStore) -> None:
+    assert list(await jobs.replicas()) == []
+    await jobs.announce(a_replica("r1"), 60.0)
+    await jobs.announce(a_replica("r2"), 0.01)
+    await asyncio.sleep(0.03)
+    assert list(await jobs.replicas()) == [a_replica("r1")]
+    assert await jobs.ping() >= 0
