@@ -1,4 +1,4 @@
-"""One validated Settings, read from `KINORAY_*` or the builder's arguments and passed down; never an import-time instance."""
+"""One validated Settings, read from `KINORAY_*` or the builder's arguments, passed down; never made at import time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class Settings(BaseSettings):
     redis_prefix: str = Field("kinoray", description="Every Redis key starts with this")
     redis_timeout_s: float = Field(2.0, gt=0, description="A Redis call that takes longer counts as failed")
     state_dir: Path = Field(Path("~/.kinoray"), description="Folder for own Redis data, artifacts and logs")
-    artifacts_url: str | None = Field(None, description="fsspec URL of the artifact store; unset: <state_dir>/artifacts")
+    artifacts_url: str | None = Field(
+        None, description="fsspec URL of the artifact store; unset: <state_dir>/artifacts"
+    )
     retention_s: float = Field(7 * 86400.0, gt=0, description="Finished jobs and artifacts are kept this long")
 
     # the front

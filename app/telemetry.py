@@ -1,4 +1,4 @@
-"""Figures that every process adds to and any process can read: the Meter port, its names, and the null and memory meters."""
+"""Figures that every process adds to and any can read: the Meter port, its names, the null and memory meters."""
 
 from __future__ import annotations
 

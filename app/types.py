@@ -1,4 +1,4 @@
-"""The frozen records that every room speaks in; the bottom brick, imported by everyone and importing nothing of ours."""
+"""The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Predicted work of a plan. `step_seconds` is denoiser time alone; `seconds` is the whole job on an idle replica."""
+    """Predicted work of a plan: `step_seconds` is denoiser time alone, `seconds` the whole job on an idle replica."""
 
     step_seconds: float
     seconds: float

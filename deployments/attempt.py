@@ -16,7 +16,27 @@ from ray.serve.handle import DeploymentHandle
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key
 from app.engine.loop import Engine
-from app.errors import Cancelled, GenerationError, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, TimedOut
+from app.errors import (
+    Cancelled,
+    GenerationError,
+    IllegalTransition,
+    JobNotFound,
+    KinorayError,
+    LeaseLost,
+    StoreUnavailable,
+    TimedOut,
+    WorkerLost,
+)
+    Cancelled,
+    GenerationError,
+    IllegalTransition,
+    JobNotFound,
+    KinorayError,
+    LeaseLost,
+    StoreUnavailable,
+    TimedOut,
+    WorkerLost,
+)
 from app.settings import Settings
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
@@ -84,7 +104,7 @@ class Attempt:
         except (LeaseLost, JobNotFound) as error:
             self._engine.stop(job_id)
             log.info("Attempt %s of %s ends: %s", fence, job_id, error)
-        except StoreUnavailable as error:  # the fence cannot be read: leave the job to its lease
+        except (StoreUnavailable, WorkerLost) as error:  # not the job's fault: the dispatcher gives it to another
             self._engine.stop(job_id)
             log.warning("Attempt %s of %s gives up: %s", fence, job_id, error)
             raise
@@ -165,13 +185,15 @@ class Attempt:
                 await asyncio.sleep(0.5 * (FINISH_TRIES - left))
 
     async def _close_failed(self, job_id: str, fence: int, error: KinorayError) -> None:
-        if isinstance(error, Cancelled):
-            return  # whoever cancelled has closed the record
         failure = Failure(error.error_code, error.message)
         now = time.time()
         try:
+            if isinstance(error, Cancelled):
+                # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
+                await self._stores.jobs.requeue(job_id, fence, now)
+                return
             await self._stores.jobs.fail(job_id, fence, failure, now)
-        except (LeaseLost, JobNotFound):
+        except (LeaseLost, JobNotFound, IllegalTransition):
             return
         data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
         await self._stores.events.append(job_id, "end", now, data)

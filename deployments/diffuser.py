@@ -24,6 +24,7 @@ from deployments.handles import CacheHandle
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
+CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way and for handing jobs back
 BEAT_S = 2.0  # how often a replica says that it is there and renews its leases
 
 
@@ -106,6 +107,12 @@ class Diffuser:
                     self._engine.stop(job_id)
             except StoreUnavailable:
                 await asyncio.sleep(BEAT_S)
+
+    async def __del__(self) -> None:
+        """Serve calls this when the replica leaves: jobs still here are handed back."""
+        await asyncio.to_thread(self._engine.close, CLOSE_S)
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSE_S)
 
     async def check_health(self) -> None:
         """Raises when the engine's thread is dead: Serve then starts another replica."""

@@ -1,4 +1,4 @@
-"""Dispatcher: takes jobs out of the line, leases them, and gives each attempt to a replica; Redis holds all it knows."""
+"""Dispatcher: takes jobs out of the line, leases them, gives each attempt to a replica; Redis holds all it knows."""
 
 from __future__ import annotations
 

@@ -60,9 +60,9 @@ class Finisher:
             for artifact in artifacts.values():
                 await stores.artifacts.delete(artifact)
             raise
-        # 3. Those who follow, and the cache
-        await stores.events.append(job_id, "end", now, {"status": done.status.value})
+        # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
+        await stores.events.append(job_id, "end", now, {"status": done.status.value})
 
     async def _store(self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int) -> dict[str, Artifact]:
         files = await asyncio.to_thread(finish, frames, fps)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.cache.keys import embedding_key, plan_digest
+from app.types import Analysis, Estimate, Plan, Sampling, VideoSpec
+
+words = st.text(max_size=20)
+sizes = st.integers(1, 4096)
+plans = st.builds(
+    Plan,
+    model=words,
+    revision=words,
+    prompt=words,
+    negative_prompt=words,
+    spec=st.builds(VideoSpec, sizes, sizes, sizes, st.integers(1, 60)),
+    sampling=st.builds(
+        Sampling,
+        steps=st.integers(1, 100),
+        budget=st.integers(1, 100),
+        guidance=st.floats(0, 20),
+        seed=st.integers(0, 2**32),
+        sampler=words,
+        shift=st.floats(0, 10),
+    ),
+    tier=words,
+    asked_tier=words,
+    pool=words,
+    estimate=st.just(Estimate(1.0, 2.0)),
+    why=st.just(Analysis(1, "simple")),
+)
+BITS = {"model", "revision", "prompt", "negative_prompt"}
+
+
+def other(value: Any) -> Any:
+    return value + "x" if isinstance(value, str) else value + 1
+
+
+@given(plans, words)
+@settings(max_examples=25, deadline=None)
+def test_equal_plans_have_equal_keys_whatever_they_cost(plan: Plan, tenant: str) -> None:
+    explained = replace(
+        plan, estimate=Estimate(9.0, 9.0, 1.0), why=Analysis(9, "x"), tier="t", asked_tier="a", pool="p"
+    )
+    assert plan_digest(replace(explained), tenant) == plan_digest(plan, tenant)
+
+
+@given(plans, words)
+@settings(max_examples=25, deadline=None)
+def test_whatever_changes_the_bits_changes_the_key(plan: Plan, tenant: str) -> None:
+    changed = [replace(plan, **{name: other(getattr(plan, name))}) for name in BITS]
+    for part in ("spec", "sampling"):
+        record = getattr(plan, part)
+        for field in fields(record):
+            moved = replace(record, **{field.name: other(getattr(record, field.name))})
+            changed.append(replace(plan, **{part: moved}))
+    keys = {plan_digest(each, tenant) for each in changed} | {
+        plan_digest(plan, tenant),
+        plan_digest(plan, tenant + "x"),
+    }
+    assert len(keys) == len(changed) + 2
+
+
+@given(words, words)
+@settings(max_examples=25, deadline=None)
+def test_field_borders_cannot_be_moved(left: str, right: str) -> None:
+    if left:
+        assert embedding_key(left, right) != embedding_key("", left + right)
+
+
+@pytest.mark.parametrize("text", ["a  red ball", " a red ball\n", "a\tred ball"])
+def test_spacing_does_not_matter_to_an_embedding(text: str) -> None:
+    assert embedding_key("1", text) == embedding_key("1", "a red ball")
+
+
+def test_composed_and_decomposed_letters_are_the_same_text() -> None:
+    assert embedding_key("1", "u\u0308ber") == embedding_key("1", "über")
+    assert embedding_key("1", "Über") != embedding_key("1", "über")
+    assert embedding_key("1", "über") != embedding_key("2", "über")
+
+
+def test_a_lone_surrogate_is_only_another_text() -> None:
+    assert embedding_key("1", "\ud800") != embedding_key("1", "\ud801")

@@ -1,0 +1,80 @@
+"""A dead Redis is an empty cache that costs nothing."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+
+from app.cache.breaker import Breaker
+from app.cache.memory import MemoryCache
+from app.cache.redis import RedisCache
+from app.cache.tiered import TieredCache
+from app.jobs.connection import connect
+from cluster.redis import LocalRedis
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_hung_redis_is_waited_for_once() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        redis = connect(f"redis://127.0.0.1:{silent.getsockname()[1]}", 0.2)
+        shared = RedisCache(redis, "p")
+        cache = TieredCache(MemoryCache(1000), shared)
+        begun = time.monotonic()
+        for number in range(200):
+            await cache.put("results", str(number), b"x", 60.0)
+            assert await cache.get("results", str(number)) == b"x"
+            assert await cache.get("results", "none") is None
+        assert time.monotonic() - begun < 0.7
+        assert shared.failures == 1
+        assert not await cache.healthy()
+        assert (await cache.figures())["results"].entries == 200
+        await redis.aclose()
+
+
+async def test_the_cache_is_back_when_redis_is(tmp_path: Path) -> None:
+    server = LocalRedis(tmp_path / "redis")
+    server.start()
+    now = 0.0
+    redis = connect(server.url, 1.0)
+    cache = RedisCache(redis, "p", clock=lambda: now)
+    await cache.put("results", "key", b"x", 60.0)
+    await anyio.to_thread.run_sync(server.stop)
+    assert await cache.get("results", "key") is None
+    await anyio.to_thread.run_sync(server.start)
+    assert await cache.get("results", "key") is None  # not asked yet
+    now = 1.1
+    assert await cache.get("results", "key") == b"x"
+    assert await cache.healthy()
+    assert (await cache.figures())["results"].misses == 2  # counted while it was away
+    await redis.aclose()
+    server.stop()
+
+
+def test_the_breaker_lets_one_look_after_longer_and_longer_times() -> None:
+    breaker, waits, now = Breaker(), [], 0.0
+    assert breaker.allows(now)
+    for _ in range(6):
+        breaker.failed(now)
+        failed_at = now
+        while not breaker.allows(now):
+            now += 0.25
+        assert not breaker.allows(now)
+        waits.append(now - failed_at)
+    assert waits == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    breaker.worked()
+    assert breaker.allows(now)
+    assert breaker.allows(now)
+
+
+def test_failures_that_come_together_count_once() -> None:
+    breaker = Breaker()
+    for _ in range(50):
+        breaker.failed(5.0)
+    assert breaker.allows(6.0)

@@ -1,0 +1,55 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.embedded.load import WEIGHTS, EmbeddedModel, load, revision
+from app.embedded.sample import decode, sample, sheet
+
+MOST_BYTES = 30 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def model() -> EmbeddedModel:
+    return load()
+
+
+def test_the_weights_are_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*.safetensors")) <= MOST_BYTES
+
+
+def test_the_revision_changes_with_the_weights(tmp_path: Path) -> None:
+    shutil.copytree(WEIGHTS, tmp_path / "weights")
+    assert revision(tmp_path / "weights") == revision(WEIGHTS)
+    (tmp_path / "weights" / "more.safetensors").write_bytes(b"more")
+    assert revision(tmp_path / "weights") != revision(WEIGHTS)
+
+
+def test_a_prompt_becomes_a_video(model: EmbeddedModel) -> None:
+    latents = sample(model.transformer, model.text_encoder, ["a red ball on a black background"], steps=2)
+    videos = decode(model.autoencoder, latents)
+    assert videos.shape == (1, model.frames, model.picture, model.picture, 3)
+    assert sheet(videos, columns=1).size == (6 * model.picture, model.picture)
+
+
+def test_the_wan_pipeline_of_diffusers_runs_the_model(model: EmbeddedModel) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler, WanPipeline
+
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=model.flow_shift)
+    pipeline = WanPipeline(
+        tokenizer=None, text_encoder=None, transformer=model.transformer, vae=model.autoencoder, scheduler=scheduler
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    video = pipeline(
+        prompt_embeds=model.text_encoder.tokens(["a blue star spins on sand"]),
+        negative_prompt_embeds=model.text_encoder.tokens([""]),
+        height=model.picture,
+        width=model.picture,
+        num_frames=9,
+        num_inference_steps=2,
+        guidance_scale=3.0,
+        output_type="pt",
+    ).frames
+    assert video.shape == (1, 9, 3, model.picture, model.picture)
+    assert torch.isfinite(video).all()
