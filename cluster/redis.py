@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 START_S = 15.0
 STOP_S = 15.0
@@ -63,6 +65,7 @@ class LocalRedis:
         self._password = secrets.token_hex(16)
         self._guard: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
+        self._log_from = 0
 
     @property
     def url(self) -> str:
@@ -118,11 +121,12 @@ class LocalRedis:
                 self._port = port
                 return
             self._end_guard()
-            if left == 0:
-                raise RedisFailed(f"Redis did not start; its log is {self._folder / 'redis.log'}:\n{self._log_end()}")
+            if left == 0 or "Address already in use" not in self._log():
+                raise RedisFailed(f"Redis did not start; its log is {self._folder / 'redis.log'}:\n{self._log()}")
 
     def _spawn(self, executable: str, port: int) -> subprocess.Popen[bytes]:
-        config = self._folder / "redis.conf"
+        log, config = self._folder / "redis.log", self._folder / "redis.conf"
+        self._log_from = log.stat().st_size if log.exists() else 0
         config.unlink(missing_ok=True)
         with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(CONFIG.format(port=port, password=self._password))
@@ -139,7 +143,8 @@ class LocalRedis:
     def _answers(self, port: int) -> bool:
         """Wait for PING; False when the server ended or took too long."""
         until = time.monotonic() + START_S
-        with redis.Redis(host="127.0.0.1", port=port, password=self._password, socket_timeout=1) as client:
+        once = Retry(NoBackoff(), 0)
+        with redis.Redis("127.0.0.1", port, password=self._password, socket_timeout=1, retry=once) as client:
             while time.monotonic() < until:
                 try:
                     return bool(client.ping())
@@ -149,9 +154,10 @@ class LocalRedis:
                     time.sleep(0.02)
         return False
 
-    def _log_end(self) -> str:
+    def _log(self) -> str:
+        """What the server has said since it was started, the end of it."""
         log = self._folder / "redis.log"
-        return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        return log.read_bytes()[self._log_from :][-2000:].decode(errors="replace") if log.exists() else ""
 
     def _release(self) -> None:
         lock, self._lock = self._lock, None

@@ -14,6 +14,7 @@ class Breaker:
         self._longest_s = longest_s
         self._wait_s = 0.0
         self._until = 0.0
+        self._looking = False
 
     def allows(self, now: float) -> bool:
         """Whether to try; a True after a failure is for one caller only, who must report back."""
@@ -22,15 +23,18 @@ class Breaker:
         if now < self._until:
             return False
         self._until = now + self._wait_s
+        self._looking = True
         return True
 
     def failed(self, now: float) -> None:
         """The call did not succeed."""
-        if self._wait_s and now < self._until - self._wait_s:
-            return
+        if self._wait_s and not self._looking:
+            return  # one of several that failed together
+        self._looking = False
         self._wait_s = min(self._longest_s, 2 * self._wait_s or self._first_s)
         self._until = now + self._wait_s
 
     def worked(self) -> None:
         """The call succeeded."""
         self._wait_s = 0.0
+        self._looking = False

@@ -21,7 +21,7 @@ MAX_BYTES = 2**30  # of each level: Redis also keeps the jobs, which must never 
 MAX_VALUE_BYTES = 64 * 2**20
 FLUSH_S = 1.0  # hits that never reached Redis are told to it about this often
 
-# KEYS value expiry sizes bytes; ARGV key value ttl_ms now max_bytes value_prefix
+# KEYS value expiry sizes bytes counts; ARGV key value ttl_ms now max_bytes level value_prefix
 # Keeps one value and its size; what has run out leaves the books, and what runs out soonest leaves if there is no room.
 _PUT = """
 local function forget(key)
@@ -38,12 +38,13 @@ if ARGV[3] == '0' then
   redis.call('DEL', KEYS[1])
   return 0
 end
+redis.call('HINCRBY', KEYS[5], 'hits:' .. ARGV[6], 0)
 local room = ARGV[5] - #ARGV[2]
 while tonumber(redis.call('GET', KEYS[4]) or 0) > room do
   local soonest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
   if not soonest then break end
   forget(soonest)
-  redis.call('DEL', ARGV[6] .. soonest)
+  redis.call('DEL', ARGV[7] .. soonest)
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('ZADD', KEYS[2], ARGV[4] + ARGV[3] / 1000, ARGV[1])
@@ -113,7 +114,7 @@ class RedisCache:
     async def figures(self) -> dict[str, LevelFigures]:
         """Of all processes; of none while Redis is away."""
         await self._tell()
-        counts: Mapping[bytes, bytes] = await self._try(self._redis.hgetall(f"{self._base}:counts"), {})
+        counts: Mapping[bytes, bytes] = await self._try(self._redis.hgetall(f"{self._base}!counts"), {})
         levels = sorted({name.decode().partition(":")[2] for name in counts})
         return {level: await self._level(level, counts) for level in levels}
 
@@ -130,8 +131,8 @@ class RedisCache:
 
     async def _write(self, level: str, key: str, value: bytes, ttl_ms: int) -> None:
         space = f"{self._base}:{level}"
-        keys = [f"{space}:{key}", f"{space}!expiry", f"{space}!sizes", f"{space}!bytes"]
-        args: list[str | bytes | float] = [key, value, ttl_ms, time.time(), self._max_bytes, f"{space}:"]
+        keys = [f"{space}:{key}", f"{space}!expiry", f"{space}!sizes", f"{space}!bytes", f"{self._base}!counts"]
+        args: list[str | bytes | float] = [key, value, ttl_ms, time.time(), self._max_bytes, level, f"{space}:"]
         await self._try(self._put(keys=keys, args=args), 0)
 
     async def _tell(self) -> None:
@@ -141,7 +142,7 @@ class RedisCache:
             return
         pipe = self._redis.pipeline(transaction=True)
         for name, count in told.items():
-            pipe.hincrby(f"{self._base}:counts", name, count)
+            pipe.hincrby(f"{self._base}!counts", name, count)
         if await self._try(pipe.execute(), None) is None:
             self._untold += told
 
