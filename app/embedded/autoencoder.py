@@ -36,7 +36,7 @@ class LinearAutoencoder(ModelMixin, ConfigMixin):
 
     def encode(self, video: Tensor) -> Tensor:
         """Raw latents (b, z, (f + 3) / 4, h / S, w / S) of a video (b, 3, f, h, w) in -1..1."""
-        patches = self.patches(video)  # (b, F, H, W, patch)
+        patches = self.patches(video).to(self.basis.dtype)  # (b, F, H, W, patch)
         latents: Tensor = ((patches - self.patch_mean) @ self.basis.T).movedim(-1, 1)
         return latents
 

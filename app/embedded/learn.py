@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from app.embedded.attention import WrittenOutAttention
 from app.embedded.autoencoder import LinearAutoencoder
 from app.embedded.model import CleanWanTransformer
 from app.embedded.pools import Pool, make_pool
@@ -79,6 +80,8 @@ def start(recipe: Recipe, device: torch.device) -> Learner:
     }
     model, average = CleanWanTransformer(**sizes).to(device), CleanWanTransformer(**sizes).to(device)
     average.load_state_dict(model.state_dict())
+    if device.type == "cpu":
+        model.set_attn_processor(WrittenOutAttention())
     average.requires_grad_(False)
     return Learner(recipe, model, average, _optimizers(model, recipe), device)
 

@@ -5,8 +5,11 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
+from torch import nn
 
 from app.embedded.autoencoder import LinearAutoencoder
 from app.embedded.model import CleanWanTransformer
@@ -32,12 +35,9 @@ class EmbeddedModel:
 def load(dtype: torch.dtype = torch.float32, weights: Path = WEIGHTS) -> EmbeddedModel:
     """Read the model; transformer and autoencoder in `dtype`, the text encoder always in float32."""
     facts = json.loads((weights / "model.json").read_text())
-    how = {"torch_dtype": dtype, "local_files_only": True, "low_cpu_mem_usage": False}
-    transformer = CleanWanTransformer.from_pretrained(weights / "transformer", **how)
-    autoencoder = LinearAutoencoder.from_pretrained(weights / "autoencoder", **how)
     return EmbeddedModel(
-        transformer=transformer.eval().requires_grad_(False),
-        autoencoder=autoencoder.eval().requires_grad_(False),
+        transformer=read_transformer(weights / "transformer", dtype),
+        autoencoder=read_autoencoder(weights / "autoencoder", dtype),
         text_encoder=TextEncoder.load(),
         flow_shift=facts["flow_shift"],
         frames=facts["frames"],
@@ -45,6 +45,33 @@ def load(dtype: torch.dtype = torch.float32, weights: Path = WEIGHTS) -> Embedde
         picture=facts["picture"],
         revision=revision(weights),
     )
+
+
+def read_transformer(folder: Path, dtype: torch.dtype = torch.float32) -> CleanWanTransformer:
+    """The denoiser; in a half precision, the parts that diffusers wants in float32 stay so."""
+    transformer = CleanWanTransformer.from_config(_config(folder))
+    _fill(transformer, folder, dtype, keep=frozenset(transformer._keep_in_fp32_modules))
+    return transformer
+
+
+def read_autoencoder(folder: Path, dtype: torch.dtype = torch.float32) -> LinearAutoencoder:
+    """The autoencoder, all of it in `dtype`."""
+    autoencoder = LinearAutoencoder.from_config(_config(folder))
+    _fill(autoencoder, folder, dtype)
+    return autoencoder
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    return config
+
+
+def _fill(module: nn.Module, folder: Path, dtype: torch.dtype, keep: frozenset[str] = frozenset()) -> None:
+    """Read weights in place, without diffusers' loader: its need of accelerate depends on the precision."""
+    saved = load_file(folder / "diffusion_pytorch_model.safetensors")
+    cast = {n: w.to(torch.float32 if keep & set(n.split(".")) else dtype) for n, w in saved.items()}
+    module.load_state_dict(cast, strict=True, assign=True)
+    module.eval().requires_grad_(False)
 
 
 def revision(weights: Path = WEIGHTS) -> str:

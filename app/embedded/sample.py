@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.load import WEIGHTS, read_autoencoder, read_transformer
 from app.embedded.model import CleanWanTransformer, sigmas
 from app.embedded.pools import whitening
 from app.embedded.text import TextEncoder
@@ -76,14 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Sample the prompts and write the sheet."""
     parser = argparse.ArgumentParser(prog="python -m app.embedded.sample", description=__doc__)
     parser.add_argument("prompts", nargs="*", default=list(PROMPTS))
-    parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--out", type=Path, default=Path("sheet.png"))
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
-    model = CleanWanTransformer.from_pretrained(asked.weights / "transformer", low_cpu_mem_usage=False).float()
-    autoencoder = LinearAutoencoder.from_pretrained(asked.weights / "autoencoder", low_cpu_mem_usage=False).float()
+    model, autoencoder = (
+        read_transformer(asked.weights / "transformer"),
+        read_autoencoder(asked.weights / "autoencoder"),
+    )
     latents = sample(model, TextEncoder.load(), asked.prompts, asked.steps, asked.guidance, asked.seed)
     sheet(decode(autoencoder, latents)).save(asked.out)
 

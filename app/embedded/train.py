@@ -11,13 +11,12 @@ import torch
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.embedded import fit, learn
-from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.load import WEIGHTS, read_autoencoder
 from app.embedded.model import CleanWanTransformer
 from app.embedded.recipe import Budget, Recipe
 from app.embedded.text import TextEncoder
 
 STAGES = ("linear", "denoiser", "cleaner")
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass
@@ -75,7 +74,7 @@ def make_linear(asked: argparse.Namespace, recipe: Recipe) -> None:
 def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
     """The denoiser, on latents of the linear part; its averaged weights are exported now and then."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", low_cpu_mem_usage=False).float()
+    autoencoder = read_autoencoder(asked.run / "autoencoder")
     text_encoder = TextEncoder.load()
     learner = learn.start(recipe, device)
     resumed = learner.restore(asked.run)
@@ -106,7 +105,7 @@ def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
 
 def make_cleaner(asked: argparse.Namespace, recipe: Recipe) -> None:
     """The autoencoder's cleaning network, on top of the linear part."""
-    autoencoder = LinearAutoencoder.from_pretrained(asked.run / "autoencoder", low_cpu_mem_usage=False).float()
+    autoencoder = read_autoencoder(asked.run / "autoencoder")
     report = Report(lines=not asked.bar)
     fit.train_cleaner(autoencoder, recipe.picture, Budget(minutes=asked.cleaner_minutes), recipe.seed, report)
     report.close()

@@ -1,5 +1,6 @@
 import torch
 
+from app.embedded.attention import WrittenOutAttention
 from app.embedded.model import CleanWanTransformer, sigmas
 
 
@@ -24,6 +25,14 @@ def test_a_step_along_the_velocity_to_zero_noise_lands_on_the_clean_estimate() -
 def test_velocity_stays_finite_when_there_is_no_noise_left() -> None:
     velocity = tiny()(torch.randn(1, 8, 3, 4, 4), torch.zeros(1), torch.zeros(1, 48, 384)).sample
     assert torch.isfinite(velocity).all()
+
+
+@torch.no_grad()
+def test_written_out_attention_answers_as_the_fused_one_does() -> None:
+    model, other = tiny(), tiny()
+    other.set_attn_processor(WrittenOutAttention())
+    inputs = torch.randn(2, 8, 3, 4, 4), torch.tensor([500.0, 900.0]), torch.randn(2, 48, 384)
+    torch.testing.assert_close(model.estimate(*inputs), other.estimate(*inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_noise_levels_fall_from_one_to_zero_and_dwell_on_the_noisy_side() -> None:
