@@ -27,16 +27,6 @@ from app.errors import (
     TimedOut,
     WorkerLost,
 )
-    Cancelled,
-    GenerationError,
-    IllegalTransition,
-    JobNotFound,
-    KinorayError,
-    LeaseLost,
-    StoreUnavailable,
-    TimedOut,
-    WorkerLost,
-)
 from app.settings import Settings
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
