@@ -26,7 +26,7 @@ class WrittenOutAttention:
         query, key = query.transpose(1, 2), key.transpose(1, 2)  # (b, heads, n or m, d/heads)
         scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))  # (b, heads, n, m)
         mixed = torch.matmul(scores.float().softmax(-1).to(value.dtype), value)
-        answer: Tensor = attn.to_out[0](mixed.transpose(1, 2).flatten(2))  # type: ignore[index]
+        answer: Tensor = attn.to_out[0](mixed.transpose(1, 2).flatten(2))  # type: ignore[index, operator]
         return answer
 
 

@@ -49,14 +49,14 @@ def load(dtype: torch.dtype = torch.float32, weights: Path = WEIGHTS) -> Embedde
 
 def read_transformer(folder: Path, dtype: torch.dtype = torch.float32) -> CleanWanTransformer:
     """The denoiser; in a half precision, the parts that diffusers wants in float32 stay so."""
-    transformer = CleanWanTransformer.from_config(_config(folder))
+    transformer: CleanWanTransformer = CleanWanTransformer.from_config(_config(folder))
     _fill(transformer, folder, dtype, keep=frozenset(transformer._keep_in_fp32_modules))
     return transformer
 
 
 def read_autoencoder(folder: Path, dtype: torch.dtype = torch.float32) -> LinearAutoencoder:
     """The autoencoder, all of it in `dtype`."""
-    autoencoder = LinearAutoencoder.from_config(_config(folder))
+    autoencoder: LinearAutoencoder = LinearAutoencoder.from_config(_config(folder))
     _fill(autoencoder, folder, dtype)
     return autoencoder
 

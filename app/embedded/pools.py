@@ -41,7 +41,8 @@ def make_pool(
     latents = []
     for first in range(0, count, _CHUNK):
         latents += [
-            encode_bytes(autoencoder, part) for part in render(scenes[first : first + _CHUNK], picture).split(_ENCODE)
+            encode_bytes(autoencoder, part)
+            for part in torch.split(render(scenes[first : first + _CHUNK], picture), _ENCODE)
         ]
     return Pool(torch.cat(latents), encode_by_length(text_encoder, prompts))
 
