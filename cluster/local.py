@@ -62,13 +62,13 @@ class LocalService:
         self._wait_until_well()
 
     def stop(self) -> None:
-        """Stop what this object started, in reverse order; jobs stay in Redis for the next start."""
+        """Stop what this object started, in reverse order.
+
+        Nothing waits for running jobs: they are in Redis, and the next start takes them up when their leases end.
+        """
         import ray
 
         if ray.is_initialized():
-            from ray import serve
-
-            serve.shutdown()
             ray.shutdown()
         if self._redis is not None:
             self._redis.stop()
@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         console.print(f"[red]{error}[/red]")
         return 1
     finally:
-        console.print("[dim]Stopping; waiting jobs are kept in Redis.[/dim]")
+        console.print("[dim]Stopping; unfinished jobs are kept in Redis.[/dim]")
         service.stop()
     return 0
 

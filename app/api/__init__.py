@@ -1,1 +1,1 @@
-"""The wire: schemas, routes, server-sent events and problems."""
+"""The wire: HTTP comes in, calls of the service go out, and answers and errors in one shape come back."""

@@ -38,6 +38,11 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
 }
 
 
+_COUNTED = ("phase", "fence", "attempts", "step")
+_FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
+_NUMBERS = frozenset({"fence", "attempts", "step"})
+
+
 def check_id(job_id: str) -> str:
     """The id itself. Raises JobNotFound for what cannot be one: it never becomes part of a key or a path."""
     if not isinstance(job_id, str) or _ID.fullmatch(job_id) is None:
@@ -80,8 +85,8 @@ def fields_to_json(values: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def job_to_fields(job: Job) -> dict[str, bytes]:
-    """A new record and all that may change, as kept in one hash."""
-    moving = fields_to_json({name: getattr(job, name) for name in _MOVING})
+    """A new record as kept in one hash: whole, and beside it what the scripts look at. Changes add their fields."""
+    moving = fields_to_json({name: getattr(job, name) for name in _COUNTED})
     return {
         "record": job_to_json(job),
         "tenant": job.tenant.encode(),
@@ -93,7 +98,8 @@ def job_from_fields(kept: Mapping[bytes, bytes]) -> Job:
     """The record with its changes. Raises StoreUnavailable when it is damaged or newer than this Kinoray."""
     try:
         job = job_from_json(kept[b"record"])
-        return replace(job, **{name: _read(name, kept[name.encode()]) for name in _MOVING if name.encode() in kept})
+        changed = {name.decode(): data for name, data in kept.items() if name not in _FIXED}
+        return replace(job, **{name: _read(name, data) for name, data in changed.items() if name in _MOVING})
     except (KeyError, ValidationError, ValueError) as error:
         raise StoreUnavailable(f"A job record is damaged: {type(error).__name__}.") from error
 
@@ -114,7 +120,7 @@ def replica_from_json(data: bytes) -> ReplicaInfo | None:
 def _read(name: str, data: bytes) -> Any:
     if name == "phase":
         return Phase(data.decode())
-    return _MOVING[name].validate_json(data)
+    return int(data) if name in _NUMBERS else _MOVING[name].validate_json(data)
 
 
 def _plain(value: Any) -> Any:

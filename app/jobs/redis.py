@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
-from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
+from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
 from app.jobs import changes, scripts
 from app.jobs.changes import Change
 from app.jobs.link import Link
 from app.jobs.record import check_id, fields_to_json, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.scripts import Keys
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+
+log = logging.getLogger(__name__)
 
 RETENTION_S = 7 * 86400.0
 BATCH = 200  # records read in one round trip
@@ -191,12 +194,15 @@ class RedisJobs:
             raise IllegalTransition(f"{job_id} is {answer[1].decode()}.")
 
     async def _read(self, ids: Sequence[bytes]) -> Sequence[Job]:
-        """The records that are still there, in order."""
+        """The records that are still there, in order; one that cannot be read does not hold up the others."""
         found: builtins.list[Job] = []
         for start in range(0, len(ids), BATCH):
             reads = [("HGETALL", self._keys.job(job_id.decode())) for job_id in ids[start : start + BATCH]]
-            kept = [_mapping(answer) for answer in await self._link.all(reads)]
-            found.extend(job_from_fields(fields) for fields in kept if fields)
+            for job_id, kept in zip(ids[start:], await self._link.all(reads), strict=False):
+                try:
+                    found.extend([job_from_fields(_mapping(kept))] if kept else [])
+                except StoreUnavailable as error:
+                    log.error("Passed over %s: %s", job_id.decode(), error)
         return found
 
 

@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.errors import JobNotFound
+from app.jobs import redis_stops
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.memory import MemoryEvents, MemoryStops
 from app.jobs.redis_events import RedisEvents
@@ -97,3 +98,12 @@ async def test_a_stop_reaches_every_listener(stops: StopSignals) -> None:
         if all(task.done() for task in heard):
             break
     assert [task.result() for task in heard] == [JOB, JOB]
+
+
+async def test_a_quiet_listener_stays_connected(redis: Redis, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_stops, "QUIET_S", 0.02)
+    stops = RedisStops(redis, prefix)
+    heard = asyncio.ensure_future(anext(stops.listen()))
+    await asyncio.sleep(0.15)
+    await stops.send(JOB)
+    assert await asyncio.wait_for(heard, 1.0) == JOB
