@@ -1,9 +1,7 @@
 """Reading the built-in model from its weights folder: everything that an engine needs, checked, in one record."""
 
-import hashlib
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,8 @@ from torch import nn
 
 from app.embedded.autoencoder import LinearAutoencoder
 from app.embedded.model import CleanWanTransformer
+from app.embedded.profile import WEIGHTS, revision
 from app.embedded.text import TextEncoder
-
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -72,14 +69,3 @@ def _fill(module: nn.Module, folder: Path, dtype: torch.dtype, keep: frozenset[s
     cast = {n: w.to(torch.float32 if keep & set(n.split(".")) else dtype) for n, w in saved.items()}
     module.load_state_dict(cast, strict=True, assign=True)
     module.eval().requires_grad_(False)
-
-
-def revision(weights: Path = WEIGHTS) -> str:
-    """The first 12 hex digits of the SHA-256 over the weights files, in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(weights.rglob("*.safetensors")):
-        digest.update(path.relative_to(weights).as_posix().encode())
-        with path.open("rb") as file:
-            for block in iter(partial(file.read, 1 << 20), b""):
-                digest.update(block)
-    return digest.hexdigest()[:12]
