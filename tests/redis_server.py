@@ -6,9 +6,8 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from redis.asyncio import Redis
 
-from app.jobs.connection import connect
+from app.jobs.connection import Client, connect
 from cluster.redis import LocalRedis
 
 
@@ -32,7 +31,7 @@ def prefix() -> str:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
+async def redis(redis_url: str) -> AsyncIterator[Client]:
     client = connect(redis_url, 1.0)
     yield client
     await client.aclose()

@@ -35,10 +35,26 @@ _UNWELL = ("OOM", "MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", 
 """What Redis says, also from inside a script, when it is full, read-only or starting."""
 
 
-def connect(url: str, timeout_s: float) -> Redis:
+class Client(Redis):
+    """A client with a second one beside it, `patient`, for calls that wait on the server until there is news."""
+
+    def __init__(self, pool: ConnectionPool, timeout_s: float) -> None:
+        super().__init__(connection_pool=pool)
+        options = {**pool.connection_kwargs, "socket_timeout": None}
+        waiting = ConnectionPool(pool.connection_class, max_connections=MAX_FOLLOWERS, **options)
+        self.patient = Redis(connection_pool=waiting)
+        self.timeout_s = timeout_s
+
+    async def aclose(self, close_connection_pool: bool | None = True) -> None:
+        """Close every connection of both."""
+        await self.patient.aclose(close_connection_pool)
+        await super().aclose(close_connection_pool)
+
+
+def connect(url: str, timeout_s: float) -> Client:
     """A client for `redis://`, `rediss://` or `unix://`. Nothing is sent until first use.
 
-    A broken connection is tried anew once; each wait on the socket ends after `timeout_s`.
+    A broken connection is tried anew once; each call, with that, ends after `timeout_s`.
     Raises ValueError when the URL is none of these.
     """
     pool = BlockingConnectionPool.from_url(
@@ -51,19 +67,7 @@ def connect(url: str, timeout_s: float) -> Redis:
         **({} if url.startswith("unix:") else {"socket_keepalive": True}),
         retry=Retry(ConstantBackoff(0.05), 1, supported_errors=(ConnectionError,)),
     )
-    return Redis(connection_pool=pool)
-
-
-def patient(redis: Redis) -> Redis:
-    """A client to the same server for calls that wait there; whoever uses it sets the limit with `bounded`."""
-    pool = redis.connection_pool
-    options = {**pool.connection_kwargs, "socket_timeout": None}
-    return Redis(connection_pool=ConnectionPool(pool.connection_class, max_connections=MAX_FOLLOWERS, **options))
-
-
-def timeout_of(redis: Redis) -> float:
-    """The seconds a call of this client may take, as given to `connect`."""
-    return float(redis.connection_pool.connection_kwargs.get("socket_timeout") or 2.0)
+    return Client(pool, timeout_s)
 
 
 async def bounded(call: Awaitable[T], timeout_s: float) -> T:

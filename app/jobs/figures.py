@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
-
 from app.errors import StoreUnavailable
+from app.jobs.connection import Client
 from app.jobs.link import Link
 from app.jobs.scripts import Keys
 
@@ -12,7 +11,7 @@ from app.jobs.scripts import Keys
 class RedisMeter:
     """The Meter port."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: Client, prefix: str) -> None:
         self._link = Link(redis)
         self._key = Keys(prefix).of("figures")
 

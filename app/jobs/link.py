@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-
-from app.jobs.connection import bounded, patient, timeout_of
+from app.jobs.connection import Client, bounded
 
 
 class Link:
     """Calls that end in time or raise StoreUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Client) -> None:
         self._redis: Any = redis
-        self._patient: Any = patient(redis)
-        self._timeout_s = timeout_of(redis)
+        self._patient: Any = redis.patient
+        self._timeout_s = redis.timeout_s
         self._scripts: dict[str, Any] = {}
 
     async def call(self, *words: Any) -> Any:

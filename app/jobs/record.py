@@ -24,9 +24,7 @@ _ID = re.compile(r"[a-z]{1,16}_[0-9A-Za-z]{8,64}")
 # What changes after creation, each kept beside the record under its own name, and how it is read back.
 _MOVING: dict[str, TypeAdapter[Any]] = {
     "phase": TypeAdapter(Phase),
-    "fence": TypeAdapter(int),
-    "attempts": TypeAdapter(int),
-    "step": TypeAdapter(int),
+    **dict.fromkeys(("fence", "attempts", "step"), TypeAdapter(int)),
     "eta_s": TypeAdapter(float | None),
     "started_at": TypeAdapter(float | None),
     "completed_at": TypeAdapter(float | None),
@@ -36,11 +34,9 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "measured": TypeAdapter(Measured | None),
     "cache": TypeAdapter(CacheUse),
 }
-
-
-_COUNTED = ("phase", "fence", "attempts", "step")
-_FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 _NUMBERS = frozenset({"fence", "attempts", "step"})
+_COUNTED = ("phase", *sorted(_NUMBERS))
+_FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 
 
 def check_id(job_id: str) -> str:

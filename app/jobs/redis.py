@@ -8,11 +8,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
 from app.jobs import changes, scripts
 from app.jobs.changes import Change
+from app.jobs.connection import Client
 from app.jobs.link import Link
 from app.jobs.record import check_id, fields_to_json, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.scripts import Keys
@@ -27,7 +26,7 @@ BATCH = 200  # records read in one round trip
 class RedisJobs:
     """The JobStore port. `retention_s` is how long failed and cancelled jobs are kept."""
 
-    def __init__(self, redis: Redis, prefix: str, retention_s: float = RETENTION_S) -> None:
+    def __init__(self, redis: Client, prefix: str, retention_s: float = RETENTION_S) -> None:
         self._link = Link(redis)
         self._keys = Keys(prefix)
         self._retention_s = retention_s

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from redis.asyncio import Redis
 
+from app.jobs.connection import Client
 from app.jobs.link import Link
 from app.jobs.scripts import Keys
 
@@ -14,7 +14,7 @@ from app.jobs.scripts import Keys
 class RedisBoard:
     """The Board port: notes are strings with a time to live, holds are sets."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: Client, prefix: str) -> None:
         self._link = Link(redis)
         self._keys = Keys(prefix)
 

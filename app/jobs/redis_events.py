@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from redis.asyncio import Redis
 
+from app.jobs.connection import Client
 from app.jobs.link import Link
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.scripts import Keys
@@ -21,7 +21,7 @@ LONGEST_BLOCK_S = 30.0  # longer waits come back empty-handed: the caller asks a
 class RedisEvents:
     """The EventLog port: about the last `limit` events of a job, until `kept_s` after the last one."""
 
-    def __init__(self, redis: Redis, prefix: str, limit: int = KEPT, kept_s: float = KEPT_S) -> None:
+    def __init__(self, redis: Client, prefix: str, limit: int = KEPT, kept_s: float = KEPT_S) -> None:
         self._link = Link(redis)
         self._keys = Keys(prefix)
         self._limit = limit

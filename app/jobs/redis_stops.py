@@ -7,10 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from redis.asyncio import Redis
-
 from app.errors import StoreUnavailable
-from app.jobs.connection import GONE, bounded, timeout_of
+from app.jobs.connection import GONE, Client, bounded
 from app.jobs.link import Link
 from app.jobs.record import check_id
 from app.jobs.scripts import Keys
@@ -22,9 +20,9 @@ LONGEST_PAUSE_S = 2.0
 class RedisStops:
     """The StopSignals port. What is sent while a listener is not connected is lost: the fence is the truth."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: Client, prefix: str) -> None:
         self._link = Link(redis)
-        self._timeout_s = timeout_of(redis)
+        self._timeout_s = redis.timeout_s
         self._channel = Keys(prefix).of("stops")
 
     async def send(self, job_id: str) -> None:

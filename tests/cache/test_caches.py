@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from redis.asyncio import Redis
 
 from app.cache.memory import MemoryCache
 from app.cache.off import NoCache
 from app.cache.redis import RedisCache
 from app.cache.store import ByteCache, LevelFigures
 from app.cache.tiered import TieredCache
+from app.jobs.connection import Client
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 def cache(request: pytest.FixtureRequest) -> ByteCache:
     if request.param == "memory":
         return MemoryCache(1000)
-    redis: Redis = request.getfixturevalue("redis")
+    redis: Client = request.getfixturevalue("redis")
     shared = RedisCache(redis, request.getfixturevalue("prefix"), max_bytes=1000)
     return shared if request.param == "redis" else TieredCache(MemoryCache(500), shared)
 
@@ -89,7 +89,7 @@ async def test_memory_goes_by_the_clock_it_is_given() -> None:
     assert await cache.get("results", "a") is None
 
 
-async def test_another_process_finds_what_one_has_kept(redis: Redis, prefix: str) -> None:
+async def test_another_process_finds_what_one_has_kept(redis: Client, prefix: str) -> None:
     one = TieredCache(MemoryCache(500), RedisCache(redis, prefix))
     memory = MemoryCache(500)
     two = TieredCache(memory, RedisCache(redis, prefix))
@@ -100,7 +100,7 @@ async def test_another_process_finds_what_one_has_kept(redis: Redis, prefix: str
     assert memory.look("results", "key") is None  # filled with the time that was left, not a new lease of life
 
 
-async def test_counts_are_shared_and_outlive_a_process(redis: Redis, prefix: str) -> None:
+async def test_counts_are_shared_and_outlive_a_process(redis: Client, prefix: str) -> None:
     for _ in range(2):
         cache = TieredCache(MemoryCache(500), RedisCache(redis, prefix))
         await cache.put("results", "key", b"x", 60.0)

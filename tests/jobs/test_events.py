@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from redis.asyncio import Redis
 
 from app.errors import JobNotFound
 from app.jobs import redis_stops
+from app.jobs.connection import Client
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.memory import MemoryEvents, MemoryStops
 from app.jobs.redis_events import RedisEvents
@@ -23,7 +23,7 @@ JOB = a_job().id
 def events(request: pytest.FixtureRequest) -> EventLog:
     if request.param == "memory":
         return MemoryEvents()
-    redis: Redis = request.getfixturevalue("redis")
+    redis: Client = request.getfixturevalue("redis")
     return RedisEvents(redis, request.getfixturevalue("prefix"))
 
 
@@ -31,7 +31,7 @@ def events(request: pytest.FixtureRequest) -> EventLog:
 def stops(request: pytest.FixtureRequest) -> StopSignals:
     if request.param == "memory":
         return MemoryStops()
-    redis: Redis = request.getfixturevalue("redis")
+    redis: Client = request.getfixturevalue("redis")
     return RedisStops(redis, request.getfixturevalue("prefix"))
 
 
@@ -71,7 +71,7 @@ async def test_forgotten_events_are_gone(events: EventLog) -> None:
         await events.read("../line", None, 0.0)
 
 
-async def test_a_log_does_not_grow_without_end(redis: Redis, prefix: str) -> None:
+async def test_a_log_does_not_grow_without_end(redis: Client, prefix: str) -> None:
     small: list[EventLog] = [MemoryEvents(limit=5), RedisEvents(redis, prefix, limit=5)]
     for log in small:
         for step in range(300):
@@ -81,7 +81,7 @@ async def test_a_log_does_not_grow_without_end(redis: Redis, prefix: str) -> Non
         assert found[-1].data == {"step": 299}
 
 
-async def test_many_followers_share_one_process(redis: Redis, prefix: str) -> None:
+async def test_many_followers_share_one_process(redis: Client, prefix: str) -> None:
     events = RedisEvents(redis, prefix)
     readers = [asyncio.ensure_future(events.read(JOB, None, 5.0)) for _ in range(100)]
     await asyncio.sleep(0.1)
@@ -100,7 +100,7 @@ async def test_a_stop_reaches_every_listener(stops: StopSignals) -> None:
     assert [task.result() for task in heard] == [JOB, JOB]
 
 
-async def test_a_quiet_listener_stays_connected(redis: Redis, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_quiet_listener_stays_connected(redis: Client, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_stops, "QUIET_S", 0.02)
     stops = RedisStops(redis, prefix)
     heard = asyncio.ensure_future(anext(stops.listen()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from redis.asyncio import Redis
 
 from app.jobs.board import Board, MemoryBoard
+from app.jobs.connection import Client
 from app.jobs.figures import RedisMeter
 from app.jobs.redis_board import RedisBoard
 from app.telemetry import MemoryMeter, Meter
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 def board(request: pytest.FixtureRequest) -> Board:
     if request.param == "memory":
         return MemoryBoard()
-    redis: Redis = request.getfixturevalue("redis")
+    redis: Client = request.getfixturevalue("redis")
     return RedisBoard(redis, request.getfixturevalue("prefix"))
 
 
@@ -27,7 +27,7 @@ def board(request: pytest.FixtureRequest) -> Board:
 def meter(request: pytest.FixtureRequest) -> Meter:
     if request.param == "memory":
         return MemoryMeter()
-    redis: Redis = request.getfixturevalue("redis")
+    redis: Client = request.getfixturevalue("redis")
     return RedisMeter(redis, request.getfixturevalue("prefix"))
 
 

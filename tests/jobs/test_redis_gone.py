@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
 from app.errors import StoreUnavailable
-from app.jobs.connection import connect
+from app.jobs.connection import Client, connect
 from app.jobs.figures import RedisMeter
 from app.jobs.redis import RedisJobs
 from app.jobs.redis_board import RedisBoard
@@ -27,7 +26,7 @@ TIMEOUT_S = 0.3
 JOB = a_job()
 
 
-def calls(redis: Redis) -> list[Awaitable[object]]:
+def calls(redis: Client) -> list[Awaitable[object]]:
     jobs, events = RedisJobs(redis, "gone"), RedisEvents(redis, "gone")
     return [
         jobs.create(JOB),
@@ -44,7 +43,7 @@ def calls(redis: Redis) -> list[Awaitable[object]]:
     ]
 
 
-async def all_fail_in_time(redis: Redis) -> None:
+async def all_fail_in_time(redis: Client) -> None:
     begun = time.monotonic()
     answers = await asyncio.gather(*calls(redis), return_exceptions=True)
     assert time.monotonic() - begun < TIMEOUT_S + 0.1 + 0.5
@@ -78,7 +77,7 @@ async def test_something_else_listens_there(tmp_path: Path) -> None:
     server.close()
 
 
-async def test_a_full_server_is_unavailable_for_writes(redis: Redis, prefix: str) -> None:
+async def test_a_full_server_is_unavailable_for_writes(redis: Client, prefix: str) -> None:
     jobs = RedisJobs(redis, prefix)
     await redis.config_set("maxmemory", "1")
     try:
@@ -90,7 +89,7 @@ async def test_a_full_server_is_unavailable_for_writes(redis: Redis, prefix: str
 
 
 @pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[tuple[LocalRedis, Redis]]:
+async def own(tmp_path: Path) -> AsyncIterator[tuple[LocalRedis, Client]]:
     server = LocalRedis(tmp_path / "redis")
     server.start()
     client = connect(server.url, 1.0)
@@ -99,7 +98,7 @@ async def own(tmp_path: Path) -> AsyncIterator[tuple[LocalRedis, Redis]]:
     server.stop()
 
 
-async def test_everything_works_again_after_a_restart(own: tuple[LocalRedis, Redis]) -> None:
+async def test_everything_works_again_after_a_restart(own: tuple[LocalRedis, Client]) -> None:
     server, redis = own
     jobs, stops = RedisJobs(redis, "p"), RedisStops(redis, "p")
     heard = asyncio.ensure_future(anext(stops.listen()))
@@ -122,7 +121,7 @@ async def test_everything_works_again_after_a_restart(own: tuple[LocalRedis, Red
     assert heard.result() == job.id
 
 
-async def test_a_caller_that_gives_up_leaves_the_connections_sound(redis: Redis, prefix: str) -> None:
+async def test_a_caller_that_gives_up_leaves_the_connections_sound(redis: Client, prefix: str) -> None:
     jobs = RedisJobs(redis, prefix)
     job = a_job()
     await jobs.create(job)

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from redis.asyncio import Redis
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
+from app.jobs.connection import Client
 from app.jobs.memory import MemoryJobs
 from app.jobs.redis import RedisJobs
 from app.jobs.store import JobStore
@@ -25,7 +25,7 @@ MEASURED = Measured({"denoise": 1.0}, 1.0, None, 12)
 def jobs(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "memory":
         return MemoryJobs()
-    redis: Redis = request.getfixturevalue("redis")
+    redis: Client = request.getfixturevalue("redis")
     return RedisJobs(redis, request.getfixturevalue("prefix"))
 
 
