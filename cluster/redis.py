@@ -83,18 +83,21 @@ class LocalRedis:
         """Return when the server answers with all its data loaded; started again, it listens where it did before.
 
         Raises:
-            RedisFailed: no redis-server here, the folder is in use, or the server ended at once.
+            RedisFailed: no redis-server here, the folder is in use or not writable, or the server ended at once.
         """
         if self.running:
             return
         self.stop()
         executable = find_redis()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self._folder / "lock")
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self._folder / "lock")
             self._launch(executable)
+        except OSError as error:
+            self.stop()
+            raise RedisFailed(f"{self._folder} cannot be used: {error.strerror}.") from error
         except RedisFailed:
-            self._release()
+            self.stop()
             raise
 
     def stop(self) -> None:

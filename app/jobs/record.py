@@ -59,7 +59,7 @@ def job_to_json(job: Job) -> bytes:
     return orjson.dumps({"version": VERSION, **_plain(job)})
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def job_from_json(data: bytes) -> Job:
     """Raises StoreUnavailable when the record is damaged or was written by a newer Kinoray."""
     try:

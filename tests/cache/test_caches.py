@@ -93,10 +93,10 @@ async def test_another_process_finds_what_one_has_kept(redis: Client, prefix: st
     one = TieredCache(MemoryCache(500), RedisCache(redis, prefix))
     memory = MemoryCache(500)
     two = TieredCache(memory, RedisCache(redis, prefix))
-    await one.put("results", "key", b"x", 0.2)
+    await one.put("results", "key", b"x", 0.5)
     assert await two.get("results", "key") == b"x"
     assert memory.look("results", "key") == b"x"
-    await asyncio.sleep(0.22)
+    await asyncio.sleep(0.52)
     assert memory.look("results", "key") is None  # filled with the time that was left, not a new lease of life
 
 

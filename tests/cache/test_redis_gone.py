@@ -31,7 +31,7 @@ async def test_a_hung_redis_is_waited_for_once() -> None:
             await cache.put("results", str(number), b"x", 60.0)
             assert await cache.get("results", str(number)) == b"x"
             assert await cache.get("results", "none") is None
-        assert time.monotonic() - begun < 0.7
+        assert time.monotonic() - begun < 2.0
         assert shared.failures == 1
         assert not await cache.healthy()
         assert (await cache.figures())["results"].entries == 200

@@ -111,6 +111,12 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         LocalRedis(tmp_path).start()
 
 
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RedisFailed, match="cannot be used"):
+        LocalRedis(tmp_path / "file" / "redis").start()
+
+
 def test_the_server_is_found_without_a_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert os.access(find_redis(), os.X_OK)

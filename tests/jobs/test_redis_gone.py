@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable
@@ -46,7 +48,7 @@ def calls(redis: Client) -> list[Awaitable[object]]:
 async def all_fail_in_time(redis: Client) -> None:
     begun = time.monotonic()
     answers = await asyncio.gather(*calls(redis), return_exceptions=True)
-    assert time.monotonic() - begun < TIMEOUT_S + 0.1 + 0.5
+    assert time.monotonic() - begun < TIMEOUT_S + 2.0
     assert {type(answer) for answer in answers} == {StoreUnavailable}, answers
     assert all(isinstance(answer, StoreUnavailable) and answer.retry_after_s > 0 for answer in answers)
     await RedisMeter(redis, "gone").add({"lost": 1})  # never raises
@@ -119,6 +121,23 @@ async def test_everything_works_again_after_a_restart(own: tuple[LocalRedis, Cli
         await stops.send(job.id)
         await asyncio.sleep(0.05)
     assert heard.result() == job.id
+
+
+async def test_a_server_that_hangs_for_a_while_is_used_again(own: tuple[LocalRedis, Client]) -> None:
+    redis = connect(own[0].url, TIMEOUT_S)
+    jobs = RedisJobs(redis, "p")
+    await jobs.create(JOB)
+    pid = int((await redis.info("server"))["process_id"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        answers = await asyncio.gather(*(jobs.get(JOB.id) for _ in range(100)), return_exceptions=True)
+        assert time.monotonic() - begun < TIMEOUT_S + 2.0
+        assert {type(answer) for answer in answers} == {StoreUnavailable}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await asyncio.gather(*(jobs.get(JOB.id) for _ in range(100))) == [JOB] * 100
+    await redis.aclose()
 
 
 async def test_a_caller_that_gives_up_leaves_the_connections_sound(redis: Client, prefix: str) -> None:

@@ -223,7 +223,7 @@ async def test_whoever_waits_for_work_is_woken(jobs: JobStore) -> None:
     await asyncio.sleep(0.02)
     job = a_job()
     await jobs.create(job)
-    assert await asyncio.wait_for(sleeper, 1.0) is True
+    assert await asyncio.wait_for(sleeper, 5.0) is True
     assert await jobs.wait_for_work(0.01) is False
     await jobs.cancel(job.id, None, LOST, 1.0)
     assert await jobs.wait_for_work(1.0) is True
