@@ -13,6 +13,7 @@ from rich.console import Console
 
 from app.client.client import Kinoray
 from app.embedded.load import EmbeddedModel, load
+from app.embedded.profile import profile
 
 PROMPT = "a large crimson ball bounces on a sand background"
 SEED = 11
@@ -39,8 +40,8 @@ def bare_pipeline(model: EmbeddedModel, steps: int, guidance: float, frames: int
             pipe(
                 prompt_embeds=prompt,
                 negative_prompt_embeds=negative,
-                height=model.height,
-                width=model.width,
+                height=model.picture,
+                width=model.picture,
                 num_frames=frames,
                 num_inference_steps=steps,
                 guidance_scale=guidance,
@@ -90,7 +91,7 @@ async def measure(url: str, runs: int, repeat_count: int, console: Console) -> d
         model = load(torch.float32)
         torch.set_num_threads(max(1, torch.get_num_threads()))
         steps = int(first.optimization["steps"])
-        bare = bare_pipeline(model, steps, model.guidance, first.num_frames or model.frames)
+        bare = bare_pipeline(model, steps, profile().guidance, first.num_frames or model.frames)
         bare()
         pairs = []
         for index in range(runs):

@@ -9,9 +9,10 @@ from PIL import Image
 from torch import Tensor
 
 from app.embedded.autoencoder import LinearAutoencoder
-from app.embedded.load import WEIGHTS, read_autoencoder, read_transformer
+from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.model import CleanWanTransformer, sigmas
 from app.embedded.pools import whitening
+from app.embedded.profile import WEIGHTS
 from app.embedded.text import TextEncoder
 
 PROMPTS = (

@@ -11,8 +11,9 @@ import torch
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.embedded import fit, learn
-from app.embedded.load import WEIGHTS, read_autoencoder
+from app.embedded.load import read_autoencoder
 from app.embedded.model import CleanWanTransformer
+from app.embedded.profile import WEIGHTS
 from app.embedded.recipe import Budget, Recipe
 from app.embedded.text import TextEncoder
 
