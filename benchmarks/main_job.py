@@ -35,11 +35,11 @@ def bare_pipeline(model: EmbeddedModel, steps: int, guidance: float, frames: int
 
     def once() -> float:
         started = time.perf_counter()
-        prompt, negative = model.text_encoder.tokens([PROMPT, ""]).split(1)
+        tokens = model.text_encoder.tokens([PROMPT, ""])  # (2, T, D)
         with torch.inference_mode():
             pipe(
-                prompt_embeds=prompt,
-                negative_prompt_embeds=negative,
+                prompt_embeds=tokens[:1],
+                negative_prompt_embeds=tokens[1:],
                 height=model.picture,
                 width=model.picture,
                 num_frames=frames,
@@ -61,7 +61,7 @@ async def served(client: Kinoray) -> tuple[float, dict[str, Any]]:
     seconds = time.perf_counter() - started
     if video.status != "completed":
         raise RuntimeError(f"the job failed: {video.error}")
-    return seconds, dict(video.stage_durations or {})
+    return seconds, dict(video.extra.get("stage_durations") or {})
 
 
 async def repeats(client: Kinoray, count: int) -> dict[str, float]:
@@ -73,7 +73,7 @@ async def repeats(client: Kinoray, count: int) -> dict[str, float]:
         started = time.perf_counter()
         video = await client.create(prompt, tier="preview")
         times.append(1000 * (time.perf_counter() - started))
-        if not (video.cache or {}).get("hit"):
+        if not video.cache.hit:
             raise RuntimeError("a repeat was not answered from the cache")
     times.sort()
     return {
@@ -90,8 +90,8 @@ async def measure(url: str, runs: int, repeat_count: int, console: Console) -> d
         first = await client.wait(plan)
         model = load(torch.float32)
         torch.set_num_threads(max(1, torch.get_num_threads()))
-        steps = int(first.optimization["steps"])
-        bare = bare_pipeline(model, steps, profile().guidance, first.num_frames or model.frames)
+        steps = int(first.optimization.steps or 0)
+        bare = bare_pipeline(model, steps, profile().guidance, int(first.extra["num_frames"]))
         bare()
         pairs = []
         for index in range(runs):
@@ -104,7 +104,7 @@ async def measure(url: str, runs: int, repeat_count: int, console: Console) -> d
             "one_job": {
                 "steps": steps,
                 "size": first.size,
-                "frames": first.num_frames,
+                "frames": first.extra["num_frames"],
                 "served_s": round(statistics.median(pair[0] for pair in pairs), 3),
                 "bare_pipeline_s": round(statistics.median(pair[1] for pair in pairs), 3),
                 "ratio": round(statistics.median(ratios), 3),

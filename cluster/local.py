@@ -19,7 +19,7 @@ import yaml
 from rich.console import Console
 
 from app.settings import Settings
-from cluster.redis import LocalRedis
+from cluster.redis import LocalRedis, RedisFailed
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 READY_S = 180.0
@@ -86,7 +86,10 @@ class LocalService:
         if self.settings.redis_url is None:
             self._say("Starting Redis")
             self._redis = LocalRedis(self.settings.state_dir / "redis")
-            self._redis.start()
+            try:
+                self._redis.start()
+            except RedisFailed as error:
+                raise StartFailed(str(error)) from error
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self._redis.url
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)

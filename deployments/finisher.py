@@ -40,6 +40,8 @@ class Finisher:
         started = time.monotonic()
         stores = self._stores
         job = await stores.jobs.get(job_id)
+        if job.fence == fence and job.phase is Phase.COMPLETED:
+            return  # a former call closed it, and its answer was lost
         if job.fence != fence:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, time.time(), job.plan.sampling.steps, 0.0)

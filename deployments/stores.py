@@ -39,8 +39,8 @@ def open_stores(settings: Settings) -> Stores:
     redis = connect(settings.redis_url, settings.redis_timeout_s)
     prefix = settings.redis_prefix
     return Stores(
-        jobs=RedisJobs(redis, prefix),
-        events=RedisEvents(redis, prefix),
+        jobs=RedisJobs(redis, prefix, settings.retention_s),
+        events=RedisEvents(redis, prefix, kept_s=2 * settings.retention_s),
         stops=RedisStops(redis, prefix),
         board=RedisBoard(redis, prefix),
         meter=RedisMeter(redis, prefix),
