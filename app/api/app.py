@@ -1,0 +1,38 @@
+"""Puts the service on the wire: the application with its routes, its layers and its one shape of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from app.api import content, events, models, operate, sync, videos
+from app.api.documented import describe_api
+from app.api.limits import BodyLimit
+from app.api.problems import install
+from app.api.stamp import Stamp
+from app.service import Check, VideoService
+from app.settings import Settings
+
+
+def create_app(service: VideoService, settings: Settings, checks: Mapping[str, Check]) -> FastAPI:
+    """The ASGI application; `checks` are the components of /health, by name."""
+    app = FastAPI(title="Kinoray", version=_version())
+    app.state.service = service
+    app.state.settings = settings
+    app.state.checks = dict(checks)
+    for room in (sync, videos, content, events, models, operate):
+        app.include_router(room.router)
+    install(app)
+    describe_api(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Stamp)  # the last is the outermost
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("kinoray")
+    except PackageNotFoundError:
+        return "0"

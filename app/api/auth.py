@@ -1,0 +1,39 @@
+"""Who is asking: a bearer key comes in, the tenant it belongs to goes out."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.security import APIKeyHeader
+
+from app.api.given import Config
+from app.errors import Unauthorized
+from app.types import Caller
+
+_HEADER = APIKeyHeader(
+    name="Authorization",
+    scheme_name="key",
+    auto_error=False,
+    description="`Bearer <key>`. Without configured keys anything is accepted. "
+    "`/health`, `/metrics`, `/docs` and `/openapi.json` never ask.",
+)
+
+
+def caller(settings: Config, authorization: Annotated[str | None, Security(_HEADER)] = None) -> Caller:
+    """The tenant of the key; "public" when no keys are configured. Raises Unauthorized."""
+    if not settings.api_keys:
+        return Caller()
+    scheme, _, given = (authorization or "").partition(" ")
+    key = given.strip().encode()
+    found = None
+    for tenant, secret in settings.api_keys.items():  # all of them: the time taken tells nothing
+        if hmac.compare_digest(secret.get_secret_value().encode(), key):
+            found = tenant
+    if found is None or scheme.lower() != "bearer" or not key:
+        raise Unauthorized("Give a valid key: 'Authorization: Bearer <key>'.")
+    return Caller(found)
+
+
+Who = Annotated[Caller, Depends(caller)]

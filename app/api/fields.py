@@ -1,0 +1,135 @@
+"""The names a request may use: a client's fields come in, ours by their one name go out, the rest is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rapidfuzz import process
+
+from app.api.problems import shown
+from app.errors import InvalidRequest, UnsupportedParameter
+
+NEAR = 72.0  # how alike a name must be to be suggested, in percent
+MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
+
+ALIASES: Final = {
+    "frames": "num_frames",
+    "steps": "num_inference_steps",
+    "n": "num_outputs_per_prompt",
+    "quality": "tier",
+    "quality_tier": "tier",
+}
+
+IGNORED: Final = {
+    "max_sequence_length": "prompts are encoded whole, as far as the text encoder reads",
+    "generator_device": "noise is always drawn on the CPU, so that a seed means the same everywhere",
+    "enable_teacache": "how many steps run the denoiser follows from the tier",
+    "upscaling_scale": "belongs to enable_upscaling",
+    "frame_interpolation_exp": "belongs to enable_frame_interpolation",
+    "frame_interpolation_scale": "belongs to enable_frame_interpolation",
+    "sound_duration": "belongs to generate_sound",
+}
+"""Accepted without effect, because leaving them out changes nothing that was asked for."""
+
+_IMAGES = "this server makes videos from text alone; describe the picture in the prompt."
+_SOUND = "videos have no sound; leave it out and add sound afterwards."
+_UPSCALING = "there is no upscaling; ask for a size that the model makes, see /v1/models."
+_INTERPOLATION = "there is no frame interpolation; ask for fps and num_frames directly."
+_PATHS = "paths on the server are never read or written; get the file from /v1/videos/{id}/content."
+_SCHEDULE = "it is part of the model's profile; use tier, num_inference_steps or guidance_scale."
+_LATER = "it is not available yet; leave it out."
+
+UNSUPPORTED: Final = {
+    **dict.fromkeys(
+        ("input_reference", "reference_url", "image_reference", "image_url", "image", "control_reference"), _IMAGES
+    ),
+    **dict.fromkeys(("video_reference", "video_url", "control_type", "character_ids"), _IMAGES),
+    **dict.fromkeys(("generate_sound", "audio_reference", "audio", "generate_audio"), _SOUND),
+    **dict.fromkeys(("enable_upscaling", "upscaling_model_path"), _UPSCALING),
+    **dict.fromkeys(("enable_frame_interpolation", "frame_interpolation_model_path"), _INTERPOLATION),
+    **dict.fromkeys(("output_path", "perf_dump_path", "video_path", "image_path", "file_path"), _PATHS),
+    **dict.fromkeys(("guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio", "sampler"), _SCHEDULE),
+    "diffusers_kwargs": "arguments are not passed on to diffusers; use the named fields.",
+    "output_quality": "videos are always stored at one high quality; leave it out.",
+    "output_compression": "videos are always stored at one high quality; leave it out.",
+    "lora": "adapters are not loaded by request; ask for a model from /v1/models.",
+    "callback_url": "there are no callbacks; follow /v1/videos/{id}/events instead.",
+    **dict.fromkeys(("priority", "deadline_s"), "the line is first come, first served; leave it out."),
+    **dict.fromkeys(("enhance", "prompt_enhance", "enhance_prompt", "style"), "prompts are used as they are written."),
+    **dict.fromkeys(("response_format", "background", "session_id"), _LATER),
+}
+"""Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""
+
+_UNSUPPORTED_FAMILIES = (("source_", ""), ("", "_noise_mask"))  # beginnings and ends of names, about other pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A request's fields as they came; `text`: from a form or an address, where every value is text."""
+
+    values: Mapping[str, Any]
+    text: bool = False
+
+
+def settled(fields: Fields, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> Fields:
+    """The fields by their one name, without nulls; `known` are those names.
+
+    Raises:
+        UnsupportedParameter: a field that this server cannot honour.
+        InvalidRequest: an unknown name (`unknown_parameter`), or two values for one thing (`conflicting_parameters`).
+    """
+    names = tuple(known)
+    also = ALIASES if aliases is None else aliases
+    found: dict[str, Any] = {}
+    for name, value in _flat(fields.values):
+        if not _wanted(name, value, (*names, *also)):
+            continue
+        own = also.get(name, name)
+        if own in found and found[own] != value:
+            raise InvalidRequest(f"{name} says something else than {own}.", name, "conflicting_parameters")
+        found[own] = value
+    return Fields(found, fields.text)
+
+
+def unknown(name: str, known: Iterable[str]) -> InvalidRequest:
+    """The error for a name that nobody knows, with the one that was probably meant."""
+    near = process.extractOne(name[:80], tuple(known), score_cutoff=NEAR)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return InvalidRequest(f"There is no parameter {shown(name)}.{hint}", name[:80], "unknown_parameter")
+
+
+def _flat(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """All fields, those inside merged objects too."""
+    for name, value in values.items():
+        if name not in MERGED:
+            yield name, value
+        elif value is None:
+            continue
+        elif isinstance(value, Mapping):
+            yield from ((str(inner), each) for inner, each in value.items())
+        else:
+            raise InvalidRequest(f"{name} must be an object.", name)
+
+
+def _wanted(name: str, value: Any, known: tuple[str, ...]) -> bool:
+    """Whether the field asks for something."""
+    if name in known:
+        return value is not None
+    if name in IGNORED:
+        return False
+    reason = UNSUPPORTED.get(name)
+    if reason is None and any(name.startswith(head) and name.endswith(tail) for head, tail in _UNSUPPORTED_FAMILIES):
+        reason = _IMAGES
+    if reason is None:
+        raise unknown(name, known)
+    if _empty(value):
+        return False
+    raise UnsupportedParameter(f"{name} is not supported: {reason}", name)
+
+
+def _empty(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in ("", "false", "null", "none")
+    return value is None or value is False or value == [] or value == {}

@@ -1,0 +1,53 @@
+"""How the service is: each component's check is run side by side, in bounded time; a verdict comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+
+from app.api.problems import error_body
+from app.errors import KinorayError, ServiceUnavailable
+from app.service import Check
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 2.0
+SPARE = frozenset({"cache"})
+"""Components without which everything is still made, only slower."""
+
+
+async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tuple[int, dict[str, Any]]:
+    """The status and body of /health: `ok`, `degraded` (still 200: a spare part is dead) or `unavailable` (503)."""
+    found = await asyncio.gather(*(_component(name, check, timeout_s) for name, check in checks.items()))
+    components = dict(zip(checks, found, strict=True))
+    dead = [name for name, facts in components.items() if not facts["ok"]]
+    essential = [name for name in dead if name not in SPARE]
+    body: dict[str, Any] = {
+        "status": "unavailable" if essential else "degraded" if dead else "ok",
+        "failing": dead,
+        "components": components,
+    }
+    if not essential:
+        return 200, body
+    why = "; ".join(f"{name}: {components[name]['error']}" for name in essential)
+    return 503, body | error_body(503, ServiceUnavailable.code, why)
+
+
+async def _component(name: str, check: Check, timeout_s: float) -> dict[str, Any]:
+    """The check's facts, or why it is not well. A check may do anything but hold up the others."""
+    facts: dict[str, Any] = {}
+    why = f"It did not answer within {timeout_s:g} s."
+    with anyio.move_on_after(timeout_s):
+        try:
+            facts = await check()
+            why = ""
+        except KinorayError as error:
+            why = error.message
+        except Exception as error:
+            log.exception("The check of %s failed", name)
+            why = f"Its check failed: {type(error).__name__}."
+    return {"ok": False, "error": why} if why else {**facts, "ok": True}

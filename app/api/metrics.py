@@ -1,0 +1,136 @@
+"""The Prometheus page: figures of all processes are read once for each scrape and written as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app.errors import StoreUnavailable
+from app.jobs.board import BACKLOG
+from app.service import VideoService
+from app.telemetry import (
+    ATTEMPTS_LOST,
+    CACHE_HITS,
+    CACHE_MISSES,
+    DEVICE_SECONDS,
+    EVALUATIONS,
+    JOB_SECONDS,
+    JOBS_CREATED,
+    JOBS_ENDED,
+    STEP_SECONDS_SAVED,
+    STEPS_FIXED,
+    STEPS_PLANNED,
+    TIERS,
+)
+from app.types import ReplicaInfo
+
+COUNTERS = {
+    JOBS_CREATED: "Jobs accepted",
+    JOBS_ENDED: "Jobs ended, by how",
+    TIERS: "Jobs accepted, by tier",
+    CACHE_HITS: "Answers from a cache, by level",
+    CACHE_MISSES: "Questions a cache could not answer, by level",
+    STEPS_PLANNED: "Denoiser steps of completed jobs",
+    STEPS_FIXED: "Steps that the same jobs would have taken at a fixed default",
+    STEP_SECONDS_SAVED: "Denoiser seconds spared by caches",
+    DEVICE_SECONDS: "Device seconds of completed jobs",
+    JOB_SECONDS: "Seconds from acceptance to completion, summed over jobs",
+    EVALUATIONS: "Runs of the denoiser",
+    ATTEMPTS_LOST: "Attempts whose replica went silent",
+}
+LABELS = {JOBS_ENDED: "outcome", TIERS: "tier", CACHE_HITS: "level", CACHE_MISSES: "level"}
+
+_POOL_GAUGES = {
+    "jobs": ("kinoray_waiting_jobs", "Jobs in the line"),
+    "running": ("kinoray_running_jobs", "Jobs being made"),
+    "step_seconds": ("kinoray_backlog_step_seconds", "Denoiser seconds ahead, waiting and running"),
+    "wait_s": ("kinoray_predicted_wait_seconds", "How long a new job would wait"),
+}
+_REPLICA_GAUGES = {
+    "slots": ("kinoray_replica_slots", "Most jobs the replica holds"),
+    "running": ("kinoray_replica_running_jobs", "Jobs the replica holds"),
+    "step_s": ("kinoray_replica_step_seconds", "Seconds of a guided step at the default shape"),
+    "memory_bytes": ("kinoray_replica_memory_bytes", "Device memory in use"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read for one scrape; `up`: whether the store answered."""
+
+    up: bool
+    figures: Mapping[str, float]
+    backlog: Mapping[str, Any] | None
+    replicas: Sequence[ReplicaInfo]
+    caches: Mapping[str, Any]
+
+
+class Page(Collector):
+    """A reading as Prometheus metrics."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def collect(self) -> Iterable[Metric]:
+        reading = self._reading
+        yield GaugeMetricFamily("kinoray_up", "1 when the job store answered", value=float(reading.up))
+        yield from _counters(reading.figures)
+        pools = (reading.backlog or {}).get("pools", {})
+        for key, (name, about) in _POOL_GAUGES.items():
+            yield _gauge(name, about, ("pool",), [((pool,), row[key]) for pool, row in pools.items() if key in row])
+        who = {(replica.replica, replica.pool, replica.model): replica for replica in reading.replicas}
+        for key, (name, about) in _REPLICA_GAUGES.items():
+            yield _gauge(name, about, ("replica", "pool", "model"), [(of, getattr(who[of], key)) for of in who])
+        for key, about in (("entries", "Entries of a cache"), ("size_bytes", "Bytes of a cache")):
+            sizes = [((level,), getattr(each, key)) for level, each in reading.caches.items()]
+            yield _gauge(f"kinoray_cache_{key}", about, ("level",), sizes)
+
+
+async def metrics(service: VideoService) -> bytes:
+    """The page. A store that does not answer is told as `kinoray_up 0`, not as an error."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Page(await _read(service)))
+    return generate_latest(registry)
+
+
+async def _read(service: VideoService) -> Reading:
+    ports = service.ports
+    caches = await ports.cache.figures()
+    try:
+        return Reading(
+            True, await ports.meter.read(), await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches
+        )
+    except StoreUnavailable:
+        return Reading(False, {}, None, (), caches)
+
+
+def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
+    """One family for each figure's name; what follows its colon is the label."""
+    families: dict[str, dict[str, float]] = {name: {} for name in COUNTERS}
+    for figure, value in sorted(figures.items()):
+        name, _, label = figure.partition(":")
+        families.setdefault(name, {})[label] = value
+    for name, rows in families.items():
+        label = LABELS.get(name, "kind" if any(rows) else "")
+        about = COUNTERS.get(name, name.replace("_", " ").capitalize())
+        family = CounterMetricFamily(f"kinoray_{_plain(name)}", about, labels=[label] if label else [])
+        for value_of, value in (rows or ({} if label else {"": 0.0})).items():
+            family.add_metric([value_of] if label else [], value)
+        yield family
+
+
+def _gauge(name: str, about: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=labels)
+    for label_values, value in rows:
+        family.add_metric(label_values, float(value))
+    return family
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", name.lower())

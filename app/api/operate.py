@@ -1,0 +1,69 @@
+"""For those who run the service: is it well, what has it done, and what would it do with a prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from app.api.auth import Who
+from app.api.body import body_fields, query_fields
+from app.api.documented import ERRORS, EXAMPLES, form_or_json, query_of
+from app.api.fields import Fields
+from app.api.given import Config, Service
+from app.api.health import health
+from app.api.metrics import metrics
+from app.api.schemas import CreateVideo, video_request
+from app.api.stats import stats
+from app.plan.explain import describe
+from app.service import VideoService
+from app.settings import Settings
+
+router = APIRouter(tags=["operate"], responses=ERRORS)
+
+
+@router.get("/", include_in_schema=False)
+async def front() -> Response:
+    """The documentation, until there is a page."""
+    return RedirectResponse("/docs")
+
+
+@router.get("/health", summary="How the service is, by component")
+async def is_well(request: Request) -> Response:
+    """200 when videos can be made; else 503 with the components that are not well, and why."""
+    status, body = await health(request.app.state.checks)
+    return JSONResponse(body, status, {"cache-control": "no-store"})
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+async def scraped(service: Service) -> Response:
+    """Counters since the store began, the line, the replicas and the caches."""
+    return Response(await metrics(service), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/api/stats", summary="Figures as JSON")
+async def figures(service: Service, caller: Who) -> dict[str, Any]:
+    """What planning and the caches have saved, jobs by outcome, the line and the replicas."""
+    return await stats(service)
+
+
+@router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo))
+async def analyze(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
+    """What a request would get, and why; it takes the fields of POST /v1/videos."""
+    return await _analysis(query_fields(request), service, settings)
+
+
+@router.post(
+    "/api/optimization/analyze", summary="Plan without making", openapi_extra=form_or_json(CreateVideo, EXAMPLES)
+)
+async def analyze_body(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
+    """The same, with the fields in the body."""
+    return await _analysis(await body_fields(request), service, settings)
+
+
+async def _analysis(fields: Fields, service: VideoService, settings: Settings) -> dict[str, Any]:
+    plan = await service.analyze(video_request(fields, settings.max_prompt_chars))
+    return {"prompt": plan.prompt, **describe(plan)}

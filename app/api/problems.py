@@ -1,0 +1,135 @@
+"""Whatever goes wrong comes in as an exception; one JSON shape with a status, a code and a clear sentence goes out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import KinorayError, RetryLater, Unauthorized
+
+LONGEST_SHOWN = 80  # characters of the client's own words in an answer
+
+_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
+
+_SENTENCES = {
+    "missing": "{name} is missing.",
+    "bool_type": "{name} must be true or false.",
+    "string_type": "{name} must be a string.",
+    "int_type": "{name} must be an integer.",
+    "int_parsing": "{name} must be an integer.",
+    "float_type": "{name} must be a number.",
+    "finite_number": "{name} must be a finite number.",
+    "greater_than": "{name} must be more than {gt}.",
+    "greater_than_equal": "{name} must be at least {ge}.",
+    "less_than_equal": "{name} must be at most {le}.",
+    "string_too_short": "{name} must not be empty.",
+    "string_too_long": "{name} must have at most {max_length} characters.",
+    "literal_error": "{name} must be {expected}.",
+    "enum": "{name} must be {expected}.",
+    "model_type": "{name} must be an object.",
+    "dict_type": "{name} must be an object.",
+    "value_error": "{name} {error}.",
+}
+
+
+class Problem(BaseModel):
+    """What went wrong: `code` for programs, `message` for people, `param` names the field at fault."""
+
+    code: str = Field(examples=["unknown_parameter"])
+    message: str = Field(examples=["There is no parameter 'promt'. Did you mean 'prompt'?"])
+    param: str | None = Field(None, examples=["promt"])
+    type: str = Field(examples=["invalid_request_error"])
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer with an error status."""
+
+    error: Problem
+
+
+def shown(text: object) -> str:
+    """The client's own words, quoted and cut to what an answer may repeat."""
+    words = str(text)
+    return repr(words if len(words) <= LONGEST_SHOWN else f"{words[: LONGEST_SHOWN - 1]}…")
+
+
+def error_body(status: int, code: str, message: str, param: str | None = None) -> dict[str, Any]:
+    """The one shape of all errors."""
+    kind = _TYPES.get(status, "server_error" if status >= 500 and status != 499 else "invalid_request_error")
+    return {"error": {"code": code, "message": message, "param": param, "type": kind}}
+
+
+def problem(
+    status: int, code: str, message: str, param: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer in that shape; safe for any text."""
+    content = json.dumps(error_body(status, code, message, param)).encode()
+    return Response(content, status, headers, "application/json")
+
+
+def of_error(error: KinorayError) -> Response:
+    """The answer to one of our own errors."""
+    headers = {}
+    if isinstance(error, RetryLater):
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, Unauthorized):
+        headers["www-authenticate"] = "Bearer"
+    return problem(error.status, error.error_code, error.message, error.param, headers)
+
+
+def sentence(error: Mapping[str, Any]) -> tuple[str, str | None]:
+    """A sentence and a field's name from one of pydantic's error records."""
+    place = [str(part) for part in error["loc"] if part not in ("query", "path", "body", "header")]
+    name = ".".join(place) or None
+    context = {key: value for key, value in (error.get("ctx") or {}).items() if key != "name"}
+    pattern = _SENTENCES.get(error["type"])
+    if pattern is None:
+        return f"{name or 'The request'}: {error['msg']}.", name
+    return pattern.format(name=name or "The body", **context), name
+
+
+def _of_validation(errors: Sequence[Any]) -> Response:
+    message, name = sentence(errors[0]) if errors else ("The request is not well-formed.", None)
+    return problem(400, "invalid_request", message, name)
+
+
+_HTTP = {
+    404: ("not_found", "There is nothing at this address; see /docs."),
+    405: ("method_not_allowed", "This address does not take that method; see /docs."),
+}
+
+
+def _of_http(request: Request, error: HTTPException) -> Response:
+    code, message = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
+    if error.status_code == 404 and request.url.path.startswith("/v1/videos/"):
+        code, message = "video_not_found", "There is no such video."
+    return problem(error.status_code, code, message, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Have every expected error answered in our shape. What nobody expected is the stamp's business."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, KinorayError)
+        return of_error(error)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return _of_validation(error.errors())
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _of_http(request, error)
+
+    app.add_exception_handler(KinorayError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)

@@ -1,0 +1,98 @@
+"""Figures as JSON: the meter's counts, the line, the replicas and the caches come in, one object goes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from app.jobs.board import BACKLOG
+from app.service import VideoService
+from app.telemetry import (
+    ATTEMPTS_LOST,
+    CACHE_HITS,
+    CACHE_MISSES,
+    DEVICE_SECONDS,
+    EVALUATIONS,
+    JOB_SECONDS,
+    JOBS_CREATED,
+    JOBS_ENDED,
+    STEP_SECONDS_SAVED,
+    STEPS_FIXED,
+    STEPS_PLANNED,
+    TIERS,
+)
+
+Figures = Mapping[str, float]
+
+
+async def stats(service: VideoService) -> dict[str, Any]:
+    """What has been done since the store began, and what is under way. Raises StoreUnavailable."""
+    ports = service.ports
+    figures = await ports.meter.read()
+    now = time.time()
+    return {
+        "optimization": _optimization(figures),
+        "cache_stats": await _caches(service, figures),
+        "jobs": _jobs(figures),
+        "line": await ports.board.look(BACKLOG),
+        "replicas": [
+            {**asdict(replica), "silent_s": round(max(0.0, now - replica.seen_at), 3)}
+            for replica in await ports.jobs.replicas()
+        ],
+    }
+
+
+def labelled(figures: Figures, name: str) -> dict[str, float]:
+    """The figures called `name:<label>`, by label."""
+    return {key.partition(":")[2]: value for key, value in figures.items() if key.startswith(f"{name}:")}
+
+
+def _share(part: float, whole: float) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _optimization(figures: Figures) -> dict[str, Any]:
+    planned, fixed = figures.get(STEPS_PLANNED, 0.0), figures.get(STEPS_FIXED, 0.0)
+    return {
+        "tiers": labelled(figures, TIERS),
+        "steps_planned": planned,
+        "steps_fixed_default": fixed,
+        "steps_saved_share": _share(fixed - planned, fixed),
+        "step_seconds_saved": round(figures.get(STEP_SECONDS_SAVED, 0.0), 3),
+        "denoiser_evaluations": figures.get(EVALUATIONS, 0.0),
+        "device_seconds": round(figures.get(DEVICE_SECONDS, 0.0), 3),
+    }
+
+
+def _jobs(figures: Figures) -> dict[str, Any]:
+    ended = labelled(figures, JOBS_ENDED)
+    completed = ended.get("completed", 0.0)
+    return {
+        "created": figures.get(JOBS_CREATED, 0.0),
+        "completed": completed,
+        "failed": {code: count for code, count in ended.items() if code != "completed"},
+        "attempts_lost": figures.get(ATTEMPTS_LOST, 0.0),
+        "job_seconds": round(figures.get(JOB_SECONDS, 0.0), 3),
+    }
+
+
+async def _caches(service: VideoService, figures: Figures) -> dict[str, Any]:
+    """Hits and misses are those of the meter where it counts a level, else of the cache's own memory."""
+    held = {level: asdict(each) for level, each in (await service.ports.cache.figures()).items()}
+    hits, misses = labelled(figures, CACHE_HITS), labelled(figures, CACHE_MISSES)
+    levels: dict[str, Any] = {}
+    for level in sorted({*held, *hits, *misses}):
+        row = {"entries": 0, "size_bytes": 0, "hits": 0, "misses": 0} | held.get(level, {})
+        if level in hits or level in misses:
+            row |= {"hits": hits.get(level, 0.0), "misses": misses.get(level, 0.0)}
+        levels[level] = row | {"hit_rate": _share(row["hits"], row["hits"] + row["misses"])}
+    total_hits, total_misses = (sum(row[name] for row in levels.values()) for name in ("hits", "misses"))
+    return {
+        "healthy": await service.ports.cache.healthy(),
+        "hits": total_hits,
+        "misses": total_misses,
+        "hit_rate": _share(total_hits, total_hits + total_misses),
+        "levels": levels,
+    }
