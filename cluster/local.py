@@ -46,7 +46,7 @@ class LocalService:
         self.dashboard_url: str | None = None
         self._config = config
         self._console = console or Console(stderr=True)
-        self._redis: LocalRedis | None = None
+        self.redis: LocalRedis | None = None
 
     def start(self) -> None:
         """Return when `/health` answers 200.
@@ -70,8 +70,8 @@ class LocalService:
 
         if ray.is_initialized():
             ray.shutdown()
-        if self._redis is not None:
-            self._redis.stop()
+        if self.redis is not None:
+            self.redis.stop()
 
     def _check_port(self) -> None:
         with socket.socket() as probe:
@@ -85,13 +85,13 @@ class LocalService:
     def _start_redis(self) -> None:
         if self.settings.redis_url is None:
             self._say("Starting Redis")
-            self._redis = LocalRedis(self.settings.state_dir / "redis")
+            self.redis = LocalRedis(self.settings.state_dir / "redis")
             try:
-                self._redis.start()
+                self.redis.start()
             except RedisFailed as error:
                 raise StartFailed(str(error)) from error
             # Replicas are other processes: they read the same environment.
-            os.environ["KINORAY_REDIS_URL"] = self._redis.url
+            os.environ["KINORAY_REDIS_URL"] = self.redis.url
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
 
     def _start_ray(self) -> None:

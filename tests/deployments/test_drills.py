@@ -1,0 +1,83 @@
+"""What dies comes back, and no accepted job is lost: real processes, really killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import anyio
+import httpx
+import pytest
+from ray.util.state import list_actors
+
+from app.client.client import Kinoray
+from cluster.local import LocalService
+
+pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
+
+RECOVERY_S = 90.0  # a new replica imports torch and reads the model on a busy machine of two cores
+
+
+def replica_pid(deployment: str) -> int:
+    """The process of a deployment's only living replica."""
+    alive = [
+        actor.pid
+        for actor in list_actors(filters=[("state", "=", "ALIVE")], limit=1000)
+        if actor.class_name == f"ServeReplica:kinoray:{deployment}"
+    ]
+    assert len(alive) == 1, (deployment, alive)
+    return int(alive[0])
+
+
+async def well(service: LocalService) -> None:
+    async with httpx.AsyncClient(base_url=service.url, timeout=5) as http:
+        with anyio.fail_after(RECOVERY_S):
+            while True:
+                try:
+                    if (await http.get("/health")).status_code == 200:
+                        return
+                except httpx.HTTPError:
+                    pass
+                await anyio.sleep(0.5)
+
+
+async def stepping(client: Kinoray, prompt: str) -> str:
+    """The id of a long job that has begun to step."""
+    video = await client.create(prompt, seed=-1, steps=100)
+    async for event in client.events(video.id):
+        if event.kind == "step":
+            break
+    return video.id
+
+
+@pytest.mark.parametrize("deployment", ["Diffuser", "Dispatcher", "Finisher", "Cache"])
+async def test_a_job_survives_the_death_of_a_replica(service: LocalService, client: Kinoray, deployment: str) -> None:
+    video_id = await stepping(client, f"a white star spins while the {deployment} dies")
+    os.kill(await anyio.to_thread.run_sync(replica_pid, deployment), signal.SIGKILL)
+    video = await client.wait(video_id, timeout_s=RECOVERY_S)
+    assert video.status == "completed", video.error
+    assert len(await client.content(video_id)) > 1000
+    await well(service)
+
+
+async def test_without_redis_the_answer_is_a_clear_503_and_never_a_hang(service: LocalService, client: Kinoray) -> None:
+    kept = await client.create("a blue box stands still on sand", tier="preview")
+    await client.wait(kept.id)
+    redis = service.redis
+    assert redis is not None
+    redis.stop()
+    try:
+        async with httpx.AsyncClient(base_url=service.url, timeout=15) as http:
+            for method, path in (("POST", "/v1/videos"), ("GET", f"/v1/videos/{kept.id}"), ("GET", "/health")):
+                started = time.monotonic()
+                answer = await http.request(method, path, json={"prompt": "a red ball", "seed": -1})
+                assert answer.status_code == 503, (path, answer.text)
+                assert answer.json()["error"]["code"] in ("store_unavailable", "service_unavailable")
+                assert time.monotonic() - started < 8, path
+    finally:
+        redis.start()
+    await well(service)
+    assert (await client.retrieve(kept.id)).status == "completed"
+    again = await client.wait((await client.create("a red ball after the storm", tier="preview", seed=-1)).id)
+    assert again.status == "completed"
