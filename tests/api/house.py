@@ -1,0 +1,117 @@
+"""A whole service in this process: the shipped in-memory ports, a planner, and a hand that completes jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from app.api.app import create_app
+from app.artifacts.memory import MemoryArtifacts
+from app.cache.keys import plan_digest
+from app.cache.memory import MemoryCache
+from app.cache.results import CachedResult, ResultCache
+from app.jobs.board import MemoryBoard
+from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
+from app.plan.models import Catalogue
+from app.plan.planner import make_plan
+from app.service import Check, Ports, VideoService
+from app.settings import Settings
+from app.telemetry import MemoryMeter
+from app.types import Job, Measured, ModelProfile, Phase, Plan, VideoRequest
+
+MODEL = ModelProfile(
+    id="shapes",
+    family="embedded",
+    revision="1",
+    sizes=((64, 64), (96, 64)),
+    frames=(9, 17),
+    fps=(4, 16),
+    default_frames=17,
+    default_fps=8,
+    guidance=3.0,
+    shift=3.0,
+)
+VIDEO = bytes(range(256)) * 10
+THUMBNAIL = b"a small picture"
+
+
+class Plans:
+    """The Planner port over `make_plan`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._catalogue = Catalogue((MODEL,), settings.default_model, settings.model_aliases)
+
+    async def plan(self, request: VideoRequest) -> Plan:
+        return make_plan(request, self._catalogue, self._settings, step_s=None, draw_seed=lambda: 7)
+
+
+class House:
+    """The ports, the application over them, and what a replica would do to a job."""
+
+    def __init__(self, checks: dict[str, Check] | None = None, **settings: Any) -> None:
+        self.settings = Settings(default_model="shapes", model_aliases={"sora-2": "shapes"}, **settings)
+        self.jobs, self.events, self.stops = MemoryJobs(), MemoryEvents(), MemoryStops()
+        self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
+        self.board, self.meter = MemoryBoard(), MemoryMeter()
+        self.service = VideoService(self._ports(), self.settings, _ticking())
+        self.app: FastAPI = create_app(self.service, self.settings, checks or {})
+
+    def _ports(self) -> Ports:
+        return Ports(
+            planner=Plans(self.settings),
+            cache=self.cache,
+            jobs=self.jobs,
+            events=self.events,
+            stops=self.stops,
+            artifacts=self.artifacts,
+            board=self.board,
+            meter=self.meter,
+            models=(MODEL,),
+        )
+
+    def client(self, **options: Any) -> httpx.AsyncClient:
+        """A client that talks to the application without a socket; what it raises is an answer of 500."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://kinoray", **options)
+
+    async def run(self, job_id: str, step: int = 3) -> int:
+        """Start an attempt and take it to a step; returns the fence."""
+        lease = await self.jobs.lease(job_id, "main", 30, time.time())
+        await self.events.append(job_id, "phase", time.time(), {"phase": "denoising"})
+        await self.jobs.advance(job_id, lease.fence, Phase.DENOISING, time.time(), step, 4.0)
+        await self.events.append(job_id, "step", time.time(), {"step": step, "total_steps": 25, "eta_s": 4.0})
+        return lease.fence
+
+    async def complete(self, job_id: str) -> Job:
+        """Make the job's files and close it, as the finisher does."""
+        fence = await self.run(job_id)
+        video = await self.artifacts.put(f"{job_id}/{fence}/video.mp4", VIDEO, "video/mp4")
+        thumbnail = await self.artifacts.put(f"{job_id}/{fence}/thumbnail.webp", THUMBNAIL, "image/webp")
+        measured = Measured({"queue": 0.5, "denoise": 2.0, "finish": 0.1, "total": 2.6}, 2.0, 3 * 2**20, 25)
+        files = {"video": video, "thumbnail": thumbnail}
+        done = await self.jobs.complete(job_id, fence, files, measured, time.time(), time.time() + 60)
+        await self.events.append(job_id, "end", time.time(), {"status": "completed"})
+        result = CachedResult(job_id, files, time.time(), 2.0)
+        await ResultCache(self.cache).put(plan_digest(done.plan, done.tenant), result, 60)
+        await self.board.hold(job_id, job_id)
+        return done
+
+    async def count(self, tenant: str = "public") -> int:
+        """Jobs on record."""
+        return len((await self.jobs.list(tenant, None, 100, True)).jobs)
+
+
+def _ticking() -> Callable[[], float]:
+    """A clock of which no two jobs get the same second."""
+    now = time.time() - 10_000
+
+    def tick() -> float:
+        nonlocal now
+        now += 1
+        return now
+
+    return tick

@@ -1,0 +1,80 @@
+"""The `openai` package, unmodified, against the service."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import openai
+import pytest
+
+from tests.api.house import VIDEO, House
+
+pytestmark = pytest.mark.anyio
+
+RED = "a red ball"
+# The package has its own copy of httpx since version 3.
+http: Any = importlib.import_module("httpx2" if int(openai.__version__.split(".")[0]) >= 3 else "httpx")
+
+
+@pytest.fixture
+async def videos(house: House) -> AsyncIterator[Any]:
+    transport = http.AsyncClient(transport=http.ASGITransport(app=house.app))
+    async with openai.AsyncOpenAI(api_key="any", base_url="http://kinoray/v1", http_client=transport) as client:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of OpenAI's own service, not of the API
+            yield client.videos
+
+
+async def test_a_video_is_made_looked_at_and_downloaded(house: House, videos: Any) -> None:
+    made = await videos.create(prompt=RED, model="sora-2", size="96x64", seconds="2")
+    assert (made.status, made.size, made.seconds, made.progress) == ("queued", "96x64", "2.125", 0)
+    await house.complete(made.id)
+    assert (await videos.retrieve(made.id)).status == "completed"
+    assert (await videos.download_content(made.id)).read() == VIDEO
+
+
+async def test_own_fields_go_through_extra_body(videos: Any) -> None:
+    own = {"seed": 5, "cache": {"mode": "off"}, "video_params": {"num_frames": 9}, "quality_tier": "preview"}
+    made = await videos.create(prompt=RED, extra_body=own)
+    assert (made.seed, made.num_frames, made.quality) == (5, 9, "preview")
+
+
+async def test_polling_ends_with_the_video(house: House, videos: Any) -> None:
+    async def make() -> None:
+        while not await house.jobs.waiting():
+            await anyio.sleep(0.01)
+        await house.complete((await house.jobs.waiting())[0].id)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(make)
+        assert (await videos.create_and_poll(prompt=RED)).status == "completed"
+
+
+async def test_lists_are_paged_through(videos: Any) -> None:
+    ids = [(await videos.create(prompt=f"a ball {n}")).id for n in range(5)]
+    assert [video.id async for video in videos.list(limit=2, order="asc")] == ids
+
+
+async def test_a_video_is_remixed_and_deleted(videos: Any) -> None:
+    made = await videos.create(prompt=RED)
+    remix = await videos.remix(made.id, prompt="a blue ball")
+    assert remix.remixed_from_video_id == made.id
+    gone = await videos.delete(made.id)
+    assert (gone.id, gone.deleted, gone.object) == (made.id, True, "video.deleted")
+    with pytest.raises(openai.NotFoundError):
+        await videos.retrieve(made.id)
+
+
+async def test_a_refusal_is_the_packages_own_error(videos: Any) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        await videos.create(prompt=RED, extra_body={"sede": 4})
+    assert (caught.value.code, caught.value.param) == ("unknown_parameter", "sede")
+
+
+async def test_a_picture_is_refused(videos: Any) -> None:
+    with pytest.raises(openai.BadRequestError, match="input_reference"):
+        await videos.create(prompt=RED, input_reference=("cat.png", b"\x89PNG", "image/png"))

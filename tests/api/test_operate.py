@@ -1,0 +1,135 @@
+"""Health, metrics, figures, models and documentation."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.api.health import health
+from app.errors import ServiceUnavailable, StoreUnavailable
+from app.jobs.board import BACKLOG
+from app.types import ReplicaInfo
+from tests.api.house import House
+
+pytestmark = pytest.mark.anyio
+
+
+async def well() -> dict[str, Any]:
+    return {"round_trip_ms": 0.2}
+
+
+async def dead() -> dict[str, Any]:
+    raise ServiceUnavailable("It does not answer.")
+
+
+async def broken() -> dict[str, Any]:
+    raise ConnectionError("redis://:secret@host")
+
+
+async def silent() -> dict[str, Any]:
+    await anyio.sleep(60)
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("checks", "status", "word", "failing"),
+    [
+        ({"redis": well, "cache": well}, 200, "ok", []),
+        ({"redis": well, "cache": dead}, 200, "degraded", ["cache"]),
+        ({"redis": dead, "cache": well}, 503, "unavailable", ["redis"]),
+        ({"redis": broken, "diffuser": dead}, 503, "unavailable", ["redis", "diffuser"]),
+    ],
+)
+async def test_health_is_honest(checks: Any, status: int, word: str, failing: list[str]) -> None:
+    async with House(checks).client() as client:
+        response = await client.get("/health")
+    body = response.json()
+    assert (response.status_code, body["status"], body["failing"]) == (status, word, failing)
+    assert "secret" not in response.text
+    assert status == 200 or set(failing) <= {each.split(":")[0] for each in body["error"]["message"].split("; ")}
+
+
+async def test_a_silent_component_does_not_hold_up_the_others() -> None:
+    began = time.monotonic()
+    status, body = await health({"redis": well, "diffuser": silent, "finisher": silent}, timeout_s=0.05)
+    assert time.monotonic() - began < 1
+    assert (status, body["failing"]) == (503, ["diffuser", "finisher"])
+    assert body["components"]["redis"] == {"ok": True, "round_trip_ms": 0.2}
+
+
+async def samples(client: httpx.AsyncClient) -> dict[tuple[str, str], float]:
+    """Values by name and labels."""
+    page = (await client.get("/metrics")).text
+    return {
+        (sample.name, ",".join(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+
+async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
+    await client.post(f"/v1/videos/{job['id']}/cancel")
+    await house.meter.add({"a new-figure:x": 2})
+    await house.jobs.announce(ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time()), 60)
+    pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0}
+    await house.board.post(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
+    found = await samples(client)
+    assert found["kinoray_up", ""] == 1
+    assert found["kinoray_jobs_created_total", ""] == 1
+    assert found["kinoray_jobs_ended_total", "cancelled"] == 1
+    assert found["kinoray_cache_misses_total", "results"] == 1
+    assert found["kinoray_a_new_figure_total", "x"] == 2
+    assert found["kinoray_backlog_step_seconds", "main"] == 9.5
+    assert found["kinoray_replica_slots", "shapes,main,r1"] == 8
+
+
+async def test_metrics_of_an_idle_service_can_be_read(client: httpx.AsyncClient) -> None:
+    assert (await samples(client))["kinoray_jobs_created_total", ""] == 0
+
+
+async def test_metrics_say_when_the_store_is_gone(house: House, client: httpx.AsyncClient) -> None:
+    house.meter.read = gone  # type: ignore[method-assign]
+    assert (await samples(client))["kinoray_up", ""] == 0
+    response = await client.get("/api/stats")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "store_unavailable")
+
+
+async def gone() -> dict[str, float]:
+    raise StoreUnavailable("Redis does not answer.")
+
+
+async def test_stats_tell_what_was_saved(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
+    await house.complete(job["id"])
+    await client.post("/v1/videos", json={"prompt": "a red ball"})
+    await house.meter.add({"steps_planned": 18, "steps_fixed_default": 50})
+    stats = (await client.get("/api/stats")).json()
+    assert stats["optimization"]["steps_saved_share"] == 0.64
+    assert (stats["cache_stats"]["hits"], stats["cache_stats"]["hit_rate"]) == (1, 0.5)
+    assert (stats["jobs"]["created"], stats["line"], stats["replicas"]) == (2, None, [])
+
+
+async def test_models_say_what_they_make(client: httpx.AsyncClient) -> None:
+    listed = (await client.get("/v1/models")).json()
+    assert (listed["object"], [model["id"] for model in listed["data"]]) == ("list", ["shapes"])
+    assert listed["data"][0]["sizes"] == ["64x64", "96x64"]
+    assert (await client.get("/v1/models/sora-2")).json() == listed["data"][0]
+    for address in ("/v1/model_info", "/model_info"):
+        assert (await client.get(address)).json()["model_path"] == "shapes"
+    response = await client.get("/v1/models/org/none")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_the_documentation_names_every_route(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/openapi.json")).json()
+    body = page["paths"]["/v1/videos"]["post"]["requestBody"]["content"]
+    assert set(body) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
+    assert "422" not in str(page["paths"])
+    assert "$ref" not in str(body)
+    assert len(page["paths"]) == 14
+    assert (await client.get("/docs")).status_code == 200
+    assert (await client.get("/")).headers["location"] == "/docs"
