@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from app.api import content, events, models, operate, sync, videos
 from app.api.documented import describe_api
@@ -18,7 +19,8 @@ from app.settings import Settings
 
 def create_app(service: VideoService, settings: Settings, checks: Mapping[str, Check]) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name."""
-    app = FastAPI(title="Kinoray", version=_version())
+    # A machine without a way out has its documentation page too.
+    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=_version())
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)

@@ -22,11 +22,11 @@ EXAMPLES: dict[str, Any] = {
     "short": {"summary": "A prompt is enough", "value": {"prompt": "a red ball bounces on sand"}},
     "openai": {
         "summary": "As the openai package asks",
-        "value": {"prompt": "a green ring orbits a white star", "size": "64x64", "seconds": "2"},
+        "value": {"prompt": "a green ring orbits, a white star spins", "size": "128x128", "seconds": "2"},
     },
     "exact": {
         "summary": "Tier, seed and caches",
-        "value": {"prompt": "two blue squares spin", "tier": "premium", "seed": 7, "cache": {"mode": "off"}},
+        "value": {"prompt": "a blue square spins on a sand background", "tier": "premium", "seed": 7, "cache": {"mode": "off"}},
     },
 }
 

@@ -190,7 +190,7 @@ def _shape(asked: CreateVideo) -> tuple[int | None, int | None]:
         return asked.width, asked.height
     found = _SIZE.fullmatch(asked.size.strip())
     if found is None or not all(1 <= int(side) <= 16384 for side in found.groups()):
-        raise InvalidRequest("size must be WIDTHxHEIGHT in pixels, such as 64x64.", "size")
+        raise InvalidRequest("size must be WIDTHxHEIGHT in pixels, such as 128x128.", "size")
     width, height = int(found[1]), int(found[2])
     if asked.width not in (None, width) or asked.height not in (None, height):
         raise InvalidRequest("width and height say something else than size.", "size", "conflicting_parameters")

@@ -133,3 +133,9 @@ async def test_the_documentation_names_every_route(client: httpx.AsyncClient) ->
     assert len(page["paths"]) == 14
     assert (await client.get("/docs")).status_code == 200
     assert (await client.get("/")).headers["location"] == "/docs"
+
+
+async def test_the_documentation_needs_nothing_from_outside(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    assert "://" not in page.replace("http://www.w3.org", "")
+    assert (await client.get("/static-offline-docs/swagger-ui-bundle.js")).status_code == 200
