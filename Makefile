@@ -24,7 +24,7 @@ test: install
 	$(BIN)/python -m pytest
 
 bench: install
-	$(BIN)/python -m benchmarks
+	GOMP_SPINCOUNT=3000 $(BIN)/python -m benchmarks
 
 lint: install
 	$(BIN)/ruff check .

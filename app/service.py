@@ -224,15 +224,7 @@ class VideoService:
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)
-        await self.forget_artifacts(job)
-
-    async def forget_artifacts(self, job: Job) -> None:
-        """Remove a gone job's artifacts unless another job still needs them."""
-        for origin in {artifact.key.split("/", 1)[0] for artifact in job.artifacts.values()}:
-            if not await self.ports.board.release(origin, job.id):
-                return
-        for artifact in job.artifacts.values():
-            await self.ports.artifacts.delete(artifact)
+        await forget_artifacts(job, self.ports.board, self.ports.artifacts)
 
     async def artifact(self, job_id: str, caller: Caller, variant: str) -> Artifact:
         """What the job made. Raises JobNotFound, ContentNotReady, NotFound (expired)."""
@@ -270,6 +262,15 @@ class VideoService:
     async def analyze(self, request: VideoRequest) -> Plan:
         """The plan a request would get, without making anything."""
         return await self.ports.planner.plan(request)
+
+
+async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore) -> None:
+    """Remove a gone job's artifacts unless another job was answered with them and still needs them."""
+    for origin in {artifact.key.split("/", 1)[0] for artifact in job.artifacts.values()}:
+        if not await board.release(origin, job.id):
+            return
+    for artifact in job.artifacts.values():
+        await artifacts.delete(artifact)
 
 
 Check = Callable[[], Awaitable[dict[str, Any]]]

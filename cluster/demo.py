@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from app.settings import Settings
-from cluster.local import LocalService, StartFailed
+from cluster.local import LocalService, StartFailed, show_addresses
 
 OUTPUT = Path("demo.mp4")
 
@@ -28,7 +28,9 @@ def main(argv: list[str]) -> int:
     try:
         service.start()
         made = _generate(service.url, prompt)
-        _addresses(console, service)
+        if made == 0:
+            console.print(f"[bold]{OUTPUT}[/bold] is your video.")
+        show_addresses(console, service)
         if made == 0 and not once:
             console.print("Ctrl-C stops.")
             stopped.wait()
@@ -46,14 +48,6 @@ def _generate(url: str, prompt: str) -> int:
     """Through the same command a user types, so that the demo shows nothing a user does not get."""
     command = [sys.executable, "-m", "app.client.cli", "generate", prompt, "-o", str(OUTPUT)]
     return subprocess.run(command, env={**os.environ, "KINORAY_URL": url}, check=False).returncode
-
-
-def _addresses(console: Console, service: LocalService) -> None:
-    console.print(f"[bold]{OUTPUT}[/bold] is your video.")
-    console.print(f"  API        {service.url}/v1/videos")
-    console.print(f"  docs       {service.url}/docs")
-    console.print(f"  health     {service.url}/health")
-    console.print(f"  dashboard  {service.dashboard_url}")
 
 
 if __name__ == "__main__":

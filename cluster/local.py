@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -101,6 +100,7 @@ class LocalService:
         import ray
 
         context = ray.init(
+            address="local",
             include_dashboard=True,
             dashboard_host="127.0.0.1",
             object_store_memory=OBJECT_STORE_BYTES,
@@ -170,13 +170,18 @@ def main(argv: list[str] | None = None) -> int:
 
 def _greet(console: Console, service: LocalService, seconds: float) -> None:
     console.print(f"[bold green]Kinoray is ready[/bold green] after {seconds:.0f} s")
-    console.print(f"  API        {service.url}/v1/videos   (docs: {service.url}/docs)")
+    show_addresses(console, service)
+    console.print('  try        kinoray generate "a red ball bouncing on sand" -o ball.mp4')
+
+
+def show_addresses(console: Console, service: LocalService) -> None:
+    """Where everything is, for people."""
+    token = "" if os.environ.get("RAY_AUTH_MODE") == "disabled" else "   (token: `ray get-auth-token`)"
+    console.print(f"  API        {service.url}/v1/videos")
+    console.print(f"  docs       {service.url}/docs")
     console.print(f"  health     {service.url}/health")
-    if service.dashboard_url:
-        console.print(f"  dashboard  {service.dashboard_url}   (token: `ray get-auth-token`)")
+    console.print(f"  dashboard  {service.dashboard_url}{token}")
     console.print(f"  state      {service.settings.state_dir}")
-    if shutil.which("kinoray"):
-        console.print('  try        kinoray generate "a red ball bouncing on sand" -o ball.mp4')
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ray.serve.handle import DeploymentHandle
 from app.errors import JobNotFound, KinorayError
 from app.jobs.board import BACKLOG
 from app.line.dispatch import backlog, choose, pools, queue_news
+from app.service import forget_artifacts
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
 from app.types import Failure, Job, Lease
@@ -147,10 +148,7 @@ class Dispatcher:
         for job in await stores.jobs.expired(now, 100):
             await stores.jobs.delete(job.id, job.tenant)
             await stores.events.forget(job.id)
-            for origin in {artifact.key.split("/", 1)[0] for artifact in job.artifacts.values()}:
-                if await stores.board.release(origin, job.id):
-                    for artifact in job.artifacts.values():
-                        await stores.artifacts.delete(artifact)
+            await forget_artifacts(job, stores.board, stores.artifacts)
 
     async def check_health(self) -> None:
         """Raises when no pass has ended for a minute: Serve then starts another dispatcher."""

@@ -26,7 +26,12 @@ EXAMPLES: dict[str, Any] = {
     },
     "exact": {
         "summary": "Tier, seed and caches",
-        "value": {"prompt": "a blue square spins on a sand background", "tier": "premium", "seed": 7, "cache": {"mode": "off"}},
+        "value": {
+            "prompt": "a blue square spins on a sand background",
+            "tier": "premium",
+            "seed": 7,
+            "cache": {"mode": "off"},
+        },
     },
 }
 

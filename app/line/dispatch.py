@@ -46,9 +46,7 @@ def choose(waiting: Sequence[Job], capacity: Mapping[str, Pool]) -> list[Job]:
     return chosen
 
 
-def backlog(
-    waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float
-) -> dict[str, Any]:
+def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float) -> dict[str, Any]:
     """The note admission, health and statistics read: work in step-seconds by pool, and the longest pool's wait.
 
     The wait is what one device after another would need for all that is ahead: it does not count on batches to pay.

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def test_a_budget_ends_by_steps_or_minutes_whichever_is_first() -> None:
 def test_learning_asks_for_a_new_pool_when_the_old_one_ends() -> None:
     asked: list[int] = []
 
-    def source():  # type: ignore[no-untyped-def]
+    def source() -> Iterator[tuple[int, Pool]]:
         for end in (4, 8):
             asked.append(end)
             yield end, pool()

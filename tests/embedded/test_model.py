@@ -6,9 +6,11 @@ from app.embedded.model import CleanWanTransformer, sigmas
 
 def tiny() -> CleanWanTransformer:
     torch.manual_seed(0)
-    return CleanWanTransformer(
+    model = CleanWanTransformer(
         in_channels=8, out_channels=8, num_attention_heads=1, attention_head_dim=12, ffn_dim=24, num_layers=1
-    ).eval()
+    )
+    model.eval()
+    return model
 
 
 @torch.no_grad()
