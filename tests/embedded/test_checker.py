@@ -35,7 +35,7 @@ def degraded(video: Tensor, seed: int) -> Tensor:
 
 def way(places: Tensor) -> Way:
     frames = len(places)
-    return Way(torch.arange(frames), places, torch.ones(frames), torch.zeros(frames), 4)
+    return Way(torch.arange(frames), places, torch.ones(frames), {4: torch.zeros(frames)})
 
 
 @pytest.mark.parametrize("picture", [64, 128])

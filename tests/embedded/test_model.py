@@ -6,7 +6,7 @@ from app.embedded.model import CleanWanTransformer, sigmas
 
 def tiny() -> CleanWanTransformer:
     torch.manual_seed(0)
-    model = CleanWanTransformer(
+    model: CleanWanTransformer = CleanWanTransformer(
         in_channels=8, out_channels=8, num_attention_heads=1, attention_head_dim=12, ffn_dim=24, num_layers=1
     )
     model.eval()
