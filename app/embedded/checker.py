@@ -61,7 +61,7 @@ def _subject(layer: Layer, two: bool) -> SeenSubject:
     if len(times) < _FEWEST_CLEAR:
         times = layer.cover.flatten(1).any(1).nonzero().flatten()
     outline = shapes.fit(layer.cover[times])
-    way = motions.Way(times, outline.places, outline.radii, outline.angles, shapes.FOLDS[outline.shape])
+    way = motions.Way(times, outline.places, outline.radii, outline.angles)
     motion = motions.classify(way)
     radius = _nominal_radius(outline.radii, times, motion)
     scale = _PAIR_SCALE if two else 1.0

@@ -15,22 +15,22 @@ _ROUND = 0.2  # spread across the way over spread along it: beyond, the way is b
 _ONWARD = 0.65  # net way over whole way: beyond, it never turned back
 _SLANTED = 0.5  # way across the axis over way along it: beyond, it is no longer left, right, up or down
 _GREW = 1.25  # last radius over first
-_TURNED = math.radians(6)  # a frame
-_STEADY = 0.75  # share of frames that turn in the same direction
+_PACES = tuple(math.radians(pace) for pace in range(-30, 31))  # turns a frame that are tried
+_TURNED = math.radians(6)  # a frame: slower is no spin
+_STEADY = 0.75  # how well, 0..1, the angles must follow the best pace; noise comes to about half
 
 
 @dataclass(frozen=True)
 class Way:
-    """One subject over time: frame numbers (f,), places (f, 2), radii (f,), angles (f,), and its shape's symmetry.
+    """One subject over time: frame numbers (f,), places (f, 2), radii (f,), and angles (f,) by symmetry.
 
-    Lengths in units of the picture's side; `folds` is 0 for shapes whose turning cannot be seen.
+    Lengths in units of the picture's side, angles in radians, each by a symmetry that the subject has.
     """
 
     times: Tensor
     places: Tensor
     radii: Tensor
-    angles: Tensor
-    folds: int
+    angles: dict[int, Tensor]
 
 
 def classify(way: Way) -> str:
@@ -53,19 +53,17 @@ def _in_place(way: Way) -> str:
     growth = (way.radii[-quarter:].median() / way.radii[:quarter].median()).item()
     if max(growth, 1 / growth) > _GREW:
         return "growing" if growth > 1 else "shrinking"
-    return "spinning" if _turns(way) else "still"
+    turns = any(_turns(angles, way.times, folds) for folds, angles in way.angles.items())
+    return "spinning" if turns else "still"
 
 
-def _turns(way: Way) -> bool:
-    if way.folds == 0 or len(way.times) < 3:
-        return False
-    period = 2 * math.pi / way.folds
-    turned = torch.remainder(way.angles.diff() + period / 2, period) - period / 2  # the nearer way round
-    turned = turned[way.times.diff() == 1]
-    if len(turned) == 0:
-        return False
-    steady = max((turned > 0).float().mean().item(), (turned < 0).float().mean().item())
-    return steady >= _STEADY and abs(turned.median().item()) >= _TURNED
+def _turns(angles: Tensor, times: Tensor, folds: int) -> bool:
+    """Whether angles (f,), known up to a turn divided by `folds`, go round at some pace."""
+    paces = torch.tensor(_PACES)
+    off = folds * (angles - paces[:, None] * times)  # (paces, f)
+    steady = torch.polar(torch.ones_like(off), off).mean(1).abs()
+    best = int(steady.argmax())
+    return abs(_PACES[best]) >= _TURNED and steady[best].item() >= _STEADY
 
 
 def _on_the_move(places: Tensor) -> str:

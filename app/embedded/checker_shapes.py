@@ -1,6 +1,5 @@
 """The checker's eye for shapes: lays every shape of the world over a subject and keeps the one that fits best."""
 
-import math
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -16,45 +15,62 @@ from app.embedded.world import signed_distance
 FOLDS: Final = MappingProxyType[str, int]({"circle": 0, "ring": 0, "square": 4, "triangle": 3, "star": 5})
 """Shape -> in how many ways it can be turned into itself; 0: its turning cannot be seen."""
 _SOFT = (0.0, 1.0, 2.0, 3.0)  # blur of the shapes that are laid over, in pixels of a picture of 128
+_SCALES = (0.9, 1.0, 1.1)  # sizes of the shapes that are laid over, 1: the same area
+_PLAIN = 0.08  # size of an angular moment below which its angle is noise
 _MARGIN = 6  # pixels around the subject
 
 
 @dataclass(frozen=True)
 class Outline:
-    """The best shape of a subject and, for each of f frames, its place (f, 2), radius (f,) and angle (f,).
+    """The best shape of a subject and, for each of f frames, its place (f, 2), radius (f,) and angles.
 
-    Lengths in units of the picture's side, x to the right, y down; angles in radians, clockwise on the screen, known
-    up to a turn that carries the shape into itself. `overlap` is the mean overlap with the ideal outline, 0..1.
+    Lengths in units of the picture's side, x to the right, y down. `angles` says for each symmetry n how far the
+    subject is turned, (f,) in radians, clockwise on the screen, known up to an n-th of a turn; a symmetry that
+    the subject hardly has is left out. `overlap` is the overlap with the ideal outline, crisp and of the same area, 0..1.
     """
 
     shape: str
     places: Tensor
     radii: Tensor
-    angles: Tensor
+    angles: dict[int, Tensor]
     overlap: float
 
 
 def fit(cover: Tensor) -> Outline:
     """The shape of a subject whose share in every pixel is `cover` (f, side, side); every frame shows some of it.
 
-    Shapes are laid over it crisp and softened, for a soft star is still a star; `overlap` counts the crisp ones only.
+    Shapes are laid over it crisp and softened, a little smaller and larger: a soft star in a haze is still a star.
     """
     side = cover.shape[-1]
     near, x, y = _window(cover)  # (f, w, w), (f, 1, w), (f, w, 1)
     area = near.sum((1, 2))
     places = torch.stack([(near * x).sum((1, 2)), (near * y).sum((1, 2))], dim=-1) / area[:, None]
     x, y = x - places[:, 0, None, None], y - places[:, 1, None, None]
+    moments = {folds: _moment(near, x, y, folds) for folds in sorted(set(FOLDS.values()) - {0})}
+    angles = {folds: moment.angle() / folds for folds, moment in moments.items()}
+    plain = {folds: angles[folds] for folds, moment in moments.items() if moment.abs().median() > _PLAIN}
     best, outline = -1.0, None
     for shape in words.SHAPES:
-        unit_area, unit_phase = _unit(shape)
+        unit_area, unit_angle = _unit(shape)
         radii = (area / unit_area).sqrt() / side
-        angles = (_phase(near, x, y, FOLDS[shape]) - unit_phase) / max(1, FOLDS[shape])
-        ideal = _draw(shape, x, y, radii, angles, side)
-        overlaps = [_overlap(near, _softened(ideal, sigma * side / 128)) for sigma in _SOFT]
-        if max(overlaps) > best:
-            best, outline = max(overlaps), Outline(shape, places, radii, angles, overlaps[0])
+        turned = angles.get(FOLDS[shape], torch.zeros_like(radii)) - unit_angle
+        ideals = [_draw(shape, x, y, radii * scale, turned, side) for scale in _SCALES]
+        likeness = max(_likeness(near, ideal, side) for ideal in ideals)
+        if likeness > best:
+            overlap = _overlap(near, ideals[_SCALES.index(1.0)])
+            best, outline = likeness, Outline(shape, places, radii, plain, overlap)
     assert outline is not None
     return outline
+
+
+def _likeness(cover: Tensor, ideal: Tensor, side: int) -> float:
+    """The best overlap of the cover and the ideal (f, w, w) at any softness, both with their contrast raised."""
+    sharp = _sharpened(cover)
+    return max(_overlap(sharp, _sharpened(_softened(ideal, sigma * side / 128))) for sigma in _SOFT)
+
+
+def _sharpened(cover: Tensor) -> Tensor:
+    return (2 * cover - 0.5).clamp(0, 1)
 
 
 def _window(cover: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -99,21 +115,20 @@ def _overlap(cover: Tensor, ideal: Tensor) -> float:
     return (torch.minimum(cover, ideal).sum() / torch.maximum(cover, ideal).sum()).item()
 
 
-def _phase(cover: Tensor, x: Tensor, y: Tensor, folds: int) -> Tensor:
-    """How far a subject is turned, times `folds`: the phase (f,) of its n-th angular moment."""
-    if folds == 0:
-        return torch.zeros(len(cover))
+def _moment(cover: Tensor, x: Tensor, y: Tensor, folds: int) -> Tensor:
+    """The angular moment of an n-fold symmetry: (f,) complex, its size 0..1, its phase n times the angle."""
     power = torch.complex(x.expand_as(cover), y.expand_as(cover)) ** folds
-    return (cover * power).sum((1, 2)).angle()
+    moment: Tensor = (cover * power).sum((1, 2)) / (cover * power.abs()).sum((1, 2))
+    return moment
 
 
 @cache
 def _unit(shape: str) -> tuple[float, float]:
-    """Area of a shape of radius one, and its phase when not turned."""
+    """Area of a shape of radius one, and its angle by its own symmetry when not turned."""
     side, reach = 400, 1.3
     steps = ((torch.arange(side) + 0.5) / side * 2 - 1)[None] * reach
     x, y = steps[:, None, :], steps[:, :, None]
     cover = (signed_distance(shape, x + 0 * y, y + 0 * x) < 0).float()
     area = cover.sum().item() * (2 * reach / side) ** 2
-    phase = _phase(cover, x, y, FOLDS[shape]).item()
-    return area, math.remainder(phase, 2 * math.pi)
+    folds = FOLDS[shape]
+    return area, _moment(cover, x, y, folds).angle().item() / folds if folds else 0.0
