@@ -18,6 +18,7 @@ from app.errors import ContentNotReady, JobNotFound, NotFound, Overloaded, Timed
 from app.jobs.board import BACKLOG, Board
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.store import JobStore
+from app.line.dispatch import expected_s
 from app.settings import Settings
 from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter
 from app.types import (
@@ -60,6 +61,14 @@ class Ports:
     board: Board
     meter: Meter
     models: tuple[ModelProfile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted."""
+
+    position: int | None
+    eta_s: float | None
 
 
 class VideoService:
@@ -156,9 +165,15 @@ class VideoService:
         """The job's record. Raises JobNotFound."""
         return await self.ports.jobs.get(job_id, caller.tenant)
 
-    async def position(self, job: Job) -> int | None:
-        """Jobs before this one in the line, None unless it waits."""
-        return await self.ports.jobs.position(job.id) if job.phase is Phase.QUEUED else None
+    async def outlook(self, job: Job) -> Outlook:
+        """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
+        if job.phase is not Phase.QUEUED:
+            return Outlook(None, job.eta_s)
+        position = await self.ports.jobs.position(job.id)
+        backlog = await self.ports.board.look(BACKLOG)
+        if position is None:  # it is being taken out of the line right now
+            return Outlook(None, job.plan.estimate.seconds)
+        return Outlook(position, expected_s(backlog, position, job.plan))
 
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
         """A page of the caller's jobs."""

@@ -75,8 +75,9 @@ class Dispatcher:
             await self._start(job)
         left = [job for job in waiting if job not in chosen]
         running = await self._running(held)
-        await self._stores.board.post(BACKLOG, backlog(left, [*running, *chosen], capacity, now), NOTE_TTL_S)
-        await self._tell(left, now)
+        note = backlog(left, [*running, *chosen], capacity, now)
+        await self._stores.board.post(BACKLOG, note, NOTE_TTL_S)
+        await self._tell(left, note, now)
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)
@@ -135,11 +136,10 @@ class Dispatcher:
                 continue
         return found
 
-    async def _tell(self, waiting: list[Job], now: float) -> None:
+    async def _tell(self, waiting: list[Job], note: dict[str, Any], now: float) -> None:
         """Queue positions, to those whose position changed."""
-        news = queue_news(waiting, self._told)
-        for job_id, place in news.items():
-            await self._stores.events.append(job_id, "queue", now, {"position": place})
+        for job_id, (place, eta_s) in queue_news(waiting, self._told, note).items():
+            await self._stores.events.append(job_id, "queue", now, {"position": place, "eta_s": eta_s})
         self._told = {job.id: place for place, job in enumerate(waiting)}
 
     async def _sweep(self, now: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.plan.explain import describe
+from app.service import Outlook
 from app.settings import Settings
 from app.types import Job, Measured
 
@@ -116,7 +117,7 @@ class VideoDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-def video(job: Job, position: int | None, settings: Settings) -> Video:
+def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
     """The Video object of a job."""
     plan, measured = job.plan, job.measured
     return Video(
@@ -138,8 +139,8 @@ def video(job: Job, position: int | None, settings: Settings) -> Video:
         seed=plan.sampling.seed,
         step=job.step,
         total_steps=plan.sampling.steps,
-        eta_s=None if job.eta_s is None else round(job.eta_s, 3),
-        queue_position=position,
+        eta_s=None if outlook.eta_s is None else round(outlook.eta_s, 3),
+        queue_position=outlook.position,
         remixed_from_video_id=job.remixed_from,
         error=VideoError(code=job.failure.code, message=job.failure.message) if job.failure else None,
         cache=VideoCache.model_validate(job.cache, from_attributes=True),

@@ -46,7 +46,7 @@ async def events(
     Without an id to go on from, everything that has happened is told again.
     """
     job = await service.get(check_id(video_id), caller)
-    snapshot = video(job, await service.position(job), settings).model_dump_json()
+    snapshot = video(job, await service.outlook(job), settings).model_dump_json()
     last = last_event_id or after or ""
     told = _told(service, job.id, caller, snapshot, last if _EVENT_ID.fullmatch(last) else None)
     return EventSourceResponse(told, ping=PING_S)

@@ -18,7 +18,7 @@ from app.api.given import Config, Service
 from app.api.schemas import CreateVideo, RemixVideo, remix_prompt, video_request
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
-from app.service import VideoService
+from app.service import Outlook, VideoService
 from app.settings import Settings
 from app.types import Job
 
@@ -91,7 +91,7 @@ async def remix(
 
 async def _told(job: Job, service: VideoService, settings: Settings) -> Video:
     try:
-        position = await service.position(job)
+        outlook = await service.outlook(job)
     except StoreUnavailable:  # the job is recorded all the same, and must not be taken for refused
-        position = None
-    return video(job, position, settings)
+        outlook = Outlook(None, job.eta_s)
+    return video(job, outlook, settings)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.types import Job, ReplicaInfo
+from app.types import Job, Plan, ReplicaInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,19 @@ def remaining(job: Job) -> float:
     return job.plan.estimate.step_seconds * max(0, sampling.steps - job.step) / max(1, sampling.steps)
 
 
-def queue_news(waiting: Sequence[Job], told: Mapping[str, int], limit: int = 200) -> dict[str, int]:
-    """Positions (0 = next) that those waiting have not been told yet, for the first `limit` of the line."""
-    return {job.id: place for place, job in enumerate(waiting[:limit]) if told.get(job.id) != place}
+def expected_s(note: Mapping[str, Any] | None, position: int, plan: Plan) -> float:
+    """Seconds until a waiting job is done: its share of the pool's predicted wait, and its own time."""
+    row = (note or {}).get("pools", {}).get(plan.pool, {})
+    ahead = row.get("wait_s", 0.0) * min(1.0, (position + 1) / (row.get("jobs", 0) + 1))
+    return round(float(ahead) + plan.estimate.seconds, 2)
+
+
+def queue_news(
+    waiting: Sequence[Job], told: Mapping[str, int], note: Mapping[str, Any], limit: int = 200
+) -> dict[str, tuple[int, float]]:
+    """Positions (0 = next) and etas in seconds, for those of the line's first `limit` whose position is news."""
+    return {
+        job.id: (place, expected_s(note, place, job.plan))
+        for place, job in enumerate(waiting[:limit])
+        if told.get(job.id) != place
+    }
