@@ -26,7 +26,7 @@ class Outline:
 
     Lengths in units of the picture's side, x to the right, y down. `angles` says for each symmetry n how far the
     subject is turned, (f,) in radians, clockwise on the screen, known up to an n-th of a turn; a symmetry that
-    the subject hardly has is left out. `overlap` is the overlap with the ideal outline, crisp and of the same area, 0..1.
+    the subject hardly has is left out. `overlap`, 0..1, is that with the ideal outline, crisp and of the same area.
     """
 
     shape: str

@@ -40,17 +40,17 @@ def way(places: Tensor) -> Way:
 
 @pytest.mark.parametrize("picture", [64, 128])
 def test_all_is_right_about_single_subjects(picture: int) -> None:
-    scenes = drawn(16, 0.0, picture)
+    scenes = drawn(8, 0.0, picture)
     assert all(right(scene, look(video)) for scene, video in zip(scenes, render(scenes, picture), strict=True))
 
 
 def test_all_is_right_about_two_subjects() -> None:
-    scenes = drawn(16, 1.0, 3)
+    scenes = drawn(10, 1.0, 3)
     assert all(right(scene, look(video)) for scene, video in zip(scenes, render(scenes, 64), strict=True))
 
 
 def test_blur_and_noise_change_nothing() -> None:
-    scenes = drawn(24, 0.3, 4)
+    scenes = drawn(16, 0.3, 4)
     videos = [degraded(video, index) for index, video in enumerate(render(scenes, 64))]
     assert all(right(scene, look(video)) for scene, video in zip(scenes, videos, strict=True))
 
@@ -61,7 +61,7 @@ def test_half_the_frames_are_enough() -> None:
 
 
 def test_other_scenes_are_seen_as_wrong() -> None:
-    scenes = drawn(24, 0.0, 6)
+    scenes = drawn(16, 0.0, 6)
     seen = [look(video) for video in render(scenes, 64)]
     assert sum(right(scene, one) for scene, one in zip(scenes, seen[1:] + seen[:1], strict=True)) <= 1
 
