@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.api import content, events, models, operate, sync, videos
 from app.api.documented import describe_api
+from app.api.front import add_studio
 from app.api.limits import BodyLimit
 from app.api.problems import install
 from app.api.stamp import Stamp
@@ -26,6 +27,7 @@ def create_app(service: VideoService, settings: Settings, checks: Mapping[str, C
     app.state.checks = dict(checks)
     for room in (sync, videos, content, events, models, operate):
         app.include_router(room.router)
+    add_studio(app)
     install(app)
     describe_api(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from app.api.auth import Who
 from app.api.body import body_fields, query_fields
@@ -23,12 +23,6 @@ from app.service import VideoService
 from app.settings import Settings
 
 router = APIRouter(tags=["operate"], responses=ERRORS)
-
-
-@router.get("/", include_in_schema=False)
-async def front() -> Response:
-    """The documentation, until there is a page."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/health", summary="How the service is, by component")

@@ -1,0 +1,40 @@
+"""The page and what it loads, as a browser asks for it."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_page_loads_only_from_this_server(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "://" not in page.text
+    for link in re.findall(r'(?:src|href)="(studio/[^"]+)"', page.text):
+        assert (await client.get(f"/{link}")).status_code == 200, link
+
+
+async def test_the_page_asks_only_routes_that_exist(client: httpx.AsyncClient) -> None:
+    script = (await client.get("/studio/studio.js")).text
+    routes = (await client.get("/openapi.json")).json()["paths"]
+    asked = {
+        re.sub(r"\$\{id\}", "{video_id}", path)
+        for path in re.findall(r'["`]((?:v1|api)/[^"`?$]*(?:\$\{id\}[^"`?$]*)?)', script)
+    }
+    assert asked
+    assert {f"/{path}" for path in asked} <= set(routes)
+
+
+async def test_outside_text_is_never_markup(client: httpx.AsyncClient) -> None:
+    script = (await client.get("/studio/studio.js")).text
+    assert "innerHTML" not in script
+    assert "insertAdjacentHTML" not in script
+
+
+async def test_nothing_outside_the_studio_is_served(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/studio/../settings.py")).status_code == 404
+    assert (await client.get("/studio/%2e%2e/settings.py")).status_code == 404
