@@ -13,10 +13,10 @@ from app.embedded.recipe import Budget
 from app.embedded.scenes import draw_asks, place
 from app.embedded.world import render
 
-FLOOR = 0.02
-"""Least whitening deviation, as a share of the largest channel's: quieter channels stay quieter than the noise."""
-MAX_NOISE = 0.35
-"""Largest deviation of the noise in the cleaning network's lessons, in whitened units."""
+LOUDEST = 2.0
+"""Deviation of the loudest channel after whitening."""
+MAX_NOISE = 0.5
+"""Largest deviation of the noise in the cleaning network's lessons, as a share of each channel's own."""
 
 Tell = Callable[[float, str], None]
 """Told the share of the work done and how it goes."""
@@ -32,8 +32,15 @@ def to_float(video: Tensor) -> Tensor:
     return video.permute(0, 4, 1, 2, 3).float().div_(127.5).sub_(1)
 
 
-def fit_linear(channels: int, picture: int, spatial: int, seed: int, count: int = 384) -> LinearAutoencoder:
-    """The autoencoder whose linear part is the principal components of `count` clips; its cleaner is untrained."""
+def fit_linear(
+    channels: int, picture: int, spatial: int, seed: int, whitening: float, count: int = 384
+) -> LinearAutoencoder:
+    """The autoencoder whose linear part is the principal components of `count` clips; its cleaner is untrained.
+
+    `whitening` is the power of a channel's deviation that it is divided by: 1 makes all channels equally loud, 0 leaves
+    them as they are in pixels. In between, noise hides fine channels long before coarse ones, as it does in pixels, so
+    that a denoiser settles what is where before it draws edges.
+    """
     size = 3 * TIME * spatial**2
     bare = LinearAutoencoder(z_dim=1, scale_factor_spatial=spatial, width=4)
     total, moment, seen = torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64), 0
@@ -45,12 +52,12 @@ def fit_linear(channels: int, picture: int, spatial: int, seed: int, count: int 
     mean = total / seen
     values, vectors = torch.linalg.eigh((moment / seen - torch.outer(mean, mean)).float())
     deviations = values.flip(0)[:channels].clamp(min=0).sqrt()
-    floor = FLOOR * deviations[0]
+    scale = deviations[0] ** (1 - whitening) / LOUDEST
     autoencoder: LinearAutoencoder = LinearAutoencoder(
         z_dim=channels,
         scale_factor_spatial=spatial,
         latents_mean=(0.0,) * channels,
-        latents_std=tuple(torch.maximum(deviations, floor).tolist()),
+        latents_std=tuple((deviations**whitening * scale).tolist()),
     )
     autoencoder.set_basis(mean.float(), vectors.flip(1)[:, :channels].T.contiguous())
     return autoencoder
@@ -81,17 +88,17 @@ def train_cleaner(autoencoder: LinearAutoencoder, picture: int, budget: Budget, 
     return smooth
 
 
-def noise_deviation(autoencoder: LinearAutoencoder) -> Tensor:
-    """Deviation (1, z, 1, 1, 1) of noise like a denoiser's errors: large channels are guessed well, small badly."""
-    deviation = torch.tensor(autoencoder.config.latents_std)
-    return deviation.clamp(max=3 * deviation.min().item()).view(1, -1, 1, 1, 1)
+def noise_deviation(raw: Tensor) -> Tensor:
+    """Deviation (1, z, 1, 1, 1) of noise like a denoiser's errors in raw latents: loud channels are guessed well."""
+    spread = raw.std(dim=(0, 2, 3, 4))
+    return spread.clamp(max=6 * spread.min().item()).view(1, -1, 1, 1, 1)
 
 
 def _lesson(autoencoder: LinearAutoencoder, video: Tensor) -> Tensor:
     """The cleaner's loss on clips (b, 3, f, h, w), each with its own amount of noise on the latents."""
     with torch.no_grad():
         raw = autoencoder.encode(video)
-        deviation = noise_deviation(autoencoder)
+        deviation = noise_deviation(raw)
         amount = MAX_NOISE * torch.rand(len(video), 1, 1, 1, 1) ** 1.5
         rough = autoencoder.inverse(_faded(raw) + torch.randn_like(raw) * deviation * amount)
         wanted = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
@@ -117,7 +124,7 @@ def psnr(autoencoder: LinearAutoencoder, picture: int, noise: float, seed: int =
     video = clips(24, picture, seed)
     raw = autoencoder.encode(video)
     torch.manual_seed(seed)
-    raw = raw + torch.randn_like(raw) * noise_deviation(autoencoder) * noise
+    raw = raw + torch.randn_like(raw) * noise_deviation(raw) * noise
     if linear:
         drawn = autoencoder.inverse(raw).transpose(1, 2).flatten(2, 3)[:, :, TIME - 1 :]
     else:

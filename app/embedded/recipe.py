@@ -10,7 +10,8 @@ class Recipe:
     seed: int = 0
     picture: int = 128
     spatial: int = 16
-    channels: int = 64
+    channels: int = 96
+    whitening: float = 0.5
     width: int = 256
     layers: int = 6
     batch: int = 48
@@ -20,7 +21,7 @@ class Recipe:
     shift: float = 3.0
     loss_min_sigma: float = 0.1
     drop_prompt: float = 0.1
-    two_share: float = 0.55
+    two_share: float = 0.4
     pool: int = 4000
     pool_steps: int = 500
     ema: float = 0.998

@@ -67,7 +67,7 @@ def _stage(name: str) -> Callable[[argparse.Namespace, Recipe], None]:
 def make_linear(asked: argparse.Namespace, recipe: Recipe) -> None:
     """The autoencoder's closed-form part; nothing to do if the run already has one."""
     if not (asked.run / "autoencoder").exists():
-        autoencoder = fit.fit_linear(recipe.channels, recipe.picture, recipe.spatial, recipe.seed)
+        autoencoder = fit.fit_linear(recipe.channels, recipe.picture, recipe.spatial, recipe.seed, recipe.whitening)
         fit.save(autoencoder, asked.run / "autoencoder")
         fit.save(autoencoder, asked.weights / "autoencoder")
 
