@@ -1,4 +1,4 @@
-"""Which steps run the denoiser, known before the first, and what stands in for it on the others."""
+"""What stands in for the denoiser on steps that its mask leaves out: earlier predictions, or a line through them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,21 @@ import torch
 
 from app.engine.denoiser import JobState, Prediction
 
-LOOK_BACK = 2  # predictions that a forecast needs
-
-
-def spread(steps: int, budget: int) -> tuple[bool, ...]:
-    """A mask with `budget` of `steps` True, evenly spread; the first always, the last with a budget of 2 or more.
-
-    Raises:
-        ValueError: not 1 <= budget <= steps.
-    """
-    if not 1 <= budget <= steps:
-        raise ValueError(f"A budget of {budget} does not fit {steps} steps.")
-    gaps = max(1, budget - 1)
-    chosen = {(2 * turn * (steps - 1) + gaps) // (2 * gaps) for turn in range(budget)}  # rounded, in whole numbers
-    return tuple(step in chosen for step in range(steps))
-
 
 def remember(state: JobState, velocity: torch.Tensor) -> None:
     """Note what the denoiser said at the state's noise level; older predictions than a forecast needs are dropped."""
     state.evaluations += 1
-    state.history = [*state.history, Prediction(state.sigma, velocity)][-LOOK_BACK:]
+    state.history = [*state.history, Prediction(state.sigma, velocity)][-look_back(state) :]
+
+
+def look_back(state: JobState) -> int:
+    """How many predictions the state's forecasts rest on."""
+    return state.order + 1
 
 
 @torch.inference_mode()
 def forecast(history: Sequence[Prediction], sigma: float) -> torch.Tensor:
-    """The velocity expected at `sigma`: the line through the last two predictions, or the last one again.
+    """The velocity expected at `sigma`: the line through the last two predictions, or the only one again.
 
     Raises:
         ValueError: nothing has been predicted yet.
@@ -45,3 +35,20 @@ def forecast(history: Sequence[Prediction], sigma: float) -> torch.Tensor:
     before = history[-2]
     reach = (sigma - last.sigma) / (last.sigma - before.sigma)
     return last.velocity + reach * (last.velocity - before.velocity)
+
+
+@torch.inference_mode()
+def guide(state: JobState, asked: torch.Tensor, free: torch.Tensor | None) -> torch.Tensor:
+    """The guided velocity from the conditional one, `asked`, and the unconditional one, each (C, F', H', W') float32.
+
+    A `free` that was computed is kept in the state; None reuses the last one. Without guidance there is none.
+    """
+    if not state.guided:
+        return asked
+    if free is not None:
+        state.unconditional = free.clone()  # a view would keep the whole batch in memory
+    elif state.unconditional is None:
+        raise ValueError("No unconditional velocity has been computed yet.")
+    else:
+        free = state.unconditional
+    return free + state.plan.sampling.guidance * (asked - free)
