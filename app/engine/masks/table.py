@@ -83,7 +83,7 @@ def read(path: Path) -> Table:
         facts = json.loads(path.read_text())
         if facts["format"] != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        rows = tuple(_row(entry) for entry in facts["rows"])
+        rows = tuple(row_of(entry) for entry in facts["rows"])
         return Table(str(facts["model"]), str(facts["revision"]), rows, str(facts["sampler"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name} is no table of masks: {error}") from error
@@ -93,27 +93,28 @@ def write(table: Table, path: Path) -> None:
     """Write a table, a row a line, whole or not at all."""
     facts = {"format": FORMAT, "model": table.model, "revision": table.revision, "sampler": table.sampler}
     head = json.dumps(facts, indent=1)[:-2]
-    rows = ",\n  ".join(json.dumps(entry) for entry in _entries(table.rows))
+    rows = ",\n  ".join(json.dumps(entry_of(row)) for row in sorted(table.rows, key=_length))
     fresh = path.with_suffix(".new")
     fresh.write_text(f'{head},\n "rows": [\n  {rows}\n ]\n}}\n')
     fresh.replace(path)
 
 
-def _entries(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    for row in sorted(rows, key=lambda row: (row.masks.steps, row.masks.budget)):
-        yield {
-            "steps": row.masks.steps,
-            "budget": row.masks.budget,
-            "order": row.masks.order,
-            "mask": bits(row.masks.run),
-            "unconditional": bits(row.masks.unconditional),
-            "cost": cost(row.masks),
-            "error": float(f"{row.error:.4g}"),
-            "even_error": float(f"{row.even_error:.4g}"),
-        }
+def entry_of(row: Row) -> dict[str, Any]:
+    """A row as JSON."""
+    return {
+        "steps": row.masks.steps,
+        "budget": row.masks.budget,
+        "order": row.masks.order,
+        "mask": bits(row.masks.run),
+        "unconditional": bits(row.masks.unconditional),
+        "cost": cost(row.masks),
+        "error": row.error,
+        "even_error": row.even_error,
+    }
 
 
-def _row(entry: Mapping[str, Any]) -> Row:
+def row_of(entry: Mapping[str, Any]) -> Row:
+    """A row from JSON. Raises ValueError or KeyError when it is none."""
     masks = Masks(unbits(entry["mask"]), unbits(entry["unconditional"]), int(entry["order"]))
     if (masks.steps, masks.budget) != (entry["steps"], entry["budget"]):
         raise ValueError(f"the mask {entry['mask']} has other steps or another budget than its row says")
@@ -130,6 +131,10 @@ def unbits(text: str) -> tuple[bool, ...]:
     if set(text) - {"0", "1"}:
         raise ValueError(f"{text!r} is no mask")
     return tuple(bit == "1" for bit in text)
+
+
+def _length(row: Row) -> tuple[int, int]:
+    return row.masks.steps, row.masks.budget
 
 
 def _distance(masks: Masks, steps: int, budget: int) -> float:
