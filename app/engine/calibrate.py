@@ -99,8 +99,9 @@ def _first(full: FullRun, target: Target, effort: Effort) -> Climb:
     even = full.walk(evenly(*target))
     reused = full.walk(replace(even.masks, order=0))
     better = min(even, reused, key=full.error)
-    dice = Random(f"{effort.seed}/{target}")
-    best = min(better, full.walk(annealed(better.masks, full.guess, effort.moves, dice), better), key=full.error)
+    dice = [Random(f"{effort.seed}/{target}/{start}") for start in ("a", "b", "c")]
+    hopeful = [annealed(better.masks, full.guess, effort.moves, each) for each in dice]
+    best = min((better, *(full.walk(masks, better) for masks in hopeful)), key=full.error)
     return Climb(*target, 0, bits(best.masks.run), best.masks.order, full.error(best), full.error(even))
 
 

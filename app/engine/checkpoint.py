@@ -37,8 +37,8 @@ def to_bytes(state: JobState) -> bytes:
         **{f"history.{place}": seen.velocity for place, seen in enumerate(state.history)},
         **{f"memory.{place}": kept for place, kept in enumerate(state.memory)},
     }
-    if state.unconditional is not None:
-        tensors["unconditional"] = state.unconditional
+    if state.difference is not None:
+        tensors["difference"] = state.difference
     note = {
         "format": FORMAT,
         "made_by": maker(state.latent.device),
@@ -118,7 +118,7 @@ def _check_sizes(header: Mapping[str, Any], plan: Plan) -> None:
     """Before a byte of it is read as a tensor: names, number and sizes are such as this plan's can be."""
     spec = plan.spec
     pixels = 3 * spec.width * spec.height * spec.frames  # no latent is larger than its video
-    known = {"latent", "unconditional", "history.0", "history.1", *(f"memory.{place}" for place in range(MAX_MEMORY))}
+    known = {"latent", "difference", "history.0", "history.1", *(f"memory.{place}" for place in range(MAX_MEMORY))}
     for name, entry in header.items():
         limit = MAX_EMBEDDING if name in ("prompt", "negative") else pixels if name in known else 0
         shape = entry["shape"]
@@ -140,7 +140,7 @@ def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: P
         unconditional_mask=tuple(bool(run) for run in note["unconditional_mask"]),
         order=int(note["order"]),
         history=[Prediction(float(sigma), tensors[f"history.{place}"]) for place, sigma in seen],
-        unconditional=tensors.get("unconditional"),
+        difference=tensors.get("difference"),
         memory=tuple(tensors[f"memory.{place}"] for place in range(int(note["memory"]))),
         evaluations=int(note["evaluations"]),
     )
@@ -149,13 +149,13 @@ def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: P
 def _check(state: JobState) -> None:
     steps = state.plan.sampling.steps
     kept = [seen.velocity for seen in state.history] + list(state.memory)
-    kept += [] if state.unconditional is None else [state.unconditional]
+    kept += [] if state.difference is None else [state.difference]
     lengths = {len(state.sigmas) - 1, len(state.timesteps), len(state.mask), len(state.unconditional_mask)}
     sound = {
         "schedule": lengths == {steps} and state.order in (0, 1),
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
         "history": len(state.history) == min(state.evaluations, look_back(state)),
-        "guidance": state.unconditional is None or (state.guided and state.evaluations > 0),
+        "guidance": state.difference is None or (state.guided and state.evaluations > 0),
         "latent": state.latent.ndim == 4 and all(tensor.shape == state.latent.shape for tensor in kept),
         "embeddings": state.conditioning.prompt.ndim == 2 == state.conditioning.negative.ndim,
     }

@@ -50,10 +50,10 @@ class JobState:
     timesteps: tuple[float, ...] = ()  # per step: what the denoiser hears of the sigma, 0..1000
     step: int = 0
     mask: tuple[bool, ...] = ()  # per step: run the denoiser (True) or forecast
-    unconditional_mask: tuple[bool, ...] = ()  # per step: run the unconditional pass, too, or reuse its last velocity
+    unconditional_mask: tuple[bool, ...] = ()  # per step: run the unconditional pass, too, or reuse the difference
     order: int = 1  # of a forecast: 0 reuses the last prediction, 1 draws a line through the last two
     history: list[Prediction] = field(default_factory=list)  # the denoiser's last predictions, the newest last
-    unconditional: torch.Tensor | None = None  # (C, F', H', W') float32: the last unconditional velocity
+    difference: torch.Tensor | None = None  # (C, F', H', W') float32: the last conditional - unconditional velocity
     memory: tuple[torch.Tensor, ...] = ()  # the sampler's own, each (C, F', H', W') float32
     evaluations: int = 0
 
@@ -84,7 +84,7 @@ class JobState:
     @property
     def unconditioned(self) -> bool:
         """Whether the next forward has to run the unconditional pass for this job."""
-        return self.guided and (self.unconditional is None or self.unconditional_mask[self.step])
+        return self.guided and (self.difference is None or self.unconditional_mask[self.step])
 
     @property
     def remaining(self) -> int:
@@ -116,7 +116,7 @@ class Denoiser(Protocol):
         """ONE forward for jobs of one shape, each at its own timestep; a guided velocity (C, F', H', W') per job.
 
         Jobs with `plan.sampling.deterministic` get a forward each, so that no other job can change their bits. Where
-        the unconditional pass ran, its velocity stays in the job's state for the steps that reuse it.
+        the unconditional pass ran, its difference stays in the job's state for the steps that reuse it.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +12,8 @@ from app.engine.masks.mask import Masks, evenly
 from app.engine.reuse import forecast, guide, remember
 from app.engine.sampler import advance
 from app.types import Plan
+
+_STRIDE = 3  # steps from one measurement of growth to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +32,23 @@ class Trail:
 
 
 class FullRun:
-    """Jobs of one shape and one sampling (but for the seed), run in full.
+    """Jobs of one shape and one sampling (but for the seed), run in full, and how much each step's errors grow.
 
     It keeps every step's latents and velocities, about (steps x jobs x 3) latents: megabytes for the built-in model,
-    gigabytes for a large one.
+    gigabytes for a large one. It takes steps + steps ** 2 / 6 forwards.
     """
 
     def __init__(self, denoiser: Denoiser, plans: Sequence[Plan]) -> None:
         self._denoiser = denoiser
         self._start = tuple(_begin(denoiser, plan) for plan in plans)
-        steps = plans[0].sampling.steps
+        self._steps = plans[0].sampling.steps
         self.forwards = 0  # by this and by all masks walked so far
         self._velocities: list[torch.Tensor] = []  # per step (jobs * C, F', H', W'), conditional
-        self._free: list[torch.Tensor | None] = []  # per step, unconditional, or None without guidance
-        trail = self.walk(evenly(steps, steps), keep=True)
-        self._clean = _joined(state.latent for state in trail.states[-1])
-        self._scale = float(self._clean.var().clamp(min=1e-12))
+        self._differences: list[torch.Tensor | None] = []  # per step, to the unconditional; None without guidance
+        full = self.walk(evenly(self._steps, self._steps), keep=True)
+        self._path = [_joined(state.latent for state in states) for states in full.states]
+        self._scale = float(self._path[-1].var().clamp(min=1e-12))
+        self._growth = self._measured_growth(full)
 
     def walk(self, masks: Masks, known: Trail | None = None, keep: bool = False) -> Trail:
         """Walk the jobs under masks, through the denoiser; from where `known` went other ways, if it is given."""
@@ -63,25 +66,54 @@ class FullRun:
 
     def error(self, trail: Trail) -> float:
         """Mean squared difference of the walk's final latents to the full run's, over the variance of these."""
-        return self._error(_joined(state.latent for state in trail.states[-1]))
+        return (
+            float((_joined(state.latent for state in trail.states[-1]) - self._path[-1]).square().mean()) / self._scale
+        )
 
     @torch.inference_mode()
     def guess(self, masks: Masks) -> float:
-        """The error, guessed without the denoiser: as if it answered on every path what it did on the full one."""
-        first = self._start[0]
-        state = _masked(replace(first, latent=_joined(state.latent for state in self._start)), masks)
+        """About what the error will be, without the denoiser: each gap's own error, times its growth to the end.
+
+        A gap's own error is that of the forecasts from what the denoiser answered on the full path; gaps add up as if
+        independent of each other.
+        """
+        total, gap = 0.0, torch.zeros(())
+        for step, strayed in enumerate(self._strays(masks)):
+            gap = gap + strayed
+            if masks.run[step] or step + 1 == masks.steps or masks.run[step + 1]:
+                total += float(gap.square().mean()) * self._growth[step]
+                gap = torch.zeros(())
+        return total / self._scale
+
+    def _strays(self, masks: Masks) -> Iterator[torch.Tensor]:
+        """How far each step leads away from the full path, (jobs * C, F', H', W')."""
+        state = _masked(replace(self._start[0], latent=self._path[0]), masks)
+        away = torch.zeros(())
         while not state.done:
             velocity = self._recalled(state)
             if not state.forecast:
                 remember(state, velocity)
             advance(state, velocity)
-        return self._error(state.latent)
+            before, away = away, state.latent - self._path[state.step]
+            yield away - before
+
+    def _measured_growth(self, full: Trail) -> list[float]:
+        """Per step: final squared error over its own, by walks that leave out this step alone; every third, and the
+        steps between them by what lies nearest."""
+        known: dict[int, float] = {}
+        for step in range(1, self._steps, _STRIDE):
+            run = tuple(other != step for other in range(self._steps))
+            masks = Masks(run, run)
+            strayed = [float(each.square().mean()) for each in self._strays(masks)][step]
+            known[step] = self.error(self.walk(masks, full)) * self._scale / max(strayed, 1e-20)
+        return [known[min(known, key=lambda place: abs(place - step))] if known else 1.0 for step in range(self._steps)]
 
     def _recalled(self, state: JobState) -> torch.Tensor:
         if state.forecast:
             return forecast(state.history, state.sigma)
-        free = self._free[state.step] if state.unconditioned else None
-        return guide(state, self._velocities[state.step], free)
+        asked, difference = self._velocities[state.step], self._differences[state.step]
+        free = asked - difference if difference is not None and state.unconditioned else None
+        return guide(state, asked, free)
 
     def _evaluate(self, states: Sequence[JobState], keep: bool) -> None:
         velocities = self._denoiser.predict(states)
@@ -93,16 +125,12 @@ class FullRun:
             self._denoiser.advance(state, velocity)
 
     def _keep(self, states: Sequence[JobState], velocities: Sequence[torch.Tensor]) -> None:
-        """Take the guided velocities apart again: v = free + guidance * (asked - free)."""
-        guided = _joined(velocities)
-        seen = [state.unconditional for state in states if state.unconditional is not None]
-        free = _joined(seen) if len(seen) == len(states) else None
-        self._free.append(free)
+        """Take the guided velocities apart again: v = asked + (guidance - 1) * difference."""
+        guided, seen = _joined(velocities), [state.difference for state in states if state.difference is not None]
+        difference = _joined(seen) if seen else None
+        self._differences.append(difference)
         guidance = states[0].plan.sampling.guidance
-        self._velocities.append(guided if free is None else free + (guided - free) / guidance)
-
-    def _error(self, latent: torch.Tensor) -> float:
-        return float((latent - self._clean).square().mean()) / self._scale
+        self._velocities.append(guided if difference is None else guided - (guidance - 1) * difference)
 
 
 def _begin(denoiser: Denoiser, plan: Plan) -> JobState:

@@ -41,14 +41,19 @@ def forecast(history: Sequence[Prediction], sigma: float) -> torch.Tensor:
 def guide(state: JobState, asked: torch.Tensor, free: torch.Tensor | None) -> torch.Tensor:
     """The guided velocity from the conditional one, `asked`, and the unconditional one, each (C, F', H', W') float32.
 
-    A `free` that was computed is kept in the state; None reuses the last one. Without guidance there is none.
+    Without `free`, the last difference between the two stands in, and the one that was computed last is kept for that:
+    it changes slowly, while an old unconditional velocity would be that of a noisier latent (on the built-in model, 16
+    times the error). FasterCache (arXiv 2410.19355) found the same in video models. Without guidance there is none.
+
+    Raises:
+        ValueError: no unconditional velocity has been computed yet.
     """
     if not state.guided:
         return asked
+    guidance = state.plan.sampling.guidance
     if free is not None:
-        state.unconditional = free.clone()  # a view would keep the whole batch in memory
-    elif state.unconditional is None:
+        state.difference = asked - free
+        return free + guidance * state.difference
+    if state.difference is None:
         raise ValueError("No unconditional velocity has been computed yet.")
-    else:
-        free = state.unconditional
-    return free + state.plan.sampling.guidance * (asked - free)
+    return asked + (guidance - 1) * state.difference

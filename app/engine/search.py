@@ -14,7 +14,7 @@ from app.engine.masks.mask import Masks
 
 Error = Callable[[Masks], float]
 _HOT, _COLD = 0.3, 0.003  # temperatures: how much worse, relative to the error, a move may be
-_PROPOSALS = 4  # swaps that are guessed for each one that is measured
+_PROPOSALS = 12  # swaps that are guessed for each one that is measured
 
 
 def annealed(start: Masks, guess: Error, moves: int, rng: Random) -> Masks:

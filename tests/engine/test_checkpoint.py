@@ -35,10 +35,10 @@ def test_a_job_resumed_elsewhere_ends_with_the_same_bits(at: int, sampler: str) 
 def test_every_field_comes_back() -> None:
     state = started()
     walk(FakeDenoiser(), state, until=4)
-    state.unconditional = state.latent + 1
+    state.difference = state.latent + 1
     back = from_bytes(to_bytes(state), state.plan)
-    assert back.unconditional is not None
-    assert torch.equal(back.unconditional, state.unconditional)
+    assert back.difference is not None
+    assert torch.equal(back.difference, state.difference)
     assert (back.timesteps, back.unconditional_mask, back.order) == (state.timesteps, state.unconditional_mask, 1)
     assert (back.job_id, back.step, back.mask, back.sigmas) == (state.job_id, 4, state.mask, state.sigmas)
     assert torch.equal(back.conditioning.prompt, state.conditioning.prompt)

@@ -32,14 +32,14 @@ def test_a_state_keeps_as_many_predictions_as_its_order_of_forecast_needs(order:
     assert state.evaluations == 3
 
 
-def test_guidance_reuses_the_last_unconditional_velocity_where_there_is_no_new_one() -> None:
+def test_guidance_reuses_the_last_difference_where_there_is_no_unconditional_velocity() -> None:
     plan = make_plan(guidance=3.0)
     state = FakeDenoiser().start("a", plan, hear(FakeDenoiser(), plan))
     asked, free = torch.tensor([2.0]), torch.tensor([1.0])
     with pytest.raises(ValueError, match="unconditional"):
         guide(state, asked, None)
     assert guide(state, asked, free).item() == 4.0
-    assert guide(state, asked + 1, None).item() == 7.0
+    assert guide(state, asked + 1, None).item() == 5.0
     assert guide(state, asked, free + 1).item() == 2.0
 
 
@@ -47,5 +47,5 @@ def test_without_guidance_there_is_no_unconditional_velocity() -> None:
     plan = make_plan(guidance=1.0)
     state = FakeDenoiser().start("a", plan, hear(FakeDenoiser(), plan))
     assert guide(state, torch.tensor([2.0]), None).item() == 2.0
-    assert state.unconditional is None
+    assert state.difference is None
     assert not state.unconditioned
