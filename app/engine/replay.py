@@ -112,8 +112,9 @@ class FullRun:
         if state.forecast:
             return forecast(state.history, state.sigma)
         asked, difference = self._velocities[state.step], self._differences[state.step]
-        free = asked - difference if difference is not None and state.unconditioned else None
-        return guide(state, asked, free)
+        if difference is None:
+            return asked
+        return guide(state, asked, asked - difference if state.unconditioned else None)
 
     def _evaluate(self, states: Sequence[JobState], keep: bool) -> None:
         velocities = self._denoiser.predict(states)

@@ -1,0 +1,44 @@
+"""What a budget of half the steps keeps of the full run, on the model that ships."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from app.engine.calibrate import plans
+from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
+from app.engine.families.wan import WanDenoiser
+from tests.engine.plans import hear, walk
+
+PROMPTS = CALIBRATION_PROMPTS[1:8:2]
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> WanDenoiser:
+    try:
+        return load_denoiser("float32", threads=1)
+    except FileNotFoundError:
+        pytest.skip("the built-in model has not been trained yet")
+
+
+def ends(denoiser: WanDenoiser, steps: int, budget: int, sampler: str, deterministic: bool = False) -> torch.Tensor:
+    """Final latents (jobs, C, F', H', W') of the prompts, each with its seed."""
+    states = []
+    for plan in plans(built_in_profile(), PROMPTS, steps, sampler):
+        sampling = replace(plan.sampling, budget=budget, deterministic=deterministic)
+        asked = replace(plan, sampling=sampling)
+        states.append(denoiser.start(plan.prompt, asked, hear(denoiser, asked)))
+    walk(denoiser, *states)
+    return torch.stack([state.latent for state in states])
+
+
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
+def test_half_the_evaluations_are_closer_to_the_full_run_than_half_the_steps(
+    denoiser: WanDenoiser, sampler: str
+) -> None:
+    full = ends(denoiser, 30, 30, sampler)
+    masked = (ends(denoiser, 30, 15, sampler) - full).square().mean()
+    plain = (ends(denoiser, 15, 15, sampler) - full).square().mean()
+    assert masked < plain
