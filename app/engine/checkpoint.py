@@ -62,7 +62,7 @@ def to_bytes(state: JobState) -> bytes:
 def from_bytes(data: bytes, plan: Plan, device: str | torch.device = "cpu") -> JobState:
     """The state that `to_bytes` saw, on `device`; its sizes and versions are checked, nothing is unpickled.
 
-    A deterministic job goes on only where torch and the kind of device are those that made the checkpoint.
+    A deterministic job goes on only where torch, the kind of device and its threads are those that it began with.
 
     Raises:
         CheckpointInvalid: cut short, of another format or plan, or contradicting itself.
@@ -88,8 +88,10 @@ def fingerprint(plan: Plan) -> str:
 
 
 def maker(device: torch.device) -> list[str]:
-    """What decides the bits beside the plan: torch's version and the kind of device."""
-    return [str(torch.__version__), device.type]
+    """What decides the bits beside the plan: torch's version, the kind of device and, on a CPU, its threads."""
+    if device.type == "cuda":
+        return [str(torch.__version__), torch.cuda.get_device_name(device)]
+    return [str(torch.__version__), device.type, torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads())]
 
 
 def _header(data: bytes) -> dict[str, Any]:

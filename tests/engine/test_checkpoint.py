@@ -89,6 +89,17 @@ def test_a_tensor_that_the_plan_cannot_have_is_refused_before_it_is_read(name: s
         from_bytes(altered(state, {name: tensor}), state.plan)
 
 
+def test_a_deterministic_job_does_not_go_on_with_another_number_of_threads() -> None:
+    state, threads = started(deterministic=True), torch.get_num_threads()
+    data = to_bytes(state)
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.raises(CheckpointInvalid, match="deterministic"):
+            from_bytes(data, state.plan)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def altered(state: JobState, tensors: dict[str, torch.Tensor] | None = None, **changes: Any) -> bytes:
     data = to_bytes(state)
     (size,) = struct.unpack("<Q", data[:8])
