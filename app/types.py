@@ -43,6 +43,7 @@ class Sampling:
     seed: int
     sampler: str = "euler"
     shift: float = 3.0  # flow shift of the sigma schedule
+    deterministic: bool = False  # the same bits in whatever company
 
 
 @dataclass(frozen=True, slots=True)

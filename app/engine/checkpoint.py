@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,11 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from app.engine.denoiser import Conditioning, JobState, Prediction
-from app.engine.reuse import LOOK_BACK
+from app.engine.reuse import look_back
 from app.types import Plan
 
-FORMAT = "kinoray-checkpoint-1"
+FORMAT = "kinoray-checkpoint-2"
 MAX_HEADER_BYTES = 1 << 20
+MAX_EMBEDDING = 1 << 24  # numbers in one embedding; Wan's have 512 x 4096
+MAX_MEMORY = 8  # latents that a sampler may keep
 
 
 class CheckpointInvalid(ValueError):
@@ -25,22 +29,30 @@ class CheckpointInvalid(ValueError):
 
 
 def to_bytes(state: JobState) -> bytes:
-    """All that is needed to go on with the same bits: latent, history, embeddings, place in the schedule."""
+    """All that is needed to go on with the same bits: latent, what was predicted, embeddings, place in the schedule."""
     tensors = {
         "latent": state.latent,
         "prompt": state.conditioning.prompt,
         "negative": state.conditioning.negative,
         **{f"history.{place}": seen.velocity for place, seen in enumerate(state.history)},
+        **{f"memory.{place}": kept for place, kept in enumerate(state.memory)},
     }
+    if state.difference is not None:
+        tensors["difference"] = state.difference
     note = {
         "format": FORMAT,
-        "torch": torch.__version__,
+        "made_by": maker(state.latent.device),
         "job_id": state.job_id,
+        "revision": state.plan.revision,
         "plan": fingerprint(state.plan),
         "step": state.step,
         "sigmas": state.sigmas,
+        "timesteps": state.timesteps,
         "mask": state.mask,
+        "unconditional_mask": state.unconditional_mask,
+        "order": state.order,
         "seen_sigmas": [seen.sigma for seen in state.history],
+        "memory": len(state.memory),
         "evaluations": state.evaluations,
     }
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -50,28 +62,22 @@ def to_bytes(state: JobState) -> bytes:
 def from_bytes(data: bytes, plan: Plan, device: str | torch.device = "cpu") -> JobState:
     """The state that `to_bytes` saw, on `device`; its sizes and versions are checked, nothing is unpickled.
 
+    A deterministic job goes on only where torch, the kind of device and its threads are those that it began with.
+
     Raises:
         CheckpointInvalid: cut short, of another format or plan, or contradicting itself.
     """
     try:
-        note = _note(data)
-        tensors = {name: tensor.to(device) for name, tensor in load(data).items()}
-        state = JobState(
-            job_id=str(note["job_id"]),
-            plan=plan,
-            conditioning=Conditioning(tensors["prompt"], tensors["negative"]),
-            latent=tensors["latent"],
-            sigmas=tuple(float(sigma) for sigma in note["sigmas"]),
-            step=int(note["step"]),
-            mask=tuple(bool(run) for run in note["mask"]),
-            history=[
-                Prediction(float(sigma), tensors[f"history.{place}"]) for place, sigma in enumerate(note["seen_sigmas"])
-            ],
-            evaluations=int(note["evaluations"]),
-        )
-    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError, struct.error) as error:
+        header = _header(data)
+        note = json.loads(header.pop("__metadata__")["kinoray"])
+        _check_note(note, plan, torch.device(device))
+        _check_sizes(header, plan)
+        state = _state(note, {name: tensor.to(device) for name, tensor in load(data).items()}, plan)
+    except CheckpointInvalid:
+        raise
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, OverflowError, struct.error) as error:
         raise CheckpointInvalid(f"Not a checkpoint: {error}") from error
-    _check(state, note)
+    _check(state)
     return state
 
 
@@ -81,28 +87,79 @@ def fingerprint(plan: Plan) -> str:
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
-def _note(data: bytes) -> dict[str, Any]:
-    """Our note in the safetensors header: 8 bytes of length, then JSON with strings under `__metadata__`."""
+def maker(device: torch.device) -> list[str]:
+    """What decides the bits beside the plan: torch's version, the kind of device and, on a CPU, its threads."""
+    if device.type == "cuda":
+        return [str(torch.__version__), torch.cuda.get_device_name(device)]
+    return [str(torch.__version__), device.type, torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads())]
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """The safetensors header: 8 bytes of length, then JSON: where each tensor lies, our note under `__metadata__`."""
     (size,) = struct.unpack("<Q", data[:8])
     if size > MAX_HEADER_BYTES:
         raise ValueError("its header is too long")
-    note = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["kinoray"])
-    if not isinstance(note, dict) or note.get("format") != FORMAT:
-        raise ValueError(f"its format is not {FORMAT}")
-    return note
+    header = json.loads(data[8 : 8 + size])
+    if not isinstance(header, dict):
+        raise ValueError("its header is no table")
+    return header
 
 
-def _check(state: JobState, note: dict[str, Any]) -> None:
+def _check_note(note: Mapping[str, Any], plan: Plan, device: torch.device) -> None:
+    if note["format"] != FORMAT:
+        raise CheckpointInvalid(f"The checkpoint's format is {note['format']!r}, not {FORMAT!r}.")
+    if note["revision"] != plan.revision:
+        raise CheckpointInvalid(f"The checkpoint is of the model's revision {note['revision']!r}.")
+    if note["plan"] != fingerprint(plan):
+        raise CheckpointInvalid("The checkpoint is of another plan.")
+    if plan.sampling.deterministic and note["made_by"] != maker(device):
+        raise CheckpointInvalid(f"The job is deterministic, and its checkpoint was made by {note['made_by']}.")
+
+
+def _check_sizes(header: Mapping[str, Any], plan: Plan) -> None:
+    """Before a byte of it is read as a tensor: names, number and sizes are such as this plan's can be."""
+    spec = plan.spec
+    pixels = 3 * spec.width * spec.height * spec.frames  # no latent is larger than its video
+    known = {"latent", "difference", "history.0", "history.1", *(f"memory.{place}" for place in range(MAX_MEMORY))}
+    for name, entry in header.items():
+        limit = MAX_EMBEDDING if name in ("prompt", "negative") else pixels if name in known else 0
+        shape = entry["shape"]
+        if entry["dtype"] != "F32" or min(shape, default=0) < 1 or math.prod(shape) > limit:
+            raise CheckpointInvalid(f"The checkpoint's {name[:40]!r} cannot be: {entry['dtype']} {shape}.")
+
+
+def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobState:
+    seen = enumerate(note["seen_sigmas"])
+    return JobState(
+        job_id=str(note["job_id"]),
+        plan=plan,
+        conditioning=Conditioning(tensors["prompt"], tensors["negative"]),
+        latent=tensors["latent"],
+        sigmas=tuple(float(sigma) for sigma in note["sigmas"]),
+        timesteps=tuple(float(timestep) for timestep in note["timesteps"]),
+        step=int(note["step"]),
+        mask=tuple(bool(run) for run in note["mask"]),
+        unconditional_mask=tuple(bool(run) for run in note["unconditional_mask"]),
+        order=int(note["order"]),
+        history=[Prediction(float(sigma), tensors[f"history.{place}"]) for place, sigma in seen],
+        difference=tensors.get("difference"),
+        memory=tuple(tensors[f"memory.{place}"] for place in range(int(note["memory"]))),
+        evaluations=int(note["evaluations"]),
+    )
+
+
+def _check(state: JobState) -> None:
     steps = state.plan.sampling.steps
-    velocities = [seen.velocity for seen in state.history]
+    kept = [seen.velocity for seen in state.history] + list(state.memory)
+    kept += [] if state.difference is None else [state.difference]
+    lengths = {len(state.sigmas) - 1, len(state.timesteps), len(state.mask), len(state.unconditional_mask)}
     sound = {
-        "plan": note["plan"] == fingerprint(state.plan),
-        "schedule": len(state.sigmas) == steps + 1 and len(state.mask) == steps,
-        "step": 0 <= state.step <= steps and 0 <= state.evaluations <= state.step,
-        "history": len(velocities) == min(state.evaluations, LOOK_BACK),
-        "latent": state.latent.ndim == 4 and all(seen.shape == state.latent.shape for seen in velocities),
+        "schedule": lengths == {steps} and state.order in (0, 1),
+        "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
+        "history": len(state.history) == min(state.evaluations, look_back(state)),
+        "guidance": state.difference is None or (state.guided and state.evaluations > 0),
+        "latent": state.latent.ndim == 4 and all(tensor.shape == state.latent.shape for tensor in kept),
         "embeddings": state.conditioning.prompt.ndim == 2 == state.conditioning.negative.ndim,
-        "numbers": all(tensor.dtype == torch.float32 for tensor in (state.latent, *velocities)),
     }
     wrong = [name for name, right in sound.items() if not right]
     if wrong:

@@ -37,16 +37,24 @@ class Prediction:
 
 @dataclass(slots=True)
 class JobState:
-    """Everything one job needs to take its next step; it belongs to the job, never to a batch."""
+    """Everything one job needs to take its next step; it belongs to the job, never to a batch.
+
+    Its tensors are replaced, never written to: a copy of the record (`dataclasses.replace`) is a copy of the job.
+    """
 
     job_id: str
     plan: Plan
     conditioning: Conditioning
     latent: torch.Tensor  # (C, F', H', W') float32
     sigmas: tuple[float, ...]  # steps + 1 float32 values, falling to 0
+    timesteps: tuple[float, ...] = ()  # per step: what the denoiser hears of the sigma, 0..1000
     step: int = 0
     mask: tuple[bool, ...] = ()  # per step: run the denoiser (True) or forecast
+    unconditional_mask: tuple[bool, ...] = ()  # per step: run the unconditional pass, too, or reuse the difference
+    order: int = 1  # of a forecast: 0 reuses the last prediction, 1 draws a line through the last two
     history: list[Prediction] = field(default_factory=list)  # the denoiser's last predictions, the newest last
+    difference: torch.Tensor | None = None  # (C, F', H', W') float32: the last conditional - unconditional velocity
+    memory: tuple[torch.Tensor, ...] = ()  # the sampler's own, each (C, F', H', W') float32
     evaluations: int = 0
 
     @property
@@ -59,9 +67,24 @@ class JobState:
         return self.sigmas[self.step]
 
     @property
+    def timestep(self) -> float:
+        """What the denoiser hears of the noise level, 0..1000."""
+        return self.timesteps[self.step]
+
+    @property
     def forecast(self) -> bool:
         """Whether the next step does without the denoiser."""
         return not self.done and not self.mask[self.step]
+
+    @property
+    def guided(self) -> bool:
+        """Whether the plan asks for guidance; a guidance of 1 is none."""
+        return self.plan.sampling.guidance != 1
+
+    @property
+    def unconditioned(self) -> bool:
+        """Whether the next forward has to run the unconditional pass for this job."""
+        return self.guided and (self.difference is None or self.unconditional_mask[self.step])
 
     @property
     def remaining(self) -> int:
@@ -90,7 +113,11 @@ class Denoiser(Protocol):
         ...
 
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        """ONE forward for jobs of one shape, each at its own timestep; a guided velocity (C, F', H', W') per job."""
+        """ONE forward for jobs of one shape, each at its own timestep; a guided velocity (C, F', H', W') per job.
+
+        Jobs with `plan.sampling.deterministic` get a forward each, so that no other job can change their bits. Where
+        the unconditional pass ran, its difference stays in the job's state for the steps that reuse it.
+        """
         ...
 
     def advance(self, state: JobState, prediction: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Which steps run the denoiser, known before the first, and what stands in for it on the others."""
+"""What stands in for the denoiser on steps that its mask leaves out: earlier predictions, or a line through them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,21 @@ import torch
 
 from app.engine.denoiser import JobState, Prediction
 
-LOOK_BACK = 2  # predictions that a forecast needs
-
-
-def spread(steps: int, budget: int) -> tuple[bool, ...]:
-    """A mask with `budget` of `steps` True, evenly spread; the first always, the last with a budget of 2 or more.
-
-    Raises:
-        ValueError: not 1 <= budget <= steps.
-    """
-    if not 1 <= budget <= steps:
-        raise ValueError(f"A budget of {budget} does not fit {steps} steps.")
-    gaps = max(1, budget - 1)
-    chosen = {(2 * turn * (steps - 1) + gaps) // (2 * gaps) for turn in range(budget)}  # rounded, in whole numbers
-    return tuple(step in chosen for step in range(steps))
-
 
 def remember(state: JobState, velocity: torch.Tensor) -> None:
     """Note what the denoiser said at the state's noise level; older predictions than a forecast needs are dropped."""
     state.evaluations += 1
-    state.history = [*state.history, Prediction(state.sigma, velocity)][-LOOK_BACK:]
+    state.history = [*state.history, Prediction(state.sigma, velocity)][-look_back(state) :]
+
+
+def look_back(state: JobState) -> int:
+    """How many predictions the state's forecasts rest on."""
+    return state.order + 1
 
 
 @torch.inference_mode()
 def forecast(history: Sequence[Prediction], sigma: float) -> torch.Tensor:
-    """The velocity expected at `sigma`: the line through the last two predictions, or the last one again.
+    """The velocity expected at `sigma`: the line through the last two predictions, or the only one again.
 
     Raises:
         ValueError: nothing has been predicted yet.
@@ -45,3 +35,25 @@ def forecast(history: Sequence[Prediction], sigma: float) -> torch.Tensor:
     before = history[-2]
     reach = (sigma - last.sigma) / (last.sigma - before.sigma)
     return last.velocity + reach * (last.velocity - before.velocity)
+
+
+@torch.inference_mode()
+def guide(state: JobState, asked: torch.Tensor, free: torch.Tensor | None) -> torch.Tensor:
+    """The guided velocity from the conditional one, `asked`, and the unconditional one, each (C, F', H', W') float32.
+
+    Without `free`, the last difference between the two stands in, and the one that was computed last is kept for that:
+    it changes slowly, while an old unconditional velocity would be that of a noisier latent (on the built-in model, 16
+    times the error). FasterCache (arXiv 2410.19355) found the same in video models. Without guidance there is none.
+
+    Raises:
+        ValueError: no unconditional velocity has been computed yet.
+    """
+    if not state.guided:
+        return asked
+    guidance = state.plan.sampling.guidance
+    if free is not None:
+        state.difference = asked - free
+        return free + guidance * state.difference
+    if state.difference is None:
+        raise ValueError("No unconditional velocity has been computed yet.")
+    return asked + (guidance - 1) * state.difference

@@ -1,48 +1,32 @@
-"""The noise schedule's arithmetic: from a plan to sigmas, from a prediction to the next latent, one job at a time."""
+"""The samplers by name: from a plan to a job at step 0, from a prediction to the next latent, one job at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from app.engine.denoiser import Conditioning, JobState
-from app.engine.reuse import spread
+from app.engine.masks.table import masks_of
+from app.engine.samplers import euler, unipc
+from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
 from app.types import Plan
-
-TRAINED_STEPS = 1000  # timesteps are sigma times this
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """A way down the noise: its schedule (steps, shift) and its step (state, velocity), which gives the next latent."""
+    """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory."""
 
-    sigmas: Callable[[int, float], tuple[float, ...]]
-    step: Callable[[JobState, torch.Tensor], torch.Tensor]
-
-
-def shifted(steps: int, shift: float) -> tuple[float, ...]:
-    """`steps` noise levels and a final 0, all float32 values: diffusers' FlowMatchEulerDiscreteScheduler(shift=shift).
-
-    Its ends are those of the shifted 1000-step training schedule, and what lies between them is shifted once more.
-    """
-    ends = torch.tensor([TRAINED_STEPS, 1.0]) / TRAINED_STEPS  # float32, as diffusers computes them
-    highest, lowest = (shift * ends / (1 + (shift - 1) * ends)).tolist()
-    even = np.linspace(highest * TRAINED_STEPS, lowest * TRAINED_STEPS, steps) / TRAINED_STEPS
-    levels = shift * even / (1 + (shift - 1) * even)
-    return (*levels.astype(np.float32).tolist(), 0.0)
+    schedule: Callable[[int, float], Schedule]
+    step: Callable[[JobState, torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
 
 
-def euler(state: JobState, velocity: torch.Tensor) -> torch.Tensor:
-    """One step along the velocity, in float32 as diffusers takes it."""
-    stride = np.float32(state.sigmas[state.step + 1]) - np.float32(state.sigma)
-    return state.latent + float(stride) * velocity
-
-
-SAMPLERS: Mapping[str, Sampler] = {"euler": Sampler(shifted, euler)}
+SAMPLERS: Mapping[str, Sampler] = {
+    "euler": Sampler(euler.schedule, euler.step),
+    "unipc": Sampler(unipc.schedule, unipc.step),
+}
 
 
 def named(name: str) -> Sampler:
@@ -57,15 +41,24 @@ def named(name: str) -> Sampler:
 
 
 def begin(job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor) -> JobState:
-    """A job at step 0: noise (C, F', H', W'), the plan's schedule and its budget mask."""
+    """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
+
+    Raises:
+        UnsupportedParameter: there is no such sampler.
+    """
     asked = plan.sampling
+    walk = named(asked.sampler).schedule(asked.steps, asked.shift)
+    masks = masks_of(plan)
     return JobState(
         job_id=job_id,
         plan=plan,
         conditioning=conditioning,
         latent=noise,
-        sigmas=named(asked.sampler).sigmas(asked.steps, asked.shift),
-        mask=spread(asked.steps, asked.budget),
+        sigmas=walk.sigmas,
+        timesteps=walk.timesteps,
+        mask=masks.run,
+        unconditional_mask=masks.unconditional,
+        order=masks.order,
     )
 
 
@@ -75,8 +68,8 @@ def advance(state: JobState, prediction: torch.Tensor) -> None:
     Raises:
         NumericalError: the next latent is not finite; the state is left as it was.
     """
-    latent = named(state.plan.sampling.sampler).step(state, prediction)
+    latent, memory = named(state.plan.sampling.sampler).step(state, prediction)
     if not bool(torch.isfinite(latent).all()):
         raise NumericalError(f"The latent is not finite after step {state.step + 1}.")
-    state.latent = latent
+    state.latent, state.memory = latent, memory
     state.step += 1

@@ -19,6 +19,9 @@ def make_plan(
     seed: int = 0,
     guidance: float = 3.0,
     spec: VideoSpec = TINY,
+    sampler: str = "euler",
+    shift: float = 3.0,
+    deterministic: bool = False,
 ) -> Plan:
     return Plan(
         model="tiny",
@@ -26,7 +29,7 @@ def make_plan(
         prompt=prompt,
         negative_prompt="",
         spec=spec,
-        sampling=Sampling(steps, budget or steps, guidance, seed),
+        sampling=Sampling(steps, budget or steps, guidance, seed, sampler, shift, deterministic),
         tier="standard",
         asked_tier="standard",
         pool="main",

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from app.engine.checkpoint import CheckpointInvalid, from_bytes, to_bytes
 from app.engine.denoiser import JobState
@@ -14,14 +15,15 @@ from app.engine.fake import FakeDenoiser
 from tests.engine.plans import hear, make_plan, walk
 
 
-def started(steps: int = 9, budget: int = 5) -> JobState:
-    plan = make_plan(steps=steps, budget=budget)
+def started(steps: int = 9, budget: int = 5, sampler: str = "euler", deterministic: bool = False) -> JobState:
+    plan = make_plan(steps=steps, budget=budget, sampler=sampler, deterministic=deterministic)
     return FakeDenoiser().start("a", plan, hear(FakeDenoiser(), plan))
 
 
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
 @pytest.mark.parametrize("at", [0, 1, 4, 5, 9])
-def test_a_job_resumed_elsewhere_ends_with_the_same_bits(at: int) -> None:
-    whole, parted = started(), started()
+def test_a_job_resumed_elsewhere_ends_with_the_same_bits(at: int, sampler: str) -> None:
+    whole, parted = started(sampler=sampler), started(sampler=sampler)
     walk(FakeDenoiser(), whole)
     walk(FakeDenoiser(), parted, until=at)
     resumed = from_bytes(to_bytes(parted), parted.plan)
@@ -33,7 +35,11 @@ def test_a_job_resumed_elsewhere_ends_with_the_same_bits(at: int) -> None:
 def test_every_field_comes_back() -> None:
     state = started()
     walk(FakeDenoiser(), state, until=4)
+    state.difference = state.latent + 1
     back = from_bytes(to_bytes(state), state.plan)
+    assert back.difference is not None
+    assert torch.equal(back.difference, state.difference)
+    assert (back.timesteps, back.unconditional_mask, back.order) == (state.timesteps, state.unconditional_mask, 1)
     assert (back.job_id, back.step, back.mask, back.sigmas) == (state.job_id, 4, state.mask, state.sigmas)
     assert torch.equal(back.conditioning.prompt, state.conditioning.prompt)
     assert [seen.sigma for seen in back.history] == [seen.sigma for seen in state.history]
@@ -52,16 +58,53 @@ def test_bytes_cut_short_are_refused(cut: int) -> None:
         from_bytes(to_bytes(state)[:cut], state.plan)
 
 
-def altered(state: JobState, **changes: Any) -> bytes:
+def test_another_revision_of_the_model_is_refused_by_name() -> None:
+    state = started()
+    with pytest.raises(CheckpointInvalid, match="revision '1'"):
+        from_bytes(to_bytes(state), replace(state.plan, revision="2"))
+
+
+def test_only_a_deterministic_job_insists_on_the_torch_that_it_began_with() -> None:
+    free, bound = started(), started(deterministic=True)
+    assert from_bytes(to_bytes(bound), bound.plan).step == 0
+    assert from_bytes(altered(free, made_by=["1.0", "cpu"]), free.plan).step == 0
+    with pytest.raises(CheckpointInvalid, match=r"deterministic.*1\.0"):
+        from_bytes(altered(bound, made_by=["1.0", "cpu"]), bound.plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("latent", torch.zeros(4, 4, 64, 64)),  # larger than the video
+        ("latent", torch.zeros(3, 5, 8, 8, dtype=torch.float64)),
+        ("latent", torch.zeros(3, 0, 8, 8)),
+        ("prompt", torch.zeros(2**24 + 1, 1)),
+        ("history.7", torch.zeros(3, 5, 8, 8)),
+        ("../else", torch.zeros(1)),
+    ],
+)
+def test_a_tensor_that_the_plan_cannot_have_is_refused_before_it_is_read(name: str, tensor: torch.Tensor) -> None:
+    state = started()
+    with pytest.raises(CheckpointInvalid, match="cannot be"):
+        from_bytes(altered(state, {name: tensor}), state.plan)
+
+
+def test_a_deterministic_job_does_not_go_on_with_another_number_of_threads() -> None:
+    state, threads = started(deterministic=True), torch.get_num_threads()
+    data = to_bytes(state)
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.raises(CheckpointInvalid, match="deterministic"):
+            from_bytes(data, state.plan)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def altered(state: JobState, tensors: dict[str, torch.Tensor] | None = None, **changes: Any) -> bytes:
     data = to_bytes(state)
     (size,) = struct.unpack("<Q", data[:8])
     note = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["kinoray"])
-    tensors = {
-        "latent": state.latent,
-        "prompt": state.conditioning.prompt,
-        "negative": state.conditioning.negative,
-    }
-    return save(tensors, metadata={"kinoray": json.dumps({**note, **changes})})
+    return save({**load(data), **(tensors or {})}, metadata={"kinoray": json.dumps({**note, **changes})})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +115,11 @@ def altered(state: JobState, **changes: Any) -> bytes:
         {"step": float("inf")},
         {"sigmas": [1.0, 0.0]},
         {"mask": [True]},
+        {"unconditional_mask": [True]},
+        {"timesteps": []},
+        {"order": 2},
+        {"memory": 1},
+        {"memory": 10**18},
         {"evaluations": 2},
         {"seen_sigmas": [0.5]},
         {"seen_sigmas": None},

@@ -2,36 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.engine.denoiser import Prediction
-from app.engine.reuse import forecast, spread
-
-
-@given(steps=st.integers(1, 120), share=st.floats(0, 1))
-def test_a_mask_spends_its_budget_evenly_and_keeps_both_ends(steps: int, share: float) -> None:
-    budget = max(1, round(share * steps))
-    mask = spread(steps, budget)
-    assert len(mask) == steps
-    assert sum(mask) == budget
-    assert mask[0]
-    if budget >= 2:
-        assert mask[-1]
-        places = [step for step, run in enumerate(mask) if run]
-        gaps = [later - earlier for earlier, later in zip(places[:-1], places[1:], strict=True)]
-        assert max(gaps) - min(gaps) <= 1
-
-
-def test_a_full_budget_runs_every_step() -> None:
-    assert spread(5, 5) == (True,) * 5
-    assert spread(5, 3) == (True, False, True, False, True)
-
-
-@pytest.mark.parametrize("budget", [0, 6])
-def test_a_budget_that_does_not_fit_is_refused(budget: int) -> None:
-    with pytest.raises(ValueError, match="does not fit"):
-        spread(5, budget)
+from app.engine.fake import FakeDenoiser
+from app.engine.reuse import forecast, guide, remember
+from tests.engine.plans import hear, make_plan
 
 
 def test_a_velocity_linear_in_sigma_is_forecast_exactly() -> None:
@@ -43,3 +18,34 @@ def test_a_single_prediction_is_reused_and_none_is_an_error() -> None:
     assert torch.equal(forecast([Prediction(1.0, torch.ones(2))], 0.5), torch.ones(2))
     with pytest.raises(ValueError, match="first step"):
         forecast([], 1.0)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_state_keeps_as_many_predictions_as_its_order_of_forecast_needs(order: int) -> None:
+    plan = make_plan(steps=5)
+    state = FakeDenoiser().start("a", plan, hear(FakeDenoiser(), plan))
+    state.order = order
+    for step in range(3):
+        remember(state, torch.tensor([float(step)]))
+        state.step += 1
+    assert [seen.velocity.item() for seen in state.history] == [2.0] if order == 0 else [1.0, 2.0]
+    assert state.evaluations == 3
+
+
+def test_guidance_reuses_the_last_difference_where_there_is_no_unconditional_velocity() -> None:
+    plan = make_plan(guidance=3.0)
+    state = FakeDenoiser().start("a", plan, hear(FakeDenoiser(), plan))
+    asked, free = torch.tensor([2.0]), torch.tensor([1.0])
+    with pytest.raises(ValueError, match="unconditional"):
+        guide(state, asked, None)
+    assert guide(state, asked, free).item() == 4.0
+    assert guide(state, asked + 1, None).item() == 5.0
+    assert guide(state, asked, free + 1).item() == 2.0
+
+
+def test_without_guidance_there_is_no_unconditional_velocity() -> None:
+    plan = make_plan(guidance=1.0)
+    state = FakeDenoiser().start("a", plan, hear(FakeDenoiser(), plan))
+    assert guide(state, torch.tensor([2.0]), None).item() == 2.0
+    assert state.difference is None
+    assert not state.unconditioned

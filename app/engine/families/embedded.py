@@ -7,7 +7,20 @@ import os
 import torch
 
 from app.embedded.load import load
+from app.embedded.profile import profile
 from app.engine.families.wan import WanDenoiser
+from app.types import ModelProfile
+
+CALIBRATION_PROMPTS = (
+    "a red ball moves to the right on a black background",
+    "a tiny white square falls on a dark green field",
+    "a yellow star spins on a navy backdrop",
+    "a pink disc bounces up and down on a sky blue background",
+    "an orange box stands still on a gray background",
+    "a huge crimson triangle shrinks on a sand background",
+    "a green ring rises while a white ball orbits over a night blue background",
+    "a red circle moves right and a blue square grows on a light blue canvas",
+)
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -20,3 +33,8 @@ def load_denoiser(dtype: str, threads: int | None = None) -> WanDenoiser:
         torch.set_num_threads(threads or os.cpu_count() or 1)
     model = load(_DTYPES[dtype])
     return WanDenoiser(model.transformer.to(device), model.autoencoder.to(device), model.text_encoder.tokens)
+
+
+def built_in_profile() -> ModelProfile:
+    """What the built-in model can make. Raises FileNotFoundError when its weights are not there."""
+    return profile()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.engine import sampler
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.memory import held_bytes
+from app.engine.reuse import guide
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
 from app.types import Plan, VideoSpec
 
@@ -71,32 +72,32 @@ class WanDenoiser:
 
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        """One forward: the conditional passes of all states, then the unconditional ones of those that are guided.
+        """One forward for all states but the deterministic ones, which get one each; guidance is applied in float32."""
+        company = [state for state in states if not state.plan.sampling.deterministic]
+        batches = [company] if company else []
+        batches += [[state] for state in states if state.plan.sampling.deterministic]
+        answers = {id(state): velocity for batch in batches for state, velocity in self._forward(batch)}
+        return [answers[id(state)] for state in states]
 
-        Guidance is applied in float32; a guidance of 1 needs no unconditional pass.
+    def _forward(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
+        """The conditional passes of all states, then the unconditional ones of those that need theirs at this step.
+
+        For one state alone this layout depends on its masks and nothing else: what makes a job deterministic.
         """
-        guided = [state for state in states if state.plan.sampling.guidance != 1]
-        rows = [*states, *guided]
-        hears = [*(state.conditioning.prompt for state in states), *(state.conditioning.negative for state in guided)]
-        sigmas = torch.tensor([state.sigma for state in rows], dtype=torch.float32, device=self._device)
+        both = [state for state in states if state.unconditioned]
+        rows = [*states, *both]
+        hears = [*(state.conditioning.prompt for state in states), *(state.conditioning.negative for state in both)]
         dtype = self._transformer.dtype
         with device_errors():
             velocities = self._transformer(
                 hidden_states=torch.stack([state.latent for state in rows]).to(dtype),  # (B, C, F', H', W')
-                timestep=sigmas * sampler.TRAINED_STEPS,  # (B,)
+                timestep=torch.tensor([state.timestep for state in rows], dtype=torch.float32, device=self._device),
                 encoder_hidden_states=torch.stack(hears).to(dtype),  # (B, T, D)
                 return_dict=False,
             )[0].float()
-        free = iter(velocities[len(states) :])
-        answers = []
-        for state, asked in zip(states, velocities, strict=False):
-            guidance = state.plan.sampling.guidance
-            if guidance == 1:
-                answers.append(asked)
-            else:
-                unasked = next(free)
-                answers.append(unasked + guidance * (asked - unasked))
-        return answers
+        free = dict(zip(map(id, both), velocities[len(states) :], strict=True))
+        asked = zip(states, velocities[: len(states)], strict=True)
+        return [(state, guide(state, velocity, free.get(id(state)))) for state, velocity in asked]
 
     @torch.inference_mode()
     def advance(self, state: JobState, prediction: torch.Tensor) -> None:

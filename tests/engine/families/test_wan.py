@@ -1,17 +1,26 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanPipeline, WanTransformer3DModel
+from diffusers import (
+    AutoencoderKLWan,
+    FlowMatchEulerDiscreteScheduler,
+    UniPCMultistepScheduler,
+    WanPipeline,
+    WanTransformer3DModel,
+)
 from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
+from app.engine.denoiser import JobState
 from app.engine.families.wan import WanDenoiser, device_errors, rounded
 from app.engine.loop import Engine
+from app.engine.masks.table import unbits
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
 from app.line.batcher import Rules
 from app.types import Plan, VideoSpec
@@ -55,11 +64,16 @@ def denoiser() -> WanDenoiser:
 
 def by_pipeline(transformer: Any, autoencoder: Any, text: torch.Tensor, plan: Plan) -> NDArray[np.float32]:
     """diffusers' own frames: float32 (F, H, W, 3) in 0..1."""
+    shift = plan.sampling.shift
+    theirs = {
+        "euler": FlowMatchEulerDiscreteScheduler(shift=shift),
+        "unipc": UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift),
+    }
     pipeline = WanPipeline(
         tokenizer=None,
         text_encoder=None,
         vae=autoencoder,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift),
+        scheduler=theirs[plan.sampling.sampler],
         transformer=transformer,
     )
     pipeline.set_progress_bar_config(disable=True)
@@ -83,9 +97,10 @@ def by_engine(denoiser: WanDenoiser, plan: Plan) -> NDArray[np.float32]:
     return denoiser.decode_float(state)
 
 
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
 @pytest.mark.parametrize("guidance", [1.0, 4.0])
-def test_the_frames_are_those_of_wan_pipeline(denoiser: WanDenoiser, guidance: float) -> None:
-    plan = make_plan(steps=6, guidance=guidance, spec=SPEC, seed=3)
+def test_the_frames_are_those_of_wan_pipeline(denoiser: WanDenoiser, guidance: float, sampler: str) -> None:
+    plan = make_plan(steps=6, guidance=guidance, spec=SPEC, seed=3, sampler=sampler)
     theirs = by_pipeline(denoiser._transformer, denoiser._autoencoder, tiny_text([plan.prompt, ""]), plan)
     ours = by_engine(denoiser, plan)
     assert ours.shape == theirs.shape == (5, 16, 32, 3)
@@ -125,26 +140,70 @@ def test_jobs_in_one_forward_are_what_each_is_alone(denoiser: WanDenoiser) -> No
     assert [state.evaluations for state in together] == [5, 3, 4]
 
 
-def test_guidance_of_one_needs_no_unconditional_pass(denoiser: WanDenoiser) -> None:
+@contextmanager
+def rows_of_forwards(denoiser: WanDenoiser) -> Iterator[list[int]]:
+    """How many rows each forward has while this lasts."""
     seen: list[int] = []
-    plans = [make_plan(spec=SPEC, guidance=guidance) for guidance in (1.0, 3.0)]
-    states = [denoiser.start("a", plan, hear(denoiser, plan)) for plan in plans]
     hook = denoiser._transformer.register_forward_pre_hook(
         lambda module, args, kwargs: seen.append(len(kwargs["hidden_states"])), with_kwargs=True
     )
-    denoiser.predict(states[:1])
-    denoiser.predict(states[1:])
-    denoiser.predict(states)
+    yield seen
     hook.remove()
+
+
+def begun(denoiser: WanDenoiser, plan: Plan, free: str = "") -> JobState:
+    """A job at step 0; `free` says at which steps the unconditional pass runs."""
+    state = denoiser.start("a", plan, hear(denoiser, plan))
+    state.unconditional_mask = unbits(free) or state.unconditional_mask
+    return state
+
+
+def test_guidance_of_one_needs_no_unconditional_pass(denoiser: WanDenoiser) -> None:
+    states = [begun(denoiser, make_plan(spec=SPEC, guidance=guidance)) for guidance in (1.0, 3.0)]
+    with rows_of_forwards(denoiser) as seen:
+        denoiser.predict(states[:1])
+        denoiser.predict(states[1:])
+        denoiser.predict(states)
     assert seen == [1, 2, 3]
 
 
-def test_a_resumed_job_ends_with_the_same_bits(denoiser: WanDenoiser) -> None:
-    plan = make_plan(steps=6, budget=4, spec=SPEC)
-    whole = denoiser.start("a", plan, hear(denoiser, plan))
-    parted = denoiser.start("a", plan, hear(denoiser, plan))
+def test_jobs_with_and_without_their_unconditional_pass_share_one_forward(denoiser: WanDenoiser) -> None:
+    plans = [make_plan(word, steps=4, spec=SPEC, seed=seed) for seed, word in enumerate(("one", "two", "three"))]
+    free = ("1000", "1111", "1010")
+    together = [begun(denoiser, plan, mask) for plan, mask in zip(plans, free, strict=True)]
+    with rows_of_forwards(denoiser) as seen:
+        walk(denoiser, *together)
+    assert seen == [6, 4, 5, 4]
+    for plan, mask, state in zip(plans, free, together, strict=True):
+        alone = begun(denoiser, plan, mask)
+        walk(denoiser, alone)
+        assert (state.latent - alone.latent).abs().max() <= 1e-4
+    all_of_them = begun(denoiser, plans[0])
+    walk(denoiser, all_of_them)
+    assert not torch.equal(all_of_them.latent, together[0].latent)
+
+
+def test_a_deterministic_job_has_the_same_bits_in_any_company_and_forwards_of_its_own(denoiser: WanDenoiser) -> None:
+    def one(seed: int, deterministic: bool) -> JobState:
+        plan = make_plan(f"job {seed}", 4, 3, seed, spec=SPEC, sampler="unipc", deterministic=deterministic)
+        return begun(denoiser, plan, "1001")
+
+    alone, other, company = one(0, True), one(0, True), [one(seed, seed == 4) for seed in range(1, 5)]
+    walk(denoiser, alone)
+    walk(denoiser, *company[:2], until=2)
+    with rows_of_forwards(denoiser) as seen:
+        walk(denoiser, company[3], other, *company[:3])
+    assert torch.equal(other.latent, alone.latent)
+    assert seen[:3] == [4, 2, 2]  # the three others together: three evaluations and one unconditional pass
+
+
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
+@pytest.mark.parametrize("at", range(6))
+def test_a_resumed_job_ends_with_the_same_bits(denoiser: WanDenoiser, sampler: str, at: int) -> None:
+    plan = make_plan(steps=6, budget=4, spec=SPEC, sampler=sampler, deterministic=True)
+    whole, parted = begun(denoiser, plan, "100100"), begun(denoiser, plan, "100100")
     walk(denoiser, whole)
-    walk(denoiser, parted, until=3)
+    walk(denoiser, parted, until=at)
     resumed = from_bytes(to_bytes(parted), plan)
     walk(denoiser, resumed)
     assert torch.equal(resumed.latent, whole.latent)

@@ -1,0 +1,102 @@
+"""One walk's masks as a record, the even spread that stands in where none was found, and what a mask costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+
+LINEAR = 1  # forecasts draw a line in sigma through the last two predictions; 0 reuses the last one
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """For each step: does the denoiser run, and does its unconditional pass; and of which order forecasts are."""
+
+    run: tuple[bool, ...]
+    unconditional: tuple[bool, ...]
+    order: int = LINEAR
+
+    def __post_init__(self) -> None:
+        sound = (
+            len(self.run) == len(self.unconditional) > 0
+            and self.run[0]
+            and not any(free and not runs for runs, free in zip(self.run, self.unconditional, strict=True))
+            and (self.unconditional[0] or not any(self.unconditional))
+            and self.order in (0, LINEAR)
+        )
+        if not sound:
+            raise ValueError("The first step is always run, and the unconditional pass runs only with the denoiser.")
+
+    @property
+    def steps(self) -> int:
+        return len(self.run)
+
+    @property
+    def budget(self) -> int:
+        return sum(self.run)
+
+
+def cost(masks: Masks) -> float:
+    """Evaluations that a walk takes, known before its first step: 1 with the unconditional pass, 0.5 without it."""
+    return (sum(masks.run) + sum(masks.unconditional)) / 2
+
+
+def spread(steps: int, budget: int) -> tuple[bool, ...]:
+    """A mask with `budget` of `steps` True, evenly spread; the first always, the last with a budget of 2 or more.
+
+    Raises:
+        ValueError: not 1 <= budget <= steps.
+    """
+    if not 1 <= budget <= steps:
+        raise ValueError(f"A budget of {budget} does not fit {steps} steps.")
+    gaps = max(1, budget - 1)
+    chosen = {(2 * turn * (steps - 1) + gaps) // (2 * gaps) for turn in range(budget)}  # rounded, in whole numbers
+    return tuple(step in chosen for step in range(steps))
+
+
+def evenly(steps: int, budget: int) -> Masks:
+    """The evenly spread mask, with an unconditional pass at every evaluation.
+
+    Raises:
+        ValueError: not 1 <= budget <= steps.
+    """
+    run = spread(steps, budget)
+    return Masks(run, run)
+
+
+def stretched(masks: Masks, steps: int, budget: int) -> Masks:
+    """The same pattern on another length and budget, both kept exactly; itself if they are its own.
+
+    The places of the evaluations are read off as a curve over the walk, and taken anew at `budget` even points of it.
+
+    Raises:
+        ValueError: not 1 <= budget <= steps.
+    """
+    if (steps, budget) == (masks.steps, masks.budget):
+        return masks
+    spread(steps, budget)  # refuses what does not fit
+    places = list(compress(range(masks.steps), masks.run))
+    free = list(compress(masks.unconditional, masks.run))
+    turns = [turn * (len(places) - 1) / max(1, budget - 1) for turn in range(budget)]
+    wished = [round(_along(places, turn) * (steps - 1) / max(1, masks.steps - 1)) for turn in turns]
+    taken = _distinct(wished, steps)
+    without = {place for place, turn in zip(taken, turns, strict=True) if not free[round(turn)]}
+    run = tuple(step in taken for step in range(steps))
+    return Masks(run, tuple(step in taken and step not in without for step in range(steps)), masks.order)
+
+
+def _along(places: Sequence[int], turn: float) -> float:
+    """The place at a turn between two whole ones."""
+    before = min(int(turn), len(places) - 1)
+    after = min(before + 1, len(places) - 1)
+    return places[before] + (turn - before) * (places[after] - places[before])
+
+
+def _distinct(wished: Sequence[int], steps: int) -> list[int]:
+    """Rising places below `steps`, the first 0, each as near to its wish as the others leave room."""
+    taken: list[int] = []
+    for turn, place in enumerate(wished):
+        least = taken[-1] + 1 if taken else 0
+        taken.append(max(least, min(place if taken else 0, steps - len(wished) + turn)))
+    return taken

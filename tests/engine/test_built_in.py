@@ -1,0 +1,53 @@
+"""Budgets, samplers and determinism on the model that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+
+from app.engine.calibrate import plans
+from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
+from app.engine.families.wan import WanDenoiser
+from tests.engine.plans import hear, walk
+
+PROMPTS = CALIBRATION_PROMPTS[1:8:4]
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> WanDenoiser:
+    try:
+        return load_denoiser("float32", threads=1)
+    except FileNotFoundError:
+        pytest.skip("the built-in model has not been trained yet")
+
+
+def ends(
+    denoiser: WanDenoiser, steps: int, budget: int, sampler: str, prompts: Sequence[str] = PROMPTS, alike: bool = False
+) -> torch.Tensor:
+    """Final latents (jobs, C, F', H', W') of the prompts, each with its seed; `alike`: deterministic."""
+    states = []
+    for plan in plans(built_in_profile(), prompts, steps, sampler):
+        sampling = replace(plan.sampling, budget=budget, deterministic=alike)
+        asked = replace(plan, sampling=sampling)
+        states.append(denoiser.start(plan.prompt, asked, hear(denoiser, asked)))
+    walk(denoiser, *states)
+    return torch.stack([state.latent for state in states])
+
+
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
+def test_half_the_evaluations_are_closer_to_the_full_run_than_half_the_steps(
+    denoiser: WanDenoiser, sampler: str
+) -> None:
+    full = ends(denoiser, 20, 20, sampler)
+    masked = (ends(denoiser, 20, 10, sampler) - full).square().mean()
+    plain = (ends(denoiser, 10, 10, sampler) - full).square().mean()
+    assert masked < plain
+
+
+def test_a_deterministic_job_has_the_same_bits_alone_and_in_a_batch(denoiser: WanDenoiser) -> None:
+    alone = ends(denoiser, 3, 2, "unipc", PROMPTS[:1], alike=True)
+    together = ends(denoiser, 3, 2, "unipc", (PROMPTS[0], "a blue star", "a tiny ring"), alike=True)
+    assert torch.equal(together[0], alone[0])
