@@ -29,18 +29,14 @@ class Seats:
 
     def take(self, one: Standing) -> bool:
         """A free slot for it, if its state fits beside the others'; a job alone is always let in."""
-        if not self.free or not self._fits(one, without=0):
+        if not self.free or not self._fits(one):
             return False
         self._seat(one)
         return True
 
     def take_from_another(self, one: Standing) -> bool:
         """The slot of the running job of lowest class, and among those with most slack, if one can spare it."""
-        willing = [
-            other
-            for other in self.staying
-            if yields(other, one, self.rules) and self._fits(one, without=other.entry.state_bytes)
-        ]
+        willing = [other for other in self.staying if yields(other, one, self.rules) and self._fits(one, other)]
         if not willing:
             return False
         victim = min(willing, key=lambda other: (other.entry.urgency.priority, -other.ease))
@@ -54,11 +50,11 @@ class Seats:
         self.seated.append(one)
         self.held_bytes += one.entry.state_bytes
 
-    def _fits(self, one: Standing, without: int) -> bool:
-        if self.rules.device_bytes is None or not (self.staying or self.seated):
-            return True
-        others = self.held_bytes - without
-        return not others or others + one.entry.state_bytes <= self.rules.device_bytes
+    def _fits(self, one: Standing, without: Standing | None = None) -> bool:
+        limit, others = self.rules.device_bytes, len(self.staying) + len(self.seated)
+        freed = 0 if without is None else without.entry.state_bytes
+        alone = others == (0 if without is None else 1)
+        return limit is None or alone or self.held_bytes - freed + one.entry.state_bytes <= limit
 
 
 def yields(running: Standing, rival: Standing, rules: Rules) -> bool:

@@ -51,7 +51,7 @@ def named(played: list[Played]) -> list[Played]:
     return [replace(job, name=f"job-{place}", mask=list(job.mask), taken=[]) for place, job in enumerate(played)]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rules=rules, played=st.lists(jobs, max_size=16), step_s=step_times, cost=batch_costs)
 def test_no_job_is_lost_or_doubled_no_limit_is_passed_and_no_boundary_is_idle(
     rules: Rules, played: list[Played], step_s: list[float], cost: list[float]
