@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,17 +97,26 @@ def _batch(seated: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[
         return ()
     counts = Counter(one.entry.shape for one in ready)
     sizes = {shape: useful_sizes(profile, shape, rules.max_batch, rules.gain) for shape in counts}
-    rounds = sum(math.ceil(count / fitting_size(sizes[shape], count)) for shape, count in counts.items())
+    slower = {
+        shape: _stretch(profile, shape, fitting_size(sizes[shape], count), counts) for shape, count in counts.items()
+    }
     used_s = {one.entry.shape: one.entry.used_s for one in ready if isinstance(one.entry, Running)}
     least_s = min(used_s.values(), default=0.0)
 
     def turn(one: Standing) -> tuple[Any, ...]:
         entry = one.entry
         stepped = entry.stepped if isinstance(entry, Running) else math.inf
-        pressed = one.length_s > 0 and one.slack_s < (rounds - 1) * one.remaining_s
+        pressed = one.length_s > 0 and one.slack_s < (slower[entry.shape] - 1) * one.remaining_s
         by_claim = one.key[1:3] if pressed else (used_s.get(entry.shape, least_s), 0.0)
         return (-one.level, not pressed, *by_claim, stepped, entry.urgency.arrived, entry.job_id)
 
     shape = min(ready, key=turn).entry.shape
     mates = sorted((one for one in ready if one.entry.shape == shape), key=turn)
     return tuple(one.entry.job_id for one in mates[: fitting_size(sizes[shape], len(mates))])
+
+
+def _stretch(profile: Profile, shape: Shape, size: int, counts: Mapping[Shape, int]) -> float:
+    """How many times longer than alone a job of this shape takes when the shapes take turns, in batches of `size`."""
+    alone_s = profile.step_s(shape)
+    together = profile.step_s(shape, size) / alone_s if alone_s else 1.0
+    return len(counts) * math.ceil(counts[shape] / size) * together

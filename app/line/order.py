@@ -77,6 +77,7 @@ def standings(now: float, rules: Rules, profile: Profile) -> Callable[[Entry], S
     """
     step_s: dict[Shape, float] = {}
     latest, patience, grain, age_s = -rules.patience, rules.patience, rules.grain, rules.age_s
+    first = floor(latest / grain) - 1  # before all whose slack is compared
 
     def standing(entry: Entry) -> Standing:
         urgency, shape = entry.urgency, entry.shape
@@ -89,8 +90,8 @@ def standings(now: float, rules: Rules, profile: Profile) -> Callable[[Entry], S
         level, waited_s = urgency.priority, now - entry.since
         if waited_s >= age_s and level < HIGHEST:
             level = min(HIGHEST, level + int(waited_s / age_s))
-        then = urgency.arrived if ease == latest else remaining_s
-        key = (-level, floor(ease / grain), then, urgency.arrived, entry.job_id)
+        claim = (first, urgency.arrived) if ease == latest else (floor(ease / grain), remaining_s)
+        key = (-level, *claim, urgency.arrived, entry.job_id)
         return Standing(entry, key, level, remaining_s, length_s, slack_s, ease)
 
     return standing
