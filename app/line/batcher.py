@@ -106,7 +106,8 @@ def _batch(seated: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[
     def turn(one: Standing) -> tuple[Any, ...]:
         entry = one.entry
         stepped = entry.stepped if isinstance(entry, Running) else math.inf
-        pressed = one.length_s > 0 and one.slack_s < (slower[entry.shape] - 1) * one.remaining_s
+        # A job of unknown length is stepped, and so known, before a stream of others can hold it up.
+        pressed = not one.length_s or one.slack_s < (slower[entry.shape] - 1) * one.remaining_s
         by_claim = one.key[1:3] if pressed else (used_s.get(entry.shape, least_s), 0.0)
         return (-one.level, not pressed, *by_claim, stepped, entry.urgency.arrived, entry.job_id)
 

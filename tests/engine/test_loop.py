@@ -205,7 +205,7 @@ def test_different_shapes_take_turns(gate: Gate) -> None:
     gate.release()
     assert all(listener.wait().error is None for listener in heard)
     engine.close(20)
-    assert denoiser.forwards == [("x",), ("a",), ("b",), ("a",), ("b",), ("a",), ("b",)]
+    assert denoiser.forwards == [("x",), ("b",), ("a",), ("b",), ("a",), ("b",), ("a",)]
 
 
 def test_the_eta_is_the_evaluations_to_come_times_the_step_time() -> None:
