@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from app.api.app import create_app
 from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
+from app.api.app import create_app
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
 from app.service import Check, Ports, VideoService

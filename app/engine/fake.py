@@ -12,7 +12,7 @@ import torch
 from app.engine import sampler
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.memory import held_bytes
-from app.errors import GenerationError
+from app.errors import DeviceOutOfMemory, GenerationError
 from app.types import Plan
 
 # Prompts with these words go wrong, in these ways.
@@ -20,15 +20,22 @@ RAISES = "fake:raise"
 TURNS_NAN = "fake:nan"
 DECODES_BADLY = "fake:decode"
 LOSES_DEVICE = "fake:device"
+RUNS_OUT = "fake:memory"
 
 
 class FakeDenoiser:
-    """Pulls noise towards a colour that the prompt's hash picks. `step_s`: how long each forward pretends to take."""
+    """Pulls noise towards a colour that the prompt's hash picks.
 
-    def __init__(self, step_s: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> None:
+    `step_s`: how long each forward pretends to take; `holds`: how many jobs fit into one.
+    """
+
+    def __init__(
+        self, step_s: float = 0.0, sleep: Callable[[float], None] = time.sleep, holds: int | None = None
+    ) -> None:
         self.forwards: list[tuple[str, ...]] = []  # the job ids of every forward
         self._step_s = step_s
         self._sleep = sleep
+        self._holds = holds
 
     def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
         """(1, 3) float32 in -1..1 for each prompt."""
@@ -50,6 +57,8 @@ class FakeDenoiser:
             raise DeviceLost("The fake device is gone.")
         if any(RAISES in state.plan.prompt for state in states):
             raise RuntimeError("The fake denoiser was asked to fail.")
+        if len(states) > (self._holds or len(states)) or any(RUNS_OUT in state.plan.prompt for state in states):
+            raise DeviceOutOfMemory("The fake device is full.")
         return [self._velocity(state) for state in states]
 
     def _velocity(self, state: JobState) -> torch.Tensor:

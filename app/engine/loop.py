@@ -16,11 +16,16 @@ from numpy.typing import NDArray
 
 from app.engine.denoiser import Conditioning, Denoiser
 from app.engine.desk import Desk
+from app.engine.forward import Answer, Forward
 from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
+from app.engine.places import Places
+from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
-from app.engine.ticket import Sink, Ticket, failure, outcome
-from app.errors import Cancelled, WorkerLost
-from app.line.batcher import Rules, Shape, decide
+from app.engine.ticket import PreviewSink, Sink, Ticket, failure, outcome
+from app.engine.watch import Watch
+from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
+from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
+from app.line.rules import PRIORITIES
 from app.types import ModelProfile, Phase, Plan
 
 log = logging.getLogger(__name__)
@@ -35,12 +40,14 @@ class Engine:
         self._rules = rules
         self._clock = clock
         self._pace = Pace()
+        self._watch = Watch(rules)
         self._default: Shape | None = None
         self._numbers = itertools.count()
         self._boundaries = itertools.count(1)
         self._desk = Desk()
-        self._running: list[Ticket] = []  # this and _waiting belong to the engine's thread
-        self._waiting: list[Ticket] = []
+        self._places = Places()  # this and what follows belong to the engine's thread
+        self._forward = Forward(denoiser, self._pace, self._places.make_room)
+        self._previews = Previews(denoiser, rules.preview_share, clock)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -53,8 +60,13 @@ class Engine:
         sink: Sink,
         prompt: Embedding | None = None,
         negative: Embedding | None = None,
+        urgency: Urgency | None = None,
+        preview_every: int = 0,
     ) -> None:
         """Take in a job. Without both embeddings the engine encodes. The same id again stops the former attempt.
+
+        Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
+        where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
 
         Raises:
             WorkerLost: the engine has ended.
@@ -62,8 +74,21 @@ class Engine:
         conditioning = None
         if prompt is not None and negative is not None:
             conditioning = Conditioning(torch.tensor(prompt), torch.tensor(negative))
-        name = f"{job_id}/{next(self._numbers)}"
-        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, submitted=self._clock()))
+        name, now = f"{job_id}/{next(self._numbers)}", self._clock()
+        urgency = Urgency(arrived=now) if urgency is None else urgency
+        every = preview_every if isinstance(sink, PreviewSink) else 0
+        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every))
+
+    def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
+        """On this engine's clock: due so many seconds from now, come so many seconds ago.
+
+        Raises:
+            InvalidRequest: there is no such priority.
+        """
+        if priority not in PRIORITIES:
+            raise InvalidRequest(f"The priority is one of {', '.join(PRIORITIES)}.", "priority")
+        now = self._clock()
+        return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s)
 
     def stop(self, job_id: str) -> None:
         """End a job at the next step boundary: its sink hears `Cancelled`. Unknown ids are ignored."""
@@ -88,8 +113,12 @@ class Engine:
         return self._desk.call(partial(self._rehearse, rehearsal(model))).result()
 
     def healthy(self) -> bool:
-        """Whether the engine's thread is there to work."""
-        return self._thread.is_alive() and not self._desk.ended
+        """Whether the engine's thread is there to work, and does not hang in a step."""
+        return self._thread.is_alive() and not self._desk.ended and not self.stuck_s()
+
+    def stuck_s(self, now: float | None = None) -> float:
+        """For how long the step under way has taken more than `Rules` allow; 0 when it has not."""
+        return self._watch.stuck_s(self._clock() if now is None else now)
 
     def close(self, timeout_s: float | None = None) -> None:
         """End all jobs as cancelled, after the step that is under way, and the thread."""
@@ -106,12 +135,17 @@ class Engine:
         """Seconds a step takes, by (frames, height, width) and batch size, as far as known."""
         return self._pace.times
 
+    @property
+    def profile(self) -> Profile:
+        """What has been measured of times, and of the batches that memory holds."""
+        return self._pace.profile
+
     # What its thread does
 
     def _run(self) -> None:
         try:
-            while (arrived := self._desk.take(idle=not (self._running or self._waiting))) is not None:
-                self._waiting += arrived
+            while (arrived := self._desk.take(idle=not self._places)) is not None:
+                self._places.waiting.update({ticket.name: ticket for ticket in arrived})
                 self._boundary()
         finally:
             self._end()
@@ -119,39 +153,52 @@ class Engine:
     def _boundary(self) -> None:
         # 1. Boundary: who goes, who comes, who shares the next forward.
         number = next(self._boundaries)
-        tickets = {ticket.name: ticket for ticket in (*self._running, *self._waiting)}
-        boundary = decide(
-            [ticket.running() for ticket in self._running], [ticket.waiting() for ticket in self._waiting], self._rules
-        )
-        for name in boundary.leave:
-            self._alone(tickets[name], self._leave)
-        for name in boundary.join:
-            self._alone(tickets[name], partial(self._join, number))
+        boundary = self._places.decide(self._clock(), self._rules, self._pace.profile)
+        self._rearrange(boundary, number)
 
         # 2. Gather: those who could not start are gone.
-        batch = [tickets[name] for name in boundary.batch if tickets[name] in self._running]
+        batch = [self._places.running[name] for name in boundary.batch if name in self._places.running]
         if not batch:
             return
 
         # 3. Predict: one forward for all.
-        begun = self._clock()
-        predictions = self._predict(batch)
+        begun, shape = self._clock(), batch[0].shape
+        self._watch.begin(begun, self._pace.step_s(shape, len(batch)))
+        predictions, together = self._forward.run(batch)
 
         # 4. Advance: each its own state.
         stepped = []
         for ticket, prediction in zip(batch, predictions, strict=True):
             if self._alone(ticket, partial(self._advance, prediction)):
                 stepped.append(ticket)
+        self._watch.end()
 
-        # 5. Emit: what it took, where each is now. Forecast steps follow at once.
-        took = self._clock() - begun
-        if len(stepped) == len(batch):
-            self._pace.learn(shape_of(batch[0].plan), len(batch), took)
+        # 5. Emit: what it took, where each is now. Forecast steps follow at once, then previews.
+        now = self._clock()
+        took = now - begun
+        if together and len(stepped) == len(batch):
+            self._pace.learn(shape, len(batch), took)
+        self._places.turns.charge(shape, took)
         held_bytes = self._denoiser.memory_bytes()
-        round_s = self._pace.round_s([shape_of(ticket.plan) for ticket in self._running], self._rules.max_batch)
+        round_s = self._pace.round_s((ticket.shape for ticket in self._places.running.values()), self._rules)
         for ticket in stepped:
-            ticket.account(number, took / len(batch), held_bytes)
+            ticket.account(number, now, took, len(batch), self._rules)
+            ticket.peak_bytes = max(ticket.peak_bytes, held_bytes)
             self._alone(ticket, partial(self._emit, round_s))
+        here = [ticket for ticket in stepped if ticket.name in self._places.running]
+        self._previews.show(here, took, self._alone)
+
+    def _rearrange(self, boundary: Boundary, number: int) -> None:
+        for name in boundary.leave:
+            self._alone(self._places.find(name), self._leave)
+        for name in boundary.pause:
+            self._places.pause(name)
+        for name in boundary.park:
+            self._places.park(name)
+        for name in boundary.resume:
+            self._alone(self._places.find(name), self._places.resume)
+        for name in boundary.join:
+            self._alone(self._places.find(name), partial(self._join, number))
 
     def _alone(self, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
         """Do it; what it raises ends this job only."""
@@ -170,27 +217,11 @@ class Engine:
             )
             ticket.joined = self._clock()
             ticket.stages_s["encode"] = ticket.joined - begun
-        ticket.state = self._denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
-        ticket.stepped = number - 1
+        ticket.start(self._denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning), number)
         ticket.sink.phase(Phase.DENOISING)
-        self._waiting.remove(ticket)
-        self._running.append(ticket)
+        self._places.run(ticket)
 
-    def _predict(self, batch: Sequence[Ticket]) -> list[torch.Tensor | Exception]:
-        """A velocity for each, or why there is none: when a batch fails, each of its jobs is tried by itself."""
-        states = [ticket.started for ticket in batch]
-        made = outcome(lambda: self._denoiser.predict(states))
-        if not isinstance(made, Exception):
-            return list(made)
-        if len(states) == 1:
-            return [made]
-        log.warning("A forward of %d jobs failed, each is tried by itself: %s", len(states), made)
-        return [outcome(partial(self._predict_one, ticket)) for ticket in batch]
-
-    def _predict_one(self, ticket: Ticket) -> torch.Tensor:
-        return self._denoiser.predict([ticket.started])[0]
-
-    def _advance(self, prediction: torch.Tensor | Exception, ticket: Ticket) -> None:
+    def _advance(self, prediction: Answer, ticket: Ticket) -> None:
         if isinstance(prediction, Exception):
             raise prediction
         remember(ticket.started, prediction)
@@ -207,6 +238,8 @@ class Engine:
     def _leave(self, ticket: Ticket) -> None:
         if ticket.stopped:
             raise Cancelled("The job was stopped.")
+        if ticket.state is None or not ticket.state.done:
+            raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
         ticket.sink.phase(Phase.DECODING)
@@ -226,22 +259,19 @@ class Engine:
             log.warning("Nobody hears that job %s failed: %s", ticket.job_id, unheard)
 
     def _forget(self, ticket: Ticket) -> None:
-        for place in (self._running, self._waiting):
-            if ticket in place:
-                place.remove(ticket)
+        self._places.forget(ticket)
         self._desk.forget(ticket)
 
     def _rehearse(self, plan: Plan) -> float:
-        self._default = shape_of(plan)
-        for (shape, batch), seconds in profile(self._denoiser, plan, self._rules.max_batch, self._clock).items():
-            self._pace.learn(shape, batch, seconds)
-        largest = max(batch for _, batch in self._pace.times)
-        self._rules = Rules(min(self._rules.max_batch, largest), self._rules.slots)
+        self._default = shape = shape_of(plan)
+        for (_, batch), seconds in profile(self._denoiser, plan, self._rules.max_batch, self._clock).items():
+            self._pace.learn(shape, batch, seconds, settled=True)
+        self._pace.limit(shape, max(batch for _, batch in self._pace.times))
         return self.step_s
 
     def _end(self) -> None:
         """The thread's last act: nothing that was asked for is left without an answer."""
         unheard = self._desk.end()
         error = Cancelled("The engine was closed.") if self._desk.closing else WorkerLost("The engine failed.")
-        for ticket in (*self._running, *self._waiting, *unheard):
+        for ticket in (*self._places, *unheard):
             self._fail(ticket, error)

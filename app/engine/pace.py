@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from app.engine.denoiser import Conditioning, Denoiser
 from app.errors import DeviceOutOfMemory
-from app.line.batcher import Shape
+from app.line.batcher import Profile, Rules, Shape
+from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
 
 _FRESH = 0.2  # weight of the newest time in a running mean
 _RUNS = 3  # forwards per batch size in a profile; the first only warms up
+_SETTLED = 3  # times of a batch size, after which it can be judged
+_STALE = 200  # steps of a shape, after which a batch size not formed since is tried anew
 
 Times = dict[tuple[Shape, int], float]  # seconds a step takes by shape and batch size
 
@@ -23,34 +26,69 @@ def shape_of(plan: Plan) -> Shape:
 
 
 class Pace:
-    """Running means of step times."""
+    """Running means of step times, as a profile for the batcher."""
 
     def __init__(self) -> None:
         self._means: Times = {}
+        self._seen: Counter[tuple[Shape, int]] = Counter()
+        self._steps: Counter[Shape] = Counter()
+        self._last: dict[tuple[Shape, int], int] = {}  # the shape's step at which a batch size was last formed
+        self._limits: dict[Shape, int] = {}
+        self._profile = Profile()
 
     @property
     def times(self) -> Times:
         return dict(self._means)
 
-    def learn(self, shape: Shape, batch: int, seconds: float) -> None:
-        """Take in one step's time."""
-        mean = self._means.get((shape, batch), seconds)
-        self._means[shape, batch] = mean + _FRESH * (seconds - mean)
+    @property
+    def profile(self) -> Profile:
+        """What is known now."""
+        return self._profile
+
+    def learn(self, shape: Shape, batch: int, seconds: float, settled: bool = False) -> None:
+        """Take in one step's time, or one that was `settled` by measuring several. The first may be a slow start."""
+        size = (shape, batch)
+        self._steps[shape] += 1
+        if self._seen[size] >= _SETTLED and self._steps[shape] - self._last[size] > _STALE:
+            self._seen[size] = 0
+        self._last[size] = self._steps[shape]
+        seen = self._seen[size]
+        if settled or not seen:
+            self._means[size] = seconds
+        elif seen < _SETTLED:
+            self._means[size] = min(self._means[size], seconds)
+        else:
+            self._means[size] += _FRESH * (seconds - self._means[size])
+        self._seen[size] = _SETTLED if settled else seen + 1
+        self._publish()
+
+    def limit(self, shape: Shape, batch: int) -> None:
+        """Memory does not hold more than `batch` jobs of this shape in one forward; 1 is always tried."""
+        self._limits[shape] = max(1, min(batch, self._limits.get(shape, batch)))
+        self._publish()
 
     def step_s(self, shape: Shape, batch: int) -> float:
         """Seconds of a step of `batch` jobs, or what the nearest known batch size takes; 0 when none is known."""
-        known = [size for asked, size in self._means if asked == shape]
-        if not known:
-            return 0.0
-        return self._means[shape, min(known, key=lambda size: abs(size - batch))]
+        return self._profile.step_s(shape, batch)
 
-    def round_s(self, shapes: Sequence[Shape], max_batch: int) -> float:
-        """Seconds until each of the jobs with these shapes has taken a step, `max_batch` of one shape at a time."""
+    def round_s(self, shapes: Iterable[Shape], rules: Rules) -> float:
+        """Seconds until each of the jobs with these shapes has taken a step, in batches of the sizes that pay."""
         total = 0.0
         for shape, count in Counter(shapes).items():
-            full, rest = divmod(count, max_batch)
-            total += full * self.step_s(shape, max_batch) + (self.step_s(shape, rest) if rest else 0.0)
+            sizes = useful_sizes(self._profile, shape, rules.max_batch, rules.gain)
+            while count > 0:
+                size = fitting_size(sizes, count)
+                total += count // size * self.step_s(shape, size)
+                count %= size
         return total
+
+    def _publish(self) -> None:
+        fresh = {
+            size
+            for size, seen in self._seen.items()
+            if seen >= _SETTLED and self._steps[size[0]] - self._last[size] <= _STALE
+        }
+        self._profile = Profile(dict(self._means), frozenset(fresh), dict(self._limits))
 
 
 def rehearsal(model: ModelProfile) -> Plan:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.memory import state_bytes
 from app.engine.pace import shape_of
 from app.errors import GenerationError, KinorayError
-from app.line.batcher import Running, Waiting
+from app.line.batcher import Paused, Rules, Running, Shape, Urgency, Waiting
+from app.line.order import aged
 from app.types import Measured, Phase, Plan
 
 T = TypeVar("T")
@@ -34,7 +40,16 @@ class Sink(Protocol):
         ...
 
     def failed(self, error: GenerationError) -> None:
-        """There will be no frames; `Cancelled` if the job was stopped or the engine closed."""
+        """There will be no frames: `Cancelled` if it was stopped or the engine closed, `TimedOut` past its deadline."""
+        ...
+
+
+@runtime_checkable
+class PreviewSink(Sink, Protocol):
+    """A sink that also wants to see the job on its way, if `preview_every` asks for it."""
+
+    def preview(self, frame: NDArray[np.uint8]) -> None:
+        """The clean estimate after the step last heard of, uint8 (h, w, 3)."""
         ...
 
 
@@ -48,26 +63,76 @@ class Ticket:
     sink: Sink
     conditioning: Conditioning | None  # None: the engine encodes the plan's prompts
     submitted: float  # times are the engine's clock
+    urgency: Urgency
+    preview_every: int = 0  # steps between previews; 0: none
     stopped: bool = False
     state: JobState | None = None
+    home: torch.device | None = None  # where its tensors belong, while they are in host memory
     joined: float = 0.0
     stepped: int = 0
+    previewed: int = 0  # step of the last preview
     device_s: float = 0.0
     peak_bytes: int = 0
     stages_s: dict[str, float] = field(default_factory=dict)
+    shape: Shape = ()
+    since: float = 0.0
+    evaluations: int = 0
+    state_bytes: int = 0
+    _waiting: Waiting | None = None
+
+    def __post_init__(self) -> None:
+        self.shape = shape_of(self.plan)
+        self.since = self.urgency.arrived
+        self.evaluations = self.plan.sampling.budget
+
+    def start(self, state: JobState, boundary: int) -> None:
+        """Its state, with room for the predictions it will remember."""
+        self.state = state
+        self.stepped = boundary - 1
+        self.evaluations = state.evaluations + state.remaining
+        self.state_bytes = state_bytes(state) + 2 * state.latent.numel() * state.latent.element_size()
 
     def waiting(self) -> Waiting:
-        return Waiting(self.name, shape_of(self.plan), self.submitted, leaving=self.stopped)
+        if self._waiting is None or self._waiting.leaving != self.stopped:
+            self._waiting = Waiting(
+                self.name, self.shape, self.urgency, self.evaluations, self.evaluations, self.since, 0, self.stopped
+            )
+        return self._waiting
 
-    def running(self) -> Running:
+    def running(self, used_s: float) -> Running:
+        """`used_s`: device time that its shape has had."""
         return Running(
             job_id=self.name,
-            shape=shape_of(self.plan),
-            arrived=self.submitted,
-            stepped=self.stepped,
-            forecast=self.started.forecast,
+            shape=self.shape,
+            urgency=self.urgency,
+            evaluations=self.evaluations,
+            remaining=self.started.remaining,
+            since=self.since,
+            state_bytes=self.state_bytes,
             leaving=self.stopped or self.started.done,
+            forecast=self.started.forecast,
+            stepped=self.stepped,
+            used_s=used_s,
         )
+
+    def paused(self) -> Paused:
+        return Paused(
+            job_id=self.name,
+            shape=self.shape,
+            urgency=self.urgency,
+            evaluations=self.evaluations,
+            remaining=self.started.remaining,
+            since=self.since,
+            state_bytes=self.state_bytes,
+            leaving=self.stopped,
+            forecast=self.started.forecast,
+            parked=self.home is not None,
+        )
+
+    @property
+    def preview_due(self) -> bool:
+        """Whether `preview_every` steps have gone by and it will not be done at once anyway."""
+        return 0 < self.preview_every <= self.started.step - self.previewed and not self.started.done
 
     @property
     def started(self) -> JobState:
@@ -76,11 +141,11 @@ class Ticket:
             raise RuntimeError(f"{self.job_id} has not started.")
         return self.state
 
-    def account(self, boundary: int, device_s: float, held_bytes: int) -> None:
-        """Note a step's share of the device."""
+    def account(self, boundary: int, now: float, took_s: float, batch: int, rules: Rules) -> None:
+        """Note a step: its share of the device's `took_s` seconds, and what it costs of its age."""
         self.stepped = boundary
-        self.device_s += device_s
-        self.peak_bytes = max(self.peak_bytes, held_bytes)
+        self.device_s += took_s / batch
+        self.since = aged(self.since, self.urgency.priority, now, took_s, rules)
 
     def measured(self) -> Measured:
         return Measured(dict(self.stages_s), self.device_s, self.peak_bytes, self.started.evaluations)

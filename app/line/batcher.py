@@ -1,72 +1,123 @@
-"""Who joins, who leaves and who shares the next forward: decided at a step boundary, without clock or I/O."""
+"""Who joins, pauses, goes on, leaves and shares the next forward: decided at a step boundary, without clock or I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-Shape = tuple[int, ...]  # jobs of one shape can share a forward
+from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
+from app.line.profile import Profile, Shape, fitting_size, useful_sizes
+from app.line.rules import Rules
+from app.line.seats import Seats
 
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Limits of one replica: jobs that share a forward, and jobs held at a time."""
-
-    max_batch: int
-    slots: int
-
-    def __post_init__(self) -> None:
-        if self.max_batch < 1 or self.slots < 1:
-            raise ValueError("max_batch and slots are at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A job without a slot."""
-
-    job_id: str
-    shape: Shape
-    arrived: float
-    leaving: bool = False  # stopped while it waited
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A job with a slot."""
-
-    job_id: str
-    shape: Shape
-    arrived: float
-    stepped: int = 0  # number of the boundary at which it last was in a batch, or of the one before it joined
-    forecast: bool = False  # its next step needs no forward, so no place in the batch
-    leaving: bool = False  # done or stopped
+__all__ = ["Boundary", "Paused", "Profile", "Rules", "Running", "Shape", "Urgency", "Waiting", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """What changes at a step boundary, as job ids; those who join may be in the batch at once."""
+    """What changes at a step boundary, as job ids, to be done in this order; who joins may be in the batch at once."""
 
-    join: tuple[str, ...] = ()
     leave: tuple[str, ...] = ()
+    pause: tuple[str, ...] = ()
+    park: tuple[str, ...] = ()  # paused jobs whose tensors go to host memory
+    resume: tuple[str, ...] = ()
+    join: tuple[str, ...] = ()
     batch: tuple[str, ...] = ()
 
 
-def decide(running: Sequence[Running], waiting: Sequence[Waiting], rules: Rules) -> Boundary:
+def decide(
+    now: float,
+    running: Sequence[Running],
+    waiting: Sequence[Waiting],
+    paused: Sequence[Paused],
+    rules: Rules,
+    profile: Profile,
+) -> Boundary:
     """The next boundary.
 
-    Waiting jobs join first come first served. The batch is of one shape: that of the job least recently stepped, so
-    shapes, and jobs beyond `max_batch`, take turns, and no job waits for more than `slots` boundaries. Those who join
-    come last: a stream of short jobs cannot hold up a long one.
+    Free slots go to the most urgent, waiting or paused. When there are none, a more urgent job pauses the running one
+    with most slack. The batch is of one shape and of a size that pays: those who would be late at a fair share first,
+    by slack; else the shape that has had least of the device's time.
     """
-    staying = [job for job in running if not job.leaving]
-    line = sorted((job for job in waiting if not job.leaving), key=lambda job: (job.arrived, job.job_id))
-    joining = line[: max(0, rules.slots - len(staying))]
-    turn = sorted((job for job in staying if not job.forecast), key=lambda job: (job.stepped, job.arrived, job.job_id))
-    ready: list[Running | Waiting] = [*turn, *joining]
-    batch = [job.job_id for job in ready if job.shape == ready[0].shape][: rules.max_batch]
-    everyone: list[Running | Waiting] = [*running, *waiting]
+    rank = standings(now, rules, profile)
+    everyone: list[Entry] = [*running, *paused, *waiting]
+    leave = tuple(entry.job_id for entry in everyone if over(entry, now))
+    gone = set(leave)
+    line = [rank(entry) for entry in (*paused, *waiting) if entry.job_id not in gone]
+    seats = Seats([rank(entry) for entry in running if entry.job_id not in gone], rules)
+    if line:
+        _seat(line, seats, len(paused) - sum(entry.job_id in gone for entry in paused))
+    seated = [*seats.staying, *seats.seated]
+    left = [entry for entry in (*paused, *seats.victims) if entry.job_id not in {*gone, *seats.names}]
     return Boundary(
-        join=tuple(job.job_id for job in joining),
-        leave=tuple(job.job_id for job in everyone if job.leaving),
-        batch=tuple(batch),
+        leave=leave,
+        pause=tuple(entry.job_id for entry in seats.victims),
+        park=_parked(left, seats, rank),
+        resume=tuple(one.entry.job_id for one in seats.seated if isinstance(one.entry, Paused)),
+        join=tuple(one.entry.job_id for one in seats.seated if isinstance(one.entry, Waiting)),
+        batch=_batch(seated, rules, profile),
     )
+
+
+def _seat(line: list[Standing], seats: Seats, paused: int) -> None:
+    """Fill the free slots in order, then let the more urgent take a slot each from one who can wait."""
+    if seats.free:
+        for one in heapq.nsmallest(seats.free, line, key=lambda one: one.key):
+            if not seats.take(one):
+                break  # a large job is not overtaken for ever by smaller ones
+    rivals = line if not seats.seated else [one for one in line if one.entry.job_id not in seats.names]
+    for one in heapq.nsmallest(seats.rules.slots, rivals, key=lambda one: (-one.entry.urgency.priority, one.key)):
+        leaves_pause = isinstance(one.entry, Paused)
+        if paused - leaves_pause < seats.rules.max_paused and seats.take_from_another(one):
+            paused += 1 - leaves_pause
+
+
+def _parked(left: Sequence[Entry], seats: Seats, rank: Callable[[Entry], Standing]) -> tuple[str, ...]:
+    """The paused jobs that have to leave the device for those with a slot, the least urgent first."""
+    limit = seats.rules.device_bytes
+    if limit is None:
+        return ()
+    room, parked = limit - seats.held_bytes, []
+    on_device = [entry for entry in left if not (isinstance(entry, Paused) and entry.parked)]
+    for entry in sorted(on_device, key=lambda entry: rank(entry).key):
+        room -= entry.state_bytes
+        if room < 0:
+            parked.append(entry.job_id)
+    return tuple(parked)
+
+
+def _batch(seated: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[str, ...]:
+    """Those of the next forward: the first in turn and, as far as it pays, the next in turn of its shape."""
+    ready = [one for one in seated if not one.entry.forecast]
+    if not ready:
+        return ()
+    counts = Counter(one.entry.shape for one in ready)
+    sizes = {shape: useful_sizes(profile, shape, rules.max_batch, rules.gain) for shape in counts}
+    slower = {
+        shape: _stretch(profile, shape, fitting_size(sizes[shape], count), counts) for shape, count in counts.items()
+    }
+    used_s = {one.entry.shape: one.entry.used_s for one in ready if isinstance(one.entry, Running)}
+    least_s = min(used_s.values(), default=0.0)
+
+    def turn(one: Standing) -> tuple[Any, ...]:
+        entry = one.entry
+        stepped = entry.stepped if isinstance(entry, Running) else math.inf
+        # A job of unknown length is stepped, and so known, before a stream of others can hold it up.
+        pressed = not one.length_s or one.slack_s < (slower[entry.shape] - 1) * one.remaining_s
+        by_claim = one.key[1:3] if pressed else (used_s.get(entry.shape, least_s), 0.0)
+        return (-one.level, not pressed, *by_claim, stepped, entry.urgency.arrived, entry.job_id)
+
+    shape = min(ready, key=turn).entry.shape
+    mates = sorted((one for one in ready if one.entry.shape == shape), key=turn)
+    return tuple(one.entry.job_id for one in mates[: fitting_size(sizes[shape], len(mates))])
+
+
+def _stretch(profile: Profile, shape: Shape, size: int, counts: Mapping[Shape, int]) -> float:
+    """How many times longer than alone a job of this shape takes when the shapes take turns, in batches of `size`."""
+    alone_s = profile.step_s(shape)
+    together = profile.step_s(shape, size) / alone_s if alone_s else 1.0
+    return len(counts) * math.ceil(counts[shape] / size) * together

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,32 +11,8 @@ from app.engine.loop import Engine
 from app.errors import Cancelled, GenerationError, NumericalError, WorkerLost
 from app.line.batcher import Rules
 from app.types import ModelProfile, Phase, Plan, VideoSpec
+from tests.engine.gate import Gate
 from tests.engine.plans import Listener, hear, make_plan, walk
-
-
-class Gate:
-    """Stands in for a forward's time: the engine's thread stops in each forward until it is let on."""
-
-    def __init__(self) -> None:
-        self._open = threading.Semaphore(0)
-        self.reached = threading.Semaphore(0)
-        self.free = False
-
-    def __call__(self, seconds: float) -> None:
-        self.reached.release()
-        if not self.free:
-            assert self._open.acquire(timeout=20)
-
-    def wait(self) -> None:
-        """Until a forward is under way."""
-        assert self.reached.acquire(timeout=20)
-
-    def let(self, forwards: int) -> None:
-        self._open.release(forwards)
-
-    def release(self) -> None:
-        self.free = True
-        self._open.release(1000)
 
 
 @pytest.fixture
@@ -219,8 +194,9 @@ def test_a_stop_reaches_the_attempt_that_replaced_another(engine: Engine, gate: 
     assert isinstance(second.wait().error, Cancelled)
 
 
-def test_different_shapes_take_turns(gate: Gate, denoiser: FakeDenoiser) -> None:
-    engine = Engine(denoiser, Rules(max_batch=2, slots=4))
+def test_different_shapes_take_turns(gate: Gate) -> None:
+    denoiser = FakeDenoiser(step_s=1.0, sleep=gate)
+    engine = Engine(denoiser, Rules(max_batch=2, slots=4), clock=gate.clock)
     heard = [Listener() for _ in range(3)]
     engine.submit("x", make_plan(steps=1), heard[0])
     gate.wait()
@@ -229,7 +205,7 @@ def test_different_shapes_take_turns(gate: Gate, denoiser: FakeDenoiser) -> None
     gate.release()
     assert all(listener.wait().error is None for listener in heard)
     engine.close(20)
-    assert denoiser.forwards == [("x",), ("a",), ("b",), ("a",), ("b",), ("a",), ("b",)]
+    assert denoiser.forwards == [("x",), ("b",), ("a",), ("b",), ("a",), ("b",), ("a",)]
 
 
 def test_the_eta_is_the_evaluations_to_come_times_the_step_time() -> None:

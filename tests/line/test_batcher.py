@@ -1,107 +1,152 @@
 from __future__ import annotations
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from dataclasses import replace
 
-from app.line.batcher import Boundary, Rules, Running, Shape, Waiting, decide
+import pytest
+
+from app.line.batcher import Boundary, Paused, Profile, Rules, Running, Shape, Urgency, Waiting, decide
+from app.line.rules import PRIORITIES
 
 SMALL: Shape = (17, 64, 64)
 LARGE: Shape = (17, 96, 96)
 RULES = Rules(max_batch=2, slots=3)
+ONE = Rules(max_batch=1, slots=1)
+UNKNOWN = Profile()
+KNOWN = Profile({(SMALL, 1): 1.0, (SMALL, 2): 1.2, (LARGE, 1): 4.0}, frozenset({(SMALL, 1), (SMALL, 2), (LARGE, 1)}))
+LOW, NORMAL, HIGH = PRIORITIES["low"], PRIORITIES["normal"], PRIORITIES["high"]
+
+
+def waiting(
+    job_id: str, arrived: float = 0.0, shape: Shape = SMALL, priority: int = NORMAL, steps: int = 10, **more: float
+) -> Waiting:
+    urgency = Urgency(priority, more.get("deadline"), arrived)
+    return Waiting(job_id, shape, urgency, steps, steps, arrived, int(more.get("state_bytes", 0)))
+
+
+def running(
+    job_id: str, arrived: float = 0.0, shape: Shape = SMALL, priority: int = NORMAL, steps: int = 10, **more: float
+) -> Running:
+    urgency = Urgency(priority, more.get("deadline"), arrived)
+    return Running(
+        job_id,
+        shape,
+        urgency,
+        steps,
+        int(more.get("remaining", steps)),
+        more.get("since", arrived),
+        int(more.get("state_bytes", 0)),
+        stepped=int(more.get("stepped", 0)),
+        used_s=more.get("used_s", 0.0),
+    )
+
+
+def paused(job_id: str, arrived: float = 0.0, **more: float) -> Paused:
+    one = running(job_id, arrived, **more)  # type: ignore[arg-type]
+    return Paused(job_id, one.shape, one.urgency, one.evaluations, one.remaining, one.since, one.state_bytes)
 
 
 def test_waiting_jobs_join_in_order_of_arrival_and_step_at_once() -> None:
-    line = [Waiting("c", SMALL, 3.0), Waiting("a", SMALL, 1.0), Waiting("b", SMALL, 2.0)]
-    assert decide([], line, Rules(max_batch=4, slots=2)) == Boundary(join=("a", "b"), batch=("a", "b"))
+    line = [waiting("c", 3.0), waiting("a", 1.0), waiting("b", 2.0)]
+    profile = Profile({(SMALL, 1): 1.0, (SMALL, 2): 1.2})
+    assert decide(3.0, [], line, [], Rules(max_batch=4, slots=2), profile) == Boundary(
+        join=("a", "b"), batch=("a", "b")
+    )
 
 
 def test_a_leaving_job_frees_its_slot_at_once() -> None:
-    running = [Running("a", SMALL, 1.0, leaving=True)]
-    boundary = decide(running, [Waiting("b", SMALL, 2.0)], Rules(max_batch=1, slots=1))
+    done = replace(running("a"), leaving=True)
+    boundary = decide(2.0, [done], [waiting("b", 2.0)], [], ONE, UNKNOWN)
     assert boundary == Boundary(join=("b",), leave=("a",), batch=("b",))
 
 
 def test_a_job_stopped_while_it_waits_leaves_without_joining() -> None:
-    assert decide([], [Waiting("a", SMALL, 1.0, leaving=True)], RULES) == Boundary(leave=("a",))
+    assert decide(1.0, [], [replace(waiting("a"), leaving=True)], [], RULES, UNKNOWN) == Boundary(leave=("a",))
 
 
 def test_a_forecast_step_takes_no_place() -> None:
-    running = [Running("a", SMALL, 1.0, forecast=True), Running("b", SMALL, 2.0), Running("c", SMALL, 3.0)]
-    assert decide(running, [], RULES).batch == ("b", "c")
-
-
-def test_shapes_take_turns() -> None:
-    running = [Running("a", SMALL, 1.0, stepped=4), Running("b", LARGE, 2.0, stepped=3)]
-    assert decide(running, [], RULES).batch == ("b",)
+    jobs = [replace(running("a"), forecast=True), running("b", 2.0), running("c", 3.0)]
+    assert decide(3.0, jobs, [], [], RULES, KNOWN).batch == ("b", "c")
 
 
 def test_a_newcomer_does_not_overtake_those_who_wait_for_their_turn() -> None:
-    running = [Running("a", SMALL, 1.0, stepped=7), Running("b", SMALL, 2.0, stepped=8)]
-    assert decide(running, [Waiting("c", SMALL, 0.0)], RULES).batch == ("a", "b")
+    jobs = [running("a", 1.0, stepped=7), running("b", 2.0, stepped=8)]
+    assert decide(2.0, jobs, [waiting("c", 0.0)], [], RULES, Profile({(SMALL, 1): 1.0})).batch == ("a", "b")
 
 
-def test_limits_below_one_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        Rules(max_batch=0, slots=1)
+def test_shapes_take_turns_by_the_time_they_have_used() -> None:
+    jobs = [running("a", used_s=5.0, stepped=3), running("b", shape=LARGE, used_s=4.0, stepped=4)]
+    assert decide(0.0, jobs, [], [], RULES, KNOWN).batch == ("b",)
+    jobs[1] = replace(jobs[1], used_s=8.0)
+    assert decide(0.0, jobs, [], [], RULES, KNOWN).batch == ("a",)
 
 
-shapes = st.sampled_from([SMALL, LARGE, (5, 8, 8)])
-rules = st.builds(Rules, max_batch=st.integers(1, 4), slots=st.integers(1, 6))
-jobs = st.tuples(st.integers(0, 12), shapes, st.lists(st.booleans(), min_size=1, max_size=6), st.integers(1, 9))
+def test_a_job_that_a_fair_share_would_make_late_goes_first() -> None:
+    pressed = running("b", shape=LARGE, used_s=90.0, steps=10, deadline=60.0)
+    assert decide(0.0, [running("a"), pressed], [], [], RULES, KNOWN).batch == ("b",)
 
 
-@settings(max_examples=150, deadline=None)
-@given(rules=rules, arrivals=st.lists(jobs, max_size=14))
-def test_no_job_is_lost_doubled_or_starved_and_no_limit_is_passed(
-    rules: Rules, arrivals: list[tuple[int, Shape, list[bool], int]]
-) -> None:
-    """Plays a replica. A job: the boundary at which it arrives, its shape, its mask, when it is stopped."""
-    masks = {f"job-{place}": list(mask) for place, (_, _, mask, _) in enumerate(arrivals)}
-    shape = {f"job-{place}": what for place, (_, what, _, _) in enumerate(arrivals)}
-    arrived = {f"job-{place}": when for place, (when, _, _, _) in enumerate(arrivals)}
-    stopped_at = {f"job-{place}": when + patience * 4 for place, (when, _, _, patience) in enumerate(arrivals)}
-    running: dict[str, int] = {}  # job to the boundary of its last turn
-    left: list[str] = []
-    for number in range(200):
-        stopped = {name for name, when in stopped_at.items() if number >= when}
-        waiting = [name for name in masks if arrived[name] <= number and name not in running and name not in left]
-        boundary = decide(
-            [
-                Running(
-                    name,
-                    shape[name],
-                    arrived[name],
-                    stepped=turn,
-                    forecast=bool(masks[name]) and not masks[name][0],
-                    leaving=not masks[name] or name in stopped,
-                )
-                for name, turn in running.items()
-            ],
-            [Waiting(name, shape[name], arrived[name], leaving=name in stopped) for name in waiting],
-            rules,
-        )
-        for name in boundary.leave:
-            assert name in stopped or not masks[name]
-            running.pop(name, None)
-            left.append(name)
-        for name in boundary.join:
-            assert name in waiting
-            assert name not in stopped
-            running[name] = number - 1
-        assert len(running) <= rules.slots
-        assert len(boundary.batch) <= rules.max_batch
-        assert len({shape[name] for name in boundary.batch}) <= 1
-        assert len(set(boundary.batch)) == len(boundary.batch)
-        assert set(boundary.batch) <= set(running)
-        ready = [name for name in running if masks[name][0] or name in boundary.join]
-        assert bool(boundary.batch) == bool(ready), "work is conserved"
-        assert all(number - running[name] <= rules.slots for name in ready), "nobody starves"
-        for name in list(running):
-            if name in boundary.batch:
-                running[name] = number
-                masks[name].pop(0)
-            elif name not in ready:
-                running[name] = number  # a forecast step
-                masks[name].pop(0)
-    assert sorted(left) == sorted(masks)
+@pytest.mark.parametrize("late", [running("a", deadline=5.0), waiting("a", deadline=5.0), paused("a", deadline=5.0)])
+def test_a_job_leaves_when_its_deadline_has_passed(late: Running | Waiting | Paused) -> None:
+    places: dict[type, list[Running | Waiting | Paused]] = {Running: [], Waiting: [], Paused: []}
+    places[type(late)].append(late)
+    for now, leave in ((4.9, ()), (5.0, ("a",))):
+        boundary = decide(now, places[Running], places[Waiting], places[Paused], ONE, KNOWN)  # type: ignore[arg-type]
+        assert boundary.leave == leave
+
+
+def test_a_higher_class_pauses_the_running_job_with_most_slack() -> None:
+    jobs = [running("a", steps=10), running("b", steps=100), running("c", priority=HIGH, steps=200)]
+    boundary = decide(20.0, jobs, [waiting("d", 20.0, priority=HIGH)], [], RULES, KNOWN)
+    assert (boundary.pause, boundary.join) == (("b",), ("d",))
+    assert "d" in boundary.batch
+
+
+def test_an_ordinary_short_job_pauses_a_long_one_that_can_wait_and_not_the_other_way_round() -> None:
+    long, short = running("a", steps=1000), waiting("b", 0.0, steps=4)
+    assert decide(0.0, [long], [short], [], ONE, KNOWN).pause == ()  # both have just come
+    assert decide(3.0, [long], [short], [], ONE, KNOWN).pause == ("a",)
+    assert decide(3.0, [running("b", steps=4)], [waiting("a", steps=1000)], [], ONE, KNOWN).pause == ()
+
+
+def test_a_lower_class_pauses_nobody_however_late_it_is() -> None:
+    assert decide(1000.0, [running("a", 999.0)], [waiting("b", 0.0, priority=LOW)], [], ONE, KNOWN).pause == ()
+
+
+def test_a_paused_job_goes_on_when_a_slot_is_free() -> None:
+    boundary = decide(50.0, [], [waiting("b", 49.0)], [paused("a", remaining=3)], ONE, KNOWN)
+    assert (boundary.resume, boundary.join, boundary.batch) == (("a",), (), ("a",))
+
+
+def test_age_lifts_a_job_by_a_class() -> None:
+    line = [waiting("old", 0.0, priority=LOW), waiting("new", 290.0, priority=HIGH)]
+    assert decide(200.0, [], line, [], ONE, KNOWN).join == ("new",)
+    assert decide(291.0, [], line, [], ONE, KNOWN).join == ("old",)
+
+
+def test_nobody_is_paused_beyond_the_limit() -> None:
+    rules = replace(ONE, max_paused=1)
+    boundary = decide(9.0, [running("a")], [waiting("b", 9.0, priority=HIGH)], [paused("c")], rules, KNOWN)
+    assert boundary == Boundary(batch=("a",))
+
+
+def test_paused_jobs_are_parked_when_the_device_has_no_room_for_them() -> None:
+    rules = replace(ONE, device_bytes=25)
+    jobs = [running("a", state_bytes=10), waiting("b", 1.0, priority=HIGH, state_bytes=10)]
+    boundary = decide(1.0, jobs[:1], jobs[1:], [paused("c", remaining=1, state_bytes=10)], rules, KNOWN)  # type: ignore[arg-type]
+    assert (boundary.pause, boundary.join, boundary.park) == (("a",), ("b",), ("c",))
+
+
+def test_a_job_without_room_on_the_device_waits_and_is_not_overtaken() -> None:
+    rules = replace(RULES, device_bytes=25)
+    line = [waiting("b", 1.0, state_bytes=20), waiting("c", 2.0, state_bytes=5)]
+    assert decide(2.0, [running("a", state_bytes=10)], line, [], rules, KNOWN) == Boundary(batch=("a",))
+
+
+def test_a_job_that_is_larger_than_all_room_may_run_alone() -> None:
+    assert decide(2.0, [], [waiting("a", state_bytes=99)], [], replace(RULES, device_bytes=9), KNOWN).join == ("a",)
+
+
+@pytest.mark.parametrize("wrong", [{"max_batch": 0}, {"slots": 0}, {"age_s": 0.0}, {"max_paused": -1}])
+def test_limits_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        Rules(**{"max_batch": 1, "slots": 1, **wrong})

@@ -1,0 +1,51 @@
+"""One forward for a batch, and what happens when it fails: each job is tried by itself, and memory's answer is kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import torch
+
+from app.engine.denoiser import Denoiser
+from app.engine.memory import let_go
+from app.engine.pace import Pace
+from app.engine.ticket import Ticket, outcome
+from app.errors import DeviceOutOfMemory
+
+log = logging.getLogger(__name__)
+Answer: TypeAlias = "torch.Tensor | Exception"  # a velocity (C, F', H', W'), or why there is none
+
+
+class Forward:
+    """Runs batches on the denoiser. `make_room` frees device memory of jobs that are not stepping."""
+
+    def __init__(self, denoiser: Denoiser, pace: Pace, make_room: Callable[[], None]) -> None:
+        self._denoiser = denoiser
+        self._pace = pace
+        self._make_room = make_room
+
+    def run(self, batch: Sequence[Ticket]) -> tuple[list[Answer], bool]:
+        """An answer for each, and whether one forward gave them all.
+
+        When it fails, each job is tried by itself, once. After an out-of-memory there is room made first, and batches
+        of this shape stay half as large, never below 1.
+        """
+        made = outcome(lambda: self._denoiser.predict([ticket.started for ticket in batch]))
+        if not isinstance(made, Exception):
+            return list(made), True
+        if isinstance(made, DeviceOutOfMemory):
+            self._pace.limit(batch[0].shape, len(batch) // 2)
+            let_go(made)
+            self._make_room()
+        elif len(batch) == 1:
+            return [made], False
+        log.warning("A forward of %d jobs failed, each is tried by itself: %s", len(batch), made)
+        return [self._alone(ticket) for ticket in batch], False
+
+    def _alone(self, ticket: Ticket) -> Answer:
+        made = outcome(lambda: self._denoiser.predict([ticket.started])[0])
+        if isinstance(made, DeviceOutOfMemory):
+            let_go(made)
+        return made

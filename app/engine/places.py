@@ -1,0 +1,93 @@
+"""Where each job in the engine is: waiting, running or paused; its state goes with it, to host memory if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.engine.memory import let_go, move_state
+from app.engine.ticket import Ticket, outcome
+from app.errors import DeviceOutOfMemory
+from app.line.batcher import Boundary, Profile, Rules, decide
+from app.line.turns import Turns
+
+
+class Places:
+    """All tickets of the engine, by name. Belongs to the engine's thread."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Ticket] = {}
+        self.running: dict[str, Ticket] = {}
+        self.paused: dict[str, Ticket] = {}
+        self.turns = Turns()
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting or self.running or self.paused)
+
+    def __iter__(self) -> Iterator[Ticket]:
+        yield from (*self.running.values(), *self.paused.values(), *self.waiting.values())
+
+    def decide(self, now: float, rules: Rules, profile: Profile) -> Boundary:
+        """Ask the batcher about those who are here."""
+        return decide(
+            now,
+            [ticket.running(self.turns.used_s(ticket.shape)) for ticket in self.running.values()],
+            [ticket.waiting() for ticket in self.waiting.values()],
+            [ticket.paused() for ticket in self.paused.values()],
+            rules,
+            profile,
+        )
+
+    def find(self, name: str) -> Ticket:
+        """The ticket of that name.
+
+        Raises:
+            KeyError: it is not here.
+        """
+        return next(place[name] for place in (self.running, self.paused, self.waiting) if name in place)
+
+    def run(self, ticket: Ticket) -> None:
+        """It has a slot from now on."""
+        self.forget(ticket)
+        self.turns.enter(ticket.shape, {other.shape for other in self.running.values()})
+        self.running[ticket.name] = ticket
+
+    def pause(self, name: str) -> None:
+        """It gives its slot up and keeps its state."""
+        self.paused[name] = self.running.pop(name)
+
+    def park(self, name: str) -> None:
+        """A paused job's tensors go to host memory."""
+        ticket = self.paused[name]
+        if ticket.home is None:
+            ticket.home = move_state(ticket.started, "cpu")
+
+    def resume(self, ticket: Ticket) -> None:
+        """It goes on where it stopped; when the device has no room for it, the other paused jobs make some.
+
+        Raises:
+            DeviceOutOfMemory: there is none even so.
+        """
+        error = outcome(lambda: _unpark(ticket))
+        if isinstance(error, DeviceOutOfMemory):
+            let_go(error)
+            self.make_room()
+            _unpark(ticket)
+        elif isinstance(error, Exception):
+            raise error
+        self.run(ticket)
+
+    def make_room(self) -> None:
+        """All paused jobs leave the device."""
+        for name in self.paused:
+            self.park(name)
+
+    def forget(self, ticket: Ticket) -> None:
+        """It is in none of the places any more."""
+        for place in (self.running, self.paused, self.waiting):
+            place.pop(ticket.name, None)
+
+
+def _unpark(ticket: Ticket) -> None:
+    if ticket.home is not None:
+        move_state(ticket.started, ticket.home)
+        ticket.home = None

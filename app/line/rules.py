@@ -1,0 +1,35 @@
+"""The order's policy as data: how many, how urgent, how long, in the numbers that the batcher reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+PRIORITIES: Mapping[str, int] = MappingProxyType({"low": 0, "normal": 1, "high": 2})
+NORMAL, HIGHEST = PRIORITIES["normal"], max(PRIORITIES.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Limits and policy of one replica. Durations in seconds, shares and gains as fractions of 1."""
+
+    max_batch: int  # jobs that share a forward
+    slots: int  # jobs under way at a time, paused ones not counted
+    max_paused: int = 16
+    device_bytes: int | None = None  # what job states may hold on the device; None: as much as they like
+    gain: float = 0.1  # what a batch size has to save per job over the next smaller one
+    patience: float = 3.0  # a job without deadline is due after this many times its standalone time (vLLM-Omni RFC 290)
+    grain: float = 0.25  # slacks closer than this share of a job's length are equal: no swapping back and forth
+    age_s: float = 120.0  # so long without a step lifts a job by one priority class
+    aged_share: float = 0.1  # of the device's time, that a job so lifted can use before it sinks again
+    preview_share: float = 0.02  # of the stepping time, that previews may take
+    stuck_s: float = 60.0  # a step is stuck after this, and after
+    stuck_times: float = 20.0  # this many times its expected time;
+    stuck_first_s: float = 600.0  # but the first steps of a shape may compile
+
+    def __post_init__(self) -> None:
+        if self.max_batch < 1 or self.slots < 1:
+            raise ValueError("max_batch and slots are at least 1")
+        if self.max_paused < 0 or min(self.patience, self.grain, self.age_s, self.aged_share) <= 0:
+            raise ValueError("max_paused is at least 0; patience, grain, age_s and aged_share are above 0")
