@@ -65,7 +65,7 @@ def fit_linear(
 
 def train_cleaner(autoencoder: LinearAutoencoder, picture: int, budget: Budget, seed: int, tell: Tell) -> float:
     """Teach the cleaner to draw crisp frames from latents with noise on them; returns the last loss (mean |error|)."""
-    cleaner = autoencoder.cleaner.train()
+    cleaner = autoencoder.cleaner.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(cleaner.parameters(), lr=0.0, weight_decay=0.01)
     began, step, smooth = time.monotonic(), 0, 0.0
     video = clips(64, picture, seed)
