@@ -71,7 +71,10 @@ def test_a_folder_that_is_not_there_is_noticed_before_any_work(service: Service,
 
 def test_ctrl_c_cancels_on_the_server(service: Service, tmp_path: Path) -> None:
     service.stall_after = 3
-    command = [sys.executable, "-m", "app.client.cli", "generate", "a red ball", "-o", str(tmp_path / "out.mp4")]
+    # A test run in the background ignores Ctrl-C and hands that on to its children; a terminal does not.
+    terminal = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import app.client.cli as cli"
+    asked = ["generate", "a red ball", "-o", str(tmp_path / "out.mp4")]
+    command = [sys.executable, "-c", f"{terminal}; cli.main()", *asked]
     environment = {**os.environ, "KINORAY_URL": service.url}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
