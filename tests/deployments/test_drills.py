@@ -19,11 +19,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 RECOVERY_S = 90.0  # a new replica imports torch and reads the model on a busy machine of two cores
 
 
-def replica_pid(deployment: str) -> int:
+def replica_pid(service: LocalService, deployment: str) -> int:
     """The process of a deployment's only living replica."""
     alive = [
         actor.pid
-        for actor in list_actors(filters=[("state", "=", "ALIVE")], limit=1000)
+        for actor in list_actors(service.dashboard_url, filters=[("state", "=", "ALIVE")], limit=1000)
         if actor.class_name == f"ServeReplica:kinoray:{deployment}"
     ]
     assert len(alive) == 1, (deployment, alive)
@@ -54,7 +54,7 @@ async def stepping(client: Kinoray, prompt: str) -> str:
 @pytest.mark.parametrize("deployment", ["Diffuser", "Dispatcher", "Finisher", "Cache"])
 async def test_a_job_survives_the_death_of_a_replica(service: LocalService, client: Kinoray, deployment: str) -> None:
     video_id = await stepping(client, f"a white star spins while the {deployment} dies")
-    os.kill(await anyio.to_thread.run_sync(replica_pid, deployment), signal.SIGKILL)
+    os.kill(await anyio.to_thread.run_sync(replica_pid, service, deployment), signal.SIGKILL)
     video = await client.wait(video_id, timeout_s=RECOVERY_S)
     assert video.status == "completed", video.error
     assert len(await client.content(video_id)) > 1000
