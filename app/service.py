@@ -23,7 +23,6 @@ from app.settings import Settings
 from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter
 from app.types import (
     Artifact,
-    CacheMode,
     CacheUse,
     Caller,
     Event,
@@ -102,7 +101,7 @@ class VideoService:
             user=request.user,
         )
         # 2. The same plan made before?
-        if request.cache in (CacheMode.USE, CacheMode.READ):
+        if request.cache.reads:
             made = await self._repeat(job)
             if made is not None:
                 return made

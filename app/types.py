@@ -99,6 +99,14 @@ class CacheMode(Word):
     WRITE = "write"  # make it anew and keep it ("refresh")
     OFF = "off"
 
+    @property
+    def reads(self) -> bool:
+        return self in (CacheMode.USE, CacheMode.READ)
+
+    @property
+    def writes(self) -> bool:
+        return self in (CacheMode.USE, CacheMode.WRITE)
+
 
 @dataclass(frozen=True, slots=True)
 class VideoRequest:

@@ -108,8 +108,7 @@ class Attempt:
         """Embeddings of prompt and negative prompt, each (T, D) float32: from the cache, else from the encoder."""
         texts = (job.plan.prompt, job.plan.negative_prompt)
         keys = [embedding_key(job.plan.revision, text) for text in texts]
-        use = job.cache_mode.value in ("use", "read")
-        found = [await self._embeddings.get(key) if use else None for key in keys]
+        found = [await self._embeddings.get(key) if job.cache_mode.reads else None for key in keys]
         missing = [text for text, tensors in zip(texts, found, strict=True) if tensors is None]
         if missing:
             answer: list[NDArray[np.float32]] = await asyncio.wrap_future(self._engine.encode(missing))
@@ -117,7 +116,7 @@ class Attempt:
             for index, tensors in enumerate(found):
                 if tensors is None:
                     found[index] = {"tokens": next(made)}
-                    if job.cache_mode.value in ("use", "write"):
+                    if job.cache_mode.writes:
                         await self._embeddings.put(keys[index], found[index] or {}, self._settings.embedding_ttl_s)
         hit = len(missing) == 0
         await self._stores.jobs.note_cache(job.id, self._fence, CacheUse(embedding_hit=hit))

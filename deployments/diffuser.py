@@ -56,7 +56,7 @@ class Diffuser:
             work = partial(load_denoiser, settings.dtype, settings.threads)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._engine = Engine(denoiser, Rules(max_batch=settings.max_batch, slots=settings.slots))
-        self._step_s = await asyncio.to_thread(self._engine.warm_up, model)
+        await asyncio.to_thread(self._engine.warm_up, model)
         self._name = serve.get_replica_context().replica_id.unique_id
         self._spawn(self._beat())
         self._spawn(self._listen())
@@ -99,7 +99,7 @@ class Diffuser:
             model=self._model.id,
             slots=self._settings.slots,
             running=len(self._attempts),
-            step_s=self._engine.step_s or self._step_s,
+            step_s=self._engine.step_s,
             seen_at=time.time(),
             memory_bytes=psutil.Process().memory_info().rss,
         )

@@ -16,7 +16,7 @@ from app.errors import LeaseLost
 from app.plan.complexity import FIXED_STEPS
 from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, JOB_SECONDS, JOBS_ENDED, STEPS_FIXED, STEPS_PLANNED
-from app.types import Artifact, CacheMode, Job, Measured, Phase
+from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import finish
 from deployments.handles import CacheHandle
 from deployments.stores import open_stores
@@ -77,7 +77,7 @@ class Finisher:
 
     async def _remember(self, job: Job) -> None:
         plan, measured = job.plan, job.measured or Measured()
-        if job.cache_mode in (CacheMode.USE, CacheMode.WRITE):
+        if job.cache_mode.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
             ttl_s = job.cache_ttl_s or self._settings.result_ttl_s
             await self._results.put(plan_digest(plan, job.tenant), result, ttl_s)
