@@ -89,15 +89,19 @@ class VideoService:
         """
         # 1. Plan
         plan = await self.ports.planner.plan(request)
+        now = self._clock()
         job = Job(
             id=f"video_{uuid.uuid4().hex}",
             tenant=caller.tenant,
             plan=plan,
             phase=Phase.QUEUED,
-            created_at=self._clock(),
+            created_at=now,
             remixed_from=request.remixed_from,
             cache_mode=request.cache,
             cache_ttl_s=request.cache_ttl_s,
+            priority=request.priority,
+            deadline=None if request.deadline_s is None else now + request.deadline_s,
+            preview=request.preview,
             user=request.user,
         )
         # 2. The same plan made before?

@@ -91,6 +91,11 @@ class Plan:
     why: Analysis
 
 
+NORMAL = "normal"
+PRIORITIES = ("low", NORMAL, "high")
+"""Priority classes, the least urgent first."""
+
+
 class CacheMode(Word):
     """What a request allows the caches to do."""
 
@@ -122,10 +127,16 @@ class VideoRequest:
     fps: int | None = None
     seed: int | None = None  # -1 asks for a fresh one
     steps: int | None = None
+    budget: int | None = None  # of the steps, how many run the denoiser
     guidance: float | None = None
+    sampler: str | None = None
+    deterministic: bool = False
     tier: str = "auto"
     cache: CacheMode = CacheMode.USE
     cache_ttl_s: float | None = None
+    priority: str = NORMAL
+    deadline_s: float | None = None  # seconds from now, after which the video is of no use
+    preview: bool = False  # show the clean estimate on the way
     user: str | None = None
     remixed_from: str | None = None
 
@@ -193,6 +204,7 @@ class Measured:
     device_seconds: float = 0.0
     peak_memory_bytes: int | None = None
     evaluations: int = 0  # denoiser runs
+    resumed_from_step: int | None = None  # the checkpoint that the last attempt went on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +240,9 @@ class Job:
     remixed_from: str | None = None
     cache_mode: CacheMode = CacheMode.USE
     cache_ttl_s: float | None = None
+    priority: str = NORMAL  # one of PRIORITIES
+    deadline: float | None = None  # of no use after this
+    preview: bool = False
     user: str | None = None
 
     @property
@@ -258,7 +273,7 @@ class Event:
 
     id: str
     job_id: str
-    kind: str  # phase | step | queue | end
+    kind: str  # phase | step | queue | preview | end
     at: float
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -277,6 +292,7 @@ class ModelProfile:
     default_fps: int
     guidance: float
     shift: float
+    samplers: tuple[str, ...] = ("euler", "unipc")  # the default first
     pool: str = "main"
     step_s: float = 0.1  # seconds a guided step takes at the default shape, until a replica has measured it
     overhead_s: float = 0.5  # encode + decode + finish

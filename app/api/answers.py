@@ -52,6 +52,8 @@ class Optimization(BaseModel):
     asked_tier: str
     steps: int
     budget: int
+    sampler: str
+    deterministic: bool
     guidance: float
     fixed_default_steps: int
     steps_saved_share: float
@@ -95,6 +97,9 @@ class Video(BaseModel):
     cost: float | None = Field(description="Money, where a price per device hour is set")
     peak_memory_mb: float | None
     attempts: int
+    resumed_from_step: int | None = Field(description="The checkpoint it went on from after an interruption")
+    priority: str = Field(description="low, normal or high")
+    deadline_at: float | None = Field(description="Unix seconds after which it is given up")
     user: str | None
     url: str | None = Field(description="Where the file is, once completed")
 
@@ -146,6 +151,9 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         cache=VideoCache.model_validate(job.cache, from_attributes=True),
         optimization=Optimization.model_validate(describe(plan)),
         attempts=job.attempts,
+        resumed_from_step=measured.resumed_from_step if measured else None,
+        priority=job.priority,
+        deadline_at=job.deadline,
         user=job.user,
         url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
         **_measured(measured, settings),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.api.fields import Fields, settled, unknown
 from app.api.problems import sentence
 from app.errors import InvalidRequest
-from app.types import CacheMode, VideoRequest
+from app.types import NORMAL, CacheMode, VideoRequest
 
 MOST_SECONDS = 3600.0
 MOST_SEED = 2**32 - 1
@@ -55,6 +55,13 @@ class CreateVideo(Strict):
         None, description="Same seed, same video; -1: a fresh one; without it the seed follows from the request"
     )
     num_inference_steps: int | None = Field(None, ge=1, le=1000, description="Comes before the tier; also `steps`")
+    budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
+    sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="euler or unipc; see /v1/models"
+    )
+    deterministic: bool | None = Field(
+        None, description="The same bits alone, beside other jobs, paused and resumed; it then shares no forward"
+    )
     guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt")
     tier: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
         None, description="auto, preview, standard, premium or ultra; also `quality` and `quality_tier`"
@@ -62,6 +69,11 @@ class CreateVideo(Strict):
     num_outputs_per_prompt: int | None = Field(None, ge=1, le=1, description="Must be 1; also `n`")
     user: Annotated[str, StringConstraints(max_length=256)] | None = Field(None, description="Your own end user's name")
     cache: CacheWish | None = Field(None, description="What the caches may do")
+    priority: Literal["low", "normal", "high"] | None = Field(None, description="normal, if not given")
+    deadline_s: float | None = Field(
+        None, gt=0, le=7 * 86400.0, description="Give it up when it is not done so many seconds from now"
+    )
+    preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
 
 
 class RemixVideo(Strict):
@@ -70,9 +82,20 @@ class RemixVideo(Strict):
     prompt: str = Field(description="What the new video should show")
 
 
-_INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt")
-_NUMBERS = ("guidance_scale", "ttl_s")
-_BLANK = ("size", "negative_prompt", "user", "model", "tier")  # where an empty text means the same as nothing
+_INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt", "budget")
+_NUMBERS = ("guidance_scale", "ttl_s", "deadline_s")
+_TRUTHS = ("deterministic", "preview")
+_SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_BLANK = (
+    "size",
+    "negative_prompt",
+    "user",
+    "model",
+    "tier",
+    "sampler",
+    "priority",
+    *_TRUTHS,
+)  # where an empty text means the same as nothing
 
 M = TypeVar("M", bound=Strict)
 
@@ -99,10 +122,16 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         fps=asked.fps,
         seed=seed,
         steps=asked.num_inference_steps,
+        budget=asked.budget,
         guidance=asked.guidance_scale,
+        sampler=asked.sampler,
+        deterministic=bool(asked.deterministic),
         tier=asked.tier or "auto",
         cache=CacheMode(cache.mode),
         cache_ttl_s=cache.ttl_s,
+        priority=asked.priority or NORMAL,
+        deadline_s=asked.deadline_s,
+        preview=bool(asked.preview),
         user=asked.user,
     )
 
@@ -152,6 +181,8 @@ def _typed(name: str, value: Any) -> Any:
         return int(text)
     if name in _NUMBERS and _NUMBER.fullmatch(text):
         return float(text)
+    if name in _TRUTHS:
+        return _SAID.get(text.lower(), value)
     return value
 
 

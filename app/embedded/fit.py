@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from app.embedded.autoencoder import TIME, LinearAutoencoder
+from app.embedded.precision import autocast
 from app.embedded.recipe import Budget
 from app.embedded.scenes import draw_asks, place
 from app.embedded.world import render
@@ -103,7 +104,7 @@ def _lesson(autoencoder: LinearAutoencoder, video: Tensor) -> Tensor:
         rough = autoencoder.inverse(_faded(raw) + torch.randn_like(raw) * deviation * amount)
         wanted = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
         wanted = wanted.view(rough.transpose(1, 2).shape).transpose(1, 2)  # (b, F, 3, 4, h, w)
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(torch.device("cpu")):
         drawn = autoencoder.clean(rough)
     error: Tensor = (drawn.float() - wanted).abs().mean()
     return error

@@ -13,10 +13,14 @@ from torch import Tensor, nn
 
 from app.embedded.attention import WrittenOutAttention
 from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.load import read_transformer
 from app.embedded.model import CleanWanTransformer
+from app.embedded.muon import Muon
 from app.embedded.pools import Pool, make_pool
+from app.embedded.precision import autocast
 from app.embedded.recipe import Budget, Recipe
 from app.embedded.text import TextEncoder
+from app.embedded.tutor import Tutor
 
 CHECKPOINT = "denoiser.pt"
 CHECKPOINT_EVERY = 200
@@ -29,11 +33,13 @@ class Learner:
     recipe: Recipe
     model: CleanWanTransformer
     average: CleanWanTransformer
+    tutor: Tutor
     optimizers: list[torch.optim.Optimizer]
     device: torch.device
     step: int = 0
     spent_s: float = 0.0
     losses: list[float] = field(default_factory=list)
+    lessons: list[float] = field(default_factory=list)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds."""
@@ -41,6 +47,7 @@ class Learner:
             "recipe": asdict(self.recipe),
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
+            "tutor": self.tutor.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "step": self.step,
             "spent_s": self.spent_s,
@@ -62,14 +69,15 @@ class Learner:
             raise ValueError(f"{path} was made with another recipe: {state['recipe']}")
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
+        self.tutor.load_state_dict(state["tutor"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.step, self.spent_s = state["step"], state["spent_s"]
         return True
 
 
-def start(recipe: Recipe, device: torch.device) -> Learner:
-    """A learner at step 0, its weights drawn from the recipe's seed."""
+def start(recipe: Recipe, device: torch.device, weights: Path | None = None) -> Learner:
+    """A learner at step 0, its weights drawn from the recipe's seed or read from a `weights` folder."""
     torch.manual_seed(recipe.seed)
     sizes: dict[str, Any] = {
         "in_channels": recipe.channels,
@@ -79,16 +87,19 @@ def start(recipe: Recipe, device: torch.device) -> Learner:
         "num_layers": recipe.layers,
     }
     model, average = CleanWanTransformer(**sizes).to(device), CleanWanTransformer(**sizes).to(device)
+    if weights is not None:
+        model.load_state_dict(read_transformer(weights / "transformer").state_dict())
     average.load_state_dict(model.state_dict())
     if device.type == "cpu":
         model.set_attn_processor(WrittenOutAttention())
     average.requires_grad_(False)
-    return Learner(recipe, model, average, _optimizers(model, recipe), device)
+    tutor = Tutor(model, after_block=(recipe.layers - 1) // 2).to(device)
+    return Learner(recipe, model, average, tutor, _optimizers(model, tutor, recipe), device)
 
 
-def _optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def _optimizers(model: nn.Module, tutor: Tutor, recipe: Recipe) -> list[torch.optim.Optimizer]:
     matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
+    others: list[nn.Parameter] = list(tutor.parameters())
     for name, weight in model.named_parameters():
         in_blocks = name.startswith("blocks.") and weight.ndim == 2 and recipe.muon_rate > 0
         (matrices if in_blocks else others).append(weight)
@@ -96,9 +107,7 @@ def _optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]
         torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
     ]
     if matrices:
-        optimizers.append(
-            torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-        )
+        optimizers.append(Muon(matrices, lr=recipe.muon_rate))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
@@ -144,7 +153,7 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     # 1. The batch and its noise; everything random comes from the seed and the step.
     recipe = learner.recipe
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + learner.step)
-    clean, text = pool.batch(recipe.batch, generator)
+    clean, text, facts = pool.batch(recipe.batch, generator)
     clean = clean[:, :, : _latent_frames(recipe, generator)]
     dropped = torch.rand(recipe.batch, 1, 1, generator=generator) < recipe.drop_prompt
     text = torch.where(dropped, empty, text)
@@ -153,15 +162,18 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     noisy = (1 - sigma) * clean + sigma * noise
     # 2. The error of the guessed clean latent, weighted so that it is the velocity's error.
     clean, noisy, sigma, text = (tensor.to(learner.device) for tensor in (clean, noisy, sigma, text))
-    with torch.autocast(learner.device.type, torch.bfloat16):
+    with autocast(learner.device):
         guess = learner.model.estimate(noisy, sigma.flatten() * 1000, text)
     loss = ((guess.float() - clean) / sigma.clamp(min=recipe.loss_min_sigma)).square().mean()
+    grid = clean.shape[2], clean.shape[3] // 2, clean.shape[4] // 2
+    told = ~dropped.flatten().to(learner.device)
+    lesson = learner.tutor.loss(facts.to(learner.device), told, grid)
     # 3. The step.
     for optimizer in learner.optimizers:
         optimizer.zero_grad(set_to_none=True)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate_factor(recipe, learner.step, done)
-    torch.autograd.backward(loss)
+    torch.autograd.backward(loss + recipe.tutor * lesson)
     nn.utils.clip_grad_norm_(learner.model.parameters(), 1.0)
     for optimizer in learner.optimizers:
         optimizer.step()
@@ -170,6 +182,7 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     with torch.no_grad():
         torch._foreach_lerp_(list(learner.average.parameters()), list(learner.model.parameters()), 1 - keep)
     learner.step += 1
+    learner.lessons.append(lesson.item())
     return loss.item()
 
 

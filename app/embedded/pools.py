@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.precision import autocast
 from app.embedded.prompts import describe
 from app.embedded.scenes import draw_asks, place
 from app.embedded.text import TextEncoder
+from app.embedded.tutor import Facts, facts_of
 from app.embedded.world import render
 
 _CHUNK = 64
@@ -22,11 +24,12 @@ class Pool:
 
     latents: Tensor  # bfloat16 (n, z, F, H, W), whitened
     texts: Tensor  # bfloat16 (n, 48, 384)
+    facts: Facts
 
-    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Latents (size, z, F, H, W) and texts (size, 48, 384) of clips drawn by lot, float32."""
+    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Facts]:
+        """Latents (size, z, F, H, W) and texts (size, 48, 384), float32, and facts of clips drawn by lot."""
         chosen = torch.randint(len(self.latents), (size,), generator=generator)
-        return self.latents[chosen].float(), self.texts[chosen].float()
+        return self.latents[chosen].float(), self.texts[chosen].float(), self.facts.take(chosen)
 
 
 @torch.no_grad()
@@ -44,7 +47,7 @@ def make_pool(
             encode_bytes(autoencoder, part)
             for part in torch.split(render(scenes[first : first + _CHUNK], picture), _ENCODE)
         ]
-    return Pool(torch.cat(latents), encode_by_length(text_encoder, prompts))
+    return Pool(torch.cat(latents), encode_by_length(text_encoder, prompts), facts_of(scenes))
 
 
 @torch.no_grad()
@@ -65,7 +68,7 @@ def encode_by_length(text_encoder: TextEncoder, prompts: list[str]) -> Tensor:
     encoded = torch.empty(len(prompts), 48, 384, dtype=torch.bfloat16)
     for first in range(0, len(order), _CHUNK):
         chosen = order[first : first + _CHUNK]
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu")):
             encoded[chosen] = text_encoder.tokens([prompts[index] for index in chosen]).bfloat16()
     return encoded
 

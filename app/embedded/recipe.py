@@ -21,7 +21,8 @@ class Recipe:
     shift: float = 3.0
     loss_min_sigma: float = 0.1
     drop_prompt: float = 0.1
-    two_share: float = 0.4
+    two_share: float = 0.45
+    tutor: float = 0.1
     pool: int = 4000
     pool_steps: int = 500
     ema: float = 0.998

@@ -12,6 +12,7 @@ from app.embedded.autoencoder import LinearAutoencoder
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.model import CleanWanTransformer, sigmas
 from app.embedded.pools import whitening
+from app.embedded.precision import autocast
 from app.embedded.profile import WEIGHTS
 from app.embedded.text import TextEncoder
 
@@ -50,7 +51,7 @@ def sample(
     latents, levels = torch.stack(noise), sigmas(steps)
     for level, following in zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True):
         timestep = torch.full((2 * len(prompts),), 1000 * level)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu")):
             velocity = model(latents.repeat(2, 1, 1, 1, 1), timestep, text, return_dict=False)[0]
         asked, free = velocity.float().chunk(2)
         latents = latents + (following - level) * (free + guidance * (asked - free))

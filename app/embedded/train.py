@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -77,7 +78,8 @@ def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     autoencoder = read_autoencoder(asked.run / "autoencoder")
     text_encoder = TextEncoder.load()
-    learner = learn.start(recipe, device)
+    learner = learn.start(recipe, device, asked.start_from)
+    earlier = _history(asked.start_from)
     resumed = learner.restore(asked.run)
     if asked.compile:
         learner.model.compile_repeated_blocks()
@@ -89,18 +91,19 @@ def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
 
     def after_step(learner: learn.Learner, done: float) -> None:
         nonlocal exported
-        recent = learner.losses[-200:]
-        report(done, f"step {learner.step}, loss {sum(recent) / len(recent):.4f}, {learner.spent_s / 60:.1f} min")
+        recent, lessons = learner.losses[-200:], learner.lessons[-200:]
+        loss, lesson = sum(recent) / len(recent), sum(lessons) / len(lessons)
+        report(done, f"step {learner.step}, loss {loss:.4f}, lesson {lesson:.4f}, {learner.spent_s / 60:.1f} min")
         if learner.step % learn.CHECKPOINT_EVERY == 0:
             learner.save(asked.run)
         if time.monotonic() - exported > 60 * asked.export_minutes:
             exported = time.monotonic()
-            export(learner, asked.weights)
+            export(learner, asked.weights, earlier)
 
     source = learn.pools(recipe, autoencoder, text_encoder, learner.step)
     learn.learn(learner, source, text_encoder.tokens([""]), budget, after_step)
     learner.save(asked.run)
-    export(learner, asked.weights)
+    export(learner, asked.weights, earlier)
     report.close()
 
 
@@ -113,8 +116,16 @@ def make_cleaner(asked: argparse.Namespace, recipe: Recipe) -> None:
     fit.save(autoencoder, asked.weights / "autoencoder")
 
 
-def export(learner: learn.Learner, weights: Path) -> None:
-    """Write the averaged weights in bfloat16, with what a program must know to use them."""
+def _history(weights: Path | None) -> list[dict[str, Any]]:
+    """The runs that weights came from, oldest first, for the next run's own record."""
+    if weights is None:
+        return []
+    facts = json.loads((weights / "model.json").read_text())
+    return [*facts.get("earlier", []), {name: facts[name] for name in ("steps", "minutes", "recipe")}]
+
+
+def export(learner: learn.Learner, weights: Path, earlier: list[dict[str, Any]]) -> None:
+    """Write the averaged weights in bfloat16, with what a program must know to use them; `earlier` runs led to them."""
     copy = CleanWanTransformer.from_config(learner.average.config)
     copy.load_state_dict(learner.average.state_dict())
     copy.to(torch.bfloat16).save_pretrained(weights / "transformer")
@@ -127,6 +138,7 @@ def export(learner: learn.Learner, weights: Path) -> None:
         "steps": learner.step,
         "minutes": round(learner.spent_s / 60, 1),
         "recipe": asdict(recipe),
+        "earlier": earlier,
     }
     (weights / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
 
@@ -136,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("stages", nargs="*", default=list(STAGES), help=f"some of {', '.join(STAGES)}; all by default")
     parser.add_argument("--run", type=Path, default=Path("runs/embedded"), help="where checkpoints are kept")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where finished weights go")
+    parser.add_argument("--start-from", type=Path, help="a folder of weights to start from, instead of from the seed")
     parser.add_argument("--steps", type=int, help="stop the denoiser after so many steps, over all resumes")
     parser.add_argument("--minutes", type=float, help="stop the denoiser after so many minutes, over all resumes")
     parser.add_argument("--cleaner-minutes", type=float, default=8.0, help="how long to train the cleaner")

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-PRIORITIES: Mapping[str, int] = MappingProxyType({"low": 0, "normal": 1, "high": 2})
-NORMAL, HIGHEST = PRIORITIES["normal"], max(PRIORITIES.values())
+from app import types
+
+PRIORITIES: Mapping[str, int] = MappingProxyType({name: level for level, name in enumerate(types.PRIORITIES)})
+NORMAL, HIGHEST = PRIORITIES[types.NORMAL], max(PRIORITIES.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ def describe(plan: Plan) -> dict[str, Any]:
         "asked_tier": plan.asked_tier,
         "steps": sampling.steps,
         "budget": sampling.budget,
+        "sampler": sampling.sampler,
+        "deterministic": sampling.deterministic,
         "guidance": sampling.guidance,
         "seed": sampling.seed,
         "estimated_step_seconds": round(predicted.step_seconds, 3),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from rapidfuzz import process
+
 from app.errors import InvalidRequest
 from app.plan.complexity import analyse
 from app.plan.cost import estimate
@@ -60,7 +62,15 @@ def make_plan(
     steps = _steps(request, choice)
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
-    sampling = Sampling(steps, steps, _guidance(request, model, choice), seed, shift=model.shift)
+    sampling = Sampling(
+        steps=steps,
+        budget=_budget(request, steps),
+        guidance=_guidance(request, model, choice),
+        seed=seed,
+        sampler=_sampler(request, model),
+        shift=model.shift,
+        deterministic=request.deterministic,
+    )
     return Plan(
         model=model.id,
         revision=model.revision,
@@ -84,6 +94,26 @@ def _steps(request: VideoRequest, choice: Choice) -> int:
     return request.steps
 
 
+def _budget(request: VideoRequest, steps: int) -> int:
+    """How many of the steps run the denoiser: all, unless the request says fewer."""
+    if request.budget is None:
+        return steps
+    if not 1 <= request.budget <= steps:
+        raise InvalidRequest(f"budget must be 1 to the number of steps, {steps}.", param="budget")
+    return request.budget
+
+
+def _sampler(request: VideoRequest, model: ModelProfile) -> str:
+    if request.sampler is None:
+        return model.samplers[0]
+    if request.sampler not in model.samplers:
+        near = process.extractOne(request.sampler[:40], model.samplers, score_cutoff=60.0)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        message = f"{model.id} has no sampler {request.sampler[:40]!r}.{hint} Samplers are {', '.join(model.samplers)}."
+        raise InvalidRequest(message, param="sampler", code="unknown_sampler")
+    return request.sampler
+
+
 def _guidance(request: VideoRequest, model: ModelProfile, choice: Choice) -> float:
     if request.guidance is None:
         return min(MOST_GUIDANCE, max(LEAST_GUIDANCE, round(model.guidance * choice.guidance_gain, 3)))
@@ -97,6 +127,10 @@ def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: Video
     reasons = [*why.reasons, choice.reason]
     if request.steps is not None:
         reasons.append(f"The request asks for {request.steps} steps, which comes before the tier's {choice.steps}.")
+    if request.budget is not None:
+        reasons.append(f"The request asks for a budget of {request.budget} of them; the others are forecast.")
+    if request.deterministic:
+        reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if request.seconds is not None and request.frames is None:
         reasons.append(
             f"{request.seconds:g} s are made as {spec.frames} frames at {spec.fps} a second: {spec.seconds:.2f} s."

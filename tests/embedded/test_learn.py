@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ import torch
 from app.embedded.learn import Learner, learn, rate_factor, start, train_step
 from app.embedded.pools import Pool
 from app.embedded.recipe import Budget, Recipe
+from app.embedded.scenes import draw_asks, place
+from app.embedded.tutor import facts_of
 
 SMALL = Recipe(channels=4, width=64, layers=1, batch=4, warmup=2, pool=8, pool_steps=4)
 EMPTY = torch.zeros(1, 48, 384)
@@ -16,7 +19,8 @@ EMPTY = torch.zeros(1, 48, 384)
 def pool() -> Pool:
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(8, 4, 5, 4, 4, generator=generator).bfloat16()
-    return Pool(latents, torch.randn(8, 48, 384, generator=generator).bfloat16())
+    facts = facts_of(place(draw_asks(8, 0.5, Random(0)), 0))
+    return Pool(latents, torch.randn(8, 48, 384, generator=generator).bfloat16(), facts)
 
 
 def started(recipe: Recipe = SMALL) -> Learner:
