@@ -45,6 +45,13 @@ class Settings(BaseSettings):
     dtype: str = Field("float32", pattern="^(float32|bfloat16)$", description="Weights and activations of the denoiser")
     max_batch: int = Field(4, ge=1, le=64, description="Most jobs that share one denoiser forward")
     slots: int = Field(8, ge=1, le=256, description="Most jobs one replica holds at a time")
+    max_paused: int = Field(16, ge=0, le=256, description="Most jobs that a replica holds paused for more urgent ones")
+    age_s: float = Field(120.0, gt=0, description="Waiting so long lifts a job by one priority class")
+    preview_every: int = Field(4, ge=1, description="Steps between previews, where a request wants them")
+    checkpoint_every: int = Field(
+        0, ge=0, description="Steps between checkpoints; 0: as often as 1 % of a job's device time pays for"
+    )
+    checkpoint_max_bytes: int = Field(64 * 2**20, ge=0, description="Larger checkpoints are not kept; 0: none are")
     threads: int | None = Field(None, ge=1, description="Torch threads of a CPU replica; unset: all cores")
     lease_s: float = Field(30.0, gt=0, description="A replica silent for longer loses its jobs")
     max_attempts: int = Field(3, ge=1, description="Attempts at one job before it fails as worker_lost")

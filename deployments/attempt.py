@@ -15,6 +15,7 @@ from ray.serve.handle import DeploymentHandle
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key
+from app.engine.denoiser import JobState
 from app.engine.loop import Engine
 from app.errors import (
     Cancelled,
@@ -30,7 +31,9 @@ from app.errors import (
 from app.settings import Settings
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
+from app.video.preview import data_url, glimpse
 from deployments.handles import ask
+from deployments.keeper import Keeper
 from deployments.stores import Stores
 
 log = logging.getLogger("ray.serve")
@@ -58,6 +61,8 @@ class Attempt:
         self._embeddings = embeddings
         self._finisher = finisher
         self._model = model
+        self._keeper = Keeper(stores.checkpoints, engine, settings.checkpoint_max_bytes)
+        self._at = (0, 0)  # the step last heard of, and how many there are
         self._loop = asyncio.get_running_loop()
         self._news: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
@@ -66,7 +71,14 @@ class Attempt:
         self._put("phase", phase)
 
     def step(self, step: int, total: int, eta_s: float) -> None:
+        self._at = (step, total)
         self._put("step", (step, eta_s))
+
+    def preview(self, frame: NDArray[np.uint8]) -> None:
+        self._put("preview", (*self._at, frame))
+
+    def checkpoint(self, state: JobState) -> None:
+        self._put("checkpoint", state)
 
     def done(self, frames: NDArray[np.uint8], measured: Measured) -> None:
         self._put("done", (frames, measured))
@@ -85,8 +97,7 @@ class Attempt:
                 raise LeaseLost(f"{job_id} has moved on.")
             self.lease = Lease(job_id, fence, job.plan.pool, time.time() + self._settings.lease_s)
             await self._report_phase(job, Phase.ENCODING)
-            prompt, negative = await self._encode(job)
-            self._engine.submit(job_id, job.plan, self, prompt, negative)
+            await self._submit(job)
             try:
                 await asyncio.wait_for(self._follow(job), self._settings.job_timeout_s)
             except asyncio.TimeoutError:
@@ -103,6 +114,23 @@ class Attempt:
             await self._close_failed(job_id, fence, error)
         finally:
             self.lease = None
+
+    async def _submit(self, job: Job) -> None:
+        """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
+        kept = await self._stores.checkpoints.get(job.id) if job.attempts > 1 else None
+        prompt, negative = (None, None) if kept else await self._encode(job)  # a checkpoint has the embeddings
+        now = time.time()
+        due_in_s = None if job.deadline is None else job.deadline - now
+        self._engine.submit(
+            job.id,
+            job.plan,
+            self,
+            prompt,
+            negative,
+            urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
+            preview_every=self._settings.preview_every if job.preview else 0,
+            checkpoint=kept,
+        )
 
     async def _encode(self, job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings of prompt and negative prompt, each (T, D) float32: from the cache, else from the encoder."""
@@ -140,6 +168,10 @@ class Attempt:
                 if time.monotonic() - reported_at >= REPORT_S:
                     reported_at = time.monotonic()
                     await self._report_step(job, *fact)
+            elif kind == "preview":
+                await self._report_preview(job, *fact)
+            elif kind == "checkpoint":
+                self._keeper.take(job.id, self._fence, fact)
             elif kind == "failed":
                 raise fact
             else:
@@ -156,6 +188,12 @@ class Attempt:
         eta_s = round(eta_s + self._model.overhead_s, 2)
         await self._stores.jobs.advance(job.id, self._fence, Phase.DENOISING, now, step, eta_s)
         await self._stores.events.append(job.id, "step", now, {"step": step, "total_steps": total, "eta_s": eta_s})
+
+    async def _report_preview(self, job: Job, step: int, total: int, frame: NDArray[np.uint8]) -> None:
+        picture = await asyncio.to_thread(glimpse, frame)
+        height, width = frame.shape[:2]
+        data = {"step": step, "total_steps": total, "width": width, "height": height, "image": data_url(picture)}
+        await self._stores.events.append(job.id, "preview", time.time(), data)
 
     async def _finish(self, job: Job, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Hand the frames on; a finisher that dies is asked again elsewhere, since the frames are still here."""
@@ -179,6 +217,7 @@ class Attempt:
         try:
             if isinstance(error, Cancelled):
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
+                await self._keeper.settle()
                 await self._stores.jobs.requeue(job_id, fence, now)
                 return
             await self._stores.jobs.fail(job_id, fence, failure, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 import logging
 import time
 from collections.abc import Coroutine
@@ -19,6 +20,7 @@ from app.cache.embeddings import EmbeddingCache
 from app.engine.loop import Engine
 from app.errors import KinorayError, StoreUnavailable
 from app.line.batcher import Rules
+from app.line.profile import from_note, to_note
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt
@@ -27,7 +29,19 @@ from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
 CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way and for handing jobs back
+PROFILE_BEATS = 30  # beats between two notes of the step times
+PROFILE_TTL_S = 30 * 86400.0
 BEAT_S = 2.0  # how often a replica says that it is there and renews its leases
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        max_batch=settings.max_batch,
+        slots=settings.slots,
+        max_paused=settings.max_paused,
+        age_s=settings.age_s,
+        checkpoint_every=settings.checkpoint_every,
+    )
 
 
 class Diffuser:
@@ -55,11 +69,21 @@ class Diffuser:
         with ThreadPoolExecutor(max_workers=1) as loader:
             work = partial(load_denoiser, settings.dtype, settings.threads)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
-        self._engine = Engine(denoiser, Rules(max_batch=settings.max_batch, slots=settings.slots))
+        self._engine = Engine(denoiser, _rules(settings))
         await asyncio.to_thread(self._engine.warm_up, model)
+        self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
+        await self._adopt_profile()
         self._name = serve.get_replica_context().replica_id.unique_id
         self._spawn(self._beat())
         self._spawn(self._listen())
+
+    async def _adopt_profile(self) -> None:
+        """What replicas before this one have measured on such hardware; without Redis it is measured anew."""
+        try:
+            note = await self._stores.board.look(self._profile)
+            await asyncio.to_thread(self._engine.adopt, from_note(note or {}))
+        except StoreUnavailable as error:
+            log.warning("No step times of others: %s", error)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # An empty context: what runs here must outlive the call that happened to start it.
@@ -82,9 +106,11 @@ class Diffuser:
                 del self._attempts[job_id]
 
     async def _beat(self) -> None:
-        while True:
+        for beat in itertools.count():
             try:
                 await self._announce()
+                if beat % PROFILE_BEATS == 0:
+                    await self._stores.board.post(self._profile, to_note(self._engine.times), PROFILE_TTL_S)
                 leases = [attempt.lease for attempt in self._attempts.values() if attempt.lease is not None]
                 for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, time.time()):
                     self._engine.stop(job_id)

@@ -8,11 +8,13 @@ from app.artifacts.files import FileArtifacts
 from app.artifacts.store import ArtifactStore
 from app.errors import ServiceUnavailable
 from app.jobs.board import Board
+from app.jobs.checkpoints import Checkpoints
 from app.jobs.connection import connect
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.figures import RedisMeter
 from app.jobs.redis import RedisJobs
 from app.jobs.redis_board import RedisBoard
+from app.jobs.redis_checkpoints import RedisCheckpoints
 from app.jobs.redis_events import RedisEvents
 from app.jobs.redis_stops import RedisStops
 from app.jobs.store import JobStore
@@ -25,6 +27,7 @@ class Stores:
     """The ports to what outlives every process."""
 
     jobs: JobStore
+    checkpoints: Checkpoints
     events: EventLog
     stops: StopSignals
     board: Board
@@ -40,6 +43,7 @@ def open_stores(settings: Settings) -> Stores:
     prefix = settings.redis_prefix
     return Stores(
         jobs=RedisJobs(redis, prefix, settings.retention_s),
+        checkpoints=RedisCheckpoints(redis, prefix, settings.retention_s),
         events=RedisEvents(redis, prefix, kept_s=2 * settings.retention_s),
         stops=RedisStops(redis, prefix),
         board=RedisBoard(redis, prefix),

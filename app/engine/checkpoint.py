@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.numpy import save
+from safetensors.torch import load
 
 from app.engine.denoiser import Conditioning, JobState, Prediction
 from app.engine.reuse import look_back
@@ -55,8 +57,9 @@ def to_bytes(state: JobState) -> bytes:
         "memory": len(state.memory),
         "evaluations": state.evaluations,
     }
-    owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    return save(owned, metadata={"kinoray": json.dumps(note)})
+    # NumPy's copies, not torch's: this runs beside the engine's thread, whose steps suffer from a second OpenMP team.
+    arrays = {name: np.ascontiguousarray(tensor.detach().cpu().numpy()) for name, tensor in tensors.items()}
+    return save(arrays, metadata={"kinoray": json.dumps(note)})
 
 
 def from_bytes(data: bytes, plan: Plan, device: str | torch.device = "cpu") -> JobState:

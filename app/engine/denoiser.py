@@ -112,6 +112,14 @@ class Denoiser(Protocol):
         """Noise from the plan's seed, the sigma schedule, step 0."""
         ...
 
+    def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
+        """The state that a checkpoint holds, on this denoiser's device.
+
+        Raises:
+            CheckpointInvalid: it is no checkpoint of this plan by this version.
+        """
+        ...
+
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
         """ONE forward for jobs of one shape, each at its own timestep; a guided velocity (C, F', H', W') per job.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from app.engine import sampler
+from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.memory import held_bytes
 from app.errors import DeviceOutOfMemory, GenerationError
@@ -48,6 +49,9 @@ class FakeDenoiser:
         generator = torch.Generator().manual_seed(plan.sampling.seed)
         noise = torch.randn((3, spec.frames, spec.height, spec.width), generator=generator)
         return sampler.begin(job_id, plan, conditioning, noise)
+
+    def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
+        return from_bytes(checkpoint, plan)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:

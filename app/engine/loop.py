@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.denoiser import Conditioning, Denoiser
+from app.engine.checkpoint import CheckpointInvalid
+from app.engine.denoiser import Conditioning, Denoiser, JobState
 from app.engine.desk import Desk
 from app.engine.forward import Answer, Forward
+from app.engine.keeping import Keeping
 from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
 from app.engine.places import Places
 from app.engine.previews import Previews
@@ -48,6 +50,7 @@ class Engine:
         self._places = Places()  # this and what follows belong to the engine's thread
         self._forward = Forward(denoiser, self._pace, self._places.make_room)
         self._previews = Previews(denoiser, rules.preview_share, clock)
+        self._keeping = Keeping(rules.checkpoint_share, rules.checkpoint_every)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -62,8 +65,11 @@ class Engine:
         negative: Embedding | None = None,
         urgency: Urgency | None = None,
         preview_every: int = 0,
+        checkpoint: bytes | None = None,
     ) -> None:
         """Take in a job. Without both embeddings the engine encodes. The same id again stops the former attempt.
+
+        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over.
 
         Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
         where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
@@ -77,7 +83,7 @@ class Engine:
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every))
+        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint))
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
@@ -89,6 +95,10 @@ class Engine:
             raise InvalidRequest(f"The priority is one of {', '.join(PRIORITIES)}.", "priority")
         now = self._clock()
         return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s)
+
+    def checkpoint_cost(self, seconds: float) -> None:
+        """Say what it took to store a checkpoint that a sink was given: it decides how often there is one."""
+        self._keeping.cost(seconds)
 
     def stop(self, job_id: str) -> None:
         """End a job at the next step boundary: its sink hears `Cancelled`. Unknown ids are ignored."""
@@ -111,6 +121,14 @@ class Engine:
             WorkerLost: the engine has ended.
         """
         return self._desk.call(partial(self._rehearse, rehearsal(model))).result()
+
+    def adopt(self, times: Times) -> None:
+        """Take step times that another replica on the same hardware has measured, where this one knows none.
+
+        Raises:
+            WorkerLost: the engine has ended.
+        """
+        self._desk.call(partial(self._pace.adopt, times)).result()
 
     def healthy(self) -> bool:
         """Whether the engine's thread is there to work, and does not hang in a step."""
@@ -187,6 +205,7 @@ class Engine:
             self._alone(ticket, partial(self._emit, round_s))
         here = [ticket for ticket in stepped if ticket.name in self._places.running]
         self._previews.show(here, took, self._alone)
+        self._keeping.show(here, self._alone)
 
     def _rearrange(self, boundary: Boundary, number: int) -> None:
         for name in boundary.leave:
@@ -208,18 +227,39 @@ class Engine:
         return error is None
 
     def _join(self, number: int, ticket: Ticket) -> None:
-        begun = ticket.joined = self._clock()
-        ticket.stages_s["queue"] = begun - ticket.submitted
+        ticket.joined = self._clock()
+        ticket.stages_s["queue"] = ticket.joined - ticket.submitted
+        state = self._resumed(ticket) or self._begun(ticket)
+        ticket.start(state, number)
+        ticket.sink.phase(Phase.DENOISING)
+        self._places.run(ticket)
+        if state.step:
+            self._emit(self._pace.step_s(ticket.shape, 1), ticket)  # and take the forecast steps that come first
+
+    def _resumed(self, ticket: Ticket) -> JobState | None:
+        """The state in the job's checkpoint; None when there is none, or none that can be gone on from."""
+        if ticket.checkpoint is None:
+            return None
+        try:
+            state = self._denoiser.resume(ticket.plan, ticket.checkpoint)
+        except CheckpointInvalid as error:
+            log.warning("Job %s starts over: %s", ticket.job_id, error)
+            return None
+        finally:
+            ticket.checkpoint = None
+        ticket.resumed_from = ticket.kept = state.step
+        return state
+
+    def _begun(self, ticket: Ticket) -> JobState:
+        """The job at its first step."""
         if ticket.conditioning is None:
             ticket.sink.phase(Phase.ENCODING)
             ticket.conditioning = Conditioning(
                 *self._denoiser.encode([ticket.plan.prompt, ticket.plan.negative_prompt])
             )
-            ticket.joined = self._clock()
+            begun, ticket.joined = ticket.joined, self._clock()
             ticket.stages_s["encode"] = ticket.joined - begun
-        ticket.start(self._denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning), number)
-        ticket.sink.phase(Phase.DENOISING)
-        self._places.run(ticket)
+        return self._denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
 
     def _advance(self, prediction: Answer, ticket: Ticket) -> None:
         if isinstance(prediction, Exception):
@@ -272,6 +312,8 @@ class Engine:
     def _end(self) -> None:
         """The thread's last act: nothing that was asked for is left without an answer."""
         unheard = self._desk.end()
+        if self._desk.closing:  # a device that failed has nothing to hand out
+            self._keeping.last(list(self._places), self._alone)
         error = Cancelled("The engine was closed.") if self._desk.closing else WorkerLost("The engine failed.")
-        for ticket in (*self._places, *unheard):
+        for ticket in [*self._places, *unheard]:
             self._fail(ticket, error)

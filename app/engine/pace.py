@@ -62,6 +62,12 @@ class Pace:
         self._seen[size] = _SETTLED if settled else seen + 1
         self._publish()
 
+    def adopt(self, times: Mapping[tuple[Shape, int], float]) -> None:
+        """Take what another replica on the same hardware has measured, where nothing is known yet."""
+        for (shape, batch), seconds in times.items():
+            if (shape, batch) not in self._means:
+                self.learn(shape, batch, seconds, settled=True)
+
     def limit(self, shape: Shape, batch: int) -> None:
         """Memory does not hold more than `batch` jobs of this shape in one forward; 1 is always tried."""
         self._limits[shape] = max(1, min(batch, self._limits.get(shape, batch)))

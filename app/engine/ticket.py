@@ -53,6 +53,15 @@ class PreviewSink(Sink, Protocol):
         ...
 
 
+@runtime_checkable
+class CheckpointSink(Sink, Protocol):
+    """A sink that also keeps what is needed to go on elsewhere."""
+
+    def checkpoint(self, state: JobState) -> None:
+        """The job as it is after the step last heard of: a copy that nobody writes to, for `checkpoint.to_bytes`."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Ticket:
     """One attempt at a job. `name` is unique in the engine; `job_id` may come again in a later attempt."""
@@ -65,12 +74,16 @@ class Ticket:
     submitted: float  # times are the engine's clock
     urgency: Urgency
     preview_every: int = 0  # steps between previews; 0: none
+    checkpoint: bytes | None = None  # to go on from, instead of from noise
+    resumed_from: int | None = None  # the step that it held
     stopped: bool = False
     state: JobState | None = None
     home: torch.device | None = None  # where its tensors belong, while they are in host memory
     joined: float = 0.0
     stepped: int = 0
     previewed: int = 0  # step of the last preview
+    kept: int = 0  # step of the last checkpoint
+    kept_s: float = 0.0  # device time it had had by then
     device_s: float = 0.0
     peak_bytes: int = 0
     stages_s: dict[str, float] = field(default_factory=dict)
@@ -148,7 +161,13 @@ class Ticket:
         self.since = aged(self.since, self.urgency.priority, now, took_s, rules)
 
     def measured(self) -> Measured:
-        return Measured(dict(self.stages_s), self.device_s, self.peak_bytes, self.started.evaluations)
+        return Measured(
+            stages_s=dict(self.stages_s),
+            device_seconds=self.device_s,
+            peak_memory_bytes=self.peak_bytes,
+            evaluations=self.started.evaluations,
+            resumed_from_step=self.resumed_from,
+        )
 
 
 def outcome(work: Callable[[], T]) -> T | Exception:

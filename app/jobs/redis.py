@@ -150,7 +150,7 @@ class RedisJobs:
 
     def _places(self, job_id: str) -> Sequence[str]:
         keys = self._keys
-        return [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake]
+        return [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
 
     async def _apply(
         self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None

@@ -18,6 +18,10 @@ class Keys:
         """HASH: the record as created, and what has changed since, field by field."""
         return self.of("job", job_id)
 
+    def checkpoint(self, job_id: str) -> str:
+        """STRING: the newest checkpoint of a running job."""
+        return self.of("checkpoint", job_id)
+
     def tenant(self, tenant: str) -> str:
         """ZSET of job ids by time of creation."""
         return self.of("tenant", tenant)
@@ -68,7 +72,7 @@ return 'ok'
 """
 )
 
-# KEYS job line leases ended wake
+# KEYS job line leases ended wake checkpoint
 # ARGV id tenant|'' fence|'' '|legal|sources|' phase|'' step fence+ attempts+
 #      holder|'' until|'' expires_at|'' wakes field value …
 CHANGE = (
@@ -94,6 +98,7 @@ elseif phase == 'queued' then
 elseif phase == 'completed' or phase == 'failed' then
   redis.call('ZREM', KEYS[2], id)
   redis.call('ZREM', KEYS[3], id)
+  redis.call('DEL', KEYS[6])
   redis.call('ZADD', KEYS[4], ARGV[11], id)
 end
 if ARGV[12] == '1' then wake(KEYS[5]) end
@@ -101,14 +106,14 @@ return {'ok', redis.call('HGETALL', KEYS[1])}
 """
 )
 
-# KEYS job line leases ended wake tenant; ARGV id tenant
+# KEYS job line leases ended wake checkpoint tenant; ARGV id tenant
 DELETE = (
     WAKE
     + """
 if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return {'missing'} end
 local kept = redis.call('HGETALL', KEYS[1])
-redis.call('DEL', KEYS[1])
-for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[6]}) do redis.call('ZREM', key, ARGV[1]) end
+redis.call('DEL', KEYS[1], KEYS[6])
+for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[7]}) do redis.call('ZREM', key, ARGV[1]) end
 wake(KEYS[5])
 return {'ok', kept}
 """
@@ -126,6 +131,14 @@ for i = 2, #KEYS do
   end
 end
 return lost
+"""
+
+# KEYS job checkpoint; ARGV fence milliseconds data
+KEEP = """
+local kept = redis.call('HMGET', KEYS[1], 'fence', 'phase')
+if kept[1] ~= ARGV[1] or kept[2] == 'completed' or kept[2] == 'failed' then return 'lost' end
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
+return 'ok'
 """
 
 # KEYS tenant; ARGV after|'' limit newest(1|0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 Shape = tuple[int, ...]  # (frames, height, width); jobs of one shape can share a forward
 Times = Mapping[tuple[Shape, int], float]  # seconds a step takes by shape and batch size
@@ -26,6 +28,24 @@ class Profile:
             return self.times[shape, batch]
         known = [size for asked, size in self.times if asked == shape]
         return self.times[shape, min(known, key=lambda size: abs(size - batch))] if known else 0.0
+
+
+def to_note(times: Times) -> dict[str, Any]:
+    """Step times as JSON, to be kept for the next replica on the same hardware."""
+    return {"times": [[list(shape), batch, round(seconds, 6)] for (shape, batch), seconds in times.items()]}
+
+
+def from_note(note: Mapping[str, Any]) -> dict[tuple[Shape, int], float]:
+    """The step times in a note; what is not one in it is passed over."""
+    found: dict[tuple[Shape, int], float] = {}
+    for row in note.get("times", ()):
+        try:
+            shape, batch, seconds = row
+            if len(shape) == 3 and batch >= 1 and 0 < seconds < math.inf:
+                found[tuple(int(side) for side in shape), int(batch)] = float(seconds)
+        except (TypeError, ValueError):
+            continue
+    return found
 
 
 def useful_sizes(profile: Profile, shape: Shape, max_batch: int, gain: float = 0.1) -> tuple[int, ...]:

@@ -26,6 +26,8 @@ class Rules:
     age_s: float = 120.0  # so long without a step lifts a job by one priority class
     aged_share: float = 0.1  # of the device's time, that a job so lifted can use before it sinks again
     preview_share: float = 0.02  # of the stepping time, that previews may take
+    checkpoint_share: float = 0.01  # of a job's device time, that its checkpoints may take; or
+    checkpoint_every: int = 0  # one after so many steps, whatever it costs; 0: as the share allows
     stuck_s: float = 60.0  # a step is stuck after this, and after
     stuck_times: float = 20.0  # this many times its expected time;
     stuck_first_s: float = 600.0  # but the first steps of a shape may compile

@@ -1,7 +1,8 @@
-"""Frames come in, two pictures go out: the thumbnail (WebP) and the spritesheet (JPEG), as OpenAI's variants are."""
+"""Frames come in, pictures go out: the thumbnail (WebP), the spritesheet (JPEG), a glimpse of what is being made."""
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 from typing import Final
@@ -13,6 +14,7 @@ from PIL import Image
 from app.video.encode import Frames
 
 THUMBNAIL_SIDE: Final = 512
+GLIMPSE_SIDE: Final = 256
 TILE_SIDE: Final = 192
 MOST_TILES: Final = 36
 
@@ -21,6 +23,16 @@ def thumbnail(frames: Frames) -> bytes:
     """The middle frame as WebP, no side longer than 512 pixels."""
     picture = _fitted(frames[len(frames) // 2], THUMBNAIL_SIDE)
     return _saved(picture, "WEBP", quality=90, method=2)
+
+
+def glimpse(frame: NDArray[np.uint8]) -> bytes:
+    """One frame (h, w, 3) of an unfinished video as a small WebP, no side longer than 256 pixels."""
+    return _saved(_fitted(frame, GLIMPSE_SIDE), "WEBP", quality=60, method=0)
+
+
+def data_url(webp: bytes) -> str:
+    """A WebP picture as an address that holds it."""
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode('ascii')}"
 
 
 def spritesheet(frames: Frames) -> bytes:

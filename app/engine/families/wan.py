@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine import sampler
+from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
 from app.engine.reuse import guide
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
@@ -34,6 +36,11 @@ class WanDenoiser:
         self._encode = encode
         self._device: torch.device = next(transformer.parameters()).device
 
+    @property
+    def hardware(self) -> str:
+        """What it computes on, in words."""
+        return hardware(self._device)
+
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
         """One (T, D) float32 embedding per prompt, on the CPU."""
@@ -52,6 +59,10 @@ class WanDenoiser:
         with device_errors():
             hears = Conditioning(conditioning.prompt.to(self._device), conditioning.negative.to(self._device))
             return sampler.begin(job_id, plan, hears, noise.to(self._device))
+
+    def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
+        with device_errors():
+            return from_bytes(checkpoint, plan, self._device)
 
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         """(C, F', H', W') of a video.

@@ -1,0 +1,66 @@
+"""When jobs are checkpointed: as often as a small share of their device time pays for, or every so many steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from app.engine.ticket import CheckpointSink, Ticket
+
+_FRESH = 0.2  # weight of the newest cost in the running mean
+
+
+class Keeping:
+    """Decides at each boundary whose checkpoint is due. `share` of a job's device time may go into its checkpoints.
+
+    With `every` > 0 a checkpoint is due after so many steps instead. Until somebody has told what one costs, each job
+    gives one after its first step, which tells.
+    """
+
+    def __init__(self, share: float, every: int = 0) -> None:
+        self._share = share
+        self._every = every
+        self._cost_s: float | None = None
+        self._lock = threading.Lock()
+
+    def cost(self, seconds: float) -> None:
+        """What the last checkpoint took to serialise and store; from any thread."""
+        with self._lock:
+            known = self._cost_s
+            self._cost_s = seconds if known is None else known + _FRESH * (seconds - known)
+
+    @property
+    def cost_s(self) -> float | None:
+        """Seconds a checkpoint takes, as far as known."""
+        return self._cost_s
+
+    def due(self, ticket: Ticket) -> bool:
+        """Whether the job has earned a checkpoint since its last one, and has something left to lose."""
+        steps = ticket.started.step - ticket.kept
+        if ticket.started.done or steps < 1:
+            return False
+        if self._every:
+            return steps >= self._every
+        return self._cost_s is None or self._share * (ticket.device_s - ticket.kept_s) >= self._cost_s
+
+    def show(self, stepped: Sequence[Ticket], alone: Callable[..., bool]) -> None:
+        """After a step: hand out the checkpoints that are due."""
+        for ticket in stepped:
+            if isinstance(ticket.sink, CheckpointSink) and self.due(ticket):
+                alone(ticket, hand_out)
+
+    @staticmethod
+    def last(tickets: Sequence[Ticket], alone: Callable[..., object]) -> None:
+        """The engine closes: everything that has been stepped since its last checkpoint is handed out once more."""
+        for ticket in tickets:
+            moved = ticket.state is not None and ticket.state.step > ticket.kept and not ticket.stopped
+            if moved and isinstance(ticket.sink, CheckpointSink):
+                alone(ticket, hand_out)
+
+
+def hand_out(ticket: Ticket) -> None:
+    """Give the sink a copy of the state; tensors are replaced and never written to, so the record is enough."""
+    ticket.kept, ticket.kept_s = ticket.started.step, ticket.device_s
+    if isinstance(ticket.sink, CheckpointSink):
+        ticket.sink.checkpoint(replace(ticket.started))
