@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Finisher:
         stages = {**measured.stages_s, "finish": time.monotonic() - started}
         now = time.time()
         stages["total"] = now - job.created_at
-        whole = Measured(stages, measured.device_seconds, measured.peak_memory_bytes, measured.evaluations)
+        whole = replace(measured, stages_s=stages)
         try:
             await stores.board.hold(job_id, job_id)
             done = await stores.jobs.complete(

@@ -61,6 +61,24 @@ async def test_a_job_survives_the_death_of_a_replica(service: LocalService, clie
     await well(service)
 
 
+async def test_a_job_goes_on_from_its_checkpoint_with_the_same_bits_when_its_replica_dies(
+    service: LocalService, client: Kinoray
+) -> None:
+    wish = {"seed": 3, "steps": 90, "deterministic": True, "cache": {"mode": "off"}}
+    prompt = "a yellow ring falls while the replica dies"
+    whole = await client.wait((await client.create(prompt, **wish)).id, timeout_s=RECOVERY_S)
+    video = await client.create(prompt, **wish)
+    async for event in client.events(video.id):
+        if event.kind == "step" and event.data["step"] >= 45:
+            break
+    os.kill(await anyio.to_thread.run_sync(replica_pid, service, "Diffuser"), signal.SIGKILL)
+    resumed = await client.wait(video.id, timeout_s=RECOVERY_S)
+    assert resumed.status == "completed", resumed.error
+    assert resumed.extra["resumed_from_step"] >= 20
+    assert await client.content(video.id) == await client.content(whole.id)
+    await well(service)
+
+
 async def test_without_redis_the_answer_is_a_clear_503_and_never_a_hang(service: LocalService, client: Kinoray) -> None:
     kept = await client.create("a blue box stands still on sand", tier="preview")
     await client.wait(kept.id)
