@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
+from app.engine.masks.table import evaluations
 from app.errors import StoreUnavailable
 from app.plan.models import Catalogue
 from app.plan.planner import make_plan
@@ -35,6 +36,7 @@ class PromptAnalyzer:
             self._settings,
             step_s=self._step_s.get(model.id),
             draw_seed=lambda: secrets.randbelow(2**31),
+            evaluations=evaluations,
         )
 
     async def _refresh(self) -> None:

@@ -36,6 +36,7 @@ class Model(BaseModel):
     default_fps: int
     max_seconds: float
     guidance: float
+    samplers: list[str] = Field(description="The default first")
     pool: str
 
 
@@ -99,5 +100,6 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> 
         default_fps=profile.default_fps,
         max_seconds=round(profile.max_seconds, 3),
         guidance=profile.guidance,
+        samplers=list(profile.samplers),
         pool=profile.pool,
     )

@@ -16,7 +16,7 @@ from app.plan.prompt import normalised, required
 from app.plan.seed import settle
 from app.plan.shape import shape
 from app.plan.tiers import MOST_STEPS, Choice, choose
-from app.types import Analysis, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
+from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
 
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
 
@@ -41,11 +41,14 @@ def make_plan(
     limits: Limits,
     step_s: float | None,
     draw_seed: Callable[[], int],
+    evaluations: Callable[[Plan], float] = lambda plan: plan.sampling.budget,
 ) -> Plan:
     """Decide everything about one video. The same request gets the same plan, unless it asks for a fresh seed.
 
     `step_s`: measured seconds of a guided step at the model's default shape, None for the profile's own figure.
     `draw_seed`: gives fresh seeds, 0..2**31-1.
+    `evaluations`: what a plan's denoising costs in guided evaluations; less than its budget where the model's masks
+    leave out unconditional passes.
 
     Raises:
         InvalidRequest: a field is out of bounds; `param` names it.
@@ -71,7 +74,7 @@ def make_plan(
         shift=model.shift,
         deterministic=request.deterministic,
     )
-    return Plan(
+    plan = Plan(
         model=model.id,
         revision=model.revision,
         prompt=prompt,
@@ -81,9 +84,12 @@ def make_plan(
         tier=choice.tier,
         asked_tier=request.tier.strip(),
         pool=model.pool,
-        estimate=estimate(model, spec, sampling.budget, step_s, limits.price_per_device_hour),
+        estimate=Estimate(0.0, 0.0),
         why=_explained(why, request, choice, spec),
     )
+    # 4. What that costs
+    cost = estimate(model, spec, evaluations(plan), step_s, limits.price_per_device_hour)
+    return replace(plan, estimate=cost)
 
 
 def _steps(request: VideoRequest, choice: Choice) -> int:
