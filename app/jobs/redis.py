@@ -14,6 +14,7 @@ from app.jobs.changes import Change
 from app.jobs.connection import Client
 from app.jobs.link import Link
 from app.jobs.record import check_id, fields_to_json, job_from_fields, job_to_fields, replica_from_json, replica_to_json
+from app.jobs.redis_line import RedisLine
 from app.jobs.scripts import Keys
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
@@ -29,6 +30,7 @@ class RedisJobs:
     def __init__(self, redis: Client, prefix: str, retention_s: float = RETENTION_S) -> None:
         self._link = Link(redis)
         self._keys = Keys(prefix)
+        self._line = RedisLine(self._link, self._keys, self._read)
         self._retention_s = retention_s
 
     async def create(self, job: Job) -> None:
@@ -101,8 +103,7 @@ class RedisJobs:
         return self._changed(job_id, await self._apply(job_id, changes.requeue(), fence), fence)
 
     async def waiting(self) -> Sequence[Job]:
-        ids = await self._link.call("ZRANGE", self._keys.line, 0, -1)
-        return [job for job in await self._read(ids) if job.phase is Phase.QUEUED]
+        return await self._line.waiting()
 
     async def leases(self) -> Sequence[Lease]:
         rows = _scored(await self._link.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))

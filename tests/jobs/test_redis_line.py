@@ -1,0 +1,85 @@
+"""The line is read once and is never stale."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from app.errors import KinorayError
+from app.jobs import redis_line
+from app.jobs.connection import Client
+from app.jobs.redis import RedisJobs
+from app.jobs.store import JobStore
+from app.types import Failure, Job, Phase
+from tests.jobs.make import a_job
+
+pytestmark = pytest.mark.anyio
+
+LATE = Failure("timeout", "Too late.")
+
+
+async def test_a_record_is_read_once_for_each_time_that_its_job_waits(redis: Client, prefix: str) -> None:
+    looker, other = RedisJobs(redis, prefix), RedisJobs(redis, prefix)
+    first, second = a_job(1.0), a_job(2.0)
+    await other.create(first)
+    await other.create(second)
+    before = list(await looker.waiting())
+    assert before == [first, second]
+    lease = await other.lease(first.id, "main", 30.0, 3.0)
+    back = await other.requeue(first.id, lease.fence, 4.0)
+    after = list(await looker.waiting())
+    assert after == [back, second]
+    assert (after[0].fence, after[0].attempts) == (2, 1)
+    assert after[1] is before[1]
+
+
+async def test_a_line_longer_than_what_is_kept_is_read_whole(
+    redis: Client, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_line, "KEPT", 2)
+    jobs = RedisJobs(redis, prefix)
+    made = [a_job(float(place)) for place in range(5)]
+    for job in made:
+        await jobs.create(job)
+    looks = [list(await jobs.waiting()) for _ in range(3)]
+    assert looks == [made] * 3
+    assert looks[1][1] is looks[2][1]
+    assert looks[1][2] is not looks[2][2]
+
+
+async def act(jobs: JobStore, known: list[Job], draw: random.Random) -> None:
+    """One thing that happens to a job; much of it is refused."""
+    if not known or draw.random() < 0.3:
+        known.append(a_job(draw.random()))
+        await jobs.create(known[-1])
+        return
+    job = await jobs.get(draw.choice(known).id)
+    verb = draw.choice(["lease", "lease", "requeue", "requeue", "advance", "fail", "cancel", "delete"])
+    if verb == "lease":
+        await jobs.lease(job.id, "main", 30.0, 1.0)
+    elif verb == "requeue":
+        await jobs.requeue(job.id, job.fence, 1.0)
+    elif verb == "advance":
+        await jobs.advance(job.id, job.fence, Phase.DENOISING, 1.0, 3)
+    elif verb == "fail":
+        await jobs.fail(job.id, job.fence, LATE, 1.0)
+    elif verb == "cancel":
+        await jobs.cancel(job.id, None, LATE, 1.0)
+    else:
+        await jobs.delete(job.id, job.tenant)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_happens_between_two_looks_the_line_is_what_a_newcomer_reads(
+    redis: Client, prefix: str, seed: int
+) -> None:
+    draw, known = random.Random(seed), list[Job]()
+    looker, other = RedisJobs(redis, prefix), RedisJobs(redis, prefix)
+    for _ in range(60):
+        for _ in range(draw.randrange(6)):
+            try:
+                await act(other, known, draw)
+            except KinorayError:
+                continue
+        assert list(await looker.waiting()) == list(await RedisJobs(redis, prefix).waiting())
