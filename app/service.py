@@ -15,10 +15,10 @@ from app.cache.keys import plan_digest
 from app.cache.results import CachedResult, ResultCache
 from app.cache.store import RESULTS, ByteCache
 from app.errors import ContentNotReady, JobNotFound, NotFound, Overloaded, TimedOut
-from app.jobs.board import BACKLOG, Board
+from app.jobs.board import BACKLOG, PLACES, Board
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.store import JobStore
-from app.line.dispatch import expected_s
+from app.line.outlook import place_behind, place_in
 from app.settings import Settings
 from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter
 from app.types import (
@@ -172,11 +172,14 @@ class VideoService:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
         if job.phase is not Phase.QUEUED:
             return Outlook(None, job.eta_s)
-        position = await self.ports.jobs.position(job.id)
-        backlog = await self.ports.board.look(BACKLOG)
-        if position is None:  # it is being taken out of the line right now
-            return Outlook(None, job.plan.estimate.seconds)
-        return Outlook(position, expected_s(backlog, position, job.plan))
+        note = await self.ports.board.look(PLACES)
+        place = place_in(note, job.id)
+        if place is None:  # it has just come, is far back, or nobody has looked at the line lately
+            position = await self.ports.jobs.position(job.id)
+            if position is None:  # it is being taken out of the line right now
+                return Outlook(None, job.plan.estimate.seconds)
+            place = place_behind(note, await self.ports.board.look(BACKLOG), position, job.plan)
+        return Outlook(*place)
 
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
         """A page of the caller's jobs."""

@@ -14,9 +14,11 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from app.errors import JobNotFound, KinorayError
-from app.jobs.board import BACKLOG
-from app.line.dispatch import backlog, choose, pools, queue_news
+from app.errors import JobNotFound, KinorayError, TimedOut
+from app.jobs.board import BACKLOG, PLACES
+from app.line.dispatch import Pool, choose, pools
+from app.line.outlook import Place, backlog, places, places_note, queue_news
+from app.line.rules import Rules
 from app.service import forget_artifacts
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
@@ -38,7 +40,8 @@ class Dispatcher:
         self._settings = settings
         self._stores = open_stores(settings)
         self._diffusers = diffusers
-        self._told: dict[str, int] = {}
+        self._rules = Rules(settings.max_batch, settings.slots, settings.max_paused, age_s=settings.age_s)
+        self._told: dict[str, Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
         self._passed_at = time.monotonic()
@@ -69,15 +72,14 @@ class Dispatcher:
         waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
         await self._take_back([lease for lease in leases if lease.until < now], now)
         held = [lease for lease in leases if lease.until >= now]
-        capacity = pools(replicas, Counter(lease.holder for lease in held))
-        chosen = choose(waiting, capacity)
-        for job in chosen:
-            await self._start(job)
-        left = [job for job in waiting if job not in chosen]
         running = await self._running(held)
-        note = backlog(left, [*running, *chosen], capacity, now)
-        await self._stores.board.post(BACKLOG, note, NOTE_TTL_S)
-        await self._tell(left, note, now)
+        capacity = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
+        start, left, late = choose(waiting, running, capacity, now, self._rules)
+        for job in start:
+            await self._start(job)
+        for job in late:
+            await self._give_up(job, now)
+        await self._tell(left, [*running, *start], capacity, now)
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)
@@ -90,6 +92,14 @@ class Dispatcher:
             log.info("Not started: %s", error)
             return
         self._spawn(self._attempt(job, lease))
+
+    async def _give_up(self, job: Job, now: float) -> None:
+        """End a job that nobody can use any more; with the fence it was read with, so not one that has moved on."""
+        failure = Failure(TimedOut.code, "Its deadline passed while it waited.")
+        try:
+            await self._fail(job.id, job.fence, failure, now)
+        except KinorayError as error:  # ended, deleted or leased since it was read
+            log.info("Not given up: %s", error)
 
     async def _attempt(self, job: Job, lease: Lease) -> None:
         """Give the attempt to a replica; the call returns once, when it has ended or was handed back."""
@@ -122,25 +132,35 @@ class Dispatcher:
             await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})
             return
         failure = Failure("worker_lost", f"The replicas that ran it were lost {job.attempts} times.")
-        await stores.jobs.fail(job.id, lease.fence, failure, now)
+        await self._fail(job.id, lease.fence, failure, now)
+
+    async def _fail(self, job_id: str, fence: int, failure: Failure, now: float) -> None:
+        """Close the record, then tell those who follow it, then count it."""
+        stores = self._stores
+        await stores.jobs.fail(job_id, fence, failure, now)
         data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
-        await stores.events.append(job.id, "end", now, data)
+        await stores.events.append(job_id, "end", now, data)
         await stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})
 
     async def _running(self, held: list[Lease]) -> list[Job]:
-        found = []
-        for lease in held:
-            try:
-                found.append(await self._stores.jobs.get(lease.job_id))
-            except JobNotFound:
-                continue
-        return found
+        found = await asyncio.gather(*(self._find(lease.job_id) for lease in held))
+        return [job for job in found if job is not None and not job.phase.ended]
 
-    async def _tell(self, waiting: list[Job], note: dict[str, Any], now: float) -> None:
-        """Queue positions, to those whose position changed."""
-        for job_id, (place, eta_s) in queue_news(waiting, self._told, note).items():
-            await self._stores.events.append(job_id, "queue", now, {"position": place, "eta_s": eta_s})
-        self._told = {job.id: place for place, job in enumerate(waiting)}
+    async def _find(self, job_id: str) -> Job | None:
+        try:
+            return await self._stores.jobs.get(job_id)
+        except JobNotFound:
+            return None
+
+    async def _tell(self, waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float) -> None:
+        """The backlog and the places to all who ask; queue positions to those whose position changed."""
+        board = self._stores.board
+        found = places(waiting, running, capacity)
+        await board.post(BACKLOG, backlog(waiting, running, capacity, now), NOTE_TTL_S)
+        await board.post(PLACES, places_note(found, waiting, now), NOTE_TTL_S)
+        for job_id, place in queue_news(found, self._told).items():
+            await self._stores.events.append(job_id, "queue", now, place._asdict())
+        self._told = found
 
     async def _sweep(self, now: float) -> None:
         """Remove what is past its time."""

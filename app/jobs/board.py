@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 BACKLOG = "backlog"  # {"at", "jobs", "step_seconds", "wait_s", "pools": {pool: {"jobs", "step_seconds", "slots"}}}
+# {"at", "jobs": {job id: [position, eta_s]}, "beyond": {pool: position}}; of all tenants, so never shown whole
+PLACES = "places"
 
 
 class Board(Protocol):

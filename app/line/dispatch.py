@@ -1,78 +1,62 @@
-"""Which waiting jobs start now, and how long the others will wait: the dispatcher's decisions, without clock or I/O."""
+"""Which waiting jobs start now: the dispatcher's decision, in the engine's order of urgency, without clock or I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from app.types import Job, Plan, ReplicaInfo
+from app.line.order import Entry, Standing, Urgency, standings
+from app.line.profile import Profile
+from app.line.rules import NORMAL, PRIORITIES, Rules
+from app.line.seats import Seats
+from app.types import Job, ReplicaInfo
+
+TICK_S = 0.001
+# Every plan has an estimate of its own, so all count here as of one shape, whose forward takes a tick.
+_LENGTHS = Profile({((), 1): TICK_S})
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What a pool of replicas can take: `slots` in all, `busy` of them held by leases."""
+    """What a pool of replicas can take: `slots` in all and `spare` beside them, `busy` of both held by leases."""
 
     slots: int
     busy: int
     replicas: int
+    spare: int = 0  # jobs that its replicas can hold paused for more urgent ones
 
     @property
     def free(self) -> int:
         return max(0, self.slots - self.busy)
 
+    @property
+    def room(self) -> int:
+        """Leases that may still be given, whether or not a slot is free."""
+        return max(0, self.slots + self.spare - self.busy)
 
-def pools(replicas: Sequence[ReplicaInfo], busy: Mapping[str, int]) -> dict[str, Pool]:
-    """Pools by name from what replicas say and how many leases each pool holds."""
+
+class Choice(NamedTuple):
+    """What becomes of the line: each waiting job is in one of these, the most urgent first."""
+
+    start: list[Job]
+    left: list[Job]
+    late: list[Job]  # past their deadline
+
+
+def pools(replicas: Sequence[ReplicaInfo], busy: Mapping[str, int], max_paused: int = 0) -> dict[str, Pool]:
+    """Pools by name from what replicas say and how many leases each pool holds; `max_paused` is for each replica."""
     names = {replica.pool for replica in replicas} | set(busy)
+    count = {name: sum(replica.pool == name for replica in replicas) for name in names}
     return {
         name: Pool(
             slots=sum(replica.slots for replica in replicas if replica.pool == name),
             busy=busy.get(name, 0),
-            replicas=sum(replica.pool == name for replica in replicas),
+            replicas=count[name],
+            spare=max_paused * count[name],
         )
         for name in names
-    }
-
-
-def choose(waiting: Sequence[Job], capacity: Mapping[str, Pool]) -> list[Job]:
-    """The jobs to lease now, first come first served within each pool; a full pool does not hold up another."""
-    free = {name: pool.free for name, pool in capacity.items()}
-    chosen = []
-    for job in waiting:
-        if free.get(job.plan.pool, 0) > 0:
-            free[job.plan.pool] -= 1
-            chosen.append(job)
-    return chosen
-
-
-def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float) -> dict[str, Any]:
-    """The note admission, health and statistics read: work in step-seconds by pool, and the longest pool's wait.
-
-    The wait is what one device after another would need for all that is ahead: it does not count on batches to pay.
-    """
-    names = {job.plan.pool for job in (*waiting, *running)} | set(capacity)
-    rows: dict[str, dict[str, float]] = {}
-    for name in sorted(names):
-        ahead = [job for job in waiting if job.plan.pool == name]
-        at_work = [job for job in running if job.plan.pool == name]
-        step_seconds = sum(job.plan.estimate.step_seconds for job in ahead) + sum(remaining(job) for job in at_work)
-        pool = capacity.get(name, Pool(0, 0, 0))
-        rows[name] = {
-            "jobs": len(ahead),
-            "running": len(at_work),
-            "step_seconds": round(step_seconds, 3),
-            "slots": pool.slots,
-            "replicas": pool.replicas,
-            "wait_s": round(step_seconds / max(1, pool.replicas), 3),
-        }
-    return {
-        "at": now,
-        "jobs": len(waiting),
-        "running": len(running),
-        "step_seconds": round(sum(row["step_seconds"] for row in rows.values()), 3),
-        "wait_s": max((row["wait_s"] for row in rows.values()), default=0.0),
-        "pools": rows,
     }
 
 
@@ -82,19 +66,65 @@ def remaining(job: Job) -> float:
     return job.plan.estimate.step_seconds * max(0, sampling.steps - job.step) / max(1, sampling.steps)
 
 
-def expected_s(note: Mapping[str, Any] | None, position: int, plan: Plan) -> float:
-    """Seconds until a waiting job is done: its share of the pool's predicted wait, and its own time."""
-    row = (note or {}).get("pools", {}).get(plan.pool, {})
-    ahead = row.get("wait_s", 0.0) * min(1.0, (position + 1) / (row.get("jobs", 0) + 1))
-    return round(float(ahead) + plan.estimate.seconds, 2)
+def choose(
+    waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float, rules: Rules
+) -> Choice:
+    """The jobs to lease now.
+
+    Within each pool free slots go to the most urgent; a full pool does not hold up another. In a full pool a job may
+    still be leased for which a running one gives way by the engine's rules, one each: to a higher class, or, in its
+    own, to a job with a deadline that it can let finish before it.
+    """
+    rank = standings(now, rules, _LENGTHS)
+    late = [job for job in waiting if job.deadline is not None and now >= job.deadline]
+    gone = {job.id for job in late}
+    line = sorted(((rank(_entry(job)), job) for job in waiting if job.id not in gone), key=lambda pair: pair[0].key)
+    taken: set[str] = set()
+    for name, pool in capacity.items():
+        here = [one for one, job in line if job.plan.pool == name]
+        at_work = [rank(_entry(job, now)) for job in running if job.plan.pool == name]
+        taken.update(one.entry.job_id for one in _seated(here, at_work, pool, rules))
+    return Choice(
+        [job for _, job in line if job.id in taken],
+        [job for _, job in line if job.id not in taken],
+        late,
+    )
 
 
-def queue_news(
-    waiting: Sequence[Job], told: Mapping[str, int], note: Mapping[str, Any], limit: int = 200
-) -> dict[str, tuple[int, float]]:
-    """Positions (0 = next) and etas in seconds, for those of the line's first `limit` whose position is news."""
-    return {
-        job.id: (place, expected_s(note, place, job.plan))
-        for place, job in enumerate(waiting[:limit])
-        if told.get(job.id) != place
-    }
+def _entry(job: Job, stepped_at: float | None = None) -> Entry:
+    """The job as the order sees it, with the length that its plan estimates. A running one was stepped just now."""
+    urgency = Urgency(PRIORITIES.get(job.priority, NORMAL), job.deadline, job.created_at)
+    length_s = job.plan.estimate.step_seconds
+    left_s = length_s if stepped_at is None else remaining(job)
+    since = job.created_at if stepped_at is None else stepped_at
+    return Entry(job.id, (), urgency, _ticks(length_s), _ticks(left_s), since)
+
+
+def _ticks(seconds: float) -> int:
+    return max(1, round(seconds / TICK_S))
+
+
+def _seated(line: Sequence[Standing], at_work: Sequence[Standing], pool: Pool, rules: Rules) -> list[Standing]:
+    """Those of one pool's line, most urgent first, that start."""
+    taken, rest = list(line[: pool.free]), line[pool.free :]
+    room = pool.room - len(taken)
+    if not (rest and at_work and room and pool.slots):
+        return taken
+    # Of more leases than slots the most urgent hold the slots; the others are paused and have nothing to give.
+    seats = Seats(_foremost(pool.slots, at_work), replace(rules, slots=pool.slots, device_bytes=None))
+    lowest = min(one.entry.urgency.priority for one in seats.staying)
+    rivals = [one for one in rest if _due(one) or one.entry.urgency.priority > lowest]
+    for one in _foremost(pool.slots, rivals):
+        above = any(other.entry.urgency.priority < one.entry.urgency.priority for other in seats.staying)
+        if len(seats.seated) < room and (above or _due(one)):
+            seats.take_from_another(one)
+    return [*taken, *seats.seated]
+
+
+def _foremost(count: int, some: Iterable[Standing]) -> list[Standing]:
+    """The first `count` by class, then by urgency, as the engine asks who may take another's slot."""
+    return heapq.nsmallest(count, some, key=lambda one: (-one.entry.urgency.priority, one.key))
+
+
+def _due(one: Standing) -> bool:
+    return one.entry.urgency.deadline is not None

@@ -1,80 +1,154 @@
-"""Which waiting jobs start, and what the others are told."""
+"""Which waiting jobs start."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import random
+import time
+from collections import Counter
 
-from app.line.dispatch import Pool, backlog, choose, expected_s, pools, queue_news, remaining
-from app.types import Analysis, Estimate, Job, Phase, Plan, ReplicaInfo, Sampling, VideoSpec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from app.line.dispatch import Choice, Pool, choose, pools, remaining
+from app.line.rules import PRIORITIES, Rules
+from app.types import Job
+from tests.line.make import at_work, job, replica
 
-def job(number: int, pool: str = "main", step_seconds: float = 2.0) -> Job:
-    plan = Plan(
-        model="m",
-        revision="r",
-        prompt="p",
-        negative_prompt="",
-        spec=VideoSpec(64, 64, 17, 8),
-        sampling=Sampling(steps=20, budget=20, guidance=3.0, seed=0),
-        tier="standard",
-        asked_tier="auto",
-        pool=pool,
-        estimate=Estimate(step_seconds, step_seconds + 1),
-        why=Analysis(0, "simple"),
-    )
-    return Job(id=f"job-{number}", tenant="t", plan=plan, phase=Phase.QUEUED, created_at=float(number))
+RULES = Rules(max_batch=4, slots=2)
+NOW = 300.0
+FULL = {"main": Pool(slots=2, busy=2, replicas=1, spare=4)}
 
 
-def replica(pool: str = "main", slots: int = 2) -> ReplicaInfo:
-    return ReplicaInfo(replica="x", pool=pool, model="m", slots=slots, running=0, step_s=0.1, seen_at=0.0)
+def started(waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float = 10.0) -> list[str]:
+    return [one.id for one in choose(waiting, running, capacity, now, RULES).start]
 
 
-def test_those_who_came_first_start_first_and_no_more_than_there_are_slots() -> None:
+def test_among_equals_those_who_came_first_start_first_and_no_more_than_there_are_slots() -> None:
     line = [job(number) for number in range(5)]
-    assert choose(line, {"main": Pool(slots=3, busy=1, replicas=1)}) == line[:2]
+    choice = choose(line, [], {"main": Pool(slots=3, busy=1, replicas=1)}, 5.0, RULES)
+    assert choice == Choice(line[:2], line[2:], [])
+
+
+def test_a_higher_class_starts_first_until_age_lifts_the_lower_one() -> None:
+    line = [job(0, priority="low"), job(99, priority="normal")]
+    one_free = {"main": Pool(slots=1, busy=0, replicas=1)}
+    assert started(line, [], one_free, now=100.0) == ["job-99"]
+    assert started(line, [], one_free, now=121.0) == ["job-0"]
+
+
+def test_a_tight_deadline_goes_before_those_who_can_wait() -> None:
+    line = [job(0), job(1, deadline=4.5)]
+    assert started(line, [], {"main": Pool(1, 0, 1)}, now=2.0) == ["job-1"]
+
+
+def test_a_job_past_its_deadline_is_late_and_starts_no_more() -> None:
+    line = [job(0, deadline=9.0), job(1, deadline=11.0)]
+    assert choose(line, [], {"main": Pool(2, 0, 1)}, 9.0, RULES) == Choice([line[1]], [], [line[0]])
 
 
 def test_a_full_pool_does_not_hold_up_another() -> None:
-    line = [job(0), job(1, "draft")]
-    assert choose(line, {"main": Pool(1, 1, 1), "draft": Pool(1, 0, 1)}) == [line[1]]
+    assert started([job(0), job(1, "draft")], [], {"main": Pool(1, 1, 1), "draft": Pool(1, 0, 1)}) == ["job-1"]
 
 
 def test_nothing_starts_where_there_is_no_replica() -> None:
-    assert choose([job(0)], {}) == []
+    assert started([job(0)], [], {}) == []
+    assert started([job(0, priority="high")], [at_work(1, priority="low")], {"main": Pool(0, 1, 0)}) == []
+
+
+def test_a_full_pool_takes_one_job_of_a_higher_class_for_each_that_can_give_way() -> None:
+    line = [job(number, priority="high") for number in (3, 4, 5)]
+    assert started(line, [at_work(0), at_work(1, priority="low")], FULL) == ["job-3", "job-4"]
+    assert started(line, [at_work(0), at_work(1, priority="high")], FULL) == ["job-3"]
+
+
+def test_those_already_paused_have_nothing_to_give() -> None:
+    running = [at_work(0), at_work(1), at_work(2, priority="high"), at_work(3, priority="high")]
+    full = {"main": Pool(slots=2, busy=4, replicas=1, spare=4)}
+    assert started([job(4, priority="high")], running, full) == []
+
+
+def test_no_lease_is_given_beyond_what_the_replicas_can_hold() -> None:
+    line = [job(number, priority="high") for number in (3, 4)]
+    assert started(line, [at_work(0), at_work(1)], {"main": Pool(slots=2, busy=2, replicas=1, spare=1)}) == ["job-3"]
+    assert started(line, [at_work(0), at_work(1)], {"main": Pool(slots=2, busy=2, replicas=1)}) == []
+
+
+def test_in_its_own_class_a_job_with_a_deadline_starts_beside_one_that_can_wait() -> None:
+    running = [at_work(0, step_seconds=100.0), at_work(1, step_seconds=100.0)]
+    assert started([job(2, deadline=14.0), job(3)], running, FULL) == ["job-2"]
+    assert started([job(2, deadline=500.0)], running, FULL) == []
 
 
 def test_pools_add_up_the_slots_of_their_replicas() -> None:
-    found = pools([replica(), replica(slots=4), replica("draft")], {"main": 3})
-    assert found == {"main": Pool(6, 3, 2), "draft": Pool(2, 0, 1)}
+    found = pools([replica(), replica(slots=4), replica("draft")], {"main": 3, "gone": 1}, max_paused=5)
+    assert found == {"main": Pool(6, 3, 2, 10), "draft": Pool(2, 0, 1, 5), "gone": Pool(0, 1, 0)}
 
 
 def test_more_leases_than_slots_leave_none_free() -> None:
     assert Pool(slots=2, busy=5, replicas=1).free == 0
+    assert Pool(slots=2, busy=5, replicas=1, spare=4).room == 1
 
 
-def test_the_backlog_counts_what_running_jobs_still_need() -> None:
-    running = replace(job(0), phase=Phase.DENOISING, step=15)
-    assert remaining(running) == 0.5
-    note = backlog([job(1), job(2)], [running], {"main": Pool(8, 1, 1)}, now=7.0)
-    assert (note["jobs"], note["running"], note["step_seconds"], note["wait_s"]) == (2, 1, 4.5, 4.5)
+def test_a_running_job_needs_what_its_steps_leave() -> None:
+    assert remaining(at_work(0, step=15)) == 0.5
 
 
-def test_two_replicas_halve_the_wait() -> None:
-    assert backlog([job(1), job(2)], [], {"main": Pool(16, 0, 2)}, now=0.0)["wait_s"] == 2.0
+def test_a_line_of_a_thousand_is_decided_in_milliseconds() -> None:
+    draw = random.Random(1)
+    line = [job(n, step_seconds=draw.uniform(1, 60), priority=draw.choice(list(PRIORITIES))) for n in range(1000)]
+    took = []
+    for _ in range(10):
+        began = time.thread_time()
+        choose(line, [at_work(2000 + n) for n in range(2)], FULL, 1000.0, RULES)
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.01
 
 
-def test_a_job_further_back_waits_longer() -> None:
-    line = [job(number) for number in range(4)]
-    note = backlog(line, [], {"main": Pool(1, 0, 1)}, now=0.0)
-    etas = [expected_s(note, place, each.plan) for place, each in enumerate(line)]
-    assert etas == sorted(etas)
-    assert etas[-1] < note["wait_s"] + line[0].plan.estimate.seconds
-    assert expected_s(None, 0, line[0].plan) == line[0].plan.estimate.seconds
+def jobs(first: int, pools: tuple[str, ...], most: int) -> st.SearchStrategy[list[Job]]:
+    fields = st.tuples(
+        st.sampled_from(pools),
+        st.floats(0.0, 100.0),
+        st.sampled_from(list(PRIORITIES)),
+        st.floats(0.0, NOW),
+        st.none() | st.floats(NOW - 50, NOW + 200),
+    )
+    return st.lists(fields, max_size=most).map(
+        lambda rows: [
+            job(first + number, pool, length_s, priority=priority, created_at=came, deadline=deadline)
+            for number, (pool, length_s, priority, came, deadline) in enumerate(rows)
+        ]
+    )
 
 
-def test_only_changed_positions_are_news() -> None:
-    line = [job(0), job(1), job(2)]
-    note = backlog(line, [], {}, now=0.0)
-    assert set(queue_news(line, {}, note)) == {"job-0", "job-1", "job-2"}
-    assert queue_news(line[1:], {"job-1": 1, "job-2": 1}, note).keys() == {"job-1"}
-    assert queue_news(line, {}, note, limit=1).keys() == {"job-0"}
+@settings(max_examples=300, deadline=None)
+@given(
+    waiting=jobs(0, ("main", "draft", "nowhere"), 20),
+    running=jobs(100, ("main", "draft"), 12),
+    slots=st.tuples(st.integers(0, 6), st.integers(0, 6)),
+    spare=st.integers(0, 4),
+)
+def test_whatever_the_line_limits_hold_and_slots_are_used_and_classes_are_kept(
+    waiting: list[Job], running: list[Job], slots: tuple[int, int], spare: int
+) -> None:
+    busy = Counter(one.plan.pool for one in running)
+    capacity = {name: Pool(n, busy[name], 1, spare) for name, n in zip(("main", "draft"), slots, strict=True)}
+    start, left, late = choose(waiting, running, capacity, NOW, RULES)
+    assert sorted(one.id for one in (*start, *left, *late)) == sorted(one.id for one in waiting)
+    assert {one.id for one in late} == {one.id for one in waiting if one.deadline is not None and one.deadline <= NOW}
+    assert not [one for one in start if one.plan.pool == "nowhere"]
+    for name, pool in capacity.items():
+        mine, others = ([one for one in some if one.plan.pool == name] for some in (start, left))
+        assert len(mine) <= pool.room
+        assert len(mine) >= min(pool.free, len(mine) + len(others))
+        _check_guests(mine[pool.free :], [one for one in running if one.plan.pool == name])
+        for one in mine:
+            above = [other for other in others if PRIORITIES[other.priority] > PRIORITIES[one.priority]]
+            assert not above or NOW - one.created_at >= RULES.age_s
+
+
+def _check_guests(guests: list[Job], running: list[Job]) -> None:
+    """Each that starts without a free slot has somebody of its own to give way to it."""
+    assert len(guests) <= len(running)
+    for level in PRIORITIES.values():
+        plain = [one for one in guests if one.deadline is None and PRIORITIES[one.priority] <= level]
+        assert len(plain) <= sum(PRIORITIES[one.priority] < level for one in running)

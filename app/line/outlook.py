@@ -1,0 +1,103 @@
+"""How long those who wait will wait: what is told of the line, and how it is read, without clock or I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from app.line.dispatch import Pool, remaining
+from app.types import Job, Plan
+
+TOLD = 200  # so many of the line are told their place
+
+
+class Place(NamedTuple):
+    """Jobs that go before this one in its pool, and seconds until it is done, as predicted."""
+
+    position: int
+    eta_s: float
+
+
+def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float) -> dict[str, Any]:
+    """The note admission, health and statistics read: work in step-seconds by pool, and the longest pool's wait.
+
+    The wait is what one device after another would need for all that is ahead: it does not count on batches to pay.
+    """
+    names = {job.plan.pool for job in (*waiting, *running)} | set(capacity)
+    rows: dict[str, dict[str, float]] = {}
+    for name in sorted(names):
+        ahead = [job for job in waiting if job.plan.pool == name]
+        at_work = [job for job in running if job.plan.pool == name]
+        step_seconds = sum(job.plan.estimate.step_seconds for job in ahead) + sum(remaining(job) for job in at_work)
+        pool = capacity.get(name, Pool(0, 0, 0))
+        rows[name] = {
+            "jobs": len(ahead),
+            "running": len(at_work),
+            "step_seconds": round(step_seconds, 3),
+            "slots": pool.slots,
+            "replicas": pool.replicas,
+            "wait_s": round(step_seconds / max(1, pool.replicas), 3),
+        }
+    return {
+        "at": now,
+        "jobs": len(waiting),
+        "running": len(running),
+        "step_seconds": round(sum(row["step_seconds"] for row in rows.values()), 3),
+        "wait_s": max((row["wait_s"] for row in rows.values()), default=0.0),
+        "pools": rows,
+    }
+
+
+def places(
+    waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], limit: int = TOLD
+) -> dict[str, Place]:
+    """Places of the first `limit` of the line, which is given most urgent first, by job id."""
+    count: Counter[str] = Counter()
+    ahead_s: dict[str, float] = {}
+    for job in running:
+        ahead_s[job.plan.pool] = ahead_s.get(job.plan.pool, 0.0) + remaining(job)
+    found = {}
+    for job in waiting[:limit]:
+        name, estimate = job.plan.pool, job.plan.estimate
+        replicas = capacity[name].replicas if name in capacity else 0
+        before_s = ahead_s.get(name, 0.0)
+        found[job.id] = Place(count[name], round(before_s / max(1, replicas) + estimate.seconds, 2))
+        count[name] += 1
+        ahead_s[name] = before_s + estimate.step_seconds
+    return found
+
+
+def places_note(found: Mapping[str, Place], waiting: Sequence[Job], now: float) -> dict[str, Any]:
+    """The places, for all who ask. `beyond`: where those of a pool stand at best who are waiting and not told."""
+    told = Counter(job.plan.pool for job in waiting if job.id in found)
+    beyond = {job.plan.pool: told[job.plan.pool] for job in waiting if job.id not in found}
+    return {"at": now, "jobs": {job_id: list(place) for job_id, place in found.items()}, "beyond": beyond}
+
+
+def place_in(note: Mapping[str, Any] | None, job_id: str) -> Place | None:
+    """The job's place, when the note tells it."""
+    row = (note or {}).get("jobs", {}).get(job_id)
+    return None if row is None else Place(*row)
+
+
+def place_behind(note: Mapping[str, Any] | None, load: Mapping[str, Any] | None, position: int, plan: Plan) -> Place:
+    """The place of a job that the note does not tell, with so many waiting who came before it."""
+    position = max(position, (note or {}).get("beyond", {}).get(plan.pool, 0))
+    return Place(position, expected_s(load, position, plan))
+
+
+def expected_s(load: Mapping[str, Any] | None, position: int, plan: Plan) -> float:
+    """Seconds until a job at this place is done: its share of the pool's wait in the backlog, and its own time."""
+    row = (load or {}).get("pools", {}).get(plan.pool, {})
+    ahead = row.get("wait_s", 0.0) * min(1.0, (position + 1) / (row.get("jobs", 0) + 1))
+    return round(float(ahead) + plan.estimate.seconds, 2)
+
+
+def queue_news(found: Mapping[str, Place], told: Mapping[str, Place]) -> dict[str, Place]:
+    """The places of those whose position is not the one they were told."""
+    return {
+        job_id: place
+        for job_id, place in found.items()
+        if job_id not in told or told[job_id].position != place.position
+    }
