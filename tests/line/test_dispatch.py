@@ -109,7 +109,7 @@ def jobs(first: int, pools: tuple[str, ...], most: int) -> st.SearchStrategy[lis
         st.sampled_from(pools),
         st.floats(0.0, 100.0),
         st.sampled_from(list(PRIORITIES)),
-        st.floats(0.0, NOW),
+        st.floats(0.0, 2 * RULES.age_s).map(lambda waited_s: NOW - waited_s),
         st.none() | st.floats(NOW - 50, NOW + 200),
     )
     return st.lists(fields, max_size=most).map(
