@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.checkpoint import CheckpointInvalid
-from app.engine.denoiser import Conditioning, Denoiser, JobState
+from app.engine.denoiser import Conditioning, Denoiser
 from app.engine.desk import Desk
 from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
@@ -23,6 +22,7 @@ from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
 from app.engine.places import Places
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
+from app.engine.start import begun, resumed
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, outcome
 from app.engine.watch import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
@@ -229,37 +229,12 @@ class Engine:
     def _join(self, number: int, ticket: Ticket) -> None:
         ticket.joined = self._clock()
         ticket.stages_s["queue"] = ticket.joined - ticket.submitted
-        state = self._resumed(ticket) or self._begun(ticket)
+        state = resumed(self._denoiser, ticket) or begun(self._denoiser, ticket, self._clock)
         ticket.start(state, number)
         ticket.sink.phase(Phase.DENOISING)
         self._places.run(ticket)
         if state.step:
             self._emit(self._pace.step_s(ticket.shape, 1), ticket)  # and take the forecast steps that come first
-
-    def _resumed(self, ticket: Ticket) -> JobState | None:
-        """The state in the job's checkpoint; None when there is none, or none that can be gone on from."""
-        if ticket.checkpoint is None:
-            return None
-        try:
-            state = self._denoiser.resume(ticket.plan, ticket.checkpoint)
-        except CheckpointInvalid as error:
-            log.warning("Job %s starts over: %s", ticket.job_id, error)
-            return None
-        finally:
-            ticket.checkpoint = None
-        ticket.resumed_from = ticket.kept = state.step
-        return state
-
-    def _begun(self, ticket: Ticket) -> JobState:
-        """The job at its first step."""
-        if ticket.conditioning is None:
-            ticket.sink.phase(Phase.ENCODING)
-            ticket.conditioning = Conditioning(
-                *self._denoiser.encode([ticket.plan.prompt, ticket.plan.negative_prompt])
-            )
-            begun, ticket.joined = ticket.joined, self._clock()
-            ticket.stages_s["encode"] = ticket.joined - begun
-        return self._denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
 
     def _advance(self, prediction: Answer, ticket: Ticket) -> None:
         if isinstance(prediction, Exception):
