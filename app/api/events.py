@@ -1,10 +1,10 @@
-"""A job's events as server-sent events: the record as it is, then what happened, then what happens, until the end."""
+"""A job's story as server-sent events, for whoever can read a stream of text."""
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Annotated
 
 import orjson
@@ -12,19 +12,15 @@ from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from app.api.answers import video
 from app.api.auth import Who
 from app.api.documented import ERRORS
 from app.api.given import Config, Service
+from app.api.story import Told, story
 from app.errors import KinorayError
-from app.jobs.record import check_id
-from app.service import VideoService
-from app.types import Caller
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 PING_S = 10
-_EVENT_ID = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
 
 
 @router.get(
@@ -41,23 +37,23 @@ async def events(
     last_event_id: Annotated[str | None, Header(description="Replay what came after that event")] = None,
     after: Annotated[str | None, Query(alias="last_event_id", description="The same, as a parameter")] = None,
 ) -> Response:
-    """Events `snapshot` (the whole video), `phase`, `step`, `queue` and `end`, after which the stream is over.
+    """Events `snapshot` (the whole video), `phase`, `step`, `queue`, `preview` and `end`, after which it is over.
 
-    Without an id to go on from, everything that has happened is told again.
+    A `preview` comes every few steps where the request said `"preview": true`: its `image` is the unfinished video
+    as a small picture, `data:image/webp;base64,…`. Without an id to go on from, everything that has happened is told
+    again.
+
+    The same story is told over a WebSocket at `/v1/videos/{video_id}/ws`, in messages `{"event", "id", "data"}`; there
+    `{"type": "cancel"}` stops the video, and a browser gives its key as the subprotocol `kinoray-key.<key>`.
     """
-    job = await service.get(check_id(video_id), caller)
-    snapshot = video(job, await service.outlook(job), settings).model_dump_json()
-    last = last_event_id or after or ""
-    told = _told(service, job.id, caller, snapshot, last if _EVENT_ID.fullmatch(last) else None)
-    return EventSourceResponse(told, ping=PING_S)
+    told = await story(service, settings, video_id, caller, last_event_id or after)
+    return EventSourceResponse(_as_events(told, video_id), ping=PING_S)
 
 
-async def _told(
-    service: VideoService, job_id: str, caller: Caller, snapshot: str, after: str | None
-) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(snapshot, event="snapshot")
+async def _as_events(told: AsyncGenerator[Told, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
     try:
-        async for event in service.follow(job_id, caller, after):
-            yield ServerSentEvent(orjson.dumps({**event.data, "at": event.at}).decode(), event=event.kind, id=event.id)
+        async with aclosing(told):
+            async for each in told:
+                yield ServerSentEvent(orjson.dumps(each.data).decode(), event=each.kind, id=each.id)
     except KinorayError as error:  # the stream just stops: who reconnects learns why
-        log.info("Events of %s stopped: %s", job_id, error)
+        log.info("Events of %s stopped: %s", video_id, error)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from fastapi import Depends
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from app.service import VideoService
 from app.settings import Settings
 
 
-def _service(request: Request) -> VideoService:
-    return cast(VideoService, request.app.state.service)
+def _service(asked: HTTPConnection) -> VideoService:
+    return cast(VideoService, asked.app.state.service)
 
 
-def _settings(request: Request) -> Settings:
-    return cast(Settings, request.app.state.settings)
+def _settings(asked: HTTPConnection) -> Settings:
+    return cast(Settings, asked.app.state.settings)
 
 
 Service = Annotated[VideoService, Depends(_service)]
