@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -30,6 +32,21 @@ INTERRUPTED = 130  # the shell's code for Ctrl-C
 app = typer.Typer(
     help="Self-hosted text-to-video.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
+
+
+class Priority(str, Enum):
+    """What may be asked for; the server says what it means."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class Sampler(str, Enum):
+    """What may be asked for; the server says which its model has."""
+
+    EULER = "euler"
+    UNIPC = "unipc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +116,12 @@ def serve(
     os.execv(sys.executable, [sys.executable, "-m", "cluster.local", *rest])
 
 
+def _finite(number: float | None) -> float | None:
+    if number is not None and not math.isfinite(number):  # JSON has no word for it
+        raise typer.BadParameter(f"{number} is not a number of seconds")
+    return number
+
+
 @app.command(name="generate")
 def make(
     context: typer.Context,
@@ -106,9 +129,18 @@ def make(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; else named after the video.")] = None,
     tier: Annotated[str | None, typer.Option(help="auto, preview, standard, premium or ultra.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same plan, same seed: same video.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Playing time.")] = None,
+    seconds: Annotated[float | None, typer.Option(callback=_finite, help="Playing time.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the noise schedule, instead of the planner's.")] = None,
+    budget: Annotated[int | None, typer.Option(help="How many of the steps run the denoiser.")] = None,
+    sampler: Annotated[Sampler | None, typer.Option(help="How the noise is walked down.")] = None,
+    priority: Annotated[Priority | None, typer.Option(help="A more urgent one pauses others.")] = None,
+    deadline: Annotated[
+        float | None, typer.Option(callback=_finite, metavar="SECONDS", help="Give it up when not done in that time.")
+    ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same bits each time, whatever else is made beside it.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make it anew and keep nothing.")] = False,
@@ -122,6 +154,11 @@ def make(
         "seconds": seconds,
         "size": size,
         "num_inference_steps": steps,
+        "budget": budget,
+        "sampler": sampler and sampler.value,
+        "priority": priority and priority.value,
+        "deadline_s": deadline,
+        "deterministic": deterministic or None,
         "model": model,
         "negative_prompt": negative,
         "cache": {"mode": "off"} if no_cache else None,
@@ -209,6 +246,17 @@ def delete(context: typer.Context, video_id: Annotated[str, typer.Argument(metav
     """Stop a video if need be and forget it and its files."""
     _talk(context, lambda client: client.delete(video_id))
     typer.echo(f"Deleted {video_id}.")
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def calibrate(context: typer.Context) -> None:
+    """Find offline which steps a budget should run; `kinoray calibrate --help` says how."""
+    from app.engine.calibrate import main as search  # here, because it brings torch, which no other command needs
+
+    search(context.args)
 
 
 @app.command()

@@ -61,7 +61,11 @@ class Kinoray:
         await self._transport.http.aclose()
 
     async def create(self, prompt: str, **options: Any) -> Video:
-        """Ask for a video. Options are the API's fields (model, seconds, size, seed …); a None stays out."""
+        """Ask for a video. Options are the API's fields; a None stays out.
+
+        Among them are model, seconds, size, seed, quality_tier, num_inference_steps, budget, sampler ("euler",
+        "unipc"), deterministic, priority ("low", "normal", "high"), deadline_s and preview.
+        """
         body = {"prompt": prompt, **{name: value for name, value in options.items() if value is not None}}
         return Video.parse(read_json(await self._transport.send("POST", VIDEOS, body=body, repeatable=False)))
 

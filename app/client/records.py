@@ -60,6 +60,8 @@ class Optimization:
     asked_tier: str | None = None
     steps: int | None = None
     budget: int | None = None
+    sampler: str | None = None
+    deterministic: bool = False
     fixed_default_steps: int | None = None
     steps_saved_share: float | None = None
     estimated_seconds: float | None = None
@@ -85,6 +87,10 @@ class Video:
     seed: int | None = None
     created_at: float | None = None
     completed_at: float | None = None
+    priority: str | None = None
+    deadline_at: float | None = None  # Unix seconds after which it is given up
+    attempts: int = 0
+    resumed_from_step: int | None = None  # the checkpoint it went on from after an interruption
     error: Failure | None = None
     cache: CacheUse = CacheUse()
     optimization: Optimization = Optimization()
@@ -138,7 +144,10 @@ class VideoPage:
 
 @dataclass(frozen=True, slots=True)
 class VideoEvent:
-    """One fact about a video's progress; `kind` is snapshot, phase, step, queue or end."""
+    """One fact about a video's progress; `kind` is snapshot, phase, step, queue, preview or end.
+
+    A preview's `image` is the unfinished video as a small picture, `data:image/webp;base64,…`.
+    """
 
     id: str
     kind: str

@@ -86,11 +86,15 @@ def video(found: Video) -> Table:
         "eta_s": found.eta_s,
         "created": _when(found.created_at),
         "completed": _when(found.completed_at) or None,
+        "priority": found.priority,
+        "deadline": _when(found.deadline_at) or None,
+        "attempts": found.attempts or None,
+        "resumed_from_step": found.resumed_from_step,
         "error": {"code": found.error.code, "message": found.error.message} if found.error else None,
         "cache hit": found.cache.hit,
     }
     planned = found.optimization
-    for name in ("tier", "complexity", "steps", "budget", "estimated_seconds"):
+    for name in ("tier", "complexity", "steps", "budget", "sampler", "estimated_seconds"):
         record[name] = getattr(planned, name)
     record["reasons"] = planned.reasons or None
     return facts(record | {name: each for name, each in found.extra.items() if name not in ("object", "expires_at")})

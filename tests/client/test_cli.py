@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -35,6 +36,34 @@ def test_generate_writes_the_file_and_says_what_it_took(service: Service, kinora
     ]
     assert done.stdout.startswith(f"{out}: 2.125 s of video in ")
     assert done.stdout.endswith("no cache hit, 18 steps instead of 50 (32 saved)\n")
+
+
+def test_generate_asks_for_urgency_budget_and_bits(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
+    words = ["--priority", "high", "--deadline", "30", "--budget", "12", "--sampler", "unipc", "--deterministic"]
+    assert kinoray("generate", "a red ball", "-o", str(tmp_path / "out.mp4"), *words).exit_code == 0
+    asked = {"priority": "high", "deadline_s": 30.0, "budget": 12, "sampler": "unipc", "deterministic": True}
+    assert service.bodies == [{"prompt": "a red ball", **asked}]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--priority", "urgent"], ["--sampler", "dpm"], ["--deadline", "nan"], ["--seconds", "inf"], ["--budget", "x"]],
+)
+def test_what_cannot_be_meant_is_refused_before_it_is_sent(
+    words: list[str], service: Service, kinoray: Kinoray
+) -> None:
+    refused = kinoray("generate", "a red ball", *words)
+    assert (refused.exit_code, words[0] in refused.stderr, service.heard) == (2, True, [])
+
+
+def test_calibrate_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[list[str]] = []
+    engine = ModuleType("app.engine.calibrate")
+    engine.main = handed.append  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app.engine.calibrate", engine)
+    for words in (["--steps", "15", "25", "--sampler", "unipc"], ["--help"], []):
+        assert CliRunner().invoke(app, ["calibrate", *words]).exit_code == 0
+        assert handed.pop() == words
 
 
 def test_without_a_terminal_progress_is_plain_lines(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:

@@ -29,6 +29,23 @@ async def test_fields_of_a_newer_server_are_kept(service: Service, client: Kinor
     assert found.error.code == "timeout"
 
 
+async def test_the_record_knows_urgency_and_interruptions(service: Service, client: Kinoray) -> None:
+    service.videos["v"] = video("v", priority="high", deadline_at=1763000030.5, attempts=2, resumed_from_step=8)
+    found = await client.retrieve("v")
+    assert (found.priority, found.deadline_at, found.attempts, found.resumed_from_step) == ("high", 1763000030.5, 2, 8)
+    service.videos["old"] = video("old")
+    assert (await client.retrieve("old")).priority is None
+
+
+async def test_a_preview_comes_with_the_events(service: Service, client: Kinoray) -> None:
+    service.videos["v"] = video("v")
+    service.story.insert(3, ("preview", {"step": 1, "image": "data:image/webp;base64,UklGRg=="}))
+    made = await client.create("a red ball", preview=True, priority="low")
+    assert service.bodies == [{"prompt": "a red ball", "preview": True, "priority": "low"}]
+    seen = [event async for event in client.events(made.id) if event.kind == "preview"]
+    assert [event.data["image"] for event in seen] == ["data:image/webp;base64,UklGRg=="]
+
+
 async def test_iterate_walks_all_pages_in_order(service: Service, client: Kinoray) -> None:
     service.videos = {f"v{number}": video(f"v{number}") for number in range(5)}
     assert [each.id async for each in client.iterate("asc", page_size=2)] == ["v0", "v1", "v2", "v3", "v4"]
