@@ -8,6 +8,8 @@ const EXAMPLES = [
 ];
 const $ = (id) => document.getElementById(id);
 const KEY = "kinoray-key";
+const PICTURE = /^data:image\/webp;base64,[A-Za-z0-9+/]+={0,2}$/; // nothing else becomes an image's address
+const BLUR_PX = 10; // of a preview after no step at all
 const cards = new Map(); // id -> { element, video }
 let oldest = null;
 
@@ -73,10 +75,20 @@ function show({ element, video }) {
   part("state").textContent = sentence(video);
   part("bar").firstElementChild.style.width = `${video.progress}%`;
   part("bar").hidden = ended;
+  if (video.status === "failed") part("glimpse").hidden = true;
   element.querySelector('[data-act="cancel"]').hidden = ended;
   element.querySelector('[data-act="save"]').hidden = video.status !== "completed";
   part("badges").replaceChildren(...badges(video).map((text) => Object.assign(document.createElement("span"), { textContent: text })));
   if (video.status === "completed" && !element.dataset.loaded) load(element, video);
+}
+
+// The unfinished video: blurred at first, sharper step by step, gone when the video itself can be seen.
+function glimpse(element, { image, step, total_steps: total }) {
+  if (typeof image !== "string" || !PICTURE.test(image)) return;
+  const picture = element.querySelector(".glimpse");
+  picture.src = image;
+  picture.style.filter = `blur(${(BLUR_PX * Math.max(0, 1 - step / total)).toFixed(1)}px)`;
+  picture.hidden = false;
 }
 
 function sentence(video) {
@@ -90,6 +102,7 @@ function sentence(video) {
 function badges(video) {
   const plan = video.optimization;
   const found = [plan.tier, `${plan.steps} of ${plan.fixed_default_steps} steps`, `seed ${video.seed}`];
+  if (video.priority !== "normal") found.push(`${video.priority} priority`);
   if (video.cache?.hit) found.push("from the cache");
   else if (video.inference_time_s != null) found.push(`${video.inference_time_s.toFixed(1)} s`);
   return found;
@@ -97,8 +110,10 @@ function badges(video) {
 
 async function load(element, video) {
   element.dataset.loaded = "yes";
+  const screen = element.querySelector("video");
+  screen.addEventListener("loadeddata", () => (element.querySelector(".glimpse").hidden = true), { once: true });
   try {
-    element.querySelector("video").src = URL.createObjectURL(await (await call(video.url.slice(1))).blob());
+    screen.src = URL.createObjectURL(await (await call(video.url.slice(1))).blob());
   } catch (error) {
     element.querySelector(".state").textContent = error.message;
   }
@@ -120,6 +135,7 @@ async function follow(id) {
           const { step, total_steps: total } = event.data;
           Object.assign(found.video, event.data, { phase: "denoising", progress: Math.min(99, (100 * step) / total) });
         }
+        if (event.kind === "preview") glimpse(found.element, event.data);
         if (event.kind === "end") {
           card(await (await call(`v1/videos/${id}`)).json());
           return figures();
@@ -139,7 +155,7 @@ async function act(what, id) {
   const { element, video } = cards.get(id);
   await trouble(async () => {
     if (what === "cancel") card(await (await post(`v1/videos/${id}/cancel`, {})).json());
-    if (what === "again") await make({ prompt: video.prompt, quality_tier: $("tier").value, seed: -1 });
+    if (what === "again") await make({ ...wish(video.prompt), seed: -1 });
     if (what === "save") {
       const link = Object.assign(document.createElement("a"), { href: element.querySelector("video").src, download: `${id}.mp4` });
       link.click();
@@ -153,8 +169,10 @@ async function act(what, id) {
   });
 }
 
-async function make(wish) {
-  const video = await (await post("v1/videos", wish)).json();
+const wish = (text) => ({ prompt: text, quality_tier: $("tier").value, priority: $("priority").value, preview: true });
+
+async function make(wanted) {
+  const video = await (await post("v1/videos", wanted)).json();
   card(video, true);
   if (video.status === "completed") await figures();
   else follow(video.id);
@@ -217,9 +235,9 @@ $("prompt").addEventListener("keydown", (key) => {
 });
 $("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  const wish = { prompt: $("prompt").value.trim(), quality_tier: $("tier").value };
-  if ($("seed").value.trim()) wish.seed = Number($("seed").value);
-  trouble(() => make(wish));
+  const wanted = wish($("prompt").value.trim());
+  if ($("seed").value.trim()) wanted.seed = Number($("seed").value);
+  trouble(() => make(wanted));
 });
 $("more").addEventListener("click", () => trouble(older));
 for (const text of EXAMPLES) {

@@ -7,6 +7,8 @@ import re
 import httpx
 import pytest
 
+from app.types import PRIORITIES
+
 pytestmark = pytest.mark.anyio
 
 
@@ -33,6 +35,31 @@ async def test_outside_text_is_never_markup(client: httpx.AsyncClient) -> None:
     script = (await client.get("/studio/studio.js")).text
     assert "innerHTML" not in script
     assert "insertAdjacentHTML" not in script
+    assert "outerHTML" not in script
+
+
+async def test_only_a_webp_in_a_data_url_becomes_a_picture(client: httpx.AsyncClient) -> None:
+    script = (await client.get("/studio/studio.js")).text
+    pattern = re.search(r"PICTURE = /(.+)/;", script)
+    assert pattern is not None
+    allowed = re.compile(pattern[1].replace(r"\/", "/"))
+    assert allowed.search("data:image/webp;base64,UklGRg==")
+    for other in (
+        "data:image/svg+xml;base64,UklGRg==",
+        "javascript:alert(1)",
+        "x data:image/webp;base64,UklG",
+        "//a/b.webp",
+    ):
+        assert not allowed.search(other)
+    assert script.count("picture.src =") == 1
+    assert script.index("PICTURE.test(image)") < script.index("picture.src =")
+
+
+async def test_the_page_asks_for_previews_and_by_priority(client: httpx.AsyncClient) -> None:
+    assert "preview: true" in (await client.get("/studio/studio.js")).text
+    found = re.search(r'<select id="priority">(.+?)</select>', (await client.get("/")).text)
+    assert found is not None
+    assert tuple(re.findall(r"<option[^>]*>(\w+)</option>", found[1])) == PRIORITIES
 
 
 async def test_nothing_outside_the_studio_is_served(client: httpx.AsyncClient) -> None:
