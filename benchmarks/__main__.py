@@ -1,4 +1,4 @@
-"""Runs the benchmarks against a real Kinoray on this machine and writes `benchmarks/results/*.json`."""
+"""Runs the benchmarks on this machine, some against a real Kinoray, and writes `benchmarks/results/*.json`."""
 
 from __future__ import annotations
 
@@ -6,54 +6,88 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from app.settings import Settings
-from benchmarks import main_job
-from benchmarks.machine import facts, memory_bytes
+from benchmarks import budgets, main_job, service_load, step_engine
+from benchmarks.machine import facts, free_port, memory_bytes
 from cluster.local import LocalService
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def main() -> None:
+    """Run those named, or all of them, one after another."""
+    runs: dict[str, Callable[[argparse.Namespace, Console], dict[str, Any]]] = {
+        "step_engine": _step_engine,
+        "service_load": _service_load,
+        "budgets": _budgets,
+        "main_job": _main_job,
+    }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--runs", type=int, default=7, help="pairs of served and bare jobs")
-    parser.add_argument("--repeats", type=int, default=200, help="exact repeats timed")
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(runs)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="just enough to see that they run")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
+    if unknown := set(options.names) - set(runs):
+        parser.error(f"there is no benchmark {', '.join(unknown)}")
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     console = Console()
+    for name in options.names or runs:
+        began = time.monotonic()
+        figures = runs[name](options, console)
+        write(name, {**figures, "took_s": round(time.monotonic() - began, 1)}, options.out, console)
+
+
+def _step_engine(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return step_engine.measure(12 if options.quick else 100, 2 if options.quick else 12, console)
+
+
+def _budgets(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return budgets.measure(4 if options.quick else 64, 8 if options.quick else 30, console)
+
+
+def _service_load(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as state:
-        service = LocalService(Settings(state_dir=Path(state), port=free_port(), redis_url=None))
+        service = _service(Path(state))
+        service.start()
+        try:
+            jobs, arrivals = (4, 4) if options.quick else (24, 48)
+            return asyncio.run(service_load.measure(service, jobs, arrivals, console))
+        finally:
+            service.stop()
+
+
+def _main_job(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as state:
+        service = _service(Path(state))
         started = time.monotonic()
         service.start()
         start_up_s = time.monotonic() - started
         try:
             time.sleep(5)
             idle_bytes = memory_bytes()
-            measured = asyncio.run(main_job.measure(service.url, options.runs, options.repeats, console))
+            runs, repeats = (2, 10) if options.quick else (7, 200)
+            measured = asyncio.run(main_job.measure(service.url, runs, repeats, console))
         finally:
             service.stop()
-    figures: dict[str, Any] = {"start_up_s": round(start_up_s, 1), "idle_memory_gib": round(idle_bytes / 2**30, 2)}
-    write("main_job", {**figures, **measured}, console)
+    return {"start_up_s": round(start_up_s, 1), "idle_memory_gib": round(idle_bytes / 2**30, 2), **measured}
 
 
-def write(name: str, figures: dict[str, Any], console: Console) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def _service(state: Path) -> LocalService:
+    return LocalService(Settings(state_dir=state, port=free_port(), redis_url=None))
+
+
+def write(name: str, figures: dict[str, Any], folder: Path, console: Console) -> None:
+    """Keep the figures with the machine's facts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps({"machine": facts(), "figures": figures}, indent=2) + "\n")
     console.print_json(data=figures)
     console.print(f"[dim]{path}[/dim]")
