@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 
 import anyio
 import pytest
+import websockets
 from PIL import Image
 
 from app.client.client import Kinoray
+from cluster.local import LocalService
 
 pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 SLOTS = 8
@@ -49,6 +52,23 @@ async def test_previews_are_shown_on_the_way(client: Kinoray) -> None:
         kind, _, picture = each["image"].partition(",")
         assert kind == "data:image/webp;base64"
         assert Image.open(io.BytesIO(base64.b64decode(picture))).size == (each["width"], each["height"])
+
+
+async def test_a_socket_tells_the_story_and_hears_a_cancel(service: LocalService, client: Kinoray) -> None:
+    video = await client.create("a yellow box rises on gray", seed=-1, steps=100)
+    place = f"{service.url.replace('http', 'ws', 1)}/v1/videos/{video.id}/ws"
+    told = []
+    with anyio.fail_after(30):
+        async with websockets.connect(place) as socket:
+            async for message in socket:
+                told.append(json.loads(message)["event"])
+                if told[-1] == "step" and told.count("step") == 1:
+                    await socket.send('{"type": "cancel"}')
+    assert told[0] == "snapshot"
+    assert told[-1] == "end"
+    ended = await client.retrieve(video.id)
+    assert ended.error is not None
+    assert ended.error.code == "cancelled"
 
 
 async def test_half_the_evaluations_are_made_when_half_the_budget_is_asked_for(client: Kinoray) -> None:
