@@ -5,52 +5,23 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from app.client.client import Kinoray
-from app.embedded.load import EmbeddedModel, load
-from app.embedded.profile import profile
+from benchmarks.jobs import Job
+from benchmarks.rivals import Pipeline
 
 PROMPT = "a large crimson ball bounces on a sand background"
 SEED = 11
 
 
-def bare_pipeline(model: EmbeddedModel, steps: int, guidance: float, frames: int) -> Callable[[], float]:
-    """A function that makes one video with diffusers alone and returns its seconds (prompt encoding included)."""
-    from diffusers import FlowMatchEulerDiscreteScheduler, WanPipeline
-
-    noise_schedule = FlowMatchEulerDiscreteScheduler(shift=model.flow_shift)
-    pipe = WanPipeline(
-        tokenizer=None,
-        text_encoder=None,
-        transformer=model.transformer,
-        vae=model.autoencoder,
-        scheduler=noise_schedule,
-    )
-    pipe.set_progress_bar_config(disable=True)
-
-    def once() -> float:
-        started = time.perf_counter()
-        tokens = model.text_encoder.tokens([PROMPT, ""])  # (2, T, D)
-        with torch.inference_mode():
-            pipe(
-                prompt_embeds=tokens[:1],
-                negative_prompt_embeds=tokens[1:],
-                height=model.picture,
-                width=model.picture,
-                num_frames=frames,
-                num_inference_steps=steps,
-                guidance_scale=guidance,
-                generator=torch.Generator().manual_seed(SEED),
-                output_type="np",
-            )
-        return time.perf_counter() - started
-
-    return once
+def bare(pipeline: Pipeline, job: Job) -> float:
+    """Seconds of one video made with diffusers alone, prompt encoding included."""
+    started = time.perf_counter()
+    pipeline.make([job])
+    return time.perf_counter() - started
 
 
 async def served(client: Kinoray) -> tuple[float, dict[str, Any]]:
@@ -88,14 +59,12 @@ async def measure(url: str, runs: int, repeat_count: int, console: Console) -> d
     async with Kinoray(url) as client:
         plan = (await client.create(PROMPT, tier="standard", seed=SEED)).id
         first = await client.wait(plan)
-        model = load(torch.float32)
-        torch.set_num_threads(max(1, torch.get_num_threads()))
         steps = int(first.optimization.steps or 0)
-        bare = bare_pipeline(model, steps, profile().guidance, int(first.extra["num_frames"]))
-        bare()
+        pipeline, job = Pipeline(), Job(PROMPT, steps, int(first.extra["num_frames"]), SEED)
+        bare(pipeline, job)
         pairs = []
         for index in range(runs):
-            bare_s = await asyncio.to_thread(bare)
+            bare_s = await asyncio.to_thread(bare, pipeline, job)
             served_s, stages = await served(client)
             pairs.append((served_s, bare_s, stages))
             console.print(f"[dim]pair {index + 1}: served {served_s:.2f} s, bare {bare_s:.2f} s[/dim]")

@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -25,6 +26,7 @@ from app.line.batcher import Profile, Rules, Running, Urgency, Waiting, decide
 from app.types import Measured, Phase
 from benchmarks.figures import at_most, percentile
 from benchmarks.jobs import Job, mixed, plan_of
+from benchmarks.rivals import Pipeline
 
 RULES = Rules(max_batch=4, slots=8)
 
@@ -108,7 +110,9 @@ def measure(steps: int, tries: int, console: Console) -> dict[str, Any]:
         "urgent_wait_steps_all_slots_taken": _urgent(engine, RULES.slots, tries),
         "cancel_steps": _cancel(engine, tries),
         "checkpoint_share": _checkpoints(engine, steps),
+        "deterministic_cost": _determinism(engine, max(6, steps // 3)),
         "decision_1000_waiting_ms": _decision(200),
+        "ceiling": _ceiling(engine),
     }
     engine.close(10)
     for name, figure in figures.items():
@@ -184,6 +188,36 @@ def _checkpoints(engine: Engine, steps: int) -> dict[str, Any]:
     share = sum(later) / sink.measured.device_seconds
     each_ms = 1000 * statistics.median(sink.saved_s)
     return at_most(share, 0.01, checkpoints=len(sink.saved_s), each_ms=round(each_ms, 3))
+
+
+def _determinism(engine: Engine, steps: int) -> dict[str, Any]:
+    """Seconds of four jobs together, deterministic ÷ not: they share no forward; alone it costs nothing."""
+    seconds: dict[bool, float] = {}
+    for alike in (False, True, False, True):
+        sinks, began = [Heard() for _ in range(4)], time.perf_counter()
+        for number, sink in enumerate(sinks):
+            plan = plan_of(Job("an orange star", steps, 17, number))
+            engine.submit(f"d{number}", replace(plan, sampling=replace(plan.sampling, deterministic=alike)), sink)
+        for sink in sinks:
+            sink.wait()
+        seconds[alike] = min(seconds.get(alike, 1e9), time.perf_counter() - began)
+    return {"four_jobs_together": round(seconds[True] / seconds[False], 3)}
+
+
+def _ceiling(engine: Engine) -> dict[str, Any]:
+    """What batching can give here: a bare pipeline's step ÷ the engine's share of a step, by batch size."""
+    pipeline, seconds = Pipeline(), dict[int, float]()
+    for steps in (4, 15, 45, 15, 45):
+        began = time.perf_counter()
+        pipeline.make([Job("a red ball", steps, 17, 0)])
+        seconds[steps] = min(seconds.get(steps, 1e9), time.perf_counter() - began)
+    bare_s = (seconds[45] - seconds[15]) / 30
+    shares = {size: each_s / size for (shape, size), each_s in engine.times.items() if shape[0] == 17}
+    return {
+        "bare_step_ms": round(1000 * bare_s, 2),
+        "engine_step_ms_per_job": {str(size): round(1000 * share_s, 2) for size, share_s in sorted(shares.items())},
+        "times_bare": round(bare_s / min(shares.values()), 3),
+    }
 
 
 def _decision(turns: int) -> dict[str, Any]:
