@@ -12,7 +12,7 @@ from app.line.batcher import Profile, Rules, Shape
 from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
 
-_FRESH = 0.2  # weight of the newest time in a running mean
+_FASTER, _SLOWER = 0.2, 0.04  # weights of a new time in the running mean, when it is below and above it
 _RUNS = 3  # forwards per batch size in a profile; the first only warms up
 _SETTLED = 3  # times of a batch size, after which it can be judged
 _STALE = 200  # steps of a shape, after which a batch size not formed since is tried anew
@@ -58,7 +58,9 @@ class Pace:
         elif seen < _SETTLED:
             self._means[size] = min(self._means[size], seconds)
         else:
-            self._means[size] += _FRESH * (seconds - self._means[size])
+            # What disturbs a step only ever adds to it: a burst of slow steps must not make a batch size look bad.
+            weight = _FASTER if seconds < self._means[size] else _SLOWER
+            self._means[size] += weight * (seconds - self._means[size])
         self._seen[size] = _SETTLED if settled else seen + 1
         self._publish()
 

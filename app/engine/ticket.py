@@ -108,7 +108,14 @@ class Ticket:
     def waiting(self) -> Waiting:
         if self._waiting is None or self._waiting.leaving != self.stopped:
             self._waiting = Waiting(
-                self.name, self.shape, self.urgency, self.evaluations, self.evaluations, self.since, 0, self.stopped
+                job_id=self.name,
+                shape=self.shape,
+                urgency=self.urgency,
+                evaluations=self.evaluations,
+                remaining=self.evaluations,
+                since=self.since,
+                leaving=self.stopped,
+                alone=self.plan.sampling.deterministic,
             )
         return self._waiting
 
@@ -124,6 +131,7 @@ class Ticket:
             state_bytes=self.state_bytes,
             leaving=self.stopped or self.started.done,
             forecast=self.started.forecast,
+            alone=self.plan.sampling.deterministic,
             stepped=self.stepped,
             used_s=used_s,
         )
@@ -139,6 +147,7 @@ class Ticket:
             state_bytes=self.state_bytes,
             leaving=self.stopped,
             forecast=self.started.forecast,
+            alone=self.plan.sampling.deterministic,
             parked=self.home is not None,
         )
 

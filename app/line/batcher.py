@@ -111,8 +111,11 @@ def _batch(seated: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[
         by_claim = one.key[1:3] if pressed else (used_s.get(entry.shape, least_s), 0.0)
         return (-one.level, not pressed, *by_claim, stepped, entry.urgency.arrived, entry.job_id)
 
-    shape = min(ready, key=turn).entry.shape
-    mates = sorted((one for one in ready if one.entry.shape == shape), key=turn)
+    first = min(ready, key=turn)
+    if first.entry.alone:
+        return (first.entry.job_id,)
+    shape = first.entry.shape
+    mates = sorted((one for one in ready if one.entry.shape == shape and not one.entry.alone), key=turn)
     return tuple(one.entry.job_id for one in mates[: fitting_size(sizes[shape], len(mates))])
 
 

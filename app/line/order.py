@@ -33,6 +33,7 @@ class Entry:
     state_bytes: int = 0
     leaving: bool = False  # done or stopped
     forecast: bool = False  # its next step needs no forward, so no place in the batch
+    alone: bool = False  # it shares no forward
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,17 @@ def test_jobs_with_different_step_counts_share_forwards(engine: Engine, gate: Ga
     assert denoiser.forwards == [("a",), ("a", "b"), ("a", "b"), ("b",), ("b",), ("b",)]
 
 
+def test_a_deterministic_job_shares_no_forward(engine: Engine, gate: Gate, denoiser: FakeDenoiser) -> None:
+    heard = {name: Listener() for name in ("a", "b", "c")}
+    for number, (name, sink) in enumerate(heard.items()):
+        engine.submit(name, make_plan(name, 4, seed=number, deterministic=name == "a"), sink)
+    gate.release()
+    for sink in heard.values():
+        sink.wait()
+    assert {forward for forward in denoiser.forwards if "a" in forward} == {("a",)}
+    assert ("b", "c") in denoiser.forwards
+
+
 def test_forecast_steps_take_no_forward(engine: Engine, gate: Gate, denoiser: FakeDenoiser) -> None:
     gate.release()
     heard = Listener()

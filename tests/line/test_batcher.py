@@ -68,6 +68,14 @@ def test_a_forecast_step_takes_no_place() -> None:
     assert decide(3.0, jobs, [], [], RULES, KNOWN).batch == ("b", "c")
 
 
+def test_a_job_that_shares_no_forward_has_one_to_itself_and_nobody_is_left_behind() -> None:
+    alone = replace(running("a", 1.0, stepped=1), alone=True)
+    others = [running("b", 2.0, stepped=2), running("c", 3.0, stepped=3)]
+    assert decide(3.5, [alone, *others], [], [], RULES, KNOWN).batch == ("a",)
+    stepped = replace(alone, stepped=4)
+    assert decide(3.5, [stepped, *others], [], [], RULES, KNOWN).batch == ("b", "c")
+
+
 def test_a_newcomer_does_not_overtake_those_who_wait_for_their_turn() -> None:
     jobs = [running("a", 1.0, stepped=7), running("b", 2.0, stepped=8)]
     assert decide(2.0, jobs, [waiting("c", 0.0)], [], RULES, Profile({(SMALL, 1): 1.0})).batch == ("a", "b")

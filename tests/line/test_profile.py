@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.line.profile import Profile, Shape, fitting_size, useful_sizes
+from app.line.profile import Profile, Shape, fitting_size, from_note, to_note, useful_sizes
 
 SHAPE: Shape = (17, 64, 64)
 
@@ -52,3 +52,12 @@ def test_the_largest_size_is_taken_for_which_there_are_jobs() -> None:
 def test_the_time_of_an_unknown_size_is_that_of_the_nearest() -> None:
     assert [measured(1.0, 1.5).step_s(SHAPE, batch) for batch in (1, 2, 8)] == [1.0, 1.5, 1.5]
     assert Profile().step_s(SHAPE) == 0
+
+
+def test_step_times_survive_a_note_and_what_is_no_time_is_passed_over() -> None:
+    times = {((17, 64, 64), 1): 0.5, ((17, 64, 64), 2): 0.75}
+    assert from_note(to_note(times)) == times
+    assert from_note(
+        {"times": [[[1, 2], 1, 0.5], [[1, 2, 3], 0, 1], [[1, 2, 3], 1, -1], "x", [[1, 2, 3], 1, 2.0]]}
+    ) == {((1, 2, 3), 1): 2.0}
+    assert from_note({}) == {}
