@@ -58,7 +58,7 @@ def _service_load(options: argparse.Namespace, console: Console) -> dict[str, An
         service = _service(Path(state))
         service.start()
         try:
-            jobs, arrivals = (4, 4) if options.quick else (24, 48)
+            jobs, arrivals = (4, 4) if options.quick else (24, 40)
             return asyncio.run(service_load.measure(service, jobs, arrivals, console))
         finally:
             service.stop()

@@ -37,8 +37,8 @@ async def measure(service: LocalService, jobs: int, arrivals: int, console: Cons
         crowd = mixed(jobs, seed=1)
         await _warm(ask, locked, pipeline)
         throughput = await _throughput(service, crowd, ask, locked, pipeline, console)
-        stream = mixed(arrivals, seed=2, frames=FRAMES)
-        latency = await _latency(stream, ask, locked, pipeline, console)
+        streams = {"one_shape": mixed(arrivals, seed=2), "three_shapes": mixed(arrivals, seed=2, frames=FRAMES)}
+        latency = {name: await _latency(stream, ask, locked, pipeline, console) for name, stream in streams.items()}
         wait = await _urgent(client, console)
     return {"throughput": throughput, "latency": latency, "urgent_served": wait}
 
