@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.checker import Seen, look
 from app.embedded.checker_rates import Question, Rate, rates_of
 from app.embedded.load import EmbeddedModel, load
@@ -72,7 +72,7 @@ def judge(questions: Sequence[Question], seen: Sequence[Seen]) -> Adherence:
 
 
 @torch.no_grad()
-def drawn(questions: Sequence[Question], autoencoder: LinearAutoencoder, picture: int, seed: int = 0) -> list[Seen]:
+def drawn(questions: Sequence[Question], autoencoder: ShapesAutoencoder, picture: int, seed: int = 0) -> list[Seen]:
     """What the checker sees in the same asks drawn by the world and passed through the autoencoder: the ceiling."""
     seen = []
     for scene in place([question.ask for question in questions], seed):

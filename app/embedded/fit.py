@@ -1,23 +1,23 @@
-"""Fitting the autoencoder: principal components in closed form, then a cleaning network that undoes their blur."""
+"""Fitting the autoencoder: components in closed form, then the press to few channels, then the cleaner of edges."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from app.embedded.autoencoder import TIME, LinearAutoencoder
+from app.embedded.autoencoder import TIME, ShapesAutoencoder
 from app.embedded.precision import autocast
 from app.embedded.recipe import Budget
 from app.embedded.scenes import draw_asks, place
 from app.embedded.world import render
 
-LOUDEST = 2.0
-"""Deviation of the loudest channel after whitening."""
-MAX_NOISE = 0.5
-"""Largest deviation of the noise in the cleaning network's lessons, as a share of each channel's own."""
+MAX_NOISE = 0.3
+"""Largest deviation of the noise on whitened latents while the networks learn."""
+_POOL, _POOL_STEPS, _BATCH = 512, 150, 32  # clips drawn at a time, steps they serve for, clips in a step
 
 Tell = Callable[[float, str], None]
 """Told the share of the work done and how it goes."""
@@ -34,16 +34,11 @@ def to_float(video: Tensor) -> Tensor:
 
 
 def fit_linear(
-    channels: int, picture: int, spatial: int, seed: int, whitening: float, count: int = 384
-) -> LinearAutoencoder:
-    """The autoencoder whose linear part is the principal components of `count` clips; its cleaner is untrained.
-
-    `whitening` is the power of a channel's deviation that it is divided by: 1 makes all channels equally loud, 0 leaves
-    them as they are in pixels. In between, noise hides fine channels long before coarse ones, as it does in pixels, so
-    that a denoiser settles what is where before it draws edges.
-    """
+    channels: int, components: int, picture: int, spatial: int, seed: int, count: int = 384
+) -> ShapesAutoencoder:
+    """The autoencoder whose components are those of `count` clips; its networks are untrained."""
     size = 3 * TIME * spatial**2
-    bare = LinearAutoencoder(z_dim=1, scale_factor_spatial=spatial, width=4)
+    bare = ShapesAutoencoder(z_dim=1, components=1, scale_factor_spatial=spatial, press_width=4, width=4)
     total, moment, seen = torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64), 0
     for part in range(0, count, 32):
         patches = bare.patches(clips(32, picture, seed + part)).flatten(0, 3)  # (p, patch)
@@ -52,19 +47,72 @@ def fit_linear(
         seen += len(patches)
     mean = total / seen
     values, vectors = torch.linalg.eigh((moment / seen - torch.outer(mean, mean)).float())
-    deviations = values.flip(0)[:channels].clamp(min=0).sqrt()
-    scale = deviations[0] ** (1 - whitening) / LOUDEST
-    autoencoder: LinearAutoencoder = LinearAutoencoder(
+    torch.manual_seed(seed)
+    autoencoder: ShapesAutoencoder = ShapesAutoencoder(
         z_dim=channels,
+        components=components,
         scale_factor_spatial=spatial,
         latents_mean=(0.0,) * channels,
-        latents_std=tuple((deviations**whitening * scale).tolist()),
+        latents_std=(1.0,) * channels,
     )
-    autoencoder.set_basis(mean.float(), vectors.flip(1)[:, :channels].T.contiguous())
+    loudness = values.flip(0)[:components].clamp(min=1e-8).sqrt()
+    autoencoder.set_basis(mean.float(), vectors.flip(1)[:, :components].T.contiguous(), loudness)
     return autoencoder
 
 
-def train_cleaner(autoencoder: LinearAutoencoder, picture: int, budget: Budget, seed: int, tell: Tell) -> float:
+def train_press(
+    autoencoder: ShapesAutoencoder, picture: int, budget: Budget, seed: int, tell: Tell, pool: int = _POOL
+) -> float:
+    """Teach the press and its inverse to keep the components in few channels; returns the last loss.
+
+    The channels are brought to deviation 1 and carry noise while learning, so that what is near in latents is near in
+    pictures, and a denoiser's small errors stay small. Their statistics go into the configuration.
+    """
+    networks = nn.ModuleList([autoencoder.press, autoencoder.spread]).train().requires_grad_(True)
+    optimizer = torch.optim.AdamW(networks.parameters(), lr=0.0, weight_decay=0.01, betas=(0.9, 0.98))
+    began, step, smooth = time.monotonic(), 0, 0.0
+    while (done := budget.done(step, time.monotonic() - began)) < 1:
+        if step % _POOL_STEPS == 0:
+            drawn = _components(autoencoder, pool, picture, seed + step)
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * done))
+        torch.manual_seed(seed * 100_003 + step)
+        given = drawn[torch.randint(len(drawn), (_BATCH,))]
+        raw = autoencoder.press(given)
+        mean, deviation = raw.mean((0, 2, 3, 4), keepdim=True), raw.std((0, 2, 3, 4), keepdim=True)
+        noise = torch.randn_like(raw) * MAX_NOISE * torch.rand(_BATCH, 1, 1, 1, 1)
+        loss = (autoencoder.spread((raw - mean) / (deviation + 1e-4) + noise) - given).square().mean()
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+        optimizer.step()
+        smooth = loss.item() if step == 0 else 0.98 * smooth + 0.02 * loss.item()
+        step += 1
+        tell(done, f"step {step}, error {smooth / drawn.square().mean().item():.4f} of the components' variance")
+    networks.eval().requires_grad_(False)
+    _note_statistics(autoencoder, picture, seed + 7)
+    return smooth
+
+
+@torch.no_grad()
+def _components(autoencoder: ShapesAutoencoder, count: int, picture: int, seed: int) -> Tensor:
+    """Half whitened components (count, n, F, H, W) of freshly drawn clips."""
+    parts = []
+    for first in range(0, count, 32):
+        video = clips(32, picture, seed * 1009 + first)
+        parts += [autoencoder.components(autoencoder.patches(few)) for few in video.split(8)]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def _note_statistics(autoencoder: ShapesAutoencoder, picture: int, seed: int) -> None:
+    """Write the channels' means and deviations over fresh clips into the configuration."""
+    raw = autoencoder.press(_components(autoencoder, 256, picture, seed))
+    means, deviations = raw.mean((0, 2, 3, 4)).tolist(), raw.std((0, 2, 3, 4)).tolist()
+    autoencoder.register_to_config(latents_mean=tuple(means), latents_std=tuple(deviations))
+
+
+def train_cleaner(autoencoder: ShapesAutoencoder, picture: int, budget: Budget, seed: int, tell: Tell) -> float:
     """Teach the cleaner to draw crisp frames from latents with noise on them; returns the last loss (mean |error|)."""
     cleaner = autoencoder.cleaner.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(cleaner.parameters(), lr=0.0, weight_decay=0.01)
@@ -89,19 +137,12 @@ def train_cleaner(autoencoder: LinearAutoencoder, picture: int, budget: Budget, 
     return smooth
 
 
-def noise_deviation(raw: Tensor) -> Tensor:
-    """Deviation (1, z, 1, 1, 1) of noise like a denoiser's errors in raw latents: loud channels are guessed well."""
-    spread = raw.std(dim=(0, 2, 3, 4))
-    return spread.clamp(max=6 * spread.min().item()).view(1, -1, 1, 1, 1)
-
-
-def _lesson(autoencoder: LinearAutoencoder, video: Tensor) -> Tensor:
+def _lesson(autoencoder: ShapesAutoencoder, video: Tensor) -> Tensor:
     """The cleaner's loss on clips (b, 3, f, h, w), each with its own amount of noise on the latents."""
     with torch.no_grad():
-        raw = autoencoder.encode(video)
-        deviation = noise_deviation(raw)
+        latents = autoencoder.whitened(autoencoder.encode(video))
         amount = MAX_NOISE * torch.rand(len(video), 1, 1, 1, 1) ** 1.5
-        rough = autoencoder.inverse(_faded(raw) + torch.randn_like(raw) * deviation * amount)
+        rough = autoencoder.inverse(autoencoder.spread(latents + torch.randn_like(latents) * amount))
         wanted = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
         wanted = wanted.view(rough.transpose(1, 2).shape).transpose(1, 2)  # (b, F, 3, 4, h, w)
     with autocast(torch.device("cpu")):
@@ -110,30 +151,19 @@ def _lesson(autoencoder: LinearAutoencoder, video: Tensor) -> Tensor:
     return error
 
 
-def _faded(raw: Tensor) -> Tensor:
-    """Half of the latents with their finest components weakened, as a denoiser in doubt leaves them: blurred."""
-    channels = raw.shape[1]
-    first = torch.randint(channels // 4, 2 * channels, (len(raw), 1))
-    weakened = torch.arange(channels) >= first  # (b, z)
-    keep = torch.where(weakened, torch.rand(len(raw), 1), 1.0)
-    return raw * keep.view(len(raw), channels, 1, 1, 1)
-
-
 @torch.no_grad()
-def psnr(autoencoder: LinearAutoencoder, picture: int, noise: float, seed: int = 7, linear: bool = False) -> float:
-    """Peak signal-to-noise ratio in dB of fresh clips after encoding, whitened noise and decoding."""
+def psnr(autoencoder: ShapesAutoencoder, picture: int, noise: float, seed: int = 7, rough: bool = False) -> float:
+    """Peak signal-to-noise ratio in dB of fresh clips after encoding, noise on the latents and decoding."""
     video = clips(24, picture, seed)
-    raw = autoencoder.encode(video)
+    latents = autoencoder.whitened(autoencoder.encode(video))
     torch.manual_seed(seed)
-    raw = raw + torch.randn_like(raw) * noise_deviation(raw) * noise
-    if linear:
-        drawn = autoencoder.inverse(raw).transpose(1, 2).flatten(2, 3)[:, :, TIME - 1 :]
-    else:
-        drawn = autoencoder.decode(raw, return_dict=False)[0]
+    groups = autoencoder.inverse(autoencoder.spread(latents + torch.randn_like(latents) * noise))
+    drawn = groups if rough else autoencoder.clean(groups)
+    drawn = drawn.transpose(1, 2).flatten(2, 3)[:, :, TIME - 1 :].clamp(-1, 1)
     return (10 * torch.log10(4 / (drawn - video).square().mean())).item()
 
 
-def save(autoencoder: LinearAutoencoder, folder: Path) -> None:
+def save(autoencoder: ShapesAutoencoder, folder: Path) -> None:
     """Write the autoencoder as bf16-free float16 safetensors with its configuration."""
     autoencoder.half().save_pretrained(folder)
     autoencoder.float()

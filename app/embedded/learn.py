@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from app.embedded.attention import WrittenOutAttention
-from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.load import read_transformer
 from app.embedded.model import CleanWanTransformer
 from app.embedded.muon import Muon
@@ -115,7 +115,7 @@ def _optimizers(model: nn.Module, tutor: Tutor, recipe: Recipe) -> list[torch.op
 
 
 def pools(
-    recipe: Recipe, autoencoder: LinearAutoencoder, text_encoder: TextEncoder, step: int
+    recipe: Recipe, autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, step: int
 ) -> Iterator[tuple[int, Pool]]:
     """The pools from the one that `step` falls in, each with the step at which it ends."""
     while True:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.model import CleanWanTransformer
 from app.embedded.profile import WEIGHTS, revision
 from app.embedded.text import TextEncoder
@@ -20,7 +20,7 @@ class EmbeddedModel:
     """The built-in model, ready to sample, on the CPU and in eval mode."""
 
     transformer: CleanWanTransformer
-    autoencoder: LinearAutoencoder
+    autoencoder: ShapesAutoencoder
     text_encoder: TextEncoder
     flow_shift: float
     frames: int
@@ -51,9 +51,9 @@ def read_transformer(folder: Path, dtype: torch.dtype = torch.float32) -> CleanW
     return transformer
 
 
-def read_autoencoder(folder: Path, dtype: torch.dtype = torch.float32) -> LinearAutoencoder:
+def read_autoencoder(folder: Path, dtype: torch.dtype = torch.float32) -> ShapesAutoencoder:
     """The autoencoder, all of it in `dtype`."""
-    autoencoder: LinearAutoencoder = LinearAutoencoder.from_config(_config(folder))
+    autoencoder: ShapesAutoencoder = ShapesAutoencoder.from_config(_config(folder))
     _fill(autoencoder, folder, dtype)
     return autoencoder
 

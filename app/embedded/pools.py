@@ -6,7 +6,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.precision import autocast
 from app.embedded.prompts import describe
 from app.embedded.scenes import draw_asks, place
@@ -34,7 +34,7 @@ class Pool:
 
 @torch.no_grad()
 def make_pool(
-    autoencoder: LinearAutoencoder, text_encoder: TextEncoder, picture: int, count: int, two_share: float, seed: int
+    autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, picture: int, count: int, two_share: float, seed: int
 ) -> Pool:
     """Draw, render and encode `count` clips; the same seed makes the same pool."""
     rng = Random(seed)
@@ -51,15 +51,10 @@ def make_pool(
 
 
 @torch.no_grad()
-def encode_bytes(autoencoder: LinearAutoencoder, video: Tensor) -> Tensor:
+def encode_bytes(autoencoder: ShapesAutoencoder, video: Tensor) -> Tensor:
     """Whitened latents in bfloat16 (n, z, F, H, W) of uint8 video (n, f, h, w, 3), patched as bytes for speed."""
-    mean, deviation = whitening(autoencoder)
     patches = autoencoder.patches(video.permute(0, 4, 1, 2, 3)).float().div_(127.5).sub_(1)  # (n, F, H, W, patch)
-    latents = torch.addmm(
-        -autoencoder.basis @ autoencoder.patch_mean, patches.flatten(0, 3), autoencoder.basis.T
-    )  # (n F H W, z)
-    latents = latents.view(*patches.shape[:4], -1).movedim(-1, 1)
-    return ((latents - mean) / deviation).bfloat16()
+    return autoencoder.whitened(autoencoder.press(autoencoder.components(patches))).bfloat16()
 
 
 def encode_by_length(text_encoder: TextEncoder, prompts: list[str]) -> Tensor:
@@ -73,7 +68,7 @@ def encode_by_length(text_encoder: TextEncoder, prompts: list[str]) -> Tensor:
     return encoded
 
 
-def whitening(autoencoder: LinearAutoencoder) -> tuple[Tensor, Tensor]:
+def whitening(autoencoder: ShapesAutoencoder) -> tuple[Tensor, Tensor]:
     """Mean and deviation of raw latents, each (1, z, 1, 1, 1)."""
     mean, deviation = autoencoder.config.latents_mean, autoencoder.config.latents_std
     return torch.tensor(mean).view(1, -1, 1, 1, 1), torch.tensor(deviation).view(1, -1, 1, 1, 1)

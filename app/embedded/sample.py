@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from app.embedded.autoencoder import LinearAutoencoder
+from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.model import CleanWanTransformer, sigmas
 from app.embedded.pools import whitening
@@ -59,7 +59,7 @@ def sample(
 
 
 @torch.no_grad()
-def decode(autoencoder: LinearAutoencoder, latents: Tensor) -> Tensor:
+def decode(autoencoder: ShapesAutoencoder, latents: Tensor) -> Tensor:
     """uint8 video (n, f, h, w, 3) from whitened latents."""
     mean, deviation = whitening(autoencoder)
     video = autoencoder.decode(latents * deviation + mean, return_dict=False)[0]

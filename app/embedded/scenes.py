@@ -11,12 +11,12 @@ from app.embedded import vocabulary as words
 from app.embedded.prompts import Said
 from app.embedded.world import Scene, Subject, relative_paths
 
-_TRIES = 24  # start places tried for each scene
+_TRIES = 64  # start places tried for each scene
 _APART = 0.03  # wanted gap between two subjects' circles, in units of the picture
-_TWO_SCALE = 0.82  # two subjects share the picture, so each is a little smaller
+_TWO_SCALE = 0.78  # two subjects share the picture, so each is a little smaller
 _REACH = 1.25
 _TRAVEL = {"bouncing": (0.34, 0.44), "spinning": (0.65, 0.8), "orbiting": (0.19, 0.25)}
-_STRAIGHT = (0.38, 0.52)
+_STRAIGHT = (0.38, 0.48)
 
 Ask = tuple[str, tuple[Said, ...]]
 """What a scene must show: its ground and its subjects, without places."""

@@ -18,7 +18,7 @@ from app.embedded.profile import WEIGHTS
 from app.embedded.recipe import Budget, Recipe
 from app.embedded.text import TextEncoder
 
-STAGES = ("linear", "denoiser", "cleaner")
+STAGES = ("linear", "press", "denoiser", "cleaner")
 
 
 @dataclass
@@ -62,15 +62,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _stage(name: str) -> Callable[[argparse.Namespace, Recipe], None]:
-    return {"linear": make_linear, "denoiser": make_denoiser, "cleaner": make_cleaner}[name]
+    return {"linear": make_linear, "press": make_press, "denoiser": make_denoiser, "cleaner": make_cleaner}[name]
 
 
 def make_linear(asked: argparse.Namespace, recipe: Recipe) -> None:
     """The autoencoder's closed-form part; nothing to do if the run already has one."""
     if not (asked.run / "autoencoder").exists():
-        autoencoder = fit.fit_linear(recipe.channels, recipe.picture, recipe.spatial, recipe.seed, recipe.whitening)
+        autoencoder = fit.fit_linear(recipe.channels, recipe.components, recipe.picture, recipe.spatial, recipe.seed)
         fit.save(autoencoder, asked.run / "autoencoder")
         fit.save(autoencoder, asked.weights / "autoencoder")
+
+
+def make_press(asked: argparse.Namespace, recipe: Recipe) -> None:
+    """The autoencoder's way to few channels and back; nothing to do if the run already has it."""
+    done = asked.run / "press.done"
+    if not done.exists():
+        autoencoder = read_autoencoder(asked.run / "autoencoder")
+        report = Report(lines=not asked.bar)
+        fit.train_press(autoencoder, recipe.picture, Budget(minutes=asked.press_minutes), recipe.seed, report)
+        report.close()
+        fit.save(autoencoder, asked.run / "autoencoder")
+        fit.save(autoencoder, asked.weights / "autoencoder")
+        done.touch()
 
 
 def make_denoiser(asked: argparse.Namespace, recipe: Recipe) -> None:
@@ -151,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start-from", type=Path, help="a folder of weights to start from, instead of from the seed")
     parser.add_argument("--steps", type=int, help="stop the denoiser after so many steps, over all resumes")
     parser.add_argument("--minutes", type=float, help="stop the denoiser after so many minutes, over all resumes")
+    parser.add_argument("--press-minutes", type=float, default=10.0, help="how long to train the press")
     parser.add_argument("--cleaner-minutes", type=float, default=8.0, help="how long to train the cleaner")
     parser.add_argument("--export-minutes", type=float, default=10.0, help="how often the average is exported")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

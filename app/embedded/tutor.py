@@ -112,4 +112,4 @@ def places(paths: Tensor, grid: tuple[int, int, int]) -> Tensor:
     offsets = ((ends - own[None, None, :, :, None, None]) / _NEAR).tanh().flatten(-2)  # (b, F, rows, columns, slots, 4)
     rest = paths[:, :, last, 2:].permute(0, 2, 1, 3)[:, :, None, None].expand(*offsets.shape[:-1], 2)
     radius, angle = rest[..., :1], rest[..., 1:]
-    return torch.cat([offsets, radius / 0.16, angle.cos(), angle.sin()], dim=-1).flatten(1, 3)
+    return torch.cat([offsets, radius / 0.19, angle.cos(), angle.sin()], dim=-1).flatten(1, 3)

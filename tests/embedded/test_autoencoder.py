@@ -1,41 +1,55 @@
+from pathlib import Path
+
 import pytest
 import torch
 
-from app.embedded.autoencoder import LinearAutoencoder
-from app.embedded.fit import clips, fit_linear, psnr, train_cleaner
-from app.embedded.pools import whitening
+from app.embedded.autoencoder import ShapesAutoencoder
+from app.embedded.fit import clips, fit_linear, psnr, save, train_cleaner, train_press
+from app.embedded.load import read_autoencoder
 from app.embedded.recipe import Budget
 
 
 @pytest.fixture(scope="module")
-def fitted() -> LinearAutoencoder:
-    return fit_linear(channels=24, picture=64, spatial=8, seed=0, whitening=0.5, count=32)
+def pressed() -> ShapesAutoencoder:
+    autoencoder = fit_linear(channels=16, components=32, picture=64, spatial=8, seed=0, count=32)
+    train_press(autoencoder, 64, Budget(steps=60), seed=0, tell=lambda done, text: None, pool=32)
+    return autoencoder
 
 
-def test_seventeen_frames_are_five_latent_frames_and_back(fitted: LinearAutoencoder) -> None:
-    latents = fitted.encode(clips(2, 64, seed=1))
-    assert latents.shape == (2, 24, 5, 8, 8)
-    assert fitted.decode(latents, return_dict=False)[0].shape == (2, 3, 17, 64, 64)
+def test_seventeen_frames_are_five_latent_frames_and_back(pressed: ShapesAutoencoder) -> None:
+    latents = pressed.encode(clips(2, 64, seed=1))
+    assert latents.shape == (2, 16, 5, 8, 8)
+    assert pressed.decode(latents, return_dict=False)[0].shape == (2, 3, 17, 64, 64)
 
 
-def test_the_first_nine_frames_are_the_first_three_latent_frames(fitted: LinearAutoencoder) -> None:
+def test_the_first_nine_frames_are_the_first_three_latent_frames(pressed: ShapesAutoencoder) -> None:
     video = clips(1, 64, seed=2)
-    torch.testing.assert_close(fitted.encode(video)[:, :, :3], fitted.encode(video[:, :, :9]))
+    torch.testing.assert_close(pressed.encode(video)[:, :, :3], pressed.encode(video[:, :, :9]))
 
 
-def test_the_linear_part_alone_gives_back_the_picture(fitted: LinearAutoencoder) -> None:
-    assert psnr(fitted, 64, noise=0.0, linear=True) > 22
+def test_few_lessons_bring_the_picture_back(pressed: ShapesAutoencoder) -> None:
+    untaught = fit_linear(channels=16, components=32, picture=64, spatial=8, seed=0, count=32)
+    assert psnr(pressed, 64, noise=0.0, rough=True) > psnr(untaught, 64, noise=0.0, rough=True) + 3
 
 
-def test_whitened_latents_fall_from_louder_to_quieter_than_noise(fitted: LinearAutoencoder) -> None:
-    mean, deviation = whitening(fitted)
-    spread = ((fitted.encode(clips(16, 64, seed=3)) - mean) / deviation).std((0, 2, 3, 4))
-    assert 1.3 < spread.max() < 3
-    assert spread[-1] < 0.5 * spread[0]
+def test_whitened_latents_have_mean_nought_and_deviation_one(pressed: ShapesAutoencoder) -> None:
+    latents = pressed.whitened(pressed.encode(clips(32, 64, seed=3)))
+    assert latents.mean((0, 2, 3, 4)).abs().max() < 0.5
+    assert latents.std((0, 2, 3, 4)).sub(1).abs().max() < 0.5
 
 
-def test_the_cleaner_draws_better_than_the_linear_part_after_a_few_lessons(fitted: LinearAutoencoder) -> None:
+def test_noise_on_the_latents_costs_little(pressed: ShapesAutoencoder) -> None:
+    assert psnr(pressed, 64, noise=0.2, rough=True) > psnr(pressed, 64, noise=0.0, rough=True) - 3
+
+
+def test_the_statistics_are_kept_with_the_weights(pressed: ShapesAutoencoder, tmp_path: Path) -> None:
+    save(pressed, tmp_path)
+    read = read_autoencoder(tmp_path)
+    assert tuple(read.config.latents_std) == pytest.approx(tuple(pressed.config.latents_std))
+
+
+def test_the_cleaner_draws_better_after_a_few_lessons(pressed: ShapesAutoencoder) -> None:
     told: list[float] = []
-    train_cleaner(fitted, 64, Budget(steps=60), seed=0, tell=lambda done, text: told.append(done))
+    train_cleaner(pressed, 64, Budget(steps=60), seed=0, tell=lambda done, text: told.append(done))
     assert told == [step / 60 for step in range(60)]
-    assert psnr(fitted, 64, noise=0.5) > psnr(fitted, 64, noise=0.5, linear=True)
+    assert psnr(pressed, 64, noise=0.2) > psnr(pressed, 64, noise=0.2, rough=True)
