@@ -16,11 +16,11 @@ def shown() -> Adherence:
     return adherence(load(), held_out_questions(24, 1, seed=3), steps=25)
 
 
-@pytest.mark.parametrize(("what", "floor"), [("ground", 0.9), ("colour", 0.75)])
+@pytest.mark.parametrize(("what", "floor"), [("ground", 0.9), ("colour", 0.75), ("motion", 0.35)])
 def test_the_model_shows_what_held_out_prompts_ask(shown: Adherence, what: str, floor: float) -> None:
     assert shown.rates[what].share >= floor, shown.confusions
 
 
 def test_the_same_videos_do_not_answer_other_prompts(shown: Adherence) -> None:
-    for what in ("ground", "colour"):
-        assert shown.shuffled[what].share < shown.rates[what].share - 0.3, what
+    for what, apart in (("ground", 0.3), ("colour", 0.3), ("motion", 0.15)):
+        assert shown.shuffled[what].share < shown.rates[what].share - apart, what
