@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -18,8 +19,9 @@ from ray import serve
 from rich.console import Console
 
 from app.client.client import Kinoray
+from benchmarks import served_urgency
 from benchmarks.figures import at_least, at_most, percentile, spread
-from benchmarks.jobs import FRAMES, Job, mixed
+from benchmarks.jobs import FRAMES, LEAST_STEPS, MOST_STEPS, Job, mixed
 from benchmarks.machine import free_port
 from benchmarks.rivals import Pipeline, padded
 from cluster.local import LocalService
@@ -27,20 +29,33 @@ from cluster.local import LocalService
 Ask = Callable[[Job], Awaitable[None]]
 LOAD = 0.8  # of the bare pipeline's capacity
 TIMES = 3.0  # a job should be done within so many times its standalone time
+MOST_P95, LEAST_WITHIN = 0.6, 0.95  # targets
+LEAST_TIMES = {"bare": 1.5, "locked": 1.5, "padded": 1.4}
 
 
-async def measure(service: LocalService, jobs: int, arrivals: int, console: Console) -> dict[str, Any]:
-    """Throughput with `jobs` at once, then latency with `arrivals` spread over time."""
+async def measure(service: LocalService, jobs: int, arrivals: int, tries: int, console: Console) -> dict[str, Any]:
+    """Throughput with `jobs` at once, latency with `arrivals` spread over time, an urgent job `tries` times."""
     pipeline = Pipeline()
     async with Kinoray(service.url, timeout_s=60) as client, locked_server() as locked:
-        ask = _kinoray(client)
-        crowd = mixed(jobs, seed=1)
-        await _warm(ask, locked, pipeline)
-        throughput = await _throughput(service, crowd, ask, locked, pipeline, console)
-        streams = {"one_shape": mixed(arrivals, seed=2), "three_shapes": mixed(arrivals, seed=2, frames=FRAMES)}
-        latency = {name: await _latency(stream, ask, locked, pipeline, console) for name, stream in streams.items()}
-        wait = await _urgent(client, console)
-    return {"throughput": throughput, "latency": latency, "urgent_served": wait}
+        asks = {"kinoray": _kinoray(client), "bare": _bare(pipeline), "locked": locked}
+        for frames, ask in product(FRAMES, asks.values()):
+            await ask(Job("a red ball", 4, frames, 0))
+        throughput = await _throughput(service, mixed(jobs, seed=1), asks, console)
+        alone_s = await _standalone(asks["kinoray"])
+        streams = {"three_shapes": mixed(arrivals, seed=2, frames=FRAMES), "one_shape": mixed(arrivals, seed=2)}
+        latency = {name: await _latency(stream, asks, alone_s, console) for name, stream in streams.items()}
+        urgent = await served_urgency.measure(client, service.settings.slots, tries, console)
+    pipeline.close()
+    return {"throughput": throughput, "latency": latency, "urgent_wait_steps": urgent}
+
+
+def _bare(pipeline: Pipeline) -> Ask:
+    """Whoever asks at once is served one after another."""
+
+    async def ask(job: Job) -> None:
+        await asyncio.wrap_future(pipeline.ask([job]))
+
+    return ask
 
 
 def _kinoray(client: Kinoray) -> Ask:
@@ -68,7 +83,7 @@ async def locked_server() -> AsyncIterator[Ask]:
     """The locked server as a process of its own, until the block ends."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.rivals", str(port)]
-    process = subprocess.Popen(command, env={**os.environ, "GOMP_SPINCOUNT": "3000"})
+    process = subprocess.Popen(command)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=600) as http:
             with anyio.fail_after(90):
@@ -84,85 +99,64 @@ async def locked_server() -> AsyncIterator[Ask]:
         process.wait(20)
 
 
-async def _warm(ask: Ask, locked: Ask, pipeline: Pipeline) -> None:
-    for frames in FRAMES:
-        job = Job("a red ball", 4, frames, 0)
-        await ask(job)
-        await locked(job)
-        await asyncio.to_thread(pipeline.make, [job])
-
-
 async def _all(ask: Ask, jobs: Sequence[Job]) -> float:
     began = time.perf_counter()
     await asyncio.gather(*(ask(job) for job in jobs))
     return time.perf_counter() - began
 
 
-async def _bare(pipeline: Pipeline, jobs: Sequence[Job]) -> float:
-    began = time.perf_counter()
-    for job in jobs:
-        await asyncio.to_thread(pipeline.make, [job])
-    return time.perf_counter() - began
-
-
 async def _throughput(
-    service: LocalService, jobs: Sequence[Job], ask: Ask, locked: Ask, pipeline: Pipeline, console: Console
+    service: LocalService, jobs: Sequence[Job], asks: Mapping[str, Ask], console: Console
 ) -> dict[str, Any]:
-    bare_s = await _bare(pipeline, jobs)
-    ours_s = await _all(ask, jobs)
-    locked_s = await _all(locked, jobs)
-    serve.run(padded(max_batch=4), name="padded", route_prefix="/padded")
+    """All jobs at once, twice for each system and the second time in reverse order, so that a drift hits them alike."""
+    seconds: dict[str, list[float]] = {}
+    serve.run(padded(service.settings.max_batch), name="padded", route_prefix="/padded")
     try:
         async with httpx.AsyncClient(base_url=service.url, timeout=600) as http:
-            batched = _posted(http, "/padded/make")
-            await batched(Job("a red ball", 4, FRAMES[-1], 0))
-            padded_s = await _all(batched, jobs)
+            everyone = {**asks, "padded": _posted(http, "/padded/make")}
+            await _all(everyone["padded"], [Job("a red ball", 4, FRAMES[-1], 0)] * service.settings.max_batch)
+            for name in [*everyone, *reversed(everyone)]:
+                seconds.setdefault(name, []).append(await _all(everyone[name], jobs))
     finally:
         serve.delete("padded")
-    again_s = await _all(ask, jobs)
-    seconds = {"kinoray": [ours_s, again_s], "bare": bare_s, "locked": locked_s, "padded": padded_s}
     console.print(f"[dim]throughput: {seconds}[/dim]")
-    mine = (ours_s + again_s) / 2
-    return {
-        "jobs": len(jobs),
-        "seconds": seconds,
-        "times_bare_pipeline": at_least(bare_s / mine, 1.5),
-        "times_locked_server": at_least(locked_s / mine, 1.5),
-        "times_padded_batch": at_least(padded_s / mine, 1.4),
-    }
+    mine = sum(seconds["kinoray"])
+    ratios = {f"times_{name}": at_least(sum(seconds[name]) / mine, least) for name, least in LEAST_TIMES.items()}
+    return {"jobs": len(jobs), "seconds": {name: spread(took) for name, took in seconds.items()}, **ratios}
 
 
 async def _latency(
-    stream: Sequence[Job], ask: Ask, locked: Ask, pipeline: Pipeline, console: Console
+    stream: Sequence[Job], asks: Mapping[str, Ask], alone_s: Callable[[Job], float], console: Console
 ) -> dict[str, Any]:
-    alone_s = await _standalone(ask)
-    bare_s = await _bare(pipeline, stream)
-    gap_s = bare_s / len(stream) / LOAD
-    ours, rival = await _arriving(ask, stream, gap_s), await _arriving(locked, stream, gap_s)
-    times = [took / alone_s(job) for took, job in zip(ours, stream, strict=True)]
-    rival_times = [took / alone_s(job) for took, job in zip(rival, stream, strict=True)]
-    console.print(f"[dim]latency: ours {spread(ours)}, locked {spread(rival)}[/dim]")
-    return {
+    gap_s = await _all(asks["bare"], stream) / len(stream) / LOAD
+    took = {name: await _arriving(asks[name], stream, gap_s) for name in ("kinoray", "locked")}
+    within = {name: _within(each, stream, alone_s) for name, each in took.items()}
+    p95 = {name: percentile(each, 0.95) for name, each in took.items()}
+    figures = {
         "jobs": len(stream),
         "mean_gap_s": round(gap_s, 3),
-        "kinoray_s": spread(ours),
-        "locked_s": spread(rival),
-        "p95_ratio": at_most(percentile(ours, 0.95) / percentile(rival, 0.95), 0.6),
-        "within_3_times_alone": at_least(
-            sum(each <= TIMES for each in times) / len(times),
-            0.95,
-            locked_server=round(sum(each <= TIMES for each in rival_times) / len(times), 3),
-        ),
+        "kinoray_s": spread(took["kinoray"]),
+        "locked_s": spread(took["locked"]),
+        "p95_ratio": at_most(p95["kinoray"] / p95["locked"], MOST_P95),
+        "within_3_times_alone": at_least(within["kinoray"], LEAST_WITHIN, locked_server=round(within["locked"], 3)),
     }
+    console.print(f"[dim]latency: {figures}[/dim]")
+    return figures
+
+
+def _within(took: Sequence[float], stream: Sequence[Job], alone_s: Callable[[Job], float]) -> float:
+    """Share of jobs that took at most so many times as long as alone in Kinoray."""
+    return sum(each <= TIMES * alone_s(job) for each, job in zip(took, stream, strict=True)) / len(stream)
 
 
 async def _standalone(ask: Ask) -> Callable[[Job], float]:
     """Seconds that a job takes with the service to itself, by two lengths measured for each number of frames."""
     line: dict[int, tuple[float, float]] = {}
     for frames in FRAMES:
-        short, long = [await _all(ask, [Job("a blue star spins", steps, frames, 5)]) for steps in (15, 45)]
-        line[frames] = (short, (long - short) / 30)
-    return lambda job: line[job.frames][0] + (job.steps - 15) * line[job.frames][1]
+        ends = (Job("a blue star spins", steps, frames, 5) for steps in (LEAST_STEPS, MOST_STEPS))
+        short, long = [statistics.median([await _all(ask, [job]) for _ in range(3)]) for job in ends]
+        line[frames] = (short, (long - short) / (MOST_STEPS - LEAST_STEPS))
+    return lambda job: line[job.frames][0] + (job.steps - LEAST_STEPS) * line[job.frames][1]
 
 
 async def _arriving(ask: Ask, stream: Sequence[Job], gap_s: float) -> list[float]:
@@ -175,24 +169,3 @@ async def _arriving(ask: Ask, stream: Sequence[Job], gap_s: float) -> list[float
         await asyncio.sleep(max(0.0, began + at - loop.time()))
         tasks.append(asyncio.ensure_future(_all(ask, [job])))
     return list(await asyncio.gather(*tasks))
-
-
-async def _urgent(client: Kinoray, console: Console) -> dict[str, Any]:
-    """A preview of high priority beside eight long jobs of low priority: served seconds, and alone."""
-    wish: dict[str, Any] = {"tier": "preview", "seed": 3, "cache": {"mode": "off"}}
-    alone_s = await _timed(client, wish)
-    long = [await client.create(f"a red ball {number}", steps=100, seed=-1, priority="low") for number in range(8)]
-    async for event in client.events(long[-1].id):
-        if event.kind == "step":
-            break
-    beside_s = await _timed(client, {**wish, "priority": "high"})
-    for video in long:
-        await client.cancel(video.id)
-    console.print(f"[dim]urgent: {beside_s:.2f} s beside eight long jobs, {alone_s:.2f} s alone[/dim]")
-    return {"alone_s": round(alone_s, 3), "beside_eight_long_jobs_s": round(beside_s, 3)}
-
-
-async def _timed(client: Kinoray, wish: dict[str, Any]) -> float:
-    began = time.perf_counter()
-    await client.wait((await client.create("a white star spins on black", **wish)).id)
-    return time.perf_counter() - began
