@@ -112,7 +112,7 @@ class Press(nn.Module):
         """(b, given, F, H, W) to (b, wanted, F, H, W)."""
         frames = x.permute(0, 2, 3, 4, 1).flatten(0, 1)  # (b F, H, W, given)
         answer: Tensor = self.out(self.blocks(self.into(frames)))
-        return answer.unflatten(0, (x.shape[0], x.shape[2])).permute(0, 4, 1, 2, 3)
+        return answer.reshape(x.shape[0], x.shape[2], *answer.shape[1:]).permute(0, 4, 1, 2, 3)
 
 
 class Mixer(nn.Module):

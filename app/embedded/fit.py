@@ -100,7 +100,7 @@ def _components(autoencoder: ShapesAutoencoder, count: int, picture: int, seed: 
     parts = []
     for first in range(0, count, 32):
         video = clips(32, picture, seed * 1009 + first)
-        parts += [autoencoder.components(autoencoder.patches(few)) for few in video.split(8)]
+        parts += [autoencoder.components(autoencoder.patches(few)) for few in torch.split(video, 8)]
     return torch.cat(parts)
 
 

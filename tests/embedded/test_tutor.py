@@ -44,7 +44,7 @@ def test_facts_name_what_is_in_each_scene_in_the_order_of_its_prompt() -> None:
 def test_a_token_at_a_subjects_place_sees_it_at_no_distance() -> None:
     where = paths(scenes()[0].subjects[:1])[None].clone()  # (1, 1, 17, 4)
     where[..., :2] = torch.tensor([0.375, 0.625])  # the middle of the token in row 2, column 1
-    seen = places(where, GRID).unflatten(1, GRID)
+    seen = places(where, GRID).view(1, *GRID, 1, -1)
     assert seen[0, :, 2, 1, 0, :4].abs().max() < 1e-5
     assert (seen[0, :, 2, 3, 0, 0] < -0.9).all()  # from further right it is to the left
 

@@ -55,7 +55,7 @@ def test_the_time_of_an_unknown_size_is_that_of_the_nearest() -> None:
 
 
 def test_step_times_survive_a_note_and_what_is_no_time_is_passed_over() -> None:
-    times = {((17, 64, 64), 1): 0.5, ((17, 64, 64), 2): 0.75}
+    times = {(SHAPE, 1): 0.5, (SHAPE, 2): 0.75}
     assert from_note(to_note(times)) == times
     assert from_note(
         {"times": [[[1, 2], 1, 0.5], [[1, 2, 3], 0, 1], [[1, 2, 3], 1, -1], "x", [[1, 2, 3], 1, 2.0]]}
