@@ -62,7 +62,7 @@ def _step_engine(options: argparse.Namespace, console: Console) -> dict[str, Any
 
 
 def _budgets(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    return budgets.measure(4 if options.quick else 64, 8 if options.quick else 30, console)
+    return budgets.measure(4 if options.quick else 24, 8 if options.quick else 30, console)
 
 
 def _service_load(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _service_load(options: argparse.Namespace, console: Console) -> dict[str, An
         service = _service(Path(state))
         service.start()
         try:
-            jobs, arrivals, tries = (4, 4, 1) if options.quick else (24, 40, 5)
+            jobs, arrivals, tries = (4, 4, 1) if options.quick else (16, 36, 3)
             return asyncio.run(service_load.measure(service, jobs, arrivals, tries, console))
         finally:
             service.stop()

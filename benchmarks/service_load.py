@@ -40,10 +40,16 @@ async def measure(service: LocalService, jobs: int, arrivals: int, tries: int, c
         asks = {"kinoray": _kinoray(client), "bare": _bare(pipeline), "locked": locked}
         for frames, ask in product(FRAMES, asks.values()):
             await ask(Job("a red ball", 4, frames, 0))
-        throughput = await _throughput(service, mixed(jobs, seed=1), asks, console)
+        crowd = mixed(jobs, seed=1)
+        throughput = await _throughput(service, crowd, asks, console)
         alone_s = await _standalone(asks["kinoray"])
-        streams = {"three_shapes": mixed(arrivals, seed=2, frames=FRAMES), "one_shape": mixed(arrivals, seed=2)}
-        latency = {name: await _latency(stream, asks, alone_s, console) for name, stream in streams.items()}
+        three, one = mixed(arrivals, seed=2, frames=FRAMES), mixed(arrivals, seed=2)
+        three_s = await _all(asks["bare"], three) / len(three)
+        one_s = throughput["seconds"]["bare"]["median"] / len(crowd)  # the same mix of jobs
+        latency = {
+            "three_shapes": await _latency(three, three_s / LOAD, asks, alone_s, console),
+            "one_shape": await _latency(one, one_s / LOAD, asks, alone_s, console),
+        }
         urgent = await served_urgency.measure(client, service.settings.slots, tries, console)
     pipeline.close()
     return {"throughput": throughput, "latency": latency, "urgent_wait_steps": urgent}
@@ -126,9 +132,8 @@ async def _throughput(
 
 
 async def _latency(
-    stream: Sequence[Job], asks: Mapping[str, Ask], alone_s: Callable[[Job], float], console: Console
+    stream: Sequence[Job], gap_s: float, asks: Mapping[str, Ask], alone_s: Callable[[Job], float], console: Console
 ) -> dict[str, Any]:
-    gap_s = await _all(asks["bare"], stream) / len(stream) / LOAD
     took = {name: await _arriving(asks[name], stream, gap_s) for name in ("kinoray", "locked")}
     within = {name: _within(each, stream, alone_s) for name, each in took.items()}
     p95 = {name: percentile(each, 0.95) for name, each in took.items()}
