@@ -19,12 +19,12 @@ from ray.serve.handle import DeploymentHandle
 from app.cache.embeddings import EmbeddingCache
 from app.engine.loop import Engine
 from app.errors import KinorayError, StoreUnavailable
-from app.line.batcher import Rules
 from app.line.profile import from_note, to_note
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt
 from deployments.handles import CacheHandle
+from deployments.rules import rules_of
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
@@ -32,16 +32,6 @@ CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way a
 PROFILE_BEATS = 30  # beats between two notes of the step times
 PROFILE_TTL_S = 30 * 86400.0
 BEAT_S = 2.0  # how often a replica says that it is there and renews its leases
-
-
-def _rules(settings: Settings) -> Rules:
-    return Rules(
-        max_batch=settings.max_batch,
-        slots=settings.slots,
-        max_paused=settings.max_paused,
-        age_s=settings.age_s,
-        checkpoint_every=settings.checkpoint_every,
-    )
 
 
 class Diffuser:
@@ -69,7 +59,7 @@ class Diffuser:
         with ThreadPoolExecutor(max_workers=1) as loader:
             work = partial(load_denoiser, settings.dtype, settings.threads)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
-        self._engine = Engine(denoiser, _rules(settings))
+        self._engine = Engine(denoiser, rules_of(settings))
         await asyncio.to_thread(self._engine.warm_up, model)
         self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
         await self._adopt_profile()

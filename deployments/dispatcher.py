@@ -18,11 +18,11 @@ from app.errors import JobNotFound, KinorayError, TimedOut
 from app.jobs.board import BACKLOG, PLACES
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
-from app.line.rules import Rules
 from app.service import forget_artifacts
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
 from app.types import Failure, Job, Lease
+from deployments.rules import rules_of
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
@@ -40,7 +40,7 @@ class Dispatcher:
         self._settings = settings
         self._stores = open_stores(settings)
         self._diffusers = diffusers
-        self._rules = Rules(settings.max_batch, settings.slots, settings.max_paused, age_s=settings.age_s)
+        self._rules = rules_of(settings)
         self._told: dict[str, Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0

@@ -56,11 +56,21 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
 
     def whitened(self, latents: Tensor) -> Tensor:
         """Raw latents (b, z, F, H, W) brought to mean 0 and deviation 1."""
-        mean, deviation = (
-            torch.tensor(each, dtype=latents.dtype, device=latents.device).view(1, -1, 1, 1, 1)
-            for each in (self.config.latents_mean, self.config.latents_std)
-        )
+        mean, deviation = self._statistics(latents)
         return (latents - mean) / deviation
+
+    def raw(self, whitened: Tensor) -> Tensor:
+        """What `whitened` made of them, undone."""
+        mean, deviation = self._statistics(whitened)
+        return whitened * deviation + mean
+
+    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of raw latents, each (1, z, 1, 1, 1), of a kind with `like`."""
+        known = self.config.latents_mean, self.config.latents_std
+        mean, deviation = (
+            torch.tensor(each, dtype=like.dtype, device=like.device).view(1, -1, 1, 1, 1) for each in known
+        )
+        return mean, deviation
 
     def patches(self, video: Tensor) -> Tensor:
         """A video (b, 3, f, h, w) as flat space-time patches (b, F, H, W, 3 * 4 * S * S)."""

@@ -66,9 +66,3 @@ def encode_by_length(text_encoder: TextEncoder, prompts: list[str]) -> Tensor:
         with autocast(torch.device("cpu")):
             encoded[chosen] = text_encoder.tokens([prompts[index] for index in chosen]).bfloat16()
     return encoded
-
-
-def whitening(autoencoder: ShapesAutoencoder) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of raw latents, each (1, z, 1, 1, 1)."""
-    mean, deviation = autoencoder.config.latents_mean, autoencoder.config.latents_std
-    return torch.tensor(mean).view(1, -1, 1, 1, 1), torch.tensor(deviation).view(1, -1, 1, 1, 1)

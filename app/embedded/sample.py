@@ -11,7 +11,6 @@ from torch import Tensor
 from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.model import CleanWanTransformer, sigmas
-from app.embedded.pools import whitening
 from app.embedded.precision import autocast
 from app.embedded.profile import WEIGHTS
 from app.embedded.text import TextEncoder
@@ -61,8 +60,7 @@ def sample(
 @torch.no_grad()
 def decode(autoencoder: ShapesAutoencoder, latents: Tensor) -> Tensor:
     """uint8 video (n, f, h, w, 3) from whitened latents."""
-    mean, deviation = whitening(autoencoder)
-    video = autoencoder.decode(latents * deviation + mean, return_dict=False)[0]
+    video = autoencoder.decode(autoencoder.raw(latents), return_dict=False)[0]
     return ((video + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 4, 1)
 
 

@@ -1,4 +1,4 @@
-"""What a replica computes on, in words: step times are kept for it, and a deterministic job stays on it."""
+"""What a replica computes on, in words: step times are kept for the next replica on the same."""
 
 from __future__ import annotations
 

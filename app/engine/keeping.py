@@ -30,11 +30,6 @@ class Keeping:
             known = self._cost_s
             self._cost_s = seconds if known is None else known + _FRESH * (seconds - known)
 
-    @property
-    def cost_s(self) -> float | None:
-        """Seconds a checkpoint takes, as far as known."""
-        return self._cost_s
-
     def due(self, ticket: Ticket) -> bool:
         """Whether the job has earned a checkpoint since its last one, and has something left to lose."""
         steps = ticket.started.step - ticket.kept
@@ -47,20 +42,19 @@ class Keeping:
     def show(self, stepped: Sequence[Ticket], alone: Callable[..., bool]) -> None:
         """After a step: hand out the checkpoints that are due."""
         for ticket in stepped:
-            if isinstance(ticket.sink, CheckpointSink) and self.due(ticket):
+            if self.due(ticket):
                 alone(ticket, hand_out)
 
     @staticmethod
     def last(tickets: Sequence[Ticket], alone: Callable[..., object]) -> None:
         """The engine closes: everything that has been stepped since its last checkpoint is handed out once more."""
         for ticket in tickets:
-            moved = ticket.state is not None and ticket.state.step > ticket.kept and not ticket.stopped
-            if moved and isinstance(ticket.sink, CheckpointSink):
+            if ticket.state is not None and ticket.state.step > ticket.kept and not ticket.stopped:
                 alone(ticket, hand_out)
 
 
 def hand_out(ticket: Ticket) -> None:
-    """Give the sink a copy of the state; tensors are replaced and never written to, so the record is enough."""
+    """Give the sink, if it keeps checkpoints, a copy of the state: tensors are replaced, never written to."""
     ticket.kept, ticket.kept_s = ticket.started.step, ticket.device_s
     if isinstance(ticket.sink, CheckpointSink):
         ticket.sink.checkpoint(replace(ticket.started))

@@ -1,0 +1,17 @@
+"""The order's policy from Settings: the dispatcher and every replica decide by the same rules."""
+
+from __future__ import annotations
+
+from app.line.rules import Rules
+from app.settings import Settings
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The rules of one replica."""
+    return Rules(
+        max_batch=settings.max_batch,
+        slots=settings.slots,
+        max_paused=settings.max_paused,
+        age_s=settings.age_s,
+        checkpoint_every=settings.checkpoint_every,
+    )
