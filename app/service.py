@@ -42,7 +42,7 @@ FOLLOW_BLOCK_S = 5.0  # how long one wait for the next event lasts before the re
 class Planner(Protocol):
     """Turns a request into a plan; the PromptAnalyzer deployment, or `app.plan` in this process."""
 
-    async def plan(self, request: VideoRequest) -> Plan:
+    async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises InvalidRequest and its kin."""
         ...
 
@@ -88,7 +88,7 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         # 1. Plan
-        plan = await self.ports.planner.plan(request)
+        plan = await self.ports.planner.plan(request, caller)
         now = self._clock()
         job = Job(
             id=f"video_{uuid.uuid4().hex}",
@@ -280,9 +280,9 @@ class VideoService:
         )
         return await self.submit(request, caller)
 
-    async def analyze(self, request: VideoRequest) -> Plan:
+    async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
         """The plan a request would get, without making anything."""
-        return await self.ports.planner.plan(request)
+        return await self.ports.planner.plan(request, caller)
 
 
 async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore) -> None:

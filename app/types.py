@@ -89,6 +89,10 @@ class Plan:
     pool: str
     estimate: Estimate
     why: Analysis
+    written: str | None = None  # the prompt as it was sent, where a style or enhancement changed it
+    style: str | None = None  # id of the style that was applied
+    enhanced: bool = False
+    calibrated: bool = False  # the budget comes from a measured table
 
 
 NORMAL = "normal"
@@ -132,6 +136,9 @@ class VideoRequest:
     sampler: str | None = None
     deterministic: bool = False
     tier: str = "auto"
+    style: str | None = None  # id of a style, the server's or the caller's own
+    enhance: bool = False  # have the prompt expanded
+    allow_degrade: bool = False  # a lower tier is better than missing the deadline
     cache: CacheMode = CacheMode.USE
     cache_ttl_s: float | None = None
     priority: str = NORMAL

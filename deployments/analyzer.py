@@ -10,7 +10,7 @@ from app.errors import StoreUnavailable
 from app.plan.models import Catalogue
 from app.plan.planner import make_plan
 from app.settings import Settings
-from app.types import ModelProfile, Plan, VideoRequest
+from app.types import Caller, ModelProfile, Plan, VideoRequest
 from deployments.stores import open_stores
 
 REFRESH_S = 5.0
@@ -26,7 +26,7 @@ class PromptAnalyzer:
         self._step_s: dict[str, float] = {}
         self._looked_at = float("-inf")
 
-    async def plan(self, request: VideoRequest) -> Plan:
+    async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises InvalidRequest and its kin."""
         await self._refresh()
         model = self._catalogue.find(request.model)

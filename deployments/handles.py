@@ -12,7 +12,7 @@ from ray.serve.handle import DeploymentHandle
 
 from app.cache.store import LevelFigures
 from app.errors import KinorayError, ServiceUnavailable
-from app.types import Plan, VideoRequest
+from app.types import Caller, Plan, VideoRequest
 
 T = TypeVar("T")
 
@@ -53,8 +53,8 @@ class AnalyzerHandle:
         self._handle = handle
         self._timeout_s = timeout_s
 
-    async def plan(self, request: VideoRequest) -> Plan:
-        answer: Plan = await ask(self._handle.plan.remote(request), self._timeout_s, "prompt analyzer")
+    async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
+        answer: Plan = await ask(self._handle.plan.remote(request, caller), self._timeout_s, "prompt analyzer")
         return answer
 
 

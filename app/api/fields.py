@@ -18,6 +18,8 @@ ALIASES: Final = {
     "frames": "num_frames",
     "steps": "num_inference_steps",
     "n": "num_outputs_per_prompt",
+    "prompt_enhance": "enhance",
+    "enhance_prompt": "enhance",
     "quality": "tier",
     "quality_tier": "tier",
 }
@@ -56,7 +58,6 @@ UNSUPPORTED: Final = {
     "output_compression": "videos are always stored at one high quality; leave it out.",
     "lora": "adapters are not loaded by request; ask for a model from /v1/models.",
     "callback_url": "there are no callbacks; follow /v1/videos/{id}/events instead.",
-    **dict.fromkeys(("enhance", "prompt_enhance", "enhance_prompt", "style"), "prompts are used as they are written."),
     **dict.fromkeys(("response_format", "background", "session_id"), _LATER),
 }
 """Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""

@@ -21,6 +21,7 @@ from app.api.stats import stats
 from app.plan.explain import describe
 from app.service import VideoService
 from app.settings import Settings
+from app.types import Caller
 
 router = APIRouter(tags=["operate"], responses=ERRORS)
 
@@ -47,7 +48,7 @@ async def figures(service: Service, caller: Who) -> dict[str, Any]:
 @router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo))
 async def analyze(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
     """What a request would get, and why; it takes the fields of POST /v1/videos."""
-    return await _analysis(query_fields(request), service, settings)
+    return await _analysis(query_fields(request), service, settings, caller)
 
 
 @router.post(
@@ -55,9 +56,9 @@ async def analyze(request: Request, service: Service, settings: Config, caller: 
 )
 async def analyze_body(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
     """The same, with the fields in the body."""
-    return await _analysis(await body_fields(request), service, settings)
+    return await _analysis(await body_fields(request), service, settings, caller)
 
 
-async def _analysis(fields: Fields, service: VideoService, settings: Settings) -> dict[str, Any]:
-    plan = await service.analyze(video_request(fields, settings.max_prompt_chars))
+async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> dict[str, Any]:
+    plan = await service.analyze(video_request(fields, settings.max_prompt_chars), caller)
     return {"prompt": plan.prompt, **describe(plan)}

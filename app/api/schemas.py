@@ -66,6 +66,13 @@ class CreateVideo(Strict):
     tier: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
         None, description="auto, preview, standard, premium or ultra; also `quality` and `quality_tier`"
     )
+    style: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        None, description="A style's id, see /v1/styles; what it changes is on the plan"
+    )
+    enhance: bool | None = Field(None, description="Expand the prompt; both prompts are kept")
+    allow_degrade: bool | None = Field(
+        None, description="With deadline_s: rather a lower tier than a late video; the reply says what was used"
+    )
     num_outputs_per_prompt: int | None = Field(None, ge=1, le=1, description="Must be 1; also `n`")
     user: Annotated[str, StringConstraints(max_length=256)] | None = Field(None, description="Your own end user's name")
     cache: CacheWish | None = Field(None, description="What the caches may do")
@@ -84,7 +91,7 @@ class RemixVideo(Strict):
 
 _INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt", "budget")
 _NUMBERS = ("guidance_scale", "ttl_s", "deadline_s")
-_TRUTHS = ("deterministic", "preview")
+_TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
     "size",
@@ -94,6 +101,7 @@ _BLANK = (
     "tier",
     "sampler",
     "priority",
+    "style",
     *_TRUTHS,
 )  # where an empty text means the same as nothing
 
@@ -127,6 +135,9 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         sampler=asked.sampler,
         deterministic=bool(asked.deterministic),
         tier=asked.tier or "auto",
+        style=asked.style,
+        enhance=bool(asked.enhance),
+        allow_degrade=bool(asked.allow_degrade),
         cache=CacheMode(cache.mode),
         cache_ttl_s=cache.ttl_s,
         priority=asked.priority or NORMAL,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from app.embedded.autoencoder import TIME, ShapesAutoencoder
+from app.embedded.muon import optimizers, step_all
 from app.embedded.precision import autocast
 from app.embedded.recipe import Budget
 from app.embedded.scenes import draw_asks, place
@@ -69,23 +70,22 @@ def train_press(
     pictures, and a denoiser's small errors stay small. Their statistics go into the configuration.
     """
     networks = nn.ModuleList([autoencoder.press, autoencoder.spread]).train().requires_grad_(True)
-    optimizer = torch.optim.AdamW(networks.parameters(), lr=0.0, weight_decay=0.01, betas=(0.9, 0.98))
+    inner = [w for name, w in networks.named_parameters() if "blocks" in name and w.ndim == 2]
+    outer = [w for name, w in networks.named_parameters() if not ("blocks" in name and w.ndim == 2)]
+    both = optimizers(inner, outer, rate=2e-3, muon_rate=4e-3)
     began, step, smooth = time.monotonic(), 0, 0.0
     while (done := budget.done(step, time.monotonic() - began)) < 1:
         if step % _POOL_STEPS == 0:
             drawn = _components(autoencoder, pool, picture, seed + step)
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * done))
         torch.manual_seed(seed * 100_003 + step)
         given = drawn[torch.randint(len(drawn), (_BATCH,))]
         raw = autoencoder.press(given)
         mean, deviation = raw.mean((0, 2, 3, 4), keepdim=True), raw.std((0, 2, 3, 4), keepdim=True)
         noise = torch.randn_like(raw) * MAX_NOISE * torch.rand(_BATCH, 1, 1, 1, 1)
         loss = (autoencoder.spread((raw - mean) / (deviation + 1e-4) + noise) - given).square().mean()
-        optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
-        optimizer.step()
+        step_all(both, min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * done)))
         smooth = loss.item() if step == 0 else 0.98 * smooth + 0.02 * loss.item()
         step += 1
         tell(done, f"step {step}, error {smooth / drawn.square().mean().item():.4f} of the components' variance")

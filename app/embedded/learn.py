@@ -15,7 +15,7 @@ from app.embedded.attention import WrittenOutAttention
 from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.load import read_transformer
 from app.embedded.model import CleanWanTransformer
-from app.embedded.muon import Muon
+from app.embedded.muon import optimizers, step_all
 from app.embedded.pools import Pool, make_pool
 from app.embedded.precision import autocast
 from app.embedded.recipe import Budget, Recipe
@@ -103,15 +103,7 @@ def _optimizers(model: nn.Module, tutor: Tutor, recipe: Recipe) -> list[torch.op
     for name, weight in model.named_parameters():
         in_blocks = name.startswith("blocks.") and weight.ndim == 2 and recipe.muon_rate > 0
         (matrices if in_blocks else others).append(weight)
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    ]
-    if matrices:
-        optimizers.append(Muon(matrices, lr=recipe.muon_rate))
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["peak"] = group["lr"]
-    return optimizers
+    return optimizers(matrices, others, recipe.rate, recipe.muon_rate)
 
 
 def pools(
@@ -124,7 +116,7 @@ def pools(
         seed = recipe.seed * 1_000_003 + index + 1
         yield (
             (index + 1) * recipe.pool_steps,
-            make_pool(autoencoder, text_encoder, recipe.picture, count, recipe.two_share, seed),
+            make_pool(autoencoder, text_encoder, recipe, count, seed),
         )
         step = (index + 1) * recipe.pool_steps
 
@@ -169,14 +161,9 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     told = ~dropped.flatten().to(learner.device)
     lesson = learner.tutor.loss(facts.to(learner.device), told, grid)
     # 3. The step.
-    for optimizer in learner.optimizers:
-        optimizer.zero_grad(set_to_none=True)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * rate_factor(recipe, learner.step, done)
     torch.autograd.backward(loss + recipe.tutor * lesson)
     nn.utils.clip_grad_norm_(learner.model.parameters(), 1.0)
-    for optimizer in learner.optimizers:
-        optimizer.step()
+    step_all(learner.optimizers, rate_factor(recipe, learner.step, done))
     # 4. The averaged weights, over a short past at first.
     keep = min(recipe.ema, (1 + learner.step) / (10 + learner.step))
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Muon for the denoiser's matrices in the precision the processor is fast in; torch's own always works in bfloat16."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,28 @@ class Muon(torch.optim.Optimizer):
         scale: float = 0.2 * max(weights[0].shape) ** 0.5
         for weight, update in zip(weights, turned, strict=True):
             weight.mul_(1 - rate * decay).add_(update, alpha=-rate * scale)
+
+
+def optimizers(
+    matrices: Sequence[nn.Parameter], others: Sequence[nn.Parameter], rate: float, muon_rate: float
+) -> list[torch.optim.Optimizer]:
+    """AdamW for `others`, Muon for `matrices`; each group remembers its rate as "peak", for a schedule."""
+    made: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)]
+    if matrices:
+        made.append(Muon(matrices, lr=muon_rate))
+    for optimizer in made:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return made
+
+
+def step_all(optimizers: Iterable[torch.optim.Optimizer], factor: float) -> None:
+    """Move all weights by their gradients at `factor` of the peak rates, and forget the gradients."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
 
 def orthogonal(stack: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.precision import autocast
 from app.embedded.prompts import describe
+from app.embedded.recipe import Recipe
 from app.embedded.scenes import draw_asks, place
 from app.embedded.text import TextEncoder
 from app.embedded.tutor import Facts, facts_of
@@ -34,18 +35,18 @@ class Pool:
 
 @torch.no_grad()
 def make_pool(
-    autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, picture: int, count: int, two_share: float, seed: int
+    autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, recipe: Recipe, count: int, seed: int
 ) -> Pool:
     """Draw, render and encode `count` clips; the same seed makes the same pool."""
     rng = Random(seed)
-    asks = draw_asks(count, two_share, rng)
-    scenes = place(asks, seed)
+    asks = draw_asks(count, recipe.two_share, rng)
+    scenes = place(asks, seed, recipe.lattice)
     prompts = [describe(said, ground, rng) for ground, said in asks]
     latents = []
     for first in range(0, count, _CHUNK):
         latents += [
             encode_bytes(autoencoder, part)
-            for part in torch.split(render(scenes[first : first + _CHUNK], picture), _ENCODE)
+            for part in torch.split(render(scenes[first : first + _CHUNK], recipe.picture), _ENCODE)
         ]
     return Pool(torch.cat(latents), encode_by_length(text_encoder, prompts), facts_of(scenes))
 

@@ -1,4 +1,8 @@
-"""Drawing lots for scenes: what is in them, and start places where subjects stay in the picture and apart."""
+"""Drawing lots for scenes: what is in them, and start places where subjects stay in the picture and apart.
+
+Places and phases lie on a lattice and every motion has one pace, so that a small network sees few enough different
+pictures of each thing to learn them well; nobody who watches a video sees the lattice.
+"""
 
 from collections.abc import Sequence
 from random import Random
@@ -13,10 +17,12 @@ from app.embedded.world import Scene, Subject, relative_paths
 
 _TRIES = 64  # start places tried for each scene
 _APART = 0.03  # wanted gap between two subjects' circles, in units of the picture
-_TWO_SCALE = 0.78  # two subjects share the picture, so each is a little smaller
+_TWO_SCALE = 0.74  # two subjects share the picture, so each is a size smaller
 _REACH = 1.25
-_TRAVEL = {"bouncing": (0.34, 0.44), "spinning": (0.65, 0.8), "orbiting": (0.19, 0.25)}
-_STRAIGHT = (0.38, 0.48)
+LATTICE = 16
+"""Start places are multiples of the picture's side over this."""
+_TRAVEL = {"bouncing": 0.375, "spinning": 0.75, "orbiting": 0.21875}
+_STRAIGHT = 0.5  # of the picture's side in 16 frames
 
 Ask = tuple[str, tuple[Said, ...]]
 """What a scene must show: its ground and its subjects, without places."""
@@ -44,8 +50,8 @@ def _draw_ask(table: dict[str, list[tuple[str, str, str]]], subjects: int, rng: 
     return ground, tuple(said)
 
 
-def place(asks: Sequence[Ask], seed: int) -> list[Scene]:
-    """Give each ask start places, travel and phase: all inside the picture, two subjects apart.
+def place(asks: Sequence[Ask], seed: int, lattice: int = LATTICE) -> list[Scene]:
+    """Give each ask start places and a phase on the lattice: all inside the picture, two subjects apart.
 
     Of two subjects the one named first stands further left or higher up, as one reads.
     """
@@ -57,27 +63,21 @@ def place(asks: Sequence[Ask], seed: int) -> list[Scene]:
     radius = torch.where(alone[:, None], radius, radius * _TWO_SCALE)
     shape = (len(asks), _TRIES, 2)
     motion, radius = motion[:, None].expand(shape), radius[:, None].expand(shape)
-    low, high = _travel_range(motion)
-    travel = low + (high - low) * torch.rand(shape, generator=generator)
-    phase = torch.rand(shape, generator=generator)
-    phase = torch.where(motion == words.MOTIONS.index("bouncing"), (phase > 0.5) * 0.5, phase)
+    travel = torch.tensor([_TRAVEL.get(name, _STRAIGHT) for name in words.MOTIONS])[motion]
+    phase = (torch.rand(shape, generator=generator) * (lattice // 2)).floor() / (lattice // 2)
+    phase = torch.where(motion == words.MOTIONS.index("bouncing"), (phase >= 0.5) * 0.5, phase)
     path = relative_paths(motion, travel, phase, radius)  # (n, tries, 2, frames, 4)
-    start = _starts(path, torch.rand((*shape, 2), generator=generator))  # (n, tries, 2, 2)
+    start = _starts(path, torch.rand((*shape, 2), generator=generator), lattice)  # (n, tries, 2, 2)
     best = _best(path, start, alone)
     return [_scene(ask, index, int(best[index]), travel, phase, radius, start) for index, ask in enumerate(asks)]
 
 
-def _travel_range(motion: Tensor) -> tuple[Tensor, Tensor]:
-    ranges = torch.tensor([_TRAVEL.get(name, _STRAIGHT) for name in words.MOTIONS])  # (motions, 2)
-    return ranges[motion][..., 0], ranges[motion][..., 1]
-
-
-def _starts(path: Tensor, chance: Tensor) -> Tensor:
-    """Start places so that the whole path stays in the picture; `chance` in 0..1 picks within what is free."""
+def _starts(path: Tensor, chance: Tensor, lattice: int) -> Tensor:
+    """Start places on the lattice so that the whole path stays in the picture; `chance` in 0..1 picks one."""
     reach = path[..., 2:3] * _REACH
-    low = (0.01 + reach - path[..., :2]).amax(-2)
-    high = (0.99 - reach - path[..., :2]).amin(-2)
-    return low + (high - low) * chance
+    low = ((reach - path[..., :2]).amax(-2) * lattice).ceil()
+    high = ((1 - reach - path[..., :2]).amin(-2) * lattice).floor()
+    return (low + ((high - low + 1) * chance).floor().clamp(min=0)) / lattice
 
 
 def _best(path: Tensor, start: Tensor, alone: Tensor) -> Tensor:

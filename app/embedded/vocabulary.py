@@ -47,7 +47,7 @@ MOTIONS: Final = (
 SPINNABLE: Final = frozenset({"square", "triangle", "star"})
 """Shapes whose turning can be seen."""
 
-SIZES: Final = MappingProxyType[str, float]({"small": 0.1, "medium": 0.14, "large": 0.19})
+SIZES: Final = MappingProxyType[str, float]({"small": 0.105, "medium": 0.142, "large": 0.19})
 """Size -> radius, in units of the picture's side."""
 
 COLOUR_WORDS: Final = MappingProxyType[str, tuple[str, ...]](

@@ -21,7 +21,7 @@ from app.plan.planner import make_plan
 from app.service import Check, Ports, VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
-from app.types import Job, Measured, ModelProfile, Phase, Plan, VideoRequest
+from app.types import Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
 
 MODEL = ModelProfile(
     id="shapes",
@@ -46,7 +46,7 @@ class Plans:
         self._settings = settings
         self._catalogue = Catalogue((MODEL,), settings.default_model, settings.model_aliases)
 
-    async def plan(self, request: VideoRequest) -> Plan:
+    async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         return make_plan(request, self._catalogue, self._settings, step_s=None, draw_seed=lambda: 7)
 
 
