@@ -18,7 +18,12 @@ from app.errors import ContentNotReady, JobNotFound, NotFound, Overloaded, Timed
 from app.jobs.board import BACKLOG, PLACES, Board
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.store import JobStore
-from app.line.outlook import place_behind, place_in
+from app.line.outlook import behind_all, expected_s, place_behind, place_in
+from app.plan.degrade import in_time
+from app.plan.presets import Presets
+from app.plan.ratings import Ratings
+from app.plan.sentences import Sentences
+from app.plan.styled import count_use
 from app.settings import Settings
 from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter
 from app.types import (
@@ -60,6 +65,9 @@ class Ports:
     board: Board
     meter: Meter
     models: tuple[ModelProfile, ...]
+    presets: Presets
+    sentences: Sentences
+    ratings: Ratings
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,7 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         # 1. Plan
-        plan = await self.ports.planner.plan(request, caller)
+        plan = await self.analyze(request, caller)
         now = self._clock()
         job = Job(
             id=f"video_{uuid.uuid4().hex}",
@@ -114,6 +122,7 @@ class VideoService:
         # 4. The record, before anyone is told
         await self.ports.jobs.create(job)
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1, f"{CACHE_MISSES}:{RESULTS}": 1})
+        await count_use(plan.style, caller, self.ports.presets, now)
         return job
 
     async def _repeat(self, job: Job) -> Job | None:
@@ -139,6 +148,7 @@ class VideoService:
             cache=CacheUse(kind="result", hit=True, saved_step_seconds=saved),
         )
         await self.ports.jobs.create(done)
+        await count_use(done.plan.style, Caller(done.tenant), self.ports.presets, done.created_at)
         await self.ports.meter.add(
             {
                 JOBS_CREATED: 1,
@@ -281,8 +291,17 @@ class VideoService:
         return await self.submit(request, caller)
 
     async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
-        """The plan a request would get, without making anything."""
-        return await self.ports.planner.plan(request, caller)
+        """The plan a request would get now, without making anything."""
+        plan = await self.ports.planner.plan(request, caller)
+        if not request.allow_degrade:
+            return plan
+        load = await self.ports.board.look(BACKLOG)
+        return await in_time(
+            request,
+            plan,
+            expected_s=lambda each: expected_s(load, behind_all(load, each), each),
+            replan=lambda lower: self.ports.planner.plan(lower, caller),
+        )
 
 
 async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore) -> None:

@@ -40,6 +40,31 @@ class Settings(BaseSettings):
     default_model: str = Field("kinoray-shapes", description="Model of requests that name none")
     model_aliases: dict[str, str] = Field(default_factory=dict, description='Other names, e.g. {"sora-2": "…"}')
     price_per_device_hour: float | None = Field(None, ge=0, description="Money per hour of one device; unset: no costs")
+    device_watts: float | None = Field(
+        None, ge=0, description="Power of one device at work, where NVML cannot read it; unset: no energy figures"
+    )
+    pools: dict[str, str] = Field(
+        default_factory=dict, description='Pool of a tier or "model:tier", such as {"preview": "draft"}'
+    )
+
+    # what people think of videos, and better prompts
+    feedback_half_life_s: float = Field(14 * 86400.0, gt=0, description="A rating weighs half after this long")
+    feedback_prior: float = Field(4.0, gt=0, description="Ratings that the planner's own budget is worth")
+    feedback_tenant_cap: float = Field(4.0, gt=0, description="Ratings that one tenant's users weigh at most together")
+    feedback_bound: float = Field(
+        1.25, ge=1, le=2, description="Ratings move a budget by this factor at most, up or down; 1: not at all"
+    )
+    operators: list[str] = Field(
+        default_factory=list, description="Tenants that may reset everyone's feedback; others reset their own"
+    )
+    enhancer_model: str | None = Field(
+        None, description="Folder or name of a transformers text-generation model that expands prompts; unset: rules do"
+    )
+    enhancer_local: bool = Field(True, description="Never download the enhancer model")
+    enhancer_tokens: int = Field(160, ge=8, le=1024, description="Most tokens that the enhancer model writes")
+    enhancer_timeout_s: float = Field(
+        4.0, gt=0, le=9, description="After this long the rules expand the prompt instead"
+    )
 
     # the engine
     dtype: str = Field("float32", pattern="^(float32|bfloat16)$", description="Weights and activations of the denoiser")

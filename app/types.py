@@ -72,6 +72,8 @@ class Estimate:
     step_seconds: float
     seconds: float
     cost: float | None = None  # money, in the unit of Settings.price_per_device_hour; None without a price
+    device_seconds: float = 0.0  # the device's time: steps, encoding and decoding
+    energy_wh: float | None = None  # of the device; None where its power is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ class Measured:
     device_seconds: float = 0.0
     peak_memory_bytes: int | None = None
     evaluations: int = 0  # denoiser runs
+    energy_wh: float | None = None  # the device seconds at the device's power; None where that is not known
     resumed_from_step: int | None = None  # the checkpoint that the last attempt went on from
 
 
@@ -323,6 +326,10 @@ class ReplicaInfo:
     seen_at: float
     device: str = "cpu"
     memory_bytes: int = 0
+    step_times: dict[str, float] = field(default_factory=dict)  # "FxHxW" -> seconds of a guided step alone
+    overhead_s: float = 0.0  # a job's time beside its steps: encode, decode, finish, hand-overs; 0 until measured
+    device_overhead_s: float = 0.0  # what of that is the device's
+    watts: float | None = None  # of the device at work; None where it cannot be read
 
 
 @dataclass(frozen=True, slots=True)

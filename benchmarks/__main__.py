@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from app.settings import Settings
-from benchmarks import budgets, main_job, service_load, step_engine
+from benchmarks import analysis, budgets, calibration, main_job, prediction, service_load, step_engine
 from benchmarks.machine import facts, free_port, memory_bytes
 from cluster.local import LocalService
 
@@ -31,6 +31,10 @@ def main() -> None:
         "step_engine": _step_engine,
         "service_load": _service_load,
         "budgets": _budgets,
+        "calibration": _calibration,
+        "prediction": _prediction,
+        "analysis": lambda options, console: analysis.run(options.quick, console),
+        "served_analysis": _served_analysis,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(runs)}; all by default")
@@ -62,7 +66,31 @@ def _step_engine(options: argparse.Namespace, console: Console) -> dict[str, Any
 
 
 def _budgets(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    return budgets.measure(4 if options.quick else 24, 8 if options.quick else 30, console)
+    return budgets.measure(4 if options.quick else 64, 8 if options.quick else 30, console)
+
+
+def _calibration(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return calibration.measure(8 if options.quick else 40, options.out, console)
+
+
+def _prediction(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as state:
+        service = _service(Path(state))
+        service.start()
+        try:
+            return asyncio.run(prediction.measure(service.url, 4 if options.quick else 30, console))
+        finally:
+            service.stop()
+
+
+def _served_analysis(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as state:
+        service = _service(Path(state))
+        service.start()
+        try:
+            return asyncio.run(analysis.served(service.url, options.quick, console))
+        finally:
+            service.stop()
 
 
 def _service_load(options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key
 from app.engine.denoiser import JobState
 from app.engine.loop import Engine
+from app.engine.overhead import Overhead
+from app.engine.power import Power
 from app.errors import (
     Cancelled,
     GenerationError,
@@ -42,6 +45,14 @@ FINISH_TRIES = 4
 FINISH_TIMEOUT_S = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaFigures:
+    """What a replica learns of itself from job to job."""
+
+    overhead: Overhead
+    power: Power
+
+
 class Attempt:
     """Bridges the engine's thread and the stores for one job. It is also the engine's Sink."""
 
@@ -53,6 +64,7 @@ class Attempt:
         embeddings: EmbeddingCache,
         finisher: DeploymentHandle[Any],
         model: ModelProfile,
+        figures: ReplicaFigures,
     ) -> None:
         self.lease: Lease | None = None
         self._stores = stores
@@ -61,6 +73,8 @@ class Attempt:
         self._embeddings = embeddings
         self._finisher = finisher
         self._model = model
+        self._figures = figures
+        self._began = time.monotonic()
         self._keeper = Keeper(stores.checkpoints, engine, settings.checkpoint_max_bytes)
         self._at = (0, 0)  # the step last heard of, and how many there are
         self._loop = asyncio.get_running_loop()
@@ -185,7 +199,7 @@ class Attempt:
 
     async def _report_step(self, job: Job, step: int, eta_s: float) -> None:
         now, total = time.time(), job.plan.sampling.steps
-        eta_s = round(eta_s + self._model.overhead_s, 2)
+        eta_s = round(eta_s + (self._figures.overhead.seconds or self._model.overhead_s), 2)
         await self._stores.jobs.advance(job.id, self._fence, Phase.DENOISING, now, step, eta_s)
         await self._stores.events.append(job.id, "step", now, {"step": step, "total_steps": total, "eta_s": eta_s})
 
@@ -198,10 +212,13 @@ class Attempt:
     async def _finish(self, job: Job, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Hand the frames on; a finisher that dies is asked again elsewhere, since the frames are still here."""
         await self._stores.events.append(job.id, "phase", time.time(), {"phase": Phase.POSTPROCESSING.value})
+        energy_wh = self._figures.power.energy_wh(measured.device_seconds, self._settings.device_watts)
+        measured = replace(measured, energy_wh=energy_wh)
         for left in range(FINISH_TRIES - 1, -1, -1):
             try:
                 call = self._finisher.finish.remote(job.id, self._fence, frames, measured)
                 await ask(call, FINISH_TIMEOUT_S, "finisher")
+                self._figures.overhead.learn(time.monotonic() - self._began, measured.stages_s)
                 return
             except (LeaseLost, JobNotFound):
                 raise

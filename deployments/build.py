@@ -6,6 +6,7 @@ from ray.serve import Application
 
 from app.embedded.profile import profile
 from app.settings import Settings
+from app.types import ModelProfile
 from deployments.analyzer import PromptAnalyzer
 from deployments.cache import Cache
 from deployments.diffuser import Diffuser
@@ -15,12 +16,20 @@ from deployments.router import Router
 
 
 def build(args: Settings) -> Application:
-    """The six deployments. Options (replicas, resources, timeouts) are the config file's, not this function's."""
+    """The six deployments, with a Diffuser for each pool; replicas and resources are the config file's."""
     model = profile()
     cache = serve.deployment(Cache).bind(args)
     finisher = serve.deployment(Finisher).bind(args, cache)
-    diffuser = serve.deployment(Diffuser).bind(args, model, cache, finisher)
-    dispatcher = serve.deployment(Dispatcher).bind(args, {model.pool: diffuser})
+    diffusers = {
+        pool: serve.deployment(Diffuser, name=_diffuser(pool, model)).bind(args, model, pool, cache, finisher)
+        for pool in sorted({model.pool, *args.pools.values()})
+    }
+    dispatcher = serve.deployment(Dispatcher).bind(args, diffusers)
     analyzer = serve.deployment(PromptAnalyzer).bind(args, (model,))
     router = serve.deployment(serve.ingress()(Router))
     return router.bind(args, (model,), analyzer, cache, dispatcher, finisher)
+
+
+def _diffuser(pool: str, model: ModelProfile) -> str:
+    """The deployment's name in the config file: "Diffuser", and "Diffuser-draft" and so on."""
+    return "Diffuser" if pool == model.pool else f"Diffuser-{pool}"

@@ -18,11 +18,13 @@ from ray.serve.handle import DeploymentHandle
 
 from app.cache.embeddings import EmbeddingCache
 from app.engine.loop import Engine
+from app.engine.overhead import Overhead
+from app.engine.power import power
 from app.errors import KinorayError, StoreUnavailable
 from app.line.profile import from_note, to_note
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
-from deployments.attempt import Attempt
+from deployments.attempt import Attempt, ReplicaFigures
 from deployments.handles import CacheHandle
 from deployments.rules import rules_of
 from deployments.stores import open_stores
@@ -41,6 +43,7 @@ class Diffuser:
         self,
         settings: Settings,
         model: ModelProfile,
+        pool: str,
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
     ) -> None:
@@ -48,6 +51,7 @@ class Diffuser:
 
         self._settings = settings
         self._model = model
+        self._pool = pool
         self._finisher = finisher
         self._stores = open_stores(settings)
         self._embeddings = EmbeddingCache(CacheHandle(cache))
@@ -59,6 +63,7 @@ class Diffuser:
         with ThreadPoolExecutor(max_workers=1) as loader:
             work = partial(load_denoiser, settings.dtype, settings.threads)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
+        self._figures = ReplicaFigures(Overhead(), power())
         self._engine = Engine(denoiser, rules_of(settings))
         await asyncio.to_thread(self._engine.warm_up, model)
         self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
@@ -84,7 +89,9 @@ class Diffuser:
 
     async def run(self, job_id: str, fence: int) -> None:
         """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies."""
-        attempt = Attempt(self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model)
+        attempt = Attempt(
+            self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model, self._figures
+        )
         self._attempts[job_id] = attempt
         task = self._spawn(attempt.run(job_id, fence))
         self._running.add(task)
@@ -109,15 +116,20 @@ class Diffuser:
             await asyncio.sleep(BEAT_S)
 
     async def _announce(self) -> None:
+        self._figures.power.look(busy=bool(self._attempts))
         info = ReplicaInfo(
             replica=self._name,
-            pool=self._model.pool,
+            pool=self._pool,
             model=self._model.id,
             slots=self._settings.slots,
             running=len(self._attempts),
             step_s=self._engine.step_s,
             seen_at=time.time(),
             memory_bytes=psutil.Process().memory_info().rss,
+            step_times=self._engine.step_times,
+            overhead_s=self._figures.overhead.seconds,
+            device_overhead_s=self._figures.overhead.device_seconds,
+            watts=self._figures.power.watts,
         )
         await self._stores.jobs.announce(info, ttl_s=3 * BEAT_S)
 

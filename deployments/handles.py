@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from app.cache.store import LevelFigures
 from app.errors import KinorayError, ServiceUnavailable
+from app.plan.sentences import SentenceFigures
 from app.types import Caller, Plan, VideoRequest
 
 T = TypeVar("T")
@@ -55,6 +58,23 @@ class AnalyzerHandle:
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         answer: Plan = await ask(self._handle.plan.remote(request, caller), self._timeout_s, "prompt analyzer")
+        return answer
+
+
+class SentencesHandle:
+    """The Sentences port over the PromptAnalyzer deployment."""
+
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = 10.0) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = await ask(self._handle.embed.remote(list(texts)), self._timeout_s, "text encoder")
+        return answer
+
+    async def figures(self) -> SentenceFigures:
+        """Those of one replica. Raises ServiceUnavailable."""
+        answer: SentenceFigures = await ask(self._handle.sentence_figures.remote(), self._timeout_s, "text encoder")
         return answer
 
 

@@ -14,7 +14,7 @@ from app.jobs.board import BACKLOG
 from app.service import Check, Ports, VideoService
 from app.settings import Settings
 from app.types import ModelProfile
-from deployments.handles import AnalyzerHandle, CacheHandle, ask
+from deployments.handles import AnalyzerHandle, CacheHandle, SentencesHandle, ask
 from deployments.stores import Stores, open_stores
 
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
@@ -45,6 +45,9 @@ class Router:
             board=stores.board,
             meter=stores.meter,
             models=models,
+            presets=stores.presets,
+            sentences=SentencesHandle(analyzer),
+            ratings=stores.ratings,
         )
         checks: dict[str, Check] = {
             "redis": lambda: _redis(stores),

@@ -12,12 +12,18 @@ from app.jobs.checkpoints import Checkpoints
 from app.jobs.connection import connect
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.figures import RedisMeter
+from app.jobs.link import Link
 from app.jobs.redis import RedisJobs
 from app.jobs.redis_board import RedisBoard
 from app.jobs.redis_checkpoints import RedisCheckpoints
 from app.jobs.redis_events import RedisEvents
 from app.jobs.redis_stops import RedisStops
 from app.jobs.store import JobStore
+from app.plan.feedback import fading_of
+from app.plan.presets import Presets
+from app.plan.ratings import Ratings
+from app.plan.redis_presets import RedisPresets
+from app.plan.redis_ratings import RedisRatings
 from app.settings import Settings
 from app.telemetry import Meter
 
@@ -33,6 +39,8 @@ class Stores:
     board: Board
     meter: Meter
     artifacts: ArtifactStore
+    presets: Presets
+    ratings: Ratings
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -49,4 +57,6 @@ def open_stores(settings: Settings) -> Stores:
         board=RedisBoard(redis, prefix),
         meter=RedisMeter(redis, prefix),
         artifacts=FileArtifacts(settings.artifact_root),
+        presets=RedisPresets(redis, prefix),
+        ratings=RedisRatings(Link(redis), prefix, fading_of(settings)),
     )

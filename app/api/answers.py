@@ -60,6 +60,13 @@ class Optimization(BaseModel):
     estimated_step_seconds: float
     estimated_seconds: float
     estimated_cost: float | None
+    estimated_device_seconds: float
+    estimated_energy_wh: float | None
+    calibrated: bool = Field(description="The budget comes from a measured table")
+    written_prompt: str | None = Field(description="The prompt as it was sent, where a style or enhancement changed it")
+    style: str | None
+    enhanced: bool
+    pool: str
     reasons: list[str]
 
 
@@ -95,6 +102,7 @@ class Video(BaseModel):
     inference_time_s: float | None = Field(description="From encoding to the finished file, without the wait")
     device_seconds: float | None
     cost: float | None = Field(description="Money, where a price per device hour is set")
+    energy_wh: float | None = Field(description="Energy of the device, where its power is known")
     peak_memory_mb: float | None
     attempts: int
     resumed_from_step: int | None = Field(description="The checkpoint it went on from after an interruption")
@@ -190,7 +198,7 @@ def _poll_after_s(job: Job, settings: Settings) -> float:
 def _measured(measured: Measured | None, settings: Settings) -> dict[str, Any]:
     """The fields that only a made video has."""
     if measured is None:
-        names = ("inference_time_s", "device_seconds", "cost", "peak_memory_mb")
+        names = ("inference_time_s", "device_seconds", "cost", "energy_wh", "peak_memory_mb")
         return {"stage_durations": {}, **dict.fromkeys(names)}
     price, memory = settings.price_per_device_hour, measured.peak_memory_bytes
     return {
@@ -198,6 +206,7 @@ def _measured(measured: Measured | None, settings: Settings) -> dict[str, Any]:
         "inference_time_s": round(inference_time_s(measured), 4),
         "device_seconds": round(measured.device_seconds, 4),
         "cost": None if price is None else round(price * measured.device_seconds / 3600, 6),
+        "energy_wh": None if measured.energy_wh is None else round(measured.energy_wh, 6),
         "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from app.api.feedback import feedback_figures
 from app.jobs.board import BACKLOG
 from app.service import VideoService
 from app.telemetry import (
@@ -33,7 +34,7 @@ async def stats(service: VideoService) -> dict[str, Any]:
     figures = await ports.meter.read()
     now = time.time()
     return {
-        "optimization": _optimization(figures),
+        "optimization": _optimization(figures) | {"feedback": await feedback_figures(ports.ratings, service.settings)},
         "cache_stats": await _caches(service, figures),
         "jobs": _jobs(figures),
         "line": await ports.board.look(BACKLOG),

@@ -143,6 +143,7 @@ def make(
     ] = False,
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
+    style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make it anew and keep nothing.")] = False,
 ) -> None:
     """Make a video from PROMPT. Ctrl-C cancels it on the server too."""
@@ -161,6 +162,7 @@ def make(
         "deterministic": deterministic or None,
         "model": model,
         "negative_prompt": negative,
+        "style": style,
         "cache": {"mode": "off"} if no_cache else None,
     }
     screen = Console(stderr=True)
@@ -186,6 +188,22 @@ def analyze(
     if record.get("factors"):
         console.print(show.factors(record))
     console.print(show.verdict(record))
+
+
+@app.command()
+def styles(
+    context: typer.Context,
+    prompt: Annotated[str | None, typer.Argument(metavar="[PROMPT]", help="Recommend some for it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the styles for `generate --style`, or those that suit PROMPT."""
+    if prompt is None:
+        listed = _talk(context, lambda client: client.styles())
+        records, table = [asdict(style) for style in listed], show.styles(listed)
+    else:
+        found = _talk(context, lambda client: client.recommend_styles(prompt))
+        records, table = [asdict(each) for each in found], show.recommended(found)
+    _say_json(records) if as_json else Console().print(table)
 
 
 @app.command(name="list")
@@ -234,6 +252,21 @@ async def _service(client: Kinoray) -> tuple[Health, Mapping[str, Any]]:
 
 
 @app.command()
+def rate(
+    context: typer.Context,
+    video_id: Annotated[str, typer.Argument(metavar="ID")],
+    score: Annotated[int, typer.Argument(min=1, max=5, help="1 (bad) to 5 (good).")],
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(help="too_rough, wrong_motion, off_prompt, too_slow or good_enough; may be given more than once."),
+    ] = None,
+) -> None:
+    """Say what you think of a video; budgets follow what people say."""
+    said = _talk(context, lambda client: client.rate(video_id, score, reason or ()))
+    typer.echo(f"Rated {video_id}: {said.get('score', score)} of 5.")
+
+
+@app.command()
 def cancel(context: typer.Context, video_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Stop making a video; its record stays."""
     video = _talk(context, lambda client: client.cancel(video_id))
@@ -253,10 +286,16 @@ def delete(context: typer.Context, video_id: Annotated[str, typer.Argument(metav
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def calibrate(context: typer.Context) -> None:
-    """Find offline which steps a budget should run; `kinoray calibrate --help` says how."""
-    from app.engine.calibrate import main as search  # here, because it brings torch, which no other command needs
+    """Measure a model offline: `masks` (which steps a budget runs), then `budgets` (how many a prompt needs)."""
+    # Imported here, because they bring torch, which no other command needs.
+    if context.args[:1] == ["budgets"]:
+        from app.calibrate import main as measure
 
-    search(context.args)
+        measure(context.args[1:])
+    else:
+        from app.engine.calibrate import main as search
+
+        search(context.args[1:] if context.args[:1] == ["masks"] else context.args)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from itertools import count
 from pathlib import Path
@@ -15,11 +15,12 @@ from urllib.parse import quote
 import anyio
 
 from app.client.errors import TIMEOUT, KinorayClientError
-from app.client.records import Health, Video, VideoEvent, VideoPage, expect_mapping
+from app.client.records import Health, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.stream import follow
 from app.client.transport import Transport, read_json
 
 VIDEOS = "/v1/videos"
+STYLES = "/v1/styles"
 
 
 def _place(video_id: str, what: str = "") -> str:
@@ -64,7 +65,7 @@ class Kinoray:
         """Ask for a video. Options are the API's fields; a None stays out.
 
         Among them are model, seconds, size, seed, quality_tier, num_inference_steps, budget, sampler ("euler",
-        "unipc"), deterministic, priority ("low", "normal", "high"), deadline_s and preview.
+        "unipc"), style, deterministic, priority ("low", "normal", "high"), deadline_s and preview.
         """
         body = {"prompt": prompt, **{name: value for name, value in options.items() if value is not None}}
         return Video.parse(read_json(await self._transport.send("POST", VIDEOS, body=body, repeatable=False)))
@@ -150,6 +151,15 @@ class Kinoray:
         path, body = _place(video_id, "/remix"), {"prompt": prompt}
         return Video.parse(read_json(await self._transport.send("POST", path, body=body, repeatable=False)))
 
+    async def rate(self, video_id: str, score: int, reasons: Sequence[str] = ()) -> Mapping[str, Any]:
+        """Say what you think of a completed video, 1 (bad) to 5 (good); saying it again replaces it.
+
+        Reasons are "too_rough", "wrong_motion", "off_prompt", "too_slow" and "good_enough".
+        """
+        body = {"score": score, "reasons": list(reasons)}
+        answer = await self._transport.send("POST", _place(video_id, "/feedback"), body=body)
+        return expect_mapping(read_json(answer), "feedback")
+
     async def analyze(self, prompt: str, quality_tier: str = "auto") -> Mapping[str, Any]:
         """The plan that a prompt would get, and why, without making anything."""
         params = {"prompt": prompt, "quality_tier": quality_tier}
@@ -158,6 +168,30 @@ class Kinoray:
     async def models(self) -> tuple[Mapping[str, Any], ...]:
         """The models that can be asked for."""
         return tuple(expect_mapping(each, "model") for each in (await self._record("/v1/models")).get("data") or ())
+
+    async def styles(self) -> tuple[Style, ...]:
+        """The styles that `style` may name: the server's, your own, and those that others share."""
+        return tuple(Style.parse(each) for each in (await self._record(STYLES)).get("data") or ())
+
+    async def recommend_styles(self, prompt: str, limit: int = 3) -> tuple[RecommendedStyle, ...]:
+        """The styles that suit a prompt, the best first."""
+        found = await self._record(f"{STYLES}/recommend", {"prompt": prompt, "limit": limit})
+        return tuple(RecommendedStyle.parse(each) for each in found.get("data") or ())
+
+    async def create_style(self, name: str, **options: Any) -> Style:
+        """Keep a style of your own. Options are the API's fields (before, after, tier …); a None stays out."""
+        body = {"name": name, **{option: value for option, value in options.items() if value is not None}}
+        return Style.parse(read_json(await self._transport.send("POST", STYLES, body=body, repeatable=False)))
+
+    async def share_style(self, style_id: str, shared: bool = True) -> Style:
+        """Let others use a style of yours, or keep it to yourself again."""
+        path = f"{STYLES}/{quote(style_id, safe='')}/share"
+        return Style.parse(read_json(await self._transport.send("POST" if shared else "DELETE", path)))
+
+    async def delete_style(self, style_id: str) -> bool:
+        """Forget a style of yours."""
+        answer = read_json(await self._transport.send("DELETE", f"{STYLES}/{quote(style_id, safe='')}"))
+        return bool(expect_mapping(answer, "answer").get("deleted", True))
 
     async def stats(self) -> Mapping[str, Any]:
         """Figures of the service since its store began."""

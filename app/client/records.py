@@ -65,6 +65,12 @@ class Optimization:
     fixed_default_steps: int | None = None
     steps_saved_share: float | None = None
     estimated_seconds: float | None = None
+    estimated_device_seconds: float | None = None
+    estimated_cost: float | None = None
+    estimated_energy_wh: float | None = None
+    calibrated: bool = False  # the budget comes from a measured table
+    style: str | None = None
+    written_prompt: str | None = None  # what was sent, where a style or enhancement changed it
     reasons: tuple[str, ...] = ()
 
 
@@ -157,6 +163,51 @@ class VideoEvent:
     def video(self) -> Video | None:
         """The whole video, if this is a snapshot."""
         return Video.parse(self.data) if self.kind == "snapshot" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A style that a video may be asked for in. `owner` is server, you or other; unnamed fields are in `extra`."""
+
+    id: str
+    name: str = ""
+    description: str = ""
+    owner: str = "server"
+    shared: bool = False
+    before: str = ""
+    after: str = ""
+    negative_prompt: str = ""
+    tier: str | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    fps: int | None = None
+    uses: int = 0
+    your_uses: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def parse(cls, answer: Any) -> Style:
+        """A style object as the server sends it. Raises KinorayClientError when it is something else."""
+        data = expect_mapping(answer, "style")
+        if not isinstance(data.get("id"), str):
+            raise KinorayClientError(200, UNEXPECTED_ANSWER, "The server's style has no id")
+        more = {name: value for name, value in data.items() if name not in cls.__slots__}
+        return cls(**_known(cls, data), extra=more)
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedStyle:
+    """A style that suits a prompt; `score` is how alike in meaning they are, -1 to 1."""
+
+    style: Style
+    score: float = 0.0
+    reason: str = ""
+
+    @classmethod
+    def parse(cls, answer: Any) -> RecommendedStyle:
+        """One entry of the server's advice."""
+        data = expect_mapping(answer, "advice")
+        return cls(Style.parse(data.get("style")), _number(data.get("score")) or 0.0, str(data.get("reason") or ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from app.client.records import Health, Video
+from app.client.records import Health, RecommendedStyle, Style, Video
 
 LONGEST_LIST = 12
 PROMPT_CHARS = 48
@@ -98,6 +98,32 @@ def video(found: Video) -> Table:
         record[name] = getattr(planned, name)
     record["reasons"] = planned.reasons or None
     return facts(record | {name: each for name, each in found.extra.items() if name not in ("object", "expires_at")})
+
+
+def styles(found: Iterable[Style]) -> Table:
+    """The styles that can be asked for."""
+    table = _table_of_styles("whose", "uses", "description")
+    for each in found:
+        whose = {"server": "", "you": "yours", "other": "shared"}.get(each.owner, each.owner)
+        table.add_row(*(Text(plain(it)) for it in (each.id, each.name, whose, each.uses, each.description)))
+    return table
+
+
+def recommended(found: Iterable[RecommendedStyle]) -> Table:
+    """The styles that suit a prompt, the best first."""
+    table = _table_of_styles("score", "why")
+    for each in found:
+        said = (each.style.id, each.style.name, f"{each.score:.2f}", each.reason)
+        table.add_row(*(Text(plain(it)) for it in said))
+    return table
+
+
+def _table_of_styles(*more: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("id", no_wrap=True, overflow="fold")
+    for name in ("name", *more):
+        table.add_column(name)
+    return table
 
 
 def health(found: Health) -> Table:

@@ -149,6 +149,11 @@ class Engine:
         return 0.0 if self._default is None else self._pace.step_s(self._default, 1)
 
     @property
+    def step_times(self) -> dict[str, float]:
+        """The same for every shape stepped so far, by "FxHxW"."""
+        return {"x".join(map(str, shape)): seconds for (shape, batch), seconds in self.times.items() if batch == 1}
+
+    @property
     def times(self) -> Times:
         """Seconds a step takes, by (frames, height, width) and batch size, as far as known."""
         return self._pace.times

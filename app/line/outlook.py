@@ -94,6 +94,11 @@ def expected_s(load: Mapping[str, Any] | None, position: int, plan: Plan) -> flo
     return round(float(ahead) + plan.estimate.seconds, 2)
 
 
+def behind_all(load: Mapping[str, Any] | None, plan: Plan) -> int:
+    """The position of a job that comes now, behind all that wait in its pool."""
+    return int((load or {}).get("pools", {}).get(plan.pool, {}).get("jobs", 0))
+
+
 def queue_news(found: Mapping[str, Place], told: Mapping[str, Place]) -> dict[str, Place]:
     """The places of those whose position is not the one they were told."""
     return {

@@ -1,21 +1,77 @@
-"""A shape and a number of evaluations come in, the predicted seconds, step-seconds and money go out."""
+"""A shape and a number of evaluations come in, the predicted seconds, device seconds, money and energy go out."""
 
 from __future__ import annotations
 
-from app.types import Estimate, ModelProfile, VideoSpec
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.types import Estimate, ModelProfile, ReplicaInfo, VideoSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What replicas of a model have measured of themselves; what they have not is taken from the model's profile."""
+
+    step_s: float | None = None  # of a guided step at the default shape
+    step_times: Mapping[str, float] = field(default_factory=dict)  # the same by shape
+    overhead_s: float | None = None
+    device_overhead_s: float | None = None
+    watts: float | None = None
+
+
+UNKNOWN = Pace()
+
+
+def pace_of(replicas: Sequence[ReplicaInfo]) -> Pace:
+    """The mean over the replicas of one model, each figure over those that know it."""
+    shapes = {shape for replica in replicas for shape in replica.step_times}
+    means = {shape: _mean([each.step_times.get(shape) for each in replicas]) for shape in sorted(shapes)}
+    return Pace(
+        step_s=_mean([each.step_s or None for each in replicas]),
+        step_times={shape: mean for shape, mean in means.items() if mean is not None},
+        overhead_s=_mean([each.overhead_s or None for each in replicas]),
+        device_overhead_s=_mean([each.device_overhead_s or None for each in replicas]),
+        watts=_mean([each.watts for each in replicas]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def shape_key(spec: VideoSpec) -> str:
+    """A shape as replicas name it: "FxHxW"."""
+    return f"{spec.frames}x{spec.height}x{spec.width}"
 
 
 def estimate(
-    model: ModelProfile, spec: VideoSpec, evaluations: float, step_s: float | None, price_per_device_hour: float | None
+    model: ModelProfile,
+    spec: VideoSpec,
+    evaluations: float,
+    pace: Pace,
+    price_per_device_hour: float | None,
+    device_watts: float | None = None,
 ) -> Estimate:
     """What a job takes on an idle replica.
 
-    `step_s` is the measured time of one guided step at the model's default shape, None until a replica has measured
-    it; other shapes are scaled by pixels x frames. Money is in the unit of the price, None without one.
+    A shape that no replica has stepped yet is scaled from the default one by pixels x frames. Money is in the unit of
+    the price per hour of device time, None without one; energy in watt-hours by the power that replicas read, else by
+    `device_watts`, else None.
     """
+    step_seconds = evaluations * _step_s(model, spec, pace)
+    seconds = step_seconds + (model.overhead_s if pace.overhead_s is None else pace.overhead_s)
+    device_seconds = step_seconds + (pace.device_overhead_s or 0.0)
+    cost = None if price_per_device_hour is None else device_seconds / 3600.0 * price_per_device_hour
+    watts = device_watts if pace.watts is None else pace.watts
+    energy_wh = None if watts is None else device_seconds / 3600.0 * watts
+    return Estimate(step_seconds, seconds, cost, device_seconds, energy_wh)
+
+
+def _step_s(model: ModelProfile, spec: VideoSpec, pace: Pace) -> float:
+    known = pace.step_times.get(shape_key(spec))
+    if known is not None and known > 0.0:
+        return known
     width, height = model.sizes[0]
     scale = spec.width * spec.height * spec.frames / (width * height * model.default_frames)
-    step_seconds = evaluations * (step_s if step_s and step_s > 0.0 else model.step_s) * scale
-    seconds = step_seconds + model.overhead_s
-    cost = None if price_per_device_hour is None else seconds / 3600.0 * price_per_device_hour
-    return Estimate(step_seconds, seconds, cost)
+    return (pace.step_s if pace.step_s and pace.step_s > 0.0 else model.step_s) * scale

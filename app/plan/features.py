@@ -12,9 +12,13 @@ from app.plan import vocabulary as words
 from app.types import Factor
 
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[,.;:!?()\n。、，！？；：—–]")
-_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")  # scripts written without spaces
+_DENSE = re.compile(  # scripts written without spaces: Thai, Lao, Burmese, Khmer, Japanese, Chinese; and Korean
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
+)
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
+_INSIDE_WORDS = ("Mn", "Mc", "Me", "Cf")
 _MOST_CHARS = 8_000  # what lies behind is not read: Unicode folding can lengthen a hostile prompt eighteenfold
+_FIGURES = 3  # a longer number is a year or a size
 _LETTERS_OF_A_WORD = 24  # a longer run counts as several words
 
 Phrase = tuple[str, ...]
@@ -33,15 +37,23 @@ def factors_of(prompt: str) -> tuple[Factor, ...]:
 
     Appending words never lowers a factor. What is negated ("no camera movement") does not count.
     """
-    folded = unicodedata.normalize("NFKC", prompt[:_MOST_CHARS])[:_MOST_CHARS].casefold().translate(_APOSTROPHES)
+    folded = _folded(prompt)
     tokens = tuple(_negated(_TOKEN.findall(folded)))
     found = _kinds(tokens)
     by_table = (
-        Factor(name, sum(kind.points for kind in named), tuple(found[kind.name] for kind in named))
+        Factor(name, sum(kind.points for kind in named), tuple(dict.fromkeys(found[kind.name] for kind in named)))
         for name, kinds in words.WORD_TABLES.items()
         for named in [[kind for kind in kinds if kind.name in found]]
     )
     return (*by_table, _length(tokens, folded), _subjects(tokens))
+
+
+def _folded(prompt: str) -> str:
+    """Lower case, composed, without marks and joiners: those of Hindi, Arabic or Persian would split words in two."""
+    folded = unicodedata.normalize("NFKC", prompt[:_MOST_CHARS])[:_MOST_CHARS].casefold().translate(_APOSTROPHES)
+    if folded.isascii():
+        return folded
+    return "".join(char for char in folded if unicodedata.category(char) not in _INSIDE_WORDS)
 
 
 def _negated(raw: list[str]) -> Iterator[Token]:
@@ -66,10 +78,11 @@ def _kinds(tokens: tuple[Token, ...]) -> dict[str, str]:
     while place < len(said):
         taken = 1
         for size in range(longest.get(said[place], 0), 0, -1):
-            kind = lexicon.get(said[place : place + size])
-            if kind is not None:
+            named = lexicon.get(said[place : place + size])
+            if named is not None:
                 if not told[place].negated:
-                    found.setdefault(kind, " ".join(said[place : place + size]))
+                    for kind in named:
+                        found.setdefault(kind, " ".join(said[place : place + size]))
                 taken = size
                 break
         place += taken
@@ -90,12 +103,19 @@ def _subjects(tokens: tuple[Token, ...]) -> Factor:
     before = "start"
     for token, after in zip(tokens, (*tokens[1:], Token("")), strict=False):
         if not token.negated:
-            numbered += max(0, words.NUMBERS.get(token.word, 1) - 1)
+            numbered += max(0, _number(token.word, after.word) - 1)
             joined = before in ("", "and", "while", "plus")  # "" is the end of a clause
             listed += joined and token.word in words.DETERMINERS and _may_be_subject(after.word)
         before = token.word
     count = listed + numbered
     return Factor("subjects", _points(words.SUBJECTS, count), (f"{count} subjects",) if count > 1 else ())
+
+
+def _number(word: str, after: str) -> int:
+    """How many subjects a number speaks of; figures need a word that may be counted: not "5 seconds", not "24 fps"."""
+    if word in words.NUMBERS or not word.isdecimal():
+        return words.NUMBERS.get(word, 1)
+    return int(word) if len(word) <= _FIGURES and after and after not in words.UNITS else 1
 
 
 def _may_be_subject(word: str) -> bool:
@@ -107,14 +127,23 @@ def _points(table: tuple[tuple[int, int], ...], count: int) -> int:
 
 
 @cache
-def _lexicon() -> tuple[dict[Phrase, str], dict[str, int]]:
-    """Phrase -> name of its kind, and first word -> words of the longest phrase that begins with it."""
+def _lexicon() -> tuple[dict[Phrase, tuple[str, ...]], dict[str, int]]:
+    """Phrase -> names of its kinds, and first word -> words of the longest phrase that begins with it.
+
+    A phrase also names what its beginning names alone ("ocean" in "ocean floor"): no further word takes points away.
+    """
     kinds = (kind for table in words.WORD_TABLES.values() for kind in table)
-    lexicon = {phrase: kind.name for kind in kinds for entry in kind.entries for phrase in _phrases(entry)}
+    own = {phrase: kind.name for kind in kinds for entry in kind.entries for phrase in _phrases(entry)}
     longest: dict[str, int] = {}
-    for phrase in lexicon:
+    for phrase in own:
         longest[phrase[0]] = max(len(phrase), longest.get(phrase[0], 0))
-    return lexicon, longest
+    return {phrase: tuple(_named(phrase, own)) for phrase in own}, longest
+
+
+def _named(phrase: Phrase, own: dict[Phrase, str]) -> dict[str, None]:
+    """The phrase's own kind first, then those of its beginnings."""
+    beginnings = (phrase[:end] for end in range(len(phrase), 0, -1))
+    return {own[beginning]: None for beginning in beginnings if beginning in own}
 
 
 def _phrases(entry: str) -> list[Phrase]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
 from rapidfuzz import process
 
 from app.errors import InvalidRequest
+from app.plan.amount import Amount, amount
 from app.plan.complexity import analyse
-from app.plan.cost import estimate
+from app.plan.cost import Pace, estimate
+from app.plan.feedback import Place
 from app.plan.models import Catalogue
 from app.plan.prompt import normalised, required
 from app.plan.seed import settle
 from app.plan.shape import shape
-from app.plan.tiers import MOST_STEPS, Choice, choose
+from app.plan.tiers import Choice, choose
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
 
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
@@ -34,21 +37,33 @@ class Limits(Protocol):
         """Money per hour of one device; None: no costs."""
         ...
 
+    @property
+    def device_watts(self) -> float | None:
+        """Power of one device at work, where it cannot be read; None: no energy."""
+        ...
+
+    @property
+    def pools(self) -> Mapping[str, str]:
+        """Tier, or "model:tier", to the pool that makes it; the others go to the model's own pool."""
+        ...
+
 
 def make_plan(
     request: VideoRequest,
     catalogue: Catalogue,
     limits: Limits,
-    step_s: float | None,
+    pace: Pace,
     draw_seed: Callable[[], int],
     evaluations: Callable[[Plan], float] = lambda plan: plan.sampling.budget,
+    leanings: Mapping[Place, float] = MappingProxyType({}),
 ) -> Plan:
     """Decide everything about one video. The same request gets the same plan, unless it asks for a fresh seed.
 
-    `step_s`: measured seconds of a guided step at the model's default shape, None for the profile's own figure.
+    `pace`: what the model's replicas have measured of themselves.
     `draw_seed`: gives fresh seeds, 0..2**31-1.
     `evaluations`: what a plan's denoising costs in guided evaluations; less than its budget where the model's masks
     leave out unconditional passes.
+    `leanings`: by how much ratings move the budget of a class.
 
     Raises:
         InvalidRequest: a field is out of bounds; `param` names it.
@@ -62,12 +77,12 @@ def make_plan(
     # 2. How much work it needs
     why = analyse(prompt)
     choice = choose(request.tier, why.complexity)
-    steps = _steps(request, choice)
+    work = amount(request, model, why.complexity, choice, leanings)
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
     sampling = Sampling(
-        steps=steps,
-        budget=_budget(request, steps),
+        steps=work.steps,
+        budget=work.budget,
         guidance=_guidance(request, model, choice),
         seed=seed,
         sampler=_sampler(request, model),
@@ -83,30 +98,14 @@ def make_plan(
         sampling=sampling,
         tier=choice.tier,
         asked_tier=request.tier.strip(),
-        pool=model.pool,
+        pool=limits.pools.get(f"{model.id}:{choice.tier}") or limits.pools.get(choice.tier) or model.pool,
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec),
+        why=_explained(why, request, choice, spec, work),
+        calibrated=work.calibrated,
     )
     # 4. What that costs
-    cost = estimate(model, spec, evaluations(plan), step_s, limits.price_per_device_hour)
+    cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     return replace(plan, estimate=cost)
-
-
-def _steps(request: VideoRequest, choice: Choice) -> int:
-    if request.steps is None:
-        return choice.steps
-    if not 1 <= request.steps <= MOST_STEPS:
-        raise InvalidRequest(f"steps must be 1 to {MOST_STEPS}.", param="steps")
-    return request.steps
-
-
-def _budget(request: VideoRequest, steps: int) -> int:
-    """How many of the steps run the denoiser: all, unless the request says fewer."""
-    if request.budget is None:
-        return steps
-    if not 1 <= request.budget <= steps:
-        raise InvalidRequest(f"budget must be 1 to the number of steps, {steps}.", param="budget")
-    return request.budget
 
 
 def _sampler(request: VideoRequest, model: ModelProfile) -> str:
@@ -128,13 +127,9 @@ def _guidance(request: VideoRequest, model: ModelProfile, choice: Choice) -> flo
     return float(request.guidance)
 
 
-def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec) -> Analysis:
-    """The analysis, with what the request itself decided."""
-    reasons = [*why.reasons, choice.reason]
-    if request.steps is not None:
-        reasons.append(f"The request asks for {request.steps} steps, which comes before the tier's {choice.steps}.")
-    if request.budget is not None:
-        reasons.append(f"The request asks for a budget of {request.budget} of them; the others are forecast.")
+def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec, work: Amount) -> Analysis:
+    """The analysis, with what the tier, the request itself and measurements decided."""
+    reasons = [*why.reasons, choice.reason, *work.reasons]
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if request.seconds is not None and request.frames is None:

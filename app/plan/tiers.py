@@ -56,9 +56,13 @@ ALIASES: Final = MappingProxyType[str, str](
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The tier picked for a request, its steps, what it does to the model's guidance, and why."""
+    """The tier picked for a request, its steps, what it does to the model's guidance, and why.
+
+    `row` names the row of measured budgets: the tier, or "auto", whose steps are its own.
+    """
 
     tier: str
+    row: str
     steps: int
     guidance_gain: float
     reason: str
@@ -110,7 +114,7 @@ def choose(asked: str, complexity: str) -> Choice:
     place, row = next((place, row) for place, row in enumerate(CLASSES) if row.name == complexity)
     if name == AUTO:
         tier = TIERS[AUTO_TIERS[place]]
-        return Choice(tier.name, row.steps, tier.guidance_gain, f"Auto gives it {row.steps} steps.")
+        return Choice(tier.name, AUTO, row.steps, tier.guidance_gain, f"Auto gives it {row.steps} steps.")
     tier = TIERS[name]
     steps = tier.steps[place]
-    return Choice(name, steps, tier.guidance_gain, f"{name.capitalize()} gives it {steps} steps.")
+    return Choice(name, name, steps, tier.guidance_gain, f"{name.capitalize()} gives it {steps} steps.")

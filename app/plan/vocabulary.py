@@ -32,7 +32,8 @@ def _name_points(head: str) -> tuple[str, int]:
 MOTION: Final = _table(
     """
 travel 1: move*, slide*, roll*, drift*, glide*, travel*, drive*, ride*, swim*, climb*, swing*, float*, rise*,
-  orbit*, movement, motion, moving about, rode, drove, swam, swung, swum, rose, rising, ridden, sail, sailing, sails
+  orbit*, movement, motion, moving about, rode, drove, swam, swung, swum, rose, rising, ridden, sail, sailing, sails,
+  travelling, travelled
 walk 1: walk*, stroll*, march*, wander*, stride*, trot*, hike*, crawl*, sneak*, strode, footsteps
 run 2: run*, sprint*, race*, jog*, gallop*, chase*, dash*, rush*, speed*, ran, sped, chasing after, high speed
 jump 2: jump*, leap*, hop*, bounce*, skip*, vault*, leapt, somersault, backflip, acrobatics
@@ -40,8 +41,7 @@ fly 2: fly*, soar*, hover*, flap*, swoop*, levitate*, flew, flown, flight, takeo
 dance 2: dance*, twirl*, waltz*, pirouette*, sway*, ballet, choreography, breakdance, breakdancing
 spin 1: spin*, rotate*, turn*, twist*, swirl*, whirl*, revolve*, tumble*, spun, rotation, tornado, whirlpool
 fall 1: fall*, drop*, collapse*, sink*, plunge*, crumble*, fell, fallen, sank, avalanche, rockfall
-flow 2: flow*, pour*, splash*, ripple*, flicker*, flutter*, billow*, cascade*, crashing waves, waves crash, waves
-  crashing, rolling waves, running water, turbulence
+flow 2: flow*, pour*, splash*, ripple*, flicker*, flutter*, billow*, cascade*, turbulence
 burst 3: explode*, shatter*, burst*, erupt*, crash*, collide*, detonate*, explosion, explosions, eruption,
   collision, fireworks, blast, shockwave, debris
 fight 3: fight*, battle*, punch*, kick*, wrestle*, duel*, attack*, charge*, fought, combat, swordfight, war
@@ -76,7 +76,7 @@ CAMERA: Final = _table(
 pan 1: panning, panning shot, pan shot, pan left, pan right, pan across, pans across, camera pans, camera panning,
   camera pan, slow pan, whip pan, pans left, pans right
 tilt 1: tilt up, tilt down, tilts up, tilts down, camera tilts, camera tilt, tilt shot, tilting up
-zoom 1: zoom*, zoom in, zoom out, push in, pushes in, pull back, pulls back, crash zoom, camera zoom
+zoom 1: zoom*, zoom in, zoom out, push in, pushes in, pull back, pulls back, camera zoom
 dolly 2: dolly*, dollies, dolly shot, dolly zoom, steadicam, gimbal, gimbal shot, one take, long take
 track 2: tracking shot, tracking, follow shot, following shot, camera follows, camera following, camera movement,
   camera movements, camera motion, camera moves, camera moving, moving camera, camera glides
@@ -142,12 +142,19 @@ SUBJECTS: Final = ((2, 1), (3, 2), (4, 3))
 """Least subjects -> points of their count."""
 
 NUMBERS: Final = MappingProxyType[str, int](
-    dict.fromkeys(("two", "2", "pair", "couple", "both", "twin"), 2)
-    | dict.fromkeys(("three", "3", "trio"), 3)
-    | dict.fromkeys(("four", "4", "several", "multiple", "group", "five", "5", "six", "6", "many", "numerous"), 4)
+    dict.fromkeys(("two", "pair", "couple", "both", "twin"), 2)
+    | dict.fromkeys(("three", "trio"), 3)
+    | dict.fromkeys(("four", "several", "multiple", "group", "five", "six", "many", "numerous"), 4)
     | dict.fromkeys(("seven", "eight", "nine", "ten", "dozen", "dozens", "hundreds", "thousands"), 8)
 )
-"""Word -> how many subjects it speaks of, roughly: four and more score alike."""
+"""Word -> how many subjects it speaks of, roughly: four and more score alike. Figures are read as they are."""
+
+_COUNTED_OTHERWISE: Final = (
+    "s sec secs second seconds min minute minutes hour hours day days year years am pm fps frame frames hz k d x mm"
+    " cm m km meter meters metre metres inch inches foot feet degree degrees percent times px pixel pixels bit kelvin"
+)
+UNITS: Final = frozenset(_COUNTED_OTHERWISE.split())
+"""What a figure may stand before without counting subjects."""
 
 DETERMINERS: Final = frozenset({"a", "an", "another", "the", "one", "his", "her", "their", "its"})
 _NOT_SEEN_AS_SUBJECTS: Final = (
@@ -157,7 +164,8 @@ NO_SUBJECTS: Final = frozenset(_NOT_SEEN_AS_SUBJECTS.split())
 """What may follow "and a ..." without being one more subject."""
 
 NEGATIONS: Final = frozenset(
-    {"no", "not", "without", "never", "avoid", "avoiding", "lacking", "minus", "cannot", "non", "nor"}
+    {"no", "not", "without", "never", "avoid", "avoiding", "lacking", "minus", "cannot", "non", "nor", "neither"}
+    | {"none", "nothing", "nobody", "dont", "doesnt", "didnt", "isnt", "arent", "cant", "wont"}
 )
 NEGATION_ENDS: Final = frozenset({"but", "only", "except", "just", "and", "while", "then", "with"})
 NEGATION_REACH: Final = 4

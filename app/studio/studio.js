@@ -11,6 +11,7 @@ const KEY = "kinoray-key";
 const PICTURE = /^data:image\/webp;base64,[A-Za-z0-9+/]+={0,2}$/; // nothing else becomes an image's address
 const BLUR_PX = 10; // of a preview after no step at all
 const cards = new Map(); // id -> { element, video }
+const styles = new Map(); // id -> name
 let oldest = null;
 
 async function call(path, options = {}) {
@@ -71,13 +72,14 @@ function show({ element, video }) {
   const part = (name) => element.querySelector(`.${name}`);
   const ended = video.status === "completed" || video.status === "failed";
   element.classList.toggle("failed", video.status === "failed");
-  part("prompt").textContent = video.prompt;
+  part("prompt").textContent = video.optimization.written_prompt ?? video.prompt;
+  part("prompt").title = video.prompt;
   part("state").textContent = sentence(video);
   part("bar").firstElementChild.style.width = `${video.progress}%`;
   part("bar").hidden = ended;
   if (video.status === "failed") part("glimpse").hidden = true;
   element.querySelector('[data-act="cancel"]').hidden = ended;
-  element.querySelector('[data-act="save"]').hidden = video.status !== "completed";
+  for (const what of ["save", "good", "bad"]) element.querySelector(`[data-act="${what}"]`).hidden = video.status !== "completed";
   part("badges").replaceChildren(...badges(video).map((text) => Object.assign(document.createElement("span"), { textContent: text })));
   if (video.status === "completed" && !element.dataset.loaded) load(element, video);
 }
@@ -102,6 +104,7 @@ function sentence(video) {
 function badges(video) {
   const plan = video.optimization;
   const found = [plan.tier, `${plan.steps} of ${plan.fixed_default_steps} steps`, `seed ${video.seed}`];
+  if (plan.style) found.push(styles.get(plan.style) ?? "a style");
   if (video.priority !== "normal") found.push(`${video.priority} priority`);
   if (video.cache?.hit) found.push("from the cache");
   else if (video.inference_time_s != null) found.push(`${video.inference_time_s.toFixed(1)} s`);
@@ -154,8 +157,15 @@ async function act(what, id) {
   if (!what) return;
   const { element, video } = cards.get(id);
   await trouble(async () => {
+    if (what === "good" || what === "bad") {
+      await post(`v1/videos/${id}/feedback`, { score: what === "good" ? 4 : 2 }); // 4: right as it is
+      element.querySelector(".state").textContent = "Thank you for rating it.";
+    }
     if (what === "cancel") card(await (await post(`v1/videos/${id}/cancel`, {})).json());
-    if (what === "again") await make({ ...wish(video.prompt), seed: -1 });
+    if (what === "again") {
+      const { written_prompt: written, style } = video.optimization;
+      await make({ ...wish(written ?? video.prompt), style: style ?? "", seed: -1 }); // its own style, not the picked one
+    }
     if (what === "save") {
       const link = Object.assign(document.createElement("a"), { href: element.querySelector("video").src, download: `${id}.mp4` });
       link.click();
@@ -169,7 +179,9 @@ async function act(what, id) {
   });
 }
 
-const wish = (text) => ({ prompt: text, quality_tier: $("tier").value, priority: $("priority").value, preview: true });
+// What decides the plan, and with it the whole wish.
+const asks = (text) => ({ prompt: text, quality_tier: $("tier").value, style: $("style").value });
+const wish = (text) => ({ ...asks(text), priority: $("priority").value, preview: true });
 
 async function make(wanted) {
   const video = await (await post("v1/videos", wanted)).json();
@@ -196,6 +208,14 @@ async function figures() {
     `${stats.replicas.length} replica${stats.replicas.length === 1 ? "" : "s"}`;
 }
 
+async function pickStyles() {
+  for (const { id, name, description, owner } of (await (await call("v1/styles")).json()).data) {
+    styles.set(id, name);
+    const text = owner === "other" ? `${name} (shared)` : name;
+    $("style").append(Object.assign(document.createElement("option"), { value: id, textContent: text, title: description }));
+  }
+}
+
 async function older() {
   const page = await (await call(`v1/videos?limit=12${oldest ? `&after=${oldest}` : ""}`)).json();
   for (const video of page.data) {
@@ -213,7 +233,7 @@ async function plan() {
   const text = $("prompt").value.trim();
   if (!text) return void ($("plan").textContent = "");
   try {
-    const found = await (await post("api/optimization/analyze", { prompt: text, quality_tier: $("tier").value })).json();
+    const found = await (await post("api/optimization/analyze", asks(text))).json();
     if (mine !== asked) return;
     $("plan").textContent =
       `${found.complexity.replace("_", " ")} (${found.complexity_score}) → ${found.tier}, ${found.steps} steps, ` +
@@ -230,6 +250,7 @@ const soon = () => {
 };
 $("prompt").addEventListener("input", soon);
 $("tier").addEventListener("change", soon);
+$("style").addEventListener("change", soon);
 $("prompt").addEventListener("keydown", (key) => {
   if (key.key === "Enter" && (key.metaKey || key.ctrlKey)) $("ask").requestSubmit();
 });
@@ -249,6 +270,7 @@ for (const text of EXAMPLES) {
   $("examples").append(button);
 }
 trouble(async () => {
+  await pickStyles();
   await older();
   await figures();
 });

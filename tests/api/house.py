@@ -16,8 +16,13 @@ from app.cache.memory import MemoryCache
 from app.cache.results import CachedResult, ResultCache
 from app.jobs.board import MemoryBoard
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
+from app.plan.draft import Desk, draft
+from app.plan.enhance import RuleEnhancer
+from app.plan.feedback import fading_of
 from app.plan.models import Catalogue
-from app.plan.planner import make_plan
+from app.plan.presets import MemoryPresets, Presets
+from app.plan.ratings import MemoryRatings, Ratings
+from app.plan.sentences import WordSentences
 from app.service import Check, Ports, VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
@@ -40,14 +45,21 @@ THUMBNAIL = b"a small picture"
 
 
 class Plans:
-    """The Planner port over `make_plan`."""
+    """The Planner port over `draft`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._catalogue = Catalogue((MODEL,), settings.default_model, settings.model_aliases)
+    def __init__(self, settings: Settings, presets: Presets, ratings: Ratings) -> None:
+        self._ratings = ratings
+        self._desk = Desk(
+            catalogue=Catalogue((MODEL,), settings.default_model, settings.model_aliases),
+            limits=settings,
+            presets=presets,
+            enhancer=RuleEnhancer(settings.max_prompt_chars),
+            draw_seed=lambda: 7,
+            evaluations=lambda plan: plan.sampling.budget,
+        )
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
-        return make_plan(request, self._catalogue, self._settings, step_s=None, draw_seed=lambda: 7)
+        return await draft(request, caller, self._desk, {}, await self._ratings.leanings())
 
 
 class House:
@@ -58,12 +70,14 @@ class House:
         self.jobs, self.events, self.stops = MemoryJobs(), MemoryEvents(), MemoryStops()
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
         self.board, self.meter = MemoryBoard(), MemoryMeter()
+        self.presets = MemoryPresets()
+        self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
         self.app: FastAPI = create_app(self.service, self.settings, checks or {})
 
     def _ports(self) -> Ports:
         return Ports(
-            planner=Plans(self.settings),
+            planner=Plans(self.settings, self.presets, self.ratings),
             cache=self.cache,
             jobs=self.jobs,
             events=self.events,
@@ -72,6 +86,9 @@ class House:
             board=self.board,
             meter=self.meter,
             models=(MODEL,),
+            presets=self.presets,
+            sentences=WordSentences(),
+            ratings=self.ratings,
         )
 
     def client(self, **options: Any) -> httpx.AsyncClient:

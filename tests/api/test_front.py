@@ -62,6 +62,14 @@ async def test_the_page_asks_for_previews_and_by_priority(client: httpx.AsyncCli
     assert tuple(re.findall(r"<option[^>]*>(\w+)</option>", found[1])) == PRIORITIES
 
 
+async def test_the_page_offers_styles_and_repeats_a_video_in_its_own(client: httpx.AsyncClient) -> None:
+    script = (await client.get("/studio/studio.js")).text
+    assert '<select id="style"><option value="">none</option></select>' in (await client.get("/")).text
+    assert 'call("v1/styles")' in script
+    assert 'style: $("style").value' in script
+    assert "written ?? video.prompt" in script
+
+
 async def test_nothing_outside_the_studio_is_served(client: httpx.AsyncClient) -> None:
     assert (await client.get("/studio/../settings.py")).status_code == 404
     assert (await client.get("/studio/%2e%2e/settings.py")).status_code == 404

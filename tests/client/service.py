@@ -38,6 +38,17 @@ OPTIMIZATION = {
     "estimated_seconds": 3.1,
     "reasons": ["One subject, one motion."],
 }
+STYLE = {
+    "id": "commercial",
+    "object": "style",
+    "name": "Commercial",
+    "description": "A product \x1b[31mshot.",
+    "owner": "server",
+    "tier": "premium",
+    "uses": 7,
+    "your_uses": 2,
+    "a_newer_field": 1,
+}
 Told = tuple[int, dict[str, Any], dict[str, str]]  # status, body, headers
 
 
@@ -72,6 +83,7 @@ class Service:
 
     url: str = ""
     videos: dict[str, dict[str, Any]] = field(default_factory=dict)
+    styles: dict[str, dict[str, Any]] = field(default_factory=lambda: {"commercial": STYLE})
     story: list[tuple[str, dict[str, Any]]] = field(default_factory=lambda: list(STORY))
     ending: dict[str, Any] = field(default_factory=lambda: dict(DONE))
     drop_after: deque[int] = field(default_factory=deque)  # events before each of the next connections breaks
@@ -93,11 +105,18 @@ class Service:
             return JSONResponse(body, status, headers)
         if path.startswith("/v1/videos"):
             return await self._videos(request, path.removeprefix("/v1/videos").strip("/").split("/"))
+        if path.startswith("/v1/styles") and method != "GET":
+            return await self._styles(request, path.removeprefix("/v1/styles").strip("/").split("/"))
         return self._facts(request, path)
 
     def _facts(self, request: Request, path: str) -> Response:
         told: dict[str, Any] = {
             "/v1/models": {"object": "list", "data": [{"id": "kinoray-shapes"}]},
+            "/v1/styles": {"object": "list", "data": list(self.styles.values())},
+            "/v1/styles/recommend": {
+                "object": "list",
+                "data": [{"style": STYLE, "score": 0.41, "reason": "It is near."}],
+            },
             "/api/stats": {"optimization": {"steps_saved_share": 0.5}, "cache_stats": {"hits": 7}},
             "/api/optimization/analyze": {"prompt": request.query_params.get("prompt"), **OPTIMIZATION},
             "/health": {"status": "ok" if self.well else "degraded", "components": {"redis": {"ok": self.well}}},
@@ -118,6 +137,9 @@ class Service:
             return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
         if what == "cancel" and self.videos[video_id]["status"] in ("queued", "in_progress"):
             self.videos[video_id] |= CANCELLED
+        if what == "feedback":
+            self.bodies.append(await request.json())
+            return JSONResponse({"id": video_id, "object": "video.feedback", **self.bodies[-1]})
         if what == "remix":
             return await self._create(request, remixed_from_video_id=video_id)
         if what == "events":
@@ -125,6 +147,17 @@ class Service:
         if what == "content":
             return self._content(request)
         return JSONResponse(self.videos[video_id])
+
+    async def _styles(self, request: Request, parts: list[str]) -> Response:
+        if not parts[0]:
+            self.bodies.append(await request.json())
+            self.styles["style_1"] = {**STYLE, "id": "style_1", "owner": "you", "shared": False, **self.bodies[-1]}
+            return JSONResponse(self.styles["style_1"])
+        if parts[1:] == ["share"]:
+            self.styles[parts[0]] |= {"shared": request.method == "POST"}
+            return JSONResponse(self.styles[parts[0]])
+        del self.styles[parts[0]]
+        return JSONResponse({"id": parts[0], "object": "style.deleted", "deleted": True})
 
     async def _create(self, request: Request, **more: Any) -> Response:
         body = await request.json()

@@ -56,6 +56,14 @@ def test_what_cannot_be_meant_is_refused_before_it_is_sent(
     assert (refused.exit_code, words[0] in refused.stderr, service.heard) == (2, True, [])
 
 
+def test_rate_sends_a_score_and_reasons(service: Service, kinoray: Kinoray) -> None:
+    service.videos["v"] = video("v")
+    done = kinoray("rate", "v", "2", "--reason", "too_rough", "--reason", "off_prompt")
+    assert (done.exit_code, done.stdout) == (0, "Rated v: 2 of 5.\n")
+    assert service.bodies == [{"score": 2, "reasons": ["too_rough", "off_prompt"]}]
+    assert kinoray("rate", "v", "6").exit_code == 2
+
+
 def test_calibrate_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[list[str]] = []
     engine = ModuleType("app.engine.calibrate")

@@ -193,6 +193,13 @@ async def test_cancel_delete_and_remix(service: Service, client: Kinoray) -> Non
     assert "v" not in service.videos
 
 
+async def test_rate_says_what_you_think_of_a_video(service: Service, client: Kinoray) -> None:
+    service.videos["v"] = video("v")
+    said = await client.rate("v", 2, ["too_rough"])
+    assert service.bodies == [{"score": 2, "reasons": ["too_rough"]}]
+    assert (said["object"], said["score"]) == ("video.feedback", 2)
+
+
 async def test_a_sick_service_still_says_how_it_is(service: Service, client: Kinoray) -> None:
     assert (await client.health()).ok
     service.well = False

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from app.plan.cost import UNKNOWN, Pace
 from app.plan.models import Catalogue
 from app.plan.planner import make_plan
 from app.types import ModelProfile, Plan, VideoRequest
+from tests.redis_server import prefix, redis, redis_server, redis_url
+
+__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 
 SHAPES = ModelProfile(
     id="kinoray-shapes",
@@ -33,10 +37,12 @@ CATALOGUE = Catalogue([SHAPES], "kinoray-shapes", {"sora-2": "kinoray-shapes"})
 class Bounds:
     max_prompt_chars: int = 4000
     price_per_device_hour: float | None = None
+    device_watts: float | None = None
+    pools: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan_for(prompt: str, bounds: Bounds | None = None, step_s: float | None = None, **wishes: Any) -> Plan:
-    return make_plan(VideoRequest(prompt, **wishes), CATALOGUE, bounds or Bounds(), step_s, draw_seed=lambda: 77)
+def plan_for(prompt: str, bounds: Bounds | None = None, pace: Pace = UNKNOWN, **wishes: Any) -> Plan:
+    return make_plan(VideoRequest(prompt, **wishes), CATALOGUE, bounds or Bounds(), pace, draw_seed=lambda: 77)
 
 
 Planned = Callable[..., Plan]

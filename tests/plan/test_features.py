@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.plan import vocabulary as words
-from app.plan.features import factors_of
+from app.plan.features import _lexicon, factors_of
 
 ENTRIES = [entry.rstrip("*") for table in words.WORD_TABLES.values() for kind in table for entry in kind.entries]
 SAYINGS = st.lists(st.sampled_from([*ENTRIES, "no", "without", "a", "and", "two", ",", "camera", "ball"]), max_size=12)
@@ -52,6 +52,19 @@ def test_the_longest_phrase_wins() -> None:
     assert found("camera movement", "motion") == ()
 
 
+def test_no_further_word_takes_points_away() -> None:
+    assert score("an ocean floor") >= score("an ocean")
+    assert found("it turns into a frog", "motion") == ("turns into",)
+
+
+def test_a_phrase_holds_no_other_behind_its_first_word() -> None:
+    """Otherwise a phrase that a negation cuts in two could score less than its beginning."""
+    phrases, _ = _lexicon()
+    for phrase in phrases:
+        inner = {phrase[first:last] for last in range(len(phrase)) for first in range(1, last)}
+        assert not inner & set(phrases)
+
+
 @pytest.mark.parametrize("phrase", ["close-up", "bird’s eye", "the camera slowly follows", "DRONE shot"])
 def test_hyphens_apostrophes_and_adverbs_do_not_hide_a_phrase(phrase: str) -> None:
     assert found(f"{phrase} of a cat", "camera")
@@ -59,7 +72,8 @@ def test_hyphens_apostrophes_and_adverbs_do_not_hide_a_phrase(phrase: str) -> No
 
 @pytest.mark.parametrize(
     "prompt",
-    ["no camera movement", "without any zoom", "the box doesn't move", "never running", "no slow pan or tilt up"],
+    ["no camera movement", "without any zoom", "the box doesn't move", "never running", "no slow pan or tilt up"]
+    + ["nothing moves", "nobody is walking", "it doesnt spin", "NO CAMERA MOVEMENT", "neither fire nor smoke"],
 )
 def test_what_is_negated_does_not_count(prompt: str) -> None:
     assert score(prompt) == 0
@@ -82,6 +96,11 @@ def test_a_kind_counts_once() -> None:
         ("a red ball and a blue box", 1),
         ("a dog, a cat and a horse", 2),
         ("several birds", 3),
+        ("7 birds", 3),
+        ("12 dancers", 3),
+        ("３ birds", 2),
+        ("a ball for 5 seconds", 0),
+        ("a ball, 24 fps, 35 mm, 16:9, 1920", 0),
         ("a ball on a black background and the camera", 0),
     ],
 )
@@ -96,6 +115,13 @@ def test_length_counts_words_and_dense_scripts() -> None:
         4,
         2,
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("एक लाल गेंद रेत पर", 5), ("توپ قرمز می‌رود", 3), ("كُرَةٌ حَمْرَاءُ", 2), ("café cafe\u0301", 2)]
+)
+def test_marks_and_joiners_do_not_split_words(text: str, count: int) -> None:
+    assert factors_of(text)[-2].found == (f"{count} words",)
 
 
 @pytest.mark.parametrize(

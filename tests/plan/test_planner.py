@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import InvalidRequest, KinorayError
+from app.plan.cost import UNKNOWN, Pace
 from app.plan.planner import make_plan
 from app.settings import Settings
 from app.types import Plan, VideoRequest
@@ -26,7 +27,7 @@ def test_a_bare_prompt_gets_a_whole_plan(plan: Planned) -> None:
 
 
 def test_the_settings_are_limits_enough() -> None:
-    made = make_plan(VideoRequest("a ball"), CATALOGUE, Settings(), step_s=None, draw_seed=lambda: 0)
+    made = make_plan(VideoRequest("a ball"), CATALOGUE, Settings(), UNKNOWN, draw_seed=lambda: 0)
     assert made.estimate.cost is None
 
 
@@ -90,9 +91,9 @@ def test_the_estimate_is_work_plus_overhead(plan: Planned) -> None:
 
 
 def test_the_estimate_uses_measured_time_shape_and_price(plan: Planned) -> None:
-    made = plan("a ball", Bounds(price_per_device_hour=36.0), step_s=0.17, steps=10, frames=5).estimate
+    made = plan("a ball", Bounds(price_per_device_hour=36.0), Pace(step_s=0.17), steps=10, frames=5).estimate
     assert made.step_seconds == pytest.approx(10 * 0.17 * 5 / 17)
-    assert made.cost == pytest.approx(made.seconds * 0.01)
+    assert made.cost == pytest.approx(made.device_seconds * 0.01)
 
 
 def test_asked_seconds_are_explained(plan: Planned) -> None:

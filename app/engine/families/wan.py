@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.families.few_tokens import TextMemory
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
 from app.engine.reuse import guide
@@ -35,6 +36,7 @@ class WanDenoiser:
         self._autoencoder = autoencoder.eval()
         self._encode = encode
         self._device: torch.device = next(transformer.parameters()).device
+        self._texts = TextMemory(transformer) if TextMemory.suits(transformer) else None
 
     @property
     def hardware(self) -> str:
@@ -99,16 +101,23 @@ class WanDenoiser:
         rows = [*states, *both]
         hears = [*(state.conditioning.prompt for state in states), *(state.conditioning.negative for state in both)]
         dtype = self._transformer.dtype
-        with device_errors():
+        with device_errors(), self._hearing(hears) as text:
             velocities = self._transformer(
                 hidden_states=torch.stack([state.latent for state in rows]).to(dtype),  # (B, C, F', H', W')
                 timestep=torch.tensor([state.timestep for state in rows], dtype=torch.float32, device=self._device),
-                encoder_hidden_states=torch.stack(hears).to(dtype),  # (B, T, D)
+                encoder_hidden_states=text,  # (B, T, D)
                 return_dict=False,
             )[0].float()
         free = dict(zip(map(id, both), velocities[len(states) :], strict=True))
         asked = zip(states, velocities[: len(states)], strict=True)
         return [(state, guide(state, velocity, free.get(id(state)))) for state, velocity in asked]
+
+    def _hearing(self, texts: Sequence[torch.Tensor]) -> AbstractContextManager[torch.Tensor]:
+        """The batch's text, (B, T, D), for one forward."""
+        dtype: torch.dtype = self._transformer.dtype
+        if self._texts is None:
+            return nullcontext(torch.stack(list(texts)).to(dtype))
+        return self._texts.hearing(texts, dtype)
 
     @torch.inference_mode()
     def advance(self, state: JobState, prediction: torch.Tensor) -> None:

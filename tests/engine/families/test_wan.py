@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from diffusers import (
     WanPipeline,
     WanTransformer3DModel,
 )
+from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
@@ -63,7 +65,9 @@ def denoiser() -> WanDenoiser:
 
 
 def by_pipeline(transformer: Any, autoencoder: Any, text: torch.Tensor, plan: Plan) -> NDArray[np.float32]:
-    """diffusers' own frames: float32 (F, H, W, 3) in 0..1."""
+    """diffusers' own frames, by its own attention: float32 (F, H, W, 3) in 0..1."""
+    transformer = deepcopy(transformer)
+    transformer.set_attn_processor(WanAttnProcessor())
     shift = plan.sampling.shift
     theirs = {
         "euler": FlowMatchEulerDiscreteScheduler(shift=shift),

@@ -1,0 +1,31 @@
+"""Plans come in, frames go out, without a service: for calibrating and measuring, stepped as the engine steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.engine.denoiser import Conditioning, Denoiser, Frames
+from app.engine.reuse import forecast, remember
+from app.types import Plan
+
+BATCH = 8
+
+
+def made(denoiser: Denoiser, plans: Sequence[Plan], batch: int = BATCH) -> list[Frames]:
+    """Frames, uint8 (F, H, W, 3), of plans of one shape that walk by the same mask, `batch` in each forward."""
+    frames: list[Frames] = []
+    for first in range(0, len(plans), batch):
+        states = []
+        for number, plan in enumerate(plans[first : first + batch]):
+            heard = Conditioning(*denoiser.encode([plan.prompt, plan.negative_prompt]))
+            states.append(denoiser.start(str(number), plan, heard))
+        while not states[0].done:
+            if states[0].forecast:
+                for state in states:
+                    denoiser.advance(state, forecast(state.history, state.sigma))
+                continue
+            for state, velocity in zip(states, denoiser.predict(states), strict=True):
+                remember(state, velocity)
+                denoiser.advance(state, velocity)
+        frames += [denoiser.decode(state) for state in states]
+    return frames

@@ -1,0 +1,147 @@
+"""The measured table of a model comes in, the budget that a class needs in a tier goes out; checked when it is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from app.plan.complexity import CLASSES
+from app.plan.tiers import AUTO, MOST_STEPS
+
+FOLDER: Final = Path(__file__).parent / "calibrated"
+FORMAT: Final = "kinoray-budgets-1"
+ALLOWED_LOSS: Final = MappingProxyType[str, float](
+    {"preview": 3.0, "standard": 1.0, "premium": 0.5, "ultra": 0.0, AUTO: 1.0}
+)
+"""Tier -> points out of 100 that a video may be worse than the model's full run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What was measured: mean quality, 0..100, of a class's prompts at so many evaluations of so many steps."""
+
+    steps: int
+    budget: int
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A row: what a class gets in a tier (or by "auto"), the quality that it had there, and that of the full run."""
+
+    tier: str
+    complexity: str
+    steps: int
+    budget: int
+    quality: float
+    full_quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of one model's weights; `measure` says what quality was: adherence or likeness to the full run."""
+
+    model: str
+    revision: str
+    measure: str
+    prompts: Mapping[str, int]  # class -> how many were measured
+    rows: tuple[Budget, ...]
+
+    def row(self, tier: str, complexity: str) -> Budget | None:
+        """The row, None when that class was not measured in that tier."""
+        return next((row for row in self.rows if (row.tier, row.complexity) == (tier, complexity)), None)
+
+
+def smallest(points: Sequence[Point], full: float, loss: float) -> Point:
+    """The cheapest point from which on, at every larger budget of the same steps, at most `loss` points are lost.
+
+    Looking at all larger budgets keeps a lucky small one from winning. When none is good enough: the full budget.
+
+    Raises:
+        ValueError: there are no points.
+    """
+    best: Point | None = None
+    for point in sorted(points, key=lambda point: -point.budget):
+        if best is not None and point.quality < full - loss:
+            break
+        best = point
+    if best is None:
+        raise ValueError("nothing was measured")
+    return best
+
+
+def rows_of(curves: Mapping[str, Mapping[str, Sequence[Point]]], full: Mapping[str, float]) -> tuple[Budget, ...]:
+    """The rows from measured curves (class -> tier -> points) and the full run's quality by class.
+
+    Within a tier a harder class never gets fewer evaluations than an easier one.
+    """
+    rows = []
+    for tier, loss in ALLOWED_LOSS.items():
+        least = 0
+        for complexity in (row.name for row in CLASSES):
+            points = curves.get(complexity, {}).get(tier)
+            if not points:
+                continue
+            found = smallest(points, full[complexity], loss)
+            least = max(least, found.budget)
+            fit = min((point for point in points if point.budget >= least), key=lambda point: point.budget)
+            least = fit.budget
+            rows.append(Budget(tier, complexity, fit.steps, fit.budget, fit.quality, full[complexity]))
+    return tuple(rows)
+
+
+def write(table: Table, path: Path) -> None:
+    """Keep the table as JSON, a row in each line."""
+    head = {"format": FORMAT, "model": table.model, "revision": table.revision, "measure": table.measure}
+    lines = ",\n".join(f"    {json.dumps(asdict(row))}" for row in table.rows)
+    body = json.dumps(head | {"prompts": dict(table.prompts)}, indent=2).removesuffix("\n}")
+    path.write_text(f'{body},\n  "rows": [\n{lines}\n  ]\n}}\n')
+
+
+def read(path: Path) -> Table:
+    """Raises ValueError when the file is no sound table."""
+    told = json.loads(path.read_text())
+    if told.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a table of budgets")
+    try:
+        rows = tuple(Budget(**row) for row in told["rows"])
+        table = Table(told["model"], told["revision"], told["measure"], told["prompts"], rows)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    return _checked(table, path)
+
+
+def _checked(table: Table, path: Path) -> Table:
+    order = [row.name for row in CLASSES]
+    for row in table.rows:
+        known = row.tier in ALLOWED_LOSS and row.complexity in order
+        if not known or not 1 <= row.budget <= row.steps <= MOST_STEPS:
+            raise ValueError(f"{path}: {row}")
+    for tier in ALLOWED_LOSS:
+        mine = sorted((row for row in table.rows if row.tier == tier), key=lambda row: order.index(row.complexity))
+        if [row.budget for row in mine] != sorted(row.budget for row in mine):
+            raise ValueError(f"{path}: in tier {tier} a harder class has a smaller budget")
+    return table
+
+
+@cache
+def tables(folder: Path = FOLDER) -> Mapping[str, Table]:
+    """The committed tables by model. Raises ValueError when one of them is unsound."""
+    return {table.model: table for table in map(read, sorted(folder.glob("*.json")))}
+
+
+def budget_for(model: str, revision: str, tier: str, complexity: str, steps: int) -> Budget | None:
+    """The measured row for a plan of that many steps; None without one, or when it is of other weights or steps.
+
+    A class that was not measured (the built-in world has no very complex prompts) gets no row: the full budget.
+    """
+    table = tables().get(model)
+    if table is None or table.revision != revision:
+        return None
+    row = table.row(tier, complexity)
+    return row if row is not None and row.steps == steps else None

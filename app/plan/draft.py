@@ -1,0 +1,55 @@
+"""A request with all its wishes comes in; its style is found, its prompt enhanced, and the whole plan goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from app.errors import InvalidRequest
+from app.plan.cost import UNKNOWN, Pace
+from app.plan.enhance import Enhancer, enhanced
+from app.plan.feedback import Place
+from app.plan.models import Catalogue
+from app.plan.planner import Limits, make_plan
+from app.plan.presets import Presets
+from app.plan.styled import find_style
+from app.plan.styles import StyledRequest, apply
+from app.types import Caller, Plan, VideoRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What planning needs beside the request."""
+
+    catalogue: Catalogue
+    limits: Limits
+    presets: Presets
+    enhancer: Enhancer
+    draw_seed: Callable[[], int]
+    evaluations: Callable[[Plan], float]
+
+
+async def draft(
+    request: VideoRequest, caller: Caller, desk: Desk, paces: Mapping[str, Pace], leanings: Mapping[Place, float]
+) -> Plan:
+    """The plan: first the style is looked up (a wrong name costs nothing), then the prompt enhanced, then dressed.
+
+    `paces`: what replicas of each model have measured, by its id; `leanings`: how ratings move budgets.
+
+    Raises:
+        InvalidRequest: a field is out of bounds, or there is no such style; `param` names it.
+        ModelNotFound: no such model.
+        StoreUnavailable: the style is a preset and the store is away.
+    """
+    model = desk.catalogue.find(request.model)
+    style = None if request.style is None else await find_style(request.style, caller, desk.presets)
+    better = await enhanced(request, model.id, desk.enhancer, desk.limits.max_prompt_chars)
+    asked = StyledRequest(better.request) if style is None else apply(style, better.request)
+    pace = paces.get(model.id, UNKNOWN)
+    try:
+        plan = make_plan(
+            asked.request, desk.catalogue, desk.limits, pace, desk.draw_seed, desk.evaluations, leanings
+        )
+    except InvalidRequest as error:
+        raise asked.blamed(error) from error
+    return better.marked(asked.marked(plan))

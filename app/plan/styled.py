@@ -1,0 +1,57 @@
+"""A request that names a style comes in, the request in that style goes out; made jobs are counted as uses."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from rapidfuzz import process
+
+from app.errors import InvalidRequest, NotFound, StoreUnavailable
+from app.plan.presets import Presets
+from app.plan.styles import TEMPLATES, Style, StyledRequest, apply, is_id
+from app.types import Caller, VideoRequest
+
+NEAR: Final = 60.0  # how alike a name must be to be suggested, in percent
+
+
+async def styled(request: VideoRequest, caller: Caller, presets: Presets) -> StyledRequest:
+    """The request in the style that it names, as it is when it names none. The server's styles need no store.
+
+    Raises:
+        InvalidRequest: no such style for this caller (`unknown_style`), with a suggestion.
+        StoreUnavailable: a preset is named and the store is away.
+    """
+    if request.style is None:
+        return StyledRequest(request)
+    return apply(await find_style(request.style, caller, presets), request)
+
+
+async def find_style(asked: str, caller: Caller, presets: Presets) -> Style:
+    """A style by its id: the server's, the caller's own or a shared one. Raises InvalidRequest with a suggestion."""
+    style_id = asked.strip().casefold()
+    if style_id in TEMPLATES:
+        return TEMPLATES[style_id]
+    if is_id(style_id):
+        with suppress(NotFound):
+            return (await presets.get(style_id, caller.tenant)).style
+    raise await _unknown(asked, caller, presets)
+
+
+async def count_use(style_id: str | None, caller: Caller, presets: Presets, now: float) -> None:
+    """Note that a job was made in a style; figures are never worth a refusal."""
+    if style_id is None:
+        return
+    try:
+        await presets.count(style_id, caller.tenant, now)
+    except StoreUnavailable:
+        return
+
+
+async def _unknown(asked: str, caller: Caller, presets: Presets) -> InvalidRequest:
+    own = {preset.style.id: preset.style.name.casefold() for preset in await presets.own(caller.tenant)}
+    names = {**own, **{style_id: style_id for style_id in TEMPLATES}}
+    near = process.extractOne(asked[:64].strip().casefold(), names, score_cutoff=NEAR)
+    hint = f" Did you mean {near[2]!r}?" if near else ""
+    message = f"There is no style {asked[:64]!r}.{hint} The server's are {', '.join(TEMPLATES)}; see /v1/styles."
+    return InvalidRequest(message, param="style", code="unknown_style")
