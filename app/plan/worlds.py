@@ -56,11 +56,10 @@ class World:
     @cached_property
     def backdrop(self) -> re.Pattern[str]:
         """A ground: a colour and a noun, or a place."""
-        coloured = rf"(?:(?P<article>an?) )?(?P<colour>{_any(_all(self.grounds))}) (?P<noun>{_any(self.ground_nouns)})"
-        return re.compile(
-            rf"(?<![\w-])(?:{coloured}|(?P<place>{_any(_all(self.places))}))(?![\w-])",
-            re.IGNORECASE,
-        )
+        nouns = _any(self.ground_nouns)
+        coloured = rf"(?:(?P<article>an?) )?(?P<colour>{_any(_all(self.grounds))}) (?P<noun>{nouns})"
+        place = rf"(?P<place>{_any(_all(self.places))})(?! (?:{nouns}))"  # "on the sand background" is a colour
+        return re.compile(rf"(?<![\w-])(?:{coloured}|{place})(?![\w-])", re.IGNORECASE)
 
     @cached_property
     def motion(self) -> re.Pattern[str]:
@@ -78,14 +77,15 @@ def spell_out(prompt: str, world: World, most_chars: int) -> str:
     subjects = [found for found in world.subject.finditer(prompt) if _is_subject(found, backdrops)]
     if not subjects:
         return prompt
-    still = plainly_english(prompt) and not _moves(prompt, world)
+    still = plainly_english(prompt) and not _moves(world.subject.sub("", prompt), world)  # "rose pink" rises not
     changes = [(found.span(), _said(found, world) + (f" {STILL}" if still else "")) for found in subjects]
     if len(backdrops) == 1:  # of several it is not known which is meant
         changes.append((backdrops[0].span(), _ground(backdrops[0], world)))
     text = prompt
     for (start, end), plain in sorted(changes, reverse=True):
         text = text[:start] + plain + text[end:]
-    if not backdrops and plainly_english(prompt) and not _placed(world.motion.sub("", prompt)):  # "in a circle"
+    rest = world.subject.sub("", world.motion.sub("", prompt))  # "in a circle" and "in green" are no places
+    if not backdrops and plainly_english(prompt) and not _placed(rest):
         body = text.rstrip(" .,;:!")
         text = f"{body} on {_with_article(world.ground)} background{text[len(body) :].strip(' ,;:')}"
     return text if len(text) <= most_chars else prompt
@@ -93,7 +93,7 @@ def spell_out(prompt: str, world: World, most_chars: int) -> str:
 
 def _is_subject(found: re.Match[str], backdrops: Iterable[re.Match[str]]) -> bool:
     """Whether it is a thing: a bare "loop" or "block" may be a verb, and what is inside a ground is ground."""
-    named = bool(found["article"] or found["looks"] or found.start() == 0)
+    named = bool(found["article"] or found["looks"] or found["behind"] or found.start() == 0)
     return named and not any(found.start() < ground.end() and ground.start() < found.end() for ground in backdrops)
 
 

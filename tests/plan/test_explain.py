@@ -13,7 +13,7 @@ def test_a_description_tells_what_is_saved_and_why(plan: Planned) -> None:
     assert (told["complexity_score"], told["complexity"], told["tier"], told["steps"]) == (2, "simple", "standard", 18)
     assert (told["fixed_default_steps"], told["steps_saved_share"]) == (50, 0.64)
     assert (told["estimated_seconds"], told["fixed_default_seconds"]) == (2.3, 5.5)
-    assert told["estimated_cost"] == pytest.approx(0.0023)
+    assert told["estimated_cost"] == pytest.approx(0.0018)  # of the device seconds
     assert told["factors"][0] == {"name": "motion", "score": 2, "found": ["running"]}
     assert told["reasons"][0] == "Motion adds 2: running."
 
