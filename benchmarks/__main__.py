@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from app.settings import Settings
-from benchmarks import analysis, budgets, calibration, main_job, prediction, service_load, step_engine
+from benchmarks import analysis, budgets, calibration, ceiling, main_job, prediction, service_load, step_engine
 from benchmarks.machine import facts, free_port, memory_bytes
 from cluster.local import LocalService
 
@@ -94,12 +94,13 @@ def _served_analysis(options: argparse.Namespace, console: Console) -> dict[str,
 
 
 def _service_load(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    times = ceiling.step_times(Settings().max_batch)  # before anything else wants the cores
     with tempfile.TemporaryDirectory() as state:
         service = _service(Path(state))
         service.start()
         try:
             jobs, arrivals, tries = (4, 4, 1) if options.quick else (16, 36, 3)
-            return asyncio.run(service_load.measure(service, jobs, arrivals, tries, console))
+            return asyncio.run(service_load.measure(service, jobs, arrivals, tries, times, console))
         finally:
             service.stop()
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from itertools import product
+from itertools import accumulate, product
 from random import Random
 from typing import Any
 
@@ -19,7 +19,9 @@ from ray import serve
 from rich.console import Console
 
 from app.client.client import Kinoray
-from benchmarks import served_urgency
+from app.engine.pace import Times
+from app.line.batcher import Rules
+from benchmarks import ceiling, served_urgency
 from benchmarks.figures import at_least, at_most, percentile, spread
 from benchmarks.jobs import FRAMES, LEAST_STEPS, MOST_STEPS, Job, mixed
 from benchmarks.machine import free_port
@@ -33,8 +35,13 @@ MOST_P95, LEAST_WITHIN = 0.6, 0.95  # targets
 LEAST_TIMES = {"bare": 1.5, "locked": 1.5, "padded": 1.4}
 
 
-async def measure(service: LocalService, jobs: int, arrivals: int, tries: int, console: Console) -> dict[str, Any]:
-    """Throughput with `jobs` at once, latency with `arrivals` spread over time, an urgent job `tries` times."""
+async def measure(
+    service: LocalService, jobs: int, arrivals: int, tries: int, times: Times, console: Console
+) -> dict[str, Any]:
+    """Throughput with `jobs` at once, latency with `arrivals` spread over time, an urgent job `tries` times.
+
+    `times`: of the undisturbed device, for the ceiling.
+    """
     pipeline = Pipeline()
     async with Kinoray(service.url, timeout_s=60) as client, locked_server() as locked:
         asks = {"kinoray": _kinoray(client), "bare": _bare(pipeline), "locked": locked}
@@ -47,8 +54,8 @@ async def measure(service: LocalService, jobs: int, arrivals: int, tries: int, c
         three_s = await _all(asks["bare"], three) / len(three)
         one_s = throughput["seconds"]["bare"]["median"] / len(crowd)  # the same mix of jobs
         latency = {
-            "three_shapes": await _latency(three, three_s / LOAD, asks, alone_s, console),
-            "one_shape": await _latency(one, one_s / LOAD, asks, alone_s, console),
+            "three_shapes": await _latency(three, three_s / LOAD, asks, alone_s, times, console),
+            "one_shape": await _latency(one, one_s / LOAD, asks, alone_s, times, console),
         }
         urgent = await served_urgency.measure(client, service.settings.slots, tries, console)
     pipeline.close()
@@ -132,7 +139,12 @@ async def _throughput(
 
 
 async def _latency(
-    stream: Sequence[Job], gap_s: float, asks: Mapping[str, Ask], alone_s: Callable[[Job], float], console: Console
+    stream: Sequence[Job],
+    gap_s: float,
+    asks: Mapping[str, Ask],
+    alone_s: Callable[[Job], float],
+    times: Times,
+    console: Console,
 ) -> dict[str, Any]:
     took = {name: await _arriving(asks[name], stream, gap_s) for name in ("kinoray", "locked")}
     within = {name: _within(each, stream, alone_s) for name, each in took.items()}
@@ -144,9 +156,23 @@ async def _latency(
         "locked_s": spread(took["locked"]),
         "p95_ratio": at_most(p95["kinoray"] / p95["locked"], MOST_P95),
         "within_3_times_alone": at_least(within["kinoray"], LEAST_WITHIN, locked_server=round(within["locked"], 3)),
+        "ceiling": _ceiling(stream, gap_s, times, p95["locked"]),
     }
     console.print(f"[dim]latency: {figures}[/dim]")
     return figures
+
+
+def _ceiling(stream: Sequence[Job], gap_s: float, times: Times, locked_p95_s: float) -> dict[str, float]:
+    """The same stream through the batcher alone, on an undisturbed device."""
+    took = ceiling.played(stream, _moments(len(stream), gap_s), times, Rules(max_batch=4, slots=8))
+    within = _within(took, stream, ceiling.alone_s(times))
+    return {"p95_ratio": round(percentile(took, 0.95) / locked_p95_s, 3), "within_3_times_alone": round(within, 3)}
+
+
+def _moments(count: int, gap_s: float) -> list[float]:
+    """When jobs come: at random, the same for every system; seconds from the start."""
+    dice = Random(7)
+    return list(accumulate(dice.expovariate(1 / gap_s) for _ in range(count)))
 
 
 def _within(took: Sequence[float], stream: Sequence[Job], alone_s: Callable[[Job], float]) -> float:
@@ -166,11 +192,9 @@ async def _standalone(ask: Ask) -> Callable[[Job], float]:
 
 async def _arriving(ask: Ask, stream: Sequence[Job], gap_s: float) -> list[float]:
     """Seconds each job took when they come at random moments, the same for every system."""
-    dice = Random(7)
     loop = asyncio.get_running_loop()
-    began, at, tasks = loop.time(), 0.0, []
-    for job in stream:
-        at += dice.expovariate(1 / gap_s)
+    began, tasks = loop.time(), []
+    for job, at in zip(stream, _moments(len(stream), gap_s), strict=True):
         await asyncio.sleep(max(0.0, began + at - loop.time()))
         tasks.append(asyncio.ensure_future(_all(ask, [job])))
     return list(await asyncio.gather(*tasks))
