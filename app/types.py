@@ -95,6 +95,7 @@ class Plan:
     style: str | None = None  # id of the style that was applied
     enhanced: bool = False
     calibrated: bool = False  # the budget comes from a measured table
+    by_planner: bool = False  # steps and budget are the planner's choice, not the request's
 
 
 NORMAL = "normal"
@@ -289,6 +290,17 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class TierOfModel:
+    """How a model departs from the quality table in one tier; None or empty: as the table or the model has it."""
+
+    tier: str
+    steps: tuple[int, ...] = ()  # for each class, the simplest first
+    guidance: float | None = None
+    sizes: tuple[tuple[int, int], ...] = ()  # of the model's, the tier's default first
+    most_frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelProfile:
     """What a model can make and how long it takes; all the planner and the API need to know of a model."""
 
@@ -303,6 +315,7 @@ class ModelProfile:
     guidance: float
     shift: float
     samplers: tuple[str, ...] = ("euler", "unipc")  # the default first
+    tiers: tuple[TierOfModel, ...] = ()
     pool: str = "main"
     step_s: float = 0.1  # seconds a guided step takes at the default shape, until a replica has measured it
     overhead_s: float = 0.5  # encode + decode + finish

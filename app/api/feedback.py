@@ -18,7 +18,7 @@ from app.api.problems import sentence
 from app.api.schemas import Strict
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.jobs.record import check_id
-from app.plan.feedback import Fading, Leaning, Rating, fading_of, fingerprint, place_of, speaks_for_its_place
+from app.plan.feedback import Fading, Leaning, Rating, fading_of, fingerprint, place_of
 from app.plan.ratings import Ratings, Scope
 from app.plan.tiers import tier_named
 from app.settings import Settings
@@ -72,7 +72,7 @@ _EXAMPLES = {
     tags=["videos"],
     openapi_extra=form_or_json(RateVideo, _EXAMPLES),
 )
-async def rate(video_id: str, request: Request, service: Service, settings: Config, caller: Who) -> Feedback:
+async def rate(video_id: str, request: Request, service: Service, caller: Who) -> Feedback:
     """Ratings move the budget of such videos within bounds, and fade. Rating again replaces what you said."""
     job_id = check_id(video_id)
     asked = _asked(await body_fields(request))
@@ -87,7 +87,7 @@ async def rate(video_id: str, request: Request, service: Service, settings: Conf
         score=asked.score,
         reasons=tuple(sorted(set(asked.reasons or ()))),
         at=time.time(),
-        counted=speaks_for_its_place(job.plan, settings.feedback_bound),
+        counted=job.plan.by_planner,
     )
     await service.ports.ratings.add(rating)
     return _told(rating)

@@ -10,12 +10,24 @@ from pydantic import BaseModel, Field
 from app.api.auth import Who
 from app.api.documented import ERRORS
 from app.api.given import Config, Service
-from app.plan.models import Catalogue
+from app.plan.complexity import CLASSES
+from app.plan.models import Catalogue, pool_of, within
+from app.plan.tiers import TIERS, choose
 from app.service import VideoService
 from app.settings import Settings
 from app.types import ModelProfile
 
 router = APIRouter(tags=["models"], responses=ERRORS)
+
+
+class ModelTier(BaseModel):
+    """What a model makes in a tier."""
+
+    steps: list[int] = Field(description="For a simple, moderate, complex and very complex prompt")
+    sizes: list[str] = Field(description="The tier's default first")
+    most_frames: int
+    guidance: float
+    pool: str
 
 
 class Model(BaseModel):
@@ -38,6 +50,7 @@ class Model(BaseModel):
     guidance: float
     samplers: list[str] = Field(description="The default first")
     pool: str
+    tiers: dict[str, ModelTier]
 
 
 class ModelList(BaseModel):
@@ -102,4 +115,16 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> 
         guidance=profile.guidance,
         samplers=list(profile.samplers),
         pool=profile.pool,
+        tiers={name: _tier(profile, name, settings) for name in TIERS},
+    )
+
+
+def _tier(profile: ModelProfile, name: str, settings: Settings) -> ModelTier:
+    here = within(profile, name)
+    return ModelTier(
+        steps=[choose(name, row.name, profile.tiers).steps for row in CLASSES],
+        sizes=[f"{width}x{height}" for width, height in here.sizes],
+        most_frames=here.frames[-1],
+        guidance=round(here.guidance * TIERS[name].guidance_gain, 3),
+        pool=pool_of(profile, name, settings.pools),
     )

@@ -15,10 +15,11 @@ from app.types import ModelProfile, VideoRequest
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Steps, the budget of them, whether a measured table said so, and sentences for people."""
+    """Steps, the budget of them, who decided, whether by a measured table, and sentences for people."""
 
     steps: int
     budget: int
+    by_planner: bool = False
     calibrated: bool = False
     reasons: tuple[str, ...] = ()
 
@@ -46,7 +47,7 @@ def amount(
     reasons = [_measured(row)] if row else []
     if (leant := said_of(before, budget)) is not None:
         reasons.append(leant)
-    return Amount(steps, budget, row is not None, tuple(reasons))
+    return Amount(steps, budget, True, row is not None, tuple(reasons))
 
 
 def _steps(request: VideoRequest, choice: Choice) -> int:
@@ -67,7 +68,7 @@ def _measured(row: Budget) -> str:
 
 def _moved(tier: str, model: ModelProfile, complexity: str, before: int, leanings: Mapping[Place, float]) -> int:
     """The budget as ratings lean; all classes of the tier are looked at, so that a harder one never gets less."""
-    choices = [choose(tier, row.name) for row in CLASSES]
+    choices = [choose(tier, row.name, model.tiers) for row in CLASSES]
     factors = factors_of(leanings, model.id, choices[0].row)
     if all(factor == 1.0 for factor in factors):
         return before

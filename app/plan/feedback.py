@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Final
 
 from app.plan.complexity import CLASSES
-from app.plan.tiers import AUTO, AUTO_TIERS, choose, tier_named
+from app.plan.tiers import AUTO, AUTO_TIERS, tier_named
 from app.settings import Settings
 from app.types import Plan
 
@@ -107,13 +107,6 @@ def place_of(plan: Plan) -> Place:
     auto = AUTO_TIERS[classes.index(plan.why.complexity)]
     by_auto = tier_named(plan.asked_tier) == AUTO and plan.tier == auto  # else it was degraded to another tier
     return plan.model, AUTO if by_auto else plan.tier, plan.why.complexity
-
-
-def speaks_for_its_place(plan: Plan, bound: float) -> bool:
-    """Whether the plan is one that the planner gives there; a request's own steps or budget tell nothing of it."""
-    steps = choose(place_of(plan)[1], plan.why.complexity).steps
-    sampling = plan.sampling
-    return plan.calibrated or (sampling.steps == steps and sampling.budget >= leant(steps, steps, 1.0 / bound))
 
 
 def leaning_of(place: Place, ratings: Iterable[Rating], now: float, fading: Fading) -> Leaning:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from rapidfuzz import process
 
 from app.errors import ModelNotFound
-from app.types import ModelProfile
+from app.plan.complexity import CLASSES
+from app.plan.tiers import MOST_STEPS, TIERS
+from app.types import ModelProfile, TierOfModel
 
 
 class Catalogue:
@@ -48,6 +51,27 @@ class Catalogue:
         raise ModelNotFound(f"There is no model {asked[:80]!r} here.{hint}", param="model")
 
 
+def within(model: ModelProfile, tier: str) -> ModelProfile:
+    """The model as a tier limits it: its sizes, frames and guidance there."""
+    own = next((each for each in model.tiers if each.tier == tier), None)
+    if own is None:
+        return model
+    most = own.most_frames or model.frames[-1]
+    frames = tuple(count for count in model.frames if count <= most)
+    return replace(
+        model,
+        sizes=own.sizes or model.sizes,
+        frames=frames,
+        default_frames=min(model.default_frames, frames[-1]),
+        guidance=model.guidance if own.guidance is None else own.guidance,
+    )
+
+
+def pool_of(model: ModelProfile, tier: str, pools: Mapping[str, str]) -> str:
+    """The pool that makes a tier of a model: by "model:tier", by tier, else the model's own."""
+    return pools.get(f"{model.id}:{tier}") or pools.get(tier) or model.pool
+
+
 def _checked(model: ModelProfile) -> ModelProfile:
     slowest, fastest = model.fps
     sound = (
@@ -60,6 +84,20 @@ def _checked(model: ModelProfile) -> ModelProfile:
         and model.step_s > 0
         and model.overhead_s >= 0
     )
-    if not sound:
+    if not sound or not all(_sound(model, own) for own in model.tiers):
         raise ValueError(f"the profile of {model.id} contradicts itself: {model}")
     return model
+
+
+def _sound(model: ModelProfile, own: TierOfModel) -> bool:
+    """Whether a model's own row of a tier can be kept: known tier, rising steps, sizes and frames that it makes."""
+    steps = list(own.steps)
+    rising = len(steps) == len(CLASSES) and [1, *steps, MOST_STEPS] == sorted([1, *steps, MOST_STEPS])
+    return (
+        own.tier in TIERS
+        and [each.tier for each in model.tiers].count(own.tier) == 1
+        and (not steps or rising)
+        and set(own.sizes) <= set(model.sizes)
+        and (own.most_frames is None or own.most_frames >= model.frames[0])
+        and (own.guidance is None or own.guidance >= 1.0)
+    )

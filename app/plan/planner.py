@@ -14,7 +14,7 @@ from app.plan.amount import Amount, amount
 from app.plan.complexity import analyse
 from app.plan.cost import Pace, estimate
 from app.plan.feedback import Place
-from app.plan.models import Catalogue
+from app.plan.models import Catalogue, pool_of, within
 from app.plan.prompt import normalised, required
 from app.plan.seed import settle
 from app.plan.shape import shape
@@ -73,17 +73,17 @@ def make_plan(
     model = catalogue.find(request.model)
     prompt = required(request.prompt, limits.max_prompt_chars)
     negative = normalised(request.negative_prompt, limits.max_prompt_chars, "negative_prompt")
-    spec = shape(request, model)
     # 2. How much work it needs
     why = analyse(prompt)
-    choice = choose(request.tier, why.complexity)
+    choice = choose(request.tier, why.complexity, model.tiers)
+    spec = _shape(request, model, choice.tier)
     work = amount(request, model, why.complexity, choice, leanings)
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
     sampling = Sampling(
         steps=work.steps,
         budget=work.budget,
-        guidance=_guidance(request, model, choice),
+        guidance=_guidance(request, within(model, choice.tier), choice),
         seed=seed,
         sampler=_sampler(request, model),
         shift=model.shift,
@@ -98,14 +98,26 @@ def make_plan(
         sampling=sampling,
         tier=choice.tier,
         asked_tier=request.tier.strip(),
-        pool=limits.pools.get(f"{model.id}:{choice.tier}") or limits.pools.get(choice.tier) or model.pool,
+        pool=pool_of(model, choice.tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
         why=_explained(why, request, choice, spec, work),
         calibrated=work.calibrated,
+        by_planner=work.by_planner,
     )
     # 4. What that costs
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     return replace(plan, estimate=cost)
+
+
+def _shape(request: VideoRequest, model: ModelProfile, tier: str) -> VideoSpec:
+    """The shape, within what the model makes in that tier."""
+    here = within(model, tier)
+    try:
+        return shape(request, here)
+    except InvalidRequest as error:
+        if here is model:
+            raise
+        raise InvalidRequest(f"{error.message} The tier is {tier}.", error.param, error.error_code) from error
 
 
 def _sampler(request: VideoRequest, model: ModelProfile) -> str:

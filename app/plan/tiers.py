@@ -11,6 +11,7 @@ from rapidfuzz import process
 
 from app.errors import InvalidRequest
 from app.plan.complexity import CLASSES
+from app.types import TierOfModel
 
 AUTO: Final = "auto"
 MOST_STEPS: Final = 100
@@ -108,13 +109,16 @@ def tier_named(asked: str) -> str:
     raise InvalidRequest(message, param="tier", code="unknown_tier")
 
 
-def choose(asked: str, complexity: str) -> Choice:
-    """The steps for a class in a tier, by the table. Raises InvalidRequest when there is no such tier."""
+def choose(asked: str, complexity: str, own: Sequence[TierOfModel] = ()) -> Choice:
+    """The steps for a class in a tier, by the table or by the model's `own` rows; auto takes those of its tier.
+
+    Raises:
+        InvalidRequest: there is no such tier.
+    """
     name = tier_named(asked)
     place, row = next((place, row) for place, row in enumerate(CLASSES) if row.name == complexity)
-    if name == AUTO:
-        tier = TIERS[AUTO_TIERS[place]]
-        return Choice(tier.name, AUTO, row.steps, tier.guidance_gain, f"Auto gives it {row.steps} steps.")
-    tier = TIERS[name]
-    steps = tier.steps[place]
-    return Choice(name, name, steps, tier.guidance_gain, f"{name.capitalize()} gives it {steps} steps.")
+    tier = TIERS[AUTO_TIERS[place] if name == AUTO else name]
+    by_model = next((each for each in own if each.tier == tier.name and each.steps), None)
+    by_table = row.steps if name == AUTO else tier.steps[place]
+    steps = by_model.steps[place] if by_model else by_table
+    return Choice(tier.name, name, steps, tier.guidance_gain, f"{name.capitalize()} gives it {steps} steps.")

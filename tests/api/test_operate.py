@@ -118,6 +118,7 @@ async def test_models_say_what_they_make(client: httpx.AsyncClient) -> None:
     assert (listed["object"], [model["id"] for model in listed["data"]]) == ("list", ["shapes"])
     assert listed["data"][0]["sizes"] == ["64x64", "96x64"]
     assert (await client.get("/v1/models/sora-2")).json() == listed["data"][0]
+    assert listed["data"][0]["tiers"]["preview"]["steps"] == [12, 13, 14, 15]
     for address in ("/v1/model_info", "/model_info"):
         assert (await client.get(address)).json()["model_path"] == "shapes"
     response = await client.get("/v1/models/org/none")

@@ -32,7 +32,7 @@ def of(complexity: str = "simple", leanings: Mapping[Place, float] | None = None
 
 
 def test_without_a_table_all_steps_run() -> None:
-    assert of() == Amount(25, 25)
+    assert of() == Amount(25, 25, by_planner=True)
 
 
 @pytest.mark.usefixtures("measured")

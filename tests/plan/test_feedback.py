@@ -25,7 +25,6 @@ from app.plan.feedback import (
     remembered,
     risen,
     said_of,
-    speaks_for_its_place,
 )
 from app.plan.tiers import ROWS
 from tests.plan.conftest import Planned
@@ -197,10 +196,10 @@ def test_a_plan_knows_whose_budget_it_has(plan: Planned) -> None:
 
 
 def test_only_the_planners_own_budgets_say_something_of_their_class(plan: Planned) -> None:
-    assert speaks_for_its_place(plan("a red ball"), 1.25)
-    assert speaks_for_its_place(plan("a red ball", tier="ultra"), 1.25)
-    assert not speaks_for_its_place(plan("a red ball", steps=40), 1.25)
-    assert not speaks_for_its_place(plan("a red ball", budget=6), 1.25)
+    assert plan("a red ball").by_planner
+    assert plan("a red ball", tier="ultra").by_planner
+    assert not plan("a red ball", steps=40).by_planner
+    assert not plan("a red ball", budget=6).by_planner
 
 
 def test_fingerprints_hide_names_and_tell_users_of_two_tenants_apart() -> None:
