@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-import psutil
 import torch
 
 from app.engine.denoiser import JobState
 from app.errors import DeviceOutOfMemory
 
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; the kernels differ
+
 
 def held_bytes(device: torch.device) -> int:
-    """Most that torch has held on a CUDA device; elsewhere the process's resident memory now."""
+    """Most that torch has held on a CUDA device; elsewhere the most that has been resident of the process.
+
+    It is asked at every step: on a CPU it must not open files, as looking at the resident memory of now would.
+    """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    return int(psutil.Process().memory_info().rss)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
 
 
 def state_bytes(state: JobState) -> int:
