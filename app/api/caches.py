@@ -44,7 +44,7 @@ async def clear(
 def level_rows(
     held: Mapping[str, Any], metered: Mapping[str, float], price_per_device_hour: float | None
 ) -> dict[str, dict[str, Any]]:
-    """The figures of each level, from those that the cache `held`; hits and misses are those of the meter where it counts a level.
+    """The figures of each level; hits and misses are those of the meter where it counts a level, the rest the cache's.
 
     `saved_money` is in the unit of the price, None without one: the saved step-seconds at the price of a device.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,7 +24,8 @@ MAX_VALUE_BYTES = 64 * 2**20 + 1
 FLUSH_S = 1.0  # hits that never reached Redis are told to it about this often
 MAX_UNTOLD = 2000  # keys whose uses wait to be told
 FULL_SHARE = 0.85  # of maxmemory, from which on the cache gives memory back: what is left is the jobs'
-SHED_ENTRIES = 500  # in one go: Redis does nothing else meanwhile
+SHED_ENTRIES = 200  # in one go: Redis does nothing else meanwhile
+RELIEF_TURNS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,6 @@ class RedisCache:
         self._untold: Counter[str] = Counter()
         self._untold_saved: dict[str, float] = {}
         self._uses: Counter[tuple[str, str]] = Counter()
-        self._freed: Counter[str] = Counter()
         self.failures = 0
 
     async def get(self, level: str, key: str) -> bytes | None:
@@ -72,7 +72,7 @@ class RedisCache:
     async def find(self, level: str, key: str) -> Found | None:
         """The value with the time it has left and its worth."""
         space = f"{self._base}:{level}"
-        pipe = self._redis.pipeline(transaction=True)
+        pipe = self._redis.pipeline(transaction=False)  # a full Redis refuses transactions, and still answers these
         pipe.get(f"{space}:{key}").pttl(f"{space}:{key}").hget(f"{space}!books", key)
         value, left_ms, book = await self._try(pipe.execute(), (None, 0, None))
         if value is None or left_ms <= 0:
@@ -94,7 +94,11 @@ class RedisCache:
     async def clear(self, level: str | None = None) -> int:
         """How many there were, of this version."""
         levels = await self._levels() if level is None else [level]
-        return sum([await self._give_back(each, float("inf"), False) for each in levels])
+        total = 0
+        for each in levels:
+            while count := (await self._let_leave(each, float("inf"), evicted=False))[0]:
+                total += count
+        return total
 
     async def relieve(self) -> int:
         """Where Redis is nearly full, those of least benefit leave; how many. Call it about once a second.
@@ -106,9 +110,15 @@ class RedisCache:
         excess = int(memory.get("used_memory", 0)) - FULL_SHARE * most
         if most == 0 or excess <= 0:
             return 0
-        sizes = await self._sizes()
-        held = sum(sizes.values())
-        return sum([await self._give_back(level, excess * size / held, True) for level, size in sizes.items() if size])
+        left = 0
+        levels = await self._levels()
+        for _ in range(RELIEF_TURNS):
+            level = await self._poorest(levels)
+            if level is None or excess <= 0:
+                break
+            count, freed = await self._let_leave(level, excess, evicted=True)
+            left, excess = left + count, excess - freed
+        return left
 
     async def count_hit(self, level: str, key: str, worth: float) -> None:
         """Note a hit of this tier or one in front; told to Redis together with others, about once a second."""
@@ -137,11 +147,19 @@ class RedisCache:
     async def _levels(self) -> list[str]:
         return _levels_in(await self._all_counts())
 
-    async def _sizes(self) -> dict[str, int]:
-        """Bytes of values by level."""
-        levels = await self._levels()
-        found = await self._try(self._redis.mget([self._books(level)[3] for level in levels]), []) if levels else []
-        return {level: max(0, int(size or 0)) for level, size in zip(levels, found, strict=False)}
+    async def _poorest(self, levels: Sequence[str]) -> str | None:
+        """The level whose lowest entry has least benefit now; None when there is none."""
+        pipe = self._redis.pipeline(transaction=False)
+        for level in levels:
+            _, _, rank, _, floor = self._books(level)
+            pipe.zrange(rank, 0, 0, withscores=True).get(floor)
+        found = await self._try(pipe.execute(), [])
+        lowest = {
+            level: entries[0][1] - float(floor or 0)
+            for level, entries, floor in zip(levels, found[::2], found[1::2], strict=False)
+            if entries
+        }
+        return min(lowest, key=lambda level: lowest[level]) if lowest else None
 
     async def _level(self, level: str, counts: Mapping[bytes, bytes]) -> LevelFigures:
         await self._write(level, "", b"", 0)  # what has run out leaves the books
@@ -171,28 +189,13 @@ class RedisCache:
         args: list[str | bytes | float] = [time.time(), key, value, ttl_ms, worth, self._max_bytes, prefix, level]
         await self._try(self._put(keys=keys, args=args), 0)
 
-    async def _give_back(self, level: str, wanted: float, evicted: bool) -> int:
-        """Let those of least benefit leave until `wanted` bytes are free or none is left; how many left."""
-        books, total, freed = self._books(level), 0, 0
-        while freed < wanted:
-            most = min(wanted - freed, 2**53)
-            args = [int(most) + 1, SHED_ENTRIES, f"{self._base}:{level}:"]
-            count, size, highest = await self._try(self._shed(keys=books, args=args), (0, 0, b"0"))
-            if not count:
-                break
-            total, freed = total + count, freed + size
-            self._freed[level] += size
-            if evicted:
-                await self._try(self._redis.set(books[4], highest), None)
-                self._untold[f"evictions:{level}"] += count
-        await self._tell_freed()
-        return total
-
-    async def _tell_freed(self) -> None:
-        """Levels are smaller by so much. A Redis that is still too full to note it is told again."""
-        for level, size in list(self._freed.items()):
-            if await self._try(self._redis.decrby(self._books(level)[3], size), None) is not None:
-                del self._freed[level]
+    async def _let_leave(self, level: str, wanted: float, evicted: bool) -> tuple[int, int]:
+        """Those of least benefit, up to SHED_ENTRIES, until `wanted` bytes are free; how many, and their bytes."""
+        keys = [*self._books(level), self._counts]
+        most = int(min(wanted, 2**52)) + 1
+        args: list[str | float] = [most, SHED_ENTRIES, f"{self._base}:{level}:", level, int(evicted)]
+        count, freed = await self._try(self._shed(keys=keys, args=args), (0, 0))
+        return int(count), int(freed)
 
     async def _tell_sometimes(self) -> None:
         if self._clock() - self._told_at >= FLUSH_S:
@@ -213,7 +216,6 @@ class RedisCache:
                 self._untold_saved = {name: saved.get(name, 0.0) + self._untold_saved.get(name, 0.0) for name in saved}
                 return
         await self._tell_uses()
-        await self._tell_freed()
 
     async def _tell_uses(self) -> None:
         """Entries rise by their uses. Lost when Redis does not answer: it is only a matter of order."""

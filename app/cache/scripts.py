@@ -39,13 +39,13 @@ local function forget(gone)
   if size then redis.call('DECRBY', bytes, size) end
   return uses
 end
+if ttl_ms > 0 then redis.call('HINCRBY', counts, 'hits:' .. level, 0) end  -- first, so that a full Redis refuses it
 local uses = forget(key) or 1
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', now, 'LIMIT', 0, 1000)) do forget(gone) end
 if ttl_ms == 0 then
   redis.call('DEL', prefix .. key)
   return 0
 end
-redis.call('HINCRBY', counts, 'hits:' .. level, 0)
 local mine, held, leaving, lowest = benefit(#value, worth, uses), tonumber(redis.call('GET', bytes) or 0), {}, nil
 while held + #value > max_bytes do
   local next = redis.call('ZRANGE', rank, #leaving, #leaving, 'WITHSCORES')
@@ -93,12 +93,12 @@ return 1
 """
 )
 
-# ARGV wanted_bytes most_entries value_prefix; gives the entries and bytes that left, and the highest rank among them.
-# Redis runs nothing here that needs memory, so a full one does it too; the caller does the sums afterwards.
+# ARGV wanted_bytes most_entries value_prefix level evicted; KEYS more: counts. Gives the entries and bytes that left.
+# A full Redis refuses a script only at its first write: here this is a deletion, which it always allows.
 SHED = (
     _BOOKS
     + """
-local count, freed, highest = 0, 0, '0'
+local count, freed, highest = 0, 0, nil
 while freed < tonumber(ARGV[1]) and count < tonumber(ARGV[2]) do
   local next = redis.call('ZRANGE', rank, 0, 0, 'WITHSCORES')
   if not next[1] then break end
@@ -110,6 +110,13 @@ while freed < tonumber(ARGV[1]) and count < tonumber(ARGV[2]) do
   redis.call('ZREM', expiry, next[1])
   redis.call('HDEL', books, next[1])
 end
-return {count, freed, highest}
+if count > 0 then
+  redis.call('DECRBY', bytes, freed)
+  if ARGV[5] == '1' then
+    redis.call('SET', floor, highest)
+    redis.call('HINCRBY', KEYS[6], 'evictions:' .. ARGV[4], count)
+  end
+end
+return {count, freed}
 """
 )
