@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.exceptions import (
     ClusterDownError,
     ConnectionError,
@@ -130,7 +130,8 @@ def _host(text: str) -> tuple[str, int]:
 def _by_sentinel(place: SentinelPlace, timeout_s: float, options: dict[str, Any]) -> Client:
     # Within one call's time the second sentinel must have its turn when the first is gone.
     soon = timeout_s / (len(place.watchers) + 1)
-    watching = {"socket_timeout": soon, "socket_connect_timeout": soon, **place.watcher_login}
+    once = Retry(NoBackoff(), 0)
+    watching = {"socket_timeout": soon, "socket_connect_timeout": soon, "retry": once, **place.watcher_login}
     sentinel = _Sentinel(list(place.watchers), sentinel_kwargs=watching)
     options = {**options, **place.login, **({"ssl": True} if place.tls else {})}
     pool = _Master(place.service, sentinel, max_connections=MAX_CONNECTIONS, timeout=timeout_s, **options)
