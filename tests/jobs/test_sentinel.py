@@ -35,7 +35,7 @@ async def test_jobs_and_caches_go_on_when_the_master_dies(watched: Watched) -> N
     before, after = a_job(), a_job()
     await jobs.create(before)
     await cache.put("results", "key", b"x", 600.0)
-    await redis.execute_command("WAIT", 1, 2000)  # the replica has them too
+    await redis.wait(1, 2000)  # the replica has them too
     watched.kill(watched.servers[0])
     watched.kill(watched.watchers[0])  # and a sentinel with it
     with pytest.raises(StoreUnavailable):
