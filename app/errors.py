@@ -5,6 +5,7 @@
     │   ├── UnsupportedParameter  400  unsupported_parameter
     │   └── ModelNotFound         404  model_not_found
     ├── Unauthorized              401  invalid_api_key
+    ├── Forbidden                 403  not_an_operator
     ├── NotFound                  404
     │   ├── JobNotFound           404  video_not_found
     │   └── ContentNotReady       404  content_not_ready
@@ -17,6 +18,7 @@
     │   ├── Overloaded            429  overloaded
     │   └── ServiceUnavailable    503  service_unavailable
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
+    │       └── UnsafeStore       503  unsafe_store (Redis is set up so that it could lose jobs)
     └── GenerationError           500  what ends one job and leaves the service standing
         ├── Cancelled             499  cancelled
         ├── DeviceOutOfMemory     500  out_of_memory
@@ -73,6 +75,13 @@ class Unauthorized(KinorayError):
 
     status = 401
     code = "invalid_api_key"
+
+
+class Forbidden(KinorayError):
+    """A valid key, but not of one who may do this."""
+
+    status = 403
+    code = "not_an_operator"
 
 
 class NotFound(KinorayError):
@@ -158,6 +167,12 @@ class StoreUnavailable(ServiceUnavailable):
     """Redis or the artifact store does not answer."""
 
     code = "store_unavailable"
+
+
+class UnsafeStore(StoreUnavailable):
+    """Redis is set up so that it could lose jobs; the message says what to change."""
+
+    code = "unsafe_store"
 
 
 class GenerationError(KinorayError):

@@ -14,7 +14,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KINORAY_", extra="forbid", frozen=True)
 
     # where things are kept
-    redis_url: str | None = Field(None, description="Redis for jobs, events and caches; unset: Kinoray starts its own")
+    redis_url: str | None = Field(
+        None,
+        description="Redis for jobs, events and caches, also redis+sentinel://host:port,host:port/service/0; "
+        "unset: Kinoray starts its own",
+    )
+    cache_redis_url: str | None = Field(None, description="Another Redis for the caches alone; unset: the same")
     redis_prefix: str = Field("kinoray", description="Every Redis key starts with this")
     redis_timeout_s: float = Field(2.0, gt=0, description="A Redis call that takes longer counts as failed")
     state_dir: Path = Field(Path("~/.kinoray"), description="Folder for own Redis data, artifacts and logs")
@@ -86,6 +91,9 @@ class Settings(BaseSettings):
     result_ttl_s: float = Field(7 * 86400.0, gt=0, description="How long a result answers its repeats")
     embedding_ttl_s: float = Field(30 * 86400.0, gt=0, description="How long a prompt embedding is kept")
     cache_memory_bytes: int = Field(256 * 2**20, ge=0, description="Memory of the Cache deployment in front of Redis")
+    cache_redis_bytes: int = Field(2**30, gt=0, description="Bytes of each cache level in Redis")
+    share_results: bool = Field(False, description="Tenants are answered with each other's videos: one public pool")
+    share_embeddings: bool = Field(False, description="Tenants share cached prompt embeddings: one public pool")
 
     @field_validator("state_dir")
     @classmethod

@@ -96,6 +96,7 @@ class Plan:
     enhanced: bool = False
     calibrated: bool = False  # the budget comes from a measured table
     by_planner: bool = False  # steps and budget are the planner's choice, not the request's
+    masks: str = ""  # fingerprint of the masks that say which steps the budget runs; other masks, other bits
 
 
 NORMAL = "normal"
@@ -109,15 +110,27 @@ class CacheMode(Word):
     USE = "use"  # read and write
     READ = "read"  # read, do not write
     WRITE = "write"  # make it anew and keep it ("refresh")
+    BYPASS = "bypass"  # make this video anew and do not keep it; what it is made of may come from caches
     OFF = "off"
 
     @property
     def reads(self) -> bool:
+        """Whether a stored video may answer."""
         return self in (CacheMode.USE, CacheMode.READ)
 
     @property
     def writes(self) -> bool:
+        """Whether the video is kept for others."""
         return self in (CacheMode.USE, CacheMode.WRITE)
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether what the video is made of, such as embeddings, may come from caches."""
+        return self.reads or self is CacheMode.BYPASS
+
+    @property
+    def writes_parts(self) -> bool:
+        return self.writes or self is CacheMode.BYPASS
 
 
 @dataclass(frozen=True, slots=True)

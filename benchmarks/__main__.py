@@ -17,7 +17,17 @@ from typing import Any
 from rich.console import Console
 
 from app.settings import Settings
-from benchmarks import analysis, budgets, calibration, ceiling, main_job, prediction, service_load, step_engine
+from benchmarks import (
+    analysis,
+    budgets,
+    cache_trace,
+    calibration,
+    ceiling,
+    main_job,
+    prediction,
+    service_load,
+    step_engine,
+)
 from benchmarks.machine import facts, free_port, memory_bytes
 from cluster.local import LocalService
 
@@ -34,6 +44,7 @@ def main() -> None:
         "calibration": _calibration,
         "prediction": _prediction,
         "analysis": lambda options, console: analysis.run(options.quick, console),
+        "cache_trace": _cache_trace,
         "served_analysis": _served_analysis,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -67,6 +78,11 @@ def _step_engine(options: argparse.Namespace, console: Console) -> dict[str, Any
 
 def _budgets(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     return budgets.measure(4 if options.quick else 64, 8 if options.quick else 30, console)
+
+
+def _cache_trace(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    requests, seeds = (300, 2) if options.quick else (2000, 5)
+    return cache_trace.measure(requests, seeds, console)
 
 
 def _calibration(options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import socket
@@ -17,6 +18,9 @@ import httpx
 import yaml
 from rich.console import Console
 
+from app.errors import StoreUnavailable
+from app.jobs.connection import connect
+from app.jobs.safety import refuse_what_loses_jobs
 from app.settings import Settings
 from cluster.redis import LocalRedis, RedisFailed
 
@@ -36,6 +40,22 @@ def load_config(path: Path, settings: Settings) -> dict[str, Any]:
     return config
 
 
+def check_redis(url: str, timeout_s: float) -> None:
+    """Raises StartFailed: there is no such Redis, or it is one that could lose jobs."""
+
+    async def look() -> None:
+        redis = connect(url, timeout_s)
+        try:
+            await refuse_what_loses_jobs(redis)
+        finally:
+            await redis.aclose()
+
+    try:
+        asyncio.run(look())
+    except (StoreUnavailable, ValueError) as error:
+        raise StartFailed(f"KINORAY_REDIS_URL cannot be used. {error}") from error
+
+
 class LocalService:
     """Redis, Ray and Serve started and stopped together."""
 
@@ -51,7 +71,8 @@ class LocalService:
         """Return when `/health` answers 200.
 
         Raises:
-            StartFailed: the port is taken, or the service was not well after READY_S seconds.
+            StartFailed: the port is taken, Redis is not there or could lose jobs, or the service was not well after
+                READY_S seconds.
         """
         self._check_port()
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -91,6 +112,8 @@ class LocalService:
                 raise StartFailed(str(error)) from error
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
+        else:
+            check_redis(self.settings.redis_url, self.settings.redis_timeout_s)
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
 
     def _start_ray(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.embedded.sentences import EmbeddedSentences
-from app.engine.masks.table import evaluations
+from app.engine.masks.table import evaluations, fingerprint
 from app.errors import StoreUnavailable
 from app.plan.cost import Pace, pace_of
 from app.plan.draft import Desk, draft
@@ -50,7 +51,8 @@ class PromptAnalyzer:
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises InvalidRequest and its kin."""
         await self._refresh()
-        return await draft(request, caller, self._desk, self._paces, self._leanings)
+        plan = await draft(request, caller, self._desk, self._paces, self._leanings)
+        return replace(plan, masks=fingerprint(plan))
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The Sentences port: one unit vector per text, float32 (n, 384). Raises ServiceUnavailable."""

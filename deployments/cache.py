@@ -1,33 +1,67 @@
-"""Cache: one memory in front of Redis for all routers and replicas."""
+"""Cache: memory in front of Redis for all routers and replicas; each replica has the keys that are routed to it."""
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import logging
+
 from app.cache.memory import MemoryCache
+from app.cache.packed import PackedCache
 from app.cache.redis import RedisCache
 from app.cache.store import LevelFigures
 from app.cache.tiered import TieredCache
-from app.errors import ServiceUnavailable
+from app.errors import ServiceUnavailable, StoreUnavailable, UnsafeStore
 from app.jobs.connection import connect
+from app.jobs.safety import refuse_what_loses_jobs
 from app.settings import Settings
+
+log = logging.getLogger("ray.serve")
+RELIEVE_S = 1.0
 
 
 class Cache:
-    """The ByteCache port as a deployment."""
+    """The ByteCache port as a deployment. It does not start on a job store that could lose jobs."""
 
-    def __init__(self, settings: Settings) -> None:
+    async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
         if settings.redis_url is None:
             raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
-        redis = connect(settings.redis_url, settings.redis_timeout_s)
-        self._cache = TieredCache(MemoryCache(settings.cache_memory_bytes), RedisCache(redis, settings.redis_prefix))
+        await self._check(settings.redis_url, settings.redis_timeout_s)
+        redis = connect(settings.cache_redis_url or settings.redis_url, settings.redis_timeout_s)
+        self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes)
+        self._cache = PackedCache(TieredCache(MemoryCache(settings.cache_memory_bytes), self._shared))
+        # An empty context: it must outlive the call that made the replica.
+        self._relief = contextvars.Context().run(asyncio.ensure_future, self._relieve())
+
+    async def _check(self, url: str, timeout_s: float) -> None:
+        redis = connect(url, timeout_s)
+        try:
+            await refuse_what_loses_jobs(redis)
+        except UnsafeStore:
+            raise
+        except StoreUnavailable as error:  # caches work without Redis; it is looked at again at the next start
+            log.warning("The job store could not be looked at: %s", error)
+        finally:
+            await redis.aclose()
+
+    async def _relieve(self) -> None:
+        """Entries leave a Redis that is nearly full, so that jobs find room there."""
+        while True:
+            await asyncio.sleep(RELIEVE_S)
+            if left := await self._shared.relieve():
+                log.warning("Redis is nearly full: %s cache entries have left it.", left)
 
     async def get(self, level: str, key: str) -> bytes | None:
         return await self._cache.get(level, key)
 
-    async def put(self, level: str, key: str, value: bytes, ttl_s: float) -> None:
-        await self._cache.put(level, key, value, ttl_s)
+    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
+        await self._cache.put(level, key, value, ttl_s, worth)
 
     async def drop(self, level: str, key: str) -> None:
         await self._cache.drop(level, key)
+
+    async def clear(self, level: str | None = None) -> int:
+        return await self._cache.clear(level)
 
     async def figures(self) -> dict[str, LevelFigures]:
         return await self._cache.figures()

@@ -19,6 +19,8 @@ from app.types import Caller, Plan, VideoRequest
 
 T = TypeVar("T")
 
+CLEAR_S = 30.0
+
 LOST = (RayActorError, DeploymentUnavailableError)
 """The replica died, or there is none: the call may be made again elsewhere."""
 
@@ -79,24 +81,39 @@ class SentencesHandle:
 
 
 class CacheHandle:
-    """The ByteCache port over the Cache deployment; a cache that does not answer is an empty cache."""
+    """The ByteCache port over the Cache deployment; a cache that does not answer is an empty cache.
+
+    A key's calls go to one replica, so that replicas share the keys among them and each entry is in one memory: the key
+    is the session that Serve's ConsistentHashRouter (see `serve_config.yaml`) hashes.
+    """
 
     def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = 1.0) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
 
+    def _at(self, level: str, key: str) -> DeploymentHandle[Any]:
+        return self._handle.options(session_id=f"{level}:{key}")
+
     async def get(self, level: str, key: str) -> bytes | None:
         try:
-            found: bytes | None = await ask(self._handle.get.remote(level, key), self._timeout_s, "cache")
+            found: bytes | None = await ask(self._at(level, key).get.remote(level, key), self._timeout_s, "cache")
         except (KinorayError, RayError):
             return None
         return found
 
-    async def put(self, level: str, key: str, value: bytes, ttl_s: float) -> None:
-        await self._quietly(self._handle.put.remote(level, key, value, ttl_s))
+    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
+        await self._quietly(self._at(level, key).put.remote(level, key, value, ttl_s, worth))
 
     async def drop(self, level: str, key: str) -> None:
-        await self._quietly(self._handle.drop.remote(level, key))
+        await self._quietly(self._at(level, key).drop.remote(level, key))
+
+    async def clear(self, level: str | None = None) -> int:
+        """Every replica clears its memory, and all of them the shared tier. It takes its time with many entries."""
+        try:
+            everywhere = self._handle.broadcast("clear", level).results_async(timeout_s=CLEAR_S)
+            return sum(await ask(everywhere, CLEAR_S, "cache"))
+        except (KinorayError, RayError, TimeoutError):
+            return 0
 
     async def figures(self) -> dict[str, LevelFigures]:
         try:

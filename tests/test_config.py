@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import SecretStr, ValidationError
+from ray.serve.config import RequestRouterConfig
 from ray.serve.schema import ServeDeploySchema
 
 from app.settings import Settings
@@ -26,6 +28,15 @@ def test_there_is_never_more_than_one_dispatcher() -> None:
     (application,) = yaml.safe_load(CONFIG.read_text())["applications"]
     (dispatcher,) = [row for row in application["deployments"] if row["name"] == "Dispatcher"]
     assert dispatcher["num_replicas"] == 1
+
+
+def test_the_cache_is_sharded_by_key() -> None:
+    (application,) = ServeDeploySchema(**yaml.safe_load(CONFIG.read_text())).applications
+    (cache,) = [row for row in application.deployments if row.name == "Cache"]
+    routing = RequestRouterConfig.model_validate(cache.request_router_config)
+    path, _, name = str(routing.request_router_class).rpartition(".")
+    assert (name, routing.request_router_kwargs) == ("ConsistentHashRouter", {"num_fallback_replicas": 0})
+    assert hasattr(import_module(path), name)
 
 
 def test_the_arguments_of_the_config_are_settings() -> None:

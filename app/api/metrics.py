@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.api.caches import level_rows
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
 from app.service import VideoService
@@ -44,7 +45,8 @@ COUNTERS = {
     EVALUATIONS: "Runs of the denoiser",
     ATTEMPTS_LOST: "Attempts whose replica went silent",
 }
-LABELS = {JOBS_ENDED: "outcome", TIERS: "tier", CACHE_HITS: "level", CACHE_MISSES: "level"}
+LABELS = {JOBS_ENDED: "outcome", TIERS: "tier"}
+_OF_CACHES = (CACHE_HITS, CACHE_MISSES)
 
 _POOL_GAUGES = {
     "jobs": ("kinoray_waiting_jobs", "Jobs in the line"),
@@ -58,6 +60,15 @@ _REPLICA_GAUGES = {
     "step_s": ("kinoray_replica_step_seconds", "Seconds of a guided step at the default shape"),
     "memory_bytes": ("kinoray_replica_memory_bytes", "Device memory in use"),
 }
+_CACHE_GAUGES = {"entries": "Entries of a cache", "size_bytes": "Bytes of a cache, compressed"}
+_CACHE_COUNTERS = {
+    "hits": COUNTERS[CACHE_HITS],
+    "misses": COUNTERS[CACHE_MISSES],
+    "evictions": "Entries that left the shared tier for lack of room",
+    "near_evictions": "Entries that left a memory in front for lack of room",
+    "saved_step_seconds": "Step-seconds that hits have saved",
+    "saved_money": "The same at the price of a device; none without KINORAY_PRICE_PER_DEVICE_HOUR",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,8 @@ class Reading:
     figures: Mapping[str, float]
     backlog: Mapping[str, Any] | None
     replicas: Sequence[ReplicaInfo]
-    caches: Mapping[str, Any]
+    caches: Mapping[str, Mapping[str, Any]]
+    cache_up: bool
 
 
 class Page(Collector):
@@ -87,9 +99,19 @@ class Page(Collector):
         who = {(replica.replica, replica.pool, replica.model): replica for replica in reading.replicas}
         for key, (name, about) in _REPLICA_GAUGES.items():
             yield _gauge(name, about, ("replica", "pool", "model"), [(of, getattr(who[of], key)) for of in who])
-        for key, about in (("entries", "Entries of a cache"), ("size_bytes", "Bytes of a cache")):
-            sizes = [((level,), getattr(each, key)) for level, each in reading.caches.items()]
-            yield _gauge(f"kinoray_cache_{key}", about, ("level",), sizes)
+        yield GaugeMetricFamily("kinoray_cache_up", "1 when the caches' Redis answers", value=float(reading.cache_up))
+        yield from _cache_metrics(reading.caches)
+
+
+def _cache_metrics(levels: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+    for key, about in _CACHE_GAUGES.items():
+        yield _gauge(f"kinoray_cache_{key}", about, ("level",), [((level,), row[key]) for level, row in levels.items()])
+    for key, about in _CACHE_COUNTERS.items():
+        family = CounterMetricFamily(f"kinoray_cache_{key}", about, labels=["level"])
+        for level, row in levels.items():
+            if row[key] is not None:
+                family.add_metric([level], row[key])
+        yield family
 
 
 async def metrics(service: VideoService) -> bytes:
@@ -100,21 +122,23 @@ async def metrics(service: VideoService) -> bytes:
 
 
 async def _read(service: VideoService) -> Reading:
-    ports = service.ports
-    caches = await ports.cache.figures()
+    ports, price = service.ports, service.settings.price_per_device_hour
+    held, cache_up = await ports.cache.figures(), await ports.cache.healthy()
     try:
-        return Reading(
-            True, await ports.meter.read(), await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches
-        )
+        figures = await ports.meter.read()
+        caches = level_rows(held, figures, price)
+        return Reading(True, figures, await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches, cache_up)
     except StoreUnavailable:
-        return Reading(False, {}, None, (), caches)
+        return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up)
 
 
 def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
     """One family for each figure's name; what follows its colon is the label."""
-    families: dict[str, dict[str, float]] = {name: {} for name in COUNTERS}
+    families: dict[str, dict[str, float]] = {name: {} for name in COUNTERS if name not in _OF_CACHES}
     for figure, value in sorted(figures.items()):
         name, _, label = figure.partition(":")
+        if name in _OF_CACHES:
+            continue  # told with the caches' own
         families.setdefault(name, {})[label] = value
     for name, rows in families.items():
         label = LABELS.get(name, "kind" if any(rows) else "")

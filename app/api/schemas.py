@@ -31,8 +31,10 @@ class Strict(BaseModel):
 class CacheWish(Strict):
     """What the caches may do for a request."""
 
-    mode: Literal["use", "read", "write", "off"] = Field(
-        "use", description="use: read and keep. read: read only. write: make it anew and keep it. off: neither"
+    mode: Literal["use", "read", "write", "bypass", "off"] = Field(
+        "use",
+        description="use: read and keep. read: read only. write: make it anew and keep it. "
+        "bypass: make it anew and do not keep it. off: the same, and without cached embeddings",
     )
     ttl_s: float | None = Field(None, gt=0, le=366 * 86400.0, description="Keep the result for so long")
 

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from app.api.caches import level_rows
 from app.api.feedback import feedback_figures
 from app.jobs.board import BACKLOG
 from app.service import VideoService
 from app.telemetry import (
     ATTEMPTS_LOST,
-    CACHE_HITS,
-    CACHE_MISSES,
     DEVICE_SECONDS,
     EVALUATIONS,
     JOB_SECONDS,
@@ -80,20 +79,17 @@ def _jobs(figures: Figures) -> dict[str, Any]:
 
 
 async def _caches(service: VideoService, figures: Figures) -> dict[str, Any]:
-    """Hits and misses are those of the meter where it counts a level, else of the cache's own memory."""
-    held = {level: asdict(each) for level, each in (await service.ports.cache.figures()).items()}
-    hits, misses = labelled(figures, CACHE_HITS), labelled(figures, CACHE_MISSES)
-    levels: dict[str, Any] = {}
-    for level in sorted({*held, *hits, *misses}):
-        row = {"entries": 0, "size_bytes": 0, "hits": 0, "misses": 0} | held.get(level, {})
-        if level in hits or level in misses:
-            row |= {"hits": hits.get(level, 0.0), "misses": misses.get(level, 0.0)}
-        levels[level] = row | {"hit_rate": _share(row["hits"], row["hits"] + row["misses"])}
-    total_hits, total_misses = (sum(row[name] for row in levels.values()) for name in ("hits", "misses"))
+    """What each level has done and holds; `healthy`: whether the shared tier answers."""
+    held = await service.ports.cache.figures()
+    levels = level_rows(held, figures, service.settings.price_per_device_hour)
+    for row in levels.values():
+        row["hit_rate"] = _share(row["hits"], row["hits"] + row["misses"])
+    totals = {name: sum(row[name] for row in levels.values()) for name in ("hits", "misses", "evictions", "size_bytes")}
+    saved = sum(row["saved_step_seconds"] for row in levels.values())
     return {
         "healthy": await service.ports.cache.healthy(),
-        "hits": total_hits,
-        "misses": total_misses,
-        "hit_rate": _share(total_hits, total_hits + total_misses),
+        **totals,
+        "hit_rate": _share(totals["hits"], totals["hits"] + totals["misses"]),
+        "saved_step_seconds": round(saved, 3),
         "levels": levels,
     }

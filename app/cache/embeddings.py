@@ -34,11 +34,11 @@ class EmbeddingCache:
             await self._cache.drop(EMBEDDINGS, key)
         return tensors
 
-    async def put(self, key: str, tensors: Tensors, ttl_s: float) -> None:
-        """Keep for `ttl_s`; more than 32 MiB is not kept."""
+    async def put(self, key: str, tensors: Tensors, ttl_s: float, seconds: float = 0.0) -> None:
+        """Keep for `ttl_s` what took the encoder so many seconds; more than 32 MiB is not kept."""
         data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
         if len(data) <= MAX_BYTES:
-            await self._cache.put(EMBEDDINGS, key, data, ttl_s)
+            await self._cache.put(EMBEDDINGS, key, data, ttl_s, worth=seconds)
 
     async def drop(self, key: str) -> None:
         """Forget one embedding."""

@@ -1,4 +1,4 @@
-"""Names what is cached, so that equal keys mean equal bits: results by plan and tenant, embeddings by text."""
+"""Names what is cached, so that equal keys mean equal bits: results by plan and pool, embeddings by text and pool."""
 
 from __future__ import annotations
 
@@ -9,30 +9,44 @@ from dataclasses import asdict
 
 from app.types import Plan
 
-SCHEMA = 1
+SCHEMA = 2
 """Part of every key: raise it when the same plan would give other bits than before."""
 
+POST_PROCESSING = "mp4-thumbnail-spritesheet-1"
+"""What becomes of the frames: part of a result's key. Another one is due when `app.video.finish` makes other files."""
 
-def plan_digest(plan: Plan, tenant: str) -> str:
-    """SHA-256 (hex) over all that determines a video's bits, and whose it is; not over cost, reasons or tier names."""
+
+def pool_of(tenant: str, shared: bool) -> str | None:
+    """Whose entries a tenant reads and writes: its own, or where the setting shares, the pool of all (None)."""
+    return None if shared else tenant
+
+
+def plan_digest(plan: Plan, pool: str | None) -> str:
+    """SHA-256 (hex) over all that determines a video's bits, and whose it is; not over cost, reasons or tier names.
+
+    `pool` is as `pool_of` gives it. A digest of another pool is another key: to find out about it takes as long and
+    tells as much as to find out about a prompt that nobody had.
+    """
     sampling = asdict(plan.sampling)
     return _digest(
         {
-            "tenant": tenant,
+            "pool": pool,
             "model": plan.model,
             "revision": plan.revision,
             "prompt": plan.prompt,
             "negative_prompt": plan.negative_prompt,
             "spec": asdict(plan.spec),
             "sampling": sampling | {"guidance": float(plan.sampling.guidance), "shift": float(plan.sampling.shift)},
+            "masks": plan.masks,
+            "post_processing": POST_PROCESSING,
         }
     )
 
 
-def embedding_key(revision: str, prompt: str) -> str:
-    """SHA-256 (hex) of a text as its encoder sees it: composed characters, single spaces, no ends."""
+def embedding_key(revision: str, prompt: str, pool: str | None) -> str:
+    """SHA-256 (hex) of a text as its encoder sees it: composed characters, single spaces, no ends; `pool` as above."""
     text = " ".join(unicodedata.normalize("NFC", prompt).split())
-    return _digest({"revision": revision, "text": text})
+    return _digest({"pool": pool, "revision": revision, "text": text})
 
 
 def _digest(facts: dict[str, object]) -> str:

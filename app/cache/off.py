@@ -11,11 +11,14 @@ class NoCache:
     async def get(self, level: str, key: str) -> bytes | None:
         return None
 
-    async def put(self, level: str, key: str, value: bytes, ttl_s: float) -> None:
+    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
         return None
 
     async def drop(self, level: str, key: str) -> None:
         return None
+
+    async def clear(self, level: str | None = None) -> int:
+        return 0
 
     async def figures(self) -> dict[str, LevelFigures]:
         return {}

@@ -1,69 +1,47 @@
-"""The shared tier: bytes in Redis with a time to live, bounded in size, with hits and misses of all processes."""
+"""The shared tier: bytes in Redis with a time to live, bounded in size, with the figures of all processes."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from app.cache.breaker import Breaker
+from app.cache.scripts import PUT, SHED, USE
 from app.cache.store import LevelFigures
+from app.cache.version import cache_version
 
 T = TypeVar("T")
 
 MAX_BYTES = 2**30  # of each level: Redis also keeps the jobs, which must never lack memory
-MAX_VALUE_BYTES = 64 * 2**20
+MAX_VALUE_BYTES = 64 * 2**20 + 1
 FLUSH_S = 1.0  # hits that never reached Redis are told to it about this often
-
-# KEYS value expiry sizes bytes counts; ARGV key value ttl_ms now max_bytes level value_prefix
-# Keeps one value and its size; what has run out leaves the books, and what runs out soonest leaves if there is no room.
-_PUT = """
-local function forget(key)
-  redis.call('ZREM', KEYS[2], key)
-  local size = redis.call('HGET', KEYS[3], key)
-  if size then
-    redis.call('HDEL', KEYS[3], key)
-    redis.call('DECRBY', KEYS[4], size)
-  end
-end
-forget(ARGV[1])
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[4], 'LIMIT', 0, 1000)) do forget(key) end
-if ARGV[3] == '0' then
-  redis.call('DEL', KEYS[1])
-  return 0
-end
-redis.call('HINCRBY', KEYS[5], 'hits:' .. ARGV[6], 0)
-local room = ARGV[5] - #ARGV[2]
-while tonumber(redis.call('GET', KEYS[4]) or 0) > room do
-  local soonest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-  if not soonest then break end
-  forget(soonest)
-  redis.call('DEL', ARGV[7] .. soonest)
-end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-redis.call('ZADD', KEYS[2], ARGV[4] + ARGV[3] / 1000, ARGV[1])
-redis.call('HSET', KEYS[3], ARGV[1], #ARGV[2])
-redis.call('INCRBY', KEYS[4], #ARGV[2])
-return 1
-"""
+MAX_UNTOLD = 2000  # keys whose uses wait to be told
+FULL_SHARE = 0.85  # of maxmemory, from which on the cache gives memory back: what is left is the jobs'
+SHED_ENTRIES = 200  # in one go: Redis does nothing else meanwhile
+RELIEF_TURNS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A value and the seconds it has left."""
+    """A value, the seconds it has left and the step-seconds that a hit saves."""
 
     value: bytes
     left_s: float
+    worth: float = 0.0
 
 
 class RedisCache:
-    """The ByteCache port; a Redis that fails is an empty cache, and is left alone for a while."""
+    """The ByteCache port; a Redis that fails is an empty cache, and is left alone for a while.
+
+    Its keys carry a version, the installed one by default.
+    """
 
     def __init__(
         self,
@@ -71,16 +49,20 @@ class RedisCache:
         prefix: str,
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        version: str | None = None,
     ) -> None:
         self._redis: Any = redis
         self._timeout_s = float(redis.connection_pool.connection_kwargs.get("socket_timeout") or 2.0)
-        self._base = f"{{{prefix}}}:cache"
+        self._counts = f"{{{prefix}}}:cache!counts"
+        self._base = f"{{{prefix}}}:cache:{version or cache_version()}"
         self._max_bytes = max_bytes
         self._clock = clock
         self._breaker = Breaker()
-        self._put = self._redis.register_script(_PUT)
+        self._put, self._use, self._shed = (self._redis.register_script(text) for text in (PUT, USE, SHED))
         self._told_at = clock()
         self._untold: Counter[str] = Counter()
+        self._untold_saved: dict[str, float] = {}
+        self._uses: Counter[tuple[str, str]] = Counter()
         self.failures = 0
 
     async def get(self, level: str, key: str) -> bytes | None:
@@ -88,77 +70,198 @@ class RedisCache:
         return None if found is None else found.value
 
     async def find(self, level: str, key: str) -> Found | None:
-        """The value with the time it has left."""
-        name = f"{self._base}:{level}:{key}"
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.get(name).pttl(name)
-        value, left_ms = await self._try(pipe.execute(), (None, 0))
-        found = None if value is None or left_ms <= 0 else Found(value, left_ms / 1000)
-        await self.count(level, found is not None)
-        return found
+        """The value with the time it has left and its worth."""
+        space = f"{self._base}:{level}"
+        pipe = self._redis.pipeline(transaction=False)  # a full Redis refuses transactions, and still answers these
+        pipe.get(f"{space}:{key}").pttl(f"{space}:{key}").hget(f"{space}!books", key)
+        value, left_ms, book = await self._try(pipe.execute(), (None, 0, None))
+        if value is None or left_ms <= 0:
+            self._untold[f"misses:{level}"] += 1
+            await self._tell_sometimes()
+            return None
+        worth = _worth(book)
+        await self.count_hit(level, key, worth)
+        return Found(value, left_ms / 1000, worth)
 
-    async def put(self, level: str, key: str, value: bytes, ttl_s: float) -> None:
+    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
         """What is larger than 64 MiB or the level's bound, or has no time to live, is not kept."""
         if len(value) <= min(MAX_VALUE_BYTES, self._max_bytes):
-            await self._write(level, key, value, max(0, int(1000 * ttl_s)))
+            await self._write(level, key, value, max(0, int(1000 * ttl_s)), worth)
 
     async def drop(self, level: str, key: str) -> None:
         await self._write(level, key, b"", 0)
 
-    async def count(self, level: str, hit: bool) -> None:
-        """Note a hit or miss, of this tier or one in front; told to Redis together with others, about once a second."""
-        self._untold[f"{'hits' if hit else 'misses'}:{level}"] += 1
-        if self._clock() - self._told_at >= FLUSH_S:
-            await self._tell()
+    async def clear(self, level: str | None = None) -> int:
+        """How many there were, of this version."""
+        levels = await self._levels() if level is None else [level]
+        total = 0
+        for each in levels:
+            while count := (await self._let_leave(each, float("inf"), evicted=False))[0]:
+                total += count
+        return total
+
+    async def relieve(self) -> int:
+        """Where Redis is nearly full, those of least benefit leave; how many. Call it about once a second.
+
+        So the jobs' writes, in the same Redis, find room. Redis itself must be set to evict nothing.
+        """
+        memory: Mapping[str, Any] = await self._try(self._redis.info("memory"), {})
+        most = int(memory.get("maxmemory", 0))
+        excess = int(memory.get("used_memory", 0)) - FULL_SHARE * most
+        if most == 0 or excess <= 0:
+            return 0
+        left = 0
+        levels = await self._levels()
+        for _ in range(RELIEF_TURNS):
+            level = await self._poorest(levels)
+            if level is None or excess <= 0:
+                break
+            count, freed = await self._let_leave(level, excess, evicted=True)
+            left, excess = left + count, excess - freed
+        return left
+
+    async def count_hit(self, level: str, key: str, worth: float) -> None:
+        """Note a hit of this tier or one in front; told to Redis together with others, about once a second."""
+        self._untold[f"hits:{level}"] += 1
+        self._untold_saved[level] = self._untold_saved.get(level, 0.0) + worth
+        if len(self._uses) < MAX_UNTOLD:
+            self._uses[level, key] += 1
+        await self._tell_sometimes()
+
+    def note_near_evictions(self, level: str, count: int) -> None:
+        """Entries that left a memory in front; told with the next hits."""
+        self._untold[f"near_evictions:{level}"] += count
 
     async def figures(self) -> dict[str, LevelFigures]:
         """Of all processes; of none while Redis is away."""
         await self._tell()
-        counts: Mapping[bytes, bytes] = await self._try(self._redis.hgetall(f"{self._base}!counts"), {})
-        levels = sorted({name.decode().partition(":")[2] for name in counts})
-        return {level: await self._level(level, counts) for level in levels}
+        counts = await self._all_counts()
+        return {level: await self._level(level, counts) for level in _levels_in(counts)}
 
     async def healthy(self) -> bool:
         return bool(await self._try(self._redis.ping(), False))
+
+    async def _all_counts(self) -> Mapping[bytes, bytes]:
+        return await self._try(self._redis.hgetall(self._counts), {})
+
+    async def _levels(self) -> list[str]:
+        return _levels_in(await self._all_counts())
+
+    async def _poorest(self, levels: Sequence[str]) -> str | None:
+        """The level whose lowest entry has least benefit now; None when there is none."""
+        pipe = self._redis.pipeline(transaction=False)
+        for level in levels:
+            _, _, rank, _, floor = self._books(level)
+            pipe.zrange(rank, 0, 0, withscores=True).get(floor)
+        found = await self._try(pipe.execute(), [])
+        lowest = {
+            level: entries[0][1] - float(floor or 0)
+            for level, entries, floor in zip(levels, found[::2], found[1::2], strict=False)
+            if entries
+        }
+        return min(lowest, key=lambda level: lowest[level]) if lowest else None
 
     async def _level(self, level: str, counts: Mapping[bytes, bytes]) -> LevelFigures:
         await self._write(level, "", b"", 0)  # what has run out leaves the books
         pipe = self._redis.pipeline(transaction=False)
         pipe.zcard(f"{self._base}:{level}!expiry").get(f"{self._base}:{level}!bytes")
         entries, size = await self._try(pipe.execute(), (0, None))
-        hits, misses = (int(counts.get(f"{kind}:{level}".encode(), 0)) for kind in ("hits", "misses"))
-        return LevelFigures(hits, misses, int(entries), int(size or 0))
 
-    async def _write(self, level: str, key: str, value: bytes, ttl_ms: int) -> None:
-        space = f"{self._base}:{level}"
-        keys = [f"{space}:{key}", f"{space}!expiry", f"{space}!sizes", f"{space}!bytes", f"{self._base}!counts"]
-        args: list[str | bytes | float] = [key, value, ttl_ms, time.time(), self._max_bytes, level, f"{space}:"]
+        def count(kind: str) -> float:
+            return float(counts.get(f"{kind}:{level}".encode(), 0))
+
+        return LevelFigures(
+            hits=int(count("hits")),
+            misses=int(count("misses")),
+            entries=int(entries),
+            size_bytes=max(0, int(size or 0)),
+            evictions=int(count("evictions")),
+            saved_step_seconds=count("saved"),
+            near_evictions=int(count("near_evictions")),
+        )
+
+    def _books(self, level: str) -> list[str]:
+        return [f"{self._base}:{level}!{book}" for book in ("expiry", "books", "rank", "bytes", "floor")]
+
+    async def _write(self, level: str, key: str, value: bytes, ttl_ms: int, worth: float = 0.0) -> None:
+        keys = [*self._books(level), self._counts]
+        prefix = f"{self._base}:{level}:"
+        args: list[str | bytes | float] = [time.time(), key, value, ttl_ms, worth, self._max_bytes, prefix, level]
         await self._try(self._put(keys=keys, args=args), 0)
+
+    async def _let_leave(self, level: str, wanted: float, evicted: bool) -> tuple[int, int]:
+        """Those of least benefit, up to SHED_ENTRIES, until `wanted` bytes are free; how many, and their bytes."""
+        keys = [*self._books(level), self._counts]
+        most = int(min(wanted, 2**52)) + 1
+        args: list[str | float] = [most, SHED_ENTRIES, f"{self._base}:{level}:", level, int(evicted)]
+        count, freed = await self._try(self._shed(keys=keys, args=args), (0, 0))
+        return int(count), int(freed)
+
+    async def _tell_sometimes(self) -> None:
+        if self._clock() - self._told_at >= FLUSH_S:
+            await self._tell()
 
     async def _tell(self) -> None:
         self._told_at = self._clock()
         told, self._untold = self._untold, Counter()
-        if not told:
-            return
-        pipe = self._redis.pipeline(transaction=True)
-        for name, count in told.items():
-            pipe.hincrby(f"{self._base}!counts", name, count)
-        if await self._try(pipe.execute(), None) is None:
-            self._untold += told
+        saved, self._untold_saved = self._untold_saved, {}
+        if told:
+            pipe = self._redis.pipeline(transaction=True)
+            for name, count in told.items():
+                pipe.hincrby(self._counts, name, count)
+            for level, seconds in saved.items():
+                pipe.hincrbyfloat(self._counts, f"saved:{level}", seconds)
+            if await self._try(pipe.execute(), None) is None:
+                self._untold += told
+                self._untold_saved = {name: saved.get(name, 0.0) + self._untold_saved.get(name, 0.0) for name in saved}
+                return
+        await self._tell_uses()
+
+    async def _tell_uses(self) -> None:
+        """Entries rise by their uses. Lost when Redis does not answer: it is only a matter of order."""
+        uses, self._uses = self._uses, Counter()
+        for level in sorted({level for level, _ in uses}):
+            words: list[str | float] = [
+                word for (its, key), count in uses.items() if its == level for word in (key, count)
+            ]
+            await self._try(self._use(keys=self._books(level), args=words), 0)
 
     async def _try(self, call: Awaitable[T], otherwise: T) -> T:
-        """The call's answer, or `otherwise` when Redis fails, is too slow, or failed a moment ago."""
+        """The call's answer, or `otherwise` when Redis fails, is too slow, or failed a moment ago.
+
+        A full Redis is no reason to stay away from it: it still answers what is asked.
+        """
         if not self._breaker.allows(self._clock()):
             _discard(call)
             return otherwise
         try:
             answer = await asyncio.wait_for(call, self._timeout_s)
-        except (RedisError, OSError, asyncio.TimeoutError):
+        except (RedisError, OSError, asyncio.TimeoutError) as error:
             self.failures += 1
-            self._breaker.failed(self._clock())
+            if _is_full(error):
+                self._breaker.worked()
+            else:
+                self._breaker.failed(self._clock())
             return otherwise
         self._breaker.worked()
         return answer
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OutOfMemoryError) or (isinstance(error, ResponseError) and "OOM" in str(error))
+
+
+def _levels_in(counts: Mapping[bytes, bytes]) -> list[str]:
+    return sorted({name.decode().partition(":")[2] for name in counts})
+
+
+def _worth(book: bytes | None) -> float:
+    """Of "size:worth:uses"; 0.0 for what is none."""
+    parts = (book or b"").split(b":")
+    try:
+        return float(parts[1]) if len(parts) == 3 else 0.0
+    except ValueError:
+        return 0.0
 
 
 def _discard(call: Awaitable[Any]) -> None:

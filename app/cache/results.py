@@ -41,8 +41,8 @@ class ResultCache:
             return None
 
     async def put(self, key: str, result: CachedResult, ttl_s: float) -> None:
-        """Keep for `ttl_s`."""
-        await self._cache.put(RESULTS, key, _RESULT.dump_json(result), ttl_s)
+        """Keep for `ttl_s`; a hit saves the result's step-seconds."""
+        await self._cache.put(RESULTS, key, _RESULT.dump_json(result), ttl_s, worth=result.step_seconds)
 
     async def drop(self, key: str) -> None:
         """Forget one result."""

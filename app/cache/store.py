@@ -11,12 +11,15 @@ EMBEDDINGS = "embeddings"
 
 @dataclass(frozen=True, slots=True)
 class LevelFigures:
-    """What one level has done and holds."""
+    """What one level has done and holds. Evictions are of entries that left for lack of room, not of time."""
 
     hits: int = 0
     misses: int = 0
     entries: int = 0
     size_bytes: int = 0
+    evictions: int = 0
+    saved_step_seconds: float = 0.0
+    near_evictions: int = 0  # from a memory in front; the shared tier may still have them
 
 
 class ByteCache(Protocol):
@@ -26,16 +29,20 @@ class ByteCache(Protocol):
         """The bytes, or None."""
         ...
 
-    async def put(self, level: str, key: str, value: bytes, ttl_s: float) -> None:
-        """Keep for `ttl_s`."""
+    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
+        """Keep for `ttl_s`; a hit saves `worth` step-seconds, by which a full cache decides who leaves."""
         ...
 
     async def drop(self, level: str, key: str) -> None:
         """Forget one entry."""
         ...
 
+    async def clear(self, level: str | None = None) -> int:
+        """Forget all entries, or those of a level; how many there were. Figures go on."""
+        ...
+
     async def figures(self) -> dict[str, LevelFigures]:
-        """Hits, misses, entries and bytes by level."""
+        """Hits, misses, entries, bytes, evictions and savings by level."""
         ...
 
     async def healthy(self) -> bool:

@@ -18,7 +18,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from app.client import show
+from app.client import caching, show
 from app.client.client import Kinoray
 from app.client.errors import UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted, generate
@@ -99,6 +99,9 @@ def _explain(failure: KinorayClientError) -> str:
 
 def _say_json(record: Any) -> None:
     typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+
+
+app.add_typer(caching.commands(_talk, _say_json), name="cache")
 
 
 @app.command()

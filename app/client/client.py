@@ -197,6 +197,11 @@ class Kinoray:
         """Figures of the service since its store began."""
         return await self._record("/api/stats")
 
+    async def clear_cache(self, level: str | None = None) -> int:
+        """Have what is cached forgotten, all or "results" or "embeddings"; how many entries. For operators."""
+        answer = await self._transport.send("DELETE", "/api/cache", {"level": level} if level else None)
+        return int(expect_mapping(read_json(answer), "answer").get("removed", 0))
+
     async def _record(self, path: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         return expect_mapping(read_json(await self._transport.send("GET", path, params)), f"answer to {path}")
 

@@ -131,6 +131,22 @@ def health(found: Health) -> Table:
     return facts(found.facts, "well" if found.ok else "NOT WELL")
 
 
+def caches(record: Mapping[str, Any]) -> Table:
+    """The caches, level by level; sizes in bytes."""
+    levels = record.get("levels")
+    rows = levels if isinstance(levels, Mapping) else {}
+    names = ("hits", "misses", "hit_rate", "entries", "size_bytes", "evictions", "saved_step_seconds", "saved_money")
+    table = Table(box=box.SIMPLE_HEAD, caption=None if record.get("healthy", True) else "the shared tier is away")
+    table.add_column("level")
+    for name in names:
+        table.add_column(name, justify="right")
+    for level, row in rows.items():
+        figures = row if isinstance(row, Mapping) else {}
+        said = ("" if figures.get(name) is None else plain(figures[name]) for name in names)
+        table.add_row(Text(plain(level)), *(Text(each) for each in said))
+    return table
+
+
 def factors(record: Mapping[str, Any]) -> Table:
     """The factors of an analysis and what each adds to the score."""
     table = Table(box=box.SIMPLE_HEAD)

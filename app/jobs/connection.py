@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ConstantBackoff
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.exceptions import (
     ClusterDownError,
     ConnectionError,
@@ -26,6 +29,8 @@ T = TypeVar("T")
 MAX_CONNECTIONS = 64  # calls beyond this many wait for one to end
 MAX_FOLLOWERS = 4096  # connections that wait for news, one each
 HEALTH_CHECK_S = 15.0
+SENTINEL_PORT = 26379
+_SENTINEL = ("redis+sentinel", "rediss+sentinel")
 RETRY_AFTER_S = 1.0
 
 GONE = (ConnectionError, RedisTimeout, OSError, InvalidResponse, OutOfMemoryError, ReadOnlyError, ClusterDownError)
@@ -38,36 +43,101 @@ _UNWELL = ("OOM", "MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", 
 class Client(Redis):
     """A client with a second one beside it, `patient`, for calls that wait on the server until there is news."""
 
-    def __init__(self, pool: ConnectionPool, timeout_s: float) -> None:
+    def __init__(
+        self, pool: ConnectionPool, waiting: ConnectionPool, timeout_s: float, sentinel: Sentinel | None = None
+    ) -> None:
         super().__init__(connection_pool=pool)
-        options = {**pool.connection_kwargs, "socket_timeout": None}
-        waiting = ConnectionPool(pool.connection_class, max_connections=MAX_FOLLOWERS, **options)
         self.patient = Redis(connection_pool=waiting)
         self.timeout_s = timeout_s
+        self._sentinel = sentinel
 
     async def aclose(self, close_connection_pool: bool | None = True) -> None:
-        """Close every connection of both."""
+        """Close every connection of both, and those to sentinels."""
         await self.patient.aclose(close_connection_pool)
         await super().aclose(close_connection_pool)
+        for watcher in self._sentinel.sentinels if self._sentinel else ():
+            await watcher.aclose()
+
+
+class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to whichever server the sentinels call the master; those beyond the most wait for one to end."""
+
+
+# redis-py does not say what these take.
+_Sentinel: Any = Sentinel
+_Master: Any = _MasterPool
+_Patient: Any = SentinelConnectionPool
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelPlace:
+    """What a sentinel URL says: who to ask for which service, and how to get in there."""
+
+    watchers: tuple[tuple[str, int], ...]
+    service: str
+    login: dict[str, Any]  # database, user name and password of the service
+    watcher_login: dict[str, Any]
+    tls: bool
 
 
 def connect(url: str, timeout_s: float) -> Client:
-    """A client for `redis://`, `rediss://` or `unix://`. Nothing is sent until first use.
+    """A client for `redis://`, `rediss://`, `unix://` or sentinels. Nothing is sent until first use.
 
     A broken connection is tried anew once; each call, with that, ends after `timeout_s`.
-    Raises ValueError when the URL is none of these.
+    Raises ValueError when the URL is none of these (see `sentinel_place`).
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=MAX_CONNECTIONS,
-        timeout=timeout_s,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        health_check_interval=HEALTH_CHECK_S,
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "health_check_interval": HEALTH_CHECK_S,
         **({} if url.startswith("unix:") else {"socket_keepalive": True}),
-        retry=Retry(ConstantBackoff(0.05), 1, supported_errors=(ConnectionError,)),
-    )
-    return Client(pool, timeout_s)
+        "retry": Retry(ConstantBackoff(0.05), 1, supported_errors=(ConnectionError,)),
+    }
+    if urlsplit(url).scheme in _SENTINEL:
+        return _by_sentinel(sentinel_place(url), timeout_s, options)
+    pool = BlockingConnectionPool.from_url(url, max_connections=MAX_CONNECTIONS, timeout=timeout_s, **options)
+    patient = {**pool.connection_kwargs, "socket_timeout": None}
+    return Client(pool, ConnectionPool(pool.connection_class, max_connections=MAX_FOLLOWERS, **patient), timeout_s)
+
+
+def sentinel_place(url: str) -> SentinelPlace:
+    """Parts of `redis+sentinel://[user][:password@]host[:port][,host[:port]…]/service[/database]`.
+
+    `rediss+sentinel` speaks TLS to the service; `?sentinel_username=…&sentinel_password=…` are for the sentinels.
+    Raises ValueError.
+    """
+    parts = urlsplit(url)
+    who, _, hosts = parts.netloc.rpartition("@")
+    path = [unquote(part) for part in parts.path.split("/") if part]
+    if not hosts or not 1 <= len(path) <= 2 or not path[-1:][0].isdigit() and len(path) == 2:
+        raise ValueError("A sentinel URL is redis+sentinel://host:port,host:port/service/database.")
+    user, _, password = (unquote(part) for part in who.partition(":"))
+    asked = parse_qs(parts.query)
+    secret = {word: asked[f"sentinel_{word}"][0] for word in ("username", "password") if f"sentinel_{word}" in asked}
+    login = {"db": int(path[1]) if len(path) == 2 else 0, "username": user or None, "password": password or None}
+    watchers = tuple(_host(each) for each in hosts.split(","))
+    return SentinelPlace(watchers, path[0], login, secret, parts.scheme == "rediss+sentinel")
+
+
+def _host(text: str) -> tuple[str, int]:
+    """Name and port of "host", "host:port", "[::1]" or "[::1]:port". Raises ValueError."""
+    parts = urlsplit(f"//{text.strip()}")
+    if not parts.hostname:
+        raise ValueError("A sentinel has no host name.")
+    return parts.hostname, parts.port or SENTINEL_PORT
+
+
+def _by_sentinel(place: SentinelPlace, timeout_s: float, options: dict[str, Any]) -> Client:
+    # Within one call's time the second sentinel must have its turn when the first is gone.
+    soon = timeout_s / (len(place.watchers) + 1)
+    once = Retry(NoBackoff(), 0)
+    watching = {"socket_timeout": soon, "socket_connect_timeout": soon, "retry": once, **place.watcher_login}
+    sentinel = _Sentinel(list(place.watchers), sentinel_kwargs=watching)
+    options = {**options, **place.login, **({"ssl": True} if place.tls else {})}
+    pool = _Master(place.service, sentinel, max_connections=MAX_CONNECTIONS, timeout=timeout_s, **options)
+    patient = {**options, "socket_timeout": None}
+    waiting = _Patient(place.service, sentinel, max_connections=MAX_FOLLOWERS, **patient)
+    return Client(pool, waiting, timeout_s, sentinel)
 
 
 async def bounded(call: Awaitable[T], timeout_s: float) -> T:

@@ -112,8 +112,9 @@ class House:
         files = {"video": video, "thumbnail": thumbnail}
         done = await self.jobs.complete(job_id, fence, files, measured, time.time(), time.time() + 60)
         await self.events.append(job_id, "end", time.time(), {"status": "completed"})
-        result = CachedResult(job_id, files, time.time(), 2.0)
-        await ResultCache(self.cache).put(plan_digest(done.plan, done.tenant), result, 60)
+        if done.cache_mode.writes:
+            result = CachedResult(job_id, files, time.time(), 2.0)
+            await ResultCache(self.cache).put(plan_digest(done.plan, done.tenant), result, 60)
         await self.board.hold(job_id, job_id)
         return done
 

@@ -113,6 +113,40 @@ async def test_stats_tell_what_was_saved(house: House, client: httpx.AsyncClient
     assert (stats["jobs"]["created"], stats["line"], stats["replicas"]) == (2, None, [])
 
 
+async def test_stats_and_metrics_tell_each_cache_level() -> None:
+    house = House(price_per_device_hour=2.0)
+    await house.cache.put("results", "a", bytes(100), 60.0, worth=36.0)
+    await house.cache.get("results", "a")
+    await house.cache.get("embeddings", "none")
+    async with house.client() as client:
+        told = (await client.get("/api/stats")).json()["cache_stats"]
+        found = await samples(client)
+    row = told["levels"]["results"]
+    assert (row["hits"], row["misses"], row["entries"], row["size_bytes"], row["hit_rate"]) == (1, 0, 1, 100, 1.0)
+    assert (row["evictions"], row["near_evictions"], row["saved_step_seconds"], row["saved_money"]) == (
+        0,
+        0,
+        36.0,
+        0.02,
+    )
+    assert (told["healthy"], told["size_bytes"], told["saved_step_seconds"]) == (True, 100, 36.0)
+    assert found["kinoray_cache_up", ""] == 1
+    assert found["kinoray_cache_misses_total", "embeddings"] == 1
+    assert found["kinoray_cache_saved_step_seconds_total", "results"] == 36.0
+    assert found["kinoray_cache_saved_money_total", "results"] == 0.02
+    assert found["kinoray_cache_evictions_total", "results"] == 0
+
+
+async def test_without_a_price_nothing_is_said_of_money() -> None:
+    house = House()
+    await house.cache.put("results", "a", b"x", 60.0, worth=36.0)
+    await house.cache.get("results", "a")
+    async with house.client() as client:
+        levels = (await client.get("/api/stats")).json()["cache_stats"]["levels"]
+        assert levels["results"]["saved_money"] is None
+        assert "saved_money_total{" not in (await client.get("/metrics")).text
+
+
 async def test_models_say_what_they_make(client: httpx.AsyncClient) -> None:
     listed = (await client.get("/v1/models")).json()
     assert (listed["object"], [model["id"] for model in listed["data"]]) == ("list", ["shapes"])
@@ -131,7 +165,7 @@ async def test_the_documentation_names_every_route(client: httpx.AsyncClient) ->
     assert set(body) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
     assert "422" not in str(page["paths"])
     assert "$ref" not in str(body)
-    assert len(page["paths"]) == 20
+    assert len(page["paths"]) == 21
     assert (await client.get("/docs")).status_code == 200
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.cache.keys import embedding_key, plan_digest
+from app.cache.keys import embedding_key, plan_digest, pool_of
 from app.types import Analysis, Estimate, Plan, Sampling, VideoSpec
 
 words = st.text(max_size=20)
@@ -33,8 +33,9 @@ plans = st.builds(
     pool=words,
     estimate=st.just(Estimate(1.0, 2.0)),
     why=st.just(Analysis(1, "simple")),
+    masks=words,
 )
-BITS = {"model", "revision", "prompt", "negative_prompt"}
+BITS = {"model", "revision", "prompt", "negative_prompt", "masks"}
 
 
 def other(value: Any) -> Any:
@@ -70,19 +71,31 @@ def test_whatever_changes_the_bits_changes_the_key(plan: Plan, tenant: str) -> N
 @settings(max_examples=25, deadline=None)
 def test_field_borders_cannot_be_moved(left: str, right: str) -> None:
     if left:
-        assert embedding_key(left, right) != embedding_key("", left + right)
+        assert embedding_key(left, right, None) != embedding_key("", left + right, None)
 
 
 @pytest.mark.parametrize("text", ["a  red ball", " a red ball\n", "a\tred ball"])
 def test_spacing_does_not_matter_to_an_embedding(text: str) -> None:
-    assert embedding_key("1", text) == embedding_key("1", "a red ball")
+    assert embedding_key("1", text, None) == embedding_key("1", "a red ball", None)
 
 
 def test_composed_and_decomposed_letters_are_the_same_text() -> None:
-    assert embedding_key("1", "u\u0308ber") == embedding_key("1", "über")
-    assert embedding_key("1", "Über") != embedding_key("1", "über")
-    assert embedding_key("1", "über") != embedding_key("2", "über")
+    assert embedding_key("1", "u\u0308ber", None) == embedding_key("1", "über", None)
+    assert embedding_key("1", "Über", None) != embedding_key("1", "über", None)
+    assert embedding_key("1", "über", None) != embedding_key("2", "über", None)
 
 
 def test_a_lone_surrogate_is_only_another_text() -> None:
-    assert embedding_key("1", "\ud800") != embedding_key("1", "\ud801")
+    assert embedding_key("1", "\ud800", None) != embedding_key("1", "\ud801", None)
+
+
+@given(plans)
+@settings(max_examples=25, deadline=None)
+def test_tenants_share_nothing_unless_a_setting_makes_the_pool_public(plan: Plan) -> None:
+    apart = {plan_digest(plan, pool_of(tenant, False)) for tenant in ("ann", "bob", "", "None", "null")}
+    assert len(apart) == 5
+    public = {plan_digest(plan, pool_of(tenant, True)) for tenant in ("ann", "bob")}
+    assert len(public) == 1
+    assert not public & apart
+    assert embedding_key("1", "a", pool_of("ann", False)) != embedding_key("1", "a", pool_of("bob", False))
+    assert embedding_key("1", "a", pool_of("ann", True)) == embedding_key("1", "a", pool_of("bob", True))

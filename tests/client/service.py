@@ -38,6 +38,11 @@ OPTIMIZATION = {
     "estimated_seconds": 3.1,
     "reasons": ["One subject, one motion."],
 }
+CACHES = {
+    "hits": 7,
+    "healthy": False,
+    "levels": {"results": {"hits": 7, "hit_rate": 0.5, "size_bytes": 9000, "evictions": 3, "saved_money": None}},
+}
 STYLE = {
     "id": "commercial",
     "object": "style",
@@ -105,6 +110,8 @@ class Service:
             return JSONResponse(body, status, headers)
         if path.startswith("/v1/videos"):
             return await self._videos(request, path.removeprefix("/v1/videos").strip("/").split("/"))
+        if path == "/api/cache" and method == "DELETE":
+            return JSONResponse({"object": "cache.cleared", "level": request.query_params.get("level"), "removed": 7})
         if path.startswith("/v1/styles") and method != "GET":
             return await self._styles(request, path.removeprefix("/v1/styles").strip("/").split("/"))
         return self._facts(request, path)
@@ -117,7 +124,7 @@ class Service:
                 "object": "list",
                 "data": [{"style": STYLE, "score": 0.41, "reason": "It is near."}],
             },
-            "/api/stats": {"optimization": {"steps_saved_share": 0.5}, "cache_stats": {"hits": 7}},
+            "/api/stats": {"optimization": {"steps_saved_share": 0.5}, "cache_stats": CACHES},
             "/api/optimization/analyze": {"prompt": request.query_params.get("prompt"), **OPTIMIZATION},
             "/health": {"status": "ok" if self.well else "degraded", "components": {"redis": {"ok": self.well}}},
         }

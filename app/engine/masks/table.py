@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -63,6 +64,13 @@ def masks_of(plan: Plan, known: Mapping[str, Table] | None = None) -> Masks:
         found = table.nearest(asked.steps, asked.budget)
     masks = found or evenly(asked.steps, asked.budget)
     return masks if asked.guidance != 1 else replace(masks, unconditional=(False,) * masks.steps)
+
+
+def fingerprint(plan: Plan, known: Mapping[str, Table] | None = None) -> str:
+    """12 hex digits of the masks that a job of this plan walks by: other masks, other bits. Raises as `masks_of`."""
+    masks = masks_of(plan, known)
+    facts = f"{masks.order}:{bits(masks.run)}:{bits(masks.unconditional)}"
+    return hashlib.sha256(facts.encode("ascii")).hexdigest()[:12]
 
 
 def evaluations(plan: Plan) -> float:

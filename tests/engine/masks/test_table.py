@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.masks.mask import Masks, cost, evenly
-from app.engine.masks.table import Row, Table, bits, evaluations, masks_of, read, tables, unbits, write
+from app.engine.masks.table import Row, Table, bits, evaluations, fingerprint, masks_of, read, tables, unbits, write
 from tests.engine.plans import make_plan
 
 FOUND = Masks(unbits("1110110010"), unbits("1100100010"))
@@ -80,3 +80,12 @@ def test_an_unsound_table_is_refused_by_its_name(tmp_path: Path, change: dict[st
 def test_a_mask_is_written_as_bits() -> None:
     assert bits(FOUND.run) == "1110110010"
     assert unbits(bits(FOUND.run)) == FOUND.run
+
+
+def test_other_masks_have_another_fingerprint_and_other_rows_do_not_matter() -> None:
+    plan = replace(make_plan(steps=10, budget=6), model="tiny", revision="1")
+    even, found = fingerprint(plan, {}), fingerprint(plan, {"tiny": TABLE})
+    assert even != found
+    assert fingerprint(plan, {"tiny": Table("tiny", "1", TABLE.rows[:1])}) == found
+    assert fingerprint(replace(plan, prompt="another"), {"tiny": TABLE}) == found
+    assert fingerprint(replace(plan, sampling=replace(plan.sampling, guidance=1.0)), {"tiny": TABLE}) != found
