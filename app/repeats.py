@@ -14,7 +14,7 @@ from app.jobs.board import Board
 from app.jobs.events import EventLog
 from app.jobs.flights import Flights
 from app.jobs.store import JobStore
-from app.telemetry import CACHE_HITS, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter
+from app.telemetry import CACHE_HITS, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter, Stages
 from app.types import Artifact, CacheUse, Job, Phase
 
 
@@ -35,10 +35,13 @@ class Shared(Protocol):
     def artifacts(self) -> ArtifactStore: ...
 
 
-async def repeat(job: Job, results: ResultCache, stores: Shared, retention_s: float, now: float) -> Job | None:
+async def repeat(
+    job: Job, results: ResultCache, stores: Shared, retention_s: float, now: float, stages: Stages
+) -> Job | None:
     """A completed job, recorded, made from a stored result of the same plan; None when there is none."""
     key = plan_digest(job.plan, job.tenant)
     found = await results.get(key)
+    stages.done("lookup")
     if found is None:
         return None
     await stores.board.hold(found.job_id, job.id)  # before the look, so that a delete in between cannot win
@@ -57,7 +60,9 @@ async def repeat(job: Job, results: ResultCache, stores: Shared, retention_s: fl
         artifacts=found.artifacts,
         cache=CacheUse(kind="result", hit=True, saved_step_seconds=saved),
     )
+    stages.done("files")
     await stores.jobs.create(done)
+    stages.done("record")
     await stores.meter.add(
         {
             JOBS_CREATED: 1,

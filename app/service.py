@@ -29,7 +29,7 @@ from app.plan.sentences import Sentences
 from app.plan.styled import count_use
 from app.repeats import forget_artifacts, repeat
 from app.settings import Settings
-from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter
+from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, ModelProfile, Page, Phase, Plan, VideoRequest
 
 CANCELLED = Failure("cancelled", "The job was cancelled.")
@@ -83,16 +83,20 @@ class VideoService:
         self._clock = clock
         self._results = ResultCache(ports.cache)
 
-    async def submit(self, request: VideoRequest, caller: Caller) -> Job:
+    async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
+
+        `stages` is told when plan, lookup, files (of a repeat) and record are done.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
             Overloaded: the predicted wait or the line is too long.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
+        stages = stages or Stages()
         # 1. Plan
         plan = await self.analyze(request, caller)
+        stages.done("plan")
         now = self._clock()
         job = Job(
             id=f"video_{uuid.uuid4().hex}",
@@ -110,13 +114,14 @@ class VideoService:
         )
         # 2. The same plan made before?
         if request.cache.reads:
-            made = await repeat(job, self._results, self.ports, self.settings.retention_s, self._clock())
+            made = await repeat(job, self._results, self.ports, self.settings.retention_s, self._clock(), stages)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
         job, stance = await enter(job, joins, self.ports, lambda: self._admit(plan), self.settings.retention_s)
+        stages.done("record")
         missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)

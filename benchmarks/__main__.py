@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from app.settings import Settings
-from benchmarks import analysis, budgets, calibration, main_job, prediction, service_load, step_engine
+from benchmarks import analysis, budgets, calibration, main_job, prediction, repeats, service_load, step_engine
 from benchmarks.machine import facts, free_port, memory_bytes
 from cluster.local import LocalService
 
@@ -33,6 +33,7 @@ def main() -> None:
         "budgets": _budgets,
         "calibration": _calibration,
         "prediction": _prediction,
+        "repeats": _repeats,
         "analysis": lambda options, console: analysis.run(options.quick, console),
         "served_analysis": _served_analysis,
     }
@@ -79,6 +80,17 @@ def _prediction(options: argparse.Namespace, console: Console) -> dict[str, Any]
         service.start()
         try:
             return asyncio.run(prediction.measure(service.url, 4 if options.quick else 30, console))
+        finally:
+            service.stop()
+
+
+def _repeats(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as state:
+        service = _service(Path(state))
+        service.start()
+        try:
+            requests, again, seconds = (20, 20, 1.0) if options.quick else (200, 500, 10.0)
+            return asyncio.run(repeats.measure(service.url, requests, again, seconds, console))
         finally:
             service.stop()
 

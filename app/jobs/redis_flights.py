@@ -15,7 +15,7 @@ from app.jobs.scripts import CHANGE, WAKE, Keys
 from app.jobs.words import change_words, flat, mapping
 from app.types import Job
 
-FOLLOWED = 5_000  # flights looked at in one sweep
+FOLLOWED = 500  # flights looked at in one sweep, drawn at random
 
 # KEYS job line tenant wake flight followers followed due unsettled leader
 # ARGV id digest stance leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'' field value …

@@ -62,8 +62,8 @@ async def test_a_job_survives_the_death_of_a_replica(service: LocalService, clie
 
 
 async def test_all_who_wait_for_one_video_get_it_when_the_finisher_dies(service: LocalService, client: Kinoray) -> None:
-    wish = {"prompt": "a pink box slides left while the Finisher dies", "steps": 100, "seed": 5}
-    videos = [await client.create(**wish) for _ in range(12)]
+    prompt = "a pink box slides left while the Finisher dies"
+    videos = [await client.create(prompt, steps=100, seed=5) for _ in range(12)]
     async for event in client.events(videos[-1].id):  # a follower hears of its leader's steps
         if event.kind == "step":
             break
