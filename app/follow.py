@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,21 +18,19 @@ BEHIND_BLOCK_S = 1.0  # the same behind another job, whose events do not tell wh
 async def follow(job: Job, after: str | None, stores: Shared, clock: Callable[[], float]) -> AsyncIterator[Event]:
     """Events from the start or behind `after`, ending with kind "end"."""
     now: Job | None = job
-    last, block_s = after, 0.0
+    last, block_s, behind = after, 0.0, job.id
     while now is not None and not now.phase.ended:
         leader = await leader_of(now, stores) if now.phase is Phase.QUEUED else None
-        source = job.id if leader is None else leader.id
-        for event in await stores.events.read(source, last, block_s):
-            if leader is not None and not _shared(event, job):
-                continue
-            yield replace(event, job_id=job.id)
-            last = event.id  # ids grow over all jobs, so behind a leader's event come those of the next, or one's own
+        former, behind = behind, job.id if leader is None else leader.id
+        for event in await _news(job, former, behind, last, block_s, stores):
+            yield event
+            last = event.id
             if event.kind == "end":
                 return
         block_s = BLOCK_S if leader is None else BEHIND_BLOCK_S
         now = await _still_there(job, stores)
     # Whoever ended it may have died before saying so, or is saying so right now.
-    for event in await stores.events.read(job.id, last, 0.0):
+    for event in await _news(job, behind, job.id, last, 0.0, stores):
         yield event
         last = event.id
         if event.kind == "end":
@@ -46,6 +44,22 @@ def end_of(job: Job | None) -> dict[str, Any]:
     if job is not None and job.failure is not None:
         data["error"] = {"code": job.failure.code, "message": job.failure.message}
     return data
+
+
+async def _news(job: Job, former: str, source: str, last: str | None, block_s: float, stores: Shared) -> list[Event]:
+    """What the leader so far still had to say, if it is another by now, or else what is new at `source`.
+
+    Ids grow over all jobs, so that behind a leader's last event come those of the next, or the job's own.
+    """
+    if former != source:
+        rest = _told_to(job, former, await stores.events.read(former, last, 0.0))
+        if rest:
+            return [*rest, *_told_to(job, source, await stores.events.read(source, rest[-1].id, 0.0))]
+    return _told_to(job, source, await stores.events.read(source, last, block_s))
+
+
+def _told_to(job: Job, source: str, events: Sequence[Event]) -> list[Event]:
+    return [replace(event, job_id=job.id) for event in events if source == job.id or _shared(event, job)]
 
 
 def _shared(event: Event, job: Job) -> bool:

@@ -61,17 +61,39 @@ async def test_a_follower_shows_how_far_its_leader_is(house: House, client: http
 
 async def test_a_follower_is_told_its_leaders_steps_and_its_own_end(house: House, client: httpx.AsyncClient) -> None:
     first, second = await ask(client), await ask(client)
-
-    async def story() -> list[tuple[str, Any]]:
-        async with client.stream("GET", f"/v1/videos/{second['id']}/events") as response:
-            return [(each.event, json.loads(each.data)) async for each in EventSource(response).aiter_sse()]
-
-    told = asyncio.ensure_future(story())
-    await asyncio.sleep(0.05)
+    await house.events.append(first["id"], "queue", 1.0, {"position": 0})
+    story = house.service.follow(second["id"], Caller())
+    events = [await anext(story)]
     await house.complete(first["id"])
-    events = await asyncio.wait_for(told, 5.0)
-    assert [kind for kind, _ in events] == ["snapshot", "phase", "step", "end"]
-    assert events[-1][1]["status"] == "completed"
+    events += [event async for event in story]
+    assert [event.kind for event in events] == ["queue", "phase", "step", "end"]
+    assert {event.job_id for event in events} == {second["id"]}
+    assert events[-1].data == {"status": "completed"}
+    assert [event.id for event in events] == sorted((event.id for event in events), key=lambda each: int(each[:-2]))
+
+
+async def test_the_story_goes_on_with_the_next_leader(house: House, client: httpx.AsyncClient) -> None:
+    first, second, third = [await ask(client) for _ in range(3)]
+    await house.events.append(first["id"], "queue", 1.0, {"position": 0})
+    story = house.service.follow(third["id"], Caller())
+    events = [await anext(story)]
+    leader = await house.jobs.get(first["id"])
+    await client.post(f"/v1/videos/{first['id']}/cancel")
+    await house.settle(leader)
+    await house.run(second["id"], step=3)
+    events += [await anext(story), await anext(story)]
+    assert [event.kind for event in events] == ["queue", "phase", "step"]
+    await client.delete(f"/v1/videos/{third['id']}")
+    assert [event.kind async for event in story] == ["end"]
+
+
+async def test_the_events_of_a_follower_can_be_streamed(house: House, client: httpx.AsyncClient) -> None:
+    first, second = await ask(client), await ask(client)
+    await house.complete(first["id"])
+    async with client.stream("GET", f"/v1/videos/{second['id']}/events") as response:
+        events = [each async for each in EventSource(response).aiter_sse()]
+    assert [each.event for each in events] == ["snapshot", "end"]
+    assert json.loads(events[0].data)["status"] == "completed"
 
 
 async def test_a_followers_cancel_stops_only_itself(house: House, client: httpx.AsyncClient) -> None:
