@@ -11,37 +11,28 @@ from typing import Any, Protocol
 import anyio
 
 from app.artifacts.store import ArtifactStore
-from app.cache.keys import plan_digest
-from app.cache.results import CachedResult, ResultCache
+from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
-from app.errors import ContentNotReady, JobNotFound, NotFound, Overloaded, TimedOut
+from app.errors import ContentNotReady, NotFound, Overloaded, TimedOut
+from app.flights import enter, leader_of
+from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
 from app.jobs.events import EventLog, StopSignals
+from app.jobs.flights import Flights, Stance
 from app.jobs.store import JobStore
 from app.line.outlook import behind_all, expected_s, place_behind, place_in
 from app.plan.degrade import in_time
 from app.plan.presets import Presets
 from app.plan.ratings import Ratings
+from app.plan.seed import FRESH
 from app.plan.sentences import Sentences
 from app.plan.styled import count_use
+from app.repeats import forget_artifacts, repeat
 from app.settings import Settings
-from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter
-from app.types import (
-    Artifact,
-    CacheUse,
-    Caller,
-    Event,
-    Failure,
-    Job,
-    ModelProfile,
-    Page,
-    Phase,
-    Plan,
-    VideoRequest,
-)
+from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter, Stages
+from app.types import Artifact, Caller, Event, Failure, Job, ModelProfile, Page, Phase, Plan, VideoRequest
 
 CANCELLED = Failure("cancelled", "The job was cancelled.")
-FOLLOW_BLOCK_S = 5.0  # how long one wait for the next event lasts before the record is looked at again
 
 
 class Planner(Protocol):
@@ -63,6 +54,7 @@ class Ports:
     stops: StopSignals
     artifacts: ArtifactStore
     board: Board
+    flights: Flights
     meter: Meter
     models: tuple[ModelProfile, ...]
     presets: Presets
@@ -72,10 +64,14 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted."""
+    """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted.
+
+    `leader` is the job that makes the same video already, where this one waits for it.
+    """
 
     position: int | None
     eta_s: float | None
+    leader: Job | None = None
 
 
 class VideoService:
@@ -87,16 +83,20 @@ class VideoService:
         self._clock = clock
         self._results = ResultCache(ports.cache)
 
-    async def submit(self, request: VideoRequest, caller: Caller) -> Job:
+    async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
+
+        `stages` is told when plan, lookup, files (of a repeat) and record are done.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
             Overloaded: the predicted wait or the line is too long.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
+        stages = stages or Stages()
         # 1. Plan
         plan = await self.analyze(request, caller)
+        stages.done("plan")
         now = self._clock()
         job = Job(
             id=f"video_{uuid.uuid4().hex}",
@@ -114,55 +114,18 @@ class VideoService:
         )
         # 2. The same plan made before?
         if request.cache.reads:
-            made = await self._repeat(job)
+            made = await repeat(job, self._results, self.ports, self.settings.retention_s, self._clock(), stages)
             if made is not None:
+                await count_use(plan.style, caller, self.ports.presets, now)
                 return made
-        # 3. Admission
-        await self._admit(plan)
-        # 4. The record, before anyone is told
-        await self.ports.jobs.create(job)
-        await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1, f"{CACHE_MISSES}:{RESULTS}": 1})
+        # 3. Under way, or admitted; and the record, before anyone is told
+        joins = request.cache.reads and request.seed != FRESH
+        job, stance = await enter(job, joins, self.ports, lambda: self._admit(plan), self.settings.retention_s)
+        stages.done("record")
+        missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
+        await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
-
-    async def _repeat(self, job: Job) -> Job | None:
-        """A completed job made from a stored result of the same plan, or None."""
-        key = plan_digest(job.plan, job.tenant)
-        found = await self._results.get(key)
-        if found is None:
-            return None
-        await self.ports.board.hold(found.job_id, job.id)  # before the look, so that a delete in between cannot win
-        if not await self._readable(found):
-            await self.ports.board.release(found.job_id, job.id)
-            await self._results.drop(key)
-            return None
-        saved = job.plan.estimate.step_seconds
-        done = replace(
-            job,
-            phase=Phase.COMPLETED,
-            step=job.plan.sampling.steps,
-            started_at=job.created_at,
-            completed_at=self._clock(),
-            expires_at=job.created_at + self.settings.retention_s,
-            artifacts=found.artifacts,
-            cache=CacheUse(kind="result", hit=True, saved_step_seconds=saved),
-        )
-        await self.ports.jobs.create(done)
-        await count_use(done.plan.style, Caller(done.tenant), self.ports.presets, done.created_at)
-        await self.ports.meter.add(
-            {
-                JOBS_CREATED: 1,
-                f"{TIERS}:{job.plan.tier}": 1,
-                f"{JOBS_ENDED}:completed": 1,
-                f"{CACHE_HITS}:{RESULTS}": 1,
-                STEP_SECONDS_SAVED: saved,
-            }
-        )
-        return done
-
-    async def _readable(self, found: CachedResult) -> bool:
-        video = found.artifacts.get("video")
-        return video is not None and await self.ports.artifacts.exists(video)
 
     async def _admit(self, plan: Plan) -> None:
         """Refuse what would wait too long. Without a note from the dispatcher everything is admitted."""
@@ -186,8 +149,11 @@ class VideoService:
         place = place_in(note, job.id)
         if place is None:  # it has just come, is far back, or nobody has looked at the line lately
             position = await self.ports.jobs.position(job.id)
-            if position is None:  # it is being taken out of the line right now
-                return Outlook(None, job.plan.estimate.seconds)
+            if position is None:
+                leader = await leader_of(job, self.ports)
+                if leader is not None:
+                    return replace(await self.outlook(leader), leader=leader)
+                return Outlook(None, job.plan.estimate.seconds)  # it is being taken out of the line right now
             place = place_behind(note, await self.ports.board.look(BACKLOG), position, job.plan)
         return Outlook(*place)
 
@@ -197,38 +163,8 @@ class VideoService:
 
     async def follow(self, job_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[Event]:
         """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""
-        await self.get(job_id, caller)
-        last = after
-        block_s = 0.0
-        while True:
-            for event in await self.ports.events.read(job_id, last, block_s):
-                yield event
-                last = event.id
-                if event.kind == "end":
-                    return
-            block_s = FOLLOW_BLOCK_S
-            job = await self._still_there(job_id, caller)
-            if job is None or job.phase.ended:
-                # Whoever ended it may have died before saying so, or is saying so right now.
-                for event in await self.ports.events.read(job_id, last, 0.0):
-                    yield event
-                    last = event.id
-                    if event.kind == "end":
-                        return
-                yield self._end(job_id, job, last)
-                return
-
-    async def _still_there(self, job_id: str, caller: Caller) -> Job | None:
-        try:
-            return await self.get(job_id, caller)
-        except JobNotFound:
-            return None
-
-    def _end(self, job_id: str, job: Job | None, last: str | None) -> Event:
-        data: dict[str, Any] = {"status": job.status.value if job else "deleted"}
-        if job is not None and job.failure is not None:
-            data["error"] = {"code": job.failure.code, "message": job.failure.message}
-        return Event(id=last or "0-0", job_id=job_id, kind="end", at=self._clock(), data=data)
+        async for event in follow(await self.get(job_id, caller), after, self.ports, self._clock):
+            yield event
 
     async def wait(self, job_id: str, caller: Caller, timeout_s: float) -> Job:
         """The job once it has ended. Raises TimedOut (the job goes on) and JobNotFound (it was deleted)."""
@@ -245,7 +181,7 @@ class VideoService:
         job = await self.ports.jobs.cancel(job_id, caller.tenant, CANCELLED, self._clock())
         if not before.phase.ended:
             await self.ports.stops.send(job_id)
-            await self.ports.events.append(job_id, "end", self._clock(), self._end(job_id, job, None).data)
+            await self.ports.events.append(job_id, "end", self._clock(), end_of(job))
             await self.ports.meter.add({f"{JOBS_ENDED}:{CANCELLED.code}": 1})
         return job
 
@@ -302,15 +238,6 @@ class VideoService:
             expected_s=lambda each: expected_s(load, behind_all(load, each), each),
             replan=lambda lower: self.ports.planner.plan(lower, caller),
         )
-
-
-async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore) -> None:
-    """Remove a gone job's artifacts unless another job was answered with them and still needs them."""
-    for origin in {artifact.key.split("/", 1)[0] for artifact in job.artifacts.values()}:
-        if not await board.release(origin, job.id):
-            return
-    for artifact in job.artifacts.values():
-        await artifacts.delete(artifact)
 
 
 Check = Callable[[], Awaitable[dict[str, Any]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Protocol
 
@@ -34,6 +35,19 @@ class Meter(Protocol):
             StoreUnavailable: the figures' store does not answer.
         """
         ...
+
+
+class Stages:
+    """Seconds that the stages of one request took, each from the end of the one before."""
+
+    def __init__(self) -> None:
+        self.took_s: dict[str, float] = {}
+        self._at = time.perf_counter()
+
+    def done(self, name: str) -> None:
+        """A stage ends now."""
+        now = time.perf_counter()
+        self.took_s[name], self._at = now - self._at, now
 
 
 class NullMeter:

@@ -235,7 +235,7 @@ class Measured:
 class CacheUse:
     """How the caches served a job."""
 
-    kind: str = "none"  # none | result
+    kind: str = "none"  # none | result | flight (made for another job that was under way)
     hit: bool = False
     saved_step_seconds: float = 0.0
     embedding_hit: bool | None = None  # None until the prompt has been encoded

@@ -25,6 +25,7 @@ from benchmarks import (
     ceiling,
     main_job,
     prediction,
+    repeats,
     service_load,
     step_engine,
 )
@@ -43,6 +44,7 @@ def main() -> None:
         "budgets": _budgets,
         "calibration": _calibration,
         "prediction": _prediction,
+        "repeats": _repeats,
         "analysis": lambda options, console: analysis.run(options.quick, console),
         "cache_trace": _cache_trace,
         "served_analysis": _served_analysis,
@@ -95,6 +97,17 @@ def _prediction(options: argparse.Namespace, console: Console) -> dict[str, Any]
         service.start()
         try:
             return asyncio.run(prediction.measure(service.url, 4 if options.quick else 30, console))
+        finally:
+            service.stop()
+
+
+def _repeats(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as state:
+        service = _service(Path(state))
+        service.start()
+        try:
+            requests, again, seconds = (20, 20, 1.0) if options.quick else (200, 500, 10.0)
+            return asyncio.run(repeats.measure(service.url, requests, again, seconds, console))
         finally:
             service.stop()
 

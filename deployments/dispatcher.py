@@ -7,7 +7,7 @@ import contextvars
 import logging
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from ray.exceptions import RayError
@@ -15,13 +15,14 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from app.errors import JobNotFound, KinorayError, TimedOut
+from app.flights import settle
 from app.jobs.board import BACKLOG, PLACES
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
-from app.service import forget_artifacts
+from app.repeats import forget_artifacts
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
-from app.types import Failure, Job, Lease
+from app.types import Failure, Job, Lease, Phase
 from deployments.rules import rules_of
 from deployments.stores import open_stores
 
@@ -29,6 +30,7 @@ log = logging.getLogger("ray.serve")
 PASS_S = 0.5  # the line is looked at this often even when nobody calls
 SWEEP_S = 30.0  # how often what has expired is removed
 NOTE_TTL_S = 10.0
+SETTLED = 100  # flights, and late followers, that one pass deals with
 
 
 class Dispatcher:
@@ -80,6 +82,8 @@ class Dispatcher:
         for job in late:
             await self._give_up(job, now)
         await self._tell(left, [*running, *start], capacity, now)
+        await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
+        await self._give_up_followers(now)
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)
@@ -100,6 +104,22 @@ class Dispatcher:
             await self._fail(job.id, job.fence, failure, now)
         except KinorayError as error:  # ended, deleted or leased since it was read
             log.info("Not given up: %s", error)
+
+    async def _settle(self, digests: Sequence[str], now: float) -> None:
+        """Nobody waits for a leader that failed, or whose finisher died just after closing it."""
+        for digest in digests:
+            try:
+                await settle(digest, self._stores, self._settings.retention_s, now)
+            except KinorayError as error:
+                log.info("A flight stays unsettled: %s", error)
+
+    async def _give_up_followers(self, now: float) -> None:
+        """End those who wait for another's video and can use it no more; `choose` sees only those in the line."""
+        for job_id in await self._stores.flights.late(now, SETTLED):
+            job = await self._find(job_id)
+            if job is not None and job.phase is Phase.QUEUED:
+                await self._give_up(job, now)
+            await self._stores.flights.excuse(job_id)
 
     async def _attempt(self, job: Job, lease: Lease) -> None:
         """Give the attempt to a replica; the call returns once, when it has ended or was handed back."""
@@ -163,8 +183,9 @@ class Dispatcher:
         self._told = found
 
     async def _sweep(self, now: float) -> None:
-        """Remove what is past its time."""
+        """Remove what is past its time; settle the flights of leaders that are gone without a trace."""
         stores = self._stores
+        await self._settle(await stores.flights.followed(), now)
         for job in await stores.jobs.expired(now, 100):
             await stores.jobs.delete(job.id, job.tenant)
             await stores.events.forget(job.id)

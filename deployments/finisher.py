@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import logging
 import time
 from dataclasses import replace
 from typing import Any
@@ -13,7 +15,8 @@ from ray.serve.handle import DeploymentHandle
 
 from app.cache.keys import plan_digest
 from app.cache.results import CachedResult, ResultCache
-from app.errors import LeaseLost
+from app.errors import KinorayError, LeaseLost
+from app.flights import settle
 from app.plan.complexity import FIXED_STEPS
 from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, JOB_SECONDS, JOBS_ENDED, STEPS_FIXED, STEPS_PLANNED
@@ -21,6 +24,8 @@ from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import finish
 from deployments.handles import CacheHandle
 from deployments.stores import open_stores
+
+log = logging.getLogger("ray.serve")
 
 
 class Finisher:
@@ -30,6 +35,7 @@ class Finisher:
         self._settings = settings
         self._stores = open_stores(settings)
         self._results = ResultCache(CacheHandle(cache))
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Close a job with its frames, uint8 (F, H, W, 3).
@@ -66,6 +72,16 @@ class Finisher:
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
         await stores.events.append(job_id, "end", now, {"status": done.status.value})
+        # 4. Those who waited for the same video; the replica that made it need not
+        task = contextvars.Context().run(asyncio.ensure_future, self._settle(done, now))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _settle(self, job: Job, now: float) -> None:
+        try:
+            await settle(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
+        except KinorayError as error:
+            log.info("Left to the dispatcher: %s", error)
 
     async def _store(self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int) -> dict[str, Artifact]:
         files = await asyncio.to_thread(finish, frames, fps)

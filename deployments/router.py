@@ -43,6 +43,7 @@ class Router:
             stops=stores.stops,
             artifacts=stores.artifacts,
             board=stores.board,
+            flights=stores.flights,
             meter=stores.meter,
             models=models,
             presets=stores.presets,

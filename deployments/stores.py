@@ -12,11 +12,13 @@ from app.jobs.checkpoints import Checkpoints
 from app.jobs.connection import connect
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.figures import RedisMeter
+from app.jobs.flights import Flights
 from app.jobs.link import Link
 from app.jobs.redis import RedisJobs
 from app.jobs.redis_board import RedisBoard
 from app.jobs.redis_checkpoints import RedisCheckpoints
 from app.jobs.redis_events import RedisEvents
+from app.jobs.redis_flights import RedisFlights
 from app.jobs.redis_stops import RedisStops
 from app.jobs.store import JobStore
 from app.plan.feedback import fading_of
@@ -37,6 +39,7 @@ class Stores:
     events: EventLog
     stops: StopSignals
     board: Board
+    flights: Flights
     meter: Meter
     artifacts: ArtifactStore
     presets: Presets
@@ -55,6 +58,7 @@ def open_stores(settings: Settings) -> Stores:
         events=RedisEvents(redis, prefix, kept_s=2 * settings.retention_s),
         stops=RedisStops(redis, prefix),
         board=RedisBoard(redis, prefix),
+        flights=RedisFlights(redis, prefix),
         meter=RedisMeter(redis, prefix),
         artifacts=FileArtifacts(settings.artifact_root),
         presets=RedisPresets(redis, prefix),

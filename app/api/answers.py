@@ -131,17 +131,18 @@ class VideoDeleted(BaseModel):
 
 
 def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
-    """The Video object of a job."""
+    """The Video object of a job; one that waits for another's video shows how far that one is."""
     plan, measured = job.plan, job.measured
+    at = outlook.leader or job
     return Video(
         id=job.id,
         model=plan.model,
         prompt=plan.prompt,
-        status=job.status.value,
-        phase=job.phase.value,
-        progress=job.progress,
+        status=at.status.value,
+        phase=at.phase.value,
+        progress=at.progress,
         created_at=int(job.created_at),
-        started_at=_whole(job.started_at),
+        started_at=_whole(at.started_at),
         completed_at=_whole(job.completed_at),
         expires_at=_whole(job.expires_at),
         size=plan.spec.size,
@@ -150,7 +151,7 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         fps=plan.spec.fps,
         num_frames=plan.spec.frames,
         seed=plan.sampling.seed,
-        step=job.step,
+        step=at.step,
         total_steps=plan.sampling.steps,
         eta_s=None if outlook.eta_s is None else round(outlook.eta_s, 3),
         queue_position=outlook.position,

@@ -20,6 +20,7 @@ from app.errors import StoreUnavailable
 from app.jobs.record import check_id
 from app.service import Outlook, VideoService
 from app.settings import Settings
+from app.telemetry import Stages
 from app.types import Job
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
@@ -31,8 +32,10 @@ async def create(request: Request, response: Response, service: Service, setting
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
     asked = video_request(await body_fields(request), settings.max_prompt_chars)
     began = time.perf_counter()
-    job = await service.submit(asked, caller)
-    response.headers.update(job_headers(job, settings, accept=time.perf_counter() - began))
+    stages = Stages()
+    job = await service.submit(asked, caller, stages)
+    accept_s = time.perf_counter() - began
+    response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s))
     return await _told(job, service, settings)
 
 

@@ -18,7 +18,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from app.client import caching, show
+from app.client import caching, show, warm
 from app.client.client import Kinoray
 from app.client.errors import UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted, generate
@@ -207,6 +207,9 @@ def styles(
         found = _talk(context, lambda client: client.recommend_styles(prompt))
         records, table = [asdict(each) for each in found], show.recommended(found)
     _say_json(records) if as_json else Console().print(table)
+
+
+warm.add_to(app, _talk)
 
 
 @app.command(name="list")

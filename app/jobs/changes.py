@@ -8,6 +8,8 @@ from typing import Any
 from app.jobs.states import RUNNING, sources
 from app.types import Artifact, CacheUse, Failure, Measured, Phase
 
+SETTLED_S = 2.0  # how long whoever completed a job is left alone with those that followed it
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -26,6 +28,11 @@ class Change:
     holder: str | None = None
     until: float | None = None  # end of the lease, Unix seconds
     wakes: bool = False  # the dispatcher has something to decide
+
+    @property
+    def settle_at(self) -> float:
+        """When a flight may be settled by anyone, Unix seconds; a finisher that lives has done it by then."""
+        return self.values["completed_at"] + SETTLED_S if self.phase is Phase.COMPLETED else 0.0
 
 
 def lease(holder: str, until: float, now: float) -> Change:
@@ -57,6 +64,14 @@ def complete(artifacts: dict[str, Artifact], measured: Measured, now: float, exp
     return Change(sources(Phase.COMPLETED), Phase.COMPLETED, values, wakes=True)
 
 
+def answer(
+    artifacts: dict[str, Artifact], cache: CacheUse, step: int, started_at: float, now: float, expires_at: float
+) -> Change:
+    """A job that followed another is given what that one has made: the only way to completed without an attempt."""
+    values = {"artifacts": artifacts, "cache": cache, "started_at": started_at} | _closing(now, expires_at)
+    return Change(frozenset({Phase.QUEUED}), Phase.COMPLETED, values, step=step)
+
+
 def fail(failure: Failure, now: float, expires_at: float) -> Change:
     """The job ends without a video."""
     return Change(sources(Phase.FAILED), Phase.FAILED, {"failure": failure} | _closing(now, expires_at), wakes=True)
@@ -72,6 +87,11 @@ def requeue() -> Change:
     """The attempt has ended without a result; the job goes back to its place and starts over."""
     values = {"step": 0, "eta_s": None, "started_at": None}
     return Change(sources(Phase.QUEUED), Phase.QUEUED, values, new_fence=True, wakes=True)
+
+
+def stand_aside() -> Change:
+    """A waiting job leaves the line to a more urgent one for the same video; whoever saw it there may write no more."""
+    return Change(frozenset({Phase.QUEUED}), Phase.QUEUED, new_fence=True)
 
 
 def _closing(now: float, expires_at: float) -> dict[str, Any]:

@@ -31,6 +31,10 @@ class MemoryJobs:
         self._leases: dict[str, Lease] = {}
         self._replicas: dict[str, tuple[float, ReplicaInfo]] = {}
         self._work = asyncio.Event()
+        # Shared with MemoryFlights: which digest a job makes or waits for, who is not in the line, what is to settle.
+        self.flights: dict[str, str] = {}
+        self.aside: set[str] = set()
+        self.unsettled: dict[str, float] = {}
 
     async def create(self, job: Job) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict."""
@@ -55,6 +59,9 @@ class MemoryJobs:
         job = await self.get(job_id, tenant)
         del self._jobs[job_id]
         self._leases.pop(job_id, None)
+        self.aside.discard(job_id)
+        self._mark(job_id, 0.0)
+        self.flights.pop(job_id, None)
         self._work.set()
         return job
 
@@ -62,11 +69,13 @@ class MemoryJobs:
         job = await self.get(job_id, tenant)
         if job.phase.ended:
             return job
-        return self._change(job, changes.cancel(failure, now, now + self._retention_s))
+        return self.apply(job, changes.cancel(failure, now, now + self._retention_s))
 
     async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
         job = await self.get(job_id)
-        self._change(job, changes.lease(holder, now + ttl_s, now))
+        if job_id in self.aside:
+            raise IllegalTransition(f"{job_id} is not in the line.")
+        self.apply(job, changes.lease(holder, now + ttl_s, now))
         return self._leases[job_id]
 
     async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
@@ -82,10 +91,10 @@ class MemoryJobs:
     async def advance(
         self, job_id: str, fence: int, phase: Phase, now: float, step: int = 0, eta_s: float | None = None
     ) -> None:
-        self._change(self._held(job_id, fence), changes.advance(phase, step, eta_s))
+        self.apply(self._held(job_id, fence), changes.advance(phase, step, eta_s))
 
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
-        self._change(self._held(job_id, fence), changes.note_cache(cache))
+        self.apply(self._held(job_id, fence), changes.note_cache(cache))
 
     async def complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
@@ -98,10 +107,11 @@ class MemoryJobs:
         return self._close(self._held(job_id, fence), changes.fail(failure, now, now + self._retention_s))
 
     async def requeue(self, job_id: str, fence: int, now: float) -> Job:
-        return self._change(self._held(job_id, fence), changes.requeue())
+        return self.apply(self._held(job_id, fence), changes.requeue())
 
     async def waiting(self) -> Sequence[Job]:
-        return sorted((job for job in self._jobs.values() if job.phase is Phase.QUEUED), key=_place)
+        line = (job for job in self._jobs.values() if job.phase is Phase.QUEUED and job.id not in self.aside)
+        return sorted(line, key=_place)
 
     async def leases(self) -> Sequence[Lease]:
         return sorted(self._leases.values(), key=lambda lease: lease.until)
@@ -137,9 +147,18 @@ class MemoryJobs:
         return job
 
     def _close(self, job: Job, change: Change) -> Job:
-        return job if job.phase is change.phase else self._change(job, change)
+        return job if job.phase is change.phase else self.apply(job, change)
 
-    def _change(self, job: Job, change: Change) -> Job:
+    def _mark(self, job_id: str, settle_at: float) -> None:
+        if job_id in self.flights:
+            self.unsettled[self.flights[job_id]] = settle_at
+
+    def find(self, job_id: str | None) -> Job | None:
+        """The record, if it is there."""
+        return None if job_id is None else self._jobs.get(job_id)
+
+    def apply(self, job: Job, change: Change) -> Job:
+        """Write a change. Raises IllegalTransition."""
         if job.phase not in change.sources:
             raise IllegalTransition(f"{job.id} is {job.phase}.")
         changed = replace(
@@ -154,9 +173,16 @@ class MemoryJobs:
             self._leases[job.id] = Lease(job.id, changed.fence, change.holder, change.until)
         elif changed.phase is Phase.QUEUED or changed.phase.ended:
             self._leases.pop(job.id, None)
+        if changed.phase.ended:
+            self.aside.discard(job.id)
+            self._mark(job.id, change.settle_at)
         if change.wakes:
-            self._work.set()
+            self.wake()
         return changed
+
+    def wake(self) -> None:
+        """The dispatcher has something to decide."""
+        self._work.set()
 
 
 def _place(job: Job) -> tuple[float, str]:

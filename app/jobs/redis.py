@@ -13,9 +13,10 @@ from app.jobs import changes, scripts
 from app.jobs.changes import Change
 from app.jobs.connection import Client
 from app.jobs.link import Link
-from app.jobs.record import check_id, fields_to_json, job_from_fields, job_to_fields, replica_from_json, replica_to_json
+from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.redis_line import RedisLine
 from app.jobs.scripts import Keys
+from app.jobs.words import change_words, flat, mapping
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,12 @@ class RedisJobs:
         keys = self._keys
         names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake]
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
-        args = [job.id, job.phase.value, job.created_at, expiry, *_flat(job_to_fields(job))]
+        args = [job.id, job.phase.value, job.created_at, expiry, *flat(job_to_fields(job))]
         if await self._link.run(scripts.CREATE, names, args) != b"ok":
             raise Conflict(f"{job.id} exists already.")
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
-        kept = _mapping(await self._link.call("HGETALL", self._keys.job(check_id(job_id))))
+        kept = mapping(await self._link.call("HGETALL", self._keys.job(check_id(job_id))))
         if not kept or tenant not in (None, kept[b"tenant"].decode()):
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(kept)
@@ -61,7 +62,7 @@ class RedisJobs:
         answer = await self._link.run(scripts.DELETE, keys, [job_id, tenant])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
-        return job_from_fields(_mapping(answer[1]))
+        return job_from_fields(mapping(answer[1]))
 
     async def cancel(self, job_id: str, tenant: str | None, failure: Failure, now: float) -> Job:
         answer = await self._apply(job_id, changes.cancel(failure, now, now + self._retention_s), tenant=tenant)
@@ -151,26 +152,13 @@ class RedisJobs:
 
     def _places(self, job_id: str) -> Sequence[str]:
         keys = self._keys
-        return [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
+        places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
+        return [*places, keys.unsettled]
 
     async def _apply(
         self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None
     ) -> Sequence[Any]:
-        args = [
-            job_id,
-            "" if tenant is None else tenant,
-            "" if fence is None else fence,
-            f"|{'|'.join(sorted(phase.value for phase in change.sources))}|",
-            "" if change.phase is None else change.phase.value,
-            change.step,
-            int(change.new_fence),
-            int(change.new_attempt),
-            "" if change.holder is None else change.holder,
-            "" if change.until is None else change.until,
-            change.values.get("expires_at", ""),
-            int(change.wakes),
-            *_flat(fields_to_json(change.values)),
-        ]
+        args = change_words(job_id, change, fence, tenant)
         answer: Sequence[Any] = await self._link.run(scripts.CHANGE, self._places(job_id), args)
         return answer
 
@@ -182,7 +170,7 @@ class RedisJobs:
 
     def _changed(self, job_id: str, answer: Sequence[Any], fence: int | None = None) -> Job:
         self._raise(job_id, answer, fence)
-        return job_from_fields(_mapping(answer[1]))
+        return job_from_fields(mapping(answer[1]))
 
     @staticmethod
     def _raise(job_id: str, answer: Sequence[Any], fence: int | None) -> None:
@@ -200,19 +188,10 @@ class RedisJobs:
             reads = [("HGETALL", self._keys.job(job_id.decode())) for job_id in ids[start : start + BATCH]]
             for job_id, kept in zip(ids[start:], await self._link.all(reads), strict=False):
                 try:
-                    found.extend([job_from_fields(_mapping(kept))] if kept else [])
+                    found.extend([job_from_fields(mapping(kept))] if kept else [])
                 except StoreUnavailable as error:
                     log.error("Passed over %s: %s", job_id.decode(), error)
         return found
-
-
-def _flat(values: dict[str, bytes]) -> list[str | bytes]:
-    return [word for pair in values.items() for word in pair]
-
-
-def _mapping(answer: Any) -> dict[bytes, bytes]:
-    """A hash, which comes as a mapping from commands and as a flat list from scripts."""
-    return answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
 
 
 def _scored(answer: Sequence[Any]) -> list[tuple[str, float]]:

@@ -26,6 +26,14 @@ class Keys:
         """ZSET of job ids by time of creation."""
         return self.of("tenant", tenant)
 
+    def flight(self, digest: str) -> str:
+        """STRING: the id of the job that makes what a digest names, until its followers are settled."""
+        return self.of("flight", digest)
+
+    def followers(self, digest: str) -> str:
+        """ZSET of the ids of jobs that wait for what another makes, the most urgent first."""
+        return self.of("followers", digest)
+
     @property
     def line(self) -> str:
         """ZSET of waiting job ids by time of creation."""
@@ -45,6 +53,21 @@ class Keys:
     def wake(self) -> str:
         """LIST that holds one element while the dispatcher has something to decide."""
         return self.of("wake")
+
+    @property
+    def unsettled(self) -> str:
+        """ZSET of digests of which a job has ended, by the time from which anyone may settle the flight."""
+        return self.of("unsettled")
+
+    @property
+    def followed(self) -> str:
+        """SET of digests that have followers."""
+        return self.of("followed")
+
+    @property
+    def due(self) -> str:
+        """ZSET of followers by deadline."""
+        return self.of("due")
 
 
 WAKE = """
@@ -72,9 +95,9 @@ return 'ok'
 """
 )
 
-# KEYS job line leases ended wake checkpoint
+# KEYS job line leases ended wake checkpoint unsettled
 # ARGV id tenant|'' fence|'' '|legal|sources|' phase|'' step fence+ attempts+
-#      holder|'' until|'' expires_at|'' wakes field value …
+#      holder|'' until|'' expires_at|'' wakes settle_at field value …
 CHANGE = (
     WAKE
     + """
@@ -83,8 +106,9 @@ local kept = redis.call('HMGET', KEYS[1], 'tenant', 'fence', 'phase', 'step', 'c
 if not kept[1] or (ARGV[2] ~= '' and kept[1] ~= ARGV[2]) then return {'missing'} end
 if ARGV[3] ~= '' and kept[2] ~= ARGV[3] then return {'lost'} end
 if not string.find(ARGV[4], '|' .. kept[3] .. '|', 1, true) then return {'illegal', kept[3]} end
+if ARGV[9] ~= '' and not redis.call('ZSCORE', KEYS[2], id) then return {'illegal', 'not in the line'} end
 if tonumber(ARGV[6]) > tonumber(kept[4]) then redis.call('HSET', KEYS[1], 'step', ARGV[6]) end
-if #ARGV > 12 then redis.call('HSET', KEYS[1], unpack(ARGV, 13)) end
+if #ARGV > 13 then redis.call('HSET', KEYS[1], unpack(ARGV, 14)) end
 redis.call('HINCRBY', KEYS[1], 'fence', ARGV[7])
 redis.call('HINCRBY', KEYS[1], 'attempts', ARGV[8])
 if phase ~= '' then redis.call('HSET', KEYS[1], 'phase', phase) end
@@ -100,20 +124,24 @@ elseif phase == 'completed' or phase == 'failed' then
   redis.call('ZREM', KEYS[3], id)
   redis.call('DEL', KEYS[6])
   redis.call('ZADD', KEYS[4], ARGV[11], id)
+  local digest = redis.call('HGET', KEYS[1], 'flight')
+  if digest then redis.call('ZADD', KEYS[7], ARGV[13], digest) end
 end
 if ARGV[12] == '1' then wake(KEYS[5]) end
 return {'ok', redis.call('HGETALL', KEYS[1])}
 """
 )
 
-# KEYS job line leases ended wake checkpoint tenant; ARGV id tenant
+# KEYS job line leases ended wake checkpoint unsettled tenant; ARGV id tenant
 DELETE = (
     WAKE
     + """
 if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return {'missing'} end
 local kept = redis.call('HGETALL', KEYS[1])
+local digest = redis.call('HGET', KEYS[1], 'flight')
 redis.call('DEL', KEYS[1], KEYS[6])
-for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[7]}) do redis.call('ZREM', key, ARGV[1]) end
+if digest then redis.call('ZADD', KEYS[7], 0, digest) end
+for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[8]}) do redis.call('ZREM', key, ARGV[1]) end
 wake(KEYS[5])
 return {'ok', kept}
 """

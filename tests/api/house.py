@@ -14,7 +14,9 @@ from app.artifacts.memory import MemoryArtifacts
 from app.cache.keys import plan_digest
 from app.cache.memory import MemoryCache
 from app.cache.results import CachedResult, ResultCache
+from app.flights import settle
 from app.jobs.board import MemoryBoard
+from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.plan.draft import Desk, draft
 from app.plan.enhance import RuleEnhancer
@@ -70,6 +72,7 @@ class House:
         self.jobs, self.events, self.stops = MemoryJobs(), MemoryEvents(), MemoryStops()
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
         self.board, self.meter = MemoryBoard(), MemoryMeter()
+        self.flights = MemoryFlights(self.jobs)
         self.presets = MemoryPresets()
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
@@ -84,6 +87,7 @@ class House:
             stops=self.stops,
             artifacts=self.artifacts,
             board=self.board,
+            flights=self.flights,
             meter=self.meter,
             models=(MODEL,),
             presets=self.presets,
@@ -116,7 +120,12 @@ class House:
             result = CachedResult(job_id, files, time.time(), 2.0)
             await ResultCache(self.cache).put(plan_digest(done.plan, done.tenant), result, 60)
         await self.board.hold(job_id, job_id)
+        await self.settle(done)
         return done
+
+    async def settle(self, job: Job) -> None:
+        """What the finisher and the dispatcher do when a job has ended."""
+        await settle(plan_digest(job.plan, job.tenant), self.service.ports, 60.0, time.time())
 
     async def count(self, tenant: str = "public") -> int:
         """Jobs on record."""

@@ -63,7 +63,10 @@ async def test_a_running_video_says_when_to_ask_again(
 
 async def test_a_repeat_is_answered_as_completed(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     await house.complete(job["id"])
-    again = (await client.post("/v1/videos", json={"prompt": "a red ball"})).json()
+    answer = await client.post("/v1/videos", json={"prompt": "a red ball"})
+    again = answer.json()
+    stages = [stage.split(";")[0] for stage in answer.headers["server-timing"].split(", ")]
+    assert stages == ["plan", "lookup", "files", "record", "accept", "total"]
     assert again["id"] != job["id"]
     assert again["status"] == "completed"
     assert again["cache"] == {"kind": "result", "hit": True, "saved_step_seconds": 1.8, "embedding_hit": None}

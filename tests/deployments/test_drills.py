@@ -61,6 +61,20 @@ async def test_a_job_survives_the_death_of_a_replica(service: LocalService, clie
     await well(service)
 
 
+async def test_all_who_wait_for_one_video_get_it_when_the_finisher_dies(service: LocalService, client: Kinoray) -> None:
+    prompt = "a pink box slides left while the Finisher dies"
+    videos = [await client.create(prompt, steps=100, seed=5) for _ in range(12)]
+    async for event in client.events(videos[-1].id):  # a follower hears of its leader's steps
+        if event.kind == "step":
+            break
+    os.kill(await anyio.to_thread.run_sync(replica_pid, service, "Finisher"), signal.SIGKILL)
+    ended = [await client.wait(video.id, timeout_s=RECOVERY_S) for video in videos]
+    assert [video.status for video in ended] == ["completed"] * 12
+    assert [video.cache.kind for video in ended].count("flight") == 11
+    assert len({await client.content(video.id) for video in ended}) == 1
+    await well(service)
+
+
 async def test_a_job_goes_on_from_its_checkpoint_with_the_same_bits_when_its_replica_dies(
     service: LocalService, client: Kinoray
 ) -> None:

@@ -15,9 +15,11 @@ import pytest
 from app.errors import StoreUnavailable
 from app.jobs.connection import Client, connect
 from app.jobs.figures import RedisMeter
+from app.jobs.flights import Stance
 from app.jobs.redis import RedisJobs
 from app.jobs.redis_board import RedisBoard
 from app.jobs.redis_events import RedisEvents
+from app.jobs.redis_flights import RedisFlights
 from app.jobs.redis_stops import RedisStops
 from cluster.redis import LocalRedis
 from tests.jobs.make import a_job
@@ -29,7 +31,7 @@ JOB = a_job()
 
 
 def calls(redis: Client) -> list[Awaitable[object]]:
-    jobs, events = RedisJobs(redis, "gone"), RedisEvents(redis, "gone")
+    jobs, events, flights = RedisJobs(redis, "gone"), RedisEvents(redis, "gone"), RedisFlights(redis, "gone")
     return [
         jobs.create(JOB),
         jobs.get(JOB.id),
@@ -42,6 +44,10 @@ def calls(redis: Client) -> list[Awaitable[object]]:
         RedisStops(redis, "gone").send(JOB.id),
         RedisBoard(redis, "gone").look("backlog"),
         RedisMeter(redis, "gone").read(),
+        flights.leader("d"),
+        flights.enter(JOB, "d", Stance.LEAD, None),
+        flights.promote("d", None, JOB.id),
+        flights.unsettled(1.0, 1),
     ]
 
 
