@@ -34,9 +34,7 @@ class Pool:
 
 
 @torch.no_grad()
-def make_pool(
-    autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, recipe: Recipe, count: int, seed: int
-) -> Pool:
+def make_pool(autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, recipe: Recipe, count: int, seed: int) -> Pool:
     """Draw, render and encode `count` clips; the same seed makes the same pool."""
     rng = Random(seed)
     asks = draw_asks(count, recipe.two_share, rng)

@@ -47,9 +47,7 @@ async def draft(
     asked = StyledRequest(better.request) if style is None else apply(style, better.request)
     pace = paces.get(model.id, UNKNOWN)
     try:
-        plan = make_plan(
-            asked.request, desk.catalogue, desk.limits, pace, desk.draw_seed, desk.evaluations, leanings
-        )
+        plan = make_plan(asked.request, desk.catalogue, desk.limits, pace, desk.draw_seed, desk.evaluations, leanings)
     except InvalidRequest as error:
         raise asked.blamed(error) from error
     return better.marked(asked.marked(plan))
