@@ -1,8 +1,8 @@
 """The memory tier on a generated trace: what it answers of what it could, and whom three policies let leave.
 
 A pure simulation with the shipped tier, its facades and plans of the built-in model; nothing is denoised, and there is
-no Redis and no Ray. Sessions edit their own prompts, 12 % of the requests are exact repeats, popular by Zipf's law. What
-is popular stays so to the trace's end, which is what a count of uses that never fades is best at.
+no Redis and no Ray. Sessions edit their own prompts, 12 % of the requests are exact repeats, popular by Zipf's law.
+What is popular stays so to the trace's end, which is what a count of uses that never fades is best at.
 """
 
 from __future__ import annotations
