@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Protocol
 
 from app.artifacts.store import ArtifactStore
-from app.cache.keys import plan_digest
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS
 from app.jobs.board import Board
@@ -36,10 +35,9 @@ class Shared(Protocol):
 
 
 async def repeat(
-    job: Job, results: ResultCache, stores: Shared, retention_s: float, now: float, stages: Stages
+    job: Job, key: str, results: ResultCache, stores: Shared, retention_s: float, now: float, stages: Stages
 ) -> Job | None:
-    """A completed job, recorded, made from a stored result of the same plan; None when there is none."""
-    key = plan_digest(job.plan, job.tenant)
+    """A completed job, recorded, made from the result stored under its plan's key; None when there is none."""
     found = await results.get(key)
     stages.done("lookup")
     if found is None:

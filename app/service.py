@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import anyio
 
 from app.artifacts.store import ArtifactStore
+from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
 from app.errors import ContentNotReady, NotFound, Overloaded, TimedOut
@@ -114,7 +115,8 @@ class VideoService:
         )
         # 2. The same plan made before?
         if request.cache.reads:
-            made = await repeat(job, self._results, self.ports, self.settings.retention_s, self._clock(), stages)
+            key = plan_digest(plan, pool_of(caller.tenant, self.settings.share_results))
+            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made

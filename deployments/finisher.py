@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
-from app.cache.keys import plan_digest
+from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
 from app.errors import KinorayError, LeaseLost
 from app.flights import settle
@@ -97,7 +97,8 @@ class Finisher:
         if job.cache_mode.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
             ttl_s = job.cache_ttl_s or self._settings.result_ttl_s
-            await self._results.put(plan_digest(plan, job.tenant), result, ttl_s)
+            key = plan_digest(plan, pool_of(job.tenant, self._settings.share_results))
+            await self._results.put(key, result, ttl_s)
         await self._stores.meter.add(
             {
                 f"{JOBS_ENDED}:completed": 1,

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from app.api.app import create_app
 from app.artifacts.memory import MemoryArtifacts
-from app.cache.keys import plan_digest
+from app.cache.keys import plan_digest, pool_of
 from app.cache.memory import MemoryCache
 from app.cache.results import CachedResult, ResultCache
 from app.flights import settle
@@ -118,7 +118,8 @@ class House:
         await self.events.append(job_id, "end", time.time(), {"status": "completed"})
         if done.cache_mode.writes:
             result = CachedResult(job_id, files, time.time(), 2.0)
-            await ResultCache(self.cache).put(plan_digest(done.plan, done.tenant), result, 60)
+            key = plan_digest(done.plan, pool_of(done.tenant, self.settings.share_results))
+            await ResultCache(self.cache).put(key, result, 60)
         await self.board.hold(job_id, job_id)
         await self.settle(done)
         return done

@@ -66,3 +66,13 @@ async def test_another_tenants_video_is_as_unknown_as_one_that_nobody_made() -> 
         assert (await create(bob, prompt="a blue box"))["status"] == "queued"
         after = (await house.cache.figures())["results"]
     assert (after.hits, after.misses - before.misses, after.entries) == (before.hits, 2, before.entries)
+
+
+@pytest.mark.parametrize(("shared", "status"), [(True, "completed"), (False, "queued")])
+async def test_tenants_are_given_each_others_videos_only_where_a_setting_says_so(shared: bool, status: str) -> None:
+    house = House(api_keys={"ann": "a", "bob": "b"}, share_results=shared)
+    async with house.client() as client:
+        client.headers["authorization"] = "Bearer a"
+        await house.complete((await create(client))["id"])
+        client.headers["authorization"] = "Bearer b"
+        assert (await create(client))["status"] == status
