@@ -24,7 +24,9 @@ def measure(count: int, folder: Path, console: Console) -> dict[str, Any]:
     """Planned budgets (tier auto) against the fixed default of 50 steps, `count` prompts of each class."""
     model, questions = profile(), drawn(SEED)
     prompts = by_class([question.prompt for question in questions], count)
-    measuring = Measuring(load_denoiser("float32"), model, Adherence(questions))
+    # What was measured is kept: a run that was cut short goes on where it was.
+    progress = Path("runs") / f"calibration-{model.revision}.json"
+    measuring = Measuring(load_denoiser("float32"), model, Adherence(questions), progress)
     classes: dict[str, Any] = {}
     for complexity, row in prompts.items():
         steps = next(each.steps for each in CLASSES if each.name == complexity)
