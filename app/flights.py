@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from app.cache.keys import plan_digest
 from app.cache.store import RESULTS
-from app.errors import JobNotFound, KinorayError
+from app.errors import KinorayError
 from app.jobs import changes
 from app.jobs.flights import Claim, Stance, stance
+from app.jobs.store import find
 from app.repeats import Shared, forget_artifacts, makers, readable
 from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_ENDED, STEP_SECONDS_SAVED
 from app.types import CacheUse, Job, Phase
@@ -66,7 +67,7 @@ async def leader_of(job: Job, stores: Shared) -> Job | None:
     leader_id = await stores.flights.leader(plan_digest(job.plan, job.tenant))
     if leader_id is None or leader_id == job.id or await stores.jobs.position(job.id) is not None:
         return None
-    leader = await _find(leader_id, stores)
+    leader = await find(stores.jobs, leader_id)
     return None if leader is None or leader.phase.ended else leader
 
 
@@ -78,7 +79,7 @@ async def settle(digest: str, stores: Shared, retention_s: float, now: float) ->
     flights = stores.flights
     for _ in range(ROUNDS):
         leader_id = await flights.leader(digest)
-        leader = await _find(leader_id, stores)
+        leader = None if leader_id is None else await find(stores.jobs, leader_id)
         followers = await flights.followers(digest, BATCH)
         if not followers or (leader is not None and not leader.phase.ended):
             keep_s = GRACE_S if leader is None or leader.cache_ttl_s is None else min(GRACE_S, leader.cache_ttl_s)
@@ -97,7 +98,7 @@ async def _share(
     """Complete the followers with what the leader has made; False when there is nothing to give."""
     if leader.phase is not Phase.COMPLETED:
         return False
-    found = [job for job in await asyncio.gather(*(_find(each, stores) for each in followers)) if job is not None]
+    found = [job for job in await asyncio.gather(*(find(stores.jobs, each) for each in followers)) if job is not None]
     for origin in makers(leader.artifacts.values()):  # before the look, so that a delete in between cannot win
         await asyncio.gather(*(stores.board.hold(origin, job.id) for job in found))
     if not await readable(leader.artifacts, stores.artifacts):
@@ -140,7 +141,7 @@ async def _drop(digest: str, job_id: str, leader: Job, stores: Shared, now: floa
 
 async def _let_go(job: Job, leader: Job, stores: Shared) -> None:
     """A job needs the leader's artifacts no more, unless another who settles has just given them to it."""
-    found = await _find(job.id, stores)
+    found = await find(stores.jobs, job.id)
     if found is None or found.phase is not Phase.COMPLETED:
         await forget_artifacts(replace(job, artifacts=leader.artifacts), stores.board, stores.artifacts)
 
@@ -155,11 +156,4 @@ async def _settled(job: Job, digest: str, stores: Shared, retention_s: float) ->
 
 async def _claim(digest: str, stores: Shared) -> Claim | None:
     leader_id = await stores.flights.leader(digest)
-    return None if leader_id is None else Claim(leader_id, await _find(leader_id, stores))
-
-
-async def _find(job_id: str | None, stores: Shared) -> Job | None:
-    try:
-        return None if job_id is None else await stores.jobs.get(job_id)
-    except JobNotFound:
-        return None
+    return None if leader_id is None else Claim(leader_id, await find(stores.jobs, leader_id))

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.errors import JobNotFound
 from app.flights import leader_of
+from app.jobs.store import find
 from app.repeats import Shared
 from app.types import Event, Job, Phase
 
@@ -28,7 +28,7 @@ async def follow(job: Job, after: str | None, stores: Shared, clock: Callable[[]
             if event.kind == "end":
                 return
         block_s = BLOCK_S if leader is None else BEHIND_BLOCK_S
-        now = await _still_there(job, stores)
+        now = await find(stores.jobs, job.id, job.tenant)
     # Whoever ended it may have died before saying so, or is saying so right now.
     for event in await _news(job, behind, job.id, last, 0.0, stores):
         yield event
@@ -65,10 +65,3 @@ def _told_to(job: Job, source: str, events: Sequence[Event]) -> list[Event]:
 def _shared(event: Event, job: Job) -> bool:
     """Whether a leader's event is told to a job behind it, whose end is its own."""
     return event.kind != "end" and (event.kind != "preview" or job.preview)
-
-
-async def _still_there(job: Job, stores: Shared) -> Job | None:
-    try:
-        return await stores.jobs.get(job.id, job.tenant)
-    except JobNotFound:
-        return None

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,66 +93,49 @@ def _calibration(options: argparse.Namespace, console: Console) -> dict[str, Any
 
 
 def _prediction(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as state:
-        service = _service(Path(state))
-        service.start()
-        try:
-            return asyncio.run(prediction.measure(service.url, 4 if options.quick else 30, console))
-        finally:
-            service.stop()
+    with _served() as service:
+        return asyncio.run(prediction.measure(service.url, 4 if options.quick else 30, console))
 
 
 def _repeats(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as state:
-        service = _service(Path(state))
-        service.start()
-        try:
-            requests, again, seconds = (20, 20, 1.0) if options.quick else (200, 500, 10.0)
-            return asyncio.run(repeats.measure(service.url, requests, again, seconds, console))
-        finally:
-            service.stop()
+    requests, again, seconds = (20, 20, 1.0) if options.quick else (200, 500, 10.0)
+    with _served() as service:
+        return asyncio.run(repeats.measure(service.url, requests, again, seconds, console))
 
 
 def _served_analysis(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as state:
-        service = _service(Path(state))
-        service.start()
-        try:
-            return asyncio.run(analysis.served(service.url, options.quick, console))
-        finally:
-            service.stop()
+    with _served() as service:
+        return asyncio.run(analysis.served(service.url, options.quick, console))
 
 
 def _service_load(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     times = ceiling.step_times(Settings().max_batch)  # before anything else wants the cores
-    with tempfile.TemporaryDirectory() as state:
-        service = _service(Path(state))
-        service.start()
-        try:
-            jobs, arrivals, tries = (4, 4, 1) if options.quick else (16, 36, 3)
-            return asyncio.run(service_load.measure(service, jobs, arrivals, tries, times, console))
-        finally:
-            service.stop()
+    jobs, arrivals, tries = (4, 4, 1) if options.quick else (16, 36, 3)
+    with _served() as service:
+        return asyncio.run(service_load.measure(service, jobs, arrivals, tries, times, console))
 
 
 def _main_job(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as state:
-        service = _service(Path(state))
-        started = time.monotonic()
-        service.start()
+    runs, again = (2, 10) if options.quick else (7, 200)
+    started = time.monotonic()
+    with _served() as service:
         start_up_s = time.monotonic() - started
-        try:
-            time.sleep(5)
-            idle_bytes = memory_bytes()
-            runs, repeats = (2, 10) if options.quick else (7, 200)
-            measured = asyncio.run(main_job.measure(service.url, runs, repeats, console))
-        finally:
-            service.stop()
+        time.sleep(5)
+        idle_bytes = memory_bytes()
+        measured = asyncio.run(main_job.measure(service.url, runs, again, console))
     return {"start_up_s": round(start_up_s, 1), "idle_memory_gib": round(idle_bytes / 2**30, 2), **measured}
 
 
-def _service(state: Path) -> LocalService:
-    return LocalService(Settings(state_dir=state, port=free_port(), redis_url=None))
+@contextmanager
+def _served() -> Iterator[LocalService]:
+    """A real Kinoray of its own, in a folder that goes with it."""
+    with tempfile.TemporaryDirectory() as state:
+        service = LocalService(Settings(state_dir=Path(state), port=free_port(), redis_url=None))
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()
 
 
 def write(name: str, machine: dict[str, object], figures: dict[str, Any], folder: Path, console: Console) -> None:

@@ -14,9 +14,10 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from app.errors import JobNotFound, KinorayError, TimedOut
+from app.errors import KinorayError, TimedOut
 from app.flights import settle
 from app.jobs.board import BACKLOG, PLACES
+from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
 from app.repeats import forget_artifacts
@@ -116,7 +117,7 @@ class Dispatcher:
     async def _give_up_followers(self, now: float) -> None:
         """End those who wait for another's video and can use it no more; `choose` sees only those in the line."""
         for job_id in await self._stores.flights.late(now, SETTLED):
-            job = await self._find(job_id)
+            job = await find(self._stores.jobs, job_id)
             if job is not None and job.phase is Phase.QUEUED:
                 await self._give_up(job, now)
             await self._stores.flights.excuse(job_id)
@@ -163,14 +164,8 @@ class Dispatcher:
         await stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})
 
     async def _running(self, held: list[Lease]) -> list[Job]:
-        found = await asyncio.gather(*(self._find(lease.job_id) for lease in held))
+        found = await asyncio.gather(*(find(self._stores.jobs, lease.job_id) for lease in held))
         return [job for job in found if job is not None and not job.phase.ended]
-
-    async def _find(self, job_id: str) -> Job | None:
-        try:
-            return await self._stores.jobs.get(job_id)
-        except JobNotFound:
-            return None
 
     async def _tell(self, waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float) -> None:
         """The backlog and the places to all who ask; queue positions to those whose position changed."""

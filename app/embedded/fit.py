@@ -70,9 +70,7 @@ def train_press(
     pictures, and a denoiser's small errors stay small. Their statistics go into the configuration.
     """
     networks = nn.ModuleList([autoencoder.press, autoencoder.spread]).train().requires_grad_(True)
-    inner = [w for name, w in networks.named_parameters() if "blocks" in name and w.ndim == 2]
-    outer = [w for name, w in networks.named_parameters() if not ("blocks" in name and w.ndim == 2)]
-    both = optimizers(inner, outer, rate=2e-3, muon_rate=4e-3)
+    both = optimizers(networks, rate=2e-3, muon_rate=4e-3)
     began, step, smooth = time.monotonic(), 0, 0.0
     while (done := budget.done(step, time.monotonic() - began)) < 1:
         if step % _POOL_STEPS == 0:

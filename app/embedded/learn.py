@@ -94,16 +94,8 @@ def start(recipe: Recipe, device: torch.device, weights: Path | None = None) -> 
         model.set_attn_processor(WrittenOutAttention())
     average.requires_grad_(False)
     tutor = Tutor(model, after_block=(recipe.layers - 1) // 2).to(device)
-    return Learner(recipe, model, average, tutor, _optimizers(model, tutor, recipe), device)
-
-
-def _optimizers(model: nn.Module, tutor: Tutor, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = list(tutor.parameters())
-    for name, weight in model.named_parameters():
-        in_blocks = name.startswith("blocks.") and weight.ndim == 2 and recipe.muon_rate > 0
-        (matrices if in_blocks else others).append(weight)
-    return optimizers(matrices, others, recipe.rate, recipe.muon_rate)
+    both = optimizers(model, recipe.rate, recipe.muon_rate, more=tutor.parameters())
+    return Learner(recipe, model, average, tutor, both, device)
 
 
 def pools(

@@ -1,7 +1,7 @@
 """Muon for the denoiser's matrices in the precision the processor is fast in; torch's own always works in bfloat16."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -50,9 +50,17 @@ class Muon(torch.optim.Optimizer):
 
 
 def optimizers(
-    matrices: Sequence[nn.Parameter], others: Sequence[nn.Parameter], rate: float, muon_rate: float
+    network: nn.Module, rate: float, muon_rate: float, more: Iterable[nn.Parameter] = ()
 ) -> list[torch.optim.Optimizer]:
-    """AdamW for `others`, Muon for `matrices`; each group remembers its rate as "peak", for a schedule."""
+    """Muon for the matrices in a network's `blocks`, AdamW for its rest and for `more`, or for all at a Muon rate of 0.
+
+    Each group remembers its rate as "peak", for a schedule.
+    """
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = list(more)
+    for name, weight in network.named_parameters():
+        in_blocks = ".blocks." in f".{name}" and weight.ndim == 2 and muon_rate > 0
+        (matrices if in_blocks else others).append(weight)
     made: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)]
     if matrices:
         made.append(Muon(matrices, lr=muon_rate))

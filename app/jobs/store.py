@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from app.errors import JobNotFound
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 
@@ -102,3 +103,11 @@ class JobStore(Protocol):
     async def ping(self) -> float:
         """Seconds a round trip takes."""
         ...
+
+
+async def find(jobs: JobStore, job_id: str, tenant: str | None = None) -> Job | None:
+    """The job's record, None when there is none (of that tenant). Raises StoreUnavailable."""
+    try:
+        return await jobs.get(job_id, tenant)
+    except JobNotFound:
+        return None

@@ -76,14 +76,15 @@ def make_plan(
     # 2. How much work it needs
     why = analyse(prompt)
     choice = choose(request.tier, why.complexity, model.tiers)
-    spec = _shape(request, model, choice.tier)
+    here = within(model, choice.tier)
+    spec = _shape(request, here, model, choice.tier)
     work = amount(request, model, why.complexity, choice, leanings)
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
     sampling = Sampling(
         steps=work.steps,
         budget=work.budget,
-        guidance=_guidance(request, within(model, choice.tier), choice),
+        guidance=_guidance(request, here, choice),
         seed=seed,
         sampler=_sampler(request, model),
         shift=model.shift,
@@ -109,9 +110,8 @@ def make_plan(
     return replace(plan, estimate=cost)
 
 
-def _shape(request: VideoRequest, model: ModelProfile, tier: str) -> VideoSpec:
-    """The shape, within what the model makes in that tier."""
-    here = within(model, tier)
+def _shape(request: VideoRequest, here: ModelProfile, model: ModelProfile, tier: str) -> VideoSpec:
+    """The shape, within what the model makes in that tier: `here`."""
     try:
         return shape(request, here)
     except InvalidRequest as error:

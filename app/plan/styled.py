@@ -1,4 +1,4 @@
-"""A request that names a style comes in, the request in that style goes out; made jobs are counted as uses."""
+"""The name of a style comes in, the style that the caller may use goes out; made jobs are counted as uses."""
 
 from __future__ import annotations
 
@@ -9,22 +9,10 @@ from rapidfuzz import process
 
 from app.errors import InvalidRequest, NotFound, StoreUnavailable
 from app.plan.presets import Presets
-from app.plan.styles import TEMPLATES, Style, StyledRequest, apply, is_id
-from app.types import Caller, VideoRequest
+from app.plan.styles import TEMPLATES, Style, is_id
+from app.types import Caller
 
 NEAR: Final = 60.0  # how alike a name must be to be suggested, in percent
-
-
-async def styled(request: VideoRequest, caller: Caller, presets: Presets) -> StyledRequest:
-    """The request in the style that it names, as it is when it names none. The server's styles need no store.
-
-    Raises:
-        InvalidRequest: no such style for this caller (`unknown_style`), with a suggestion.
-        StoreUnavailable: a preset is named and the store is away.
-    """
-    if request.style is None:
-        return StyledRequest(request)
-    return apply(await find_style(request.style, caller, presets), request)
 
 
 async def find_style(asked: str, caller: Caller, presets: Presets) -> Style:

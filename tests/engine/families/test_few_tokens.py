@@ -6,26 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import WanTransformer3DModel
 
 from app.engine.families.few_tokens import TextMemory
+from tests.engine.families.tiny import tiny_transformer
 
 
 @pytest.fixture(scope="module")
 def plain() -> Any:
-    torch.manual_seed(0)
-    return WanTransformer3DModel(
-        patch_size=(1, 2, 2),
-        num_attention_heads=2,
-        attention_head_dim=12,
-        in_channels=4,
-        out_channels=4,
-        text_dim=16,
-        freq_dim=16,
-        ffn_dim=32,
-        num_layers=2,
-        rope_max_seq_len=32,
-    ).eval()
+    return tiny_transformer().eval()
 
 
 @torch.inference_mode()

@@ -13,7 +13,6 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     UniPCMultistepScheduler,
     WanPipeline,
-    WanTransformer3DModel,
 )
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from app.engine.masks.table import unbits
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
 from app.line.batcher import Rules
 from app.types import Plan, VideoSpec
+from tests.engine.families.tiny import tiny_transformer
 from tests.engine.plans import Listener, hear, make_plan, walk
 
 SPEC = VideoSpec(32, 16, 5, 8)
@@ -39,19 +39,7 @@ def tiny_text(prompts: Sequence[str]) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def denoiser() -> WanDenoiser:
-    torch.manual_seed(0)
-    transformer = WanTransformer3DModel(
-        patch_size=(1, 2, 2),
-        num_attention_heads=2,
-        attention_head_dim=12,
-        in_channels=4,
-        out_channels=4,
-        text_dim=16,
-        freq_dim=16,
-        ffn_dim=32,
-        num_layers=2,
-        rope_max_seq_len=32,
-    )
+    transformer = tiny_transformer()
     autoencoder = AutoencoderKLWan(
         base_dim=4,
         z_dim=4,
