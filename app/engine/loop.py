@@ -146,12 +146,13 @@ class Engine:
     @property
     def step_s(self) -> float:
         """Seconds that a step of one job of the default shape takes; 0 before the warm-up."""
-        return 0.0 if self._default is None else self._pace.step_s(self._default, 1)
+        return 0.0 if self._default is None else self._pace.expected_s(self._default)
 
     @property
     def step_times(self) -> dict[str, float]:
         """The same for every shape stepped so far, by "FxHxW"."""
-        return {"x".join(map(str, shape)): seconds for (shape, batch), seconds in self.times.items() if batch == 1}
+        stepped = [shape for shape, batch in self.times if batch == 1]
+        return {"x".join(map(str, shape)): self._pace.expected_s(shape) for shape in stepped}
 
     @property
     def times(self) -> Times:
@@ -262,6 +263,8 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
+        if ticket.resumed_from is None:
+            self._pace.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined, ticket.device_s)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)
         took = self._clock() - begun

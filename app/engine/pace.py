@@ -13,6 +13,8 @@ from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
 
 _FASTER, _SLOWER = 0.2, 0.04  # weights of a new time in the running mean, when it is below and above it
+_NEW_JOB = 0.25  # weight of a new job in the mean of whole jobs
+_ALONE = 0.85  # share of its denoising that a job had the device for, if nobody else was there
 _RUNS = 3  # forwards per batch size in a profile; the first only warms up
 _SETTLED = 3  # times of a batch size, after which it can be judged
 _STALE = 200  # steps of a shape, after which a batch size not formed since is tried anew
@@ -35,6 +37,7 @@ class Pace:
         self._last: dict[tuple[Shape, int], int] = {}  # the shape's step at which a batch size was last formed
         self._limits: dict[Shape, int] = {}
         self._profile = Profile()
+        self._whole: dict[Shape, float] = {}
 
     @property
     def times(self) -> Times:
@@ -63,6 +66,22 @@ class Pace:
             self._means[size] += weight * (seconds - self._means[size])
         self._seen[size] = _SETTLED if settled else seen + 1
         self._publish()
+
+    def learn_job(self, shape: Shape, evaluations: int, denoise_s: float, device_s: float) -> None:
+        """Take in a job that went from noise to its last step: seconds in all, and those of its share of the steps.
+
+        Only jobs that had the device to themselves count. Their time is not what the batcher compares batch sizes by:
+        it leans to neither side and has the time between steps in it, so that predictions are right on average.
+        """
+        if evaluations < 1 or device_s < _ALONE * denoise_s:
+            return
+        each_s = denoise_s / evaluations
+        before = self._whole.get(shape, each_s)
+        self._whole[shape] = before + _NEW_JOB * (each_s - before)
+
+    def expected_s(self, shape: Shape) -> float:
+        """Seconds per evaluation that a job alone will take: by whole jobs, else by steps; 0 when nothing is known."""
+        return self._whole.get(shape) or self.step_s(shape, 1)
 
     def adopt(self, times: Mapping[tuple[Shape, int], float]) -> None:
         """Take what another replica on the same hardware has measured, where nothing is known yet."""
