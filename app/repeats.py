@@ -9,6 +9,7 @@ from typing import Protocol
 from app.artifacts.store import ArtifactStore
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS
+from app.errors import ArtifactLost
 from app.jobs.board import Board
 from app.jobs.events import EventLog
 from app.jobs.flights import Flights
@@ -77,6 +78,13 @@ async def readable(artifacts: dict[str, Artifact], store: ArtifactStore) -> bool
     """Whether the video is still there."""
     video = artifacts.get("video")
     return video is not None and await store.exists(video)
+
+
+def lost(job: Job, variant: str, kept_s: float, now: float) -> ArtifactLost:
+    """What a completed job answers whose file is not there: its time was over, or it was lost before that."""
+    if now >= (job.completed_at or 0.0) + kept_s:
+        return ArtifactLost(f"The {variant} of {job.id} was kept for {kept_s:g} s.", code="content_expired")
+    return ArtifactLost(f"The {variant} of {job.id} was lost with its disk; ask again, and it is made anew.")
 
 
 def makers(artifacts: Iterable[Artifact]) -> set[str]:

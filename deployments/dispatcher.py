@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from app.deliver import Courier
 from app.errors import KinorayError, TimedOut
 from app.flights import settle
 from app.jobs.board import BACKLOG, PLACES
@@ -24,6 +25,7 @@ from app.repeats import forget_artifacts
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
 from app.types import Failure, Job, Lease, Phase
+from app.webhooks.send import Sender
 from deployments.rules import rules_of
 from deployments.stores import open_stores
 
@@ -44,6 +46,8 @@ class Dispatcher:
         self._stores = open_stores(settings)
         self._diffusers = diffusers
         self._rules = rules_of(settings)
+        sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
+        self._courier = Courier(self._stores, settings, sender)
         self._told: dict[str, Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
@@ -85,6 +89,8 @@ class Dispatcher:
         await self._tell(left, [*running, *start], capacity, now)
         await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
         await self._give_up_followers(now)
+        for job_id in await self._courier.due(now):
+            self._spawn(self._courier.deliver(job_id))
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)

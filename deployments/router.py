@@ -44,6 +44,7 @@ class Router:
             artifacts=stores.artifacts,
             board=stores.board,
             flights=stores.flights,
+            outbox=stores.outbox,
             meter=stores.meter,
             models=models,
             presets=stores.presets,
