@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,7 @@ from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
 from app.deliver import webhook_of
-from app.errors import ContentNotReady, NotFound, Overloaded, TimedOut
+from app.errors import ContentNotReady, NotFound, Overloaded, StoreUnavailable, TimedOut
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
@@ -35,6 +36,7 @@ from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, ModelProfile, Page, Phase, Plan, VideoRequest
 
+log = logging.getLogger(__name__)
 CANCELLED = Failure("cancelled", "The job was cancelled.")
 
 
@@ -198,7 +200,10 @@ class VideoService:
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)
-        await forget_artifacts(job, self.ports.board, self.ports.artifacts)
+        try:
+            await forget_artifacts(job, self.ports.board, self.ports.artifacts)
+        except StoreUnavailable as error:  # the record is gone: its files have no owner, and are removed as such
+            log.warning("The files of %s are left for later: %s", job_id, error)
 
     async def artifact(self, job_id: str, caller: Caller, variant: str) -> Artifact:
         """What the job made. Raises JobNotFound, ContentNotReady, NotFound (it made none), ArtifactLost."""

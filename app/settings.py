@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     artifact_timeout_s: float = Field(
         30.0,
         gt=0,
-        description="A call to the artifact store (a whole file written, 1 MiB read) that takes longer failed",
+        description="A call to the artifact store (a file written, 1 MiB read) that takes longer failed",
     )
     retention_s: float = Field(7 * 86400.0, gt=0, description="Records of completed jobs are kept this long")
     failed_retention_s: float | None = Field(

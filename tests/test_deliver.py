@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +74,7 @@ class House:
 
 
 def house(stores: Stores, **settings: Any) -> House:
-    common = {"webhook_allow_http": True, "webhook_allow_private": True, "webhook_secret": SECRET}
+    common: dict[str, Any] = {"webhook_allow_http": True, "webhook_allow_private": True, "webhook_secret": SECRET}
     return House(stores, Settings(**common | settings))
 
 
@@ -87,9 +88,7 @@ async def ended(stores: Stores, port: int, **changed: Any) -> Job:
 async def test_an_end_is_told_once_signed(stores: Stores) -> None:
     async with receiver() as there:
         here, job = house(stores), await ended(stores, there.port)
-        import time
-
-        here.now = time.time()
+        here.now = time.time()  # which the verifier looks at
         assert (await here.turn(), await here.turn(), await stores.outbox.count()) == (1, 0, 0)
         ((headers, content),) = there.came
     assert Verifier(SECRET).verify(content, dict(headers))["data"] == {"id": job.id}

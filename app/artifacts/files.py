@@ -16,6 +16,7 @@ from fsspec.core import split_protocol, url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from app.artifacts.keys import check_key
+from app.artifacts.store import UNAVAILABLE
 from app.artifacts.whole import write_whole
 from app.errors import ArtifactLost, Conflict, KinorayError, StoreUnavailable
 from app.types import Artifact
@@ -26,7 +27,6 @@ CHUNK_BYTES = 2**20
 RETRY_AFTER_S = 5.0
 TIMEOUT_S = 30.0
 THREADS = 16  # calls at a time; a store that stands still holds up these alone, not the process' other threads
-UNAVAILABLE = "artifact_store_unavailable"
 _S3 = ("s3", "s3a")
 _WRITTEN = ("mtime", "LastModified", "last_modified", "updated", "created")  # as fsspec's file systems call it
 

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from app.types import Artifact
 
+UNAVAILABLE = "artifact_store_unavailable"
+"""The code of a StoreUnavailable that is not about Redis."""
+
 
 class ArtifactStore(Protocol):
     """Immutable files by key (`<job>/<fence>/<name>`).
@@ -25,7 +28,7 @@ class ArtifactStore(Protocol):
         ...
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Chunks (at most 1 MiB) of bytes `start` up to but not including `end`. Raises ArtifactLost when it is gone."""
+        """Chunks (at most 1 MiB) of the bytes from `start` up to before `end`. Raises ArtifactLost when it is gone."""
         ...
 
     async def exists(self, artifact: Artifact) -> bool:

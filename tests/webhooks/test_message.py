@@ -34,7 +34,8 @@ def test_the_openai_package_unwraps_it() -> None:
     sent = headers(event_id(JOB.id), content, (SECRET,), time.time())
     client = AsyncOpenAI(api_key="any", webhook_secret=SECRET)
     event = client.webhooks.unwrap(content, sent)
-    assert (event.type, event.data.id) == ("video.completed", JOB.id)  # type: ignore[comparison-overlap]
+    told = event.to_dict()  # this package's own types of events need not have videos among them
+    assert (told["type"], told["data"]) == ("video.completed", {"id": JOB.id})
     with pytest.raises(InvalidWebhookSignatureError):
         client.webhooks.unwrap(content, sent, secret=OTHER)
 
