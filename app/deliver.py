@@ -85,6 +85,11 @@ class Courier:
         self._clock = clock
         self._draw = draw
         self._under_way: Counter[str] = Counter()  # attempts by receiver
+        for url in filter(None, (settings.webhook_url, *settings.webhook_urls.values())):
+            try:
+                check_url(url, settings.webhook_allow_http, settings.webhook_allow_private)
+            except InvalidRequest as error:
+                log.warning("A webhook URL of the settings will never be told: %s", error)
 
     async def due(self, now: float) -> Sequence[str]:
         """Jobs to call `deliver` with, claimed. Raises StoreUnavailable."""
