@@ -143,7 +143,8 @@ async def _let_go(job: Job, leader: Job, stores: Shared) -> None:
     """A job needs the leader's artifacts no more, unless another who settles has just given them to it."""
     found = await find(stores.jobs, job.id)
     if found is None or found.phase is not Phase.COMPLETED:
-        await forget_artifacts(replace(job, artifacts=leader.artifacts), stores.board, stores.artifacts)
+        given = replace(job, artifacts=leader.artifacts)
+        await forget_artifacts(given, stores.board, stores.artifacts, even_cached=False)
 
 
 async def _settled(job: Job, digest: str, stores: Shared, retention_s: float) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,12 +15,14 @@ from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
-from app.errors import ContentNotReady, NotFound, Overloaded, TimedOut
+from app.deliver import webhook_of
+from app.errors import ContentNotReady, NotFound, Overloaded, StoreUnavailable, TimedOut
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights, Stance
+from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore
 from app.line.outlook import behind_all, expected_s, place_behind, place_in
 from app.plan.degrade import in_time
@@ -28,11 +31,12 @@ from app.plan.ratings import Ratings
 from app.plan.seed import FRESH
 from app.plan.sentences import Sentences
 from app.plan.styled import count_use
-from app.repeats import forget_artifacts, repeat
+from app.repeats import forget_artifacts, lost, repeat
 from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, ModelProfile, Page, Phase, Plan, VideoRequest
 
+log = logging.getLogger(__name__)
 CANCELLED = Failure("cancelled", "The job was cancelled.")
 
 
@@ -57,6 +61,7 @@ class Ports:
     board: Board
     flights: Flights
     meter: Meter
+    outbox: Outbox
     models: tuple[ModelProfile, ...]
     presets: Presets
     sentences: Sentences
@@ -95,6 +100,7 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
+        webhook = webhook_of(request.webhook, caller, self.settings)
         # 1. Plan
         plan = await self.analyze(request, caller)
         stages.done("plan")
@@ -112,6 +118,7 @@ class VideoService:
             deadline=None if request.deadline_s is None else now + request.deadline_s,
             preview=request.preview,
             user=request.user,
+            webhook=webhook,
         )
         # 2. The same plan made before?
         if request.cache.reads:
@@ -193,17 +200,22 @@ class VideoService:
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)
-        await forget_artifacts(job, self.ports.board, self.ports.artifacts)
+        try:
+            await forget_artifacts(job, self.ports.board, self.ports.artifacts)
+        except StoreUnavailable as error:  # the record is gone: its files have no owner, and are removed as such
+            log.warning("The files of %s are left for later: %s", job_id, error)
 
     async def artifact(self, job_id: str, caller: Caller, variant: str) -> Artifact:
-        """What the job made. Raises JobNotFound, ContentNotReady, NotFound (expired)."""
+        """What the job made. Raises JobNotFound, ContentNotReady, NotFound (it made none), ArtifactLost."""
         job = await self.get(job_id, caller)
         if job.phase is not Phase.COMPLETED:
             why = f"failed: {job.failure.message}" if job.failure else f"is {job.status}"
             raise ContentNotReady(f"{job_id} has no content; it {why}")
         artifact = job.artifacts.get(variant)
-        if artifact is None or not await self.ports.artifacts.exists(artifact):
-            raise NotFound(f"The {variant} of {job_id} is no longer stored.", code="content_gone")
+        if artifact is None:
+            raise NotFound(f"{job_id} has no {variant}.", code="content_gone")
+        if not await self.ports.artifacts.exists(artifact):
+            raise lost(job, variant, self.settings.artifacts_kept_s, self._clock())
         return artifact
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,7 +29,34 @@ class Settings(BaseSettings):
     artifacts_url: str | None = Field(
         None, description="fsspec URL of the artifact store; unset: <state_dir>/artifacts"
     )
-    retention_s: float = Field(7 * 86400.0, gt=0, description="Finished jobs and artifacts are kept this long")
+    artifact_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="A call to the artifact store (a file written, 1 MiB read) that takes longer failed",
+    )
+    retention_s: float = Field(7 * 86400.0, gt=0, description="Records of completed jobs are kept this long")
+    failed_retention_s: float | None = Field(
+        None, gt=0, description="Records of failed and cancelled jobs are kept this long; unset: as completed ones"
+    )
+    artifact_retention_s: float | None = Field(
+        None, gt=0, description="Files, and cached results that refer to them, are kept this long; unset: as records"
+    )
+    orphan_grace_s: float = Field(
+        86400.0, ge=0, description="Files that no job names, left by a process that died, are removed after so long"
+    )
+
+    # who is told of a job's end
+    webhook_url: str | None = Field(None, description="Told of every job's end, unless the request names its own URL")
+    webhook_urls: dict[str, str] = Field(default_factory=dict, description="The same by tenant; comes first")
+    webhook_secret: SecretStr | None = Field(
+        None, description="Signs webhooks: whsec_ and base64 of 24 to 64 bytes; several with blanks between all sign"
+    )
+    webhook_secrets: dict[str, SecretStr] = Field(
+        default_factory=dict, description="The same by tenant, so that none can sign for another; comes first"
+    )
+    webhook_allow_private: bool = Field(False, description="Webhooks may go to private addresses")
+    webhook_allow_http: bool = Field(False, description="Webhooks may go to http:// URLs")
+    webhook_timeout_s: float = Field(10.0, gt=0, le=60, description="A receiver that takes longer has not been told")
 
     # the front
     host: str = Field("127.0.0.1", description="Address the HTTP server binds")
@@ -100,7 +130,46 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator("webhook_secret", "webhook_secrets")
+    @classmethod
+    def _secrets(cls, value: Any) -> Any:
+        for secret in value.values() if isinstance(value, dict) else [value] if value else []:
+            keys = secret.get_secret_value().split()
+            if not keys or not all(_is_secret(key) for key in keys):
+                raise ValueError("a webhook secret must be whsec_ followed by base64 of 24 to 64 bytes")
+        return value
+
+    @model_validator(mode="after")
+    def _signed(self) -> Settings:
+        tenants = [None] if self.webhook_url else list(self.webhook_urls)
+        if not all(self.webhook_keys(tenant or "") for tenant in tenants):
+            raise ValueError("webhooks are always signed: set KINORAY_WEBHOOK_SECRET, or _SECRETS for each tenant")
+        return self
+
+    def webhook_keys(self, tenant: str) -> tuple[str, ...]:
+        """The secrets that sign a tenant's webhooks; none: it gets none."""
+        secret = self.webhook_secrets.get(tenant, self.webhook_secret)
+        return () if secret is None else tuple(secret.get_secret_value().split())
+
+    @property
+    def failed_kept_s(self) -> float:
+        """Seconds for which records of failed jobs are kept."""
+        return self.failed_retention_s or self.retention_s
+
+    @property
+    def artifacts_kept_s(self) -> float:
+        """Seconds for which files are kept."""
+        return self.artifact_retention_s or self.retention_s
+
     @property
     def artifact_root(self) -> str:
         """fsspec URL of the folder that holds every artifact."""
         return self.artifacts_url or (self.state_dir / "artifacts").as_uri()
+
+
+def _is_secret(key: str) -> bool:
+    """Whether it is a secret as the Standard Webhooks specification has them."""
+    try:
+        return key.startswith("whsec_") and 24 <= len(base64.b64decode(key[6:], validate=True)) <= 64
+    except binascii.Error:
+        return False

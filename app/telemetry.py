@@ -19,6 +19,8 @@ DEVICE_SECONDS = "device_seconds"
 JOB_SECONDS = "job_seconds"
 EVALUATIONS = "denoiser_evaluations"
 ATTEMPTS_LOST = "attempts_lost"
+WEBHOOKS = "webhooks"  # :delivered, :retried, :failed, :disabled
+ARTIFACTS_REMOVED = "artifacts_removed"  # :expired, :orphaned; folders, one a job
 
 
 class Meter(Protocol):

@@ -133,6 +133,29 @@ class CacheMode(Word):
         return self.writes or self is CacheMode.BYPASS
 
 
+WEBHOOK_EVENTS = ("video.completed", "video.failed")
+"""What a webhook can be told, by OpenAI's names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is told of a job's end."""
+
+    url: str | None  # None: the URL that the service's settings name for the tenant, looked up for each attempt
+    events: tuple[str, ...] = WEBHOOK_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far the telling is. `error` is a word such as timeout or http_500, never the receiver's own text."""
+
+    state: str = "waiting"  # waiting | delivered | failed (given up) | disabled (the receiver wants no more)
+    attempts: int = 0
+    error: str | None = None  # of the last attempt
+    at: float | None = None  # of the last attempt, Unix seconds
+    next_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class VideoRequest:
     """What came over the wire, well-formed; None means "the planner decides"."""
@@ -162,6 +185,7 @@ class VideoRequest:
     preview: bool = False  # show the clean estimate on the way
     user: str | None = None
     remixed_from: str | None = None
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +292,8 @@ class Job:
     deadline: float | None = None  # of no use after this
     preview: bool = False
     user: str | None = None
+    webhook: Webhook | None = None
+    delivery: Delivery | None = None  # None until the first attempt
 
     @property
     def status(self) -> Status:

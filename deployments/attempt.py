@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from app.artifacts.store import UNAVAILABLE
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, pool_of
 from app.engine.denoiser import JobState
@@ -27,6 +29,7 @@ from app.errors import (
     JobNotFound,
     KinorayError,
     LeaseLost,
+    ServiceUnavailable,
     StoreUnavailable,
     TimedOut,
     WorkerLost,
@@ -34,6 +37,7 @@ from app.errors import (
 from app.settings import Settings
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
+from app.video.finish import UNSTORED, again_in
 from app.video.preview import data_url, glimpse
 from deployments.handles import ask
 from deployments.keeper import Keeper
@@ -41,7 +45,6 @@ from deployments.stores import Stores
 
 log = logging.getLogger("ray.serve")
 REPORT_S = 0.25  # steps are reported at most this often
-FINISH_TRIES = 4
 FINISH_TIMEOUT_S = 300.0
 
 
@@ -217,7 +220,7 @@ class Attempt:
         await self._stores.events.append(job.id, "phase", time.time(), {"phase": Phase.POSTPROCESSING.value})
         energy_wh = self._figures.power.energy_wh(measured.device_seconds, self._settings.device_watts)
         measured = replace(measured, energy_wh=energy_wh)
-        for left in range(FINISH_TRIES - 1, -1, -1):
+        for tries in count(1):
             try:
                 call = self._finisher.finish.remote(job.id, self._fence, frames, measured)
                 await ask(call, FINISH_TIMEOUT_S, "finisher")
@@ -226,10 +229,12 @@ class Attempt:
             except (LeaseLost, JobNotFound):
                 raise
             except (KinorayError, RayError, RayServeException) as error:
-                if left == 0:
-                    raise GenerationError(f"The video could not be stored: {error}", code="finish_failed") from error
+                wait_s = again_in(tries, isinstance(error, (ServiceUnavailable, RayError, RayServeException)))
+                if wait_s is None:
+                    code = UNSTORED if getattr(error, "error_code", "") == UNAVAILABLE else "finish_failed"
+                    raise GenerationError(f"The video could not be stored: {error}", code=code) from error
                 log.warning("The finisher failed for %s: %s", job.id, error)
-                await asyncio.sleep(0.5 * (FINISH_TRIES - left))
+                await asyncio.sleep(wait_s)
 
     async def _close_failed(self, job_id: str, fence: int, error: KinorayError) -> None:
         failure = Failure(error.error_code, error.message)

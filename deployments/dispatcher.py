@@ -10,26 +10,31 @@ from collections import Counter
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+import ray
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from app.deliver import Courier
 from app.errors import KinorayError, TimedOut
 from app.flights import settle
 from app.jobs.board import BACKLOG, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
-from app.repeats import forget_artifacts
+from app.retention import expire, terms_of, tidy
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
 from app.types import Failure, Job, Lease, Phase
+from app.webhooks.send import Sender
 from deployments.rules import rules_of
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
 PASS_S = 0.5  # the line is looked at this often even when nobody calls
-SWEEP_S = 30.0  # how often what has expired is removed
+SWEEP_S = 30.0  # how often records that have expired are removed
+EXPIRED = 200  # of them at a time
+TIDY_S = 600.0  # how often the artifact store is looked through
 NOTE_TTL_S = 10.0
 SETTLED = 100  # flights, and late followers, that one pass deals with
 
@@ -44,17 +49,33 @@ class Dispatcher:
         self._stores = open_stores(settings)
         self._diffusers = diffusers
         self._rules = rules_of(settings)
+        sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
+        self._courier = Courier(self._stores, settings, sender)
         self._told: dict[str, Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
+        self._tidied_at = time.monotonic()
+        self._tidying: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tidying.set_result(None)
         self._passed_at = time.monotonic()
+        self._warn_of_local_files()
         self._spawn(self._run())
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _warn_of_local_files(self) -> None:
+        nodes = [node for node in ray.nodes() if node.get("Alive")] if ray.is_initialized() else []
+        if self._stores.artifacts.local and len(nodes) > 1:
+            log.warning(
+                "Videos are written to the disk of the node that finishes them, and there are %s nodes: others answer "
+                "410 artifact_lost for them. Set KINORAY_ARTIFACTS_URL to a store that all nodes reach.",
+                len(nodes),
+            )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # An empty context: what runs here must not be cancelled with the call that happened to start it.
         task = contextvars.Context().run(asyncio.ensure_future, work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _run(self) -> None:
         while True:
@@ -85,6 +106,8 @@ class Dispatcher:
         await self._tell(left, [*running, *start], capacity, now)
         await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
         await self._give_up_followers(now)
+        for job_id in await self._courier.due(now):
+            self._spawn(self._courier.deliver(job_id))
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)
@@ -181,10 +204,17 @@ class Dispatcher:
         """Remove what is past its time; settle the flights of leaders that are gone without a trace."""
         stores = self._stores
         await self._settle(await stores.flights.followed(), now)
-        for job in await stores.jobs.expired(now, 100):
-            await stores.jobs.delete(job.id, job.tenant)
-            await stores.events.forget(job.id)
-            await forget_artifacts(job, stores.board, stores.artifacts)
+        await expire(stores, now, EXPIRED)
+        if self._tidying.done() and time.monotonic() - self._tidied_at > TIDY_S:
+            self._tidied_at = time.monotonic()
+            self._tidying = self._spawn(self._tidy(now))
+
+    async def _tidy(self, now: float) -> None:
+        """It may take long where many files lie, so no pass waits for it."""
+        try:
+            await tidy(self._stores, terms_of(self._settings), now)
+        except KinorayError as error:
+            log.warning("The artifact store was not tidied: %s", error)
 
     async def check_health(self) -> None:
         """Raises when no pass has ended for a minute: Serve then starts another dispatcher."""

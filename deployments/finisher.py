@@ -18,6 +18,7 @@ from app.cache.results import CachedResult, ResultCache
 from app.errors import KinorayError, LeaseLost
 from app.flights import settle
 from app.plan.complexity import FIXED_STEPS
+from app.repeats import mark_cached
 from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, JOB_SECONDS, JOBS_ENDED, STEPS_FIXED, STEPS_PLANNED
 from app.types import Artifact, Job, Measured, Phase
@@ -96,7 +97,8 @@ class Finisher:
         plan, measured = job.plan, job.measured or Measured()
         if job.cache_mode.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
-            ttl_s = job.cache_ttl_s or self._settings.result_ttl_s
+            ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
+            await mark_cached(job.id, ttl_s, self._stores.board)
             key = plan_digest(plan, pool_of(job.tenant, self._settings.share_results))
             await self._results.put(key, result, ttl_s)
         await self._stores.meter.add(

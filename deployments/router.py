@@ -44,6 +44,7 @@ class Router:
             artifacts=stores.artifacts,
             board=stores.board,
             flights=stores.flights,
+            outbox=stores.outbox,
             meter=stores.meter,
             models=models,
             presets=stores.presets,
@@ -71,7 +72,7 @@ async def _redis(stores: Stores) -> dict[str, Any]:
 
 async def _artifacts(stores: Stores) -> dict[str, Any]:
     await stores.artifacts.check()
-    return {}
+    return {"place": "disk of one node" if stores.artifacts.local else "shared store"}
 
 
 async def _ping(handle: DeploymentHandle[Any], what: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("plan", "cache", "jobs", "line", "video", "artifacts", "engine", "api", "embedded", "client")
+ROOMS = ("plan", "cache", "jobs", "line", "video", "artifacts", "engine", "api", "embedded", "client", "webhooks")
 FREE = {"app.types", "app.errors", "app.settings", "app.telemetry"}
 MAY = {
     "plan": {"plan"},
@@ -21,6 +21,7 @@ MAY = {
     "engine": {"engine", "line"},
     "embedded": {"embedded"},
     "client": {"client"},
+    "webhooks": {"webhooks"},
     "api": {"api", "service", "plan", "jobs"},
 }
 EXCEPTIONS = {

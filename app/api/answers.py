@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from app.plan.explain import describe
 from app.service import Outlook
 from app.settings import Settings
-from app.types import Job, Measured
+from app.types import Delivery, Job, Measured
 
 VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
@@ -70,6 +70,18 @@ class Optimization(BaseModel):
     reasons: list[str]
 
 
+class VideoWebhook(BaseModel):
+    """Who is told of the end, and how far that is."""
+
+    url: str | None = Field(description="Yours; null where it is the server's own")
+    events: list[str]
+    state: str = Field(description="waiting, delivered, failed (given up after about twelve hours) or disabled")
+    attempts: int
+    last_error: str | None = Field(description="timeout, unknown_host, forbidden_address, http_500 …")
+    last_attempt_at: float | None
+    next_attempt_at: float | None
+
+
 class Video(BaseModel):
     """OpenAI's Video object, and what more there is to know."""
 
@@ -110,6 +122,7 @@ class Video(BaseModel):
     deadline_at: float | None = Field(description="Unix seconds after which it is given up")
     user: str | None
     url: str | None = Field(description="Where the file is, once completed")
+    webhook: VideoWebhook | None
 
 
 class VideoList(BaseModel):
@@ -165,7 +178,23 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         deadline_at=job.deadline,
         user=job.user,
         url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
+        webhook=_webhook(job),
         **_measured(measured, settings),
+    )
+
+
+def _webhook(job: Job) -> VideoWebhook | None:
+    if job.webhook is None:
+        return None
+    told = job.delivery or Delivery()
+    return VideoWebhook(
+        url=job.webhook.url,
+        events=list(job.webhook.events),
+        state=told.state,
+        attempts=told.attempts,
+        last_error=told.error,
+        last_attempt_at=told.at,
+        next_attempt_at=told.next_at,
     )
 
 

@@ -18,7 +18,7 @@ from app.api.problems import shown
 from app.errors import InvalidRequest, KinorayError
 
 _BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")  # seed[]=1, cache[mode]=off
-_OBJECTS = ("cache", "extra_body", "extra_params", "video_params")
+_OBJECTS = ("cache", "webhook", "extra_body", "extra_params", "video_params")
 
 
 class UnsupportedMediaType(KinorayError):

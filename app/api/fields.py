@@ -57,7 +57,7 @@ UNSUPPORTED: Final = {
     "output_quality": "videos are always stored at one high quality; leave it out.",
     "output_compression": "videos are always stored at one high quality; leave it out.",
     "lora": "adapters are not loaded by request; ask for a model from /v1/models.",
-    "callback_url": "there are no callbacks; follow /v1/videos/{id}/events instead.",
+    "callback_url": "use webhook, an object with a url; or follow /v1/videos/{id}/events.",
     **dict.fromkeys(("response_format", "background", "session_id"), _LATER),
 }
 """Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""

@@ -16,6 +16,7 @@ from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
 from app.service import VideoService
 from app.telemetry import (
+    ARTIFACTS_REMOVED,
     ATTEMPTS_LOST,
     CACHE_HITS,
     CACHE_MISSES,
@@ -28,6 +29,7 @@ from app.telemetry import (
     STEPS_FIXED,
     STEPS_PLANNED,
     TIERS,
+    WEBHOOKS,
 )
 from app.types import ReplicaInfo
 
@@ -44,8 +46,10 @@ COUNTERS = {
     JOB_SECONDS: "Seconds from acceptance to completion, summed over jobs",
     EVALUATIONS: "Runs of the denoiser",
     ATTEMPTS_LOST: "Attempts whose replica went silent",
+    WEBHOOKS: "Attempts to tell of a job's end, by outcome",
+    ARTIFACTS_REMOVED: "Jobs whose files were removed, by reason",
 }
-LABELS = {JOBS_ENDED: "outcome", TIERS: "tier"}
+LABELS = {JOBS_ENDED: "outcome", TIERS: "tier", WEBHOOKS: "outcome", ARTIFACTS_REMOVED: "reason"}
 _OF_CACHES = (CACHE_HITS, CACHE_MISSES)
 
 _POOL_GAUGES = {

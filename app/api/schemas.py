@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.api.fields import Fields, settled, unknown
 from app.api.problems import sentence
 from app.errors import InvalidRequest
-from app.types import NORMAL, CacheMode, VideoRequest
+from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook
 
 MOST_SECONDS = 3600.0
 MOST_SEED = 2**32 - 1
@@ -37,6 +37,15 @@ class CacheWish(Strict):
         "bypass: make it anew and do not keep it. off: the same, and without cached embeddings",
     )
     ttl_s: float | None = Field(None, gt=0, le=366 * 86400.0, description="Keep the result for so long")
+
+
+class WebhookWish(Strict):
+    """Who is to be told of the job's end."""
+
+    url: str = Field(max_length=2048, description="An https:// address that takes a signed POST")
+    events: Annotated[list[Literal["video.completed", "video.failed"]], Field(min_length=1, max_length=2)] | None = (
+        Field(None, description="Both, if not given")
+    )
 
 
 class CreateVideo(Strict):
@@ -83,6 +92,7 @@ class CreateVideo(Strict):
         None, gt=0, le=7 * 86400.0, description="Give it up when it is not done so many seconds from now"
     )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
+    webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
 
 
 class RemixVideo(Strict):
@@ -146,7 +156,14 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         deadline_s=asked.deadline_s,
         preview=bool(asked.preview),
         user=asked.user,
+        webhook=_webhook(asked.webhook),
     )
+
+
+def _webhook(wish: WebhookWish | None) -> Webhook | None:
+    if wish is None:
+        return None
+    return Webhook(wish.url, tuple(dict.fromkeys(wish.events or WEBHOOK_EVENTS)))
 
 
 def remix_prompt(fields: Fields, max_prompt_chars: int) -> str:
@@ -169,7 +186,8 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False)[0]
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":  # only nested objects: the others were looked at before
-        known = CacheWish.model_fields if place[:1] == ["cache"] else CreateVideo.model_fields
+        nested: dict[str, type[Strict]] = {"cache": CacheWish, "webhook": WebhookWish}
+        known = nested.get(place[0], CreateVideo).model_fields
         return unknown(place[-1], known)
     if place[:1] == ["seed"]:
         return InvalidRequest(f"seed must be an integer from -1 to {MOST_SEED}, or a list of one.", "seed")

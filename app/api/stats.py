@@ -22,6 +22,7 @@ from app.telemetry import (
     STEPS_FIXED,
     STEPS_PLANNED,
     TIERS,
+    WEBHOOKS,
 )
 
 Figures = Mapping[str, float]
@@ -36,6 +37,7 @@ async def stats(service: VideoService) -> dict[str, Any]:
         "optimization": _optimization(figures) | {"feedback": await feedback_figures(ports.ratings, service.settings)},
         "cache_stats": await _caches(service, figures),
         "jobs": _jobs(figures),
+        "webhooks": {"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
         "line": await ports.board.look(BACKLOG),
         "replicas": [
             {**asdict(replica), "silent_s": round(max(0.0, now - replica.seen_at), 3)}

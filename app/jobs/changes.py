@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.jobs.states import RUNNING, sources
-from app.types import Artifact, CacheUse, Failure, Measured, Phase
+from app.types import Artifact, CacheUse, Delivery, Failure, Measured, Phase
 
 SETTLED_S = 2.0  # how long whoever completed a job is left alone with those that followed it
 
@@ -56,6 +56,11 @@ def advance(phase: Phase, step: int, eta_s: float | None) -> Change:
 def note_cache(cache: CacheUse) -> Change:
     """How the caches served a running attempt."""
     return Change(frozenset(RUNNING), None, {"cache": cache})
+
+
+def note_delivery(delivery: Delivery) -> Change:
+    """How far the telling of its end is."""
+    return Change(frozenset({Phase.COMPLETED, Phase.FAILED}), None, {"delivery": delivery})
 
 
 def complete(artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float) -> Change:

@@ -15,7 +15,7 @@ from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
 from app.jobs import changes
 from app.jobs.changes import Change
 from app.jobs.record import check_id, parse_event_id
-from app.types import Artifact, CacheUse, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 RETENTION_S = 7 * 86400.0
 EVENTS_KEPT = 1000
@@ -35,6 +35,7 @@ class MemoryJobs:
         self.flights: dict[str, str] = {}
         self.aside: set[str] = set()
         self.unsettled: dict[str, float] = {}
+        self.outbox: dict[str, float] = {}  # shared with MemoryOutbox: when an ended job's webhook may be told
 
     async def create(self, job: Job) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict."""
@@ -42,6 +43,7 @@ class MemoryJobs:
         if kept is not None and kept != job:
             raise Conflict(f"{job.id} exists already.")
         self._jobs[job.id] = job
+        self._tell(job)
         self._work.set()
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
@@ -59,6 +61,7 @@ class MemoryJobs:
         job = await self.get(job_id, tenant)
         del self._jobs[job_id]
         self._leases.pop(job_id, None)
+        self.outbox.pop(job_id, None)
         self.aside.discard(job_id)
         self._mark(job_id, 0.0)
         self.flights.pop(job_id, None)
@@ -95,6 +98,9 @@ class MemoryJobs:
 
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         self.apply(self._held(job_id, fence), changes.note_cache(cache))
+
+    async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
+        self.apply(await self.get(job_id), changes.note_delivery(delivery))
 
     async def complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
@@ -153,6 +159,10 @@ class MemoryJobs:
         if job_id in self.flights:
             self.unsettled[self.flights[job_id]] = settle_at
 
+    def _tell(self, job: Job) -> None:
+        if job.webhook is not None and f"video.{job.phase.value}" in job.webhook.events:
+            self.outbox[job.id] = 0.0
+
     def find(self, job_id: str | None) -> Job | None:
         """The record, if it is there."""
         return None if job_id is None else self._jobs.get(job_id)
@@ -173,7 +183,8 @@ class MemoryJobs:
             self._leases[job.id] = Lease(job.id, changed.fence, change.holder, change.until)
         elif changed.phase is Phase.QUEUED or changed.phase.ended:
             self._leases.pop(job.id, None)
-        if changed.phase.ended:
+        if change.phase is not None and changed.phase.ended:
+            self._tell(changed)
             self.aside.discard(job.id)
             self._mark(job.id, change.settle_at)
         if change.wakes:

@@ -12,7 +12,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import JobNotFound, StoreUnavailable
-from app.types import Artifact, CacheUse, Failure, Job, Measured, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase, ReplicaInfo
 
 VERSION = 1
 """Written into every record; a reader refuses what is newer than itself."""
@@ -33,6 +33,7 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "artifacts": TypeAdapter(dict[str, Artifact]),
     "measured": TypeAdapter(Measured | None),
     "cache": TypeAdapter(CacheUse),
+    "delivery": TypeAdapter(Delivery | None),
 }
 _NUMBERS = frozenset({"fence", "attempts", "step"})
 _COUNTED = ("phase", *sorted(_NUMBERS))
@@ -83,6 +84,8 @@ def fields_to_json(values: Mapping[str, Any]) -> dict[str, bytes]:
 def job_to_fields(job: Job) -> dict[str, bytes]:
     """A new record as kept in one hash: whole, and beside it what the scripts look at. Changes add their fields."""
     moving = fields_to_json({name: getattr(job, name) for name in _COUNTED})
+    if job.webhook is not None:  # the phases whose reaching puts the job into the outbox
+        moving["webhook"] = f"|{'|'.join(event.partition('.')[2] for event in job.webhook.events)}|".encode()
     return {
         "record": job_to_json(job),
         "tenant": job.tenant.encode(),

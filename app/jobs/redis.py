@@ -17,7 +17,7 @@ from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_fr
 from app.jobs.redis_line import RedisLine
 from app.jobs.scripts import Keys
 from app.jobs.words import change_words, flat, mapping
-from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class RedisJobs:
     async def create(self, job: Job) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict."""
         keys = self._keys
-        names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake]
+        names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake, keys.outbox]
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
         args = [job.id, job.phase.value, job.created_at, expiry, *flat(job_to_fields(job))]
         if await self._link.run(scripts.CREATE, names, args) != b"ok":
@@ -89,6 +89,9 @@ class RedisJobs:
 
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         self._raise(job_id, await self._apply(job_id, changes.note_cache(cache), fence), fence)
+
+    async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
+        self._raise(job_id, await self._apply(job_id, changes.note_delivery(delivery)), None)
 
     async def complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
@@ -153,7 +156,7 @@ class RedisJobs:
     def _places(self, job_id: str) -> Sequence[str]:
         keys = self._keys
         places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
-        return [*places, keys.unsettled]
+        return [*places, keys.unsettled, keys.outbox]
 
     async def _apply(
         self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None

@@ -62,8 +62,8 @@ return 'ok'
 # As CHANGE, of a follower; then KEYS followers due
 ANSWER = (
     """
-redis.call('ZREM', KEYS[9], ARGV[1])
-if redis.call('ZREM', KEYS[8], ARGV[1]) == 0 then return {'missing'} end
+redis.call('ZREM', KEYS[10], ARGV[1])
+if redis.call('ZREM', KEYS[9], ARGV[1]) == 0 then return {'missing'} end
 redis.call('HDEL', KEYS[1], 'flight')
 """
     + CHANGE
@@ -147,7 +147,7 @@ class RedisFlights:
         keys = self._keys
         names = [
             *(keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)),
-            *(keys.unsettled, keys.followers(digest), keys.due),
+            *(keys.unsettled, keys.outbox, keys.followers(digest), keys.due),
         ]
         answer = await self._link.run(ANSWER, names, change_words(job_id, change))
         return job_from_fields(mapping(answer[1])) if answer[0] == b"ok" else None

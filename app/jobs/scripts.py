@@ -60,6 +60,11 @@ class Keys:
         return self.of("unsettled")
 
     @property
+    def outbox(self) -> str:
+        """ZSET of ended jobs whose webhooks are to be told, by the time from which anyone may try."""
+        return self.of("outbox")
+
+    @property
     def followed(self) -> str:
         """SET of digests that have followers."""
         return self.of("followed")
@@ -77,9 +82,17 @@ local function wake(key)
 end
 """
 
-# KEYS job line tenant ended wake; ARGV id phase created_at expires_at|'' field value …
+TELL = """
+local function tell(job, outbox, id, phase)
+  local wanted = redis.call('HGET', job, 'webhook')
+  if wanted and string.find(wanted, '|' .. phase .. '|', 1, true) then redis.call('ZADD', outbox, 0, id) end
+end
+"""
+
+# KEYS job line tenant ended wake outbox; ARGV id phase created_at expires_at|'' field value …
 CREATE = (
     WAKE
+    + TELL
     + """
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for i = 5, #ARGV, 2 do
@@ -90,16 +103,18 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 if ARGV[2] == 'queued' then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1]) end
 if ARGV[4] ~= '' then redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1]) end
+tell(KEYS[1], KEYS[6], ARGV[1], ARGV[2])
 wake(KEYS[5])
 return 'ok'
 """
 )
 
-# KEYS job line leases ended wake checkpoint unsettled
+# KEYS job line leases ended wake checkpoint unsettled outbox
 # ARGV id tenant|'' fence|'' '|legal|sources|' phase|'' step fence+ attempts+
 #      holder|'' until|'' expires_at|'' wakes settle_at field value …
 CHANGE = (
     WAKE
+    + TELL
     + """
 local id, phase = ARGV[1], ARGV[5]
 local kept = redis.call('HMGET', KEYS[1], 'tenant', 'fence', 'phase', 'step', 'created_at')
@@ -124,6 +139,7 @@ elseif phase == 'completed' or phase == 'failed' then
   redis.call('ZREM', KEYS[3], id)
   redis.call('DEL', KEYS[6])
   redis.call('ZADD', KEYS[4], ARGV[11], id)
+  tell(KEYS[1], KEYS[8], id, phase)
   local digest = redis.call('HGET', KEYS[1], 'flight')
   if digest then redis.call('ZADD', KEYS[7], ARGV[13], digest) end
 end
@@ -132,7 +148,7 @@ return {'ok', redis.call('HGETALL', KEYS[1])}
 """
 )
 
-# KEYS job line leases ended wake checkpoint unsettled tenant; ARGV id tenant
+# KEYS job line leases ended wake checkpoint unsettled outbox tenant; ARGV id tenant
 DELETE = (
     WAKE
     + """
@@ -141,7 +157,7 @@ local kept = redis.call('HGETALL', KEYS[1])
 local digest = redis.call('HGET', KEYS[1], 'flight')
 redis.call('DEL', KEYS[1], KEYS[6])
 if digest then redis.call('ZADD', KEYS[7], 0, digest) end
-for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[8]}) do redis.call('ZREM', key, ARGV[1]) end
+for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[8], KEYS[9]}) do redis.call('ZREM', key, ARGV[1]) end
 wake(KEYS[5])
 return {'ok', kept}
 """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.errors import JobNotFound
-from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 
 class JobStore(Protocol):
@@ -56,6 +56,10 @@ class JobStore(Protocol):
 
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         """Record how the caches served the attempt."""
+        ...
+
+    async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
+        """Record how far an ended job's webhook is. Raises JobNotFound, IllegalTransition."""
         ...
 
     async def complete(

@@ -18,6 +18,7 @@ from app.flights import settle
 from app.jobs.board import MemoryBoard
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
+from app.jobs.outbox import MemoryOutbox
 from app.plan.draft import Desk, draft
 from app.plan.enhance import RuleEnhancer
 from app.plan.feedback import fading_of
@@ -73,6 +74,7 @@ class House:
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
         self.board, self.meter = MemoryBoard(), MemoryMeter()
         self.flights = MemoryFlights(self.jobs)
+        self.outbox = MemoryOutbox(self.jobs)
         self.presets = MemoryPresets()
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
@@ -89,6 +91,7 @@ class House:
             board=self.board,
             flights=self.flights,
             meter=self.meter,
+            outbox=self.outbox,
             models=(MODEL,),
             presets=self.presets,
             sentences=WordSentences(),
