@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import yaml
+from ray.exceptions import RayError
 
 from app.client.client import Kinoray
 from app.client.errors import KinorayClientError
@@ -63,7 +64,7 @@ class Place:
             return await anyio.to_thread.run_sync(ask)
         except OSError as error:  # requests' own errors are of this kind
             raise Unreachable(f"{self.dashboard}: {error}") from error
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, RayError) as error:  # RayError: a wrong token
             raise Refused(f"{self.dashboard}: {error}") from error
 
 
