@@ -55,8 +55,8 @@ async def back_up(redis: Client, prefix: str, path: Path) -> Kept:
     """Write every key under the prefix, but for caches and checkpoints, as it is at one and the same moment.
 
     One transaction dumps all keys, so that no job is in the line and not in the records or the other way round; Redis
-    answers nobody else for that long (30 ms for a thousand waiting jobs on a slow core). The file appears only when it is whole,
-    readable by its owner alone: it holds prompts.
+    answers nobody else for that long (30 ms for a thousand waiting jobs on a slow core). The file appears only when it
+    is whole, readable by its owner alone: it holds prompts.
     """
     names = [name async for name in redis.scan_iter(match=_pattern(prefix), count=SCAN) if _is_kept(name, prefix)]
     names.sort()
