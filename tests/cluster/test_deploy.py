@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,28 @@ def test_a_cluster_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     assert ended.exit_code == Exit.REFUSED
     assert "Nothing was changed" in ended.output
     assert NOWHERE in ended.output
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A dashboard that wants another token."""
+
+    def do_GET(self) -> None:
+        self.send_response(403)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        return None
+
+
+def test_a_dashboard_that_refuses_is_said_so(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        ended = run("apply", CONFIG, "--address", address, "--folder", tmp_path / "b", "--without-backup")
+        server.shutdown()
+    assert ended.exit_code == Exit.REFUSED, ended.exception
+    assert "Nothing was changed" in ended.output
 
 
 def test_a_folder_that_cannot_be_made_stops_the_deploy(tmp_path: Path) -> None:
