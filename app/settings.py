@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     # the front
     host: str = Field("127.0.0.1", description="Address the HTTP server binds")
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP server")
+    dashboard_host: str = Field("127.0.0.1", description="Address that the dashboard of a Ray of our own binds")
+    ray_metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of that Ray's figures for Prometheus; unset: a free one"
+    )
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict, description="Tenant name to API key; empty: everyone is the tenant 'public'"
     )

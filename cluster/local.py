@@ -148,7 +148,8 @@ class LocalService:
         context = ray.init(
             address="local",
             include_dashboard=True,
-            dashboard_host="127.0.0.1",
+            dashboard_host=self.settings.dashboard_host,
+            _metrics_export_port=self.settings.ray_metrics_port,
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level="warning",

@@ -20,7 +20,15 @@ from app.flights import settle
 from app.plan.complexity import FIXED_STEPS
 from app.repeats import mark_cached
 from app.settings import Settings
-from app.telemetry import DEVICE_SECONDS, EVALUATIONS, JOB_SECONDS, JOBS_ENDED, STEPS_FIXED, STEPS_PLANNED
+from app.telemetry import (
+    DEVICE_SECONDS,
+    EVALUATIONS,
+    JOB_SECONDS,
+    JOBS_ENDED,
+    STEPS_FIXED,
+    STEPS_PLANNED,
+    latency_figure,
+)
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import finish
 from deployments.handles import CacheHandle
@@ -101,11 +109,13 @@ class Finisher:
             await mark_cached(job.id, ttl_s, self._stores.board)
             key = plan_digest(plan, pool_of(job.tenant, self._settings.share_results))
             await self._results.put(key, result, ttl_s)
+        total_s = measured.stages_s.get("total", 0.0)
         await self._stores.meter.add(
             {
                 f"{JOBS_ENDED}:completed": 1,
+                latency_figure(total_s): 1,
                 DEVICE_SECONDS: measured.device_seconds,
-                JOB_SECONDS: measured.stages_s.get("total", 0.0),
+                JOB_SECONDS: total_s,
                 EVALUATIONS: measured.evaluations,
                 STEPS_PLANNED: plan.sampling.budget,
                 STEPS_FIXED: FIXED_STEPS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.api.caches import level_rows
@@ -18,13 +18,16 @@ from app.service import VideoService
 from app.telemetry import (
     ARTIFACTS_REMOVED,
     ATTEMPTS_LOST,
+    BEYOND,
     CACHE_HITS,
     CACHE_MISSES,
     DEVICE_SECONDS,
     EVALUATIONS,
+    JOB_LATENCY,
     JOB_SECONDS,
     JOBS_CREATED,
     JOBS_ENDED,
+    LATENCY_BOUNDS_S,
     STEP_SECONDS_SAVED,
     STEPS_FIXED,
     STEPS_PLANNED,
@@ -85,6 +88,7 @@ class Reading:
     replicas: Sequence[ReplicaInfo]
     caches: Mapping[str, Mapping[str, Any]]
     cache_up: bool
+    price_per_device_hour: float | None = None
 
 
 class Page(Collector):
@@ -97,6 +101,10 @@ class Page(Collector):
         reading = self._reading
         yield GaugeMetricFamily("kinoray_up", "1 when the job store answered", value=float(reading.up))
         yield from _counters(reading.figures)
+        yield _latency(reading.figures)
+        if reading.price_per_device_hour is not None:
+            about = "Money that one device costs for an hour"
+            yield GaugeMetricFamily("kinoray_price_per_device_hour", about, value=reading.price_per_device_hour)
         pools = (reading.backlog or {}).get("pools", {})
         for key, (name, about) in _POOL_GAUGES.items():
             yield _gauge(name, about, ("pool",), [((pool,), row[key]) for pool, row in pools.items() if key in row])
@@ -131,9 +139,11 @@ async def _read(service: VideoService) -> Reading:
     try:
         figures = await ports.meter.read()
         caches = level_rows(held, figures, price)
-        return Reading(True, figures, await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches, cache_up)
+        return Reading(
+            True, figures, await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches, cache_up, price
+        )
     except StoreUnavailable:
-        return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up)
+        return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up, price)
 
 
 def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
@@ -141,8 +151,8 @@ def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
     families: dict[str, dict[str, float]] = {name: {} for name in COUNTERS if name not in _OF_CACHES}
     for figure, value in sorted(figures.items()):
         name, _, label = figure.partition(":")
-        if name in _OF_CACHES:
-            continue  # told with the caches' own
+        if name in _OF_CACHES or name == JOB_LATENCY:
+            continue  # told elsewhere on the page
         families.setdefault(name, {})[label] = value
     for name, rows in families.items():
         label = LABELS.get(name, "kind" if any(rows) else "")
@@ -151,6 +161,16 @@ def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
         for value_of, value in (rows or ({} if label else {"": 0.0})).items():
             family.add_metric([value_of] if label else [], value)
         yield family
+
+
+def _latency(figures: Mapping[str, float]) -> Metric:
+    """Completed jobs by how long they took from acceptance; those that a cache answered are not among them."""
+    count, buckets = 0.0, []
+    for bound in (*(f"{bound:g}" for bound in LATENCY_BOUNDS_S), BEYOND):
+        count += figures.get(f"{JOB_LATENCY}:{bound}", 0.0)
+        buckets.append((bound, count))
+    about = "Seconds from acceptance to completion of jobs that were made"
+    return HistogramMetricFamily("kinoray_job_latency_seconds", about, buckets, figures.get(JOB_SECONDS, 0.0))
 
 
 def _gauge(name: str, about: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]) -> Metric:
