@@ -162,6 +162,7 @@ class VideoRequest:
     preview: bool = False  # show the clean estimate on the way
     user: str | None = None
     remixed_from: str | None = None
+    after: tuple[str, ...] = ()  # ids of jobs that have to be completed first
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,10 @@ class Job:
     deadline: float | None = None  # of no use after this
     preview: bool = False
     user: str | None = None
+    after: tuple[str, ...] = ()  # ids of jobs that have to be completed before this one enters the line
+    promised_s: float | None = None  # the wait before its first attempt, as predicted when it was accepted
+    losses: int = 0  # attempts that ended because their replica was lost
+    not_before: float | None = None  # after a loss, no attempt starts earlier
 
     @property
     def status(self) -> Status:
