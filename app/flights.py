@@ -73,7 +73,9 @@ async def enter(
 
 
 async def leader_of(job: Job, stores: Shared) -> Job | None:
-    """The job under way that this queued one waits for; None when it waits for none."""
+    """The job under way whose video this queued one waits for; None when it waits for none."""
+    if job.after:
+        return None
     leader_id = await stores.flights.leader(plan_digest(job.plan, job.tenant))
     if leader_id is None or leader_id == job.id or await stores.jobs.position(job.id) is not None:
         return None

@@ -9,7 +9,7 @@ from typing import Protocol
 from app.artifacts.store import ArtifactStore
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS
-from app.errors import KinorayError
+from app.errors import KinorayError, StoreUnavailable
 from app.jobs.board import Board
 from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.events import EventLog
@@ -74,6 +74,8 @@ async def repeat(
     stages.done("files")
     try:
         await stores.jobs.create(done, entrance)
+    except StoreUnavailable:  # it may have been recorded all the same
+        raise
     except KinorayError:
         await stores.board.release(found.job_id, job.id)
         raise

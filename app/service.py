@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import anyio
+import orjson
 
 from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
-from app.errors import ContentNotReady, NotFound, Overloaded, TimedOut
+from app.errors import Conflict, ContentNotReady, JobNotFound, NotFound, Overloaded, TimedOut
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
+from app.jobs.entrance import Entrance, Once, Replayed, Usage, refusal
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights, Stance
-from app.jobs.store import JobStore
-from app.line.outlook import behind_all, expected_s, place_behind, place_in
+from app.jobs.store import JobStore, find
+from app.line.outlook import behind_all, expected_s, held_up_s, place_behind, place_in, wait_of
 from app.plan.degrade import in_time
 from app.plan.presets import Presets
 from app.plan.ratings import Ratings
@@ -67,34 +71,105 @@ class Ports:
 class Outlook:
     """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted.
 
-    `leader` is the job that makes the same video already, where this one waits for it.
+    `leader` is the job that makes the same video already, where this one waits for it; `waits_for` are the ids of those
+    that it comes after and that have not completed.
     """
 
     position: int | None
     eta_s: float | None
     leader: Job | None = None
+    waits_for: tuple[str, ...] = ()
+
+
+class Accepted(NamedTuple):
+    """The job on record; `replayed`: recorded when the same request came before, under the same key."""
+
+    job: Job
+    replayed: bool
+
+
+async def _no_sync() -> None:
+    """A clock that follows no other."""
 
 
 class VideoService:
     """What a Router does; it holds no state of its own, so any replica can answer."""
 
-    def __init__(self, ports: Ports, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        sync: Callable[[], Awaitable[None]] = _no_sync,
+    ) -> None:
         self.ports = ports
         self.settings = settings
         self._clock = clock
+        self._sync = sync
         self._results = ResultCache(ports.cache)
 
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
+        """As `accept`, without a key."""
+        return (await self.accept(request, caller, None, stages)).job
+
+    async def accept(
+        self, request: VideoRequest, caller: Caller, key: str | None = None, stages: Stages | None = None
+    ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
-        `stages` is told when plan, lookup, files (of a repeat) and record are done.
+        `key` is the client's name for the request: again with the same one, it is answered with the job of the first
+        time. `stages` is told when plan, lookup, files (of a repeat) and record are done.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
-            Overloaded: the predicted wait or the line is too long.
+            JobNotFound: it is to come after a job that is not there.
+            KeyReused: the key was used for another request.
+            Overloaded: the predicted wait or the line is too long, or the tenant has had its share.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
+        once = None if key is None else Once(key, _digest(request), self.settings.idempotency_ttl_s)
+        try:
+            first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
+            if first is not None:
+                raise Replayed(first)
+            return Accepted(await self._record(request, caller, self.entrance(once), stages), False)
+        except Replayed as again:
+            return Accepted(await self._former(again.message, caller), True)
+
+    def entrance(self, once: Once | None = None) -> Entrance:
+        """What the settings let in."""
+        settings = self.settings
+        return Entrance(
+            once=once,
+            most_open=settings.tenant_max_jobs,
+            most_waiting=settings.max_queued,
+            most_spent=settings.tenant_step_seconds,
+            window_s=settings.tenant_window_s,
+        )
+
+    async def usage(self, caller: Caller) -> Usage:
+        """What the caller has under way and has asked for. Raises StoreUnavailable."""
+        return await self.ports.jobs.usage(caller.tenant, self.entrance(), self._clock())
+
+    async def _former(self, job_id: str, caller: Caller) -> Job:
+        try:
+            return await self.ports.jobs.get(job_id, caller.tenant)
+        except JobNotFound:  # asking again must not make it again
+            raise Conflict(
+                f"{job_id}, which this Idempotency-Key made, was deleted.", "Idempotency-Key", "idempotency_key_spent"
+            ) from None
+
+    async def _come_after(self, request: VideoRequest, caller: Caller) -> None:
+        """Refuse what is to come after unknown or failed jobs, before it costs anything; the record is the truth."""
+        for each in request.after:
+            job = await find(self.ports.jobs, each, caller.tenant)
+            if job is None or job.phase is Phase.FAILED:
+                raise refusal("unknown" if job is None else "failed", each)
+
+    async def _record(self, request: VideoRequest, caller: Caller, entrance: Entrance, stages: Stages) -> Job:
+        await self._sync()
+        await self._come_after(request, caller)
         # 1. Plan
         plan = await self.analyze(request, caller)
         stages.done("plan")
@@ -112,32 +187,39 @@ class VideoService:
             deadline=None if request.deadline_s is None else now + request.deadline_s,
             preview=request.preview,
             user=request.user,
+            after=request.after,
         )
         # 2. The same plan made before?
         if request.cache.reads:
             key = plan_digest(plan, pool_of(caller.tenant, self.settings.share_results))
-            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages)
+            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages, entrance)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
-        job, stance = await enter(job, joins, self.ports, lambda: self._admit(plan), self.settings.retention_s)
+        admit, keep_s = partial(self._admit, job), self.settings.retention_s
+        job, stance = await enter(job, joins, self.ports, admit, keep_s, entrance)
         stages.done("record")
         missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
 
-    async def _admit(self, plan: Plan) -> None:
-        """Refuse what would wait too long. Without a note from the dispatcher everything is admitted."""
+    async def _admit(self, job: Job) -> float | None:
+        """The wait that is promised to a job of this urgency. Refuse what would wait too long.
+
+        Without a note from the dispatcher everything is admitted, and nothing promised.
+        """
         backlog = await self.ports.board.look(BACKLOG)
         if backlog is None:
-            return
-        wait_s = float(backlog["wait_s"])
-        if wait_s > self.settings.max_wait_s or int(backlog["jobs"]) >= self.settings.max_queued:
+            return None
+        wait_s = wait_of(backlog, job)
+        longest_s = max(wait_s, held_up_s(backlog, job))  # nobody's wait may become too long for one more urgent
+        if longest_s > self.settings.max_wait_s or int(backlog["jobs"]) >= self.settings.max_queued:
             message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."
-            raise Overloaded(message, retry_after_s=max(1.0, min(wait_s - self.settings.max_wait_s, 600.0)))
+            raise Overloaded(message, retry_after_s=max(1.0, min(longest_s - self.settings.max_wait_s, 600.0)))
+        return wait_s
 
     async def get(self, job_id: str, caller: Caller) -> Job:
         """The job's record. Raises JobNotFound."""
@@ -152,6 +234,9 @@ class VideoService:
         if place is None:  # it has just come, is far back, or nobody has looked at the line lately
             position = await self.ports.jobs.position(job.id)
             if position is None:
+                awaited = tuple(await self.ports.jobs.awaited(job.id)) if job.after else ()
+                if awaited:
+                    return Outlook(None, None, waits_for=awaited)
                 leader = await leader_of(job, self.ports)
                 if leader is not None:
                     return replace(await self.outlook(leader), leader=leader)
@@ -210,7 +295,7 @@ class VideoService:
         """Bytes of an artifact."""
         return self.ports.artifacts.read(artifact, start, end)
 
-    async def remix(self, job_id: str, prompt: str, caller: Caller) -> Job:
+    async def remix(self, job_id: str, prompt: str, caller: Caller, key: str | None = None) -> Accepted:
         """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
         source = (await self.get(job_id, caller)).plan
         request = VideoRequest(
@@ -226,7 +311,7 @@ class VideoService:
             tier=source.asked_tier,
             remixed_from=job_id,
         )
-        return await self.submit(request, caller)
+        return await self.accept(request, caller, key)
 
     async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
         """The plan a request would get now, without making anything."""
@@ -240,6 +325,16 @@ class VideoService:
             expected_s=lambda each: expected_s(load, behind_all(load, each), each),
             replan=lambda lower: self.ports.planner.plan(lower, caller),
         )
+
+
+def _digest(request: VideoRequest) -> str:
+    """The same for the same request, whatever it was written in."""
+    words = orjson.dumps(asdict(request), default=_digested, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(words).hexdigest()
+
+
+def _digested(value: Any) -> str:
+    return hashlib.sha256(value if isinstance(value, bytes) else repr(value).encode()).hexdigest()
 
 
 Check = Callable[[], Awaitable[dict[str, Any]]]

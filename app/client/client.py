@@ -61,14 +61,19 @@ class Kinoray:
         """Close the connections."""
         await self._transport.http.aclose()
 
-    async def create(self, prompt: str, **options: Any) -> Video:
+    async def create(self, prompt: str, idempotency_key: str | None = None, **options: Any) -> Video:
         """Ask for a video. Options are the API's fields; a None stays out.
 
         Among them are model, seconds, size, seed, quality_tier, num_inference_steps, budget, sampler ("euler",
-        "unipc"), style, deterministic, priority ("low", "normal", "high"), deadline_s and preview.
+        "unipc"), style, deterministic, priority ("low", "normal", "high"), deadline_s, after (ids of videos that have
+        to be completed first) and preview. With an `idempotency_key`, a name of your own for this request, asking again
+        makes no second job, so that it is asked again where an answer may have been lost.
         """
         body = {"prompt": prompt, **{name: value for name, value in options.items() if value is not None}}
-        return Video.parse(read_json(await self._transport.send("POST", VIDEOS, body=body, repeatable=False)))
+        named = idempotency_key is not None
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key is not None else None
+        answer = await self._transport.send("POST", VIDEOS, body=body, repeatable=named, headers=headers)
+        return Video.parse(read_json(answer))
 
     async def retrieve(self, video_id: str) -> Video:
         """A video as it is now."""

@@ -22,8 +22,3 @@ class Backoff:
     def gives_up(self, job: Job) -> bool:
         """Whether one more loss is one too many."""
         return job.losses + 1 >= self.losses
-
-
-def pauses(job: Job, now: float, most_s: float) -> bool:
-    """Whether it is too early for another attempt; a time further off than any pause is a clock that was set back."""
-    return job.not_before is not None and 0.0 < job.not_before - now <= most_s
