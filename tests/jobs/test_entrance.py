@@ -11,7 +11,7 @@ import pytest
 from app.errors import InvalidRequest, JobNotFound, KinorayError, Overloaded
 from app.jobs.connection import Client
 from app.jobs.entrance import Entrance, KeyReused, Once, Replayed
-from app.jobs.flights import Flights, MemoryFlights, Stance
+from app.jobs.flights import Claim, Flights, MemoryFlights, Stance
 from app.jobs.link import Link
 from app.jobs.memory import MemoryJobs
 from app.jobs.redis import RedisJobs
@@ -130,8 +130,6 @@ async def test_who_follows_another_job_pays_nothing(stores: Stores) -> None:
     jobs, flights = stores
     limit, leader = Entrance(most_spent=2.0), a_job()
     assert await flights.enter(leader, "d" * 64, Stance.LEAD, None, limit)
-    from app.jobs.flights import Claim
-
     assert await flights.enter(a_job(), "d" * 64, Stance.FOLLOW, Claim(leader.id, leader), limit)
     usage = await jobs.usage("public", limit, 100.0)
     assert (usage.open, usage.spent) == (2, 1.5)
