@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import anyio
-import orjson
 
+from app.admission import admit, entrance, named
 from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
-from app.errors import Conflict, ContentNotReady, JobNotFound, NotFound, Overloaded, TimedOut
+from app.errors import Conflict, ContentNotReady, JobNotFound, NotFound, TimedOut
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
-from app.jobs.entrance import Entrance, Once, Replayed, Usage, refusal
+from app.jobs.entrance import Entrance, Replayed, Usage, refusal
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights, Stance
 from app.jobs.store import JobStore, find
-from app.line.outlook import behind_all, expected_s, held_up_s, place_behind, place_in, wait_of
+from app.line.outlook import behind_all, expected_s, place_behind, place_in
 from app.plan.degrade import in_time
 from app.plan.presets import Presets
 from app.plan.ratings import Ratings
@@ -128,29 +127,18 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
-        once = None if key is None else Once(key, _digest(request), self.settings.idempotency_ttl_s)
+        once = named(request, key, self.settings.idempotency_ttl_s)
         try:
             first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
             if first is not None:
                 raise Replayed(first)
-            return Accepted(await self._record(request, caller, self.entrance(once), stages), False)
+            return Accepted(await self._record(request, caller, entrance(self.settings, once), stages), False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
 
-    def entrance(self, once: Once | None = None) -> Entrance:
-        """What the settings let in."""
-        settings = self.settings
-        return Entrance(
-            once=once,
-            most_open=settings.tenant_max_jobs,
-            most_waiting=settings.max_queued,
-            most_spent=settings.tenant_step_seconds,
-            window_s=settings.tenant_window_s,
-        )
-
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
-        return await self.ports.jobs.usage(caller.tenant, self.entrance(), self._clock())
+        return await self.ports.jobs.usage(caller.tenant, entrance(self.settings), self._clock())
 
     async def _former(self, job_id: str, caller: Caller) -> Job:
         try:
@@ -167,7 +155,7 @@ class VideoService:
             if job is None or job.phase is Phase.FAILED:
                 raise refusal("unknown" if job is None else "failed", each)
 
-    async def _record(self, request: VideoRequest, caller: Caller, entrance: Entrance, stages: Stages) -> Job:
+    async def _record(self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages) -> Job:
         await self._sync()
         await self._come_after(request, caller)
         # 1. Plan
@@ -192,34 +180,19 @@ class VideoService:
         # 2. The same plan made before?
         if request.cache.reads:
             key = plan_digest(plan, pool_of(caller.tenant, self.settings.share_results))
-            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages, entrance)
+            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages, limits)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
-        admit, keep_s = partial(self._admit, job), self.settings.retention_s
-        job, stance = await enter(job, joins, self.ports, admit, keep_s, entrance)
+        ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
+        job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
         stages.done("record")
         missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
-
-    async def _admit(self, job: Job) -> float | None:
-        """The wait that is promised to a job of this urgency. Refuse what would wait too long.
-
-        Without a note from the dispatcher everything is admitted, and nothing promised.
-        """
-        backlog = await self.ports.board.look(BACKLOG)
-        if backlog is None:
-            return None
-        wait_s = wait_of(backlog, job)
-        longest_s = max(wait_s, held_up_s(backlog, job))  # nobody's wait may become too long for one more urgent
-        if longest_s > self.settings.max_wait_s or int(backlog["jobs"]) >= self.settings.max_queued:
-            message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."
-            raise Overloaded(message, retry_after_s=max(1.0, min(longest_s - self.settings.max_wait_s, 600.0)))
-        return wait_s
 
     async def get(self, job_id: str, caller: Caller) -> Job:
         """The job's record. Raises JobNotFound."""
@@ -325,16 +298,6 @@ class VideoService:
             expected_s=lambda each: expected_s(load, behind_all(load, each), each),
             replan=lambda lower: self.ports.planner.plan(lower, caller),
         )
-
-
-def _digest(request: VideoRequest) -> str:
-    """The same for the same request, whatever it was written in."""
-    words = orjson.dumps(asdict(request), default=_digested, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(words).hexdigest()
-
-
-def _digested(value: Any) -> str:
-    return hashlib.sha256(value if isinstance(value, bytes) else repr(value).encode()).hexdigest()
 
 
 Check = Callable[[], Awaitable[dict[str, Any]]]

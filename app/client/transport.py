@@ -63,7 +63,7 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
         """The answer to a request, read whole. Raises KinorayClientError."""
         for attempt in count():
@@ -79,7 +79,7 @@ class Transport:
         path: str,
         params: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[bytes, bytes] | None,
     ) -> httpx.Response:
         response = await self.ask(method, path, params, body, headers)
         if response.is_success:
@@ -92,7 +92,7 @@ class Transport:
         path: str,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
         """Whatever is answered to one request, refusals too. Raises KinorayClientError when nothing is."""
         try:
