@@ -12,6 +12,7 @@ from app.cache.keys import plan_digest
 from app.cache.store import RESULTS
 from app.errors import KinorayError
 from app.jobs import changes
+from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.flights import Claim, Stance, stance
 from app.jobs.store import find
 from app.repeats import Shared, forget_artifacts, makers, readable
@@ -34,14 +35,20 @@ class Entered(NamedTuple):
 
 
 async def enter(
-    job: Job, joins: bool, stores: Shared, admit: Callable[[], Awaitable[None]], retention_s: float
+    job: Job,
+    joins: bool,
+    stores: Shared,
+    admit: Callable[[], Awaitable[float | None]],
+    retention_s: float,
+    entrance: Entrance = ANYONE,
 ) -> Entered:
     """Record a job: in the line, or behind the job that is making the same video already.
 
     `joins`: it may be given another's video. `admit` raises Overloaded; it is asked for jobs that will need a device
-    and make the line longer.
+    and make the line longer, and says what wait they are promised. A job that comes after others takes no part in a
+    flight: nobody is to wait for a job that may not start. Raises what `app.jobs.entrance.refusal` makes.
     """
-    leads = job.cache_mode.writes
+    joins, leads = joins and not job.after, job.cache_mode.writes and not job.after
     digest = plan_digest(job.plan, job.tenant)
     admitted = False
     for _ in range(TRIES if joins or leads else 0):
@@ -50,20 +57,25 @@ async def enter(
         if is_to_be is Stance.ALONE:
             break
         if is_to_be is Stance.LEAD and not admitted:
-            await admit()
+            job = replace(job, promised_s=await admit())
             admitted = True
-        if await stores.flights.enter(job, digest, is_to_be, claim):
+        grows = is_to_be is Stance.LEAD
+        if await stores.flights.enter(
+            job, digest, is_to_be, claim, entrance if grows else replace(entrance, most_waiting=None)
+        ):
             if is_to_be is Stance.FOLLOW and claim is not None and (claim.leader is None or claim.leader.phase.ended):
                 job = await _settled(job, digest, stores, retention_s)
             return Entered(job, is_to_be)
     if not admitted:
-        await admit()
-    await stores.jobs.create(job)
+        job = replace(job, promised_s=await admit())
+    await stores.jobs.create(job, entrance)
     return Entered(job, Stance.ALONE)
 
 
 async def leader_of(job: Job, stores: Shared) -> Job | None:
-    """The job under way that this queued one waits for; None when it waits for none."""
+    """The job under way whose video this queued one waits for; None when it waits for none."""
+    if job.after:
+        return None
     leader_id = await stores.flights.leader(plan_digest(job.plan, job.tenant))
     if leader_id is None or leader_id == job.id or await stores.jobs.position(job.id) is not None:
         return None

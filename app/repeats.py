@@ -9,8 +9,9 @@ from typing import Protocol
 from app.artifacts.store import ArtifactStore
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS
-from app.errors import ArtifactLost
+from app.errors import ArtifactLost, KinorayError, StoreUnavailable
 from app.jobs.board import Board
+from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.events import EventLog
 from app.jobs.flights import Flights
 from app.jobs.store import JobStore
@@ -38,9 +39,20 @@ class Shared(Protocol):
 
 
 async def repeat(
-    job: Job, key: str, results: ResultCache, stores: Shared, retention_s: float, now: float, stages: Stages
+    job: Job,
+    key: str,
+    results: ResultCache,
+    stores: Shared,
+    retention_s: float,
+    now: float,
+    stages: Stages,
+    entrance: Entrance = ANYONE,
 ) -> Job | None:
-    """A completed job, recorded, made from the result stored under its plan's key; None when there is none."""
+    """A completed job, recorded, made from the result stored under its plan's key; None when there is none.
+
+    It is answered at once, even when it comes after jobs that have not ended: what it would wait for is made already.
+    Raises what `app.jobs.entrance.refusal` makes.
+    """
     found = await results.get(key)
     stages.done("lookup")
     if found is None:
@@ -62,7 +74,13 @@ async def repeat(
         cache=CacheUse(kind="result", hit=True, saved_step_seconds=saved),
     )
     stages.done("files")
-    await stores.jobs.create(done)
+    try:
+        await stores.jobs.create(done, entrance)
+    except StoreUnavailable:  # it may have been recorded all the same
+        raise
+    except KinorayError:
+        await stores.board.release(found.job_id, job.id)
+        raise
     stages.done("record")
     await stores.meter.add(
         {

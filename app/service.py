@@ -7,23 +7,26 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import anyio
 
+from app.admission import admit, entrance, named
 from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
 from app.deliver import webhook_of
-from app.errors import ContentNotReady, NotFound, Overloaded, StoreUnavailable, TimedOut
+from app.errors import Conflict, ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
+from app.jobs.entrance import Entrance, Replayed, Usage, refusal
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights, Stance
 from app.jobs.outbox import Outbox
-from app.jobs.store import JobStore
+from app.jobs.store import JobStore, find
 from app.line.outlook import behind_all, expected_s, place_behind, place_in
 from app.plan.degrade import in_time
 from app.plan.presets import Presets
@@ -72,35 +75,95 @@ class Ports:
 class Outlook:
     """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted.
 
-    `leader` is the job that makes the same video already, where this one waits for it.
+    `leader` is the job that makes the same video already, where this one waits for it; `waits_for` are the ids of those
+    that it comes after and that have not completed.
     """
 
     position: int | None
     eta_s: float | None
     leader: Job | None = None
+    waits_for: tuple[str, ...] = ()
+
+
+class Accepted(NamedTuple):
+    """The job on record; `replayed`: recorded when the same request came before, under the same key."""
+
+    job: Job
+    replayed: bool
+
+
+async def _no_sync() -> None:
+    """A clock that follows no other."""
 
 
 class VideoService:
     """What a Router does; it holds no state of its own, so any replica can answer."""
 
-    def __init__(self, ports: Ports, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        sync: Callable[[], Awaitable[None]] = _no_sync,
+    ) -> None:
         self.ports = ports
         self.settings = settings
         self._clock = clock
+        self._sync = sync
         self._results = ResultCache(ports.cache)
 
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
+        """As `accept`, without a key."""
+        return (await self.accept(request, caller, None, stages)).job
+
+    async def accept(
+        self, request: VideoRequest, caller: Caller, key: str | None = None, stages: Stages | None = None
+    ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
-        `stages` is told when plan, lookup, files (of a repeat) and record are done.
+        `key` is the client's name for the request: again with the same one, it is answered with the job of the first
+        time. `stages` is told when plan, lookup, files (of a repeat) and record are done.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
-            Overloaded: the predicted wait or the line is too long.
+            JobNotFound: it is to come after a job that is not there.
+            KeyReused: the key was used for another request.
+            Overloaded: the predicted wait or the line is too long, or the tenant has had its share.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
+        once = named(request, key, self.settings.idempotency_ttl_s)
+        try:
+            first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
+            if first is not None:
+                raise Replayed(first)
+            return Accepted(await self._record(request, caller, entrance(self.settings, once), stages), False)
+        except Replayed as again:
+            return Accepted(await self._former(again.message, caller), True)
+
+    async def usage(self, caller: Caller) -> Usage:
+        """What the caller has under way and has asked for. Raises StoreUnavailable."""
+        return await self.ports.jobs.usage(caller.tenant, entrance(self.settings), self._clock())
+
+    async def _former(self, job_id: str, caller: Caller) -> Job:
+        try:
+            return await self.ports.jobs.get(job_id, caller.tenant)
+        except JobNotFound:  # asking again must not make it again
+            raise Conflict(
+                f"{job_id}, which this Idempotency-Key made, was deleted.", "Idempotency-Key", "idempotency_key_spent"
+            ) from None
+
+    async def _come_after(self, request: VideoRequest, caller: Caller) -> None:
+        """Refuse what is to come after unknown or failed jobs, before it costs anything; the record is the truth."""
+        for each in request.after:
+            job = await find(self.ports.jobs, each, caller.tenant)
+            if job is None or job.phase is Phase.FAILED:
+                raise refusal("unknown" if job is None else "failed", each)
+
+    async def _record(self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages) -> Job:
         webhook = webhook_of(request.webhook, caller, self.settings)
+        await self._sync()
+        await self._come_after(request, caller)
         # 1. Plan
         plan = await self.analyze(request, caller)
         stages.done("plan")
@@ -119,32 +182,24 @@ class VideoService:
             preview=request.preview,
             user=request.user,
             webhook=webhook,
+            after=request.after,
         )
         # 2. The same plan made before?
         if request.cache.reads:
             key = plan_digest(plan, pool_of(caller.tenant, self.settings.share_results))
-            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages)
+            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages, limits)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
-        job, stance = await enter(job, joins, self.ports, lambda: self._admit(plan), self.settings.retention_s)
+        ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
+        job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
         stages.done("record")
         missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
-
-    async def _admit(self, plan: Plan) -> None:
-        """Refuse what would wait too long. Without a note from the dispatcher everything is admitted."""
-        backlog = await self.ports.board.look(BACKLOG)
-        if backlog is None:
-            return
-        wait_s = float(backlog["wait_s"])
-        if wait_s > self.settings.max_wait_s or int(backlog["jobs"]) >= self.settings.max_queued:
-            message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."
-            raise Overloaded(message, retry_after_s=max(1.0, min(wait_s - self.settings.max_wait_s, 600.0)))
 
     async def get(self, job_id: str, caller: Caller) -> Job:
         """The job's record. Raises JobNotFound."""
@@ -159,6 +214,9 @@ class VideoService:
         if place is None:  # it has just come, is far back, or nobody has looked at the line lately
             position = await self.ports.jobs.position(job.id)
             if position is None:
+                awaited = tuple(await self.ports.jobs.awaited(job.id)) if job.after else ()
+                if awaited:
+                    return Outlook(None, None, waits_for=awaited)
                 leader = await leader_of(job, self.ports)
                 if leader is not None:
                     return replace(await self.outlook(leader), leader=leader)
@@ -222,7 +280,7 @@ class VideoService:
         """Bytes of an artifact."""
         return self.ports.artifacts.read(artifact, start, end)
 
-    async def remix(self, job_id: str, prompt: str, caller: Caller) -> Job:
+    async def remix(self, job_id: str, prompt: str, caller: Caller, key: str | None = None) -> Accepted:
         """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
         source = (await self.get(job_id, caller)).plan
         request = VideoRequest(
@@ -238,7 +296,7 @@ class VideoService:
             tier=source.asked_tier,
             remixed_from=job_id,
         )
-        return await self.submit(request, caller)
+        return await self.accept(request, caller, key)
 
     async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
         """The plan a request would get now, without making anything."""

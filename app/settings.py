@@ -72,6 +72,13 @@ class Settings(BaseSettings):
     max_prompt_chars: int = Field(4000, gt=0, description="Longer prompts are refused")
     max_wait_s: float = Field(1800.0, gt=0, description="A predicted wait above this is answered with 429")
     max_queued: int = Field(1000, ge=1, description="More waiting jobs than this are refused with 429")
+    idempotency_ttl_s: float = Field(86400.0, gt=0, description="How long an Idempotency-Key is remembered")
+    tenant_max_jobs: int | None = Field(None, ge=1, description="A tenant's most jobs waiting and running; unset: any")
+    tenant_max_running: int | None = Field(None, ge=1, description="A tenant's most jobs running; the others wait")
+    tenant_step_seconds: float | None = Field(
+        None, gt=0, description="Step-seconds a tenant may ask for in a window; unset: any"
+    )
+    tenant_window_s: float = Field(3600.0, ge=60, description="That window, which rolls; in seconds")
     sync_timeout_s: float = Field(600.0, gt=0, description="How long POST /v1/videos/sync waits")
     poll_after_s: float = Field(0.5, gt=0, description="Smallest openai-poll-after-ms, in seconds")
 
@@ -118,7 +125,9 @@ class Settings(BaseSettings):
     checkpoint_max_bytes: int = Field(64 * 2**20, ge=0, description="Larger checkpoints are not kept; 0: none are")
     threads: int | None = Field(None, ge=1, description="Torch threads of a CPU replica; unset: all cores")
     lease_s: float = Field(30.0, gt=0, description="A replica silent for longer loses its jobs")
-    max_attempts: int = Field(3, ge=1, description="Attempts at one job before it fails as worker_lost")
+    max_attempts: int = Field(3, ge=1, description="Lost replicas after which a job fails as worker_lost")
+    retry_first_s: float = Field(1.0, ge=0, description="A job whose replica was lost waits so long; then doubling")
+    retry_most_s: float = Field(60.0, ge=0, description="Longest such wait")
     job_timeout_s: float = Field(3600.0, gt=0, description="A running job older than this fails as timeout")
 
     # the caches

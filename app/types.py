@@ -186,6 +186,7 @@ class VideoRequest:
     user: str | None = None
     remixed_from: str | None = None
     webhook: Webhook | None = None
+    after: tuple[str, ...] = ()  # ids of jobs that have to be completed first
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,10 @@ class Job:
     user: str | None = None
     webhook: Webhook | None = None
     delivery: Delivery | None = None  # None until the first attempt
+    after: tuple[str, ...] = ()  # ids of jobs that have to be completed before this one enters the line
+    promised_s: float | None = None  # the wait before its first attempt, as predicted when it was accepted
+    losses: int = 0  # attempts that ended because their replica was lost
+    not_before: float | None = None  # after a loss, no attempt starts earlier
 
     @property
     def status(self) -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -112,7 +113,7 @@ class Attempt:
             job = await self._stores.jobs.get(job_id)
             if job.fence != fence or job.phase.ended:
                 raise LeaseLost(f"{job_id} has moved on.")
-            self.lease = Lease(job_id, fence, job.plan.pool, time.time() + self._settings.lease_s)
+            self.lease = Lease(job_id, fence, job.plan.pool, self._stores.clock() + self._settings.lease_s)
             await self._report_phase(job, Phase.ENCODING)
             await self._submit(job)
             try:
@@ -136,7 +137,7 @@ class Attempt:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
         kept = await self._stores.checkpoints.get(job.id) if job.attempts > 1 else None
         prompt, negative = (None, None) if kept else await self._encode(job)  # a checkpoint has the embeddings
-        now = time.time()
+        now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
         self._engine.submit(
             job.id,
@@ -199,25 +200,27 @@ class Attempt:
                 return
 
     async def _report_phase(self, job: Job, phase: Phase) -> None:
-        now = time.time()
+        now = self._stores.clock()
         await self._stores.jobs.advance(job.id, self._fence, phase, now)
-        await self._stores.events.append(job.id, "phase", now, {"phase": phase.value})
+        await self._stores.events.append(job.id, "phase", now, {"phase": phase.value}, self._fence)
 
     async def _report_step(self, job: Job, step: int, eta_s: float) -> None:
-        now, total = time.time(), job.plan.sampling.steps
+        now, total = self._stores.clock(), job.plan.sampling.steps
         eta_s = round(eta_s + (self._figures.overhead.seconds or self._model.overhead_s), 2)
         await self._stores.jobs.advance(job.id, self._fence, Phase.DENOISING, now, step, eta_s)
-        await self._stores.events.append(job.id, "step", now, {"step": step, "total_steps": total, "eta_s": eta_s})
+        data = {"step": step, "total_steps": total, "eta_s": eta_s}
+        await self._stores.events.append(job.id, "step", now, data, self._fence)
 
     async def _report_preview(self, job: Job, step: int, total: int, frame: NDArray[np.uint8]) -> None:
         picture = await asyncio.to_thread(glimpse, frame)
         height, width = frame.shape[:2]
         data = {"step": step, "total_steps": total, "width": width, "height": height, "image": data_url(picture)}
-        await self._stores.events.append(job.id, "preview", time.time(), data)
+        await self._stores.events.append(job.id, "preview", self._stores.clock(), data, self._fence)
 
     async def _finish(self, job: Job, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Hand the frames on; a finisher that dies is asked again elsewhere, since the frames are still here."""
-        await self._stores.events.append(job.id, "phase", time.time(), {"phase": Phase.POSTPROCESSING.value})
+        now, data = self._stores.clock(), {"phase": Phase.POSTPROCESSING.value}
+        await self._stores.events.append(job.id, "phase", now, data, self._fence)
         energy_wh = self._figures.power.energy_wh(measured.device_seconds, self._settings.device_watts)
         measured = replace(measured, energy_wh=energy_wh)
         for tries in count(1):
@@ -238,7 +241,7 @@ class Attempt:
 
     async def _close_failed(self, job_id: str, fence: int, error: KinorayError) -> None:
         failure = Failure(error.error_code, error.message)
-        now = time.time()
+        now = self._stores.clock()
         try:
             if isinstance(error, Cancelled):
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
@@ -249,5 +252,6 @@ class Attempt:
         except (LeaseLost, JobNotFound, IllegalTransition):
             return
         data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
-        await self._stores.events.append(job_id, "end", now, data)
+        with contextlib.suppress(LeaseLost):  # deleted since
+            await self._stores.events.append(job_id, "end", now, data, fence)
         await self._stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import itertools
 import logging
-import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -105,11 +104,12 @@ class Diffuser:
     async def _beat(self) -> None:
         for beat in itertools.count():
             try:
+                await self._stores.clock.sync()
                 await self._announce()
                 if beat % PROFILE_BEATS == 0:
                     await self._stores.board.post(self._profile, to_note(self._engine.times), PROFILE_TTL_S)
                 leases = [attempt.lease for attempt in self._attempts.values() if attempt.lease is not None]
-                for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, time.time()):
+                for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, self._stores.clock()):
                     self._engine.stop(job_id)
             except KinorayError as error:
                 log.warning("No heartbeat: %s", error)
@@ -124,7 +124,7 @@ class Diffuser:
             slots=self._settings.slots,
             running=len(self._attempts),
             step_s=self._engine.step_s,
-            seen_at=time.time(),
+            seen_at=self._stores.clock(),
             memory_bytes=psutil.Process().memory_info().rss,
             step_times=self._engine.step_times,
             overhead_s=self._figures.overhead.seconds,

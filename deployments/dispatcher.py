@@ -11,17 +11,20 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from app.deliver import Courier
-from app.errors import KinorayError, TimedOut
+from app.dependants import hear
+from app.errors import KinorayError, StoreUnavailable, TimedOut
 from app.flights import settle
+from app.jobs.backoff import Backoff
 from app.jobs.board import BACKLOG, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
+from app.line.vigil import Vigil
 from app.retention import expire, terms_of, tidy
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
@@ -51,6 +54,8 @@ class Dispatcher:
         self._rules = rules_of(settings)
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
         self._courier = Courier(self._stores, settings, sender)
+        self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s, settings.max_attempts)
+        self._vigil = Vigil(settings.lease_s)
         self._told: dict[str, Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
@@ -91,11 +96,13 @@ class Dispatcher:
 
     async def _pass(self) -> None:
         """One look at everything, one set of decisions, then the acts."""
-        now = time.time()
-        jobs = self._stores.jobs
+        await self._stores.clock.sync()
+        now, jobs = self._stores.clock(), self._stores.jobs
+        await hear(self._stores, now)
         waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
-        await self._take_back([lease for lease in leases if lease.until < now], now)
-        held = [lease for lease in leases if lease.until >= now]
+        lost = self._vigil.lost(leases, time.monotonic())
+        await self._take_back(lost, now)
+        held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)
         capacity = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
         start, left, late = choose(waiting, running, capacity, now, self._rules)
@@ -115,7 +122,7 @@ class Dispatcher:
 
     async def _start(self, job: Job) -> None:
         try:
-            lease = await self._stores.jobs.lease(job.id, job.plan.pool, self._settings.lease_s, time.time())
+            lease = await self._stores.jobs.lease(job.id, job.plan.pool, self._settings.lease_s, self._stores.clock())
         except KinorayError as error:  # cancelled or deleted since it was read
             log.info("Not started: %s", error)
             return
@@ -152,7 +159,7 @@ class Dispatcher:
         except (RayError, RayServeException, KeyError) as error:
             log.warning("Attempt %s of %s was lost: %s", lease.fence, job.id, type(error).__name__)
             try:
-                await self._again(lease, time.time())
+                await self._again(lease, self._stores.clock(), lost=not _never_ran(error))
             except KinorayError as trouble:  # its lease will run out, and the next pass takes it back then
                 log.info("Left to its lease: %s", trouble)
 
@@ -164,18 +171,19 @@ class Dispatcher:
             except KinorayError as error:
                 log.info("Not taken back: %s", error)
 
-    async def _again(self, lease: Lease, now: float) -> None:
-        """Back into the line, or, after too many attempts, out of the way."""
+    async def _again(self, lease: Lease, now: float, lost: bool = True) -> None:
+        """Back into the line after a pause, or, after too many lost replicas, out of the way."""
         stores = self._stores
         job = await stores.jobs.get(lease.job_id)
         if job.phase.ended or job.fence != lease.fence:
             return
-        await stores.meter.add({ATTEMPTS_LOST: 1})
-        if job.attempts < self._settings.max_attempts:
-            await stores.jobs.requeue(job.id, lease.fence, now)
+        await stores.meter.add({ATTEMPTS_LOST: int(lost)})
+        if not lost or not self._backoff.gives_up(job):
+            not_before = now + self._backoff.pause_s(job.losses + 1)
+            await stores.jobs.requeue(job.id, lease.fence, now, lost, not_before)
             await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})
             return
-        failure = Failure("worker_lost", f"The replicas that ran it were lost {job.attempts} times.")
+        failure = Failure("worker_lost", f"The replicas that ran it were lost {job.losses + 1} times.")
         await self._fail(job.id, lease.fence, failure, now)
 
     async def _fail(self, job_id: str, fence: int, failure: Failure, now: float) -> None:
@@ -194,11 +202,14 @@ class Dispatcher:
         """The backlog and the places to all who ask; queue positions to those whose position changed."""
         board = self._stores.board
         found = places(waiting, running, capacity)
-        await board.post(BACKLOG, backlog(waiting, running, capacity, now), NOTE_TTL_S)
+        await board.post(BACKLOG, self._load(waiting, running, capacity, now), NOTE_TTL_S)
         await board.post(PLACES, places_note(found, waiting, now), NOTE_TTL_S)
         for job_id, place in queue_news(found, self._told).items():
             await self._stores.events.append(job_id, "queue", now, place._asdict())
         self._told = found
+
+    def _load(self, waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float) -> dict[str, Any]:
+        return backlog(waiting, running, capacity, now, self._rules.age_s, self._settings.max_wait_s)
 
     async def _sweep(self, now: float) -> None:
         """Remove what is past its time; settle the flights of leaders that are gone without a trace."""
@@ -223,3 +234,10 @@ class Dispatcher:
 
     async def ping(self) -> str:
         return "ok"
+
+
+def _never_ran(error: Exception) -> bool:
+    """Whether the replica is not to blame: it never had the attempt, or gave it up because Redis was away."""
+    if isinstance(error, (BackPressureError, DeploymentUnavailableError)):
+        return True
+    return isinstance(error, RayTaskError) and isinstance(error.cause, StoreUnavailable)

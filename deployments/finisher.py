@@ -55,17 +55,18 @@ class Finisher:
         """
         started = time.monotonic()
         stores = self._stores
+        await stores.clock.sync()
         job = await stores.jobs.get(job_id)
         if job.fence == fence and job.phase is Phase.COMPLETED:
             return  # a former call closed it, and its answer was lost
         if job.fence != fence:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
-        await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, time.time(), job.plan.sampling.steps, 0.0)
+        await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
         artifacts = await self._store(job_id, fence, frames, job.plan.spec.fps)
         # 2. The record
         stages = {**measured.stages_s, "finish": time.monotonic() - started}
-        now = time.time()
+        now = stores.clock()
         stages["total"] = now - job.created_at
         whole = replace(measured, stages_s=stages)
         try:
@@ -80,7 +81,7 @@ class Finisher:
             raise
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
-        await stores.events.append(job_id, "end", now, {"status": done.status.value})
+        await stores.events.append(job_id, "end", now, {"status": done.status.value}, fence)
         # 4. Those who waited for the same video; the replica that made it need not
         task = contextvars.Context().run(asyncio.ensure_future, self._settle(done, now))
         self._tasks.add(task)

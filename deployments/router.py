@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import FastAPI
@@ -60,7 +59,7 @@ class Router:
             "finisher": lambda: _ping(finisher, "finisher"),
             "cache": lambda: _cache(cache_port),
         }
-        self._app = create_app(VideoService(ports, settings), settings, checks)
+        self._app = create_app(VideoService(ports, settings, stores.clock, stores.clock.sync), settings, checks)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app
@@ -82,7 +81,8 @@ async def _ping(handle: DeploymentHandle[Any], what: str) -> dict[str, Any]:
 
 async def _dispatcher(stores: Stores, handle: DeploymentHandle[Any]) -> dict[str, Any]:
     note = await stores.board.look(BACKLOG)
-    if note is None or time.time() - float(note["at"]) > NOTE_AGE_S:
+    await stores.clock.sync()
+    if note is None or stores.clock() - float(note["at"]) > NOTE_AGE_S:
         await ask(handle.ping.remote(), PING_S, "dispatcher")
         raise ServiceUnavailable("The dispatcher answers but has not looked at the line lately.")
     return {"waiting": note["jobs"], "running": note["running"]}

@@ -14,4 +14,6 @@ def rules_of(settings: Settings) -> Rules:
         max_paused=settings.max_paused,
         age_s=settings.age_s,
         checkpoint_every=settings.checkpoint_every,
+        most_of_tenant=settings.tenant_max_running,
+        pause_most_s=settings.retry_most_s,
     )

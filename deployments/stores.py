@@ -9,6 +9,7 @@ from app.artifacts.store import ArtifactStore
 from app.errors import ServiceUnavailable
 from app.jobs.board import Board
 from app.jobs.checkpoints import Checkpoints
+from app.jobs.clock import SharedClock
 from app.jobs.connection import connect
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.figures import RedisMeter
@@ -47,6 +48,7 @@ class Stores:
     artifacts: ArtifactStore
     presets: Presets
     ratings: Ratings
+    clock: SharedClock
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -67,4 +69,5 @@ def open_stores(settings: Settings) -> Stores:
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
         ratings=RedisRatings(Link(redis), prefix, fading_of(settings)),
+        clock=SharedClock(redis),
     )

@@ -120,6 +120,9 @@ class Video(BaseModel):
     resumed_from_step: int | None = Field(description="The checkpoint it went on from after an interruption")
     priority: str = Field(description="low, normal or high")
     deadline_at: float | None = Field(description="Unix seconds after which it is given up")
+    after: list[str] = Field(description="Videos that have to be completed first")
+    waiting_for: list[str] = Field(description="Those of them that are not yet")
+    promised_s: float | None = Field(description="The wait that was predicted when it was accepted, in seconds")
     user: str | None
     url: str | None = Field(description="Where the file is, once completed")
     webhook: VideoWebhook | None
@@ -176,6 +179,9 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         resumed_from_step=measured.resumed_from_step if measured else None,
         priority=job.priority,
         deadline_at=job.deadline,
+        after=list(job.after),
+        waiting_for=list(outlook.waits_for),
+        promised_s=job.promised_s,
         user=job.user,
         url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
         webhook=_webhook(job),

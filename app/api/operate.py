@@ -41,8 +41,8 @@ async def scraped(service: Service) -> Response:
 
 @router.get("/api/stats", summary="Figures as JSON")
 async def figures(service: Service, caller: Who) -> dict[str, Any]:
-    """What planning and the caches have saved, jobs by outcome, the line and the replicas."""
-    return await stats(service)
+    """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share."""
+    return await stats(service, caller)
 
 
 @router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo))

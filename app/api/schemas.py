@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.api.fields import Fields, settled, unknown
 from app.api.problems import sentence
 from app.errors import InvalidRequest
+from app.jobs.entrance import MOST_AFTER
 from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook
 
 MOST_SECONDS = 3600.0
@@ -18,6 +19,7 @@ _SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?")
 
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Pixels = Annotated[int, Field(ge=1, le=16384)]
 _Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
 
@@ -91,6 +93,9 @@ class CreateVideo(Strict):
     deadline_s: float | None = Field(
         None, gt=0, le=7 * 86400.0, description="Give it up when it is not done so many seconds from now"
     )
+    after: _Id | Annotated[list[_Id], Field(max_length=MOST_AFTER)] | None = Field(
+        None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
+    )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
     webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
 
@@ -114,6 +119,7 @@ _BLANK = (
     "sampler",
     "priority",
     "style",
+    "after",
     *_TRUTHS,
 )  # where an empty text means the same as nothing
 
@@ -157,6 +163,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         preview=bool(asked.preview),
         user=asked.user,
         webhook=_webhook(asked.webhook),
+        after=tuple(dict.fromkeys([asked.after] if isinstance(asked.after, str) else asked.after or ())),
     )
 
 
@@ -191,6 +198,8 @@ def _refusal(error: ValidationError) -> InvalidRequest:
         return unknown(place[-1], known)
     if place[:1] == ["seed"]:
         return InvalidRequest(f"seed must be an integer from -1 to {MOST_SEED}, or a list of one.", "seed")
+    if place[:1] == ["after"]:
+        return InvalidRequest(f"after must be the id of a video, or a list of at most {MOST_AFTER}.", "after")
     if place[:1] == ["seconds"]:
         return _bad_seconds()
     message, name = sentence(first)

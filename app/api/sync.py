@@ -15,6 +15,7 @@ from app.api.body import body_fields
 from app.api.content import opened
 from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
+from app.api.once import Key, replay_headers
 from app.api.problems import problem
 from app.api.schemas import CreateVideo, video_request
 from app.errors import Cancelled, GenerationError, TimedOut
@@ -32,17 +33,22 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
     response_class=Response,
     responses={200: {"content": {"video/mp4": {}}}, 504: {"description": "Not ready in time; the job goes on."}},
 )
-async def create_and_wait(request: Request, service: Service, settings: Config, caller: Who) -> Response:
-    """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job."""
+async def create_and_wait(request: Request, service: Service, settings: Config, caller: Who, key: Key) -> Response:
+    """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job.
+
+    Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same job.
+    """
     asked = video_request(await body_fields(request), settings.max_prompt_chars)
-    job = await service.submit(asked, caller)
+    job, replayed = await service.accept(asked, caller, key)
     try:
-        job = await _ended(request, service, job, caller, settings.sync_timeout_s)
+        job = await _ended(request, service, job, caller, settings.sync_timeout_s, cancels=key is None)
     except TimedOut as error:
-        return problem(504, error.error_code, error.message, headers={VIDEO_ID: job.id})
+        return problem(504, error.error_code, error.message, headers={VIDEO_ID: job.id} | replay_headers(replayed))
     if job.phase is not Phase.COMPLETED:
         return _failed(job)
-    return await _content(job, service, settings, caller)
+    answer = await _content(job, service, settings, caller)
+    answer.headers.update(replay_headers(replayed))
+    return answer
 
 
 def _failed(job: Job) -> Response:
@@ -60,8 +66,10 @@ async def _content(job: Job, service: VideoService, settings: Settings, caller: 
     return StreamingResponse(chunks, headers=headers, media_type=artifact.content_type)
 
 
-async def _ended(request: Request, service: VideoService, job: Job, caller: Caller, timeout_s: float) -> Job:
-    """The job once it has ended. When the client goes away first, the job is cancelled. Raises TimedOut."""
+async def _ended(
+    request: Request, service: VideoService, job: Job, caller: Caller, timeout_s: float, cancels: bool
+) -> Job:
+    """The job once it has ended. When the client goes away first, it is cancelled, if it may be. Raises TimedOut."""
     waiting = asyncio.ensure_future(service.wait(job.id, caller, timeout_s))
     leaving = asyncio.ensure_future(_left(request))
     try:
@@ -73,7 +81,7 @@ async def _ended(request: Request, service: VideoService, job: Job, caller: Call
         gone = not waiting.done()
         waiting.cancel()
         leaving.cancel()
-        if gone:
+        if gone and cancels:
             with anyio.CancelScope(shield=True):
                 await service.cancel(job.id, caller)
 

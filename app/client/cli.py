@@ -147,6 +147,12 @@ def make(
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
+    after: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A video to be completed first; may be given more than once.")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Your name for this request: again with it, the same video.")
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make it anew and keep nothing.")] = False,
 ) -> None:
     """Make a video from PROMPT. Ctrl-C cancels it on the server too."""
@@ -166,6 +172,8 @@ def make(
         "model": model,
         "negative_prompt": negative,
         "style": style,
+        "after": after or None,
+        "idempotency_key": idempotency_key,
         "cache": {"mode": "off"} if no_cache else None,
     }
     screen = Console(stderr=True)

@@ -25,6 +25,7 @@ class Change:
     step: int = 0  # the job's step becomes this if it is further
     new_fence: bool = False  # whoever ran the job may write no more
     new_attempt: bool = False
+    new_loss: bool = False  # the attempt ended because its replica was lost
     holder: str | None = None
     until: float | None = None  # end of the lease, Unix seconds
     wakes: bool = False  # the dispatcher has something to decide
@@ -88,10 +89,13 @@ def cancel(failure: Failure, now: float, expires_at: float) -> Change:
     return Change(sources(Phase.FAILED), Phase.FAILED, values, new_fence=True, wakes=True)
 
 
-def requeue() -> Change:
-    """The attempt has ended without a result; the job goes back to its place and starts over."""
-    values = {"step": 0, "eta_s": None, "started_at": None}
-    return Change(sources(Phase.QUEUED), Phase.QUEUED, values, new_fence=True, wakes=True)
+def requeue(lost: bool = False, not_before: float | None = None) -> Change:
+    """The attempt has ended without a result; the job goes back to its place and starts over, not before that time.
+
+    `lost`: with its replica, which counts against the job; one that was handed back is as good as before.
+    """
+    values = {"step": 0, "eta_s": None, "started_at": None, "not_before": not_before}
+    return Change(sources(Phase.QUEUED), Phase.QUEUED, values, new_fence=True, new_loss=lost, wakes=True)
 
 
 def stand_aside() -> Change:

@@ -24,9 +24,10 @@ _ID = re.compile(r"[a-z]{1,16}_[0-9A-Za-z]{8,64}")
 # What changes after creation, each kept beside the record under its own name, and how it is read back.
 _MOVING: dict[str, TypeAdapter[Any]] = {
     "phase": TypeAdapter(Phase),
-    **dict.fromkeys(("fence", "attempts", "step"), TypeAdapter(int)),
+    **dict.fromkeys(("fence", "attempts", "step", "losses"), TypeAdapter(int)),
     "eta_s": TypeAdapter(float | None),
     "started_at": TypeAdapter(float | None),
+    "not_before": TypeAdapter(float | None),
     "completed_at": TypeAdapter(float | None),
     "expires_at": TypeAdapter(float | None),
     "failure": TypeAdapter(Failure | None),
@@ -35,7 +36,7 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "cache": TypeAdapter(CacheUse),
     "delivery": TypeAdapter(Delivery | None),
 }
-_NUMBERS = frozenset({"fence", "attempts", "step"})
+_NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
 _COUNTED = ("phase", *sorted(_NUMBERS))
 _FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 

@@ -45,6 +45,13 @@ def test_generate_asks_for_urgency_budget_and_bits(service: Service, kinoray: Ki
     assert service.bodies == [{"prompt": "a red ball", **asked}]
 
 
+def test_generate_comes_after_others_and_is_asked_once(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
+    words = ["--after", "v1", "--after", "v2", "--idempotency-key", "mine"]
+    assert kinoray("generate", "a red ball", "-o", str(tmp_path / "out.mp4"), *words).exit_code == 0
+    assert service.bodies == [{"prompt": "a red ball", "after": ["v1", "v2"]}]
+    assert service.headers[0]["idempotency-key"] == "mine"
+
+
 @pytest.mark.parametrize(
     "words",
     [["--priority", "urgent"], ["--sampler", "dpm"], ["--deadline", "nan"], ["--seconds", "inf"], ["--budget", "x"]],
