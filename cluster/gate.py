@@ -156,8 +156,8 @@ async def _smoke(place: Place, say: Say) -> str | None:
     say("  making a video")
     try:
         async with Kinoray(place.url, place.api_key) as client:
-            wish: dict[str, Any] = {"quality_tier": "preview", "priority": "high", "seed": -1, "cache": {"mode": "bypass"}}
-            video = await client.create(place.prompt, **wish)
+            wish: dict[str, Any] = {"quality_tier": "preview", "priority": "high", "cache": {"mode": "bypass"}}
+            video = await client.create(place.prompt, seed=-1, **wish)
             video = await client.wait(video.id, timeout_s=place.smoke_s)
             if video.status != "completed":
                 return f"the video {video.id} is {video.status}: {video.error}"
