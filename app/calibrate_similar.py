@@ -1,6 +1,6 @@
 """`kinoray calibrate similar`: measures, offline, how many steps a start with a similar video may skip.
 
-Pairs of prompts that ask for the same in other words are sorted by their similarity; each second prompt is made from
+Pairs of prompts that ask for the same, reworded or a little edited, are sorted by their similarity; each second prompt is made from
 noise, and with the first one's final latent at several shares of the steps. The share that loses at most a point
 against the cold starts is allowed, and never more than MOST_SHARE, where a video would be a copy. What was measured is
 kept, so that a run that was broken off goes on.
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from app.calibrate import Judge
 from app.embedded.judge import Adherence
-from app.embedded.pairs import Pair, reworded
+from app.embedded.pairs import Pair, edited, reworded
 from app.embedded.text import TextEncoder
 from app.engine.denoiser import Denoiser
 from app.engine.families.embedded import built_in_profile, load_denoiser
@@ -31,7 +31,7 @@ from app.plan.worlds import World
 from app.types import ModelProfile, Plan, Start
 from app.worlds import worlds
 
-EDGES = (0.7, 0.8, 0.9, 0.95)
+EDGES = (0.5, 0.65, 0.8, 0.9)
 SHARES = (0.2, 0.4, MOST_SHARE)
 ALLOWED_LOSS = 1.0
 STEPS = 30
@@ -66,9 +66,7 @@ def _whole(facts: Facts) -> bool:
 class Comparing:
     """Qualities of one model's similar starts; what `progress` has is not measured again."""
 
-    def __init__(
-        self, denoiser: Denoiser, model: ModelProfile, steps: int = STEPS, progress: Path | None = None
-    ) -> None:
+    def __init__(self, denoiser: Denoiser, model: ModelProfile, steps: int, progress: Path | None = None) -> None:
         self._denoiser = denoiser
         self._model = model
         self._steps = steps
@@ -148,7 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=FOLDER / f"{model.id}.json")
     asked = parser.parse_args(arguments)
     say: Callable[[str], None] = Console(highlight=False).print
-    pairs = alike(reworded(60 * asked.count, asked.seed), worlds()[model.id])
+    drawn = reworded(12 * asked.count, asked.seed) + edited(12 * asked.count, asked.seed)
+    pairs = alike(drawn, worlds()[model.id])
     texts = [question.prompt for pair in pairs for question in pair]
     vectors = TextEncoder.load().sentences(texts).reshape(len(pairs), 2, -1)
     comparing = Comparing(load_denoiser(asked.dtype, asked.threads), model, asked.steps, asked.progress)
