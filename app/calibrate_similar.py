@@ -1,9 +1,9 @@
 """`kinoray calibrate similar`: measures, offline, how many steps a start with a similar video may skip.
 
-Pairs of prompts that ask for the same, reworded or a little edited, are sorted by their similarity; each second prompt is made from
-noise, and with the first one's final latent at several shares of the steps. The share that loses at most a point
-against the cold starts is allowed, and never more than MOST_SHARE, where a video would be a copy. What was measured is
-kept, so that a run that was broken off goes on.
+Pairs of prompts that ask for the same, reworded or a little edited, are sorted by their similarity; each second prompt
+is made from noise, and with the first one's final latent at several shares of the steps. The share that loses at most a
+point against the cold starts is allowed, and never more than MOST_SHARE, where a video would be a copy. What was
+measured is kept, so that a run that was broken off goes on.
 """
 
 from __future__ import annotations
