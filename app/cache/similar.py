@@ -25,6 +25,7 @@ MOST_SCOPES = 32  # that one process holds: 0.8 MB of vectors each
 MOST_NEAR = 32  # candidates of one question
 MOST_PROMPT_CHARS = 4000  # longer prompts are not kept
 MAX_LATENT_BYTES = 32 * 2**20  # in float16
+_MOST = 65504.0  # that float16 can hold
 _HEADER_BYTES = 64 * 2**10
 WIDTH = 384
 
@@ -75,12 +76,10 @@ def entry_of(scope: str, job_id: str) -> str:
 
 
 async def keep_latent(cache: ByteCache, entry: str, latent: Latent, ttl_s: float, worth: float) -> bool:
-    """Keep a final latent, in float16; False when it is too large. A start with it saves `worth` step-seconds."""
-    if 2 * latent.size > MAX_LATENT_BYTES or not np.isfinite(latent).all():
+    """Keep a final latent, in float16; False when it or its numbers are too large. A start with it saves `worth` step-seconds."""
+    if 2 * latent.size > MAX_LATENT_BYTES or not bool((np.abs(latent) < _MOST).all()):  # NaN falls out too
         return False
     half = np.ascontiguousarray(latent, np.float16)
-    if not np.isfinite(half).all():
-        return False
     await cache.put(SIMILAR, entry, save({"latent": half}), ttl_s, worth)
     return True
 
