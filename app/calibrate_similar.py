@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from app.calibrate import Judge
@@ -40,7 +41,9 @@ _BATCH = 8
 Qualities = dict[str, float]  # "cold" and each share -> mean quality, 0..100
 
 
-def by_similarity(pairs: Sequence[Pair], vectors: torch.Tensor, edges: Sequence[float]) -> dict[float, list[Pair]]:
+def by_similarity(
+    pairs: Sequence[Pair], vectors: NDArray[np.float32], edges: Sequence[float]
+) -> dict[float, list[Pair]]:
     """Pairs by the edge that their similarity reaches; `vectors` (n, 2, 384) of length one. Few ones are left out."""
     found: dict[float, list[Pair]] = {edge: [] for edge in edges}
     for pair, (one, other) in zip(pairs, vectors, strict=True):
@@ -149,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     drawn = reworded(12 * asked.count, asked.seed) + edited(12 * asked.count, asked.seed)
     pairs = alike(drawn, worlds()[model.id])
     texts = [question.prompt for pair in pairs for question in pair]
-    vectors = TextEncoder.load().sentences(texts).reshape(len(pairs), 2, -1)
+    vectors = TextEncoder.load().sentences(texts).numpy().reshape(len(pairs), 2, -1)
     comparing = Comparing(load_denoiser(asked.dtype, asked.threads), model, asked.steps, asked.progress)
     found: dict[float, tuple[int, Qualities]] = {}
     shares = sorted(min(share, MOST_SHARE) for share in asked.shares)

@@ -76,7 +76,7 @@ def entry_of(scope: str, job_id: str) -> str:
 
 
 async def keep_latent(cache: ByteCache, entry: str, latent: Latent, ttl_s: float, worth: float) -> bool:
-    """Keep a final latent, in float16; False when it or its numbers are too large. A start with it saves `worth` step-seconds."""
+    """Keep a final latent, in float16; False when it is too large. A start with it saves `worth` step-seconds."""
     if 2 * latent.size > MAX_LATENT_BYTES or not bool((np.abs(latent) < _MOST).all()):  # NaN falls out too
         return False
     half = np.ascontiguousarray(latent, np.float16)
