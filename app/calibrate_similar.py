@@ -9,6 +9,7 @@ measured is kept, so that a run that was broken off goes on.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -93,9 +94,10 @@ class Comparing:
             for seed, prompt in zip(seeds, prompts, strict=True)
         ]
 
-    def qualities(self, pairs: Sequence[Pair], shares: Sequence[float], judge: Judge, key: str) -> Qualities:
-        """Mean quality of the pairs' second prompts, from noise and at each share; `key` names them in the progress."""
-        key = f"{key}/{len(pairs)}/{self._steps}"
+    def qualities(self, pairs: Sequence[Pair], shares: Sequence[float], judge: Judge) -> Qualities:
+        """Mean quality of the pairs' second prompts, from noise and at each share of the steps."""
+        texts = [(before.prompt, now.prompt) for before, now in pairs]
+        key = f"{hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}/{self._steps}"
         known = self._known.setdefault(key, {})
         todo = [share for share in shares if f"{share:g}" not in known]
         if todo or "cold" not in known:
@@ -156,13 +158,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     comparing = Comparing(load_denoiser(asked.dtype, asked.threads), model, asked.steps, asked.progress)
     found: dict[float, tuple[int, Qualities]] = {}
     shares = sorted(min(share, MOST_SHARE) for share in asked.shares)
-    for edge, row in by_similarity(pairs, vectors, sorted(asked.edges)).items():
+    for edge, row in sorted(by_similarity(pairs, vectors, sorted(asked.edges)).items(), reverse=True):
         taken = row[: asked.count]
         judge = Adherence([pair[1] for pair in taken])
-        found[edge] = len(taken), comparing.qualities(taken, shares, judge, f"{edge:g}/{asked.seed}")
+        found[edge] = len(taken), comparing.qualities(taken, shares, judge)
         told = ", ".join(f"{name}: {quality:.1f}" for name, quality in found[edge][1].items())
         say(f"from {edge:g}, {len(taken)} pairs: {told}")
-    write(Table(model.id, model.revision, Adherence.measure, rows_of(found)), asked.out)
+        write(Table(model.id, model.revision, Adherence.measure, rows_of(found)), asked.out)  # a part is sound, too
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ def test_the_less_similar_skips_no_more_than_the_more_similar() -> None:
 def test_a_run_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     pairs, first, again = reworded(2, 3), FakeDenoiser(), FakeDenoiser()
     path = tmp_path / "p.json"
-    some = Comparing(first, MODEL, 5, path).qualities(pairs, (0.4,), Likeness(), "a")
-    more = Comparing(again, MODEL, 5, path).qualities(pairs, (0.4, 0.6), Likeness(), "a")
+    some = Comparing(first, MODEL, 5, path).qualities(pairs, (0.4,), Likeness())
+    more = Comparing(again, MODEL, 5, path).qualities(pairs, (0.4, 0.6), Likeness())
     assert more.items() > some.items()
     assert len(again.forwards) == 5 + 2  # the sources once more, and the two steps that were left
     with pytest.raises(ValueError, match="other weights"):

@@ -70,9 +70,8 @@ class Engine:
     ) -> None:
         """Take in a job. Without both embeddings the engine encodes. The same id again stops the former attempt.
 
-        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over. So is a `source`, the
-        final latent (C, F', H', W') of the video that the plan begins with; without it such a plan begins at noise.
-
+        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over. `source` is the final
+        latent (C, F', H', W') of the video that the plan begins with; without one that fits it begins at noise.
         Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
         where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
 
@@ -85,8 +84,7 @@ class Engine:
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        begins = None if source is None else torch.tensor(source)
-        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, begins))
+        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source))
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.

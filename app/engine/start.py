@@ -50,8 +50,9 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
     source, ticket.source = ticket.source, None
     if ticket.plan.start is not None and source is not None:
         state = denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
-        if fits(state, source):
-            noised(state, source)
+        latent = torch.tensor(source)
+        if fits(state, latent):
+            noised(state, latent)
             return state
         log.warning("Job %s begins at noise: the similar latent does not fit.", ticket.job_id)
     ticket.plan = from_noise(ticket.plan)

@@ -90,7 +90,7 @@ class Ticket:
     urgency: Urgency
     preview_every: int = 0  # steps between previews; 0: none
     checkpoint: bytes | None = None  # to go on from, instead of from noise
-    source: torch.Tensor | None = None  # final latent of the similar video that its plan begins with
+    source: NDArray[np.float32] | None = None  # final latent of the similar video that its plan begins with
     resumed_from: int | None = None  # the step that it held
     stopped: bool = False
     state: JobState | None = None
