@@ -39,7 +39,7 @@ ALLOWED_LOSS = 1.0
 STEPS = 30
 _BATCH = 8
 
-Qualities = dict[str, float]  # "cold" and each share -> mean quality, 0..100
+Qualities = dict[str, float]  # "cold", "before" (the first videos, made cold, too) and each share -> mean, 0..100
 
 
 def by_similarity(
@@ -100,10 +100,14 @@ class Comparing:
         key = f"{hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}/{self._steps}"
         known = self._known.setdefault(key, {})
         todo = [share for share in shares if f"{share:g}" not in known]
-        if todo or "cold" not in known:
+        if todo or not {"cold", "before"} <= set(known):
             before = [pair[0].prompt for pair in pairs]
             asked = [pair[1].prompt for pair in pairs]
-            latents = [state.latent for state in walked(self._denoiser, self.plans(before, 10_000), batch=_BATCH)]
+            sources = walked(self._denoiser, self.plans(before, 10_000), batch=_BATCH)
+            latents = [state.latent for state in sources]
+            if "before" not in known:
+                videos = [self._denoiser.decode(state) for state in sources]
+                known["before"] = judge.quality(asked, videos, videos)
             for share in ([] if "cold" in known else [0.0]) + todo:
                 plans = self.plans(asked, 0, share)
                 ends = walked(self._denoiser, plans, latents if share else None, _BATCH)
@@ -123,17 +127,25 @@ def rows_of(found: Mapping[float, tuple[int, Qualities]]) -> tuple[Row, ...]:
     """The rows of a table from the count and qualities of each edge: no row skips more than a more similar one."""
     rows: list[Row] = []
     for edge, (count, qualities) in sorted(found.items(), reverse=True):
-        cold = qualities["cold"]
-        share, quality = 0.0, cold
-        for tried in sorted(float(name) for name in qualities if name != "cold"):
-            if qualities[f"{tried:g}"] < cold - ALLOWED_LOSS:
+        share, quality = 0.0, qualities["cold"]
+        for tried in sorted(float(name) for name in qualities if name not in ("cold", "before")):
+            if qualities[f"{tried:g}"] < from_noise(qualities, tried) - ALLOWED_LOSS:
                 break
             share, quality = tried, qualities[f"{tried:g}"]
         if rows:
             share = min(share, rows[-1].share)
-            quality = qualities[f"{share:g}"] if share else cold
-        rows.append(Row(edge, share, round(quality, 2), round(cold, 2), count))
+            quality = qualities[f"{share:g}"] if share else qualities["cold"]
+        rows.append(Row(edge, share, round(quality, 2), round(from_noise(qualities, share), 2), count))
     return tuple(reversed(rows))
+
+
+def from_noise(qualities: Qualities, share: float) -> float:
+    """What a start at that share is compared with.
+
+    The first videos and the cold second ones are both made from noise, and of the same scenes: their means are equal
+    but for chance. A late start shares its luck with the first, an early one with the second; so this weights them.
+    """
+    return share * qualities["before"] + (1 - share) * qualities["cold"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

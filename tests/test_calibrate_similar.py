@@ -33,13 +33,16 @@ def test_pairs_are_sorted_by_the_similarity_they_reach() -> None:
 
 
 def test_the_largest_share_that_loses_at_most_a_point_is_taken_and_no_lucky_one_behind_a_bad_one() -> None:
-    found = {0.6: (8, {"cold": 90.0, "0.2": 89.5, "0.4": 80.0, "0.6": 95.0}), 0.9: (8, {"cold": 90.0, "0.2": 90.0})}
+    found = {
+        0.6: (8, {"cold": 90.0, "before": 90.0, "0.2": 89.5, "0.4": 80.0, "0.6": 95.0}),
+        0.9: (8, {"cold": 90.0, "before": 90.0, "0.2": 90.0}),
+    }
     assert [row.share for row in rows_of(found)] == [0.2, 0.2]
 
 
 def test_the_less_similar_skips_no_more_than_the_more_similar() -> None:
-    good = {"cold": 90.0, "0.2": 90.0, "0.4": 90.0}
-    found = {0.6: (8, good), 0.9: (8, {"cold": 90.0, "0.2": 90.0, "0.4": 70.0})}
+    good = {"cold": 90.0, "before": 90.0, "0.2": 90.0, "0.4": 90.0}
+    found = {0.6: (8, good), 0.9: (8, {"cold": 90.0, "before": 90.0, "0.2": 90.0, "0.4": 70.0})}
     assert [row.share for row in rows_of(found)] == [0.2, 0.2]
 
 
