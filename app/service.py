@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +16,7 @@ from app.admission import admit, entrance, named
 from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
+from app.cache.similar import NoSimilar, SimilarIndex
 from app.cache.store import RESULTS, ByteCache
 from app.deliver import webhook_of
 from app.errors import Conflict, ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
@@ -34,8 +35,10 @@ from app.plan.ratings import Ratings
 from app.plan.seed import FRESH
 from app.plan.sentences import Sentences
 from app.plan.styled import count_use
+from app.plan.worlds import World
 from app.repeats import forget_artifacts, lost, repeat
 from app.settings import Settings
+from app.similar import with_start
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, ModelProfile, Page, Phase, Plan, VideoRequest
 
@@ -69,6 +72,8 @@ class Ports:
     presets: Presets
     sentences: Sentences
     ratings: Ratings
+    similar: SimilarIndex = NoSimilar()
+    worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,7 @@ class VideoService:
             remixed_from=request.remixed_from,
             cache_mode=request.cache,
             cache_ttl_s=request.cache_ttl_s,
+            similar=request.similar,
             priority=request.priority,
             deadline=None if request.deadline_s is None else now + request.deadline_s,
             preview=request.preview,
@@ -186,11 +192,14 @@ class VideoService:
         )
         # 2. The same plan made before?
         if request.cache.reads:
-            key = plan_digest(plan, pool_of(caller.tenant, self.settings.share_results))
-            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages, limits)
+            made = await self._made_before(job, now, stages, limits)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
+            if request.similar:
+                plan = await with_start(plan, caller.tenant, self.ports)
+                job = replace(job, plan=plan)
+                stages.done("similar")
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
@@ -200,6 +209,16 @@ class VideoService:
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
+
+    async def _made_before(self, job: Job, now: float, stages: Stages, limits: Entrance) -> Job | None:
+        """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
+        pool, keep_s = pool_of(job.tenant, self.settings.share_results), self.settings.retention_s
+        for similar in (False, True) if job.similar else (False,):
+            key = plan_digest(job.plan, job.tenant if similar else pool, similar)
+            made = await repeat(job, key, self._results, self.ports, keep_s, now, stages, limits)
+            if made is not None:
+                return made
+        return None
 
     async def get(self, job_id: str, caller: Caller) -> Job:
         """The job's record. Raises JobNotFound."""

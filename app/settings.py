@@ -132,6 +132,7 @@ class Settings(BaseSettings):
 
     # the caches
     result_ttl_s: float = Field(7 * 86400.0, gt=0, description="How long a result answers its repeats")
+    similar_ttl_s: float = Field(2 * 86400.0, gt=0, description="How long a latent is kept for similar starts")
     embedding_ttl_s: float = Field(30 * 86400.0, gt=0, description="How long a prompt embedding is kept")
     cache_memory_bytes: int = Field(256 * 2**20, ge=0, description="Memory of the Cache deployment in front of Redis")
     cache_redis_bytes: int = Field(2**30, gt=0, description="Bytes of each cache level in Redis")

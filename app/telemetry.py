@@ -12,6 +12,7 @@ JOBS_ENDED = "jobs_ended"  # :completed, :<error code>
 TIERS = "tier_jobs"  # :<tier>
 CACHE_HITS = "cache_hits"  # :<level>
 CACHE_MISSES = "cache_misses"  # :<level>
+CACHE_SAVED = "cache_step_seconds_saved"  # :<level>
 STEPS_PLANNED = "steps_planned"
 STEPS_FIXED = "steps_fixed_default"  # what the same jobs would have taken at the fixed 50-step default
 STEP_SECONDS_SAVED = "step_seconds_saved"

@@ -77,6 +77,17 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Where a job begins that need not begin at noise: with a similar video's final latent, noised again."""
+
+    entry: str  # key of the kept latent, one of the same tenant's
+    step: int  # the first step that is walked
+    similarity: float  # of the two prompts, 1.0 at most
+    spared: float = 0.0  # guided evaluations
+    step_seconds: float = 0.0  # what they would have taken
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The immutable decision for one video."""
 
@@ -97,6 +108,7 @@ class Plan:
     calibrated: bool = False  # the budget comes from a measured table
     by_planner: bool = False  # steps and budget are the planner's choice, not the request's
     masks: str = ""  # fingerprint of the masks that say which steps the budget runs; other masks, other bits
+    start: Start | None = None  # None: from noise
 
 
 NORMAL = "normal"
@@ -180,6 +192,7 @@ class VideoRequest:
     allow_degrade: bool = False  # a lower tier is better than missing the deadline
     cache: CacheMode = CacheMode.USE
     cache_ttl_s: float | None = None
+    similar: bool = False  # it may begin with a similar video of the caller's, and is kept for that itself
     priority: str = NORMAL
     deadline_s: float | None = None  # seconds from now, after which the video is of no use
     preview: bool = False  # show the clean estimate on the way
@@ -254,16 +267,20 @@ class Measured:
     evaluations: int = 0  # denoiser runs
     energy_wh: float | None = None  # the device seconds at the device's power; None where that is not known
     resumed_from_step: int | None = None  # the checkpoint that the last attempt went on from
+    steps_skipped: int = 0  # at the start, because it began with a similar video
 
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
     """How the caches served a job."""
 
-    kind: str = "none"  # none | result | flight (made for another job that was under way)
+    kind: str = "none"  # none | result | flight (made for another job that was under way) | similar (begun with one)
     hit: bool = False
     saved_step_seconds: float = 0.0
     embedding_hit: bool | None = None  # None until the prompt has been encoded
+    similarity: float | None = None  # of the prompt to that of the video it was to begin with
+    steps_skipped: int = 0
+    note: str | None = None  # why a planned similar start was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +306,7 @@ class Job:
     remixed_from: str | None = None
     cache_mode: CacheMode = CacheMode.USE
     cache_ttl_s: float | None = None
+    similar: bool = False  # its final latent is kept for similar starts
     priority: str = NORMAL  # one of PRIORITIES
     deadline: float | None = None  # of no use after this
     preview: bool = False

@@ -29,8 +29,10 @@ from benchmarks import (
     chaos,
     main_job,
     prediction,
+    redis_outage,
     repeats,
     service_load,
+    similar,
     step_engine,
 )
 from benchmarks.machine import facts, free_port, memory_bytes
@@ -51,6 +53,8 @@ def main() -> None:
         "repeats": _repeats,
         "analysis": lambda options, console: analysis.run(options.quick, console),
         "cache_trace": _cache_trace,
+        "similar": _similar,
+        "redis_outage": _redis_outage,
         "served_analysis": _served_analysis,
         "chaos": _chaos,
     }
@@ -90,6 +94,16 @@ def _budgets(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _cache_trace(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     requests, seeds = (300, 2) if options.quick else (2000, 5)
     return cache_trace.measure(requests, seeds, console)
+
+
+def _similar(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    requests, seeds, pairs = (200, 1, 6) if options.quick else (1000, 3, 64)
+    return similar.measure(requests, seeds, pairs, console)
+
+
+def _redis_outage(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with _served() as service:
+        return asyncio.run(redis_outage.measure(service, 10.0 if options.quick else 30.0, console))
 
 
 def _calibration(options: argparse.Namespace, console: Console) -> dict[str, Any]:

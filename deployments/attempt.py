@@ -19,6 +19,7 @@ from ray.serve.handle import DeploymentHandle
 from app.artifacts.store import UNAVAILABLE
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, pool_of
+from app.cache.similar import Latent, kept_latent
 from app.engine.denoiser import JobState
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
@@ -36,6 +37,7 @@ from app.errors import (
     WorkerLost,
 )
 from app.settings import Settings
+from app.similar import Shelf, remember, use_of
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
 from app.video.finish import UNSTORED, again_in
@@ -65,7 +67,7 @@ class Attempt:
         stores: Stores,
         settings: Settings,
         engine: Engine,
-        embeddings: EmbeddingCache,
+        shelf: Shelf,
         finisher: DeploymentHandle[Any],
         model: ModelProfile,
         figures: ReplicaFigures,
@@ -74,7 +76,11 @@ class Attempt:
         self._stores = stores
         self._settings = settings
         self._engine = engine
-        self._embeddings = embeddings
+        self._shelf = shelf
+        self._embeddings = EmbeddingCache(shelf.cache)
+        self._latent: Latent | None = None
+        self._use = CacheUse()
+        self.keeps_latent = False
         self._finisher = finisher
         self._model = model
         self._figures = figures
@@ -97,6 +103,9 @@ class Attempt:
 
     def checkpoint(self, state: JobState) -> None:
         self._put("checkpoint", state)
+
+    def latent(self, clean: NDArray[np.float32]) -> None:
+        self._put("latent", clean)
 
     def done(self, frames: NDArray[np.uint8], measured: Measured) -> None:
         self._put("done", (frames, measured))
@@ -137,6 +146,8 @@ class Attempt:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
         kept = await self._stores.checkpoints.get(job.id) if job.attempts > 1 else None
         prompt, negative = (None, None) if kept else await self._encode(job)  # a checkpoint has the embeddings
+        source = await self._source(job)
+        self.keeps_latent = job.similar and job.cache_mode.writes and job.plan.start is None
         now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
         self._engine.submit(
@@ -148,7 +159,18 @@ class Attempt:
             urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
             preview_every=self._settings.preview_every if job.preview else 0,
             checkpoint=kept,
+            source=source,
         )
+
+    async def _source(self, job: Job) -> Latent | None:
+        """The latent that the plan begins with, if it is still there; the job says which of the two."""
+        start = job.plan.start
+        if start is None:
+            return None
+        latent = await kept_latent(self._shelf.cache, start.entry)
+        use = use_of(job.plan, 0 if latent is None else start.step, self._use)
+        await self._stores.jobs.note_cache(job.id, self._fence, use)
+        return latent
 
     async def _encode(self, job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings of prompt and negative prompt, each (T, D) float32: from the cache, else from the encoder."""
@@ -168,7 +190,9 @@ class Attempt:
                     if job.cache_mode.writes_parts:
                         await self._embeddings.put(keys[index], found[index] or {}, ttl_s, each_s)
         hit = len(missing) == 0
-        await self._stores.jobs.note_cache(job.id, self._fence, CacheUse(embedding_hit=hit))
+        self._use = CacheUse(embedding_hit=hit)
+        if job.plan.start is None:
+            await self._stores.jobs.note_cache(job.id, self._fence, self._use)
         prompt, negative = ((tensors or {})["tokens"] for tensors in found)
         return prompt, negative
 
@@ -193,6 +217,8 @@ class Attempt:
                 await self._report_preview(job, *fact)
             elif kind == "checkpoint":
                 self._keeper.take(job.id, self._fence, fact)
+            elif kind == "latent":
+                self._latent = fact
             elif kind == "failed":
                 raise fact
             else:
@@ -228,6 +254,8 @@ class Attempt:
                 call = self._finisher.finish.remote(job.id, self._fence, frames, measured)
                 await ask(call, FINISH_TIMEOUT_S, "finisher")
                 self._figures.overhead.learn(time.monotonic() - self._began, measured.stages_s)
+                if self._latent is not None:
+                    await remember(job, self._latent, self._shelf, self._settings.similar_ttl_s)
                 return
             except (LeaseLost, JobNotFound):
                 raise

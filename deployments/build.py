@@ -20,12 +20,12 @@ def build(args: Settings) -> Application:
     model = profile()
     cache = serve.deployment(Cache).bind(args)
     finisher = serve.deployment(Finisher).bind(args, cache)
+    analyzer = serve.deployment(PromptAnalyzer).bind(args, (model,))
     diffusers = {
-        pool: serve.deployment(Diffuser, name=_diffuser(pool, model)).bind(args, model, pool, cache, finisher)
+        pool: serve.deployment(Diffuser, name=_diffuser(pool, model)).bind(args, model, pool, cache, finisher, analyzer)
         for pool in sorted({model.pool, *args.pools.values()})
     }
     dispatcher = serve.deployment(Dispatcher).bind(args, diffusers)
-    analyzer = serve.deployment(PromptAnalyzer).bind(args, (model,))
     router = serve.deployment(serve.ingress()(Router))
     return router.bind(args, (model,), analyzer, cache, dispatcher, finisher)
 

@@ -15,16 +15,16 @@ import psutil
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from app.cache.embeddings import EmbeddingCache
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
 from app.errors import KinorayError, StoreUnavailable
 from app.line.profile import from_note, to_note
 from app.settings import Settings
+from app.similar import Shelf
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
-from deployments.handles import CacheHandle
+from deployments.handles import CacheHandle, SentencesHandle, SimilarHandle
 from deployments.rules import rules_of
 from deployments.stores import open_stores
 
@@ -45,6 +45,7 @@ class Diffuser:
         pool: str,
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
+        analyzer: DeploymentHandle[Any],
     ) -> None:
         from app.engine.families.embedded import load_denoiser  # torch: only where it is needed
 
@@ -53,7 +54,7 @@ class Diffuser:
         self._pool = pool
         self._finisher = finisher
         self._stores = open_stores(settings)
-        self._embeddings = EmbeddingCache(CacheHandle(cache))
+        self._shelf = Shelf(CacheHandle(cache), SimilarHandle(cache), SentencesHandle(analyzer))
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: set[asyncio.Task[None]] = set()  # those of the tasks that are attempts
@@ -89,7 +90,7 @@ class Diffuser:
     async def run(self, job_id: str, fence: int) -> None:
         """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies."""
         attempt = Attempt(
-            self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model, self._figures
+            self._stores, self._settings, self._engine, self._shelf, self._finisher, self._model, self._figures
         )
         self._attempts[job_id] = attempt
         task = self._spawn(attempt.run(job_id, fence))

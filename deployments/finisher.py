@@ -15,11 +15,13 @@ from ray.serve.handle import DeploymentHandle
 
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
+from app.engine.masks.table import masks_of
 from app.errors import KinorayError, LeaseLost
 from app.flights import settle
 from app.plan.complexity import FIXED_STEPS
 from app.repeats import mark_cached
 from app.settings import Settings
+from app.similar import figures_of, use_of
 from app.telemetry import (
     DEVICE_SECONDS,
     EVALUATIONS,
@@ -64,6 +66,8 @@ class Finisher:
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
         artifacts = await self._store(job_id, fence, frames, job.plan.spec.fps)
+        if job.plan.start is not None and job.cache.steps_skipped != measured.steps_skipped:
+            await stores.jobs.note_cache(job_id, fence, use_of(job.plan, measured.steps_skipped, job.cache))
         # 2. The record
         stages = {**measured.stages_s, "finish": time.monotonic() - started}
         now = stores.clock()
@@ -108,8 +112,8 @@ class Finisher:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
             ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
             await mark_cached(job.id, ttl_s, self._stores.board)
-            key = plan_digest(plan, pool_of(job.tenant, self._settings.share_results))
-            await self._results.put(key, result, ttl_s)
+            pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
+            await self._results.put(plan_digest(plan, pool), result, ttl_s)
         total_s = measured.stages_s.get("total", 0.0)
         await self._stores.meter.add(
             {
@@ -118,9 +122,10 @@ class Finisher:
                 DEVICE_SECONDS: measured.device_seconds,
                 JOB_SECONDS: total_s,
                 EVALUATIONS: measured.evaluations,
-                STEPS_PLANNED: plan.sampling.budget,
+                STEPS_PLANNED: sum(masks_of(plan).run) if plan.start else plan.sampling.budget,
                 STEPS_FIXED: FIXED_STEPS,
             }
+            | figures_of(job, measured.steps_skipped)
         )
 
     async def ping(self) -> str:

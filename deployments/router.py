@@ -13,7 +13,8 @@ from app.jobs.board import BACKLOG
 from app.service import Check, Ports, VideoService
 from app.settings import Settings
 from app.types import ModelProfile
-from deployments.handles import AnalyzerHandle, CacheHandle, SentencesHandle, ask
+from app.worlds import worlds
+from deployments.handles import AnalyzerHandle, CacheHandle, SentencesHandle, SimilarHandle, ask
 from deployments.stores import Stores, open_stores
 
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
@@ -49,6 +50,8 @@ class Router:
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),
             ratings=stores.ratings,
+            similar=SimilarHandle(cache),
+            worlds=worlds(),
         )
         checks: dict[str, Check] = {
             "redis": lambda: _redis(stores),

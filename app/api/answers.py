@@ -26,12 +26,15 @@ class VideoError(BaseModel):
 
 
 class VideoCache(BaseModel):
-    """How the caches served a video."""
+    """How the caches served a video; `note` says why a similar start that was planned was none."""
 
     kind: str
     hit: bool
     saved_step_seconds: float
     embedding_hit: bool | None
+    similarity: float | None
+    steps_skipped: int
+    note: str | None
 
 
 class VideoFactor(BaseModel):

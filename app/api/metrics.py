@@ -21,6 +21,7 @@ from app.telemetry import (
     BEYOND,
     CACHE_HITS,
     CACHE_MISSES,
+    CACHE_SAVED,
     DEVICE_SECONDS,
     EVALUATIONS,
     JOB_LATENCY,
@@ -42,6 +43,7 @@ COUNTERS = {
     TIERS: "Jobs accepted, by tier",
     CACHE_HITS: "Answers from a cache, by level",
     CACHE_MISSES: "Questions a cache could not answer, by level",
+    CACHE_SAVED: "Step-seconds that hits have saved",
     STEPS_PLANNED: "Denoiser steps of completed jobs",
     STEPS_FIXED: "Steps that the same jobs would have taken at a fixed default",
     STEP_SECONDS_SAVED: "Denoiser seconds spared by caches",
@@ -53,7 +55,7 @@ COUNTERS = {
     ARTIFACTS_REMOVED: "Jobs whose files were removed, by reason",
 }
 LABELS = {JOBS_ENDED: "outcome", TIERS: "tier", WEBHOOKS: "outcome", ARTIFACTS_REMOVED: "reason"}
-_OF_CACHES = (CACHE_HITS, CACHE_MISSES)
+_OF_CACHES = (CACHE_HITS, CACHE_MISSES, CACHE_SAVED)
 
 _POOL_GAUGES = {
     "jobs": ("kinoray_waiting_jobs", "Jobs in the line"),
@@ -73,7 +75,7 @@ _CACHE_COUNTERS = {
     "misses": COUNTERS[CACHE_MISSES],
     "evictions": "Entries that left the shared tier for lack of room",
     "near_evictions": "Entries that left a memory in front for lack of room",
-    "saved_step_seconds": "Step-seconds that hits have saved",
+    "saved_step_seconds": COUNTERS[CACHE_SAVED],
     "saved_money": "The same at the price of a device; none without KINORAY_PRICE_PER_DEVICE_HOUR",
 }
 

@@ -39,6 +39,10 @@ class CacheWish(Strict):
         "bypass: make it anew and do not keep it. off: the same, and without cached embeddings",
     )
     ttl_s: float | None = Field(None, gt=0, le=366 * 86400.0, description="Keep the result for so long")
+    similar: bool = Field(
+        False,
+        description="It may begin with a similar video of yours instead of noise, and is kept for others to do so",
+    )
 
 
 class WebhookWish(Strict):
@@ -108,7 +112,7 @@ class RemixVideo(Strict):
 
 _INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt", "budget")
 _NUMBERS = ("guidance_scale", "ttl_s", "deadline_s")
-_TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade")
+_TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
     "size",
@@ -136,7 +140,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
     asked = _validated(CreateVideo, settled(fields, CreateVideo.model_fields))
     width, height = _shape(asked)
     seed = asked.seed[0] if isinstance(asked.seed, list) else asked.seed
-    cache = asked.cache or CacheWish(mode="use", ttl_s=None)
+    cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
     return VideoRequest(
         prompt=_prompt(asked.prompt, max_prompt_chars),
         model=asked.model,
@@ -158,6 +162,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         allow_degrade=bool(asked.allow_degrade),
         cache=CacheMode(cache.mode),
         cache_ttl_s=cache.ttl_s,
+        similar=cache.similar,
         priority=asked.priority or NORMAL,
         deadline_s=asked.deadline_s,
         preview=bool(asked.preview),

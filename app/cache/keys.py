@@ -21,12 +21,16 @@ def pool_of(tenant: str, shared: bool) -> str | None:
     return None if shared else tenant
 
 
-def plan_digest(plan: Plan, pool: str | None) -> str:
+def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     """SHA-256 (hex) over all that determines a video's bits, and whose it is; not over cost, reasons or tier names.
 
     `pool` is as `pool_of` gives it. A digest of another pool is another key: to find out about it takes as long and
     tells as much as to find out about a prompt that nobody had.
+
+    A video that began with another one is not what its plan would give from noise. It has a key of its own, and with
+    `similar` this is the key: of any such video of this plan, whichever it began with.
     """
+    begins = {"start": "similar"} if similar or plan.start is not None else {}
     sampling = asdict(plan.sampling)
     return _digest(
         {
@@ -39,6 +43,7 @@ def plan_digest(plan: Plan, pool: str | None) -> str:
             "sampling": sampling | {"guidance": float(plan.sampling.guidance), "shift": float(plan.sampling.shift)},
             "masks": plan.masks,
             "post_processing": POST_PROCESSING,
+            **begins,
         }
     )
 

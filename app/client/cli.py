@@ -300,12 +300,16 @@ def delete(context: typer.Context, video_id: Annotated[str, typer.Argument(metav
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def calibrate(context: typer.Context) -> None:
-    """Measure a model offline: `masks` (which steps a budget runs), then `budgets` (how many a prompt needs)."""
+    """Measure a model offline: `masks` (which steps a budget runs), `budgets` (how many a prompt needs), `similar`."""
     # Imported here, because they bring torch, which no other command needs.
     if context.args[:1] == ["budgets"]:
         from app.calibrate import main as measure
 
         measure(context.args[1:])
+    elif context.args[:1] == ["similar"]:
+        from app.calibrate_similar import main as compare
+
+        compare(context.args[1:])
     else:
         from app.engine.calibrate import main as search
 

@@ -48,6 +48,9 @@ class CacheUse:
     hit: bool = False
     saved_step_seconds: float = 0.0
     embedding_hit: bool | None = None
+    similarity: float | None = None
+    steps_skipped: int = 0
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

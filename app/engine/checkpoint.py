@@ -85,9 +85,10 @@ def from_bytes(data: bytes, plan: Plan, device: str | torch.device = "cpu") -> J
 
 
 def fingerprint(plan: Plan) -> str:
-    """What a checkpoint and a plan must agree on: model, revision, prompts, shape and sampling."""
+    """What a checkpoint and a plan must agree on: model, revision, prompts, shape, sampling and start."""
     decisive = (plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling))
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    begins = () if plan.start is None else (plan.start.entry, plan.start.step)
+    return hashlib.sha256(json.dumps(decisive + begins, sort_keys=True).encode()).hexdigest()
 
 
 def maker(device: torch.device) -> list[str]:

@@ -62,6 +62,11 @@ class JobState:
         return self.step >= len(self.sigmas) - 1
 
     @property
+    def first(self) -> int:
+        """The step that it began at: the denoiser always runs there, and never before."""
+        return self.mask.index(True) if True in self.mask else 0
+
+    @property
     def sigma(self) -> float:
         """Noise level before the next step."""
         return self.sigmas[self.step]

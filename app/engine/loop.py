@@ -23,7 +23,7 @@ from app.engine.places import Places
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.start import begun, resumed
-from app.engine.ticket import PreviewSink, Sink, Ticket, failure, outcome
+from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.watch import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
@@ -66,11 +66,12 @@ class Engine:
         urgency: Urgency | None = None,
         preview_every: int = 0,
         checkpoint: bytes | None = None,
+        source: NDArray[np.float32] | None = None,
     ) -> None:
         """Take in a job. Without both embeddings the engine encodes. The same id again stops the former attempt.
 
-        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over.
-
+        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over. `source` is the final
+        latent (C, F', H', W') of the video that the plan begins with; without one that fits it begins at noise.
         Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
         where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
 
@@ -83,7 +84,7 @@ class Engine:
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint))
+        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source))
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
@@ -271,6 +272,7 @@ class Engine:
         ticket.stages_s["decode"] = took
         ticket.device_s += took
         self._forget(ticket)
+        give_latent(ticket)
         ticket.sink.done(frames, ticket.measured())
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
