@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing_extensions import Self
+
+from app.engine.presets import Placement, chosen
 
 
 class Settings(BaseSettings):
@@ -73,6 +77,14 @@ class Settings(BaseSettings):
 
     # the engine
     dtype: str = Field("float32", pattern="^(float32|bfloat16)$", description="Weights and activations of the denoiser")
+    preset: str | None = Field(
+        None, description="How the model is laid out: throughput, latency or memory; unset: in `dtype`, as it is"
+    )
+    placement: dict[str, Any] = Field(
+        default_factory=dict,
+        description='Single overrides of the preset, e.g. {"offload": "model", "quantise": "int8"}; '
+        "see app/engine/presets.py",
+    )
     max_batch: int = Field(4, ge=1, le=64, description="Most jobs that share one denoiser forward")
     slots: int = Field(8, ge=1, le=256, description="Most jobs one replica holds at a time")
     max_paused: int = Field(16, ge=0, le=256, description="Most jobs that a replica holds paused for more urgent ones")
@@ -99,6 +111,17 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _placeable(self) -> Self:
+        chosen(self.preset, self.placement)
+        return self
+
+    @property
+    def layout(self) -> Placement:
+        """How the model is laid out; a `dtype` that was set comes before the preset's."""
+        said = self.preset is None or "dtype" in self.model_fields_set
+        return chosen(self.preset, self.placement, self.dtype if said else None)
 
     @property
     def artifact_root(self) -> str:

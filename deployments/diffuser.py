@@ -61,12 +61,12 @@ class Diffuser:
         # On a thread that ends: OpenMP counts the helpers of every living thread, and with more of them than cores its
         # barriers sleep at once, which makes the engine's steps half as fast.
         with ThreadPoolExecutor(max_workers=1) as loader:
-            work = partial(load_denoiser, settings.dtype, settings.threads)
+            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
         self._engine = Engine(denoiser, rules_of(settings))
         await asyncio.to_thread(self._engine.warm_up, model)
-        self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
+        self._profile = f"profile:{model.id}:{model.revision}:{settings.layout.label}:{denoiser.hardware}"
         await self._adopt_profile()
         self._name = serve.get_replica_context().replica_id.unique_id
         self._spawn(self._beat())

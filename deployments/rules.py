@@ -12,6 +12,7 @@ def rules_of(settings: Settings) -> Rules:
         max_batch=settings.max_batch,
         slots=settings.slots,
         max_paused=settings.max_paused,
+        gain=settings.layout.batch_gain,
         age_s=settings.age_s,
         checkpoint_every=settings.checkpoint_every,
     )

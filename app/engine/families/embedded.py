@@ -8,7 +8,9 @@ import torch
 
 from app.embedded.load import load
 from app.embedded.profile import profile
+from app.engine.families.placement import Parts, place, precision
 from app.engine.families.wan import WanDenoiser
+from app.engine.presets import Placement
 from app.types import ModelProfile
 
 CALIBRATION_PROMPTS = (
@@ -22,17 +24,21 @@ CALIBRATION_PROMPTS = (
     "a red circle moves right and a blue square grows on a light blue canvas",
 )
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
+def load_denoiser(dtype: str, threads: int | None = None, placement: Placement | None = None) -> WanDenoiser:
+    """The built-in model laid out so, or plainly in `dtype`, on a GPU where torch sees one.
 
-def load_denoiser(dtype: str, threads: int | None = None) -> WanDenoiser:
-    """The built-in model in `dtype`, on a GPU where torch sees one; `threads` limits torch on a CPU."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
+    `threads` limits torch on a CPU.
+    """
+    placement = placement or Placement(dtype=dtype)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
         # Ray gives a worker as many threads as it has logical CPUs; the model wants all that there are.
         torch.set_num_threads(threads or os.cpu_count() or 1)
-    model = load(_DTYPES[dtype])
-    return WanDenoiser(model.transformer.to(device), model.autoencoder.to(device), model.text_encoder.tokens)
+    model = load(precision(placement, device))
+    parts = Parts(model.transformer, model.autoencoder, model.text_encoder.tokens)
+    place(parts, placement, device)
+    return WanDenoiser(parts.transformer, parts.autoencoder, parts.encode, device)
 
 
 def built_in_profile() -> ModelProfile:

@@ -31,11 +31,11 @@ class WanDenoiser:
     embeddings, noise and steps give the same frames.
     """
 
-    def __init__(self, transformer: Any, autoencoder: Any, encode: Encode) -> None:
+    def __init__(self, transformer: Any, autoencoder: Any, encode: Encode, device: torch.device | None = None) -> None:
         self._transformer = transformer.eval()
         self._autoencoder = autoencoder.eval()
         self._encode = encode
-        self._device: torch.device = next(transformer.parameters()).device
+        self._device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
         self._texts = TextMemory(transformer) if TextMemory.suits(transformer) else None
 
     @property
