@@ -94,6 +94,14 @@ class Settings(BaseSettings):
         0, ge=0, description="Steps between checkpoints; 0: as often as 1 % of a job's device time pays for"
     )
     checkpoint_max_bytes: int = Field(64 * 2**20, ge=0, description="Larger checkpoints are not kept; 0: none are")
+    host_memory_warning: float = Field(0.92, gt=0, lt=1, description="Share of host memory from which no job joins")
+    host_memory_critical: float = Field(
+        0.96, gt=0, le=1, description="Share from which the least urgent jobs are checkpointed and handed back"
+    )
+    device_memory_warning: float = Field(0.92, gt=0, lt=1, description="Share of GPU memory from which no job joins")
+    device_memory_critical: float = Field(
+        0.97, gt=0, le=1, description="Share from which the least urgent jobs move to host memory"
+    )
     threads: int | None = Field(None, ge=1, description="Torch threads of a CPU replica; unset: all cores")
     lease_s: float = Field(30.0, gt=0, description="A replica silent for longer loses its jobs")
     max_attempts: int = Field(3, ge=1, description="Attempts at one job before it fails as worker_lost")
@@ -115,6 +123,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _placeable(self) -> Self:
         chosen(self.preset, self.placement)
+        if self.host_memory_warning >= self.host_memory_critical:
+            raise ValueError("host_memory_warning is below host_memory_critical")
+        if self.device_memory_warning >= self.device_memory_critical:
+            raise ValueError("device_memory_warning is below device_memory_critical")
         return self
 
     @property

@@ -356,6 +356,9 @@ class ReplicaInfo:
     overhead_s: float = 0.0  # a job's time beside its steps: encode, decode, finish, hand-overs; 0 until measured
     device_overhead_s: float = 0.0  # what of that is the device's
     watts: float | None = None  # of the device at work; None where it cannot be read
+    host_memory: float = 0.0  # share in use, of the machine or the container
+    device_memory: float | None = None  # the same of the device; None where that is the host
+    pressure: str = "ok"  # ok, warning: nobody joins, critical: the least urgent make room
 
 
 @dataclass(frozen=True, slots=True)

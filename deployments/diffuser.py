@@ -20,13 +20,15 @@ from app.cache.embeddings import EmbeddingCache
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
+from app.engine.pressure import Gauge, Memory
 from app.errors import KinorayError, StoreUnavailable
+from app.line.pressure import Level
 from app.line.profile import from_note, to_note
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
 from deployments.handles import CacheHandle
-from deployments.rules import rules_of
+from deployments.rules import limits_of, rules_of
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
@@ -64,7 +66,8 @@ class Diffuser:
             work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
-        self._engine = Engine(denoiser, rules_of(settings))
+        memory = Gauge(Memory(denoiser.device), *limits_of(settings), time.monotonic)
+        self._engine = Engine(denoiser, rules_of(settings), memory=memory)
         await asyncio.to_thread(self._engine.warm_up, model)
         self._profile = f"profile:{model.id}:{model.revision}:{settings.layout.label}:{denoiser.hardware}"
         await self._adopt_profile()
@@ -117,11 +120,14 @@ class Diffuser:
 
     async def _announce(self) -> None:
         self._figures.power.look(busy=bool(self._attempts))
+        self._engine.look_at_memory()
+        pressure = self._engine.pressure
         info = ReplicaInfo(
             replica=self._name,
             pool=self._pool,
             model=self._model.id,
-            slots=self._settings.slots,
+            # Who could not join is leased elsewhere.
+            slots=self._settings.slots if pressure.worst is Level.OK else max(1, len(self._attempts)),
             running=len(self._attempts),
             step_s=self._engine.step_s,
             seen_at=time.time(),
@@ -130,6 +136,9 @@ class Diffuser:
             overhead_s=self._figures.overhead.seconds,
             device_overhead_s=self._figures.overhead.device_seconds,
             watts=self._figures.power.watts,
+            host_memory=pressure.used.host,
+            device_memory=pressure.used.device,
+            pressure=pressure.worst.name.lower(),
         )
         await self._stores.jobs.announce(info, ttl_s=3 * BEAT_S)
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
 from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
 from app.engine.places import Places
+from app.engine.pressure import Gauge
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.start import begun, resumed
@@ -27,22 +29,32 @@ from app.engine.ticket import PreviewSink, Sink, Ticket, failure, outcome
 from app.engine.watch import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
+from app.line.pressure import Level, Pressure
 from app.line.rules import PRIORITIES
 from app.types import ModelProfile, Phase, Plan
 
 log = logging.getLogger(__name__)
+REST_S = 0.25
 Embedding = NDArray[np.float32]  # (T, D)
 
 
 class Engine:
     """Owns a denoiser and the one thread that runs it. The public methods may be called from any thread."""
 
-    def __init__(self, denoiser: Denoiser, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        rules: Rules,
+        clock: Callable[[], float] = time.monotonic,
+        memory: Gauge | None = None,
+    ) -> None:
         self._denoiser = denoiser
         self._rules = rules
         self._clock = clock
         self._pace = Pace()
         self._watch = Watch(rules)
+        self._memory = memory
+        self._rest_s = 0.0  # how long to wait for news when memory lets nobody step
         self._default: Shape | None = None
         self._numbers = itertools.count()
         self._boundaries = itertools.count(1)
@@ -163,11 +175,22 @@ class Engine:
         """What has been measured of times, and of the batches that memory holds."""
         return self._pace.profile
 
+    @property
+    def pressure(self) -> Pressure:
+        """How full memory was when it was last read; nothing is read without a gauge."""
+        return Pressure() if self._memory is None else self._memory.now
+
+    def look_at_memory(self) -> None:
+        """Read again, between two steps: an idle engine reads nothing by itself, one that has ended nothing at all."""
+        if self._memory is not None:
+            with suppress(WorkerLost):
+                self._desk.call(self._memory.look)
+
     # What its thread does
 
     def _run(self) -> None:
         try:
-            while (arrived := self._desk.take(idle=not self._places)) is not None:
+            while (arrived := self._desk.take(not self._places, self._rest_s)) is not None:
                 self._places.waiting.update({ticket.name: ticket for ticket in arrived})
                 self._boundary()
         finally:
@@ -176,11 +199,13 @@ class Engine:
     def _boundary(self) -> None:
         # 1. Boundary: who goes, who comes, who shares the next forward.
         number = next(self._boundaries)
-        boundary = self._places.decide(self._clock(), self._rules, self._pace.profile)
+        fresh = self._memory is not None and self._memory.look()
+        boundary = self._places.decide(self._clock(), self._rules, self._pace.profile, self.pressure, fresh)
         self._rearrange(boundary, number)
 
         # 2. Gather: those who could not start are gone.
         batch = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        self._rest_s = 0.0 if batch or self.pressure.worst is Level.OK else REST_S
         if not batch:
             return
 
@@ -215,6 +240,8 @@ class Engine:
     def _rearrange(self, boundary: Boundary, number: int) -> None:
         for name in boundary.leave:
             self._alone(self._places.find(name), self._leave)
+        for name in boundary.hand_back:
+            self._alone(self._places.find(name), self._hand_back)
         for name in boundary.pause:
             self._places.pause(name)
         for name in boundary.park:
@@ -269,6 +296,11 @@ class Engine:
         ticket.device_s += took
         self._forget(ticket)
         ticket.sink.done(frames, ticket.measured())
+
+    def _hand_back(self, ticket: Ticket) -> None:
+        """Memory is short: what has been done of it is kept, and another replica goes on, or this one later."""
+        self._keeping.last([ticket], self._alone)
+        raise Cancelled("Memory is short; the job goes back to the line.")
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
         self._forget(ticket)

@@ -39,6 +39,11 @@ class WanDenoiser:
         self._texts = TextMemory(transformer) if TextMemory.suits(transformer) else None
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
+    @property
     def hardware(self) -> str:
         """What it computes on, in words."""
         return hardware(self._device)
