@@ -21,9 +21,10 @@ from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
 from app.engine.pressure import Gauge, Memory
+from app.engine.room import DeviceRoom
 from app.errors import KinorayError, StoreUnavailable
 from app.line.pressure import Level
-from app.line.profile import from_note, to_note
+from app.line.profile import noted, to_note
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
@@ -66,11 +67,13 @@ class Diffuser:
             work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
-        memory = Gauge(Memory(denoiser.device), *limits_of(settings), time.monotonic)
-        self._engine = Engine(denoiser, rules_of(settings), memory=memory)
-        await asyncio.to_thread(self._engine.warm_up, model)
+        reader, (host, device) = Memory(denoiser.device), limits_of(settings)
+        memory = Gauge(reader, host, device, time.monotonic)
+        room = DeviceRoom(denoiser.device, reader, (device if denoiser.device.type == "cuda" else host).warning)
+        self._engine = Engine(denoiser, rules_of(settings), memory=memory, room=room)
         self._profile = f"profile:{model.id}:{model.revision}:{settings.layout.label}:{denoiser.hardware}"
-        await self._adopt_profile()
+        await self._adopt_profile()  # first, so that what others have measured is not measured again
+        await asyncio.to_thread(self._engine.warm_up, model)
         self._name = serve.get_replica_context().replica_id.unique_id
         self._spawn(self._beat())
         self._spawn(self._listen())
@@ -79,7 +82,7 @@ class Diffuser:
         """What replicas before this one have measured on such hardware; without Redis it is measured anew."""
         try:
             note = await self._stores.board.look(self._profile)
-            await asyncio.to_thread(self._engine.adopt, from_note(note or {}))
+            await asyncio.to_thread(self._engine.adopt, noted(note or {}))
         except StoreUnavailable as error:
             log.warning("No step times of others: %s", error)
 
@@ -110,7 +113,8 @@ class Diffuser:
             try:
                 await self._announce()
                 if beat % PROFILE_BEATS == 0:
-                    await self._stores.board.post(self._profile, to_note(self._engine.times), PROFILE_TTL_S)
+                    note = to_note(self._engine.times, self._engine.limits)
+                    await self._stores.board.post(self._profile, note, PROFILE_TTL_S)
                 leases = [attempt.lease for attempt in self._attempts.values() if attempt.lease is not None]
                 for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, time.time()):
                     self._engine.stop(job_id)

@@ -19,17 +19,20 @@ from app.engine.denoiser import Conditioning, Denoiser
 from app.engine.desk import Desk
 from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
-from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
+from app.engine.pace import Pace, Times
 from app.engine.places import Places
 from app.engine.pressure import Gauge
 from app.engine.previews import Previews
+from app.engine.rehearse import Rehearsals
 from app.engine.reuse import forecast, remember
+from app.engine.room import Room
 from app.engine.start import begun, resumed
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, outcome
 from app.engine.watch import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
 from app.line.pressure import Level, Pressure
+from app.line.profile import Noted
 from app.line.rules import PRIORITIES
 from app.types import ModelProfile, Phase, Plan
 
@@ -47,6 +50,7 @@ class Engine:
         rules: Rules,
         clock: Callable[[], float] = time.monotonic,
         memory: Gauge | None = None,
+        room: Room | None = None,
     ) -> None:
         self._denoiser = denoiser
         self._rules = rules
@@ -55,9 +59,9 @@ class Engine:
         self._watch = Watch(rules)
         self._memory = memory
         self._rest_s = 0.0  # how long to wait for news when memory lets nobody step
-        self._default: Shape | None = None
         self._numbers = itertools.count()
         self._boundaries = itertools.count(1)
+        self._rehearsals = Rehearsals(denoiser, rules, self._pace, clock, room)
         self._desk = Desk()
         self._places = Places()  # this and what follows belong to the engine's thread
         self._forward = Forward(denoiser, self._pace, self._places.make_room)
@@ -126,21 +130,24 @@ class Engine:
         return self._desk.call(lambda: [tokens.numpy() for tokens in self._denoiser.encode(asked)])
 
     def warm_up(self, model: ModelProfile) -> float:
-        """Measure the model's default shape at every batch size; seconds that a step of one job takes.
+        """Measure the model's sizes at every batch size that fits, but for what is known; seconds of a lone step.
 
         Raises:
             DeviceOutOfMemory: the model does not fit.
             WorkerLost: the engine has ended.
         """
-        return self._desk.call(partial(self._rehearse, rehearsal(model))).result()
+        self._desk.call(partial(self._rehearsals.run, model)).result()
+        return self.step_s
 
-    def adopt(self, times: Times) -> None:
-        """Take step times that another replica on the same hardware has measured, where this one knows none.
+    def adopt(self, known: Noted) -> None:
+        """Take what another replica on the same hardware has measured, where this one knows nothing.
+
+        Before the warm-up, which then leaves those batches out; largest batches count where there is no more room here.
 
         Raises:
             WorkerLost: the engine has ended.
         """
-        self._desk.call(partial(self._pace.adopt, times)).result()
+        self._desk.call(partial(self._rehearsals.adopt, known)).result()
 
     def healthy(self) -> bool:
         """Whether the engine's thread is there to work, and does not hang in a step."""
@@ -158,7 +165,8 @@ class Engine:
     @property
     def step_s(self) -> float:
         """Seconds that a step of one job of the default shape takes; 0 before the warm-up."""
-        return 0.0 if self._default is None else self._pace.step_s(self._default, 1)
+        default = self._rehearsals.default
+        return 0.0 if default is None else self._pace.step_s(default, 1)
 
     @property
     def step_times(self) -> dict[str, float]:
@@ -169,6 +177,11 @@ class Engine:
     def times(self) -> Times:
         """Seconds a step takes, by (frames, height, width) and batch size, as far as known."""
         return self._pace.times
+
+    @property
+    def limits(self) -> dict[Shape, tuple[int, int]]:
+        """The largest batch of a shape as measured at start-up, and the bytes that were left then."""
+        return dict(self._rehearsals.limits)
 
     @property
     def profile(self) -> Profile:
@@ -313,13 +326,6 @@ class Engine:
     def _forget(self, ticket: Ticket) -> None:
         self._places.forget(ticket)
         self._desk.forget(ticket)
-
-    def _rehearse(self, plan: Plan) -> float:
-        self._default = shape = shape_of(plan)
-        for (_, batch), seconds in profile(self._denoiser, plan, self._rules.max_batch, self._clock).items():
-            self._pace.learn(shape, batch, seconds, settled=True)
-        self._pace.limit(shape, max(batch for _, batch in self._pace.times))
-        return self.step_s
 
     def _end(self) -> None:
         """The thread's last act: nothing that was asked for is left without an answer."""

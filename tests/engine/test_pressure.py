@@ -62,7 +62,8 @@ def test_at_warning_a_new_job_waits_for_the_one_under_way(house: House) -> None:
     house.memory.used = Used(OK, WARNING)
     second = house.submit("b", 2)
     house.gate.release()
-    assert first.wait().error is None and second.wait().error is None
+    assert first.wait().error is None
+    assert second.wait().error is None
     assert ("a", "b") not in house.denoiser.forwards
     assert house.engine.pressure.device is Level.WARNING
 
@@ -77,7 +78,8 @@ def test_a_full_host_checkpoints_the_least_urgent_job_and_hands_it_back(house: H
     house.gate.release()
     assert isinstance(second.wait().error, Cancelled)
     assert first.wait().error is None
-    assert second.state is not None and second.state.step == 1
+    assert second.state is not None
+    assert second.state.step == 1
     kept = from_bytes(to_bytes(second.state), make_plan("b"))
     assert torch.equal(kept.latent, second.state.latent)
 
@@ -98,7 +100,9 @@ def test_a_full_device_pauses_one_job_which_ends_with_the_same_frames_when_there
     assert np.array_equal(second.wait().frames, alone(make_plan("b")))
 
 
-def test_a_full_host_holds_new_jobs_without_running_in_circles_and_lets_them_in_when_there_is_room(house: House) -> None:
+def test_a_full_host_holds_new_jobs_without_spinning_and_lets_them_in_when_there_is_room(
+    house: House,
+) -> None:
     house.gate.release()
     house.memory.used = Used(CRITICAL)
     heard, boundaries = house.submit("a", 2), house.engine._boundaries
@@ -125,11 +129,18 @@ def test_a_containers_limit_counts_without_the_cache_that_can_go(tmp_path: Path)
     assert container_share(tmp_path) is None
 
 
+def worst(gauge: Gauge) -> Level:
+    return gauge.now.worst
+
+
 def test_memory_is_read_at_most_so_often() -> None:
     gate, memory = Gate(), FixedMemory(Used(0.95))
     gauge = Gauge(memory, LIMITS, LIMITS, gate.clock, every_s=1.0)
-    assert gauge.look() and gauge.now.worst is Level.CRITICAL
+    assert gauge.look()
+    assert worst(gauge) is Level.CRITICAL
     memory.used = Used(0.0)
-    assert not gauge.look() and gauge.now.worst is Level.CRITICAL
+    assert not gauge.look()
+    assert worst(gauge) is Level.CRITICAL
     gate.now = 1.0
-    assert gauge.look() and gauge.now.worst is Level.OK
+    assert gauge.look()
+    assert worst(gauge) is Level.OK
