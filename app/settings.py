@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     )
     pools: dict[str, str] = Field(
         default_factory=dict, description='Pool of a tier or "model:tier", such as {"preview": "draft"}'
+    )
+
+    mag_ratios: dict[str, list[Annotated[float, Field(gt=0, lt=100)]]] = Field(
+        default_factory=dict, description="Model to MagCache's magnitudes, one for each step; see `step_cache`"
     )
 
     # what people think of videos, and better prompts

@@ -64,7 +64,8 @@ class Diffuser:
         # On a thread that ends: OpenMP counts the helpers of every living thread, and with more of them than cores its
         # barriers sleep at once, which makes the engine's steps half as fast.
         with ThreadPoolExecutor(max_workers=1) as loader:
-            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout)
+            ratios = settings.mag_ratios.get(model.id, ())
+            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout, ratios)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
         reader, (host, device) = Memory(denoiser.device), limits_of(settings)

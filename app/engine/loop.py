@@ -237,7 +237,7 @@ class Engine:
         # 5. Emit: what it took, where each is now. Forecast steps follow at once, then previews.
         now = self._clock()
         took = now - begun
-        if together and len(stepped) == len(batch):
+        if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
             self._pace.learn(shape, len(batch), took)
         self._places.turns.charge(shape, took)
         held_bytes = self._denoiser.memory_bytes()

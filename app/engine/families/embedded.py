@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import torch
 
@@ -25,7 +26,9 @@ CALIBRATION_PROMPTS = (
 )
 
 
-def load_denoiser(dtype: str, threads: int | None = None, placement: Placement | None = None) -> WanDenoiser:
+def load_denoiser(
+    dtype: str, threads: int | None = None, placement: Placement | None = None, mag_ratios: Sequence[float] = ()
+) -> WanDenoiser:
     """The built-in model laid out so, or plainly in `dtype`, on a GPU where torch sees one.
 
     `threads` limits torch on a CPU.
@@ -38,7 +41,7 @@ def load_denoiser(dtype: str, threads: int | None = None, placement: Placement |
     model = load(precision(placement, device))
     parts = Parts(model.transformer, model.autoencoder, model.text_encoder.tokens)
     place(parts, placement, device)
-    return WanDenoiser(parts.transformer, parts.autoencoder, parts.encode, device)
+    return WanDenoiser(parts.transformer, parts.autoencoder, parts.encode, device, mag_ratios)
 
 
 def built_in_profile() -> ModelProfile:
