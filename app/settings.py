@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
-from app.engine.presets import Placement, chosen
+from app.engine.presets import Placement, chosen, parallel_of
 
 
 class Settings(BaseSettings):
@@ -98,6 +98,10 @@ class Settings(BaseSettings):
         0, ge=0, description="Steps between checkpoints; 0: as often as 1 % of a job's device time pays for"
     )
     checkpoint_max_bytes: int = Field(64 * 2**20, ge=0, description="Larger checkpoints are not kept; 0: none are")
+    parallel: dict[str, int] = Field(
+        default_factory=dict,
+        description='Ranks that share each forward, such as {"ulysses": 2} or {"ring": 2}; a replica needs a GPU each',
+    )
     host_memory_warning: float = Field(0.92, gt=0, lt=1, description="Share of host memory from which no job joins")
     host_memory_critical: float = Field(
         0.96, gt=0, le=1, description="Share from which the least urgent jobs are checkpointed and handed back"
@@ -127,6 +131,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _placeable(self) -> Self:
         chosen(self.preset, self.placement)
+        parallel_of(self.parallel)
         if self.host_memory_warning >= self.host_memory_critical:
             raise ValueError("host_memory_warning is below host_memory_critical")
         if self.device_memory_warning >= self.device_memory_critical:

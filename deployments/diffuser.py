@@ -20,6 +20,7 @@ from app.cache.embeddings import EmbeddingCache
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
+from app.engine.presets import parallel_of
 from app.engine.pressure import Gauge, Memory
 from app.engine.room import DeviceRoom
 from app.errors import KinorayError, StoreUnavailable
@@ -65,7 +66,8 @@ class Diffuser:
         # barriers sleep at once, which makes the engine's steps half as fast.
         with ThreadPoolExecutor(max_workers=1) as loader:
             ratios = settings.mag_ratios.get(model.id, ())
-            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout, ratios)
+            shared = parallel_of(settings.parallel)
+            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout, ratios, shared)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
         reader, (host, device) = Memory(denoiser.device), limits_of(settings)

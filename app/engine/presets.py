@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+MOST_RANKS = 8  # GPUs of one machine
+
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "dtype": ("auto", "float32", "bfloat16"),
@@ -55,6 +57,33 @@ class Placement:
         same = Placement(dtype=self.dtype, batch_gain=self.batch_gain)
         odd = [part.name for part in fields(self) if getattr(self, part.name) != getattr(same, part.name)]
         return "+".join([self.dtype, *(f"{name}={getattr(self, name)}" for name in odd)])
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """How many ranks share each forward (context parallelism), by Ulysses, by ring, or both."""
+
+    ulysses: int = 1
+    ring: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("ulysses", "ring"):
+            if type(getattr(self, name)) is not int or not 1 <= getattr(self, name) <= MOST_RANKS:
+                raise ValueError(f"{name} is 1 to {MOST_RANKS}")
+        if self.ranks > MOST_RANKS:
+            raise ValueError(f"at most {MOST_RANKS} ranks")
+
+    @property
+    def ranks(self) -> int:
+        return self.ulysses * self.ring
+
+
+def parallel_of(wish: Mapping[str, int]) -> Parallel:
+    """Raises ValueError when there is no such kind, or the degree makes no sense."""
+    unknown = sorted(set(wish) - {"ulysses", "ring"})
+    if unknown:
+        raise ValueError(f"parallel has ulysses and ring, not {unknown[0][:40]!r}")
+    return Parallel(**wish)
 
 
 PRESETS: Mapping[str, Placement] = MappingProxyType(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import torch
 
 from app.embedded.load import load
 from app.embedded.profile import profile
 from app.engine.families.placement import Parts, place, precision
+from app.engine.families.ranks import Ranks
 from app.engine.families.wan import WanDenoiser
-from app.engine.presets import Placement
+from app.engine.presets import Parallel, Placement
 from app.types import ModelProfile
 
 CALIBRATION_PROMPTS = (
@@ -27,21 +29,33 @@ CALIBRATION_PROMPTS = (
 
 
 def load_denoiser(
-    dtype: str, threads: int | None = None, placement: Placement | None = None, mag_ratios: Sequence[float] = ()
+    dtype: str,
+    threads: int | None = None,
+    placement: Placement | None = None,
+    mag_ratios: Sequence[float] = (),
+    parallel: Parallel | None = None,
 ) -> WanDenoiser:
     """The built-in model laid out so, or plainly in `dtype`, on a GPU where torch sees one.
 
-    `threads` limits torch on a CPU.
+    `threads` limits torch on a CPU. With `parallel` each forward is shared with other ranks, which are started here.
     """
-    placement = placement or Placement(dtype=dtype)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    placement, parallel = placement or Placement(dtype=dtype), parallel or Parallel()
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     if device.type == "cpu":
         # Ray gives a worker as many threads as it has logical CPUs; the model wants all that there are.
-        torch.set_num_threads(threads or os.cpu_count() or 1)
+        torch.set_num_threads(max(1, (threads or os.cpu_count() or 1) // parallel.ranks))
+    ranks = Ranks(parallel, {"kind": "built-in", "placement": asdict(placement)}) if parallel.ranks > 1 else None
+    parts = load_parts(placement, device)
+    transformer = parts.transformer if ranks is None else ranks.lead(parts.transformer, parallel)
+    return WanDenoiser(transformer, parts.autoencoder, parts.encode, device, mag_ratios)
+
+
+def load_parts(placement: Placement, device: torch.device) -> Parts:
+    """What the denoiser is made of, laid out on the device."""
     model = load(precision(placement, device))
     parts = Parts(model.transformer, model.autoencoder, model.text_encoder.tokens)
     place(parts, placement, device)
-    return WanDenoiser(parts.transformer, parts.autoencoder, parts.encode, device, mag_ratios)
+    return parts
 
 
 def built_in_profile() -> ModelProfile:
