@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         0, ge=0, description="Steps between checkpoints; 0: as often as 1 % of a job's device time pays for"
     )
     checkpoint_max_bytes: int = Field(64 * 2**20, ge=0, description="Larger checkpoints are not kept; 0: none are")
+    text_encoder: str = Field(
+        "replica",
+        pattern="^(replica|shared)$",
+        description="Who encodes prompts: each Diffuser replica, or the deployment TextEncoder, which they share",
+    )
     parallel: dict[str, int] = Field(
         default_factory=dict,
         description='Ranks that share each forward, such as {"ulysses": 2} or {"ring": 2}; a replica needs a GPU each',

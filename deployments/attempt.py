@@ -17,6 +17,7 @@ from ray.serve.handle import DeploymentHandle
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, pool_of
 from app.engine.denoiser import JobState
+from app.engine.encoding import Encoder
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import Power
@@ -61,6 +62,7 @@ class Attempt:
         stores: Stores,
         settings: Settings,
         engine: Engine,
+        encoder: Encoder,
         embeddings: EmbeddingCache,
         finisher: DeploymentHandle[Any],
         model: ModelProfile,
@@ -70,6 +72,7 @@ class Attempt:
         self._stores = stores
         self._settings = settings
         self._engine = engine
+        self._encoder = encoder
         self._embeddings = embeddings
         self._finisher = finisher
         self._model = model
@@ -155,7 +158,7 @@ class Attempt:
         missing = [text for text, tensors in zip(texts, found, strict=True) if tensors is None]
         if missing:
             began, ttl_s = time.monotonic(), self._settings.embedding_ttl_s
-            answer: list[NDArray[np.float32]] = await asyncio.wrap_future(self._engine.encode(missing))
+            answer = await self._encoder.encode(missing)
             each_s = (time.monotonic() - began) / len(missing)
             made = iter(answer)
             for index, tensors in enumerate(found):

@@ -17,6 +17,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from app.cache.embeddings import EmbeddingCache
+from app.engine.encoding import Encoder, OwnEncoder, SharedEncoder, from_afar
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
@@ -29,6 +30,7 @@ from app.line.profile import noted, to_note
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
+from deployments.encoder import EncoderHandle
 from deployments.handles import CacheHandle
 from deployments.rules import limits_of, rules_of
 from deployments.stores import open_stores
@@ -50,6 +52,7 @@ class Diffuser:
         pool: str,
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
+        encoder: DeploymentHandle[Any] | None = None,
     ) -> None:
         from app.engine.families.embedded import load_denoiser  # torch: only where it is needed
 
@@ -67,13 +70,17 @@ class Diffuser:
         with ThreadPoolExecutor(max_workers=1) as loader:
             ratios = settings.mag_ratios.get(model.id, ())
             shared = parallel_of(settings.parallel)
-            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout, ratios, shared)
+            asked = None if encoder is None else from_afar(EncoderHandle(encoder), asyncio.get_running_loop())
+            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout, ratios, shared, asked)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
         reader, (host, device) = Memory(denoiser.device), limits_of(settings)
         memory = Gauge(reader, host, device, time.monotonic)
         room = DeviceRoom(denoiser.device, reader, (device if denoiser.device.type == "cuda" else host).warning)
         self._engine = Engine(denoiser, rules_of(settings), memory=memory, room=room)
+        self._encoder: Encoder = OwnEncoder(self._engine)
+        if encoder is not None:
+            self._encoder = SharedEncoder(EncoderHandle(encoder))
         self._profile = f"profile:{model.id}:{model.revision}:{settings.layout.label}:{denoiser.hardware}"
         await self._adopt_profile()  # first, so that what others have measured is not measured again
         await asyncio.to_thread(self._engine.warm_up, model)
@@ -99,7 +106,14 @@ class Diffuser:
     async def run(self, job_id: str, fence: int) -> None:
         """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies."""
         attempt = Attempt(
-            self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model, self._figures
+            self._stores,
+            self._settings,
+            self._engine,
+            self._encoder,
+            self._embeddings,
+            self._finisher,
+            self._model,
+            self._figures,
         )
         self._attempts[job_id] = attempt
         task = self._spawn(attempt.run(job_id, fence))

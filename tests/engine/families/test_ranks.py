@@ -21,6 +21,7 @@ from tests.engine.families.test_wan import by_engine
 from tests.engine.plans import Listener, hear, make_plan, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*all_gather_tensor. is deprecated:FutureWarning")  # diffusers calls it
+ENGINE_ENDS = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 TWO = Parallel(ulysses=2)
 PLANS = [
     make_plan("a red ball", 4, spec=VideoSpec(32, 16, 5, 8), seed=3),
@@ -36,6 +37,7 @@ def ranks(tmp_path: Path) -> Iterator[Ranks]:
     ranks.close()
 
 
+@ENGINE_ENDS
 def test_two_ranks_make_what_one_makes_and_a_dead_one_ends_the_engine(ranks: Ranks) -> None:
     made = parts()
     alone = [by_engine(WanDenoiser(parts().transformer, made.autoencoder, made.encode), plan) for plan in PLANS]
