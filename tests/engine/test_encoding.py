@@ -12,7 +12,6 @@ from app.engine.loop import Engine
 from app.errors import ServiceUnavailable, WorkerLost
 from app.line.batcher import Rules
 
-
 pytestmark = pytest.mark.anyio
 
 
