@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing_extensions import Self
+
+from app.engine.presets import Placement, chosen, parallel_of
 
 
 class Settings(BaseSettings):
@@ -93,6 +96,10 @@ class Settings(BaseSettings):
         default_factory=dict, description='Pool of a tier or "model:tier", such as {"preview": "draft"}'
     )
 
+    mag_ratios: dict[str, list[Annotated[float, Field(gt=0, lt=100)]]] = Field(
+        default_factory=dict, description="Model to MagCache's magnitudes, one for each step; see `step_cache`"
+    )
+
     # what people think of videos, and better prompts
     feedback_half_life_s: float = Field(14 * 86400.0, gt=0, description="A rating weighs half after this long")
     feedback_prior: float = Field(4.0, gt=0, description="Ratings that the planner's own budget is worth")
@@ -114,6 +121,14 @@ class Settings(BaseSettings):
 
     # the engine
     dtype: str = Field("float32", pattern="^(float32|bfloat16)$", description="Weights and activations of the denoiser")
+    preset: str | None = Field(
+        None, description="How the model is laid out: throughput, latency or memory; unset: in `dtype`, as it is"
+    )
+    placement: dict[str, Any] = Field(
+        default_factory=dict,
+        description='Single overrides of the preset, e.g. {"offload": "model", "quantise": "int8"}; '
+        "see app/engine/presets.py",
+    )
     max_batch: int = Field(4, ge=1, le=64, description="Most jobs that share one denoiser forward")
     slots: int = Field(8, ge=1, le=256, description="Most jobs one replica holds at a time")
     max_paused: int = Field(16, ge=0, le=256, description="Most jobs that a replica holds paused for more urgent ones")
@@ -123,6 +138,23 @@ class Settings(BaseSettings):
         0, ge=0, description="Steps between checkpoints; 0: as often as 1 % of a job's device time pays for"
     )
     checkpoint_max_bytes: int = Field(64 * 2**20, ge=0, description="Larger checkpoints are not kept; 0: none are")
+    text_encoder: str = Field(
+        "replica",
+        pattern="^(replica|shared)$",
+        description="Who encodes prompts: each Diffuser replica, or the deployment TextEncoder, which they share",
+    )
+    parallel: dict[str, int] = Field(
+        default_factory=dict,
+        description='Ranks that share each forward, such as {"ulysses": 2} or {"ring": 2}; a replica needs a GPU each',
+    )
+    host_memory_warning: float = Field(0.92, gt=0, lt=1, description="Share of host memory from which no job joins")
+    host_memory_critical: float = Field(
+        0.96, gt=0, le=1, description="Share from which the least urgent jobs are checkpointed and handed back"
+    )
+    device_memory_warning: float = Field(0.92, gt=0, lt=1, description="Share of GPU memory from which no job joins")
+    device_memory_critical: float = Field(
+        0.97, gt=0, le=1, description="Share from which the least urgent jobs move to host memory"
+    )
     threads: int | None = Field(None, ge=1, description="Torch threads of a CPU replica; unset: all cores")
     lease_s: float = Field(30.0, gt=0, description="A replica silent for longer loses its jobs")
     max_attempts: int = Field(3, ge=1, description="Lost replicas after which a job fails as worker_lost")
@@ -174,6 +206,22 @@ class Settings(BaseSettings):
     def artifacts_kept_s(self) -> float:
         """Seconds for which files are kept."""
         return self.artifact_retention_s or self.retention_s
+
+    @model_validator(mode="after")
+    def _placeable(self) -> Self:
+        chosen(self.preset, self.placement)
+        parallel_of(self.parallel)
+        if self.host_memory_warning >= self.host_memory_critical:
+            raise ValueError("host_memory_warning is below host_memory_critical")
+        if self.device_memory_warning >= self.device_memory_critical:
+            raise ValueError("device_memory_warning is below device_memory_critical")
+        return self
+
+    @property
+    def layout(self) -> Placement:
+        """How the model is laid out; a `dtype` that was set comes before the preset's."""
+        said = self.preset is None or "dtype" in self.model_fields_set
+        return chosen(self.preset, self.placement, self.dtype if said else None)
 
     @property
     def artifact_root(self) -> str:

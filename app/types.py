@@ -44,6 +44,16 @@ class Sampling:
     sampler: str = "euler"
     shift: float = 3.0  # flow shift of the sigma schedule
     deterministic: bool = False  # the same bits in whatever company
+    step_cache: str = ""  # one of STEP_CACHES; none if empty
+
+    @property
+    def alone(self) -> bool:
+        """Whether the job shares no forward."""
+        return self.deterministic or bool(self.step_cache)
+
+
+STEP_CACHES = ("first_block", "mag", "taylorseer")
+"""diffusers' caches that save steps' work by what they see on the way, for jobs that step alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +196,7 @@ class VideoRequest:
     guidance: float | None = None
     sampler: str | None = None
     deterministic: bool = False
+    step_cache: str | None = None  # one of STEP_CACHES
     tier: str = "auto"
     style: str | None = None  # id of a style, the server's or the caller's own
     enhance: bool = False  # have the prompt expanded
@@ -405,6 +416,9 @@ class ReplicaInfo:
     overhead_s: float = 0.0  # a job's time beside its steps: encode, decode, finish, hand-overs; 0 until measured
     device_overhead_s: float = 0.0  # what of that is the device's
     watts: float | None = None  # of the device at work; None where it cannot be read
+    host_memory: float = 0.0  # share in use, of the machine or the container
+    device_memory: float | None = None  # the same of the device; None where that is the host
+    pressure: str = "ok"  # ok, warning: nobody joins, critical: the least urgent make room
 
 
 @dataclass(frozen=True, slots=True)

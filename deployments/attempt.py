@@ -21,6 +21,7 @@ from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, pool_of
 from app.cache.similar import Latent, kept_latent
 from app.engine.denoiser import JobState
+from app.engine.encoding import Encoder
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import Power
@@ -67,6 +68,7 @@ class Attempt:
         stores: Stores,
         settings: Settings,
         engine: Engine,
+        encoder: Encoder,
         shelf: Shelf,
         finisher: DeploymentHandle[Any],
         model: ModelProfile,
@@ -81,6 +83,7 @@ class Attempt:
         self._latent: Latent | None = None
         self._use = CacheUse()
         self.keeps_latent = False
+        self._encoder = encoder
         self._finisher = finisher
         self._model = model
         self._figures = figures
@@ -181,7 +184,7 @@ class Attempt:
         missing = [text for text, tensors in zip(texts, found, strict=True) if tensors is None]
         if missing:
             began, ttl_s = time.monotonic(), self._settings.embedding_ttl_s
-            answer: list[NDArray[np.float32]] = await asyncio.wrap_future(self._engine.encode(missing))
+            answer = await self._encoder.encode(missing)
             each_s = (time.monotonic() - began) / len(missing)
             made = iter(answer)
             for index, tensors in enumerate(found):

@@ -11,18 +11,24 @@ from deployments.analyzer import PromptAnalyzer
 from deployments.cache import Cache
 from deployments.diffuser import Diffuser
 from deployments.dispatcher import Dispatcher
+from deployments.encoder import TextEncoder
 from deployments.finisher import Finisher
 from deployments.router import Router
 
 
 def build(args: Settings) -> Application:
-    """The six deployments, with a Diffuser for each pool; replicas and resources are the config file's."""
+    """The six deployments, with a Diffuser for each pool, and a TextEncoder where they share one.
+
+    Replicas and resources are the config file's.
+    """
     model = profile()
     cache = serve.deployment(Cache).bind(args)
     finisher = serve.deployment(Finisher).bind(args, cache)
     analyzer = serve.deployment(PromptAnalyzer).bind(args, (model,))
+    encoder = serve.deployment(TextEncoder).bind(args) if args.text_encoder == "shared" else None
+    shared = (cache, finisher, analyzer, encoder)
     diffusers = {
-        pool: serve.deployment(Diffuser, name=_diffuser(pool, model)).bind(args, model, pool, cache, finisher, analyzer)
+        pool: serve.deployment(Diffuser, name=_diffuser(pool, model)).bind(args, model, pool, *shared)
         for pool in sorted({model.pool, *args.pools.values()})
     }
     dispatcher = serve.deployment(Dispatcher).bind(args, diffusers)

@@ -95,7 +95,9 @@ async def _diffusers(stores: Stores) -> dict[str, Any]:
     replicas = await stores.jobs.replicas()
     if not replicas:
         raise ServiceUnavailable("No diffuser replica is running.")
-    return {"replicas": len(replicas), "slots": sum(replica.slots for replica in replicas)}
+    short = sorted({replica.pressure for replica in replicas} - {"ok"})
+    facts: dict[str, Any] = {"replicas": len(replicas), "slots": sum(replica.slots for replica in replicas)}
+    return {**facts, "memory": short[0] if short else "ok"}  # "critical" sorts before "warning"
 
 
 async def _cache(cache: CacheHandle) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Optimization(BaseModel):
     budget: int
     sampler: str
     deterministic: bool
+    step_cache: str | None
     guidance: float
     fixed_default_steps: int
     steps_saved_share: float

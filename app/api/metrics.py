@@ -69,6 +69,7 @@ _REPLICA_GAUGES = {
     "step_s": ("kinoray_replica_step_seconds", "Seconds of a guided step at the default shape"),
     "memory_bytes": ("kinoray_replica_memory_bytes", "Device memory in use"),
 }
+_PRESSURE = {"ok": 0, "warning": 1, "critical": 2}
 _CACHE_GAUGES = {"entries": "Entries of a cache", "size_bytes": "Bytes of a cache, compressed"}
 _CACHE_COUNTERS = {
     "hits": COUNTERS[CACHE_HITS],
@@ -113,8 +114,18 @@ class Page(Collector):
         who = {(replica.replica, replica.pool, replica.model): replica for replica in reading.replicas}
         for key, (name, about) in _REPLICA_GAUGES.items():
             yield _gauge(name, about, ("replica", "pool", "model"), [(of, getattr(who[of], key)) for of in who])
+        yield from _memory_metrics(who)
         yield GaugeMetricFamily("kinoray_cache_up", "1 when the caches' Redis answers", value=float(reading.cache_up))
         yield from _cache_metrics(reading.caches)
+
+
+def _memory_metrics(who: Mapping[tuple[str, str, str], ReplicaInfo]) -> Iterator[Metric]:
+    labels = ("replica", "pool", "model")
+    level = {of: _PRESSURE.get(replica.pressure, 0) for of, replica in who.items()}
+    yield _gauge("kinoray_replica_memory_level", "0 ok, 1 nobody joins, 2 jobs make room", labels, level.items())
+    shares = [((*of, "host"), replica.host_memory) for of, replica in who.items()]
+    shares += [((*of, "device"), each.device_memory) for of, each in who.items() if each.device_memory is not None]
+    yield _gauge("kinoray_replica_memory_share", "Share of a memory in use", (*labels, "memory"), shares)
 
 
 def _cache_metrics(levels: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:

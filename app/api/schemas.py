@@ -79,6 +79,9 @@ class CreateVideo(Strict):
     deterministic: bool | None = Field(
         None, description="The same bits alone, beside other jobs, paused and resumed; it then shares no forward"
     )
+    step_cache: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="first_block, mag or taylorseer: steps are saved by what is seen on the way, without a budget"
+    )
     guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt")
     tier: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
         None, description="auto, preview, standard, premium or ultra; also `quality` and `quality_tier`"
@@ -121,6 +124,7 @@ _BLANK = (
     "model",
     "tier",
     "sampler",
+    "step_cache",
     "priority",
     "style",
     "after",
@@ -156,6 +160,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         guidance=asked.guidance_scale,
         sampler=asked.sampler,
         deterministic=bool(asked.deterministic),
+        step_cache=asked.step_cache,
         tier=asked.tier or "auto",
         style=asked.style,
         enhance=bool(asked.enhance),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -56,6 +56,7 @@ class JobState:
     difference: torch.Tensor | None = None  # (C, F', H', W') float32: the last conditional - unconditional velocity
     memory: tuple[torch.Tensor, ...] = ()  # the sampler's own, each (C, F', H', W') float32
     evaluations: int = 0
+    cached: dict[int, Any] = field(default_factory=dict)  # its step cache's; not in checkpoints
 
     @property
     def done(self) -> bool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
-from app.engine.denoiser import Conditioning, Denoiser
-from app.errors import DeviceOutOfMemory
 from app.line.batcher import Profile, Rules, Shape
 from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
@@ -38,6 +35,11 @@ class Pace:
         self._limits: dict[Shape, int] = {}
         self._profile = Profile()
         self._whole: dict[Shape, float] = {}
+
+    @property
+    def limits(self) -> dict[Shape, int]:
+        """The largest batch of a shape, where memory has refused a larger one."""
+        return dict(self._limits)
 
     @property
     def times(self) -> Times:
@@ -118,9 +120,9 @@ class Pace:
         self._profile = Profile(dict(self._means), frozenset(fresh), dict(self._limits))
 
 
-def rehearsal(model: ModelProfile) -> Plan:
-    """A plan of the model's default shape, just long enough to be measured."""
-    width, height = model.sizes[0]
+def rehearsal(model: ModelProfile, size: tuple[int, int] | None = None) -> Plan:
+    """A plan of the model's default shape, or of another size, just long enough to be measured."""
+    width, height = size or model.sizes[0]
     return Plan(
         model=model.id,
         revision=model.revision,
@@ -134,33 +136,3 @@ def rehearsal(model: ModelProfile) -> Plan:
         estimate=Estimate(0.0, 0.0),
         why=Analysis(0, ""),
     )
-
-
-def profile(
-    denoiser: Denoiser, plan: Plan, max_batch: int, clock: Callable[[], float] = time.monotonic
-) -> Mapping[tuple[Shape, int], float]:
-    """Step times of the plan's shape at batch sizes 1 to `max_batch`, or to what fits into memory; decodes once, too.
-
-    Raises:
-        DeviceOutOfMemory: not even one job fits.
-    """
-    prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
-    conditioning = Conditioning(prompt, negative)
-    times: Times = {}
-    for batch in range(1, max_batch + 1):
-        states = [denoiser.start(f"rehearsal-{place}", plan, conditioning) for place in range(batch)]
-        took = []
-        try:
-            for _ in range(plan.sampling.steps):
-                begun = clock()
-                for state, velocity in zip(states, denoiser.predict(states), strict=True):
-                    denoiser.advance(state, velocity)
-                took.append(clock() - begun)
-        except DeviceOutOfMemory:
-            if batch == 1:
-                raise
-            break
-        times[shape_of(plan), batch] = min(took[1:] or took)
-        if batch == 1:
-            denoiser.decode(states[0])
-    return times

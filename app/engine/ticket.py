@@ -131,7 +131,7 @@ class Ticket:
                 remaining=self.evaluations,
                 since=self.since,
                 leaving=self.stopped,
-                alone=self.plan.sampling.deterministic,
+                alone=self.plan.sampling.alone,
             )
         return self._waiting
 
@@ -147,7 +147,7 @@ class Ticket:
             state_bytes=self.state_bytes,
             leaving=self.stopped or self.started.done,
             forecast=self.started.forecast,
-            alone=self.plan.sampling.deterministic,
+            alone=self.plan.sampling.alone,
             stepped=self.stepped,
             used_s=used_s,
         )
@@ -163,7 +163,7 @@ class Ticket:
             state_bytes=self.state_bytes,
             leaving=self.stopped,
             forecast=self.started.forecast,
-            alone=self.plan.sampling.deterministic,
+            alone=self.plan.sampling.alone,
             parked=self.home is not None,
         )
 

@@ -28,6 +28,7 @@ class Boundary:
     resume: tuple[str, ...] = ()
     join: tuple[str, ...] = ()
     batch: tuple[str, ...] = ()
+    hand_back: tuple[str, ...] = ()  # checkpointed, and out of the engine: memory is short
 
 
 def decide(

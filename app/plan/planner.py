@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
@@ -18,6 +18,7 @@ from app.plan.models import Catalogue, pool_of, within
 from app.plan.prompt import normalised, required
 from app.plan.seed import settle
 from app.plan.shape import shape
+from app.plan.step_cache import mark, step_cache
 from app.plan.tiers import Choice, choose
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
 
@@ -45,6 +46,11 @@ class Limits(Protocol):
     @property
     def pools(self) -> Mapping[str, str]:
         """Tier, or "model:tier", to the pool that makes it; the others go to the model's own pool."""
+        ...
+
+    @property
+    def mag_ratios(self) -> Mapping[str, Sequence[float]]:
+        """MagCache's magnitudes by model, where they were measured."""
         ...
 
 
@@ -79,6 +85,9 @@ def make_plan(
     here = within(model, choice.tier)
     spec = _shape(request, here, model, choice.tier)
     work = amount(request, model, why.complexity, choice, leanings)
+    cache = step_cache(request, model, limits.mag_ratios)
+    if cache:
+        work = Amount(work.steps, work.steps, work.by_planner, reasons=(f"{cache} saves work as it sees fit, alone.",))
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
     sampling = Sampling(
@@ -89,6 +98,7 @@ def make_plan(
         sampler=_sampler(request, model),
         shift=model.shift,
         deterministic=request.deterministic,
+        step_cache=cache,
     )
     plan = Plan(
         model=model.id,
@@ -104,6 +114,7 @@ def make_plan(
         why=_explained(why, request, choice, spec, work),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
+        masks=mark(cache, limits.mag_ratios.get(model.id, ())),
     )
     # 4. What that costs
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)

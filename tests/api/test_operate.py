@@ -76,7 +76,9 @@ async def samples(client: httpx.AsyncClient) -> dict[tuple[str, str], float]:
 async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     await client.post(f"/v1/videos/{job['id']}/cancel")
     await house.meter.add({"a new-figure:x": 2})
-    await house.jobs.announce(ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time()), 60)
+    await house.jobs.announce(
+        ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time(), pressure="warning", device_memory=0.93), 60
+    )
     pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0}
     await house.board.post(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
     found = await samples(client)
@@ -87,6 +89,8 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     assert found["kinoray_a_new_figure_total", "x"] == 2
     assert found["kinoray_backlog_step_seconds", "main"] == 9.5
     assert found["kinoray_replica_slots", "shapes,main,r1"] == 8
+    assert found["kinoray_replica_memory_level", "shapes,main,r1"] == 1
+    assert found["kinoray_replica_memory_share", "device,shapes,main,r1"] == 0.93
 
 
 async def test_metrics_tell_how_long_jobs_took(house: House, client: httpx.AsyncClient) -> None:

@@ -12,11 +12,15 @@ import pytest
 
 import deployments.attempt as attempts
 from app.artifacts.files import FileArtifacts
+from app.cache.memory import MemoryCache
+from app.cache.similar import NoSimilar
 from app.engine.overhead import Overhead
 from app.engine.power import Power
 from app.errors import GenerationError, StoreUnavailable
 from app.jobs.connection import Client
+from app.plan.sentences import WordSentences
 from app.settings import Settings
+from app.similar import Shelf
 from app.types import Job, Lease, Measured, Phase
 from deployments.attempt import Attempt, ReplicaFigures
 from deployments.finisher import Finisher
@@ -82,7 +86,8 @@ async def at_the_end(stores: Stores) -> tuple[Job, int]:
 def an_attempt(stores: Stores, settings: Settings, finisher: Finisher, fence: int, job: Job) -> tuple[Attempt, Near]:
     near, nothing = Near(finisher), Any
     figures = ReplicaFigures(Overhead(), Power(None))
-    made: Any = Attempt(stores, settings, nothing, nothing, near, nothing, figures)  # type: ignore[arg-type]
+    shelf = Shelf(MemoryCache(0), NoSimilar(), WordSentences())
+    made: Any = Attempt(stores, settings, nothing, nothing, shelf, near, nothing, figures)  # type: ignore[arg-type]
     made.lease = Lease(job.id, fence, "main", time.time() + 60)
     return made, near
 

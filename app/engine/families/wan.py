@@ -14,6 +14,7 @@ from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.families.few_tokens import TextMemory
+from app.engine.families.step_caches import StepCaches
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
 from app.engine.reuse import guide
@@ -31,12 +32,25 @@ class WanDenoiser:
     embeddings, noise and steps give the same frames.
     """
 
-    def __init__(self, transformer: Any, autoencoder: Any, encode: Encode) -> None:
+    def __init__(
+        self,
+        transformer: Any,
+        autoencoder: Any,
+        encode: Encode,
+        device: torch.device | None = None,
+        mag_ratios: Sequence[float] = (),
+    ) -> None:
         self._transformer = transformer.eval()
         self._autoencoder = autoencoder.eval()
         self._encode = encode
-        self._device: torch.device = next(transformer.parameters()).device
+        self._device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
         self._texts = TextMemory(transformer) if TextMemory.suits(transformer) else None
+        self._step_caches = StepCaches(transformer, mag_ratios)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
 
     @property
     def hardware(self) -> str:
@@ -85,10 +99,10 @@ class WanDenoiser:
 
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        """One forward for all states but the deterministic ones, which get one each; guidance is applied in float32."""
-        company = [state for state in states if not state.plan.sampling.deterministic]
+        """One forward for all states but those that share none, which get one each; guidance is applied in float32."""
+        company = [state for state in states if not state.plan.sampling.alone]
         batches = [company] if company else []
-        batches += [[state] for state in states if state.plan.sampling.deterministic]
+        batches += [[state] for state in states if state.plan.sampling.alone]
         answers = {id(state): velocity for batch in batches for state, velocity in self._forward(batch)}
         return [answers[id(state)] for state in states]
 
@@ -97,6 +111,10 @@ class WanDenoiser:
 
         For one state alone this layout depends on its masks and nothing else: what makes a job deterministic.
         """
+        if states[0].plan.sampling.step_cache:
+            with device_errors():
+                return [(states[0], guide(states[0], *self._step_caches.forward(states[0])))]
+        self._step_caches.off()
         both = [state for state in states if state.unconditioned]
         rows = [*states, *both]
         hears = [*(state.conditioning.prompt for state in states), *(state.conditioning.negative for state in both)]

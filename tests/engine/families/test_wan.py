@@ -52,10 +52,14 @@ def denoiser() -> WanDenoiser:
     return WanDenoiser(transformer, autoencoder, tiny_text)
 
 
-def by_pipeline(transformer: Any, autoencoder: Any, text: torch.Tensor, plan: Plan) -> NDArray[np.float32]:
-    """diffusers' own frames, by its own attention: float32 (F, H, W, 3) in 0..1."""
+def by_pipeline(
+    transformer: Any, autoencoder: Any, text: torch.Tensor, plan: Plan, step_cache: Any = None
+) -> NDArray[np.float32]:
+    """diffusers' own frames, by its own attention and with its own cache: float32 (F, H, W, 3) in 0..1."""
     transformer = deepcopy(transformer)
     transformer.set_attn_processor(WanAttnProcessor())
+    if step_cache is not None:
+        transformer.enable_cache(step_cache)
     shift = plan.sampling.shift
     theirs = {
         "euler": FlowMatchEulerDiscreteScheduler(shift=shift),
