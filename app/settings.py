@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.model_entry import BUILT_IN, ModelEntry
+
 
 class Settings(BaseSettings):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON."""
@@ -42,6 +44,9 @@ class Settings(BaseSettings):
     poll_after_s: float = Field(0.5, gt=0, description="Smallest openai-poll-after-ms, in seconds")
 
     # the models and the plan
+    models: tuple[ModelEntry, ...] = Field(
+        (BUILT_IN,), min_length=1, description="The models to serve, see app/model_entry.py; unset: the built-in one"
+    )
     default_model: str = Field("kinoray-shapes", description="Model of requests that name none")
     model_aliases: dict[str, str] = Field(default_factory=dict, description='Other names, e.g. {"sora-2": "…"}')
     price_per_device_hour: float | None = Field(None, ge=0, description="Money per hour of one device; unset: no costs")
@@ -99,6 +104,18 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def default_name(self) -> str:
+        """The model of requests that name none: the setting, or, where that says nothing, the first model."""
+        ids = [entry.id for entry in self.models]
+        unsaid = "default_model" not in self.model_fields_set
+        return ids[0] if unsaid and self.default_model not in ids else self.default_model
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Other name to model: those of the models and those of `model_aliases`, which win."""
+        return {alias: entry.id for entry in self.models for alias in entry.aliases} | self.model_aliases
 
     @property
     def artifact_root(self) -> str:

@@ -95,7 +95,7 @@ async def model_info(
 
 
 def _catalogue(service: VideoService, settings: Settings) -> Catalogue:
-    return Catalogue(service.ports.models, settings.default_model, settings.model_aliases)
+    return Catalogue(service.ports.models, settings.default_name, settings.aliases)
 
 
 def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> Model:
@@ -105,7 +105,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> 
         family=profile.family,
         revision=profile.revision,
         default=profile.id == default,
-        aliases=[alias for alias, target in settings.model_aliases.items() if target == profile.id],
+        aliases=[alias for alias, target in settings.aliases.items() if target == profile.id],
         sizes=[f"{width}x{height}" for width, height in profile.sizes],
         frames=list(profile.frames),
         default_frames=profile.default_frames,

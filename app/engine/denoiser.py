@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.types import Plan
+from app.types import Plan, VideoSpec
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
@@ -21,10 +21,11 @@ class DeviceLost(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the denoiser hears of a prompt: embeddings of the prompt and of the negative prompt."""
+    """What the denoiser hears of a prompt: embeddings of the prompt and of the negative prompt; what it sees, too."""
 
     prompt: torch.Tensor  # (T, D) float32
     negative: torch.Tensor  # (T, D) float32
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # float32, by the names that `look` gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class JobState:
     difference: torch.Tensor | None = None  # (C, F', H', W') float32: the last conditional - unconditional velocity
     memory: tuple[torch.Tensor, ...] = ()  # the sampler's own, each (C, F', H', W') float32
     evaluations: int = 0
+    groups: tuple[str, ...] = ()  # per step, where they differ: jobs of one shape and group can share a forward
+    guidances: tuple[float, ...] = ()  # per step, where they differ
 
     @property
     def done(self) -> bool:
@@ -78,8 +81,15 @@ class JobState:
 
     @property
     def guided(self) -> bool:
-        """Whether the plan asks for guidance; a guidance of 1 is none."""
-        return self.plan.sampling.guidance != 1
+        """Whether the next step has guidance; a guidance of 1 is none."""
+        return self.guidance != 1
+
+    @property
+    def guidance(self) -> float:
+        """How far the next step goes from the unconditional to the conditional velocity and beyond."""
+        return (
+            self.guidances[min(self.step, len(self.guidances) - 1)] if self.guidances else self.plan.sampling.guidance
+        )
 
     @property
     def unconditioned(self) -> bool:
@@ -93,8 +103,13 @@ class JobState:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Jobs of one shape can share a forward."""
+        """Jobs of one shape can share a forward, if they are of one group."""
         return tuple(self.latent.shape)
+
+    @property
+    def group(self) -> str:
+        """What the next step needs of the model that others may not, such as one expert of two; often nothing."""
+        return self.groups[min(self.step, len(self.groups) - 1)] if self.groups else ""
 
 
 class Denoiser(Protocol):
@@ -121,7 +136,7 @@ class Denoiser(Protocol):
         ...
 
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        """ONE forward for jobs of one shape, each at its own timestep; a guided velocity (C, F', H', W') per job.
+        """ONE forward for jobs of one shape and group, each at its own timestep; guided velocities (C, F', H', W').
 
         Jobs with `plan.sampling.deterministic` get a forward each, so that no other job can change their bits. Where
         the unconditional pass ran, its difference stays in the job's state for the steps that reuse it.
@@ -142,4 +157,18 @@ class Denoiser(Protocol):
 
     def memory_bytes(self) -> int:
         """Most memory that the device has held, or, on a CPU, what the process holds now."""
+        ...
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """A denoiser whose videos may begin with a picture."""
+
+    @property
+    def needs_picture(self) -> bool:
+        """Whether they have to."""
+        ...
+
+    def look(self, picture: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """A picture, uint8 (1, H, W, 3) of the video's size, as float32 tensors for `Conditioning.picture`."""
         ...

@@ -6,15 +6,16 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.denoiser import Conditioning, Denoiser
+from app.engine.denoiser import Conditioning, Denoiser, Frames
 from app.engine.desk import Desk
 from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
@@ -22,13 +23,13 @@ from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
 from app.engine.places import Places
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
-from app.engine.start import begun, resumed
+from app.engine.start import begun, resumed, seen_by
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, outcome
 from app.engine.watch import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
 from app.line.rules import PRIORITIES
-from app.types import ModelProfile, Phase, Plan
+from app.types import ModelProfile, Phase, Plan, VideoSpec
 
 log = logging.getLogger(__name__)
 Embedding = NDArray[np.float32]  # (T, D)
@@ -66,10 +67,12 @@ class Engine:
         urgency: Urgency | None = None,
         preview_every: int = 0,
         checkpoint: bytes | None = None,
+        picture: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
     ) -> None:
         """Take in a job. Without both embeddings the engine encodes. The same id again stops the former attempt.
 
-        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over.
+        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over. `picture` is what
+        `look` made of the plan's.
 
         Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
         where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
@@ -82,8 +85,9 @@ class Engine:
             conditioning = Conditioning(torch.tensor(prompt), torch.tensor(negative))
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
+        seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint))
+        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, seen))
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
@@ -112,6 +116,15 @@ class Engine:
         """
         asked = list(prompts)
         return self._desk.call(lambda: [tokens.numpy() for tokens in self._denoiser.encode(asked)])
+
+    def look(self, picture: Frames, spec: VideoSpec) -> Future[dict[str, Embedding]]:
+        """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size, on the engine's thread.
+
+        Raises:
+            InvalidRequest: the model takes no pictures (in the future).
+            WorkerLost: the engine has ended.
+        """
+        return self._desk.call(partial(seen_by, self._denoiser, picture, spec))
 
     def warm_up(self, model: ModelProfile) -> float:
         """Measure the model's default shape at every batch size; seconds that a step of one job takes.
@@ -179,8 +192,9 @@ class Engine:
         boundary = self._places.decide(self._clock(), self._rules, self._pace.profile)
         self._rearrange(boundary, number)
 
-        # 2. Gather: those who could not start are gone.
-        batch = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        # 2. Gather: those who could not start are gone, and those who did may turn out to be of another group.
+        there = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        batch = [ticket for ticket in there if ticket.started.group == there[0].started.group]
         if not batch:
             return
 

@@ -6,7 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from app.engine.denoiser import Conditioning, Denoiser
+import numpy as np
+
+from app.engine.denoiser import Conditioning, Denoiser, Seeing
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Profile, Rules, Shape
 from app.line.profile import fitting_size, useful_sizes
@@ -126,7 +128,9 @@ def profile(
         DeviceOutOfMemory: not even one job fits.
     """
     prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
-    conditioning = Conditioning(prompt, negative)
+    picture = np.zeros((1, plan.spec.height, plan.spec.width, 3), np.uint8)
+    needs = isinstance(denoiser, Seeing) and denoiser.needs_picture
+    conditioning = Conditioning(prompt, negative, denoiser.look(picture, plan.spec) if needs else {})
     times: Times = {}
     for batch in range(1, max_batch + 1):
         states = [denoiser.start(f"rehearsal-{place}", plan, conditioning) for place in range(batch)]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.engine.checkpoint import CheckpointInvalid
-from app.engine.denoiser import Conditioning, Denoiser, JobState
+from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, Seeing
 from app.engine.ticket import Ticket
-from app.types import Phase
+from app.errors import InvalidRequest
+from app.types import Phase, VideoSpec
 
 log = logging.getLogger(__name__)
 
@@ -35,4 +40,12 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
         ticket.conditioning = Conditioning(*denoiser.encode([ticket.plan.prompt, ticket.plan.negative_prompt]))
         before, ticket.joined = ticket.joined, clock()
         ticket.stages_s["encode"] = ticket.joined - before
-    return denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
+    conditioning = replace(ticket.conditioning, picture=ticket.picture)
+    return denoiser.start(ticket.job_id, ticket.plan, conditioning)
+
+
+def seen_by(denoiser: Denoiser, picture: Frames, spec: VideoSpec) -> dict[str, NDArray[np.float32]]:
+    """What the denoiser makes of a picture. Raises InvalidRequest when it takes none."""
+    if not isinstance(denoiser, Seeing):
+        raise InvalidRequest("The model takes no pictures.", "input_reference", "image_not_taken")
+    return {name: tensor.cpu().numpy() for name, tensor in denoiser.look(picture, spec).items()}

@@ -52,7 +52,7 @@ class Plans:
     def __init__(self, settings: Settings, presets: Presets, ratings: Ratings) -> None:
         self._ratings = ratings
         self._desk = Desk(
-            catalogue=Catalogue((MODEL,), settings.default_model, settings.model_aliases),
+            catalogue=Catalogue((MODEL,), settings.default_name, settings.aliases),
             limits=settings,
             presets=presets,
             enhancer=RuleEnhancer(settings.max_prompt_chars),
