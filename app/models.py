@@ -37,7 +37,8 @@ def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -
     Raises:
         BadModel: an entry is unsound, its files are missing, or two models want one pool.
     """
-    profiles = [_profile(entry, find) for entry in settings.models]
+    found = [_found(entry, settings.dtype, find) for entry in settings.models]
+    profiles, entries = [profile for profile, _ in found], [entry for _, entry in found]
     try:
         Catalogue(profiles, settings.default_name, settings.aliases)
     except ValueError as error:
@@ -45,7 +46,7 @@ def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -
     tiers = {
         f"{entry.id}:{tier}": own.pool for entry in settings.models for tier, own in entry.tiers.items() if own.pool
     }
-    return Served(tuple(profiles), _pools(settings, profiles, {**tiers, **settings.pools}), tiers)
+    return Served(tuple(profiles), _pools(profiles, entries, {**tiers, **settings.pools}), tiers)
 
 
 def profile_of(entry: ModelEntry, family: Family, revision: str) -> ModelProfile:
@@ -80,16 +81,20 @@ def profile_of(entry: ModelEntry, family: Family, revision: str) -> ModelProfile
     )
 
 
-def _profile(entry: ModelEntry, find: Callable[[ModelEntry], Located]) -> ModelProfile:
+def _found(entry: ModelEntry, dtype: str, find: Callable[[ModelEntry], Located]) -> tuple[ModelProfile, ModelEntry]:
+    """The profile, and the entry bound to the hub's commit, so that every replica loads the same files."""
     try:
         if entry.source == EMBEDDED:
-            return _built_in(entry)
+            return _built_in(entry), entry
         family = FAMILIES.get(entry.family)
         if family is None:
             near = process.extractOne(entry.family[:80], tuple(FAMILIES), score_cutoff=60.0)
             hint = f" Did you mean {near[0]!r}?" if near else f" Families are {', '.join(FAMILIES)}."
             raise BadModel(f"there is no family {entry.family[:80]!r}.{hint}")
-        return profile_of(entry, family, find(entry).revision)
+        files = find(entry)
+        bound = entry.model_copy(update={"revision": files.commit or entry.revision})
+        # The precision is part of the name that caches know it by: it changes the bits.
+        return profile_of(entry, family, f"{files.digest}-{entry.dtype or dtype}"), bound
     except ValueError as error:
         raise BadModel(f"models: {entry.id}: {error}") from error
 
@@ -100,6 +105,8 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
     departs = {"revision", "dtype", "sizes", "frames", "guidance_2", "shift", "loras"} & entry.model_fields_set
     if departs - {"dtype"}:
         raise BadModel(f"the built-in model has no {', '.join(sorted(departs - {'dtype'}))}")
+    if entry.dtype == "float16":
+        raise BadModel("the built-in model is made for float32 and bfloat16")
     built_in = profile()
     return replace(
         built_in,
@@ -138,10 +145,10 @@ def _pool_name(model: str) -> str:
 
 
 def _pools(
-    settings: Settings, profiles: Sequence[ModelProfile], given: dict[str, str]
+    profiles: Sequence[ModelProfile], entries: Sequence[ModelEntry], given: dict[str, str]
 ) -> dict[str, tuple[ModelProfile, ModelEntry]]:
     """Each pool with the one model that it serves."""
-    by_id = {model.id: (model, entry) for model, entry in zip(profiles, settings.models, strict=True)}
+    by_id = {model.id: (model, entry) for model, entry in zip(profiles, entries, strict=True)}
     owners: dict[str, str] = {}
     wanted = [(model.pool, model.id) for model in profiles]
     for key, pool in given.items():

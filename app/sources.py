@@ -23,10 +23,11 @@ class SourceMissing(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A model's files. `folder` is None where they are still on the hub; `revision` is then the hub's."""
+    """A model's files. `folder` is None where they are still on the hub."""
 
     folder: Path | None
-    revision: str  # 12 hex digits; other files, other digits
+    digest: str  # 12 hex digits; other files, other digits
+    commit: str = ""  # of the hub; "" for a folder of one's own
 
 
 def locate(entry: ModelEntry) -> Located:
@@ -47,7 +48,7 @@ def locate(entry: ModelEntry) -> Located:
     extras = [lora_digest(name, lora, entry) for name, lora in sorted(entry.loras.items())]
     if extras:
         digest = hashlib.sha256(json.dumps([digest, *extras]).encode()).hexdigest()
-    return Located(folder, digest[:12])
+    return Located(folder, digest[:12], commit)
 
 
 def find(source: str, revision: str | None, local: bool, name: str) -> tuple[Path | None, str]:

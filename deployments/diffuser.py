@@ -22,6 +22,7 @@ from app.engine.overhead import Overhead
 from app.engine.power import power
 from app.errors import KinorayError, StoreUnavailable
 from app.line.profile import from_note, to_note
+from app.model_entry import ModelEntry
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
@@ -43,11 +44,12 @@ class Diffuser:
         self,
         settings: Settings,
         model: ModelProfile,
+        entry: ModelEntry,
         pool: str,
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
     ) -> None:
-        from app.engine.families.embedded import load_denoiser  # torch: only where it is needed
+        from app.loading import load_entry  # torch: only where it is needed
 
         self._settings = settings
         self._model = model
@@ -61,12 +63,12 @@ class Diffuser:
         # On a thread that ends: OpenMP counts the helpers of every living thread, and with more of them than cores its
         # barriers sleep at once, which makes the engine's steps half as fast.
         with ThreadPoolExecutor(max_workers=1) as loader:
-            work = partial(load_denoiser, settings.dtype, settings.threads)
+            work = partial(load_entry, entry, settings.dtype, settings.threads)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
         self._engine = Engine(denoiser, rules_of(settings))
         await asyncio.to_thread(self._engine.warm_up, model)
-        self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
+        self._profile = f"profile:{model.id}:{model.revision}:{entry.dtype or settings.dtype}:{denoiser.hardware}"
         await self._adopt_profile()
         self._name = serve.get_replica_context().replica_id.unique_id
         self._spawn(self._beat())

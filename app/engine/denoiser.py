@@ -119,6 +119,11 @@ class Denoiser(Protocol):
     `DeviceLost` ends the engine.
     """
 
+    @property
+    def hardware(self) -> str:
+        """What it computes on, in words: step times measured on the same hold."""
+        ...
+
     def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
         """One (T, D) float32 embedding per prompt."""
         ...

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cache.keys import embedding_key, plan_digest, pool_of
-from app.types import Artifact, Analysis, Estimate, Plan, Sampling, VideoSpec
+from app.types import Analysis, Artifact, Estimate, Plan, Sampling, VideoSpec
 
 words = st.text(max_size=20)
 sizes = st.integers(1, 4096)
