@@ -13,6 +13,7 @@ from app.jobs.board import Board
 from app.jobs.events import EventLog
 from app.jobs.flights import Flights
 from app.jobs.store import JobStore
+from app.pictures import let_go
 from app.telemetry import CACHE_HITS, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter, Stages
 from app.types import Artifact, CacheUse, Job, Phase
 
@@ -85,7 +86,8 @@ def makers(artifacts: Iterable[Artifact]) -> set[str]:
 
 
 async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore) -> None:
-    """Remove a gone job's artifacts unless another job was answered with them and still needs them."""
+    """Remove a gone job's picture and artifacts unless another job needs it or was answered with them."""
+    await let_go(job, board, artifacts)
     for origin in makers(job.artifacts.values()):
         if not await board.release(origin, job.id):
             return

@@ -14,7 +14,7 @@ from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS, ByteCache
-from app.errors import ContentNotReady, NotFound, Overloaded, TimedOut
+from app.errors import ContentNotReady, InvalidRequest, NotFound, Overloaded, TimedOut
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
@@ -22,7 +22,9 @@ from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights, Stance
 from app.jobs.store import JobStore
 from app.line.outlook import behind_all, expected_s, place_behind, place_in
+from app.pictures import Picture, keep, let_go, picture_of
 from app.plan.degrade import in_time
+from app.plan.models import Catalogue
 from app.plan.presets import Presets
 from app.plan.ratings import Ratings
 from app.plan.seed import FRESH
@@ -84,10 +86,13 @@ class VideoService:
         self._clock = clock
         self._results = ResultCache(ports.cache)
 
-    async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
+    async def submit(
+        self, request: VideoRequest, caller: Caller, stages: Stages | None = None, picture: bytes | None = None
+    ) -> Job:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
-        `stages` is told when plan, lookup, files (of a repeat) and record are done.
+        `stages` is told when plan, lookup, files (of a repeat) and record are done. `picture` is the content of the
+        request's, unless an earlier job has it stored.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
@@ -122,7 +127,12 @@ class VideoService:
                 return made
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
-        job, stance = await enter(job, joins, self.ports, lambda: self._admit(plan), self.settings.retention_s)
+        await keep(job, picture, self.ports.board, self.ports.artifacts)
+        try:
+            job, stance = await enter(job, joins, self.ports, lambda: self._admit(plan), self.settings.retention_s)
+        except Overloaded:
+            await let_go(job, self.ports.board, self.ports.artifacts)
+            raise
         stages.done("record")
         missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
@@ -225,8 +235,17 @@ class VideoService:
             guidance=source.sampling.guidance,
             tier=source.asked_tier,
             remixed_from=job_id,
+            image=source.image,
+            guidance_2=source.sampling.guidance_2,
         )
         return await self.submit(request, caller)
+
+    async def picture(self, reference: bytes | str, model: str | None, caller: Caller) -> Picture:
+        """The picture that a request names, if its model takes one; nothing is stored. Raises InvalidRequest."""
+        profile = Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases).find(model)
+        if not profile.takes_image:
+            raise InvalidRequest(f"{profile.id} makes videos from text alone.", "input_reference", "image_not_taken")
+        return await picture_of(reference, caller.tenant, self.settings)
 
     async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
         """The plan a request would get now, without making anything."""

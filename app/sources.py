@@ -129,7 +129,7 @@ def headers(folder: Path) -> dict[str, list[tuple[int, str]]]:
         try:
             with path.open("rb") as file:
                 length = int.from_bytes(file.read(8), "little")
-                table = json.loads(file.read(length)) if length <= MAX_HEADER_BYTES else None
+                table = json.loads(file.read(length if length <= MAX_HEADER_BYTES else 0))
             tensors = [entry for name, entry in table.items() if name != "__metadata__"]
             sizes = [(_product(entry["shape"]), str(entry["dtype"])) for entry in tensors]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

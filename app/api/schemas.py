@@ -82,6 +82,10 @@ class CreateVideo(Strict):
     deadline_s: float | None = Field(
         None, gt=0, le=7 * 86400.0, description="Give it up when it is not done so many seconds from now"
     )
+    guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
+    input_reference: Any = Field(
+        None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
+    )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
 
 
@@ -92,7 +96,7 @@ class RemixVideo(Strict):
 
 
 _INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt", "budget")
-_NUMBERS = ("guidance_scale", "ttl_s", "deadline_s")
+_NUMBERS = ("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s")
 _TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
@@ -104,6 +108,7 @@ _BLANK = (
     "sampler",
     "priority",
     "style",
+    "input_reference",
     *_TRUTHS,
 )  # where an empty text means the same as nothing
 
@@ -146,6 +151,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         deadline_s=asked.deadline_s,
         preview=bool(asked.preview),
         user=asked.user,
+        guidance_2=asked.guidance_scale_2,
     )
 
 

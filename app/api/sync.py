@@ -16,7 +16,8 @@ from app.api.content import opened
 from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
 from app.api.problems import problem
-from app.api.schemas import CreateVideo, video_request
+from app.api.reference import asked_of
+from app.api.schemas import CreateVideo
 from app.errors import Cancelled, GenerationError, TimedOut
 from app.service import VideoService
 from app.settings import Settings
@@ -34,8 +35,8 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 )
 async def create_and_wait(request: Request, service: Service, settings: Config, caller: Who) -> Response:
     """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job."""
-    asked = video_request(await body_fields(request), settings.max_prompt_chars)
-    job = await service.submit(asked, caller)
+    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
+    job = await service.submit(asked, caller, picture=picture)
     try:
         job = await _ended(request, service, job, caller, settings.sync_timeout_s)
     except TimedOut as error:

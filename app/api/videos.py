@@ -15,7 +15,8 @@ from app.api.auth import Who
 from app.api.body import body_fields
 from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
-from app.api.schemas import CreateVideo, RemixVideo, remix_prompt, video_request
+from app.api.reference import asked_of
+from app.api.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
 from app.service import Outlook, VideoService
@@ -30,10 +31,10 @@ MOST_LISTED = 100
 @router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES))
 async def create(request: Request, response: Response, service: Service, settings: Config, caller: Who) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
-    asked = video_request(await body_fields(request), settings.max_prompt_chars)
+    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
     began = time.perf_counter()
     stages = Stages()
-    job = await service.submit(asked, caller, stages)
+    job = await service.submit(asked, caller, stages, picture)
     accept_s = time.perf_counter() - began
     response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s))
     return await _told(job, service, settings)

@@ -144,7 +144,7 @@ def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: P
     return JobState(
         job_id=str(note["job_id"]),
         plan=plan,
-        conditioning=Conditioning(tensors["prompt"], tensors["negative"], picture),
+        conditioning=Conditioning(tensors["prompt"], tensors["negative"], picture=picture),
         latent=tensors["latent"],
         sigmas=tuple(float(sigma) for sigma in note["sigmas"]),
         timesteps=tuple(float(timestep) for timestep in note["timesteps"]),

@@ -25,7 +25,7 @@ class Conditioning:
 
     prompt: torch.Tensor  # (T, D) float32
     negative: torch.Tensor  # (T, D) float32
-    picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # float32, by the names that `look` gives
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict, kw_only=True)  # float32, by `look`'s names
 
 
 @dataclass(frozen=True, slots=True)

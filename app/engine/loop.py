@@ -118,12 +118,7 @@ class Engine:
         return self._desk.call(lambda: [tokens.numpy() for tokens in self._denoiser.encode(asked)])
 
     def look(self, picture: Frames, spec: VideoSpec) -> Future[dict[str, Embedding]]:
-        """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size, on the engine's thread.
-
-        Raises:
-            InvalidRequest: the model takes no pictures (in the future).
-            WorkerLost: the engine has ended.
-        """
+        """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size. Raises WorkerLost."""
         return self._desk.call(partial(seen_by, self._denoiser, picture, spec))
 
     def warm_up(self, model: ModelProfile) -> float:

@@ -129,8 +129,8 @@ def profile(
     """
     prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
     picture = np.zeros((1, plan.spec.height, plan.spec.width, 3), np.uint8)
-    needs = isinstance(denoiser, Seeing) and denoiser.needs_picture
-    conditioning = Conditioning(prompt, negative, denoiser.look(picture, plan.spec) if needs else {})
+    seen = denoiser.look(picture, plan.spec) if isinstance(denoiser, Seeing) and denoiser.needs_picture else {}
+    conditioning = Conditioning(prompt, negative, picture=seen)
     times: Times = {}
     for batch in range(1, max_batch + 1):
         states = [denoiser.start(f"rehearsal-{place}", plan, conditioning) for place in range(batch)]

@@ -101,7 +101,7 @@ class WanDenoiser:
             hears = Conditioning(
                 conditioning.prompt.to(self._device),
                 conditioning.negative.to(self._device),
-                {name: part.to(self._device) for name, part in conditioning.picture.items()},
+                picture={name: part.to(self._device) for name, part in conditioning.picture.items()},
             )
             return self._assigned(sampler.begin(job_id, plan, hears, noise.to(self._device)))
 
