@@ -18,7 +18,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from app.client import caching, show, warm
+from app.client import caching, models, show, warm
 from app.client.client import Kinoray
 from app.client.errors import UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted, generate
@@ -210,6 +210,7 @@ def styles(
 
 
 warm.add_to(app, _talk)
+models.add_to(app, _say_json)
 
 
 @app.command(name="list")

@@ -37,6 +37,7 @@ class Family:
     needs_image: bool = False
     step_s: float = 1.0  # seconds of a guided step, until a replica has measured it
     overhead_s: float = 10.0
+    pipelines: tuple[str, ...] = ()  # what a folder of it says it is; empty: anything
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -45,11 +46,12 @@ class Family:
 
 
 # Guidance and shift are those of the published pipelines; Wan advises a shift of 3 at 480p and 5 at 720p.
+_WAN: Final = ("WanPipeline", "WanImageToVideoPipeline")
 ROWS: Final = (
-    Family("wan2.1-t2v-1.3b", "wan", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0),
-    Family("wan2.1-t2v-14b", "wan", _720P, (17, 81, 81), (8, 24, 16), 5.0, 5.0),
-    Family("wan2.2-t2v-a14b", "wan", _720P, (17, 81, 81), (8, 24, 16), 4.0, 3.0, guidance_2=3.0),
-    Family("wan2.2-ti2v-5b", "wan", _TI2V, (17, 121, 121), (12, 30, 24), 5.0, 5.0, takes_image=True),
+    Family("wan2.1-t2v-1.3b", "wan", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0, pipelines=_WAN),
+    Family("wan2.1-t2v-14b", "wan", _720P, (17, 81, 81), (8, 24, 16), 5.0, 5.0, pipelines=_WAN),
+    Family("wan2.2-t2v-a14b", "wan", _720P, (17, 81, 81), (8, 24, 16), 4.0, 3.0, guidance_2=3.0, pipelines=_WAN),
+    Family("wan2.2-ti2v-5b", "wan", _TI2V, (17, 121, 121), (12, 30, 24), 5.0, 5.0, takes_image=True, pipelines=_WAN),
     Family(
         "wan2.1-i2v-14b-480p", "wan", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0, takes_image=True, needs_image=True
     ),
@@ -67,6 +69,7 @@ ROWS: Final = (
         guidance_2=3.5,
         takes_image=True,
         needs_image=True,
+        pipelines=_WAN,
     ),
 )
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({row.name: row for row in ROWS})
