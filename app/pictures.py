@@ -23,6 +23,7 @@ from app.types import Artifact, Job
 from app.video.picture import CONTENT_TYPE, PARAM, cleaned
 
 REDIRECTS: Final = 3
+WANTED: Final = {"accept": "image/*", "accept-encoding": "identity"}  # unpacking could make much of little
 FETCH_TIMEOUT_S: Final = 10.0
 AT_ONCE: Final = 4  # pictures that one process decodes at a time: each may take hundreds of megabytes
 
@@ -95,9 +96,7 @@ async def _followed(address: str, settings: Settings) -> bytes:
     async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=FETCH_TIMEOUT_S) as client:
         for _ in range(REDIRECTS + 1):
             to = await target(address, settings.fetch_private, PARAM)
-            asked = client.build_request(
-                "GET", to.pinned, headers=to.headers | {"accept": "image/*"}, extensions=to.extensions
-            )
+            asked = client.build_request("GET", to.pinned, headers=to.headers | WANTED, extensions=to.extensions)
             answer = await client.send(asked, stream=True)
             try:
                 if answer.has_redirect_location:
@@ -115,7 +114,7 @@ async def _body(answer: httpx.Response, most_bytes: int) -> bytes:
         message = f"The picture's address answers with {answer.status_code} {kind[:40] or 'of no type'}."
         raise InvalidRequest(message, PARAM, "image_not_fetched")
     read = bytearray()
-    async for chunk in answer.aiter_bytes(64 * 2**10):
+    async for chunk in answer.aiter_raw(64 * 2**10):
         read += chunk
         if len(read) > most_bytes:
             raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")

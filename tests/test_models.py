@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from app.model_entry import ModelEntry
 from app.models import BadModel, served
+from app.plan.complexity import CLASSES
 from app.plan.families import FAMILIES
 from app.plan.models import Catalogue, pool_of
-from app.plan.tiers import TIERS
+from app.plan.tiers import choose
 from app.settings import Settings
 from app.sources import Located
 
@@ -66,8 +67,9 @@ def test_a_distilled_adapter_is_a_models_preview_in_a_pool_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: str) -> None:
-    models = served(given({"id": "m", "family": name, "source": "a/b"}), found)
-    assert {own.tier for own in models.profiles[0].tiers} <= set(TIERS)
+    (model,) = served(given({"id": "m", "family": name, "source": "a/b"}), found).profiles
+    assert [choose("auto", row.name, model.tiers).steps for row in CLASSES] == [18, 25, 35, 45]
+    assert all(side % (32 if "5b" in name else 16) == 0 for size in model.sizes for side in size)
 
 
 @pytest.mark.parametrize(

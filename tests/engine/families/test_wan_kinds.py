@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -161,6 +161,27 @@ def test_two_experts_and_their_guidance_change_at_the_boundary() -> None:
     assert list(state.groups) == ["high" if each else "low" for each in high]
     assert {*state.groups} == {"high", "low"}
     assert list(state.guidances) == [4.0 if each else GUIDANCE_2 for each in high]
+
+
+def test_the_engine_batches_jobs_on_one_expert_only_and_yet_batches() -> None:
+    kind, seen = two_experts(), []
+    predict = kind.denoiser.predict
+
+    def watched(states: Sequence[JobState]) -> list[torch.Tensor]:
+        seen.append([state.group for state in states])
+        return predict(states)
+
+    kind.denoiser.predict = watched  # type: ignore[method-assign]
+    engine = Engine(kind.denoiser, Rules(max_batch=4, slots=4))
+    heard = [Listener() for _ in range(4)]
+    for seed, listener in enumerate(heard):
+        engine.submit(f"job {seed}", kind.plan(seed, steps=4 + seed), listener)
+    for listener in heard:
+        assert listener.wait().error is None
+    engine.close(20)
+    assert all(len(set(groups)) == 1 for groups in seen)
+    assert max(map(len, seen)) > 1
+    assert {group for groups in seen for group in groups} == {"high", "low"}
 
 
 def test_a_model_that_needs_a_picture_says_so() -> None:
