@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -147,6 +148,9 @@ def make(
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A picture to begin with: PNG, JPEG or WebP.")
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make it anew and keep nothing.")] = False,
 ) -> None:
     """Make a video from PROMPT. Ctrl-C cancels it on the server too."""
@@ -166,6 +170,7 @@ def make(
         "model": model,
         "negative_prompt": negative,
         "style": style,
+        "input_reference": image and f"data:image/any;base64,{b64encode(image.read_bytes()).decode()}",
         "cache": {"mode": "off"} if no_cache else None,
     }
     screen = Console(stderr=True)

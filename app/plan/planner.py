@@ -167,6 +167,8 @@ def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
 def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec, work: Amount) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
     reasons = [*why.reasons, choice.reason, *work.reasons]
+    if request.image is not None:
+        reasons.append("It begins with the picture that was sent.")
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if request.seconds is not None and request.frames is None:
