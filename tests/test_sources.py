@@ -60,3 +60,19 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 def test_a_hub_id_that_may_not_be_downloaded_and_is_not_there_is_missing(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match="local_files_only"):
         locate(ModelEntry(id="m", family="f", source="nobody/nothing-at-all", local_files_only=True))
+
+
+def test_what_the_hubs_cache_holds_is_known_by_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    from app.engine.families.folder import fetched
+
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    repo = tmp_path / "models--us--wan"
+    snapshot = folder_of(repo / "snapshots" / commit)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(commit)
+    found = locate(ModelEntry(id="m", family="f", source="us/wan", local_files_only=True))
+    assert (found.folder, found.digest, found.commit) == (snapshot, commit[:12], commit)
+    assert fetched("us/wan", commit, local=True) == snapshot
