@@ -15,6 +15,7 @@ from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.events import EventLog
 from app.jobs.flights import Flights
 from app.jobs.store import JobStore
+from app.pictures import let_go
 from app.telemetry import CACHE_HITS, JOBS_CREATED, JOBS_ENDED, STEP_SECONDS_SAVED, TIERS, Meter, Stages
 from app.types import Artifact, CacheUse, Job, Phase
 
@@ -123,10 +124,11 @@ async def mark_cached(job_id: str, ttl_s: float, board: Board) -> None:
 
 
 async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, even_cached: bool = True) -> None:
-    """Remove a gone job's artifacts unless another job was answered with them and still needs them.
+    """Remove a gone job's picture and artifacts unless another job needs it or was answered with them.
 
     Its owner's wish goes before a cached result that refers to them; the end of its time (`even_cached` False) not.
     """
+    await let_go(job, board, artifacts)
     for origin in makers(job.artifacts.values()):
         if not await board.release(origin, job.id):
             return

@@ -19,7 +19,16 @@ from app.cache.results import ResultCache
 from app.cache.similar import NoSimilar, SimilarIndex
 from app.cache.store import RESULTS, ByteCache
 from app.deliver import webhook_of
-from app.errors import Conflict, ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
+from app.errors import (
+    Conflict,
+    ContentNotReady,
+    InvalidRequest,
+    JobNotFound,
+    KinorayError,
+    NotFound,
+    StoreUnavailable,
+    TimedOut,
+)
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
@@ -29,7 +38,9 @@ from app.jobs.flights import Flights, Stance
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore, find
 from app.line.outlook import behind_all, expected_s, place_behind, place_in
+from app.pictures import Picture, keep, let_go, picture_of
 from app.plan.degrade import in_time
+from app.plan.models import Catalogue
 from app.plan.presets import Presets
 from app.plan.ratings import Ratings
 from app.plan.seed import FRESH
@@ -122,12 +133,18 @@ class VideoService:
         return (await self.accept(request, caller, None, stages)).job
 
     async def accept(
-        self, request: VideoRequest, caller: Caller, key: str | None = None, stages: Stages | None = None
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        key: str | None = None,
+        stages: Stages | None = None,
+        picture: bytes | None = None,
     ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
         `key` is the client's name for the request: again with the same one, it is answered with the job of the first
-        time. `stages` is told when plan, lookup, files (of a repeat) and record are done.
+        time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `picture` is the content of
+        the request's, unless an earlier job has it stored.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
@@ -142,7 +159,8 @@ class VideoService:
             first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
             if first is not None:
                 raise Replayed(first)
-            return Accepted(await self._record(request, caller, entrance(self.settings, once), stages), False)
+            limits = entrance(self.settings, once)
+            return Accepted(await self._record(request, caller, limits, stages, picture), False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
 
@@ -165,7 +183,9 @@ class VideoService:
             if job is None or job.phase is Phase.FAILED:
                 raise refusal("unknown" if job is None else "failed", each)
 
-    async def _record(self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages) -> Job:
+    async def _record(
+        self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages, picture: bytes | None
+    ) -> Job:
         webhook = webhook_of(request.webhook, caller, self.settings)
         await self._sync()
         await self._come_after(request, caller)
@@ -203,7 +223,14 @@ class VideoService:
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
-        job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
+        await keep(job, picture, self.ports.board, self.ports.artifacts)
+        try:
+            job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
+        except StoreUnavailable:  # it may be on record
+            raise
+        except KinorayError:
+            await let_go(job, self.ports.board, self.ports.artifacts)
+            raise
         stages.done("record")
         missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
@@ -314,8 +341,17 @@ class VideoService:
             guidance=source.sampling.guidance,
             tier=source.asked_tier,
             remixed_from=job_id,
+            image=source.image,
+            guidance_2=source.sampling.guidance_2,
         )
         return await self.accept(request, caller, key)
+
+    async def picture(self, reference: bytes | str, model: str | None, caller: Caller) -> Picture:
+        """The picture that a request names, if its model takes one; nothing is stored. Raises InvalidRequest."""
+        profile = Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases).find(model)
+        if not profile.takes_image:
+            raise InvalidRequest(f"{profile.id} makes videos from text alone.", "input_reference", "image_not_taken")
+        return await picture_of(reference, caller.tenant, self.settings)
 
     async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
         """The plan a request would get now, without making anything."""

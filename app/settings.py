@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
 from app.engine.presets import Placement, chosen, parallel_of
+from app.model_entry import BUILT_IN, ModelEntry
 
 
 class Settings(BaseSettings):
@@ -73,6 +74,10 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(20 * 2**20, gt=0, description="Larger request bodies are refused with 413")
     max_prompt_chars: int = Field(4000, gt=0, description="Longer prompts are refused")
+    max_image_bytes: int = Field(10 * 2**20, gt=0, description="Larger pictures to begin with are refused")
+    max_image_pixels: int = Field(40_000_000, gt=0, le=150_000_000, description="Pictures of more pixels are refused")
+    fetch_images: bool = Field(True, description="Pictures may be named by an http address, which is then fetched")
+    fetch_private: bool = Field(False, description="Fetch from private and local addresses, too: who asks is trusted")
     max_wait_s: float = Field(1800.0, gt=0, description="A predicted wait above this is answered with 429")
     max_queued: int = Field(1000, ge=1, description="More waiting jobs than this are refused with 429")
     idempotency_ttl_s: float = Field(86400.0, gt=0, description="How long an Idempotency-Key is remembered")
@@ -86,6 +91,9 @@ class Settings(BaseSettings):
     poll_after_s: float = Field(0.5, gt=0, description="Smallest openai-poll-after-ms, in seconds")
 
     # the models and the plan
+    models: tuple[ModelEntry, ...] = Field(
+        (BUILT_IN,), min_length=1, description="The models to serve, see app/model_entry.py; unset: the built-in one"
+    )
     default_model: str = Field("kinoray-shapes", description="Model of requests that name none")
     model_aliases: dict[str, str] = Field(default_factory=dict, description='Other names, e.g. {"sora-2": "…"}')
     price_per_device_hour: float | None = Field(None, ge=0, description="Money per hour of one device; unset: no costs")
@@ -222,6 +230,18 @@ class Settings(BaseSettings):
         """How the model is laid out; a `dtype` that was set comes before the preset's."""
         said = self.preset is None or "dtype" in self.model_fields_set
         return chosen(self.preset, self.placement, self.dtype if said else None)
+
+    @property
+    def default_name(self) -> str:
+        """The model of requests that name none: the setting, or, where that says nothing, the first model."""
+        ids = [entry.id for entry in self.models]
+        unsaid = "default_model" not in self.model_fields_set
+        return ids[0] if unsaid and self.default_model not in ids else self.default_model
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Other name to model: those of the models and those of `model_aliases`, which win."""
+        return {alias: entry.id for entry in self.models for alias in entry.aliases} | self.model_aliases
 
     @property
     def artifact_root(self) -> str:

@@ -45,6 +45,7 @@ class Sampling:
     shift: float = 3.0  # flow shift of the sigma schedule
     deterministic: bool = False  # the same bits in whatever company
     step_cache: str = ""  # one of STEP_CACHES; none if empty
+    guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
 
     @property
     def alone(self) -> bool:
@@ -98,6 +99,15 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored result. `key` is the place in the artifact store; never a path of a machine."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The immutable decision for one video."""
 
@@ -119,6 +129,8 @@ class Plan:
     by_planner: bool = False  # steps and budget are the planner's choice, not the request's
     masks: str = ""  # fingerprint of the masks that say which steps the budget runs; other masks, other bits
     start: Start | None = None  # None: from noise
+    image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
+    adapter: str = ""  # the model's LoRA adapter that the tier switches on
 
 
 NORMAL = "normal"
@@ -211,6 +223,8 @@ class VideoRequest:
     remixed_from: str | None = None
     webhook: Webhook | None = None
     after: tuple[str, ...] = ()  # ids of jobs that have to be completed first
+    image: Artifact | None = None  # the picture to begin with, stored already
+    guidance_2: float | None = None  # of a second expert
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +271,6 @@ class Failure:
 
     code: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A stored result. `key` is the place in the artifact store; never a path of a machine."""
-
-    key: str
-    content_type: str
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +376,7 @@ class TierOfModel:
     guidance: float | None = None
     sizes: tuple[tuple[int, int], ...] = ()  # of the model's, the tier's default first
     most_frames: int | None = None
+    adapter: str = ""  # a LoRA adapter of the model, such as a distilled one of few steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +398,10 @@ class ModelProfile:
     pool: str = "main"
     step_s: float = 0.1  # seconds a guided step takes at the default shape, until a replica has measured it
     overhead_s: float = 0.5  # encode + decode + finish
+    guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
+    takes_image: bool = False  # a video may begin with a picture
+    needs_image: bool = False  # it has to
+    adapters: tuple[str, ...] = ()  # LoRA adapters that its tiers may name
 
     @property
     def max_seconds(self) -> float:

@@ -34,7 +34,7 @@ class PromptAnalyzer:
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
         self._stores = open_stores(settings)
         self._desk = Desk(
-            catalogue=Catalogue(models, settings.default_model, settings.model_aliases),
+            catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=self._stores.presets,
             enhancer=open_enhancer(settings),

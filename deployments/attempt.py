@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 
 from app.artifacts.store import UNAVAILABLE
 from app.cache.embeddings import EmbeddingCache
-from app.cache.keys import embedding_key, pool_of
+from app.cache.keys import embedding_key, picture_key, pool_of
 from app.cache.similar import Latent, kept_latent
 from app.engine.denoiser import JobState
 from app.engine.encoding import Encoder
@@ -42,6 +42,7 @@ from app.similar import Shelf, remember, use_of
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
 from app.video.finish import UNSTORED, again_in
+from app.video.picture import fitted
 from app.video.preview import data_url, glimpse
 from deployments.handles import ask
 from deployments.keeper import Keeper
@@ -149,6 +150,7 @@ class Attempt:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
         kept = await self._stores.checkpoints.get(job.id) if job.attempts > 1 else None
         prompt, negative = (None, None) if kept else await self._encode(job)  # a checkpoint has the embeddings
+        picture = await self._look(job)
         source = await self._source(job)
         self.keeps_latent = job.similar and job.cache_mode.writes and job.plan.start is None
         now = self._stores.clock()
@@ -163,6 +165,7 @@ class Attempt:
             preview_every=self._settings.preview_every if job.preview else 0,
             checkpoint=kept,
             source=source,
+            picture=picture,
         )
 
     async def _source(self, job: Job) -> Latent | None:
@@ -198,6 +201,23 @@ class Attempt:
             await self._stores.jobs.note_cache(job.id, self._fence, self._use)
         prompt, negative = ((tensors or {})["tokens"] for tensors in found)
         return prompt, negative
+
+    async def _look(self, job: Job) -> dict[str, NDArray[np.float32]]:
+        """What the model makes of the job's picture: from the cache, else read, fitted and encoded; {} without one."""
+        plan = job.plan
+        if plan.image is None:
+            return {}
+        key = picture_key(plan.revision, plan.image, plan.spec, pool_of(job.tenant, self._settings.share_embeddings))
+        found = await self._embeddings.get(key) if job.cache_mode.reads_parts else None
+        if found is not None:
+            return found
+        began = time.monotonic()
+        png = b"".join([chunk async for chunk in self._stores.artifacts.read(plan.image)])
+        picture = await asyncio.to_thread(fitted, png, plan.spec.width, plan.spec.height)
+        made: dict[str, NDArray[np.float32]] = await asyncio.wrap_future(self._engine.look(picture, plan.spec))
+        if job.cache_mode.writes_parts:
+            await self._embeddings.put(key, made, self._settings.embedding_ttl_s, time.monotonic() - began)
+        return made
 
     @property
     def _fence(self) -> int:

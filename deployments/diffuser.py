@@ -26,6 +26,7 @@ from app.engine.room import DeviceRoom
 from app.errors import KinorayError, StoreUnavailable
 from app.line.pressure import Level
 from app.line.profile import noted, to_note
+from app.model_entry import ModelEntry
 from app.settings import Settings
 from app.similar import Shelf
 from app.types import ModelProfile, ReplicaInfo
@@ -49,13 +50,14 @@ class Diffuser:
         self,
         settings: Settings,
         model: ModelProfile,
+        entry: ModelEntry,
         pool: str,
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
         analyzer: DeploymentHandle[Any],
         encoder: DeploymentHandle[Any] | None = None,
     ) -> None:
-        from app.engine.families.embedded import load_denoiser  # torch: only where it is needed
+        from app.loading import load_entry  # torch: only where it is needed
 
         self._settings = settings
         self._model = model
@@ -72,7 +74,7 @@ class Diffuser:
             ratios = settings.mag_ratios.get(model.id, ())
             shared = parallel_of(settings.parallel)
             asked = None if encoder is None else from_afar(EncoderHandle(encoder), asyncio.get_running_loop())
-            work = partial(load_denoiser, settings.dtype, settings.threads, settings.layout, ratios, shared, asked)
+            work = partial(load_entry, entry, settings, ratios, shared, asked)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
         reader, (host, device) = Memory(denoiser.device), limits_of(settings)
@@ -82,7 +84,8 @@ class Diffuser:
         self._encoder: Encoder = OwnEncoder(self._engine)
         if encoder is not None:
             self._encoder = SharedEncoder(EncoderHandle(encoder))
-        self._profile = f"profile:{model.id}:{model.revision}:{settings.layout.label}:{denoiser.hardware}"
+        layout = entry.dtype or settings.layout.label
+        self._profile = f"profile:{model.id}:{model.revision}:{layout}:{denoiser.hardware}"
         await self._adopt_profile()  # first, so that what others have measured is not measured again
         await asyncio.to_thread(self._engine.warm_up, model)
         self._name = serve.get_replica_context().replica_id.unique_id

@@ -103,6 +103,10 @@ class CreateVideo(Strict):
     after: _Id | Annotated[list[_Id], Field(max_length=MOST_AFTER)] | None = Field(
         None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
     )
+    guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
+    input_reference: Any = Field(
+        None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
+    )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
     webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
 
@@ -114,7 +118,7 @@ class RemixVideo(Strict):
 
 
 _INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt", "budget")
-_NUMBERS = ("guidance_scale", "ttl_s", "deadline_s")
+_NUMBERS = ("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s")
 _TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
@@ -128,6 +132,7 @@ _BLANK = (
     "priority",
     "style",
     "after",
+    "input_reference",
     *_TRUTHS,
 )  # where an empty text means the same as nothing
 
@@ -174,6 +179,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         user=asked.user,
         webhook=_webhook(asked.webhook),
         after=tuple(dict.fromkeys([asked.after] if isinstance(asked.after, str) else asked.after or ())),
+        guidance_2=asked.guidance_scale_2,
     )
 
 

@@ -17,7 +17,8 @@ from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
 from app.api.once import Key, replay_headers
 from app.api.problems import problem
-from app.api.schemas import CreateVideo, video_request
+from app.api.reference import asked_of
+from app.api.schemas import CreateVideo
 from app.errors import Cancelled, GenerationError, TimedOut
 from app.service import VideoService
 from app.settings import Settings
@@ -38,8 +39,8 @@ async def create_and_wait(request: Request, service: Service, settings: Config, 
 
     Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same job.
     """
-    asked = video_request(await body_fields(request), settings.max_prompt_chars)
-    job, replayed = await service.accept(asked, caller, key)
+    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
+    job, replayed = await service.accept(asked, caller, key, picture=picture)
     try:
         job = await _ended(request, service, job, caller, settings.sync_timeout_s, cancels=key is None)
     except TimedOut as error:

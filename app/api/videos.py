@@ -16,7 +16,8 @@ from app.api.body import body_fields
 from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
 from app.api.once import Key, replay_headers
-from app.api.schemas import CreateVideo, RemixVideo, remix_prompt, video_request
+from app.api.reference import asked_of
+from app.api.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
 from app.service import Outlook, VideoService
@@ -33,10 +34,10 @@ async def create(
     request: Request, response: Response, service: Service, settings: Config, caller: Who, key: Key
 ) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
-    asked = video_request(await body_fields(request), settings.max_prompt_chars)
+    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
     began = time.perf_counter()
     stages = Stages()
-    job, replayed = await service.accept(asked, caller, key, stages)
+    job, replayed = await service.accept(asked, caller, key, stages, picture)
     accept_s = time.perf_counter() - began
     response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s) | replay_headers(replayed))
     return await _told(job, service, settings)

@@ -7,7 +7,7 @@ import json
 import unicodedata
 from dataclasses import asdict
 
-from app.types import Plan
+from app.types import Artifact, Plan, VideoSpec
 
 SCHEMA = 2
 """Part of every key: raise it when the same plan would give other bits than before."""
@@ -42,6 +42,8 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             "spec": asdict(plan.spec),
             "sampling": sampling | {"guidance": float(plan.sampling.guidance), "shift": float(plan.sampling.shift)},
             "masks": plan.masks,
+            "image": None if plan.image is None else content_of(plan.image),
+            "adapter": plan.adapter,
             "post_processing": POST_PROCESSING,
             **begins,
         }
@@ -52,6 +54,17 @@ def embedding_key(revision: str, prompt: str, pool: str | None) -> str:
     """SHA-256 (hex) of a text as its encoder sees it: composed characters, single spaces, no ends; `pool` as above."""
     text = " ".join(unicodedata.normalize("NFC", prompt).split())
     return _digest({"pool": pool, "revision": revision, "text": text})
+
+
+def picture_key(revision: str, image: Artifact, spec: VideoSpec, pool: str | None) -> str:
+    """SHA-256 (hex) of a picture as a model sees it at a video's size and length; `pool` as above."""
+    shape = f"{spec.width}x{spec.height}x{spec.frames}"
+    return _digest({"pool": pool, "revision": revision, "picture": content_of(image), "shape": shape})
+
+
+def content_of(image: Artifact) -> str:
+    """The SHA-256 (hex) in an input's key, `inputs/<tenant>/<digest>.png`: equal pictures are equal, wherever kept."""
+    return image.key.rsplit("/", 1)[-1].partition(".")[0]
 
 
 def _digest(facts: dict[str, object]) -> str:

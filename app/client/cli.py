@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -18,7 +19,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from app.client import caching, show, warm
+from app.client import caching, models, show, warm
 from app.client.client import Kinoray
 from app.client.errors import UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted, generate
@@ -153,6 +154,9 @@ def make(
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Your name for this request: again with it, the same video.")
     ] = None,
+    image: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A picture to begin with: PNG, JPEG or WebP.")
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make it anew and keep nothing.")] = False,
 ) -> None:
     """Make a video from PROMPT. Ctrl-C cancels it on the server too."""
@@ -174,6 +178,7 @@ def make(
         "style": style,
         "after": after or None,
         "idempotency_key": idempotency_key,
+        "input_reference": image and f"data:image/any;base64,{b64encode(image.read_bytes()).decode()}",
         "cache": {"mode": "off"} if no_cache else None,
     }
     screen = Console(stderr=True)
@@ -218,6 +223,7 @@ def styles(
 
 
 warm.add_to(app, _talk)
+models.add_to(app, _say_json)
 
 
 @app.command(name="list")

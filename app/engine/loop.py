@@ -6,16 +6,17 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.denoiser import Conditioning, Denoiser
+from app.engine.denoiser import Conditioning, Denoiser, Frames
 from app.engine.desk import Desk
 from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
@@ -26,7 +27,7 @@ from app.engine.previews import Previews
 from app.engine.rehearse import Rehearsals
 from app.engine.reuse import forecast, remember
 from app.engine.room import Room
-from app.engine.start import begun, resumed
+from app.engine.start import begun, resumed, seen_by
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.watch import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
@@ -34,7 +35,7 @@ from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
 from app.line.pressure import Level, Pressure
 from app.line.profile import Noted
 from app.line.rules import PRIORITIES
-from app.types import ModelProfile, Phase, Plan
+from app.types import ModelProfile, Phase, Plan, VideoSpec
 
 log = logging.getLogger(__name__)
 REST_S = 0.25
@@ -83,11 +84,14 @@ class Engine:
         preview_every: int = 0,
         checkpoint: bytes | None = None,
         source: NDArray[np.float32] | None = None,
+        picture: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
     ) -> None:
         """Take in a job. Without both embeddings the engine encodes. The same id again stops the former attempt.
 
         With a `checkpoint` that fits, the job goes on from it; one that does not is passed over. `source` is the final
         latent (C, F', H', W') of the video that the plan begins with; without one that fits it begins at noise.
+        `picture` is what `look` made of the plan's.
+
         Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
         where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
 
@@ -99,8 +103,10 @@ class Engine:
             conditioning = Conditioning(torch.tensor(prompt), torch.tensor(negative))
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
+        seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source))
+        ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen)
+        self._desk.hand_in(ticket)
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
@@ -129,6 +135,10 @@ class Engine:
         """
         asked = list(prompts)
         return self._desk.call(lambda: [tokens.numpy() for tokens in self._denoiser.encode(asked)])
+
+    def look(self, picture: Frames, spec: VideoSpec) -> Future[dict[str, Embedding]]:
+        """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size. Raises WorkerLost."""
+        return self._desk.call(partial(seen_by, self._denoiser, picture, spec))
 
     def warm_up(self, model: ModelProfile) -> float:
         """Measure the model's sizes at every batch size that fits, but for what is known; seconds of a lone step.
@@ -218,8 +228,9 @@ class Engine:
         boundary = self._places.decide(self._clock(), self._rules, self._pace.profile, self.pressure, fresh)
         self._rearrange(boundary, number)
 
-        # 2. Gather: those who could not start are gone.
-        batch = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        # 2. Gather: those who could not start are gone, and those who did may turn out to be of another group.
+        there = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        batch = [ticket for ticket in there if ticket.started.group == there[0].started.group]
         self._rest_s = 0.0 if batch or self.pressure.worst is Level.OK else REST_S
         if not batch:
             return

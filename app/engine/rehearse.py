@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from app.engine.denoiser import Conditioning, Denoiser
+import numpy as np
+import torch
+
+from app.engine.denoiser import Conditioning, Denoiser, Seeing
 from app.engine.memory import let_go
 from app.engine.pace import Pace, Times, rehearsal, shape_of
 from app.engine.room import NoEnd, Room
@@ -50,7 +53,7 @@ def rehearse(
     room, shape, done = room or NoEnd(), shape_of(plan), known or {}
     left_bytes, held, times = room.left_bytes(), list[tuple[int, int]](), dict[tuple[Shape, int], float]()
     prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
-    conditioning = Conditioning(prompt, negative)
+    conditioning = Conditioning(prompt, negative, picture=_seen(denoiser, plan))
     for batch in range(1, min(max_batch, limit or max_batch) + 1):
         if batch > 1 and (shape, batch) in done:
             continue
@@ -67,6 +70,13 @@ def rehearse(
             return Rehearsed(times, batch - 1, left_bytes)
         held.append((batch, room.peak_bytes()))
     return Rehearsed(times, limit, left_bytes)
+
+
+def _seen(denoiser: Denoiser, plan: Plan) -> Mapping[str, torch.Tensor]:
+    """What a model that needs a picture sees of a black one."""
+    if not isinstance(denoiser, Seeing) or not denoiser.needs_picture:
+        return {}
+    return denoiser.look(np.zeros((1, plan.spec.height, plan.spec.width, 3), np.uint8), plan.spec)
 
 
 def _stepped(

@@ -6,12 +6,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.engine.checkpoint import CheckpointInvalid
-from app.engine.denoiser import Conditioning, Denoiser, JobState
+from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, Seeing
 from app.engine.ticket import Ticket
-from app.types import Phase, Plan
+from app.errors import InvalidRequest
+from app.types import Phase, Plan, VideoSpec
 
 log = logging.getLogger(__name__)
 
@@ -47,16 +50,17 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
         ticket.conditioning = Conditioning(*denoiser.encode([ticket.plan.prompt, ticket.plan.negative_prompt]))
         before, ticket.joined = ticket.joined, clock()
         ticket.stages_s["encode"] = ticket.joined - before
+    conditioning = replace(ticket.conditioning, picture=ticket.picture)
     source, ticket.source = ticket.source, None
     if ticket.plan.start is not None and source is not None:
-        state = denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
+        state = denoiser.start(ticket.job_id, ticket.plan, conditioning)
         latent = torch.tensor(source)
         if fits(state, latent):
             noised(state, latent)
             return state
         log.warning("Job %s begins at noise: the similar latent does not fit.", ticket.job_id)
     ticket.plan = from_noise(ticket.plan)
-    return denoiser.start(ticket.job_id, ticket.plan, ticket.conditioning)
+    return denoiser.start(ticket.job_id, ticket.plan, conditioning)
 
 
 def from_noise(plan: Plan) -> Plan:
@@ -80,3 +84,10 @@ def noised(state: JobState, latent: torch.Tensor) -> None:
     state.step = state.first
     clean = latent.to(state.latent)
     state.latent = (1 - state.sigma) * clean + state.sigma * state.latent
+
+
+def seen_by(denoiser: Denoiser, picture: Frames, spec: VideoSpec) -> dict[str, NDArray[np.float32]]:
+    """What the denoiser makes of a picture. Raises InvalidRequest when it takes none."""
+    if not isinstance(denoiser, Seeing):
+        raise InvalidRequest("The model takes no pictures.", "input_reference", "image_not_taken")
+    return {name: tensor.cpu().numpy() for name, tensor in denoiser.look(picture, spec).items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -91,6 +91,7 @@ class Ticket:
     preview_every: int = 0  # steps between previews; 0: none
     checkpoint: bytes | None = None  # to go on from, instead of from noise
     source: NDArray[np.float32] | None = None  # final latent of the similar video that its plan begins with
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # what the denoiser made of the plan's picture
     resumed_from: int | None = None  # the step that it held
     stopped: bool = False
     state: JobState | None = None
@@ -148,6 +149,7 @@ class Ticket:
             leaving=self.stopped or self.started.done,
             forecast=self.started.forecast,
             alone=self.plan.sampling.alone,
+            group=self.started.group,
             stepped=self.stepped,
             used_s=used_s,
         )
@@ -164,6 +166,7 @@ class Ticket:
             leaving=self.stopped,
             forecast=self.started.forecast,
             alone=self.plan.sampling.alone,
+            group=self.started.group,
             parked=self.home is not None,
         )
 

@@ -117,8 +117,14 @@ def _batch(seated: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[
     if first.entry.alone:
         return (first.entry.job_id,)
     shape = first.entry.shape
-    mates = sorted((one for one in ready if one.entry.shape == shape and not one.entry.alone), key=turn)
+    mates = sorted((one for one in ready if _shares(one.entry, first.entry)), key=turn)
     return tuple(one.entry.job_id for one in mates[: fitting_size(sizes[shape], len(mates))])
+
+
+def _shares(entry: Entry, first: Entry) -> bool:
+    """Whether it may be in the first one's forward, as far as is known."""
+    groups = {entry.group, first.group} - {None}
+    return entry.shape == first.shape and not entry.alone and len(groups) < 2
 
 
 def _stretch(profile: Profile, shape: Shape, size: int, counts: Mapping[Shape, int]) -> float:

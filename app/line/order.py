@@ -34,6 +34,7 @@ class Entry:
     leaving: bool = False  # done or stopped
     forecast: bool = False  # its next step needs no forward, so no place in the batch
     alone: bool = False  # it shares no forward
+    group: str | None = None  # it shares a forward with its own group only; None: not known before it starts
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,10 @@ THUMBNAIL = b"a small picture"
 class Plans:
     """The Planner port over `draft`."""
 
-    def __init__(self, settings: Settings, presets: Presets, ratings: Ratings) -> None:
+    def __init__(self, settings: Settings, model: ModelProfile, presets: Presets, ratings: Ratings) -> None:
         self._ratings = ratings
         self._desk = Desk(
-            catalogue=Catalogue((MODEL,), settings.default_model, settings.model_aliases),
+            catalogue=Catalogue((model,), settings.default_name, settings.aliases),
             limits=settings,
             presets=presets,
             enhancer=RuleEnhancer(settings.max_prompt_chars),
@@ -68,7 +68,8 @@ class Plans:
 class House:
     """The ports, the application over them, and what a replica would do to a job."""
 
-    def __init__(self, checks: dict[str, Check] | None = None, **settings: Any) -> None:
+    def __init__(self, checks: dict[str, Check] | None = None, model: ModelProfile = MODEL, **settings: Any) -> None:
+        self.model = model
         self.settings = Settings(default_model="shapes", model_aliases={"sora-2": "shapes"}, **settings)
         self.jobs, self.events, self.stops = MemoryJobs(), MemoryEvents(), MemoryStops()
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
@@ -82,7 +83,7 @@ class House:
 
     def _ports(self) -> Ports:
         return Ports(
-            planner=Plans(self.settings, self.presets, self.ratings),
+            planner=Plans(self.settings, self.model, self.presets, self.ratings),
             cache=self.cache,
             jobs=self.jobs,
             events=self.events,
@@ -92,7 +93,7 @@ class House:
             flights=self.flights,
             meter=self.meter,
             outbox=self.outbox,
-            models=(MODEL,),
+            models=(self.model,),
             presets=self.presets,
             sentences=WordSentences(),
             ratings=self.ratings,

@@ -12,8 +12,8 @@ from app.engine.families.visits import VisitingDecoder, Visits, visiting_encoder
 from app.engine.families.wan import WanDenoiser
 from app.engine.presets import PRESETS, Placement
 from app.types import VideoSpec
-from tests.engine.families.test_wan import by_engine, tiny_text
-from tests.engine.families.tiny import tiny_transformer
+from tests.engine.families.test_wan import by_engine
+from tests.engine.families.tiny import tiny_text, tiny_transformer
 from tests.engine.plans import make_plan
 
 PLAN = make_plan(steps=6, spec=VideoSpec(32, 16, 5, 8), seed=3)

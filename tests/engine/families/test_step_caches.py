@@ -14,8 +14,8 @@ from app.errors import UnsupportedParameter
 from app.line.batcher import Rules
 from app.types import STEP_CACHES, Plan, VideoSpec
 from tests.engine.families.test_placement import parts
-from tests.engine.families.test_wan import by_engine, by_pipeline, tiny_text
-from tests.engine.families.tiny import tiny_transformer
+from tests.engine.families.test_wan import by_engine
+from tests.engine.families.tiny import by_pipeline, tiny_text, tiny_transformer
 from tests.engine.plans import Listener, hear, make_plan, walk
 
 SPEC, STEPS = VideoSpec(32, 16, 5, 8), 12
