@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import itertools
 import logging
@@ -20,12 +21,13 @@ from app.cache.embeddings import EmbeddingCache
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
-from app.errors import KinorayError, StoreUnavailable
+from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, WorkerLost
 from app.line.profile import from_note, to_note
 from app.settings import Settings
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
 from deployments.handles import CacheHandle
+from deployments.roster import farewell
 from deployments.rules import rules_of
 from deployments.stores import open_stores
 
@@ -34,6 +36,18 @@ CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way a
 PROFILE_BEATS = 30  # beats between two notes of the step times
 PROFILE_TTL_S = 30 * 86400.0
 BEAT_S = 2.0  # how often a replica says that it is there and renews its leases
+
+
+def _denoiser(settings: Settings) -> Any:
+    """The model's denoiser, or one that sleeps; torch is imported only here, where it is needed."""
+    if settings.pretend_step_s is not None:
+        from app.engine.fake import FakeDenoiser
+
+        log.warning("No model: KINORAY_PRETEND_STEP_S is set, and videos are colours. For tests and benchmarks only.")
+        return FakeDenoiser(settings.pretend_step_s)
+    from app.engine.families.embedded import load_denoiser
+
+    return load_denoiser(settings.dtype, settings.threads)
 
 
 class Diffuser:
@@ -47,8 +61,7 @@ class Diffuser:
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
     ) -> None:
-        from app.engine.families.embedded import load_denoiser  # torch: only where it is needed
-
+        began = time.monotonic()
         self._settings = settings
         self._model = model
         self._pool = pool
@@ -57,18 +70,19 @@ class Diffuser:
         self._embeddings = EmbeddingCache(CacheHandle(cache))
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()  # those of the tasks that are attempts
         # On a thread that ends: OpenMP counts the helpers of every living thread, and with more of them than cores its
         # barriers sleep at once, which makes the engine's steps half as fast.
         with ThreadPoolExecutor(max_workers=1) as loader:
-            work = partial(load_denoiser, settings.dtype, settings.threads)
-            denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
+            denoiser = await asyncio.get_running_loop().run_in_executor(loader, partial(_denoiser, settings))
         self._figures = ReplicaFigures(Overhead(), power())
         self._engine = Engine(denoiser, rules_of(settings))
         await asyncio.to_thread(self._engine.warm_up, model)
         self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
         await self._adopt_profile()
-        self._name = serve.get_replica_context().replica_id.unique_id
+        self._name: str = serve.get_replica_context().replica_id.unique_id
+        self._start_s = time.monotonic() - began
         self._spawn(self._beat())
         self._spawn(self._listen())
 
@@ -88,7 +102,13 @@ class Diffuser:
         return task
 
     async def run(self, job_id: str, fence: int) -> None:
-        """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies."""
+        """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies.
+
+        A replica that is leaving hands the job back to the line instead.
+        """
+        if self._leaving.is_set():
+            await self._hand_back(job_id, fence)
+            return
         attempt = Attempt(
             self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model, self._figures
         )
@@ -98,9 +118,33 @@ class Diffuser:
         task.add_done_callback(self._running.discard)
         try:
             await asyncio.shield(task)
+        except (WorkerLost, asyncio.CancelledError):  # it had not begun to step when the engine closed
+            if not (self._leaving.is_set() and task.done()):
+                raise
+            await self._hand_back(job_id, fence)
         finally:
             if task.done() and self._attempts.get(job_id) is attempt:
                 del self._attempts[job_id]
+
+    async def _hand_back(self, job_id: str, fence: int) -> None:
+        with contextlib.suppress(LeaseLost, JobNotFound, IllegalTransition):
+            await self._stores.jobs.requeue(job_id, fence, time.time())
+
+    async def present(self) -> str:
+        """The replica's name: an answer to the Dispatcher's roll call, which reaches those that Serve gives work to."""
+        return self._name
+
+    async def _leave(self) -> None:
+        """Serve stops this replica: every job stops after the step under way, is checkpointed there and handed back."""
+        if self._leaving.is_set():
+            return
+        self._leaving.set()
+        log.info("Leaving: %d jobs go back to the line", len(self._running))
+        try:
+            await self._announce()
+        except StoreUnavailable as error:
+            log.warning("Leaving unannounced: %s", error)
+        await asyncio.to_thread(self._engine.close)
 
     async def _beat(self) -> None:
         for beat in itertools.count():
@@ -127,6 +171,8 @@ class Diffuser:
             seen_at=time.time(),
             memory_bytes=psutil.Process().memory_info().rss,
             step_times=self._engine.step_times,
+            start_s=self._start_s,
+            leaving=self._leaving.is_set(),
             overhead_s=self._figures.overhead.seconds,
             device_overhead_s=self._figures.overhead.device_seconds,
             watts=self._figures.power.watts,
@@ -134,16 +180,20 @@ class Diffuser:
         await self._stores.jobs.announce(info, ttl_s=3 * BEAT_S)
 
     async def _listen(self) -> None:
-        """Jobs that somebody cancelled or deleted stop at the next step boundary."""
+        """Jobs that somebody cancelled or deleted stop at the next step boundary; a replica named itself leaves."""
         while True:
             try:
-                async for job_id in self._stores.stops.listen():
-                    self._engine.stop(job_id)
+                async for name in self._stores.stops.listen():
+                    if name == farewell(self._name):
+                        self._spawn(self._leave())
+                    else:
+                        self._engine.stop(name)
             except StoreUnavailable:
                 await asyncio.sleep(BEAT_S)
 
     async def __del__(self) -> None:
-        """Serve calls this when the replica leaves: jobs still here are handed back."""
+        """Serve calls this when the replica leaves and its calls have ended: jobs still here are handed back."""
+        self._leaving.set()
         await asyncio.to_thread(self._engine.close, CLOSE_S)
         if self._running:
             await asyncio.wait(self._running, timeout=CLOSE_S)

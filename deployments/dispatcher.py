@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ray.exceptions import RayError
@@ -20,11 +21,14 @@ from app.jobs.board import BACKLOG, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
+from app.line.scaling import Scaling
 from app.repeats import forget_artifacts
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
-from app.types import Failure, Job, Lease, Phase
-from deployments.rules import rules_of
+from app.types import Failure, Job, Lease, Phase, ReplicaInfo
+from deployments.roster import Roster
+from deployments.rules import rules_of, scale_rules_of
+from deployments.scaling import figures
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
@@ -45,10 +49,14 @@ class Dispatcher:
         self._diffusers = diffusers
         self._rules = rules_of(settings)
         self._told: dict[str, Place] = {}
+        self._roster = Roster(diffusers, self._stores.jobs, self._stores.stops)
+        self._scaling = Scaling(scale_rules_of(settings))
+        self._start_s = dict.fromkeys(diffusers, settings.replica_start_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
         self._passed_at = time.monotonic()
         self._spawn(self._run())
+        self._spawn(self._roster.run())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         # An empty context: what runs here must not be cancelled with the call that happened to start it.
@@ -76,19 +84,30 @@ class Dispatcher:
         await self._take_back([lease for lease in leases if lease.until < now], now)
         held = [lease for lease in leases if lease.until >= now]
         running = await self._running(held)
-        capacity = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
+        replicas = self._roster.staying(replicas)
+        capacity = self._capacity(replicas, held)
         start, left, late = choose(waiting, running, capacity, now, self._rules)
         for job in start:
             await self._start(job)
         for job in late:
             await self._give_up(job, now)
-        await self._tell(left, [*running, *start], capacity, now)
+        await self._tell(left, [*running, *start], capacity, replicas, now)
         await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
         await self._give_up_followers(now)
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)
         self._passed_at = time.monotonic()
+
+    def _capacity(self, replicas: Sequence[ReplicaInfo], held: Sequence[Lease]) -> dict[str, Pool]:
+        """What every pool can take; one without replicas says how long its first takes to come."""
+        for replica in replicas:
+            self._start_s[replica.pool] = replica.start_s or self._start_s.get(replica.pool, 0.0)
+        found = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
+        for name in self._settings.replicas:
+            pool = found.get(name, Pool(0, 0, 0))
+            found[name] = pool if pool.replicas else replace(pool, start_s=self._start_s.get(name, 0.0))
+        return found
 
     async def _start(self, job: Job) -> None:
         try:
@@ -167,11 +186,22 @@ class Dispatcher:
         found = await asyncio.gather(*(find(self._stores.jobs, lease.job_id) for lease in held))
         return [job for job in found if job is not None and not job.phase.ended]
 
-    async def _tell(self, waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float) -> None:
-        """The backlog and the places to all who ask; queue positions to those whose position changed."""
+    async def _tell(
+        self,
+        waiting: list[Job],
+        running: list[Job],
+        capacity: dict[str, Pool],
+        replicas: Sequence[ReplicaInfo],
+        now: float,
+    ) -> None:
+        """The backlog, what it asks for and the places to all who ask; positions to those whose position changed."""
         board = self._stores.board
         found = places(waiting, running, capacity)
-        await board.post(BACKLOG, backlog(waiting, running, capacity, now), NOTE_TTL_S)
+        note = backlog(waiting, running, capacity, now)
+        self._scaling.decide(note["pools"], replicas, now)
+        for pool, decision in self._scaling.told().items():
+            note["pools"][pool].update(decision)
+        await board.post(BACKLOG, note, NOTE_TTL_S)
         await board.post(PLACES, places_note(found, waiting, now), NOTE_TTL_S)
         for job_id, place in queue_news(found, self._told).items():
             await self._stores.events.append(job_id, "queue", now, place._asdict())
@@ -185,6 +215,11 @@ class Dispatcher:
             await stores.jobs.delete(job.id, job.tenant)
             await stores.events.forget(job.id)
             await forget_artifacts(job, stores.board, stores.artifacts)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """For Serve's policy (`deployments.scaling`): replicas wanted, by deployment."""
+        decided = self._scaling.decided.items()
+        return figures({self._diffusers[pool].deployment_name: one.wanted for pool, one in decided})
 
     async def check_health(self) -> None:
         """Raises when no pass has ended for a minute: Serve then starts another dispatcher."""

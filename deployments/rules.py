@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.line.rules import Rules
+from app.line.scaling import ScaleRules
 from app.settings import Settings
 
 
@@ -15,3 +16,11 @@ def rules_of(settings: Settings) -> Rules:
         age_s=settings.age_s,
         checkpoint_every=settings.checkpoint_every,
     )
+
+
+def scale_rules_of(settings: Settings) -> dict[str, ScaleRules]:
+    """By pool, for those that scale."""
+    return {
+        pool: ScaleRules(least, most, settings.scale_drain_s, settings.scale_idle_s, settings.scale_lower_s)
+        for pool, (least, most) in settings.replicas.items()
+    }

@@ -22,7 +22,8 @@ class Place(NamedTuple):
 def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float) -> dict[str, Any]:
     """The note admission, health and statistics read: work in step-seconds by pool, and the longest pool's wait.
 
-    The wait is what one device after another would need for all that is ahead: it does not count on batches to pay.
+    The wait is what one device after another would need for all that is ahead: it does not count on batches to pay. A
+    pool without replicas starts one first.
     """
     names = {job.plan.pool for job in (*waiting, *running)} | set(capacity)
     rows: dict[str, dict[str, float]] = {}
@@ -37,7 +38,7 @@ def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[st
             "step_seconds": round(step_seconds, 3),
             "slots": pool.slots,
             "replicas": pool.replicas,
-            "wait_s": round(step_seconds / max(1, pool.replicas), 3),
+            "wait_s": round(step_seconds / max(1, pool.replicas) + pool.start_s, 3),
         }
     return {
         "at": now,
@@ -60,9 +61,10 @@ def places(
     found = {}
     for job in waiting[:limit]:
         name, estimate = job.plan.pool, job.plan.estimate
-        replicas = capacity[name].replicas if name in capacity else 0
+        pool = capacity.get(name, Pool(0, 0, 0))
         before_s = ahead_s.get(name, 0.0)
-        found[job.id] = Place(count[name], round(before_s / max(1, replicas) + estimate.seconds, 2))
+        eta_s = before_s / max(1, pool.replicas) + pool.start_s + estimate.seconds
+        found[job.id] = Place(count[name], round(eta_s, 2))
         count[name] += 1
         ahead_s[name] = before_s + estimate.step_seconds
     return found

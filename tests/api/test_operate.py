@@ -76,7 +76,8 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     await client.post(f"/v1/videos/{job['id']}/cancel")
     await house.meter.add({"a new-figure:x": 2})
     await house.jobs.announce(ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time()), 60)
-    pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0}
+    scaled = {"replicas": 1, "wanted": 2, "because": "backlog", "why": "9.5 step-seconds of 4 jobs."}
+    pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0, **scaled}
     await house.board.post(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
     found = await samples(client)
     assert found["kinoray_up", ""] == 1
@@ -85,6 +86,8 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     assert found["kinoray_cache_misses_total", "results"] == 1
     assert found["kinoray_a_new_figure_total", "x"] == 2
     assert found["kinoray_backlog_step_seconds", "main"] == 9.5
+    assert (found["kinoray_pool_replicas", "main"], found["kinoray_pool_wanted_replicas", "main"]) == (1, 2)
+    assert found["kinoray_scaling_reason", "backlog,main"] == 1
     assert found["kinoray_replica_slots", "shapes,main,r1"] == 8
 
 
