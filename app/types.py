@@ -356,7 +356,6 @@ class ReplicaInfo:
     overhead_s: float = 0.0  # a job's time beside its steps: encode, decode, finish, hand-overs; 0 until measured
     device_overhead_s: float = 0.0  # what of that is the device's
     watts: float | None = None  # of the device at work; None where it cannot be read
-    start_s: float = 0.0  # what it took to be ready, once its process was there
     leaving: bool = False  # it takes no more jobs and hands back those it has
 
 

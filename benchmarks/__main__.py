@@ -27,6 +27,7 @@ from benchmarks import (
     main_job,
     prediction,
     repeats,
+    scaling,
     service_load,
     step_engine,
 )
@@ -49,6 +50,8 @@ def main() -> None:
         "analysis": lambda options, console: analysis.run(options.quick, console),
         "cache_trace": _cache_trace,
         "served_analysis": _served_analysis,
+        "scaling": lambda _options, console: _in_folder(scaling.burst, console),
+        "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(runs)}; all by default")
@@ -124,6 +127,11 @@ def _main_job(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         idle_bytes = memory_bytes()
         measured = asyncio.run(main_job.measure(service.url, runs, again, console))
     return {"start_up_s": round(start_up_s, 1), "idle_memory_gib": round(idle_bytes / 2**30, 2), **measured}
+
+
+def _in_folder(measure: Callable[[Path, Console], dict[str, Any]], console: Console) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder), console)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from app.client.client import Kinoray
 from app.settings import Settings
 from benchmarks.machine import free_port
 from benchmarks.nodes import SLEEPER, Nodes, config
+from deployments import scaling
 
 STEP_S = 0.25
 STEPS = 60
@@ -90,7 +91,7 @@ def _row(video: Any, story: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 async def scenario(service: Nodes, folder: Path) -> dict[str, Any]:
-    """Wake from zero, a rolling update under jobs, and back to zero."""
+    """Wake from zero, a rolling update under a job, three busy replicas made one, and back to zero."""
     url = service.url
     found: dict[str, Any] = {}
     found["asleep"] = sorted(replicas(await until(url, lambda told: not replicas(told))))
@@ -101,10 +102,16 @@ async def scenario(service: Nodes, folder: Path) -> dict[str, Any]:
 
     async def update() -> None:
         before = replicas(await stats(url))
-        await asyncio.to_thread(service.deploy, config(folder, ARGS, {**DIFFUSER, **CHANGED}))
+        await asyncio.to_thread(service.deploy, config(folder, ARGS, UPDATED, "updated.yaml"))
         await until(url, lambda told: bool(replicas(told)) and not replicas(told) & before)
 
-    found["update"] = await _moved(url, 2, update)
+    async def downscale() -> None:
+        row = {**UPDATED, "autoscaling_config": scaling.bounds(0, 1)}
+        await asyncio.to_thread(service.deploy, config(folder, ARGS, row, "downscaled.yaml"))
+        await until(url, lambda told: len(replicas(told)) == 1)
+
+    found["update"] = await _moved(url, 1, update)
+    found["downscale"] = await _moved(url, 3, downscale)
     told = await until(url, lambda told: not replicas(told))
     found["at_zero"] = told["line"]["pools"]["main"]
     return found
@@ -113,13 +120,13 @@ async def scenario(service: Nodes, folder: Path) -> dict[str, Any]:
 ARGS: dict[str, Any] = {
     "replicas": {"main": [0, 3]},
     "pretend_step_s": STEP_S,
-    "scale_drain_s": 60,
+    "scale_drain_s": 20,  # a replica for one job, three for three
     "scale_idle_s": 5,
     "scale_lower_s": 2,
-    "slots": 4,
+    "slots": 1,
 }
 DIFFUSER: dict[str, Any] = {"ray_actor_options": SLEEPER}
-CHANGED: dict[str, Any] = {"ray_actor_options": {**SLEEPER, "num_cpus": 0.2}}
+UPDATED: dict[str, Any] = {"ray_actor_options": {**SLEEPER, "num_cpus": 0.2}}
 
 
 def main(folder: Path) -> None:

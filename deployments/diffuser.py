@@ -61,7 +61,6 @@ class Diffuser:
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
     ) -> None:
-        began = time.monotonic()
         self._settings = settings
         self._model = model
         self._pool = pool
@@ -82,7 +81,6 @@ class Diffuser:
         self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
         await self._adopt_profile()
         self._name: str = serve.get_replica_context().replica_id.unique_id
-        self._start_s = time.monotonic() - began
         self._spawn(self._beat())
         self._spawn(self._listen())
 
@@ -171,7 +169,6 @@ class Diffuser:
             seen_at=time.time(),
             memory_bytes=psutil.Process().memory_info().rss,
             step_times=self._engine.step_times,
-            start_s=self._start_s,
             leaving=self._leaving.is_set(),
             overhead_s=self._figures.overhead.seconds,
             device_overhead_s=self._figures.overhead.device_seconds,

@@ -51,7 +51,6 @@ class Dispatcher:
         self._told: dict[str, Place] = {}
         self._roster = Roster(diffusers, self._stores.jobs, self._stores.stops)
         self._scaling = Scaling(scale_rules_of(settings))
-        self._start_s = dict.fromkeys(diffusers, settings.replica_start_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
         self._passed_at = time.monotonic()
@@ -101,12 +100,11 @@ class Dispatcher:
 
     def _capacity(self, replicas: Sequence[ReplicaInfo], held: Sequence[Lease]) -> dict[str, Pool]:
         """What every pool can take; one without replicas says how long its first takes to come."""
-        for replica in replicas:
-            self._start_s[replica.pool] = replica.start_s or self._start_s.get(replica.pool, 0.0)
         found = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
+        first_s = self._settings.replica_start_s
         for name in self._settings.replicas:
             pool = found.get(name, Pool(0, 0, 0))
-            found[name] = pool if pool.replicas else replace(pool, start_s=self._start_s.get(name, 0.0))
+            found[name] = pool if pool.replicas else replace(pool, start_s=self._scaling.start_s.get(name, first_s))
         return found
 
     async def _start(self, job: Job) -> None:

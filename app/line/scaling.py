@@ -116,6 +116,8 @@ class Scaling:
     def __init__(self, rules: Mapping[str, ScaleRules]) -> None:
         self._rules = dict(rules)
         self.decided: dict[str, Scale] = {}
+        self.start_s: dict[str, float] = {}  # what a pool's first replica took to come, the last time
+        self._asked_at: dict[str, float] = {}
 
     def decide(self, load: Mapping[str, Mapping[str, Any]], replicas: Sequence[ReplicaInfo], now: float) -> None:
         """Decide for each pool by its row in the backlog note and by what its replicas say of themselves."""
@@ -126,6 +128,10 @@ class Scaling:
             jobs = int(row.get("jobs", 0)) + int(row.get("running", 0))
             work = Load(jobs, float(row.get("step_seconds", 0.0)), len(here), busy)
             self.decided[pool] = scale(work, self.decided.get(pool), now, rules)
+            if here and pool in self._asked_at:
+                self.start_s[pool] = now - self._asked_at.pop(pool)
+            elif not here and self.decided[pool].wanted:
+                self._asked_at.setdefault(pool, now)
 
     def told(self) -> dict[str, dict[str, Any]]:
         """For the backlog note: by pool, how many are wanted and why."""

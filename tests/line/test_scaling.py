@@ -123,6 +123,14 @@ def test_each_pool_goes_by_its_own_work() -> None:
     assert "100.0 step-seconds of 6 jobs" in pools.told()["main"]["why"]
 
 
+def test_what_a_first_replica_takes_to_come_is_learnt_from_the_last_that_came() -> None:
+    pools = Scaling({"main": RULES})
+    row = {"main": {"jobs": 1, "step_seconds": 1.0}}
+    for now, here in ((0.0, []), (1.0, []), (12.0, [replica("main")]), (50.0, [replica("main")])):
+        pools.decide(row, here, now)
+    assert pools.start_s == {"main": 12.0}
+
+
 @pytest.mark.parametrize("wrong", [{"least": -1}, {"least": 4}, {"most": 0, "least": 0}, {"drain_s": 0.0}])
 def test_impossible_rules_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="least"):
