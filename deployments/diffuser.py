@@ -138,10 +138,8 @@ class Diffuser:
             return
         self._leaving.set()
         log.info("Leaving: %d jobs go back to the line", len(self._running))
-        try:
+        with contextlib.suppress(StoreUnavailable):
             await self._announce()
-        except StoreUnavailable as error:
-            log.warning("Leaving unannounced: %s", error)
         await asyncio.to_thread(self._engine.close)
 
     async def _beat(self) -> None:
@@ -190,8 +188,8 @@ class Diffuser:
 
     async def __del__(self) -> None:
         """Serve calls this when the replica leaves and its calls have ended: jobs still here are handed back."""
-        self._leaving.set()
-        await asyncio.to_thread(self._engine.close, CLOSE_S)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._leave(), CLOSE_S)
         if self._running:
             await asyncio.wait(self._running, timeout=CLOSE_S)
 
