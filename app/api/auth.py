@@ -10,6 +10,7 @@ from fastapi.security import APIKeyHeader
 
 from app.api.given import Config
 from app.errors import Unauthorized
+from app.settings import Settings
 from app.types import Caller
 
 _HEADER = APIKeyHeader(
@@ -21,7 +22,7 @@ _HEADER = APIKeyHeader(
 )
 
 
-def caller(settings: Config, authorization: Annotated[str | None, Security(_HEADER)] = None) -> Caller:
+def tenant_of(settings: Settings, authorization: str | None) -> Caller:
     """The tenant of the key; "public" when no keys are configured. Raises Unauthorized."""
     if not settings.api_keys:
         return Caller()
@@ -34,6 +35,11 @@ def caller(settings: Config, authorization: Annotated[str | None, Security(_HEAD
     if found is None or scheme.lower() != "bearer" or not key:
         raise Unauthorized("Give a valid key: 'Authorization: Bearer <key>'.")
     return Caller(found)
+
+
+async def caller(settings: Config, authorization: Annotated[str | None, Security(_HEADER)] = None) -> Caller:
+    """As `tenant_of`, for routes."""
+    return tenant_of(settings, authorization)
 
 
 Who = Annotated[Caller, Depends(caller)]

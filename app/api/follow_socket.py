@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
-from app.api.auth import caller
+from app.api.auth import tenant_of
 from app.api.given import Config, Service
 from app.api.problems import error_body, problem, sentence
 from app.api.schemas import Strict
@@ -81,7 +81,7 @@ def _who(socket: WebSocket, key: str | None, settings: Settings) -> Caller:
     authorization = socket.headers.get("authorization")
     if authorization is None and key is not None:
         authorization = f"Bearer {unquote(key.removeprefix(KEY))}"
-    return caller(settings, authorization)
+    return tenant_of(settings, authorization)
 
 
 async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> int | None:

@@ -11,11 +11,11 @@ from app.service import VideoService
 from app.settings import Settings
 
 
-def _service(asked: HTTPConnection) -> VideoService:
+async def _service(asked: HTTPConnection) -> VideoService:
     return cast(VideoService, asked.app.state.service)
 
 
-def _settings(asked: HTTPConnection) -> Settings:
+async def _settings(asked: HTTPConnection) -> Settings:
     return cast(Settings, asked.app.state.settings)
 
 

@@ -16,7 +16,7 @@ MOST_CHARS = 255
 _FIT = re.compile(rf"[\x21-\x7e]{{1,{MOST_CHARS}}}")
 
 
-def idempotency_key(
+async def idempotency_key(
     request: Request,
     key: Annotated[
         str | None,
