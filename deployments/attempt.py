@@ -17,7 +17,7 @@ from ray.serve.handle import DeploymentHandle
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, pool_of
 from app.engine.denoiser import JobState
-from app.engine.loop import Engine
+from app.engine.loop import Embedding, Engine
 from app.engine.overhead import Overhead
 from app.engine.power import Power
 from app.errors import (
@@ -146,8 +146,8 @@ class Attempt:
             checkpoint=kept,
         )
 
-    async def _encode(self, job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Embeddings of prompt and negative prompt, each (T, D) float32: from the cache, else from the encoder."""
+    async def _encode(self, job: Job) -> tuple[Embedding, Embedding]:
+        """Embeddings of prompt and negative prompt: from the cache, else from the encoder."""
         texts = (job.plan.prompt, job.plan.negative_prompt)
         pool = pool_of(job.tenant, self._settings.share_embeddings)
         keys = [embedding_key(job.plan.revision, text, pool) for text in texts]
@@ -155,17 +155,17 @@ class Attempt:
         missing = [text for text, tensors in zip(texts, found, strict=True) if tensors is None]
         if missing:
             began, ttl_s = time.monotonic(), self._settings.embedding_ttl_s
-            answer: list[NDArray[np.float32]] = await asyncio.wrap_future(self._engine.encode(missing))
+            answer: list[Embedding] = await asyncio.wrap_future(self._engine.encode(missing))
             each_s = (time.monotonic() - began) / len(missing)
             made = iter(answer)
             for index, tensors in enumerate(found):
                 if tensors is None:
-                    found[index] = {"tokens": next(made)}
+                    found[index] = next(made)
                     if job.cache_mode.writes_parts:
                         await self._embeddings.put(keys[index], found[index] or {}, ttl_s, each_s)
         hit = len(missing) == 0
         await self._stores.jobs.note_cache(job.id, self._fence, CacheUse(embedding_hit=hit))
-        prompt, negative = ((tensors or {})["tokens"] for tensors in found)
+        prompt, negative = (tensors or {} for tensors in found)
         return prompt, negative
 
     @property

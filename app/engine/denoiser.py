@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -14,6 +14,15 @@ from app.types import Plan
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
+Heard: TypeAlias = dict[str, torch.Tensor]
+"""What a family's text encoders make of one text: tensors by name, float32 on 1 or 2 axes, never written to.
+
+`TOKENS` is always among them; others are the family's own, such as an attention mask or a pooled embedding.
+"""
+
+TOKENS = "tokens"
+"""The text's embeddings, (T, D)."""
+
 
 class DeviceLost(RuntimeError):
     """The device itself is unusable (not one job's doing): ends the engine."""
@@ -21,10 +30,15 @@ class DeviceLost(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the denoiser hears of a prompt: embeddings of the prompt and of the negative prompt."""
+    """What the denoiser hears of a prompt: what the encoders made of it, and of the negative prompt."""
 
-    prompt: torch.Tensor  # (T, D) float32
-    negative: torch.Tensor  # (T, D) float32
+    prompt: Heard
+    negative: Heard
+
+    def to(self, device: torch.device) -> Conditioning:
+        """The same on a device."""
+        texts = (self.prompt, self.negative)
+        return Conditioning(*({name: tensor.to(device) for name, tensor in text.items()} for text in texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +118,8 @@ class Denoiser(Protocol):
     `DeviceLost` ends the engine.
     """
 
-    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
-        """One (T, D) float32 embedding per prompt."""
+    def encode(self, prompts: Sequence[str]) -> list[Heard]:
+        """What the encoders make of each prompt, in host memory."""
         ...
 
     def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:

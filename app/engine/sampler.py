@@ -17,10 +17,14 @@ from app.types import Plan
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory."""
+    """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory;
+    `clean`: the clean latent that a prediction speaks of."""
 
     schedule: Callable[[int, float], Schedule]
     step: Callable[[JobState, torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
+    clean: Callable[[JobState, torch.Tensor], torch.Tensor] = lambda state, velocity: (
+        state.latent - state.sigma * velocity
+    )
 
 
 SAMPLERS: Mapping[str, Sampler] = {
@@ -40,14 +44,19 @@ def named(name: str) -> Sampler:
     return SAMPLERS[name]
 
 
-def begin(job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor) -> JobState:
+def begin(
+    job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor, walk: Schedule | None = None
+) -> JobState:
     """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
+
+    `walk`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's.
 
     Raises:
         UnsupportedParameter: there is no such sampler.
     """
     asked = plan.sampling
-    walk = named(asked.sampler).schedule(asked.steps, asked.shift)
+    way = named(asked.sampler)
+    walk = way.schedule(asked.steps, asked.shift) if walk is None else walk
     masks = masks_of(plan)
     return JobState(
         job_id=job_id,
@@ -60,6 +69,11 @@ def begin(job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tens
         unconditional_mask=masks.unconditional,
         order=masks.order,
     )
+
+
+def clean(state: JobState, prediction: torch.Tensor) -> torch.Tensor:
+    """The guess at the clean latent (C, F', H', W') that a prediction makes."""
+    return named(state.plan.sampling.sampler).clean(state, prediction)
 
 
 def advance(state: JobState, prediction: torch.Tensor) -> None:

@@ -8,7 +8,7 @@ from app.engine.sampler import SAMPLERS, advance, begin, named
 from app.errors import NumericalError, UnsupportedParameter
 from tests.engine.plans import make_plan
 
-NOTHING = Conditioning(torch.zeros(1, 1), torch.zeros(1, 1))
+NOTHING = Conditioning({}, {})
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))

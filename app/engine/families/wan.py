@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
-from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.denoiser import TOKENS, Conditioning, Frames, Heard, JobState
+from app.engine.families.company import guided, in_company
+from app.engine.families.device import device_errors
 from app.engine.families.few_tokens import TextMemory
+from app.engine.families.pixels import rounded, unit
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
-from app.engine.reuse import guide
-from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
+from app.errors import InvalidRequest
 from app.types import Plan, VideoSpec
 
 Encode = Callable[[Sequence[str]], torch.Tensor]  # prompts to (B, T, D) float32
@@ -44,10 +46,10 @@ class WanDenoiser:
         return hardware(self._device)
 
     @torch.inference_mode()
-    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
+    def encode(self, prompts: Sequence[str]) -> list[Heard]:
         """One (T, D) float32 embedding per prompt, on the CPU."""
         with device_errors():
-            return list(self._encode(prompts).float().cpu())
+            return [{TOKENS: tokens} for tokens in self._encode(prompts).float().cpu()]
 
     @torch.inference_mode()
     def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
@@ -59,8 +61,7 @@ class WanDenoiser:
         generator = torch.Generator().manual_seed(plan.sampling.seed)
         noise = torch.randn(self.latent_shape(plan.spec), generator=generator, dtype=torch.float32)
         with device_errors():
-            hears = Conditioning(conditioning.prompt.to(self._device), conditioning.negative.to(self._device))
-            return sampler.begin(job_id, plan, hears, noise.to(self._device))
+            return sampler.begin(job_id, plan, conditioning.to(self._device), noise.to(self._device))
 
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
         with device_errors():
@@ -86,11 +87,7 @@ class WanDenoiser:
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
         """One forward for all states but the deterministic ones, which get one each; guidance is applied in float32."""
-        company = [state for state in states if not state.plan.sampling.deterministic]
-        batches = [company] if company else []
-        batches += [[state] for state in states if state.plan.sampling.deterministic]
-        answers = {id(state): velocity for batch in batches for state, velocity in self._forward(batch)}
-        return [answers[id(state)] for state in states]
+        return in_company(states, self._forward)
 
     def _forward(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
         """The conditional passes of all states, then the unconditional ones of those that need theirs at this step.
@@ -99,7 +96,8 @@ class WanDenoiser:
         """
         both = [state for state in states if state.unconditioned]
         rows = [*states, *both]
-        hears = [*(state.conditioning.prompt for state in states), *(state.conditioning.negative for state in both)]
+        hears = [state.conditioning.prompt[TOKENS] for state in states]
+        hears += [state.conditioning.negative[TOKENS] for state in both]
         dtype = self._transformer.dtype
         with device_errors(), self._hearing(hears) as text:
             velocities = self._transformer(
@@ -108,9 +106,7 @@ class WanDenoiser:
                 encoder_hidden_states=text,  # (B, T, D)
                 return_dict=False,
             )[0].float()
-        free = dict(zip(map(id, both), velocities[len(states) :], strict=True))
-        asked = zip(states, velocities[: len(states)], strict=True)
-        return [(state, guide(state, velocity, free.get(id(state)))) for state, velocity in asked]
+        return guided(states, both, velocities)
 
     def _hearing(self, texts: Sequence[torch.Tensor]) -> AbstractContextManager[torch.Tensor]:
         """The batch's text, (B, T, D), for one forward."""
@@ -153,36 +149,7 @@ class WanDenoiser:
             scale = 1.0 / torch.tensor(config.latents_std).view(1, config.z_dim, 1, 1, 1).to(self._device, dtype)
             raw = latent[None].to(dtype) / scale + mean
             video = self._autoencoder.decode(raw, return_dict=False)[0][0]  # (3, F, H, W) in -1..1
-            pixels: NDArray[np.float32] = (video * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 3, 0).float().cpu().numpy()
-        return pixels
+            return unit(video)
 
     def memory_bytes(self) -> int:
         return held_bytes(self._device)
-
-
-def rounded(pixels: NDArray[np.float32]) -> Frames:
-    """Frames in 0..1 as uint8, rounded as diffusers' image processor does.
-
-    Raises:
-        NumericalError: there are NaNs among them.
-    """
-    if not np.isfinite(pixels).all():
-        raise NumericalError("The decoder answered with numbers that are not finite.")
-    frames: Frames = (pixels * 255).round().astype(np.uint8)
-    return frames
-
-
-@contextmanager
-def device_errors() -> Iterator[None]:
-    """Torch's errors in our words: DeviceOutOfMemory for one job, DeviceLost for the engine."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
-        raise DeviceOutOfMemory("The job does not fit into the device's memory.") from error
-    except getattr(torch, "AcceleratorError", ()) as error:  # torch 2.8 and later
-        raise DeviceLost(str(error)) from error
-    except RuntimeError as error:
-        if "DefaultCPUAllocator" in str(error):
-            raise DeviceOutOfMemory("The job does not fit into memory.") from error
-        raise
