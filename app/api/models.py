@@ -64,7 +64,7 @@ class ModelInfo(Model):
     """A model as SGLang's clients ask for it."""
 
     model_path: str
-    task_type: Literal["T2V"] = "T2V"
+    task_type: Literal["T2V", "T2I"] = "T2V"
     is_generation: Literal[True] = True
 
 
@@ -91,7 +91,8 @@ async def model_info(
 ) -> ModelInfo:
     """The default model, or the one that is named."""
     profile = _catalogue(service, settings).find(model)
-    return ModelInfo(**_model(profile, service, settings).model_dump(), model_path=profile.id)
+    task = "T2I" if profile.pictures_only else "T2V"
+    return ModelInfo(**_model(profile, service, settings).model_dump(), model_path=profile.id, task_type=task)
 
 
 def _catalogue(service: VideoService, settings: Settings) -> Catalogue:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import anyio
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +14,8 @@ from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
 from app.api.problems import problem
 from app.api.schemas import CreateVideo, video_request
-from app.errors import Cancelled, GenerationError, TimedOut
+from app.api.waiting import ended, failed
+from app.errors import TimedOut
 from app.service import VideoService
 from app.settings import Settings
 from app.types import Caller, Job, Phase
@@ -37,18 +35,12 @@ async def create_and_wait(request: Request, service: Service, settings: Config, 
     asked = video_request(await body_fields(request), settings.max_prompt_chars)
     job = await service.submit(asked, caller)
     try:
-        job = await _ended(request, service, job, caller, settings.sync_timeout_s)
+        (job,) = await ended(request, service, [job], caller, settings.sync_timeout_s)
     except TimedOut as error:
         return problem(504, error.error_code, error.message, headers={VIDEO_ID: job.id})
     if job.phase is not Phase.COMPLETED:
-        return _failed(job)
+        return failed(job)
     return await _content(job, service, settings, caller)
-
-
-def _failed(job: Job) -> Response:
-    assert job.failure is not None, "a job that has ended is completed or says why not"
-    status = Cancelled.status if job.failure.code == Cancelled.code else GenerationError.status
-    return problem(status, job.failure.code, job.failure.message, headers={VIDEO_ID: job.id})
 
 
 async def _content(job: Job, service: VideoService, settings: Settings, caller: Caller) -> Response:
@@ -58,26 +50,3 @@ async def _content(job: Job, service: VideoService, settings: Settings, caller: 
         headers["x-inference-time-s"] = f"{inference_time_s(job.measured):.3f}"
     chunks = await opened(service.read(artifact))
     return StreamingResponse(chunks, headers=headers, media_type=artifact.content_type)
-
-
-async def _ended(request: Request, service: VideoService, job: Job, caller: Caller, timeout_s: float) -> Job:
-    """The job once it has ended. When the client goes away first, the job is cancelled. Raises TimedOut."""
-    waiting = asyncio.ensure_future(service.wait(job.id, caller, timeout_s))
-    leaving = asyncio.ensure_future(_left(request))
-    try:
-        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if waiting.done():
-            return waiting.result()
-        raise Cancelled("The client went away.")
-    finally:  # the server may also say that the client is gone by cancelling us
-        gone = not waiting.done()
-        waiting.cancel()
-        leaving.cancel()
-        if gone:
-            with anyio.CancelScope(shield=True):
-                await service.cancel(job.id, caller)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -47,6 +47,7 @@ class Sampler(str, Enum):
 
     EULER = "euler"
     UNIPC = "unipc"
+    DDIM = "ddim"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import torch
 
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.masks.table import masks_of
-from app.engine.samplers import euler, unipc
+from app.engine.samplers import ddim, euler, unipc
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
 from app.types import Plan
@@ -30,6 +30,7 @@ class Sampler:
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
     "unipc": Sampler(unipc.schedule, unipc.step),
+    "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean),
 }
 
 

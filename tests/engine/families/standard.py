@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.denoiser import Heard
+from app.engine.denoiser import TOKENS, Heard
 from app.engine.families.family import FamilyDenoiser
 from app.types import Plan, VideoSpec
 
@@ -49,3 +49,15 @@ def spoken(words: dict[str, tuple[int, ...]], masks: tuple[str, ...] = ()) -> Ca
 def batched(heard: Heard, name: str) -> torch.Tensor:
     """As a pipeline takes it: (1, ...)."""
     return heard[name][None]
+
+
+def lettered(width: int) -> Callable[[Sequence[str]], list[Heard]]:
+    """An encoder that answers with a token of that width for every letter, and one for no letters."""
+
+    def encode(prompts: Sequence[str]) -> list[Heard]:
+        seeds = [torch.Generator().manual_seed(sum(prompt.encode())) for prompt in prompts]
+        lengths = [1 + len(prompt) for prompt in prompts]
+        pairs = zip(lengths, seeds, strict=True)
+        return [{TOKENS: torch.randn(length, width, generator=seed)} for length, seed in pairs]
+
+    return encode

@@ -15,7 +15,10 @@ from app.errors import UnsupportedParameter
 from app.line.batcher import Rules
 from app.types import Plan, VideoSpec
 from tests.engine.families.standard import Pixels, Tiny
+from tests.engine.families.tiny_cogvideox import cogvideox
+from tests.engine.families.tiny_hunyuan import hunyuan, hunyuan15
 from tests.engine.families.tiny_ltx import ltx
+from tests.engine.families.tiny_z_image import z_image
 from tests.engine.plans import Listener, hear, make_plan, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside diffusers
@@ -25,6 +28,11 @@ FAMILIES: Mapping[str, Callable[[], Tiny]] = {
     "ltx with a conditioned decoder": lambda: ltx(FIRST, conditioned=True),
     "ltx 0.9.5": lambda: ltx(LATER, conditioned=True),
     "ltx distilled": lambda: ltx(DISTILLED, conditioned=True),
+    "z-image": z_image,
+    "hunyuan": hunyuan,
+    "hunyuan 1.5": hunyuan15,
+    "cogvideox": lambda: cogvideox(pairs=False),
+    "cogvideox 1.5": lambda: cogvideox(pairs=True),
 }
 
 

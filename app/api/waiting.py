@@ -1,0 +1,58 @@
+"""A request that waits for its jobs: all of them ended, or the client gone and they with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import VIDEO_ID
+from app.api.problems import problem
+from app.errors import Cancelled, GenerationError
+from app.service import VideoService
+from app.types import Caller, Job
+
+
+async def ended(
+    request: Request, service: VideoService, jobs: Sequence[Job], caller: Caller, timeout_s: float
+) -> list[Job]:
+    """The jobs once all have ended. When the client goes away first, they are cancelled.
+
+    Raises:
+        TimedOut: one is still being made after `timeout_s` seconds; all go on.
+    """
+    waiting = asyncio.gather(*(service.wait(job.id, caller, timeout_s) for job in jobs))
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return list(waiting.result())
+        raise Cancelled("The client went away.")
+    finally:  # the server may also say that the client is gone by cancelling us
+        gone = not waiting.done()
+        waiting.cancel()
+        leaving.cancel()
+        if gone:
+            with anyio.CancelScope(shield=True):
+                await withdraw(service, jobs, caller)
+
+
+async def withdraw(service: VideoService, jobs: Sequence[Job], caller: Caller) -> None:
+    """Cancel those that have not ended."""
+    for job in jobs:
+        await service.cancel(job.id, caller)
+
+
+def failed(job: Job) -> Response:
+    """The error that answers for a job that has ended without being completed."""
+    assert job.failure is not None, "a job that has ended is completed or says why not"
+    status = Cancelled.status if job.failure.code == Cancelled.code else GenerationError.status
+    return problem(status, job.failure.code, job.failure.message, headers={VIDEO_ID: job.id})
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
