@@ -17,7 +17,8 @@ from ray.serve.handle import DeploymentHandle
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, pool_of
 from app.engine.denoiser import JobState
-from app.engine.loop import Embedding, Engine
+from app.engine.embedding import Embedding
+from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import Power
 from app.errors import (

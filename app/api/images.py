@@ -1,4 +1,4 @@
-"""Pictures by OpenAI's route: each is a job of one frame, and the request waits until all that it asked for are made."""
+"""Pictures by OpenAI's route: each is a job of one frame, and the request waits until all of them are made."""
 
 from __future__ import annotations
 

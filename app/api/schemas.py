@@ -91,7 +91,17 @@ class RemixVideo(Strict):
     prompt: str = Field(description="What the new video should show")
 
 
-_INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt", "budget", "n")
+_INTEGERS = (
+    "width",
+    "height",
+    "num_frames",
+    "fps",
+    "seed",
+    "num_inference_steps",
+    "num_outputs_per_prompt",
+    "budget",
+    "n",
+)
 _NUMBERS = ("guidance_scale", "ttl_s", "deadline_s")
 _TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}

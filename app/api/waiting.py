@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 from starlette.requests import Request
@@ -27,7 +28,8 @@ async def ended(
     waiting = asyncio.gather(*(service.wait(job.id, caller, timeout_s) for job in jobs))
     leaving = asyncio.ensure_future(_left(request))
     try:
-        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {waiting, leaving}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return list(waiting.result())
         raise Cancelled("The client went away.")

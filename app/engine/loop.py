@@ -10,12 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from app.engine.denoiser import Conditioning, Denoiser, Heard
+from app.engine.denoiser import Conditioning, Denoiser
 from app.engine.desk import Desk
+from app.engine.embedding import Embedding, heard_in, told
 from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
 from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
@@ -31,7 +28,6 @@ from app.line.rules import PRIORITIES
 from app.types import ModelProfile, Phase, Plan
 
 log = logging.getLogger(__name__)
-Embedding = dict[str, NDArray[np.float32]]  # `Heard`, as arrays
 
 
 class Engine:
@@ -79,7 +75,7 @@ class Engine:
         """
         conditioning = None
         if prompt is not None and negative is not None:
-            conditioning = Conditioning(_heard(prompt), _heard(negative))
+            conditioning = Conditioning(heard_in(prompt), heard_in(negative))
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
         every = preview_every if isinstance(sink, PreviewSink) else 0
@@ -111,7 +107,7 @@ class Engine:
             WorkerLost: the engine has ended.
         """
         asked = list(prompts)
-        return self._desk.call(lambda: [_told(heard) for heard in self._denoiser.encode(asked)])
+        return self._desk.call(lambda: [told(heard) for heard in self._denoiser.encode(asked)])
 
     def warm_up(self, model: ModelProfile) -> float:
         """Measure the model's default shape at every batch size; seconds that a step of one job takes.
@@ -297,11 +293,3 @@ class Engine:
         error = Cancelled("The engine was closed.") if self._desk.closing else WorkerLost("The engine failed.")
         for ticket in [*self._places, *unheard]:
             self._fail(ticket, error)
-
-
-def _heard(embedding: Embedding) -> Heard:
-    return {name: torch.tensor(array) for name, array in embedding.items()}
-
-
-def _told(heard: Heard) -> Embedding:
-    return {name: tensor.numpy() for name, tensor in heard.items()}

@@ -1,4 +1,4 @@
-"""Frames come in, pictures go out: the thumbnail (WebP), the spritesheet (JPEG), stills, a glimpse of what is being made."""
+"""Frames come in, pictures go out: the thumbnail, the spritesheet, stills, a glimpse of what is being made."""
 
 from __future__ import annotations
 

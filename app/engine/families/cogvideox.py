@@ -1,7 +1,7 @@
 """CogVideoX 1.0 and 1.5: CogVideoXTransformer3DModel and its autoencoder, equal to CogVideoXPipeline.
 
 It predicts v, not a flow, and is sampled by DDIM. The 2B release counts places by sines, the others turn by rotary
-angles, which are computed anew for a shape. 1.5 takes latent frames in pairs and drops those that fill up the last pair.
+angles, which are computed anew for a shape. 1.5 takes latent frames in pairs and drops what fills up the last one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SHIPPED = {
 class CogVideoX:
     """The Family."""
 
-    samplers = ("ddim",)
+    samplers: tuple[str, ...] = ("ddim",)
     free_guidance = True
 
     def __init__(self, transformer: Any, autoencoder: Any, encode: Callable[[Sequence[str]], list[Heard]]) -> None:
@@ -93,9 +93,7 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(
-    source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool
-) -> FamilyDenoiser:
+def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
     """CogVideoX from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
     pipeline = read(CogVideoXPipeline, source, revision=revision, dtype=dtype, device=device, local=local)
     odd = [name for name, value in _SHIPPED.items() if pipeline.scheduler.config.get(name) != value]

@@ -180,7 +180,9 @@ def timesteps(rows: Sequence[Row], device: torch.device) -> torch.Tensor:
     return torch.tensor([row.state.timestep for row in rows], dtype=torch.float32, device=device)
 
 
-def read(pipeline: Any, source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> Any:
+def read(
+    pipeline: Any, source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool
+) -> Any:
     """A diffusers pipeline of that class with its parts on the device, from a folder or, unless `local`, a hub's id.
 
     Weights are read from safetensors alone; code that comes with a model is never run.
@@ -189,6 +191,6 @@ def read(pipeline: Any, source: str, *, revision: str | None, dtype: torch.dtype
         OSError: there is no such folder, or its weights are in another form.
     """
     found = pipeline.from_pretrained(
-        source, revision=revision, torch_dtype=dtype, use_safetensors=True, local_files_only=local
+        source, revision=revision, dtype=dtype, use_safetensors=True, local_files_only=local
     )
     return found.to(device)

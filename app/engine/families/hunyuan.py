@@ -26,7 +26,7 @@ POOLED = "pooled"  # (D,): the text as a whole
 class HunyuanVideo:
     """The Family."""
 
-    samplers = ("euler",)
+    samplers: tuple[str, ...] = ("euler",)
     free_guidance = False
 
     def __init__(
@@ -81,9 +81,7 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(
-    source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool
-) -> FamilyDenoiser:
+def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
     """HunyuanVideo from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
     pipeline = read(HunyuanVideoPipeline, source, revision=revision, dtype=dtype, device=device, local=local)
     pipeline.vae.enable_tiling()  # as it is published to be run: a whole clip's decoding fits few devices

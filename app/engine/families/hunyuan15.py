@@ -28,7 +28,7 @@ PICTURE_TOKENS = 729  # that the model expects of a first picture
 class HunyuanVideo15:
     """The Family. `picture_tokens`: how many stand for the picture that is not there."""
 
-    samplers = ("euler",)
+    samplers: tuple[str, ...] = ("euler",)
     free_guidance = True
 
     def __init__(
@@ -92,9 +92,7 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(
-    source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool
-) -> FamilyDenoiser:
+def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
     """HunyuanVideo 1.5 from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
     pipeline = read(HunyuanVideo15Pipeline, source, revision=revision, dtype=dtype, device=device, local=local)
     pipeline.vae.enable_tiling()  # as it is published to be run: a whole clip's decoding fits few devices

@@ -51,7 +51,7 @@ def recipe_of(source: str, pipeline: str) -> Recipe:
 class LTX:
     """The Family. Raises ValueError when the transformer takes patches of more than one latent pixel."""
 
-    samplers = ("euler",)
+    samplers: tuple[str, ...] = ("euler",)
     free_guidance = True
 
     def __init__(
@@ -100,7 +100,7 @@ class LTX:
             return_dict=False,
             **self._places(rows, whole.shape[2:]),
         )[0]
-        return answer.transpose(1, 2).unflatten(2, whole.shape[2:])
+        return answer.transpose(1, 2).reshape(whole.shape)
 
     def _places(self, rows: Sequence[Row], sides: Sequence[int]) -> dict[str, Any]:
         """Where the tokens are, by each row's frame rate; computed anew for every forward, never kept."""
@@ -150,9 +150,7 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(
-    source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool
-) -> FamilyDenoiser:
+def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
     """An LTX-Video release from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
     named = LTXPipeline.load_config(source, revision=revision, local_files_only=local)["_class_name"]
     kind = LTXConditionPipeline if named == "LTXConditionPipeline" else LTXPipeline

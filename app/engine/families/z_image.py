@@ -26,7 +26,7 @@ PATCH = 2  # latent pixels a token is wide
 class ZImage:
     """The Family. Its pipeline counts guidance from 0: what is 1 here, and means none, is 0 there."""
 
-    samplers = ("euler",)
+    samplers: tuple[str, ...] = ("euler",)
     free_guidance = True
 
     def __init__(
@@ -79,9 +79,7 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(
-    source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool
-) -> FamilyDenoiser:
+def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
     """Z-Image or Z-Image-Turbo from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
     pipeline = read(ZImagePipeline, source, revision=revision, dtype=dtype, device=device, local=local)
     bend = Bend.of(pipeline.scheduler.config)

@@ -35,7 +35,8 @@ def step(state: JobState, v: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Te
 def clean(state: JobState, v: torch.Tensor) -> torch.Tensor:
     """The clean latent that a prediction of v speaks of."""
     here = signal(int(state.timestep), state.plan.sampling.shift)
-    return here**0.5 * state.latent - (1 - here) ** 0.5 * v
+    guess: torch.Tensor = here**0.5 * state.latent - (1 - here) ** 0.5 * v
+    return guess
 
 
 def _signals(state: JobState) -> tuple[float, float]:

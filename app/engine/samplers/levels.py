@@ -51,7 +51,7 @@ class Bend:
 
     def bent(self, even: Sequence[float] | NDArray[np.float64], shift: float, tokens: int = 0) -> Schedule:
         """The walk down `even` levels (falling, above 0) of a latent of so many tokens."""
-        levels = np.asarray(even).astype(np.float32)
+        levels: NDArray[Any] = np.asarray(even).astype(np.float32)
         if self.by_tokens:
             slope = (self.at_many - self.at_few) / (self.many - self.few)
             strength = math.exp(tokens * slope + (self.at_few - slope * self.few))

@@ -99,9 +99,7 @@ def hunyuan15() -> Tiny:
     def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
         scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
         guider = ClassifierFreeGuidance(guidance_scale=plan.sampling.guidance)
-        pipeline = HunyuanVideo15Pipeline(
-            None, None, transformer, autoencoder, scheduler, None, None, guider
-        )
+        pipeline = HunyuanVideo15Pipeline(None, None, transformer, autoencoder, scheduler, None, None, guider)
         pipeline.vision_num_semantic_tokens = 3
         pipeline.set_progress_bar_config(disable=True)
         frames: Pixels = pipeline(

@@ -87,5 +87,3 @@ def ltx_parts(conditioned: bool = False) -> dict[str, Any]:
     autoencoder.latents_std.fill_(1.5)
     autoencoder.latents_mean.fill_(0.1)
     return {"transformer": transformer.eval(), "vae": autoencoder.eval()}
-
-

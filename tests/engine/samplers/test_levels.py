@@ -22,9 +22,7 @@ def test_bent_levels_are_those_of_diffusers_to_the_bit(config: dict[str, Any], t
     theirs = FlowMatchEulerDiscreteScheduler(shift=3.0, **config)
     even = np.linspace(1.0, 1 / steps, steps)
     facts = theirs.config
-    mu = calculate_shift(
-        tokens, facts.base_image_seq_len, facts.max_image_seq_len, facts.base_shift, facts.max_shift
-    )
+    mu = calculate_shift(tokens, facts.base_image_seq_len, facts.max_image_seq_len, facts.base_shift, facts.max_shift)
     theirs.set_timesteps(sigmas=even, mu=mu)
     ours = Bend.of(facts).bent(even, 3.0, tokens)
     assert ours.sigmas == tuple(theirs.sigmas.tolist())
