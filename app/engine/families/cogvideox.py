@@ -26,15 +26,18 @@ _SHIPPED = {
 
 
 class CogVideoX:
-    """The Family."""
+    """The Family. Raises ValueError for a plan whose shift is not that of the weights: the profile is wrong."""
 
     samplers: tuple[str, ...] = ("ddim",)
     free_guidance = True
 
-    def __init__(self, transformer: Any, autoencoder: Any, encode: Callable[[Sequence[str]], list[Heard]]) -> None:
+    def __init__(
+        self, transformer: Any, autoencoder: Any, encode: Callable[[Sequence[str]], list[Heard]], shift: float
+    ) -> None:
         self._transformer = transformer.eval()
         self._autoencoder = autoencoder.eval()
         self.encode = encode
+        self._shift = shift  # of the signal to noise ratio: unlike a flow's it is trained, and cannot be chosen
         self.device: torch.device = next(transformer.parameters()).device
         # The pipeline knows a shape's rotary angles; it is given nothing that it could run.
         self._angles = CogVideoXPipeline(None, None, self._autoencoder, self._transformer, None)
@@ -52,7 +55,8 @@ class CogVideoX:
         return drawn.transpose(0, 1).contiguous()
 
     def walk(self, plan: Plan) -> None:
-        return None
+        if plan.sampling.shift != self._shift:
+            raise ValueError(f"The model's shift is {self._shift:g}, its profile says {plan.sampling.shift:g}.")
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         config, dtype = self._transformer.config, self._transformer.dtype
@@ -101,4 +105,5 @@ def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch
         raise ValueError(f"The model's schedule is not supported: {', '.join(odd)}.")
     pipeline.vae.enable_slicing()
     pipeline.vae.enable_tiling()
-    return FamilyDenoiser(CogVideoX(pipeline.transformer, pipeline.vae, heard_by(pipeline, device)))
+    shift = float(pipeline.scheduler.config.snr_shift_scale)
+    return FamilyDenoiser(CogVideoX(pipeline.transformer, pipeline.vae, heard_by(pipeline, device), shift))

@@ -14,8 +14,7 @@ from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, Frames, Heard, JobState
 from app.engine.families.company import guided, in_company
-from app.engine.families.device import device_errors
-from app.engine.families.pixels import rounded, unit
+from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
 from app.engine.samplers.schedule import Schedule
@@ -71,6 +70,11 @@ class FamilyDenoiser:
 
     def __init__(self, family: Family) -> None:
         self._family = family
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._family.device
 
     @property
     def hardware(self) -> str:

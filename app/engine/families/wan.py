@@ -14,9 +14,8 @@ from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import TOKENS, Conditioning, Frames, Heard, JobState
 from app.engine.families.company import guided, in_company
-from app.engine.families.device import device_errors
 from app.engine.families.few_tokens import TextMemory
-from app.engine.families.pixels import rounded, unit
+from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
 from app.errors import InvalidRequest

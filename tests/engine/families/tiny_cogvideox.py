@@ -62,5 +62,5 @@ def cogvideox(pairs: bool) -> Tiny:
         ).frames[0]
         return frames
 
-    family = CogVideoX(transformer, autoencoder, spoken({TOKENS: (8, 16)}))
+    family = CogVideoX(transformer, autoencoder, spoken({TOKENS: (8, 16)}), 3.0)
     return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 9, 8), sampler="ddim", shift=3.0)
