@@ -21,6 +21,8 @@ _SHIPPED = {
     "timestep_spacing": "trailing",
     "rescale_betas_zero_snr": True,
     "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "beta_end": 0.0120,
     "set_alpha_to_one": True,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
 
@@ -14,6 +16,36 @@ from tests.engine.families.standard import Pixels, Tiny, batched, spoken
 
 def cogvideox(pairs: bool) -> Tiny:
     """1.0 with sines, or 1.5 with latent frames in pairs and rotary angles."""
+    parts = cogvideox_parts(pairs)
+
+    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+        scheduler = CogVideoXDDIMScheduler(
+            prediction_type="v_prediction",
+            timestep_spacing="trailing",
+            rescale_betas_zero_snr=True,
+            snr_shift_scale=plan.sampling.shift,
+        )
+        pipeline = CogVideoXPipeline(scheduler=scheduler, text_encoder=None, tokenizer=None, **parts)
+        pipeline.set_progress_bar_config(disable=True)
+        frames: Pixels = pipeline(
+            prompt_embeds=batched(prompt, TOKENS),
+            negative_prompt_embeds=batched(negative, TOKENS),
+            width=plan.spec.width,
+            height=plan.spec.height,
+            num_frames=plan.spec.frames,
+            num_inference_steps=plan.sampling.steps,
+            guidance_scale=plan.sampling.guidance,
+            generator=torch.Generator().manual_seed(plan.sampling.seed),
+            output_type="np",
+        ).frames[0]
+        return frames
+
+    family = CogVideoX(parts["transformer"], parts["vae"], spoken({TOKENS: (8, 16)}), 3.0)
+    return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 9, 8), sampler="ddim", shift=3.0)
+
+
+def cogvideox_parts(pairs: bool) -> dict[str, Any]:
+    """Always the same transformer and autoencoder."""
     torch.manual_seed(0)
     transformer = CogVideoXTransformer3DModel(
         num_attention_heads=2,
@@ -39,28 +71,4 @@ def cogvideox(pairs: bool) -> Tiny:
         norm_num_groups=2,
         temporal_compression_ratio=4,
     ).eval()
-
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
-        scheduler = CogVideoXDDIMScheduler(
-            prediction_type="v_prediction",
-            timestep_spacing="trailing",
-            rescale_betas_zero_snr=True,
-            snr_shift_scale=plan.sampling.shift,
-        )
-        pipeline = CogVideoXPipeline(None, None, autoencoder, transformer, scheduler)
-        pipeline.set_progress_bar_config(disable=True)
-        frames: Pixels = pipeline(
-            prompt_embeds=batched(prompt, TOKENS),
-            negative_prompt_embeds=batched(negative, TOKENS),
-            width=plan.spec.width,
-            height=plan.spec.height,
-            num_frames=plan.spec.frames,
-            num_inference_steps=plan.sampling.steps,
-            guidance_scale=plan.sampling.guidance,
-            generator=torch.Generator().manual_seed(plan.sampling.seed),
-            output_type="np",
-        ).frames[0]
-        return frames
-
-    family = CogVideoX(transformer, autoencoder, spoken({TOKENS: (8, 16)}), 3.0)
-    return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 9, 8), sampler="ddim", shift=3.0)
+    return {"transformer": transformer, "vae": autoencoder}

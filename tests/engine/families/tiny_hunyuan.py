@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import (
     AutoencoderKLHunyuanVideo,
@@ -25,6 +27,35 @@ from tests.engine.families.standard import Pixels, Tiny, batched, spoken
 
 def hunyuan() -> Tiny:
     """1.0: guidance as an input, a text heard twice."""
+    parts = hunyuan_parts()
+
+    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+        scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
+        pipeline = HunyuanVideoPipeline(
+            scheduler=scheduler, text_encoder=None, tokenizer=None, text_encoder_2=None, tokenizer_2=None, **parts
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        frames: Pixels = pipeline(
+            prompt_embeds=batched(prompt, TOKENS),
+            pooled_prompt_embeds=batched(prompt, POOLED),
+            prompt_attention_mask=batched(prompt, MASK),
+            width=plan.spec.width,
+            height=plan.spec.height,
+            num_frames=plan.spec.frames,
+            num_inference_steps=plan.sampling.steps,
+            guidance_scale=plan.sampling.guidance,
+            generator=torch.Generator().manual_seed(plan.sampling.seed),
+            output_type="np",
+        ).frames[0]
+        return frames
+
+    encode = spoken({TOKENS: (8, 16), POOLED: (8,), MASK: (8,)}, (MASK,))
+    family = HunyuanVideo(parts["transformer"], parts["vae"], encode, Bend())
+    return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 5, 8), shift=7.0)
+
+
+def hunyuan_parts() -> dict[str, Any]:
+    """Always the same transformer and autoencoder of 1.0."""
     torch.manual_seed(0)
     transformer = HunyuanVideoTransformer3DModel(
         in_channels=4,
@@ -45,28 +76,7 @@ def hunyuan() -> Tiny:
         layers_per_block=1,
         norm_num_groups=4,
     ).eval()
-
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
-        scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
-        pipeline = HunyuanVideoPipeline(None, None, transformer, autoencoder, scheduler, None, None)
-        pipeline.set_progress_bar_config(disable=True)
-        frames: Pixels = pipeline(
-            prompt_embeds=batched(prompt, TOKENS),
-            pooled_prompt_embeds=batched(prompt, POOLED),
-            prompt_attention_mask=batched(prompt, MASK),
-            width=plan.spec.width,
-            height=plan.spec.height,
-            num_frames=plan.spec.frames,
-            num_inference_steps=plan.sampling.steps,
-            guidance_scale=plan.sampling.guidance,
-            generator=torch.Generator().manual_seed(plan.sampling.seed),
-            output_type="np",
-        ).frames[0]
-        return frames
-
-    encode = spoken({TOKENS: (8, 16), POOLED: (8,), MASK: (8,)}, (MASK,))
-    family = HunyuanVideo(transformer, autoencoder, encode, Bend())
-    return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 5, 8), shift=7.0)
+    return {"transformer": transformer, "vae": autoencoder}
 
 
 def hunyuan15() -> Tiny:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
 
@@ -15,6 +17,30 @@ from tests.engine.families.standard import Pixels, Tiny, lettered
 
 def z_image() -> Tiny:
     """Texts of several lengths, a fixed shift."""
+    parts = z_image_parts()
+
+    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+        scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
+        pipeline = ZImagePipeline(scheduler=scheduler, text_encoder=None, tokenizer=None, **parts)
+        pipeline.set_progress_bar_config(disable=True)
+        pictures: Pixels = pipeline(
+            prompt_embeds=[prompt[TOKENS]],
+            negative_prompt_embeds=[negative[TOKENS]],
+            width=plan.spec.width,
+            height=plan.spec.height,
+            num_inference_steps=plan.sampling.steps,
+            guidance_scale=plan.sampling.guidance - 1,
+            generator=torch.Generator().manual_seed(plan.sampling.seed),
+            output_type="np",
+        ).images
+        return pictures
+
+    family = ZImage(parts["transformer"], parts["vae"], lettered(16), Bend())
+    return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 1, 1), shift=3.0)
+
+
+def z_image_parts() -> dict[str, Any]:
+    """Always the same transformer and autoencoder."""
     torch.manual_seed(0)
     transformer = ZImageTransformer2DModel(
         in_channels=4,
@@ -42,22 +68,4 @@ def z_image() -> Tiny:
         use_quant_conv=False,
         use_post_quant_conv=False,
     ).eval()
-
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
-        scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
-        pipeline = ZImagePipeline(scheduler, autoencoder, None, None, transformer)
-        pipeline.set_progress_bar_config(disable=True)
-        pictures: Pixels = pipeline(
-            prompt_embeds=[prompt[TOKENS]],
-            negative_prompt_embeds=[negative[TOKENS]],
-            width=plan.spec.width,
-            height=plan.spec.height,
-            num_inference_steps=plan.sampling.steps,
-            guidance_scale=plan.sampling.guidance - 1,
-            generator=torch.Generator().manual_seed(plan.sampling.seed),
-            output_type="np",
-        ).images
-        return pictures
-
-    family = ZImage(transformer, autoencoder, lettered(16), Bend())
-    return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 1, 1), shift=3.0)
+    return {"transformer": transformer, "vae": autoencoder}
