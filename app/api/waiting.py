@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from app.api.answers import VIDEO_ID
 from app.api.problems import problem
-from app.errors import Cancelled, GenerationError
+from app.errors import Cancelled, GenerationError, JobNotFound
 from app.service import VideoService
 from app.types import Caller, Job
 
@@ -25,7 +26,8 @@ async def ended(
     Raises:
         TimedOut: one is still being made after `timeout_s` seconds; all go on.
     """
-    waiting = asyncio.gather(*(service.wait(job.id, caller, timeout_s) for job in jobs))
+    each = [asyncio.ensure_future(service.wait(job.id, caller, timeout_s)) for job in jobs]
+    waiting = asyncio.gather(*each)
     leaving = asyncio.ensure_future(_left(request))
     try:
         both: set[asyncio.Future[Any]] = {waiting, leaving}
@@ -35,17 +37,18 @@ async def ended(
         raise Cancelled("The client went away.")
     finally:  # the server may also say that the client is gone by cancelling us
         gone = not waiting.done()
-        waiting.cancel()
-        leaving.cancel()
+        for wait in (*each, leaving):  # when one has raised, the others are still waiting
+            wait.cancel()
         if gone:
             with anyio.CancelScope(shield=True):
                 await withdraw(service, jobs, caller)
 
 
 async def withdraw(service: VideoService, jobs: Sequence[Job], caller: Caller) -> None:
-    """Cancel those that have not ended."""
+    """Cancel those that have not ended, and are still there."""
     for job in jobs:
-        await service.cancel(job.id, caller)
+        with suppress(JobNotFound):
+            await service.cancel(job.id, caller)
 
 
 def failed(job: Job) -> Response:
