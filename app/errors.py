@@ -8,7 +8,8 @@
     ├── Forbidden                 403  not_an_operator
     ├── NotFound                  404
     │   ├── JobNotFound           404  video_not_found
-    │   └── ContentNotReady       404  content_not_ready
+    │   ├── ContentNotReady       404  content_not_ready
+    │   └── ArtifactLost          410  artifact_lost, or content_expired
     ├── Conflict                  409  conflict
     │   ├── IllegalTransition     409  illegal_transition
     │   └── LeaseLost             409  lease_lost
@@ -101,6 +102,13 @@ class ContentNotReady(NotFound):
     """The job has not made that yet."""
 
     code = "content_not_ready"
+
+
+class ArtifactLost(NotFound):
+    """The job made that, but the store no longer has it: a disk or node went, or its time was over."""
+
+    status = 410
+    code = "artifact_lost"
 
 
 class Conflict(KinorayError):

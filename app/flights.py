@@ -12,10 +12,11 @@ from app.cache.keys import plan_digest
 from app.cache.store import RESULTS
 from app.errors import KinorayError
 from app.jobs import changes
+from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.flights import Claim, Stance, stance
 from app.jobs.store import find
 from app.repeats import Shared, forget_artifacts, makers, readable
-from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_ENDED, STEP_SECONDS_SAVED
+from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED, JOBS_ENDED, STEP_SECONDS_SAVED
 from app.types import CacheUse, Job, Phase
 
 FLIGHT = "flight"  # a level of the caches, as the figures name it, and the kind of such an answer
@@ -34,14 +35,20 @@ class Entered(NamedTuple):
 
 
 async def enter(
-    job: Job, joins: bool, stores: Shared, admit: Callable[[], Awaitable[None]], retention_s: float
+    job: Job,
+    joins: bool,
+    stores: Shared,
+    admit: Callable[[], Awaitable[float | None]],
+    retention_s: float,
+    entrance: Entrance = ANYONE,
 ) -> Entered:
     """Record a job: in the line, or behind the job that is making the same video already.
 
     `joins`: it may be given another's video. `admit` raises Overloaded; it is asked for jobs that will need a device
-    and make the line longer.
+    and make the line longer, and says what wait they are promised. A job that comes after others takes no part in a
+    flight: nobody is to wait for a job that may not start. Raises what `app.jobs.entrance.refusal` makes.
     """
-    leads = job.cache_mode.writes
+    joins, leads = joins and not job.after, job.cache_mode.writes and not job.after
     digest = plan_digest(job.plan, job.tenant)
     admitted = False
     for _ in range(TRIES if joins or leads else 0):
@@ -50,20 +57,25 @@ async def enter(
         if is_to_be is Stance.ALONE:
             break
         if is_to_be is Stance.LEAD and not admitted:
-            await admit()
+            job = replace(job, promised_s=await admit())
             admitted = True
-        if await stores.flights.enter(job, digest, is_to_be, claim):
+        grows = is_to_be is Stance.LEAD
+        if await stores.flights.enter(
+            job, digest, is_to_be, claim, entrance if grows else replace(entrance, most_waiting=None)
+        ):
             if is_to_be is Stance.FOLLOW and claim is not None and (claim.leader is None or claim.leader.phase.ended):
                 job = await _settled(job, digest, stores, retention_s)
             return Entered(job, is_to_be)
     if not admitted:
-        await admit()
-    await stores.jobs.create(job)
+        job = replace(job, promised_s=await admit())
+    await stores.jobs.create(job, entrance)
     return Entered(job, Stance.ALONE)
 
 
 async def leader_of(job: Job, stores: Shared) -> Job | None:
-    """The job under way that this queued one waits for; None when it waits for none."""
+    """The job under way whose video this queued one waits for; None when it waits for none."""
+    if job.after:
+        return None
     leader_id = await stores.flights.leader(plan_digest(job.plan, job.tenant))
     if leader_id is None or leader_id == job.id or await stores.jobs.position(job.id) is not None:
         return None
@@ -131,7 +143,8 @@ async def _give(leader: Job, job: Job, digest: str, stores: Shared, retention_s:
         await _let_go(job, leader, stores)
         return
     await stores.events.append(job.id, "end", now, {"status": done.status.value})
-    await stores.meter.add({f"{JOBS_ENDED}:completed": 1, f"{CACHE_HITS}:{FLIGHT}": 1, STEP_SECONDS_SAVED: saved})
+    spared = {STEP_SECONDS_SAVED: saved, f"{CACHE_SAVED}:{FLIGHT}": saved}
+    await stores.meter.add({f"{JOBS_ENDED}:completed": 1, f"{CACHE_HITS}:{FLIGHT}": 1} | spared)
 
 
 async def _drop(digest: str, job_id: str, leader: Job, stores: Shared, now: float) -> None:
@@ -143,7 +156,8 @@ async def _let_go(job: Job, leader: Job, stores: Shared) -> None:
     """A job needs the leader's artifacts no more, unless another who settles has just given them to it."""
     found = await find(stores.jobs, job.id)
     if found is None or found.phase is not Phase.COMPLETED:
-        await forget_artifacts(replace(job, artifacts=leader.artifacts), stores.board, stores.artifacts)
+        given = replace(job, artifacts=leader.artifacts)
+        await forget_artifacts(given, stores.board, stores.artifacts, even_cached=False)
 
 
 async def _settled(job: Job, digest: str, stores: Shared, retention_s: float) -> Job:

@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import anyio
 
+from app.admission import admit, entrance, named
 from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
+from app.cache.similar import NoSimilar, SimilarIndex
 from app.cache.store import RESULTS, ByteCache
-from app.errors import ContentNotReady, NotFound, Overloaded, TimedOut
+from app.deliver import webhook_of
+from app.errors import (
+    Conflict,
+    ContentNotReady,
+    InvalidRequest,
+    JobNotFound,
+    KinorayError,
+    NotFound,
+    StoreUnavailable,
+    TimedOut,
+)
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
 from app.jobs.board import BACKLOG, PLACES, Board
+from app.jobs.entrance import Entrance, Replayed, Usage, refusal
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights, Stance
-from app.jobs.store import JobStore
+from app.jobs.outbox import Outbox
+from app.jobs.store import JobStore, find
 from app.line.outlook import behind_all, expected_s, place_behind, place_in
+from app.pictures import Picture, keep, let_go, picture_of
 from app.plan.degrade import in_time
+from app.plan.models import Catalogue
 from app.plan.presets import Presets
 from app.plan.ratings import Ratings
 from app.plan.seed import FRESH
 from app.plan.sentences import Sentences
 from app.plan.styled import count_use
-from app.repeats import forget_artifacts, repeat
+from app.plan.worlds import World
+from app.repeats import forget_artifacts, lost, repeat
 from app.settings import Settings
+from app.similar import with_start
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, ModelProfile, Page, Phase, Plan, VideoRequest
 
+log = logging.getLogger(__name__)
 CANCELLED = Failure("cancelled", "The job was cancelled.")
 
 
@@ -57,44 +78,117 @@ class Ports:
     board: Board
     flights: Flights
     meter: Meter
+    outbox: Outbox
     models: tuple[ModelProfile, ...]
     presets: Presets
     sentences: Sentences
     ratings: Ratings
+    similar: SimilarIndex = NoSimilar()
+    worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted.
 
-    `leader` is the job that makes the same video already, where this one waits for it.
+    `leader` is the job that makes the same video already, where this one waits for it; `waits_for` are the ids of those
+    that it comes after and that have not completed.
     """
 
     position: int | None
     eta_s: float | None
     leader: Job | None = None
+    waits_for: tuple[str, ...] = ()
+
+
+class Accepted(NamedTuple):
+    """The job on record; `replayed`: recorded when the same request came before, under the same key."""
+
+    job: Job
+    replayed: bool
+
+
+async def _no_sync() -> None:
+    """A clock that follows no other."""
 
 
 class VideoService:
     """What a Router does; it holds no state of its own, so any replica can answer."""
 
-    def __init__(self, ports: Ports, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        sync: Callable[[], Awaitable[None]] = _no_sync,
+    ) -> None:
         self.ports = ports
         self.settings = settings
         self._clock = clock
+        self._sync = sync
         self._results = ResultCache(ports.cache)
 
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
+        """As `accept`, without a key."""
+        return (await self.accept(request, caller, None, stages)).job
+
+    async def accept(
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        key: str | None = None,
+        stages: Stages | None = None,
+        picture: bytes | None = None,
+    ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
-        `stages` is told when plan, lookup, files (of a repeat) and record are done.
+        `key` is the client's name for the request: again with the same one, it is answered with the job of the first
+        time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `picture` is the content of
+        the request's, unless an earlier job has it stored.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
-            Overloaded: the predicted wait or the line is too long.
+            JobNotFound: it is to come after a job that is not there.
+            KeyReused: the key was used for another request.
+            Overloaded: the predicted wait or the line is too long, or the tenant has had its share.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
+        once = named(request, key, self.settings.idempotency_ttl_s)
+        try:
+            first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
+            if first is not None:
+                raise Replayed(first)
+            limits = entrance(self.settings, once)
+            return Accepted(await self._record(request, caller, limits, stages, picture), False)
+        except Replayed as again:
+            return Accepted(await self._former(again.message, caller), True)
+
+    async def usage(self, caller: Caller) -> Usage:
+        """What the caller has under way and has asked for. Raises StoreUnavailable."""
+        return await self.ports.jobs.usage(caller.tenant, entrance(self.settings), self._clock())
+
+    async def _former(self, job_id: str, caller: Caller) -> Job:
+        try:
+            return await self.ports.jobs.get(job_id, caller.tenant)
+        except JobNotFound:  # asking again must not make it again
+            raise Conflict(
+                f"{job_id}, which this Idempotency-Key made, was deleted.", "Idempotency-Key", "idempotency_key_spent"
+            ) from None
+
+    async def _come_after(self, request: VideoRequest, caller: Caller) -> None:
+        """Refuse what is to come after unknown or failed jobs, before it costs anything; the record is the truth."""
+        for each in request.after:
+            job = await find(self.ports.jobs, each, caller.tenant)
+            if job is None or job.phase is Phase.FAILED:
+                raise refusal("unknown" if job is None else "failed", each)
+
+    async def _record(
+        self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages, picture: bytes | None
+    ) -> Job:
+        webhook = webhook_of(request.webhook, caller, self.settings)
+        await self._sync()
+        await self._come_after(request, caller)
         # 1. Plan
         plan = await self.analyze(request, caller)
         stages.done("plan")
@@ -108,36 +202,50 @@ class VideoService:
             remixed_from=request.remixed_from,
             cache_mode=request.cache,
             cache_ttl_s=request.cache_ttl_s,
+            similar=request.similar,
             priority=request.priority,
             deadline=None if request.deadline_s is None else now + request.deadline_s,
             preview=request.preview,
             user=request.user,
+            webhook=webhook,
+            after=request.after,
         )
         # 2. The same plan made before?
         if request.cache.reads:
-            key = plan_digest(plan, pool_of(caller.tenant, self.settings.share_results))
-            made = await repeat(job, key, self._results, self.ports, self.settings.retention_s, now, stages)
+            made = await self._made_before(job, now, stages, limits)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
+            if request.similar:
+                plan = await with_start(plan, caller.tenant, self.ports)
+                job = replace(job, plan=plan)
+                stages.done("similar")
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = request.cache.reads and request.seed != FRESH
-        job, stance = await enter(job, joins, self.ports, lambda: self._admit(plan), self.settings.retention_s)
+        ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
+        await keep(job, picture, self.ports.board, self.ports.artifacts)
+        try:
+            job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
+        except StoreUnavailable:  # it may be on record
+            raise
+        except KinorayError:
+            await let_go(job, self.ports.board, self.ports.artifacts)
+            raise
         stages.done("record")
         missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
 
-    async def _admit(self, plan: Plan) -> None:
-        """Refuse what would wait too long. Without a note from the dispatcher everything is admitted."""
-        backlog = await self.ports.board.look(BACKLOG)
-        if backlog is None:
-            return
-        wait_s = float(backlog["wait_s"])
-        if wait_s > self.settings.max_wait_s or int(backlog["jobs"]) >= self.settings.max_queued:
-            message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."
-            raise Overloaded(message, retry_after_s=max(1.0, min(wait_s - self.settings.max_wait_s, 600.0)))
+    async def _made_before(self, job: Job, now: float, stages: Stages, limits: Entrance) -> Job | None:
+        """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
+        pool, keep_s = pool_of(job.tenant, self.settings.share_results), self.settings.retention_s
+        for similar in (False, True) if job.similar else (False,):
+            key = plan_digest(job.plan, job.tenant if similar else pool, similar)
+            made = await repeat(job, key, self._results, self.ports, keep_s, now, stages, limits)
+            if made is not None:
+                return made
+        return None
 
     async def get(self, job_id: str, caller: Caller) -> Job:
         """The job's record. Raises JobNotFound."""
@@ -152,6 +260,9 @@ class VideoService:
         if place is None:  # it has just come, is far back, or nobody has looked at the line lately
             position = await self.ports.jobs.position(job.id)
             if position is None:
+                awaited = tuple(await self.ports.jobs.awaited(job.id)) if job.after else ()
+                if awaited:
+                    return Outlook(None, None, waits_for=awaited)
                 leader = await leader_of(job, self.ports)
                 if leader is not None:
                     return replace(await self.outlook(leader), leader=leader)
@@ -193,24 +304,29 @@ class VideoService:
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)
-        await forget_artifacts(job, self.ports.board, self.ports.artifacts)
+        try:
+            await forget_artifacts(job, self.ports.board, self.ports.artifacts)
+        except StoreUnavailable as error:  # the record is gone: its files have no owner, and are removed as such
+            log.warning("The files of %s are left for later: %s", job_id, error)
 
     async def artifact(self, job_id: str, caller: Caller, variant: str) -> Artifact:
-        """What the job made. Raises JobNotFound, ContentNotReady, NotFound (expired)."""
+        """What the job made. Raises JobNotFound, ContentNotReady, NotFound (it made none), ArtifactLost."""
         job = await self.get(job_id, caller)
         if job.phase is not Phase.COMPLETED:
             why = f"failed: {job.failure.message}" if job.failure else f"is {job.status}"
             raise ContentNotReady(f"{job_id} has no content; it {why}")
         artifact = job.artifacts.get(variant)
-        if artifact is None or not await self.ports.artifacts.exists(artifact):
-            raise NotFound(f"The {variant} of {job_id} is no longer stored.", code="content_gone")
+        if artifact is None:
+            raise NotFound(f"{job_id} has no {variant}.", code="content_gone")
+        if not await self.ports.artifacts.exists(artifact):
+            raise lost(job, variant, self.settings.artifacts_kept_s, self._clock())
         return artifact
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Bytes of an artifact."""
         return self.ports.artifacts.read(artifact, start, end)
 
-    async def remix(self, job_id: str, prompt: str, caller: Caller) -> Job:
+    async def remix(self, job_id: str, prompt: str, caller: Caller, key: str | None = None) -> Accepted:
         """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
         source = (await self.get(job_id, caller)).plan
         request = VideoRequest(
@@ -225,8 +341,17 @@ class VideoService:
             guidance=source.sampling.guidance,
             tier=source.asked_tier,
             remixed_from=job_id,
+            image=source.image,
+            guidance_2=source.sampling.guidance_2,
         )
-        return await self.submit(request, caller)
+        return await self.accept(request, caller, key)
+
+    async def picture(self, reference: bytes | str, model: str | None, caller: Caller) -> Picture:
+        """The picture that a request names, if its model takes one; nothing is stored. Raises InvalidRequest."""
+        profile = Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases).find(model)
+        if not profile.takes_image:
+            raise InvalidRequest(f"{profile.id} makes videos from text alone.", "input_reference", "image_not_taken")
+        return await picture_of(reference, caller.tenant, self.settings)
 
     async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
         """The plan a request would get now, without making anything."""

@@ -44,6 +44,17 @@ class Sampling:
     sampler: str = "euler"
     shift: float = 3.0  # flow shift of the sigma schedule
     deterministic: bool = False  # the same bits in whatever company
+    step_cache: str = ""  # one of STEP_CACHES; none if empty
+    guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
+
+    @property
+    def alone(self) -> bool:
+        """Whether the job shares no forward."""
+        return self.deterministic or bool(self.step_cache)
+
+
+STEP_CACHES = ("first_block", "mag", "taylorseer")
+"""diffusers' caches that save steps' work by what they see on the way, for jobs that step alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,26 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Where a job begins that need not begin at noise: with a similar video's final latent, noised again."""
+
+    entry: str  # key of the kept latent, one of the same tenant's
+    step: int  # the first step that is walked
+    similarity: float  # of the two prompts, 1.0 at most
+    spared: float = 0.0  # guided evaluations
+    step_seconds: float = 0.0  # what they would have taken
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored result. `key` is the place in the artifact store; never a path of a machine."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The immutable decision for one video."""
 
@@ -97,6 +128,9 @@ class Plan:
     calibrated: bool = False  # the budget comes from a measured table
     by_planner: bool = False  # steps and budget are the planner's choice, not the request's
     masks: str = ""  # fingerprint of the masks that say which steps the budget runs; other masks, other bits
+    start: Start | None = None  # None: from noise
+    image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
+    adapter: str = ""  # the model's LoRA adapter that the tier switches on
 
 
 NORMAL = "normal"
@@ -133,6 +167,29 @@ class CacheMode(Word):
         return self.writes or self is CacheMode.BYPASS
 
 
+WEBHOOK_EVENTS = ("video.completed", "video.failed")
+"""What a webhook can be told, by OpenAI's names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is told of a job's end."""
+
+    url: str | None  # None: the URL that the service's settings name for the tenant, looked up for each attempt
+    events: tuple[str, ...] = WEBHOOK_EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far the telling is. `error` is a word such as timeout or http_500, never the receiver's own text."""
+
+    state: str = "waiting"  # waiting | delivered | failed (given up) | disabled (the receiver wants no more)
+    attempts: int = 0
+    error: str | None = None  # of the last attempt
+    at: float | None = None  # of the last attempt, Unix seconds
+    next_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class VideoRequest:
     """What came over the wire, well-formed; None means "the planner decides"."""
@@ -151,17 +208,23 @@ class VideoRequest:
     guidance: float | None = None
     sampler: str | None = None
     deterministic: bool = False
+    step_cache: str | None = None  # one of STEP_CACHES
     tier: str = "auto"
     style: str | None = None  # id of a style, the server's or the caller's own
     enhance: bool = False  # have the prompt expanded
     allow_degrade: bool = False  # a lower tier is better than missing the deadline
     cache: CacheMode = CacheMode.USE
     cache_ttl_s: float | None = None
+    similar: bool = False  # it may begin with a similar video of the caller's, and is kept for that itself
     priority: str = NORMAL
     deadline_s: float | None = None  # seconds from now, after which the video is of no use
     preview: bool = False  # show the clean estimate on the way
     user: str | None = None
     remixed_from: str | None = None
+    webhook: Webhook | None = None
+    after: tuple[str, ...] = ()  # ids of jobs that have to be completed first
+    image: Artifact | None = None  # the picture to begin with, stored already
+    guidance_2: float | None = None  # of a second expert
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,15 +274,6 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """A stored result. `key` is the place in the artifact store; never a path of a machine."""
-
-    key: str
-    content_type: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Measured:
     """What a job really took: seconds by stage (queue, encode, denoise, decode, finish, total) and device seconds."""
 
@@ -229,16 +283,20 @@ class Measured:
     evaluations: int = 0  # denoiser runs
     energy_wh: float | None = None  # the device seconds at the device's power; None where that is not known
     resumed_from_step: int | None = None  # the checkpoint that the last attempt went on from
+    steps_skipped: int = 0  # at the start, because it began with a similar video
 
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
     """How the caches served a job."""
 
-    kind: str = "none"  # none | result | flight (made for another job that was under way)
+    kind: str = "none"  # none | result | flight (made for another job that was under way) | similar (begun with one)
     hit: bool = False
     saved_step_seconds: float = 0.0
     embedding_hit: bool | None = None  # None until the prompt has been encoded
+    similarity: float | None = None  # of the prompt to that of the video it was to begin with
+    steps_skipped: int = 0
+    note: str | None = None  # why a planned similar start was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +322,17 @@ class Job:
     remixed_from: str | None = None
     cache_mode: CacheMode = CacheMode.USE
     cache_ttl_s: float | None = None
+    similar: bool = False  # its final latent is kept for similar starts
     priority: str = NORMAL  # one of PRIORITIES
     deadline: float | None = None  # of no use after this
     preview: bool = False
     user: str | None = None
+    webhook: Webhook | None = None
+    delivery: Delivery | None = None  # None until the first attempt
+    after: tuple[str, ...] = ()  # ids of jobs that have to be completed before this one enters the line
+    promised_s: float | None = None  # the wait before its first attempt, as predicted when it was accepted
+    losses: int = 0  # attempts that ended because their replica was lost
+    not_before: float | None = None  # after a loss, no attempt starts earlier
 
     @property
     def status(self) -> Status:
@@ -311,6 +376,7 @@ class TierOfModel:
     guidance: float | None = None
     sizes: tuple[tuple[int, int], ...] = ()  # of the model's, the tier's default first
     most_frames: int | None = None
+    adapter: str = ""  # a LoRA adapter of the model, such as a distilled one of few steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +400,10 @@ class ModelProfile:
     pool: str = "main"
     step_s: float = 0.1  # seconds a guided step takes at the default shape, until a replica has measured it
     overhead_s: float = 0.5  # encode + decode + finish
+    guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
+    takes_image: bool = False  # a video may begin with a picture
+    needs_image: bool = False  # it has to
+    adapters: tuple[str, ...] = ()  # LoRA adapters that its tiers may name
 
     @property
     def pictures_only(self) -> bool:
@@ -363,6 +433,9 @@ class ReplicaInfo:
     overhead_s: float = 0.0  # a job's time beside its steps: encode, decode, finish, hand-overs; 0 until measured
     device_overhead_s: float = 0.0  # what of that is the device's
     watts: float | None = None  # of the device at work; None where it cannot be read
+    host_memory: float = 0.0  # share in use, of the machine or the container
+    device_memory: float | None = None  # the same of the device; None where that is the host
+    pressure: str = "ok"  # ok, warning: nobody joins, critical: the least urgent make room
 
 
 @dataclass(frozen=True, slots=True)

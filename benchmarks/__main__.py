@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import yaml
 from rich.console import Console
 
 from app.settings import Settings
@@ -24,14 +26,17 @@ from benchmarks import (
     cache_trace,
     calibration,
     ceiling,
+    chaos,
     main_job,
     prediction,
+    redis_outage,
     repeats,
     service_load,
+    similar,
     step_engine,
 )
 from benchmarks.machine import facts, free_port, memory_bytes
-from cluster.local import LocalService
+from cluster.local import CONFIG, LocalService
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -48,7 +53,10 @@ def main() -> None:
         "repeats": _repeats,
         "analysis": lambda options, console: analysis.run(options.quick, console),
         "cache_trace": _cache_trace,
+        "similar": _similar,
+        "redis_outage": _redis_outage,
         "served_analysis": _served_analysis,
+        "chaos": _chaos,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(runs)}; all by default")
@@ -86,6 +94,16 @@ def _budgets(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _cache_trace(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     requests, seeds = (300, 2) if options.quick else (2000, 5)
     return cache_trace.measure(requests, seeds, console)
+
+
+def _similar(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    requests, seeds, pairs = (200, 1, 6) if options.quick else (1000, 3, 64)
+    return similar.measure(requests, seeds, pairs, console)
+
+
+def _redis_outage(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with _served() as service:
+        return asyncio.run(redis_outage.measure(service, 10.0 if options.quick else 30.0, console))
 
 
 def _calibration(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -126,16 +144,36 @@ def _main_job(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     return {"start_up_s": round(start_up_s, 1), "idle_memory_gib": round(idle_bytes / 2**30, 2), **measured}
 
 
+def _chaos(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    # Two replicas, so that one is warm when the other dies; jobs that lose more than two replicas go on nevertheless.
+    changes = {"num_replicas": 2, "ray_actor_options": {"num_cpus": 0.4, "runtime_env": {"env_vars": chaos.ONE_THREAD}}}
+    with _served({"Diffuser": changes}, {"max_attempts": 20, "checkpoint_every": chaos.CHECKPOINT_EVERY}) as service:
+        jobs, kills = (10, 5) if options.quick else (60, 20)
+        return asyncio.run(chaos.measure(service, jobs, kills, console))
+
+
 @contextmanager
-def _served() -> Iterator[LocalService]:
-    """A real Kinoray of its own, in a folder that goes with it."""
+def _served(
+    changes: Mapping[str, dict[str, Any]] = MappingProxyType({}), args: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[LocalService]:
+    """A real Kinoray of its own, in a folder that goes with it; `changes` to its config by deployment, and settings."""
     with tempfile.TemporaryDirectory() as state:
-        service = LocalService(Settings(state_dir=Path(state), port=free_port(), redis_url=None))
+        config = Path(state) / "serve_config.yaml"
+        config.write_text(yaml.safe_dump(_changed(yaml.safe_load(CONFIG.read_text()), changes, args)))
+        service = LocalService(Settings(state_dir=Path(state), port=free_port(), redis_url=None), config)
         service.start()
         try:
             yield service
         finally:
             service.stop()
+
+
+def _changed(config: dict[str, Any], changes: Mapping[str, dict[str, Any]], args: Mapping[str, Any]) -> dict[str, Any]:
+    application = config["applications"][0]
+    application["args"] = {**application["args"], **args}
+    for deployment in application["deployments"]:
+        deployment.update(changes.get(deployment["name"], {}))
+    return config
 
 
 def write(name: str, machine: dict[str, object], figures: dict[str, Any], folder: Path, console: Console) -> None:

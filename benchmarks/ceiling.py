@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from app.embedded.profile import profile as model_profile
 from app.engine.families.embedded import load_denoiser
-from app.engine.pace import Times, profile, rehearsal
+from app.engine.pace import Times, rehearsal
+from app.engine.rehearse import rehearse
 from app.line.batcher import Profile, Rules, Running, Shape, Urgency, Waiting, decide
 from app.line.turns import Turns
 from benchmarks.jobs import FRAMES, Job
@@ -24,7 +25,7 @@ def step_times(max_batch: int) -> Times:
     denoiser, base = load_denoiser("float32"), rehearsal(model_profile())
     times: Times = {}
     for frames in FRAMES:
-        times.update(profile(denoiser, replace(base, spec=replace(base.spec, frames=frames)), max_batch))
+        times.update(rehearse(denoiser, replace(base, spec=replace(base.spec, frames=frames)), max_batch).times)
     return times
 
 

@@ -26,6 +26,7 @@ from cluster.redis import LocalRedis, RedisFailed
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 READY_S = 180.0
+LOOK_S = 0.5  # how often it is seen to that the own Redis is there
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
 
 
@@ -66,6 +67,8 @@ class LocalService:
         self._config = config
         self._console = console or Console(stderr=True)
         self.redis: LocalRedis | None = None
+        self._stopping = threading.Event()
+        self._guardian: threading.Thread | None = None
 
     def start(self) -> None:
         """Return when `/health` answers 200.
@@ -88,6 +91,9 @@ class LocalService:
         """
         import ray
 
+        self._stopping.set()
+        if self._guardian is not None:
+            self._guardian.join()
         if ray.is_initialized():
             ray.shutdown()
         if self.redis is not None:
@@ -110,11 +116,28 @@ class LocalService:
                 self.redis.start()
             except RedisFailed as error:
                 raise StartFailed(str(error)) from error
+            self._guardian = threading.Thread(
+                target=self._guard, args=(self.redis,), name="redis guardian", daemon=True
+            )
+            self._guardian.start()
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
         else:
             check_redis(self.settings.redis_url, self.settings.redis_timeout_s)
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
+
+    def _guard(self, redis: LocalRedis) -> None:
+        """Start the own Redis again when it has died: it comes back where it was, with its append-only file."""
+        lost = False
+        while not self._stopping.wait(LOOK_S):
+            lost = lost or redis.died
+            if lost:
+                self._say("Redis has died, starting it again")
+                try:
+                    redis.start()
+                    lost = False
+                except RedisFailed as error:
+                    self._say(f"Redis does not start: {error}")
 
     def _start_ray(self) -> None:
         self._say("Starting Ray")
@@ -125,7 +148,8 @@ class LocalService:
         context = ray.init(
             address="local",
             include_dashboard=True,
-            dashboard_host="127.0.0.1",
+            dashboard_host=self.settings.dashboard_host,
+            _metrics_export_port=self.settings.ray_metrics_port,
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level="warning",

@@ -79,6 +79,11 @@ class LocalRedis:
         """Whether the server this object started is still there."""
         return self._guard is not None and self._guard.poll() is None
 
+    @property
+    def died(self) -> bool:
+        """Whether the server this object started has ended without being told to."""
+        return self._guard is not None and self._guard.poll() is not None
+
     def start(self) -> None:
         """Return when the server answers with all its data loaded; started again, it listens where it did before.
 

@@ -34,7 +34,7 @@ class PromptAnalyzer:
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
         self._stores = open_stores(settings)
         self._desk = Desk(
-            catalogue=Catalogue(models, settings.default_model, settings.model_aliases),
+            catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=self._stores.presets,
             enhancer=open_enhancer(settings),
@@ -52,7 +52,7 @@ class PromptAnalyzer:
         """Raises InvalidRequest and its kin."""
         await self._refresh()
         plan = await draft(request, caller, self._desk, self._paces, self._leanings)
-        return replace(plan, masks=fingerprint(plan))
+        return replace(plan, masks=fingerprint(plan) + plan.masks)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The Sentences port: one unit vector per text, float32 (n, 384). Raises ServiceUnavailable."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,13 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from app.artifacts.store import UNAVAILABLE
 from app.cache.embeddings import EmbeddingCache
-from app.cache.keys import embedding_key, pool_of
+from app.cache.keys import embedding_key, picture_key, pool_of
+from app.cache.similar import Latent, kept_latent
 from app.engine.denoiser import JobState
 from app.engine.embedding import Embedding
+from app.engine.encoding import Encoder
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import Power
@@ -28,13 +33,17 @@ from app.errors import (
     JobNotFound,
     KinorayError,
     LeaseLost,
+    ServiceUnavailable,
     StoreUnavailable,
     TimedOut,
     WorkerLost,
 )
 from app.settings import Settings
+from app.similar import Shelf, remember, use_of
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
+from app.video.finish import UNSTORED, again_in
+from app.video.picture import fitted
 from app.video.preview import data_url, glimpse
 from deployments.handles import ask
 from deployments.keeper import Keeper
@@ -42,7 +51,6 @@ from deployments.stores import Stores
 
 log = logging.getLogger("ray.serve")
 REPORT_S = 0.25  # steps are reported at most this often
-FINISH_TRIES = 4
 FINISH_TIMEOUT_S = 300.0
 
 
@@ -62,7 +70,8 @@ class Attempt:
         stores: Stores,
         settings: Settings,
         engine: Engine,
-        embeddings: EmbeddingCache,
+        encoder: Encoder,
+        shelf: Shelf,
         finisher: DeploymentHandle[Any],
         model: ModelProfile,
         figures: ReplicaFigures,
@@ -71,7 +80,12 @@ class Attempt:
         self._stores = stores
         self._settings = settings
         self._engine = engine
-        self._embeddings = embeddings
+        self._shelf = shelf
+        self._embeddings = EmbeddingCache(shelf.cache)
+        self._latent: Latent | None = None
+        self._use = CacheUse()
+        self.keeps_latent = False
+        self._encoder = encoder
         self._finisher = finisher
         self._model = model
         self._figures = figures
@@ -95,6 +109,9 @@ class Attempt:
     def checkpoint(self, state: JobState) -> None:
         self._put("checkpoint", state)
 
+    def latent(self, clean: NDArray[np.float32]) -> None:
+        self._put("latent", clean)
+
     def done(self, frames: NDArray[np.uint8], measured: Measured) -> None:
         self._put("done", (frames, measured))
 
@@ -110,7 +127,7 @@ class Attempt:
             job = await self._stores.jobs.get(job_id)
             if job.fence != fence or job.phase.ended:
                 raise LeaseLost(f"{job_id} has moved on.")
-            self.lease = Lease(job_id, fence, job.plan.pool, time.time() + self._settings.lease_s)
+            self.lease = Lease(job_id, fence, job.plan.pool, self._stores.clock() + self._settings.lease_s)
             await self._report_phase(job, Phase.ENCODING)
             await self._submit(job)
             try:
@@ -134,7 +151,10 @@ class Attempt:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
         kept = await self._stores.checkpoints.get(job.id) if job.attempts > 1 else None
         prompt, negative = (None, None) if kept else await self._encode(job)  # a checkpoint has the embeddings
-        now = time.time()
+        picture = await self._look(job)
+        source = await self._source(job)
+        self.keeps_latent = job.similar and job.cache_mode.writes and job.plan.start is None
+        now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
         self._engine.submit(
             job.id,
@@ -145,7 +165,19 @@ class Attempt:
             urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
             preview_every=self._settings.preview_every if job.preview else 0,
             checkpoint=kept,
+            source=source,
+            picture=picture,
         )
+
+    async def _source(self, job: Job) -> Latent | None:
+        """The latent that the plan begins with, if it is still there; the job says which of the two."""
+        start = job.plan.start
+        if start is None:
+            return None
+        latent = await kept_latent(self._shelf.cache, start.entry)
+        use = use_of(job.plan, 0 if latent is None else start.step, self._use)
+        await self._stores.jobs.note_cache(job.id, self._fence, use)
+        return latent
 
     async def _encode(self, job: Job) -> tuple[Embedding, Embedding]:
         """Embeddings of prompt and negative prompt: from the cache, else from the encoder."""
@@ -156,7 +188,7 @@ class Attempt:
         missing = [text for text, tensors in zip(texts, found, strict=True) if tensors is None]
         if missing:
             began, ttl_s = time.monotonic(), self._settings.embedding_ttl_s
-            answer: list[Embedding] = await asyncio.wrap_future(self._engine.encode(missing))
+            answer = await self._encoder.encode(missing)
             each_s = (time.monotonic() - began) / len(missing)
             made = iter(answer)
             for index, tensors in enumerate(found):
@@ -165,9 +197,28 @@ class Attempt:
                     if job.cache_mode.writes_parts:
                         await self._embeddings.put(keys[index], found[index] or {}, ttl_s, each_s)
         hit = len(missing) == 0
-        await self._stores.jobs.note_cache(job.id, self._fence, CacheUse(embedding_hit=hit))
+        self._use = CacheUse(embedding_hit=hit)
+        if job.plan.start is None:
+            await self._stores.jobs.note_cache(job.id, self._fence, self._use)
         prompt, negative = (tensors or {} for tensors in found)
         return prompt, negative
+
+    async def _look(self, job: Job) -> Embedding:
+        """What the model makes of the job's picture: from the cache, else read, fitted and encoded; {} without one."""
+        plan = job.plan
+        if plan.image is None:
+            return {}
+        key = picture_key(plan.revision, plan.image, plan.spec, pool_of(job.tenant, self._settings.share_embeddings))
+        found = await self._embeddings.get(key) if job.cache_mode.reads_parts else None
+        if found is not None:
+            return found
+        began = time.monotonic()
+        png = b"".join([chunk async for chunk in self._stores.artifacts.read(plan.image)])
+        picture = await asyncio.to_thread(fitted, png, plan.spec.width, plan.spec.height)
+        made = await asyncio.wrap_future(self._engine.look(picture, plan.spec))
+        if job.cache_mode.writes_parts:
+            await self._embeddings.put(key, made, self._settings.embedding_ttl_s, time.monotonic() - began)
+        return made
 
     @property
     def _fence(self) -> int:
@@ -190,6 +241,8 @@ class Attempt:
                 await self._report_preview(job, *fact)
             elif kind == "checkpoint":
                 self._keeper.take(job.id, self._fence, fact)
+            elif kind == "latent":
+                self._latent = fact
             elif kind == "failed":
                 raise fact
             else:
@@ -197,44 +250,50 @@ class Attempt:
                 return
 
     async def _report_phase(self, job: Job, phase: Phase) -> None:
-        now = time.time()
+        now = self._stores.clock()
         await self._stores.jobs.advance(job.id, self._fence, phase, now)
-        await self._stores.events.append(job.id, "phase", now, {"phase": phase.value})
+        await self._stores.events.append(job.id, "phase", now, {"phase": phase.value}, self._fence)
 
     async def _report_step(self, job: Job, step: int, eta_s: float) -> None:
-        now, total = time.time(), job.plan.sampling.steps
+        now, total = self._stores.clock(), job.plan.sampling.steps
         eta_s = round(eta_s + (self._figures.overhead.seconds or self._model.overhead_s), 2)
         await self._stores.jobs.advance(job.id, self._fence, Phase.DENOISING, now, step, eta_s)
-        await self._stores.events.append(job.id, "step", now, {"step": step, "total_steps": total, "eta_s": eta_s})
+        data = {"step": step, "total_steps": total, "eta_s": eta_s}
+        await self._stores.events.append(job.id, "step", now, data, self._fence)
 
     async def _report_preview(self, job: Job, step: int, total: int, frame: NDArray[np.uint8]) -> None:
         picture = await asyncio.to_thread(glimpse, frame)
         height, width = frame.shape[:2]
         data = {"step": step, "total_steps": total, "width": width, "height": height, "image": data_url(picture)}
-        await self._stores.events.append(job.id, "preview", time.time(), data)
+        await self._stores.events.append(job.id, "preview", self._stores.clock(), data, self._fence)
 
     async def _finish(self, job: Job, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Hand the frames on; a finisher that dies is asked again elsewhere, since the frames are still here."""
-        await self._stores.events.append(job.id, "phase", time.time(), {"phase": Phase.POSTPROCESSING.value})
+        now, data = self._stores.clock(), {"phase": Phase.POSTPROCESSING.value}
+        await self._stores.events.append(job.id, "phase", now, data, self._fence)
         energy_wh = self._figures.power.energy_wh(measured.device_seconds, self._settings.device_watts)
         measured = replace(measured, energy_wh=energy_wh)
-        for left in range(FINISH_TRIES - 1, -1, -1):
+        for tries in count(1):
             try:
                 call = self._finisher.finish.remote(job.id, self._fence, frames, measured)
                 await ask(call, FINISH_TIMEOUT_S, "finisher")
                 self._figures.overhead.learn(time.monotonic() - self._began, measured.stages_s)
+                if self._latent is not None:
+                    await remember(job, self._latent, self._shelf, self._settings.similar_ttl_s)
                 return
             except (LeaseLost, JobNotFound):
                 raise
             except (KinorayError, RayError, RayServeException) as error:
-                if left == 0:
-                    raise GenerationError(f"The video could not be stored: {error}", code="finish_failed") from error
+                wait_s = again_in(tries, isinstance(error, (ServiceUnavailable, RayError, RayServeException)))
+                if wait_s is None:
+                    code = UNSTORED if getattr(error, "error_code", "") == UNAVAILABLE else "finish_failed"
+                    raise GenerationError(f"The video could not be stored: {error}", code=code) from error
                 log.warning("The finisher failed for %s: %s", job.id, error)
-                await asyncio.sleep(0.5 * (FINISH_TRIES - left))
+                await asyncio.sleep(wait_s)
 
     async def _close_failed(self, job_id: str, fence: int, error: KinorayError) -> None:
         failure = Failure(error.error_code, error.message)
-        now = time.time()
+        now = self._stores.clock()
         try:
             if isinstance(error, Cancelled):
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
@@ -245,5 +304,6 @@ class Attempt:
         except (LeaseLost, JobNotFound, IllegalTransition):
             return
         data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
-        await self._stores.events.append(job_id, "end", now, data)
+        with contextlib.suppress(LeaseLost):  # deleted since
+            await self._stores.events.append(job_id, "end", now, data, fence)
         await self._stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})

@@ -4,32 +4,43 @@
 from ray import serve
 from ray.serve import Application
 
-from app.embedded.profile import profile
+from app.models import served
 from app.settings import Settings
-from app.types import ModelProfile
 from deployments.analyzer import PromptAnalyzer
 from deployments.cache import Cache
 from deployments.diffuser import Diffuser
 from deployments.dispatcher import Dispatcher
+from deployments.encoder import TextEncoder
 from deployments.finisher import Finisher
 from deployments.router import Router
 
+OWN_POOL = "main"  # of the built-in model, unless its entry says otherwise; its deployment is plain "Diffuser"
+
 
 def build(args: Settings) -> Application:
-    """The six deployments, with a Diffuser for each pool; replicas and resources are the config file's."""
-    model = profile()
+    """The six deployments, with a Diffuser for each pool, which serves one model, and a TextEncoder if they share one.
+
+    Replicas and resources are the config file's, a row for each pool.
+
+    Raises:
+        BadModel: an entry of `models` cannot be served; the message names it.
+    """
+    models = served(args)
+    args = args.model_copy(update={"pools": {**models.tiers, **args.pools}})
     cache = serve.deployment(Cache).bind(args)
     finisher = serve.deployment(Finisher).bind(args, cache)
+    analyzer = serve.deployment(PromptAnalyzer).bind(args, models.profiles)
+    encoder = serve.deployment(TextEncoder).bind(args) if args.text_encoder == "shared" else None
+    shared = (cache, finisher, analyzer, encoder)
     diffusers = {
-        pool: serve.deployment(Diffuser, name=_diffuser(pool, model)).bind(args, model, pool, cache, finisher)
-        for pool in sorted({model.pool, *args.pools.values()})
+        pool: serve.deployment(Diffuser, name=deployment_of(pool)).bind(args, model, entry, pool, *shared)
+        for pool, (model, entry) in models.pools.items()
     }
     dispatcher = serve.deployment(Dispatcher).bind(args, diffusers)
-    analyzer = serve.deployment(PromptAnalyzer).bind(args, (model,))
     router = serve.deployment(serve.ingress()(Router))
-    return router.bind(args, (model,), analyzer, cache, dispatcher, finisher)
+    return router.bind(args, models.profiles, analyzer, cache, dispatcher, finisher)
 
 
-def _diffuser(pool: str, model: ModelProfile) -> str:
+def deployment_of(pool: str) -> str:
     """The deployment's name in the config file: "Diffuser", and "Diffuser-draft" and so on."""
-    return "Diffuser" if pool == model.pool else f"Diffuser-{pool}"
+    return "Diffuser" if pool == OWN_POOL else f"Diffuser-{pool}"

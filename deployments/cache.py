@@ -9,6 +9,8 @@ import logging
 from app.cache.memory import MemoryCache
 from app.cache.packed import PackedCache
 from app.cache.redis import RedisCache
+from app.cache.redis_similar import RedisSimilar
+from app.cache.similar import Near, Note, Vector
 from app.cache.store import LevelFigures
 from app.cache.tiered import TieredCache
 from app.errors import ServiceUnavailable, StoreUnavailable, UnsafeStore
@@ -29,6 +31,7 @@ class Cache:
         await self._check(settings.redis_url, settings.redis_timeout_s)
         redis = connect(settings.cache_redis_url or settings.redis_url, settings.redis_timeout_s)
         self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes)
+        self._similar = RedisSimilar(redis, self._shared)
         self._cache = PackedCache(TieredCache(MemoryCache(settings.cache_memory_bytes), self._shared))
         # An empty context: it must outlive the call that made the replica.
         self._relief = contextvars.Context().run(asyncio.ensure_future, self._relieve())
@@ -65,6 +68,13 @@ class Cache:
 
     async def figures(self) -> dict[str, LevelFigures]:
         return await self._cache.figures()
+
+    async def near(self, scope: str, vector: Vector, most: int) -> list[Near]:
+        """The SimilarIndex port; as `note`, it is called where the scope is."""
+        return await self._similar.near(scope, vector, most)
+
+    async def note(self, scope: str, note: Note, vector: Vector, ttl_s: float) -> None:
+        await self._similar.note(scope, note, vector, ttl_s)
 
     async def healthy(self) -> bool:
         return await self._cache.healthy()

@@ -16,17 +16,24 @@ import psutil
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from app.cache.embeddings import EmbeddingCache
+from app.engine.encoding import Encoder, OwnEncoder, SharedEncoder, from_afar
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
+from app.engine.presets import parallel_of
+from app.engine.pressure import Gauge, Memory
+from app.engine.room import DeviceRoom
 from app.errors import KinorayError, StoreUnavailable
-from app.line.profile import from_note, to_note
+from app.line.pressure import Level
+from app.line.profile import noted, to_note
+from app.model_entry import ModelEntry
 from app.settings import Settings
+from app.similar import Shelf
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
-from deployments.handles import CacheHandle
-from deployments.rules import rules_of
+from deployments.encoder import EncoderHandle
+from deployments.handles import CacheHandle, SentencesHandle, SimilarHandle
+from deployments.rules import limits_of, rules_of
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
@@ -43,31 +50,44 @@ class Diffuser:
         self,
         settings: Settings,
         model: ModelProfile,
+        entry: ModelEntry,
         pool: str,
         cache: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
+        analyzer: DeploymentHandle[Any],
+        encoder: DeploymentHandle[Any] | None = None,
     ) -> None:
-        from app.engine.families.embedded import load_denoiser  # torch: only where it is needed
+        from app.loading import load_entry  # torch: only where it is needed
 
         self._settings = settings
         self._model = model
         self._pool = pool
         self._finisher = finisher
         self._stores = open_stores(settings)
-        self._embeddings = EmbeddingCache(CacheHandle(cache))
+        self._shelf = Shelf(CacheHandle(cache), SimilarHandle(cache), SentencesHandle(analyzer))
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: set[asyncio.Task[None]] = set()  # those of the tasks that are attempts
         # On a thread that ends: OpenMP counts the helpers of every living thread, and with more of them than cores its
         # barriers sleep at once, which makes the engine's steps half as fast.
         with ThreadPoolExecutor(max_workers=1) as loader:
-            work = partial(load_denoiser, settings.dtype, settings.threads)
+            ratios = settings.mag_ratios.get(model.id, ())
+            shared = parallel_of(settings.parallel)
+            asked = None if encoder is None else from_afar(EncoderHandle(encoder), asyncio.get_running_loop())
+            work = partial(load_entry, entry, settings, ratios, shared, asked)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
-        self._engine = Engine(denoiser, rules_of(settings))
+        reader, (host, device) = Memory(denoiser.device), limits_of(settings)
+        memory = Gauge(reader, host, device, time.monotonic)
+        room = DeviceRoom(denoiser.device, reader, (device if denoiser.device.type == "cuda" else host).warning)
+        self._engine = Engine(denoiser, rules_of(settings), memory=memory, room=room)
+        self._encoder: Encoder = OwnEncoder(self._engine)
+        if encoder is not None:
+            self._encoder = SharedEncoder(EncoderHandle(encoder))
+        layout = (f"{entry.dtype}/" if entry.dtype else "") + settings.layout.label
+        self._profile = f"profile:{model.id}:{model.revision}:{layout}:{denoiser.hardware}"
+        await self._adopt_profile()  # first, so that what others have measured is not measured again
         await asyncio.to_thread(self._engine.warm_up, model)
-        self._profile = f"profile:{model.id}:{model.revision}:{settings.dtype}:{denoiser.hardware}"
-        await self._adopt_profile()
         self._name = serve.get_replica_context().replica_id.unique_id
         self._spawn(self._beat())
         self._spawn(self._listen())
@@ -76,7 +96,7 @@ class Diffuser:
         """What replicas before this one have measured on such hardware; without Redis it is measured anew."""
         try:
             note = await self._stores.board.look(self._profile)
-            await asyncio.to_thread(self._engine.adopt, from_note(note or {}))
+            await asyncio.to_thread(self._engine.adopt, noted(note or {}))
         except StoreUnavailable as error:
             log.warning("No step times of others: %s", error)
 
@@ -90,7 +110,14 @@ class Diffuser:
     async def run(self, job_id: str, fence: int) -> None:
         """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies."""
         attempt = Attempt(
-            self._stores, self._settings, self._engine, self._embeddings, self._finisher, self._model, self._figures
+            self._stores,
+            self._settings,
+            self._engine,
+            self._encoder,
+            self._shelf,
+            self._finisher,
+            self._model,
+            self._figures,
         )
         self._attempts[job_id] = attempt
         task = self._spawn(attempt.run(job_id, fence))
@@ -105,11 +132,13 @@ class Diffuser:
     async def _beat(self) -> None:
         for beat in itertools.count():
             try:
+                await self._stores.clock.sync()
                 await self._announce()
                 if beat % PROFILE_BEATS == 0:
-                    await self._stores.board.post(self._profile, to_note(self._engine.times), PROFILE_TTL_S)
+                    note = to_note(self._engine.times, self._engine.limits)
+                    await self._stores.board.post(self._profile, note, PROFILE_TTL_S)
                 leases = [attempt.lease for attempt in self._attempts.values() if attempt.lease is not None]
-                for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, time.time()):
+                for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, self._stores.clock()):
                     self._engine.stop(job_id)
             except KinorayError as error:
                 log.warning("No heartbeat: %s", error)
@@ -117,19 +146,25 @@ class Diffuser:
 
     async def _announce(self) -> None:
         self._figures.power.look(busy=bool(self._attempts))
+        self._engine.look_at_memory()
+        pressure = self._engine.pressure
         info = ReplicaInfo(
             replica=self._name,
             pool=self._pool,
             model=self._model.id,
-            slots=self._settings.slots,
+            # Who could not join is leased elsewhere.
+            slots=self._settings.slots if pressure.worst is Level.OK else max(1, len(self._attempts)),
             running=len(self._attempts),
             step_s=self._engine.step_s,
-            seen_at=time.time(),
+            seen_at=self._stores.clock(),
             memory_bytes=psutil.Process().memory_info().rss,
             step_times=self._engine.step_times,
             overhead_s=self._figures.overhead.seconds,
             device_overhead_s=self._figures.overhead.device_seconds,
             watts=self._figures.power.watts,
+            host_memory=pressure.used.host,
+            device_memory=pressure.used.device,
+            pressure=pressure.worst.name.lower(),
         )
         await self._stores.jobs.announce(info, ttl_s=3 * BEAT_S)
 

@@ -10,26 +10,34 @@ from collections import Counter
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
+import ray
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from app.errors import KinorayError, TimedOut
+from app.deliver import Courier
+from app.dependants import hear
+from app.errors import KinorayError, StoreUnavailable, TimedOut
 from app.flights import settle
+from app.jobs.backoff import Backoff
 from app.jobs.board import BACKLOG, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
-from app.repeats import forget_artifacts
+from app.line.vigil import Vigil
+from app.retention import expire, terms_of, tidy
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
 from app.types import Failure, Job, Lease, Phase
+from app.webhooks.send import Sender
 from deployments.rules import rules_of
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
 PASS_S = 0.5  # the line is looked at this often even when nobody calls
-SWEEP_S = 30.0  # how often what has expired is removed
+SWEEP_S = 30.0  # how often records that have expired are removed
+EXPIRED = 200  # of them at a time
+TIDY_S = 600.0  # how often the artifact store is looked through
 NOTE_TTL_S = 10.0
 SETTLED = 100  # flights, and late followers, that one pass deals with
 
@@ -44,17 +52,35 @@ class Dispatcher:
         self._stores = open_stores(settings)
         self._diffusers = diffusers
         self._rules = rules_of(settings)
+        sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
+        self._courier = Courier(self._stores, settings, sender)
+        self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s, settings.max_attempts)
+        self._vigil = Vigil(settings.lease_s)
         self._told: dict[str, Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
+        self._tidied_at = time.monotonic()
+        self._tidying: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tidying.set_result(None)
         self._passed_at = time.monotonic()
+        self._warn_of_local_files()
         self._spawn(self._run())
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _warn_of_local_files(self) -> None:
+        nodes = [node for node in ray.nodes() if node.get("Alive")] if ray.is_initialized() else []
+        if self._stores.artifacts.local and len(nodes) > 1:
+            log.warning(
+                "Videos are written to the disk of the node that finishes them, and there are %s nodes: others answer "
+                "410 artifact_lost for them. Set KINORAY_ARTIFACTS_URL to a store that all nodes reach.",
+                len(nodes),
+            )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # An empty context: what runs here must not be cancelled with the call that happened to start it.
         task = contextvars.Context().run(asyncio.ensure_future, work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _run(self) -> None:
         while True:
@@ -70,11 +96,13 @@ class Dispatcher:
 
     async def _pass(self) -> None:
         """One look at everything, one set of decisions, then the acts."""
-        now = time.time()
-        jobs = self._stores.jobs
+        await self._stores.clock.sync()
+        now, jobs = self._stores.clock(), self._stores.jobs
+        await hear(self._stores, now)
         waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
-        await self._take_back([lease for lease in leases if lease.until < now], now)
-        held = [lease for lease in leases if lease.until >= now]
+        lost = self._vigil.lost(leases, time.monotonic())
+        await self._take_back(lost, now)
+        held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)
         capacity = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
         start, left, late = choose(waiting, running, capacity, now, self._rules)
@@ -85,6 +113,8 @@ class Dispatcher:
         await self._tell(left, [*running, *start], capacity, now)
         await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
         await self._give_up_followers(now)
+        for job_id in await self._courier.due(now):
+            self._spawn(self._courier.deliver(job_id))
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)
@@ -92,7 +122,7 @@ class Dispatcher:
 
     async def _start(self, job: Job) -> None:
         try:
-            lease = await self._stores.jobs.lease(job.id, job.plan.pool, self._settings.lease_s, time.time())
+            lease = await self._stores.jobs.lease(job.id, job.plan.pool, self._settings.lease_s, self._stores.clock())
         except KinorayError as error:  # cancelled or deleted since it was read
             log.info("Not started: %s", error)
             return
@@ -129,7 +159,7 @@ class Dispatcher:
         except (RayError, RayServeException, KeyError) as error:
             log.warning("Attempt %s of %s was lost: %s", lease.fence, job.id, type(error).__name__)
             try:
-                await self._again(lease, time.time())
+                await self._again(lease, self._stores.clock(), lost=not _never_ran(error))
             except KinorayError as trouble:  # its lease will run out, and the next pass takes it back then
                 log.info("Left to its lease: %s", trouble)
 
@@ -141,18 +171,19 @@ class Dispatcher:
             except KinorayError as error:
                 log.info("Not taken back: %s", error)
 
-    async def _again(self, lease: Lease, now: float) -> None:
-        """Back into the line, or, after too many attempts, out of the way."""
+    async def _again(self, lease: Lease, now: float, lost: bool = True) -> None:
+        """Back into the line after a pause, or, after too many lost replicas, out of the way."""
         stores = self._stores
         job = await stores.jobs.get(lease.job_id)
         if job.phase.ended or job.fence != lease.fence:
             return
-        await stores.meter.add({ATTEMPTS_LOST: 1})
-        if job.attempts < self._settings.max_attempts:
-            await stores.jobs.requeue(job.id, lease.fence, now)
+        await stores.meter.add({ATTEMPTS_LOST: int(lost)})
+        if not lost or not self._backoff.gives_up(job):
+            not_before = now + self._backoff.pause_s(job.losses + 1)
+            await stores.jobs.requeue(job.id, lease.fence, now, lost, not_before)
             await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})
             return
-        failure = Failure("worker_lost", f"The replicas that ran it were lost {job.attempts} times.")
+        failure = Failure("worker_lost", f"The replicas that ran it were lost {job.losses + 1} times.")
         await self._fail(job.id, lease.fence, failure, now)
 
     async def _fail(self, job_id: str, fence: int, failure: Failure, now: float) -> None:
@@ -171,20 +202,30 @@ class Dispatcher:
         """The backlog and the places to all who ask; queue positions to those whose position changed."""
         board = self._stores.board
         found = places(waiting, running, capacity)
-        await board.post(BACKLOG, backlog(waiting, running, capacity, now), NOTE_TTL_S)
+        await board.post(BACKLOG, self._load(waiting, running, capacity, now), NOTE_TTL_S)
         await board.post(PLACES, places_note(found, waiting, now), NOTE_TTL_S)
         for job_id, place in queue_news(found, self._told).items():
             await self._stores.events.append(job_id, "queue", now, place._asdict())
         self._told = found
 
+    def _load(self, waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float) -> dict[str, Any]:
+        return backlog(waiting, running, capacity, now, self._rules.age_s, self._settings.max_wait_s)
+
     async def _sweep(self, now: float) -> None:
         """Remove what is past its time; settle the flights of leaders that are gone without a trace."""
         stores = self._stores
         await self._settle(await stores.flights.followed(), now)
-        for job in await stores.jobs.expired(now, 100):
-            await stores.jobs.delete(job.id, job.tenant)
-            await stores.events.forget(job.id)
-            await forget_artifacts(job, stores.board, stores.artifacts)
+        await expire(stores, now, EXPIRED)
+        if self._tidying.done() and time.monotonic() - self._tidied_at > TIDY_S:
+            self._tidied_at = time.monotonic()
+            self._tidying = self._spawn(self._tidy(now))
+
+    async def _tidy(self, now: float) -> None:
+        """It may take long where many files lie, so no pass waits for it."""
+        try:
+            await tidy(self._stores, terms_of(self._settings), now)
+        except KinorayError as error:
+            log.warning("The artifact store was not tidied: %s", error)
 
     async def check_health(self) -> None:
         """Raises when no pass has ended for a minute: Serve then starts another dispatcher."""
@@ -193,3 +234,10 @@ class Dispatcher:
 
     async def ping(self) -> str:
         return "ok"
+
+
+def _never_ran(error: Exception) -> bool:
+    """Whether the replica is not to blame: it never had the attempt, or gave it up because Redis was away."""
+    if isinstance(error, (BackPressureError, DeploymentUnavailableError)):
+        return True
+    return isinstance(error, RayTaskError) and isinstance(error.cause, StoreUnavailable)

@@ -6,7 +6,7 @@ from app.engine.families.writer import TransformersWriter
 from app.plan.enhance import Enhancer, ModelEnhancer, RuleEnhancer
 from app.plan.styles import MOST_CHARS
 from app.settings import Settings
-from deployments.worlds import worlds
+from app.worlds import worlds
 
 STYLE_CHARS = MOST_CHARS["before"] + MOST_CHARS["after"] + 4  # a style's words must fit around what was added
 

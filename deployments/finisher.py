@@ -15,11 +15,22 @@ from ray.serve.handle import DeploymentHandle
 
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
+from app.engine.masks.table import masks_of
 from app.errors import KinorayError, LeaseLost
 from app.flights import settle
 from app.plan.complexity import FIXED_STEPS
+from app.repeats import mark_cached
 from app.settings import Settings
-from app.telemetry import DEVICE_SECONDS, EVALUATIONS, JOB_SECONDS, JOBS_ENDED, STEPS_FIXED, STEPS_PLANNED
+from app.similar import figures_of, use_of
+from app.telemetry import (
+    DEVICE_SECONDS,
+    EVALUATIONS,
+    JOB_SECONDS,
+    JOBS_ENDED,
+    STEPS_FIXED,
+    STEPS_PLANNED,
+    latency_figure,
+)
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import finish
 from deployments.handles import CacheHandle
@@ -46,17 +57,20 @@ class Finisher:
         """
         started = time.monotonic()
         stores = self._stores
+        await stores.clock.sync()
         job = await stores.jobs.get(job_id)
         if job.fence == fence and job.phase is Phase.COMPLETED:
             return  # a former call closed it, and its answer was lost
         if job.fence != fence:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
-        await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, time.time(), job.plan.sampling.steps, 0.0)
+        await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
         artifacts = await self._store(job_id, fence, frames, job.plan.spec.fps)
+        if job.plan.start is not None and job.cache.steps_skipped != measured.steps_skipped:
+            await stores.jobs.note_cache(job_id, fence, use_of(job.plan, measured.steps_skipped, job.cache))
         # 2. The record
         stages = {**measured.stages_s, "finish": time.monotonic() - started}
-        now = time.time()
+        now = stores.clock()
         stages["total"] = now - job.created_at
         whole = replace(measured, stages_s=stages)
         try:
@@ -71,7 +85,7 @@ class Finisher:
             raise
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
-        await stores.events.append(job_id, "end", now, {"status": done.status.value})
+        await stores.events.append(job_id, "end", now, {"status": done.status.value}, fence)
         # 4. Those who waited for the same video; the replica that made it need not
         task = contextvars.Context().run(asyncio.ensure_future, self._settle(done, now))
         self._tasks.add(task)
@@ -96,18 +110,22 @@ class Finisher:
         plan, measured = job.plan, job.measured or Measured()
         if job.cache_mode.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
-            ttl_s = job.cache_ttl_s or self._settings.result_ttl_s
-            key = plan_digest(plan, pool_of(job.tenant, self._settings.share_results))
-            await self._results.put(key, result, ttl_s)
+            ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
+            await mark_cached(job.id, ttl_s, self._stores.board)
+            pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
+            await self._results.put(plan_digest(plan, pool), result, ttl_s)
+        total_s = measured.stages_s.get("total", 0.0)
         await self._stores.meter.add(
             {
                 f"{JOBS_ENDED}:completed": 1,
+                latency_figure(total_s): 1,
                 DEVICE_SECONDS: measured.device_seconds,
-                JOB_SECONDS: measured.stages_s.get("total", 0.0),
+                JOB_SECONDS: total_s,
                 EVALUATIONS: measured.evaluations,
-                STEPS_PLANNED: plan.sampling.budget,
+                STEPS_PLANNED: sum(masks_of(plan).run) if plan.start else plan.sampling.budget,
                 STEPS_FIXED: FIXED_STEPS,
             }
+            | figures_of(job, measured.steps_skipped)
         )
 
     async def ping(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
@@ -12,7 +13,8 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from app.cache.store import LevelFigures
+from app.cache.similar import MOST_NEAR, Near, Note
+from app.cache.store import SIMILAR, LevelFigures
 from app.errors import KinorayError, ServiceUnavailable
 from app.plan.sentences import SentenceFigures
 from app.types import Caller, Plan, VideoRequest
@@ -133,3 +135,25 @@ class CacheHandle:
             await ask(answer, self._timeout_s, "cache")
         except (KinorayError, RayError):
             return
+
+
+class SimilarHandle:
+    """The SimilarIndex port over the Cache deployment: a scope's calls go to one replica, which holds it in memory."""
+
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = 1.0) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def near(self, scope: str, vector: NDArray[np.float32], most: int = MOST_NEAR) -> list[Near]:
+        try:
+            found: list[Near] = await ask(self._at(scope).near.remote(scope, vector, most), self._timeout_s, "cache")
+        except (KinorayError, RayError):
+            return []
+        return found
+
+    async def note(self, scope: str, note: Note, vector: NDArray[np.float32], ttl_s: float) -> None:
+        with contextlib.suppress(KinorayError, RayError):
+            await ask(self._at(scope).note.remote(scope, note, vector, ttl_s), self._timeout_s, "cache")
+
+    def _at(self, scope: str) -> DeploymentHandle[Any]:
+        return self._handle.options(session_id=f"{SIMILAR}:{scope}")

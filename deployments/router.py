@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,7 +13,8 @@ from app.jobs.board import BACKLOG
 from app.service import Check, Ports, VideoService
 from app.settings import Settings
 from app.types import ModelProfile
-from deployments.handles import AnalyzerHandle, CacheHandle, SentencesHandle, ask
+from app.worlds import worlds
+from deployments.handles import AnalyzerHandle, CacheHandle, SentencesHandle, SimilarHandle, ask
 from deployments.stores import Stores, open_stores
 
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
@@ -44,11 +44,14 @@ class Router:
             artifacts=stores.artifacts,
             board=stores.board,
             flights=stores.flights,
+            outbox=stores.outbox,
             meter=stores.meter,
             models=models,
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),
             ratings=stores.ratings,
+            similar=SimilarHandle(cache),
+            worlds=worlds(),
         )
         checks: dict[str, Check] = {
             "redis": lambda: _redis(stores),
@@ -59,7 +62,7 @@ class Router:
             "finisher": lambda: _ping(finisher, "finisher"),
             "cache": lambda: _cache(cache_port),
         }
-        self._app = create_app(VideoService(ports, settings), settings, checks)
+        self._app = create_app(VideoService(ports, settings, stores.clock, stores.clock.sync), settings, checks)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app
@@ -71,7 +74,7 @@ async def _redis(stores: Stores) -> dict[str, Any]:
 
 async def _artifacts(stores: Stores) -> dict[str, Any]:
     await stores.artifacts.check()
-    return {}
+    return {"place": "disk of one node" if stores.artifacts.local else "shared store"}
 
 
 async def _ping(handle: DeploymentHandle[Any], what: str) -> dict[str, Any]:
@@ -81,7 +84,8 @@ async def _ping(handle: DeploymentHandle[Any], what: str) -> dict[str, Any]:
 
 async def _dispatcher(stores: Stores, handle: DeploymentHandle[Any]) -> dict[str, Any]:
     note = await stores.board.look(BACKLOG)
-    if note is None or time.time() - float(note["at"]) > NOTE_AGE_S:
+    await stores.clock.sync()
+    if note is None or stores.clock() - float(note["at"]) > NOTE_AGE_S:
         await ask(handle.ping.remote(), PING_S, "dispatcher")
         raise ServiceUnavailable("The dispatcher answers but has not looked at the line lately.")
     return {"waiting": note["jobs"], "running": note["running"]}
@@ -91,7 +95,9 @@ async def _diffusers(stores: Stores) -> dict[str, Any]:
     replicas = await stores.jobs.replicas()
     if not replicas:
         raise ServiceUnavailable("No diffuser replica is running.")
-    return {"replicas": len(replicas), "slots": sum(replica.slots for replica in replicas)}
+    short = sorted({replica.pressure for replica in replicas} - {"ok"})
+    facts: dict[str, Any] = {"replicas": len(replicas), "slots": sum(replica.slots for replica in replicas)}
+    return {**facts, "memory": short[0] if short else "ok"}  # "critical" sorts before "warning"
 
 
 async def _cache(cache: CacheHandle) -> dict[str, Any]:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from app.line.pressure import Limits
 from app.line.rules import Rules
 from app.settings import Settings
+
+
+def limits_of(settings: Settings) -> tuple[Limits, Limits]:
+    """When memory is short: the host's, the device's."""
+    return (
+        Limits(settings.host_memory_warning, settings.host_memory_critical),
+        Limits(settings.device_memory_warning, settings.device_memory_critical),
+    )
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -12,6 +21,9 @@ def rules_of(settings: Settings) -> Rules:
         max_batch=settings.max_batch,
         slots=settings.slots,
         max_paused=settings.max_paused,
+        gain=settings.layout.batch_gain,
         age_s=settings.age_s,
         checkpoint_every=settings.checkpoint_every,
+        most_of_tenant=settings.tenant_max_running,
+        pause_most_s=settings.retry_most_s,
     )

@@ -9,16 +9,19 @@ from app.artifacts.store import ArtifactStore
 from app.errors import ServiceUnavailable
 from app.jobs.board import Board
 from app.jobs.checkpoints import Checkpoints
+from app.jobs.clock import SharedClock
 from app.jobs.connection import connect
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.figures import RedisMeter
 from app.jobs.flights import Flights
 from app.jobs.link import Link
+from app.jobs.outbox import Outbox
 from app.jobs.redis import RedisJobs
 from app.jobs.redis_board import RedisBoard
 from app.jobs.redis_checkpoints import RedisCheckpoints
 from app.jobs.redis_events import RedisEvents
 from app.jobs.redis_flights import RedisFlights
+from app.jobs.redis_outbox import RedisOutbox
 from app.jobs.redis_stops import RedisStops
 from app.jobs.store import JobStore
 from app.plan.feedback import fading_of
@@ -40,10 +43,12 @@ class Stores:
     stops: StopSignals
     board: Board
     flights: Flights
+    outbox: Outbox
     meter: Meter
     artifacts: ArtifactStore
     presets: Presets
     ratings: Ratings
+    clock: SharedClock
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -53,14 +58,16 @@ def open_stores(settings: Settings) -> Stores:
     redis = connect(settings.redis_url, settings.redis_timeout_s)
     prefix = settings.redis_prefix
     return Stores(
-        jobs=RedisJobs(redis, prefix, settings.retention_s),
+        jobs=RedisJobs(redis, prefix, settings.failed_kept_s),
         checkpoints=RedisCheckpoints(redis, prefix, settings.retention_s),
-        events=RedisEvents(redis, prefix, kept_s=2 * settings.retention_s),
+        events=RedisEvents(redis, prefix, kept_s=2 * max(settings.retention_s, settings.failed_kept_s)),
         stops=RedisStops(redis, prefix),
         board=RedisBoard(redis, prefix),
         flights=RedisFlights(redis, prefix),
+        outbox=RedisOutbox(redis, prefix),
         meter=RedisMeter(redis, prefix),
-        artifacts=FileArtifacts(settings.artifact_root),
+        artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
         ratings=RedisRatings(Link(redis), prefix, fading_of(settings)),
+        clock=SharedClock(redis),
     )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from app.plan.explain import describe
 from app.service import Outlook
 from app.settings import Settings
-from app.types import Job, Measured
+from app.types import Delivery, Job, Measured
 
 VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
@@ -26,12 +26,15 @@ class VideoError(BaseModel):
 
 
 class VideoCache(BaseModel):
-    """How the caches served a video."""
+    """How the caches served a video; `note` says why a similar start that was planned was none."""
 
     kind: str
     hit: bool
     saved_step_seconds: float
     embedding_hit: bool | None
+    similarity: float | None
+    steps_skipped: int
+    note: str | None
 
 
 class VideoFactor(BaseModel):
@@ -54,6 +57,7 @@ class Optimization(BaseModel):
     budget: int
     sampler: str
     deterministic: bool
+    step_cache: str | None
     guidance: float
     fixed_default_steps: int
     steps_saved_share: float
@@ -68,6 +72,18 @@ class Optimization(BaseModel):
     enhanced: bool
     pool: str
     reasons: list[str]
+
+
+class VideoWebhook(BaseModel):
+    """Who is told of the end, and how far that is."""
+
+    url: str | None = Field(description="Yours; null where it is the server's own")
+    events: list[str]
+    state: str = Field(description="waiting, delivered, failed (given up after about twelve hours) or disabled")
+    attempts: int
+    last_error: str | None = Field(description="timeout, unknown_host, forbidden_address, http_500 …")
+    last_attempt_at: float | None
+    next_attempt_at: float | None
 
 
 class Video(BaseModel):
@@ -108,8 +124,12 @@ class Video(BaseModel):
     resumed_from_step: int | None = Field(description="The checkpoint it went on from after an interruption")
     priority: str = Field(description="low, normal or high")
     deadline_at: float | None = Field(description="Unix seconds after which it is given up")
+    after: list[str] = Field(description="Videos that have to be completed first")
+    waiting_for: list[str] = Field(description="Those of them that are not yet")
+    promised_s: float | None = Field(description="The wait that was predicted when it was accepted, in seconds")
     user: str | None
     url: str | None = Field(description="Where the file is, once completed")
+    webhook: VideoWebhook | None
 
 
 class VideoList(BaseModel):
@@ -163,9 +183,28 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         resumed_from_step=measured.resumed_from_step if measured else None,
         priority=job.priority,
         deadline_at=job.deadline,
+        after=list(job.after),
+        waiting_for=list(outlook.waits_for),
+        promised_s=job.promised_s,
         user=job.user,
         url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
+        webhook=_webhook(job),
         **_measured(measured, settings),
+    )
+
+
+def _webhook(job: Job) -> VideoWebhook | None:
+    if job.webhook is None:
+        return None
+    told = job.delivery or Delivery()
+    return VideoWebhook(
+        url=job.webhook.url,
+        events=list(job.webhook.events),
+        state=told.state,
+        attempts=told.attempts,
+        last_error=told.error,
+        last_attempt_at=told.at,
+        next_attempt_at=told.next_at,
     )
 
 

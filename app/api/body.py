@@ -12,13 +12,13 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.api.fields import Fields
+from app.api.fields import ALIASES, PICTURE, Fields
 from app.api.limits import MAX_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES
 from app.api.problems import shown
 from app.errors import InvalidRequest, KinorayError
 
 _BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")  # seed[]=1, cache[mode]=off
-_OBJECTS = ("cache", "extra_body", "extra_params", "video_params")
+_OBJECTS = ("cache", "webhook", "extra_body", "extra_params", "video_params")
 
 
 class UnsupportedMediaType(KinorayError):
@@ -29,7 +29,10 @@ class UnsupportedMediaType(KinorayError):
 
 
 class File:
-    """Stands for an uploaded file, whose content is never read."""
+    """An uploaded file; only that of a picture to begin with is read."""
+
+    def __init__(self, content: bytes | None = None) -> None:
+        self.content = content
 
     def __repr__(self) -> str:
         return "a file"
@@ -73,11 +76,17 @@ async def _form(request: Request) -> list[tuple[str, Any]]:
         async with request.form(
             max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
         ) as form:
-            return [(name, File() if isinstance(value, UploadFile) else value) for name, value in form.multi_items()]
+            return [(name, await _value(name, value)) for name, value in form.multi_items()]
     except HTTPException as error:
         raise InvalidRequest(f"The form is not well-formed: {error.detail}", code="invalid_form") from error
     except (FormParserError, ValueError) as error:
         raise InvalidRequest("The form is not well-formed.", code="invalid_form") from error
+
+
+async def _value(name: str, value: Any) -> Any:
+    if not isinstance(value, UploadFile):
+        return value
+    return File(await value.read()) if ALIASES.get(name, name) == PICTURE else File()
 
 
 def _of_text(pairs: Iterable[tuple[str, Any]]) -> Fields:

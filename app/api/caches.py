@@ -14,10 +14,10 @@ from app.api.documented import ERRORS
 from app.api.feedback import may_reset_all
 from app.api.given import Config, Service
 from app.errors import Forbidden
-from app.telemetry import CACHE_HITS, CACHE_MISSES
+from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED
 
 router = APIRouter(tags=["operate"], responses=ERRORS)
-Level = Literal["results", "embeddings"]
+Level = Literal["results", "embeddings", "similar"]
 
 
 class Cleared(BaseModel):
@@ -54,7 +54,8 @@ def level_rows(
         if level in _levels(metered):
             row["hits"] = metered.get(f"{CACHE_HITS}:{level}", 0.0)
             row["misses"] = metered.get(f"{CACHE_MISSES}:{level}", 0.0)
-        saved = row["saved_step_seconds"] = round(row["saved_step_seconds"], 3)
+        saved = round(metered.get(f"{CACHE_SAVED}:{level}", row["saved_step_seconds"]), 3)
+        row["saved_step_seconds"] = saved
         row["saved_money"] = None if price_per_device_hour is None else round(saved * price_per_device_hour / 3600, 6)
         rows[level] = row
     return rows

@@ -12,6 +12,7 @@ from app.api.problems import shown
 from app.errors import InvalidRequest, UnsupportedParameter
 
 NEAR = 72.0  # how alike a name must be to be suggested, in percent
+PICTURE: Final = "input_reference"  # the one field that may be a file
 MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 ALIASES: Final = {
@@ -22,6 +23,7 @@ ALIASES: Final = {
     "enhance_prompt": "enhance",
     "quality": "tier",
     "quality_tier": "tier",
+    **dict.fromkeys(("reference_url", "image_reference", "image_url", "image"), "input_reference"),
 }
 
 IGNORED: Final = {
@@ -35,7 +37,7 @@ IGNORED: Final = {
 }
 """Accepted without effect, because leaving them out changes nothing that was asked for."""
 
-_IMAGES = "this server makes videos from text alone; describe the picture in the prompt."
+_IMAGES = "of other pictures and videos only one to begin with, input_reference, is taken."
 _SOUND = "videos have no sound; leave it out and add sound afterwards."
 _UPSCALING = "there is no upscaling; ask for a size that the model makes, see /v1/models."
 _INTERPOLATION = "there is no frame interpolation; ask for fps and num_frames directly."
@@ -44,20 +46,17 @@ _SCHEDULE = "it is part of the model's profile; use tier, num_inference_steps or
 _LATER = "it is not available yet; leave it out."
 
 UNSUPPORTED: Final = {
-    **dict.fromkeys(
-        ("input_reference", "reference_url", "image_reference", "image_url", "image", "control_reference"), _IMAGES
-    ),
-    **dict.fromkeys(("video_reference", "video_url", "control_type", "character_ids"), _IMAGES),
+    **dict.fromkeys(("video_reference", "video_url", "control_reference", "control_type", "character_ids"), _IMAGES),
     **dict.fromkeys(("generate_sound", "audio_reference", "audio", "generate_audio"), _SOUND),
     **dict.fromkeys(("enable_upscaling", "upscaling_model_path"), _UPSCALING),
     **dict.fromkeys(("enable_frame_interpolation", "frame_interpolation_model_path"), _INTERPOLATION),
     **dict.fromkeys(("output_path", "perf_dump_path", "video_path", "image_path", "file_path"), _PATHS),
-    **dict.fromkeys(("guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio"), _SCHEDULE),
+    **dict.fromkeys(("true_cfg_scale", "flow_shift", "boundary_ratio"), _SCHEDULE),
     "diffusers_kwargs": "arguments are not passed on to diffusers; use the named fields.",
     "output_quality": "videos are always stored at one high quality; leave it out.",
     "output_compression": "videos are always stored at one high quality; leave it out.",
     "lora": "adapters are not loaded by request; ask for a model from /v1/models.",
-    "callback_url": "there are no callbacks; follow /v1/videos/{id}/events instead.",
+    "callback_url": "use webhook, an object with a url; or follow /v1/videos/{id}/events.",
     **dict.fromkeys(("response_format", "background", "session_id"), _LATER),
 }
 """Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""

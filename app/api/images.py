@@ -16,6 +16,7 @@ from app.api.body import body_fields
 from app.api.documented import ERRORS, form_or_json
 from app.api.given import Config, Service
 from app.api.image_fields import CreateImage, ImageWish, image_wish
+from app.api.once import Key, replay_headers
 from app.api.problems import problem
 from app.api.waiting import ended, failed, withdraw
 from app.errors import InvalidRequest, KinorayError, TimedOut
@@ -58,15 +59,18 @@ class Images(BaseModel):
     responses={504: {"description": "Not ready in time; the jobs go on, and the same request finds what they made."}},
 )
 async def generate(
-    request: Request, response: Response, service: Service, settings: Config, caller: Who
+    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: Key
 ) -> Images | Response:
-    """The pictures. A client that hangs up while it waits cancels them."""
+    """The pictures. A client that hangs up while it waits cancels them.
+
+    Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same pictures.
+    """
     wish = image_wish(await body_fields(request), settings.max_prompt_chars)
     asked = replace(wish.request, model=_model(wish.request.model, service, settings))
-    jobs = await _submitted(replace(wish, request=asked), service, caller)
-    ids = {VIDEO_ID: ",".join(job.id for job in jobs)}
+    jobs, replayed = await _accepted(replace(wish, request=asked), service, caller, key)
+    ids = {VIDEO_ID: ",".join(job.id for job in jobs)} | replay_headers(replayed)
     try:
-        jobs = await ended(request, service, jobs, caller, settings.sync_timeout_s)
+        jobs = await ended(request, service, jobs, caller, settings.sync_timeout_s, cancels=key is None)
     except TimedOut as error:
         return problem(504, error.error_code, error.message, headers=ids)
     for job in jobs:
@@ -90,7 +94,7 @@ def _model(name: str | None, service: VideoService, settings: Settings) -> str:
         InvalidRequest: it makes none, or none here does.
         ModelNotFound: there is no such model.
     """
-    found = Catalogue(service.ports.models, settings.default_model, settings.model_aliases).find(name)
+    found = Catalogue(service.ports.models, settings.default_name, settings.aliases).find(name)
     able = [model.id for model in service.ports.models if model.frames[0] == 1]
     if found.id in able:
         return found.id
@@ -100,16 +104,30 @@ def _model(name: str | None, service: VideoService, settings: Settings) -> str:
     raise InvalidRequest(f"{found.id} makes no pictures; {others}.", "model", "not_an_image_model")
 
 
-async def _submitted(wish: ImageWish, service: VideoService, caller: Caller) -> list[Job]:
-    """All jobs of the wish, or none: when one is refused, those before it are cancelled."""
+async def _accepted(wish: ImageWish, service: VideoService, caller: Caller, key: str | None) -> tuple[list[Job], bool]:
+    """All jobs of the wish, and whether an earlier request with this key made them all.
+
+    Without a key all or none: when one is refused, those before it are cancelled. With one they go on, for the same
+    request, sent again, finds them and asks for the others.
+    """
     jobs: list[Job] = []
+    replays: list[bool] = []
     try:
         for number in range(wish.n):
-            jobs.append(await service.submit(_numbered(wish.request, number, jobs), caller))
+            asked = _numbered(wish.request, number, jobs)
+            job, replayed = await service.accept(asked, caller, _key_of(key, number, wish.n))
+            jobs.append(job)
+            replays.append(replayed)
     except KinorayError:
-        await withdraw(service, jobs, caller)
+        if key is None:
+            await withdraw(service, jobs, caller)
         raise
-    return jobs
+    return jobs, all(replays)
+
+
+def _key_of(key: str | None, number: int, count: int) -> str | None:
+    """The name of one picture's request: no client's key has a blank, so that none is taken by accident."""
+    return None if key is None else f"{key} {number + 1}/{count}"
 
 
 def _numbered(asked: VideoRequest, number: int, before: list[Job]) -> VideoRequest:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.api.caches import level_rows
@@ -16,18 +16,24 @@ from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
 from app.service import VideoService
 from app.telemetry import (
+    ARTIFACTS_REMOVED,
     ATTEMPTS_LOST,
+    BEYOND,
     CACHE_HITS,
     CACHE_MISSES,
+    CACHE_SAVED,
     DEVICE_SECONDS,
     EVALUATIONS,
+    JOB_LATENCY,
     JOB_SECONDS,
     JOBS_CREATED,
     JOBS_ENDED,
+    LATENCY_BOUNDS_S,
     STEP_SECONDS_SAVED,
     STEPS_FIXED,
     STEPS_PLANNED,
     TIERS,
+    WEBHOOKS,
 )
 from app.types import ReplicaInfo
 
@@ -37,6 +43,7 @@ COUNTERS = {
     TIERS: "Jobs accepted, by tier",
     CACHE_HITS: "Answers from a cache, by level",
     CACHE_MISSES: "Questions a cache could not answer, by level",
+    CACHE_SAVED: "Step-seconds that hits have saved",
     STEPS_PLANNED: "Denoiser steps of completed jobs",
     STEPS_FIXED: "Steps that the same jobs would have taken at a fixed default",
     STEP_SECONDS_SAVED: "Denoiser seconds spared by caches",
@@ -44,9 +51,11 @@ COUNTERS = {
     JOB_SECONDS: "Seconds from acceptance to completion, summed over jobs",
     EVALUATIONS: "Runs of the denoiser",
     ATTEMPTS_LOST: "Attempts whose replica went silent",
+    WEBHOOKS: "Attempts to tell of a job's end, by outcome",
+    ARTIFACTS_REMOVED: "Jobs whose files were removed, by reason",
 }
-LABELS = {JOBS_ENDED: "outcome", TIERS: "tier"}
-_OF_CACHES = (CACHE_HITS, CACHE_MISSES)
+LABELS = {JOBS_ENDED: "outcome", TIERS: "tier", WEBHOOKS: "outcome", ARTIFACTS_REMOVED: "reason"}
+_OF_CACHES = (CACHE_HITS, CACHE_MISSES, CACHE_SAVED)
 
 _POOL_GAUGES = {
     "jobs": ("kinoray_waiting_jobs", "Jobs in the line"),
@@ -60,13 +69,14 @@ _REPLICA_GAUGES = {
     "step_s": ("kinoray_replica_step_seconds", "Seconds of a guided step at the default shape"),
     "memory_bytes": ("kinoray_replica_memory_bytes", "Device memory in use"),
 }
+_PRESSURE = {"ok": 0, "warning": 1, "critical": 2}
 _CACHE_GAUGES = {"entries": "Entries of a cache", "size_bytes": "Bytes of a cache, compressed"}
 _CACHE_COUNTERS = {
     "hits": COUNTERS[CACHE_HITS],
     "misses": COUNTERS[CACHE_MISSES],
     "evictions": "Entries that left the shared tier for lack of room",
     "near_evictions": "Entries that left a memory in front for lack of room",
-    "saved_step_seconds": "Step-seconds that hits have saved",
+    "saved_step_seconds": COUNTERS[CACHE_SAVED],
     "saved_money": "The same at the price of a device; none without KINORAY_PRICE_PER_DEVICE_HOUR",
 }
 
@@ -81,6 +91,7 @@ class Reading:
     replicas: Sequence[ReplicaInfo]
     caches: Mapping[str, Mapping[str, Any]]
     cache_up: bool
+    price_per_device_hour: float | None = None
 
 
 class Page(Collector):
@@ -93,14 +104,28 @@ class Page(Collector):
         reading = self._reading
         yield GaugeMetricFamily("kinoray_up", "1 when the job store answered", value=float(reading.up))
         yield from _counters(reading.figures)
+        yield _latency(reading.figures)
+        if reading.price_per_device_hour is not None:
+            about = "Money that one device costs for an hour"
+            yield GaugeMetricFamily("kinoray_price_per_device_hour", about, value=reading.price_per_device_hour)
         pools = (reading.backlog or {}).get("pools", {})
         for key, (name, about) in _POOL_GAUGES.items():
             yield _gauge(name, about, ("pool",), [((pool,), row[key]) for pool, row in pools.items() if key in row])
         who = {(replica.replica, replica.pool, replica.model): replica for replica in reading.replicas}
         for key, (name, about) in _REPLICA_GAUGES.items():
             yield _gauge(name, about, ("replica", "pool", "model"), [(of, getattr(who[of], key)) for of in who])
+        yield from _memory_metrics(who)
         yield GaugeMetricFamily("kinoray_cache_up", "1 when the caches' Redis answers", value=float(reading.cache_up))
         yield from _cache_metrics(reading.caches)
+
+
+def _memory_metrics(who: Mapping[tuple[str, str, str], ReplicaInfo]) -> Iterator[Metric]:
+    labels = ("replica", "pool", "model")
+    level = {of: _PRESSURE.get(replica.pressure, 0) for of, replica in who.items()}
+    yield _gauge("kinoray_replica_memory_level", "0 ok, 1 nobody joins, 2 jobs make room", labels, level.items())
+    shares = [((*of, "host"), replica.host_memory) for of, replica in who.items()]
+    shares += [((*of, "device"), each.device_memory) for of, each in who.items() if each.device_memory is not None]
+    yield _gauge("kinoray_replica_memory_share", "Share of a memory in use", (*labels, "memory"), shares)
 
 
 def _cache_metrics(levels: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
@@ -127,9 +152,11 @@ async def _read(service: VideoService) -> Reading:
     try:
         figures = await ports.meter.read()
         caches = level_rows(held, figures, price)
-        return Reading(True, figures, await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches, cache_up)
+        return Reading(
+            True, figures, await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches, cache_up, price
+        )
     except StoreUnavailable:
-        return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up)
+        return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up, price)
 
 
 def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
@@ -137,8 +164,8 @@ def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
     families: dict[str, dict[str, float]] = {name: {} for name in COUNTERS if name not in _OF_CACHES}
     for figure, value in sorted(figures.items()):
         name, _, label = figure.partition(":")
-        if name in _OF_CACHES:
-            continue  # told with the caches' own
+        if name in _OF_CACHES or name == JOB_LATENCY:
+            continue  # told elsewhere on the page
         families.setdefault(name, {})[label] = value
     for name, rows in families.items():
         label = LABELS.get(name, "kind" if any(rows) else "")
@@ -147,6 +174,16 @@ def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
         for value_of, value in (rows or ({} if label else {"": 0.0})).items():
             family.add_metric([value_of] if label else [], value)
         yield family
+
+
+def _latency(figures: Mapping[str, float]) -> Metric:
+    """Completed jobs by how long they took from acceptance; those that a cache answered are not among them."""
+    count, buckets = 0.0, []
+    for bound in (*(f"{bound:g}" for bound in LATENCY_BOUNDS_S), BEYOND):
+        count += figures.get(f"{JOB_LATENCY}:{bound}", 0.0)
+        buckets.append((bound, count))
+    about = "Seconds from acceptance to completion of jobs that were made"
+    return HistogramMetricFamily("kinoray_job_latency_seconds", about, buckets, figures.get(JOB_SECONDS, 0.0))
 
 
 def _gauge(name: str, about: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]) -> Metric:

@@ -50,6 +50,8 @@ class Model(BaseModel):
     guidance: float
     samplers: list[str] = Field(description="The default first")
     pool: str
+    takes_image: bool = Field(description="A video may begin with a picture, `input_reference`")
+    needs_image: bool = Field(description="It has to")
     tiers: dict[str, ModelTier]
 
 
@@ -64,7 +66,7 @@ class ModelInfo(Model):
     """A model as SGLang's clients ask for it."""
 
     model_path: str
-    task_type: Literal["T2V", "T2I"] = "T2V"
+    task_type: Literal["T2V", "I2V", "TI2V", "T2I"] = "T2V"
     is_generation: Literal[True] = True
 
 
@@ -91,12 +93,15 @@ async def model_info(
 ) -> ModelInfo:
     """The default model, or the one that is named."""
     profile = _catalogue(service, settings).find(model)
-    task = "T2I" if profile.pictures_only else "T2V"
+    task: Literal["T2V", "I2V", "TI2V", "T2I"] = (
+        "I2V" if profile.needs_image else "TI2V" if profile.takes_image else "T2V"
+    )
+    task = "T2I" if profile.pictures_only else task
     return ModelInfo(**_model(profile, service, settings).model_dump(), model_path=profile.id, task_type=task)
 
 
 def _catalogue(service: VideoService, settings: Settings) -> Catalogue:
-    return Catalogue(service.ports.models, settings.default_model, settings.model_aliases)
+    return Catalogue(service.ports.models, settings.default_name, settings.aliases)
 
 
 def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> Model:
@@ -106,7 +111,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> 
         family=profile.family,
         revision=profile.revision,
         default=profile.id == default,
-        aliases=[alias for alias, target in settings.model_aliases.items() if target == profile.id],
+        aliases=[alias for alias, target in settings.aliases.items() if target == profile.id],
         sizes=[f"{width}x{height}" for width, height in profile.sizes],
         frames=list(profile.frames),
         default_frames=profile.default_frames,
@@ -116,6 +121,8 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> 
         guidance=profile.guidance,
         samplers=list(profile.samplers),
         pool=profile.pool,
+        takes_image=profile.takes_image,
+        needs_image=profile.needs_image,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
     )
 

@@ -16,7 +16,8 @@ from app.api.fields import Fields
 from app.api.given import Config, Service
 from app.api.health import health
 from app.api.metrics import metrics
-from app.api.schemas import CreateVideo, video_request
+from app.api.reference import asked_of
+from app.api.schemas import CreateVideo
 from app.api.stats import stats
 from app.plan.explain import describe
 from app.service import VideoService
@@ -41,8 +42,8 @@ async def scraped(service: Service) -> Response:
 
 @router.get("/api/stats", summary="Figures as JSON")
 async def figures(service: Service, caller: Who) -> dict[str, Any]:
-    """What planning and the caches have saved, jobs by outcome, the line and the replicas."""
-    return await stats(service)
+    """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share."""
+    return await stats(service, caller)
 
 
 @router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo))
@@ -60,5 +61,6 @@ async def analyze_body(request: Request, service: Service, settings: Config, cal
 
 
 async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> dict[str, Any]:
-    plan = await service.analyze(video_request(fields, settings.max_prompt_chars), caller)
+    asked, _ = await asked_of(fields, service, settings, caller)
+    plan = await service.analyze(asked, caller)
     return {"prompt": plan.prompt, **describe(plan)}

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.api.fields import Fields, settled, unknown
 from app.api.problems import sentence
 from app.errors import InvalidRequest
-from app.types import NORMAL, CacheMode, VideoRequest
+from app.jobs.entrance import MOST_AFTER
+from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook
 
 MOST_SECONDS = 3600.0
 MOST_SEED = 2**32 - 1
@@ -18,6 +19,7 @@ _SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?")
 
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Pixels = Annotated[int, Field(ge=1, le=16384)]
 _Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
 
@@ -37,6 +39,19 @@ class CacheWish(Strict):
         "bypass: make it anew and do not keep it. off: the same, and without cached embeddings",
     )
     ttl_s: float | None = Field(None, gt=0, le=366 * 86400.0, description="Keep the result for so long")
+    similar: bool = Field(
+        False,
+        description="It may begin with a similar video of yours instead of noise, and is kept for others to do so",
+    )
+
+
+class WebhookWish(Strict):
+    """Who is to be told of the job's end."""
+
+    url: str = Field(max_length=2048, description="An https:// address that takes a signed POST")
+    events: Annotated[list[Literal["video.completed", "video.failed"]], Field(min_length=1, max_length=2)] | None = (
+        Field(None, description="Both, if not given")
+    )
 
 
 class CreateVideo(Strict):
@@ -64,6 +79,9 @@ class CreateVideo(Strict):
     deterministic: bool | None = Field(
         None, description="The same bits alone, beside other jobs, paused and resumed; it then shares no forward"
     )
+    step_cache: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="first_block, mag or taylorseer: steps are saved by what is seen on the way, without a budget"
+    )
     guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt")
     tier: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
         None, description="auto, preview, standard, premium or ultra; also `quality` and `quality_tier`"
@@ -82,7 +100,15 @@ class CreateVideo(Strict):
     deadline_s: float | None = Field(
         None, gt=0, le=7 * 86400.0, description="Give it up when it is not done so many seconds from now"
     )
+    after: _Id | Annotated[list[_Id], Field(max_length=MOST_AFTER)] | None = Field(
+        None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
+    )
+    guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
+    input_reference: Any = Field(
+        None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
+    )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
+    webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
 
 
 class RemixVideo(Strict):
@@ -102,8 +128,8 @@ _INTEGERS = (
     "budget",
     "n",
 )
-_NUMBERS = ("guidance_scale", "ttl_s", "deadline_s")
-_TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade")
+_NUMBERS = ("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s")
+_TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
     "size",
@@ -112,8 +138,11 @@ _BLANK = (
     "model",
     "tier",
     "sampler",
+    "step_cache",
     "priority",
     "style",
+    "after",
+    "input_reference",
     *_TRUTHS,
 )  # where an empty text means the same as nothing
 
@@ -130,7 +159,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
     asked = validated(CreateVideo, settled(fields, CreateVideo.model_fields))
     width, height = _shape(asked)
     seed = asked.seed[0] if isinstance(asked.seed, list) else asked.seed
-    cache = asked.cache or CacheWish(mode="use", ttl_s=None)
+    cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
     return VideoRequest(
         prompt=_prompt(asked.prompt, max_prompt_chars),
         model=asked.model,
@@ -146,17 +175,28 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         guidance=asked.guidance_scale,
         sampler=asked.sampler,
         deterministic=bool(asked.deterministic),
+        step_cache=asked.step_cache,
         tier=asked.tier or "auto",
         style=asked.style,
         enhance=bool(asked.enhance),
         allow_degrade=bool(asked.allow_degrade),
         cache=CacheMode(cache.mode),
         cache_ttl_s=cache.ttl_s,
+        similar=cache.similar,
         priority=asked.priority or NORMAL,
         deadline_s=asked.deadline_s,
         preview=bool(asked.preview),
         user=asked.user,
+        webhook=_webhook(asked.webhook),
+        after=tuple(dict.fromkeys([asked.after] if isinstance(asked.after, str) else asked.after or ())),
+        guidance_2=asked.guidance_scale_2,
     )
+
+
+def _webhook(wish: WebhookWish | None) -> Webhook | None:
+    if wish is None:
+        return None
+    return Webhook(wish.url, tuple(dict.fromkeys(wish.events or WEBHOOK_EVENTS)))
 
 
 def remix_prompt(fields: Fields, max_prompt_chars: int) -> str:
@@ -180,10 +220,13 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False)[0]
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":  # only nested objects: the others were looked at before
-        known = CacheWish.model_fields if place[:1] == ["cache"] else CreateVideo.model_fields
+        nested: dict[str, type[Strict]] = {"cache": CacheWish, "webhook": WebhookWish}
+        known = nested.get(place[0], CreateVideo).model_fields
         return unknown(place[-1], known)
     if place[:1] == ["seed"]:
         return InvalidRequest(f"seed must be an integer from -1 to {MOST_SEED}, or a list of one.", "seed")
+    if place[:1] == ["after"]:
+        return InvalidRequest(f"after must be the id of a video, or a list of at most {MOST_AFTER}.", "after")
     if place[:1] == ["seconds"]:
         return _bad_seconds()
     message, name = sentence(first)

@@ -22,12 +22,14 @@ from app.telemetry import (
     STEPS_FIXED,
     STEPS_PLANNED,
     TIERS,
+    WEBHOOKS,
 )
+from app.types import Caller
 
 Figures = Mapping[str, float]
 
 
-async def stats(service: VideoService) -> dict[str, Any]:
+async def stats(service: VideoService, caller: Caller) -> dict[str, Any]:
     """What has been done since the store began, and what is under way. Raises StoreUnavailable."""
     ports = service.ports
     figures = await ports.meter.read()
@@ -36,11 +38,28 @@ async def stats(service: VideoService) -> dict[str, Any]:
         "optimization": _optimization(figures) | {"feedback": await feedback_figures(ports.ratings, service.settings)},
         "cache_stats": await _caches(service, figures),
         "jobs": _jobs(figures),
+        "webhooks": {"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
+        "tenant": await _tenant(service, caller),
         "line": await ports.board.look(BACKLOG),
         "replicas": [
             {**asdict(replica), "silent_s": round(max(0.0, now - replica.seen_at), 3)}
             for replica in await ports.jobs.replicas()
         ],
+    }
+
+
+async def _tenant(service: VideoService, caller: Caller) -> dict[str, Any]:
+    """What the caller has under way and has asked for, and how much of it is allowed (null: any)."""
+    settings, usage = service.settings, await service.usage(caller)
+    return {
+        "name": caller.tenant,
+        "jobs": usage.open,
+        "running": usage.running,
+        "step_seconds": usage.spent,
+        "window_s": settings.tenant_window_s,
+        "most_jobs": settings.tenant_max_jobs,
+        "most_running": settings.tenant_max_running,
+        "most_step_seconds": settings.tenant_step_seconds,
     }
 
 

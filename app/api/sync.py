@@ -12,8 +12,10 @@ from app.api.body import body_fields
 from app.api.content import opened
 from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
+from app.api.once import Key, replay_headers
 from app.api.problems import problem
-from app.api.schemas import CreateVideo, video_request
+from app.api.reference import asked_of
+from app.api.schemas import CreateVideo
 from app.api.waiting import ended, failed
 from app.errors import TimedOut
 from app.service import VideoService
@@ -30,17 +32,22 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
     response_class=Response,
     responses={200: {"content": {"video/mp4": {}}}, 504: {"description": "Not ready in time; the job goes on."}},
 )
-async def create_and_wait(request: Request, service: Service, settings: Config, caller: Who) -> Response:
-    """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job."""
-    asked = video_request(await body_fields(request), settings.max_prompt_chars)
-    job = await service.submit(asked, caller)
+async def create_and_wait(request: Request, service: Service, settings: Config, caller: Who, key: Key) -> Response:
+    """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job.
+
+    Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same job.
+    """
+    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
+    job, replayed = await service.accept(asked, caller, key, picture=picture)
     try:
-        (job,) = await ended(request, service, [job], caller, settings.sync_timeout_s)
+        (job,) = await ended(request, service, [job], caller, settings.sync_timeout_s, cancels=key is None)
     except TimedOut as error:
-        return problem(504, error.error_code, error.message, headers={VIDEO_ID: job.id})
+        return problem(504, error.error_code, error.message, headers={VIDEO_ID: job.id} | replay_headers(replayed))
     if job.phase is not Phase.COMPLETED:
         return failed(job)
-    return await _content(job, service, settings, caller)
+    answer = await _content(job, service, settings, caller)
+    answer.headers.update(replay_headers(replayed))
+    return answer
 
 
 async def _content(job: Job, service: VideoService, settings: Settings, caller: Caller) -> Response:

@@ -15,7 +15,9 @@ from app.api.auth import Who
 from app.api.body import body_fields
 from app.api.documented import ERRORS, EXAMPLES, form_or_json
 from app.api.given import Config, Service
-from app.api.schemas import CreateVideo, RemixVideo, remix_prompt, video_request
+from app.api.once import Key, replay_headers
+from app.api.reference import asked_of
+from app.api.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
 from app.service import Outlook, VideoService
@@ -28,14 +30,16 @@ MOST_LISTED = 100
 
 
 @router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES))
-async def create(request: Request, response: Response, service: Service, settings: Config, caller: Who) -> Video:
+async def create(
+    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: Key
+) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
-    asked = video_request(await body_fields(request), settings.max_prompt_chars)
+    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
     began = time.perf_counter()
     stages = Stages()
-    job = await service.submit(asked, caller, stages)
+    job, replayed = await service.accept(asked, caller, key, stages, picture)
     accept_s = time.perf_counter() - began
-    response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s))
+    response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s) | replay_headers(replayed))
     return await _told(job, service, settings)
 
 
@@ -81,14 +85,15 @@ _REMIX = {"remix": {"summary": "Another prompt", "value": {"prompt": "the same, 
 
 @router.post("/{video_id}/remix", summary="Make another one like it", openapi_extra=form_or_json(RemixVideo, _REMIX))
 async def remix(
-    video_id: str, request: Request, response: Response, service: Service, settings: Config, caller: Who
+    video_id: str, request: Request, response: Response, service: Service, settings: Config, caller: Who, key: Key
 ) -> Video:
     """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
     source = check_id(video_id)
     prompt = remix_prompt(await body_fields(request), settings.max_prompt_chars)
     began = time.perf_counter()
-    job = await service.remix(source, prompt, caller)
-    response.headers.update(job_headers(job, settings, accept=time.perf_counter() - began))
+    job, replayed = await service.remix(source, prompt, caller, key)
+    accept_s = time.perf_counter() - began
+    response.headers.update(job_headers(job, settings, accept=accept_s) | replay_headers(replayed))
     return await _told(job, service, settings)
 
 

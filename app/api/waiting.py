@@ -19,9 +19,9 @@ from app.types import Caller, Job
 
 
 async def ended(
-    request: Request, service: VideoService, jobs: Sequence[Job], caller: Caller, timeout_s: float
+    request: Request, service: VideoService, jobs: Sequence[Job], caller: Caller, timeout_s: float, cancels: bool
 ) -> list[Job]:
-    """The jobs once all have ended. When the client goes away first, they are cancelled.
+    """The jobs once all have ended. When the client goes away first, they are cancelled, if they may be.
 
     Raises:
         TimedOut: one is still being made after `timeout_s` seconds; all go on.
@@ -39,7 +39,7 @@ async def ended(
         gone = not waiting.done()
         for wait in (*each, leaving):  # when one has raised, the others are still waiting
             wait.cancel()
-        if gone:
+        if gone and cancels:
             with anyio.CancelScope(shield=True):
                 await withdraw(service, jobs, caller)
 

@@ -4,39 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fsspec.core import url_to_fs
-from fsspec.exceptions import FSTimeoutError
+from fsspec.core import split_protocol, url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from app.artifacts.keys import check_key
-from app.errors import Conflict, NotFound, StoreUnavailable
+from app.artifacts.store import UNAVAILABLE
+from app.artifacts.whole import write_whole
+from app.errors import ArtifactLost, Conflict, KinorayError, StoreUnavailable
 from app.types import Artifact
 
 T = TypeVar("T")
 
 CHUNK_BYTES = 2**20
 RETRY_AFTER_S = 5.0
+TIMEOUT_S = 30.0
+THREADS = 16  # calls at a time; a store that stands still holds up these alone, not the process' other threads
+_S3 = ("s3", "s3a")
+_WRITTEN = ("mtime", "LastModified", "last_modified", "updated", "created")  # as fsspec's file systems call it
 
 
 class FileArtifacts:
-    """The ArtifactStore port below one root URL. Blocking calls run on threads."""
+    """The ArtifactStore port below one root URL. Blocking calls run on threads; one longer than `timeout_s` failed.
 
-    def __init__(self, root: str) -> None:
-        self._fs, path = url_to_fs(root)
+    Credentials, endpoint and region of an object store come from the environment, as its library reads them.
+    """
+
+    def __init__(self, root: str, timeout_s: float = TIMEOUT_S) -> None:
+        # What another process has written or removed is seen at once: nothing of a listing is remembered.
+        fresh = {"use_listings_cache": False, "skip_instance_cache": True}
+        self._fs, path = url_to_fs(root, **fresh, **_patience(root, timeout_s))
         self._root = path.rstrip("/")
-        self._local = isinstance(self._fs, LocalFileSystem)
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(THREADS, "artifacts")
+        self.local = isinstance(self._fs, LocalFileSystem)
 
     async def put(self, key: str, content: bytes, content_type: str) -> Artifact:
         """Raises Conflict when the key holds other bytes, StoreUnavailable when it cannot be written."""
         path = self._path(key)
-        await self._on_thread(lambda: self._put(path, key, content))
+        try:
+            await self._on_thread(lambda: self._put(path, key, content))
+        except ArtifactLost as error:  # so says an object store whose bucket is not there
+            raise _unavailable("there is no such place") from error
         return Artifact(key, content_type, len(content))
 
     async def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -46,23 +62,44 @@ class FileArtifacts:
             upto = min(place + CHUNK_BYTES, stop)
             chunk: bytes = await self._on_thread(partial(self._fs.cat_file, path, start=place, end=upto))
             if len(chunk) != upto - place:
-                raise NotFound(f"{artifact.key} is no longer whole.", code="content_gone")
+                raise ArtifactLost(f"{artifact.key} is no longer whole.")
             yield chunk
 
     async def exists(self, artifact: Artifact) -> bool:
         path = self._path(artifact.key)
         try:
             info: dict[str, Any] = await self._on_thread(lambda: self._fs.info(path))
-        except NotFound:
+        except ArtifactLost:
+            await self._refuse_no_bucket()
             return False
         return bool(info["type"] == "file" and info["size"] == artifact.size_bytes)
 
     async def delete(self, artifact: Artifact) -> None:
         path = self._path(artifact.key)
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(ArtifactLost):
             await self._on_thread(lambda: self._fs.rm_file(path))
-        if self._local:
+        if self.local:
             await self._on_thread(lambda: self._remove_empty_folders(Path(path)))
+
+    async def makers(self) -> Sequence[str]:
+        try:
+            found = await self._on_thread(lambda: self._fs.ls(self._root, detail=False))
+        except ArtifactLost:
+            await self._refuse_no_bucket()
+            return ()
+        return sorted(str(name).rstrip("/").rpartition("/")[2] for name in found)
+
+    async def written_at(self, maker: str) -> float | None:
+        path = self._path(maker)
+        found = await self._on_thread(lambda: self._fs.find(path, detail=True))
+        times = [_written_at(info) for info in found.values()]
+        known = [at for at in times if at is not None]
+        return max(known) if known and len(known) == len(times) else None
+
+    async def clear(self, maker: str) -> None:
+        path = self._path(maker)
+        with contextlib.suppress(ArtifactLost):
+            await self._on_thread(lambda: self._fs.rm(path, recursive=True))
 
     async def check(self) -> None:
         name, content = f"check/{uuid.uuid4().hex}", b"kinoray"
@@ -70,27 +107,39 @@ class FileArtifacts:
         found = b"".join([chunk async for chunk in self.read(written)])
         await self.delete(written)
         if found != content:
-            raise StoreUnavailable("The artifact store gave back other bytes.", retry_after_s=RETRY_AFTER_S)
+            raise _unavailable("it gave back other bytes")
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_key(key)}"
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         """Do blocking work; the store's errors come out under our names."""
+        call = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
-            return await asyncio.to_thread(work)
+            return await asyncio.wait_for(call, self._timeout_s)
         except FileNotFoundError as error:
-            raise NotFound("The artifact is no longer stored.", code="content_gone") from error
-        except (OSError, FSTimeoutError) as error:
-            message = f"The artifact store failed: {type(error).__name__}."
-            raise StoreUnavailable(message, retry_after_s=RETRY_AFTER_S) from error
+            raise ArtifactLost("The artifact is no longer stored.") from error
+        except (asyncio.TimeoutError, TimeoutError) as error:
+            raise _unavailable(f"it did not answer within {self._timeout_s:g} s") from error
+        except OSError as error:
+            raise _unavailable(error.strerror or type(error).__name__) from error
+        except KinorayError:
+            raise
+        except Exception as error:  # whatever a store's own library calls its troubles
+            raise _unavailable(type(error).__name__) from error
+
+    async def _refuse_no_bucket(self) -> None:
+        """Nothing is lost where the whole store is not there. Raises StoreUnavailable."""
+        bucket = self._root.partition("/")[0]
+        if bucket and not await self._on_thread(lambda: self._fs.exists(bucket)):
+            raise _unavailable("there is no such place")
 
     def _put(self, path: str, key: str, content: bytes) -> None:
         if self._fs.exists(path):
             if self._fs.cat_file(path) != content:
                 raise Conflict(f"{key} is stored already.")
-        elif self._local:
-            _write_whole(Path(path), content)
+        elif self.local:
+            write_whole(Path(path), content)
         else:  # object stores show a file only when it is whole
             self._fs.pipe_file(path, content)
 
@@ -104,36 +153,20 @@ class FileArtifacts:
                 folder.rmdir()
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """The file appears under its name with all its bytes on the disk, or not at all."""
-    part = path.parent / f".{path.name}.{uuid.uuid4().hex}"
-    for _ in range(3):  # a delete next door may remove the folder while it is still empty
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            _write_part(part, content)
-            break
-    try:
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    _sync(path.parent)
+def _patience(root: str, timeout_s: float) -> dict[str, Any]:
+    """Options by which a store's own library gives up about when we do, so that threads come back."""
+    if split_protocol(root)[0] not in _S3:
+        return {}
+    limits = {"connect_timeout": min(5.0, timeout_s), "read_timeout": timeout_s, "retries": {"max_attempts": 2}}
+    return {"config_kwargs": limits}
 
 
-def _write_part(part: Path, content: bytes) -> None:
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+def _written_at(info: dict[str, Any]) -> float | None:
+    found = next((info[name] for name in _WRITTEN if info.get(name) is not None), None)
+    if isinstance(found, datetime):
+        return found.timestamp()
+    return float(found) if isinstance(found, (int, float)) else None
 
 
-def _sync(folder: Path) -> None:
-    """Make a rename last over a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _unavailable(why: str) -> StoreUnavailable:
+    return StoreUnavailable(f"The artifact store failed: {why}.", code=UNAVAILABLE, retry_after_s=RETRY_AFTER_S)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from app.types import Artifact
 
+UNAVAILABLE = "artifact_store_unavailable"
+"""The code of a StoreUnavailable that is not about Redis."""
+
 
 class ArtifactStore(Protocol):
-    """Immutable files by key (`<job>/<fence>/<name>`). Raises StoreUnavailable when the store fails."""
+    """Immutable files by key (`<job>/<fence>/<name>`).
+
+    Raises StoreUnavailable (`artifact_store_unavailable`) when the store fails, is full, does not answer in time, or
+    is not there at all.
+    """
+
+    @property
+    def local(self) -> bool:
+        """Whether the files are on this machine alone, and not for other nodes to read."""
+        ...
 
     async def put(self, key: str, content: bytes, content_type: str) -> Artifact:
         """Store whole or not at all; a key is written once (the same bytes again are fine)."""
         ...
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Chunks (at most 1 MiB) of bytes `start` up to but not including `end`. Raises NotFound when it is gone."""
+        """Chunks (at most 1 MiB) of the bytes from `start` up to before `end`. Raises ArtifactLost when it is gone."""
         ...
 
     async def exists(self, artifact: Artifact) -> bool:
@@ -25,6 +37,18 @@ class ArtifactStore(Protocol):
 
     async def delete(self, artifact: Artifact) -> None:
         """Remove; missing is fine."""
+        ...
+
+    async def makers(self) -> Sequence[str]:
+        """The first names of all keys: the ids of the jobs that made the files, and whatever else lies there."""
+        ...
+
+    async def written_at(self, maker: str) -> float | None:
+        """When the newest file of a maker was written, Unix seconds; None when there is none or it is not known."""
+        ...
+
+    async def clear(self, maker: str) -> None:
+        """Remove all files of a maker; none is fine."""
         ...
 
     async def check(self) -> None:

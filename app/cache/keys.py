@@ -7,7 +7,7 @@ import json
 import unicodedata
 from dataclasses import asdict
 
-from app.types import Plan
+from app.types import Artifact, Plan, VideoSpec
 
 SCHEMA = 2
 """Part of every key: raise it when the same plan would give other bits than before."""
@@ -21,12 +21,16 @@ def pool_of(tenant: str, shared: bool) -> str | None:
     return None if shared else tenant
 
 
-def plan_digest(plan: Plan, pool: str | None) -> str:
+def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     """SHA-256 (hex) over all that determines a video's bits, and whose it is; not over cost, reasons or tier names.
 
     `pool` is as `pool_of` gives it. A digest of another pool is another key: to find out about it takes as long and
     tells as much as to find out about a prompt that nobody had.
+
+    A video that began with another one is not what its plan would give from noise. It has a key of its own, and with
+    `similar` this is the key: of any such video of this plan, whichever it began with.
     """
+    begins = {"start": "similar"} if similar or plan.start is not None else {}
     sampling = asdict(plan.sampling)
     return _digest(
         {
@@ -38,7 +42,10 @@ def plan_digest(plan: Plan, pool: str | None) -> str:
             "spec": asdict(plan.spec),
             "sampling": sampling | {"guidance": float(plan.sampling.guidance), "shift": float(plan.sampling.shift)},
             "masks": plan.masks,
+            "image": None if plan.image is None else content_of(plan.image),
+            "adapter": plan.adapter,
             "post_processing": POST_PROCESSING,
+            **begins,
         }
     )
 
@@ -47,6 +54,17 @@ def embedding_key(revision: str, prompt: str, pool: str | None) -> str:
     """SHA-256 (hex) of a text as its encoder sees it: composed characters, single spaces, no ends; `pool` as above."""
     text = " ".join(unicodedata.normalize("NFC", prompt).split())
     return _digest({"pool": pool, "revision": revision, "text": text})
+
+
+def picture_key(revision: str, image: Artifact, spec: VideoSpec, pool: str | None) -> str:
+    """SHA-256 (hex) of a picture as a model sees it at a video's size and length; `pool` as above."""
+    shape = f"{spec.width}x{spec.height}x{spec.frames}"
+    return _digest({"pool": pool, "revision": revision, "picture": content_of(image), "shape": shape})
+
+
+def content_of(image: Artifact) -> str:
+    """The SHA-256 (hex) in an input's key, `inputs/<tenant>/<digest>.png`: equal pictures are equal, wherever kept."""
+    return image.key.rsplit("/", 1)[-1].partition(".")[0]
 
 
 def _digest(facts: dict[str, object]) -> str:

@@ -74,7 +74,7 @@ class RedisCache:
         space = f"{self._base}:{level}"
         pipe = self._redis.pipeline(transaction=False)  # a full Redis refuses transactions, and still answers these
         pipe.get(f"{space}:{key}").pttl(f"{space}:{key}").hget(f"{space}!books", key)
-        value, left_ms, book = await self._try(pipe.execute(), (None, 0, None))
+        value, left_ms, book = await self.ask(pipe.execute(), (None, 0, None))
         if value is None or left_ms <= 0:
             self._untold[f"misses:{level}"] += 1
             await self._tell_sometimes()
@@ -82,6 +82,17 @@ class RedisCache:
         worth = _worth(book)
         await self.count_hit(level, key, worth)
         return Found(value, left_ms / 1000, worth)
+
+    async def kept(self, level: str, keys: Sequence[str]) -> list[bool]:
+        """Which of them are there now; none of them while Redis is away."""
+        pipe = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.exists(f"{self._base}:{level}:{key}")
+        return [bool(there) for there in await self.ask(pipe.execute(), [0] * len(keys))]
+
+    def book(self, level: str, name: str) -> str:
+        """The key of what else is kept of a level, beside its values and the books of them."""
+        return f"{self._base}:{level}!{name}"
 
     async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
         """What is larger than 64 MiB or the level's bound, or has no time to live, is not kept."""
@@ -105,7 +116,7 @@ class RedisCache:
 
         So the jobs' writes, in the same Redis, find room. Redis itself must be set to evict nothing.
         """
-        memory: Mapping[str, Any] = await self._try(self._redis.info("memory"), {})
+        memory: Mapping[str, Any] = await self.ask(self._redis.info("memory"), {})
         most = int(memory.get("maxmemory", 0))
         excess = int(memory.get("used_memory", 0)) - FULL_SHARE * most
         if most == 0 or excess <= 0:
@@ -139,10 +150,10 @@ class RedisCache:
         return {level: await self._level(level, counts) for level in _levels_in(counts)}
 
     async def healthy(self) -> bool:
-        return bool(await self._try(self._redis.ping(), False))
+        return bool(await self.ask(self._redis.ping(), False))
 
     async def _all_counts(self) -> Mapping[bytes, bytes]:
-        return await self._try(self._redis.hgetall(self._counts), {})
+        return await self.ask(self._redis.hgetall(self._counts), {})
 
     async def _levels(self) -> list[str]:
         return _levels_in(await self._all_counts())
@@ -153,7 +164,7 @@ class RedisCache:
         for level in levels:
             _, _, rank, _, floor = self._books(level)
             pipe.zrange(rank, 0, 0, withscores=True).get(floor)
-        found = await self._try(pipe.execute(), [])
+        found = await self.ask(pipe.execute(), [])
         lowest = {
             level: entries[0][1] - float(floor or 0)
             for level, entries, floor in zip(levels, found[::2], found[1::2], strict=False)
@@ -165,7 +176,7 @@ class RedisCache:
         await self._write(level, "", b"", 0)  # what has run out leaves the books
         pipe = self._redis.pipeline(transaction=False)
         pipe.zcard(f"{self._base}:{level}!expiry").get(f"{self._base}:{level}!bytes")
-        entries, size = await self._try(pipe.execute(), (0, None))
+        entries, size = await self.ask(pipe.execute(), (0, None))
 
         def count(kind: str) -> float:
             return float(counts.get(f"{kind}:{level}".encode(), 0))
@@ -187,14 +198,14 @@ class RedisCache:
         keys = [*self._books(level), self._counts]
         prefix = f"{self._base}:{level}:"
         args: list[str | bytes | float] = [time.time(), key, value, ttl_ms, worth, self._max_bytes, prefix, level]
-        await self._try(self._put(keys=keys, args=args), 0)
+        await self.ask(self._put(keys=keys, args=args), 0)
 
     async def _let_leave(self, level: str, wanted: float, evicted: bool) -> tuple[int, int]:
         """Those of least benefit, up to SHED_ENTRIES, until `wanted` bytes are free; how many, and their bytes."""
         keys = [*self._books(level), self._counts]
         most = int(min(wanted, 2**52)) + 1
         args: list[str | float] = [most, SHED_ENTRIES, f"{self._base}:{level}:", level, int(evicted)]
-        count, freed = await self._try(self._shed(keys=keys, args=args), (0, 0))
+        count, freed = await self.ask(self._shed(keys=keys, args=args), (0, 0))
         return int(count), int(freed)
 
     async def _tell_sometimes(self) -> None:
@@ -211,7 +222,7 @@ class RedisCache:
                 pipe.hincrby(self._counts, name, count)
             for level, seconds in saved.items():
                 pipe.hincrbyfloat(self._counts, f"saved:{level}", seconds)
-            if await self._try(pipe.execute(), None) is None:
+            if await self.ask(pipe.execute(), None) is None:
                 self._untold += told
                 self._untold_saved = {name: saved.get(name, 0.0) + self._untold_saved.get(name, 0.0) for name in saved}
                 return
@@ -224,9 +235,9 @@ class RedisCache:
             words: list[str | float] = [
                 word for (its, key), count in uses.items() if its == level for word in (key, count)
             ]
-            await self._try(self._use(keys=self._books(level), args=words), 0)
+            await self.ask(self._use(keys=self._books(level), args=words), 0)
 
-    async def _try(self, call: Awaitable[T], otherwise: T) -> T:
+    async def ask(self, call: Awaitable[T], otherwise: T) -> T:
         """The call's answer, or `otherwise` when Redis fails, is too slow, or failed a moment ago.
 
         A full Redis is no reason to stay away from it: it still answers what is asked.

@@ -7,6 +7,7 @@ from typing import Protocol
 
 RESULTS = "results"
 EMBEDDINGS = "embeddings"
+SIMILAR = "similar"  # final latents
 
 
 @dataclass(frozen=True, slots=True)

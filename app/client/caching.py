@@ -17,6 +17,7 @@ class Level(str, Enum):
 
     RESULTS = "results"
     EMBEDDINGS = "embeddings"
+    SIMILAR = "similar"
 
 
 def commands(talk: Callable[..., Any], say_json: Callable[[Any], None]) -> typer.Typer:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -18,7 +19,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from app.client import caching, show, warm
+from app.client import caching, models, show, warm
 from app.client.client import Kinoray
 from app.client.errors import UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted, generate
@@ -148,6 +149,15 @@ def make(
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
+    after: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A video to be completed first; may be given more than once.")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Your name for this request: again with it, the same video.")
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A picture to begin with: PNG, JPEG or WebP.")
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make it anew and keep nothing.")] = False,
 ) -> None:
     """Make a video from PROMPT. Ctrl-C cancels it on the server too."""
@@ -167,6 +177,9 @@ def make(
         "model": model,
         "negative_prompt": negative,
         "style": style,
+        "after": after or None,
+        "idempotency_key": idempotency_key,
+        "input_reference": image and f"data:image/any;base64,{b64encode(image.read_bytes()).decode()}",
         "cache": {"mode": "off"} if no_cache else None,
     }
     screen = Console(stderr=True)
@@ -211,6 +224,7 @@ def styles(
 
 
 warm.add_to(app, _talk)
+models.add_to(app, _say_json)
 
 
 @app.command(name="list")
@@ -293,12 +307,16 @@ def delete(context: typer.Context, video_id: Annotated[str, typer.Argument(metav
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def calibrate(context: typer.Context) -> None:
-    """Measure a model offline: `masks` (which steps a budget runs), then `budgets` (how many a prompt needs)."""
+    """Measure a model offline: `masks` (which steps a budget runs), `budgets` (how many a prompt needs), `similar`."""
     # Imported here, because they bring torch, which no other command needs.
     if context.args[:1] == ["budgets"]:
         from app.calibrate import main as measure
 
         measure(context.args[1:])
+    elif context.args[:1] == ["similar"]:
+        from app.calibrate_similar import main as compare
+
+        compare(context.args[1:])
     else:
         from app.engine.calibrate import main as search
 

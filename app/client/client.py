@@ -61,14 +61,22 @@ class Kinoray:
         """Close the connections."""
         await self._transport.http.aclose()
 
-    async def create(self, prompt: str, **options: Any) -> Video:
+    async def create(self, prompt: str, idempotency_key: str | None = None, **options: Any) -> Video:
         """Ask for a video. Options are the API's fields; a None stays out.
 
         Among them are model, seconds, size, seed, quality_tier, num_inference_steps, budget, sampler ("euler",
-        "unipc"), style, deterministic, priority ("low", "normal", "high"), deadline_s and preview.
+        "unipc"), style, deterministic, priority ("low", "normal", "high"), deadline_s, after (ids of videos that have
+        to be completed first) and preview. With an `idempotency_key`, a name of your own for this request, asking again
+        makes no second job, so that it is asked again where an answer may have been lost.
         """
         body = {"prompt": prompt, **{name: value for name, value in options.items() if value is not None}}
-        return Video.parse(read_json(await self._transport.send("POST", VIDEOS, body=body, repeatable=False)))
+        return await self._ask(VIDEOS, body, idempotency_key)
+
+    async def _ask(self, path: str, body: Mapping[str, Any], key: str | None) -> Video:
+        """A new video; sent again after a lost answer only when the server can tell that it is the same request."""
+        headers = None if key is None else {b"Idempotency-Key": key.encode()}
+        answer = await self._transport.send("POST", path, body=body, repeatable=key is not None, headers=headers)
+        return Video.parse(read_json(answer))
 
     async def retrieve(self, video_id: str) -> Video:
         """A video as it is now."""
@@ -146,10 +154,9 @@ class Kinoray:
         answer = read_json(await self._transport.send("DELETE", _place(video_id)))
         return bool(expect_mapping(answer, "answer").get("deleted", True))
 
-    async def remix(self, video_id: str, prompt: str) -> Video:
+    async def remix(self, video_id: str, prompt: str, idempotency_key: str | None = None) -> Video:
         """Ask for a video like an earlier one with another prompt."""
-        path, body = _place(video_id, "/remix"), {"prompt": prompt}
-        return Video.parse(read_json(await self._transport.send("POST", path, body=body, repeatable=False)))
+        return await self._ask(_place(video_id, "/remix"), {"prompt": prompt}, idempotency_key)
 
     async def rate(self, video_id: str, score: int, reasons: Sequence[str] = ()) -> Mapping[str, Any]:
         """Say what you think of a completed video, 1 (bad) to 5 (good); saying it again replaces it.

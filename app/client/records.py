@@ -48,6 +48,9 @@ class CacheUse:
     hit: bool = False
     saved_step_seconds: float = 0.0
     embedding_hit: bool | None = None
+    similarity: float | None = None
+    steps_skipped: int = 0
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,9 @@ class Video:
     priority: str | None = None
     deadline_at: float | None = None  # Unix seconds after which it is given up
     attempts: int = 0
+    after: tuple[str, ...] = ()  # ids of videos that have to be completed first
+    waiting_for: tuple[str, ...] = ()  # those of them that are not yet
+    promised_s: float | None = None  # the wait that was predicted when it was accepted
     resumed_from_step: int | None = None  # the checkpoint it went on from after an interruption
     error: Failure | None = None
     cache: CacheUse = CacheUse()
@@ -115,6 +121,8 @@ class Video:
         known = _known(cls, data)
         if "seconds" in known:
             known["seconds"] = _number(known["seconds"])  # a string on the wire
+        for name in ("after", "waiting_for"):
+            known[name] = tuple(known.get(name, ()))
         failure = _part(data, "error")
         known["error"] = Failure(**_known(Failure, failure)) if failure else None
         known["cache"] = CacheUse(**_known(CacheUse, _part(data, "cache")))

@@ -63,19 +63,25 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
+        headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
         """The answer to a request, read whole. Raises KinorayClientError."""
         for attempt in count():
             try:
-                return await self._once(method, path, params, body)
+                return await self._once(method, path, params, body, headers)
             except KinorayClientError as failure:
                 await self.pause(failure, attempt, repeatable)
         raise AssertionError  # count() does not end
 
     async def _once(
-        self, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[bytes, bytes] | None,
     ) -> httpx.Response:
-        response = await self.ask(method, path, params, body)
+        response = await self.ask(method, path, params, body, headers)
         if response.is_success:
             return response
         raise refusal(response)
@@ -86,10 +92,11 @@ class Transport:
         path: str,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
         """Whatever is answered to one request, refusals too. Raises KinorayClientError when nothing is."""
         try:
-            return await self.http.request(method, path, params=params, json=body)
+            return await self.http.request(method, path, params=params, json=body, headers=headers)
         except httpx.TransportError as failure:
             raise no_answer(failure, self.base_url) from failure
 

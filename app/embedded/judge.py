@@ -10,7 +10,7 @@ from app.embedded.checker import look
 from app.embedded.checker_rates import Question, rates_of
 from app.embedded.evaluate import held_out_questions
 
-_JUDGED = ("ground", "colour", "shape", "motion", "both colours", "colours with shapes", "colours with motions")
+JUDGED = ("ground", "colour", "shape", "motion", "both colours", "colours with shapes", "colours with motions")
 _DRAWN = 4000  # prompts drawn to find enough of each complexity class
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
@@ -28,7 +28,7 @@ class Adherence:
         shares = []
         for prompt, video in zip(prompts, videos, strict=True):
             rates = rates_of([self._questions[prompt]], [look(torch.from_numpy(video))])
-            right = [rate.share for name, rate in rates.items() if name in _JUDGED]
+            right = [rate.share for name, rate in rates.items() if name in JUDGED]
             shares.append(sum(right) / len(right))
         return 100 * sum(shares) / len(shares)
 

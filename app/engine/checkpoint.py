@@ -20,7 +20,7 @@ from app.engine.denoiser import TOKENS, Conditioning, Heard, JobState, Predictio
 from app.engine.reuse import look_back
 from app.types import Plan
 
-FORMAT = "kinoray-checkpoint-3"
+FORMAT = "kinoray-checkpoint-4"
 MAX_HEADER_BYTES = 1 << 20
 MAX_EMBEDDING = 1 << 24  # numbers in one tensor of an embedding; Wan's have 512 x 4096
 MAX_HEARD = 8  # tensors that encoders may make of one text
@@ -40,6 +40,7 @@ def to_bytes(state: JobState) -> bytes:
         **{f"negative.{name}": tensor for name, tensor in state.conditioning.negative.items()},
         **{f"history.{place}": seen.velocity for place, seen in enumerate(state.history)},
         **{f"memory.{place}": kept for place, kept in enumerate(state.memory)},
+        **{f"picture.{name}": part for name, part in state.conditioning.picture.items()},
     }
     if state.difference is not None:
         tensors["difference"] = state.difference
@@ -87,8 +88,13 @@ def from_bytes(data: bytes, plan: Plan, device: str | torch.device = "cpu") -> J
 
 
 def fingerprint(plan: Plan) -> str:
-    """What a checkpoint and a plan must agree on: model, revision, prompts, shape and sampling."""
-    decisive = (plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling))
+    """What a checkpoint and a plan must agree on: model, revision, prompts, shape, sampling, start and picture."""
+    picture = "" if plan.image is None else plan.image.key
+    begins = () if plan.start is None else (plan.start.entry, plan.start.step)
+    decisive = (
+        *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling)),
+        *(picture, plan.adapter, *begins),
+    )
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
@@ -131,6 +137,8 @@ def _check_sizes(header: Mapping[str, Any], plan: Plan) -> None:
             raise CheckpointInvalid("The checkpoint holds more of a text than an encoder makes.")
     for name, entry in header.items():
         limit = MAX_EMBEDDING if name.startswith(_TEXTS) else pixels if name in known else 0
+        if name.startswith("picture.") and plan.image is not None:
+            limit = max(pixels, MAX_EMBEDDING)
         shape = entry["shape"]
         if entry["dtype"] != "F32" or min(shape, default=0) < 1 or math.prod(shape) > limit:
             raise CheckpointInvalid(f"The checkpoint's {name[:40]!r} cannot be: {entry['dtype']} {shape}.")
@@ -138,10 +146,11 @@ def _check_sizes(header: Mapping[str, Any], plan: Plan) -> None:
 
 def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobState:
     seen = enumerate(note["seen_sigmas"])
+    picture = {name.removeprefix("picture."): part for name, part in tensors.items() if name.startswith("picture.")}
     return JobState(
         job_id=str(note["job_id"]),
         plan=plan,
-        conditioning=Conditioning(*(_heard(tensors, text) for text in _TEXTS)),
+        conditioning=Conditioning(*(_heard(tensors, text) for text in _TEXTS), picture=picture),
         latent=tensors["latent"],
         sigmas=tuple(float(sigma) for sigma in note["sigmas"]),
         timesteps=tuple(float(timestep) for timestep in note["timesteps"]),

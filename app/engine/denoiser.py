@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.types import Plan
+from app.types import Plan, VideoSpec
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
@@ -30,15 +30,19 @@ class DeviceLost(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the denoiser hears of a prompt: what the encoders made of it, and of the negative prompt."""
+    """What the denoiser hears and sees: what the encoders made of the prompt, of the negative one, and of a picture."""
 
     prompt: Heard
     negative: Heard
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict, kw_only=True)  # float32, by `look`'s names
 
     def to(self, device: torch.device) -> Conditioning:
         """The same on a device."""
-        texts = (self.prompt, self.negative)
-        return Conditioning(*({name: tensor.to(device) for name, tensor in text.items()} for text in texts))
+        told, free, seen = (
+            {name: tensor.to(device) for name, tensor in part.items()}
+            for part in (self.prompt, self.negative, self.picture)
+        )
+        return Conditioning(told, free, picture=seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,18 @@ class JobState:
     difference: torch.Tensor | None = None  # (C, F', H', W') float32: the last conditional - unconditional velocity
     memory: tuple[torch.Tensor, ...] = ()  # the sampler's own, each (C, F', H', W') float32
     evaluations: int = 0
+    cached: dict[int, Any] = field(default_factory=dict)  # its step cache's; not in checkpoints
+    groups: tuple[str, ...] = ()  # per step, where they differ: jobs of one shape and group can share a forward
+    guidances: tuple[float, ...] = ()  # per step, where they differ
 
     @property
     def done(self) -> bool:
         return self.step >= len(self.sigmas) - 1
+
+    @property
+    def first(self) -> int:
+        """The step that it began at: the denoiser always runs there, and never before."""
+        return self.mask.index(True) if True in self.mask else 0
 
     @property
     def sigma(self) -> float:
@@ -92,8 +104,15 @@ class JobState:
 
     @property
     def guided(self) -> bool:
-        """Whether the plan asks for guidance; a guidance of 1 is none."""
-        return self.plan.sampling.guidance != 1
+        """Whether the next step has guidance; a guidance of 1 is none."""
+        return self.guidance != 1
+
+    @property
+    def guidance(self) -> float:
+        """How far the next step goes from the unconditional to the conditional velocity and beyond."""
+        return (
+            self.guidances[min(self.step, len(self.guidances) - 1)] if self.guidances else self.plan.sampling.guidance
+        )
 
     @property
     def unconditioned(self) -> bool:
@@ -107,8 +126,13 @@ class JobState:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Jobs of one shape can share a forward."""
+        """Jobs of one shape can share a forward, if they are of one group."""
         return tuple(self.latent.shape)
+
+    @property
+    def group(self) -> str:
+        """What the next step needs of the model that others may not, such as one expert of two; often nothing."""
+        return self.groups[min(self.step, len(self.groups) - 1)] if self.groups else ""
 
 
 class Denoiser(Protocol):
@@ -117,6 +141,16 @@ class Denoiser(Protocol):
     What they raise ends the job that they were called for (`DeviceOutOfMemory`, `NumericalError`, anything else);
     `DeviceLost` ends the engine.
     """
+
+    @property
+    def hardware(self) -> str:
+        """What it computes on, in words: step times measured on the same hold."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
 
     def encode(self, prompts: Sequence[str]) -> list[Heard]:
         """What the encoders make of each prompt, in host memory."""
@@ -135,7 +169,7 @@ class Denoiser(Protocol):
         ...
 
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        """ONE forward for jobs of one shape, each at its own timestep; a guided velocity (C, F', H', W') per job.
+        """ONE forward for jobs of one shape and group, each at its own timestep; guided velocities (C, F', H', W').
 
         Jobs with `plan.sampling.deterministic` get a forward each, so that no other job can change their bits. Where
         the unconditional pass ran, its difference stays in the job's state for the steps that reuse it.
@@ -156,4 +190,18 @@ class Denoiser(Protocol):
 
     def memory_bytes(self) -> int:
         """Most memory that the device has held, or, on a CPU, what the process holds now."""
+        ...
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """A denoiser whose videos may begin with a picture."""
+
+    @property
+    def needs_picture(self) -> bool:
+        """Whether they have to."""
+        ...
+
+    def look(self, picture: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """A picture, uint8 (1, H, W, 3) of the video's size, as float32 tensors for `Conditioning.picture`."""
         ...

@@ -75,8 +75,10 @@ class Desk:
 
     # From the engine's thread
 
-    def take(self, idle: bool) -> list[Ticket] | None:
-        """The new jobs, after all calls are answered; an idle engine waits here. None: it is time to close.
+    def take(self, idle: bool, rest_s: float = 0.0) -> list[Ticket] | None:
+        """The new jobs, after all calls are answered; an idle engine waits here, one that is held up for `rest_s`.
+
+        None: it is time to close.
 
         Raises:
             DeviceLost: a call found the device unusable.
@@ -84,6 +86,8 @@ class Desk:
         with self._news:
             while idle and not (self.closing or self._inbox or self._calls):
                 self._news.wait()
+            if rest_s and not (self.closing or self._inbox or self._calls):
+                self._news.wait(rest_s)
         while not self.closing and self._calls:
             self._answer(*self._calls.popleft())
         with self._news:

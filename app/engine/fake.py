@@ -38,6 +38,14 @@ class FakeDenoiser:
         self._sleep = sleep
         self._holds = holds
 
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    @property
+    def hardware(self) -> str:
+        return "nothing"
+
     def encode(self, prompts: Sequence[str]) -> list[Heard]:
         """(1, 3) float32 in -1..1 for each prompt."""
         digests = [hashlib.sha256(prompt.encode()).digest()[:3] for prompt in prompts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
 import torch
 
 
@@ -19,3 +20,11 @@ def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else os.uname().machine
+
+
+def device_memory() -> tuple[str, int]:
+    """The device that a replica on this machine would use, and its bytes: all of a GPU's, or what of RAM is free."""
+    if torch.cuda.is_available():
+        facts = torch.cuda.get_device_properties(0)
+        return str(facts.name), int(facts.total_memory)
+    return _processor(), int(psutil.virtual_memory().available)

@@ -6,42 +6,63 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 
-from app.engine.denoiser import Conditioning, Denoiser
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.engine.denoiser import Conditioning, Denoiser, Frames
 from app.engine.desk import Desk
 from app.engine.embedding import Embedding, heard_in, told
 from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
-from app.engine.pace import Pace, Times, profile, rehearsal, shape_of
+from app.engine.pace import Pace, Times
 from app.engine.places import Places
+from app.engine.pressure import Gauge
 from app.engine.previews import Previews
+from app.engine.rehearse import Rehearsals
 from app.engine.reuse import forecast, remember
-from app.engine.start import begun, resumed
-from app.engine.ticket import PreviewSink, Sink, Ticket, failure, outcome
+from app.engine.room import Room
+from app.engine.start import begun, resumed, seen_by
+from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.watch import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
+from app.line.pressure import Level, Pressure
+from app.line.profile import Noted
 from app.line.rules import PRIORITIES
-from app.types import ModelProfile, Phase, Plan
+from app.types import ModelProfile, Phase, Plan, VideoSpec
 
 log = logging.getLogger(__name__)
+REST_S = 0.25
 
 
 class Engine:
     """Owns a denoiser and the one thread that runs it. The public methods may be called from any thread."""
 
-    def __init__(self, denoiser: Denoiser, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        rules: Rules,
+        clock: Callable[[], float] = time.monotonic,
+        memory: Gauge | None = None,
+        room: Room | None = None,
+    ) -> None:
         self._denoiser = denoiser
         self._rules = rules
         self._clock = clock
         self._pace = Pace()
         self._watch = Watch(rules)
-        self._default: Shape | None = None
+        self._memory = memory
+        self._rest_s = 0.0  # how long to wait for news when memory lets nobody step
         self._numbers = itertools.count()
         self._boundaries = itertools.count(1)
+        self._rehearsals = Rehearsals(denoiser, rules, self._pace, clock, room)
         self._desk = Desk()
         self._places = Places()  # this and what follows belong to the engine's thread
         self._forward = Forward(denoiser, self._pace, self._places.make_room)
@@ -62,10 +83,14 @@ class Engine:
         urgency: Urgency | None = None,
         preview_every: int = 0,
         checkpoint: bytes | None = None,
+        source: NDArray[np.float32] | None = None,
+        picture: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
     ) -> None:
         """Take in a job. Without both embeddings the engine encodes. The same id again stops the former attempt.
 
-        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over.
+        With a `checkpoint` that fits, the job goes on from it; one that does not is passed over. `source` is the final
+        latent (C, F', H', W') of the video that the plan begins with; without one that fits it begins at noise.
+        `picture` is what `look` made of the plan's.
 
         Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
         where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
@@ -78,8 +103,10 @@ class Engine:
             conditioning = Conditioning(heard_in(prompt), heard_in(negative))
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
+        seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        self._desk.hand_in(Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint))
+        ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen)
+        self._desk.hand_in(ticket)
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
@@ -109,22 +136,29 @@ class Engine:
         asked = list(prompts)
         return self._desk.call(lambda: [told(heard) for heard in self._denoiser.encode(asked)])
 
+    def look(self, picture: Frames, spec: VideoSpec) -> Future[Embedding]:
+        """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size. Raises WorkerLost."""
+        return self._desk.call(partial(seen_by, self._denoiser, picture, spec))
+
     def warm_up(self, model: ModelProfile) -> float:
-        """Measure the model's default shape at every batch size; seconds that a step of one job takes.
+        """Measure the model's sizes at every batch size that fits, but for what is known; seconds of a lone step.
 
         Raises:
             DeviceOutOfMemory: the model does not fit.
             WorkerLost: the engine has ended.
         """
-        return self._desk.call(partial(self._rehearse, rehearsal(model))).result()
+        self._desk.call(partial(self._rehearsals.run, model)).result()
+        return self.step_s
 
-    def adopt(self, times: Times) -> None:
-        """Take step times that another replica on the same hardware has measured, where this one knows none.
+    def adopt(self, known: Noted) -> None:
+        """Take what another replica on the same hardware has measured, where this one knows nothing.
+
+        Before the warm-up, which then leaves those batches out; largest batches count where there is no more room here.
 
         Raises:
             WorkerLost: the engine has ended.
         """
-        self._desk.call(partial(self._pace.adopt, times)).result()
+        self._desk.call(partial(self._rehearsals.adopt, known)).result()
 
     def healthy(self) -> bool:
         """Whether the engine's thread is there to work, and does not hang in a step."""
@@ -142,12 +176,14 @@ class Engine:
     @property
     def step_s(self) -> float:
         """Seconds that a step of one job of the default shape takes; 0 before the warm-up."""
-        return 0.0 if self._default is None else self._pace.step_s(self._default, 1)
+        default = self._rehearsals.default
+        return 0.0 if default is None else self._pace.expected_s(default)
 
     @property
     def step_times(self) -> dict[str, float]:
         """The same for every shape stepped so far, by "FxHxW"."""
-        return {"x".join(map(str, shape)): seconds for (shape, batch), seconds in self.times.items() if batch == 1}
+        stepped = [shape for shape, batch in self.times if batch == 1]
+        return {"x".join(map(str, shape)): self._pace.expected_s(shape) for shape in stepped}
 
     @property
     def times(self) -> Times:
@@ -155,15 +191,31 @@ class Engine:
         return self._pace.times
 
     @property
+    def limits(self) -> dict[Shape, tuple[int, int]]:
+        """The largest batch of a shape as measured at start-up, and the bytes that were left then."""
+        return dict(self._rehearsals.limits)
+
+    @property
     def profile(self) -> Profile:
         """What has been measured of times, and of the batches that memory holds."""
         return self._pace.profile
+
+    @property
+    def pressure(self) -> Pressure:
+        """How full memory was when it was last read; nothing is read without a gauge."""
+        return Pressure() if self._memory is None else self._memory.now
+
+    def look_at_memory(self) -> None:
+        """Read again, between two steps: an idle engine reads nothing by itself, one that has ended nothing at all."""
+        if self._memory is not None:
+            with suppress(WorkerLost):
+                self._desk.call(self._memory.look)
 
     # What its thread does
 
     def _run(self) -> None:
         try:
-            while (arrived := self._desk.take(idle=not self._places)) is not None:
+            while (arrived := self._desk.take(not self._places, self._rest_s)) is not None:
                 self._places.waiting.update({ticket.name: ticket for ticket in arrived})
                 self._boundary()
         finally:
@@ -172,11 +224,14 @@ class Engine:
     def _boundary(self) -> None:
         # 1. Boundary: who goes, who comes, who shares the next forward.
         number = next(self._boundaries)
-        boundary = self._places.decide(self._clock(), self._rules, self._pace.profile)
+        fresh = self._memory is not None and self._memory.look()
+        boundary = self._places.decide(self._clock(), self._rules, self._pace.profile, self.pressure, fresh)
         self._rearrange(boundary, number)
 
-        # 2. Gather: those who could not start are gone.
-        batch = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        # 2. Gather: those who could not start are gone, and those who did may turn out to be of another group.
+        there = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        batch = [ticket for ticket in there if ticket.started.group == there[0].started.group]
+        self._rest_s = 0.0 if batch or self.pressure.worst is Level.OK else REST_S
         if not batch:
             return
 
@@ -195,7 +250,7 @@ class Engine:
         # 5. Emit: what it took, where each is now. Forecast steps follow at once, then previews.
         now = self._clock()
         took = now - begun
-        if together and len(stepped) == len(batch):
+        if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
             self._pace.learn(shape, len(batch), took)
         self._places.turns.charge(shape, took)
         held_bytes = self._denoiser.memory_bytes()
@@ -211,6 +266,8 @@ class Engine:
     def _rearrange(self, boundary: Boundary, number: int) -> None:
         for name in boundary.leave:
             self._alone(self._places.find(name), self._leave)
+        for name in boundary.hand_back:
+            self._alone(self._places.find(name), self._hand_back)
         for name in boundary.pause:
             self._places.pause(name)
         for name in boundary.park:
@@ -258,13 +315,21 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
+        if ticket.resumed_from is None:
+            self._pace.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined, ticket.device_s)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)
         took = self._clock() - begun
         ticket.stages_s["decode"] = took
         ticket.device_s += took
         self._forget(ticket)
+        give_latent(ticket)
         ticket.sink.done(frames, ticket.measured())
+
+    def _hand_back(self, ticket: Ticket) -> None:
+        """Memory is short: what has been done of it is kept, and another replica goes on, or this one later."""
+        self._keeping.last([ticket], self._alone)
+        raise Cancelled("Memory is short; the job goes back to the line.")
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
         self._forget(ticket)
@@ -277,13 +342,6 @@ class Engine:
     def _forget(self, ticket: Ticket) -> None:
         self._places.forget(ticket)
         self._desk.forget(ticket)
-
-    def _rehearse(self, plan: Plan) -> float:
-        self._default = shape = shape_of(plan)
-        for (_, batch), seconds in profile(self._denoiser, plan, self._rules.max_batch, self._clock).items():
-            self._pace.learn(shape, batch, seconds, settled=True)
-        self._pace.limit(shape, max(batch for _, batch in self._pace.times))
-        return self.step_s
 
     def _end(self) -> None:
         """The thread's last act: nothing that was asked for is left without an answer."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
-from app.engine.denoiser import Conditioning, Denoiser
-from app.errors import DeviceOutOfMemory
 from app.line.batcher import Profile, Rules, Shape
 from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
 
 _FASTER, _SLOWER = 0.2, 0.04  # weights of a new time in the running mean, when it is below and above it
+_NEW_JOB = 0.25  # weight of a new job in the mean of whole jobs
+_ALONE = 0.85  # share of its denoising that a job had the device for, if nobody else was there
 _RUNS = 3  # forwards per batch size in a profile; the first only warms up
 _SETTLED = 3  # times of a batch size, after which it can be judged
 _STALE = 200  # steps of a shape, after which a batch size not formed since is tried anew
@@ -35,6 +34,12 @@ class Pace:
         self._last: dict[tuple[Shape, int], int] = {}  # the shape's step at which a batch size was last formed
         self._limits: dict[Shape, int] = {}
         self._profile = Profile()
+        self._whole: dict[Shape, float] = {}
+
+    @property
+    def limits(self) -> dict[Shape, int]:
+        """The largest batch of a shape, where memory has refused a larger one."""
+        return dict(self._limits)
 
     @property
     def times(self) -> Times:
@@ -63,6 +68,22 @@ class Pace:
             self._means[size] += weight * (seconds - self._means[size])
         self._seen[size] = _SETTLED if settled else seen + 1
         self._publish()
+
+    def learn_job(self, shape: Shape, evaluations: int, denoise_s: float, device_s: float) -> None:
+        """Take in a job that went from noise to its last step: seconds in all, and those of its share of the steps.
+
+        Only jobs that had the device to themselves count. Their time is not what the batcher compares batch sizes by:
+        it leans to neither side and has the time between steps in it, so that predictions are right on average.
+        """
+        if evaluations < 1 or device_s < _ALONE * denoise_s:
+            return
+        each_s = denoise_s / evaluations
+        before = self._whole.get(shape, each_s)
+        self._whole[shape] = before + _NEW_JOB * (each_s - before)
+
+    def expected_s(self, shape: Shape) -> float:
+        """Seconds per evaluation that a job alone will take: by whole jobs, else by steps; 0 when nothing is known."""
+        return self._whole.get(shape) or self.step_s(shape, 1)
 
     def adopt(self, times: Mapping[tuple[Shape, int], float]) -> None:
         """Take what another replica on the same hardware has measured, where nothing is known yet."""
@@ -99,9 +120,9 @@ class Pace:
         self._profile = Profile(dict(self._means), frozenset(fresh), dict(self._limits))
 
 
-def rehearsal(model: ModelProfile) -> Plan:
-    """A plan of the model's default shape, just long enough to be measured."""
-    width, height = model.sizes[0]
+def rehearsal(model: ModelProfile, size: tuple[int, int] | None = None) -> Plan:
+    """A plan of the model's default shape, or of another size, just long enough to be measured."""
+    width, height = size or model.sizes[0]
     return Plan(
         model=model.id,
         revision=model.revision,
@@ -122,33 +143,3 @@ def rehearsal(model: ModelProfile) -> Plan:
         estimate=Estimate(0.0, 0.0),
         why=Analysis(0, ""),
     )
-
-
-def profile(
-    denoiser: Denoiser, plan: Plan, max_batch: int, clock: Callable[[], float] = time.monotonic
-) -> Mapping[tuple[Shape, int], float]:
-    """Step times of the plan's shape at batch sizes 1 to `max_batch`, or to what fits into memory; decodes once, too.
-
-    Raises:
-        DeviceOutOfMemory: not even one job fits.
-    """
-    prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
-    conditioning = Conditioning(prompt, negative)
-    times: Times = {}
-    for batch in range(1, max_batch + 1):
-        states = [denoiser.start(f"rehearsal-{place}", plan, conditioning) for place in range(batch)]
-        took = []
-        try:
-            for _ in range(plan.sampling.steps):
-                begun = clock()
-                for state, velocity in zip(states, denoiser.predict(states), strict=True):
-                    denoiser.advance(state, velocity)
-                took.append(clock() - begun)
-        except DeviceOutOfMemory:
-            if batch == 1:
-                raise
-            break
-        times[shape_of(plan), batch] = min(took[1:] or took)
-        if batch == 1:
-            denoiser.decode(states[0])
-    return times

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from app.engine.memory import let_go, move_state
 from app.engine.ticket import Ticket, outcome
 from app.errors import DeviceOutOfMemory
-from app.line.batcher import Boundary, Profile, Rules, decide
+from app.line.batcher import Boundary, Profile, Rules
+from app.line.pressure import Pressure, pressed
 from app.line.turns import Turns
 
 
@@ -26,15 +27,19 @@ class Places:
     def __iter__(self) -> Iterator[Ticket]:
         yield from (*self.running.values(), *self.paused.values(), *self.waiting.values())
 
-    def decide(self, now: float, rules: Rules, profile: Profile) -> Boundary:
-        """Ask the batcher about those who are here."""
-        return decide(
+    def decide(
+        self, now: float, rules: Rules, profile: Profile, pressure: Pressure | None = None, fresh: bool = False
+    ) -> Boundary:
+        """Ask the batcher about those who are here; `fresh`: the memory's `pressure` has just been read."""
+        return pressed(
             now,
             [ticket.running(self.turns.used_s(ticket.shape)) for ticket in self.running.values()],
             [ticket.waiting() for ticket in self.waiting.values()],
             [ticket.paused() for ticket in self.paused.values()],
             rules,
             profile,
+            pressure or Pressure(),
+            fresh,
         )
 
     def find(self, name: str) -> Ticket:

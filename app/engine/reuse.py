@@ -50,7 +50,7 @@ def guide(state: JobState, asked: torch.Tensor, free: torch.Tensor | None) -> to
     """
     if not state.guided:
         return asked
-    guidance = state.plan.sampling.guidance
+    guidance = state.guidance
     if free is not None:
         state.difference = asked - free
         return free + guidance * state.difference

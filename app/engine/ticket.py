@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.masks.table import masks_of
 from app.engine.memory import state_bytes
 from app.engine.pace import shape_of
 from app.errors import GenerationError, KinorayError
@@ -62,6 +63,20 @@ class CheckpointSink(Sink, Protocol):
         ...
 
 
+@runtime_checkable
+class LatentSink(Sink, Protocol):
+    """A sink that also takes what other jobs can begin with."""
+
+    @property
+    def keeps_latent(self) -> bool:
+        """Whether it wants this job's."""
+        ...
+
+    def latent(self, clean: NDArray[np.float32]) -> None:
+        """The final latent, float32 (C, F', H', W'), just before `done`."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Ticket:
     """One attempt at a job. `name` is unique in the engine; `job_id` may come again in a later attempt."""
@@ -75,6 +90,8 @@ class Ticket:
     urgency: Urgency
     preview_every: int = 0  # steps between previews; 0: none
     checkpoint: bytes | None = None  # to go on from, instead of from noise
+    source: NDArray[np.float32] | None = None  # final latent of the similar video that its plan begins with
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # what the denoiser made of the plan's picture
     resumed_from: int | None = None  # the step that it held
     stopped: bool = False
     state: JobState | None = None
@@ -96,7 +113,7 @@ class Ticket:
     def __post_init__(self) -> None:
         self.shape = shape_of(self.plan)
         self.since = self.urgency.arrived
-        self.evaluations = self.plan.sampling.budget
+        self.evaluations = sum(masks_of(self.plan).run) if self.plan.start else self.plan.sampling.budget
 
     def start(self, state: JobState, boundary: int) -> None:
         """Its state, with room for the predictions it will remember."""
@@ -115,7 +132,7 @@ class Ticket:
                 remaining=self.evaluations,
                 since=self.since,
                 leaving=self.stopped,
-                alone=self.plan.sampling.deterministic,
+                alone=self.plan.sampling.alone,
             )
         return self._waiting
 
@@ -131,7 +148,8 @@ class Ticket:
             state_bytes=self.state_bytes,
             leaving=self.stopped or self.started.done,
             forecast=self.started.forecast,
-            alone=self.plan.sampling.deterministic,
+            alone=self.plan.sampling.alone,
+            group=self.started.group,
             stepped=self.stepped,
             used_s=used_s,
         )
@@ -147,7 +165,8 @@ class Ticket:
             state_bytes=self.state_bytes,
             leaving=self.stopped,
             forecast=self.started.forecast,
-            alone=self.plan.sampling.deterministic,
+            alone=self.plan.sampling.alone,
+            group=self.started.group,
             parked=self.home is not None,
         )
 
@@ -176,7 +195,15 @@ class Ticket:
             peak_memory_bytes=self.peak_bytes,
             evaluations=self.started.evaluations,
             resumed_from_step=self.resumed_from,
+            steps_skipped=self.started.first,
         )
+
+
+def give_latent(ticket: Ticket) -> None:
+    """The final latent to a sink that wants it."""
+    sink = ticket.sink
+    if isinstance(sink, LatentSink) and sink.keeps_latent:
+        sink.latent(np.ascontiguousarray(ticket.started.latent.detach().float().cpu().numpy()))
 
 
 def outcome(work: Callable[[], T]) -> T | Exception:

@@ -22,12 +22,20 @@ class Board(Protocol):
         """The note, or None when there is none or it is too old."""
         ...
 
+    async def once(self, name: str, value: str) -> str:
+        """Write a word for good, unless the name has one already; the word that it has."""
+        ...
+
     async def hold(self, origin: str, job_id: str) -> None:
         """Say that `job_id` needs the artifacts of `origin` (the job that made them)."""
         ...
 
     async def release(self, origin: str, job_id: str) -> bool:
         """Say that it no longer does; True when no job needs them any more."""
+        ...
+
+    async def holders(self, origin: str) -> set[str]:
+        """Who has said so. One that died just before its record was written may be among them."""
         ...
 
 
@@ -38,6 +46,7 @@ class MemoryBoard:
         self._clock = clock
         self._notes: dict[str, tuple[float, dict[str, Any]]] = {}
         self._holds: dict[str, set[str]] = {}
+        self._words: dict[str, str] = {}
 
     async def post(self, name: str, note: dict[str, Any], ttl_s: float) -> None:
         self._notes[name] = (self._clock() + ttl_s, note)
@@ -46,6 +55,9 @@ class MemoryBoard:
         until, note = self._notes.get(name, (0.0, {}))
         return note if until > self._clock() else None
 
+    async def once(self, name: str, value: str) -> str:
+        return self._words.setdefault(name, value)
+
     async def hold(self, origin: str, job_id: str) -> None:
         self._holds.setdefault(origin, set()).add(job_id)
 
@@ -53,3 +65,6 @@ class MemoryBoard:
         holders = self._holds.get(origin, set())
         holders.discard(job_id)
         return not holders
+
+    async def holders(self, origin: str) -> set[str]:
+        return set(self._holds.get(origin, ()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.jobs.states import RUNNING, sources
-from app.types import Artifact, CacheUse, Failure, Measured, Phase
+from app.types import Artifact, CacheUse, Delivery, Failure, Measured, Phase
 
 SETTLED_S = 2.0  # how long whoever completed a job is left alone with those that followed it
 
@@ -25,6 +25,7 @@ class Change:
     step: int = 0  # the job's step becomes this if it is further
     new_fence: bool = False  # whoever ran the job may write no more
     new_attempt: bool = False
+    new_loss: bool = False  # the attempt ended because its replica was lost
     holder: str | None = None
     until: float | None = None  # end of the lease, Unix seconds
     wakes: bool = False  # the dispatcher has something to decide
@@ -58,6 +59,11 @@ def note_cache(cache: CacheUse) -> Change:
     return Change(frozenset(RUNNING), None, {"cache": cache})
 
 
+def note_delivery(delivery: Delivery) -> Change:
+    """How far the telling of its end is."""
+    return Change(frozenset({Phase.COMPLETED, Phase.FAILED}), None, {"delivery": delivery})
+
+
 def complete(artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float) -> Change:
     """An attempt has made its video."""
     values = {"artifacts": artifacts, "measured": measured} | _closing(now, expires_at)
@@ -83,10 +89,13 @@ def cancel(failure: Failure, now: float, expires_at: float) -> Change:
     return Change(sources(Phase.FAILED), Phase.FAILED, values, new_fence=True, wakes=True)
 
 
-def requeue() -> Change:
-    """The attempt has ended without a result; the job goes back to its place and starts over."""
-    values = {"step": 0, "eta_s": None, "started_at": None}
-    return Change(sources(Phase.QUEUED), Phase.QUEUED, values, new_fence=True, wakes=True)
+def requeue(lost: bool = False, not_before: float | None = None) -> Change:
+    """The attempt has ended without a result; the job goes back to its place and starts over, not before that time.
+
+    `lost`: with its replica, which counts against the job; one that was handed back is as good as before.
+    """
+    values = {"step": 0, "eta_s": None, "started_at": None, "not_before": not_before}
+    return Change(sources(Phase.QUEUED), Phase.QUEUED, values, new_fence=True, new_loss=lost, wakes=True)
 
 
 def stand_aside() -> Change:

@@ -11,8 +11,11 @@ from app.types import Event
 class EventLog(Protocol):
     """An ordered, bounded log of events per job, kept as long as the job. Raises StoreUnavailable."""
 
-    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any]) -> str:
-        """Add one event; returns its id (ids grow)."""
+    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
+        """Add one event; returns its id (ids grow).
+
+        With a fence, only while that is the job's: whoever runs an attempt gives it. Raises LeaseLost.
+        """
         ...
 
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:

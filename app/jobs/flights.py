@@ -10,6 +10,7 @@ from typing import Protocol
 
 from app.errors import Overloaded
 from app.jobs.changes import Change, stand_aside
+from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.memory import MemoryJobs
 from app.types import PRIORITIES, Job, Phase, Word
 
@@ -49,10 +50,13 @@ class Flights(Protocol):
         """The most urgent of those who wait for it."""
         ...
 
-    async def enter(self, job: Job, digest: str, stance: Stance, claim: Claim | None) -> bool:
+    async def enter(
+        self, job: Job, digest: str, stance: Stance, claim: Claim | None, entrance: Entrance = ANYONE
+    ) -> bool:
         """Create a queued job and give it its place in the flight, in one step; False when the claim has moved.
 
-        Raises Conflict (another has the id) and Overloaded (MOST_FOLLOWERS).
+        A follower costs its tenant nothing. Raises Conflict (another has the id), Overloaded (MOST_FOLLOWERS) and what
+        `app.jobs.entrance.refusal` makes.
         """
         ...
 
@@ -127,7 +131,6 @@ class MemoryFlights:
         self._until: dict[str, float] = {}  # how long a settled claim lasts, by digest
         self._leaders: dict[str, str] = {}
         self._followers: dict[str, dict[str, float]] = {}  # rank by id, by digest
-        self._due: dict[str, float] = {}
 
     async def leader(self, digest: str) -> str | None:
         if self._until.get(digest, inf) <= self._clock():
@@ -139,17 +142,22 @@ class MemoryFlights:
         ranks = self._followers.get(digest, {})
         return sorted(ranks, key=lambda job_id: (ranks[job_id], job_id))[:limit]
 
-    async def enter(self, job: Job, digest: str, stance: Stance, claim: Claim | None) -> bool:
+    async def enter(
+        self, job: Job, digest: str, stance: Stance, claim: Claim | None, entrance: Entrance = ANYONE
+    ) -> bool:
         if job.id in self._jobs.flights:
             await self._jobs.create(job)  # the same call again; or a Conflict
             return True
         if await self.leader(digest) != (claim.leader_id if claim else None):
             return False
-        if stance is Stance.TAKE_OVER and not await self._make_way(digest, claim):
-            return False
         if stance is Stance.FOLLOW and len(self._followers.get(digest, {})) >= MOST_FOLLOWERS:
             raise too_many()
-        await self._jobs.create(job)
+        former = self._jobs.find(claim.leader_id if claim else None)
+        if stance is Stance.TAKE_OVER and (former is None or former.phase is not Phase.QUEUED):
+            return False
+        self._jobs.put(job, entrance, charge(job, stance))
+        if former is not None and stance is Stance.TAKE_OVER:
+            self._set_aside(self._jobs.apply(former, stand_aside()), digest)
         self._jobs.flights[job.id] = digest
         self._until.pop(digest, None)
         if stance is not Stance.FOLLOW:
@@ -165,7 +173,7 @@ class MemoryFlights:
         if self._followers.get(digest, {}).pop(job_id, None) is None:
             return None
         self._jobs.flights.pop(job_id, None)
-        self._due.pop(job_id, None)
+        self._jobs.due.pop(job_id, None)
         self._jobs.aside.discard(job_id)
         job = self._jobs.find(job_id)
         return None if job is None or job.phase.ended else self._jobs.apply(job, change)
@@ -174,7 +182,7 @@ class MemoryFlights:
         followers = self._followers.get(digest, {})
         if await self.leader(digest) != leader_id or followers.pop(job_id, None) is None:
             return False
-        self._due.pop(job_id, None)
+        self._jobs.due.pop(job_id, None)
         self._jobs.aside.discard(job_id)
         job = self._jobs.find(job_id)
         if job is None or job.phase is not Phase.QUEUED:
@@ -212,23 +220,21 @@ class MemoryFlights:
         return [digest for digest, followers in self._followers.items() if followers]
 
     async def late(self, now: float, limit: int) -> Sequence[str]:
-        return [job_id for job_id, due in self._due.items() if due <= now][:limit]
+        return [job_id for job_id, due in self._jobs.due.items() if due <= now][:limit]
 
     async def excuse(self, job_id: str) -> None:
-        self._due.pop(job_id, None)
+        self._jobs.due.pop(job_id, None)
 
     def _set_aside(self, job: Job, digest: str) -> None:
         self._jobs.aside.add(job.id)
         self._followers.setdefault(digest, {})[job.id] = rank(job)
         if job.deadline is not None:
-            self._due[job.id] = job.deadline
+            self._jobs.due[job.id] = job.deadline
 
-    async def _make_way(self, digest: str, claim: Claim | None) -> bool:
-        leader = self._jobs.find(claim.leader_id if claim else None)
-        if leader is None or leader.phase is not Phase.QUEUED:
-            return False
-        self._set_aside(self._jobs.apply(leader, stand_aside()), digest)
-        return True
+
+def charge(job: Job, stance: Stance) -> float:
+    """Step-seconds that the job costs its tenant: one generation is paid once, by who asked for it first."""
+    return job.plan.estimate.step_seconds if stance in (Stance.LEAD, Stance.ALONE) else 0.0
 
 
 def too_many() -> Overloaded:

@@ -14,34 +14,43 @@ import anyio
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
 from app.jobs import changes
 from app.jobs.changes import Change
+from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
-from app.types import Artifact, CacheUse, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 RETENTION_S = 7 * 86400.0
 EVENTS_KEPT = 1000
 
 
-class MemoryJobs:
+class MemoryJobs(MemoryWaits):
     """The JobStore port; `retention_s` is how long failed and cancelled jobs are kept."""
 
     def __init__(self, retention_s: float = RETENTION_S, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._retention_s = retention_s
         self._clock = clock
-        self._jobs: dict[str, Job] = {}
         self._leases: dict[str, Lease] = {}
         self._replicas: dict[str, tuple[float, ReplicaInfo]] = {}
         self._work = asyncio.Event()
-        # Shared with MemoryFlights: which digest a job makes or waits for, who is not in the line, what is to settle.
+        # Shared with MemoryFlights: which digest a job makes or waits for, what is to settle.
         self.flights: dict[str, str] = {}
-        self.aside: set[str] = set()
         self.unsettled: dict[str, float] = {}
+        self.outbox: dict[str, float] = {}  # shared with MemoryOutbox: when an ended job's webhook may be told
 
-    async def create(self, job: Job) -> None:
-        """Write a new record; the very same record again is fine. Raises Conflict."""
+    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+        """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
+        self.put(job, entrance, job.plan.estimate.step_seconds)
+
+    def put(self, job: Job, entrance: Entrance, amount: float) -> None:
+        """As `create`; `amount` is what it costs its tenant, in step-seconds."""
         kept = self._jobs.get(check_id(job.id))
         if kept is not None and kept != job:
             raise Conflict(f"{job.id} exists already.")
-        self._jobs[job.id] = job
+        if kept is None:
+            self.enter(job, entrance, amount)
+            self._jobs[job.id] = job
+            self._tell(job)
         self._work.set()
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
@@ -59,9 +68,11 @@ class MemoryJobs:
         job = await self.get(job_id, tenant)
         del self._jobs[job_id]
         self._leases.pop(job_id, None)
+        self.outbox.pop(job_id, None)
         self.aside.discard(job_id)
         self._mark(job_id, 0.0)
         self.flights.pop(job_id, None)
+        self.leave(job_id)
         self._work.set()
         return job
 
@@ -96,6 +107,9 @@ class MemoryJobs:
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         self.apply(self._held(job_id, fence), changes.note_cache(cache))
 
+    async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
+        self.apply(await self.get(job_id), changes.note_delivery(delivery))
+
     async def complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
     ) -> Job:
@@ -106,8 +120,10 @@ class MemoryJobs:
         """Close a job as failed; closing it again under the same fence returns it as it is."""
         return self._close(self._held(job_id, fence), changes.fail(failure, now, now + self._retention_s))
 
-    async def requeue(self, job_id: str, fence: int, now: float) -> Job:
-        return self.apply(self._held(job_id, fence), changes.requeue())
+    async def requeue(
+        self, job_id: str, fence: int, now: float, lost: bool = False, not_before: float | None = None
+    ) -> Job:
+        return self.apply(self._held(job_id, fence), changes.requeue(lost, not_before))
 
     async def waiting(self) -> Sequence[Job]:
         line = (job for job in self._jobs.values() if job.phase is Phase.QUEUED and job.id not in self.aside)
@@ -153,6 +169,10 @@ class MemoryJobs:
         if job_id in self.flights:
             self.unsettled[self.flights[job_id]] = settle_at
 
+    def _tell(self, job: Job) -> None:
+        if job.webhook is not None and f"video.{job.phase.value}" in job.webhook.events:
+            self.outbox[job.id] = 0.0
+
     def find(self, job_id: str | None) -> Job | None:
         """The record, if it is there."""
         return None if job_id is None else self._jobs.get(job_id)
@@ -167,15 +187,18 @@ class MemoryJobs:
             step=max(job.step, change.step),
             fence=job.fence + change.new_fence,
             attempts=job.attempts + change.new_attempt,
+            losses=job.losses + change.new_loss,
         )
         self._jobs[job.id] = changed = replace(changed, **change.values)
         if change.holder is not None and change.until is not None:
             self._leases[job.id] = Lease(job.id, changed.fence, change.holder, change.until)
         elif changed.phase is Phase.QUEUED or changed.phase.ended:
             self._leases.pop(job.id, None)
-        if changed.phase.ended:
+        if change.phase is not None and changed.phase.ended:
+            self._tell(changed)
             self.aside.discard(job.id)
             self._mark(job.id, change.settle_at)
+            self.leave(job.id)
         if change.wakes:
             self.wake()
         return changed
@@ -190,14 +213,18 @@ def _place(job: Job) -> tuple[float, str]:
 
 
 class MemoryEvents:
-    """The EventLog port; keeps the last `limit` events of each job."""
+    """The EventLog port; keeps the last `limit` events of each job. Fences are checked against `jobs`, if given."""
 
-    def __init__(self, limit: int = EVENTS_KEPT) -> None:
+    def __init__(self, limit: int = EVENTS_KEPT, jobs: MemoryJobs | None = None) -> None:
+        self._jobs = jobs
         self._logs: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=limit))
         self._count = 0
         self._news = asyncio.Event()
 
-    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any]) -> str:
+    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
+        job = self._jobs.find(check_id(job_id)) if self._jobs is not None else None
+        if fence is not None and self._jobs is not None and (job is None or job.fence != fence):
+            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         self._count += 1
         event = Event(f"{self._count}-0", check_id(job_id), kind, at, data)
         self._logs[job_id].append(event)

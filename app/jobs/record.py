@@ -12,7 +12,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import JobNotFound, StoreUnavailable
-from app.types import Artifact, CacheUse, Failure, Job, Measured, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase, ReplicaInfo
 
 VERSION = 1
 """Written into every record; a reader refuses what is newer than itself."""
@@ -24,17 +24,19 @@ _ID = re.compile(r"[a-z]{1,16}_[0-9A-Za-z]{8,64}")
 # What changes after creation, each kept beside the record under its own name, and how it is read back.
 _MOVING: dict[str, TypeAdapter[Any]] = {
     "phase": TypeAdapter(Phase),
-    **dict.fromkeys(("fence", "attempts", "step"), TypeAdapter(int)),
+    **dict.fromkeys(("fence", "attempts", "step", "losses"), TypeAdapter(int)),
     "eta_s": TypeAdapter(float | None),
     "started_at": TypeAdapter(float | None),
+    "not_before": TypeAdapter(float | None),
     "completed_at": TypeAdapter(float | None),
     "expires_at": TypeAdapter(float | None),
     "failure": TypeAdapter(Failure | None),
     "artifacts": TypeAdapter(dict[str, Artifact]),
     "measured": TypeAdapter(Measured | None),
     "cache": TypeAdapter(CacheUse),
+    "delivery": TypeAdapter(Delivery | None),
 }
-_NUMBERS = frozenset({"fence", "attempts", "step"})
+_NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
 _COUNTED = ("phase", *sorted(_NUMBERS))
 _FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 
@@ -83,6 +85,8 @@ def fields_to_json(values: Mapping[str, Any]) -> dict[str, bytes]:
 def job_to_fields(job: Job) -> dict[str, bytes]:
     """A new record as kept in one hash: whole, and beside it what the scripts look at. Changes add their fields."""
     moving = fields_to_json({name: getattr(job, name) for name in _COUNTED})
+    if job.webhook is not None:  # the phases whose reaching puts the job into the outbox
+        moving["webhook"] = f"|{'|'.join(event.partition('.')[2] for event in job.webhook.events)}|".encode()
     return {
         "record": job_to_json(job),
         "tenant": job.tenant.encode(),

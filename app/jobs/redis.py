@@ -12,12 +12,14 @@ from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, Stor
 from app.jobs import changes, scripts
 from app.jobs.changes import Change
 from app.jobs.connection import Client
+from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.link import Link
 from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.redis_line import RedisLine
+from app.jobs.redis_waits import RedisWaits, entrance_keys, entrance_words, refused
 from app.jobs.scripts import Keys
 from app.jobs.words import change_words, flat, mapping
-from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 log = logging.getLogger(__name__)
 
@@ -25,23 +27,30 @@ RETENTION_S = 7 * 86400.0
 BATCH = 200  # records read in one round trip
 
 
-class RedisJobs:
+class RedisJobs(RedisWaits):
     """The JobStore port. `retention_s` is how long failed and cancelled jobs are kept."""
 
     def __init__(self, redis: Client, prefix: str, retention_s: float = RETENTION_S) -> None:
-        self._link = Link(redis)
-        self._keys = Keys(prefix)
+        super().__init__(Link(redis), Keys(prefix))
         self._line = RedisLine(self._link, self._keys, self._read)
         self._retention_s = retention_s
 
-    async def create(self, job: Job) -> None:
-        """Write a new record; the very same record again is fine. Raises Conflict."""
+    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+        """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
         keys = self._keys
         names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake]
+        names += [*entrance_keys(keys, job, entrance), keys.due, keys.heard, keys.awaited(job.id)]
+        names += [name for each in job.after for name in (keys.job(check_id(each)), keys.dependants(each))]
+        names.append(keys.outbox)
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
-        args = [job.id, job.phase.value, job.created_at, expiry, *flat(job_to_fields(job))]
-        if await self._link.run(scripts.CREATE, names, args) != b"ok":
+        deadline = "" if job.deadline is None else job.deadline
+        args = [job.id, job.phase.value, job.created_at, expiry]
+        args += [*entrance_words(job, entrance, job.plan.estimate.step_seconds), deadline, len(job.after), *job.after]
+        answer = await self._link.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
+        if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
+        if answer[0] != b"ok":
+            raise refused(answer, job, entrance)
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
         kept = mapping(await self._link.call("HGETALL", self._keys.job(check_id(job_id))))
@@ -90,6 +99,9 @@ class RedisJobs:
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         self._raise(job_id, await self._apply(job_id, changes.note_cache(cache), fence), fence)
 
+    async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
+        self._raise(job_id, await self._apply(job_id, changes.note_delivery(delivery)), None)
+
     async def complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
     ) -> Job:
@@ -100,8 +112,11 @@ class RedisJobs:
         """Close a job as failed; closing it again under the same fence returns it as it is."""
         return await self._close(job_id, fence, changes.fail(failure, now, now + self._retention_s))
 
-    async def requeue(self, job_id: str, fence: int, now: float) -> Job:
-        return self._changed(job_id, await self._apply(job_id, changes.requeue(), fence), fence)
+    async def requeue(
+        self, job_id: str, fence: int, now: float, lost: bool = False, not_before: float | None = None
+    ) -> Job:
+        answer = await self._apply(job_id, changes.requeue(lost, not_before), fence)
+        return self._changed(job_id, answer, fence)
 
     async def waiting(self) -> Sequence[Job]:
         return await self._line.waiting()
@@ -151,9 +166,7 @@ class RedisJobs:
         return time.perf_counter() - start
 
     def _places(self, job_id: str) -> Sequence[str]:
-        keys = self._keys
-        places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
-        return [*places, keys.unsettled]
+        return change_keys(self._keys, job_id)
 
     async def _apply(
         self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None
@@ -192,6 +205,13 @@ class RedisJobs:
                 except StoreUnavailable as error:
                     log.error("Passed over %s: %s", job_id.decode(), error)
         return found
+
+
+def change_keys(keys: Keys, job_id: str) -> list[str]:
+    """The keys of `scripts.CHANGE`."""
+    places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
+    places += [keys.unsettled, keys.open, keys.running, keys.blocked, keys.heard]
+    return [*places, keys.awaited(job_id), keys.dependants(job_id), keys.outbox]
 
 
 def _scored(answer: Sequence[Any]) -> list[tuple[str, float]]:

@@ -27,6 +27,11 @@ class RedisBoard:
         note: dict[str, Any] | None = None if kept is None else orjson.loads(kept)
         return note
 
+    async def once(self, name: str, value: str) -> str:
+        key = self._keys.of("word", name)
+        _, word = await self._link.all([("SET", key, value, "NX"), ("GET", key)], atomic=True)
+        return str(word.decode())
+
     async def hold(self, origin: str, job_id: str) -> None:
         await self._link.call("SADD", self._keys.of("holds", origin), job_id)
 
@@ -34,3 +39,6 @@ class RedisBoard:
         key = self._keys.of("holds", origin)
         _, left = await self._link.all([("SREM", key, job_id), ("SCARD", key)], atomic=True)
         return bool(left == 0)
+
+    async def holders(self, origin: str) -> set[str]:
+        return {job_id.decode() for job_id in await self._link.call("SMEMBERS", self._keys.of("holds", origin))}

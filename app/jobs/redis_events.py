@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from app.errors import LeaseLost
 from app.jobs.connection import Client
 from app.jobs.link import Link
 from app.jobs.record import check_id, parse_event_id
@@ -16,6 +17,14 @@ from app.types import Event
 KEPT = 1000
 KEPT_S = 30 * 86400.0
 LONGEST_BLOCK_S = 30.0  # longer waits come back empty-handed: the caller asks again
+
+# KEYS events job; ARGV limit kept_ms fence kind at data
+FENCED = """
+if redis.call('HGET', KEYS[2], 'fence') ~= ARGV[3] then return false end
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'k', ARGV[4], 't', ARGV[5], 'd', ARGV[6])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return id
+"""
 
 
 class RedisEvents:
@@ -27,8 +36,14 @@ class RedisEvents:
         self._limit = limit
         self._kept_ms = int(1000 * kept_s)
 
-    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any]) -> str:
+    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
         key = self._key(job_id)
+        if fence is not None:
+            args = [self._limit, self._kept_ms, fence, kind, repr(at), orjson.dumps(data)]
+            added = await self._link.run(FENCED, [key, self._keys.job(job_id)], args)
+            if added is None:
+                raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+            return str(added.decode())
         add = ("XADD", key, "MAXLEN", "~", self._limit, "*", "k", kind, "t", repr(at), "d", orjson.dumps(data))
         answers = await self._link.all([add, ("PEXPIRE", key, self._kept_ms)])
         event_id: str = answers[0].decode()

@@ -8,38 +8,47 @@ from typing import Any
 from app.errors import Conflict
 from app.jobs.changes import Change
 from app.jobs.connection import Client
-from app.jobs.flights import MOST_FOLLOWERS, Claim, Stance, rank, too_many
+from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.flights import MOST_FOLLOWERS, Claim, Stance, charge, rank, too_many
 from app.jobs.link import Link
 from app.jobs.record import check_id, job_from_fields, job_to_fields
-from app.jobs.scripts import CHANGE, WAKE, Keys
+from app.jobs.redis import change_keys
+from app.jobs.redis_waits import entrance_keys, entrance_words, refused
+from app.jobs.scripts import CHANGE, ENTRANCE, WAKE, Keys
 from app.jobs.words import change_words, flat, mapping
 from app.types import Job
 
 FOLLOWED = 500  # flights looked at in one sweep, drawn at random
 
-# KEYS job line tenant wake flight followers followed due unsettled leader
-# ARGV id digest stance leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'' field value …
+# KEYS job line tenant wake flight followers followed due unsettled leader, then those of ENTRANCE
+# ARGV id digest stance leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'',
+#      the ten of ENTRANCE, window_ms, field value …
 ENTER = (
     WAKE
+    + ENTRANCE
     + """
 local id, digest, stance, leader = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  for i = 11, #ARGV, 2 do
-    if ARGV[i] == 'record' then return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and 'ok' or 'conflict' end
+  for i = 22, #ARGV, 2 do
+    if ARGV[i] == 'record' then
+      return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and {'ok'} or {'conflict'}
+    end
   end
 end
-if (redis.call('GET', KEYS[5]) or '') ~= leader then return 'moved' end
+local why = refused(11, 11, true)
+if why then return why end
+if (redis.call('GET', KEYS[5]) or '') ~= leader then return {'moved'} end
 local function aside(who, place, deadline)
   redis.call('ZADD', KEYS[6], place, who)
   redis.call('SADD', KEYS[7], digest)
   if deadline ~= '' then redis.call('ZADD', KEYS[8], deadline, who) end
 end
 if stance == 'take_over' then
-  if redis.call('ZREM', KEYS[2], leader) == 0 then return 'moved' end
+  if redis.call('ZREM', KEYS[2], leader) == 0 then return {'moved'} end
   redis.call('HINCRBY', KEYS[10], 'fence', 1)
   aside(leader, ARGV[9], ARGV[10])
 elseif stance == 'follow' then
-  if redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[8]) then return 'full' end
+  if redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[8]) then return {'followed'} end
   aside(id, ARGV[6], ARGV[7])
   redis.call('PERSIST', KEYS[5])
   local phase = redis.call('HGET', KEYS[10], 'phase')
@@ -48,22 +57,24 @@ elseif stance == 'follow' then
     wake(KEYS[4])
   end
 end
-redis.call('HSET', KEYS[1], 'flight', digest, unpack(ARGV, 11))
+admitted(11, 11, true, ARGV[21])
+count(KEYS[12], ARGV[11], 1)
+redis.call('HSET', KEYS[1], 'flight', digest, unpack(ARGV, 22))
 redis.call('ZADD', KEYS[3], ARGV[5], id)
 if stance ~= 'follow' then
   redis.call('SET', KEYS[5], id)
   redis.call('ZADD', KEYS[2], ARGV[5], id)
   wake(KEYS[4])
 end
-return 'ok'
+return {'ok'}
 """
 )
 
 # As CHANGE, of a follower; then KEYS followers due
 ANSWER = (
     """
-redis.call('ZREM', KEYS[9], ARGV[1])
-if redis.call('ZREM', KEYS[8], ARGV[1]) == 0 then return {'missing'} end
+redis.call('ZREM', KEYS[16], ARGV[1])
+if redis.call('ZREM', KEYS[15], ARGV[1]) == 0 then return {'missing'} end
 redis.call('HDEL', KEYS[1], 'flight')
 """
     + CHANGE
@@ -123,32 +134,35 @@ class RedisFlights:
         found = await self._link.call("ZRANGE", self._keys.followers(digest), 0, limit - 1)
         return [job_id.decode() for job_id in found]
 
-    async def enter(self, job: Job, digest: str, stance: Stance, claim: Claim | None) -> bool:
+    async def enter(
+        self, job: Job, digest: str, stance: Stance, claim: Claim | None, entrance: Entrance = ANYONE
+    ) -> bool:
         keys, leader = self._keys, claim.leader if claim else None
         leader_id = claim.leader_id if claim else ""
         names = [
             *(keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.wake),
             *self._flight(digest),
             *(keys.due, keys.unsettled, keys.job(check_id(leader_id or job.id))),
+            *entrance_keys(keys, job, entrance),
         ]
         args = [
             *(job.id, digest, stance.value, leader_id, job.created_at, rank(job), _due(job), MOST_FOLLOWERS),
             *((rank(leader), _due(leader)) if leader else (0, "")),
+            *entrance_words(job, entrance, charge(job, stance)),
             *flat(job_to_fields(job)),
         ]
         answer = await self._link.run(ENTER, names, args)
-        if answer == b"conflict":
+        if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
-        if answer == b"full":
+        if answer[0] == b"followed":
             raise too_many()
-        return bool(answer == b"ok")
+        if answer[0] not in (b"ok", b"moved"):
+            raise refused(answer, job, entrance)
+        return bool(answer[0] == b"ok")
 
     async def answer(self, digest: str, job_id: str, change: Change) -> Job | None:
         keys = self._keys
-        names = [
-            *(keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)),
-            *(keys.unsettled, keys.followers(digest), keys.due),
-        ]
+        names = [*change_keys(keys, job_id), keys.followers(digest), keys.due]
         answer = await self._link.run(ANSWER, names, change_words(job_id, change))
         return job_from_fields(mapping(answer[1])) if answer[0] == b"ok" else None
 

@@ -34,6 +34,42 @@ class Keys:
         """ZSET of the ids of jobs that wait for what another makes, the most urgent first."""
         return self.of("followers", digest)
 
+    def once(self, name: str) -> str:
+        """HASH: the job that a client's idempotency key made, and the digest of what was asked."""
+        return self.of("once", name)
+
+    def spent(self, tenant: str) -> str:
+        """HASH of step-seconds that a tenant asked for, by part of the window."""
+        return self.of("spent", tenant)
+
+    def dependants(self, job_id: str) -> str:
+        """SET of the ids of jobs that wait for this one to complete."""
+        return self.of("dependants", job_id)
+
+    def awaited(self, job_id: str) -> str:
+        """SET of the ids of jobs that this one still waits for."""
+        return self.of("awaited", job_id)
+
+    @property
+    def blocked(self) -> str:
+        """ZSET of the ids of jobs that wait for other jobs, by time of creation; they are not in the line."""
+        return self.of("blocked")
+
+    @property
+    def heard(self) -> str:
+        """SET of the ids of jobs that ended, or went, while others waited for them."""
+        return self.of("heard")
+
+    @property
+    def open(self) -> str:
+        """HASH: how many jobs of each tenant have not ended."""
+        return self.of("open")
+
+    @property
+    def running(self) -> str:
+        """HASH: of those, how many hold a lease."""
+        return self.of("running")
+
     @property
     def line(self) -> str:
         """ZSET of waiting job ids by time of creation."""
@@ -60,6 +96,11 @@ class Keys:
         return self.of("unsettled")
 
     @property
+    def outbox(self) -> str:
+        """ZSET of ended jobs whose webhooks are to be told, by the time from which anyone may try."""
+        return self.of("outbox")
+
+    @property
     def followed(self) -> str:
         """SET of digests that have followers."""
         return self.of("followed")
@@ -77,29 +118,124 @@ local function wake(key)
 end
 """
 
-# KEYS job line tenant ended wake; ARGV id phase created_at expires_at|'' field value …
-CREATE = (
-    WAKE
+TELL = """
+local function tell(job, outbox, id, phase)
+  local wanted = redis.call('HGET', job, 'webhook')
+  if wanted and string.find(wanted, '|' .. phase .. '|', 1, true) then redis.call('ZADD', outbox, 0, id) end
+end
+"""
+
+# Counts of jobs by tenant: a count of none is no field.
+COUNT = """
+local function count(key, tenant, by)
+  if by ~= 0 and redis.call('HINCRBY', key, tenant, by) <= 0 then redis.call('HDEL', key, tenant) end
+end
+local function ended(phase) return phase == 'completed' or phase == 'failed' end
+local function live(phase) return ended(phase) and 0 or 1 end
+local function runs(phase) return (ended(phase) or phase == 'queued') and 0 or 1 end
+"""
+
+# Whether a job may come in (`app.jobs.entrance`), and the counts of one that does.
+# KEYS from k: once open spent line blocked
+# ARGV from a: tenant body|'' ttl_ms most_open|'' most_waiting|'' most_spent|'' amount bucket buckets id
+ENTRANCE = (
+    COUNT
     + """
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  for i = 5, #ARGV, 2 do
-    if ARGV[i] == 'record' then return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and 'ok' or 'conflict' end
+local function refused(k, a, made)
+  if ARGV[a + 1] ~= '' then
+    local kept = redis.call('HMGET', KEYS[k], 'body', 'id')
+    if kept[1] then return kept[1] == ARGV[a + 1] and {'replayed', kept[2]} or {'reused'} end
+  end
+  if not made then return nil end
+  local open = tonumber(redis.call('HGET', KEYS[k + 1], ARGV[a]) or '0')
+  if ARGV[a + 3] ~= '' and open >= tonumber(ARGV[a + 3]) then return {'busy'} end
+  local waiting = redis.call('ZCARD', KEYS[k + 3]) + redis.call('ZCARD', KEYS[k + 4])
+  if ARGV[a + 4] ~= '' and waiting >= tonumber(ARGV[a + 4]) then return {'full'} end
+  if ARGV[a + 5] ~= '' then
+    local kept, sum, oldest = redis.call('HGETALL', KEYS[k + 2]), 0, tonumber(ARGV[a + 7]) - tonumber(ARGV[a + 8])
+    for i = 1, #kept, 2 do
+      if tonumber(kept[i]) > oldest then
+        sum = sum + tonumber(kept[i + 1])
+      else
+        redis.call('HDEL', KEYS[k + 2], kept[i])
+      end
+    end
+    if sum + tonumber(ARGV[a + 6]) > tonumber(ARGV[a + 5]) + 1e-9 then
+      return {'spent', redis.call('HGETALL', KEYS[k + 2])}
+    end
   end
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
-redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-if ARGV[2] == 'queued' then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1]) end
-if ARGV[4] ~= '' then redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1]) end
-wake(KEYS[5])
-return 'ok'
+local function admitted(k, a, made, window_ms)
+  if ARGV[a + 1] ~= '' then
+    redis.call('HSET', KEYS[k], 'body', ARGV[a + 1], 'id', ARGV[a + 9])
+    redis.call('PEXPIRE', KEYS[k], ARGV[a + 2])
+  end
+  if made and ARGV[a + 5] ~= '' then
+    redis.call('HINCRBYFLOAT', KEYS[k + 2], ARGV[a + 7], ARGV[a + 6])
+    redis.call('PEXPIRE', KEYS[k + 2], window_ms)
+  end
+end
 """
 )
 
-# KEYS job line leases ended wake checkpoint unsettled
+# KEYS job line tenant ended wake, once open spent line blocked (as ENTRANCE), due heard awaited,
+#      of each job to wait for: job dependants, at last outbox
+# ARGV id phase created_at expires_at|'', the ten of ENTRANCE, window_ms deadline|'' most_after,
+#      ids to wait for, field value …
+CREATE = (
+    WAKE
+    + TELL
+    + ENTRANCE
+    + """
+local after = tonumber(ARGV[17])
+local first = 18 + after
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  for i = first, #ARGV, 2 do
+    if ARGV[i] == 'record' then
+      return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and {'ok'} or {'conflict'}
+    end
+  end
+end
+local made = ARGV[2] == 'queued'
+local why = refused(6, 5, made)
+if why then return why end
+local awaited = {}
+for i = 1, after do
+  local id = ARGV[17 + i]
+  local kept = redis.call('HMGET', KEYS[12 + 2 * i], 'tenant', 'phase')
+  if kept[1] ~= ARGV[5] then return {'unknown', id} end
+  if kept[2] == 'failed' then return {'failed', id} end
+  if made and kept[2] ~= 'completed' then awaited[#awaited + 1] = i end
+end
+admitted(6, 5, made, ARGV[15])
+redis.call('HSET', KEYS[1], unpack(ARGV, first))
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+count(KEYS[7], ARGV[5], live(ARGV[2]))
+if #awaited > 0 then
+  redis.call('ZADD', KEYS[10], ARGV[3], ARGV[1])
+  if ARGV[16] ~= '' then redis.call('ZADD', KEYS[11], ARGV[16], ARGV[1]) end
+  for _, i in ipairs(awaited) do
+    redis.call('SADD', KEYS[13], ARGV[17 + i])
+    redis.call('SADD', KEYS[13 + 2 * i], ARGV[1])
+  end
+elseif made then
+  redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+end
+if ARGV[4] ~= '' then redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1]) end
+tell(KEYS[1], KEYS[#KEYS], ARGV[1], ARGV[2])
+wake(KEYS[5])
+return {'ok'}
+"""
+)
+
+# KEYS job line leases ended wake checkpoint unsettled, open running blocked heard awaited dependants
+#      outbox
 # ARGV id tenant|'' fence|'' '|legal|sources|' phase|'' step fence+ attempts+
-#      holder|'' until|'' expires_at|'' wakes settle_at field value …
+#      holder|'' until|'' expires_at|'' wakes settle_at losses+ field value …
 CHANGE = (
     WAKE
+    + TELL
+    + COUNT
     + """
 local id, phase = ARGV[1], ARGV[5]
 local kept = redis.call('HMGET', KEYS[1], 'tenant', 'fence', 'phase', 'step', 'created_at')
@@ -108,10 +244,15 @@ if ARGV[3] ~= '' and kept[2] ~= ARGV[3] then return {'lost'} end
 if not string.find(ARGV[4], '|' .. kept[3] .. '|', 1, true) then return {'illegal', kept[3]} end
 if ARGV[9] ~= '' and not redis.call('ZSCORE', KEYS[2], id) then return {'illegal', 'not in the line'} end
 if tonumber(ARGV[6]) > tonumber(kept[4]) then redis.call('HSET', KEYS[1], 'step', ARGV[6]) end
-if #ARGV > 13 then redis.call('HSET', KEYS[1], unpack(ARGV, 14)) end
+if #ARGV > 14 then redis.call('HSET', KEYS[1], unpack(ARGV, 15)) end
+if ARGV[14] ~= '0' then redis.call('HINCRBY', KEYS[1], 'losses', ARGV[14]) end
 redis.call('HINCRBY', KEYS[1], 'fence', ARGV[7])
 redis.call('HINCRBY', KEYS[1], 'attempts', ARGV[8])
-if phase ~= '' then redis.call('HSET', KEYS[1], 'phase', phase) end
+if phase ~= '' then
+  redis.call('HSET', KEYS[1], 'phase', phase)
+  count(KEYS[8], kept[1], live(phase) - live(kept[3]))
+  count(KEYS[9], kept[1], runs(phase) - runs(kept[3]))
+end
 if ARGV[9] ~= '' then
   redis.call('HSET', KEYS[1], 'holder', ARGV[9])
   redis.call('ZADD', KEYS[3], ARGV[10], id)
@@ -124,6 +265,10 @@ elseif phase == 'completed' or phase == 'failed' then
   redis.call('ZREM', KEYS[3], id)
   redis.call('DEL', KEYS[6])
   redis.call('ZADD', KEYS[4], ARGV[11], id)
+  tell(KEYS[1], KEYS[14], id, phase)
+  redis.call('ZREM', KEYS[10], id)
+  redis.call('DEL', KEYS[12])
+  if redis.call('EXISTS', KEYS[13]) == 1 then redis.call('SADD', KEYS[11], id) end
   local digest = redis.call('HGET', KEYS[1], 'flight')
   if digest then redis.call('ZADD', KEYS[7], ARGV[13], digest) end
 end
@@ -132,16 +277,21 @@ return {'ok', redis.call('HGETALL', KEYS[1])}
 """
 )
 
-# KEYS job line leases ended wake checkpoint unsettled tenant; ARGV id tenant
+# As CHANGE, then KEYS tenant; ARGV id tenant
 DELETE = (
     WAKE
+    + COUNT
     + """
 if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return {'missing'} end
 local kept = redis.call('HGETALL', KEYS[1])
 local digest = redis.call('HGET', KEYS[1], 'flight')
-redis.call('DEL', KEYS[1], KEYS[6])
+local phase = redis.call('HGET', KEYS[1], 'phase')
+redis.call('DEL', KEYS[1], KEYS[6], KEYS[12])
+count(KEYS[8], ARGV[2], -live(phase))
+count(KEYS[9], ARGV[2], -runs(phase))
+if redis.call('EXISTS', KEYS[13]) == 1 then redis.call('SADD', KEYS[11], ARGV[1]) end
 if digest then redis.call('ZADD', KEYS[7], 0, digest) end
-for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[8]}) do redis.call('ZREM', key, ARGV[1]) end
+for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[10], KEYS[14], KEYS[15]}) do redis.call('ZREM', key, ARGV[1]) end
 wake(KEYS[5])
 return {'ok', kept}
 """

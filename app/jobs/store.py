@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.errors import JobNotFound
-from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.waits import Waits
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 
-class JobStore(Protocol):
+class JobStore(Waits, Protocol):
     """Job records, the line of waiting jobs, leases, and what replicas say of themselves.
 
     All methods raise StoreUnavailable when the store does not answer in time, and JobNotFound for what cannot be an id.
@@ -17,10 +19,11 @@ class JobStore(Protocol):
     legal transitions (IllegalTransition). `now` is Unix seconds.
     """
 
-    async def create(self, job: Job) -> None:
-        """Write a new record; a queued one also enters the line and wakes the dispatcher.
+    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+        """Write a new record; a queued one also enters the line, or waits for those it comes `after`.
 
-        The very same record again is fine, so a call may be made again. Raises Conflict if another has the id.
+        The very same record again is fine, so a call may be made again. Raises Conflict if another has the id, and
+        what `app.jobs.entrance.refusal` makes, in which case nothing is written.
         """
         ...
 
@@ -58,6 +61,10 @@ class JobStore(Protocol):
         """Record how the caches served the attempt."""
         ...
 
+    async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
+        """Record how far an ended job's webhook is. Raises JobNotFound, IllegalTransition."""
+        ...
+
     async def complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
     ) -> Job:
@@ -68,8 +75,13 @@ class JobStore(Protocol):
         """Close a job as failed."""
         ...
 
-    async def requeue(self, job_id: str, fence: int, now: float) -> Job:
-        """Put a leased job back at its place in the line (fence + 1); its attempt has ended without a result."""
+    async def requeue(
+        self, job_id: str, fence: int, now: float, lost: bool = False, not_before: float | None = None
+    ) -> Job:
+        """Put a leased job back at its place in the line (fence + 1); its attempt has ended without a result.
+
+        `lost`: because its replica was lost, which the record counts. `not_before`: when it may be leased again.
+        """
         ...
 
     async def waiting(self) -> Sequence[Job]:

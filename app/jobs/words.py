@@ -25,6 +25,7 @@ def change_words(job_id: str, change: Change, fence: int | None = None, tenant: 
         change.values.get("expires_at", ""),
         int(change.wakes),
         change.settle_at,
+        int(change.new_loss),
         *flat(fields_to_json(change.values)),
     ]
 

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
@@ -27,6 +28,7 @@ class Boundary:
     resume: tuple[str, ...] = ()
     join: tuple[str, ...] = ()
     batch: tuple[str, ...] = ()
+    hand_back: tuple[str, ...] = ()  # checkpointed, and out of the engine: memory is short
 
 
 def decide(
@@ -45,9 +47,9 @@ def decide(
     """
     rank = standings(now, rules, profile)
     everyone: list[Entry] = [*running, *paused, *waiting]
-    leave = tuple(entry.job_id for entry in everyone if over(entry, now))
+    leave = tuple([entry.job_id for entry in everyone if over(entry, now)])
     gone = set(leave)
-    line = [rank(entry) for entry in (*paused, *waiting) if entry.job_id not in gone]
+    line = [rank(entry) for entry in everyone[len(running) :] if entry.job_id not in gone]
     seats = Seats([rank(entry) for entry in running if entry.job_id not in gone], rules)
     if line:
         _seat(line, seats, len(paused) - sum(entry.job_id in gone for entry in paused))
@@ -66,7 +68,7 @@ def decide(
 def _seat(line: list[Standing], seats: Seats, paused: int) -> None:
     """Fill the free slots in order, then let the more urgent take a slot each from one who can wait."""
     if seats.free:
-        for one in heapq.nsmallest(seats.free, line, key=lambda one: one.key):
+        for one in heapq.nsmallest(seats.free, line, key=itemgetter(1)):  # its key
             if not seats.take(one):
                 break  # a large job is not overtaken for ever by smaller ones
     rivals = line if not seats.seated else [one for one in line if one.entry.job_id not in seats.names]
@@ -115,8 +117,14 @@ def _batch(seated: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[
     if first.entry.alone:
         return (first.entry.job_id,)
     shape = first.entry.shape
-    mates = sorted((one for one in ready if one.entry.shape == shape and not one.entry.alone), key=turn)
+    mates = sorted((one for one in ready if _shares(one.entry, first.entry)), key=turn)
     return tuple(one.entry.job_id for one in mates[: fitting_size(sizes[shape], len(mates))])
+
+
+def _shares(entry: Entry, first: Entry) -> bool:
+    """Whether it may be in the first one's forward, as far as is known."""
+    groups = {entry.group, first.group} - {None}
+    return entry.shape == first.shape and not entry.alone and len(groups) < 2
 
 
 def _stretch(profile: Profile, shape: Shape, size: int, counts: Mapping[Shape, int]) -> float:

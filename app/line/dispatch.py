@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -73,22 +74,41 @@ def choose(
 
     Within each pool free slots go to the most urgent; a full pool does not hold up another. In a full pool a job may
     still be leased for which a running one gives way by the engine's rules, one each: to a higher class, or, in its
-    own, to a job with a deadline that it can let finish before it.
+    own, to a job with a deadline that it can let finish before it. A tenant with all the leases that it may hold, and a
+    job that stays out after its replica was lost, hold up nobody.
     """
     rank = standings(now, rules, _LENGTHS)
     late = [job for job in waiting if job.deadline is not None and now >= job.deadline]
     gone = {job.id for job in late}
     line = sorted(((rank(_entry(job)), job) for job in waiting if job.id not in gone), key=lambda pair: pair[0].key)
     taken: set[str] = set()
+    held = Counter(job.tenant for job in running)
     for name, pool in capacity.items():
-        here = [one for one, job in line if job.plan.pool == name]
+        here = _allowed([pair for pair in line if pair[1].plan.pool == name], held, now, rules)
         at_work = [rank(_entry(job, now)) for job in running if job.plan.pool == name]
-        taken.update(one.entry.job_id for one in _seated(here, at_work, pool, rules))
+        seated = {one.entry.job_id for one in _seated([one for one, _ in here], at_work, pool, rules)}
+        held.update(job.tenant for one, job in here if job.id in seated)
+        taken |= seated
     return Choice(
         [job for _, job in line if job.id in taken],
         [job for _, job in line if job.id not in taken],
         late,
     )
+
+
+def _allowed(
+    line: Sequence[tuple[Standing, Job]], held: Mapping[str, int], now: float, rules: Rules
+) -> list[tuple[Standing, Job]]:
+    """Those who may start as far as it is up to them and their tenants, who hold so many leases already."""
+    most, count = rules.most_of_tenant, Counter(held)
+    found = []
+    for one, job in line:
+        paused = job.not_before is not None and 0.0 < job.not_before - now <= rules.pause_most_s
+        if paused or (most is not None and count[job.tenant] >= most):
+            continue
+        count[job.tenant] += 1
+        found.append((one, job))
+    return found
 
 
 def _entry(job: Job, stepped_at: float | None = None) -> Entry:

@@ -34,6 +34,7 @@ class Entry:
     leaving: bool = False  # done or stopped
     forecast: bool = False  # its next step needs no forward, so no place in the batch
     alone: bool = False  # it shares no forward
+    group: str | None = None  # it shares a forward with its own group only; None: not known before it starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +80,25 @@ def standings(now: float, rules: Rules, profile: Profile) -> Callable[[Entry], S
     step_s: dict[Shape, float] = {}
     latest, patience, grain, age_s = -rules.patience, rules.patience, rules.grain, rules.age_s
     first = floor(latest / grain) - 1  # before all whose slack is compared
+    make = tuple.__new__  # a thousand jobs are ranked at a boundary: the named tuple's own constructor takes a quarter
 
     def standing(entry: Entry) -> Standing:
         urgency, shape = entry.urgency, entry.shape
-        if shape not in step_s:
-            step_s[shape] = profile.step_s(shape)
-        remaining_s, length_s = entry.remaining * step_s[shape], entry.evaluations * step_s[shape]
-        due = urgency.arrived + patience * length_s if urgency.deadline is None else urgency.deadline
+        each_s = step_s.get(shape)
+        if each_s is None:
+            each_s = step_s[shape] = profile.step_s(shape)
+        remaining_s, length_s, arrived = entry.remaining * each_s, entry.evaluations * each_s, urgency.arrived
+        due = arrived + patience * length_s if urgency.deadline is None else urgency.deadline
         slack_s = due - now - remaining_s
-        ease = max(latest, slack_s / length_s) if length_s else latest
+        ease = slack_s / length_s if length_s else latest
         level, waited_s = urgency.priority, now - entry.since
         if waited_s >= age_s and level < HIGHEST:
             level = min(HIGHEST, level + int(waited_s / age_s))
-        claim = (first, urgency.arrived) if ease == latest else (floor(ease / grain), remaining_s)
-        key = (-level, *claim, urgency.arrived, entry.job_id)
-        return Standing(entry, key, level, remaining_s, length_s, slack_s, ease)
+        if ease > latest:
+            key = (-level, floor(ease / grain), remaining_s, arrived, entry.job_id)
+        else:
+            ease, key = latest, (-level, first, arrived, arrived, entry.job_id)
+        return make(Standing, (entry, key, level, remaining_s, length_s, slack_s, ease))
 
     return standing
 

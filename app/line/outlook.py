@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from app.line.dispatch import Pool, remaining
+from app.line.promise import ahead_s, longest_s
 from app.types import Job, Plan
 
 TOLD = 200  # so many of the line are told their place
@@ -19,13 +21,22 @@ class Place(NamedTuple):
     eta_s: float
 
 
-def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float) -> dict[str, Any]:
+def backlog(
+    waiting: Sequence[Job],
+    running: Sequence[Job],
+    capacity: Mapping[str, Pool],
+    now: float,
+    age_s: float = 120.0,
+    most_s: float = inf,
+) -> dict[str, Any]:
     """The note admission, health and statistics read: work in step-seconds by pool, and the longest pool's wait.
 
     The wait is what one device after another would need for all that is ahead: it does not count on batches to pay.
+    `ahead_s` is that wait by class, `longest_s` that of those whom a job of a class would hold up (`app.line.promise`),
+    with the line given in order of urgency, `age_s` after which a job is lifted, and `most_s` that a job may wait.
     """
     names = {job.plan.pool for job in (*waiting, *running)} | set(capacity)
-    rows: dict[str, dict[str, float]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name in sorted(names):
         ahead = [job for job in waiting if job.plan.pool == name]
         at_work = [job for job in running if job.plan.pool == name]
@@ -38,6 +49,8 @@ def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[st
             "slots": pool.slots,
             "replicas": pool.replicas,
             "wait_s": round(step_seconds / max(1, pool.replicas), 3),
+            "ahead_s": ahead_s(ahead, at_work, pool, now, age_s),
+            "longest_s": longest_s(ahead, _waits_s(ahead, at_work, pool), now, age_s, most_s),
         }
     return {
         "at": now,
@@ -47,6 +60,30 @@ def backlog(waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[st
         "wait_s": max((row["wait_s"] for row in rows.values()), default=0.0),
         "pools": rows,
     }
+
+
+def _waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:
+    """Seconds until each of one pool's line starts, most urgent first."""
+    before_s, found = sum(remaining(job) for job in at_work), {}
+    for job in line:
+        found[job.id] = before_s / max(1, pool.replicas)
+        before_s += job.plan.estimate.step_seconds
+    return found
+
+
+def wait_of(load: Mapping[str, Any], job: Job) -> float:
+    """Seconds that a new job will wait, by the backlog's note, for its class in its pool."""
+    row = load.get("pools", {}).get(job.plan.pool)
+    if row is None:  # a pool that nobody has used yet, or an old note
+        return 0.0 if "pools" in load else float(load.get("wait_s", 0.0))
+    return float(row.get("ahead_s", {}).get(job.priority, row.get("wait_s", 0.0)))
+
+
+def held_up_s(load: Mapping[str, Any], job: Job) -> float:
+    """The longest wait, in seconds, of those whom this new job goes before, once it does."""
+    row = load.get("pools", {}).get(job.plan.pool, {})
+    longest = float(row.get("longest_s", {}).get(job.priority, 0.0))
+    return longest + job.plan.estimate.step_seconds / max(1, row.get("replicas", 1)) if longest else 0.0
 
 
 def places(

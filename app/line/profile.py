@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +30,41 @@ class Profile:
         return self.times[shape, min(known, key=lambda size: abs(size - batch))] if known else 0.0
 
 
-def to_note(times: Times) -> dict[str, Any]:
-    """Step times as JSON, to be kept for the next replica on the same hardware."""
-    return {"times": [[list(shape), batch, round(seconds, 6)] for (shape, batch), seconds in times.items()]}
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What replicas have measured on one kind of hardware: step times, and largest batches with the room they had."""
+
+    times: Times = field(default_factory=dict)
+    limits: Mapping[Shape, tuple[int, int]] = field(default_factory=dict)  # shape -> largest batch, bytes left then
+
+
+def to_note(times: Times, limits: Mapping[Shape, tuple[int, int]] | None = None) -> dict[str, Any]:
+    """Step times and largest batches as JSON, to be kept for the next replica on the same hardware."""
+    return {
+        "times": [[list(shape), batch, round(seconds, 6)] for (shape, batch), seconds in times.items()],
+        "limits": [[list(shape), batch, left_bytes] for shape, (batch, left_bytes) in (limits or {}).items()],
+    }
+
+
+def noted(note: Mapping[str, Any]) -> Noted:
+    """All that is in a note; what makes no sense in it is passed over."""
+    limits: dict[Shape, tuple[int, int]] = {}
+    for row in note.get("limits", ()):
+        try:
+            shape, batch, left_bytes = row
+            if len(shape) == 3 and batch >= 1 and left_bytes >= 0:
+                limits[tuple(int(side) for side in shape)] = (int(batch), int(left_bytes))
+        except (TypeError, ValueError):
+            continue
+    return Noted(from_note(note), limits)
+
+
+def grows(held: Sequence[tuple[int, int]], left_bytes: int) -> bool:
+    """Whether one job more fits, by what the (batch, bytes) measured so far took: each further one as the last did."""
+    batch, took = held[-1]
+    before = held[-2] if len(held) > 1 else (0, 0)
+    each = max(0, took - before[1]) / max(1, batch - before[0])
+    return took + max(each, 0 if len(held) > 1 else took) <= left_bytes
 
 
 def from_note(note: Mapping[str, Any]) -> dict[tuple[Shape, int], float]:

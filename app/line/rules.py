@@ -31,6 +31,8 @@ class Rules:
     stuck_s: float = 60.0  # a step is stuck after this, and after
     stuck_times: float = 20.0  # this many times its expected time;
     stuck_first_s: float = 600.0  # but the first steps of a shape may compile
+    most_of_tenant: int | None = None  # leases that one tenant may hold; None: any number
+    pause_most_s: float = 60.0  # longest time that a job stays out after its replica was lost
 
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.slots < 1:

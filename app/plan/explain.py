@@ -34,6 +34,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "budget": sampling.budget,
         "sampler": sampling.sampler,
         "deterministic": sampling.deterministic,
+        "step_cache": sampling.step_cache or None,
         "guidance": sampling.guidance,
         "seed": sampling.seed,
         "estimated_step_seconds": round(predicted.step_seconds, 3),

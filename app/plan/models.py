@@ -64,7 +64,13 @@ def within(model: ModelProfile, tier: str) -> ModelProfile:
         frames=frames,
         default_frames=min(model.default_frames, frames[-1]),
         guidance=model.guidance if own.guidance is None else own.guidance,
+        guidance_2=model.guidance_2 if model.guidance_2 is None or own.guidance is None else own.guidance,
     )
+
+
+def adapter_of(model: ModelProfile, tier: str) -> str:
+    """The LoRA adapter that a tier of a model switches on; "" for none."""
+    return next((own.adapter for own in model.tiers if own.tier == tier), "")
 
 
 def pool_of(model: ModelProfile, tier: str, pools: Mapping[str, str]) -> str:
@@ -83,6 +89,7 @@ def _checked(model: ModelProfile) -> ModelProfile:
         and 1 <= slowest <= model.default_fps <= fastest
         and model.step_s > 0
         and model.overhead_s >= 0
+        and (model.takes_image or not model.needs_image)
     )
     if not sound or not all(_sound(model, own) for own in model.tiers):
         raise ValueError(f"the profile of {model.id} contradicts itself: {model}")
@@ -100,4 +107,5 @@ def _sound(model: ModelProfile, own: TierOfModel) -> bool:
         and set(own.sizes) <= set(model.sizes)
         and (own.most_frames is None or own.most_frames >= model.frames[0])
         and (own.guidance is None or own.guidance >= 1.0)
+        and own.adapter in ("", *model.adapters)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
@@ -14,12 +14,13 @@ from app.plan.amount import Amount, amount
 from app.plan.complexity import analyse
 from app.plan.cost import Pace, estimate
 from app.plan.feedback import Place
-from app.plan.models import Catalogue, pool_of, within
+from app.plan.models import Catalogue, adapter_of, pool_of, within
 from app.plan.prompt import normalised, required
 from app.plan.seed import settle
 from app.plan.shape import shape
+from app.plan.step_cache import mark, step_cache
 from app.plan.tiers import Choice, choose
-from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
+from app.types import Analysis, Artifact, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
 
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
 
@@ -45,6 +46,11 @@ class Limits(Protocol):
     @property
     def pools(self) -> Mapping[str, str]:
         """Tier, or "model:tier", to the pool that makes it; the others go to the model's own pool."""
+        ...
+
+    @property
+    def mag_ratios(self) -> Mapping[str, Sequence[float]]:
+        """MagCache's magnitudes by model, where they were measured."""
         ...
 
 
@@ -80,6 +86,9 @@ def make_plan(
     here = within(model, choice.tier)
     spec = _shape(request, here, model, choice.tier)
     work = amount(request, model, why.complexity, choice, leanings)
+    cache = step_cache(request, model, limits.mag_ratios)
+    if cache:
+        work = Amount(work.steps, work.steps, work.by_planner, reasons=(f"{cache} saves work as it sees fit, alone.",))
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
     sampling = Sampling(
@@ -90,6 +99,8 @@ def make_plan(
         sampler=_sampler(request, model),
         shift=model.shift,
         deterministic=request.deterministic,
+        step_cache=cache,
+        guidance_2=_guidance_2(request, model, choice),
     )
     plan = Plan(
         model=model.id,
@@ -105,6 +116,9 @@ def make_plan(
         why=_explained(why, request, choice, spec, work),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
+        masks=mark(cache, limits.mag_ratios.get(model.id, ())),
+        image=_image(request, model),
+        adapter=adapter_of(model, choice.tier),
     )
     # 4. What that costs
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
@@ -153,9 +167,33 @@ def _guidance(request: VideoRequest, model: ModelProfile, choice: Choice) -> flo
     return float(request.guidance)
 
 
+def _guidance_2(request: VideoRequest, model: ModelProfile, choice: Choice) -> float | None:
+    """That of a second expert, where the model has one."""
+    if model.guidance_2 is None:
+        if request.guidance_2 is not None:
+            raise UnsupportedParameter(f"{model.id} has no second expert to guide.", "guidance_scale_2")
+        return None
+    if request.guidance_2 is None:
+        return min(MOST_GUIDANCE, max(LEAST_GUIDANCE, round(model.guidance_2 * choice.guidance_gain, 3)))
+    if not LEAST_GUIDANCE <= request.guidance_2 <= MOST_GUIDANCE:
+        raise InvalidRequest(f"guidance must be {LEAST_GUIDANCE:g} to {MOST_GUIDANCE:g}.", param="guidance_scale_2")
+    return float(request.guidance_2)
+
+
+def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
+    """The picture to begin with, if the model takes one."""
+    if request.image is not None and not model.takes_image:
+        raise InvalidRequest(f"{model.id} makes videos from text alone.", "input_reference", "image_not_taken")
+    if request.image is None and model.needs_image:
+        raise InvalidRequest(f"{model.id} needs a picture to begin with.", "input_reference", "image_required")
+    return request.image
+
+
 def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec, work: Amount) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
     reasons = [*why.reasons, choice.reason, *work.reasons]
+    if request.image is not None:
+        reasons.append("It begins with the picture that was sent.")
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if request.seconds is not None and request.frames is None:

@@ -7,6 +7,13 @@ from typing import NamedTuple
 from app.video.encode import Frames, checked, encode
 from app.video.preview import spritesheet, stills, thumbnail
 
+WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0)
+"""Seconds before each further try while the finisher or a store is away: a minute and a half in all."""
+
+TRIES = 4  # where it is there, and fails
+UNSTORED = "artifact_store_failed"
+"""The code of a job whose files the store would not take."""
+
 
 class File(NamedTuple):
     """A file ready to be stored; `extension` begins with a dot."""
@@ -32,3 +39,9 @@ def finish(frames: Frames, fps: int) -> dict[str, File]:
         "thumbnail": File(thumbnail(frames), "image/webp", ".webp"),
         "spritesheet": File(spritesheet(frames), "image/jpeg", ".jpg"),
     }
+
+
+def again_in(tries: int, away: bool) -> float | None:
+    """Seconds until finished frames are handed on again, after so many tries; None: no more."""
+    most = len(WAITS_S) + 1 if away else TRIES
+    return WAITS_S[tries - 1] if tries < most else None

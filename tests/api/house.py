@@ -19,6 +19,7 @@ from app.flights import settle
 from app.jobs.board import MemoryBoard
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
+from app.jobs.outbox import MemoryOutbox
 from app.plan.draft import Desk, draft
 from app.plan.enhance import RuleEnhancer
 from app.plan.feedback import fading_of
@@ -69,7 +70,7 @@ class Plans:
     ) -> None:
         self._ratings = ratings
         self._desk = Desk(
-            catalogue=Catalogue(models, settings.default_model, settings.model_aliases),
+            catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=presets,
             enhancer=RuleEnhancer(settings.max_prompt_chars),
@@ -93,6 +94,7 @@ class House:
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
         self.board, self.meter = MemoryBoard(), MemoryMeter()
         self.flights = MemoryFlights(self.jobs)
+        self.outbox = MemoryOutbox(self.jobs)
         self.presets = MemoryPresets()
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
@@ -109,6 +111,7 @@ class House:
             board=self.board,
             flights=self.flights,
             meter=self.meter,
+            outbox=self.outbox,
             models=self.models,
             presets=self.presets,
             sentences=WordSentences(),

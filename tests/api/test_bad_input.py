@@ -80,7 +80,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "a cache time of nothing": ({"prompt": RED, "cache": {"ttl_s": 0}}, "invalid_request", "cache.ttl_s"),
     "cache that is no object": ({"prompt": RED, "cache": True}, "invalid_request", "cache"),
     "an endless user": ({"prompt": RED, "user": "u" * 300}, "invalid_request", "user"),
-    "a picture": ({"prompt": RED, "input_reference": "data:,"}, "unsupported_parameter", "input_reference"),
+    "a picture": ({"prompt": RED, "input_reference": "data:,"}, "image_not_taken", "input_reference"),
     "another's picture": ({"prompt": RED, "source_image": "x"}, "unsupported_parameter", "source_image"),
     "a place to write to": ({"prompt": RED, "output_path": "/etc/cron.d/x"}, "unsupported_parameter", "output_path"),
     "sound": ({"prompt": RED, "generate_sound": True}, "unsupported_parameter", "generate_sound"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -105,9 +106,31 @@ async def test_a_failed_video_says_why_it_has_no_content(client: httpx.AsyncClie
 async def test_a_file_that_is_gone_is_told(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     done = await house.complete(job["id"])
     await house.artifacts.delete(done.artifacts["video"])
-    for address in (f"/v1/videos/{job['id']}/content", f"/v1/videos/{job['id']}/content?variant=spritesheet"):
-        response = await client.get(address)
-        assert (response.status_code, response.json()["error"]["code"]) == (404, "content_gone")
+    response = await client.get(f"/v1/videos/{job['id']}/content")
+    assert (response.status_code, response.json()["error"]["code"]) == (410, "artifact_lost")
+    response = await client.get(f"/v1/videos/{job['id']}/content?variant=spritesheet")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "content_gone")
+
+
+async def test_a_repeat_of_a_lost_video_is_made_anew(house: House, client: httpx.AsyncClient) -> None:
+    first = (await client.post("/v1/videos", json={"prompt": "a red ball"})).json()
+    done = await house.complete(first["id"])
+    await house.artifacts.delete(done.artifacts["video"])
+    again = (await client.post("/v1/videos", json={"prompt": "a red ball"})).json()
+    assert again["status"] == "queued"
+    await house.complete(again["id"])
+    assert (await client.get(f"/v1/videos/{again['id']}/content")).content == VIDEO
+
+
+async def test_a_file_whose_time_is_over_says_so() -> None:
+    house = House(artifact_retention_s=1.0)
+    async with house.client() as client:
+        made = (await client.post("/v1/videos", json={"prompt": "a red ball"})).json()
+        done = await house.complete(made["id"])
+        await house.artifacts.delete(done.artifacts["video"])
+        house.service._clock = lambda: time.time() + 5.0
+        response = await client.get(f"/v1/videos/{made['id']}/content")
+    assert (response.status_code, response.json()["error"]["code"]) == (410, "content_expired")
 
 
 async def test_a_variant_that_is_none_is_refused(client: httpx.AsyncClient, job: dict[str, Any]) -> None:

@@ -116,16 +116,39 @@ async def test_pictures_that_take_too_long_go_on() -> None:
 async def test_when_one_of_several_is_refused_none_is_made() -> None:
     house = House(models=(MODEL, PICTURES), max_queued=1)
     await house.board.post("backlog", {"wait_s": 0.0, "jobs": 0}, 60.0)
-    submit, seen = house.service.submit, []
+    accept, seen = house.service.accept, []
 
     async def counted(*args: Any, **kwargs: Any) -> Any:
-        job = await submit(*args, **kwargs)
-        seen.append(job.id)
+        accepted = await accept(*args, **kwargs)
+        seen.append(accepted.job.id)
         await house.board.post("backlog", {"wait_s": 0.0, "jobs": len(seen)}, 60.0)
-        return job
+        return accepted
 
-    house.service.submit = counted  # type: ignore[method-assign]
+    house.service.accept = counted  # type: ignore[method-assign]
     async with house.client() as client:
         response = await client.post("/v1/images/generations", json=FOG | {"n": 2})
     assert response.status_code == 429
     assert (await house.jobs.get(seen[0])).failure is not None
+
+
+async def test_the_same_request_under_the_same_key_is_given_the_same_pictures(house: House) -> None:
+    asked = FOG | {"n": 2, "seed": -1}
+    async with house.client(headers={"Idempotency-Key": "fog-1"}) as client:
+        first, again = [await client.post("/v1/images/generations", json=asked) for _ in range(2)]
+        other = await client.post("/v1/images/generations", json=asked | {"prompt": "a lighthouse"})
+    assert first.json() == again.json()
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (other.status_code, await house.count()) == (409, 2)
+
+
+async def test_what_was_accepted_under_a_key_goes_on_and_the_rest_is_asked_for_again() -> None:
+    house = House(models=(MODEL, PICTURES), tenant_max_jobs=1, sync_timeout_s=0.05)
+    asked = FOG | {"n": 2}
+    async with house.client(headers={"Idempotency-Key": "fog-2"}) as client:
+        refused = await client.post("/v1/images/generations", json=asked)
+        (waiting,) = await house.jobs.waiting()
+        await house.complete(waiting.id)
+        late = await client.post("/v1/images/generations", json=asked)
+    assert (refused.status_code, late.status_code) == (429, 504)
+    assert late.headers["x-video-id"].split(",")[0] == waiting.id

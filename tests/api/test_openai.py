@@ -76,5 +76,5 @@ async def test_a_refusal_is_the_packages_own_error(videos: Any) -> None:
 
 
 async def test_a_picture_is_refused(videos: Any) -> None:
-    with pytest.raises(openai.BadRequestError, match="input_reference"):
+    with pytest.raises(openai.BadRequestError, match="from text alone"):
         await videos.create(prompt=RED, input_reference=("cat.png", b"\x89PNG", "image/png"))

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.api.health import health
 from app.errors import ServiceUnavailable, StoreUnavailable
 from app.jobs.board import BACKLOG
+from app.telemetry import latency_figure
 from app.types import ReplicaInfo
 from tests.api.house import House
 
@@ -75,7 +76,9 @@ async def samples(client: httpx.AsyncClient) -> dict[tuple[str, str], float]:
 async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     await client.post(f"/v1/videos/{job['id']}/cancel")
     await house.meter.add({"a new-figure:x": 2})
-    await house.jobs.announce(ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time()), 60)
+    await house.jobs.announce(
+        ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time(), pressure="warning", device_memory=0.93), 60
+    )
     pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0}
     await house.board.post(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
     found = await samples(client)
@@ -86,6 +89,19 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     assert found["kinoray_a_new_figure_total", "x"] == 2
     assert found["kinoray_backlog_step_seconds", "main"] == 9.5
     assert found["kinoray_replica_slots", "shapes,main,r1"] == 8
+    assert found["kinoray_replica_memory_level", "shapes,main,r1"] == 1
+    assert found["kinoray_replica_memory_share", "device,shapes,main,r1"] == 0.93
+
+
+async def test_metrics_tell_how_long_jobs_took(house: House, client: httpx.AsyncClient) -> None:
+    for seconds in (0.4, 2.5, 2.6, 4000.0):
+        await house.meter.add({latency_figure(seconds): 1, "job_seconds": seconds})
+    found = await samples(client)
+    bucket = "kinoray_job_latency_seconds_bucket"
+    assert [found[bucket, bound] for bound in ("0.5", "1", "2.5", "5", "3600", "+Inf")] == [1, 1, 2, 3, 3, 4]
+    assert found["kinoray_job_latency_seconds_count", ""] == 4
+    assert found["kinoray_job_latency_seconds_sum", ""] == pytest.approx(4005.5)
+    assert not [name for name, _ in found if name.startswith("kinoray_job_latency_total")]
 
 
 async def test_metrics_of_an_idle_service_can_be_read(client: httpx.AsyncClient) -> None:
@@ -135,6 +151,7 @@ async def test_stats_and_metrics_tell_each_cache_level() -> None:
     assert found["kinoray_cache_saved_step_seconds_total", "results"] == 36.0
     assert found["kinoray_cache_saved_money_total", "results"] == 0.02
     assert found["kinoray_cache_evictions_total", "results"] == 0
+    assert found["kinoray_price_per_device_hour", ""] == 2.0
 
 
 async def test_without_a_price_nothing_is_said_of_money() -> None:

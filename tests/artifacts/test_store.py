@@ -1,8 +1,10 @@
-"""What every ArtifactStore promises: in memory, in a folder, and through fsspec's memory file system."""
+"""What every ArtifactStore promises: in memory, in a folder, in fsspec's memory file system, on an S3 server."""
 
 from __future__ import annotations
 
 import asyncio
+import resource
+import time
 import uuid
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from app.artifacts.memory import MemoryArtifacts
 from app.artifacts.store import ArtifactStore
 from app.errors import Conflict, NotFound, StoreUnavailable
 from app.types import Artifact
+from tests.artifacts.s3_server import BUCKET
 
 pytestmark = pytest.mark.anyio
 
@@ -20,12 +23,15 @@ KEY = "video_0123456789abcdef/1/video.mp4"
 LARGE = bytes(range(256)) * 10_000  # 2.56 MB: three chunks
 
 
-@pytest.fixture(params=["memory", "file", "fsspec"])
+@pytest.fixture(params=["memory", "file", "fsspec", "s3"])
 def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
     if request.param == "memory":
         return MemoryArtifacts()
     if request.param == "file":
         return FileArtifacts((tmp_path / "arti facts").as_uri())
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        return FileArtifacts(f"s3://{BUCKET}/{uuid.uuid4().hex}")
     return FileArtifacts(f"memory://{uuid.uuid4().hex}")
 
 
@@ -78,6 +84,18 @@ async def test_a_key_cannot_leave_the_store(artifacts: ArtifactStore, key: str) 
         await read(artifacts, Artifact(key, "text/plain", 1))
 
 
+async def test_a_makers_files_are_found_dated_and_cleared(artifacts: ArtifactStore) -> None:
+    assert list(await artifacts.makers()) == []
+    files = [await artifacts.put(f"{maker}/1/{n}.bin", b"x", "x/y") for maker in ("a", "b") for n in range(2)]
+    assert list(await artifacts.makers()) == ["a", "b"]
+    assert abs((await artifacts.written_at("a") or 0.0) - time.time()) < 30
+    assert await artifacts.written_at("c") is None
+    for _ in range(2):
+        await artifacts.clear("a")
+    assert list(await artifacts.makers()) == ["b"]
+    assert [await artifacts.exists(file) for file in files] == [False, False, True, True]
+
+
 async def test_a_healthy_store_passes_its_check(artifacts: ArtifactStore) -> None:
     await artifacts.check()
 
@@ -107,3 +125,16 @@ async def test_nothing_half_written_and_no_empty_folder_stays_behind(tmp_path: P
     assert len([path for path in root.rglob("*") if path.is_file()]) == 16
     await asyncio.gather(*(store.delete(artifact) for artifact in made))
     assert list(root.iterdir()) == []
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    store = FileArtifacts(tmp_path.as_uri())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))  # no file may grow beyond: the disk says so
+    try:
+        with pytest.raises(StoreUnavailable, match="File too large") as told:
+            await store.put(KEY, LARGE, "video/mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert told.value.error_code == "artifact_store_unavailable"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cache.keys import embedding_key, plan_digest, pool_of
-from app.types import Analysis, Estimate, Plan, Sampling, VideoSpec
+from app.types import Analysis, Artifact, Estimate, Plan, Sampling, VideoSpec
 
 words = st.text(max_size=20)
 sizes = st.integers(1, 4096)
@@ -27,6 +27,7 @@ plans = st.builds(
         seed=st.integers(0, 2**32),
         sampler=words,
         shift=st.floats(0, 10),
+        guidance_2=st.none() | st.floats(0, 20),
     ),
     tier=words,
     asked_tier=words,
@@ -35,10 +36,12 @@ plans = st.builds(
     why=st.just(Analysis(1, "simple")),
     masks=words,
 )
-BITS = {"model", "revision", "prompt", "negative_prompt", "masks"}
+BITS = {"model", "revision", "prompt", "negative_prompt", "masks", "adapter"}
 
 
 def other(value: Any) -> Any:
+    if value is None:
+        return 1.0
     return value + "x" if isinstance(value, str) else value + 1
 
 
@@ -65,6 +68,15 @@ def test_whatever_changes_the_bits_changes_the_key(plan: Plan, tenant: str) -> N
         plan_digest(plan, tenant + "x"),
     }
     assert len(keys) == len(changed) + 2
+
+
+@given(plans, words)
+@settings(max_examples=25, deadline=None)
+def test_another_picture_is_another_key_and_the_same_one_the_same_wherever_it_is_kept(plan: Plan, pool: str) -> None:
+    keys = ("inputs/a/11.png", "inputs/b/11.png", "inputs/a/22.png")
+    first, moved, another = (plan_digest(replace(plan, image=Artifact(key, "image/png", 9)), pool) for key in keys)
+    assert first == moved
+    assert len({plan_digest(plan, pool), first, another}) == 3
 
 
 @given(words, words)

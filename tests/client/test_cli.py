@@ -45,6 +45,20 @@ def test_generate_asks_for_urgency_budget_and_bits(service: Service, kinoray: Ki
     assert service.bodies == [{"prompt": "a red ball", **asked}]
 
 
+def test_generate_comes_after_others_and_is_asked_once(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
+    words = ["--after", "v1", "--after", "v2", "--idempotency-key", "mine"]
+    assert kinoray("generate", "a red ball", "-o", str(tmp_path / "out.mp4"), *words).exit_code == 0
+    assert service.bodies == [{"prompt": "a red ball", "after": ["v1", "v2"]}]
+    assert service.headers[0]["idempotency-key"] == "mine"
+
+
+def test_generate_sends_a_picture_to_begin_with(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG")
+    words = ["--image", str(tmp_path / "cat.png"), "-o", str(tmp_path / "out.mp4")]
+    assert kinoray("generate", "a red ball", *words).exit_code == 0
+    assert service.bodies == [{"prompt": "a red ball", "input_reference": "data:image/any;base64,iVBORw=="}]
+
+
 @pytest.mark.parametrize(
     "words",
     [["--priority", "urgent"], ["--sampler", "dpm"], ["--deadline", "nan"], ["--seconds", "inf"], ["--budget", "x"]],

@@ -89,6 +89,14 @@ async def test_a_creation_is_never_sent_twice(service: Service, client: Kinoray)
     assert len(service.heard) == 1
 
 
+async def test_a_creation_with_a_key_is_sent_again_under_that_key(service: Service, client: Kinoray) -> None:
+    service.refusals.append((503, {}, {"Retry-After": "0"}))
+    made = await client.create("a red ball", idempotency_key="k-1", after=["v"])
+    assert made.status == "queued"
+    assert [headers["idempotency-key"] for headers in service.headers] == ["k-1", "k-1"]
+    assert service.bodies[-1] == {"prompt": "a red ball", "after": ["v"]}
+
+
 @pytest.mark.parametrize(
     ("failure", "repeatable", "pause_s"),
     [

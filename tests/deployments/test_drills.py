@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Any
 
 import anyio
 import httpx
@@ -78,7 +79,7 @@ async def test_all_who_wait_for_one_video_get_it_when_the_finisher_dies(service:
 async def test_a_job_goes_on_from_its_checkpoint_with_the_same_bits_when_its_replica_dies(
     service: LocalService, client: Kinoray
 ) -> None:
-    wish = {"seed": 3, "steps": 90, "deterministic": True, "cache": {"mode": "off"}}
+    wish: dict[str, Any] = {"seed": 3, "steps": 90, "deterministic": True, "cache": {"mode": "off"}}
     prompt = "a yellow ring falls while the replica dies"
     whole = await client.wait((await client.create(prompt, **wish)).id, timeout_s=RECOVERY_S)
     pid = await anyio.to_thread.run_sync(replica_pid, service, "Diffuser")

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+from typing import Any
 
 import anyio
 import pytest
@@ -79,7 +80,7 @@ async def test_half_the_evaluations_are_made_when_half_the_budget_is_asked_for(c
 
 @pytest.mark.parametrize("sampler", ["euler", "unipc"])
 async def test_a_deterministic_job_gives_the_same_video_alone_and_in_company(client: Kinoray, sampler: str) -> None:
-    wish = {"seed": 5, "steps": 12, "sampler": sampler, "deterministic": True, "cache": {"mode": "off"}}
+    wish: dict[str, Any] = {"seed": 5, "steps": 12, "sampler": sampler, "deterministic": True, "cache": {"mode": "off"}}
     prompt = "an orange triangle bounces on gray"
     alone = await client.wait((await client.create(prompt, **wish)).id)
     company = [await client.create(f"a red ball {number}", seed=-1, steps=30) for number in range(3)]

@@ -22,6 +22,7 @@ def make_plan(
     sampler: str = "euler",
     shift: float = 3.0,
     deterministic: bool = False,
+    step_cache: str = "",
 ) -> Plan:
     return Plan(
         model="tiny",
@@ -29,7 +30,7 @@ def make_plan(
         prompt=prompt,
         negative_prompt="",
         spec=spec,
-        sampling=Sampling(steps, budget or steps, guidance, seed, sampler, shift, deterministic),
+        sampling=Sampling(steps, budget or steps, guidance, seed, sampler, shift, deterministic, step_cache),
         tier="standard",
         asked_tier="standard",
         pool="main",

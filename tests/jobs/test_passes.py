@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from app.jobs.board import PLACES
 from app.jobs.connection import Client
 from app.settings import Settings
-from app.types import Job, Phase, ReplicaInfo
+from app.types import Job, Phase, ReplicaInfo, Webhook
 from deployments.dispatcher import Dispatcher
 from deployments.stores import Stores, open_stores
 from tests.jobs.make import a_job
+from tests.webhooks.receiver import receiver
+from tests.webhooks.test_message import SECRET
 
 pytestmark = pytest.mark.anyio
 
@@ -100,3 +103,28 @@ async def test_a_higher_class_starts_in_a_full_pool_and_the_others_are_told_thei
     assert {job_id: place[0] for job_id, place in note["jobs"].items()} == {second.id: 0, low.id: 1}
     told = [event.data["position"] for event in await stores.events.read(low.id, None, 0.0) if event.kind == "queue"]
     assert told[-1] == 1
+
+
+async def test_the_end_of_a_job_is_told_by_the_dispatcher(settings: Settings, stores: Stores) -> None:
+    async with receiver() as there:
+        telling = settings.model_copy(
+            update={"webhook_allow_private": True, "webhook_allow_http": True, "webhook_secret": SecretStr(SECRET)}
+        )
+        made = Dispatcher.__new__(Dispatcher)
+        start: Any = made.__init__  # type: ignore[misc]  # as Serve does
+        await start(telling, {"main": Holding()})
+        hook = Webhook(f"http://127.0.0.1:{there.port}/")
+        job = a_job(time.time(), deadline=time.time() - 1.0, webhook=hook)
+        await stores.jobs.create(job)
+        for _ in range(100):
+            found = await stores.jobs.get(job.id)
+            if found.delivery is not None:
+                break
+            await asyncio.sleep(0.05)
+        tasks = list(made._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    assert found.delivery is not None
+    assert (found.delivery.state, len(there.came)) == ("delivered", 1)
+    assert b'"video.failed"' in there.came[0][1]

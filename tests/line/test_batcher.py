@@ -76,6 +76,21 @@ def test_a_job_that_shares_no_forward_has_one_to_itself_and_nobody_is_left_behin
     assert decide(3.5, [stepped, *others], [], [], RULES, KNOWN).batch == ("b", "c")
 
 
+def test_jobs_of_one_shape_share_a_forward_within_their_group_and_the_groups_take_turns() -> None:
+    jobs = [
+        replace(running(name, stepped=stepped), group=group)
+        for name, stepped, group in (("a", 1, "high"), ("b", 2, "low"), ("c", 3, "high"))
+    ]
+    assert decide(0.0, jobs, [], [], RULES, KNOWN).batch == ("a", "c")
+    stepped = [replace(job, stepped=9) if job.group == "high" else job for job in jobs]
+    assert decide(0.0, stepped, [], [], RULES, KNOWN).batch == ("b",)
+
+
+def test_a_job_that_has_not_started_may_be_of_any_group() -> None:
+    one = replace(running("a"), group="low")
+    assert set(decide(0.0, [one], [waiting("b")], [], RULES, KNOWN).batch) == {"a", "b"}
+
+
 def test_a_newcomer_does_not_overtake_those_who_wait_for_their_turn() -> None:
     jobs = [running("a", 1.0, stepped=7), running("b", 2.0, stepped=8)]
     assert decide(2.0, jobs, [waiting("c", 0.0)], [], RULES, Profile({(SMALL, 1): 1.0})).batch == ("a", "b")

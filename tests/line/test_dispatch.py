@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -152,3 +154,31 @@ def _check_guests(guests: list[Job], running: list[Job]) -> None:
     for level in PRIORITIES.values():
         plain = [one for one in guests if one.deadline is None and PRIORITIES[one.priority] <= level]
         assert len(plain) <= sum(PRIORITIES[one.priority] < level for one in running)
+
+
+def of(tenant: str, number: int, **more: Any) -> Job:
+    return replace(job(number, **more), tenant=tenant)
+
+
+def test_a_tenant_with_all_its_leases_holds_up_nobody() -> None:
+    two = replace(RULES, most_of_tenant=2)
+    line = [*(of("greedy", number) for number in range(4)), of("modest", 4)]
+    running = [replace(at_work(9), tenant="greedy")]
+    found = choose(line, running, {"main": Pool(8, 1, 1), "draft": Pool(1, 0, 1)}, 10.0, two)
+    assert [one.id for one in found.start] == ["job-0", "job-4"]
+    assert [one.id for one in found.left] == ["job-1", "job-2", "job-3"]
+
+
+def test_a_tenants_limit_holds_over_all_pools() -> None:
+    one = replace(RULES, most_of_tenant=1)
+    line = [of("a", 0), of("a", 1, pool="draft"), of("b", 2, pool="draft")]
+    assert len(choose(line, [], {"main": Pool(0, 0, 0), "draft": Pool(2, 0, 1)}, 10.0, one).start) == 2
+    found = choose(line, [], {"main": Pool(1, 0, 1), "draft": Pool(2, 0, 1)}, 10.0, one).start
+    assert [each.id for each in found] == ["job-0", "job-2"]
+
+
+def test_a_job_whose_replica_was_lost_stays_out_for_its_pause_and_no_longer() -> None:
+    line, free = [job(0, not_before=20.0), job(1)], {"main": Pool(1, 0, 1)}
+    assert started(line, [], free, now=19.0) == ["job-1"]
+    assert started(line, [], free, now=20.0) == ["job-0"]
+    assert started(line, [], free, now=-500.0) == ["job-0"]  # the clock was set back: no pause is that long

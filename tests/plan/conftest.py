@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class Bounds:
     price_per_device_hour: float | None = None
     device_watts: float | None = None
     pools: Mapping[str, str] = field(default_factory=dict)
+    mag_ratios: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def plan_for(prompt: str, bounds: Bounds | None = None, pace: Pace = UNKNOWN, **wishes: Any) -> Plan:

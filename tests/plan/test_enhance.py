@@ -10,7 +10,7 @@ from app.errors import InvalidRequest, ServiceUnavailable
 from app.plan.enhance import Enhancer, ModelEnhancer, RuleEnhancer, enhanced, instruction_for, usable
 from app.plan.styles import TEMPLATES, apply
 from app.types import VideoRequest
-from deployments.worlds import worlds
+from app.worlds import worlds
 from tests.plan.conftest import Planned
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.embedded import vocabulary as words
 from app.embedded.prompts import Said, describe
 from app.plan.worlds import spell_out
-from deployments.worlds import worlds
+from app.worlds import worlds
 
 WORLD = worlds()["kinoray-shapes"]
 

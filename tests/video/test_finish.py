@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import GenerationError
 from app.video.encode import Frames
-from app.video.finish import finish
+from app.video.finish import TRIES, WAITS_S, again_in, finish
 
 
 def test_a_job_gets_three_files_of_openai_s_kinds(rolling: Frames) -> None:
@@ -34,3 +34,9 @@ def test_finishing_is_quick(rolling: Frames) -> None:
 def test_unusable_frames_are_a_typed_error() -> None:
     with pytest.raises(GenerationError):
         finish(np.zeros((0, 8, 8, 3), np.uint8), 8)
+
+
+def test_what_is_away_is_waited_for_longer_than_what_fails() -> None:
+    assert [again_in(tries, away=True) for tries in range(1, len(WAITS_S) + 2)] == [*WAITS_S, None]
+    assert [again_in(tries, away=False) for tries in (1, TRIES)] == [WAITS_S[0], None]
+    assert 60 < sum(WAITS_S) < 120

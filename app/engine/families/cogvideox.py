@@ -13,7 +13,8 @@ import torch
 from diffusers import CogVideoXPipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, latents, read, stacked, timesteps
+from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
+from app.engine.presets import Placement
 from app.types import Plan, VideoSpec
 
 _SHIPPED = {
@@ -34,13 +35,18 @@ class CogVideoX:
     free_guidance = True
 
     def __init__(
-        self, transformer: Any, autoencoder: Any, encode: Callable[[Sequence[str]], list[Heard]], shift: float
+        self,
+        transformer: Any,
+        autoencoder: Any,
+        encode: Callable[[Sequence[str]], list[Heard]],
+        shift: float,
+        device: torch.device | None = None,
     ) -> None:
         self._transformer = transformer.eval()
         self._autoencoder = autoencoder.eval()
         self.encode = encode
         self._shift = shift  # of the signal to noise ratio: unlike a flow's it is trained, and cannot be chosen
-        self.device: torch.device = next(transformer.parameters()).device
+        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
         # The pipeline knows a shape's rotary angles; it is given nothing that it could run.
         self._angles = CogVideoXPipeline(None, None, self._autoencoder, self._transformer, None)
 
@@ -99,13 +105,20 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
+def load(
+    source: str,
+    *,
+    revision: str | None,
+    dtype: torch.dtype,
+    device: torch.device,
+    local: bool,
+    placement: Placement | None = None,
+) -> FamilyDenoiser:
     """CogVideoX from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    pipeline = read(CogVideoXPipeline, source, revision=revision, dtype=dtype, device=device, local=local)
+    pipeline = read(CogVideoXPipeline, source, revision=revision, dtype=dtype, local=local)
     odd = [name for name, value in _SHIPPED.items() if pipeline.scheduler.config.get(name) != value]
     if odd:
         raise ValueError(f"The model's schedule is not supported: {', '.join(odd)}.")
-    pipeline.vae.enable_slicing()
-    pipeline.vae.enable_tiling()
     shift = float(pipeline.scheduler.config.snr_shift_scale)
-    return FamilyDenoiser(CogVideoX(pipeline.transformer, pipeline.vae, heard_by(pipeline, device), shift))
+    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
+    return FamilyDenoiser(CogVideoX(parts.transformer, parts.autoencoder, parts.encode, shift, device=device))

@@ -1,4 +1,4 @@
-"""The states of a batch come in, who shares which forward goes out: deterministic jobs have theirs to themselves."""
+"""The states of a batch come in, who shares a forward goes out: those of one group, but for jobs that step alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ Forward = Callable[[Sequence[JobState]], list[tuple[JobState, torch.Tensor]]]
 
 
 def in_company(states: Sequence[JobState], forward: Forward) -> list[torch.Tensor]:
-    """One forward for all states but the deterministic ones, which get one each; the answers in the states' order."""
-    company = [state for state in states if not state.plan.sampling.deterministic]
-    batches = [company] if company else []
-    batches += [[state] for state in states if state.plan.sampling.deterministic]
+    """One forward for each group among the states, and one for each state that shares none; answers in their order."""
+    company: dict[str, list[JobState]] = {}
+    for state in states:
+        if not state.plan.sampling.alone:
+            company.setdefault(state.group, []).append(state)
+    batches = [*company.values(), *([state] for state in states if state.plan.sampling.alone)]
     answers = {id(state): velocity for batch in batches for state, velocity in forward(batch)}
     return [answers[id(state)] for state in states]
 

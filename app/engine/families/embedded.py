@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import torch
 
-from app.embedded.load import load
-from app.embedded.profile import profile
-from app.engine.families.wan import WanDenoiser
+from app.embedded.load import read_autoencoder, read_transformer
+from app.embedded.profile import WEIGHTS, profile
+from app.embedded.text import TextEncoder
+from app.engine.denoiser import TOKENS, Heard
+from app.engine.families.placement import Parts, place, precision
+from app.engine.families.ranks import Ranks
+from app.engine.families.wan import Encode, WanDenoiser
+from app.engine.presets import Parallel, Placement
 from app.types import ModelProfile
 
 CALIBRATION_PROMPTS = (
@@ -22,17 +29,49 @@ CALIBRATION_PROMPTS = (
     "a red circle moves right and a blue square grows on a light blue canvas",
 )
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
+def load_denoiser(
+    dtype: str,
+    threads: int | None = None,
+    placement: Placement | None = None,
+    mag_ratios: Sequence[float] = (),
+    parallel: Parallel | None = None,
+    encode: Encode | None = None,
+) -> WanDenoiser:
+    """The built-in model laid out so, or plainly in `dtype`, on a GPU where torch sees one.
 
-def load_denoiser(dtype: str, threads: int | None = None) -> WanDenoiser:
-    """The built-in model in `dtype`, on a GPU where torch sees one; `threads` limits torch on a CPU."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
+    `encode` takes the place of the model's own text encoder, which is then not loaded. `threads` limits torch on a CPU.
+    With `parallel` each forward is shared with other ranks, which are started here.
+    """
+    placement, parallel = placement or Placement(dtype=dtype), parallel or Parallel()
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    if device.type == "cpu":
         # Ray gives a worker as many threads as it has logical CPUs; the model wants all that there are.
-        torch.set_num_threads(threads or os.cpu_count() or 1)
-    model = load(_DTYPES[dtype])
-    return WanDenoiser(model.transformer.to(device), model.autoencoder.to(device), model.text_encoder.tokens)
+        torch.set_num_threads(max(1, (threads or os.cpu_count() or 1) // parallel.ranks))
+    ranks = Ranks(parallel, {"kind": "built-in", "placement": asdict(placement)}) if parallel.ranks > 1 else None
+    parts = load_parts(placement, device, encode)
+    transformer = parts.transformer if ranks is None else ranks.lead(parts.transformer, parallel)
+    return WanDenoiser(transformer, parts.autoencoder, parts.encode, device, mag_ratios)
+
+
+def load_parts(placement: Placement, device: torch.device, encode: Encode | None = None) -> Parts:
+    """What the denoiser is made of, laid out on the device."""
+    dtype, weights = precision(placement, device), WEIGHTS
+    transformer = read_transformer(weights / "transformer", dtype)
+    autoencoder = read_autoencoder(weights / "autoencoder", dtype)
+    parts = Parts(transformer, autoencoder, encode or TextEncoder.load().tokens)
+    place(parts, placement, device)
+    return parts
+
+
+def load_encoder(threads: int | None = None) -> Callable[[Sequence[str]], list[Heard]]:
+    """The built-in model's text encoder by itself: prompts to what the denoiser hears, on the CPU."""
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    if threads and device.type == "cpu":
+        torch.set_num_threads(threads)
+    encoder = TextEncoder.load()
+    encoder.bert.to(device)
+    return lambda prompts: [{TOKENS: tokens} for tokens in encoder.tokens(prompts).float().cpu()]
 
 
 def built_in_profile() -> ModelProfile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,8 +15,10 @@ from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, Frames, Heard, JobState
 from app.engine.families.company import guided, in_company
 from app.engine.families.pixels import device_errors, rounded, unit
+from app.engine.families.placement import Parts, place
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
+from app.engine.presets import Placement
 from app.engine.samplers.schedule import Schedule
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.types import Plan, VideoSpec
@@ -93,10 +95,12 @@ class FamilyDenoiser:
 
         Raises:
             InvalidRequest: the model cannot make this shape, or has fewer steps.
-            UnsupportedParameter: its predictions are not right for this sampler.
+            UnsupportedParameter: its predictions are not right for this sampler, or it is to have a step cache.
         """
         if plan.sampling.sampler not in self._family.samplers:
             raise UnsupportedParameter(f"This model is sampled by {', '.join(self._family.samplers)}.", "sampler")
+        if plan.sampling.step_cache:
+            raise UnsupportedParameter("This model has no step caches.", "step_cache")
         noise = self._family.noise(plan, torch.Generator().manual_seed(plan.sampling.seed))
         device = self._family.device
         with device_errors():
@@ -184,17 +188,25 @@ def timesteps(rows: Sequence[Row], device: torch.device) -> torch.Tensor:
     return torch.tensor([row.state.timestep for row in rows], dtype=torch.float32, device=device)
 
 
-def read(
-    pipeline: Any, source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool
-) -> Any:
-    """A diffusers pipeline of that class with its parts on the device, from a folder or, unless `local`, a hub's id.
+def read(pipeline: Any, source: str, *, revision: str | None, dtype: torch.dtype, local: bool) -> Any:
+    """A diffusers pipeline of that class on the host, from a folder or, unless `local`, a hub's id.
 
     Weights are read from safetensors alone; code that comes with a model is never run.
 
     Raises:
         OSError: there is no such folder, or its weights are in another form.
     """
-    found = pipeline.from_pretrained(
+    return pipeline.from_pretrained(
         source, revision=revision, dtype=dtype, use_safetensors=True, local_files_only=local
     )
-    return found.to(device)
+
+
+def laid_out(
+    pipeline: Any, encode: Callable[[Sequence[str]], list[Heard]], placement: Placement | None, device: torch.device
+) -> Parts:
+    """The pipeline's parts where the placement wants them, all on the device without one."""
+    encoders = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
+    module = torch.nn.ModuleList([encoder.eval() for encoder in encoders if encoder is not None])
+    parts = Parts(pipeline.transformer, pipeline.vae, encode, module)
+    place(parts, placement or Placement(), device)
+    return parts

@@ -81,9 +81,15 @@ class TextMemory:
 
     @staticmethod
     def suits(transformer: Any, tokens: int = 512) -> bool:
-        """Whether it is a text-only Wan transformer on a CPU whose memory of a text of so many tokens is small."""
+        """Whether it is a text-only Wan transformer on a CPU whose memory of a text of so many tokens is small.
+
+        One whose weights are quantised, cast layer by layer, brought in by hooks or split over ranks is left alone:
+        what is copied of its weights here would go past all that.
+        """
         blocks = getattr(transformer, "blocks", ())
         if not blocks or any(parameter.device.type != "cpu" for parameter in transformer.parameters()):
+            return False
+        if not _plain(transformer):
             return False
         cross = blocks[0].attn2
         size = 2 * len(blocks) * tokens * cross.to_k.weight.shape[0] * cross.to_k.weight.element_size()
@@ -110,6 +116,16 @@ class TextMemory:
             embedded = self._embed(text[None].to(dtype))
             known = self._known[text] = [_keys_and_values(block.attn2, embedded) for block in self._blocks]
         return known
+
+
+def _plain(transformer: Any) -> bool:
+    if getattr(transformer, "_parallel_config", None) is not None:
+        return False
+    ordinary = (torch.float32, torch.bfloat16, torch.float16)
+    if any(part.dtype not in ordinary or type(part.data) is not Tensor for part in transformer.parameters()):
+        return False
+    parts = list(transformer.modules())
+    return not any(hasattr(part, "_diffusers_hook") or part._compiled_call_impl is not None for part in parts)
 
 
 def _joined(each: Sequence[Heard], block: int, part: int) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from diffusers import HunyuanVideo15Pipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, latents, read, stacked, timesteps
+from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
+from app.engine.presets import Placement
 from app.engine.samplers.levels import Bend
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec
@@ -38,13 +39,14 @@ class HunyuanVideo15:
         encode: Callable[[Sequence[str]], list[Heard]],
         bend: Bend,
         picture_tokens: int = PICTURE_TOKENS,
+        device: torch.device | None = None,
     ) -> None:
         self._transformer = transformer.eval()
         self._autoencoder = autoencoder.eval()
         self.encode = encode
         self._bend = bend
         self._picture_tokens = picture_tokens
-        self.device: torch.device = next(transformer.parameters()).device
+        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
     def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         model = self._autoencoder
@@ -92,9 +94,17 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
+def load(
+    source: str,
+    *,
+    revision: str | None,
+    dtype: torch.dtype,
+    device: torch.device,
+    local: bool,
+    placement: Placement | None = None,
+) -> FamilyDenoiser:
     """HunyuanVideo 1.5 from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    pipeline = read(HunyuanVideo15Pipeline, source, revision=revision, dtype=dtype, device=device, local=local)
-    pipeline.vae.enable_tiling()  # as it is published to be run: a whole clip's decoding fits few devices
+    pipeline = read(HunyuanVideo15Pipeline, source, revision=revision, dtype=dtype, local=local)
     bend = Bend.of(pipeline.scheduler.config)
-    return FamilyDenoiser(HunyuanVideo15(pipeline.transformer, pipeline.vae, heard_by(pipeline, device), bend))
+    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
+    return FamilyDenoiser(HunyuanVideo15(parts.transformer, parts.autoencoder, parts.encode, bend, device=device))

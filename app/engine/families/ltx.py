@@ -15,11 +15,13 @@ import torch
 from diffusers import LTXConditionPipeline, LTXPipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, latents, read, stacked, timesteps
+from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
+from app.engine.presets import Placement
 from app.engine.samplers.levels import Bend, linear_quadratic, picked
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec
 
+KNOWS_FAMILY = True  # releases that differ in their noise levels alone
 MASK = "mask"  # (T,): 1 where the text is, 0 where it is padding
 _LADDER = (1.0, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725)
 
@@ -41,7 +43,7 @@ DISTILLED_096 = Recipe(paced=True, ladder=(*_LADDER, 0.4219))
 
 
 def recipe_of(source: str, pipeline: str) -> Recipe:
-    """By the folder's or repository's name, and the pipeline class that its model_index.json names."""
+    """By the name of a family, folder or repository, and the pipeline class that its model_index.json names."""
     name = source.rstrip("/").rpartition("/")[2].lower()
     if "distilled" in name:
         return DISTILLED_096 if "0.9.6" in name else DISTILLED
@@ -61,6 +63,7 @@ class LTX:
         encode: Callable[[Sequence[str]], list[Heard]],
         recipe: Recipe,
         bend: Bend,
+        device: torch.device | None = None,
     ) -> None:
         if (transformer.config.patch_size, transformer.config.patch_size_t) != (1, 1):
             raise ValueError("LTX transformers with patches are not supported.")
@@ -71,7 +74,7 @@ class LTX:
         self._bend = bend
         self._temporal = int(autoencoder.temporal_compression_ratio)
         self._spatial = int(autoencoder.spatial_compression_ratio)
-        self.device: torch.device = next(transformer.parameters()).device
+        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
     def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         sides = compressed(spec, self._temporal, self._spatial, self._spatial)
@@ -150,11 +153,21 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
+def load(
+    source: str,
+    *,
+    revision: str | None,
+    dtype: torch.dtype,
+    device: torch.device,
+    local: bool,
+    placement: Placement | None = None,
+    family: str = "",
+) -> FamilyDenoiser:
     """An LTX-Video release from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
     named = LTXPipeline.load_config(source, revision=revision, local_files_only=local)["_class_name"]
     kind = LTXConditionPipeline if named == "LTXConditionPipeline" else LTXPipeline
-    pipeline = read(kind, source, revision=revision, dtype=dtype, device=device, local=local)
+    pipeline = read(kind, source, revision=revision, dtype=dtype, local=local)
     bend = Bend.of(pipeline.scheduler.config)
-    encode = heard_by(pipeline, device)
-    return FamilyDenoiser(LTX(pipeline.transformer, pipeline.vae, encode, recipe_of(source, str(named)), bend))
+    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
+    recipe = recipe_of(family or source, str(named))
+    return FamilyDenoiser(LTX(parts.transformer, parts.autoencoder, parts.encode, recipe, bend, device=device))

@@ -15,7 +15,8 @@ import torch
 from diffusers import ZImagePipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, latents, read, timesteps
+from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, timesteps
+from app.engine.presets import Placement
 from app.engine.samplers.levels import Bend
 from app.engine.samplers.schedule import TRAINED_STEPS, Schedule
 from app.types import Plan, VideoSpec
@@ -30,14 +31,19 @@ class ZImage:
     free_guidance = True
 
     def __init__(
-        self, transformer: Any, autoencoder: Any, encode: Callable[[Sequence[str]], list[Heard]], bend: Bend
+        self,
+        transformer: Any,
+        autoencoder: Any,
+        encode: Callable[[Sequence[str]], list[Heard]],
+        bend: Bend,
+        device: torch.device | None = None,
     ) -> None:
         self._transformer = transformer.eval()
         self._autoencoder = autoencoder.eval()
         self.encode = encode
         self._bend = bend
         self._spatial = 2 ** (len(autoencoder.config.block_out_channels) - 1)
-        self.device: torch.device = next(transformer.parameters()).device
+        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
     def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         sides = compressed(VideoSpec(spec.width, spec.height, 1, 1), 1, self._spatial, PATCH * self._spatial)
@@ -79,8 +85,17 @@ def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], l
     return encode
 
 
-def load(source: str, *, revision: str | None, dtype: torch.dtype, device: torch.device, local: bool) -> FamilyDenoiser:
+def load(
+    source: str,
+    *,
+    revision: str | None,
+    dtype: torch.dtype,
+    device: torch.device,
+    local: bool,
+    placement: Placement | None = None,
+) -> FamilyDenoiser:
     """Z-Image or Z-Image-Turbo from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    pipeline = read(ZImagePipeline, source, revision=revision, dtype=dtype, device=device, local=local)
+    pipeline = read(ZImagePipeline, source, revision=revision, dtype=dtype, local=local)
     bend = Bend.of(pipeline.scheduler.config)
-    return FamilyDenoiser(ZImage(pipeline.transformer, pipeline.vae, heard_by(pipeline, device), bend))
+    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
+    return FamilyDenoiser(ZImage(parts.transformer, parts.autoencoder, parts.encode, bend, device=device))

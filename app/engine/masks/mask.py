@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 LINEAR = 1  # forecasts draw a line in sigma through the last two predictions; 0 reuses the last one
@@ -16,13 +16,15 @@ class Masks:
     run: tuple[bool, ...]
     unconditional: tuple[bool, ...]
     order: int = LINEAR
+    first: int = 0  # the step that the walk begins at
 
     def __post_init__(self) -> None:
         sound = (
-            len(self.run) == len(self.unconditional) > 0
-            and self.run[0]
+            0 <= self.first < len(self.run) == len(self.unconditional)
+            and self.run[self.first]
+            and not any(self.run[: self.first])
             and not any(free and not runs for runs, free in zip(self.run, self.unconditional, strict=True))
-            and (self.unconditional[0] or not any(self.unconditional))
+            and (self.unconditional[self.first] or not any(self.unconditional))
             and self.order in (0, LINEAR)
         )
         if not sound:
@@ -53,6 +55,22 @@ def spread(steps: int, budget: int) -> tuple[bool, ...]:
     gaps = max(1, budget - 1)
     chosen = {(2 * turn * (steps - 1) + gaps) // (2 * gaps) for turn in range(budget)}  # rounded, in whole numbers
     return tuple(step in chosen for step in range(steps))
+
+
+def late(masks: Masks, first: int) -> Masks:
+    """The same masks for a walk that begins at step `first`: with an evaluation there, and nothing before it.
+
+    Raises:
+        ValueError: there is no such step.
+    """
+    if not 0 <= first < masks.steps:
+        raise ValueError(f"A walk of {masks.steps} steps cannot begin at step {first}.")
+    guided = any(masks.unconditional)
+
+    def begun(mask: tuple[bool, ...], here: bool) -> tuple[bool, ...]:
+        return (False,) * first + (here,) + mask[first + 1 :]
+
+    return replace(masks, run=begun(masks.run, True), unconditional=begun(masks.unconditional, guided), first=first)
 
 
 def evenly(steps: int, budget: int) -> Masks:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.engine.masks.mask import Masks, cost, evenly, stretched
+from app.engine.masks.mask import Masks, cost, evenly, late, stretched
 from app.types import Plan
 
 FOLDER = Path(__file__).parent
@@ -51,11 +51,11 @@ class Table:
 def masks_of(plan: Plan, known: Mapping[str, Table] | None = None) -> Masks:
     """The masks that a job of this plan walks by; `known` are tables by model, None for the committed ones.
 
-    They depend on nothing but model, revision, steps, budget and whether there is guidance, so that their cost is exact
-    before the job starts.
+    They depend on nothing but model, revision, steps, budget, whether there is guidance and the step that the plan
+    begins at, so that their cost is exact before the job starts.
 
     Raises:
-        ValueError: not 1 <= budget <= steps.
+        ValueError: not 1 <= budget <= steps, or it begins behind its last step.
     """
     asked = plan.sampling
     table = (tables() if known is None else known).get(plan.model)
@@ -63,7 +63,9 @@ def masks_of(plan: Plan, known: Mapping[str, Table] | None = None) -> Masks:
     if table is not None and table.revision == plan.revision and asked.budget < asked.steps:
         found = table.nearest(asked.steps, asked.budget)
     masks = found or evenly(asked.steps, asked.budget)
-    return masks if asked.guidance != 1 else replace(masks, unconditional=(False,) * masks.steps)
+    if asked.guidance == 1:
+        masks = replace(masks, unconditional=(False,) * masks.steps)
+    return masks if plan.start is None else late(masks, plan.start.step)
 
 
 def fingerprint(plan: Plan, known: Mapping[str, Table] | None = None) -> str:

@@ -35,7 +35,7 @@ def schedule(steps: int, shift: float) -> Schedule:
 def step(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
     """The next latent, and the memory that the step after it needs, all (C, F', H', W') float32.
 
-    The memory is (corrected latent, clean guess, clean guess of the step before); at step 0 it is empty.
+    The memory is (corrected latent, clean guess, clean guess of the step before); at the first step it is empty.
     """
     clean = state.latent - state.sigma * velocity
     latent, guesses = state.latent, state.memory[1:]
@@ -44,9 +44,9 @@ def step(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[t
     return _predicted(state, latent, (clean, *guesses)), (latent, clean, *guesses[: ORDER - 1])
 
 
-def order(step: int, steps: int) -> int:
-    """How many clean guesses the prediction at `step` rests on: fewer at both ends of the walk."""
-    return min(ORDER, step + 1, steps - step)
+def order(step: int, steps: int, first: int = 0) -> int:
+    """How many clean guesses the prediction at `step` rests on: fewer at both ends of a walk from step `first` on."""
+    return min(ORDER, step - first + 1, steps - step)
 
 
 def _predicted(state: JobState, latent: torch.Tensor, guesses: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -54,7 +54,7 @@ def _predicted(state: JobState, latent: torch.Tensor, guesses: tuple[torch.Tenso
     here, clean = state.step, guesses[0]
     stretch, pull, _ = _strides(state.sigmas[here], state.sigmas[here + 1])
     ahead = stretch * latent - pull * clean
-    if order(here, len(state.timesteps)) == 1:
+    if order(here, len(state.timesteps), state.first) == 1:
         return ahead
     slope = (guesses[1] - clean) / _reach(state.sigmas, here)
     return ahead - pull * (0.5 * slope)
@@ -66,7 +66,7 @@ def _corrected(state: JobState, clean: torch.Tensor) -> torch.Tensor:
     latent, first, *older = state.memory
     stretch, pull, minus_h = _strides(state.sigmas[before], state.sigmas[before + 1])
     ahead = stretch * latent - pull * first
-    if order(before, len(state.timesteps)) == 1:
+    if order(before, len(state.timesteps), state.first) == 1:
         return ahead - pull * (0.5 * (clean - first))
     reach = _reach(state.sigmas, before)
     old, new = _weights(minus_h, reach)

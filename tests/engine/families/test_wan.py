@@ -1,20 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    AutoencoderKLWan,
-    FlowMatchEulerDiscreteScheduler,
-    UniPCMultistepScheduler,
-    WanPipeline,
-)
-from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
@@ -26,62 +17,15 @@ from app.engine.masks.table import unbits
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
 from app.line.batcher import Rules
 from app.types import Plan, VideoSpec
-from tests.engine.families.tiny import tiny_transformer
+from tests.engine.families.tiny import by_pipeline, tiny_autoencoder, tiny_text, tiny_transformer
 from tests.engine.plans import Listener, hear, make_plan, walk
 
 SPEC = VideoSpec(32, 16, 5, 8)
 
 
-def tiny_text(prompts: Sequence[str]) -> torch.Tensor:
-    """(B, 6, 16), a different one for every prompt."""
-    seeds = [torch.Generator().manual_seed(sum(prompt.encode())) for prompt in prompts]
-    return torch.stack([torch.randn(6, 16, generator=seed) for seed in seeds])
-
-
 @pytest.fixture(scope="module")
 def denoiser() -> WanDenoiser:
-    transformer = tiny_transformer()
-    autoencoder = AutoencoderKLWan(
-        base_dim=4,
-        z_dim=4,
-        dim_mult=[1, 1, 1, 1],
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-        latents_mean=[0.1, -0.2, 0.3, 0.0],
-        latents_std=[0.5, 1.5, 2.0, 1.0],
-    )
-    return WanDenoiser(transformer, autoencoder, tiny_text)
-
-
-def by_pipeline(transformer: Any, autoencoder: Any, text: torch.Tensor, plan: Plan) -> NDArray[np.float32]:
-    """diffusers' own frames, by its own attention: float32 (F, H, W, 3) in 0..1."""
-    transformer = deepcopy(transformer)
-    transformer.set_attn_processor(WanAttnProcessor())
-    shift = plan.sampling.shift
-    theirs = {
-        "euler": FlowMatchEulerDiscreteScheduler(shift=shift),
-        "unipc": UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift),
-    }
-    pipeline = WanPipeline(
-        tokenizer=None,
-        text_encoder=None,
-        vae=autoencoder,
-        scheduler=theirs[plan.sampling.sampler],
-        transformer=transformer,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    frames: NDArray[np.float32] = pipeline(
-        prompt_embeds=text[:1],
-        negative_prompt_embeds=text[1:],
-        width=plan.spec.width,
-        height=plan.spec.height,
-        num_frames=plan.spec.frames,
-        num_inference_steps=plan.sampling.steps,
-        guidance_scale=plan.sampling.guidance,
-        generator=torch.Generator().manual_seed(plan.sampling.seed),
-        output_type="np",
-    ).frames[0]
-    return frames
+    return WanDenoiser(tiny_transformer(), tiny_autoencoder(), tiny_text)
 
 
 def by_engine(denoiser: WanDenoiser, plan: Plan) -> NDArray[np.float32]:

@@ -1,37 +1,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from importlib.util import find_spec
 
 import pytest
 
+from app.engine.families.registry import LOADERS
 from app.errors import InvalidRequest, UnsupportedParameter
+from app.model_entry import ModelEntry
+from app.models import profile_of
 from app.plan.cost import UNKNOWN
-from app.plan.families_video import ROWS
+from app.plan.families import FAMILIES
 from app.plan.models import Catalogue
 from app.plan.planner import make_plan
 from app.plan.tiers import TIERS
 from app.settings import Settings
-from app.types import Plan, VideoRequest
-
-FAMILIES = Path(__file__).parents[2] / "app" / "engine" / "families"
+from app.types import Artifact, Plan, VideoRequest
 
 
 def planned(family: str, **fields: object) -> Plan:
-    profile = replace(ROWS[family].profile, id="it", revision="1")
-    frames = {"frames": 1} if profile.pictures_only else {}
-    request = replace(VideoRequest("a red ball"), **(frames | fields))  # type: ignore[arg-type]
+    profile = profile_of(ModelEntry(id="it", family=family, source="a/b"), FAMILIES[family], "1")
+    asks: dict[str, object] = {"frames": 1} if profile.pictures_only else {}
+    if profile.needs_image:
+        asks |= {"image": Artifact("inputs/t/1.png", "image/png", 1)}
+    request = replace(VideoRequest("a red ball"), **(asks | fields))  # type: ignore[arg-type]
     return make_plan(request, Catalogue((profile,), "it"), Settings(), UNKNOWN, lambda: 1)
 
 
-@pytest.mark.parametrize("family", ROWS)
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_family_has_a_file_and_a_plan_in_every_tier(family: str) -> None:
-    assert (FAMILIES / f"{ROWS[family].loader}.py").is_file()
-    profile = ROWS[family].profile
+    row = FAMILIES[family]
+    assert find_spec(LOADERS[row.loader]) is not None
     for tier in TIERS:
         plan = planned(family, tier=tier)
-        assert plan.sampling.sampler in profile.samplers
-        assert plan.sampling.steps <= (profile.most_steps or 50)
+        assert plan.sampling.sampler in row.samplers
+        assert plan.sampling.steps <= (row.most_steps or 50)
         assert plan.sampling.guidance >= 1
 
 

@@ -1,0 +1,60 @@
+"""Who comes in: a request, or a job about to be recorded, comes in; limits, a promised wait or a refusal go out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from app.errors import Overloaded
+from app.jobs.board import BACKLOG, Board
+from app.jobs.entrance import Entrance, Once
+from app.line.outlook import held_up_s, wait_of
+from app.settings import Settings
+from app.types import Job, VideoRequest
+
+LONGEST_RETRY_S = 600.0
+
+
+def entrance(settings: Settings, once: Once | None = None) -> Entrance:
+    """What the settings let in."""
+    return Entrance(
+        once=once,
+        most_open=settings.tenant_max_jobs,
+        most_waiting=settings.max_queued,
+        most_spent=settings.tenant_step_seconds,
+        window_s=settings.tenant_window_s,
+    )
+
+
+def named(request: VideoRequest, key: str | None, ttl_s: float) -> Once | None:
+    """The request under the client's key; the same for the same request, whatever it was written in."""
+    if key is None:
+        return None
+    words = orjson.dumps(asdict(request), default=_digested, option=orjson.OPT_SORT_KEYS)
+    return Once(key, hashlib.sha256(words).hexdigest(), ttl_s)
+
+
+async def admit(job: Job, board: Board, settings: Settings) -> float | None:
+    """The wait, in seconds, that is promised to a job of this urgency.
+
+    Without a note from the dispatcher everything is admitted, and nothing promised. Raises Overloaded when it would
+    wait too long, or would make an accepted job that is less urgent do so.
+    """
+    backlog = await board.look(BACKLOG)
+    if backlog is None:
+        return None
+    wait_s = wait_of(backlog, job)
+    longest_s = max(wait_s, held_up_s(backlog, job))
+    if longest_s > settings.max_wait_s or int(backlog["jobs"]) >= settings.max_queued:
+        message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."
+        if longest_s > max(wait_s, settings.max_wait_s):
+            message = "Too much is waiting: a new job of this priority would hold up others for too long."
+        raise Overloaded(message, retry_after_s=max(1.0, min(longest_s - settings.max_wait_s, LONGEST_RETRY_S)))
+    return wait_s
+
+
+def _digested(value: Any) -> str:
+    return hashlib.sha256(value if isinstance(value, bytes) else repr(value).encode()).hexdigest()

@@ -1,0 +1,173 @@
+"""Webhooks: jobs that have ended come out of the outbox, their receivers are told, and the record says how it went."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import httpx
+
+from app.errors import IllegalTransition, InvalidRequest, JobNotFound, KinorayError
+from app.jobs.board import Board
+from app.jobs.outbox import Outbox
+from app.jobs.store import JobStore, find
+from app.settings import Settings
+from app.telemetry import WEBHOOKS, Meter
+from app.types import Caller, Delivery, Job, Webhook
+from app.webhooks.addresses import check_url
+from app.webhooks.message import body, event_id, headers
+from app.webhooks.policy import GONE, after
+from app.webhooks.send import Answer
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 32  # attempts under way in this process
+AT_ONE_RECEIVER = 4  # of them, to one host: a slow one does not hold up the others
+CLAIMED = 200  # jobs looked at in one pass
+CLAIM_S = 60.0  # beyond the time limit of an attempt: whoever claimed one and died is not waited for longer
+BUSY_S = 5.0  # a receiver that is busy with others is tried again after this and up to as much again
+OFF_S = 86400.0  # a receiver that answered 410 is left alone so long
+
+
+class Told(Protocol):
+    """The durable ports that deliveries need."""
+
+    @property
+    def jobs(self) -> JobStore: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def board(self) -> Board: ...
+    @property
+    def meter(self) -> Meter: ...
+
+
+class Post(Protocol):
+    """Makes one attempt; `app.webhooks.send.Sender`."""
+
+    async def post(self, url: httpx.URL, content: bytes, headers: Mapping[str, str]) -> Answer: ...
+
+
+def webhook_of(asked: Webhook | None, caller: Caller, settings: Settings) -> Webhook | None:
+    """Who is told of a new job's end: the request's own URL, else the settings', else nobody.
+
+    Raises InvalidRequest for a URL that will never be sent to, and where there is no secret to sign with.
+    """
+    if asked is None or asked.url is None:
+        return Webhook(None) if _service_url(caller.tenant, settings) else None
+    check_url(asked.url, settings.webhook_allow_http, settings.webhook_allow_private)
+    if not settings.webhook_keys(caller.tenant):
+        message = "This server sends no webhooks: it has no secret to sign them with (KINORAY_WEBHOOK_SECRET)."
+        raise InvalidRequest(message, "webhook", "webhooks_not_set_up")
+    return asked
+
+
+class Courier:
+    """Tells receivers. What is under way is known to this process alone; what is still to be told, to the outbox."""
+
+    def __init__(
+        self,
+        stores: Told,
+        settings: Settings,
+        sender: Post,
+        clock: Callable[[], float] = time.time,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._sender = sender
+        self._clock = clock
+        self._draw = draw
+        self._under_way: Counter[str] = Counter()  # attempts by receiver
+        for url in filter(None, (settings.webhook_url, *settings.webhook_urls.values())):
+            try:
+                check_url(url, settings.webhook_allow_http, settings.webhook_allow_private)
+            except InvalidRequest as error:
+                log.warning("A webhook URL of the settings will never be told: %s", error)
+
+    async def due(self, now: float) -> Sequence[str]:
+        """Jobs to call `deliver` with, claimed. Raises StoreUnavailable."""
+        if self._under_way.total() >= AT_ONCE:
+            return ()
+        return await self._stores.outbox.claim(now, now + self._settings.webhook_timeout_s + CLAIM_S, CLAIMED)
+
+    async def deliver(self, job_id: str) -> None:
+        """One attempt. Never raises: what goes wrong with the stores is tried again when the claim has run out."""
+        try:
+            await self._deliver(job_id)
+        except KinorayError as error:
+            log.info("The webhook of %s is tried again: %s", job_id, error)
+
+    async def _deliver(self, job_id: str) -> None:
+        stores = self._stores
+        job = await find(stores.jobs, job_id)
+        if job is None or job.webhook is None or (job.delivery or Delivery()).state != "waiting":
+            await stores.outbox.close(job_id)  # deleted, or told by one who died before saying so
+            return
+        before = job.delivery or Delivery()
+        try:
+            url = self._url(job)
+        except InvalidRequest as error:  # the settings have changed since it was accepted
+            await self._note(job, Delivery("failed", before.attempts, error.error_code, self._clock()))
+            return
+        mark = _off_mark(job.tenant, url)
+        if await stores.board.look(mark) is not None:
+            await self._note(job, Delivery("disabled", before.attempts, f"http_{GONE}", self._clock()))
+            return
+        receiver = url.netloc.decode("ascii")
+        if self._under_way[receiver] >= AT_ONE_RECEIVER or self._under_way.total() >= AT_ONCE:
+            await stores.outbox.put_off(job_id, self._clock() + BUSY_S * (1 + self._draw()))
+            return
+        self._under_way[receiver] += 1
+        try:
+            answer = await self._attempt(job, url)
+        finally:
+            self._under_way[receiver] -= 1
+            self._under_way += Counter()  # without those that are at nought
+        if answer.status == GONE:
+            await stores.board.post(mark, {"at": self._clock()}, OFF_S)
+        await self._note(job, after(before, answer.status, answer.error, self._clock(), self._draw()))
+
+    async def _attempt(self, job: Job, url: httpx.URL) -> Answer:
+        content = body(job)
+        keys = self._settings.webhook_keys(job.tenant)
+        return await self._sender.post(url, content, headers(event_id(job.id), content, keys, self._clock()))
+
+    def _url(self, job: Job) -> httpx.URL:
+        """Raises InvalidRequest: there is none any more, or it may not be sent to."""
+        settings = self._settings
+        own = job.webhook.url if job.webhook else None
+        text = own or _service_url(job.tenant, settings)
+        if text is None or not settings.webhook_keys(job.tenant):
+            raise InvalidRequest("There is no URL or secret any more.", code="webhooks_not_set_up")
+        return check_url(text, settings.webhook_allow_http, settings.webhook_allow_private)
+
+    async def _note(self, job: Job, told: Delivery) -> None:
+        """The record first: who dies in between leaves a job in the outbox that says it was told."""
+        stores = self._stores
+        try:
+            await stores.jobs.note_delivery(job.id, told)
+        except (JobNotFound, IllegalTransition):
+            told = replace(told, state="failed")
+        if told.state == "waiting":
+            await stores.outbox.put_off(job.id, told.next_at or self._clock())
+        else:
+            await stores.outbox.close(job.id)
+        if told.state in ("failed", "disabled"):
+            log.warning("The webhook of %s is %s after %s attempts: %s", job.id, told.state, told.attempts, told.error)
+        await stores.meter.add({f"{WEBHOOKS}:{'retried' if told.state == 'waiting' else told.state}": 1})
+
+
+def _service_url(tenant: str, settings: Settings) -> str | None:
+    return settings.webhook_urls.get(tenant, settings.webhook_url)
+
+
+def _off_mark(tenant: str, url: httpx.URL) -> str:
+    """The name of the note that says that a tenant's receiver wants no more."""
+    return f"webhook_off:{hashlib.sha256(f'{tenant} {url}'.encode()).hexdigest()}"

@@ -1,0 +1,51 @@
+"""The one clock of all records: that of Redis, carried by each process's monotonic clock, so that no jump is seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from app.errors import StoreUnavailable
+from app.jobs.connection import Client
+from app.jobs.link import Link
+
+SYNC_S = 10.0  # monotonic clocks of two machines drift by milliseconds in that time
+SLOW_S = 0.5  # an answer that took longer says too little
+
+
+class SharedClock:
+    """Unix seconds as Redis counts them.
+
+    Jobs are created, dated and given up by this clock, whatever the wall clocks of routers and replicas do. Until Redis
+    has answered for the first time it is the local one. When the clock of Redis itself is set, so are all others within
+    `SYNC_S`; leases do not mind (see `app.line.vigil`).
+    """
+
+    def __init__(
+        self,
+        redis: Client,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._link = Link(redis)
+        self._monotonic = monotonic
+        self._offset_s = wall() - monotonic()
+        self._synced_at: float | None = None
+
+    def __call__(self) -> float:
+        return self._monotonic() + self._offset_s
+
+    async def sync(self) -> None:
+        """Ask Redis, if that is due; without an answer the clock goes on as it is."""
+        asked_at = self._monotonic()
+        if self._synced_at is not None and asked_at - self._synced_at < SYNC_S:
+            return
+        try:
+            seconds, microseconds = await self._link.call("TIME")
+        except StoreUnavailable:
+            return
+        answered_at = self._monotonic()
+        if answered_at - asked_at > SLOW_S and self._synced_at is not None:
+            return
+        self._offset_s = int(seconds) + int(microseconds) / 1e6 - (asked_at + answered_at) / 2
+        self._synced_at = answered_at

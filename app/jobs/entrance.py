@@ -1,0 +1,105 @@
+"""What has to hold when a job is recorded: a store checks it, and says why not, in the step that records the job."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.errors import Conflict, InvalidRequest, JobNotFound, KinorayError, Overloaded
+
+BUCKETS = 60  # what a tenant has spent is kept in so many parts of the window: it rolls in steps of a sixtieth
+BUSY_S = 10.0  # when one of a tenant's jobs will end nobody knows
+MOST_AFTER = 32  # jobs that one job may wait for
+
+
+class Replayed(Conflict):
+    """The key was used for this very request: no job is recorded. `message` is the id of the first one's job."""
+
+
+class KeyReused(Conflict):
+    """The key was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A client's name for a request, so that asking again makes no second job. `body` is a digest of the request."""
+
+    key: str
+    body: str
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Limits on who comes in; None: as many as like. Those on jobs and spending hold for jobs that will be made."""
+
+    once: Once | None = None
+    most_open: int | None = None  # of the tenant's jobs, those that have not ended
+    most_waiting: int | None = None  # of all tenants: in the line, or waiting for other jobs
+    most_spent: float | None = None  # step-seconds that the tenant may ask for in a window
+    window_s: float = 3600.0
+
+    @property
+    def bucket_s(self) -> float:
+        return self.window_s / BUCKETS
+
+
+ANYONE = Entrance()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a tenant has under way, and the step-seconds that it asked for in the window."""
+
+    open: int = 0
+    running: int = 0
+    spent: float = 0.0
+
+
+def key_name(tenant: str, key: str) -> str:
+    """The name under which a tenant's key is kept; it never shows the key, nor is it of the client's making."""
+    return hashlib.sha256(f"{len(tenant)}:{tenant}:{key}".encode()).hexdigest()
+
+
+def bucket(now: float, entrance: Entrance) -> int:
+    """The part of the window that this moment falls in."""
+    return math.floor(now / entrance.bucket_s)
+
+
+def spent(buckets: Mapping[int, float], now: float, entrance: Entrance) -> float:
+    """Step-seconds asked for within the window that ends now."""
+    oldest = bucket(now, entrance) - BUCKETS
+    return sum(amount for place, amount in buckets.items() if place > oldest)
+
+
+def free_in_s(buckets: Mapping[int, float], amount: float, now: float, entrance: Entrance) -> float:
+    """Seconds until enough has left the window for this amount to fit; the window itself for one that never does."""
+    left = spent(buckets, now, entrance)
+    for place in sorted(place for place in buckets if place > bucket(now, entrance) - BUCKETS):
+        left -= buckets[place]
+        if left + amount <= (entrance.most_spent or 0.0) + 1e-9:
+            return max(1.0, (place + BUCKETS) * entrance.bucket_s - now)
+    return entrance.window_s
+
+
+def refusal(word: str, detail: str = "", retry_after_s: float = BUSY_S) -> KinorayError:
+    """The error for what a store found; `detail` is the id that the word is about."""
+    if word == "replayed":
+        return Replayed(detail)
+    if word == "reused":
+        return KeyReused("This Idempotency-Key was used for another request.", "Idempotency-Key")
+    if word == "busy":
+        message = "You have as many jobs waiting and running as you may."
+        return Overloaded(message, code="tenant_jobs_limit", retry_after_s=retry_after_s)
+    if word == "spent":
+        message = "You have asked for as many step-seconds as you may in this time."
+        return Overloaded(message, code="tenant_spend_limit", retry_after_s=retry_after_s)
+    if word == "full":
+        return Overloaded("Too many jobs are waiting.", retry_after_s=retry_after_s)
+    if word == "unknown":
+        return JobNotFound(f"after: there is no video {detail}.", "after")
+    return InvalidRequest(f"after: {detail} has failed.", "after", "dependency_failed")

@@ -1,0 +1,110 @@
+"""Dependencies, limits and idempotency keys in this process, with the same rules as those in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.jobs.entrance import Entrance, Once, Usage, bucket, free_in_s, refusal, spent
+from app.jobs.record import check_id
+from app.jobs.states import RUNNING
+from app.types import Job, Phase
+
+
+class MemoryWaits:
+    """The Waits port, as a part of MemoryJobs."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        # Shared with MemoryFlights: who is queued and not in the line, and until when such a one is of use.
+        self.aside: set[str] = set()
+        self.due: dict[str, float] = {}
+        self._awaited: dict[str, set[str]] = {}
+        self._heard: set[str] = set()
+        self._once: dict[tuple[str, str], tuple[str, str, float]] = {}  # body, job id, end, by tenant and key
+        self._spent: dict[str, dict[int, float]] = {}
+
+    async def awaited(self, job_id: str) -> Sequence[str]:
+        return sorted(self._awaited.get(check_id(job_id), ()))
+
+    async def heard(self, limit: int) -> Sequence[str]:
+        return sorted(self._heard)[:limit]
+
+    async def dependants(self, job_id: str, limit: int) -> Sequence[str]:
+        return [each for each, awaited in self._awaited.items() if job_id in awaited][:limit]
+
+    async def release(self, job_id: str, awaited: str) -> None:
+        left = self._awaited.get(job_id, set())
+        left.discard(awaited)
+        if not left and self._awaited.pop(job_id, None) is not None:
+            self.aside.discard(job_id)
+            self.due.pop(job_id, None)
+            self.wake()
+
+    async def unheard(self, job_id: str) -> None:
+        if not await self.dependants(job_id, 1):
+            self._heard.discard(job_id)
+
+    async def answered(self, once: Once, tenant: str) -> str | None:
+        body, job_id, _ = self._once.get((tenant, once.key), ("", "", 0.0))
+        if job_id and body != once.body:
+            raise refusal("reused")
+        return job_id or None
+
+    async def usage(self, tenant: str, entrance: Entrance, now: float) -> Usage:
+        mine = [job for job in self._jobs.values() if job.tenant == tenant and not job.phase.ended]
+        asked = round(spent(self._spent.get(tenant, {}), now, entrance), 3)
+        return Usage(len(mine), sum(job.phase in RUNNING for job in mine), asked)
+
+    def wake(self) -> None:
+        """The dispatcher has something to decide."""
+
+    def enter(self, job: Job, entrance: Entrance, amount: float) -> None:
+        """Note what comes with a new job. Raises what `refusal` makes; nothing is noted then."""
+        once, made = entrance.once, not job.phase.ended
+        if once is not None:
+            self._once = {key: kept for key, kept in self._once.items() if kept[2] > job.created_at}
+            body, first, _ = self._once.get((job.tenant, once.key), ("", "", 0.0))
+            if first:
+                raise refusal("replayed" if body == once.body else "reused", first)
+        if made:
+            self._within_limits(job, entrance, amount)
+        awaited = {each for each in job.after if self._to_come(each, job.tenant)} if made else set()
+        if awaited:
+            self._awaited[job.id] = awaited
+            self.aside.add(job.id)
+            if job.deadline is not None:
+                self.due[job.id] = job.deadline
+        if once is not None:
+            self._once[job.tenant, once.key] = (once.body, job.id, job.created_at + once.ttl_s)
+        if made and entrance.most_spent is not None:
+            buckets = self._spent.setdefault(job.tenant, {})
+            place = bucket(job.created_at, entrance)
+            buckets[place] = buckets.get(place, 0.0) + amount
+
+    def leave(self, job_id: str) -> None:
+        """A job has ended or is gone."""
+        self._awaited.pop(job_id, None)
+        if any(job_id in awaited for awaited in self._awaited.values()):
+            self._heard.add(job_id)
+
+    def _within_limits(self, job: Job, entrance: Entrance, amount: float) -> None:
+        open_jobs = [each for each in self._jobs.values() if not each.phase.ended]
+        mine = sum(each.tenant == job.tenant for each in open_jobs)
+        if entrance.most_open is not None and mine >= entrance.most_open:
+            raise refusal("busy")
+        waits = [each for each in open_jobs if each.phase is Phase.QUEUED]
+        waiting = sum(each.id not in self.aside or each.id in self._awaited for each in waits)
+        if entrance.most_waiting is not None and waiting >= entrance.most_waiting:
+            raise refusal("full")
+        buckets = self._spent.get(job.tenant, {})
+        most = entrance.most_spent
+        if most is not None and spent(buckets, job.created_at, entrance) + amount > most + 1e-9:
+            raise refusal("spent", retry_after_s=free_in_s(buckets, amount, job.created_at, entrance))
+
+    def _to_come(self, job_id: str, tenant: str) -> bool:
+        job = self._jobs.get(job_id)
+        if job is None or job.tenant != tenant:
+            raise refusal("unknown", job_id)
+        if job.phase is Phase.FAILED:
+            raise refusal("failed", job_id)
+        return job.phase is not Phase.COMPLETED

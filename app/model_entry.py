@@ -1,0 +1,69 @@
+"""One entry of the `models` setting: a model to serve, where its files are, and how it departs from its family."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+EMBEDDED = "embedded"
+"""The source of the model that Kinoray ships with."""
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
+_Pool = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+_Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,39}$")]
+_Side = Annotated[int, Field(ge=16, le=16384)]
+_Guidance = Annotated[float, Field(ge=1, le=20)]
+_Frames = Annotated[int, Field(ge=1, le=10_000)]
+Tier = Literal["preview", "standard", "premium", "ultra"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class LoraEntry(_Strict):
+    """A LoRA adapter: safetensors in a local file or folder, or on the hub."""
+
+    source: str = Field(min_length=1, description="A file, a folder, or a hub id")
+    file: str | None = Field(None, pattern=r"^[^/].*\.safetensors$", description="The file in a folder or on the hub")
+    file_2: str | None = Field(None, pattern=r"^[^/].*\.safetensors$", description="The one for the second expert")
+    revision: str | None = Field(None, description="Hub revision")
+    scale: float = Field(1.0, gt=0, le=4, description="How strongly it acts")
+
+
+class TierEntry(_Strict):
+    """How the model departs from its family in one tier."""
+
+    steps: int | tuple[int, int, int, int] | None = Field(
+        None, description="For every class, or for a simple, moderate, complex and very complex prompt"
+    )
+    guidance: _Guidance | None = None
+    sizes: tuple[tuple[_Side, _Side], ...] = Field((), description="Width and height, the default first")
+    most_frames: _Frames | None = None
+    lora: _Word | None = Field(None, description="The adapter that is switched on, one of the model's `loras`")
+    pool: _Pool | None = Field(None, description="A pool of its own for this tier")
+
+
+class ModelEntry(_Strict):
+    """A model to serve."""
+
+    id: _Name = Field(description="What requests call it")
+    family: str = Field(description='A row of `app/plan/families.py`, or "embedded"')
+    source: str = Field(min_length=1, description='A diffusers folder, a hub id, or "embedded"')
+    revision: str | None = Field(None, description="Hub revision; unset: what is there")
+    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(None, description="Unset: the setting `dtype`")
+    pool: _Pool | None = Field(None, description="Its pool; unset: named after the id, and `main` for the built-in one")
+    aliases: tuple[_Name, ...] = Field((), description="Other names")
+    local_files_only: bool = Field(False, description="Never download; what is not in the hub's cache is missing")
+    sizes: tuple[tuple[_Side, _Side], ...] = Field((), description="Instead of the family's, the default first")
+    frames: tuple[_Frames, ...] = Field((), description="Legal frame counts instead of the family's")
+    guidance: _Guidance | None = None
+    guidance_2: _Guidance | None = Field(None, description="Of the second expert, for the low noise")
+    shift: float | None = Field(None, gt=0, le=100, description="Flow shift of the noise schedule")
+    step_s: float | None = Field(None, gt=0, description="Seconds of a step, until a replica has measured it")
+    tiers: dict[Tier, TierEntry] = Field(default_factory=dict, description="Departures by tier")
+    loras: dict[_Word, LoraEntry] = Field(default_factory=dict, description="Adapters by name")
+
+
+BUILT_IN = ModelEntry(id="kinoray-shapes", family=EMBEDDED, source=EMBEDDED)

@@ -1,0 +1,90 @@
+"""A picture from a stranger comes in, looked at before it is decoded; plain pixels go out, and fitted to a video."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from app.errors import InvalidRequest, PayloadTooLarge
+
+FORMATS: Final = ("PNG", "JPEG", "WEBP")
+LEAST_SIDE, MOST_SIDE = 16, 16384
+KEPT_SIDE: Final = 2048  # longer sides are made so long: no model takes more
+CONTENT_TYPE: Final = "image/png"
+PARAM: Final = "input_reference"
+
+
+def cleaned(data: bytes, most_bytes: int, most_pixels: int) -> bytes:
+    """A PNG, JPEG or WebP as a plain RGB PNG: turned as its EXIF says, on white, without any of its other data.
+
+    What it is follows from its first bytes, not from what it is called. The sizes that it says it has are checked
+    before a pixel is decoded. Of an animation the first frame is taken.
+
+    Raises:
+        PayloadTooLarge: more bytes or pixels than that.
+        InvalidRequest: no such picture, damaged, or too narrow.
+    """
+    if len(data) > most_bytes:
+        raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                _check_sides(picture.width, picture.height, most_pixels)
+                plain = _plain(picture)
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        MemoryError,
+        Image.DecompressionBombError,
+    ) as error:
+        message = f"The picture cannot be read; it has to be a whole {', '.join(FORMATS)}."
+        raise InvalidRequest(message, PARAM, "invalid_image") from error
+    file = io.BytesIO()
+    plain.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def fitted(png: bytes, width: int, height: int) -> NDArray[np.uint8]:
+    """A cleaned picture as (1, height, width, 3): scaled until it covers the video, the rest cut off evenly.
+
+    Raises:
+        InvalidRequest: the bytes are no PNG.
+    """
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+            covered = ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidRequest("The stored picture is damaged.", PARAM, "invalid_image") from error
+    return np.asarray(covered, np.uint8)[None]
+
+
+def _check_sides(width: int, height: int, most_pixels: int) -> None:
+    if width * height > most_pixels or max(width, height) > MOST_SIDE:
+        message = f"The picture has {width}x{height} pixels: at most {most_pixels:,}, no side above {MOST_SIDE:,}."
+        raise PayloadTooLarge(message, PARAM, "image_too_large")
+    if min(width, height) < LEAST_SIDE:
+        raise InvalidRequest(f"The picture's sides must have {LEAST_SIDE} pixels or more.", PARAM, "invalid_image")
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    picture.draft("RGB", (KEPT_SIDE, KEPT_SIDE))  # of a JPEG no more is decoded than that
+    picture.load()
+    upright: Image.Image = ImageOps.exif_transpose(picture)
+    upright.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
+    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+        seen = upright.convert("RGBA")
+        white = Image.new("RGBA", seen.size, "white")
+        upright = Image.alpha_composite(white, seen)
+    plain = Image.new("RGB", upright.size)
+    plain.paste(upright.convert("RGB"))
+    return plain

@@ -1,0 +1,145 @@
+"""A finisher with a real Redis and an S3 server: what it stores is served, and what it cannot store is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+import deployments.attempt as attempts
+from app.artifacts.files import FileArtifacts
+from app.cache.memory import MemoryCache
+from app.cache.similar import NoSimilar
+from app.engine.overhead import Overhead
+from app.engine.power import Power
+from app.errors import GenerationError, StoreUnavailable
+from app.jobs.connection import Client
+from app.plan.sentences import WordSentences
+from app.settings import Settings
+from app.similar import Shelf
+from app.types import Job, Lease, Measured, Phase
+from deployments.attempt import Attempt, ReplicaFigures
+from deployments.finisher import Finisher
+from deployments.stores import Stores, open_stores
+from tests.api.house import House
+from tests.artifacts.s3_server import BUCKET, S3Server
+from tests.jobs.make import a_job
+from tests.redis_server import prefix, redis, redis_server, redis_url
+
+__all__ = ["prefix", "redis", "redis_server", "redis_url"]
+pytestmark = pytest.mark.anyio
+FRAMES = np.random.default_rng(0).integers(0, 255, (17, 64, 64, 3), np.uint8)
+
+
+class NoCache:
+    """A handle to a cache that is not there: the finisher goes on without."""
+
+    def options(self, **_: Any) -> NoCache:
+        return self
+
+    @property
+    def put(self) -> NoCache:
+        return self
+
+    async def remote(self, *_: Any) -> None:
+        raise StoreUnavailable("There is no cache.")
+
+
+class Near:
+    """A handle to a finisher in this process."""
+
+    def __init__(self, finisher: Finisher) -> None:
+        self.finish = self
+        self._finisher = finisher
+        self.calls = 0
+
+    async def remote(self, *args: Any) -> None:
+        self.calls += 1
+        await self._finisher.finish(*args)
+
+
+@pytest.fixture
+def settings(redis_url: str, prefix: str) -> Settings:
+    root = f"s3://{BUCKET}/{prefix}"
+    return Settings(redis_url=redis_url, redis_prefix=prefix, artifacts_url=root, artifact_timeout_s=8.0)
+
+
+@pytest.fixture
+async def stores(settings: Settings, redis: Client, monkeypatch: pytest.MonkeyPatch) -> Stores:
+    monkeypatch.setattr("deployments.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+    return open_stores(settings)
+
+
+async def at_the_end(stores: Stores) -> tuple[Job, int]:
+    """A job whose frames are made, and its fence."""
+    job = a_job(time.time())
+    await stores.jobs.create(job)
+    lease = await stores.jobs.lease(job.id, "main", 60.0, time.time())
+    await stores.jobs.advance(job.id, lease.fence, Phase.DECODING, time.time())
+    return job, lease.fence
+
+
+def an_attempt(stores: Stores, settings: Settings, finisher: Finisher, fence: int, job: Job) -> tuple[Attempt, Near]:
+    near, nothing = Near(finisher), Any
+    figures = ReplicaFigures(Overhead(), Power(None))
+    shelf = Shelf(MemoryCache(0), NoSimilar(), WordSentences())
+    made: Any = Attempt(stores, settings, nothing, nothing, shelf, near, nothing, figures)  # type: ignore[arg-type]
+    made.lease = Lease(job.id, fence, "main", time.time() + 60)
+    return made, near
+
+
+async def test_what_it_stores_on_s3_is_served_by_ranges(s3: S3Server, stores: Stores, settings: Settings) -> None:
+    job, fence = await at_the_end(stores)
+    await Finisher(settings, NoCache()).finish(job.id, fence, FRAMES, Measured())
+    done = await stores.jobs.get(job.id)
+    video = done.artifacts["video"]
+    whole = b"".join([chunk async for chunk in stores.artifacts.read(video)])
+    house = House()
+    house.artifacts = FileArtifacts(settings.artifact_root)  # type: ignore[assignment]
+    house.service.ports = house._ports()
+    await house.jobs.create(done)
+    async with house.client() as client:
+        address = f"/v1/videos/{job.id}/content"
+        part: httpx.Response = await client.get(address, headers={"range": "bytes=100-299"})
+        assert (part.status_code, part.content) == (206, whole[100:300])
+        assert (await client.get(address)).content == whole
+        assert (await client.get(f"{address}?variant=thumbnail")).headers["content-type"] == "image/webp"
+        s3.stop()
+        away = await client.get(address)
+        assert (away.status_code, away.json()["error"]["code"]) == (503, "artifact_store_unavailable")
+        assert int(away.headers["retry-after"]) >= 1
+
+
+async def test_a_job_outlasts_a_store_that_is_away(s3: S3Server, stores: Stores, settings: Settings) -> None:
+    job, fence = await at_the_end(stores)
+    attempt, near = an_attempt(stores, settings, Finisher(settings, NoCache()), fence, job)
+    s3.stop()
+    finishing = asyncio.ensure_future(attempt._finish(job, FRAMES, Measured()))
+    while near.calls < 2:
+        await asyncio.sleep(0.1)
+    assert (await stores.jobs.get(job.id)).phase is Phase.POSTPROCESSING
+    await asyncio.to_thread(s3.start)
+    await finishing
+    done = await stores.jobs.get(job.id)
+    assert (done.phase, await stores.artifacts.exists(done.artifacts["video"])) == (Phase.COMPLETED, True)
+
+
+async def test_a_job_that_no_store_takes_fails_with_a_clear_code(
+    s3_environment: str, stores: Stores, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "again_in", lambda tries, away: 0.01 if tries < 3 else None)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    job, fence = await at_the_end(stores)
+    hasty = settings.model_copy(update={"artifact_timeout_s": 1.0})
+    attempt, near = an_attempt(stores, hasty, Finisher(hasty, NoCache()), fence, job)
+    with pytest.raises(GenerationError) as failed:
+        await attempt._finish(job, FRAMES, Measured())
+    assert (failed.value.error_code, near.calls) == ("artifact_store_failed", 3)
+    await attempt._close_failed(job.id, fence, failed.value)
+    ended = await stores.jobs.get(job.id)
+    assert ended.failure is not None
+    assert (ended.phase, ended.failure.code) == (Phase.FAILED, "artifact_store_failed")
