@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.engine.families.wan import Encode
+
+log = logging.getLogger("ray.serve")
 
 
 def load_entry(
@@ -34,6 +37,11 @@ def load_entry(
         ValueError: the files are another model's than the entry says.
         OSError: files are missing.
     """
+    if settings.pretend_step_s is not None:
+        from app.engine.fake import FakeDenoiser
+
+        log.warning("No model: KINORAY_PRETEND_STEP_S is set, and videos are colours. For tests and benchmarks only.")
+        return FakeDenoiser(settings.pretend_step_s)
     placement = settings.layout
     if entry.source == EMBEDDED:
         from app.engine.families.embedded import load_denoiser

@@ -107,6 +107,21 @@ class Settings(BaseSettings):
     mag_ratios: dict[str, list[Annotated[float, Field(gt=0, lt=100)]]] = Field(
         default_factory=dict, description="Model to MagCache's magnitudes, one for each step; see `step_cache`"
     )
+    # replicas; resources are the config file's
+    replicas: dict[str, tuple[int, int]] = Field(
+        default_factory=dict,
+        description='Least and most replicas of each pool that scales with its work, such as {"main": [0, 3]}; '
+        "others keep the number of the config file",
+    )
+    scale_drain_s: float = Field(60.0, gt=0, description="A pool has replicas enough to do its backlog within this")
+    scale_idle_s: float = Field(300.0, ge=0, description="A pool's last replica goes after so long without a job")
+    scale_lower_s: float = Field(30.0, ge=0, description="Replicas go when fewer have been enough for so long")
+    replica_start_s: float = Field(
+        30.0, ge=0, description="What a first replica is expected to take to come, until one has been seen to come"
+    )
+    pretend_step_s: float | None = Field(
+        None, gt=0, description="TESTS AND BENCHMARKS ONLY: no model; each forward sleeps so long, as for a device"
+    )
 
     # what people think of videos, and better prompts
     feedback_half_life_s: float = Field(14 * 86400.0, gt=0, description="A rating weighs half after this long")
@@ -178,6 +193,14 @@ class Settings(BaseSettings):
     cache_redis_bytes: int = Field(2**30, gt=0, description="Bytes of each cache level in Redis")
     share_results: bool = Field(False, description="Tenants are answered with each other's videos: one public pool")
     share_embeddings: bool = Field(False, description="Tenants share cached prompt embeddings: one public pool")
+
+    @field_validator("replicas")
+    @classmethod
+    def _bounded(cls, value: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        for pool, (least, most) in value.items():
+            if not (0 <= least <= most and most >= 1):
+                raise ValueError(f"pool {pool}: 0 <= least <= most, and most >= 1")
+        return value
 
     @field_validator("state_dir")
     @classmethod

@@ -436,6 +436,7 @@ class ReplicaInfo:
     host_memory: float = 0.0  # share in use, of the machine or the container
     device_memory: float | None = None  # the same of the device; None where that is the host
     pressure: str = "ok"  # ok, warning: nobody joins, critical: the least urgent make room
+    leaving: bool = False  # it takes no more jobs and hands back those it has
 
 
 @dataclass(frozen=True, slots=True)

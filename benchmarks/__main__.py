@@ -27,10 +27,12 @@ from benchmarks import (
     calibration,
     ceiling,
     chaos,
+    drills,
     main_job,
     prediction,
     redis_outage,
     repeats,
+    scaling,
     service_load,
     similar,
     step_engine,
@@ -57,6 +59,9 @@ def main() -> None:
         "redis_outage": _redis_outage,
         "served_analysis": _served_analysis,
         "chaos": _chaos,
+        "drills": _drills,
+        "scaling": lambda _options, console: _in_folder(scaling.burst, console),
+        "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(runs)}; all by default")
@@ -150,6 +155,18 @@ def _chaos(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     with _served({"Diffuser": changes}, {"max_attempts": 20, "checkpoint_every": chaos.CHECKPOINT_EVERY}) as service:
         jobs, kills = (10, 5) if options.quick else (60, 20)
         return asyncio.run(chaos.measure(service, jobs, kills, console))
+
+
+def _drills(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    changes = {"num_replicas": 2, "ray_actor_options": {"num_cpus": 0.3}}
+    args = {"pretend_step_s": drills.STEP_S, "checkpoint_every": drills.CHECKPOINT_EVERY, "max_attempts": 20}
+    with _served({"Diffuser": changes}, args) as service:
+        return asyncio.run(drills.measure(service, 2 if options.quick else 8, console))
+
+
+def _in_folder(measure: Callable[[Path, Console], dict[str, Any]], console: Console) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder), console)
 
 
 @contextmanager

@@ -299,6 +299,7 @@ class Attempt:
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
                 await self._keeper.settle()
                 await self._stores.jobs.requeue(job_id, fence, now)
+                await self._stores.events.append(job_id, "phase", now, {"phase": Phase.QUEUED.value})
                 return
             await self._stores.jobs.fail(job_id, fence, failure, now)
         except (LeaseLost, JobNotFound, IllegalTransition):

@@ -1,11 +1,14 @@
 """Builds the application: settings in, bound deployments out. `serve_config.yaml` names `deployments.build:build`."""
 
 # No `from __future__ import annotations` here: Ray reads the real annotation of `build` to validate `args`.
+from typing import Any
+
 from ray import serve
 from ray.serve import Application
 
 from app.models import served
 from app.settings import Settings
+from deployments import scaling
 from deployments.analyzer import PromptAnalyzer
 from deployments.cache import Cache
 from deployments.diffuser import Diffuser
@@ -33,12 +36,22 @@ def build(args: Settings) -> Application:
     encoder = serve.deployment(TextEncoder).bind(args) if args.text_encoder == "shared" else None
     shared = (cache, finisher, analyzer, encoder)
     diffusers = {
-        pool: serve.deployment(Diffuser, name=deployment_of(pool)).bind(args, model, entry, pool, *shared)
+        pool: serve.deployment(Diffuser, name=deployment_of(pool), **_scaled(args, pool)).bind(
+            args, model, entry, pool, *shared
+        )
         for pool, (model, entry) in models.pools.items()
     }
-    dispatcher = serve.deployment(Dispatcher).bind(args, diffusers)
+    if unknown := set(args.replicas) - set(diffusers):
+        raise ValueError(f"`replicas` names pools that no tier uses: {', '.join(sorted(unknown))}")
+    watched = {"autoscaling_config": scaling.DISPATCHER} if args.replicas else {}
+    dispatcher = serve.deployment(Dispatcher, **watched).bind(args, diffusers)
     router = serve.deployment(serve.ingress()(Router))
     return router.bind(args, models.profiles, analyzer, cache, dispatcher, finisher)
+
+
+def _scaled(args: Settings, pool: str) -> dict[str, Any]:
+    """Bounds for Serve, of a pool that scales."""
+    return {"autoscaling_config": scaling.bounds(*args.replicas[pool])} if pool in args.replicas else {}
 
 
 def deployment_of(pool: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import itertools
 import logging
@@ -23,7 +24,7 @@ from app.engine.power import power
 from app.engine.presets import parallel_of
 from app.engine.pressure import Gauge, Memory
 from app.engine.room import DeviceRoom
-from app.errors import KinorayError, StoreUnavailable
+from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, WorkerLost
 from app.line.pressure import Level
 from app.line.profile import noted, to_note
 from app.model_entry import ModelEntry
@@ -33,6 +34,7 @@ from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
 from deployments.encoder import EncoderHandle
 from deployments.handles import CacheHandle, SentencesHandle, SimilarHandle
+from deployments.roster import farewell
 from deployments.rules import limits_of, rules_of
 from deployments.stores import open_stores
 
@@ -67,6 +69,7 @@ class Diffuser:
         self._shelf = Shelf(CacheHandle(cache), SimilarHandle(cache), SentencesHandle(analyzer))
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()  # those of the tasks that are attempts
         # On a thread that ends: OpenMP counts the helpers of every living thread, and with more of them than cores its
         # barriers sleep at once, which makes the engine's steps half as fast.
@@ -88,7 +91,7 @@ class Diffuser:
         self._profile = f"profile:{model.id}:{model.revision}:{layout}:{denoiser.hardware}"
         await self._adopt_profile()  # first, so that what others have measured is not measured again
         await asyncio.to_thread(self._engine.warm_up, model)
-        self._name = serve.get_replica_context().replica_id.unique_id
+        self._name: str = serve.get_replica_context().replica_id.unique_id
         self._spawn(self._beat())
         self._spawn(self._listen())
 
@@ -108,7 +111,13 @@ class Diffuser:
         return task
 
     async def run(self, job_id: str, fence: int) -> None:
-        """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies."""
+        """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies.
+
+        A replica that is leaving hands the job back to the line instead.
+        """
+        if self._leaving.is_set():
+            await self._hand_back(job_id, fence)
+            return
         attempt = Attempt(
             self._stores,
             self._settings,
@@ -125,9 +134,31 @@ class Diffuser:
         task.add_done_callback(self._running.discard)
         try:
             await asyncio.shield(task)
+        except (WorkerLost, asyncio.CancelledError):  # it had not begun to step when the engine closed
+            if not (self._leaving.is_set() and task.done()):
+                raise
+            await self._hand_back(job_id, fence)
         finally:
             if task.done() and self._attempts.get(job_id) is attempt:
                 del self._attempts[job_id]
+
+    async def _hand_back(self, job_id: str, fence: int) -> None:
+        with contextlib.suppress(LeaseLost, JobNotFound, IllegalTransition):
+            await self._stores.jobs.requeue(job_id, fence, time.time())
+
+    async def present(self) -> str:
+        """The replica's name: an answer to the Dispatcher's roll call, which reaches those that Serve gives work to."""
+        return self._name
+
+    async def _leave(self) -> None:
+        """Serve stops this replica: every job stops after the step under way, is checkpointed there and handed back."""
+        if self._leaving.is_set():
+            return
+        self._leaving.set()
+        log.info("Leaving: %d jobs go back to the line", len(self._running))
+        with contextlib.suppress(StoreUnavailable):
+            await self._announce()
+        await asyncio.to_thread(self._engine.close)
 
     async def _beat(self) -> None:
         for beat in itertools.count():
@@ -159,6 +190,7 @@ class Diffuser:
             seen_at=self._stores.clock(),
             memory_bytes=psutil.Process().memory_info().rss,
             step_times=self._engine.step_times,
+            leaving=self._leaving.is_set(),
             overhead_s=self._figures.overhead.seconds,
             device_overhead_s=self._figures.overhead.device_seconds,
             watts=self._figures.power.watts,
@@ -169,17 +201,21 @@ class Diffuser:
         await self._stores.jobs.announce(info, ttl_s=3 * BEAT_S)
 
     async def _listen(self) -> None:
-        """Jobs that somebody cancelled or deleted stop at the next step boundary."""
+        """Jobs that somebody cancelled or deleted stop at the next step boundary; a replica named itself leaves."""
         while True:
             try:
-                async for job_id in self._stores.stops.listen():
-                    self._engine.stop(job_id)
+                async for name in self._stores.stops.listen():
+                    if name == farewell(self._name):
+                        self._spawn(self._leave())
+                    else:
+                        self._engine.stop(name)
             except StoreUnavailable:
                 await asyncio.sleep(BEAT_S)
 
     async def __del__(self) -> None:
-        """Serve calls this when the replica leaves: jobs still here are handed back."""
-        await asyncio.to_thread(self._engine.close, CLOSE_S)
+        """Serve calls this when the replica leaves and its calls have ended: jobs still here are handed back."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._leave(), CLOSE_S)
         if self._running:
             await asyncio.wait(self._running, timeout=CLOSE_S)
 

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -24,13 +25,16 @@ from app.jobs.board import BACKLOG, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
+from app.line.scaling import Scaling
 from app.line.vigil import Vigil
 from app.retention import expire, terms_of, tidy
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
-from app.types import Failure, Job, Lease, Phase
+from app.types import Failure, Job, Lease, Phase, ReplicaInfo
 from app.webhooks.send import Sender
-from deployments.rules import rules_of
+from deployments.roster import Roster
+from deployments.rules import rules_of, scale_rules_of
+from deployments.scaling import figures
 from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
@@ -57,6 +61,8 @@ class Dispatcher:
         self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s, settings.max_attempts)
         self._vigil = Vigil(settings.lease_s)
         self._told: dict[str, Place] = {}
+        self._roster = Roster(diffusers, self._stores.jobs, self._stores.stops)
+        self._scaling = Scaling(scale_rules_of(settings))
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = 0.0
         self._tidied_at = time.monotonic()
@@ -65,6 +71,7 @@ class Dispatcher:
         self._passed_at = time.monotonic()
         self._warn_of_local_files()
         self._spawn(self._run())
+        self._spawn(self._roster.run())
 
     def _warn_of_local_files(self) -> None:
         nodes = [node for node in ray.nodes() if node.get("Alive")] if ray.is_initialized() else []
@@ -104,13 +111,14 @@ class Dispatcher:
         await self._take_back(lost, now)
         held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)
-        capacity = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
+        replicas = self._roster.staying(replicas)
+        capacity = self._capacity(replicas, held)
         start, left, late = choose(waiting, running, capacity, now, self._rules)
         for job in start:
             await self._start(job)
         for job in late:
             await self._give_up(job, now)
-        await self._tell(left, [*running, *start], capacity, now)
+        await self._tell(left, [*running, *start], capacity, replicas, now)
         await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
         await self._give_up_followers(now)
         for job_id in await self._courier.due(now):
@@ -119,6 +127,15 @@ class Dispatcher:
             self._swept_at = time.monotonic()
             await self._sweep(now)
         self._passed_at = time.monotonic()
+
+    def _capacity(self, replicas: Sequence[ReplicaInfo], held: Sequence[Lease]) -> dict[str, Pool]:
+        """What every pool can take; one without replicas says how long its first takes to come."""
+        found = pools(replicas, Counter(lease.holder for lease in held), self._settings.max_paused)
+        first_s = self._settings.replica_start_s
+        for name in self._settings.replicas:
+            pool = found.get(name, Pool(0, 0, 0))
+            found[name] = pool if pool.replicas else replace(pool, start_s=self._scaling.start_s.get(name, first_s))
+        return found
 
     async def _start(self, job: Job) -> None:
         try:
@@ -198,11 +215,22 @@ class Dispatcher:
         found = await asyncio.gather(*(find(self._stores.jobs, lease.job_id) for lease in held))
         return [job for job in found if job is not None and not job.phase.ended]
 
-    async def _tell(self, waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float) -> None:
-        """The backlog and the places to all who ask; queue positions to those whose position changed."""
+    async def _tell(
+        self,
+        waiting: list[Job],
+        running: list[Job],
+        capacity: dict[str, Pool],
+        replicas: Sequence[ReplicaInfo],
+        now: float,
+    ) -> None:
+        """The backlog, what it asks for and the places to all who ask; positions to those whose position changed."""
         board = self._stores.board
         found = places(waiting, running, capacity)
-        await board.post(BACKLOG, self._load(waiting, running, capacity, now), NOTE_TTL_S)
+        note = self._load(waiting, running, capacity, now)
+        self._scaling.decide(note["pools"], replicas, now)
+        for pool, decision in self._scaling.told().items():
+            note["pools"][pool].update(decision)
+        await board.post(BACKLOG, note, NOTE_TTL_S)
         await board.post(PLACES, places_note(found, waiting, now), NOTE_TTL_S)
         for job_id, place in queue_news(found, self._told).items():
             await self._stores.events.append(job_id, "queue", now, place._asdict())
@@ -226,6 +254,11 @@ class Dispatcher:
             await tidy(self._stores, terms_of(self._settings), now)
         except KinorayError as error:
             log.warning("The artifact store was not tidied: %s", error)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """For Serve's policy (`deployments.scaling`): replicas wanted, by deployment."""
+        decided = self._scaling.decided.items()
+        return figures({self._diffusers[pool].deployment_name: one.wanted for pool, one in decided})
 
     async def check_health(self) -> None:
         """Raises when no pass has ended for a minute: Serve then starts another dispatcher."""

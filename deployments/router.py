@@ -58,7 +58,7 @@ class Router:
             "artifacts": lambda: _artifacts(stores),
             "analyzer": lambda: _ping(analyzer, "prompt analyzer"),
             "dispatcher": lambda: _dispatcher(stores, dispatcher),
-            "diffuser": lambda: _diffusers(stores),
+            "diffuser": lambda: _diffusers(stores, any(least == 0 for least, _ in settings.replicas.values())),
             "finisher": lambda: _ping(finisher, "finisher"),
             "cache": lambda: _cache(cache_port),
         }
@@ -91,8 +91,10 @@ async def _dispatcher(stores: Stores, handle: DeploymentHandle[Any]) -> dict[str
     return {"waiting": note["jobs"], "running": note["running"]}
 
 
-async def _diffusers(stores: Stores) -> dict[str, Any]:
+async def _diffusers(stores: Stores, asleep: bool) -> dict[str, Any]:
     replicas = await stores.jobs.replicas()
+    if not replicas and asleep:
+        return {"replicas": 0, "slots": 0, "asleep": True}  # the next job wakes a pool
     if not replicas:
         raise ServiceUnavailable("No diffuser replica is running.")
     short = sorted({replica.pressure for replica in replicas} - {"ok"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.line.pressure import Limits
 from app.line.rules import Rules
+from app.line.scaling import ScaleRules
 from app.settings import Settings
 
 
@@ -27,3 +28,11 @@ def rules_of(settings: Settings) -> Rules:
         most_of_tenant=settings.tenant_max_running,
         pause_most_s=settings.retry_most_s,
     )
+
+
+def scale_rules_of(settings: Settings) -> dict[str, ScaleRules]:
+    """By pool, for those that scale."""
+    return {
+        pool: ScaleRules(least, most, settings.scale_drain_s, settings.scale_idle_s, settings.scale_lower_s)
+        for pool, (least, most) in settings.replicas.items()
+    }

@@ -13,7 +13,9 @@ from ray.serve.schema import ServeDeploySchema
 
 from app.settings import Settings
 from cluster.local import CONFIG, load_config
+from deployments import scaling
 
+CLUSTER = CONFIG.with_name("serve_config.cluster.yaml")
 DEPLOYMENTS = {"Router", "PromptAnalyzer", "Cache", "Dispatcher", "Diffuser", "Finisher"}
 
 
@@ -27,7 +29,37 @@ def test_the_serve_config_is_valid_and_names_the_six_deployments() -> None:
 def test_there_is_never_more_than_one_dispatcher() -> None:
     (application,) = yaml.safe_load(CONFIG.read_text())["applications"]
     (dispatcher,) = [row for row in application["deployments"] if row["name"] == "Dispatcher"]
-    assert dispatcher["num_replicas"] == 1
+    assert not {"num_replicas", "autoscaling_config"} & set(dispatcher)  # one, by default; and at most, where it scales
+    assert (scaling.DISPATCHER["min_replicas"], scaling.DISPATCHER["max_replicas"]) == (1, 1)
+
+
+def test_the_cluster_config_is_valid_and_its_pools_are_those_that_tiers_use() -> None:
+    (application,) = ServeDeploySchema(**yaml.safe_load(CLUSTER.read_text())).applications
+    settings = Settings(**application.args)
+    names = {deployment.name for deployment in application.deployments}
+    assert names == DEPLOYMENTS | {f"Diffuser-{pool}" for pool in set(settings.pools.values())}
+    assert set(settings.replicas) == {"main", *settings.pools.values()}
+
+
+def test_the_pools_of_the_cluster_have_a_part_of_a_gpu_one_and_several_of_one_node() -> None:
+    (application,) = ServeDeploySchema(**yaml.safe_load(CLUSTER.read_text())).applications
+    rows = {row.name: row.model_dump(exclude_unset=True) for row in application.deployments}
+    assert rows["Diffuser-draft"]["ray_actor_options"]["num_gpus"] == 0.25
+    assert rows["Diffuser"]["ray_actor_options"]["num_gpus"] == 1
+    large = rows["Diffuser-large"]
+    assert large["placement_group_strategy"] == "STRICT_PACK"
+    assert sum(bundle["GPU"] for bundle in large["placement_group_bundles"]) == 4
+    first, actor = large["placement_group_bundles"][0], large["ray_actor_options"]
+    assert (actor["num_cpus"], actor["num_gpus"]) == (first["CPU"], first["GPU"])  # Serve puts the replica there
+
+
+def test_both_files_name_the_scaling_policy_and_leave_the_diffusers_numbers_to_it() -> None:
+    for path in (CONFIG, CLUSTER):
+        (application,) = ServeDeploySchema(**yaml.safe_load(path.read_text())).applications
+        assert (application.autoscaling_policy or {})["policy_function"] == "deployments.scaling.policy"
+        for row in application.deployments:
+            if row.name.startswith("Diffuser"):
+                assert not {"num_replicas", "autoscaling_config"} & row.model_fields_set
 
 
 def test_the_cache_is_sharded_by_key() -> None:
@@ -63,7 +95,9 @@ def test_every_setting_can_be_an_environment_variable(monkeypatch: pytest.Monkey
     assert settings.api_keys["alice"].get_secret_value() == "secret"
 
 
-@pytest.mark.parametrize("wrong", [{"port": 0}, {"max_batch": 0}, {"dtype": "int8"}, {"no_such_setting": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"port": 0}, {"max_batch": 0}, {"dtype": "int8"}, {"replicas": {"main": [2, 1]}}, {"no_such_setting": 1}]
+)
 def test_a_wrong_setting_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)  # type: ignore[arg-type]

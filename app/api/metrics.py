@@ -62,6 +62,8 @@ _POOL_GAUGES = {
     "running": ("kinoray_running_jobs", "Jobs being made"),
     "step_seconds": ("kinoray_backlog_step_seconds", "Denoiser seconds ahead, waiting and running"),
     "wait_s": ("kinoray_predicted_wait_seconds", "How long a new job would wait"),
+    "replicas": ("kinoray_pool_replicas", "Replicas that take jobs"),
+    "wanted": ("kinoray_pool_wanted_replicas", "Replicas that the scaling policy asks for"),
 }
 _REPLICA_GAUGES = {
     "slots": ("kinoray_replica_slots", "Most jobs the replica holds"),
@@ -111,6 +113,8 @@ class Page(Collector):
         pools = (reading.backlog or {}).get("pools", {})
         for key, (name, about) in _POOL_GAUGES.items():
             yield _gauge(name, about, ("pool",), [((pool,), row[key]) for pool, row in pools.items() if key in row])
+        reasons = [((pool, row["because"]), 1.0) for pool, row in pools.items() if "because" in row]
+        yield _gauge("kinoray_scaling_reason", "What decided the replicas wanted", ("pool", "because"), reasons)
         who = {(replica.replica, replica.pool, replica.model): replica for replica in reading.replicas}
         for key, (name, about) in _REPLICA_GAUGES.items():
             yield _gauge(name, about, ("replica", "pool", "model"), [(of, getattr(who[of], key)) for of in who])

@@ -1,4 +1,4 @@
-"""A denoiser without a model, for tests and tools: smooth arithmetic on a small latent; never part of a service."""
+"""A denoiser without a model, for tests and benchmarks: arithmetic on a small latent, and sleep for a device's work."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class FakeDenoiser:
     `step_s`: how long each forward pretends to take; `holds`: how many jobs fit into one.
     """
 
+    hardware = "none: sleeps"  # step times kept under this name are never a device's
+
     def __init__(
         self, step_s: float = 0.0, sleep: Callable[[float], None] = time.sleep, holds: int | None = None
     ) -> None:
@@ -41,10 +43,6 @@ class FakeDenoiser:
     @property
     def device(self) -> torch.device:
         return torch.device("cpu")
-
-    @property
-    def hardware(self) -> str:
-        return "nothing"
 
     def encode(self, prompts: Sequence[str]) -> list[Heard]:
         """(1, 3) float32 in -1..1 for each prompt."""

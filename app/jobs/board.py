@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 BACKLOG = "backlog"  # {"at", "jobs", "step_seconds", "wait_s", "pools": {pool: {"jobs", "step_seconds", "slots"}}}
+# and for a pool that scales: "wanted", "because", "why"
 # {"at", "jobs": {job id: [position, eta_s]}, "beyond": {pool: position}}; of all tenants, so never shown whole
 PLACES = "places"
 

@@ -35,5 +35,5 @@ class StopSignals(Protocol):
         ...
 
     def listen(self) -> AsyncIterator[str]:
-        """Ids of jobs to stop, as they come; goes on over reconnects."""
+        """Ids of jobs to stop, and names of replicas that are to leave, as they come; goes on over reconnects."""
         ...

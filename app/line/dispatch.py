@@ -27,6 +27,7 @@ class Pool:
     busy: int
     replicas: int
     spare: int = 0  # jobs that its replicas can hold paused for more urgent ones
+    start_s: float = 0.0  # how long until a first replica is there, for a pool without any
 
     @property
     def free(self) -> int:

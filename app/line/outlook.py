@@ -31,9 +31,10 @@ def backlog(
 ) -> dict[str, Any]:
     """The note admission, health and statistics read: work in step-seconds by pool, and the longest pool's wait.
 
-    The wait is what one device after another would need for all that is ahead: it does not count on batches to pay.
-    `ahead_s` is that wait by class, `longest_s` that of those whom a job of a class would hold up (`app.line.promise`),
-    with the line given in order of urgency, `age_s` after which a job is lifted, and `most_s` that a job may wait.
+    The wait is what one device after another would need for all that is ahead: it does not count on batches to pay. A
+    pool without replicas starts one first. `ahead_s` is that wait by class, `longest_s` that of those whom a job of a
+    class would hold up (`app.line.promise`), with the line given in order of urgency, `age_s` after which a job is
+    lifted, and `most_s` that a job may wait.
     """
     names = {job.plan.pool for job in (*waiting, *running)} | set(capacity)
     rows: dict[str, dict[str, Any]] = {}
@@ -48,7 +49,7 @@ def backlog(
             "step_seconds": round(step_seconds, 3),
             "slots": pool.slots,
             "replicas": pool.replicas,
-            "wait_s": round(step_seconds / max(1, pool.replicas), 3),
+            "wait_s": round(step_seconds / max(1, pool.replicas) + pool.start_s, 3),
             "ahead_s": ahead_s(ahead, at_work, pool, now, age_s),
             "longest_s": longest_s(ahead, _waits_s(ahead, at_work, pool), now, age_s, most_s),
         }
@@ -97,9 +98,10 @@ def places(
     found = {}
     for job in waiting[:limit]:
         name, estimate = job.plan.pool, job.plan.estimate
-        replicas = capacity[name].replicas if name in capacity else 0
+        pool = capacity.get(name, Pool(0, 0, 0))
         before_s = ahead_s.get(name, 0.0)
-        found[job.id] = Place(count[name], round(before_s / max(1, replicas) + estimate.seconds, 2))
+        eta_s = before_s / max(1, pool.replicas) + pool.start_s + estimate.seconds
+        found[job.id] = Place(count[name], round(eta_s, 2))
         count[name] += 1
         ahead_s[name] = before_s + estimate.step_seconds
     return found

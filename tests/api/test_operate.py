@@ -79,7 +79,8 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     await house.jobs.announce(
         ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time(), pressure="warning", device_memory=0.93), 60
     )
-    pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0}
+    scaled = {"replicas": 1, "wanted": 2, "because": "backlog", "why": "9.5 step-seconds of 4 jobs."}
+    pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0, **scaled}
     await house.board.post(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
     found = await samples(client)
     assert found["kinoray_up", ""] == 1
@@ -88,6 +89,8 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     assert found["kinoray_cache_misses_total", "results"] == 1
     assert found["kinoray_a_new_figure_total", "x"] == 2
     assert found["kinoray_backlog_step_seconds", "main"] == 9.5
+    assert (found["kinoray_pool_replicas", "main"], found["kinoray_pool_wanted_replicas", "main"]) == (1, 2)
+    assert found["kinoray_scaling_reason", "backlog,main"] == 1
     assert found["kinoray_replica_slots", "shapes,main,r1"] == 8
     assert found["kinoray_replica_memory_level", "shapes,main,r1"] == 1
     assert found["kinoray_replica_memory_share", "device,shapes,main,r1"] == 0.93

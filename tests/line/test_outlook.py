@@ -28,6 +28,12 @@ def test_two_replicas_halve_the_wait() -> None:
     assert places([job(1), job(2)], [], two)["job-2"] == Place(1, 4.0)
 
 
+def test_where_no_replica_is_one_has_to_come_first() -> None:
+    asleep = {"main": Pool(0, 0, 0, start_s=30.0)}
+    assert backlog([job(1)], [], asleep, now=0.0)["wait_s"] == 32.0
+    assert places([job(1)], [], asleep)["job-1"] == Place(0, 33.0)
+
+
 def test_a_job_waits_for_what_runs_and_for_those_before_it_in_its_pool() -> None:
     line = [job(2, step_seconds=5.0), job(1), job(3, "draft"), job(0)]
     found = places(line, [at_work(9, step=10)], {**ONE, "draft": Pool(1, 0, 1)})

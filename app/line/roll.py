@@ -1,0 +1,50 @@
+"""Which replicas are leaving: those that say they are there while Serve gives them nothing any more; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from app.types import ReplicaInfo
+
+MISSES = 2  # so many roll calls without a replica, and it is told to leave
+NEVER_S = 10.0  # one that was never reached at all is told after this: the dispatcher may be newer than it
+
+
+class Roll:
+    """Compares, roll call by roll call, who was reached with who announces itself.
+
+    Serve takes a replica that it stops out of its routing at once, but tells the replica only when all its calls have
+    ended: with calls as long as a job that is too late. So whoever is no longer reached is told by us.
+    """
+
+    def __init__(self) -> None:
+        self._missed: dict[str, int] = {}  # since it was last reached, by replica that has been reached
+        self._pool: dict[str, str] = {}
+        self._first_seen: dict[str, float] = {}
+        self._heard: set[str] = set()
+
+    def heard(self, pool: str, reached: Collection[str]) -> None:
+        """The answer to a roll call of one pool, whole: without any doubt about who did not answer."""
+        self._heard.add(pool)
+        for name, of in self._pool.items():
+            if of == pool:
+                self._missed[name] += 1
+        for name in reached:
+            self._pool[name], self._missed[name] = pool, 0
+
+    def staying(self, replicas: Sequence[ReplicaInfo]) -> list[ReplicaInfo]:
+        """Those that can be counted on."""
+        return [each for each in replicas if not each.leaving and not self._missed.get(each.replica, 0)]
+
+    def leaving(self, replicas: Sequence[ReplicaInfo], now: float) -> set[str]:
+        """The names of those that are to hand their jobs back and do not know it yet."""
+        here = {each.replica: each for each in replicas}
+        self._first_seen = {name: self._first_seen.get(name, now) for name in here}
+        for name in set(self._pool) - set(here):
+            del self._pool[name], self._missed[name]
+        return {name for name, each in here.items() if not each.leaving and self._gone(each, now)}
+
+    def _gone(self, replica: ReplicaInfo, now: float) -> bool:
+        if replica.replica in self._missed:
+            return self._missed[replica.replica] >= MISSES
+        return replica.pool in self._heard and now - self._first_seen[replica.replica] > NEVER_S
