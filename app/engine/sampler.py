@@ -18,19 +18,22 @@ from app.types import Plan
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory;
-    `clean`: the clean latent that a prediction speaks of."""
+    `clean`: the clean latent that a prediction speaks of; `mixed`: (sigma, clean latent, noise) to the latent there."""
 
     schedule: Callable[[int, float], Schedule]
     step: Callable[[JobState, torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
     clean: Callable[[JobState, torch.Tensor], torch.Tensor] = lambda state, velocity: (
         state.latent - state.sigma * velocity
     )
+    mixed: Callable[[float, torch.Tensor, torch.Tensor], torch.Tensor] = lambda sigma, clean, noise: (
+        (1 - sigma) * clean + sigma * noise
+    )
 
 
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
     "unipc": Sampler(unipc.schedule, unipc.step),
-    "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean),
+    "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean, ddim.mixed),
 }
 
 
@@ -75,6 +78,11 @@ def begin(
 def clean(state: JobState, prediction: torch.Tensor) -> torch.Tensor:
     """The guess at the clean latent (C, F', H', W') that a prediction makes."""
     return named(state.plan.sampling.sampler).clean(state, prediction)
+
+
+def noised(state: JobState, latent: torch.Tensor) -> torch.Tensor:
+    """A clean latent (C, F', H', W') at the state's level, mixed with the noise that the state holds."""
+    return named(state.plan.sampling.sampler).mixed(state.sigma, latent, state.latent)
 
 
 def advance(state: JobState, prediction: torch.Tensor) -> None:

@@ -32,6 +32,11 @@ def step(state: JobState, v: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Te
     return stretch * state.latent + (ahead**0.5 - here**0.5 * stretch) * clean(state, v), ()
 
 
+def mixed(sigma: float, latent: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """A clean latent with the noise's share of that level; the variances of both add up to one."""
+    return float((1 - sigma**2) ** 0.5) * latent + sigma * noise
+
+
 def clean(state: JobState, v: torch.Tensor) -> torch.Tensor:
     """The clean latent that a prediction of v speaks of."""
     here = signal(int(state.timestep), state.plan.sampling.shift)

@@ -19,6 +19,7 @@ from diffusers import (
     LTXPipeline,
     ZImagePipeline,
 )
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     CLIPTextConfig,
@@ -33,10 +34,14 @@ from transformers import (
 )
 
 from app.engine.denoiser import TOKENS
-from app.engine.families import cogvideox, hunyuan, ltx, z_image
+from app.engine.families import cogvideox, hunyuan, ltx, registry, z_image
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.ltx import DISTILLED, DISTILLED_096, FIRST, LATER, MASK, recipe_of
-from app.types import VideoSpec
+from app.engine.families.visits import VisitingDecoder, Visits, visiting_encoder
+from app.engine.presets import Placement
+from app.engine.samplers.levels import Bend
+from app.errors import UnsupportedParameter
+from app.types import Plan, VideoSpec
 from tests.engine.families.tiny_cogvideox import cogvideox_parts
 from tests.engine.families.tiny_hunyuan import hunyuan_parts
 from tests.engine.families.tiny_ltx import BENT, SPEC, ltx_parts
@@ -97,10 +102,18 @@ def tiny_z_image() -> Any:
     return ZImagePipeline(scheduler=scheduler, text_encoder=reader, tokenizer=words(512), **z_image_parts())
 
 
-def load(family: ModuleType, folder: Path) -> FamilyDenoiser:
-    cpu = torch.device("cpu")
-    found: FamilyDenoiser = family.load(str(folder), revision=None, dtype=torch.float32, device=cpu, local=True)
+def load(family: ModuleType, folder: Path, placement: Placement | None = None) -> FamilyDenoiser:
+    cpu, dtype = torch.device("cpu"), torch.float32
+    found: FamilyDenoiser = family.load(
+        str(folder), revision=None, dtype=dtype, device=cpu, local=True, placement=placement
+    )
     return found
+
+
+def by_ours(denoiser: FamilyDenoiser, plan: Plan) -> NDArray[np.float32]:
+    state = denoiser.start("a", plan, hear(denoiser, plan))
+    walk(denoiser, state)
+    return denoiser.decode_float(state)
 
 
 @pytest.mark.parametrize(
@@ -134,11 +147,14 @@ def test_a_folder_in_diffusers_format_is_loaded_and_makes_what_its_pipeline_make
     asks |= {"width": spec.width, "height": spec.height, "num_inference_steps": 3, "output_type": "np"}
     theirs = pipeline(prompt="red ball", generator=torch.Generator().manual_seed(0), **asks)
     frames = theirs.frames[0] if hasattr(theirs, "frames") else theirs.images
-    denoiser, plan = load(family, tmp_path), make_plan("red ball", 3, spec=spec, shift=1.0, sampler=sampler)
-    state = denoiser.start("a", plan, hear(denoiser, plan))
-    walk(denoiser, state)
+    plan = make_plan("red ball", 3, spec=spec, shift=1.0, sampler=sampler)
+    made = by_ours(load(family, tmp_path), plan)
     assert np.ptp(frames) > 0.01
-    assert np.abs(denoiser.decode_float(state) - frames).max() <= 1e-4
+    assert np.abs(made - frames).max() <= 1e-4
+    tiled = by_ours(load(family, tmp_path, Placement(vae_slicing=True, vae_tiling=True)), plan)
+    assert np.abs(tiled - made).max() <= 1e-5, "these pictures are of one tile"
+    resting = by_ours(load(family, tmp_path, Placement(layerwise="float8_e4m3fn")), plan)
+    assert 0 < np.abs(resting - made).mean() < 0.05, "eight bits change a little"
 
 
 def test_the_padding_of_a_text_is_told() -> None:
@@ -173,3 +189,35 @@ def test_a_release_gets_the_recipe_that_it_was_published_with() -> None:
     assert recipe_of("Lightricks/LTX-Video-0.9.5", "LTXConditionPipeline") is LATER
     assert recipe_of("/models/LTX-Video-0.9.8-13B-distilled/", "LTXConditionPipeline") is DISTILLED
     assert recipe_of("org/ltxv-2b-0.9.6-distilled", "LTXPipeline") is DISTILLED_096
+
+
+def test_a_distilled_release_is_known_by_its_family_wherever_it_lies(tmp_path: Path) -> None:
+    tiny_ltx(LTXConditionPipeline).save_pretrained(tmp_path)
+    plan = make_plan("red ball", 7, spec=SPEC)
+    denoiser = registry.load("ltx", str(tmp_path), dtype="float32", local=True, family="ltx-video-distilled", threads=2)
+    assert denoiser.start("a", plan, hear(denoiser, plan)).sigmas[:-1] == pytest.approx(DISTILLED.ladder)
+
+
+def test_parts_of_a_pipeline_take_turns_and_the_encoder_leaves_at_once() -> None:
+    pipeline, cpu = tiny_z_image(), torch.device("cpu")
+    spec = VideoSpec(32, 16, 1, 1)
+    plan, bend = make_plan("red ball", 3, spec=spec), Bend.of(pipeline.scheduler.config)
+    encode = z_image.heard_by(pipeline, cpu)
+    plain = z_image.ZImage(pipeline.transformer, pipeline.vae, encode, bend)
+    visits = Visits(cpu, cpu)
+    visits.announced(pipeline.transformer)
+    called = visiting_encoder(encode, pipeline.text_encoder, visits, leaves=True)
+    turns = z_image.ZImage(pipeline.transformer, VisitingDecoder(pipeline.vae, visits), called, bend, cpu)
+    expected, denoiser = by_ours(FamilyDenoiser(plain), plan), FamilyDenoiser(turns)
+    denoiser.encode(["red ball"])
+    assert visits.here is None
+    assert np.array_equal(by_ours(denoiser, plan), expected)
+    assert visits.here is pipeline.vae
+
+
+def test_a_step_cache_that_the_family_does_not_have_is_refused(tmp_path: Path) -> None:
+    tiny_z_image().save_pretrained(tmp_path)
+    denoiser = load(z_image, tmp_path)
+    plan = make_plan("red ball", 3, spec=VideoSpec(32, 16, 1, 1), step_cache="first_block")
+    with pytest.raises(UnsupportedParameter, match="no step caches"):
+        denoiser.start("a", plan, hear(denoiser, plan))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import CogVideoXDDIMScheduler
@@ -8,6 +10,8 @@ from app.engine.denoiser import Conditioning
 from app.engine.reuse import forecast, remember
 from app.engine.sampler import advance, begin, clean
 from app.engine.samplers.ddim import schedule
+from app.engine.start import noised
+from app.types import Start
 from tests.engine.plans import make_plan
 
 
@@ -59,3 +63,13 @@ def test_a_forecast_of_v_is_finite_and_near_what_a_smooth_model_says() -> None:
             remember(state, exact)
             advance(state, exact)
     assert (state.latent - picture).abs().max() < 0.3
+
+
+def test_a_latent_is_noised_as_in_diffusers() -> None:
+    theirs, (noise, latent) = theirs_of(6, 3.0), torch.randn(2, 4, 3, 2, 2, generator=torch.Generator().manual_seed(1))
+    plan = make_plan(steps=6, budget=3, sampler="ddim")
+    state = begin("a", replace(plan, start=Start("e", 3, 0.9)), Conditioning({}, {}), noise)
+    noised(state, latent)
+    expected = theirs.add_noise(latent, noise, theirs.timesteps[state.step].long())
+    assert state.step > 0
+    assert torch.allclose(state.latent, expected, atol=1e-5)
