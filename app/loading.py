@@ -42,20 +42,23 @@ def load_entry(
 
         log.warning("No model: KINORAY_PRETEND_STEP_S is set, and videos are colours. For tests and benchmarks only.")
         return FakeDenoiser(settings.pretend_step_s)
-    placement = settings.layout if entry.dtype is None else replace(settings.layout, dtype=entry.dtype)
+    placement = settings.layout
     if entry.source == EMBEDDED:
         from app.engine.families.embedded import load_denoiser
 
+        placement = placement if entry.dtype is None else replace(placement, dtype=entry.dtype)
         return load_denoiser(placement.dtype, settings.threads, placement, mag_ratios, parallel, encode)
     return load(
         FAMILIES[entry.family].loader,
         entry.source,
         revision=entry.revision,
-        dtype=entry.dtype or settings.dtype,
+        dtype=entry.dtype or placement.dtype,
         local=entry.local_files_only,
         loras=[
             Lora(name, lora.source, lora.file, lora.file_2, lora.revision, lora.scale)
             for name, lora in entry.loras.items()
         ],
         threads=settings.threads,
+        placement=placement,
+        family=entry.family,
     )

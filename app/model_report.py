@@ -76,10 +76,12 @@ def _report(entry: ModelEntry, settings: Settings, device_bytes: int) -> Report:
         folder = None
     if folder is None:
         return known  # on the hub, not here yet
+    dtype = _precision(entry.dtype or settings.layout.dtype)
     try:
-        parts = weights(folder, entry.dtype or settings.dtype)
+        exact = EXACT if family is None or family.exact_vae else ()
+        parts = weights(folder, dtype, exact)
         problems = () if family is None else tuple(_problems(folder, family, parts))
-        work = working_bytes(folder, profile, entry.dtype or settings.dtype)
+        work = working_bytes(folder, profile, dtype)
     except (SourceMissing, OSError, ValueError) as error:
         return _with(known, problems=(str(error),))
     fits = sum(parts.values()) + work <= device_bytes
@@ -90,10 +92,15 @@ def _with(report: Report, **changes: Any) -> Report:
     return Report(**{**asdict(report), **changes})
 
 
-def weights(folder: Path, dtype: str) -> dict[str, int]:
+def _precision(dtype: str) -> str:
+    """What is counted with: `auto` is bfloat16 on most GPUs, but it may also be float32, so the larger."""
+    return "float32" if dtype == "auto" else dtype
+
+
+def weights(folder: Path, dtype: str, exact: Sequence[str] = EXACT) -> dict[str, int]:
     """Bytes of each part once it is loaded: its numbers, in the precision that it will have. Raises SourceMissing."""
     return {
-        part: sum(count for count, _ in tensors) * (4 if part in EXACT else BYTES[dtype])
+        part: sum(count for count, _ in tensors) * (4 if part in exact else BYTES[dtype])
         for part, tensors in headers(folder).items()
     }
 
@@ -114,9 +121,10 @@ def working_bytes(folder: Path, profile: ModelProfile, dtype: str) -> int:
 
 
 def _tokens(spec: VideoSpec, model: Mapping[str, Any], press: Mapping[str, Any]) -> int:
-    temporal, spatial = _number(press, "scale_factor_temporal", 4), _number(press, "scale_factor_spatial", 8)
+    temporal = _number(press, "scale_factor_temporal", _number(press, "temporal_compression_ratio", 4))
+    spatial = _number(press, "scale_factor_spatial", _number(press, "spatial_compression_ratio", 8))
     patch = model.get("patch_size", 2)
-    side = int(patch[-1]) if isinstance(patch, list) else int(patch)
+    side = int(patch[-1]) if isinstance(patch, list) else patch if isinstance(patch, int) else 2
     frames = (spec.frames - 1) // temporal + 1
     return frames * (spec.height // (spatial * side)) * (spec.width // (spatial * side))
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from rapidfuzz import process
 
 from app.embedded.profile import MODEL_ID, profile
+from app.engine.presets import Placement
 from app.model_entry import EMBEDDED, ModelEntry, TierEntry
 from app.plan.complexity import CLASSES
-from app.plan.families import FAMILIES, Family
+from app.plan.families import FAMILIES, TAKE_LORAS, Family
 from app.plan.models import Catalogue
 from app.plan.tiers import TIERS
 from app.settings import Settings
-from app.sources import Located, locate
+from app.sources import Located, locate, trained_shift
 from app.types import ModelProfile, TierOfModel
 
 
@@ -37,7 +38,7 @@ def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -
     Raises:
         BadModel: an entry is unsound, its files are missing, or two models want one pool.
     """
-    found = [_found(entry, settings.dtype, find) for entry in settings.models]
+    found = [_found(entry, settings.layout, find) for entry in settings.models]
     profiles, entries = [profile for profile, _ in found], [entry for _, entry in found]
     try:
         Catalogue(profiles, settings.default_name, settings.aliases)
@@ -53,8 +54,9 @@ def profile_of(entry: ModelEntry, family: Family, revision: str) -> ModelProfile
     """The profile of a model: its family's row with the entry's departures.
 
     Raises:
-        BadModel: it names a LoRA adapter that it does not have, or frames in disorder.
+        BadModel: it names a LoRA adapter that it does not have, frames in disorder, or what its family has not.
     """
+    _check_departures(entry, family)
     frames = entry.frames or family.legal_frames
     default = family.frames[2] if family.frames[2] in frames else frames[-1]
     slowest, fastest, usual = family.fps
@@ -75,13 +77,17 @@ def profile_of(entry: ModelEntry, family: Family, revision: str) -> ModelProfile
         step_s=entry.step_s or family.step_s,
         overhead_s=family.overhead_s,
         guidance_2=entry.guidance_2 or family.guidance_2,
+        guided_by=family.guided_by,
+        most_steps=family.most_steps,
         takes_image=family.takes_image,
         needs_image=family.needs_image,
         adapters=tuple(entry.loras),
     )
 
 
-def _found(entry: ModelEntry, dtype: str, find: Callable[[ModelEntry], Located]) -> tuple[ModelProfile, ModelEntry]:
+def _found(
+    entry: ModelEntry, layout: Placement, find: Callable[[ModelEntry], Located]
+) -> tuple[ModelProfile, ModelEntry]:
     """The profile, and the entry bound to the hub's commit, so that every replica loads the same files."""
     try:
         if entry.source == EMBEDDED:
@@ -93,10 +99,28 @@ def _found(entry: ModelEntry, dtype: str, find: Callable[[ModelEntry], Located])
             raise BadModel(f"there is no family {entry.family[:80]!r}.{hint}")
         files = find(entry)
         bound = entry.model_copy(update={"revision": files.commit or entry.revision})
-        # The precision is part of the name that caches know it by: it changes the bits.
-        return profile_of(entry, family, f"{files.digest}-{entry.dtype or dtype}"), bound
+        # What changes the bits, such as the precision, is part of the name that caches know it by.
+        trained = trained_shift(files.folder) if family.shift_trained and files.folder is not None else None
+        if trained not in (None, family.shift):
+            raise BadModel(f"the shift of {family.name} is {family.shift:g}, that of these weights is {trained:g}")
+        return profile_of(entry, family, f"{files.digest}-{layout.bits(entry.dtype)}"), bound
     except ValueError as error:
         raise BadModel(f"models: {entry.id}: {error}") from error
+
+
+def _check_departures(entry: ModelEntry, family: Family) -> None:
+    """Refuse what is a fact of the weights. Raises BadModel."""
+    guided = [entry.guidance, *(own.guidance for own in entry.tiers.values())]
+    if family.guided_by == "nothing" and any(each not in (None, 1) for each in guided):
+        raise BadModel(f"{family.name} is distilled: its guidance is always 1")
+    if family.shift_trained and entry.shift not in (None, family.shift):
+        raise BadModel(f"the shift of {family.name} is trained, and always {family.shift:g}")
+    if family.loader not in TAKE_LORAS and entry.loras:
+        raise BadModel(f"{family.name} takes no LoRA")
+    for tier, own in entry.tiers.items():
+        asked = (own.steps,) if isinstance(own.steps, int) else own.steps or ()
+        if family.most_steps is not None and max(asked, default=0) > family.most_steps:
+            raise BadModel(f"{family.name} has {family.most_steps} steps at most; the tier {tier} asks for more")
 
 
 def _built_in(entry: ModelEntry) -> ModelProfile:

@@ -51,6 +51,18 @@ def locate(entry: ModelEntry) -> Located:
     return Located(folder, digest[:12], commit)
 
 
+def trained_shift(folder: Path) -> float | None:
+    """The shift of the signal to noise ratio that a folder says its weights were trained with; None: it says nothing.
+
+    Raises:
+        ValueError: its configuration cannot be read.
+    """
+    path = folder / "scheduler" / "scheduler_config.json"
+    facts = json.loads(path.read_text()) if path.is_file() else {}
+    found = facts.get("snr_shift_scale") if isinstance(facts, dict) else None
+    return float(found) if isinstance(found, (int, float)) else None
+
+
 def find(source: str, revision: str | None, local: bool, name: str) -> tuple[Path | None, str]:
     """The folder if it is on this machine, and the hub's commit ("" for a folder of one's own).
 

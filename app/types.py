@@ -394,6 +394,8 @@ class ModelProfile:
     guidance: float
     shift: float
     samplers: tuple[str, ...] = ("euler", "unipc")  # the default first
+    guided_by: str = "negative"  # negative: an unconditional pass; input: the scale is an input; nothing: distilled
+    most_steps: int | None = None  # a distilled model has no more noise levels
     tiers: tuple[TierOfModel, ...] = ()
     pool: str = "main"
     step_s: float = 0.1  # seconds a guided step takes at the default shape, until a replica has measured it
@@ -402,6 +404,11 @@ class ModelProfile:
     takes_image: bool = False  # a video may begin with a picture
     needs_image: bool = False  # it has to
     adapters: tuple[str, ...] = ()  # LoRA adapters that its tiers may name
+
+    @property
+    def pictures_only(self) -> bool:
+        """Whether all it makes has one frame."""
+        return self.frames[-1] == 1
 
     @property
     def max_seconds(self) -> float:

@@ -21,6 +21,7 @@ from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, picture_key, pool_of
 from app.cache.similar import Latent, kept_latent
 from app.engine.denoiser import JobState
+from app.engine.embedding import Embedding
 from app.engine.encoding import Encoder
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
@@ -178,8 +179,8 @@ class Attempt:
         await self._stores.jobs.note_cache(job.id, self._fence, use)
         return latent
 
-    async def _encode(self, job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Embeddings of prompt and negative prompt, each (T, D) float32: from the cache, else from the encoder."""
+    async def _encode(self, job: Job) -> tuple[Embedding, Embedding]:
+        """Embeddings of prompt and negative prompt: from the cache, else from the encoder."""
         texts = (job.plan.prompt, job.plan.negative_prompt)
         pool = pool_of(job.tenant, self._settings.share_embeddings)
         keys = [embedding_key(job.plan.revision, text, pool) for text in texts]
@@ -192,17 +193,17 @@ class Attempt:
             made = iter(answer)
             for index, tensors in enumerate(found):
                 if tensors is None:
-                    found[index] = {"tokens": next(made)}
+                    found[index] = next(made)
                     if job.cache_mode.writes_parts:
                         await self._embeddings.put(keys[index], found[index] or {}, ttl_s, each_s)
         hit = len(missing) == 0
         self._use = CacheUse(embedding_hit=hit)
         if job.plan.start is None:
             await self._stores.jobs.note_cache(job.id, self._fence, self._use)
-        prompt, negative = ((tensors or {})["tokens"] for tensors in found)
+        prompt, negative = (tensors or {} for tensors in found)
         return prompt, negative
 
-    async def _look(self, job: Job) -> dict[str, NDArray[np.float32]]:
+    async def _look(self, job: Job) -> Embedding:
         """What the model makes of the job's picture: from the cache, else read, fitted and encoded; {} without one."""
         plan = job.plan
         if plan.image is None:
@@ -214,7 +215,7 @@ class Attempt:
         began = time.monotonic()
         png = b"".join([chunk async for chunk in self._stores.artifacts.read(plan.image)])
         picture = await asyncio.to_thread(fitted, png, plan.spec.width, plan.spec.height)
-        made: dict[str, NDArray[np.float32]] = await asyncio.wrap_future(self._engine.look(picture, plan.spec))
+        made = await asyncio.wrap_future(self._engine.look(picture, plan.spec))
         if job.cache_mode.writes_parts:
             await self._embeddings.put(key, made, self._settings.embedding_ttl_s, time.monotonic() - began)
         return made

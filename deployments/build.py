@@ -6,6 +6,7 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from app.model_entry import EMBEDDED
 from app.models import served
 from app.settings import Settings
 from deployments import scaling
@@ -21,7 +22,9 @@ OWN_POOL = "main"  # of the built-in model, unless its entry says otherwise; its
 
 
 def build(args: Settings) -> Application:
-    """The six deployments, with a Diffuser for each pool, which serves one model, and a TextEncoder if they share one.
+    """The six deployments, with a Diffuser for each pool, which serves one model, and a TextEncoder if one is shared.
+
+    It is the built-in model's: other models have encoders of their own.
 
     Replicas and resources are the config file's, a row for each pool.
 
@@ -34,10 +37,9 @@ def build(args: Settings) -> Application:
     finisher = serve.deployment(Finisher).bind(args, cache)
     analyzer = serve.deployment(PromptAnalyzer).bind(args, models.profiles)
     encoder = serve.deployment(TextEncoder).bind(args) if args.text_encoder == "shared" else None
-    shared = (cache, finisher, analyzer, encoder)
     diffusers = {
         pool: serve.deployment(Diffuser, name=deployment_of(pool), **_scaled(args, pool)).bind(
-            args, model, entry, pool, *shared
+            args, model, entry, pool, cache, finisher, analyzer, encoder if entry.source == EMBEDDED else None
         )
         for pool, (model, entry) in models.pools.items()
     }

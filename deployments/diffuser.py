@@ -87,7 +87,7 @@ class Diffuser:
         self._encoder: Encoder = OwnEncoder(self._engine)
         if encoder is not None:
             self._encoder = SharedEncoder(EncoderHandle(encoder))
-        layout = entry.dtype or settings.layout.label
+        layout = (f"{entry.dtype}/" if entry.dtype else "") + settings.layout.label
         self._profile = f"profile:{model.id}:{model.revision}:{layout}:{denoiser.hardware}"
         await self._adopt_profile()  # first, so that what others have measured is not measured again
         await asyncio.to_thread(self._engine.warm_up, model)

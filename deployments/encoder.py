@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
@@ -16,6 +14,9 @@ from ray.serve.handle import DeploymentHandle
 from app.errors import ServiceUnavailable
 from app.settings import Settings
 from deployments.handles import ask
+
+if TYPE_CHECKING:
+    from app.engine.embedding import Embedding
 
 log = logging.getLogger("ray.serve")
 MOST_TOGETHER = 16  # prompts of a run; at most the deployment's max_ongoing_requests
@@ -32,15 +33,15 @@ class TextEncoder:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
         self._encode = await asyncio.get_running_loop().run_in_executor(self._thread, load_encoder, settings.threads)
 
-    async def encode(self, text: str) -> NDArray[np.float32]:
-        """The embedding of a prompt, float32 (T, D)."""
-        answer: NDArray[np.float32] = await self._together(text)
+    async def encode(self, text: str) -> Embedding:
+        """The embedding of a prompt: arrays by name."""
+        answer: Embedding = await self._together(text)
         return answer
 
     @serve.batch(max_batch_size=MOST_TOGETHER, batch_wait_timeout_s=WAIT_S)
-    async def _together(self, texts: list[str]) -> list[NDArray[np.float32]]:
+    async def _together(self, texts: list[str]) -> list[Embedding]:
         made = await asyncio.get_running_loop().run_in_executor(self._thread, self._encode, texts)
-        return [each.numpy() for each in made]
+        return [{name: tensor.numpy() for name, tensor in heard.items()} for heard in made]
 
 
 class EncoderHandle:
@@ -50,10 +51,10 @@ class EncoderHandle:
         self._handle = handle
         self._timeout_s = timeout_s
 
-    async def __call__(self, text: str) -> NDArray[np.float32]:
+    async def __call__(self, text: str) -> Embedding:
         """Raises ServiceUnavailable."""
         try:
-            answer: NDArray[np.float32] = await ask(self._handle.encode.remote(text), self._timeout_s, "text encoder")
+            answer: Embedding = await ask(self._handle.encode.remote(text), self._timeout_s, "text encoder")
         except RayError as error:
             raise ServiceUnavailable(f"The text encoder failed: {type(error).__name__}.") from error
         return answer

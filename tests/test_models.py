@@ -20,6 +20,9 @@ from app.sources import Located
 SHAPES = {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"}
 WAN = {"id": "wan", "family": "wan2.1-t2v-1.3b", "source": "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "aliases": ["sora-2"]}
 
+COG = {"id": "cog", "family": "cogvideox-5b", "source": "a/b"}
+TURBO = {"id": "turbo", "family": "ltx-video-distilled", "source": "a/b"}
+
 
 def found(entry: ModelEntry) -> Located:
     return Located(None, "0123456789ab", "0123456789abcdef")
@@ -67,9 +70,12 @@ def test_a_distilled_adapter_is_a_models_preview_in_a_pool_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: str) -> None:
+    distilled = {"ltx-video-distilled": 7, "ltx-video-0.9.6-distilled": 8, "z-image-turbo": 8}
     (model,) = served(given({"id": "m", "family": name, "source": "a/b"}), found).profiles
-    assert [choose("auto", row.name, model.tiers).steps for row in CLASSES] == [18, 25, 35, 45]
-    assert all(side % (32 if "5b" in name else 16) == 0 for size in model.sizes for side in size)
+    wanted = [distilled[name]] * 4 if name in distilled else [18, 25, 35, 45]
+    assert [choose("auto", row.name, model.tiers).steps for row in CLASSES] == wanted
+    assert (model.guided_by == "nothing") == (name in distilled)
+    assert all(side % (32 if "ti2v" in name or "ltx" in name else 16) == 0 for size in model.sizes for side in size)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +88,10 @@ def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: 
         ([{**SHAPES, "id": "mine"}], "mine: the built-in model has the id"),
         ([{**SHAPES, "shift": 5}], "kinoray-shapes: the built-in model has no shift"),
         ([{**WAN, "frames": [9, 5]}], "the profile of wan contradicts itself"),
+        ([{**COG, "shift": 3}], "cog: the shift of cogvideox-5b is trained, and always 1"),
+        ([{**COG, "loras": {"a": {"source": "a.safetensors"}}}], "cog: cogvideox-5b takes no LoRA"),
+        ([{**TURBO, "guidance": 3}], "turbo: ltx-video-distilled is distilled"),
+        ([{**TURBO, "tiers": {"ultra": {"steps": 20}}}], "turbo: .* 7 steps at most; the tier ultra"),
         ([WAN, {**WAN, "pool": "other"}], "two models are called wan"),
     ],
 )
@@ -108,3 +118,17 @@ def test_a_malformed_entry_is_refused_when_the_settings_are_read(wrong: dict[str
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="model_index.json"):
         served(given({**WAN, "source": str(tmp_path)}))
+
+
+def test_a_cogvideox_folder_trained_with_another_shift_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text('{"_class_name": "CogVideoXPipeline"}')
+    (tmp_path / "scheduler").mkdir()
+    (tmp_path / "scheduler" / "scheduler_config.json").write_text('{"snr_shift_scale": 3.0}')
+    with pytest.raises(BadModel, match="cogvideox-5b is 1, that of these weights is 3"):
+        served(given({**COG, "source": str(tmp_path)}))
+    assert served(given({**COG, "family": "cogvideox-2b", "source": str(tmp_path)})).profiles[0].shift == 3
+
+
+def test_what_changes_the_bits_is_part_of_the_revision() -> None:
+    settings = given(WAN, placement={"vae_tiling": True, "offload": "model"})
+    assert served(settings, found).profiles[0].revision == "0123456789ab-float32+vae_tiling"

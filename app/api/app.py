@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import caches, content, events, feedback, follow_socket, models, operate, styles, sync, videos
+from app.api import caches, content, events, feedback, follow_socket, images, models, operate, styles, sync, videos
 from app.api.documented import describe_api
 from app.api.front import add_studio
 from app.api.limits import BodyLimit
@@ -25,7 +25,7 @@ def create_app(service: VideoService, settings: Settings, checks: Mapping[str, C
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
-    for room in (sync, videos, content, events, follow_socket, feedback, models, styles, caches, operate):
+    for room in (sync, images, videos, content, events, follow_socket, feedback, models, styles, caches, operate):
         app.include_router(room.router)
     add_studio(app)
     install(app)

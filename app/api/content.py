@@ -25,7 +25,10 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 _ENDINGS = {"video/mp4": ".mp4", "image/webp": ".webp", "image/jpeg": ".jpg", "image/png": ".png"}
 _FILES = {type_: {"schema": {"type": "string", "format": "binary"}} for type_ in ("video/mp4", "image/*")}
 
-Variant = Annotated[Literal["video", "thumbnail", "spritesheet"], Query(description="Which file")]
+Variant = Annotated[
+    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp"],
+    Query(description="Which file; the last three of a picture, which is a video of one frame"),
+]
 Text = Annotated[str | None, Header()]
 
 

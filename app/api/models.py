@@ -66,7 +66,7 @@ class ModelInfo(Model):
     """A model as SGLang's clients ask for it."""
 
     model_path: str
-    task_type: Literal["T2V", "I2V", "TI2V"] = "T2V"
+    task_type: Literal["T2V", "I2V", "TI2V", "T2I"] = "T2V"
     is_generation: Literal[True] = True
 
 
@@ -93,7 +93,10 @@ async def model_info(
 ) -> ModelInfo:
     """The default model, or the one that is named."""
     profile = _catalogue(service, settings).find(model)
-    task: Literal["T2V", "I2V", "TI2V"] = "I2V" if profile.needs_image else "TI2V" if profile.takes_image else "T2V"
+    task: Literal["T2V", "I2V", "TI2V", "T2I"] = (
+        "I2V" if profile.needs_image else "TI2V" if profile.takes_image else "T2V"
+    )
+    task = "T2I" if profile.pictures_only else task
     return ModelInfo(**_model(profile, service, settings).model_dump(), model_path=profile.id, task_type=task)
 
 

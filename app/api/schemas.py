@@ -74,7 +74,7 @@ class CreateVideo(Strict):
     num_inference_steps: int | None = Field(None, ge=1, le=1000, description="Comes before the tier; also `steps`")
     budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
     sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
-        None, description="euler or unipc; see /v1/models"
+        None, description="euler, unipc or ddim; see /v1/models for the model's"
     )
     deterministic: bool | None = Field(
         None, description="The same bits alone, beside other jobs, paused and resumed; it then shares no forward"
@@ -117,7 +117,17 @@ class RemixVideo(Strict):
     prompt: str = Field(description="What the new video should show")
 
 
-_INTEGERS = ("width", "height", "num_frames", "fps", "seed", "num_inference_steps", "num_outputs_per_prompt", "budget")
+_INTEGERS = (
+    "width",
+    "height",
+    "num_frames",
+    "fps",
+    "seed",
+    "num_inference_steps",
+    "num_outputs_per_prompt",
+    "budget",
+    "n",
+)
 _NUMBERS = ("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s")
 _TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -146,7 +156,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         UnsupportedParameter: a field that this server cannot honour.
         InvalidRequest: anything else that is wrong; `param` names the field.
     """
-    asked = _validated(CreateVideo, settled(fields, CreateVideo.model_fields))
+    asked = validated(CreateVideo, settled(fields, CreateVideo.model_fields))
     width, height = _shape(asked)
     seed = asked.seed[0] if isinstance(asked.seed, list) else asked.seed
     cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
@@ -191,11 +201,12 @@ def _webhook(wish: WebhookWish | None) -> Webhook | None:
 
 def remix_prompt(fields: Fields, max_prompt_chars: int) -> str:
     """The prompt of a remix; it takes no other field. Raises InvalidRequest."""
-    asked = _validated(RemixVideo, settled(fields, RemixVideo.model_fields, {}))
+    asked = validated(RemixVideo, settled(fields, RemixVideo.model_fields, {}))
     return _prompt(asked.prompt, max_prompt_chars)
 
 
-def _validated(model: type[M], fields: Fields) -> M:
+def validated(model: type[M], fields: Fields) -> M:
+    """The fields as that model has them. Raises InvalidRequest."""
     values = {name: value for name, value in fields.values.items() if not (name in _BLANK and value == "")}
     if fields.text:
         values = {name: _typed(name, value) for name, value in values.items()}

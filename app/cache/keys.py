@@ -12,7 +12,7 @@ from app.types import Artifact, Plan, VideoSpec
 SCHEMA = 2
 """Part of every key: raise it when the same plan would give other bits than before."""
 
-POST_PROCESSING = "mp4-thumbnail-spritesheet-1"
+POST_PROCESSING = "mp4-thumbnail-spritesheet-stills-1"
 """What becomes of the frames: part of a result's key. Another one is due when `app.video.finish` makes other files."""
 
 

@@ -48,6 +48,7 @@ class Sampler(str, Enum):
 
     EULER = "euler"
     UNIPC = "unipc"
+    DDIM = "ddim"
 
 
 @dataclass(frozen=True, slots=True)

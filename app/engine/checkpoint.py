@@ -16,14 +16,16 @@ from safetensors import SafetensorError
 from safetensors.numpy import save
 from safetensors.torch import load
 
-from app.engine.denoiser import Conditioning, JobState, Prediction
+from app.engine.denoiser import TOKENS, Conditioning, Heard, JobState, Prediction
 from app.engine.reuse import look_back
 from app.types import Plan
 
-FORMAT = "kinoray-checkpoint-3"
+FORMAT = "kinoray-checkpoint-4"
 MAX_HEADER_BYTES = 1 << 20
-MAX_EMBEDDING = 1 << 24  # numbers in one embedding; Wan's have 512 x 4096
+MAX_EMBEDDING = 1 << 24  # numbers in one tensor of an embedding; Wan's have 512 x 4096
+MAX_HEARD = 8  # tensors that encoders may make of one text
 MAX_MEMORY = 8  # latents that a sampler may keep
+_TEXTS = ("prompt.", "negative.")  # what the names of their tensors begin with
 
 
 class CheckpointInvalid(ValueError):
@@ -34,8 +36,8 @@ def to_bytes(state: JobState) -> bytes:
     """All that is needed to go on with the same bits: latent, what was predicted, embeddings, place in the schedule."""
     tensors = {
         "latent": state.latent,
-        "prompt": state.conditioning.prompt,
-        "negative": state.conditioning.negative,
+        **{f"prompt.{name}": tensor for name, tensor in state.conditioning.prompt.items()},
+        **{f"negative.{name}": tensor for name, tensor in state.conditioning.negative.items()},
         **{f"history.{place}": seen.velocity for place, seen in enumerate(state.history)},
         **{f"memory.{place}": kept for place, kept in enumerate(state.memory)},
         **{f"picture.{name}": part for name, part in state.conditioning.picture.items()},
@@ -130,8 +132,11 @@ def _check_sizes(header: Mapping[str, Any], plan: Plan) -> None:
     spec = plan.spec
     pixels = 3 * spec.width * spec.height * spec.frames  # no latent is larger than its video
     known = {"latent", "difference", "history.0", "history.1", *(f"memory.{place}" for place in range(MAX_MEMORY))}
+    for text in _TEXTS:
+        if sum(name.startswith(text) for name in header) > MAX_HEARD:
+            raise CheckpointInvalid("The checkpoint holds more of a text than an encoder makes.")
     for name, entry in header.items():
-        limit = MAX_EMBEDDING if name in ("prompt", "negative") else pixels if name in known else 0
+        limit = MAX_EMBEDDING if name.startswith(_TEXTS) else pixels if name in known else 0
         if name.startswith("picture.") and plan.image is not None:
             limit = max(pixels, MAX_EMBEDDING)
         shape = entry["shape"]
@@ -145,7 +150,7 @@ def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: P
     return JobState(
         job_id=str(note["job_id"]),
         plan=plan,
-        conditioning=Conditioning(tensors["prompt"], tensors["negative"], picture=picture),
+        conditioning=Conditioning(*(_heard(tensors, text) for text in _TEXTS), picture=picture),
         latent=tensors["latent"],
         sigmas=tuple(float(sigma) for sigma in note["sigmas"]),
         timesteps=tuple(float(timestep) for timestep in note["timesteps"]),
@@ -160,6 +165,14 @@ def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: P
     )
 
 
+def _heard(tensors: Mapping[str, torch.Tensor], text: str) -> Heard:
+    return {name.removeprefix(text): tensor for name, tensor in tensors.items() if name.startswith(text)}
+
+
+def _sound(heard: Heard) -> bool:
+    return TOKENS in heard and heard[TOKENS].ndim == 2 and all(tensor.ndim in (1, 2) for tensor in heard.values())
+
+
 def _check(state: JobState) -> None:
     steps = state.plan.sampling.steps
     kept = [seen.velocity for seen in state.history] + list(state.memory)
@@ -171,7 +184,7 @@ def _check(state: JobState) -> None:
         "history": len(state.history) == min(state.evaluations, look_back(state)),
         "guidance": state.difference is None or (state.guided and state.evaluations > 0),
         "latent": state.latent.ndim == 4 and all(tensor.shape == state.latent.shape for tensor in kept),
-        "embeddings": state.conditioning.prompt.ndim == 2 == state.conditioning.negative.ndim,
+        "embeddings": _sound(state.conditioning.prompt) and _sound(state.conditioning.negative),
     }
     wrong = [name for name, right in sound.items() if not right]
     if wrong:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,15 @@ from app.types import Plan, VideoSpec
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
+Heard: TypeAlias = dict[str, torch.Tensor]
+"""What a family's text encoders make of one text: tensors by name, float32 on 1 or 2 axes, never written to.
+
+`TOKENS` is always among them; others are the family's own, such as an attention mask or a pooled embedding.
+"""
+
+TOKENS = "tokens"
+"""The text's embeddings, (T, D)."""
+
 
 class DeviceLost(RuntimeError):
     """The device itself is unusable (not one job's doing): ends the engine."""
@@ -21,11 +30,19 @@ class DeviceLost(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the denoiser hears of a prompt: embeddings of the prompt and of the negative prompt; what it sees, too."""
+    """What the denoiser hears and sees: what the encoders made of the prompt, of the negative one, and of a picture."""
 
-    prompt: torch.Tensor  # (T, D) float32
-    negative: torch.Tensor  # (T, D) float32
+    prompt: Heard
+    negative: Heard
     picture: Mapping[str, torch.Tensor] = field(default_factory=dict, kw_only=True)  # float32, by `look`'s names
+
+    def to(self, device: torch.device) -> Conditioning:
+        """The same on a device."""
+        told, free, seen = (
+            {name: tensor.to(device) for name, tensor in part.items()}
+            for part in (self.prompt, self.negative, self.picture)
+        )
+        return Conditioning(told, free, picture=seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +152,8 @@ class Denoiser(Protocol):
         """Where it computes."""
         ...
 
-    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
-        """One (T, D) float32 embedding per prompt."""
+    def encode(self, prompts: Sequence[str]) -> list[Heard]:
+        """What the encoders make of each prompt, in host memory."""
         ...
 
     def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:

@@ -9,15 +9,16 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from app.engine.denoiser import TOKENS
+from app.engine.embedding import Embedding
 from app.engine.loop import Engine
 from app.errors import KinorayError, WorkerLost
 
 log = logging.getLogger(__name__)
 TRIES, PAUSE_S, FAR_S = 3, 0.5, 120.0
+MOST_TENSORS = 8  # that encoders may make of one text
 
-Embedding = NDArray[np.float32]  # (T, D)
 Ask = Callable[[str], Awaitable[Embedding]]
 
 
@@ -25,7 +26,7 @@ class Encoder(Protocol):
     """Embeds prompts; the embedding cache stands in front of it."""
 
     async def encode(self, texts: Sequence[str]) -> list[Embedding]:
-        """One (T, D) float32 embedding per text.
+        """What the encoders make of each text.
 
         Raises:
             WorkerLost: there is nobody to do it; another attempt may find somebody.
@@ -69,7 +70,8 @@ class SharedEncoder:
 def from_afar(ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S) -> Callable[..., torch.Tensor]:
     """An encoder for the engine's thread, which waits for it: for the warm-up and jobs that come without embeddings.
 
-    It gives (B, T, D) float32. `ask` runs on `loop`, which must not be the calling thread's.
+    It gives the tokens alone, (B, T, D) float32, for Wan hears no more. `ask` runs on `loop`, which must not be the
+    calling thread's.
     """
 
     async def every(texts: Sequence[str]) -> list[Embedding]:
@@ -77,7 +79,7 @@ def from_afar(ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_
 
     def encode(texts: Sequence[str]) -> torch.Tensor:
         answers = asyncio.run_coroutine_threadsafe(every(texts), loop).result(timeout_s)
-        return torch.stack([torch.tensor(checked(each)) for each in answers])
+        return torch.stack([torch.tensor(checked(each)[TOKENS]) for each in answers])
 
     return encode
 
@@ -88,6 +90,14 @@ def checked(answer: Embedding) -> Embedding:
     Raises:
         WorkerLost: it is none.
     """
-    if answer.dtype != np.float32 or answer.ndim != 2 or not np.isfinite(answer).all():
+    tensors = list(answer.values()) if isinstance(answer, dict) else []
+    sound = all(_sound(tensor) for tensor in tensors) and len(tensors) <= MOST_TENSORS
+    if not tensors or not sound or TOKENS not in answer or answer[TOKENS].ndim != 2:
         raise WorkerLost("The text encoder answered with something else than an embedding.")
     return answer
+
+
+def _sound(tensor: object) -> bool:
+    if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32 or tensor.ndim not in (1, 2):
+        return False
+    return bool(np.isfinite(tensor).all())

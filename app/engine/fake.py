@@ -11,7 +11,7 @@ import torch
 
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
-from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.denoiser import TOKENS, Conditioning, DeviceLost, Frames, Heard, JobState
 from app.engine.memory import held_bytes
 from app.errors import DeviceOutOfMemory, GenerationError
 from app.types import Plan
@@ -44,10 +44,10 @@ class FakeDenoiser:
     def device(self) -> torch.device:
         return torch.device("cpu")
 
-    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
+    def encode(self, prompts: Sequence[str]) -> list[Heard]:
         """(1, 3) float32 in -1..1 for each prompt."""
         digests = [hashlib.sha256(prompt.encode()).digest()[:3] for prompt in prompts]
-        return [torch.tensor([[byte / 127.5 - 1 for byte in digest]]) for digest in digests]
+        return [{TOKENS: torch.tensor([[byte / 127.5 - 1 for byte in digest]])} for digest in digests]
 
     @torch.inference_mode()
     def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
@@ -78,7 +78,7 @@ class FakeDenoiser:
 
     @staticmethod
     def _colour(state: JobState) -> torch.Tensor:
-        asked, free = state.conditioning.prompt, state.conditioning.negative
+        asked, free = state.conditioning.prompt[TOKENS], state.conditioning.negative[TOKENS]
         return (free + state.plan.sampling.guidance * (asked - free)).mean(0).view(3, 1, 1, 1).clamp(-1, 1)
 
     @torch.inference_mode()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.engine.denoiser import Conditioning, Denoiser, Frames
 from app.engine.desk import Desk
+from app.engine.embedding import Embedding, heard_in, told
 from app.engine.forward import Answer, Forward
 from app.engine.keeping import Keeping
 from app.engine.pace import Pace, Times
@@ -39,7 +40,6 @@ from app.types import ModelProfile, Phase, Plan, VideoSpec
 
 log = logging.getLogger(__name__)
 REST_S = 0.25
-Embedding = NDArray[np.float32]  # (T, D)
 
 
 class Engine:
@@ -100,7 +100,7 @@ class Engine:
         """
         conditioning = None
         if prompt is not None and negative is not None:
-            conditioning = Conditioning(torch.tensor(prompt), torch.tensor(negative))
+            conditioning = Conditioning(heard_in(prompt), heard_in(negative))
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
         seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
@@ -134,9 +134,9 @@ class Engine:
             WorkerLost: the engine has ended.
         """
         asked = list(prompts)
-        return self._desk.call(lambda: [tokens.numpy() for tokens in self._denoiser.encode(asked)])
+        return self._desk.call(lambda: [told(heard) for heard in self._denoiser.encode(asked)])
 
-    def look(self, picture: Frames, spec: VideoSpec) -> Future[dict[str, Embedding]]:
+    def look(self, picture: Frames, spec: VideoSpec) -> Future[Embedding]:
         """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size. Raises WorkerLost."""
         return self._desk.call(partial(seen_by, self._denoiser, picture, spec))
 

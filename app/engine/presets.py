@@ -19,6 +19,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+_CHANGE_BITS = ("tf32", "vae_tiling", "layerwise", "quantise", "compile")
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -50,6 +52,16 @@ class Placement:
             raise ValueError("quantise and layerwise both shrink the same weights; choose one")
         if self.offload == "group" and self.compile != "none":
             raise ValueError("blocks that come and go are not compiled; choose offload or compile")
+
+    def bits(self, dtype: str | None = None) -> str:
+        """What of it changes a video's bits, in one word; `dtype` takes the place of its own."""
+        odd = [name for name in _CHANGE_BITS if getattr(self, name) not in (False, "none")]
+        return "+".join(
+            [
+                dtype or self.dtype,
+                *(name if (found := getattr(self, name)) is True else f"{name}={found}" for name in odd),
+            ]
+        )
 
     @property
     def label(self) -> str:

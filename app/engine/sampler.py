@@ -9,7 +9,7 @@ import torch
 
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.masks.table import masks_of
-from app.engine.samplers import euler, unipc
+from app.engine.samplers import ddim, euler, unipc
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
 from app.types import Plan
@@ -17,15 +17,23 @@ from app.types import Plan
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory."""
+    """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory;
+    `clean`: the clean latent that a prediction speaks of; `mixed`: (sigma, clean latent, noise) to the latent there."""
 
     schedule: Callable[[int, float], Schedule]
     step: Callable[[JobState, torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
+    clean: Callable[[JobState, torch.Tensor], torch.Tensor] = lambda state, velocity: (
+        state.latent - state.sigma * velocity
+    )
+    mixed: Callable[[float, torch.Tensor, torch.Tensor], torch.Tensor] = lambda sigma, clean, noise: (
+        (1 - sigma) * clean + sigma * noise
+    )
 
 
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
     "unipc": Sampler(unipc.schedule, unipc.step),
+    "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean, ddim.mixed),
 }
 
 
@@ -40,14 +48,19 @@ def named(name: str) -> Sampler:
     return SAMPLERS[name]
 
 
-def begin(job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor) -> JobState:
+def begin(
+    job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor, walk: Schedule | None = None
+) -> JobState:
     """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
+
+    `walk`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's.
 
     Raises:
         UnsupportedParameter: there is no such sampler.
     """
     asked = plan.sampling
-    walk = named(asked.sampler).schedule(asked.steps, asked.shift)
+    way = named(asked.sampler)
+    walk = way.schedule(asked.steps, asked.shift) if walk is None else walk
     masks = masks_of(plan)
     return JobState(
         job_id=job_id,
@@ -60,6 +73,16 @@ def begin(job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tens
         unconditional_mask=masks.unconditional,
         order=masks.order,
     )
+
+
+def clean(state: JobState, prediction: torch.Tensor) -> torch.Tensor:
+    """The guess at the clean latent (C, F', H', W') that a prediction makes."""
+    return named(state.plan.sampling.sampler).clean(state, prediction)
+
+
+def noised(state: JobState, latent: torch.Tensor) -> torch.Tensor:
+    """A clean latent (C, F', H', W') at the state's level, mixed with the noise that the state holds."""
+    return named(state.plan.sampling.sampler).mixed(state.sigma, latent, state.latent)
 
 
 def advance(state: JobState, prediction: torch.Tensor) -> None:

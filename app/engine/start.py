@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine import sampler
 from app.engine.checkpoint import CheckpointInvalid
 from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, Seeing
 from app.engine.ticket import Ticket
@@ -77,13 +78,12 @@ def fits(state: JobState, latent: torch.Tensor) -> bool:
 def noised(state: JobState, latent: torch.Tensor) -> None:
     """Take a job that holds its seed's noise to its plan's first step: `latent` (C, F', H', W'), noised as far as that.
 
-    On the straight path of flow matching a clean latent x is (1 - sigma) x + sigma noise at the level sigma. To begin
-    with another picture is SDEdit's idea (Meng et al., arXiv 2108.01073), to take it from a cache by the prompts'
-    similarity NIRVANA's (Agarwal et al., NSDI 2024).
+    On the straight path of flow matching a clean latent x is (1 - sigma) x + sigma noise at the level sigma; other
+    samplers say it themselves. To begin with another picture is SDEdit's idea (Meng et al., arXiv 2108.01073), to take
+    it from a cache by the prompts' similarity NIRVANA's (Agarwal et al., NSDI 2024).
     """
     state.step = state.first
-    clean = latent.to(state.latent)
-    state.latent = (1 - state.sigma) * clean + state.sigma * state.latent
+    state.latent = sampler.noised(state, latent.to(state.latent))
 
 
 def seen_by(denoiser: Denoiser, picture: Frames, spec: VideoSpec) -> dict[str, NDArray[np.float32]]:

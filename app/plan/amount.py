@@ -32,7 +32,7 @@ def amount(
     Raises:
         InvalidRequest: steps or budget are out of bounds.
     """
-    steps = _steps(request, choice)
+    steps = _steps(request, model, choice)
     if request.budget is not None:
         if not 1 <= request.budget <= steps:
             raise InvalidRequest(f"budget must be 1 to the number of steps, {steps}.", param="budget")
@@ -50,11 +50,12 @@ def amount(
     return Amount(steps, budget, True, row is not None, tuple(reasons))
 
 
-def _steps(request: VideoRequest, choice: Choice) -> int:
+def _steps(request: VideoRequest, model: ModelProfile, choice: Choice) -> int:
+    most = model.most_steps or MOST_STEPS
     if request.steps is None:
-        return choice.steps
-    if not 1 <= request.steps <= MOST_STEPS:
-        raise InvalidRequest(f"steps must be 1 to {MOST_STEPS}.", param="steps")
+        return min(choice.steps, most)
+    if not 1 <= request.steps <= most:
+        raise InvalidRequest(f"steps must be 1 to {most}.", param="steps")
     return request.steps
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from app.plan.complexity import CLASSES
+from app.plan.tiers import TIERS
 from app.types import TierOfModel
 
 _480P: Final = ((832, 480), (480, 832), (624, 624))
@@ -20,6 +22,7 @@ class Family:
 
     `loader` names the file under `app/engine/families` that reads and steps them. `frame_step`: frames are 1 plus a
     multiple of it, from `frames[0]` to `frames[1]`, the default is `frames[2]`. `fps` is slowest, fastest, default.
+    `guided_by` and `most_steps` are as in ModelProfile; `shift_trained`: the shift is a fact of the weights.
     """
 
     name: str
@@ -38,6 +41,10 @@ class Family:
     step_s: float = 1.0  # seconds of a guided step, until a replica has measured it
     overhead_s: float = 10.0
     pipelines: tuple[str, ...] = ()  # what a folder of it says it is; empty: anything
+    guided_by: str = "negative"
+    most_steps: int | None = None
+    shift_trained: bool = False
+    exact_vae: bool = True  # the autoencoder is kept in float32 whatever the precision
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -45,7 +52,91 @@ class Family:
         return tuple(range(self.frames[0], self.frames[1] + 1, self.frame_step))
 
 
-# Guidance and shift are those of the published pipelines; Wan advises a shift of 3 at 480p and 5 at 720p.
+def _always(steps: int) -> tuple[TierOfModel, ...]:
+    """So many steps in every tier: for distilled models, which get no better with more."""
+    return tuple(TierOfModel(tier, (steps,) * len(CLASSES)) for tier in TIERS)
+
+
+def _ltx(name: str, steps: int | None = None) -> Family:
+    """LTX-Video; a distilled release has `steps` noise levels of its own, and no guidance."""
+    return Family(
+        name,
+        "ltx",
+        ((704, 480), (480, 704), (768, 512), (512, 768), (1216, 704), (704, 1216)),
+        (9, 257, 121),
+        (8, 30, 24),
+        guidance=3.0 if steps is None else 1.0,
+        shift=1.0,
+        frame_step=8,
+        samplers=("euler",),
+        tiers=() if steps is None else _always(steps),
+        overhead_s=5.0,
+        pipelines=("LTXPipeline", "LTXConditionPipeline"),
+        guided_by="negative" if steps is None else "nothing",
+        most_steps=steps,
+        exact_vae=False,
+    )
+
+
+def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> Family:
+    return Family(
+        name,
+        "hunyuan15",
+        sizes,
+        (5, 121, 121),
+        (8, 30, 24),
+        guidance=6.0,
+        shift=shift,
+        samplers=("euler",),
+        step_s=4.0,
+        overhead_s=30.0,
+        pipelines=("HunyuanVideo15Pipeline",),
+        exact_vae=False,
+    )
+
+
+def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: float) -> Family:
+    """CogVideoX, which is trained for one rate and one `shift`, that of its signal to noise ratio."""
+    return Family(
+        name,
+        "cogvideox",
+        (size,),
+        (9, most, most),
+        (fps, fps, fps),
+        guidance=6.0,
+        shift=shift,
+        frame_step=8,
+        samplers=("ddim",),
+        step_s=3.0,
+        overhead_s=20.0,
+        pipelines=("CogVideoXPipeline",),
+        shift_trained=True,
+        exact_vae=False,
+    )
+
+
+def _z_image(name: str, shift: float, steps: int | None = None) -> Family:
+    """Z-Image; guidance counts from 1 here, from 0 in its pipeline. The turbo release has `steps` and no guidance."""
+    return Family(
+        name,
+        "z_image",
+        ((1024, 1024), (1280, 720), (720, 1280), (1152, 864), (864, 1152), (768, 768), (512, 512)),
+        (1, 1, 1),
+        (1, 1, 1),
+        guidance=5.0 if steps is None else 1.0,
+        shift=shift,
+        samplers=("euler",),
+        tiers=() if steps is None else _always(steps),
+        step_s=0.5,
+        overhead_s=1.0,
+        pipelines=("ZImagePipeline",),
+        guided_by="negative" if steps is None else "nothing",
+        exact_vae=False,
+    )
+
+
+# Sizes, lengths, guidance and shift are those of the published pipelines.
+# Wan advises a shift of 3 at 480p and 5 at 720p.
 _WAN: Final = ("WanPipeline", "WanImageToVideoPipeline")
 ROWS: Final = (
     Family("wan2.1-t2v-1.3b", "wan", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0, pipelines=_WAN),
@@ -71,5 +162,33 @@ ROWS: Final = (
         needs_image=True,
         pipelines=_WAN,
     ),
+    _ltx("ltx-video"),
+    _ltx("ltx-video-distilled", 7),
+    _ltx("ltx-video-0.9.6-distilled", 8),
+    Family(
+        "hunyuan-video",
+        "hunyuan",
+        ((960, 544), (544, 960), (1280, 720), (720, 1280)),
+        (5, 129, 129),
+        (8, 30, 24),
+        guidance=6.0,
+        shift=7.0,
+        samplers=("euler",),
+        step_s=8.0,
+        overhead_s=60.0,
+        pipelines=("HunyuanVideoPipeline",),
+        guided_by="input",
+        exact_vae=False,
+    ),
+    _hunyuan15("hunyuan-video-1.5-480p", ((848, 480), (480, 848), (624, 624)), 5.0),
+    _hunyuan15("hunyuan-video-1.5-720p", ((1280, 720), (720, 1280), (960, 960)), 9.0),
+    _cogvideox("cogvideox-2b", (720, 480), 49, 8, 3.0),
+    _cogvideox("cogvideox-5b", (720, 480), 49, 8, 1.0),
+    _cogvideox("cogvideox-1.5-5b", (1360, 768), 81, 16, 1.0),
+    _z_image("z-image-turbo", 3.0, 8),
+    _z_image("z-image", 6.0),
 )
+TAKE_LORAS: Final = frozenset({"wan"})
+"""Loaders whose models take LoRA adapters."""
+
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({row.name: row for row in ROWS})

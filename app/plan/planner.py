@@ -79,6 +79,7 @@ def make_plan(
     model = catalogue.find(request.model)
     prompt = required(request.prompt, limits.max_prompt_chars)
     negative = normalised(request.negative_prompt, limits.max_prompt_chars, "negative_prompt")
+    _check_fit(request, model)
     # 2. How much work it needs
     why = analyse(prompt)
     choice = choose(request.tier, why.complexity, model.tiers)
@@ -124,6 +125,17 @@ def make_plan(
     return replace(plan, estimate=cost)
 
 
+def _check_fit(request: VideoRequest, model: ModelProfile) -> None:
+    """Refuse what this kind of model has no ear for."""
+    if model.pictures_only and request.frames != 1:
+        message = f"{model.id} makes pictures: ask /v1/images/generations for one."
+        raise InvalidRequest(message, param="model", code="not_a_video_model")
+    if model.guided_by != "negative" and request.negative_prompt.strip():
+        raise UnsupportedParameter(f"{model.id} does not hear a negative prompt.", "negative_prompt")
+    if model.guided_by == "nothing" and request.guidance not in (None, 1.0):
+        raise UnsupportedParameter(f"{model.id} is distilled: its guidance is always 1.", "guidance_scale")
+
+
 def _shape(request: VideoRequest, here: ModelProfile, model: ModelProfile, tier: str) -> VideoSpec:
     """The shape, within what the model makes in that tier: `here`."""
     try:
@@ -146,6 +158,8 @@ def _sampler(request: VideoRequest, model: ModelProfile) -> str:
 
 
 def _guidance(request: VideoRequest, model: ModelProfile, choice: Choice) -> float:
+    if model.guided_by == "nothing":
+        return 1.0
     if request.guidance is None:
         return min(MOST_GUIDANCE, max(LEAST_GUIDANCE, round(model.guidance * choice.guidance_gain, 3)))
     if not LEAST_GUIDANCE <= request.guidance <= MOST_GUIDANCE:  # NaN falls out too

@@ -1,4 +1,4 @@
-"""Frames come in, pictures go out: the thumbnail (WebP), the spritesheet (JPEG), a glimpse of what is being made."""
+"""Frames come in, pictures go out: the thumbnail, the spritesheet, stills, a glimpse of what is being made."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ def thumbnail(frames: Frames) -> bytes:
     """The middle frame as WebP, no side longer than 512 pixels."""
     picture = _fitted(frames[len(frames) // 2], THUMBNAIL_SIDE)
     return _saved(picture, "WEBP", quality=90, method=2)
+
+
+def stills(frame: NDArray[np.uint8]) -> dict[str, bytes]:
+    """One frame (H, W, 3) in full size by format: png without loss, jpeg and webp with little."""
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return {
+        "png": _saved(image, "PNG", compress_level=4),
+        "jpeg": _saved(image, "JPEG", quality=95, subsampling=0),
+        "webp": _saved(image, "WEBP", quality=95, method=2),
+    }
 
 
 def glimpse(frame: NDArray[np.uint8]) -> bytes:

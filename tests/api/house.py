@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import numpy as np
 from fastapi import FastAPI
 
 from app.api.app import create_app
@@ -29,7 +30,8 @@ from app.plan.sentences import WordSentences
 from app.service import Check, Ports, VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
-from app.types import Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
+from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
+from app.video.preview import stills
 
 MODEL = ModelProfile(
     id="shapes",
@@ -43,6 +45,19 @@ MODEL = ModelProfile(
     guidance=3.0,
     shift=3.0,
 )
+PICTURES = ModelProfile(
+    id="stills",
+    family="z-image",
+    revision="1",
+    sizes=((64, 64), (96, 64)),
+    frames=(1,),
+    fps=(1, 1),
+    default_frames=1,
+    default_fps=1,
+    guidance=1.0,
+    shift=3.0,
+    samplers=("euler",),
+)
 VIDEO = bytes(range(256)) * 10
 THUMBNAIL = b"a small picture"
 
@@ -50,10 +65,12 @@ THUMBNAIL = b"a small picture"
 class Plans:
     """The Planner port over `draft`."""
 
-    def __init__(self, settings: Settings, model: ModelProfile, presets: Presets, ratings: Ratings) -> None:
+    def __init__(
+        self, settings: Settings, presets: Presets, ratings: Ratings, models: tuple[ModelProfile, ...]
+    ) -> None:
         self._ratings = ratings
         self._desk = Desk(
-            catalogue=Catalogue((model,), settings.default_name, settings.aliases),
+            catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=presets,
             enhancer=RuleEnhancer(settings.max_prompt_chars),
@@ -68,8 +85,10 @@ class Plans:
 class House:
     """The ports, the application over them, and what a replica would do to a job."""
 
-    def __init__(self, checks: dict[str, Check] | None = None, model: ModelProfile = MODEL, **settings: Any) -> None:
-        self.model = model
+    def __init__(
+        self, checks: dict[str, Check] | None = None, models: tuple[ModelProfile, ...] = (MODEL,), **settings: Any
+    ) -> None:
+        self.models = models
         self.settings = Settings(default_model="shapes", model_aliases={"sora-2": "shapes"}, **settings)
         self.jobs, self.events, self.stops = MemoryJobs(), MemoryEvents(), MemoryStops()
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
@@ -83,7 +102,7 @@ class House:
 
     def _ports(self) -> Ports:
         return Ports(
-            planner=Plans(self.settings, self.model, self.presets, self.ratings),
+            planner=Plans(self.settings, self.presets, self.ratings, self.models),
             cache=self.cache,
             jobs=self.jobs,
             events=self.events,
@@ -93,7 +112,7 @@ class House:
             flights=self.flights,
             meter=self.meter,
             outbox=self.outbox,
-            models=(self.model,),
+            models=self.models,
             presets=self.presets,
             sentences=WordSentences(),
             ratings=self.ratings,
@@ -117,7 +136,7 @@ class House:
         video = await self.artifacts.put(f"{job_id}/{fence}/video.mp4", VIDEO, "video/mp4")
         thumbnail = await self.artifacts.put(f"{job_id}/{fence}/thumbnail.webp", THUMBNAIL, "image/webp")
         measured = Measured({"queue": 0.5, "denoise": 2.0, "finish": 0.1, "total": 2.6}, 2.0, 3 * 2**20, 25)
-        files = {"video": video, "thumbnail": thumbnail}
+        files = {"video": video, "thumbnail": thumbnail} | await self._stills(job_id, fence)
         done = await self.jobs.complete(job_id, fence, files, measured, time.time(), time.time() + 60)
         await self.events.append(job_id, "end", time.time(), {"status": "completed"})
         if done.cache_mode.writes:
@@ -127,6 +146,17 @@ class House:
         await self.board.hold(job_id, job_id)
         await self.settle(done)
         return done
+
+    async def _stills(self, job_id: str, fence: int) -> dict[str, Artifact]:
+        """The pictures of a job of one frame: a gray one."""
+        spec = (await self.jobs.get(job_id)).plan.spec
+        if spec.frames != 1:
+            return {}
+        made = stills(np.full((spec.height, spec.width, 3), 128, np.uint8))
+        return {
+            kind: await self.artifacts.put(f"{job_id}/{fence}/{kind}.{kind}", content, f"image/{kind}")
+            for kind, content in made.items()
+        }
 
     async def settle(self, job: Job) -> None:
         """What the finisher and the dispatcher do when a job has ended."""

@@ -32,7 +32,7 @@ def data_url(content: bytes) -> str:
 
 @pytest.fixture
 def house() -> House:
-    return House(model=replace(MODEL, takes_image=True), max_image_bytes=100_000, max_image_pixels=1_000_000)
+    return House(models=(replace(MODEL, takes_image=True),), max_image_bytes=100_000, max_image_pixels=1_000_000)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def test_a_remix_begins_with_the_same_picture(house: House, client: httpx.
 
 
 async def test_tenants_have_pictures_of_their_own() -> None:
-    house = House(model=replace(MODEL, takes_image=True), api_keys={"ann": "a", "bob": "b"})
+    house = House(models=(replace(MODEL, takes_image=True),), api_keys={"ann": "a", "bob": "b"})
     async with house.client() as client:
         keys = set()
         for key in ("a", "b"):
@@ -151,7 +151,7 @@ async def test_a_model_of_text_alone_refuses_before_it_looks() -> None:
 
 
 async def test_a_model_that_needs_a_picture_says_so() -> None:
-    async with House(model=replace(MODEL, takes_image=True, needs_image=True)).client() as client:
+    async with House(models=(replace(MODEL, takes_image=True, needs_image=True),)).client() as client:
         answer = await client.post("/v1/videos", json={"prompt": RED})
         listed = (await client.get("/v1/models")).json()["data"][0]
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "image_required")
@@ -162,7 +162,7 @@ async def test_a_second_experts_guidance_is_for_models_that_have_one() -> None:
     async with House().client() as client:
         answer = await client.post("/v1/videos", json={"prompt": RED, "guidance_scale_2": 3})
     assert answer.json()["error"]["code"] == "unsupported_parameter"
-    house = House(model=replace(MODEL, guidance_2=3.5))
+    house = House(models=(replace(MODEL, guidance_2=3.5),))
     async with house.client() as client:
         job = await made(house, client, guidance_scale_2=2)
     assert job.plan.sampling.guidance_2 == 2

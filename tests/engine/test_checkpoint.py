@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 
 from app.engine.checkpoint import CheckpointInvalid, from_bytes, to_bytes
-from app.engine.denoiser import JobState
+from app.engine.denoiser import TOKENS, JobState
 from app.engine.fake import FakeDenoiser
 from tests.engine.plans import hear, make_plan, walk
 
@@ -41,7 +41,7 @@ def test_every_field_comes_back() -> None:
     assert torch.equal(back.difference, state.difference)
     assert (back.timesteps, back.unconditional_mask, back.order) == (state.timesteps, state.unconditional_mask, 1)
     assert (back.job_id, back.step, back.mask, back.sigmas) == (state.job_id, 4, state.mask, state.sigmas)
-    assert torch.equal(back.conditioning.prompt, state.conditioning.prompt)
+    assert torch.equal(back.conditioning.prompt[TOKENS], state.conditioning.prompt[TOKENS])
     assert [seen.sigma for seen in back.history] == [seen.sigma for seen in state.history]
 
 
@@ -78,7 +78,7 @@ def test_only_a_deterministic_job_insists_on_the_torch_that_it_began_with() -> N
         ("latent", torch.zeros(4, 4, 64, 64)),  # larger than the video
         ("latent", torch.zeros(3, 5, 8, 8, dtype=torch.float64)),
         ("latent", torch.zeros(3, 0, 8, 8)),
-        ("prompt", torch.zeros(2**24 + 1, 1)),
+        ("prompt.tokens", torch.zeros(2**24 + 1, 1)),
         ("history.7", torch.zeros(3, 5, 8, 8)),
         ("../else", torch.zeros(1)),
     ],

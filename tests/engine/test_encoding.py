@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from app.engine.encoding import Embedding, OwnEncoder, SharedEncoder, from_afar
+from app.engine.denoiser import TOKENS
+from app.engine.embedding import Embedding
+from app.engine.encoding import OwnEncoder, SharedEncoder, from_afar
 from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
 from app.errors import ServiceUnavailable, WorkerLost
@@ -27,24 +30,35 @@ class Far:
         self.asked.append(text)
         if len(self.asked) <= self._silent:
             raise ServiceUnavailable("The text encoder is not running.")
-        return np.full((2, 3), len(text), np.float32) if self._answer is None else self._answer
+        return {TOKENS: np.full((2, 3), len(text), np.float32)} if self._answer is None else self._answer
 
 
 async def test_the_shared_encoder_gives_each_text_its_own_embedding() -> None:
     rows = await SharedEncoder(Far()).encode(["a", "abc", ""])
-    assert [row[0, 0] for row in rows] == [1, 3, 0]
+    assert [row[TOKENS][0, 0] for row in rows] == [1, 3, 0]
 
 
 async def test_it_is_asked_again_and_when_it_stays_silent_the_attempt_ends_and_not_the_job() -> None:
     far = Far(silent=2)
-    assert (await SharedEncoder(far, pause_s=0.0).encode(["a"]))[0].shape == (2, 3)
+    assert (await SharedEncoder(far, pause_s=0.0).encode(["a"]))[0][TOKENS].shape == (2, 3)
     assert far.asked == ["a"] * 3
     with pytest.raises(WorkerLost, match="not running"):
         await SharedEncoder(Far(silent=9), pause_s=0.0).encode(["a"])
 
 
-@pytest.mark.parametrize("answer", [np.zeros(3, np.float32), np.zeros((2, 3)), np.full((2, 3), np.nan, np.float32)])
-async def test_what_is_no_embedding_goes_no_further(answer: Embedding) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        np.zeros((2, 3), np.float32),
+        {},
+        {"mask": np.zeros((2, 3), np.float32)},
+        {TOKENS: np.zeros(3, np.float32)},
+        {TOKENS: np.zeros((2, 3))},
+        {TOKENS: np.full((2, 3), np.nan, np.float32)},
+        {TOKENS: np.zeros((2, 3), np.float32), "mask": [1, 1]},
+    ],
+)
+async def test_what_is_no_embedding_goes_no_further(answer: Any) -> None:
     with pytest.raises(WorkerLost):
         await SharedEncoder(Far(answer=answer), tries=1).encode(["a"])
 
@@ -59,4 +73,4 @@ async def test_the_replicas_own_encoder_is_the_engines() -> None:
     engine = Engine(FakeDenoiser(), Rules(max_batch=1, slots=1))
     rows = await OwnEncoder(engine).encode(["a", "b"])
     await asyncio.to_thread(engine.close, 20)
-    assert np.array_equal(rows[1], FakeDenoiser().encode(["b"])[0].numpy())
+    assert np.array_equal(rows[1][TOKENS], FakeDenoiser().encode(["b"])[0][TOKENS].numpy())

@@ -260,7 +260,7 @@ def test_a_state_moves_with_all_its_tensors_and_comes_back_the_same() -> None:
     walk(denoiser, state, until=3)
     walk(denoiser, other, until=3)
     assert move_state(state, "meta") == torch.device("cpu")
-    tensors = [state.latent, state.conditioning.prompt, *(seen.velocity for seen in state.history)]
+    tensors = [state.latent, *state.conditioning.prompt.values(), *(seen.velocity for seen in state.history)]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert state_bytes(state) == state_bytes(other) == 4 * (3 * 3 * 5 * 8 * 8 + 2 * 3)
     assert replace(other, latent=state.latent, conditioning=state.conditioning, history=state.history) == state

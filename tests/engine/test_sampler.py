@@ -8,7 +8,7 @@ from app.engine.sampler import SAMPLERS, advance, begin, named
 from app.errors import NumericalError, UnsupportedParameter
 from tests.engine.plans import make_plan
 
-NOTHING = Conditioning(torch.zeros(1, 1), torch.zeros(1, 1))
+NOTHING = Conditioning({}, {})
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))
@@ -20,9 +20,9 @@ def test_an_infinite_latent_is_an_error_and_leaves_the_state_alone(sampler: str)
     assert torch.equal(state.latent, torch.zeros(1, 1, 1, 1))
 
 
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
 @pytest.mark.parametrize("steps", [1, 2, 3, 20])
-def test_a_straight_flow_is_walked_to_its_end_whatever_the_sampler(sampler: str, steps: int) -> None:
+def test_a_straight_flow_is_walked_to_its_end_whatever_the_flow_s_sampler(sampler: str, steps: int) -> None:
     noise, clean = torch.randn(2, 4, 3, 2, 2, generator=torch.Generator().manual_seed(1))
     state = begin("a", make_plan(steps=steps, sampler=sampler), NOTHING, noise)
     while not state.done:

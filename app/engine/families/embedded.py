@@ -11,6 +11,7 @@ import torch
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import WEIGHTS, profile
 from app.embedded.text import TextEncoder
+from app.engine.denoiser import TOKENS, Heard
 from app.engine.families.placement import Parts, place, precision
 from app.engine.families.ranks import Ranks
 from app.engine.families.wan import Encode, WanDenoiser
@@ -63,14 +64,14 @@ def load_parts(placement: Placement, device: torch.device, encode: Encode | None
     return parts
 
 
-def load_encoder(threads: int | None = None) -> Callable[[Sequence[str]], list[torch.Tensor]]:
-    """The built-in model's text encoder by itself: prompts to embeddings, each (T, D) float32 on the CPU."""
+def load_encoder(threads: int | None = None) -> Callable[[Sequence[str]], list[Heard]]:
+    """The built-in model's text encoder by itself: prompts to what the denoiser hears, on the CPU."""
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     if threads and device.type == "cpu":
         torch.set_num_threads(threads)
     encoder = TextEncoder.load()
     encoder.bert.to(device)
-    return lambda prompts: list(encoder.tokens(prompts).float().cpu())
+    return lambda prompts: [{TOKENS: tokens} for tokens in encoder.tokens(prompts).float().cpu()]
 
 
 def built_in_profile() -> ModelProfile:

@@ -13,6 +13,12 @@ from app.engine.denoiser import DeviceLost, Frames
 from app.errors import DeviceOutOfMemory, NumericalError
 
 
+def unit(video: torch.Tensor) -> NDArray[np.float32]:
+    """A decoded video (3, F, H, W) in -1..1 as float32 (F, H, W, 3) in 0..1 in host memory."""
+    pixels: NDArray[np.float32] = (video * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 3, 0).float().cpu().numpy()
+    return pixels
+
+
 def rounded(pixels: NDArray[np.float32]) -> Frames:
     """Frames in 0..1 as uint8, rounded as diffusers' image processor does.
 

@@ -28,8 +28,14 @@ class Parts:
 
     transformer: Any
     autoencoder: Any
-    encode: Callable[[Sequence[str]], torch.Tensor]
+    encode: Callable[[Sequence[str]], Any]
     text_encoder: nn.Module | None = None
+    second: Any = None  # another transformer, for the low noise
+
+    @property
+    def transformers(self) -> list[Any]:
+        """One or two."""
+        return [self.transformer] if self.second is None else [self.transformer, self.second]
 
 
 @dataclass(slots=True)
@@ -63,10 +69,12 @@ def place(parts: Parts, placement: Placement, device: torch.device) -> Done:
     """
     done = Done()
     _tf32(placement, device, done)
-    _shrink(parts.transformer, placement, device, done)
+    for transformer in parts.transformers:
+        _shrink(transformer, placement, device, done)
     _move(parts, placement, device, done)
     _tiles(parts.autoencoder, placement, done)
-    _compile(parts.transformer, placement, device, done)
+    for transformer in parts.transformers:
+        _compile(transformer, placement, device, done)
     if done.applied:
         log.info("Placed with %s", ", ".join(done.applied))
     return done
@@ -85,6 +93,9 @@ def _tf32(placement: Placement, device: torch.device, done: Done) -> None:
 
 def _shrink(transformer: Any, placement: Placement, device: torch.device, done: Done) -> None:
     """Fewer bits for the weights, before anything moves."""
+    if getattr(transformer, "peft_config", None) and (placement.quantise, placement.layerwise) != ("none", "none"):
+        done.skip("fewer bits", "adapters are switched on and off in the layers as they are")
+        return
     if placement.quantise != "none":
         if not available():
             done.skip("quantise", "torchao is not installed")
@@ -109,20 +120,23 @@ def _move(parts: Parts, placement: Placement, device: torch.device, done: Done) 
         done.skip("offload", "the device is the host itself")
         offload = "none"
     if offload == "none":
-        parts.transformer.to(device)
-        parts.autoencoder.to(device)
+        for part in (*parts.transformers, parts.autoencoder, parts.text_encoder):
+            if part is not None:
+                part.to(device)
         return
     if offload == "group" and importlib.util.find_spec("accelerate") is None:
         done.skip("offload group", "accelerate is not installed; the parts take turns instead")
         offload = "model"
     visits = Visits(device, HOST)
-    if offload == "group":
-        offload_blocks(parts.transformer, device, placement.blocks_per_group)
-    else:
-        visits.announced(parts.transformer)
+    for transformer in parts.transformers:
+        if offload == "group":
+            offload_blocks(transformer, device, placement.blocks_per_group)
+        else:
+            visits.announced(transformer)
     parts.autoencoder = VisitingDecoder(parts.autoencoder, visits)
-    if parts.text_encoder is not None and offload == "model":
-        parts.encode = visiting_encoder(parts.encode, parts.text_encoder, visits)
+    if parts.text_encoder is not None:
+        # Blocks that come one by one send nobody home, so that the encoder has to leave by itself.
+        parts.encode = visiting_encoder(parts.encode, parts.text_encoder, visits, leaves=offload == "group")
     done.applied.append(f"offload {offload}")
 
 

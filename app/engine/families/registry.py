@@ -6,16 +6,22 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import torch
 
 from app.engine.denoiser import Denoiser
 from app.engine.families.folder import Lora
+from app.engine.presets import Placement
 
 LOADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "wan": "app.engine.families.wan_load",
+        "ltx": "app.engine.families.ltx",
+        "hunyuan": "app.engine.families.hunyuan",
+        "hunyuan15": "app.engine.families.hunyuan15",
+        "cogvideox": "app.engine.families.cogvideox",
+        "z_image": "app.engine.families.z_image",
     }
 )
 """Loader (of `app/plan/families.py`) to the module whose `load` reads its models."""
@@ -32,8 +38,13 @@ def load(
     local: bool = False,
     loras: Sequence[Lora] = (),
     threads: int | None = None,
+    placement: Placement | None = None,
+    family: str = "",
 ) -> Denoiser:
     """A model from a folder or the hub, on a GPU where torch sees one; `threads` limits torch on a CPU.
+
+    `dtype` may be auto, too: bfloat16 where the device multiplies it. `placement` says how the parts are laid out.
+    `family` is the row, for loaders whose models do not tell by themselves of which they are.
 
     Raises:
         KeyError: there is no such loader or precision.
@@ -46,7 +57,11 @@ def load(
     module = import_module(LOADERS[loader])
     if loras and not getattr(module, "TAKES_LORAS", False):
         raise ValueError(f"models of the loader {loader} take no LoRA")
-    more = {"loras": loras} if loras else {}
-    return cast(
-        Denoiser, module.load(source, revision=revision, dtype=DTYPES[dtype], device=device, local=local, **more)
-    )
+    from app.engine.families.placement import precision
+
+    exact = precision(Placement(dtype=dtype), device) if dtype == "auto" else DTYPES[dtype]
+    more: dict[str, Any] = {"loras": loras} if loras else {}
+    if family and getattr(module, "KNOWS_FAMILY", False):
+        more["family"] = family
+    made = module.load(source, revision=revision, dtype=exact, device=device, local=local, placement=placement, **more)
+    return cast(Denoiser, made)

@@ -11,7 +11,7 @@ import torch
 from diffusers import FirstBlockCacheConfig, MagCacheConfig, TaylorSeerCacheConfig
 from diffusers.hooks.hooks import StateManager
 
-from app.engine.denoiser import JobState
+from app.engine.denoiser import TOKENS, JobState
 from app.errors import UnsupportedParameter
 
 _TRANSIENT = ("head_block_output", "head_block_input")  # used within a forward only
@@ -73,8 +73,8 @@ class StepCaches:
             UnsupportedParameter: a cache that this model cannot have.
         """
         with self._using(state):
-            asked = self._pass("cond", state, state.conditioning.prompt)
-            free = self._pass("uncond", state, state.conditioning.negative) if state.guided else None
+            asked = self._pass("cond", state, state.conditioning.prompt[TOKENS])
+            free = self._pass("uncond", state, state.conditioning.negative[TOKENS]) if state.guided else None
         return asked, free
 
     def _pass(self, name: str, state: JobState, text: torch.Tensor) -> torch.Tensor:

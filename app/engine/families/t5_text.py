@@ -33,6 +33,11 @@ class T5Text:
         encoder = part(folder, "text_encoder", "transformers", "UMT5EncoderModel", dtype, device)
         return cls(tokenizer, encoder, most_tokens)
 
+    @property
+    def module(self) -> Any:
+        """The encoder itself, for whoever moves it."""
+        return self._encoder
+
     def __call__(self, prompts: Sequence[str]) -> torch.Tensor:
         """(B, T, D) float32; behind a text's last token there are zeros."""
         told = self._tokenizer(

@@ -14,7 +14,7 @@ class Visits:
 
     def __init__(self, device: torch.device, home: torch.device) -> None:
         self.here: nn.Module | None = None
-        self._device = device
+        self.device = device
         self._home = home
 
     def enter(self, part: nn.Module) -> None:
@@ -23,8 +23,14 @@ class Visits:
             return
         if self.here is not None:
             self.here.to(self._home)
-        part.to(self._device)
+        part.to(self.device)
         self.here = part
+
+    def leave(self) -> None:
+        """Whoever is there goes home."""
+        if self.here is not None:
+            self.here.to(self._home)
+            self.here = None
 
     def announced(self, part: nn.Module) -> None:
         """From now on the part's own `forward` brings it in."""
@@ -32,7 +38,7 @@ class Visits:
 
 
 class VisitingDecoder:
-    """An autoencoder whose `decode` brings it in; everything else is the autoencoder's own."""
+    """An autoencoder whose `decode` and `encode` bring it in; everything else is the autoencoder's own."""
 
     def __init__(self, autoencoder: Any, visits: Visits) -> None:
         self._autoencoder = autoencoder
@@ -51,14 +57,23 @@ class VisitingDecoder:
         self._visits.enter(self._autoencoder)
         return self._autoencoder.decode(*args, **more)
 
+    def encode(self, video: torch.Tensor, *args: Any, **more: Any) -> Any:
+        """As the autoencoder's own, on the device, wherever the video is."""
+        self._visits.enter(self._autoencoder)
+        return self._autoencoder.encode(video.to(self._visits.device), *args, **more)
+
 
 def visiting_encoder(
-    encode: Callable[[Sequence[str]], torch.Tensor], module: nn.Module, visits: Visits
-) -> Callable[[Sequence[str]], torch.Tensor]:
-    """The same encoder, whose `module` comes in for the call."""
+    encode: Callable[[Sequence[str]], Any], module: nn.Module, visits: Visits, leaves: bool = False
+) -> Callable[[Sequence[str]], Any]:
+    """The same encoder, whose `module` comes in for the call, and `leaves` after it or waits to be sent home."""
 
-    def called(prompts: Sequence[str]) -> torch.Tensor:
+    def called(prompts: Sequence[str]) -> Any:
         visits.enter(module)
-        return encode(prompts)
+        try:
+            return encode(prompts)
+        finally:
+            if leaves:
+                visits.leave()
 
     return called

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
-from app.engine.denoiser import Conditioning, Frames, JobState
-from app.engine.families.pixels import device_errors, rounded
+from app.engine.denoiser import TOKENS, Conditioning, Frames, Heard, JobState
+from app.engine.families.company import guided, in_company
+from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.families.step_caches import StepCaches
 from app.engine.families.wan_expert import Expert
 from app.engine.families.wan_sight import Sight
@@ -78,10 +79,10 @@ class WanDenoiser:
         return self._sight is not None and self._sight.needed
 
     @torch.inference_mode()
-    def encode(self, prompts: Sequence[str]) -> list[torch.Tensor]:
+    def encode(self, prompts: Sequence[str]) -> list[Heard]:
         """One (T, D) float32 embedding per prompt, on the CPU."""
         with device_errors():
-            return list(self._encode(prompts).float().cpu())
+            return [{TOKENS: tokens} for tokens in self._encode(prompts).float().cpu()]
 
     @torch.inference_mode()
     def look(self, picture: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
@@ -107,12 +108,7 @@ class WanDenoiser:
         generator = torch.Generator().manual_seed(plan.sampling.seed)
         noise = torch.randn(self.latent_shape(plan.spec), generator=generator, dtype=torch.float32)
         with device_errors():
-            hears = Conditioning(
-                conditioning.prompt.to(self._device),
-                conditioning.negative.to(self._device),
-                picture={name: part.to(self._device) for name, part in conditioning.picture.items()},
-            )
-            return self._assigned(sampler.begin(job_id, plan, hears, noise.to(self._device)))
+            return self._assigned(sampler.begin(job_id, plan, conditioning.to(self._device), noise.to(self._device)))
 
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
         with device_errors():
@@ -149,13 +145,7 @@ class WanDenoiser:
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
         """One forward for each group among the states, and one for each that shares none; guided in float32."""
-        company: dict[str, list[JobState]] = {}
-        for state in states:
-            if not state.plan.sampling.alone:
-                company.setdefault(state.group, []).append(state)
-        batches = [*company.values(), *([state] for state in states if state.plan.sampling.alone)]
-        answers = {id(state): velocity for batch in batches for state, velocity in self._forward(batch)}
-        return [answers[id(state)] for state in states]
+        return in_company(states, self._forward)
 
     def _forward(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
         """The conditional passes of all states, then the unconditional ones of those that need theirs at this step.
@@ -168,7 +158,8 @@ class WanDenoiser:
         self._step_caches.off()
         both = [state for state in states if state.unconditioned]
         rows = [*states, *both]
-        hears = [*(state.conditioning.prompt for state in states), *(state.conditioning.negative for state in both)]
+        hears = [state.conditioning.prompt[TOKENS] for state in states]
+        hears += [state.conditioning.negative[TOKENS] for state in both]
         name, _, adapter = (states[0].group or HIGH).partition("+")
         with device_errors():
             velocities = self._experts[name].run(
@@ -178,9 +169,7 @@ class WanDenoiser:
                 [state.conditioning.picture["tokens"] for state in rows if "tokens" in state.conditioning.picture],
                 adapter,
             )
-        free = dict(zip(map(id, both), velocities[len(states) :], strict=True))
-        asked = zip(states, velocities[: len(states)], strict=True)
-        return [(state, guide(state, velocity, free.get(id(state)))) for state, velocity in asked]
+        return guided(states, both, velocities)
 
     def _shown(self, state: JobState) -> torch.Tensor:
         """The latent as the transformer gets it, (C or more, F', H', W')."""
@@ -233,8 +222,7 @@ class WanDenoiser:
             scale = 1.0 / torch.tensor(config.latents_std).view(1, config.z_dim, 1, 1, 1).to(self._device, dtype)
             raw = latent[None].to(dtype) / scale + mean
             video = self._autoencoder.decode(raw, return_dict=False)[0][0]  # (3, F, H, W) in -1..1
-            pixels: NDArray[np.float32] = (video * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 3, 0).float().cpu().numpy()
-        return pixels
+            return unit(video)
 
     def memory_bytes(self) -> int:
         return held_bytes(self._device)

@@ -16,7 +16,6 @@ class Expert:
 
     def __init__(self, transformer: Any) -> None:
         self._transformer = transformer.eval()
-        self._device: torch.device = next(transformer.parameters()).device
         self._adapted = bool(getattr(transformer, "peft_config", None))
         # What is faster for few tokens copies weights, and so would not hear of adapters.
         fast = not self._adapted and TextMemory.suits(transformer)

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from app.engine.families.folder import Lora, config, fetched, has, part
+from app.engine.families.placement import HOST, Parts, place
 from app.engine.families.t5_text import T5Text
 from app.engine.families.wan import WanDenoiser
 from app.engine.families.wan_sight import Beside, Sight, Within
+from app.engine.presets import Placement
 
 TAKES_LORAS = True
 PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
@@ -25,11 +27,13 @@ def load(
     device: torch.device,
     local: bool,
     loras: Sequence[Lora] = (),
+    placement: Placement | None = None,
 ) -> WanDenoiser:
     """Any Wan 2.1 or 2.2 model of text or text and picture; what it is follows from its own configuration.
 
     The transformers and the text encoder are read in `dtype`, the autoencoder and CLIP in float32, as diffusers
-    advises. Weights are read from safetensors alone, and code that comes with a model is never run.
+    advises, and laid out as the `placement` says. Weights are read from safetensors alone, and code that comes with a
+    model is never run.
 
     Raises:
         ValueError: the folder holds another pipeline.
@@ -39,20 +43,24 @@ def load(
     facts = config(folder, "model_index.json")
     if facts.get("_class_name") not in PIPELINES:
         raise ValueError(f"{source} is a {facts.get('_class_name')}, not one of {', '.join(PIPELINES)}")
-    autoencoder = part(folder, "vae", "diffusers", "AutoencoderKLWan", torch.float32, device)
-    first = part(folder, "transformer", "diffusers", "WanTransformer3DModel", dtype, device)
+    autoencoder = part(folder, "vae", "diffusers", "AutoencoderKLWan", torch.float32, HOST)
+    first = part(folder, "transformer", "diffusers", "WanTransformer3DModel", dtype, HOST)
     second = None
     if has(facts, "transformer_2") and facts.get("boundary_ratio") is not None:
-        second = part(folder, "transformer_2", "diffusers", "WanTransformer3DModel", dtype, device)
+        second = part(folder, "transformer_2", "diffusers", "WanTransformer3DModel", dtype, HOST)
     for lora in loras:
         put_on(lora, first, second, local)
+    text = T5Text.load(folder, dtype, HOST)
+    parts = Parts(first, autoencoder, text, text.module, second)
+    place(parts, placement or Placement(), device)
     return WanDenoiser(
-        first,
-        autoencoder,
-        T5Text.load(folder, dtype, device),
-        second=second,
+        parts.transformer,
+        parts.autoencoder,
+        parts.encode,
+        device,
+        second=parts.second,
         boundary=facts.get("boundary_ratio"),
-        sight=_sight(folder, facts, first, autoencoder, device),
+        sight=_sight(folder, facts, parts.transformer, parts.autoencoder, device),
         per_token=bool(facts.get("expand_timesteps")),
     )
 

@@ -99,7 +99,7 @@ def latents(autoencoder: Any, video: torch.Tensor) -> torch.Tensor:
     config = autoencoder.config
     device = next(autoencoder.parameters()).device
     found = autoencoder.encode(video[None].to(device, autoencoder.dtype), return_dict=False)[0].mode().float()
-    mean = torch.tensor(config.latents_mean).view(1, config.z_dim, 1, 1, 1).to(device)
-    scale = 1.0 / torch.tensor(config.latents_std).view(1, config.z_dim, 1, 1, 1).to(device)
+    mean = torch.tensor(config.latents_mean).view(1, config.z_dim, 1, 1, 1).to(found)
+    scale = 1.0 / torch.tensor(config.latents_std).view(1, config.z_dim, 1, 1, 1).to(found)
     normal: torch.Tensor = ((found - mean) * scale)[0].cpu()
     return normal

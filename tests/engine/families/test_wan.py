@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import JobState
-from app.engine.families.wan import WanDenoiser, device_errors, rounded
+from app.engine.families.pixels import device_errors, rounded
+from app.engine.families.wan import WanDenoiser
 from app.engine.loop import Engine
 from app.engine.masks.table import unbits
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError

@@ -17,6 +17,7 @@ from app.engine.denoiser import JobState
 from app.engine.families.folder import Lora
 from app.engine.families.wan import WanDenoiser
 from app.engine.families.wan_load import load
+from app.engine.presets import Placement
 from app.types import Artifact, Plan, VideoSpec
 from tests.engine.families.saved import index_of, save_i2v, save_lora, save_t2v
 from tests.engine.families.tiny import a_picture, tiny_transformer
@@ -26,9 +27,16 @@ SPEC = VideoSpec(32, 16, 5, 8)
 WITHIN = 1e-4
 
 
-def read(folder: Path, *loras: Lora) -> WanDenoiser:
-    device = torch.device("cpu")
-    return load(str(folder), revision=None, dtype=torch.float32, device=device, local=True, loras=loras)
+def read(folder: Path, *loras: Lora, placement: Placement | None = None) -> WanDenoiser:
+    return load(
+        str(folder),
+        revision=None,
+        dtype=torch.float32,
+        device=torch.device("cpu"),
+        local=True,
+        loras=loras,
+        placement=placement,
+    )
 
 
 def asked(seed: int = 2, guidance: float = 4.0, adapter: str = "") -> Plan:
@@ -124,3 +132,29 @@ def test_what_fits_no_layer_is_no_lora(tmp_path: Path) -> None:
     save_file({"text_encoder.x.lora_A.weight": torch.zeros(1, 1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="LoRA"):
         read(tmp_path / "model", Lora("other", str(tmp_path / "other.safetensors")))
+
+
+def test_a_saved_model_of_two_experts_is_laid_out_as_it_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_t2v(tmp_path, transformer_2=tiny_transformer(1), boundary_ratio=0.8)
+    plain, plan = ours(read(tmp_path), asked()), asked()
+    caplog.set_level("INFO", "app.engine.families.placement")
+    tiled = read(tmp_path, placement=Placement(vae_slicing=True, vae_tiling=True, offload="model"))
+    assert "Placed with vae_slicing, vae_tiling" in caplog.text
+    assert "Without offload" in caplog.text
+    assert np.abs(ours(tiled, plan) - plain).max() <= 1e-5
+    resting = read(tmp_path, placement=Placement(layerwise="float8_e4m3fn"))
+    strayed = np.abs(ours(resting, plan) - plain)
+    assert 0 < strayed.mean() < 0.02, "eight bits change a little"
+
+
+def test_adapters_keep_the_layers_as_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    save_t2v(tmp_path / "model")
+    save_lora(tmp_path / "few.safetensors")
+    lora = Lora("few", str(tmp_path / "few.safetensors"))
+    plain = ours(read(tmp_path / "model", lora), asked(adapter="few"))
+    caplog.set_level("INFO", "app.engine.families.placement")
+    made = ours(read(tmp_path / "model", lora, placement=Placement(layerwise="float8_e4m3fn")), asked(adapter="few"))
+    assert "Without fewer bits" in caplog.text
+    assert np.array_equal(made, plain)

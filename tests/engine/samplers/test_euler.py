@@ -9,7 +9,7 @@ from app.engine.sampler import advance, begin
 from app.engine.samplers.euler import schedule
 from tests.engine.plans import make_plan
 
-NOTHING = Conditioning(torch.zeros(1, 1), torch.zeros(1, 1))
+NOTHING = Conditioning({}, {})
 
 
 @pytest.mark.parametrize("shift", [1.0, 2.7, 3.0, 5.0, 12.0])

@@ -11,7 +11,7 @@ from app.engine.sampler import advance, begin
 from app.engine.samplers.unipc import order, schedule
 from tests.engine.plans import make_plan
 
-NOTHING = Conditioning(torch.zeros(1, 1), torch.zeros(1, 1))
+NOTHING = Conditioning({}, {})
 
 
 def diffusers_unipc(steps: int, shift: float) -> UniPCMultistepScheduler:

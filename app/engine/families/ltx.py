@@ -1,0 +1,173 @@
+"""LTX-Video: LTXVideoTransformer3DModel and its autoencoder, equal to LTXPipeline and LTXConditionPipeline.
+
+The transformer sees a latent as a row of tokens whose places are told in seconds and pixels, so that the frame rate is
+an input. The decoder of later releases takes the last step itself: it hears a timestep, and the latent with some noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import LTXConditionPipeline, LTXPipeline
+
+from app.engine.denoiser import TOKENS, Heard
+from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
+from app.engine.presets import Placement
+from app.engine.samplers.levels import Bend, linear_quadratic, picked
+from app.engine.samplers.schedule import Schedule
+from app.types import Plan, VideoSpec
+
+KNOWS_FAMILY = True  # releases that differ in their noise levels alone
+MASK = "mask"  # (T,): 1 where the text is, 0 where it is padding
+_LADDER = (1.0, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a release is run with beyond its weights."""
+
+    paced: bool  # levels slow, then fast, and places counted from the first frame's own latent: 0.9.5 and later
+    ladder: tuple[float, ...] = ()  # a distilled release's own levels
+    decode_timestep: float = 0.05
+    decode_noise: float = 0.025
+
+
+FIRST = Recipe(paced=False)
+LATER = Recipe(paced=True)
+DISTILLED = Recipe(paced=True, ladder=_LADDER)  # 0.9.7 and 0.9.8, the first pass of their published configurations
+DISTILLED_096 = Recipe(paced=True, ladder=(*_LADDER, 0.4219))
+
+
+def recipe_of(source: str, pipeline: str) -> Recipe:
+    """By the name of a family, folder or repository, and the pipeline class that its model_index.json names."""
+    name = source.rstrip("/").rpartition("/")[2].lower()
+    if "distilled" in name:
+        return DISTILLED_096 if "0.9.6" in name else DISTILLED
+    return LATER if pipeline == "LTXConditionPipeline" else FIRST
+
+
+class LTX:
+    """The Family. Raises ValueError when the transformer takes patches of more than one latent pixel."""
+
+    samplers: tuple[str, ...] = ("euler",)
+    free_guidance = True
+
+    def __init__(
+        self,
+        transformer: Any,
+        autoencoder: Any,
+        encode: Callable[[Sequence[str]], list[Heard]],
+        recipe: Recipe,
+        bend: Bend,
+        device: torch.device | None = None,
+    ) -> None:
+        if (transformer.config.patch_size, transformer.config.patch_size_t) != (1, 1):
+            raise ValueError("LTX transformers with patches are not supported.")
+        self._transformer = transformer.eval()
+        self._autoencoder = autoencoder.eval()
+        self.encode = encode
+        self._recipe = recipe
+        self._bend = bend
+        self._temporal = int(autoencoder.temporal_compression_ratio)
+        self._spatial = int(autoencoder.spatial_compression_ratio)
+        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
+
+    def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
+        sides = compressed(spec, self._temporal, self._spatial, self._spatial)
+        return int(self._transformer.config.in_channels), *sides
+
+    def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
+        return torch.randn(self._latent_shape(plan.spec), generator=generator)
+
+    def walk(self, plan: Plan) -> Schedule:
+        steps, (_, frames, height, width) = plan.sampling.steps, self._latent_shape(plan.spec)
+        if self._recipe.ladder:
+            return picked(self._recipe.ladder, steps)
+        if self._recipe.paced:
+            return linear_quadratic(steps)
+        return self._bend.bent(np.linspace(1.0, 1 / steps, steps), plan.sampling.shift, frames * height * width)
+
+    def predict(self, rows: Sequence[Row]) -> torch.Tensor:
+        dtype = self._transformer.dtype
+        whole = latents(rows, dtype)  # (B, C, F', H', W')
+        told = timesteps(rows, self.device)
+        answer: torch.Tensor = self._transformer(
+            hidden_states=whole.flatten(2).transpose(1, 2),  # (B, F' * H' * W', C)
+            encoder_hidden_states=stacked(rows, TOKENS, dtype),
+            timestep=told[:, None] if self._recipe.paced else told,
+            encoder_attention_mask=stacked(rows, MASK, torch.float32).bool(),
+            return_dict=False,
+            **self._places(rows, whole.shape[2:]),
+        )[0]
+        return answer.transpose(1, 2).reshape(whole.shape)
+
+    def _places(self, rows: Sequence[Row], sides: Sequence[int]) -> dict[str, Any]:
+        """Where the tokens are, by each row's frame rate; computed anew for every forward, never kept."""
+        rates = torch.tensor([float(row.state.plan.spec.fps) for row in rows], device=self.device)
+        frames, height, width = sides
+        if not self._recipe.paced:
+            seconds = (self._temporal / rates).view(-1, 1, 1, 1, 1)
+            scale = (seconds, self._spatial, self._spatial)
+            return {"num_frames": frames, "height": height, "width": width, "rope_interpolation_scale": scale}
+        grid = torch.meshgrid(*(torch.arange(side, device=self.device) for side in sides), indexing="ij")
+        step = torch.tensor([self._temporal, self._spatial, self._spatial], device=self.device)
+        coordinates = torch.stack(grid).flatten(1) * step[:, None]  # (3, F' * H' * W')
+        coordinates[0] = (coordinates[0] + 1 - self._temporal).clamp(min=0)
+        each = coordinates.float().expand(len(rows), -1, -1).clone()
+        each[:, 0] *= (1.0 / rates)[:, None]
+        return {"video_coords": each}
+
+    def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
+        model = self._autoencoder
+        mean, std = (part.view(-1, 1, 1, 1).to(latent) for part in (model.latents_mean, model.latents_std))
+        raw = (latent * std / model.config.scaling_factor + mean).to(self._transformer.dtype)
+        heard = None
+        if model.config.timestep_conditioning:
+            heard = torch.tensor([self._recipe.decode_timestep], device=self.device, dtype=raw.dtype)
+            share = torch.tensor(self._recipe.decode_noise, device=self.device, dtype=raw.dtype)
+            raw = (1 - share) * raw + share * self._second_noise(plan, raw)
+        gpus = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=gpus):  # some decoders draw noise of their own, from torch's one generator
+            torch.manual_seed(plan.sampling.seed)
+            video: torch.Tensor = model.decode(raw[None].to(model.dtype), heard, return_dict=False)[0][0]
+        return video
+
+    def _second_noise(self, plan: Plan, raw: torch.Tensor) -> torch.Tensor:
+        """What the plan's seed draws after the first latent: drawn again, so that no job has to carry it."""
+        generator = torch.Generator().manual_seed(plan.sampling.seed)
+        shape = self.noise(plan, generator).shape
+        return torch.randn(shape, generator=generator, dtype=raw.dtype).to(self.device)[:, : raw.shape[1]]
+
+
+def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], list[Heard]]:
+    """The pipeline's T5: 128 tokens of each prompt, and which of them are text."""
+
+    def encode(prompts: Sequence[str]) -> list[Heard]:
+        tokens, mask, *_ = pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=False, device=device)
+        return [{TOKENS: each, MASK: own} for each, own in zip(tokens, mask, strict=True)]
+
+    return encode
+
+
+def load(
+    source: str,
+    *,
+    revision: str | None,
+    dtype: torch.dtype,
+    device: torch.device,
+    local: bool,
+    placement: Placement | None = None,
+    family: str = "",
+) -> FamilyDenoiser:
+    """An LTX-Video release from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
+    named = LTXPipeline.load_config(source, revision=revision, local_files_only=local)["_class_name"]
+    kind = LTXConditionPipeline if named == "LTXConditionPipeline" else LTXPipeline
+    pipeline = read(kind, source, revision=revision, dtype=dtype, local=local)
+    bend = Bend.of(pipeline.scheduler.config)
+    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
+    recipe = recipe_of(family or source, str(named))
+    return FamilyDenoiser(LTX(parts.transformer, parts.autoencoder, parts.encode, recipe, bend, device=device))
