@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 
 from app.artifacts.store import UNAVAILABLE
 from app.cache.embeddings import EmbeddingCache
-from app.cache.keys import embedding_key, picture_key, pool_of
+from app.cache.keys import picture_key, pool_of
 from app.cache.similar import Latent, kept_latent
 from app.engine.denoiser import JobState
 from app.engine.embedding import Embedding
@@ -48,6 +48,7 @@ from app.video.preview import data_url, glimpse
 from deployments.handles import ask
 from deployments.keeper import Keeper
 from deployments.stores import Stores
+from deployments.texts import Texts, TextShelf
 
 log = logging.getLogger("ray.serve")
 REPORT_S = 0.25  # steps are reported at most this often
@@ -70,7 +71,7 @@ class Attempt:
         stores: Stores,
         settings: Settings,
         engine: Engine,
-        encoder: Encoder,
+        encoder: Encoder | None,
         shelf: Shelf,
         finisher: DeploymentHandle[Any],
         model: ModelProfile,
@@ -85,7 +86,7 @@ class Attempt:
         self._latent: Latent | None = None
         self._use = CacheUse()
         self.keeps_latent = False
-        self._encoder = encoder
+        self._texts = TextShelf(self._embeddings, settings, encoder)
         self._finisher = finisher
         self._model = model
         self._figures = figures
@@ -112,6 +113,9 @@ class Attempt:
     def latent(self, clean: NDArray[np.float32]) -> None:
         self._put("latent", clean)
 
+    def encoded(self, prompt: Embedding, negative: Embedding, took_s: float) -> None:
+        self._put("encoded", (Texts(prompt, negative), took_s))
+
     def done(self, frames: NDArray[np.uint8], measured: Measured) -> None:
         self._put("done", (frames, measured))
 
@@ -128,7 +132,6 @@ class Attempt:
             if job.fence != fence or job.phase.ended:
                 raise LeaseLost(f"{job_id} has moved on.")
             self.lease = Lease(job_id, fence, job.plan.pool, self._stores.clock() + self._settings.lease_s)
-            await self._report_phase(job, Phase.ENCODING)
             await self._submit(job)
             try:
                 await asyncio.wait_for(self._follow(job), self._settings.job_timeout_s)
@@ -150,8 +153,14 @@ class Attempt:
     async def _submit(self, job: Job) -> None:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
         kept = await self._stores.checkpoints.get(job.id) if job.attempts > 1 else None
-        prompt, negative = (None, None) if kept else await self._encode(job)  # a checkpoint has the embeddings
+        texts, _ = await asyncio.gather(self._texts.find(job), self._report_phase(job, Phase.ENCODING))
+        hit = texts.hit
+        if not hit and not kept:  # a checkpoint has the embeddings
+            began = time.monotonic()
+            texts = await self._texts.encoded(job)
+            self._put("encoded", (texts, time.monotonic() - began))
         picture = await self._look(job)
+        self._use = CacheUse(embedding_hit=hit)
         source = await self._source(job)
         self.keeps_latent = job.similar and job.cache_mode.writes and job.plan.start is None
         now = self._stores.clock()
@@ -160,14 +169,16 @@ class Attempt:
             job.id,
             job.plan,
             self,
-            prompt,
-            negative,
+            texts.prompt,
+            texts.negative,
             urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
             preview_every=self._settings.preview_every if job.preview else 0,
             checkpoint=kept,
             source=source,
             picture=picture,
         )
+        if job.plan.start is None:
+            await self._stores.jobs.note_cache(job.id, self._fence, self._use)
 
     async def _source(self, job: Job) -> Latent | None:
         """The latent that the plan begins with, if it is still there; the job says which of the two."""
@@ -178,30 +189,6 @@ class Attempt:
         use = use_of(job.plan, 0 if latent is None else start.step, self._use)
         await self._stores.jobs.note_cache(job.id, self._fence, use)
         return latent
-
-    async def _encode(self, job: Job) -> tuple[Embedding, Embedding]:
-        """Embeddings of prompt and negative prompt: from the cache, else from the encoder."""
-        texts = (job.plan.prompt, job.plan.negative_prompt)
-        pool = pool_of(job.tenant, self._settings.share_embeddings)
-        keys = [embedding_key(job.plan.revision, text, pool) for text in texts]
-        found = [await self._embeddings.get(key) if job.cache_mode.reads_parts else None for key in keys]
-        missing = [text for text, tensors in zip(texts, found, strict=True) if tensors is None]
-        if missing:
-            began, ttl_s = time.monotonic(), self._settings.embedding_ttl_s
-            answer = await self._encoder.encode(missing)
-            each_s = (time.monotonic() - began) / len(missing)
-            made = iter(answer)
-            for index, tensors in enumerate(found):
-                if tensors is None:
-                    found[index] = next(made)
-                    if job.cache_mode.writes_parts:
-                        await self._embeddings.put(keys[index], found[index] or {}, ttl_s, each_s)
-        hit = len(missing) == 0
-        self._use = CacheUse(embedding_hit=hit)
-        if job.plan.start is None:
-            await self._stores.jobs.note_cache(job.id, self._fence, self._use)
-        prompt, negative = (tensors or {} for tensors in found)
-        return prompt, negative
 
     async def _look(self, job: Job) -> Embedding:
         """What the model makes of the job's picture: from the cache, else read, fitted and encoded; {} without one."""
@@ -243,6 +230,8 @@ class Attempt:
                 self._keeper.take(job.id, self._fence, fact)
             elif kind == "latent":
                 self._latent = fact
+            elif kind == "encoded":
+                await self._texts.keep(job, *fact)
             elif kind == "failed":
                 raise fact
             else:

@@ -17,7 +17,7 @@ import psutil
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from app.engine.encoding import Encoder, OwnEncoder, SharedEncoder, from_afar
+from app.engine.encoding import Encoder, SharedEncoder, from_afar
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
 from app.engine.power import power
@@ -84,9 +84,7 @@ class Diffuser:
         memory = Gauge(reader, host, device, time.monotonic)
         room = DeviceRoom(denoiser.device, reader, (device if denoiser.device.type == "cuda" else host).warning)
         self._engine = Engine(denoiser, rules_of(settings), memory=memory, room=room)
-        self._encoder: Encoder = OwnEncoder(self._engine)
-        if encoder is not None:
-            self._encoder = SharedEncoder(EncoderHandle(encoder))
+        self._encoder: Encoder | None = None if encoder is None else SharedEncoder(EncoderHandle(encoder))
         layout = (f"{entry.dtype}/" if entry.dtype else "") + settings.layout.label
         self._profile = f"profile:{model.id}:{model.revision}:{layout}:{denoiser.hardware}"
         await self._adopt_profile()  # first, so that what others have measured is not measured again

@@ -1,4 +1,4 @@
-"""Who encodes a prompt: the replica itself, or a text encoder that many replicas share; behind one port."""
+"""A text encoder that many replicas share, behind a port: for models whose encoder is too large for every replica."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import torch
 
 from app.engine.denoiser import TOKENS
 from app.engine.embedding import Embedding
-from app.engine.loop import Engine
 from app.errors import KinorayError, WorkerLost
 
 log = logging.getLogger(__name__)
@@ -32,16 +31,6 @@ class Encoder(Protocol):
             WorkerLost: there is nobody to do it; another attempt may find somebody.
         """
         ...
-
-
-class OwnEncoder:
-    """The engine's own, between two steps."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def encode(self, texts: Sequence[str]) -> list[Embedding]:
-        return await asyncio.wrap_future(self._engine.encode(texts))
 
 
 class SharedEncoder:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from app.engine import sampler
 from app.engine.checkpoint import CheckpointInvalid
 from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, Seeing
-from app.engine.ticket import Ticket
+from app.engine.embedding import told
+from app.engine.ticket import EncodedSink, Ticket
 from app.errors import InvalidRequest
 from app.types import Phase, Plan, VideoSpec
 
@@ -50,7 +51,9 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
         ticket.sink.phase(Phase.ENCODING)
         ticket.conditioning = Conditioning(*denoiser.encode([ticket.plan.prompt, ticket.plan.negative_prompt]))
         before, ticket.joined = ticket.joined, clock()
-        ticket.stages_s["encode"] = ticket.joined - before
+        ticket.stages_s["encode"] = took_s = ticket.joined - before
+        if isinstance(ticket.sink, EncodedSink):
+            ticket.sink.encoded(told(ticket.conditioning.prompt), told(ticket.conditioning.negative), took_s)
     conditioning = replace(ticket.conditioning, picture=ticket.picture)
     source, ticket.source = ticket.source, None
     if ticket.plan.start is not None and source is not None:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.embedding import Embedding
 from app.engine.masks.table import masks_of
 from app.engine.memory import state_bytes
 from app.engine.pace import shape_of
@@ -74,6 +75,15 @@ class LatentSink(Sink, Protocol):
 
     def latent(self, clean: NDArray[np.float32]) -> None:
         """The final latent, float32 (C, F', H', W'), just before `done`."""
+        ...
+
+
+@runtime_checkable
+class EncodedSink(Sink, Protocol):
+    """A sink that also wants what the engine made of the job's prompts, where they came without embeddings."""
+
+    def encoded(self, prompt: Embedding, negative: Embedding, took_s: float) -> None:
+        """Both as arrays, and the seconds that it took."""
         ...
 
 

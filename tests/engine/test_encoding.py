@@ -9,11 +9,8 @@ import torch
 
 from app.engine.denoiser import TOKENS
 from app.engine.embedding import Embedding
-from app.engine.encoding import OwnEncoder, SharedEncoder, from_afar
-from app.engine.fake import FakeDenoiser
-from app.engine.loop import Engine
+from app.engine.encoding import SharedEncoder, from_afar
 from app.errors import ServiceUnavailable, WorkerLost
-from app.line.batcher import Rules
 
 pytestmark = pytest.mark.anyio
 
@@ -67,10 +64,3 @@ async def test_the_engines_thread_can_ask_it_too() -> None:
     encode = from_afar(Far(), asyncio.get_running_loop())
     made = await asyncio.to_thread(encode, ["a", "abc"])
     assert torch.equal(made[:, 0, 0], torch.tensor([1.0, 3.0]))
-
-
-async def test_the_replicas_own_encoder_is_the_engines() -> None:
-    engine = Engine(FakeDenoiser(), Rules(max_batch=1, slots=1))
-    rows = await OwnEncoder(engine).encode(["a", "b"])
-    await asyncio.to_thread(engine.close, 20)
-    assert np.array_equal(rows[1][TOKENS], FakeDenoiser().encode(["b"])[0][TOKENS].numpy())

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.denoiser import TOKENS, Conditioning, DeviceLost, Frames, JobState
+from app.engine.embedding import Embedding
 from app.engine.fake import DECODES_BADLY, LOSES_DEVICE, RAISES, TURNS_NAN, FakeDenoiser
 from app.engine.loop import Engine
 from app.errors import Cancelled, GenerationError, NumericalError, WorkerLost
@@ -253,3 +254,22 @@ def test_closing_ends_every_job_as_cancelled_and_takes_no_more(gate: Gate, denoi
     assert all(isinstance(listener.wait().error, Cancelled) for listener in heard)
     with pytest.raises(WorkerLost):
         engine.encode(["one"])
+
+
+class Reader(Listener):
+    """A listener that also wants the embeddings."""
+
+    def encoded(self, prompt: Embedding, negative: Embedding, took_s: float) -> None:
+        self.texts = prompt, negative
+
+
+def test_a_job_that_comes_without_embeddings_tells_what_was_made_of_its_prompts(engine: Engine, gate: Gate) -> None:
+    gate.release()
+    plan, heard = make_plan(steps=2), Reader()
+    engine.submit("a", plan, heard)
+    heard.wait()
+    assert [set(text) for text in heard.texts] == [{TOKENS}, {TOKENS}]
+    again = Reader()
+    engine.submit("b", plan, again, *heard.texts)
+    assert np.array_equal(again.wait().frames, heard.frames)
+    assert not hasattr(again, "texts")
