@@ -5,19 +5,17 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import anyio
 
 from app.admission import admit, entrance, named
-from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import ResultCache
-from app.cache.similar import NoSimilar, SimilarIndex
-from app.cache.store import RESULTS, ByteCache
+from app.cache.store import RESULTS
 from app.deliver import webhook_of
 from app.errors import (
     Conflict,
@@ -31,60 +29,25 @@ from app.errors import (
 )
 from app.flights import enter, leader_of
 from app.follow import end_of, follow
-from app.jobs.board import BACKLOG, PLACES, Board
+from app.jobs.board import BACKLOG, PLACES
 from app.jobs.entrance import Entrance, Replayed, Usage, refusal
-from app.jobs.events import EventLog, StopSignals
-from app.jobs.flights import Flights, Stance
-from app.jobs.outbox import Outbox
-from app.jobs.store import JobStore, find
+from app.jobs.flights import Stance
+from app.jobs.store import find
 from app.line.outlook import behind_all, expected_s, place_behind, place_in
 from app.pictures import Picture, keep, let_go, picture_of
 from app.plan.degrade import in_time
 from app.plan.models import Catalogue
-from app.plan.presets import Presets
-from app.plan.ratings import Ratings
 from app.plan.seed import FRESH
-from app.plan.sentences import Sentences
 from app.plan.styled import count_use
-from app.plan.worlds import World
+from app.ports import Ports
 from app.repeats import forget_artifacts, lost, repeat
 from app.settings import Settings
 from app.similar import with_start
-from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Meter, Stages
-from app.types import Artifact, Caller, Event, Failure, Job, ModelProfile, Page, Phase, Plan, VideoRequest
+from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Stages
+from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest
 
 log = logging.getLogger(__name__)
 CANCELLED = Failure("cancelled", "The job was cancelled.")
-
-
-class Planner(Protocol):
-    """Turns a request into a plan; the PromptAnalyzer deployment, or `app.plan` in this process."""
-
-    async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
-        """Raises InvalidRequest and its kin."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """All that the service reaches outside itself."""
-
-    planner: Planner
-    cache: ByteCache
-    jobs: JobStore
-    events: EventLog
-    stops: StopSignals
-    artifacts: ArtifactStore
-    board: Board
-    flights: Flights
-    meter: Meter
-    outbox: Outbox
-    models: tuple[ModelProfile, ...]
-    presets: Presets
-    sentences: Sentences
-    ratings: Ratings
-    similar: SimilarIndex = NoSimilar()
-    worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +328,3 @@ class VideoService:
             expected_s=lambda each: expected_s(load, behind_all(load, each), each),
             replan=lambda lower: self.ports.planner.plan(lower, caller),
         )
-
-
-Check = Callable[[], Awaitable[dict[str, Any]]]
-"""A component's health check: facts when well; raises KinorayError when not."""

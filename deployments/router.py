@@ -10,7 +10,8 @@ from ray.serve.handle import DeploymentHandle
 from app.api.app import create_app
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
-from app.service import Check, Ports, VideoService
+from app.ports import Check, Ports
+from app.service import VideoService
 from app.settings import Settings
 from app.types import ModelProfile
 from app.worlds import worlds

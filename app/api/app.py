@@ -14,7 +14,8 @@ from app.api.front import add_studio
 from app.api.limits import BodyLimit
 from app.api.problems import install
 from app.api.stamp import Stamp
-from app.service import Check, VideoService
+from app.ports import Check
+from app.service import VideoService
 from app.settings import Settings
 
 

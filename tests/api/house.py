@@ -27,7 +27,8 @@ from app.plan.models import Catalogue
 from app.plan.presets import MemoryPresets, Presets
 from app.plan.ratings import MemoryRatings, Ratings
 from app.plan.sentences import WordSentences
-from app.service import Check, Ports, VideoService
+from app.ports import Check, Ports
+from app.service import VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
