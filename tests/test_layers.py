@@ -22,7 +22,7 @@ MAY = {
     "embedded": {"embedded"},
     "client": {"client"},
     "webhooks": {"webhooks"},
-    "api": {"api", "service", "plan", "jobs"},
+    "api": {"api", "ports", "service", "plan", "jobs"},
 }
 EXCEPTIONS = {
     ("app/engine/families/embedded.py", "app.embedded"),  # the one place where the engine meets the model it ships with
