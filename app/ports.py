@@ -1,4 +1,4 @@
-"""All that the service reaches outside itself, as ports: a Router is built from them, tests put others in their place."""
+"""All that the service reaches outside itself, as ports: a Router is built from them, tests put in others."""
 
 from __future__ import annotations
 

@@ -166,9 +166,10 @@ class Settings(BaseSettings):
         pattern="^(replica|shared)$",
         description="Who encodes prompts: each Diffuser replica, or the deployment TextEncoder, which they share",
     )
-    parallel: dict[str, int] = Field(
+    parallel: dict[str, dict[str, int]] = Field(
         default_factory=dict,
-        description='Ranks that share each forward, such as {"ulysses": 2} or {"ring": 2}; a replica needs a GPU each',
+        description='Pool to the ranks that share each forward, such as {"large": {"ulysses": 4}} or {"ring": 2}; '
+        "a replica needs a GPU for each",
     )
     host_memory_warning: float = Field(0.92, gt=0, lt=1, description="Share of host memory from which no job joins")
     host_memory_critical: float = Field(
@@ -241,7 +242,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _placeable(self) -> Self:
         chosen(self.preset, self.placement)
-        parallel_of(self.parallel)
+        for wish in self.parallel.values():
+            parallel_of(wish)
         if self.host_memory_warning >= self.host_memory_critical:
             raise ValueError("host_memory_warning is below host_memory_critical")
         if self.device_memory_warning >= self.device_memory_critical:

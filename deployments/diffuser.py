@@ -75,7 +75,7 @@ class Diffuser:
         # barriers sleep at once, which makes the engine's steps half as fast.
         with ThreadPoolExecutor(max_workers=1) as loader:
             ratios = settings.mag_ratios.get(model.id, ())
-            shared = parallel_of(settings.parallel)
+            shared = parallel_of(settings.parallel.get(pool, {}))
             asked = None if encoder is None else from_afar(EncoderHandle(encoder), asyncio.get_running_loop())
             work = partial(load_entry, entry, settings, ratios, shared, asked)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)

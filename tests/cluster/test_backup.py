@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 async def test_jobs_and_figures_come_back_in_order_with_their_time_to_live(
     redis: Client, prefix: str, tmp_path: Path
 ) -> None:
-    jobs, meter, made = RedisJobs(redis, prefix, 60.0), RedisMeter(redis, prefix), [a_job(), a_job()]
+    jobs, meter, made = RedisJobs(redis, prefix, 60.0), RedisMeter(redis, prefix), [a_job(1.0), a_job(2.0)]
     for job in made:
         await jobs.create(job)
     await meter.add({"jobs_created": 2})
