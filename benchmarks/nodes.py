@@ -11,6 +11,7 @@ import yaml
 from rich.console import Console
 
 from app.settings import Settings
+from benchmarks.machine import free_port
 from cluster.local import CONFIG, OBJECT_STORE_BYTES, LocalService
 
 SLEEPER = {"num_cpus": 0.1, "num_gpus": 1}  # of a Diffuser that sleeps: a GPU of the books, and hardly a processor
@@ -42,7 +43,13 @@ class Nodes(LocalService):
         import ray
         from ray.cluster_utils import Cluster
 
-        head = {"num_cpus": 8, "num_gpus": 0, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": True}
+        head = {
+            "num_cpus": 8,
+            "num_gpus": 0,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "include_dashboard": True,
+            "dashboard_port": free_port(),  # another Ray of this machine may have the usual one
+        }
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(self._count):
             self._cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20)

@@ -98,7 +98,8 @@ class Attempt:
 
     # Sink: called on the engine's thread
     def phase(self, phase: Phase) -> None:
-        self._put("phase", phase)
+        if phase is not Phase.ENCODING:  # told when the attempt began
+            self._put("phase", phase)
 
     def step(self, step: int, total: int, eta_s: float) -> None:
         self._at = (step, total)
