@@ -11,7 +11,8 @@ import httpx
 
 from app.errors import InvalidRequest
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address in IPv6 clothes, as 6to4 and mapped ones are
+_METADATA = frozenset({"168.63.129.16"})  # a cloud's inner door that has a public address (Azure)
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind NAT64, RFC 6052
 LONGEST_URL = 2048
 
 
@@ -70,12 +71,22 @@ async def target(address: str, private: bool = False, param: str | None = None) 
 
 
 def is_public(ip: str) -> bool:
-    """Whether an IP is one of the internet's, whatever it is wrapped in."""
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(ip.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            address = inner
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    """Whether an IP address is somebody's on the internet: none of a private, loopback, link-local, shared, multicast
+    or reserved range, nor one of those in an IPv6 coat, nor a cloud's metadata service."""
+    try:
+        found = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return False
+    inner = _inside(found) if isinstance(found, ipaddress.IPv6Address) else None
+    if inner is not None:
+        return is_public(str(inner))
+    return found.is_global and not found.is_multicast and not found.is_reserved and str(found) not in _METADATA
+
+
+def _inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for."""
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _TRANSLATED:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour

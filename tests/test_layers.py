@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("plan", "cache", "jobs", "line", "video", "artifacts", "engine", "api", "embedded", "client", "webhooks")
-FREE = {"app.types", "app.errors", "app.settings", "app.telemetry", "app.model_entry"}
+FREE = {"app.types", "app.errors", "app.settings", "app.telemetry", "app.model_entry", "app.addresses"}
 MAY = {
     "plan": {"plan"},
     "cache": {"cache"},
