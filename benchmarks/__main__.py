@@ -29,6 +29,7 @@ from benchmarks import (
     chaos,
     drills,
     main_job,
+    overload,
     prediction,
     redis_outage,
     repeats,
@@ -60,6 +61,7 @@ def main() -> None:
         "served_analysis": _served_analysis,
         "chaos": _chaos,
         "drills": _drills,
+        "overload": _overload,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
@@ -162,6 +164,12 @@ def _drills(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     args = {"pretend_step_s": drills.STEP_S, "checkpoint_every": drills.CHECKPOINT_EVERY, "max_attempts": 20}
     with _served({"Diffuser": changes}, args) as service:
         return asyncio.run(drills.measure(service, 2 if options.quick else 8, console))
+
+
+def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    args = {"pretend_step_s": overload.STEP_S, "max_wait_s": overload.MAX_WAIT_S, "max_batch": 1, "slots": 1}
+    with _served({}, args) as service:
+        return asyncio.run(overload.measure(service.url, 10 if options.quick else 60, memory_bytes, console))
 
 
 def _in_folder(measure: Callable[[Path, Console], dict[str, Any]], console: Console) -> dict[str, Any]:

@@ -177,5 +177,4 @@ async def _outcome(client: Kinoray, job_id: str) -> Outcome:
     async for event in client.events(job_id):
         ends += event.kind == "end"
     content = await client.content(job_id) if video.status == "completed" else b""
-    attempts = int(video.extra.get("attempts") or 1)
-    return Outcome(job_id, video.status, hashlib.sha256(content).hexdigest(), ends, attempts)
+    return Outcome(job_id, video.status, hashlib.sha256(content).hexdigest(), ends, video.attempts)
