@@ -159,7 +159,8 @@ class Attempt:
         if not hit and not kept:  # a checkpoint has the embeddings
             began = time.monotonic()
             texts = await self._texts.encoded(job)
-            self._put("encoded", (texts, time.monotonic() - began))
+            if texts.hit:  # else the engine encodes, and tells then
+                self._put("encoded", (texts, time.monotonic() - began))
         picture = await self._look(job)
         self._use = CacheUse(embedding_hit=hit)
         source = await self._source(job)

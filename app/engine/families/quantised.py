@@ -41,17 +41,6 @@ def quantise(module: nn.Module, kind: str) -> int:
     return len(names)
 
 
-def config_for_loading(kind: str) -> Any:
-    """The same for `from_pretrained(quantization_config=…)`: the full weights are then never in memory at once.
-
-    Raises:
-        ServiceUnavailable: torchao is not installed.
-    """
-    from diffusers import TorchAoConfig
-
-    return TorchAoConfig(_kind(_torchao(), kind), modules_to_not_convert=["condition_embedder", "proj_out"])
-
-
 def _torchao() -> Any:
     if not available():
         raise ServiceUnavailable("Quantisation needs torchao: pip install 'kinoray[quantise]'.")
