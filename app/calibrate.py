@@ -15,9 +15,9 @@ from typing import Protocol
 
 from rich.console import Console
 
+from app.calibrate_model import add_model, chosen
 from app.embedded.judge import Adherence, drawn
 from app.engine.denoiser import Denoiser, Frames
-from app.engine.families.embedded import built_in_profile, load_denoiser
 from app.engine.offline import made
 from app.engine.pace import rehearsal
 from app.plan.budgets import ALLOWED_LOSS, FOLDER, Point, Table, rows_of, write
@@ -138,18 +138,20 @@ def curves_of(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the built-in model's budgets and write them where the planner looks for them."""
-    model = built_in_profile()
+    """Measure a model's budgets and write them where the planner looks for them."""
     parser = argparse.ArgumentParser(prog="kinoray calibrate budgets", description=__doc__)
     parser.add_argument("--count", type=int, default=32, help="prompts of each class")
     parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES), help="of the steps: budgets to try")
     parser.add_argument("--prompts", type=Path, help="a file with a prompt in each line; judged by likeness")
     parser.add_argument("--seed", type=int, default=1, help="of the held-out prompts")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--progress", type=Path, default=Path("runs") / f"budgets-{model.id}.json")
-    parser.add_argument("--out", type=Path, default=FOLDER / f"{model.id}.json")
+    parser.add_argument("--progress", type=Path)
+    parser.add_argument("--out", type=Path)
+    add_model(parser)
     asked = parser.parse_args(arguments)
+    subject = chosen(parser, asked)
+    model = subject.profile
+    if not (asked.prompts or subject.built_in):
+        parser.error("--prompts FILE is needed: what people ask of this model")
     judge: Judge
     if asked.prompts:
         judge, lines = Likeness(), asked.prompts.read_text().splitlines()
@@ -157,11 +159,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         questions = drawn(asked.seed)
         judge, lines = Adherence(questions), [question.prompt for question in questions]
     prompts = by_class(lines, asked.count)
-    measuring = Measuring(load_denoiser(asked.dtype, asked.threads), model, judge, asked.progress)
+    if not prompts:
+        parser.error(f"no class has {min(_LEAST, asked.count)} prompts")
+    measuring = Measuring(subject.load(), model, judge, asked.progress or subject.progress("budgets"))
     shares = sorted({*asked.shares, 1.0})
     curves, full = curves_of(measuring, prompts, shares, Console(highlight=False).print)
     counts = {name: len(row) for name, row in prompts.items()}
-    write(Table(model.id, model.revision, judge.measure, counts, rows_of(curves, full)), asked.out)
+    out = asked.out or subject.table(FOLDER, "budgets")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write(Table(model.id, model.revision, judge.measure, counts, rows_of(curves, full)), out)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class ModelEntry(_Strict):
     shift: float | None = Field(None, gt=0, le=100, description="Flow shift of the noise schedule")
     step_s: float | None = Field(None, gt=0, description="Seconds of a step, until a replica has measured it")
     tiers: dict[Tier, TierEntry] = Field(default_factory=dict, description="Departures by tier")
+    text_encoder: Literal["replica", "shared"] | None = Field(None, description="Unset: the setting `text_encoder`")
     loras: dict[_Word, LoraEntry] = Field(default_factory=dict, description="Adapters by name")
 
 

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     redis_prefix: str = Field("kinoray", description="Every Redis key starts with this")
     redis_timeout_s: float = Field(2.0, gt=0, description="A Redis call that takes longer counts as failed")
     state_dir: Path = Field(Path("~/.kinoray"), description="Folder for own Redis data, artifacts and logs")
+    calibration_dir: Path | None = Field(
+        None, description="Folder of what `kinoray calibrate` found for other models; unset: <state_dir>/calibration"
+    )
     artifacts_url: str | None = Field(
         None, description="fsspec URL of the artifact store; unset: <state_dir>/artifacts"
     )
@@ -164,7 +167,7 @@ class Settings(BaseSettings):
     text_encoder: str = Field(
         "replica",
         pattern="^(replica|shared)$",
-        description="Who encodes prompts: each Diffuser replica, or the deployment TextEncoder, which they share",
+        description="Who encodes prompts: each Diffuser replica, or a deployment that a model's replicas share",
     )
     parallel: dict[str, dict[str, int]] = Field(
         default_factory=dict,
@@ -267,6 +270,11 @@ class Settings(BaseSettings):
     def aliases(self) -> dict[str, str]:
         """Other name to model: those of the models and those of `model_aliases`, which win."""
         return {alias: entry.id for entry in self.models for alias in entry.aliases} | self.model_aliases
+
+    @property
+    def calibration_folder(self) -> Path:
+        """Where tables of the operator's own models are."""
+        return self.calibration_dir or self.state_dir / "calibration"
 
     @property
     def artifact_root(self) -> str:

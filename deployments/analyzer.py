@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app import measured
 from app.embedded.sentences import EmbeddedSentences
 from app.engine.masks.table import evaluations, fingerprint
 from app.errors import StoreUnavailable
@@ -32,6 +33,7 @@ class PromptAnalyzer:
     """Plans prompts and embeds sentences. What it holds can be had again: profiles, step times, recent vectors."""
 
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
+        measured.use(settings)
         self._stores = open_stores(settings)
         self._desk = Desk(
             catalogue=Catalogue(models, settings.default_name, settings.aliases),

@@ -6,7 +6,6 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
-from app.model_entry import EMBEDDED
 from app.models import served
 from app.settings import Settings
 from deployments import scaling
@@ -22,9 +21,8 @@ OWN_POOL = "main"  # of the built-in model, unless its entry says otherwise; its
 
 
 def build(args: Settings) -> Application:
-    """The six deployments, with a Diffuser for each pool, which serves one model, and a TextEncoder if one is shared.
-
-    It is the built-in model's: other models have encoders of their own.
+    """The six deployments: a Diffuser for each pool, which serves one model; and a TextEncoder for each model whose
+    replicas share one.
 
     Replicas and resources are the config file's, a row for each pool.
 
@@ -36,10 +34,14 @@ def build(args: Settings) -> Application:
     cache = serve.deployment(Cache).bind(args)
     finisher = serve.deployment(Finisher).bind(args, cache)
     analyzer = serve.deployment(PromptAnalyzer).bind(args, models.profiles)
-    encoder = serve.deployment(TextEncoder).bind(args) if args.text_encoder == "shared" else None
+    encoders = {
+        model.id: serve.deployment(TextEncoder, name=deployment_of(model.pool, "TextEncoder")).bind(args, entry)
+        for model, entry in models.pools.values()
+        if (entry.text_encoder or args.text_encoder) == "shared"
+    }
     diffusers = {
         pool: serve.deployment(Diffuser, name=deployment_of(pool), **_scaled(args, pool)).bind(
-            args, model, entry, pool, cache, finisher, analyzer, encoder if entry.source == EMBEDDED else None
+            args, model, entry, pool, cache, finisher, analyzer, encoders.get(model.id)
         )
         for pool, (model, entry) in models.pools.items()
     }
@@ -56,6 +58,6 @@ def _scaled(args: Settings, pool: str) -> dict[str, Any]:
     return {"autoscaling_config": scaling.bounds(*args.replicas[pool])} if pool in args.replicas else {}
 
 
-def deployment_of(pool: str) -> str:
+def deployment_of(pool: str, kind: str = "Diffuser") -> str:
     """The deployment's name in the config file: "Diffuser", and "Diffuser-draft" and so on."""
-    return "Diffuser" if pool == OWN_POOL else f"Diffuser-{pool}"
+    return kind if pool == OWN_POOL else f"{kind}-{pool}"

@@ -17,6 +17,7 @@ import psutil
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from app import measured
 from app.engine.encoding import Encoder, SharedEncoder, from_afar
 from app.engine.loop import Engine
 from app.engine.overhead import Overhead
@@ -61,6 +62,7 @@ class Diffuser:
     ) -> None:
         from app.loading import load_entry  # torch: only where it is needed
 
+        measured.use(settings)
         self._settings = settings
         self._model = model
         self._pool = pool

@@ -16,6 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from app import measured
 from app.deliver import Courier
 from app.dependants import hear
 from app.errors import KinorayError, StoreUnavailable, TimedOut
@@ -52,6 +53,7 @@ class Dispatcher:
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, settings: Settings, diffusers: dict[str, DeploymentHandle[Any]]
     ) -> None:
+        measured.use(settings)
         self._settings = settings
         self._stores = open_stores(settings)
         self._diffusers = diffusers

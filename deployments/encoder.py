@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
@@ -12,6 +13,7 @@ from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
 
 from app.errors import ServiceUnavailable
+from app.model_entry import ModelEntry
 from app.settings import Settings
 from deployments.handles import ask
 
@@ -27,11 +29,12 @@ ENCODE_S = 60.0
 class TextEncoder:
     """One replica of the shared encoder: a fraction of a GPU, or a processor; it keeps nothing but its weights."""
 
-    async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
-        from app.engine.families.embedded import load_encoder  # torch: only where it is needed
+    async def __init__(self, settings: Settings, entry: ModelEntry) -> None:  # type: ignore[misc]  # Serve awaits it
+        from app.loading import load_text_encoder  # torch: only where it is needed
 
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
-        self._encode = await asyncio.get_running_loop().run_in_executor(self._thread, load_encoder, settings.threads)
+        work = partial(load_text_encoder, entry, settings)
+        self._embed = await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def encode(self, text: str) -> Embedding:
         """The embedding of a prompt: arrays by name."""
@@ -40,8 +43,7 @@ class TextEncoder:
 
     @serve.batch(max_batch_size=MOST_TOGETHER, batch_wait_timeout_s=WAIT_S)
     async def _together(self, texts: list[str]) -> list[Embedding]:
-        made = await asyncio.get_running_loop().run_in_executor(self._thread, self._encode, texts)
-        return [{name: tensor.numpy() for name, tensor in heard.items()} for heard in made]
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._embed, texts)
 
 
 class EncoderHandle:

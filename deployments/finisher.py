@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
+from app import measured
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
 from app.engine.masks.table import masks_of
@@ -43,6 +44,7 @@ class Finisher:
     """Encodes on a worker thread, so that its loop stays free for health checks."""
 
     def __init__(self, settings: Settings, cache: DeploymentHandle[Any]) -> None:
+        measured.use(settings)
         self._settings = settings
         self._stores = open_stores(settings)
         self._results = ResultCache(CacheHandle(cache))

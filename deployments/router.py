@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
+from app import measured
 from app.api.app import create_app
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
@@ -34,6 +35,7 @@ class Router:
         dispatcher: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
     ) -> None:
+        measured.use(settings)
         stores = open_stores(settings)
         cache_port = CacheHandle(cache)
         ports = Ports(

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("plan", "cache", "jobs", "line", "video", "artifacts", "engine", "api", "embedded", "client", "webhooks")
-FREE = {"app.types", "app.errors", "app.settings", "app.telemetry", "app.model_entry", "app.addresses"}
+FREE = {"app.types", "app.errors", "app.settings", "app.telemetry", "app.model_entry", "app.addresses", "app.measured"}
 MAY = {
     "plan": {"plan"},
     "cache": {"cache"},
@@ -29,9 +29,10 @@ EXCEPTIONS = {
     ("app/engine/families/placement.py", "app.embedded.precision"),  # and asks what the processor multiplies fast
     ("app/client/cli.py", "app.calibrate"),  # the same
     ("app/client/cli.py", "app.calibrate_similar"),  # the same
+    ("app/client/cli.py", "app.calibrate_magnitudes"),  # the same
     ("app/client/models.py", "app.engine.hardware"),
     ("app/client/models.py", "app.model_report"),
-    ("app/client/cli.py", "app.engine.calibrate"),  # a command that hands its words on, imported only when it is typed
+    ("app/client/cli.py", "app.calibrate_masks"),  # a command that hands its words on, imported only when it is typed
 }
 HEAVY = {
     "torch": ("app/engine/", "app/embedded/", "app/video/frames.py"),

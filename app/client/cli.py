@@ -307,7 +307,7 @@ def delete(context: typer.Context, video_id: Annotated[str, typer.Argument(metav
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def calibrate(context: typer.Context) -> None:
-    """Measure a model offline: `masks` (which steps a budget runs), `budgets` (how many a prompt needs), `similar`."""
+    """Measure a model: `masks` (steps that a budget runs), `budgets` (how many it takes), `similar`, `magnitudes`."""
     # Imported here, because they bring torch, which no other command needs.
     if context.args[:1] == ["budgets"]:
         from app.calibrate import main as measure
@@ -317,8 +317,12 @@ def calibrate(context: typer.Context) -> None:
         from app.calibrate_similar import main as compare
 
         compare(context.args[1:])
+    elif context.args[:1] == ["magnitudes"]:
+        from app.calibrate_magnitudes import main as weigh
+
+        weigh(context.args[1:])
     else:
-        from app.engine.calibrate import main as search
+        from app.calibrate_masks import main as search
 
         search(context.args[1:] if context.args[:1] == ["masks"] else context.args)
 

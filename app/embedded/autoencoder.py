@@ -1,4 +1,4 @@
-"""The autoencoder: video to principal components, to a few channels and back, then a network that draws crisp edges."""
+"""The autoencoder: video to layers, their cover to a few numbers and back, then a network that draws crisp edges."""
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -7,16 +7,21 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-TIME = 4  # frames in a patch
+from app.embedded.layers import TIME, Layers, blend, evened, from_cells, part, to_cells
+
+PAINTS = 6  # channels that are colours: the ground's three, then those of what stands in front
 _FOLD = 4  # side of the pixel blocks that the cleaning network sees as channels
+_STEEP = 8.0  # how sure a rough cover is, in logits for each unit away from a half
 
 
 class ShapesAutoencoder(ModelMixin, ConfigMixin):
-    """Principal components of 4 x S x S space-time patches, pressed into `z_dim` channels by a small network.
+    """Colours as they are, and the cover's principal components pressed into the other channels by a small network.
 
-    The first frame is taken four times, so that 17 frames make 5; each latent frame is made and drawn by itself, so the
-    first 4 n + 1 frames are the first n + 1 latent frames. It has what diffusers' `WanPipeline` uses of its VAE.
-    Latents are raw; `latents_mean` and `latents_std` whiten them.
+    Latents are (b, z, F, H, W), a cell of S x S pixels and four frames at each place: three channels for the ground,
+    three for the colour in front, the rest a code for where it covers what. The first frame is taken four times, so
+    that 17 frames make 5; each latent frame is made and drawn by itself, so the first 4 n + 1 frames are the first
+    n + 1 latent frames. It has what diffusers' `WanPipeline` uses of its VAE. Latents are raw; `latents_mean` and
+    `latents_std` whiten them.
     """
 
     @register_to_config
@@ -28,31 +33,43 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
         scale_factor_temporal: int = TIME,
         latents_mean: tuple[float, ...] = (),
         latents_std: tuple[float, ...] = (),
-        press_width: int = 192,
-        width: int = 96,
+        press_width: int = 256,
+        width: int = 64,
     ) -> None:
         super().__init__()
-        size = 3 * TIME * scale_factor_spatial**2
-        self.patch_mean = nn.Parameter(torch.zeros(size), requires_grad=False)
+        size = TIME * scale_factor_spatial**2
+        self.cover_mean = nn.Parameter(torch.zeros(size), requires_grad=False)
         self.basis = nn.Parameter(torch.zeros(components, size), requires_grad=False)
         self.loudness = nn.Parameter(torch.ones(components), requires_grad=False)  # deviation of each component
-        self.press = Press(components, press_width, z_dim)
-        self.spread = Press(z_dim, press_width, components)
+        self.press = Press(components, press_width, z_dim - PAINTS)
+        self.spread = Press(z_dim - PAINTS, press_width, components)
         self.cleaner = Cleaner(width)
 
     def encode(self, video: Tensor) -> Tensor:
         """Raw latents (b, z, (f + 3) / 4, h / S, w / S) of a video (b, 3, f, h, w) in -1..1."""
-        latents: Tensor = self.press(self.components(self.patches(video)))
-        return latents
+        layers = part(video, self.config.scale_factor_spatial)
+        ground = layers.ground[..., None, None].expand_as(layers.colour)
+        return torch.cat([ground, layers.colour, self.press(self.components(layers.cover))], dim=1)
 
-    def components(self, patches: Tensor) -> Tensor:
-        """The principal components (b, n, F, H, W) of patches (b, F, H, W, patch), half whitened.
+    def components(self, cover: Tensor) -> Tensor:
+        """The principal components (b, n, F, H, W) of covers (b, F, H, W, 4 S S), half whitened.
 
         Half: divided by the root of their deviation, so that fine ones count for more than in pixels, and not for as
         much as coarse ones.
         """
-        found = (patches.to(self.basis.dtype) - self.patch_mean) @ self.basis.T
+        found = (cover.to(self.basis.dtype) - self.cover_mean) @ self.basis.T
         return (found / self.loudness.sqrt()).movedim(-1, 1)
+
+    def rough_cover(self, components: Tensor) -> Tensor:
+        """The cover (b, F, H, W, 4 S S) that half whitened components (b, n, F, H, W) tell of: about 0..1, blurred."""
+        cover: Tensor = (components.movedim(1, -1) * self.loudness.sqrt()) @ self.basis + self.cover_mean
+        return cover
+
+    def noised_cover(self, cover: Tensor, amount: Tensor) -> Tensor:
+        """The rough cover behind the latents of `cover` with noise of deviation `amount` on them, whitened."""
+        mean, deviation = (each[:, PAINTS:] for each in self._statistics(cover))
+        code = (self.press(self.components(cover)) - mean) / deviation
+        return self.rough_cover(self.spread(code + torch.randn_like(code) * amount))
 
     def whitened(self, latents: Tensor) -> Tensor:
         """Raw latents (b, z, F, H, W) brought to mean 0 and deviation 1."""
@@ -72,45 +89,37 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
         )
         return mean, deviation
 
-    def patches(self, video: Tensor) -> Tensor:
-        """A video (b, 3, f, h, w) as flat space-time patches (b, F, H, W, 3 * 4 * S * S)."""
-        video = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
-        side = self.config.scale_factor_spatial
-        b, c, f, h, w = video.shape
-        blocks = video.reshape(b, c, f // TIME, TIME, h // side, side, w // side, side)
-        return blocks.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4)  # (b, F, H, W, 3 4 S S)
-
-    def inverse(self, components: Tensor) -> Tensor:
-        """The pixels of half whitened components (b, n, F, H, W): (b, F, 3, 4, h, w), groups of four frames."""
-        side = self.config.scale_factor_spatial
-        patches = (
-            components.movedim(1, -1) * self.loudness.sqrt()
-        ) @ self.basis + self.patch_mean  # (b, F, H, W, patch)
-        blocks = patches.view(*patches.shape[:4], 3, TIME, side, side)  # (b, F, H, W, 3, 4, S, S)
-        return blocks.permute(0, 1, 4, 5, 2, 6, 3, 7).flatten(6).flatten(4, 5)
-
     def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
         """The video (b, 3, 4 F - 3, h, w) in -1..1 behind raw latents (b, z, F, H, W)."""
-        groups = self.clean(self.inverse(self.spread(self.whitened(latents))))
-        video = groups.transpose(1, 2).flatten(2, 3)[:, :, TIME - 1 :].clamp(-1, 1)
+        ground, colour = latents[:, :3].mean((3, 4)), latents[:, 3:PAINTS]
+        rough = self.rough_cover(self.spread(self.whitened(latents)[:, PAINTS:]))
+        cover = torch.sigmoid(self.clean(rough))
+        layers = Layers(ground, evened(colour, cover.sum(-1)), cover)
+        video = blend(layers, self.config.scale_factor_spatial)
         return DecoderOutput(sample=video) if return_dict else (video,)
 
-    def clean(self, groups: Tensor) -> Tensor:
-        """Rough groups of frames (b, F, 3, 4, h, w) made crisp, same shape; each group by itself."""
-        folded = functional.pixel_unshuffle(groups.flatten(0, 1).flatten(1, 2), _FOLD)  # (b F, 192, h/4, w/4)
-        mended = folded + self.cleaner(folded)
-        return functional.pixel_shuffle(mended, _FOLD).view(groups.shape)
+    def clean(self, rough: Tensor) -> Tensor:
+        """Logits of the crisp cover (b, F, H, W, 4 S S) behind a rough one; each group of frames by itself."""
+        side = self.config.scale_factor_spatial
+        frames = from_cells(rough[:, None], side).squeeze(1)  # (b, 4 F, h, w)
+        groups = functional.pixel_unshuffle(frames.reshape(-1, TIME, *frames.shape[2:]), _FOLD)  # (b F, 64, h/4, w/4)
+        logits = _STEEP * (groups - 0.5) + self.cleaner(groups)
+        return to_cells(functional.pixel_shuffle(logits, _FOLD).view(frames.shape)[:, None], side).squeeze(1)
 
     @torch.no_grad()
     def set_basis(self, mean: Tensor, basis: Tensor, loudness: Tensor) -> None:
-        """Take the patch mean (patch,), the components (n, patch) of a fit and their deviations (n,)."""
-        self.patch_mean.copy_(mean)
+        """Take the mean cover (4 S S,), the components (n, 4 S S) of a fit and their deviations (n,)."""
+        self.cover_mean.copy_(mean)
         self.basis.copy_(basis)
         self.loudness.copy_(loudness)
 
 
 class Press(nn.Module):
-    """A small network on the grid of patches, each latent frame by itself: many channels to few, or few to many."""
+    """A small network at each cell by itself: many channels to few, or few to many.
+
+    A code says only what is in its own cell, so every empty cell has the same, and a shape that moves by a cell has the
+    same codes one cell further.
+    """
 
     def __init__(self, given: int, width: int, wanted: int, blocks: int = 2) -> None:
         super().__init__()
@@ -120,33 +129,35 @@ class Press(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, given, F, H, W) to (b, wanted, F, H, W)."""
-        frames = x.permute(0, 2, 3, 4, 1).flatten(0, 1)  # (b F, H, W, given)
-        answer: Tensor = self.out(self.blocks(self.into(frames)))
-        return answer.reshape(x.shape[0], x.shape[2], *answer.shape[1:]).permute(0, 4, 1, 2, 3)
+        answer: Tensor = self.of_cells(x.movedim(1, -1)).movedim(-1, 1)
+        return answer
+
+    def of_cells(self, cells: Tensor) -> Tensor:
+        """(..., given) to (..., wanted)."""
+        answer: Tensor = self.out(self.blocks(self.into(cells)))
+        return answer
 
 
 class Mixer(nn.Module):
-    """A residual look at the neighbours (depthwise 3 x 3) and a pointwise network of twice the width."""
+    """A residual pointwise network of twice the width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.look = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.rise, self.fall = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, H, W, width) to the same."""
-        near = self.look(x.movedim(-1, 1)).movedim(1, -1)
-        near = functional.rms_norm(near, near.shape[-1:], eps=1e-6)  # by itself at every place
-        mixed: Tensor = self.fall(functional.gelu(self.rise(near), approximate="tanh"))
+        """(..., width) to the same."""
+        even = functional.rms_norm(x, x.shape[-1:], eps=1e-6)
+        mixed: Tensor = self.fall(functional.gelu(self.rise(even), approximate="tanh"))
         return x + mixed
 
 
 class Cleaner(nn.Module):
-    """A two-level convolutional network on folded pixels: four frames of 4 x 4 blocks as 192 channels."""
+    """A two-level convolutional network on folded covers: four frames of 4 x 4 blocks as 64 channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        channels = 3 * TIME * _FOLD * _FOLD
+        channels = TIME * _FOLD * _FOLD
         self.into = nn.Conv2d(channels, width, 1)
         self.fine_in = Block(width)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
@@ -158,7 +169,7 @@ class Cleaner(nn.Module):
         nn.init.zeros_(self.out.bias if self.out.bias is not None else self.out.weight)
 
     def forward(self, folded: Tensor) -> Tensor:
-        """What to add to folded frames (b, 192, h, w); h and w even."""
+        """What to add to folded logits (b, 64, h, w); h and w even."""
         fine = self.fine_in(self.into(folded))
         coarse = self.coarse(self.down(fine))
         fine = fine + functional.pixel_shuffle(self.up(coarse), 2)

@@ -8,17 +8,20 @@ from random import Random
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from app.embedded.autoencoder import TIME, ShapesAutoencoder
+from app.embedded.autoencoder import ShapesAutoencoder
+from app.embedded.layers import TIME, part
 from app.embedded.muon import optimizers, step_all
 from app.embedded.precision import autocast
 from app.embedded.recipe import Budget
 from app.embedded.scenes import draw_asks, place
 from app.embedded.world import render
 
-MAX_NOISE = 0.3
+MAX_NOISE = 0.4
 """Largest deviation of the noise on whitened latents while the networks learn."""
-_POOL, _POOL_STEPS, _BATCH = 512, 150, 32  # clips drawn at a time, steps they serve for, clips in a step
+_POOL, _POOL_STEPS = 256, 300  # clips drawn at a time, steps they serve for
+_CELLS = 1536  # cells in a step, beside a sixteenth as many empty ones
 
 Tell = Callable[[float, str], None]
 """Told the share of the work done and how it goes."""
@@ -37,15 +40,14 @@ def to_float(video: Tensor) -> Tensor:
 def fit_linear(
     channels: int, components: int, picture: int, spatial: int, seed: int, count: int = 384
 ) -> ShapesAutoencoder:
-    """The autoencoder whose components are those of `count` clips; its networks are untrained."""
-    size = 3 * TIME * spatial**2
-    bare = ShapesAutoencoder(z_dim=1, components=1, scale_factor_spatial=spatial, press_width=4, width=4)
+    """The autoencoder whose components are those of the covers in `count` clips; its networks are untrained."""
+    size = TIME * spatial**2
     total, moment, seen = torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64), 0
-    for part in range(0, count, 32):
-        patches = bare.patches(clips(32, picture, seed + part)).flatten(0, 3)  # (p, patch)
-        total += patches.sum(0)
-        moment += patches.T @ patches
-        seen += len(patches)
+    for start in range(0, count, 32):
+        cover = part(clips(32, picture, seed + start), spatial).cover.flatten(0, 3)  # (cells, 4 S S)
+        total += cover.sum(0)
+        moment += cover.T @ cover
+        seen += len(cover)
     mean = total / seen
     values, vectors = torch.linalg.eigh((moment / seen - torch.outer(mean, mean)).float())
     torch.manual_seed(seed)
@@ -66,21 +68,21 @@ def train_press(
 ) -> float:
     """Teach the press and its inverse to keep the components in few channels; returns the last loss.
 
-    The channels are brought to deviation 1 and carry noise while learning, so that what is near in latents is near in
-    pictures, and a denoiser's small errors stay small. Their statistics go into the configuration.
+    The channels are brought to deviation 1 (over all cells, most of which are empty) and carry noise while learning, so
+    that what is near in latents is near in pictures, and a denoiser's small errors stay small.
     """
     networks = nn.ModuleList([autoencoder.press, autoencoder.spread]).train().requires_grad_(True)
     both = optimizers(networks, rate=2e-3, muon_rate=4e-3)
     began, step, smooth = time.monotonic(), 0, 0.0
     while (done := budget.done(step, time.monotonic() - began)) < 1:
         if step % _POOL_STEPS == 0:
-            drawn = _components(autoencoder, pool, picture, seed + step)
+            drawn, empty, share = _cells(autoencoder, pool, picture, seed + step)
         torch.manual_seed(seed * 100_003 + step)
-        given = drawn[torch.randint(len(drawn), (_BATCH,))]
-        raw = autoencoder.press(given)
-        mean, deviation = raw.mean((0, 2, 3, 4), keepdim=True), raw.std((0, 2, 3, 4), keepdim=True)
-        noise = torch.randn_like(raw) * MAX_NOISE * torch.rand(_BATCH, 1, 1, 1, 1)
-        loss = (autoencoder.spread((raw - mean) / (deviation + 1e-4) + noise) - given).square().mean()
+        given = torch.cat([drawn[torch.randint(len(drawn), (_CELLS,))], empty.expand(_CELLS // 16, -1)])
+        raw = autoencoder.press.of_cells(given)
+        mean, deviation = _moments(raw[:_CELLS], raw[-1], share)
+        noise = torch.randn_like(raw) * MAX_NOISE * torch.rand(len(raw), 1)
+        loss = (autoencoder.spread.of_cells((raw - mean) / (deviation + 1e-4) + noise) - given).square().mean()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
         step_all(both, min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * done)))
@@ -93,72 +95,78 @@ def train_press(
 
 
 @torch.no_grad()
-def _components(autoencoder: ShapesAutoencoder, count: int, picture: int, seed: int) -> Tensor:
-    """Half whitened components (count, n, F, H, W) of freshly drawn clips."""
-    parts = []
+def _cells(autoencoder: ShapesAutoencoder, count: int, picture: int, seed: int) -> tuple[Tensor, Tensor, float]:
+    """Half whitened components (cells, n) of all cells of fresh clips that hold something, (1, n) of an empty one, and
+    the share of cells that hold something."""
+    side, parts, cells = autoencoder.config.scale_factor_spatial, [], 0
     for first in range(0, count, 32):
-        video = clips(32, picture, seed * 1009 + first)
-        parts += [autoencoder.components(autoencoder.patches(few)) for few in torch.split(video, 8)]
-    return torch.cat(parts)
+        cover = part(clips(32, picture, seed * 1009 + first), side).cover.flatten(0, 3)
+        parts.append(cover[cover.amax(1) > 0])
+        cells += len(cover)
+    held = torch.cat(parts)
+    empty = torch.zeros(1, held.shape[1])
+    found = autoencoder.components(torch.cat([held, empty])[None, None, None])[0, :, 0, 0].T  # (cells + 1, n)
+    return found[:-1], found[-1:], len(held) / cells
+
+
+def _moments(held: Tensor, empty: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of channels over all cells, a `share` of them like `held` (m, z), the rest `empty` (z,)."""
+    mean = share * held.mean(0) + (1 - share) * empty
+    variance = share * (held - mean).square().mean(0) + (1 - share) * (empty - mean).square()
+    return mean, variance.sqrt()
 
 
 @torch.no_grad()
 def _note_statistics(autoencoder: ShapesAutoencoder, picture: int, seed: int) -> None:
     """Write the channels' means and deviations over fresh clips into the configuration."""
-    raw = autoencoder.press(_components(autoencoder, 256, picture, seed))
+    raw = torch.cat([autoencoder.encode(few) for few in torch.split(clips(256, picture, seed), 8)])
     means, deviations = raw.mean((0, 2, 3, 4)).tolist(), raw.std((0, 2, 3, 4)).tolist()
     autoencoder.register_to_config(latents_mean=tuple(means), latents_std=tuple(deviations))
 
 
 def train_cleaner(autoencoder: ShapesAutoencoder, picture: int, budget: Budget, seed: int, tell: Tell) -> float:
-    """Teach the cleaner to draw crisp frames from latents with noise on them; returns the last loss (mean |error|)."""
+    """Teach the cleaner to draw crisp covers from latents with noise on them; returns the last loss (cross entropy)."""
     cleaner = autoencoder.cleaner.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(cleaner.parameters(), lr=0.0, weight_decay=0.01)
+    side = autoencoder.config.scale_factor_spatial
     began, step, smooth = time.monotonic(), 0, 0.0
-    video = clips(64, picture, seed)
     while (done := budget.done(step, time.monotonic() - began)) < 1:
-        if step % 48 == 47:
-            video = clips(64, picture, seed + step)
+        if step % 48 == 0:
+            covers = part(clips(64, picture, seed + step), side).cover
         rate = 2e-3 * min(1, (step + 1) / 30) * (1 - done)
         for group in optimizer.param_groups:
             group["lr"] = rate
         torch.manual_seed(seed * 100_003 + step)
-        loss = _lesson(autoencoder, video[torch.randperm(len(video))[:4]])
+        loss = _lesson(autoencoder, covers[torch.randperm(len(covers))[:4]])
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(cleaner.parameters(), 1.0)
         optimizer.step()
         smooth = loss.item() if step == 0 else 0.95 * smooth + 0.05 * loss.item()
         step += 1
-        tell(done, f"step {step}, mean |error| {smooth:.4f}")
-    cleaner.eval()
+        tell(done, f"step {step}, cross entropy {smooth:.4f}")
+    cleaner.eval().requires_grad_(False)
     return smooth
 
 
-def _lesson(autoencoder: ShapesAutoencoder, video: Tensor) -> Tensor:
-    """The cleaner's loss on clips (b, 3, f, h, w), each with its own amount of noise on the latents."""
+def _lesson(autoencoder: ShapesAutoencoder, cover: Tensor) -> Tensor:
+    """The cleaner's loss on covers (b, F, H, W, 4 S S), each clip with its own amount of noise on the latents."""
     with torch.no_grad():
-        latents = autoencoder.whitened(autoencoder.encode(video))
-        amount = MAX_NOISE * torch.rand(len(video), 1, 1, 1, 1) ** 1.5
-        rough = autoencoder.inverse(autoencoder.spread(latents + torch.randn_like(latents) * amount))
-        wanted = torch.cat([video[:, :, :1].expand(-1, -1, TIME - 1, -1, -1), video], dim=2)
-        wanted = wanted.view(rough.transpose(1, 2).shape).transpose(1, 2)  # (b, F, 3, 4, h, w)
+        amount = MAX_NOISE * torch.rand(len(cover), 1, 1, 1, 1) ** 1.5
+        rough = autoencoder.noised_cover(cover, amount)
     with autocast(torch.device("cpu")):
         drawn = autoencoder.clean(rough)
-    error: Tensor = (drawn.float() - wanted).abs().mean()
-    return error
+    return functional.binary_cross_entropy_with_logits(drawn.float(), cover)
 
 
 @torch.no_grad()
 def psnr(autoencoder: ShapesAutoencoder, picture: int, noise: float, seed: int = 7, rough: bool = False) -> float:
-    """Peak signal-to-noise ratio in dB of fresh clips after encoding, noise on the latents and decoding."""
-    video = clips(24, picture, seed)
-    latents = autoencoder.whitened(autoencoder.encode(video))
+    """Peak signal-to-noise ratio in dB of fresh clips' covers after encoding, noise on the latents and decoding."""
+    cover = part(clips(24, picture, seed), autoencoder.config.scale_factor_spatial).cover
     torch.manual_seed(seed)
-    groups = autoencoder.inverse(autoencoder.spread(latents + torch.randn_like(latents) * noise))
-    drawn = groups if rough else autoencoder.clean(groups)
-    drawn = drawn.transpose(1, 2).flatten(2, 3)[:, :, TIME - 1 :].clamp(-1, 1)
-    return (10 * torch.log10(4 / (drawn - video).square().mean())).item()
+    drawn = autoencoder.noised_cover(cover, torch.tensor(noise))
+    drawn = drawn.clamp(0, 1) if rough else torch.sigmoid(autoencoder.clean(drawn))
+    return (-10 * torch.log10((drawn - cover).square().mean())).item()
 
 
 def save(autoencoder: ShapesAutoencoder, folder: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from app.embedded.autoencoder import ShapesAutoencoder
+from app.embedded.fit import to_float
 from app.embedded.precision import autocast
 from app.embedded.prompts import describe
 from app.embedded.recipe import Recipe
@@ -38,7 +39,7 @@ def make_pool(autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, recipe:
     """Draw, render and encode `count` clips; the same seed makes the same pool."""
     rng = Random(seed)
     asks = draw_asks(count, recipe.two_share, rng)
-    scenes = place(asks, seed, recipe.lattice)
+    scenes = place(asks, seed)
     prompts = [describe(said, ground, rng) for ground, said in asks]
     latents = []
     for first in range(0, count, _CHUNK):
@@ -51,9 +52,8 @@ def make_pool(autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, recipe:
 
 @torch.no_grad()
 def encode_bytes(autoencoder: ShapesAutoencoder, video: Tensor) -> Tensor:
-    """Whitened latents in bfloat16 (n, z, F, H, W) of uint8 video (n, f, h, w, 3), patched as bytes for speed."""
-    patches = autoencoder.patches(video.permute(0, 4, 1, 2, 3)).float().div_(127.5).sub_(1)  # (n, F, H, W, patch)
-    return autoencoder.whitened(autoencoder.press(autoencoder.components(patches))).bfloat16()
+    """Whitened latents in bfloat16 (n, z, F, H, W) of uint8 video (n, f, h, w, 3)."""
+    return autoencoder.whitened(autoencoder.encode(to_float(video))).bfloat16()
 
 
 def encode_by_length(text_encoder: TextEncoder, prompts: list[str]) -> Tensor:

@@ -22,7 +22,6 @@ class Recipe:
     loss_min_sigma: float = 0.2
     drop_prompt: float = 0.1
     two_share: float = 0.45
-    lattice: int = 8
     tutor: float = 0.2
     pool: int = 4000
     pool_steps: int = 500

@@ -16,13 +16,13 @@ from app.embedded.prompts import Said
 from app.embedded.world import Scene, Subject, relative_paths
 
 _TRIES = 64  # start places tried for each scene
-_APART = 0.03  # wanted gap between two subjects' circles, in units of the picture
+_APART = 0.1  # wanted gap between two subjects' circles, in units of the picture
 _TWO_SCALE = 0.74  # two subjects share the picture, so each is a size smaller
 _REACH = 1.25
-LATTICE = 16
-"""Start places are multiples of the picture's side over this."""
-_TRAVEL = {"bouncing": 0.375, "spinning": 0.75, "orbiting": 0.21875}
-_STRAIGHT = 0.5  # of the picture's side in 16 frames
+_LATTICE = 8  # start places are multiples of the picture's side over this: the corners of the autoencoder's cells
+_TRAVEL = {"bouncing": 0.375, "spinning": 0.75, "orbiting": 0.1875}
+_TRAVEL_OF_TWO = _TRAVEL | {"bouncing": 0.25, "orbiting": 0.125}  # they share the picture
+_STRAIGHT = 0.5  # of the picture's side in 16 frames: a cell in each latent frame
 
 Ask = tuple[str, tuple[Said, ...]]
 """What a scene must show: its ground and its subjects, without places."""
@@ -50,7 +50,7 @@ def _draw_ask(table: dict[str, list[tuple[str, str, str]]], subjects: int, rng: 
     return ground, tuple(said)
 
 
-def place(asks: Sequence[Ask], seed: int, lattice: int = LATTICE) -> list[Scene]:
+def place(asks: Sequence[Ask], seed: int) -> list[Scene]:
     """Give each ask start places and a phase on the lattice: all inside the picture, two subjects apart.
 
     Of two subjects the one named first stands further left or higher up, as one reads.
@@ -63,21 +63,22 @@ def place(asks: Sequence[Ask], seed: int, lattice: int = LATTICE) -> list[Scene]
     radius = torch.where(alone[:, None], radius, radius * _TWO_SCALE)
     shape = (len(asks), _TRIES, 2)
     motion, radius = motion[:, None].expand(shape), radius[:, None].expand(shape)
-    travel = torch.tensor([_TRAVEL.get(name, _STRAIGHT) for name in words.MOTIONS])[motion]
-    phase = (torch.rand(shape, generator=generator) * (lattice // 2)).floor() / (lattice // 2)
+    one, two = (torch.tensor([t.get(name, _STRAIGHT) for name in words.MOTIONS]) for t in (_TRAVEL, _TRAVEL_OF_TWO))
+    travel = torch.where(alone[:, None, None], one[motion], two[motion])
+    phase = (torch.rand(shape, generator=generator) * (_LATTICE // 2)).floor() / (_LATTICE // 2)
     phase = torch.where(motion == words.MOTIONS.index("bouncing"), (phase >= 0.5) * 0.5, phase)
     path = relative_paths(motion, travel, phase, radius)  # (n, tries, 2, frames, 4)
-    start = _starts(path, torch.rand((*shape, 2), generator=generator), lattice)  # (n, tries, 2, 2)
+    start = _starts(path, torch.rand((*shape, 2), generator=generator))  # (n, tries, 2, 2)
     best = _best(path, start, alone)
     return [_scene(ask, index, int(best[index]), travel, phase, radius, start) for index, ask in enumerate(asks)]
 
 
-def _starts(path: Tensor, chance: Tensor, lattice: int) -> Tensor:
+def _starts(path: Tensor, chance: Tensor) -> Tensor:
     """Start places on the lattice so that the whole path stays in the picture; `chance` in 0..1 picks one."""
     reach = path[..., 2:3] * _REACH
-    low = ((reach - path[..., :2]).amax(-2) * lattice).ceil()
-    high = ((1 - reach - path[..., :2]).amin(-2) * lattice).floor()
-    return (low + ((high - low + 1) * chance).floor().clamp(min=0)) / lattice
+    low = ((reach - path[..., :2]).amax(-2) * _LATTICE).ceil()
+    high = ((1 - reach - path[..., :2]).amin(-2) * _LATTICE).floor()
+    return (low + ((high - low + 1) * chance).floor().clamp(min=0)) / _LATTICE
 
 
 def _best(path: Tensor, start: Tensor, alone: Tensor) -> Tensor:

@@ -1,24 +1,19 @@
-"""`python -m app.engine.calibrate`: find a model's masks offline, resumably, and write its table."""
+"""Finding a model's masks offline, resumably: what `kinoray calibrate masks` runs."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from random import Random
 
-from rich.console import Console
-
 from app.engine.denoiser import Denoiser
-from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
 from app.engine.masks.mask import Masks, cost, evenly
 from app.engine.masks.progress import Climb, Progress
-from app.engine.masks.table import FOLDER, Row, Table, bits, write
+from app.engine.masks.table import Row, Table, bits
 from app.engine.pace import rehearsal
 from app.engine.replay import FullRun, Trail
-from app.engine.sampler import SAMPLERS
 from app.engine.search import annealed, farthest, promising, thinned
 from app.types import ModelProfile, Plan
 
@@ -127,32 +122,3 @@ def _short(error: float) -> float:
 def targets_of(steps: Sequence[int], shares: Sequence[float]) -> list[Target]:
     """(steps, budget) for every length and share, each once, in order."""
     return sorted({(length, max(1, round(share * length))) for length in steps for share in shares})
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Search for the built-in model's masks and write them where the engine looks for them."""
-    model, usual = built_in_profile(), Effort()
-    parser = argparse.ArgumentParser(prog="python -m app.engine.calibrate", description=__doc__)
-    parser.add_argument("--steps", type=int, nargs="+", default=list(STEPS))
-    parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES))
-    parser.add_argument("--prompts", type=Path, help="a file with a prompt in each line")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--moves", type=int, default=usual.moves)
-    parser.add_argument("--tries", type=int, default=usual.tries)
-    parser.add_argument("--slack", type=float, default=usual.slack)
-    parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument("--sampler", choices=sorted(SAMPLERS), default=usual.sampler)
-    parser.add_argument("--progress", type=Path, default=Path("runs") / f"masks-{model.id}.json")
-    parser.add_argument("--out", type=Path, default=FOLDER / f"{model.id}.json")
-    asked = parser.parse_args(arguments)
-    effort = Effort(asked.moves, asked.tries, asked.slack, asked.seed, asked.sampler)
-    prompts = asked.prompts.read_text().splitlines() if asked.prompts else CALIBRATION_PROMPTS
-    denoiser = load_denoiser(asked.dtype, asked.threads)
-    targets = targets_of(asked.steps, asked.shares)
-    table = calibrate(denoiser, model, prompts, targets, effort, asked.progress, Console(highlight=False).print)
-    write(table, asked.out)
-
-
-if __name__ == "__main__":
-    main()

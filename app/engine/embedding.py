@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,16 @@ Embedding: TypeAlias = dict[str, NDArray[np.float32]]
 def heard_in(embedding: Embedding) -> Heard:
     """A copy as tensors."""
     return {name: torch.tensor(array) for name, array in embedding.items()}
+
+
+def embedder(listen: Callable[[Sequence[str]], list[Heard]]) -> Callable[[Sequence[str]], list[Embedding]]:
+    """Text encoders by themselves, as whoever is asked from afar calls them."""
+
+    @torch.inference_mode()
+    def embed(prompts: Sequence[str]) -> list[Embedding]:
+        return [told({name: part.float().cpu() for name, part in heard.items()}) for heard in listen(prompts)]
+
+    return embed
 
 
 def told(heard: Heard) -> Embedding:

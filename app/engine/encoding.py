@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-import torch
 
-from app.engine.denoiser import TOKENS
-from app.engine.embedding import Embedding
+from app.engine.denoiser import TOKENS, Heard
+from app.engine.embedding import Embedding, heard_in
 from app.errors import KinorayError, WorkerLost
 
 log = logging.getLogger(__name__)
@@ -56,19 +55,20 @@ class SharedEncoder:
         raise WorkerLost("The text encoder was not asked.")
 
 
-def from_afar(ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S) -> Callable[..., torch.Tensor]:
+def from_afar(
+    ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S
+) -> Callable[[Sequence[str]], list[Heard]]:
     """An encoder for the engine's thread, which waits for it: for the warm-up and jobs that come without embeddings.
 
-    It gives the tokens alone, (B, T, D) float32, for Wan hears no more. `ask` runs on `loop`, which must not be the
-    calling thread's.
+    `ask` runs on `loop`, which must not be the calling thread's.
     """
 
     async def every(texts: Sequence[str]) -> list[Embedding]:
         return list(await asyncio.gather(*(ask(text) for text in texts)))
 
-    def encode(texts: Sequence[str]) -> torch.Tensor:
+    def encode(texts: Sequence[str]) -> list[Heard]:
         answers = asyncio.run_coroutine_threadsafe(every(texts), loop).result(timeout_s)
-        return torch.stack([torch.tensor(checked(each)[TOKENS]) for each in answers])
+        return [heard_in(checked(each)) for each in answers]
 
     return encode
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from app import measured
 from app.plan.complexity import CLASSES
 from app.plan.tiers import AUTO, MOST_STEPS
 
@@ -129,10 +130,14 @@ def _checked(table: Table, path: Path) -> Table:
     return table
 
 
-@cache
 def tables(folder: Path = FOLDER) -> Mapping[str, Table]:
-    """The committed tables by model. Raises ValueError when one of them is unsound."""
-    return {table.model: table for table in map(read, sorted(folder.glob("*.json")))}
+    """The committed tables and the operator's, by model. Raises ValueError when one of them is unsound."""
+    return _tables(folder, measured.own())
+
+
+@cache
+def _tables(folder: Path, own: Path | None) -> Mapping[str, Table]:
+    return {table.model: table for table in map(read, measured.files(folder, "budgets", own))}
 
 
 def budget_for(model: str, revision: str, tier: str, complexity: str, steps: int) -> Budget | None:

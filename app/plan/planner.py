@@ -86,7 +86,8 @@ def make_plan(
     here = within(model, choice.tier)
     spec = _shape(request, here, model, choice.tier)
     work = amount(request, model, why.complexity, choice, leanings)
-    cache = step_cache(request, model, limits.mag_ratios)
+    adapter = adapter_of(model, choice.tier)
+    cache = step_cache(request, model, limits.mag_ratios, adapter)
     if cache:
         work = Amount(work.steps, work.steps, work.by_planner, reasons=(f"{cache} saves work as it sees fit, alone.",))
     # 3. How it is sampled
@@ -118,7 +119,7 @@ def make_plan(
         by_planner=work.by_planner,
         masks=mark(cache, limits.mag_ratios.get(model.id, ())),
         image=_image(request, model),
-        adapter=adapter_of(model, choice.tier),
+        adapter=adapter,
     )
     # 4. What that costs
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)

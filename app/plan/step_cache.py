@@ -11,11 +11,15 @@ from rapidfuzz import process
 from app.errors import InvalidRequest
 from app.types import STEP_CACHES, ModelProfile, VideoRequest
 
-FAMILIES = frozenset({"wan"})
+FAMILIES = frozenset({"wan", "wan2.1-t2v-1.3b", "wan2.1-t2v-14b"})  # one transformer, which hears text alone
 
 
-def step_cache(request: VideoRequest, model: ModelProfile, ratios: Mapping[str, Sequence[float]]) -> str:
+def step_cache(
+    request: VideoRequest, model: ModelProfile, ratios: Mapping[str, Sequence[float]], adapter: str = ""
+) -> str:
     """The cache's name, or nothing. `ratios`: MagCache's magnitudes, by the models for which they were measured.
+
+    `adapter` is what the tier wears: caches are measured for the weights as they are.
 
     Raises:
         InvalidRequest: unknown, not for this model, or together with what it cannot be combined with.
@@ -32,6 +36,12 @@ def step_cache(request: VideoRequest, model: ModelProfile, ratios: Mapping[str, 
         raise InvalidRequest(f"{model.id} has no step caches.", "step_cache")
     if name == "mag" and not ratios.get(model.id):
         raise InvalidRequest(f"MagCache is not measured for {model.id}; see the setting mag_ratios.", "step_cache")
+    if adapter:
+        raise InvalidRequest(
+            f"This tier of {model.id} wears the adapter {adapter}, for which there is no step cache.",
+            "step_cache",
+            "conflicting_parameters",
+        )
     if request.budget is not None:
         raise InvalidRequest(
             "A step cache decides by itself which steps to save; leave the budget out.",

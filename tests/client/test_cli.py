@@ -80,12 +80,20 @@ def test_rate_sends_a_score_and_reasons(service: Service, kinoray: Kinoray) -> N
 
 def test_calibrate_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[list[str]] = []
-    engine = ModuleType("app.engine.calibrate")
-    engine.main = handed.append  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "app.engine.calibrate", engine)
-    for words in (["--steps", "15", "25", "--sampler", "unipc"], ["--help"], []):
-        assert CliRunner().invoke(app, ["calibrate", *words]).exit_code == 0
-        assert handed.pop() == words
+    for kind, module in {
+        "masks": "app.calibrate_masks",
+        "budgets": "app.calibrate",
+        "similar": "app.calibrate_similar",
+        "magnitudes": "app.calibrate_magnitudes",
+    }.items():
+        there = ModuleType(module)
+        there.main = handed.append  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module, there)
+        for words in (["--steps", "15", "25", "--sampler", "unipc"], ["--help"], []):
+            assert CliRunner().invoke(app, ["calibrate", kind, *words]).exit_code == 0
+            assert handed.pop() == words
+    assert CliRunner().invoke(app, ["calibrate", "--help"]).exit_code == 0
+    assert handed.pop() == ["--help"]  # masks, when nothing is named
 
 
 def test_without_a_terminal_progress_is_plain_lines(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:

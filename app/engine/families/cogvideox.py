@@ -6,15 +6,16 @@ angles, which are computed anew for a shape. 1.5 takes latent frames in pairs an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from diffusers import CogVideoXPipeline
+from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
-from app.engine.presets import Placement
+from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
+from app.engine.families.placement import Parts
+from app.engine.families.reading import Files, Listen, Reader
 from app.types import Plan, VideoSpec
 
 _SHIPPED = {
@@ -28,7 +29,7 @@ _SHIPPED = {
 }
 
 
-class CogVideoX:
+class CogVideoX(OfParts):
     """The Family. Raises ValueError for a plan whose shift is not that of the weights: the profile is wrong."""
 
     samplers: tuple[str, ...] = ("ddim",)
@@ -38,15 +39,12 @@ class CogVideoX:
         self,
         transformer: Any,
         autoencoder: Any,
-        encode: Callable[[Sequence[str]], list[Heard]],
+        encode: Listen,
         shift: float,
         device: torch.device | None = None,
     ) -> None:
-        self._transformer = transformer.eval()
-        self._autoencoder = autoencoder.eval()
-        self.encode = encode
+        super().__init__(transformer, autoencoder, encode, device)
         self._shift = shift  # of the signal to noise ratio: unlike a flow's it is trained, and cannot be chosen
-        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
         # The pipeline knows a shape's rotary angles; it is given nothing that it could run.
         self._angles = CogVideoXPipeline(None, None, self._autoencoder, self._transformer, None)
 
@@ -92,33 +90,29 @@ class CogVideoX:
         return video
 
 
-def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], list[Heard]]:
+def heard_by(pipeline: Any, files: Files) -> Listen:
     """The pipeline's T5, as many tokens as the transformer expects."""
-    length = int(pipeline.transformer.config.max_text_seq_length)
+    config = CogVideoXTransformer3DModel.load_config(
+        files.source, subfolder="transformer", revision=files.revision, local_files_only=files.local
+    )
+    length = int(config["max_text_seq_length"])
 
     def encode(prompts: Sequence[str]) -> list[Heard]:
         told, _ = pipeline.encode_prompt(
-            list(prompts), do_classifier_free_guidance=False, max_sequence_length=length, device=device
+            list(prompts), do_classifier_free_guidance=False, max_sequence_length=length, device=files.device
         )
         return [{TOKENS: tokens} for tokens in told]
 
     return encode
 
 
-def load(
-    source: str,
-    *,
-    revision: str | None,
-    dtype: torch.dtype,
-    device: torch.device,
-    local: bool,
-    placement: Placement | None = None,
-) -> FamilyDenoiser:
-    """CogVideoX from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    pipeline = read(CogVideoXPipeline, source, revision=revision, dtype=dtype, local=local)
-    odd = [name for name, value in _SHIPPED.items() if pipeline.scheduler.config.get(name) != value]
+def _family(parts: Parts, pipeline: Any, files: Files) -> CogVideoX:
+    config = pipeline.scheduler.config
+    odd = [name for name, value in _SHIPPED.items() if config.get(name) != value]
     if odd:
         raise ValueError(f"The model's schedule is not supported: {', '.join(odd)}.")
-    shift = float(pipeline.scheduler.config.snr_shift_scale)
-    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
-    return FamilyDenoiser(CogVideoX(parts.transformer, parts.autoencoder, parts.encode, shift, device=device))
+    shift = float(config.snr_shift_scale)
+    return CogVideoX(parts.transformer, parts.autoencoder, parts.encode, shift, device=files.device)
+
+
+READER = Reader(lambda files: CogVideoXPipeline, heard_by, _family)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
@@ -11,10 +11,12 @@ import torch
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import WEIGHTS, profile
 from app.embedded.text import TextEncoder
-from app.engine.denoiser import TOKENS, Heard
+from app.engine.denoiser import TOKENS
 from app.engine.families.placement import Parts, place, precision
 from app.engine.families.ranks import Ranks
-from app.engine.families.wan import Encode, WanDenoiser
+from app.engine.families.reading import Listen
+from app.engine.families.wan import WanDenoiser
+from app.engine.families.wan_load import tokens_of
 from app.engine.presets import Parallel, Placement
 from app.types import ModelProfile
 
@@ -36,11 +38,11 @@ def load_denoiser(
     placement: Placement | None = None,
     mag_ratios: Sequence[float] = (),
     parallel: Parallel | None = None,
-    encode: Encode | None = None,
+    listen: Listen | None = None,
 ) -> WanDenoiser:
     """The built-in model laid out so, or plainly in `dtype`, on a GPU where torch sees one.
 
-    `encode` takes the place of the model's own text encoder, which is then not loaded. `threads` limits torch on a CPU.
+    `listen` takes the place of the model's own text encoder, which is then not loaded. `threads` limits torch on a CPU.
     With `parallel` each forward is shared with other ranks, which are started here.
     """
     placement, parallel = placement or Placement(dtype=dtype), parallel or Parallel()
@@ -49,22 +51,23 @@ def load_denoiser(
         # Ray gives a worker as many threads as it has logical CPUs; the model wants all that there are.
         torch.set_num_threads(max(1, (threads or os.cpu_count() or 1) // parallel.ranks))
     ranks = Ranks(parallel, {"kind": "built-in", "placement": asdict(placement)}) if parallel.ranks > 1 else None
-    parts = load_parts(placement, device, encode)
+    parts = load_parts(placement, device, listen)
     transformer = parts.transformer if ranks is None else ranks.lead(parts.transformer, parallel)
     return WanDenoiser(transformer, parts.autoencoder, parts.encode, device, mag_ratios)
 
 
-def load_parts(placement: Placement, device: torch.device, encode: Encode | None = None) -> Parts:
+def load_parts(placement: Placement, device: torch.device, listen: Listen | None = None) -> Parts:
     """What the denoiser is made of, laid out on the device."""
     dtype, weights = precision(placement, device), WEIGHTS
     transformer = read_transformer(weights / "transformer", dtype)
     autoencoder = read_autoencoder(weights / "autoencoder", dtype)
-    parts = Parts(transformer, autoencoder, encode or TextEncoder.load().tokens)
+    encode = TextEncoder.load().tokens if listen is None else tokens_of(listen)
+    parts = Parts(transformer, autoencoder, encode)
     place(parts, placement, device)
     return parts
 
 
-def load_encoder(threads: int | None = None) -> Callable[[Sequence[str]], list[Heard]]:
+def load_encoder(threads: int | None = None) -> Listen:
     """The built-in model's text encoder by itself: prompts to what the denoiser hears, on the CPU."""
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     if threads and device.type == "cpu":

@@ -15,10 +15,8 @@ from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, Frames, Heard, JobState
 from app.engine.families.company import guided, in_company
 from app.engine.families.pixels import device_errors, rounded, unit
-from app.engine.families.placement import Parts, place
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
-from app.engine.presets import Placement
 from app.engine.samplers.schedule import Schedule
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.types import Plan, VideoSpec
@@ -62,6 +60,22 @@ class Family(Protocol):
     def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
         """Pixels (3, F, H, W) in -1..1 of a clean latent, or of its first latent frame alone."""
         ...
+
+
+class OfParts:
+    """A family's parts, as all families hold them; without `device` it computes where the transformer's weights are."""
+
+    def __init__(
+        self,
+        transformer: Any,
+        autoencoder: Any,
+        encode: Callable[[Sequence[str]], list[Heard]],
+        device: torch.device | None = None,
+    ) -> None:
+        self._transformer = transformer.eval()
+        self._autoencoder = autoencoder.eval()
+        self.encode = encode
+        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
 
 class FamilyDenoiser:
@@ -186,27 +200,3 @@ def latents(rows: Sequence[Row], dtype: torch.dtype) -> torch.Tensor:
 def timesteps(rows: Sequence[Row], device: torch.device) -> torch.Tensor:
     """(B,) float32, 0..1000: each row is at its own."""
     return torch.tensor([row.state.timestep for row in rows], dtype=torch.float32, device=device)
-
-
-def read(pipeline: Any, source: str, *, revision: str | None, dtype: torch.dtype, local: bool) -> Any:
-    """A diffusers pipeline of that class on the host, from a folder or, unless `local`, a hub's id.
-
-    Weights are read from safetensors alone; code that comes with a model is never run.
-
-    Raises:
-        OSError: there is no such folder, or its weights are in another form.
-    """
-    return pipeline.from_pretrained(
-        source, revision=revision, dtype=dtype, use_safetensors=True, local_files_only=local
-    )
-
-
-def laid_out(
-    pipeline: Any, encode: Callable[[Sequence[str]], list[Heard]], placement: Placement | None, device: torch.device
-) -> Parts:
-    """The pipeline's parts where the placement wants them, all on the device without one."""
-    encoders = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
-    module = torch.nn.ModuleList([encoder.eval() for encoder in encoders if encoder is not None])
-    parts = Parts(pipeline.transformer, pipeline.vae, encode, module)
-    place(parts, placement or Placement(), device)
-    return parts

@@ -6,7 +6,7 @@ text is heard twice: word by word from a language model, whose instruction is cu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import torch
 from diffusers import HunyuanVideoPipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
-from app.engine.presets import Placement
+from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
+from app.engine.families.placement import Parts
+from app.engine.families.reading import Files, Listen, Reader
 from app.engine.samplers.levels import Bend
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec
@@ -24,7 +25,7 @@ MASK = "mask"  # (T,): 1 where the text is, 0 where it is padding
 POOLED = "pooled"  # (D,): the text as a whole
 
 
-class HunyuanVideo:
+class HunyuanVideo(OfParts):
     """The Family."""
 
     samplers: tuple[str, ...] = ("euler",)
@@ -34,15 +35,12 @@ class HunyuanVideo:
         self,
         transformer: Any,
         autoencoder: Any,
-        encode: Callable[[Sequence[str]], list[Heard]],
+        encode: Listen,
         bend: Bend,
         device: torch.device | None = None,
     ) -> None:
-        self._transformer = transformer.eval()
-        self._autoencoder = autoencoder.eval()
-        self.encode = encode
+        super().__init__(transformer, autoencoder, encode, device)
         self._bend = bend
-        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
     def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         model = self._autoencoder
@@ -77,27 +75,19 @@ class HunyuanVideo:
         return video
 
 
-def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], list[Heard]]:
+def heard_by(pipeline: Any, files: Files) -> Listen:
     """The pipeline's two encoders, with its own instruction around the prompt and cut off again."""
 
     def encode(prompts: Sequence[str]) -> list[Heard]:
-        told = zip(*pipeline.encode_prompt(list(prompts), device=device), strict=True)
+        told = zip(*pipeline.encode_prompt(list(prompts), device=files.device), strict=True)
         return [{TOKENS: tokens, POOLED: pooled, MASK: mask} for tokens, pooled, mask in told]
 
     return encode
 
 
-def load(
-    source: str,
-    *,
-    revision: str | None,
-    dtype: torch.dtype,
-    device: torch.device,
-    local: bool,
-    placement: Placement | None = None,
-) -> FamilyDenoiser:
-    """HunyuanVideo from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    pipeline = read(HunyuanVideoPipeline, source, revision=revision, dtype=dtype, local=local)
+def _family(parts: Parts, pipeline: Any, files: Files) -> HunyuanVideo:
     bend = Bend.of(pipeline.scheduler.config)
-    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
-    return FamilyDenoiser(HunyuanVideo(parts.transformer, parts.autoencoder, parts.encode, bend, device=device))
+    return HunyuanVideo(parts.transformer, parts.autoencoder, parts.encode, bend, device=files.device)
+
+
+READER = Reader(lambda files: HunyuanVideoPipeline, heard_by, _family)

@@ -6,7 +6,7 @@ time letter by letter, for writing inside the picture. The model also takes a fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import torch
 from diffusers import HunyuanVideo15Pipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
-from app.engine.presets import Placement
+from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
+from app.engine.families.placement import Parts
+from app.engine.families.reading import Files, Listen, Reader
 from app.engine.samplers.levels import Bend
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec
@@ -26,7 +27,7 @@ LETTERS_MASK = "letters_mask"  # (T',)
 PICTURE_TOKENS = 729  # that the model expects of a first picture
 
 
-class HunyuanVideo15:
+class HunyuanVideo15(OfParts):
     """The Family. `picture_tokens`: how many stand for the picture that is not there."""
 
     samplers: tuple[str, ...] = ("euler",)
@@ -36,17 +37,14 @@ class HunyuanVideo15:
         self,
         transformer: Any,
         autoencoder: Any,
-        encode: Callable[[Sequence[str]], list[Heard]],
+        encode: Listen,
         bend: Bend,
         picture_tokens: int = PICTURE_TOKENS,
         device: torch.device | None = None,
     ) -> None:
-        self._transformer = transformer.eval()
-        self._autoencoder = autoencoder.eval()
-        self.encode = encode
+        super().__init__(transformer, autoencoder, encode, device)
         self._bend = bend
         self._picture_tokens = picture_tokens
-        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
     def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         model = self._autoencoder
@@ -83,28 +81,20 @@ class HunyuanVideo15:
         return video
 
 
-def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], list[Heard]]:
+def heard_by(pipeline: Any, files: Files) -> Listen:
     """The pipeline's two encoders, with its own instruction before the prompt and cut off again."""
 
     def encode(prompts: Sequence[str]) -> list[Heard]:
-        told = zip(*pipeline.encode_prompt(list(prompts), device=device, batch_size=len(prompts)), strict=True)
+        told = zip(*pipeline.encode_prompt(list(prompts), device=files.device, batch_size=len(prompts)), strict=True)
         names = (TOKENS, MASK, LETTERS, LETTERS_MASK)
         return [dict(zip(names, each, strict=True)) for each in told]
 
     return encode
 
 
-def load(
-    source: str,
-    *,
-    revision: str | None,
-    dtype: torch.dtype,
-    device: torch.device,
-    local: bool,
-    placement: Placement | None = None,
-) -> FamilyDenoiser:
-    """HunyuanVideo 1.5 from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    pipeline = read(HunyuanVideo15Pipeline, source, revision=revision, dtype=dtype, local=local)
+def _family(parts: Parts, pipeline: Any, files: Files) -> HunyuanVideo15:
     bend = Bend.of(pipeline.scheduler.config)
-    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
-    return FamilyDenoiser(HunyuanVideo15(parts.transformer, parts.autoencoder, parts.encode, bend, device=device))
+    return HunyuanVideo15(parts.transformer, parts.autoencoder, parts.encode, bend, device=files.device)
+
+
+READER = Reader(lambda files: HunyuanVideo15Pipeline, heard_by, _family)

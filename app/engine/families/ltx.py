@@ -6,7 +6,7 @@ an input. The decoder of later releases takes the last step itself: it hears a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,13 @@ import torch
 from diffusers import LTXConditionPipeline, LTXPipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, stacked, timesteps
-from app.engine.presets import Placement
+from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
+from app.engine.families.placement import Parts
+from app.engine.families.reading import Files, Listen, Reader
 from app.engine.samplers.levels import Bend, linear_quadratic, picked
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec
 
-KNOWS_FAMILY = True  # releases that differ in their noise levels alone
 MASK = "mask"  # (T,): 1 where the text is, 0 where it is padding
 _LADDER = (1.0, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725)
 
@@ -50,7 +50,7 @@ def recipe_of(source: str, pipeline: str) -> Recipe:
     return LATER if pipeline == "LTXConditionPipeline" else FIRST
 
 
-class LTX:
+class LTX(OfParts):
     """The Family. Raises ValueError when the transformer takes patches of more than one latent pixel."""
 
     samplers: tuple[str, ...] = ("euler",)
@@ -60,21 +60,18 @@ class LTX:
         self,
         transformer: Any,
         autoencoder: Any,
-        encode: Callable[[Sequence[str]], list[Heard]],
+        encode: Listen,
         recipe: Recipe,
         bend: Bend,
         device: torch.device | None = None,
     ) -> None:
         if (transformer.config.patch_size, transformer.config.patch_size_t) != (1, 1):
             raise ValueError("LTX transformers with patches are not supported.")
-        self._transformer = transformer.eval()
-        self._autoencoder = autoencoder.eval()
-        self.encode = encode
+        super().__init__(transformer, autoencoder, encode, device)
         self._recipe = recipe
         self._bend = bend
         self._temporal = int(autoencoder.temporal_compression_ratio)
         self._spatial = int(autoencoder.spatial_compression_ratio)
-        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
     def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         sides = compressed(spec, self._temporal, self._spatial, self._spatial)
@@ -143,31 +140,26 @@ class LTX:
         return torch.randn(shape, generator=generator, dtype=raw.dtype).to(self.device)[:, : raw.shape[1]]
 
 
-def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], list[Heard]]:
+def heard_by(pipeline: Any, files: Files) -> Listen:
     """The pipeline's T5: 128 tokens of each prompt, and which of them are text."""
 
     def encode(prompts: Sequence[str]) -> list[Heard]:
-        tokens, mask, *_ = pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=False, device=device)
+        tokens, mask, *_ = pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=False, device=files.device)
         return [{TOKENS: each, MASK: own} for each, own in zip(tokens, mask, strict=True)]
 
     return encode
 
 
-def load(
-    source: str,
-    *,
-    revision: str | None,
-    dtype: torch.dtype,
-    device: torch.device,
-    local: bool,
-    placement: Placement | None = None,
-    family: str = "",
-) -> FamilyDenoiser:
-    """An LTX-Video release from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    named = LTXPipeline.load_config(source, revision=revision, local_files_only=local)["_class_name"]
-    kind = LTXConditionPipeline if named == "LTXConditionPipeline" else LTXPipeline
-    pipeline = read(kind, source, revision=revision, dtype=dtype, local=local)
+def _pipeline(files: Files) -> Any:
+    """The class that the model names: later releases have another."""
+    named = LTXPipeline.load_config(files.source, revision=files.revision, local_files_only=files.local)["_class_name"]
+    return LTXConditionPipeline if named == "LTXConditionPipeline" else LTXPipeline
+
+
+def _family(parts: Parts, pipeline: Any, files: Files) -> LTX:
+    recipe = recipe_of(files.family or files.source, type(pipeline).__name__)
     bend = Bend.of(pipeline.scheduler.config)
-    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
-    recipe = recipe_of(family or source, str(named))
-    return FamilyDenoiser(LTX(parts.transformer, parts.autoencoder, parts.encode, recipe, bend, device=device))
+    return LTX(parts.transformer, parts.autoencoder, parts.encode, recipe, bend, files.device)
+
+
+READER = Reader(_pipeline, heard_by, _family)

@@ -19,28 +19,29 @@ from app.engine.presets import Parallel, Placement
 log = logging.getLogger(__name__)
 
 
-def _built_in(device: torch.device, placement: Placement, load: Mapping[str, Any]) -> Any:
+def _built_in(device: torch.device, placement: Placement, load: Mapping[str, Any]) -> list[Any]:
     from app.engine.families.embedded import load_parts
 
-    return load_parts(placement, device).transformer
+    return [load_parts(placement, device).transformer]
 
 
-def _folder(device: torch.device, placement: Placement, load: Mapping[str, Any]) -> Any:
-    from diffusers import WanTransformer3DModel
+def _wan(device: torch.device, placement: Placement, load: Mapping[str, Any]) -> list[Any]:
+    from app.engine.families.folder import part
+    from app.engine.families.placement import Parts, place
 
-    from app.engine.families.placement import Parts, place, precision
-
-    dtype = precision(placement, device)
-    transformer = WanTransformer3DModel.from_pretrained(load["folder"], torch_dtype=dtype, local_files_only=True)
-    parts = Parts(transformer, torch.nn.Identity(), lambda prompts: torch.empty(0))
+    dtype = getattr(torch, load["dtype"])
+    folder, host = Path(load["folder"]), torch.device("cpu")
+    first, *rest = [part(folder, name, "diffusers", "WanTransformer3DModel", dtype, host) for name in load["parts"]]
+    parts = Parts(first, torch.nn.Identity(), lambda prompts: torch.empty(0), second=rest[0] if rest else None)
     place(parts, placement, device)
-    return parts.transformer
+    return parts.transformers
 
 
-LOADERS: Mapping[str, Callable[[torch.device, Placement, Mapping[str, Any]], Any]] = {
+LOADERS: Mapping[str, Callable[[torch.device, Placement, Mapping[str, Any]], list[Any]]] = {
     "built-in": _built_in,
-    "folder": _folder,
+    "wan": _wan,
 }
+"""What is loaded, by its kind: the transformers, in the order in which rank 0 takes the lead of them."""
 
 
 def main(facts: Mapping[str, Any]) -> None:
@@ -54,12 +55,14 @@ def main(facts: Mapping[str, Any]) -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // parallel.ranks))
     load = facts["load"]
     join(rank, int(facts["world"]), Path(facts["meeting"]))
-    transformer = LOADERS[load["kind"]](device, Placement(**load.get("placement", {})), load).eval()
-    split(transformer, parallel, device)
-    dist.monitored_barrier() if device.type == "cpu" else dist.barrier()
+    transformers = LOADERS[load["kind"]](device, Placement(**load.get("placement", {})), load)
+    for transformer in transformers:
+        split(transformer.eval(), parallel, device)
+        dist.monitored_barrier() if device.type == "cpu" else dist.barrier()
     while True:
         with torch.inference_mode():
-            transformer(**receive(device))
+            which, inputs = receive(device)
+            transformers[which](**inputs)
 
 
 if __name__ == "__main__":

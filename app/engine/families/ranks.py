@@ -52,8 +52,10 @@ class Ranks:
             raise
         self._transformer: Any = None
 
-    def lead(self, transformer: Any, parallel: Parallel) -> RankZero:
-        """The transformer as the denoiser is to call it. The other ranks are ready when this returns.
+    def lead(self, transformer: Any, parallel: Parallel, which: int = 0) -> RankZero:
+        """The transformer as the denoiser is to call it; `which` of those that the other ranks have loaded, in order.
+
+        The other ranks are ready when this returns.
 
         Raises:
             DeviceLost: a rank has ended.
@@ -64,10 +66,10 @@ class Ranks:
         except RuntimeError as error:
             raise DeviceLost(f"A rank is not there: {error}") from error
         pieces = parallel.ranks if self._device.type == "cpu" or parallel.ring > 1 < parallel.ulysses else 1
-        return RankZero(transformer, self, pieces)
+        return RankZero(transformer, self, pieces, which)
 
-    def follow(self, inputs: Mapping[str, Any]) -> None:
-        """Have the other ranks begin the same forward.
+    def follow(self, inputs: Mapping[str, Any], which: int = 0) -> None:
+        """Have the other ranks begin the same forward of that transformer.
 
         Raises:
             DeviceLost: a rank has ended.
@@ -75,7 +77,7 @@ class Ranks:
         ended = [child.pid for child in self._children if child.poll() is not None]
         if ended:
             raise DeviceLost(f"{len(ended)} of the other ranks have ended.")
-        send(inputs, self._device)
+        send(inputs, self._device, which)
 
     def close(self) -> None:
         """End the other ranks."""
@@ -95,10 +97,11 @@ class Ranks:
 class RankZero:
     """A transformer whose every forward is made by all ranks together; for everything else it is the transformer."""
 
-    def __init__(self, transformer: Any, ranks: Ranks, pieces: int = 1) -> None:
+    def __init__(self, transformer: Any, ranks: Ranks, pieces: int = 1, which: int = 0) -> None:
         self._inner = transformer
         self._ranks = ranks
         self._pieces = pieces  # equal ones, that a sequence has to divide into
+        self._which = which
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -124,7 +127,7 @@ class RankZero:
         if tokens % self._pieces:
             raise InvalidRequest(f"A video of this shape does not divide into {self._pieces} equal parts.", "size")
         try:
-            self._ranks.follow(inputs)
+            self._ranks.follow(inputs, self._which)
             return self._inner(**inputs)
         except (RuntimeError, ValueError) as error:
             if isinstance(error, DeviceLost):
@@ -175,12 +178,13 @@ def split(transformer: Any, parallel: Parallel, device: torch.device) -> None:
     apply_context_parallel(transformer, config, transformer._cp_plan)
 
 
-def send(inputs: Mapping[str, Any], device: torch.device) -> None:
+def send(inputs: Mapping[str, Any], device: torch.device, which: int = 0) -> None:
     """Rank 0: a forward's inputs to all others. Tensors travel as they are, everything else as JSON."""
     tensors = {name: value.contiguous() for name, value in inputs.items() if isinstance(value, torch.Tensor)}
     header = {
         "tensors": [[name, _NAMES[each.dtype], list(each.shape)] for name, each in tensors.items()],
         "plain": {name: value for name, value in inputs.items() if name not in tensors},
+        "which": which,
     }
     data = torch.frombuffer(bytearray(json.dumps(header).encode()), dtype=torch.uint8)
     dist.broadcast(torch.tensor([len(data)]), src=0)
@@ -189,8 +193,8 @@ def send(inputs: Mapping[str, Any], device: torch.device) -> None:
         dist.broadcast(each.to(device), src=0)
 
 
-def receive(device: torch.device) -> dict[str, Any]:
-    """The other ranks: wait for the next forward's inputs.
+def receive(device: torch.device) -> tuple[int, dict[str, Any]]:
+    """The other ranks: wait for the next forward: which transformer's, and its inputs.
 
     Raises:
         RuntimeError: rank 0 is gone.
@@ -207,7 +211,7 @@ def receive(device: torch.device) -> dict[str, Any]:
     for name, dtype, shape in header["tensors"]:
         inputs[name] = torch.empty(shape, dtype=DTYPES[dtype], device=device)
         dist.broadcast(inputs[name], src=0)
-    return inputs
+    return int(header["which"]), inputs
 
 
 def _start(facts: Mapping[str, Any]) -> subprocess.Popen[bytes]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Final, Protocol
 
 import torch
 
 from app.engine.denoiser import Denoiser
-from app.engine.families.folder import Lora
+from app.engine.families.placement import precision
+from app.engine.families.reading import PLAIN, Files, Listen, Options
 from app.engine.presets import Placement
 
 LOADERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -24,44 +25,41 @@ LOADERS: Final[Mapping[str, str]] = MappingProxyType(
         "z_image": "app.engine.families.z_image",
     }
 )
-"""Loader (of `app/plan/families.py`) to the module whose `load` reads its models."""
+"""Loader (of `app/plan/families.py`) to the module whose `READER` reads its models."""
 
 DTYPES: Final = MappingProxyType({"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16})
 
 
-def load(
-    loader: str,
+class Reads(Protocol):
+    """What the module of a loader offers as its `READER`."""
+
+    def load(self, files: Files, options: Options = PLAIN) -> Denoiser: ...
+
+    def load_encoder(self, files: Files) -> Listen: ...
+
+
+def reader(loader: str) -> Reads:
+    """Raises KeyError: there is no such loader."""
+    found: Reads = import_module(LOADERS[loader]).READER
+    return found
+
+
+def files_of(
     source: str,
     *,
     revision: str | None = None,
     dtype: str = "bfloat16",
     local: bool = False,
-    loras: Sequence[Lora] = (),
-    threads: int | None = None,
-    placement: Placement | None = None,
     family: str = "",
-) -> Denoiser:
-    """A model from a folder or the hub, on a GPU where torch sees one; `threads` limits torch on a CPU.
+    threads: int | None = None,
+) -> Files:
+    """Files for a GPU where torch sees one, else for this CPU, where torch then uses so many `threads`.
 
-    `dtype` may be auto, too: bfloat16 where the device multiplies it. `placement` says how the parts are laid out.
-    `family` is the row, for loaders whose models do not tell by themselves of which they are.
-
-    Raises:
-        KeyError: there is no such loader or precision.
-        ValueError: the source holds another model, or the family takes no LoRA.
-        OSError: files are missing.
+    `dtype` may be auto, too: bfloat16 where the device multiplies it. `family` is the row, for models that do not tell
+    by themselves of which they are. Raises KeyError: there is no such precision.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         torch.set_num_threads(threads or os.cpu_count() or 1)
-    module = import_module(LOADERS[loader])
-    if loras and not getattr(module, "TAKES_LORAS", False):
-        raise ValueError(f"models of the loader {loader} take no LoRA")
-    from app.engine.families.placement import precision
-
     exact = precision(Placement(dtype=dtype), device) if dtype == "auto" else DTYPES[dtype]
-    more: dict[str, Any] = {"loras": loras} if loras else {}
-    if family and getattr(module, "KNOWS_FAMILY", False):
-        more["family"] = family
-    made = module.load(source, revision=revision, dtype=exact, device=device, local=local, placement=placement, **more)
-    return cast(Denoiser, made)
+    return Files(source, exact, device, revision, local, family)

@@ -14,14 +14,14 @@ from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import TOKENS, Conditioning, Frames, Heard, JobState
 from app.engine.families.company import guided, in_company
 from app.engine.families.pixels import device_errors, rounded, unit
-from app.engine.families.step_caches import StepCaches
+from app.engine.families.step_caches import StepCaches, measured_ratios
 from app.engine.families.wan_expert import Expert
 from app.engine.families.wan_sight import Sight
 from app.engine.hardware import hardware
 from app.engine.memory import held_bytes
 from app.engine.reuse import guide
 from app.engine.samplers.schedule import TRAINED_STEPS
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, UnsupportedParameter
 from app.types import Plan, VideoSpec
 
 __all__ = ["Encode", "WanDenoiser", "device_errors", "rounded"]
@@ -102,13 +102,34 @@ class WanDenoiser:
 
         Raises:
             InvalidRequest: the model cannot make this shape, or lacks the picture that it needs.
+            UnsupportedParameter: a step cache that this job cannot have.
         """
+        if plan.sampling.step_cache and (self._boundary is not None or plan.adapter or conditioning.picture):
+            raise UnsupportedParameter("Step caches are for one transformer that hears text alone.", "step_cache")
         if self.needs_picture and not conditioning.picture:
             raise InvalidRequest("The model needs a picture to begin with.", "input_reference", "image_required")
         generator = torch.Generator().manual_seed(plan.sampling.seed)
         noise = torch.randn(self.latent_shape(plan.spec), generator=generator, dtype=torch.float32)
         with device_errors():
             return self._assigned(sampler.begin(job_id, plan, conditioning.to(self._device), noise.to(self._device)))
+
+    @torch.inference_mode()
+    def magnitudes(self, plan: Plan, conditioning: Conditioning) -> tuple[float, ...]:
+        """What MagCache needs to know: by how much the blocks' change of the video grows from step to step.
+
+        The plan has no guidance and no budget. Raises UnsupportedParameter for models of several transformers or ranks.
+        """
+        if self._boundary is not None:
+            raise UnsupportedParameter("Step caches are for models of one transformer.", "step_cache")
+
+        def walk() -> None:
+            state = self.start("measured", plan, conditioning)
+            while not state.done:
+                with self._transformer.cache_context("cond"):
+                    self.advance(state, self.predict([state])[0])
+
+        self._step_caches.off()
+        return measured_ratios(self._transformer, walk, plan.sampling.steps)
 
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
         with device_errors():

@@ -2,67 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from app.engine.denoiser import TOKENS
 from app.engine.families.folder import Lora, config, fetched, has, part
 from app.engine.families.placement import HOST, Parts, place
+from app.engine.families.ranks import Ranks
+from app.engine.families.reading import PLAIN, Files, Listen, Options
 from app.engine.families.t5_text import T5Text
-from app.engine.families.wan import WanDenoiser
+from app.engine.families.wan import Encode, WanDenoiser
 from app.engine.families.wan_sight import Beside, Sight, Within
-from app.engine.presets import Placement
 
-TAKES_LORAS = True
 PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
 
 
-def load(
-    source: str,
-    *,
-    revision: str | None,
-    dtype: torch.dtype,
-    device: torch.device,
-    local: bool,
-    loras: Sequence[Lora] = (),
-    placement: Placement | None = None,
-) -> WanDenoiser:
+def tokens_of(listen: Listen) -> Encode:
+    """Wan hears the tokens alone."""
+    return lambda prompts: torch.stack([heard[TOKENS] for heard in listen(prompts)])
+
+
+class WanReader:
     """Any Wan 2.1 or 2.2 model of text or text and picture; what it is follows from its own configuration.
 
-    The transformers and the text encoder are read in `dtype`, the autoencoder and CLIP in float32, as diffusers
-    advises, and laid out as the `placement` says. Weights are read from safetensors alone, and code that comes with a
-    model is never run.
-
-    Raises:
-        ValueError: the folder holds another pipeline.
-        OSError: files are missing.
+    Weights are read from safetensors alone, and code that comes with a model is never run.
     """
-    folder = fetched(source, revision, local)
+
+    def load(self, files: Files, options: Options = PLAIN) -> WanDenoiser:
+        """The transformers and the text encoder in the files' precision, the autoencoder and CLIP in float32, as
+        diffusers advises, laid out as the options say.
+
+        Raises:
+            ValueError: the folder holds another pipeline, an adapter fits no layer, or there are ranks and adapters.
+            OSError: files are missing.
+        """
+        if options.parallel.ranks > 1 and options.loras:
+            raise ValueError("adapters are not told to the ranks that share a forward; merge them, or use one GPU")
+        folder, facts = _opened(files)
+        names = ["transformer"]
+        if has(facts, "transformer_2") and facts.get("boundary_ratio") is not None:
+            names.append("transformer_2")
+        ranks = _ranks(folder, names, files, options)
+        autoencoder = part(folder, "vae", "diffusers", "AutoencoderKLWan", torch.float32, HOST)
+        first, *rest = [part(folder, each, "diffusers", "WanTransformer3DModel", files.dtype, HOST) for each in names]
+        second = rest[0] if rest else None
+        for lora in options.loras:
+            put_on(lora, first, second, files.local)
+        if options.listen is None:
+            text = T5Text.load(folder, files.dtype, HOST)
+            parts = Parts(first, autoencoder, text, text.module, second)
+        else:
+            parts = Parts(first, autoencoder, tokens_of(options.listen), None, second)
+        place(parts, options.placement, files.device)
+        leads = parts.transformers
+        if ranks is not None:
+            leads = [ranks.lead(each, options.parallel, at) for at, each in enumerate(leads)]
+        return WanDenoiser(
+            leads[0],
+            parts.autoencoder,
+            parts.encode,
+            files.device,
+            options.mag_ratios,
+            second=leads[1] if rest else None,
+            boundary=facts.get("boundary_ratio"),
+            sight=_sight(folder, facts, parts.transformer, parts.autoencoder, files.device),
+            per_token=bool(facts.get("expand_timesteps")),
+        )
+
+    def load_encoder(self, files: Files) -> Listen:
+        """The model's text encoder alone, on the device. Raises as `load`."""
+        text = T5Text.load(_opened(files)[0], files.dtype, files.device)
+        return lambda prompts: [{TOKENS: tokens} for tokens in text(prompts)]
+
+
+READER = WanReader()
+
+
+def _ranks(folder: Path, names: list[str], files: Files, options: Options) -> Ranks | None:
+    """The other ranks, which begin to load at once."""
+    if options.parallel.ranks == 1:
+        return None
+    dtype = str(files.dtype).removeprefix("torch.")
+    spec = {"kind": "wan", "folder": str(folder), "parts": names, "dtype": dtype}
+    return Ranks(options.parallel, {**spec, "placement": asdict(options.placement)})
+
+
+def _opened(files: Files) -> tuple[Path, dict[str, Any]]:
+    """The folder, on this machine, and what its index says."""
+    folder = fetched(files.source, files.revision, files.local)
     facts = config(folder, "model_index.json")
     if facts.get("_class_name") not in PIPELINES:
-        raise ValueError(f"{source} is a {facts.get('_class_name')}, not one of {', '.join(PIPELINES)}")
-    autoencoder = part(folder, "vae", "diffusers", "AutoencoderKLWan", torch.float32, HOST)
-    first = part(folder, "transformer", "diffusers", "WanTransformer3DModel", dtype, HOST)
-    second = None
-    if has(facts, "transformer_2") and facts.get("boundary_ratio") is not None:
-        second = part(folder, "transformer_2", "diffusers", "WanTransformer3DModel", dtype, HOST)
-    for lora in loras:
-        put_on(lora, first, second, local)
-    text = T5Text.load(folder, dtype, HOST)
-    parts = Parts(first, autoencoder, text, text.module, second)
-    place(parts, placement or Placement(), device)
-    return WanDenoiser(
-        parts.transformer,
-        parts.autoencoder,
-        parts.encode,
-        device,
-        second=parts.second,
-        boundary=facts.get("boundary_ratio"),
-        sight=_sight(folder, facts, parts.transformer, parts.autoencoder, device),
-        per_token=bool(facts.get("expand_timesteps")),
-    )
+        raise ValueError(f"{files.source} is a {facts.get('_class_name')}, not one of {', '.join(PIPELINES)}")
+    return folder, facts
 
 
 def _sight(

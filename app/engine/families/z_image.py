@@ -7,7 +7,7 @@ texts of any length side by side, so that its jobs share forwards as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ import torch
 from diffusers import ZImagePipeline
 
 from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import FamilyDenoiser, Row, compressed, laid_out, latents, read, timesteps
-from app.engine.presets import Placement
+from app.engine.families.family import OfParts, Row, compressed, latents, timesteps
+from app.engine.families.placement import Parts
+from app.engine.families.reading import Files, Listen, Reader
 from app.engine.samplers.levels import Bend
 from app.engine.samplers.schedule import TRAINED_STEPS, Schedule
 from app.types import Plan, VideoSpec
@@ -24,7 +25,7 @@ from app.types import Plan, VideoSpec
 PATCH = 2  # latent pixels a token is wide
 
 
-class ZImage:
+class ZImage(OfParts):
     """The Family. Its pipeline counts guidance from 0: what is 1 here, and means none, is 0 there."""
 
     samplers: tuple[str, ...] = ("euler",)
@@ -34,16 +35,13 @@ class ZImage:
         self,
         transformer: Any,
         autoencoder: Any,
-        encode: Callable[[Sequence[str]], list[Heard]],
+        encode: Listen,
         bend: Bend,
         device: torch.device | None = None,
     ) -> None:
-        self._transformer = transformer.eval()
-        self._autoencoder = autoencoder.eval()
-        self.encode = encode
+        super().__init__(transformer, autoencoder, encode, device)
         self._bend = bend
         self._spatial = 2 ** (len(autoencoder.config.block_out_channels) - 1)
-        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
 
     def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         sides = compressed(VideoSpec(spec.width, spec.height, 1, 1), 1, self._spatial, PATCH * self._spatial)
@@ -75,27 +73,19 @@ class ZImage:
         return picture[:, None]
 
 
-def heard_by(pipeline: Any, device: torch.device) -> Callable[[Sequence[str]], list[Heard]]:
+def heard_by(pipeline: Any, files: Files) -> Listen:
     """The pipeline's language model: as many tokens as each prompt has, 512 at most."""
 
     def encode(prompts: Sequence[str]) -> list[Heard]:
-        told, _ = pipeline.encode_prompt(list(prompts), device=device, do_classifier_free_guidance=False)
+        told, _ = pipeline.encode_prompt(list(prompts), device=files.device, do_classifier_free_guidance=False)
         return [{TOKENS: tokens} for tokens in told]
 
     return encode
 
 
-def load(
-    source: str,
-    *,
-    revision: str | None,
-    dtype: torch.dtype,
-    device: torch.device,
-    local: bool,
-    placement: Placement | None = None,
-) -> FamilyDenoiser:
-    """Z-Image or Z-Image-Turbo from a folder in diffusers' format, or by its id. Raises OSError and ValueError."""
-    pipeline = read(ZImagePipeline, source, revision=revision, dtype=dtype, local=local)
+def _family(parts: Parts, pipeline: Any, files: Files) -> ZImage:
     bend = Bend.of(pipeline.scheduler.config)
-    parts = laid_out(pipeline, heard_by(pipeline, device), placement, device)
-    return FamilyDenoiser(ZImage(parts.transformer, parts.autoencoder, parts.encode, bend, device=device))
+    return ZImage(parts.transformer, parts.autoencoder, parts.encode, bend, device=files.device)
+
+
+READER = Reader(lambda files: ZImagePipeline, heard_by, _family)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from app import measured
 from app.engine.masks.mask import Masks, cost, evenly, late, stretched
 from app.types import Plan
 
@@ -80,11 +81,14 @@ def evaluations(plan: Plan) -> float:
     return cost(masks_of(plan))
 
 
-@cache
 def tables(folder: Path = FOLDER) -> Mapping[str, Table]:
-    """The committed tables by model. Raises ValueError when one of them is unsound."""
-    found = [read(path) for path in sorted(folder.glob("*.json"))]
-    return {table.model: table for table in found}
+    """The committed tables and the operator's, by model. Raises ValueError when one of them is unsound."""
+    return _tables(folder, measured.own())
+
+
+@cache
+def _tables(folder: Path, own: Path | None) -> Mapping[str, Table]:
+    return {table.model: table for table in map(read, measured.files(folder, "masks", own))}
 
 
 def read(path: Path) -> Table:

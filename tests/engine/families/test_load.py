@@ -37,6 +37,7 @@ from app.engine.denoiser import TOKENS
 from app.engine.families import cogvideox, hunyuan, ltx, registry, z_image
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.ltx import DISTILLED, DISTILLED_096, FIRST, LATER, MASK, recipe_of
+from app.engine.families.reading import Files, Options
 from app.engine.families.visits import VisitingDecoder, Visits, visiting_encoder
 from app.engine.presets import Placement
 from app.engine.samplers.levels import Bend
@@ -102,11 +103,12 @@ def tiny_z_image() -> Any:
     return ZImagePipeline(scheduler=scheduler, text_encoder=reader, tokenizer=words(512), **z_image_parts())
 
 
+def files(folder: Path) -> Files:
+    return Files(str(folder), torch.float32, torch.device("cpu"), local=True)
+
+
 def load(family: ModuleType, folder: Path, placement: Placement | None = None) -> FamilyDenoiser:
-    cpu, dtype = torch.device("cpu"), torch.float32
-    found: FamilyDenoiser = family.load(
-        str(folder), revision=None, dtype=dtype, device=cpu, local=True, placement=placement
-    )
+    found: FamilyDenoiser = family.READER.load(files(folder), Options(placement or Placement()))
     return found
 
 
@@ -155,11 +157,12 @@ def test_a_folder_in_diffusers_format_is_loaded_and_makes_what_its_pipeline_make
     assert np.abs(tiled - made).max() <= 1e-5, "these pictures are of one tile"
     resting = by_ours(load(family, tmp_path, Placement(layerwise="float8_e4m3fn")), plan)
     assert 0 < np.abs(resting - made).mean() < 0.05, "eight bits change a little"
+    apart = family.READER.load(files(tmp_path), Options(listen=family.READER.load_encoder(files(tmp_path))))
+    assert np.array_equal(by_ours(apart, plan), made), "with the text encoder read by itself, as when it is shared"
 
 
 def test_the_padding_of_a_text_is_told() -> None:
-    pipeline = tiny_ltx()
-    (heard,) = ltx.heard_by(pipeline, torch.device("cpu"))(["red ball"])
+    (heard,) = ltx.heard_by(tiny_ltx(), files(Path()))(["red ball"])
     assert tuple(heard[TOKENS].shape) == (128, 16)
     assert heard[MASK].sum() == 2
 
@@ -194,7 +197,8 @@ def test_a_release_gets_the_recipe_that_it_was_published_with() -> None:
 def test_a_distilled_release_is_known_by_its_family_wherever_it_lies(tmp_path: Path) -> None:
     tiny_ltx(LTXConditionPipeline).save_pretrained(tmp_path)
     plan = make_plan("red ball", 7, spec=SPEC)
-    denoiser = registry.load("ltx", str(tmp_path), dtype="float32", local=True, family="ltx-video-distilled", threads=2)
+    there = registry.files_of(str(tmp_path), dtype="float32", local=True, family="ltx-video-distilled", threads=2)
+    denoiser = registry.reader("ltx").load(there)
     assert denoiser.start("a", plan, hear(denoiser, plan)).sigmas[:-1] == pytest.approx(DISTILLED.ladder)
 
 
@@ -202,7 +206,7 @@ def test_parts_of_a_pipeline_take_turns_and_the_encoder_leaves_at_once() -> None
     pipeline, cpu = tiny_z_image(), torch.device("cpu")
     spec = VideoSpec(32, 16, 1, 1)
     plan, bend = make_plan("red ball", 3, spec=spec), Bend.of(pipeline.scheduler.config)
-    encode = z_image.heard_by(pipeline, cpu)
+    encode = z_image.heard_by(pipeline, files(Path()))
     plain = z_image.ZImage(pipeline.transformer, pipeline.vae, encode, bend)
     visits = Visits(cpu, cpu)
     visits.announced(pipeline.transformer)

@@ -7,17 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from app.engine.denoiser import DeviceLost
+from app.engine.families.folder import Lora
 from app.engine.families.ranks import Ranks, RankZero
+from app.engine.families.reading import Files, Options
 from app.engine.families.wan import WanDenoiser
+from app.engine.families.wan_load import READER
 from app.engine.loop import Engine
 from app.engine.presets import Parallel, parallel_of
 from app.errors import InvalidRequest, UnsupportedParameter, WorkerLost
 from app.line.batcher import Rules
 from app.types import VideoSpec
+from tests.engine.families.saved import save_t2v
 from tests.engine.families.test_placement import parts
 from tests.engine.families.test_wan import by_engine
+from tests.engine.families.tiny import tiny_transformer
 from tests.engine.plans import Listener, hear, make_plan, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*all_gather_tensor. is deprecated:FutureWarning")  # diffusers calls it
@@ -31,8 +37,9 @@ PLANS = [
 
 @pytest.fixture
 def ranks(tmp_path: Path) -> Iterator[Ranks]:
-    parts().transformer.save_pretrained(tmp_path / "model")
-    ranks = Ranks(TWO, {"kind": "folder", "folder": str(tmp_path / "model")})
+    parts().transformer.save_pretrained(tmp_path / "transformer")
+    spec = {"kind": "wan", "folder": str(tmp_path), "parts": ["transformer"], "dtype": "float32"}
+    ranks = Ranks(TWO, spec)
     yield ranks
     ranks.close()
 
@@ -55,6 +62,26 @@ def test_two_ranks_make_what_one_makes_and_a_dead_one_ends_the_engine(ranks: Ran
     with pytest.raises(InvalidRequest, match="equal parts"):
         denoiser.predict([denoiser.start("e", odd, hear(denoiser, odd))])
     _kill_and_see(ranks, denoiser)
+
+
+def test_a_saved_model_of_two_experts_is_split_among_ranks_too(tmp_path: Path) -> None:
+    save_t2v(tmp_path, transformer_2=tiny_transformer(7), boundary_ratio=0.6)
+    there, plan = Files(str(tmp_path), torch.float32, torch.device("cpu"), local=True), PLANS[0]
+    alone = by_engine(READER.load(there), plan)
+    shared = READER.load(there, Options(parallel=TWO))
+    lead = shared._transformer
+    assert isinstance(lead, RankZero)
+    try:
+        assert np.abs(by_engine(shared, plan) - alone).max() <= 1e-4
+    finally:
+        lead._ranks.close()
+
+
+def test_adapters_and_ranks_do_not_go_together(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="adapters"):
+        READER.load(
+            Files(str(tmp_path), torch.float32, torch.device("cpu")), Options(loras=(Lora("a", "b"),), parallel=TWO)
+        )
 
 
 def _kill_and_see(ranks: Ranks, denoiser: WanDenoiser) -> None:

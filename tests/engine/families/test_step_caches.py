@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import JobState
-from app.engine.families.step_caches import CONFIGS, measured_ratios
+from app.engine.families.step_caches import CONFIGS
 from app.engine.families.wan import WanDenoiser
 from app.engine.loop import Engine
 from app.engine.memory import move_state
@@ -102,16 +104,20 @@ def test_without_magnitudes_there_is_no_mag_cache_and_they_can_be_measured() -> 
     with pytest.raises(UnsupportedParameter):
         plain.predict([state])
 
-    def once() -> None:
-        states = begun(plain, plan(""))
-        for step in range(STEPS):
-            with made.transformer.cache_context("cond"):
-                walk(plain, states, until=step + 1)
-
-    ratios = measured_ratios(made.transformer, once, STEPS)
+    asked = plan("", guidance=1.0)
+    ratios = plain.magnitudes(asked, hear(plain, asked))
     assert len(ratios) == STEPS
     assert all(0.5 < ratio < 2 for ratio in ratios)
     assert not made.transformer.is_cache_enabled
+
+
+def test_a_job_that_wears_an_adapter_or_sees_a_picture_has_no_step_cache(denoiser: WanDenoiser) -> None:
+    asked = replace(plan("first_block"), adapter="style")
+    with pytest.raises(UnsupportedParameter, match="text alone"):
+        begun(denoiser, asked)
+    seen = replace(hear(denoiser, plan("first_block")), picture={"tokens": torch.zeros(1, 8)})
+    with pytest.raises(UnsupportedParameter, match="text alone"):
+        denoiser.start("a", plan("first_block"), seen)
 
 
 def test_the_engine_gives_such_jobs_forwards_of_their_own(denoiser: WanDenoiser) -> None:

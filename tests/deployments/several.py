@@ -1,0 +1,142 @@
+"""One service of five models, tiny and of the real classes: what it made of requests for each, as JSON.
+
+Run as `python -m tests.deployments.several FOLDER`: a process of its own, since a process has one Ray.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import yaml
+from openai import AsyncOpenAI
+from PIL import Image
+from rich.console import Console
+
+from app.client.client import Kinoray
+from app.settings import Settings
+from benchmarks.machine import free_port
+from benchmarks.nodes import Nodes
+from cluster.local import CONFIG
+from tests.engine.families.saved import save_i2v, save_lora, save_t2v
+from tests.engine.families.test_load import tiny_ltx, tiny_z_image
+
+SIZE = (32, 16)
+POOLS = ("words", "looks", "quick", "stills")
+PATIENCE_S = 90.0
+
+
+def models(folder: Path) -> list[dict[str, Any]]:
+    """Entries of the setting, their files written below the folder."""
+    save_t2v(folder / "words")
+    save_lora(folder / "style.safetensors")
+    save_i2v(folder / "looks")
+    tiny_ltx().save_pretrained(folder / "quick")
+    tiny_z_image().save_pretrained(folder / "stills")
+    small: dict[str, Any] = {"sizes": [SIZE], "frames": [5, 9]}
+    return [
+        {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"},
+        {
+            "id": "words",
+            "family": "wan2.1-t2v-1.3b",
+            "source": str(folder / "words"),
+            "text_encoder": "shared",
+            "loras": {"style": {"source": str(folder / "style.safetensors")}},
+            "tiers": {"preview": {"lora": "style", "steps": 4}},
+            **small,
+        },
+        {"id": "looks", "family": "wan2.1-i2v-14b-480p", "source": str(folder / "looks"), **small},
+        {"id": "quick", "family": "ltx-video", "source": str(folder / "quick"), "sizes": [[64, 32]], "frames": [9]},
+        {"id": "stills", "family": "z-image-turbo", "source": str(folder / "stills"), "sizes": [SIZE]},
+    ]
+
+
+def written(folder: Path) -> Path:
+    """The service's file: a Diffuser for each pool, and a text encoder by itself for one of the models."""
+    rows = yaml.safe_load(CONFIG.read_text())
+    (application,) = rows["applications"]
+    application["args"] = {"models": models(folder)}
+    options = {"num_cpus": 0.2, "runtime_env": {"env_vars": {"GOMP_SPINCOUNT": "3000"}}}
+    for name in (*(f"Diffuser-{pool}" for pool in POOLS), "TextEncoder-words"):
+        application["deployments"].append({"name": name, "max_ongoing_requests": 64, "ray_actor_options": options})
+    path = folder / "several.yaml"
+    path.write_text(yaml.safe_dump(rows))
+    return path
+
+
+def picture() -> str:
+    """A data URL of noise."""
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG")
+    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
+
+
+async def _made(client: Kinoray, **wish: Any) -> dict[str, Any]:
+    video = await client.wait((await client.create("a red ball", **wish)).id, timeout_s=PATIENCE_S)
+    bytes_made = len(await client.content(video.id)) if video.status == "completed" else 0
+    error = None if video.error is None else video.error.code
+    return {"status": video.status, "error": error, "bytes": bytes_made, "heard": video.cache.embedding_hit}
+
+
+async def _all_there(url: str) -> dict[str, str]:
+    """Each pool's model, once every pool has a replica."""
+    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        while True:
+            told = (await http.get("/api/stats")).json()["replicas"]
+            if {row["pool"] for row in told} >= {"main", *POOLS}:
+                return {row["pool"]: row["model"] for row in told}
+            await asyncio.sleep(0.5)
+
+
+async def ask(url: str) -> dict[str, Any]:
+    """Everything that is tried."""
+    found: dict[str, Any] = {"pools": await asyncio.wait_for(_all_there(url), PATIENCE_S)}
+    async with Kinoray(url, timeout_s=60) as client:
+        found["kinoray-shapes"] = await _made(client, model="kinoray-shapes", tier="preview")
+        found["words"] = await _made(client, model="words", seed=1)
+        found["words again"] = await _made(client, model="words", seed=2)
+        found["words with style"] = await _made(client, model="words", seed=1, tier="preview")
+        found["looks"] = await _made(client, model="looks", tier="preview", input_reference=picture())
+        found["quick"] = await _made(client, model="quick", tier="preview")
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        found["models"] = [row["id"] for row in (await http.get("/v1/models")).json()["data"]]
+        for name, body in {
+            "looks at nothing": {"prompt": "a red ball", "model": "looks"},
+            "a picture for words": {"prompt": "a", "model": "words", "input_reference": picture()},
+            "a video of stills": {"prompt": "a", "model": "stills"},
+            "another size": {"prompt": "a", "model": "words", "size": "48x48"},
+        }.items():
+            answer = await http.post("/v1/videos", json=body)
+            found[name] = {"status": answer.status_code, **answer.json().get("error", {})}
+    async with AsyncOpenAI(base_url=f"{url}/v1", api_key="any") as openai:
+        images = await openai.images.generate(model="stills", prompt="a red ball", n=2, size="32x16")
+    pictures = [base64.b64decode(row.b64_json or "") for row in images.data or []]
+    found["stills"] = [Image.open(io.BytesIO(each)).size for each in pictures]
+    return found
+
+
+def main() -> None:
+    """Start, ask, print, stop."""
+    folder = Path(sys.argv[1])
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    settings = Settings(state_dir=folder / "state", port=free_port(), redis_url=None)
+    service = Nodes(settings, written(folder), nodes=0, console=Console(stderr=True))
+    try:
+        service.start()
+        found = asyncio.run(ask(service.url))
+    finally:
+        service.stop()
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()
