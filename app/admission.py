@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from app.errors import Overloaded
-from app.jobs.board import BACKLOG, Board
+from app.jobs.board import BACKLOG, ENTERED, Board
 from app.jobs.entrance import Entrance, Once
-from app.line.outlook import held_up_s, wait_of
+from app.line.outlook import entered_since, entry, held_up_s, wait_of
 from app.settings import Settings
 from app.types import Job, VideoRequest
 
@@ -40,13 +40,25 @@ def named(request: VideoRequest, key: str | None, ttl_s: float) -> Once | None:
 async def admit(job: Job, board: Board, settings: Settings) -> float | None:
     """The wait, in seconds, that is promised to a job of this urgency.
 
-    Without a note from the dispatcher everything is admitted, and nothing promised. Raises Overloaded when it would
-    wait too long, or would make an accepted job that is less urgent do so.
+    Without a note from the dispatcher everything is admitted, and nothing promised. What others were let in since the
+    note was written counts, too: they are entered in a tally first and asked afterwards, so that of a crowd each sees
+    those before it. Raises Overloaded when the job would wait too long, or would make an accepted job that is less
+    urgent do so.
     """
+    cost = job.plan.estimate.step_seconds
+    entered = await board.tally(ENTERED, entry(job), cost)
     backlog = await board.look(BACKLOG)
     if backlog is None:
         return None
-    wait_s = wait_of(backlog, job)
+    try:
+        return _promise(job, backlog, entered, settings)
+    except Overloaded:
+        await board.tally(ENTERED, entry(job), -cost)
+        raise
+
+
+def _promise(job: Job, backlog: dict[str, Any], entered: dict[str, float], settings: Settings) -> float:
+    wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job)
     longest_s = max(wait_s, held_up_s(backlog, job))
     if longest_s > settings.max_wait_s or int(backlog["jobs"]) >= settings.max_queued:
         message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."

@@ -22,7 +22,7 @@ from app.dependants import hear
 from app.errors import KinorayError, StoreUnavailable, TimedOut
 from app.flights import settle
 from app.jobs.backoff import Backoff
-from app.jobs.board import BACKLOG, PLACES
+from app.jobs.board import BACKLOG, ENTERED, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
 from app.line.outlook import Place, backlog, places, places_note, queue_news
@@ -108,6 +108,7 @@ class Dispatcher:
         await self._stores.clock.sync()
         now, jobs = self._stores.clock(), self._stores.jobs
         await hear(self._stores, now)
+        entered = await self._stores.board.tally(ENTERED)  # before the line: who enters in between counts twice
         waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
         lost = self._vigil.lost(leases, time.monotonic())
         await self._take_back(lost, now)
@@ -120,7 +121,7 @@ class Dispatcher:
             await self._start(job)
         for job in late:
             await self._give_up(job, now)
-        await self._tell(left, [*running, *start], capacity, replicas, now)
+        await self._tell(left, [*running, *start], capacity, replicas, now, entered)
         await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
         await self._give_up_followers(now)
         for job_id in await self._courier.due(now):
@@ -224,11 +225,13 @@ class Dispatcher:
         capacity: dict[str, Pool],
         replicas: Sequence[ReplicaInfo],
         now: float,
+        entered: dict[str, float],
     ) -> None:
         """The backlog, what it asks for and the places to all who ask; positions to those whose position changed."""
         board = self._stores.board
         found = places(waiting, running, capacity)
-        note = self._load(waiting, running, capacity, now)
+        age_s, most_s = self._rules.age_s, self._settings.max_wait_s
+        note = backlog(waiting, running, capacity, now, age_s, most_s, entered)
         self._scaling.decide(note["pools"], replicas, now)
         for pool, decision in self._scaling.told().items():
             note["pools"][pool].update(decision)
@@ -237,9 +240,6 @@ class Dispatcher:
         for job_id, place in queue_news(found, self._told).items():
             await self._stores.events.append(job_id, "queue", now, place._asdict())
         self._told = found
-
-    def _load(self, waiting: list[Job], running: list[Job], capacity: dict[str, Pool], now: float) -> dict[str, Any]:
-        return backlog(waiting, running, capacity, now, self._rules.age_s, self._settings.max_wait_s)
 
     async def _sweep(self, now: float) -> None:
         """Remove what is past its time; settle the flights of leaders that are gone without a trace."""

@@ -1,4 +1,4 @@
-"""The README's commands exist, its examples parse, its links lead somewhere."""
+"""The commands of README and guides exist, their examples parse, their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.S)
+PAGES = {path: path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+BLOCKS = [block for text in PAGES.values() for block in re.findall(r"```(\w*)\n(.*?)```", text, flags=re.S)]
+NO_SETTINGS = {"TAG", "API_KEY"}  # of the images, and of the command
 COMMANDS = [line for kind, text in BLOCKS if kind == "" for line in text.splitlines()]
 
 
@@ -40,14 +42,15 @@ def test_every_python_example_parses(code: str) -> None:
     ast.parse(code)
 
 
-def test_every_setting_it_names_exists() -> None:
-    named = set(re.findall(r"KINORAY_([A-Z_]+[A-Z])", README)) - {"URL", "API_KEY"}
+def test_every_setting_they_name_exists() -> None:
+    named = set(re.findall(r"KINORAY_([A-Z_]+[A-Z])", "\n".join(PAGES.values()))) - NO_SETTINGS
     assert {name.lower() for name in named} <= set(Settings.model_fields)
 
 
-def test_every_file_it_links_to_exists() -> None:
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_file_they_link_to_exists(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", PAGES[page]) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_ci_script_runs_the_test_command() -> None:

@@ -10,6 +10,7 @@ BACKLOG = "backlog"  # {"at", "jobs", "step_seconds", "wait_s", "pools": {pool: 
 # and for a pool that scales: "wanted", "because", "why"
 # {"at", "jobs": {job id: [position, eta_s]}, "beyond": {pool: position}}; of all tenants, so never shown whole
 PLACES = "places"
+ENTERED = "entered"  # tally: "pool/priority" to step-seconds of all that was ever let in; the backlog holds a copy
 
 
 class Board(Protocol):
@@ -21,6 +22,10 @@ class Board(Protocol):
 
     async def look(self, name: str) -> dict[str, Any] | None:
         """The note, or None when there is none or it is too old."""
+        ...
+
+    async def tally(self, name: str, field: str = "", amount: float = 0.0) -> dict[str, float]:
+        """Add to a field of a running tally, if one is named; all fields afterwards, nobody in between."""
         ...
 
     async def once(self, name: str, value: str) -> str:
@@ -48,6 +53,7 @@ class MemoryBoard:
         self._notes: dict[str, tuple[float, dict[str, Any]]] = {}
         self._holds: dict[str, set[str]] = {}
         self._words: dict[str, str] = {}
+        self._tallies: dict[str, dict[str, float]] = {}
 
     async def post(self, name: str, note: dict[str, Any], ttl_s: float) -> None:
         self._notes[name] = (self._clock() + ttl_s, note)
@@ -55,6 +61,12 @@ class MemoryBoard:
     async def look(self, name: str) -> dict[str, Any] | None:
         until, note = self._notes.get(name, (0.0, {}))
         return note if until > self._clock() else None
+
+    async def tally(self, name: str, field: str = "", amount: float = 0.0) -> dict[str, float]:
+        fields = self._tallies.setdefault(name, {})
+        if field:
+            fields[field] = fields.get(field, 0.0) + amount
+        return dict(fields)
 
     async def once(self, name: str, value: str) -> str:
         return self._words.setdefault(name, value)

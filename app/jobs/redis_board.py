@@ -27,6 +27,12 @@ class RedisBoard:
         note: dict[str, Any] | None = None if kept is None else orjson.loads(kept)
         return note
 
+    async def tally(self, name: str, field: str = "", amount: float = 0.0) -> dict[str, float]:
+        key = self._keys.of("tally", name)
+        calls: list[tuple[Any, ...]] = [("HINCRBYFLOAT", key, field, amount)] if field else []
+        *_, fields = await self._link.all([*calls, ("HGETALL", key)], atomic=True)
+        return {each.decode(): float(value) for each, value in fields.items()}
+
     async def once(self, name: str, value: str) -> str:
         key = self._keys.of("word", name)
         _, word = await self._link.all([("SET", key, value, "NX"), ("GET", key)], atomic=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import inf
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from app.line.dispatch import Pool, remaining
 from app.line.promise import ahead_s, longest_s
+from app.line.rules import NORMAL, PRIORITIES
 from app.types import Job, Plan
 
 TOLD = 200  # so many of the line are told their place
@@ -28,13 +30,15 @@ def backlog(
     now: float,
     age_s: float = 120.0,
     most_s: float = inf,
+    entered: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The note admission, health and statistics read: work in step-seconds by pool, and the longest pool's wait.
 
     The wait is what one device after another would need for all that is ahead: it does not count on batches to pay. A
     pool without replicas starts one first. `ahead_s` is that wait by class, `longest_s` that of those whom a job of a
     class would hold up (`app.line.promise`), with the line given in order of urgency, `age_s` after which a job is
-    lifted, and `most_s` that a job may wait.
+    lifted, and `most_s` that a job may wait. `entered` is the tally of what was let in, from before the line was read:
+    whatever has been added to it since is not in the line.
     """
     names = {job.plan.pool for job in (*waiting, *running)} | set(capacity)
     rows: dict[str, dict[str, Any]] = {}
@@ -60,7 +64,28 @@ def backlog(
         "step_seconds": round(sum(row["step_seconds"] for row in rows.values()), 3),
         "wait_s": max((row["wait_s"] for row in rows.values()), default=0.0),
         "pools": rows,
+        "entered": dict(entered),
     }
+
+
+def entry(job: Job) -> str:
+    """The tally's field that a job is entered in."""
+    return f"{job.plan.pool}/{job.priority}"
+
+
+def entered_since(load: Mapping[str, Any], entered: Mapping[str, float], job: Job) -> float:
+    """Seconds of work that was let in before this job, and after the backlog's note was written, and goes before it.
+
+    `entered` is the tally with the job's own work in it already. Without a tally in the note there is none.
+    """
+    if "entered" not in load:
+        return 0.0
+    mine, work = PRIORITIES.get(job.priority, NORMAL), -job.plan.estimate.step_seconds
+    for name, total in entered.items():
+        pool, _, priority = name.rpartition("/")
+        if pool == job.plan.pool and PRIORITIES.get(priority, NORMAL) >= mine:
+            work += total - load["entered"].get(name, 0.0)
+    return max(0.0, work) / max(1, load.get("pools", {}).get(job.plan.pool, {}).get("replicas", 1))
 
 
 def _waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:

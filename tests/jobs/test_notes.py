@@ -39,6 +39,14 @@ async def test_a_note_is_read_until_it_is_too_old(board: Board) -> None:
     assert (await board.look("backlog"), await board.look("old")) == ({"jobs": 3}, None)
 
 
+async def test_a_tally_adds_up_and_tells_all_its_fields(board: Board) -> None:
+    assert await board.tally("entered") == {}
+    assert await board.tally("entered", "main/high", 1.5) == {"main/high": 1.5}
+    assert await board.tally("entered", "main/low", 2.0) == {"main/high": 1.5, "main/low": 2.0}
+    assert await board.tally("entered", "main/high", -0.5) == {"main/high": 1.0, "main/low": 2.0}
+    assert await board.tally("entered") == {"main/high": 1.0, "main/low": 2.0}
+
+
 async def test_artifacts_are_free_when_the_last_holder_lets_go(board: Board) -> None:
     await board.hold("origin", "origin")
     await board.hold("origin", "repeat")
