@@ -37,6 +37,7 @@ class Nodes(LocalService):
         super().__init__(settings, path, console)
         self._count = nodes
         self._cluster: Any = None
+        self._nodes: list[Any] = []
 
     def _start_ray(self) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -51,8 +52,9 @@ class Nodes(LocalService):
             "dashboard_port": free_port(),  # another Ray of this machine may have the usual one
         }
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        for _ in range(self._count):
-            self._cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20)
+        self._nodes = [
+            self._cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20) for _ in range(self._count)
+        ]
         context = ray.init(self._cluster.address, log_to_driver=False, logging_level="warning", namespace="kinoray")
         self.dashboard_url = f"http://{context.dashboard_url}"
 
@@ -60,6 +62,10 @@ class Nodes(LocalService):
         """Hand Serve another file; it changes what differs, while jobs go on."""
         self._config = path
         self._deploy()
+
+    def lose_node(self) -> None:
+        """Kill the last node that was added, with all that runs on it."""
+        self._cluster.remove_node(self._nodes.pop(), allow_graceful=False)
 
     def stop(self) -> None:
         """As a local service, and the nodes."""

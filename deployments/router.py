@@ -11,6 +11,7 @@ from app import measured
 from app.api.app import create_app
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
+from app.plan.memo import RememberingPlanner
 from app.ports import Check, Ports
 from app.service import VideoService
 from app.settings import Settings
@@ -39,7 +40,7 @@ class Router:
         stores = open_stores(settings)
         cache_port = CacheHandle(cache)
         ports = Ports(
-            planner=AnalyzerHandle(analyzer),
+            planner=RememberingPlanner(AnalyzerHandle(analyzer)),
             cache=cache_port,
             jobs=stores.jobs,
             events=stores.events,

@@ -92,17 +92,7 @@ def make_plan(
         work = Amount(work.steps, work.steps, work.by_planner, reasons=(f"{cache} saves work as it sees fit, alone.",))
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
-    sampling = Sampling(
-        steps=work.steps,
-        budget=work.budget,
-        guidance=_guidance(request, here, choice),
-        seed=seed,
-        sampler=_sampler(request, model),
-        shift=model.shift,
-        deterministic=request.deterministic,
-        step_cache=cache,
-        guidance_2=_guidance_2(request, model, choice),
-    )
+    sampling = _sampling(request, model, choice, work, cache, seed)
     plan = Plan(
         model=model.id,
         revision=model.revision,
@@ -124,6 +114,23 @@ def make_plan(
     # 4. What that costs
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     return replace(plan, estimate=cost)
+
+
+def _sampling(
+    request: VideoRequest, model: ModelProfile, choice: Choice, work: Amount, cache: str, seed: int
+) -> Sampling:
+    """How the noise is walked down. Raises InvalidRequest."""
+    return Sampling(
+        steps=work.steps,
+        budget=work.budget,
+        guidance=_guidance(request, within(model, choice.tier), choice),
+        seed=seed,
+        sampler=_sampler(request, model),
+        shift=model.shift,
+        deterministic=request.deterministic,
+        step_cache=cache,
+        guidance_2=_guidance_2(request, model, choice),
+    )
 
 
 def _check_fit(request: VideoRequest, model: ModelProfile) -> None:

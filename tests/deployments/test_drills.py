@@ -22,12 +22,14 @@ RECOVERY_S = 90.0  # a new replica imports torch and reads the model on a busy m
 
 def replica_pid(service: LocalService, deployment: str) -> int:
     """The process of a deployment's only living replica."""
-    alive = [
-        actor.pid
-        for actor in list_actors(service.dashboard_url, filters=[("state", "=", "ALIVE")], limit=1000)
-        if actor.class_name == f"ServeReplica:kinoray:{deployment}"
-    ]
-    assert len(alive) == 1, (deployment, alive)
+    return pid_of(service, f"ServeReplica:kinoray:{deployment}")
+
+
+def pid_of(service: LocalService, class_name: str) -> int:
+    """The process of the only living actor of a class."""
+    actors = list_actors(service.dashboard_url, filters=[("state", "=", "ALIVE")], limit=1000)
+    alive = [actor.pid for actor in actors if actor.class_name == class_name]
+    assert len(alive) == 1, (class_name, alive)
     return int(alive[0])
 
 
@@ -60,6 +62,17 @@ async def test_a_job_survives_the_death_of_a_replica(service: LocalService, clie
     assert video.status == "completed", video.error
     assert len(await client.content(video_id)) > 1000
     await well(service)
+
+
+@pytest.mark.parametrize("what", ["ServeReplica:kinoray:Router", "ServeController"])
+async def test_a_job_goes_on_while_nobody_can_ask_for_it(service: LocalService, client: Kinoray, what: str) -> None:
+    video_id = await stepping(client, f"a green ring orbits while {what} dies")
+    os.kill(await anyio.to_thread.run_sync(pid_of, service, what), signal.SIGKILL)
+    await well(service)
+    video = await client.wait(video_id, timeout_s=RECOVERY_S)
+    assert (video.status, video.resumed_from_step) == ("completed", None), video.error
+    again = await client.wait((await client.create("a red ball afterwards", tier="preview", seed=-1)).id)
+    assert again.status == "completed"
 
 
 async def test_all_who_wait_for_one_video_get_it_when_the_finisher_dies(service: LocalService, client: Kinoray) -> None:

@@ -108,6 +108,20 @@ def test_an_adapter_is_switched_on_for_its_jobs_only_and_acts_as_in_diffusers(tm
     assert np.abs(made - without).max() > 0.01
 
 
+def test_an_adapter_may_have_a_file_for_each_expert(tmp_path: Path) -> None:
+    pipeline = save_t2v(tmp_path / "model", transformer_2=tiny_transformer(1), boundary_ratio=0.8)
+    for name, seed in (("high", 5), ("low", 6)):
+        save_lora(tmp_path / f"{name}.safetensors", seed)
+    denoiser = read(tmp_path / "model", Lora("few", str(tmp_path), "high.safetensors", "low.safetensors"))
+    plan = asked(2, guidance=1.0, adapter="few")
+    for name, second in (("high", False), ("low", True)):
+        folder, file = tmp_path, f"{name}.safetensors"
+        pipeline.load_lora_weights(folder, weight_name=file, adapter_name=name, load_into_transformer_2=second)
+    assert np.abs(ours(denoiser, plan) - theirs(pipeline, plan)).max() <= WITHIN
+    one = read(tmp_path / "model", Lora("few", str(tmp_path), "high.safetensors"))
+    assert np.abs(ours(one, plan) - ours(denoiser, plan)).max() > 0.01, "the second file counts"
+
+
 def test_a_folder_of_another_pipeline_is_refused(tmp_path: Path) -> None:
     save_t2v(tmp_path)
     facts = index_of(tmp_path) | {"_class_name": "LTXPipeline"}
