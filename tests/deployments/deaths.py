@@ -1,7 +1,7 @@
 """Deaths of more than a process: a whole node; and everything at once, started again from what the disk holds.
 
 Run as a process of its own, which can be killed with all that it started:
-`python -m tests.deployments.deaths node FOLDER`, `… begin FOLDER` (prints what it has accepted, and waits to be killed),
+`python -m tests.deployments.deaths node FOLDER`, `… begin FOLDER` (prints what it has accepted, and waits for its end),
 `… again FOLDER JSON` (the same service once more, with the jobs that `begin` printed).
 """
 

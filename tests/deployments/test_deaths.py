@@ -27,7 +27,7 @@ def run(*words: str) -> dict[str, Any]:
 
 
 def killed_with_all_it_started(begun: subprocess.Popen[str]) -> int:
-    """SIGKILL for the process, its Redis, Ray's daemons and every replica, as when the power goes; how many there were."""
+    """SIGKILL for the process, its Redis, Ray's daemons and every replica, as when the power goes; says how many."""
     everyone = [*psutil.Process(begun.pid).children(recursive=True), psutil.Process(begun.pid)]
     for process in everyone:
         with suppress(psutil.NoSuchProcess):

@@ -19,7 +19,6 @@ Listen: TypeAlias = Callable[[Sequence[str]], list[Heard]]
 """Prompts to what text encoders make of each."""
 
 _TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-_REST = ("transformer", "vae")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,7 @@ class Reader:
     pipeline: Callable[[Files], Any]
     listen: Callable[[Any, Files], Listen]
     family: Callable[[Parts, Any, Files], Family]
+    unheard: Sequence[str] = ("transformer", "vae")  # parts that the pipeline can be made without, to hear alone
 
     def load(self, files: Files, options: Options = PLAIN) -> FamilyDenoiser:
         """The model as the options say.
@@ -76,7 +76,7 @@ class Reader:
 
     def load_encoder(self, files: Files) -> Listen:
         """The model's text encoders alone, on the device. Raises as `load`."""
-        pipeline = _read(self.pipeline(files), files, without=_REST)
+        pipeline = _read(self.pipeline(files), files, without=self.unheard)
         for encoder in _encoders(pipeline):
             encoder.to(files.device)
         return self.listen(pipeline, files)

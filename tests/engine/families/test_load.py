@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    ClassifierFreeGuidance,
     CogVideoXDDIMScheduler,
     CogVideoXPipeline,
     FlowMatchEulerDiscreteScheduler,
+    HunyuanVideo15Pipeline,
     HunyuanVideoPipeline,
     LTXConditionPipeline,
     LTXPipeline,
@@ -27,6 +29,8 @@ from transformers import (
     LlamaConfig,
     LlamaModel,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLTextConfig,
+    Qwen2_5_VLTextModel,
     Qwen3Config,
     Qwen3Model,
     T5Config,
@@ -34,7 +38,7 @@ from transformers import (
 )
 
 from app.engine.denoiser import TOKENS
-from app.engine.families import cogvideox, hunyuan, ltx, registry, z_image
+from app.engine.families import cogvideox, hunyuan, hunyuan15, ltx, registry, z_image
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.ltx import DISTILLED, DISTILLED_096, FIRST, LATER, MASK, recipe_of
 from app.engine.families.reading import Files, Options
@@ -44,7 +48,7 @@ from app.engine.samplers.levels import Bend
 from app.errors import UnsupportedParameter
 from app.types import Plan, VideoSpec
 from tests.engine.families.tiny_cogvideox import cogvideox_parts
-from tests.engine.families.tiny_hunyuan import hunyuan_parts
+from tests.engine.families.tiny_hunyuan import hunyuan15_parts, hunyuan_parts
 from tests.engine.families.tiny_ltx import BENT, SPEC, ltx_parts
 from tests.engine.families.tiny_z_image import z_image_parts
 from tests.engine.plans import hear, make_plan, walk
@@ -54,12 +58,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 CHAT = "{% for message in messages %}{{ message.content }} {% endfor %}"
 
 
-def words(length: int) -> PreTrainedTokenizerFast:
+INSTRUCTED = "{{ 'red ' * 108 }}{{ messages[-1].content[0].text }}"
+"""As long an instruction as HunyuanVideo 1.5 cuts off."""
+
+
+def words(length: int, chat: str = CHAT) -> PreTrainedTokenizerFast:
     """Knows two words, and reads at most so many."""
     known = Tokenizer(models.WordLevel({"<pad>": 0, "<unk>": 1, "red": 2, "ball": 3}, "<unk>"))
     known.pre_tokenizer = pre_tokenizers.Whitespace()
     return PreTrainedTokenizerFast(
-        tokenizer_object=known, pad_token="<pad>", model_max_length=length, chat_template=CHAT
+        tokenizer_object=known, pad_token="<pad>", model_max_length=length, chat_template=chat
     )
 
 
@@ -92,6 +100,23 @@ def tiny_hunyuan() -> Any:
         text_encoder_2=CLIPTextModel(clip).eval(),
         tokenizer_2=words(77),
         **hunyuan_parts(),
+    )
+
+
+def tiny_hunyuan15() -> Any:
+    torch.manual_seed(1)
+    sizes = {"vocab_size": 8, "hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    turns = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}
+    config = Qwen2_5_VLTextConfig(num_hidden_layers=4, num_key_value_heads=2, rope_parameters=turns, **sizes)
+    letters = T5Config(vocab_size=8, d_model=12, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    return HunyuanVideo15Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+        text_encoder=Qwen2_5_VLTextModel(config).eval(),
+        tokenizer=words(2000, INSTRUCTED),
+        text_encoder_2=T5EncoderModel(letters).eval(),
+        tokenizer_2=words(256),
+        guider=ClassifierFreeGuidance(guidance_scale=3.0),
+        **hunyuan15_parts(),
     )
 
 
@@ -136,9 +161,10 @@ def by_ours(denoiser: FamilyDenoiser, plan: Plan) -> NDArray[np.float32]:
             {"num_frames": 9, "guidance_scale": 3.0, "max_sequence_length": 8},
         ),
         (hunyuan, tiny_hunyuan, VideoSpec(32, 16, 5, 8), "euler", {"num_frames": 5, "guidance_scale": 3.0}),
+        (hunyuan15, tiny_hunyuan15, VideoSpec(32, 16, 5, 8), "euler", {"num_frames": 5}),
         (z_image, tiny_z_image, VideoSpec(32, 16, 1, 1), "euler", {"guidance_scale": 2.0}),
     ],
-    ids=["ltx", "cogvideox", "hunyuan", "z-image"],
+    ids=["ltx", "cogvideox", "hunyuan", "hunyuan-1.5", "z-image"],
 )
 def test_a_folder_in_diffusers_format_is_loaded_and_makes_what_its_pipeline_makes(
     family: ModuleType, build: Callable[[], Any], spec: VideoSpec, sampler: str, asks: dict[str, Any], tmp_path: Path

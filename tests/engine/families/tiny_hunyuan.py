@@ -79,8 +79,8 @@ def hunyuan_parts() -> dict[str, Any]:
     return {"transformer": transformer, "vae": autoencoder}
 
 
-def hunyuan15() -> Tiny:
-    """1.5: guidance by an unconditional pass, letters of their own."""
+def hunyuan15_parts() -> dict[str, Any]:
+    """The transformer and autoencoder of 1.5."""
     torch.manual_seed(0)
     transformer = HunyuanVideo15Transformer3DModel(
         in_channels=9,
@@ -105,6 +105,12 @@ def hunyuan15() -> Tiny:
         downsample_match_channel=False,
         upsample_match_channel=False,
     ).eval()
+    return {"transformer": transformer, "vae": autoencoder}
+
+
+def hunyuan15() -> Tiny:
+    """1.5: guidance by an unconditional pass, letters of their own."""
+    transformer, autoencoder = hunyuan15_parts().values()
 
     def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
         scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
