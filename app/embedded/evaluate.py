@@ -87,7 +87,8 @@ def _videos(
 ) -> Iterator[Tensor]:
     for first in range(0, len(questions), _BATCH):
         prompts = [question.prompt for question in questions[first : first + _BATCH]]
-        latents = sample(model.transformer, model.text_encoder, prompts, steps, guidance, seed + first)
+        shift = model.flow_shift
+        latents = sample(model.transformer, model.text_encoder, prompts, steps, guidance, seed + first, shift)
         yield from decode(model.autoencoder, latents)
 
 

@@ -18,12 +18,12 @@ class Recipe:
     rate: float = 1e-3
     muon_rate: float = 2e-3
     warmup: int = 200
-    shift: float = 3.0
+    shift: float = 12.0
     loss_min_sigma: float = 0.2
     drop_prompt: float = 0.1
     two_share: float = 0.45
     tutor: float = 0.2
-    pool: int = 4000
+    pool: int = 2500
     pool_steps: int = 500
     ema: float = 0.998
     short_one_in: int = 8

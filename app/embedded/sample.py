@@ -1,6 +1,7 @@
 """`python -m app.embedded.sample`: a contact sheet of what the built-in model makes of some prompts, to look at."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,13 +42,17 @@ def sample(
     steps: int = 30,
     guidance: float = 3.0,
     seed: int = 0,
+    shift: float = 3.0,
 ) -> Tensor:
-    """Whitened latents (prompts, z, 5, 8, 8) by Euler steps with guidance; each prompt has noise of its own seed."""
+    """Whitened latents (prompts, z, 5, 8, 8) by Euler steps with guidance; each prompt has noise of its own seed.
+
+    `shift` is the noise schedule's, in `model.json` as `flow_shift`.
+    """
     side = 8
     text = torch.cat([text_encoder.tokens(prompts), text_encoder.tokens([""]).expand(len(prompts), -1, -1)])
     shape = (model.config.in_channels, 5, side, side)
     noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed + i)) for i in range(len(prompts))]
-    latents, levels = torch.stack(noise), sigmas(steps)
+    latents, levels = torch.stack(noise), sigmas(steps, shift)
     for level, following in zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True):
         timestep = torch.full((2 * len(prompts),), 1000 * level)
         with autocast(torch.device("cpu")):
@@ -82,12 +87,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shift", type=float, help="of the noise schedule; unset: what the model was trained with")
     asked = parser.parse_args(arguments)
     model, autoencoder = (
         read_transformer(asked.weights / "transformer"),
         read_autoencoder(asked.weights / "autoencoder"),
     )
-    latents = sample(model, TextEncoder.load(), asked.prompts, asked.steps, asked.guidance, asked.seed)
+    shift = asked.shift or json.loads((asked.weights / "model.json").read_text())["flow_shift"]
+    latents = sample(model, TextEncoder.load(), asked.prompts, asked.steps, asked.guidance, asked.seed, shift)
     sheet(decode(autoencoder, latents)).save(asked.out)
 
 
