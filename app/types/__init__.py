@@ -1,0 +1,40 @@
+"""The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
+
+from app.types.job import CacheUse, Event, Failure, Job, Lease, Measured, Page
+from app.types.model import ModelProfile, ReplicaInfo, TierOfModel
+from app.types.plan import Analysis, Artifact, Estimate, Factor, Plan, Sampling, Start, VideoSpec
+from app.types.request import Caller, Delivery, VideoRequest, Webhook
+from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
+
+__all__ = [
+    "Analysis",
+    "Artifact",
+    "CacheMode",
+    "CacheUse",
+    "Caller",
+    "Delivery",
+    "Estimate",
+    "Event",
+    "Factor",
+    "Failure",
+    "Job",
+    "Lease",
+    "Measured",
+    "ModelProfile",
+    "NORMAL",
+    "PRIORITIES",
+    "Page",
+    "Phase",
+    "Plan",
+    "ReplicaInfo",
+    "STEP_CACHES",
+    "Sampling",
+    "Start",
+    "Status",
+    "TierOfModel",
+    "VideoRequest",
+    "VideoSpec",
+    "WEBHOOK_EVENTS",
+    "Webhook",
+    "Word",
+]

@@ -1,0 +1,120 @@
+"""A job and what is told of it, from the line to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.types.plan import Artifact, Plan
+from app.types.request import Delivery, Webhook
+from app.types.words import NORMAL, CacheMode, Phase, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, as clients see it."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a job really took: seconds by stage (queue, encode, denoise, decode, finish, total) and device seconds."""
+
+    stages_s: dict[str, float] = field(default_factory=dict)
+    device_seconds: float = 0.0
+    peak_memory_bytes: int | None = None
+    evaluations: int = 0  # denoiser runs
+    energy_wh: float | None = None  # the device seconds at the device's power; None where that is not known
+    resumed_from_step: int | None = None  # the checkpoint that the last attempt went on from
+    steps_skipped: int = 0  # at the start, because it began with a similar video
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """How the caches served a job."""
+
+    kind: str = "none"  # none | result | flight (made for another job that was under way) | similar (begun with one)
+    hit: bool = False
+    saved_step_seconds: float = 0.0
+    embedding_hit: bool | None = None  # None until the prompt has been encoded
+    similarity: float | None = None  # of the prompt to that of the video it was to begin with
+    steps_skipped: int = 0
+    note: str | None = None  # why a planned similar start was none
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan under way: the durable record. Every change after creation is checked against `fence`."""
+
+    id: str
+    tenant: str
+    plan: Plan
+    phase: Phase
+    created_at: float  # Unix seconds, as all times here
+    fence: int = 0
+    attempts: int = 0
+    step: int = 0
+    eta_s: float | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    expires_at: float | None = None
+    failure: Failure | None = None
+    artifacts: dict[str, Artifact] = field(default_factory=dict)  # by variant: video, thumbnail, spritesheet
+    measured: Measured | None = None
+    cache: CacheUse = CacheUse()
+    remixed_from: str | None = None
+    cache_mode: CacheMode = CacheMode.USE
+    cache_ttl_s: float | None = None
+    similar: bool = False  # its final latent is kept for similar starts
+    priority: str = NORMAL  # one of PRIORITIES
+    deadline: float | None = None  # of no use after this
+    preview: bool = False
+    user: str | None = None
+    webhook: Webhook | None = None
+    delivery: Delivery | None = None  # None until the first attempt
+    after: tuple[str, ...] = ()  # ids of jobs that have to be completed before this one enters the line
+    promised_s: float | None = None  # the wait before its first attempt, as predicted when it was accepted
+    losses: int = 0  # attempts that ended because their replica was lost
+    not_before: float | None = None  # after a loss, no attempt starts earlier
+
+    @property
+    def status(self) -> Status:
+        return self.phase.status
+
+    @property
+    def progress(self) -> int:
+        """Percent done; 100 only when completed."""
+        if self.phase is Phase.COMPLETED:
+            return 100
+        return min(99, int(100 * self.step / max(1, self.plan.sampling.steps)))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A replica's time-limited right to run an attempt of a job."""
+
+    job_id: str
+    fence: int
+    holder: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about a job's progress. `id` orders a job's events and is what `Last-Event-ID` names."""
+
+    id: str
+    job_id: str
+    kind: str  # phase | step | queue | preview | end
+    at: float
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of jobs, as lists are answered."""
+
+    jobs: tuple[Job, ...]
+    has_more: bool

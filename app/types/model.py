@@ -1,0 +1,77 @@
+"""What models can make, and what the replicas that run them say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TierOfModel:
+    """How a model departs from the quality table in one tier; None or empty: as the table or the model has it."""
+
+    tier: str
+    steps: tuple[int, ...] = ()  # for each class, the simplest first
+    guidance: float | None = None
+    sizes: tuple[tuple[int, int], ...] = ()  # of the model's, the tier's default first
+    most_frames: int | None = None
+    adapter: str = ""  # a LoRA adapter of the model, such as a distilled one of few steps
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What a model can make and how long it takes; all the planner and the API need to know of a model."""
+
+    id: str
+    family: str
+    revision: str
+    sizes: tuple[tuple[int, int], ...]  # (width, height), the default first
+    frames: tuple[int, ...]  # legal frame counts, ascending
+    fps: tuple[int, int]  # slowest and fastest
+    default_frames: int
+    default_fps: int
+    guidance: float
+    shift: float
+    samplers: tuple[str, ...] = ("euler", "unipc")  # the default first
+    guided_by: str = "negative"  # negative: an unconditional pass; input: the scale is an input; nothing: distilled
+    most_steps: int | None = None  # a distilled model has no more noise levels
+    tiers: tuple[TierOfModel, ...] = ()
+    pool: str = "main"
+    step_s: float = 0.1  # seconds a guided step takes at the default shape, until a replica has measured it
+    overhead_s: float = 0.5  # encode + decode + finish
+    guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
+    takes_image: bool = False  # a video may begin with a picture
+    needs_image: bool = False  # it has to
+    adapters: tuple[str, ...] = ()  # LoRA adapters that its tiers may name
+
+    @property
+    def pictures_only(self) -> bool:
+        """Whether all it makes has one frame."""
+        return self.frames[-1] == 1
+
+    @property
+    def max_seconds(self) -> float:
+        """Longest playing time: all frames at the slowest rate."""
+        return self.frames[-1] / self.fps[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaInfo:
+    """What a Diffuser replica says of itself, in Redis, every few seconds."""
+
+    replica: str
+    pool: str
+    model: str
+    slots: int
+    running: int
+    step_s: float
+    seen_at: float
+    device: str = "cpu"
+    memory_bytes: int = 0
+    step_times: dict[str, float] = field(default_factory=dict)  # "FxHxW" -> seconds of a guided step alone
+    overhead_s: float = 0.0  # a job's time beside its steps: encode, decode, finish, hand-overs; 0 until measured
+    device_overhead_s: float = 0.0  # what of that is the device's
+    watts: float | None = None  # of the device at work; None where it cannot be read
+    host_memory: float = 0.0  # share in use, of the machine or the container
+    device_memory: float | None = None  # the same of the device; None where that is the host
+    pressure: str = "ok"  # ok, warning: nobody joins, critical: the least urgent make room
+    leaving: bool = False  # it takes no more jobs and hands back those it has

@@ -1,0 +1,120 @@
+"""The plan: everything that is decided about a video before it is made, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSpec:
+    """The shape of a video: pixels, frames, frames per second."""
+
+    width: int
+    height: int
+    frames: int
+    fps: int
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @property
+    def seconds(self) -> float:
+        """Playing time in seconds."""
+        return self.frames / self.fps
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the noise is walked down: `steps` long, `budget` of them run the denoiser."""
+
+    steps: int
+    budget: int
+    guidance: float
+    seed: int
+    sampler: str = "euler"
+    shift: float = 3.0  # flow shift of the sigma schedule
+    deterministic: bool = False  # the same bits in whatever company
+    step_cache: str = ""  # one of STEP_CACHES; none if empty
+    guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
+
+    @property
+    def alone(self) -> bool:
+        """Whether the job shares no forward."""
+        return self.deterministic or bool(self.step_cache)
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What one factor of the prompt adds to the complexity score, and the words that did it."""
+
+    name: str
+    score: int
+    found: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Why a plan is what it is: the score, factor by factor, and sentences for people."""
+
+    score: int
+    complexity: str
+    factors: tuple[Factor, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Predicted work of a plan: `step_seconds` is denoiser time alone, `seconds` the whole job on an idle replica."""
+
+    step_seconds: float
+    seconds: float
+    cost: float | None = None  # money, in the unit of Settings.price_per_device_hour; None without a price
+    device_seconds: float = 0.0  # the device's time: steps, encoding and decoding
+    energy_wh: float | None = None  # of the device; None where its power is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a job begins that need not begin at noise: with a similar video's final latent, noised again."""
+
+    entry: str  # key of the kept latent, one of the same tenant's
+    step: int  # the first step that is walked
+    similarity: float  # of the two prompts, 1.0 at most
+    spared: float = 0.0  # guided evaluations
+    step_seconds: float = 0.0  # what they would have taken
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored result. `key` is the place in the artifact store; never a path of a machine."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The immutable decision for one video."""
+
+    model: str
+    revision: str
+    prompt: str
+    negative_prompt: str
+    spec: VideoSpec
+    sampling: Sampling
+    tier: str
+    asked_tier: str
+    pool: str
+    estimate: Estimate
+    why: Analysis
+    written: str | None = None  # the prompt as it was sent, where a style or enhancement changed it
+    style: str | None = None  # id of the style that was applied
+    enhanced: bool = False
+    calibrated: bool = False  # the budget comes from a measured table
+    by_planner: bool = False  # steps and budget are the planner's choice, not the request's
+    masks: str = ""  # fingerprint of the masks that say which steps the budget runs; other masks, other bits
+    start: Start | None = None  # None: from noise
+    image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
+    adapter: str = ""  # the model's LoRA adapter that the tier switches on
