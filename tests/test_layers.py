@@ -27,12 +27,8 @@ MAY = {
 EXCEPTIONS = {
     ("app/engine/families/embedded.py", "app.embedded"),  # the one place where the engine meets the model it ships with
     ("app/engine/families/placement.py", "app.embedded.precision"),  # and asks what the processor multiplies fast
-    ("app/client/cli.py", "app.calibrate"),  # the same
-    ("app/client/cli.py", "app.calibrate_similar"),  # the same
-    ("app/client/cli.py", "app.calibrate_magnitudes"),  # the same
     ("app/client/models.py", "app.engine.hardware"),
     ("app/client/models.py", "app.model_report"),
-    ("app/client/cli.py", "app.calibrate_masks"),  # a command that hands its words on, imported only when it is typed
 }
 HEAVY = {
     "torch": ("app/engine/", "app/embedded/", "app/video/frames.py"),

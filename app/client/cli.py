@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from app.client import caching, models, show, warm
+from app.client.calibrate import calibrate
 from app.client.client import Kinoray
 from app.client.errors import UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted, generate
@@ -302,29 +303,9 @@ def delete(context: typer.Context, video_id: Annotated[str, typer.Argument(metav
     typer.echo(f"Deleted {video_id}.")
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    calibrate
 )
-def calibrate(context: typer.Context) -> None:
-    """Measure a model: `masks` (steps that a budget runs), `budgets` (how many it takes), `similar`, `magnitudes`."""
-    # Imported here, because they bring torch, which no other command needs.
-    if context.args[:1] == ["budgets"]:
-        from app.calibrate import main as measure
-
-        measure(context.args[1:])
-    elif context.args[:1] == ["similar"]:
-        from app.calibrate_similar import main as compare
-
-        compare(context.args[1:])
-    elif context.args[:1] == ["magnitudes"]:
-        from app.calibrate_magnitudes import main as weigh
-
-        weigh(context.args[1:])
-    else:
-        from app.calibrate_masks import main as search
-
-        search(context.args[1:] if context.args[:1] == ["masks"] else context.args)
 
 
 @app.command()
