@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from app.embedded.attention import WrittenOutAttention
-from app.embedded.autoencoder import ShapesAutoencoder
+from app.embedded.autoencoder import PAINTS, ShapesAutoencoder
 from app.embedded.load import read_transformer
 from app.embedded.model import CleanWanTransformer
 from app.embedded.muon import optimizers, step_all
@@ -148,7 +148,10 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     clean, noisy, sigma, text = (tensor.to(learner.device) for tensor in (clean, noisy, sigma, text))
     with autocast(learner.device):
         guess = learner.model.estimate(noisy, sigma.flatten() * 1000, text)
-    loss = ((guess.float() - clean) / sigma.clamp(min=recipe.loss_min_sigma)).square().mean()
+    error = ((guess.float() - clean) / sigma.clamp(min=recipe.loss_min_sigma)).square().mean((0, 2, 3, 4))
+    weight = torch.ones_like(error)
+    weight[:PAINTS] = recipe.paint_weight
+    loss = (error * weight).sum() / weight.sum()
     grid = clean.shape[2], clean.shape[3] // 2, clean.shape[4] // 2
     told = ~dropped.flatten().to(learner.device)
     lesson = learner.tutor.loss(facts.to(learner.device), told, grid)

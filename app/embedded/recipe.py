@@ -20,6 +20,7 @@ class Recipe:
     warmup: int = 200
     shift: float = 12.0
     loss_min_sigma: float = 0.2
+    paint_weight: float = 4.0
     drop_prompt: float = 0.1
     two_share: float = 0.45
     tutor: float = 0.2
