@@ -55,7 +55,8 @@ def test_when_everything_dies_at_once_the_next_start_ends_what_was_accepted(tmp_
         [*DRIVER, "begin", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert begun.stdout is not None
-    told = begun.stdout.readline()
+    with begun.stdout as out:
+        told = out.readline()
     assert killed_with_all_it_started(begun) > 10
     found = run("again", str(tmp_path), told)
     assert_sound(found["jobs"])
