@@ -85,7 +85,8 @@ def entered_since(load: Mapping[str, Any], entered: Mapping[str, float], job: Jo
         pool, _, priority = name.rpartition("/")
         if pool == job.plan.pool and PRIORITIES.get(priority, NORMAL) >= mine:
             work += total - load["entered"].get(name, 0.0)
-    return max(0.0, work) / max(1, load.get("pools", {}).get(job.plan.pool, {}).get("replicas", 1))
+    replicas = int(load.get("pools", {}).get(job.plan.pool, {}).get("replicas", 1))
+    return max(0.0, work) / max(1, replicas)
 
 
 def _waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:
