@@ -117,6 +117,8 @@ def _check_departures(entry: ModelEntry, family: Family) -> None:
         raise BadModel(f"the shift of {family.name} is trained, and always {family.shift:g}")
     if family.loader not in TAKE_LORAS and entry.loras:
         raise BadModel(f"{family.name} takes no LoRA")
+    if family.guidance_2 is None and any(lora.file_2 is not None for lora in entry.loras.values()):
+        raise BadModel(f"{family.name} has one transformer; file_2 of a LoRA is for the second of two")
     for tier, own in entry.tiers.items():
         asked = (own.steps,) if isinstance(own.steps, int) else own.steps or ()
         if family.most_steps is not None and max(asked, default=0) > family.most_steps:

@@ -105,7 +105,7 @@ async def scenario(service: Nodes, folder: Path) -> dict[str, Any]:
         await until(url, lambda told: bool(replicas(told)) and not replicas(told) & before)
 
     found["update"] = await _moved(url, 2, update)
-    told = await until(url, lambda told: not replicas(told))
+    told = await until(url, lambda told: not replicas(told) and not told["line"]["pools"]["main"]["replicas"])
     found["at_zero"] = told["line"]["pools"]["main"]
     return found
 

@@ -89,7 +89,14 @@ def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: 
         ([{**SHAPES, "shift": 5}], "kinoray-shapes: the built-in model has no shift"),
         ([{**WAN, "frames": [9, 5]}], "the profile of wan contradicts itself"),
         ([{**COG, "shift": 3}], "cog: the shift of cogvideox-5b is trained, and always 1"),
-        ([{**COG, "loras": {"a": {"source": "a.safetensors"}}}], "cog: cogvideox-5b takes no LoRA"),
+        (
+            [{**COG, "family": "hunyuan-video-1.5-480p", "loras": {"a": {"source": "a.safetensors"}}}],
+            "cog: hunyuan-video-1.5-480p takes no LoRA",
+        ),
+        (
+            [{**COG, "loras": {"a": {"source": "a", "file_2": "b.safetensors"}}}],
+            "cog: cogvideox-5b has one transformer",
+        ),
         ([{**TURBO, "guidance": 3}], "turbo: ltx-video-distilled is distilled"),
         ([{**TURBO, "tiers": {"ultra": {"steps": 20}}}], "turbo: .* 7 steps at most; the tier ultra"),
         ([WAN, {**WAN, "pool": "other"}], "two models are called wan"),

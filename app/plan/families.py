@@ -188,7 +188,7 @@ ROWS: Final = (
     _z_image("z-image-turbo", 3.0, 8),
     _z_image("z-image", 6.0),
 )
-TAKE_LORAS: Final = frozenset({"wan"})
+TAKE_LORAS: Final = frozenset({"wan", "ltx", "hunyuan", "cogvideox", "z_image"})
 """Loaders whose models take LoRA adapters."""
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({row.name: row for row in ROWS})

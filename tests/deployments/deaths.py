@@ -16,16 +16,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio
 from rich.console import Console
 
 from app.client.client import Kinoray
+from app.client.records import Video
+from app.jobs.connection import connect
+from app.jobs.redis_checkpoints import RedisCheckpoints
 from app.settings import Settings
 from benchmarks.machine import free_port
 from benchmarks.moves import replicas, stats, until
 from benchmarks.nodes import SLEEPER, Nodes, config
 
-STEP_S = 0.25
-STEPS = 40
+STEP_S = 0.2
+STEPS = 80  # long enough that a slow machine has killed what is to die before its jobs end
 JOBS = 4
 PATIENCE_S = 120.0
 WISH: dict[str, Any] = {"steps": STEPS, "deterministic": True, "cache": {"mode": "off"}}
@@ -40,42 +44,51 @@ def service_in(folder: Path) -> Nodes:
     return Nodes(settings, config(folder, ARGS, diffuser), nodes=2, console=Console(stderr=True))
 
 
-async def _begun(client: Kinoray, url: str) -> list[str]:
-    """Jobs under way on both replicas, past their first checkpoint."""
-    await until(url, lambda told: len(replicas(told)) == 2)
-    videos = [await client.create(f"job {number}", seed=number, **WISH) for number in range(JOBS)]
-    await until(url, lambda told: told["line"]["running"] == JOBS)
-    await asyncio.sleep(STEP_S * STEPS / 3)
-    return [video.id for video in videos]
+async def _started(client: Kinoray) -> list[str]:
+    return [(await client.create(f"job {number}", seed=number, **WISH)).id for number in range(JOBS)]
+
+
+async def _begun(client: Kinoray, service: Nodes) -> list[str]:
+    """Jobs under way on both replicas, each past its first checkpoint."""
+    await until(service.url, lambda told: len(replicas(told)) == 2)
+    ids = await _started(client)
+    await until(service.url, lambda told: told["line"]["running"] == JOBS)
+    assert service.redis is not None
+    redis = connect(service.redis.url, timeout_s=5)
+    kept = RedisCheckpoints(redis, service.settings.redis_prefix)
+    with anyio.fail_after(PATIENCE_S):
+        for job_id in ids:
+            while await kept.get(job_id) is None:
+                await asyncio.sleep(STEP_S)
+    await redis.aclose()
+    return ids
 
 
 async def _ended(client: Kinoray, ids: list[str]) -> list[dict[str, Any]]:
     """How they ended, and whether an undisturbed run of the same plan has the same bits."""
-    rows = []
-    for number, job_id in enumerate(ids):
-        video = await client.wait(job_id, timeout_s=PATIENCE_S)
-        calm = await client.wait((await client.create(f"job {number}", seed=number, **WISH)).id, timeout_s=PATIENCE_S)
-        bits = [hashlib.sha256(await client.content(each.id)).hexdigest() for each in (video, calm)]
-        ends = 0
-        async for event in client.events(job_id):
-            ends += event.kind == "end"
-        error = None if video.error is None else video.error.code
-        rows.append(
-            {
-                "status": video.status,
-                "error": error,
-                "resumed": video.resumed_from_step,
-                "same": bits[0] == bits[1],
-                "ends": ends,
-            }
-        )
-    return rows
+    videos = [await client.wait(job_id, timeout_s=PATIENCE_S) for job_id in ids]
+    calm = [await client.wait(job_id, timeout_s=PATIENCE_S) for job_id in await _started(client)]
+    return [await _row(client, *pair) for pair in zip(videos, calm, strict=True)]
+
+
+async def _row(client: Kinoray, video: Video, calm: Video) -> dict[str, Any]:
+    bits = [hashlib.sha256(await client.content(each.id)).hexdigest() for each in (video, calm)]
+    ends = 0
+    async for event in client.events(video.id):
+        ends += event.kind == "end"
+    return {
+        "status": video.status,
+        "error": None if video.error is None else video.error.code,
+        "resumed": video.resumed_from_step,
+        "same": bits[0] == bits[1],
+        "ends": ends,
+    }
 
 
 async def lose_node(service: Nodes) -> dict[str, Any]:
     """Take a node away from two of four jobs."""
     async with Kinoray(service.url, timeout_s=60, retries=5) as client:
-        ids = await _begun(client, service.url)
+        ids = await _begun(client, service)
         before = replicas(await stats(service.url))
         began = time.monotonic()
         await asyncio.to_thread(service.lose_node)
@@ -87,7 +100,7 @@ async def lose_node(service: Nodes) -> dict[str, Any]:
 async def begin(service: Nodes) -> dict[str, Any]:
     """What has been accepted and runs."""
     async with Kinoray(service.url, timeout_s=60) as client:
-        return {"ids": await _begun(client, service.url)}
+        return {"ids": await _begun(client, service)}
 
 
 async def again(service: Nodes, ids: list[str]) -> dict[str, Any]:

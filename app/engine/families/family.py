@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, Frames, Heard, JobState
+from app.engine.families.adapters import Wardrobe
 from app.engine.families.company import guided, in_company
 from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.hardware import hardware
@@ -84,8 +85,9 @@ class FamilyDenoiser:
     The same embeddings, seed and steps give the frames of that pipeline with a generator on the CPU.
     """
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, wardrobe: Wardrobe | None = None) -> None:
         self._family = family
+        self._wardrobe = wardrobe
 
     @property
     def device(self) -> torch.device:
@@ -119,11 +121,11 @@ class FamilyDenoiser:
         device = self._family.device
         with device_errors():
             heard = conditioning.to(device)
-            return sampler.begin(job_id, plan, heard, noise.to(device), self._family.walk(plan))
+            return _grouped(sampler.begin(job_id, plan, heard, noise.to(device), self._family.walk(plan)))
 
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
         with device_errors():
-            return from_bytes(checkpoint, plan, self._family.device)
+            return _grouped(from_bytes(checkpoint, plan, self._family.device))
 
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
@@ -134,6 +136,8 @@ class FamilyDenoiser:
         rows = [Row(state, state.conditioning.prompt) for state in states]
         rows += [Row(state, state.conditioning.negative) for state in both]
         with device_errors():
+            if self._wardrobe is not None:
+                self._wardrobe.wear(states[0].plan.adapter)
             answers = self._family.predict(rows).float()
         if not self._family.free_guidance:
             return list(zip(states, answers, strict=True))
@@ -172,6 +176,13 @@ class FamilyDenoiser:
 
     def memory_bytes(self) -> int:
         return held_bytes(self._family.device)
+
+
+def _grouped(state: JobState) -> JobState:
+    """The job in the group of its adapter: those of a group share forwards."""
+    if state.plan.adapter:
+        state.groups = (state.plan.adapter,)
+    return state
 
 
 def compressed(spec: VideoSpec, temporal: int, spatial: int, grain: int) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 
 from app.engine.denoiser import Heard
+from app.engine.families.adapters import Wardrobe, put_on
 from app.engine.families.family import Family, FamilyDenoiser
 from app.engine.families.folder import Lora
 from app.engine.families.placement import Parts, place
@@ -63,16 +64,17 @@ class Reader:
             OSError: there are no such files, or weights in another form than safetensors.
             ValueError: they are another model's, or the options ask for what these families do not have.
         """
-        if options.loras:
-            raise ValueError("models of this family take no LoRA")
         if options.parallel.ranks > 1:
             raise ValueError("models of this family are not split among ranks; Wan is")
         listen = options.listen
         pipeline = _read(self.pipeline(files), files, without=() if listen is None else _TEXT)
+        for lora in options.loras:
+            put_on(lora, pipeline.transformer, pipeline, lora.file, files.local)
+        wardrobe = Wardrobe(pipeline.transformer)
         encoders = torch.nn.ModuleList(_encoders(pipeline))
         parts = Parts(pipeline.transformer, pipeline.vae, listen or self.listen(pipeline, files), encoders)
         place(parts, options.placement, files.device)
-        return FamilyDenoiser(self.family(parts, pipeline, files))
+        return FamilyDenoiser(self.family(parts, pipeline, files), wardrobe)
 
     def load_encoder(self, files: Files) -> Listen:
         """The model's text encoders alone, on the device. Raises as `load`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from app.engine.families.adapters import Wardrobe
 from app.engine.families.few_tokens import TextMemory
 
 
@@ -16,11 +17,10 @@ class Expert:
 
     def __init__(self, transformer: Any) -> None:
         self._transformer = transformer.eval()
-        self._adapted = bool(getattr(transformer, "peft_config", None))
+        self._wardrobe = Wardrobe(transformer)
         # What is faster for few tokens copies weights, and so would not hear of adapters.
-        fast = not self._adapted and TextMemory.suits(transformer)
+        fast = self._wardrobe.empty and TextMemory.suits(transformer)
         self._texts = TextMemory(transformer) if fast else None
-        self._worn: str | None = None
 
     def run(
         self,
@@ -35,7 +35,7 @@ class Expert:
         `latents`: (C, F', H', W') each; `timesteps`: (B,) or, one for each token, (B, N); `texts`: (T, D) each;
         `pictures`: tokens of pictures, (P, E) each, or none at all.
         """
-        self._wear(adapter)
+        self._wardrobe.wear(adapter)
         dtype = self._transformer.dtype
         seen = {"encoder_hidden_states_image": torch.stack(list(pictures)).to(dtype)} if pictures else {}
         with self._hearing(texts) as text:
@@ -47,17 +47,6 @@ class Expert:
                 **seen,
             )[0].float()
         return velocities
-
-    def _wear(self, adapter: str) -> None:
-        """Switch to an adapter, or to none: everybody in a batch has the same."""
-        if not self._adapted or adapter == self._worn:
-            return
-        if adapter in self._transformer.peft_config:
-            self._transformer.enable_adapters()
-            self._transformer.set_adapters([adapter])
-        else:  # it has none of that name where an adapter is for the other expert only
-            self._transformer.disable_adapters()
-        self._worn = adapter
 
     def _hearing(self, texts: Sequence[torch.Tensor]) -> AbstractContextManager[torch.Tensor]:
         """The batch's text, (B, T, D), for one forward."""

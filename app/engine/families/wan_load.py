@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import WanPipeline
 
 from app.engine.denoiser import TOKENS
-from app.engine.families.folder import Lora, config, fetched, has, part
+from app.engine.families.adapters import put_on
+from app.engine.families.folder import config, fetched, has, part
 from app.engine.families.placement import HOST, Parts, place
 from app.engine.families.ranks import Ranks
 from app.engine.families.reading import PLAIN, Files, Listen, Options
@@ -50,7 +52,9 @@ class WanReader:
         first, *rest = [part(folder, each, "diffusers", "WanTransformer3DModel", files.dtype, HOST) for each in names]
         second = rest[0] if rest else None
         for lora in options.loras:
-            put_on(lora, first, second, files.local)
+            put_on(lora, first, WanPipeline, lora.file, files.local)
+            if second is not None and lora.file_2 is not None:
+                put_on(lora, second, WanPipeline, lora.file_2, files.local)
         if options.listen is None:
             text = T5Text.load(folder, files.dtype, HOST)
             parts = Parts(first, autoencoder, text, text.module, second)
@@ -113,25 +117,3 @@ def _sight(
     processor = CLIPImageProcessor.from_pretrained(folder / "image_processor", local_files_only=True)
     encoder = part(folder, "image_encoder", "transformers", "CLIPVisionModel", torch.float32, device)
     return Beside(autoencoder, (processor, encoder))
-
-
-def put_on(lora: Lora, first: Any, second: Any, local: bool) -> None:
-    """Read a LoRA into the transformers, in whatever of the known formats it is; it is switched on per job.
-
-    Raises:
-        OSError: its files are missing.
-        ValueError: it fits no layer of the model.
-    """
-    from diffusers.loaders import WanLoraLoaderMixin
-
-    for transformer, file in ((first, lora.file), (second, lora.file_2)):
-        if transformer is None or (transformer is second and file is None):
-            continue
-        weights = WanLoraLoaderMixin.lora_state_dict(
-            lora.source, weight_name=file, revision=lora.revision, local_files_only=local, use_safetensors=True
-        )
-        own = {key: value for key, value in weights.items() if key.startswith("transformer.")}
-        if not any("lora_A" in key for key in own):
-            raise ValueError(f"the LoRA {lora.name} has no layer of a Wan transformer")
-        own = {key: value * lora.scale if "lora_B" in key else value for key, value in own.items()}
-        transformer.load_lora_adapter(own, adapter_name=lora.name, prefix="transformer")

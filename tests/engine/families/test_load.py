@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ from diffusers import (
     ZImagePipeline,
 )
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     CLIPTextConfig,
@@ -40,6 +42,7 @@ from transformers import (
 from app.engine.denoiser import TOKENS
 from app.engine.families import cogvideox, hunyuan, hunyuan15, ltx, registry, z_image
 from app.engine.families.family import FamilyDenoiser
+from app.engine.families.folder import Lora
 from app.engine.families.ltx import DISTILLED, DISTILLED_096, FIRST, LATER, MASK, recipe_of
 from app.engine.families.reading import Files, Options
 from app.engine.families.visits import VisitingDecoder, Visits, visiting_encoder
@@ -143,38 +146,48 @@ def by_ours(denoiser: FamilyDenoiser, plan: Plan) -> NDArray[np.float32]:
     return denoiser.decode_float(state)
 
 
-@pytest.mark.parametrize(
-    ("family", "build", "spec", "sampler", "asks"),
-    [
-        (
-            ltx,
-            tiny_ltx,
-            SPEC,
-            "euler",
-            {"num_frames": 9, "frame_rate": 8, "negative_prompt": "", "guidance_scale": 3.0},
-        ),
-        (
-            cogvideox,
-            tiny_cogvideox,
-            VideoSpec(32, 16, 9, 8),
-            "ddim",
-            {"num_frames": 9, "guidance_scale": 3.0, "max_sequence_length": 8},
-        ),
-        (hunyuan, tiny_hunyuan, VideoSpec(32, 16, 5, 8), "euler", {"num_frames": 5, "guidance_scale": 3.0}),
-        (hunyuan15, tiny_hunyuan15, VideoSpec(32, 16, 5, 8), "euler", {"num_frames": 5}),
-        (z_image, tiny_z_image, VideoSpec(32, 16, 1, 1), "euler", {"guidance_scale": 2.0}),
-    ],
-    ids=["ltx", "cogvideox", "hunyuan", "hunyuan-1.5", "z-image"],
-)
-def test_a_folder_in_diffusers_format_is_loaded_and_makes_what_its_pipeline_makes(
-    family: ModuleType, build: Callable[[], Any], spec: VideoSpec, sampler: str, asks: dict[str, Any], tmp_path: Path
-) -> None:
+Ask = tuple[ModuleType, Callable[[], Any], VideoSpec, str, dict[str, Any]]
+KINDS: dict[str, Ask] = {
+    "ltx": (
+        ltx,
+        tiny_ltx,
+        SPEC,
+        "euler",
+        {"num_frames": 9, "frame_rate": 8, "negative_prompt": "", "guidance_scale": 3.0},
+    ),
+    "cogvideox": (
+        cogvideox,
+        tiny_cogvideox,
+        VideoSpec(32, 16, 9, 8),
+        "ddim",
+        {"num_frames": 9, "guidance_scale": 3.0, "max_sequence_length": 8},
+    ),
+    "hunyuan": (
+        hunyuan,
+        tiny_hunyuan,
+        VideoSpec(32, 16, 5, 8),
+        "euler",
+        {"num_frames": 5, "guidance_scale": 3.0},
+    ),
+    "hunyuan-1.5": (hunyuan15, tiny_hunyuan15, VideoSpec(32, 16, 5, 8), "euler", {"num_frames": 5}),
+    "z-image": (z_image, tiny_z_image, VideoSpec(32, 16, 1, 1), "euler", {"guidance_scale": 2.0}),
+}
+
+
+def by_theirs(pipeline: Any, spec: VideoSpec, asks: dict[str, Any]) -> NDArray[np.float32]:
+    pipeline.set_progress_bar_config(disable=True)
+    asks = asks | {"width": spec.width, "height": spec.height, "num_inference_steps": 3, "output_type": "np"}
+    made = pipeline(prompt="red ball", generator=torch.Generator().manual_seed(0), **asks)
+    frames: NDArray[np.float32] = made.frames[0] if hasattr(made, "frames") else made.images
+    return frames
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_in_diffusers_format_is_loaded_and_makes_what_its_pipeline_makes(kind: str, tmp_path: Path) -> None:
+    family, build, spec, sampler, asks = KINDS[kind]
     pipeline = build()
     pipeline.save_pretrained(tmp_path)
-    pipeline.set_progress_bar_config(disable=True)
-    asks |= {"width": spec.width, "height": spec.height, "num_inference_steps": 3, "output_type": "np"}
-    theirs = pipeline(prompt="red ball", generator=torch.Generator().manual_seed(0), **asks)
-    frames = theirs.frames[0] if hasattr(theirs, "frames") else theirs.images
+    frames = by_theirs(pipeline, spec, asks)
     plan = make_plan("red ball", 3, spec=spec, shift=1.0, sampler=sampler)
     made = by_ours(load(family, tmp_path), plan)
     assert np.ptp(frames) > 0.01
@@ -185,6 +198,41 @@ def test_a_folder_in_diffusers_format_is_loaded_and_makes_what_its_pipeline_make
     assert 0 < np.abs(resting - made).mean() < 0.05, "eight bits change a little"
     apart = family.READER.load(files(tmp_path), Options(listen=family.READER.load_encoder(files(tmp_path))))
     assert np.array_equal(by_ours(apart, plan), made), "with the text encoder read by itself, as when it is shared"
+
+
+def save_lora(path: Path, transformer: torch.nn.Module) -> None:
+    """An adapter of every query and value, strong enough to be seen."""
+    weights, generator = {}, torch.Generator().manual_seed(5)
+    for name, layer in transformer.named_modules():
+        if name.endswith(("to_q", "to_v")):
+            wide, tall = layer.in_features, layer.out_features
+            weights[f"transformer.{name}.lora_A.weight"] = torch.randn(4, wide, generator=generator)
+            weights[f"transformer.{name}.lora_B.weight"] = torch.randn(tall, 4, generator=generator)
+    save_file(weights, path)
+
+
+@pytest.mark.parametrize("kind", [name for name in KINDS if name != "hunyuan-1.5"])
+def test_an_adapter_is_worn_by_its_jobs_alone_and_acts_as_in_diffusers(kind: str, tmp_path: Path) -> None:
+    family, build, spec, sampler, asks = KINDS[kind]
+    pipeline, file = build(), tmp_path / "few.safetensors"
+    pipeline.save_pretrained(tmp_path)
+    save_lora(file, pipeline.transformer)
+    denoiser = family.READER.load(files(tmp_path), Options(loras=[Lora("few", str(file))]))
+    plain = make_plan("red ball", 3, spec=spec, shift=1.0, sampler=sampler)
+    states = [denoiser.start("a", each, hear(denoiser, each)) for each in (plain, replace(plain, adapter="few"))]
+    assert states[0].group != states[1].group
+    walk(denoiser, *states)
+    without, worn = (denoiser.decode_float(state) for state in states)
+    assert np.abs(without - by_theirs(pipeline, spec, asks)).max() <= 1e-4
+    pipeline.load_lora_weights(file, adapter_name="few")
+    assert np.abs(worn - by_theirs(pipeline, spec, asks)).max() <= 1e-4
+    assert np.abs(worn - without).max() > 1e-3
+
+
+def test_a_family_that_diffusers_reads_no_adapters_for_takes_none(tmp_path: Path) -> None:
+    tiny_hunyuan15().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="no LoRA"):
+        hunyuan15.READER.load(files(tmp_path), Options(loras=[Lora("few", str(tmp_path))]))
 
 
 def test_the_padding_of_a_text_is_told() -> None:
