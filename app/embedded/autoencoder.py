@@ -19,8 +19,8 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
 
     Latents are (b, z, F, H, W), a cell of S x S pixels and four frames at each place: three channels for the ground,
     three for the colour in front, the rest a code for where it covers what. The first frame is taken four times, so
-    that 17 frames make 5; each latent frame is made and drawn by itself, so the first 4 n + 1 frames are the first
-    n + 1 latent frames. It has what diffusers' `WanPipeline` uses of its VAE. Latents are raw; `latents_mean` and
+    that 17 frames make 5; each latent frame is made by itself, and drawn by itself but for its colours, on which the
+    whole clip agrees. It has what diffusers' `WanPipeline` uses of its VAE. Latents are raw; `latents_mean` and
     `latents_std` whiten them.
     """
 
@@ -91,7 +91,8 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
 
     def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
         """The video (b, 3, 4 F - 3, h, w) in -1..1 behind raw latents (b, z, F, H, W)."""
-        ground, colour = latents[:, :3].mean((3, 4)), latents[:, 3:PAINTS]
+        ground = latents[:, :3].mean((2, 3, 4), keepdim=True)[..., 0, 0].expand(-1, -1, latents.shape[2])
+        colour = latents[:, 3:PAINTS]
         rough = self.rough_cover(self.spread(self.whitened(latents)[:, PAINTS:]))
         cover = torch.sigmoid(self.clean(rough))
         layers = Layers(ground, evened(colour, cover.sum(-1)), cover)

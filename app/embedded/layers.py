@@ -14,7 +14,8 @@ from torch.nn import functional
 TIME = 4  # frames in a patch
 _FAINT = 0.15  # colours nearer to the ground than this (in -1..1) count as ground
 _ALIKE = 0.12  # how far a softened edge's colour may lie from the line between ground and colour
-_MIXED = 0.35  # colours further apart than this are of two subjects
+_ALIKE_SUBJECT = 0.35  # colours further apart than this are of two subjects
+_CLIMBS = 4
 _EDGE = (2.0, 4.0)  # cover in a cell, in pixels and frames: less is nobody's, more is somebody's
 
 
@@ -72,8 +73,9 @@ def blend(layers: Layers, side: int) -> Tensor:
 def evened(colour: Tensor, cover: Tensor) -> Tensor:
     """Colours (b, 3, F, H, W) that agree within each subject, given how much (b, F, H, W) of a cell is covered.
 
-    A cell takes the mean over its neighbourhood, weighted by cover, of the colours that are like its own; a cell that
-    is hardly covered goes by the neighbour that is covered most.
+    A cell that is hardly covered goes by the neighbour that is covered most. Then each climbs to the colour that most
+    of what is covered in the clip has near its own ("Mean shift: a robust approach toward feature space analysis",
+    2002).
     """
     low, high = _EDGE
     weight = ((cover - low) / (high - low)).clamp(0, 1)[:, None] * cover[:, None] + 1e-4  # (b, 1, F, H, W)
@@ -81,11 +83,12 @@ def evened(colour: Tensor, cover: Tensor) -> Tensor:
     for other, mass in zip(_around(colour, 1), _around(weight, 1), strict=True):
         guide = torch.where(mass > torch.where(weight > high, torch.inf, most), other, guide)
         most = torch.maximum(most, mass)
-    total, mean = torch.zeros_like(weight), torch.zeros_like(colour)
-    for other, mass in zip(_around(colour, 2), _around(weight, 2), strict=True):
-        alike = mass * (-(other - guide).square().sum(1, keepdim=True) / _MIXED**2).exp()
-        total, mean = total + alike, mean + alike * other
-    return mean / total
+    points, masses = colour.flatten(2).mT, weight.flatten(2)  # (b, cells, 3), (b, 1, cells)
+    climbing = guide.flatten(2).mT
+    for _ in range(_CLIMBS):
+        near = (-torch.cdist(climbing, points).square() / _ALIKE_SUBJECT**2).exp() * masses  # (b, cells, cells)
+        climbing = near @ points / near.sum(-1, keepdim=True).clamp(min=1e-12)
+    return climbing.mT.reshape(colour.shape)
 
 
 def _around(cells: Tensor, reach: int) -> list[Tensor]:

@@ -16,10 +16,13 @@ from app.embedded.prompts import Said
 from app.embedded.world import Scene, Subject, relative_paths
 
 _TRIES = 64  # start places tried for each scene
-_APART = 0.1  # wanted gap between two subjects' circles, in units of the picture
+_APART = 0.2  # wanted gap between two subjects' circles, in units of the picture
 _TWO_SCALE = 0.74  # two subjects share the picture, so each is a size smaller
 _REACH = 1.25
-_LATTICE = 8  # start places are multiples of the picture's side over this: the corners of the autoencoder's cells
+_LATTICE = 4  # start places are multiples of the picture's side over this: the corners of the denoiser's patches
+_FINE_LATTICE = 8  # for one of two subjects that would have a single place on the other: corners of latent cells
+_WIDE = ("growing", "shrinking", "orbiting")
+_PHASES = 4
 _TRAVEL = {"bouncing": 0.375, "spinning": 0.75, "orbiting": 0.1875}
 _TRAVEL_OF_TWO = _TRAVEL | {"bouncing": 0.25, "orbiting": 0.125}  # they share the picture
 _STRAIGHT = 0.5  # of the picture's side in 16 frames: a cell in each latent frame
@@ -65,20 +68,27 @@ def place(asks: Sequence[Ask], seed: int) -> list[Scene]:
     motion, radius = motion[:, None].expand(shape), radius[:, None].expand(shape)
     one, two = (torch.tensor([t.get(name, _STRAIGHT) for name in words.MOTIONS]) for t in (_TRAVEL, _TRAVEL_OF_TWO))
     travel = torch.where(alone[:, None, None], one[motion], two[motion])
-    phase = (torch.rand(shape, generator=generator) * (_LATTICE // 2)).floor() / (_LATTICE // 2)
+    phase = (torch.rand(shape, generator=generator) * _PHASES).floor() / _PHASES
     phase = torch.where(motion == words.MOTIONS.index("bouncing"), (phase >= 0.5) * 0.5, phase)
     path = relative_paths(motion, travel, phase, radius)  # (n, tries, 2, frames, 4)
-    start = _starts(path, torch.rand((*shape, 2), generator=generator))  # (n, tries, 2, 2)
+    wide = torch.stack([motion == words.MOTIONS.index(name) for name in _WIDE]).any(0) & ~alone[:, None, None]
+    start = _starts(path, torch.rand((*shape, 2), generator=generator), wide)  # (n, tries, 2, 2)
     best = _best(path, start, alone)
     return [_scene(ask, index, int(best[index]), travel, phase, radius, start) for index, ask in enumerate(asks)]
 
 
-def _starts(path: Tensor, chance: Tensor) -> Tensor:
-    """Start places on the lattice so that the whole path stays in the picture; `chance` in 0..1 picks one."""
+def _starts(path: Tensor, chance: Tensor, wide: Tensor) -> Tensor:
+    """Start places on the lattice so that the whole path stays in the picture; `chance` in 0..1 picks one.
+
+    A `wide` subject (n, tries, 2) with a single place on the lattice goes by the fine one.
+    """
     reach = path[..., 2:3] * _REACH
-    low = ((reach - path[..., :2]).amax(-2) * _LATTICE).ceil()
-    high = ((1 - reach - path[..., :2]).amin(-2) * _LATTICE).floor()
-    return (low + ((high - low + 1) * chance).floor().clamp(min=0)) / _LATTICE
+    least = (reach - path[..., :2]).amax(-2)  # (n, tries, 2, xy)
+    most = (1 - reach - path[..., :2]).amin(-2)
+    single = (most * _LATTICE).floor() <= (least * _LATTICE).ceil()
+    lattice = torch.where(single & wide[..., None], _FINE_LATTICE, _LATTICE)
+    low, high = (least * lattice).ceil(), (most * lattice).floor()
+    return (low + ((high - low + 1) * chance).floor().clamp(min=0)) / lattice
 
 
 def _best(path: Tensor, start: Tensor, alone: Tensor) -> Tensor:
@@ -87,7 +97,7 @@ def _best(path: Tensor, start: Tensor, alone: Tensor) -> Tensor:
     gap = (places[:, :, 0] - places[:, :, 1]).norm(dim=-1) - path[..., 2].sum(2) * 1.05
     apart = gap.amin(-1).clamp(max=_APART)
     middle = places.mean(3).sum(-1)  # (n, tries, 2): left and high is small
-    ordered = (middle[..., 1] - middle[..., 0]).clamp(max=0.12)
+    ordered = (middle[..., 1] - middle[..., 0]).clamp(max=0.25)
     score = apart * 12 + ordered
     return torch.where(alone, 0, score.argmax(1))
 
