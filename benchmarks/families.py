@@ -67,7 +67,7 @@ def subjects(scale: str, dtype: torch.dtype) -> list[Subject]:
     ltx = (
         {} if full else {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "cross_attention_dim": 32}
     )
-    eyes = {} if full else {"base_dim": 8, "dim_mult": (1, 1, 1, 1), "num_res_blocks": 1}
+    eyes = {} if full else {"base_dim": 8, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}
 
     def wan_parts() -> Parts:
         transformer = WanTransformer3DModel(**{**wan_1b, **wan, "text_dim": text}).to(dtype)
