@@ -25,7 +25,7 @@ class Recipe:
     two_share: float = 0.45
     tutor: float = 0.2
     pool: int = 2500
-    pool_steps: int = 500
+    pool_steps: int = 700
     ema: float = 0.998
     short_one_in: int = 8
 
