@@ -9,8 +9,10 @@ from ray.serve.handle import DeploymentHandle
 
 from app import measured
 from app.api.app import create_app
+from app.cache.recent import RecentCache
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
+from app.jobs.figures import SoonMeter
 from app.plan.memo import RememberingPlanner
 from app.ports import Check, Ports
 from app.service import VideoService
@@ -41,7 +43,7 @@ class Router:
         cache_port = CacheHandle(cache)
         ports = Ports(
             planner=RememberingPlanner(AnalyzerHandle(analyzer)),
-            cache=cache_port,
+            cache=RecentCache(cache_port),
             jobs=stores.jobs,
             events=stores.events,
             stops=stores.stops,
@@ -49,7 +51,7 @@ class Router:
             board=stores.board,
             flights=stores.flights,
             outbox=stores.outbox,
-            meter=stores.meter,
+            meter=SoonMeter(stores.meter),
             models=models,
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),

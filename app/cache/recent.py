@@ -1,0 +1,70 @@
+"""What a router was told a moment ago comes back at once: stands before the cache, which is asked all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from app.cache.store import RESULTS, ByteCache, LevelFigures
+
+KEPT_S = 15.0
+MOST = 1024
+MOST_BYTES = 1 << 16  # of a value; references to files are far smaller
+
+
+class RecentCache:
+    """A ByteCache that remembers results for a while, so that a repeat need not wait for another process.
+
+    A remembered result is given at once, and asked for again behind it: the cache beneath hears of every use, and what
+    has gone there since is given once more at most. The files that a result refers to are looked at by whoever uses it.
+    """
+
+    def __init__(
+        self, cache: ByteCache, kept_s: float = KEPT_S, most: int = MOST, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._cache = cache
+        self._kept_s = kept_s
+        self._most = most
+        self._clock = clock
+        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._asking: set[asyncio.Task[bytes | None]] = set()
+
+    async def get(self, level: str, key: str) -> bytes | None:
+        if level != RESULTS:
+            return await self._cache.get(level, key)
+        told_at, value = self._kept.get(key, (float("-inf"), b""))
+        if self._clock() - told_at > self._kept_s:
+            return await self._ask(key)
+        task = asyncio.ensure_future(self._ask(key))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return value
+
+    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
+        self._kept.pop(key, None)
+        await self._cache.put(level, key, value, ttl_s, worth)
+
+    async def drop(self, level: str, key: str) -> None:
+        self._kept.pop(key, None)
+        await self._cache.drop(level, key)
+
+    async def clear(self, level: str | None = None) -> int:
+        self._kept.clear()
+        return await self._cache.clear(level)
+
+    async def figures(self) -> dict[str, LevelFigures]:
+        return await self._cache.figures()
+
+    async def healthy(self) -> bool:
+        return await self._cache.healthy()
+
+    async def _ask(self, key: str) -> bytes | None:
+        value = await self._cache.get(RESULTS, key)
+        self._kept.pop(key, None)
+        if value is not None and len(value) <= MOST_BYTES:
+            self._kept[key] = (self._clock(), value)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return value
