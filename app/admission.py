@@ -11,7 +11,7 @@ import orjson
 from app.errors import Overloaded
 from app.jobs.board import BACKLOG, ENTERED, Board
 from app.jobs.entrance import Entrance, Once
-from app.line.outlook import entered_since, entry, held_up_s, wait_of
+from app.line.outlook import entered_since, entry, held_up_s, turn_in, wait_of
 from app.settings import Settings
 from app.types import Job, VideoRequest
 
@@ -41,15 +41,15 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
     """The wait, in seconds, that is promised to a job of this urgency.
 
     Without a note from the dispatcher everything is admitted, and nothing promised. What others were let in since the
-    note was written counts, too: they are entered in a tally first and asked afterwards, so that of a crowd each sees
-    those before it. Raises Overloaded when the job would wait too long, or would make an accepted job that is less
-    urgent do so.
+    note was written counts, too: each is entered in a tally, which answers with all that is in it, so that of a crowd
+    each sees those before it. Raises Overloaded when the job would wait too long, or would make an accepted job that is
+    less urgent do so.
     """
-    cost = job.plan.estimate.step_seconds
-    entered = await board.tally(ENTERED, entry(job), cost)
     backlog = await board.look(BACKLOG)
     if backlog is None:
         return None
+    cost = turn_in(backlog, job)
+    entered = await board.tally(ENTERED, entry(job), cost)
     try:
         return _promise(job, backlog, entered, settings)
     except Overloaded:

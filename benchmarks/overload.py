@@ -24,6 +24,7 @@ MAX_WAIT_S = 10.0
 TIMES = 10
 CAPACITY_PER_S = 1 / (STEP_S * STEPS)  # of one replica, one job after another: what admission counts on
 PATIENCE_S = 120.0
+KNOWN_S = 3.0  # until what a replica has measured reaches those who plan
 _WANTED: dict[str, Any] = {"num_inference_steps": STEPS, "budget": STEPS, "num_frames": 9, "cache": {"mode": "off"}}
 
 
@@ -38,6 +39,10 @@ class Told:
 
 async def measure(url: str, seconds: float, memory_bytes: Callable[[], int], console: Console) -> dict[str, Any]:
     """Ask steadily for `TIMES` what one job after another allows, then wait for all that was accepted."""
+    async with Kinoray(url, timeout_s=60) as client:  # a first one, after which it is known how long a step takes
+        first = await client.create("job", **_WANTED)
+        await client.wait(first.id, timeout_s=PATIENCE_S)
+        await anyio.sleep(KNOWN_S)
     before, told = memory_bytes(), Told()
     limits = httpx.Limits(max_connections=64)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as http, anyio.create_task_group() as group:
@@ -54,6 +59,7 @@ async def measure(url: str, seconds: float, memory_bytes: Callable[[], int], con
             ended[video.status] += 1
             waited_s = float(video.extra["started_at"]) - (video.created_at or 0.0)  # whole seconds, both
             over_s.append(waited_s - (video.promised_s or 0.0))
+            console.print(f"[dim]{video.created_at}: promised {video.promised_s}, waited {waited_s}[/dim]")
     console.print(f"[dim]{len(told.accepted)} accepted, {dict(told.refused)}[/dim]")
     return {
         "asked": number,

@@ -68,6 +68,21 @@ def remaining(job: Job) -> float:
     return job.plan.estimate.step_seconds * max(0, sampling.steps - job.step) / max(1, sampling.steps)
 
 
+def turn_s(job: Job, pool: Pool) -> float:
+    """Seconds for which a waiting job will keep others of its pool from a device.
+
+    Where a replica takes one job at a time they wait for all of it, until it is written down; else its decoding and
+    finishing pass beside the others' steps, and what counts is the device's own time.
+    """
+    asked = job.plan.estimate
+    return asked.seconds if 0 < pool.slots <= pool.replicas else max(asked.step_seconds, asked.device_seconds)
+
+
+def turn_left_s(job: Job, pool: Pool) -> float:
+    """The same of a running job: what is left of its steps, and what comes besides."""
+    return remaining(job) + turn_s(job, pool) - job.plan.estimate.step_seconds
+
+
 def choose(
     waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float, rules: Rules
 ) -> Choice:

@@ -8,7 +8,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from app.line.dispatch import Pool, remaining
+from app.line.dispatch import Pool, remaining, turn_left_s, turn_s
 from app.line.promise import ahead_s, longest_s
 from app.line.rules import NORMAL, PRIORITIES
 from app.types import Job, Plan
@@ -53,7 +53,7 @@ def backlog(
             "step_seconds": round(step_seconds, 3),
             "slots": pool.slots,
             "replicas": pool.replicas,
-            "wait_s": round(step_seconds / max(1, pool.replicas) + pool.start_s, 3),
+            "wait_s": round(_work_s(ahead, at_work, pool) / max(1, pool.replicas) + pool.start_s, 3),
             "ahead_s": ahead_s(ahead, at_work, pool, now, age_s),
             "longest_s": longest_s(ahead, _waits_s(ahead, at_work, pool), now, age_s, most_s),
         }
@@ -73,6 +73,13 @@ def entry(job: Job) -> str:
     return f"{job.plan.pool}/{job.priority}"
 
 
+def turn_in(load: Mapping[str, Any], job: Job) -> float:
+    """Seconds for which a new job will keep others from a device, by the backlog's note; see `turn_s`."""
+    row = load.get("pools", {}).get(job.plan.pool, {})
+    replicas = int(row.get("replicas", 0))
+    return turn_s(job, Pool(int(row.get("slots", replicas + 1)), 0, replicas))
+
+
 def entered_since(load: Mapping[str, Any], entered: Mapping[str, float], job: Job) -> float:
     """Seconds of work that was let in before this job, and after the backlog's note was written, and goes before it.
 
@@ -80,7 +87,7 @@ def entered_since(load: Mapping[str, Any], entered: Mapping[str, float], job: Jo
     """
     if "entered" not in load:
         return 0.0
-    mine, work = PRIORITIES.get(job.priority, NORMAL), -job.plan.estimate.step_seconds
+    mine, work = PRIORITIES.get(job.priority, NORMAL), -turn_in(load, job)
     for name, total in entered.items():
         pool, _, priority = name.rpartition("/")
         if pool == job.plan.pool and PRIORITIES.get(priority, NORMAL) >= mine:
@@ -89,12 +96,16 @@ def entered_since(load: Mapping[str, Any], entered: Mapping[str, float], job: Jo
     return max(0.0, work) / max(1, replicas)
 
 
+def _work_s(waiting: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> float:
+    return sum(turn_s(job, pool) for job in waiting) + sum(turn_left_s(job, pool) for job in at_work)
+
+
 def _waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:
     """Seconds until each of one pool's line starts, most urgent first."""
-    before_s, found = sum(remaining(job) for job in at_work), {}
+    before_s, found = sum(turn_left_s(job, pool) for job in at_work), {}
     for job in line:
         found[job.id] = before_s / max(1, pool.replicas)
-        before_s += job.plan.estimate.step_seconds
+        before_s += turn_s(job, pool)
     return found
 
 
@@ -110,7 +121,7 @@ def held_up_s(load: Mapping[str, Any], job: Job) -> float:
     """The longest wait, in seconds, of those whom this new job goes before, once it does."""
     row = load.get("pools", {}).get(job.plan.pool, {})
     longest = float(row.get("longest_s", {}).get(job.priority, 0.0))
-    return longest + job.plan.estimate.step_seconds / max(1, row.get("replicas", 1)) if longest else 0.0
+    return longest + turn_in(load, job) / max(1, row.get("replicas", 1)) if longest else 0.0
 
 
 def places(

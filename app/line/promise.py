@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from app.line.dispatch import Pool, remaining
+from app.line.dispatch import Pool, turn_left_s, turn_s
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES
 from app.types import Job
 
@@ -28,12 +28,12 @@ def ahead_s(waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: flo
 def _wait_s(level: int, waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: float, age_s: float) -> float:
     devices = max(1, pool.replicas)
     stays = [job for job in running if _level(job) >= level or not pool.spare]
-    work = sum(remaining(job) for job in stays)
-    left = sorted((_passes_in_s(job, level, now, age_s), job.plan.estimate.step_seconds) for job in waiting)
-    for passes_in_s, step_seconds in left:
+    work = sum(turn_left_s(job, pool) for job in stays)
+    left = sorted((_passes_in_s(job, level, now, age_s), turn_s(job, pool)) for job in waiting)
+    for passes_in_s, length_s in left:
         if passes_in_s > work / devices:
             break
-        work += step_seconds
+        work += length_s
     return work / devices
 
 

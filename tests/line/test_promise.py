@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.line.dispatch import Pool
-from app.line.outlook import backlog, held_up_s, wait_of
+from app.line.outlook import backlog, held_up_s, turn_in, wait_of
 from app.line.promise import ahead_s, longest_s
 from app.line.rules import PRIORITIES
 from app.types import Job
 from tests.line.make import at_work, job
 
-ONE = Pool(slots=1, busy=1, replicas=1, spare=4)
+ONE = Pool(slots=2, busy=1, replicas=1, spare=4)
 AGE_S = 120.0
 
 
@@ -20,7 +20,7 @@ def test_a_class_waits_for_its_own_and_those_above() -> None:
     line = [job(0, priority="high", step_seconds=1.0), job(0, step_seconds=2.0), job(0, priority="low")]
     running = [at_work(9, priority="low", step_seconds=8.0)]
     assert ahead_s(line, running, ONE, 1.0, AGE_S) == {"low": 13.0, "normal": 3.0, "high": 1.0}
-    assert ahead_s(line, running, Pool(2, 0, 2), 1.0, AGE_S)["high"] == 4.5  # which cannot pause: all that runs
+    assert ahead_s(line, running, Pool(4, 0, 2), 1.0, AGE_S)["high"] == 4.5  # which cannot pause: all that runs
 
 
 def test_those_who_age_into_its_class_while_it_waits_go_before_it() -> None:
@@ -50,3 +50,12 @@ def test_admission_reads_the_wait_of_the_class_from_the_note() -> None:
     assert wait_of(note, job(2, "draft")) == 0.0
     assert held_up_s(note, job(2, priority="high", step_seconds=3.0)) == 13.0
     assert held_up_s(note, job(2, priority="low")) == 0.0
+
+
+def test_where_a_replica_takes_one_job_at_a_time_others_wait_for_all_of_it() -> None:
+    alone = Pool(slots=1, busy=1, replicas=1)
+    line, running = [job(0, step_seconds=2.0)], [at_work(9, step_seconds=8.0, step=10)]  # and a second each besides
+    assert ahead_s(line, running, alone, 1.0, AGE_S)["normal"] == 3.0 + 5.0
+    note = backlog(line, running, {"main": alone}, 1.0, AGE_S)
+    assert turn_in(note, job(1, step_seconds=2.0)) == 3.0
+    assert turn_in(backlog(line, running, {"main": ONE}, 1.0, AGE_S), job(1, step_seconds=2.0)) == 2.0
