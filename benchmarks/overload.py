@@ -24,7 +24,7 @@ MAX_WAIT_S = 10.0
 TIMES = 10
 CAPACITY_PER_S = 1 / (STEP_S * STEPS)  # of one replica, one job after another: what admission counts on
 PATIENCE_S = 120.0
-KNOWN_S = 3.0  # until what a replica has measured reaches those who plan
+KNOWN_S = 6.0  # until what a replica has measured reaches those who plan
 _WANTED: dict[str, Any] = {"num_inference_steps": STEPS, "budget": STEPS, "num_frames": 9, "cache": {"mode": "off"}}
 
 
