@@ -120,4 +120,6 @@ def _band(pixels: Tensor, at_128: int) -> int:
 
 
 def _widened(mask: Tensor, by: int) -> Tensor:
-    return functional.max_pool2d(mask.float()[:, None], 2 * by + 1, stride=1, padding=by)[:, 0] > 0
+    wide = 2 * by + 1
+    rows = functional.max_pool2d(mask.float()[:, None], (1, wide), stride=1, padding=(0, by))
+    return functional.max_pool2d(rows, (wide, 1), stride=1, padding=(by, 0))[:, 0] > 0
