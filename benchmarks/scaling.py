@@ -27,7 +27,7 @@ Count = Callable[[], Awaitable[int]]
 BURST, STEPS, STEP_S = 12, 20, 0.5  # twelve jobs of ten device seconds, one at a time on each replica
 LOWER_S, IDLE_S = 2.0, 5.0  # the same patience for both policies
 TARGETS = {1: 0.98, 2: 1.95, 4: 3.85}
-LONG_STEPS, LONG_STEP_S, BATCH, SLOTS = 30, 1.0, 4, 8
+LONG_STEPS, LONG_STEP_S, BATCH, SLOTS = 100, 0.5, 4, 8
 LIMIT_S = 120.0
 
 FOLLOWS: dict[str, Any] = {
