@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app import measured
-from app.engine.masks.mask import Masks, cost, evenly, late, stretched
+from app.engine.masks.mask import Masks, cost, ends_kept, evenly, late, stretched
 from app.types import Plan
 
 FOLDER = Path(__file__).parent
@@ -60,10 +60,10 @@ def masks_of(plan: Plan, known: Mapping[str, Table] | None = None) -> Masks:
     """
     asked = plan.sampling
     table = (tables() if known is None else known).get(plan.model)
-    found = None
     if table is not None and table.revision == plan.revision and asked.budget < asked.steps:
-        found = table.nearest(asked.steps, asked.budget)
-    masks = found or evenly(asked.steps, asked.budget)
+        masks = table.nearest(asked.steps, asked.budget) or ends_kept(asked.steps, asked.budget)
+    else:
+        masks = evenly(asked.steps, asked.budget)
     if asked.guidance == 1:
         masks = replace(masks, unconditional=(False,) * masks.steps)
     return masks if plan.start is None else late(masks, plan.start.step)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.masks.mask import Masks, cost, evenly, spread, stretched
+from app.engine.masks.mask import Masks, cost, ends_kept, evenly, spread, stretched
 
 
 @st.composite
@@ -76,3 +76,12 @@ def test_doubled_the_pattern_stays_where_it_was(found: Masks) -> None:
 def test_masks_that_cannot_be_walked_are_refused(run: tuple[bool, ...], free: tuple[bool, ...]) -> None:
     with pytest.raises(ValueError, match="first step"):
         Masks(run, free)
+
+
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_with_its_ends_kept_a_mask_has_its_budget_and_runs_at_both_ends(steps: int, budget: int) -> None:
+    masks = ends_kept(max(steps, budget), min(steps, budget))
+    assert (masks.steps, masks.budget) == (max(steps, budget), min(steps, budget))
+    assert masks.run[0]
+    if masks.budget >= 3:
+        assert masks.run[-1]
