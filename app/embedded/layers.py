@@ -49,17 +49,13 @@ def part(video: Tensor, side: int) -> Layers:
 
 def _unmixed(own: Tensor) -> Tensor:
     """The farthest colours (b, 3, F, H, W) of cells, each replaced by the neighbour's of which it is a faded one."""
-    near = functional.pad(own, (1, 1, 1, 1))
-    rows, columns = own.shape[-2:]
     best, size = own, own.square().sum(1, keepdim=True)
-    for dy in range(3):
-        for dx in range(3):
-            other = near[..., dy : dy + rows, dx : dx + columns]
-            length = other.square().sum(1, keepdim=True)
-            share = (own * other).sum(1, keepdim=True) / length.clamp(min=1e-6)
-            faded = (own - share * other).square().sum(1, keepdim=True) < _ALIKE**2
-            better = faded & (share > 0) & (length > size)
-            best, size = torch.where(better, other, best), torch.where(better, length, size)
+    for other in _around(own):
+        length = other.square().sum(1, keepdim=True)
+        share = (own * other).sum(1, keepdim=True) / length.clamp(min=1e-6)
+        faded = (own - share * other).square().sum(1, keepdim=True) < _ALIKE**2
+        better = faded & (share > 0) & (length > size)
+        best, size = torch.where(better, other, best), torch.where(better, length, size)
     return best
 
 
@@ -80,7 +76,7 @@ def evened(colour: Tensor, cover: Tensor) -> Tensor:
     low, high = _EDGE
     weight = ((cover - low) / (high - low)).clamp(0, 1)[:, None] * cover[:, None] + 1e-4  # (b, 1, F, H, W)
     guide, most = colour, weight
-    for other, mass in zip(_around(colour, 1), _around(weight, 1), strict=True):
+    for other, mass in zip(_around(colour), _around(weight), strict=True):
         guide = torch.where(mass > torch.where(weight > high, torch.inf, most), other, guide)
         most = torch.maximum(most, mass)
     points, masses = colour.flatten(2).mT, weight.flatten(2)  # (b, cells, 3), (b, 1, cells)
@@ -91,12 +87,11 @@ def evened(colour: Tensor, cover: Tensor) -> Tensor:
     return climbing.mT.reshape(colour.shape)
 
 
-def _around(cells: Tensor, reach: int) -> list[Tensor]:
-    """The cells (..., H, W) shifted by every step up to `reach`, zero beyond the edge."""
+def _around(cells: Tensor) -> list[Tensor]:
+    """The cells (..., H, W) shifted by every step to a neighbour and by none, zero beyond the edge."""
     rows, columns = cells.shape[-2:]
-    wide = functional.pad(cells, (reach,) * 4)
-    steps = range(2 * reach + 1)
-    return [wide[..., dy : dy + rows, dx : dx + columns] for dy in steps for dx in steps]
+    wide = functional.pad(cells, (1,) * 4)
+    return [wide[..., dy : dy + rows, dx : dx + columns] for dy in range(3) for dx in range(3)]
 
 
 def to_cells(video: Tensor, side: int) -> Tensor:
