@@ -38,6 +38,7 @@ from app.errors import (
     TimedOut,
     WorkerLost,
 )
+from app.plan.cost import shape_key
 from app.settings import Settings
 from app.similar import Shelf, remember, use_of
 from app.telemetry import JOBS_ENDED
@@ -247,7 +248,7 @@ class Attempt:
 
     async def _report_step(self, job: Job, step: int, eta_s: float) -> None:
         now, total = self._stores.clock(), job.plan.sampling.steps
-        eta_s = round(eta_s + (self._figures.overhead.seconds or self._model.overhead_s), 2)
+        eta_s = round(eta_s + (self._figures.overhead.of(shape_key(job.plan.spec)) or self._model.overhead_s), 2)
         await self._stores.jobs.advance(job.id, self._fence, Phase.DENOISING, now, step, eta_s)
         data = {"step": step, "total_steps": total, "eta_s": eta_s}
         await self._stores.events.append(job.id, "step", now, data, self._fence)
@@ -268,7 +269,8 @@ class Attempt:
             try:
                 call = self._finisher.finish.remote(job.id, self._fence, frames, measured)
                 await ask(call, FINISH_TIMEOUT_S, "finisher")
-                self._figures.overhead.learn(time.monotonic() - self._began, measured.stages_s)
+                shape = shape_key(job.plan.spec)
+                self._figures.overhead.learn(shape, time.monotonic() - self._began, measured.stages_s)
                 if self._latent is not None:
                     await remember(job, self._latent, self._shelf, self._settings.similar_ttl_s)
                 return

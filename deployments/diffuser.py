@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import itertools
 import logging
+import sys
 import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ log = logging.getLogger("ray.serve")
 CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way and for handing jobs back
 PROFILE_BEATS = 30  # beats between two notes of the step times
 PROFILE_TTL_S = 30 * 86400.0
+SWITCH_S = 0.0005  # the most that the engine's thread waits for the interpreter that the loop holds; else 5 ms
 BEAT_S = 2.0  # how often a replica says that it is there and renews its leases
 
 
@@ -62,6 +64,7 @@ class Diffuser:
     ) -> None:
         from app.loading import load_entry  # torch: only where it is needed
 
+        sys.setswitchinterval(SWITCH_S)
         measured.use(settings)
         self._settings = settings
         self._model = model
@@ -193,6 +196,8 @@ class Diffuser:
             leaving=self._leaving.is_set(),
             overhead_s=self._figures.overhead.seconds,
             device_overhead_s=self._figures.overhead.device_seconds,
+            overheads=self._figures.overhead.by_shape,
+            device_overheads=self._figures.overhead.device_by_shape,
             watts=self._figures.power.watts,
             host_memory=pressure.used.host,
             device_memory=pressure.used.device,

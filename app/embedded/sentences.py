@@ -30,10 +30,13 @@ def load_encoder(threads: int) -> Encode:
     """
     import torch  # seconds and 300 MiB, which a process that never embeds should not pay
 
+    from app.embedded.precision import native_bfloat16
     from app.embedded.text import TextEncoder
 
     torch.set_num_threads(threads)  # of the calling thread: OpenMP keeps the number per thread
     encoder = TextEncoder.load()
+    if native_bfloat16(torch.device("cpu")):  # two to three times as fast, at a cosine above 0.9995
+        encoder.hasten()
     return lambda texts: np.asarray(encoder.sentences(texts).numpy(), np.float32)
 
 

@@ -39,6 +39,11 @@ class TextEncoder(nn.Module):
         bert.load_state_dict({name: saved[name] for name in bert.state_dict() if name in saved}, strict=True)
         return cls(bert, BertTokenizerFast.from_pretrained(folder, local_files_only=True))
 
+    def hasten(self) -> "TextEncoder":
+        """This encoder in bfloat16: for `sentences`, not for the tokens that the denoiser was trained on."""
+        self.bert.bfloat16()
+        return self
+
     def tokens(self, prompts: Sequence[str]) -> Tensor:
         """One vector per token: float32 (prompts, 48, 384), zeros after a prompt's last token."""
         hidden = [self._padded(hidden, mask) for hidden, mask in self._encode(prompts)]

@@ -75,10 +75,11 @@ class Desk:
 
     # From the engine's thread
 
-    def take(self, idle: bool, rest_s: float = 0.0) -> list[Ticket] | None:
+    def take(self, idle: bool, rest_s: float = 0.0, linger_s: float = 0.0, most: int = 1) -> list[Ticket] | None:
         """The new jobs, after all calls are answered; an idle engine waits here, one that is held up for `rest_s`.
 
-        None: it is time to close.
+        An idle one to which the first job has come waits `linger_s` more for others, until there are `most`: a step
+        that has begun alone is alone to its end. None: it is time to close.
 
         Raises:
             DeviceLost: a call found the device unusable.
@@ -86,6 +87,8 @@ class Desk:
         with self._news:
             while idle and not (self.closing or self._inbox or self._calls):
                 self._news.wait()
+            if idle and self._inbox and linger_s:
+                self._news.wait_for(lambda: self.closing or self._calls or len(self._inbox) >= most, linger_s)
             if rest_s and not (self.closing or self._inbox or self._calls):
                 self._news.wait(rest_s)
         while not self.closing and self._calls:

@@ -215,11 +215,17 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            while (arrived := self._desk.take(not self._places, self._rest_s)) is not None:
+            while (arrived := self._take()) is not None:
                 self._places.waiting.update({ticket.name: ticket for ticket in arrived})
                 self._boundary()
         finally:
             self._end()
+
+    def _take(self) -> list[Ticket] | None:
+        """What has come; where nothing is under way, a first job is let wait a little for others to step with."""
+        most = min(self._rules.max_batch, self._rules.slots)
+        linger_s = self._rules.linger_share * self.step_s if most > 1 else 0.0
+        return self._desk.take(not self._places, self._rest_s, linger_s, most)
 
     def _boundary(self) -> None:
         # 1. Boundary: who goes, who comes, who shares the next forward.

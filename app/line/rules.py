@@ -25,6 +25,7 @@ class Rules:
     grain: float = 0.25  # slacks closer than this share of a job's length are equal: no swapping back and forth
     age_s: float = 120.0  # so long without a step lifts a job by one priority class
     aged_share: float = 0.1  # of the device's time, that a job so lifted can use before it sinks again
+    linger_share: float = 0.05  # of a step's time, that an idle device waits after a first job for others to step with
     preview_share: float = 0.02  # of the stepping time, that previews may take
     checkpoint_share: float = 0.01  # of a job's device time, that its checkpoints may take; or
     checkpoint_every: int = 0  # one after so many steps, whatever it costs; 0: as the share allows

@@ -16,6 +16,8 @@ class Pace:
     step_times: Mapping[str, float] = field(default_factory=dict)  # the same by shape
     overhead_s: float | None = None
     device_overhead_s: float | None = None
+    overheads: Mapping[str, float] = field(default_factory=dict)  # both by shape
+    device_overheads: Mapping[str, float] = field(default_factory=dict)
     watts: float | None = None
 
 
@@ -24,15 +26,22 @@ UNKNOWN = Pace()
 
 def pace_of(replicas: Sequence[ReplicaInfo]) -> Pace:
     """The mean over the replicas of one model, each figure over those that know it."""
-    shapes = {shape for replica in replicas for shape in replica.step_times}
-    means = {shape: _mean([each.step_times.get(shape) for each in replicas]) for shape in sorted(shapes)}
     return Pace(
         step_s=_mean([each.step_s or None for each in replicas]),
-        step_times={shape: mean for shape, mean in means.items() if mean is not None},
+        step_times=_means([each.step_times for each in replicas]),
         overhead_s=_mean([each.overhead_s or None for each in replicas]),
         device_overhead_s=_mean([each.device_overhead_s or None for each in replicas]),
+        overheads=_means([each.overheads for each in replicas]),
+        device_overheads=_means([each.device_overheads for each in replicas]),
         watts=_mean([each.watts for each in replicas]),
     )
+
+
+def _means(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """By shape, each over the replicas that know it."""
+    shapes = sorted({shape for table in tables for shape in table})
+    means = {shape: _mean([table.get(shape) for table in tables]) for shape in shapes}
+    return {shape: mean for shape, mean in means.items() if mean is not None}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -60,8 +69,9 @@ def estimate(
     `device_watts`, else None.
     """
     step_seconds = evaluations * _step_s(model, spec, pace)
-    seconds = step_seconds + (model.overhead_s if pace.overhead_s is None else pace.overhead_s)
-    device_seconds = step_seconds + (pace.device_overhead_s or 0.0)
+    shape, beside_s = shape_key(spec), model.overhead_s if pace.overhead_s is None else pace.overhead_s
+    seconds = step_seconds + pace.overheads.get(shape, beside_s)
+    device_seconds = step_seconds + pace.device_overheads.get(shape, pace.device_overhead_s or 0.0)
     cost = None if price_per_device_hour is None else device_seconds / 3600.0 * price_per_device_hour
     watts = device_watts if pace.watts is None else pace.watts
     energy_wh = None if watts is None else device_seconds / 3600.0 * watts

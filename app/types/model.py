@@ -70,6 +70,8 @@ class ReplicaInfo:
     step_times: dict[str, float] = field(default_factory=dict)  # "FxHxW" -> seconds of a guided step alone
     overhead_s: float = 0.0  # a job's time beside its steps: encode, decode, finish, hand-overs; 0 until measured
     device_overhead_s: float = 0.0  # what of that is the device's
+    overheads: dict[str, float] = field(default_factory=dict)  # both by "FxHxW", of the shapes that have ended
+    device_overheads: dict[str, float] = field(default_factory=dict)
     watts: float | None = None  # of the device at work; None where it cannot be read
     host_memory: float = 0.0  # share in use, of the machine or the container
     device_memory: float | None = None  # the same of the device; None where that is the host

@@ -24,6 +24,12 @@ def test_tokens_after_the_prompt_are_zero(encoder: TextEncoder) -> None:
     assert tokens[1, 2:].abs().max() == 0
 
 
+def test_the_hastened_encoder_says_the_same_of_sentences(encoder: TextEncoder) -> None:
+    said = ["", "a red ball", "two shapes: a blue star falls and a green ring spins, at night, cinematic, film grain"]
+    alike = (TextEncoder.load().hasten().sentences(said) * encoder.sentences(said)).sum(-1)
+    assert (alike > 0.9995).all()
+
+
 def test_sentences_of_like_meaning_are_near(encoder: TextEncoder) -> None:
     red, crimson, blue = encoder.sentences(
         ["a red ball rolls right", "a crimson sphere rolls to the right", "a blue star falls at night"]

@@ -11,13 +11,22 @@ def test_nothing_is_known_before_the_first_job() -> None:
 
 def test_what_is_neither_wait_nor_steps_is_overhead() -> None:
     overhead = Overhead()
-    overhead.learn(10.0, {"queue": 3.0, "denoise": 6.0, "encode": 0.1, "decode": 0.3, "finish": 0.2})
+    overhead.learn("a", 10.0, {"queue": 3.0, "denoise": 6.0, "encode": 0.1, "decode": 0.3, "finish": 0.2})
     assert (overhead.seconds, overhead.device_seconds) == pytest.approx((1.0, 0.4))
 
 
 def test_one_odd_job_moves_the_mean_little() -> None:
     overhead = Overhead()
     for _ in range(5):
-        overhead.learn(1.0, {})
-    overhead.learn(11.0, {})
+        overhead.learn("a", 1.0, {})
+    overhead.learn("a", 11.0, {})
     assert overhead.seconds == pytest.approx(3.0)
+
+
+def test_a_shape_has_its_own_mean_and_one_that_is_new_that_of_all() -> None:
+    overhead = Overhead()
+    overhead.learn("small", 1.0, {"decode": 0.2})
+    overhead.learn("large", 6.0, {"decode": 3.0})
+    assert (overhead.of("small"), overhead.of("large")) == pytest.approx((1.0, 6.0))
+    assert overhead.of("new") == pytest.approx(2.0)
+    assert overhead.device_by_shape == pytest.approx({"small": 0.2, "large": 3.0})

@@ -24,6 +24,16 @@ def test_measured_overhead_replaces_the_profiles() -> None:
     assert (made.seconds, made.device_seconds) == pytest.approx((1.2, 1.05))
 
 
+def test_a_shape_that_has_ended_before_has_its_own_overhead() -> None:
+    known = {"overheads": {"9x128x128": 0.1}, "device_overheads": {"9x128x128": 0.02}}
+    pace = pace_of(
+        [replica(step_s=0.1, overhead_s=0.2, device_overhead_s=0.05, step_times={"9x128x128": 0.1}, **known)]
+    )
+    short, whole = (estimate(SHAPES, spec, 10, pace, None) for spec in (SHORT, WHOLE))
+    assert (short.seconds, short.device_seconds) == pytest.approx((1.1, 1.02))
+    assert (whole.seconds, whole.device_seconds) == pytest.approx((1.2, 1.05))
+
+
 def test_money_and_energy_follow_the_device_seconds() -> None:
     made = estimate(SHAPES, WHOLE, 36, Pace(step_s=1.0), price_per_device_hour=2.0, device_watts=100.0)
     assert (made.cost, made.energy_wh) == pytest.approx((0.02, 1.0))
