@@ -61,18 +61,21 @@ class Table:
 def smallest(points: Sequence[Point], full: float, loss: float) -> Point:
     """The cheapest point from which on, at every larger budget of the same steps, at most `loss` points are lost.
 
-    Looking at all larger budgets keeps a lucky small one from winning. When none is good enough: the full budget.
+    They are lost against the full run, or, where these steps do not reach its quality with all their evaluations,
+    against those: what more evaluations do not mend need not be spent. Looking at all larger budgets keeps a lucky
+    small one from winning.
 
     Raises:
         ValueError: there are no points.
     """
-    best: Point | None = None
-    for point in sorted(points, key=lambda point: -point.budget):
-        if best is not None and point.quality < full - loss:
+    if not points:
+        raise ValueError("nothing was measured")
+    best, *others = sorted(points, key=lambda point: -point.budget)
+    least = min(full, best.quality) - loss
+    for point in others:
+        if point.quality < least:
             break
         best = point
-    if best is None:
-        raise ValueError("nothing was measured")
     return best
 
 

@@ -23,8 +23,9 @@ def test_a_lucky_small_budget_does_not_win_over_a_bad_larger_one() -> None:
     assert smallest(lucky, full=96.0, loss=1.0).budget == 15
 
 
-def test_without_a_good_one_it_is_the_full_budget() -> None:
-    assert smallest(CURVE, full=99.0, loss=1.0).budget == 25
+def test_where_these_steps_do_not_reach_the_full_run_nothing_is_spent_that_does_not_help() -> None:
+    assert smallest(CURVE, full=99.0, loss=1.0).budget == 15
+    assert smallest(CURVE, full=99.0, loss=0.2).budget == 25
 
 
 @given(st.lists(st.lists(st.floats(0, 100), min_size=3, max_size=3), min_size=4, max_size=4))
