@@ -29,6 +29,13 @@ READY_S = 180.0
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
 
+RAY_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_SERVE_HTTP_KEEP_ALIVE_TIMEOUT_S": "90",
+    # By default Serve kills a proxy that is not up in 5 s, and the deployment fails with it on a slow machine.
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+}
+
 
 class StartFailed(Exception):
     """The service cannot start; the message says why and what to do."""
@@ -80,6 +87,8 @@ class LocalService:
         self._check_port()
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._start_redis()
+        for name, value in RAY_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         self._start_ray()
         self._deploy()
         self._wait_until_well()
@@ -141,8 +150,6 @@ class LocalService:
 
     def _start_ray(self) -> None:
         self._say("Starting Ray")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_SERVE_HTTP_KEEP_ALIVE_TIMEOUT_S", "90")
         import ray
 
         context = ray.init(

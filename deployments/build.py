@@ -5,6 +5,7 @@ from typing import Any
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import RequestRouterConfig
 
 from app.models import served
 from app.settings import Settings
@@ -17,6 +18,7 @@ from deployments.encoder import TextEncoder
 from deployments.finisher import Finisher
 from deployments.router import Router
 
+LEAST_BUSY = RequestRouterConfig(request_router_class="deployments.least_busy.LeastBusy")
 OWN_POOL = "main"  # of the built-in model, unless its entry says otherwise; its deployment is plain "Diffuser"
 
 
@@ -40,9 +42,9 @@ def build(args: Settings) -> Application:
         if (entry.text_encoder or args.text_encoder) == "shared"
     }
     diffusers = {
-        pool: serve.deployment(Diffuser, name=deployment_of(pool), **_scaled(args, pool)).bind(
-            args, model, entry, pool, cache, finisher, analyzer, encoders.get(model.id)
-        )
+        pool: serve.deployment(
+            Diffuser, name=deployment_of(pool), request_router_config=LEAST_BUSY, **_scaled(args, pool)
+        ).bind(args, model, entry, pool, cache, finisher, analyzer, encoders.get(model.id))
         for pool, (model, entry) in models.pools.items()
     }
     if unknown := set(args.replicas) - set(diffusers):

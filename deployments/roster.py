@@ -19,7 +19,8 @@ from app.line.roll import Roll
 from app.types import ReplicaInfo
 
 log = logging.getLogger("ray.serve")
-CALL_S = 1.0  # between two roll calls
+CALL_S = 1.0  # between two roll calls, and
+SOON_S = 0.2  # while there is a replica that Serve has not reached yet
 ANSWER_S = 5.0
 
 
@@ -44,16 +45,19 @@ class Roster:
     async def run(self) -> None:
         """Without end."""
         while True:
+            pause_s = CALL_S
             try:
                 await asyncio.gather(*(self._call(pool, handle) for pool, handle in self._pools.items()))
-                for name in self._roll.leaving(await self._jobs.replicas(), time.time()):
+                replicas = await self._jobs.replicas()
+                pause_s = SOON_S if self._roll.strangers(replicas) else CALL_S
+                for name in self._roll.leaving(replicas, time.time()):
                     log.info("Replica %s is being stopped: it is told to hand its jobs back", name)
                     await self._stops.send(farewell(name))
             except KinorayError as error:
                 log.warning("No roll call: %s", error)
             except Exception:
                 log.exception("A roll call failed")
-            await asyncio.sleep(CALL_S)
+            await asyncio.sleep(pause_s)
 
     async def _call(self, pool: str, handle: DeploymentHandle[Any]) -> None:
         try:

@@ -33,8 +33,19 @@ class Roll:
             self._pool[name], self._missed[name] = pool, 0
 
     def staying(self, replicas: Sequence[ReplicaInfo]) -> list[ReplicaInfo]:
-        """Those that can be counted on."""
-        return [each for each in replicas if not each.leaving and not self._missed.get(each.replica, 0)]
+        """Those that can be counted on: of a pool that has been called, only those that Serve reaches.
+
+        One that has just come announces itself before Serve gives it anything; jobs meant for it would go to others.
+        """
+        return [each for each in replicas if not each.leaving and self._reached(each)]
+
+    def strangers(self, replicas: Sequence[ReplicaInfo]) -> bool:
+        """Whether somebody is there who has not been reached yet: the next roll call should not wait long."""
+        return any(not each.leaving and each.replica not in self._missed for each in replicas)
+
+    def _reached(self, replica: ReplicaInfo) -> bool:
+        missed = self._missed.get(replica.replica)
+        return missed == 0 if missed is not None else replica.pool not in self._heard
 
     def leaving(self, replicas: Sequence[ReplicaInfo], now: float) -> set[str]:
         """The names of those that are to hand their jobs back and do not know it yet."""

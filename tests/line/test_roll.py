@@ -48,11 +48,19 @@ def test_one_that_knows_is_not_told_again_and_takes_no_jobs() -> None:
     assert (roll.leaving([knows], 0.0), roll.staying([knows])) == (set(), [])
 
 
-def test_a_new_replica_has_time_until_it_is_reached() -> None:
+def test_a_new_replica_gets_nothing_until_it_is_reached_and_has_time_for_that() -> None:
+    roll = Roll()
+    assert (names(roll.staying([ONE])), roll.strangers([ONE])) == (["one"], True)  # nobody has been called yet
+    roll.heard("main", set())
+    assert (roll.staying([ONE]), roll.leaving([ONE], 0.0), roll.strangers([ONE])) == ([], set(), True)
+    roll.heard("main", {"one"})
+    assert (names(roll.staying([ONE])), roll.strangers([ONE])) == (["one"], False)
+
+
+def test_one_that_is_never_reached_is_told_to_leave() -> None:
     roll = Roll()
     roll.heard("main", set())
     assert roll.leaving([ONE], 0.0) == set()
-    assert names(roll.staying([ONE])) == ["one"]
     assert roll.leaving([ONE], NEVER_S + 1) == {"one"}
 
 

@@ -1,0 +1,70 @@
+"""Which replica gets an attempt: Serve's own router and cache of queue lengths, with replicas that only tell theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from ray.serve._private.common import DeploymentHandleSource, DeploymentID, ReplicaID
+
+from deployments.least_busy import LeastBusy
+
+pytestmark = pytest.mark.anyio
+DIFFUSER = DeploymentID("Diffuser", "kinoray")
+
+
+@dataclass
+class Replica:
+    """As much of a replica as a router asks for."""
+
+    name: str
+    queue: int
+    max_ongoing_requests: int = 64
+
+    @property
+    def replica_id(self) -> ReplicaID:
+        return ReplicaID(self.name, DIFFUSER)
+
+    async def get_queue_len(self, *, deadline_s: float) -> int:
+        return self.queue
+
+
+def router(*replicas: Replica) -> LeastBusy:
+    made = LeastBusy(DIFFUSER, DeploymentHandleSource.REPLICA, use_replica_queue_len_cache=True)
+    made.initialize_state()
+    made.update_replicas(list(replicas))
+    return made
+
+
+async def first_of(made: LeastBusy, replicas: list[Any]) -> str:
+    (best, *_), *_ = await made.choose_replicas(replicas)
+    return str(best.name)
+
+
+async def test_one_that_has_just_come_is_asked_and_preferred_to_a_busy_one_that_is_known() -> None:
+    old, new = Replica("old", 2), Replica("new", 0)
+    made = router(old, new)
+    made.replica_queue_len_cache.update(old.replica_id, 2)
+    assert await first_of(made, [old, new]) == "new"
+
+
+async def test_calls_at_once_are_spread_evenly() -> None:
+    replicas = [Replica(name, 0) for name in "abc"]
+    made = router(*replicas)
+    found = Counter(await asyncio.gather(*(first_of(made, replicas) for _ in range(6))))
+    assert found == {"a": 2, "b": 2, "c": 2}
+
+
+async def test_what_has_been_sent_is_counted_once() -> None:
+    one, _ = replicas = [Replica("one", 0), Replica("two", 1)]
+    made = router(*replicas)
+    assert await first_of(made, replicas) == "one"
+    made.on_send_request(one.replica_id)
+    assert {await first_of(made, replicas), await first_of(made, replicas)} == {"one", "two"}
+
+
+async def test_without_replicas_there_is_nothing_to_choose() -> None:
+    assert await router().choose_replicas([]) == []
