@@ -24,7 +24,7 @@ from app.engine.denoiser import JobState
 from app.engine.embedding import Embedding
 from app.engine.encoding import Encoder
 from app.engine.loop import Engine
-from app.engine.overhead import Overhead
+from app.engine.overhead import Overhead, since
 from app.engine.power import Power
 from app.errors import (
     Cancelled,
@@ -91,7 +91,6 @@ class Attempt:
         self._finisher = finisher
         self._model = model
         self._figures = figures
-        self._began = time.monotonic()
         self._keeper = Keeper(stores.checkpoints, engine, settings.checkpoint_max_bytes)
         self._at = (0, 0)  # the step last heard of, and how many there are
         self._loop = asyncio.get_running_loop()
@@ -269,8 +268,9 @@ class Attempt:
             try:
                 call = self._finisher.finish.remote(job.id, self._fence, frames, measured)
                 await ask(call, FINISH_TIMEOUT_S, "finisher")
-                shape = shape_key(job.plan.spec)
-                self._figures.overhead.learn(shape, time.monotonic() - self._began, measured.stages_s)
+                if job.attempts == 1:
+                    took_s = self._stores.clock() - since(job.created_at, job.started_at)
+                    self._figures.overhead.learn(shape_key(job.plan.spec), took_s, measured.stages_s)
                 if self._latent is not None:
                     await remember(job, self._latent, self._shelf, self._settings.similar_ttl_s)
                 return

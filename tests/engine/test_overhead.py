@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.overhead import Overhead
+from app.engine.overhead import Overhead, since
 
 
 def test_nothing_is_known_before_the_first_job() -> None:
@@ -30,3 +30,8 @@ def test_a_shape_has_its_own_mean_and_one_that_is_new_that_of_all() -> None:
     assert (overhead.of("small"), overhead.of("large")) == pytest.approx((1.0, 6.0))
     assert overhead.of("new") == pytest.approx(2.0)
     assert overhead.device_by_shape == pytest.approx({"small": 0.2, "large": 3.0})
+
+
+def test_the_line_is_no_part_of_it_but_handing_a_job_over_is() -> None:
+    assert since(100.0, 100.03) == since(100.0, None) == 100.0
+    assert since(100.0, 160.0) == 160.0
