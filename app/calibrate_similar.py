@@ -34,7 +34,7 @@ from app.types import ModelProfile, Plan, Start
 from app.worlds import worlds
 
 EDGES = (0.5, 0.65, 0.8, 0.9)
-SHARES = (0.2, 0.4, MOST_SHARE)
+SHARES = (0.2, 0.4, 0.6, MOST_SHARE)
 ALLOWED_LOSS = 1.0
 STEPS = 30
 _BATCH = 8

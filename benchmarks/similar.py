@@ -37,6 +37,7 @@ from app.plan.sentences import CachedSentences
 from app.plan.similar import Table, table_for
 from app.similar import with_start
 from app.types import Plan, Start
+from app.video.likeness import ssim
 from app.worlds import worlds
 from benchmarks.cache_trace import TENANT, trace
 from benchmarks.figures import at_least, at_most
@@ -142,14 +143,21 @@ def _compared(denoiser: WanDenoiser, pairs: Sequence[tuple[Pair, int]], console:
     """Adherence of the second prompts from noise and with the first ones' latents, video by video."""
     cold: list[Rate] = []
     warm: list[Rate] = []
+    near: list[float] = []
+    far: list[float] = []
     for step in sorted({step for _, step in pairs}):
         row = [pair for pair, its in pairs if its == step]
         before, asked = [pair[0].prompt for pair in row], [pair[1] for pair in row]
-        latents = [state.latent for state in walked(denoiser, _plans(before, 50_000))]
+        sources = walked(denoiser, _plans(before, 50_000))
+        shown = [denoiser.decode(state) for state in sources]
         prompts = [question.prompt for question in asked]
-        cold += _judged(asked, _videos(denoiser, _plans(prompts, 0)))
+        from_noise = _videos(denoiser, _plans(prompts, 0))
+        cold += _judged(asked, from_noise)
         begun = [replace(plan, start=Start("measured", step, 1.0)) for plan in _plans(prompts, 0)]
-        warm += _judged(asked, _videos(denoiser, begun, latents))
+        begun_videos = _videos(denoiser, begun, [state.latent for state in sources])
+        warm += _judged(asked, begun_videos)
+        near += [ssim(one, other) for one, other in zip(begun_videos, shown, strict=True)]
+        far += [ssim(one, other) for one, other in zip(from_noise, shown, strict=True)]
         console.print(f"[dim]begun at step {step}: {len(row)} pairs[/dim]")
     if not pairs:
         return {"pairs": 0, "points_lost": 0.0}
@@ -161,6 +169,8 @@ def _compared(denoiser: WanDenoiser, pairs: Sequence[tuple[Pair, int]], console:
         "similar": _told(warm),
         "points_lost": fmean(lost),
         "points_lost_95": _resampled(lost),
+        # 1.0 would be a copy of the video that it began with.
+        "ssim_to_the_other": {"similar": round(fmean(near), 3), "cold": round(fmean(far), 3)},
     }
 
 

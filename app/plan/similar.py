@@ -16,7 +16,7 @@ from app.types import Plan
 
 FOLDER: Final = Path(__file__).parent / "similar_starts"
 FORMAT: Final = "kinoray-similar-1"
-MOST_SHARE: Final = 0.6
+MOST_SHARE: Final = 0.7
 """Of the steps: who skips more gets a copy of the other video rather than a video of their own."""
 LEAST_STEPS: Final = 2
 """Fewer skipped steps are not worth the difference."""
