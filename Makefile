@@ -21,7 +21,7 @@ serve: install
 	@$(BIN)/kinoray serve --port $(PORT)
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest
 
 bench: install
 	GOMP_SPINCOUNT=3000 $(BIN)/python -m benchmarks

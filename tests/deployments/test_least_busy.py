@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ray.serve._private.common import DeploymentHandleSource, DeploymentID, ReplicaID
+from ray.serve.handle import DeploymentHandleSource, DeploymentID
+from ray.serve.request_router import ReplicaID
 
 from deployments.least_busy import LeastBusy
 
