@@ -196,8 +196,8 @@ class Diffuser:
             leaving=self._leaving.is_set(),
             overhead_s=self._figures.overhead.seconds,
             device_overhead_s=self._figures.overhead.device_seconds,
-            overheads=self._figures.overhead.by_shape,
-            device_overheads=self._figures.overhead.device_by_shape,
+            overheads=_summed(self._figures.overhead.by_shape, self._engine.begin_times),
+            device_overheads=_summed(self._figures.overhead.device_by_shape, self._engine.begin_times),
             watts=self._figures.power.watts,
             host_memory=pressure.used.host,
             device_memory=pressure.used.device,
@@ -228,3 +228,7 @@ class Diffuser:
         """Raises when the engine's thread is dead: Serve then starts another replica."""
         if not self._engine.healthy():
             raise RuntimeError("the engine has stopped")
+
+
+def _summed(beside: dict[str, float], begin: dict[str, float]) -> dict[str, float]:
+    return {shape: seconds + begin.get(shape, 0.0) for shape, seconds in beside.items()}

@@ -182,8 +182,12 @@ class Engine:
     @property
     def step_times(self) -> dict[str, float]:
         """The same for every shape stepped so far, by "FxHxW"."""
-        stepped = [shape for shape, batch in self.times if batch == 1]
-        return {"x".join(map(str, shape)): self._pace.expected_s(shape) for shape in stepped}
+        return {_key(shape): self._pace.expected_s(shape) for shape, batch in self.times if batch == 1}
+
+    @property
+    def begin_times(self) -> dict[str, float]:
+        """Seconds that a job alone takes beside its steps, between joining and the last of them, by "FxHxW"."""
+        return {_key(shape): self._pace.begin_s(shape) for shape, batch in self.times if batch == 1}
 
     @property
     def times(self) -> Times:
@@ -357,3 +361,7 @@ class Engine:
         error = Cancelled("The engine was closed.") if self._desk.closing else WorkerLost("The engine failed.")
         for ticket in [*self._places, *unheard]:
             self._fail(ticket, error)
+
+
+def _key(shape: Shape) -> str:
+    return "x".join(map(str, shape))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _AT_ONCE_S = 0.25  # from acceptance to lease, when nobody is ahead
-_WEIGHT = 0.2  # of a new job in the running means
+_WEIGHT = 0.3  # of a new job in the running means
 _ELSEWHERE = ("queue", "denoise")  # stages that are the line's and the steps'
 _ON_DEVICE = ("encode", "decode")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from app.engine.whole import Line
 from app.line.batcher import Profile, Rules, Shape
 from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
 
 _FASTER, _SLOWER = 0.2, 0.04  # weights of a new time in the running mean, when it is below and above it
-_NEW_JOB = 0.25  # weight of a new job in the mean of whole jobs
 _ALONE = 0.85  # share of its denoising that a job had the device for, if nobody else was there
 _RUNS = 3  # forwards per batch size in a profile; the first only warms up
 _SETTLED = 3  # times of a batch size, after which it can be judged
@@ -34,7 +34,7 @@ class Pace:
         self._last: dict[tuple[Shape, int], int] = {}  # the shape's step at which a batch size was last formed
         self._limits: dict[Shape, int] = {}
         self._profile = Profile()
-        self._whole: dict[Shape, float] = {}
+        self._whole: dict[Shape, Line] = {}
 
     @property
     def limits(self) -> dict[Shape, int]:
@@ -75,15 +75,20 @@ class Pace:
         Only jobs that had the device to themselves count. Their time is not what the batcher compares batch sizes by:
         it leans to neither side and has the time between steps in it, so that predictions are right on average.
         """
-        if evaluations < 1 or device_s < _ALONE * denoise_s:
-            return
-        each_s = denoise_s / evaluations
-        before = self._whole.get(shape, each_s)
-        self._whole[shape] = before + _NEW_JOB * (each_s - before)
+        if evaluations >= 1 and device_s >= _ALONE * denoise_s:
+            self._whole.setdefault(shape, Line()).learn(evaluations, denoise_s)
 
     def expected_s(self, shape: Shape) -> float:
         """Seconds per evaluation that a job alone will take: by whole jobs, else by steps; 0 when nothing is known."""
-        return self._whole.get(shape) or self.step_s(shape, 1)
+        return self._line(shape)[1]
+
+    def begin_s(self, shape: Shape) -> float:
+        """Seconds that a job alone takes beside that, from joining to its last step; 0 when nothing is known."""
+        return self._line(shape)[0]
+
+    def _line(self, shape: Shape) -> tuple[float, float]:
+        step_s = self.step_s(shape, 1)
+        return self._whole[shape].fit(step_s) if shape in self._whole else (0.0, step_s)
 
     def adopt(self, times: Mapping[tuple[Shape, int], float]) -> None:
         """Take what another replica on the same hardware has measured, where nothing is known yet."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from app.engine.pace import Pace
 
 SHAPE = (17, 64, 64)
@@ -30,5 +32,5 @@ def test_predictions_go_by_whole_jobs_that_were_alone_and_batches_by_their_steps
     assert pace.expected_s(SHAPE) == 1.0
     pace.learn_job(SHAPE, evaluations=10, denoise_s=12.0, device_s=11.5)
     pace.learn_job(SHAPE, evaluations=10, denoise_s=40.0, device_s=10.0)  # it shared the device
-    assert pace.expected_s(SHAPE) == 1.2
+    assert (pace.expected_s(SHAPE), pace.begin_s(SHAPE)) == pytest.approx((1.0, 2.0))
     assert pace.step_s(SHAPE, 1) == 1.0
