@@ -263,6 +263,7 @@ class Engine:
         if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
             self._pace.learn(shape, len(batch), took)
         self._places.turns.charge(shape, took)
+        self._places.notice_company()
         held_bytes = self._denoiser.memory_bytes()
         round_s = self._pace.round_s((ticket.shape for ticket in self._places.running.values()), self._rules)
         for ticket in stepped:
@@ -325,8 +326,8 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
-        if ticket.resumed_from is None:
-            self._pace.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined, ticket.device_s)
+        if ticket.alone and ticket.resumed_from is None:
+            self._pace.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)
         took = self._clock() - begun

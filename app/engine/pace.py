@@ -11,7 +11,6 @@ from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
 
 _FASTER, _SLOWER = 0.2, 0.04  # weights of a new time in the running mean, when it is below and above it
-_ALONE = 0.85  # share of its denoising that a job had the device for, if nobody else was there
 _RUNS = 3  # forwards per batch size in a profile; the first only warms up
 _SETTLED = 3  # times of a batch size, after which it can be judged
 _STALE = 200  # steps of a shape, after which a batch size not formed since is tried anew
@@ -69,13 +68,13 @@ class Pace:
         self._seen[size] = _SETTLED if settled else seen + 1
         self._publish()
 
-    def learn_job(self, shape: Shape, evaluations: int, denoise_s: float, device_s: float) -> None:
-        """Take in a job that went from noise to its last step: seconds in all, and those of its share of the steps.
+    def learn_job(self, shape: Shape, evaluations: int, denoise_s: float) -> None:
+        """Take in the seconds of a job that went from noise to its last step with the device to itself.
 
-        Only jobs that had the device to themselves count. Their time is not what the batcher compares batch sizes by:
-        it leans to neither side and has the time between steps in it, so that predictions are right on average.
+        They are not what the batcher compares batch sizes by: they lean to neither side and have the time between
+        steps in them, so that predictions are right on average.
         """
-        if evaluations >= 1 and device_s >= _ALONE * denoise_s:
+        if evaluations >= 1:
             self._whole.setdefault(shape, Line()).learn(evaluations, denoise_s)
 
     def expected_s(self, shape: Shape) -> float:

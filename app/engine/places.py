@@ -56,9 +56,16 @@ class Places:
         self.turns.enter(ticket.shape, {other.shape for other in self.running.values()})
         self.running[ticket.name] = ticket
 
+    def notice_company(self) -> None:
+        """Whoever runs beside another has the device no longer to itself."""
+        if len(self.running) > 1:
+            for ticket in self.running.values():
+                ticket.alone = False
+
     def pause(self, name: str) -> None:
         """It gives its slot up and keeps its state."""
         self.paused[name] = self.running.pop(name)
+        self.paused[name].alone = False
 
     def park(self, name: str) -> None:
         """A paused job's tensors go to host memory."""

@@ -107,6 +107,7 @@ class Ticket:
     state: JobState | None = None
     home: torch.device | None = None  # where its tensors belong, while they are in host memory
     joined: float = 0.0
+    alone: bool = True  # nobody else has had the device since it joined
     stepped: int = 0
     previewed: int = 0  # step of the last preview
     kept: int = 0  # step of the last checkpoint

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
 
-_FADE = 0.8  # of a job's weight, when the next has ended
+_LAST = 7  # jobs whose median is gone by
+_FADE = 0.9  # of a job's weight, when the next has ended
 _HOLD = 25.0  # evaluations², as the spread of the jobs' lengths: how firmly the slope is held to the steps' own time
 
 
@@ -13,7 +16,8 @@ class Line:
     """Seconds of denoising against evaluations, by least squares with fading weights, of jobs of one shape.
 
     Short jobs take more for each evaluation than long ones: the first has to set up what all share. Where all jobs are
-    as long, nothing is known of the slope, and the time that single steps were seen to take stands for it.
+    as long, nothing is known of the slope, and the time that single steps were seen to take stands for it. The line is
+    then moved to the median of the last jobs, which one that something has disturbed does not sway.
     """
 
     weight: float = 0.0
@@ -21,6 +25,7 @@ class Line:
     y: float = 0.0
     xx: float = 0.0
     xy: float = 0.0
+    last: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_LAST))
 
     def learn(self, evaluations: int, seconds: float) -> None:
         """Take in a job that had the device to itself from noise to its last step."""
@@ -32,6 +37,7 @@ class Line:
             ("xy", evaluations * seconds),
         ):
             setattr(self, name, _FADE * getattr(self, name) + new)
+        self.last.append((evaluations, seconds))
 
     def fit(self, step_s: float) -> tuple[float, float]:
         """Seconds before the first evaluation, and for each; neither below 0. `step_s`: what steps take, 0 unknown.
@@ -44,4 +50,7 @@ class Line:
         spread, both = self.xx / self.weight - mean_x**2, self.xy / self.weight - mean_x * mean_y
         each = max(0.0, (both + _HOLD * steep) / (spread + _HOLD))
         begin = mean_y - each * mean_x
-        return (begin, each) if begin >= 0.0 else (0.0, mean_y / mean_x)
+        if begin < 0.0:
+            begin, each = 0.0, mean_y / mean_x
+        moved = median(seconds / (begin + each * evaluations) for evaluations, seconds in self.last)
+        return moved * begin, moved * each

@@ -235,6 +235,21 @@ def test_the_eta_is_the_evaluations_to_come_times_the_step_time() -> None:
     engine.close(20)
 
 
+def test_only_a_job_that_had_the_device_to_itself_tells_what_a_whole_job_takes(gate: Gate) -> None:
+    engine = Engine(FakeDenoiser(step_s=1.0, sleep=gate), Rules(max_batch=1, slots=2), clock=gate.clock)
+    heard = [Listener() for _ in range(3)]
+    for name in (0, 1):
+        engine.submit(str(name), make_plan(steps=3), heard[name])
+    gate.let(6)
+    assert heard[0].wait().error is heard[1].wait().error is None
+    assert engine.step_times == {"5x8x8": 1.0}  # two beside each other took twice as long, which says nothing
+    gate.release()
+    engine.submit("2", make_plan(steps=3), heard[2])
+    assert heard[2].wait().error is None
+    engine.close(20)
+    assert (engine.step_times, engine.begin_times) == ({"5x8x8": 1.0}, {"5x8x8": 0.0})
+
+
 def test_the_warm_up_measures_every_batch_size(engine: Engine, gate: Gate) -> None:
     gate.release()
     model = ModelProfile("tiny", "fake", "1", ((8, 8),), (5,), (8, 8), 5, 8, 3.0, 3.0)

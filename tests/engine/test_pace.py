@@ -26,11 +26,10 @@ def test_what_others_have_measured_is_taken_where_nothing_is_known() -> None:
     assert (SHAPE, 2) in pace.profile.settled
 
 
-def test_predictions_go_by_whole_jobs_that_were_alone_and_batches_by_their_steps() -> None:
+def test_predictions_go_by_whole_jobs_and_batches_by_their_steps() -> None:
     pace = Pace()
     pace.learn(SHAPE, 1, 1.0, settled=True)
     assert pace.expected_s(SHAPE) == 1.0
-    pace.learn_job(SHAPE, evaluations=10, denoise_s=12.0, device_s=11.5)
-    pace.learn_job(SHAPE, evaluations=10, denoise_s=40.0, device_s=10.0)  # it shared the device
+    pace.learn_job(SHAPE, evaluations=10, denoise_s=12.0)
     assert (pace.expected_s(SHAPE), pace.begin_s(SHAPE)) == pytest.approx((1.0, 2.0))
     assert pace.step_s(SHAPE, 1) == 1.0

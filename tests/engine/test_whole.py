@@ -28,5 +28,11 @@ def test_old_jobs_fade() -> None:
     assert begin + 10 * each == pytest.approx(0.5, abs=0.05)
 
 
+def test_one_job_that_was_disturbed_sways_nothing() -> None:
+    calm = [(10, 0.5), (20, 0.7), (10, 0.5), (20, 0.7), (10, 0.5)]
+    begin, each = learned(*calm, (20, 1.4)).fit(step_s=0.02)
+    assert begin + 10 * each == pytest.approx(0.5, rel=0.1)
+
+
 def test_steps_that_seem_slower_than_whole_jobs_make_no_start_below_nothing() -> None:
     assert learned((10, 0.5)).fit(step_s=0.06) == pytest.approx((0.0, 0.05))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain, repeat
 
 import pytest
 
@@ -40,6 +41,13 @@ async def test_redis_is_asked_again_after_a_while_and_missed_in_between(redis: C
     at = SYNC_S + 1
     await clock.sync()
     assert clock() < asked + SYNC_S / 2
+
+
+async def test_of_several_answers_the_quickest_counts(redis: Client) -> None:
+    ticks = chain([0.0, 10.0, 10.4, 10.5, 10.501], repeat(10.501))  # a first answer that took 0.4 s, then a quick one
+    clock = SharedClock(redis, monotonic=lambda: next(ticks))
+    await clock.sync()
+    assert abs(clock() - time.time()) < 0.1
 
 
 async def test_without_redis_the_clock_goes_on() -> None:
