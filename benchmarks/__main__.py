@@ -121,7 +121,7 @@ def _calibration(options: argparse.Namespace, console: Console) -> dict[str, Any
 
 def _prediction(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     with _served() as service:
-        return asyncio.run(prediction.measure(service.url, 4 if options.quick else 30, console))
+        return asyncio.run(prediction.measure(service.url, 4 if options.quick else 60, console))
 
 
 def _repeats(options: argparse.Namespace, console: Console) -> dict[str, Any]:

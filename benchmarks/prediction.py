@@ -14,16 +14,18 @@ from benchmarks.figures import at_least, spread
 from benchmarks.jobs import FRAMES, mixed
 
 WITHIN = 0.15
+LEARNED = 7  # jobs of each length, whose median is gone by
 REFRESH_S = 8.0  # after which the planner has heard what replicas measured
 TIERS = ("preview", "standard", "premium", "ultra")
 
 
 async def measure(url: str, jobs: int, console: Console) -> dict[str, Any]:
-    """Jobs one after another, of all tiers and lengths, after a few that let the replica learn its pace."""
+    """Jobs one after another, of all tiers and lengths, after seven of each length that taught the replica its pace."""
     dice = Random(5)
     async with Kinoray(url) as client:
-        for job in mixed(3 * len(FRAMES), seed=12, frames=FRAMES):
-            await _made(client, job.prompt, job.frames, "standard", job.seed)
+        for frames in FRAMES:
+            for job in mixed(LEARNED, seed=12 + frames, frames=(frames,)):
+                await _made(client, job.prompt, job.frames, "standard", job.seed)
         await asyncio.sleep(REFRESH_S)
         videos = [
             await _made(client, job.prompt, job.frames, dice.choice(TIERS), job.seed)
@@ -34,6 +36,7 @@ async def measure(url: str, jobs: int, console: Console) -> dict[str, Any]:
     console.print(f"[dim]predicted over measured: {[round(ratio, 2) for ratio in ratios]}[/dim]")
     return {
         "jobs": jobs,
+        "learned_from": LEARNED * len(FRAMES),
         "share_within_15_percent": at_least(sum(abs(ratio - 1) <= WITHIN for ratio in ratios) / jobs, 0.9),
         "predicted_over_measured": spread(ratios),
         "device_seconds_predicted_over_measured": spread(device),
