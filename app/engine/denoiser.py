@@ -189,7 +189,7 @@ class Denoiser(Protocol):
         ...
 
     def memory_bytes(self) -> int:
-        """Most memory that the device has held, or, on a CPU, what the process holds now."""
+        """Most memory that the device, or, on a CPU, the process has ever held."""
         ...
 
 

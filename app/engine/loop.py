@@ -264,11 +264,9 @@ class Engine:
             self._pace.learn(shape, len(batch), took)
         self._places.turns.charge(shape, took)
         self._places.notice_company()
-        held_bytes = self._denoiser.memory_bytes()
         round_s = self._pace.round_s((ticket.shape for ticket in self._places.running.values()), self._rules)
         for ticket in stepped:
             ticket.account(number, now, took, len(batch), self._rules)
-            ticket.peak_bytes = max(ticket.peak_bytes, held_bytes)
             self._alone(ticket, partial(self._emit, round_s))
         here = [ticket for ticket in stepped if ticket.name in self._places.running]
         self._previews.show(here, took, self._alone)
@@ -333,6 +331,7 @@ class Engine:
         took = self._clock() - begun
         ticket.stages_s["decode"] = took
         ticket.device_s += took
+        ticket.peak_bytes = self._denoiser.memory_bytes()
         self._forget(ticket)
         give_latent(ticket)
         ticket.sink.done(frames, ticket.measured())

@@ -17,10 +17,7 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; the kernels differ
 
 
 def held_bytes(device: torch.device) -> int:
-    """Most that torch has held on a CUDA device; elsewhere the most that has been resident of the process.
-
-    It is asked at every step: on a CPU it must not open files, as looking at the resident memory of now would.
-    """
+    """Most that torch has ever held on a CUDA device; elsewhere the most that has been resident of the process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
