@@ -8,12 +8,16 @@ set -eu
 service=kinoray
 host=${ME%:*} port=${ME##*:}
 
-master() {  # host and port, as the first sentinel that answers knows them; else those of FIRST
+master() {  # host and port as the sentinels know them, another than this one as soon as any says so; else FIRST
+  # For seconds after a failover not all of them know: who starts as a replica by mistake does no harm.
+  known="${FIRST%:*} ${FIRST##*:}"
   for each in ${SENTINELS:-}; do
     found=$(timeout 3 redis-cli -h "${each%:*}" -p "${each##*:}" sentinel get-master-addr-by-name "$service" 2>/dev/null || true)
-    case $found in *[0-9]) echo $found; return ;; esac
+    case $found in *[0-9]) ;; *) continue ;; esac
+    known=$(echo $found)
+    [ "$known" = "$host $port" ] || break
   done
-  echo "${FIRST%:*} ${FIRST##*:}"
+  echo "$known"
 }
 
 umask 077
