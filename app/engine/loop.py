@@ -227,9 +227,10 @@ class Engine:
 
     def _take(self) -> list[Ticket] | None:
         """What has come; where nothing is under way, a first job is let wait a little for others to step with."""
+        if self._places:
+            return self._desk.take(False, self._rest_s)
         most = min(self._rules.max_batch, self._rules.slots)
-        linger_s = self._rules.linger_share * self.step_s if most > 1 else 0.0
-        return self._desk.take(not self._places, self._rest_s, linger_s, most)
+        return self._desk.take(True, self._rest_s, self._rules.linger_share * self.step_s if most > 1 else 0.0, most)
 
     def _boundary(self) -> None:
         # 1. Boundary: who goes, who comes, who shares the next forward.
