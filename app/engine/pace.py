@@ -74,7 +74,7 @@ class Pace:
         They are not what the batcher compares batch sizes by: they lean to neither side and have the time between
         steps in them, so that predictions are right on average.
         """
-        if evaluations >= 1:
+        if evaluations >= 1 and denoise_s > 0.0:
             self._whole.setdefault(shape, Line()).learn(evaluations, denoise_s)
 
     def expected_s(self, shape: Shape) -> float:

@@ -30,6 +30,8 @@ def test_predictions_go_by_whole_jobs_and_batches_by_their_steps() -> None:
     pace = Pace()
     pace.learn(SHAPE, 1, 1.0, settled=True)
     assert pace.expected_s(SHAPE) == 1.0
+    pace.learn_job(SHAPE, evaluations=10, denoise_s=0.0)  # by a clock that stands still
+    assert pace.expected_s(SHAPE) == 1.0
     pace.learn_job(SHAPE, evaluations=10, denoise_s=12.0)
     assert (pace.expected_s(SHAPE), pace.begin_s(SHAPE)) == pytest.approx((1.0, 2.0))
     assert pace.step_s(SHAPE, 1) == 1.0
