@@ -51,16 +51,13 @@ class Places:
         return next(place[name] for place in (self.running, self.paused, self.waiting) if name in place)
 
     def run(self, ticket: Ticket) -> None:
-        """It has a slot from now on."""
+        """It has a slot from now on; whoever is there beside it has the device no longer to itself."""
         self.forget(ticket)
         self.turns.enter(ticket.shape, {other.shape for other in self.running.values()})
         self.running[ticket.name] = ticket
-
-    def notice_company(self) -> None:
-        """Whoever runs beside another has the device no longer to itself."""
         if len(self.running) > 1:
-            for ticket in self.running.values():
-                ticket.alone = False
+            for each in self.running.values():
+                each.alone = False
 
     def pause(self, name: str) -> None:
         """It gives its slot up and keeps its state."""

@@ -20,23 +20,13 @@ class Line:
     then moved to the median of the last jobs, which one that something has disturbed does not sway.
     """
 
-    weight: float = 0.0
-    x: float = 0.0  # sums over the jobs: evaluations, seconds, and their products
-    y: float = 0.0
-    xx: float = 0.0
-    xy: float = 0.0
+    sums: tuple[float, ...] = (0.0,) * 5  # over the jobs: 1, evaluations x, seconds y, x², x·y
     last: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_LAST))
 
     def learn(self, evaluations: int, seconds: float) -> None:
         """Take in a job that had the device to itself from noise to its last step."""
-        for name, new in (
-            ("weight", 1.0),
-            ("x", evaluations),
-            ("y", seconds),
-            ("xx", evaluations**2),
-            ("xy", evaluations * seconds),
-        ):
-            setattr(self, name, _FADE * getattr(self, name) + new)
+        new = (1.0, evaluations, seconds, evaluations**2, evaluations * seconds)
+        self.sums = tuple(_FADE * old + one for old, one in zip(self.sums, new, strict=True))
         self.last.append((evaluations, seconds))
 
     def fit(self, step_s: float) -> tuple[float, float]:
@@ -45,9 +35,10 @@ class Line:
         Raises:
             ZeroDivisionError: no job has been learned.
         """
-        mean_x, mean_y = self.x / self.weight, self.y / self.weight
+        weight, *sums = self.sums
+        mean_x, mean_y, mean_xx, mean_xy = (each / weight for each in sums)
         steep = step_s or mean_y / mean_x
-        spread, both = self.xx / self.weight - mean_x**2, self.xy / self.weight - mean_x * mean_y
+        spread, both = mean_xx - mean_x**2, mean_xy - mean_x * mean_y
         each = max(0.0, (both + _HOLD * steep) / (spread + _HOLD))
         begin = mean_y - each * mean_x
         if begin < 0.0:
