@@ -15,9 +15,9 @@ from rich.console import Console
 from app.client.client import Kinoray
 from app.embedded.profile import profile
 from app.embedded.sentences import EmbeddedSentences
-from app.engine.masks.table import evaluations
+from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
-from app.plan.models import Catalogue
+from app.plan.masks.table import evaluations
 from app.plan.planner import make_plan
 from app.plan.sentences import CachedSentences
 from app.settings import Settings

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from app.embedded.checker import look
-from app.embedded.evaluate import held_out_questions, judge
+from app.calibration.offline import made
+from app.embedded.checker.checker import look
+from app.embedded.checker.evaluate import held_out_questions, judge
 from app.embedded.profile import profile
 from app.engine.denoiser import Frames
 from app.engine.families.embedded import load_denoiser
-from app.engine.offline import made
 from app.types import Plan
 from app.video.likeness import psnr, ssim
 from benchmarks.figures import at_least

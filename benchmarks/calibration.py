@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
-from app.calibrate import Measuring, by_class
-from app.embedded.judge import Adherence, drawn
+from app.calibration.budgets import Measuring, by_class
+from app.embedded.checker.judge import Adherence, drawn
 from app.embedded.profile import profile
 from app.engine.families.embedded import load_denoiser
 from app.plan.budgets import budget_for
-from app.plan.complexity import CLASSES, FIXED_STEPS
+from app.plan.prompt.complexity import CLASSES, FIXED_STEPS
 from app.plan.tiers import AUTO
 from benchmarks.figures import at_least
 

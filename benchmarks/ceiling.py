@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from app.embedded.profile import profile as model_profile
 from app.engine.families.embedded import load_denoiser
-from app.engine.pace import Times, rehearsal
-from app.engine.rehearse import rehearse
+from app.engine.timing.pace import Times, rehearsal
+from app.engine.timing.rehearse import rehearse
 from app.line.batcher import Profile, Rules, Running, Shape, Urgency, Waiting, decide
-from app.line.turns import Turns
+from app.line.fair_share import Turns
 from benchmarks.jobs import FRAMES, Job
 
 SIDES = (128, 128)  # height and width of the built-in model's videos

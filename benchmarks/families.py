@@ -25,15 +25,15 @@ from rich.console import Console
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS, Conditioning, Denoiser, JobState
 from app.engine.families.family import FamilyDenoiser
+from app.engine.families.loading.placement import Parts, place
 from app.engine.families.ltx import FIRST, LTX, MASK
-from app.engine.families.placement import Parts, place
-from app.engine.families.wan import WanDenoiser
+from app.engine.families.wan.denoiser import WanDenoiser
 from app.engine.loop import Engine
-from app.engine.presets import PRESETS, Placement
-from app.engine.rehearse import rehearse
 from app.engine.samplers.levels import Bend
+from app.engine.timing.rehearse import rehearse
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Rules
+from app.settings.placement import PRESETS, Placement
 from app.types import Analysis, Estimate, Plan, Sampling, VideoSpec
 from benchmarks.figures import at_most, spread
 from benchmarks.watched import Heard

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from app.embedded.profile import profile
-from app.engine.pace import rehearsal
+from app.engine.timing.pace import rehearsal
 from app.types import ModelProfile, Plan
 
 LEAST_STEPS, MOST_STEPS = 15, 45

@@ -20,25 +20,25 @@ from rich.console import Console
 
 from app.cache.keys import plan_digest
 from app.cache.similar import MemorySimilar, Note, entry_of, scope_of
-from app.calibrate_similar import alike
-from app.embedded.checker import look
-from app.embedded.checker_rates import Question, Rate, rates_of
-from app.embedded.judge import JUDGED
-from app.embedded.pairs import Pair, changed, edited, reworded
+from app.calibration.offline import walked
+from app.calibration.similar import alike
+from app.embedded.checker.checker import look
+from app.embedded.checker.judge import JUDGED
+from app.embedded.checker.rates import Question, Rate, rates_of
 from app.embedded.profile import profile
 from app.embedded.sentences import EmbeddedSentences
+from app.embedded.world.pairs import Pair, changed, edited, reworded
 from app.engine.denoiser import Frames
-from app.engine.families.wan import WanDenoiser
-from app.engine.masks.table import evaluations
-from app.engine.offline import walked
-from app.engine.pace import rehearsal
-from app.plan.likeness import Asked
+from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.timing.pace import rehearsal
+from app.models.vocabularies import worlds
+from app.plan.masks.table import evaluations
 from app.plan.sentences import CachedSentences
-from app.plan.similar import Table, table_for
-from app.similar import with_start
+from app.plan.similar.likeness import Asked
+from app.plan.similar.similar import Table, table_for
+from app.service.similar_start import with_start
 from app.types import Plan, Start
 from app.video.likeness import ssim
-from app.worlds import worlds
 from benchmarks.cache_trace import TENANT, trace
 from benchmarks.figures import at_least, at_most
 from benchmarks.watched import fresh_denoiser

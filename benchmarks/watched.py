@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.engine.denoiser import JobState
 from app.engine.families.embedded import load_denoiser
-from app.engine.families.wan import WanDenoiser
+from app.engine.families.wan.denoiser import WanDenoiser
 from app.errors import GenerationError
 from app.types import Measured, Phase
 

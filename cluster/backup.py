@@ -15,7 +15,7 @@ from typing import Any
 import zstandard
 from redis.exceptions import RedisError
 
-from app.jobs.connection import Client, connect
+from app.redis.connection import Client, connect
 
 FORMAT = "kinoray-backup-1"
 LEFT_OUT = ("cache:", "cache!", "checkpoint:")  # made anew when they are missed

@@ -19,8 +19,8 @@ import yaml
 from rich.console import Console
 
 from app.errors import StoreUnavailable
-from app.jobs.connection import connect
-from app.jobs.safety import refuse_what_loses_jobs
+from app.redis.connection import connect
+from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
 from cluster.redis import LocalRedis, RedisFailed
 

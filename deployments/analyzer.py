@@ -10,20 +10,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app import measured
 from app.embedded.sentences import EmbeddedSentences
-from app.engine.masks.table import evaluations, fingerprint
 from app.errors import StoreUnavailable
+from app.models.enhancer import open_enhancer
+from app.plan.catalogue import Catalogue
 from app.plan.cost import Pace, pace_of
 from app.plan.draft import Desk, draft
-from app.plan.feedback import Place
-from app.plan.models import Catalogue
+from app.plan.feedback.feedback import Place
+from app.plan.masks import files as measured
+from app.plan.masks.table import evaluations, fingerprint
 from app.plan.sentences import CachedSentences, SentenceFigures
 from app.settings import Settings
+from app.stores import open_stores
 from app.types import Caller, ModelProfile, Plan, VideoRequest
-from deployments.enhancer import open_enhancer
 from deployments.sentences import BatchedSentences
-from deployments.stores import open_stores
 
 REFRESH_S = 5.0
 SENTENCE_BYTES = 16 * 2**20  # about 8,000 prompts

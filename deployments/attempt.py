@@ -24,8 +24,8 @@ from app.engine.denoiser import JobState
 from app.engine.embedding import Embedding
 from app.engine.encoding import Encoder
 from app.engine.loop import Engine
-from app.engine.overhead import Overhead, since
-from app.engine.power import Power
+from app.engine.timing.overhead import Overhead, since
+from app.engine.timing.power import Power
 from app.errors import (
     Cancelled,
     GenerationError,
@@ -39,17 +39,17 @@ from app.errors import (
     WorkerLost,
 )
 from app.plan.cost import shape_key
+from app.service.similar_start import Shelf, remember, use_of
 from app.settings import Settings
-from app.similar import Shelf, remember, use_of
+from app.stores import Stores
 from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
 from app.video.finish import UNSTORED, again_in
 from app.video.picture import fitted
 from app.video.preview import data_url, glimpse
+from app.worker.checkpoint_writer import Keeper
+from app.worker.prompt_embeddings import Texts, TextShelf
 from deployments.handles import ask
-from deployments.keeper import Keeper
-from deployments.stores import Stores
-from deployments.texts import Texts, TextShelf
 
 log = logging.getLogger("ray.serve")
 REPORT_S = 0.25  # steps are reported at most this often

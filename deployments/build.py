@@ -7,7 +7,7 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import RequestRouterConfig
 
-from app.models import served
+from app.models.served import served
 from app.settings import Settings
 from deployments import scaling
 from deployments.analyzer import PromptAnalyzer

@@ -14,8 +14,8 @@ from app.cache.similar import Near, Note, Vector
 from app.cache.store import LevelFigures
 from app.cache.tiered import TieredCache
 from app.errors import ServiceUnavailable, StoreUnavailable, UnsafeStore
-from app.jobs.connection import connect
-from app.jobs.safety import refuse_what_loses_jobs
+from app.redis.connection import connect
+from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
 
 log = logging.getLogger("ray.serve")

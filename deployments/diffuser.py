@@ -18,27 +18,27 @@ import psutil
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from app import measured
 from app.engine.encoding import Encoder, SharedEncoder, from_afar
 from app.engine.loop import Engine
-from app.engine.overhead import Overhead
-from app.engine.power import power
-from app.engine.presets import parallel_of
-from app.engine.pressure import Gauge, Memory
-from app.engine.room import DeviceRoom
+from app.engine.memory.headroom import DeviceRoom
+from app.engine.memory.pressure import Gauge, Memory
+from app.engine.timing.overhead import Overhead
+from app.engine.timing.power import power
 from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, WorkerLost
 from app.line.pressure import Level
 from app.line.profile import noted, to_note
-from app.model_entry import ModelEntry
+from app.plan.masks import files as measured
+from app.service.similar_start import Shelf
 from app.settings import Settings
-from app.similar import Shelf
+from app.settings.model_entry import ModelEntry
+from app.settings.placement import parallel_of
+from app.stores import open_stores
 from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
 from deployments.encoder import EncoderHandle
 from deployments.handles import CacheHandle, SentencesHandle, SimilarHandle
 from deployments.roster import farewell
 from deployments.rules import limits_of, rules_of
-from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
 CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way and for handing jobs back
@@ -62,7 +62,7 @@ class Diffuser:
         analyzer: DeploymentHandle[Any],
         encoder: DeploymentHandle[Any] | None = None,
     ) -> None:
-        from app.loading import load_entry  # torch: only where it is needed
+        from app.models.loading import load_entry  # torch: only where it is needed
 
         sys.setswitchinterval(SWITCH_S)
         measured.use(settings)

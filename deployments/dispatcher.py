@@ -16,27 +16,27 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from app import measured
-from app.deliver import Courier
-from app.dependants import hear
 from app.errors import KinorayError, StoreUnavailable, TimedOut
-from app.flights import settle
 from app.jobs.backoff import Backoff
 from app.jobs.board import BACKLOG, ENTERED, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
+from app.line.lease_monitor import Vigil
 from app.line.outlook import Place, backlog, places, places_note, queue_news
 from app.line.scaling import Scaling
-from app.line.vigil import Vigil
-from app.retention import expire, terms_of, tidy
+from app.plan.masks import files as measured
+from app.service.dependencies import hear
+from app.service.retention import expire, terms_of, tidy
+from app.service.single_flight import settle
 from app.settings import Settings
+from app.stores import open_stores
 from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
 from app.types import Failure, Job, Lease, Phase, ReplicaInfo
+from app.webhooks.delivery import Courier
 from app.webhooks.send import Sender
 from deployments.roster import Roster
 from deployments.rules import rules_of, scale_rules_of
 from deployments.scaling import figures
-from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
 PASS_S = 0.5  # the line is looked at this often even when nobody calls

@@ -13,8 +13,8 @@ from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
 
 from app.errors import ServiceUnavailable
-from app.model_entry import ModelEntry
 from app.settings import Settings
+from app.settings.model_entry import ModelEntry
 from deployments.handles import ask
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class TextEncoder:
     """One replica of the shared encoder: a fraction of a GPU, or a processor; it keeps nothing but its weights."""
 
     async def __init__(self, settings: Settings, entry: ModelEntry) -> None:  # type: ignore[misc]  # Serve awaits it
-        from app.loading import load_text_encoder  # torch: only where it is needed
+        from app.models.loading import load_text_encoder  # torch: only where it is needed
 
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
         work = partial(load_text_encoder, entry, settings)

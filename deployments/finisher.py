@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
-from app import measured
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
-from app.engine.masks.table import masks_of
 from app.errors import KinorayError, LeaseLost
-from app.flights import settle
-from app.plan.complexity import FIXED_STEPS
-from app.repeats import mark_cached
+from app.plan.masks import files as measured
+from app.plan.masks.table import masks_of
+from app.plan.prompt.complexity import FIXED_STEPS
+from app.service.result_hits import mark_cached
+from app.service.similar_start import figures_of, use_of
+from app.service.single_flight import settle
 from app.settings import Settings
-from app.similar import figures_of, use_of
+from app.stores import open_stores
 from app.telemetry import (
     DEVICE_SECONDS,
     EVALUATIONS,
@@ -35,7 +36,6 @@ from app.telemetry import (
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import finish
 from deployments.handles import CacheHandle
-from deployments.stores import open_stores
 
 log = logging.getLogger("ray.serve")
 

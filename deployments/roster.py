@@ -12,10 +12,10 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from app.dispatch.routing import Roll
 from app.errors import KinorayError
 from app.jobs.events import StopSignals
 from app.jobs.store import JobStore
-from app.line.roll import Roll
 from app.types import ReplicaInfo
 
 log = logging.getLogger("ray.serve")

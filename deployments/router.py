@@ -7,20 +7,20 @@ from typing import Any
 from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
-from app import measured
 from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
-from app.jobs.figures import SoonMeter
+from app.jobs.redis.meter import SoonMeter
+from app.models.vocabularies import worlds
+from app.plan.masks import files as measured
 from app.plan.memo import RememberingPlanner
-from app.ports import Check, Ports
-from app.service import VideoService
+from app.service.ports import Check, Ports
+from app.service.videos import VideoService
 from app.settings import Settings
+from app.stores import Stores, open_stores
 from app.types import ModelProfile
-from app.worlds import worlds
 from deployments.handles import AnalyzerHandle, CacheHandle, SentencesHandle, SimilarHandle, ask
-from deployments.stores import Stores, open_stores
 
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
 PING_S = 2.0

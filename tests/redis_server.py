@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.jobs.connection import Client, connect
+from app.redis.connection import Client, connect
 from cluster.redis import LocalRedis
 
 

@@ -10,7 +10,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("plan", "cache", "jobs", "line", "video", "artifacts", "engine", "api", "embedded", "client", "webhooks")
-FREE = {"app.types", "app.errors", "app.settings", "app.telemetry", "app.model_entry", "app.addresses", "app.measured"}
+FREE = {
+    "app.types",
+    "app.errors",
+    "app.settings.settings",
+    "app.telemetry",
+    "app.settings.model_entry",
+    "app.outbound.addresses",
+    "app.plan.masks.files",
+}
 MAY = {
     "plan": {"plan"},
     "cache": {"cache"},
@@ -26,9 +34,12 @@ MAY = {
 }
 EXCEPTIONS = {
     ("app/engine/families/embedded.py", "app.embedded"),  # the one place where the engine meets the model it ships with
-    ("app/engine/families/placement.py", "app.embedded.precision"),  # and asks what the processor multiplies fast
-    ("app/client/models.py", "app.engine.hardware"),
-    ("app/client/models.py", "app.model_report"),
+    (
+        "app/engine/families/loading/placement.py",
+        "app.embedded.precision",
+    ),  # and asks what the processor multiplies fast
+    ("app/client/models.py", "app.engine.timing.hardware"),
+    ("app/client/models.py", "app.models.report"),
 }
 HEAVY = {
     "torch": ("app/engine/", "app/embedded/", "app/video/frames.py"),

@@ -8,14 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import caches, content, events, feedback, follow_socket, images, models, operate, styles, sync, videos
-from app.api.documented import describe_api
-from app.api.front import add_studio
 from app.api.limits import BodyLimit
+from app.api.openapi import describe_api
 from app.api.problems import install
-from app.api.stamp import Stamp
-from app.ports import Check
-from app.service import VideoService
+from app.api.request_id import Stamp
+from app.api.routes import caches, content, events, feedback, images, models, styles, sync, videos
+from app.api.routes import event_socket as follow_socket
+from app.api.routes import operations as operate
+from app.api.routes.page import add_studio
+from app.service.ports import Check
+from app.service.videos import VideoService
 from app.settings import Settings
 
 

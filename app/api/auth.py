@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Security
 from fastapi.security import APIKeyHeader
 
-from app.api.given import Config
+from app.api.dependencies import Config
 from app.errors import Unauthorized
 from app.settings import Settings
 from app.types import Caller

@@ -11,7 +11,7 @@ import anyio
 
 from app.api.problems import error_body
 from app.errors import KinorayError, ServiceUnavailable
-from app.ports import Check
+from app.service.ports import Check
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.api.caches import level_rows
+from app.api.routes.caches import level_rows
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
-from app.service import VideoService
+from app.service.videos import VideoService
 from app.telemetry import (
     ARTIFACTS_REMOVED,
     ATTEMPTS_LOST,

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from app.api.caches import level_rows
-from app.api.feedback import feedback_figures
+from app.api.routes.caches import level_rows
+from app.api.routes.feedback import feedback_figures
 from app.jobs.board import BACKLOG
-from app.service import VideoService
+from app.service.videos import VideoService
 from app.telemetry import (
     ATTEMPTS_LOST,
     DEVICE_SECONDS,

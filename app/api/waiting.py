@@ -11,10 +11,10 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.answers import VIDEO_ID
 from app.api.problems import problem
+from app.api.responses import VIDEO_ID
 from app.errors import Cancelled, GenerationError, JobNotFound
-from app.service import VideoService
+from app.service.videos import VideoService
 from app.types import Caller, Job
 
 

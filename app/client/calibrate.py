@@ -7,10 +7,10 @@ from importlib import import_module
 import typer
 
 KINDS = {
-    "masks": "app.calibrate_masks",
-    "budgets": "app.calibrate",
-    "similar": "app.calibrate_similar",
-    "magnitudes": "app.calibrate_magnitudes",
+    "masks": "app.calibration.masks",
+    "budgets": "app.calibration.budgets",
+    "similar": "app.calibration.similar",
+    "magnitudes": "app.calibration.magnitudes",
 }
 """What is measured, and the module whose `main` does it; imported only then, for no other command needs torch."""
 

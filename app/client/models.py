@@ -26,8 +26,8 @@ def add_to(app: typer.Typer, say_json: Callable[[Any], None]) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     ) -> None:
         """List the models of the settings, check their files and estimate their memory; 1 when one is unsound."""
-        from app.engine.hardware import device_memory  # brings torch, which no other command needs
-        from app.model_report import reports
+        from app.engine.timing.hardware import device_memory  # brings torch, which no other command needs
+        from app.models.report import reports
         from app.settings import Settings
 
         try:

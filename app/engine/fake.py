@@ -12,7 +12,7 @@ import torch
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import TOKENS, Conditioning, DeviceLost, Frames, Heard, JobState
-from app.engine.memory import held_bytes
+from app.engine.memory.state import held_bytes
 from app.errors import DeviceOutOfMemory, GenerationError
 from app.types import Plan
 

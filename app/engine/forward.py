@@ -9,9 +9,9 @@ from typing import TypeAlias
 import torch
 
 from app.engine.denoiser import Denoiser
-from app.engine.memory import let_go
-from app.engine.pace import Pace
+from app.engine.memory.state import let_go
 from app.engine.ticket import Ticket, outcome
+from app.engine.timing.pace import Pace
 from app.errors import DeviceOutOfMemory
 
 log = logging.getLogger(__name__)

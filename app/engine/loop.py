@@ -16,21 +16,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine.checkpoint_policy import Keeping
 from app.engine.denoiser import Conditioning, Denoiser, Frames
-from app.engine.desk import Desk
 from app.engine.embedding import Embedding, heard_in, told
 from app.engine.forward import Answer, Forward
-from app.engine.keeping import Keeping
-from app.engine.pace import Pace, Times
+from app.engine.inbox import Desk
+from app.engine.memory.headroom import Room
+from app.engine.memory.pressure import Gauge
 from app.engine.places import Places
-from app.engine.pressure import Gauge
 from app.engine.previews import Previews
-from app.engine.rehearse import Rehearsals
 from app.engine.reuse import forecast, remember
-from app.engine.room import Room
 from app.engine.start import begun, resumed, seen_by
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
-from app.engine.watch import Watch
+from app.engine.timing.pace import Pace, Times
+from app.engine.timing.rehearse import Rehearsals
+from app.engine.watchdog import Watch
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
 from app.line.pressure import Level, Pressure

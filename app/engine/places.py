@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.engine.memory import let_go, move_state
+from app.engine.memory.state import let_go, move_state
 from app.engine.ticket import Ticket, outcome
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Boundary, Profile, Rules
+from app.line.fair_share import Turns
 from app.line.pressure import Pressure, pressed
-from app.line.turns import Turns
 
 
 class Places:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from app.engine.denoiser import Conditioning, JobState
-from app.engine.masks.table import masks_of
 from app.engine.samplers import ddim, euler, unipc
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
+from app.plan.masks.table import masks_of
 from app.types import Plan
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.embedding import Embedding
-from app.engine.masks.table import masks_of
-from app.engine.memory import state_bytes
-from app.engine.pace import shape_of
+from app.engine.memory.state import state_bytes
+from app.engine.timing.pace import shape_of
 from app.errors import GenerationError, KinorayError
 from app.line.batcher import Paused, Rules, Running, Shape, Urgency, Waiting
 from app.line.order import aged
+from app.plan.masks.table import masks_of
 from app.types import Measured, Phase, Plan
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any
 from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
 from app.line.rules import Rules
-from app.line.seats import Seats
+from app.line.slots import Seats
 
 __all__ = ["Boundary", "Paused", "Profile", "Rules", "Running", "Shape", "Urgency", "Waiting", "decide"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from app.line.order import Entry, Standing, Urgency, standings
 from app.line.profile import Profile
 from app.line.rules import NORMAL, PRIORITIES, Rules
-from app.line.seats import Seats
+from app.line.slots import Seats
 from app.types import Job, ReplicaInfo
 
 TICK_S = 0.001

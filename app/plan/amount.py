@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from app.errors import InvalidRequest
 from app.plan.budgets import Budget, budget_for
-from app.plan.complexity import CLASSES, spoken
-from app.plan.feedback import Place, factors_of, risen, said_of
+from app.plan.feedback.feedback import Place, factors_of, risen, said_of
+from app.plan.prompt.complexity import CLASSES, spoken
 from app.plan.tiers import MOST_STEPS, Choice, choose
 from app.types import ModelProfile, VideoRequest
 

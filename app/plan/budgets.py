@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from app import measured
-from app.plan.complexity import CLASSES
+from app.plan.masks import files as measured
+from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import AUTO, MOST_STEPS
 
 FOLDER: Final = Path(__file__).parent / "calibrated"

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app.errors import InvalidRequest
+from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN, Pace
-from app.plan.enhance import Enhancer, enhanced
-from app.plan.feedback import Place
-from app.plan.models import Catalogue
+from app.plan.feedback.feedback import Place
 from app.plan.planner import Limits, make_plan
-from app.plan.presets import Presets
-from app.plan.styled import find_style
-from app.plan.styles import StyledRequest, apply
+from app.plan.prompt.enhance import Enhancer, enhanced
+from app.plan.styles.lookup import find_style
+from app.plan.styles.presets import Presets
+from app.plan.styles.styles import StyledRequest, apply
 from app.types import Caller, Plan, VideoRequest
 
 

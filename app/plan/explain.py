@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.plan.complexity import FIXED_STEPS
+from app.plan.prompt.complexity import FIXED_STEPS
 from app.types import Plan
 
 

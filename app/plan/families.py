@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from app.plan.complexity import CLASSES
+from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
 from app.types import TierOfModel
 

@@ -11,11 +11,11 @@ from rapidfuzz import process
 
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.amount import Amount, amount
-from app.plan.complexity import analyse
+from app.plan.catalogue import Catalogue, adapter_of, pool_of, within
 from app.plan.cost import Pace, estimate
-from app.plan.feedback import Place
-from app.plan.models import Catalogue, adapter_of, pool_of, within
-from app.plan.prompt import normalised, required
+from app.plan.feedback.feedback import Place
+from app.plan.prompt.complexity import analyse
+from app.plan.prompt.normalise import normalised, required
 from app.plan.seed import settle
 from app.plan.shape import shape
 from app.plan.step_cache import mark, step_cache

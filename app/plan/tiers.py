@@ -10,7 +10,7 @@ from typing import Final
 from rapidfuzz import process
 
 from app.errors import InvalidRequest
-from app.plan.complexity import CLASSES
+from app.plan.prompt.complexity import CLASSES
 from app.types import TierOfModel
 
 AUTO: Final = "auto"

@@ -6,8 +6,8 @@ import ipaddress
 
 import httpx
 
-from app.addresses import is_public
 from app.errors import InvalidRequest
+from app.outbound.addresses import is_public
 
 MOST_URL_CHARS = 2048
 _PORTS = frozenset({None, *range(1, 65536)})

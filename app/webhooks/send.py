@@ -14,7 +14,7 @@ import anyio
 import httpcore
 import httpx
 
-from app.addresses import is_public
+from app.outbound.addresses import is_public
 
 RESOLVERS = 16  # names looked up at a time; a slow name server holds up webhooks alone
 ADDRESSES = 3  # of a name, how many are tried

@@ -15,20 +15,20 @@ from app.artifacts.memory import MemoryArtifacts
 from app.cache.keys import plan_digest, pool_of
 from app.cache.memory import MemoryCache
 from app.cache.results import CachedResult, ResultCache
-from app.flights import settle
 from app.jobs.board import MemoryBoard
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
+from app.plan.catalogue import Catalogue
 from app.plan.draft import Desk, draft
-from app.plan.enhance import RuleEnhancer
-from app.plan.feedback import fading_of
-from app.plan.models import Catalogue
-from app.plan.presets import MemoryPresets, Presets
-from app.plan.ratings import MemoryRatings, Ratings
+from app.plan.feedback.feedback import fading_of
+from app.plan.feedback.ratings import MemoryRatings, Ratings
+from app.plan.prompt.enhance import RuleEnhancer
 from app.plan.sentences import WordSentences
-from app.ports import Check, Ports
-from app.service import VideoService
+from app.plan.styles.presets import MemoryPresets, Presets
+from app.service.ports import Check, Ports
+from app.service.single_flight import settle
+from app.service.videos import VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.api.fields import ALIASES, IGNORED, MERGED, UNSUPPORTED
-from app.api.schemas import CreateVideo
+from app.api.requests.fields import ALIASES, IGNORED, MERGED, UNSUPPORTED
+from app.api.requests.schemas import CreateVideo
 from tests.api.house import House
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.ranges import Span, Unsatisfiable, span_of
+from app.api.requests.ranges import Span, Unsatisfiable, span_of
 from tests.api.house import THUMBNAIL, VIDEO, House
 
 pytestmark = pytest.mark.anyio

@@ -7,9 +7,9 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from app.api.feedback import Class, Reason
-from app.plan.complexity import CLASSES
-from app.plan.feedback import REASONS
+from app.api.routes.feedback import Class, Reason
+from app.plan.feedback.feedback import REASONS
+from app.plan.prompt.complexity import CLASSES
 from tests.api.house import House
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from app.errors import ServiceUnavailable
-from app.plan.presets import MOST_OWN
-from app.plan.styles import TEMPLATES
+from app.plan.styles.presets import MOST_OWN
+from app.plan.styles.styles import TEMPLATES
 from tests.api.house import House
 
 pytestmark = pytest.mark.anyio

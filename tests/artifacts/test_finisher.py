@@ -14,17 +14,17 @@ import deployments.attempt as attempts
 from app.artifacts.files import FileArtifacts
 from app.cache.memory import MemoryCache
 from app.cache.similar import NoSimilar
-from app.engine.overhead import Overhead
-from app.engine.power import Power
+from app.engine.timing.overhead import Overhead
+from app.engine.timing.power import Power
 from app.errors import GenerationError, StoreUnavailable
-from app.jobs.connection import Client
 from app.plan.sentences import WordSentences
+from app.redis.connection import Client
+from app.service.similar_start import Shelf
 from app.settings import Settings
-from app.similar import Shelf
+from app.stores import Stores, open_stores
 from app.types import Job, Lease, Measured, Phase
 from deployments.attempt import Attempt, ReplicaFigures
 from deployments.finisher import Finisher
-from deployments.stores import Stores, open_stores
 from tests.api.house import House
 from tests.artifacts.s3_server import BUCKET, S3Server
 from tests.jobs.make import a_job
@@ -70,7 +70,7 @@ def settings(redis_url: str, prefix: str) -> Settings:
 
 @pytest.fixture
 async def stores(settings: Settings, redis: Client, monkeypatch: pytest.MonkeyPatch) -> Stores:
-    monkeypatch.setattr("deployments.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
     return open_stores(settings)
 
 

@@ -11,7 +11,7 @@ from app.cache.off import NoCache
 from app.cache.redis import RedisCache
 from app.cache.store import ByteCache, LevelFigures
 from app.cache.tiered import TieredCache
-from app.jobs.connection import Client
+from app.redis.connection import Client
 
 pytestmark = pytest.mark.anyio
 

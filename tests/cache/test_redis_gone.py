@@ -13,7 +13,7 @@ from app.cache.breaker import Breaker
 from app.cache.memory import MemoryCache
 from app.cache.redis import RedisCache
 from app.cache.tiered import TieredCache
-from app.jobs.connection import connect
+from app.redis.connection import connect
 from cluster.redis import LocalRedis
 
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,8 @@ from app.cache.memory import MemoryCache
 from app.cache.redis import RedisCache
 from app.cache.store import LevelFigures
 from app.cache.tiered import TieredCache
-from app.jobs.connection import Client
-from app.jobs.redis import RedisJobs
+from app.jobs.redis.jobs import RedisJobs
+from app.redis.connection import Client
 from tests.jobs.make import a_job
 
 pytestmark = pytest.mark.anyio

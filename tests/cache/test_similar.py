@@ -22,7 +22,7 @@ from app.cache.similar import (
     scope_of,
 )
 from app.cache.store import SIMILAR
-from app.jobs.connection import Client
+from app.redis.connection import Client
 from tests.engine.plans import make_plan
 
 pytestmark = pytest.mark.anyio

@@ -81,10 +81,10 @@ def test_rate_sends_a_score_and_reasons(service: Service, kinoray: Kinoray) -> N
 def test_calibrate_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[list[str]] = []
     for kind, module in {
-        "masks": "app.calibrate_masks",
-        "budgets": "app.calibrate",
-        "similar": "app.calibrate_similar",
-        "magnitudes": "app.calibrate_magnitudes",
+        "masks": "app.calibration.masks",
+        "budgets": "app.calibration.budgets",
+        "similar": "app.calibration.similar",
+        "magnitudes": "app.calibration.magnitudes",
     }.items():
         there = ModuleType(module)
         there.main = handed.append  # type: ignore[attr-defined]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from app.cache.redis import RedisCache
-from app.jobs.connection import Client
-from app.jobs.figures import RedisMeter
-from app.jobs.redis import RedisJobs
-from app.jobs.redis_checkpoints import RedisCheckpoints
+from app.jobs.redis.checkpoints import RedisCheckpoints
+from app.jobs.redis.jobs import RedisJobs
+from app.jobs.redis.meter import RedisMeter
+from app.redis.connection import Client
 from cluster.backup import BackupFailed, back_up, opened, restore
 from tests.jobs.make import a_job
 

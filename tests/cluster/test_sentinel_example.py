@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from app.errors import StoreUnavailable
-from app.jobs.connection import connect
-from app.jobs.redis import RedisJobs
+from app.jobs.redis.jobs import RedisJobs
+from app.redis.connection import connect
 from cluster.redis import find_redis
 from tests.jobs.make import a_job
 from tests.sentinels import free_port

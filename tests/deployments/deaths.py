@@ -21,8 +21,8 @@ from rich.console import Console
 
 from app.client.client import Kinoray
 from app.client.records import Video
-from app.jobs.connection import connect
-from app.jobs.redis_checkpoints import RedisCheckpoints
+from app.jobs.redis.checkpoints import RedisCheckpoints
+from app.redis.connection import connect
 from app.settings import Settings
 from benchmarks.machine import free_port
 from benchmarks.moves import replicas, stats, until

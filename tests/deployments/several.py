@@ -26,8 +26,8 @@ from app.settings import Settings
 from benchmarks.machine import free_port
 from benchmarks.nodes import Nodes
 from cluster.local import CONFIG
+from tests.engine.families.loading.test_load import tiny_ltx, tiny_z_image
 from tests.engine.families.saved import save_i2v, save_lora, save_t2v
-from tests.engine.families.test_load import tiny_ltx, tiny_z_image
 
 SIZE = (32, 16)
 POOLS = ("words", "looks", "quick", "stills")

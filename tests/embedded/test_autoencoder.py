@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from app.embedded.autoencoder import ShapesAutoencoder
-from app.embedded.fit import clips, fit_linear, psnr, save, train_cleaner, train_press
 from app.embedded.load import read_autoencoder
-from app.embedded.recipe import Budget
+from app.embedded.training.fit import clips, fit_linear, psnr, save, train_cleaner, train_press
+from app.embedded.training.recipe import Budget
 
 
 @pytest.fixture(scope="module")

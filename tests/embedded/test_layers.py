@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from app.embedded import vocabulary as words
-from app.embedded.fit import to_float
 from app.embedded.layers import Layers, blend, evened, from_cells, part, to_cells
-from app.embedded.scenes import draw_asks, place
-from app.embedded.world import Scene, Subject, render
+from app.embedded.training.fit import to_float
+from app.embedded.world import vocabulary as words
+from app.embedded.world.scenes import draw_asks, place
+from app.embedded.world.world import Scene, Subject, render
 
 
 def drawn(*scenes: Scene) -> Tensor:

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.embedded.checker.sample import decode, sample, sheet
 from app.embedded.load import EmbeddedModel, load
 from app.embedded.profile import WEIGHTS, revision
-from app.embedded.sample import decode, sample, sheet
 
 MOST_BYTES = 30 * 1024 * 1024
 

@@ -1,7 +1,7 @@
 import torch
 
-from app.embedded.attention import WrittenOutAttention
 from app.embedded.model import CleanWanTransformer, sigmas
+from app.embedded.training.attention import WrittenOutAttention
 
 
 def tiny() -> CleanWanTransformer:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from app.engine.calibrate import plans
+from app.calibration.mask_search import plans
 from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
-from app.engine.families.wan import WanDenoiser
+from app.engine.families.wan.denoiser import WanDenoiser
 from tests.engine.plans import hear, walk
 
 PROMPTS = CALIBRATION_PROMPTS[1:8:4]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.engine.denoiser import Frames, JobState
 from app.engine.fake import RUNS_OUT, FakeDenoiser
 from app.engine.loop import Engine
-from app.engine.memory import move_state, state_bytes
+from app.engine.memory.state import move_state, state_bytes
 from app.errors import Cancelled, DeviceOutOfMemory, InvalidRequest, TimedOut
 from app.line.batcher import Rules, Urgency
 from app.types import ModelProfile, Phase

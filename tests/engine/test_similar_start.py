@@ -14,10 +14,10 @@ from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import JobState
 from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
-from app.engine.masks.mask import evenly, late
-from app.engine.masks.table import evaluations, masks_of
 from app.engine.start import noised
 from app.line.batcher import Rules
+from app.plan.masks.mask import evenly, late
+from app.plan.masks.table import evaluations, masks_of
 from app.types import Plan, Start
 from tests.engine.plans import Listener, hear, make_plan, walk
 

@@ -6,11 +6,11 @@ import pytest
 
 from app.errors import JobNotFound, LeaseLost
 from app.jobs.checkpoints import Checkpoints, MemoryCheckpoints
-from app.jobs.connection import Client
 from app.jobs.memory import MemoryJobs
-from app.jobs.redis import RedisJobs
-from app.jobs.redis_checkpoints import RedisCheckpoints
+from app.jobs.redis.checkpoints import RedisCheckpoints
+from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
+from app.redis.connection import Client
 from app.types import Failure, Lease
 from tests.jobs.make import a_job
 

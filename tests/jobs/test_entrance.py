@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from app.errors import InvalidRequest, JobNotFound, KinorayError, Overloaded
-from app.jobs.connection import Client
 from app.jobs.entrance import Entrance, KeyReused, Once, Replayed
 from app.jobs.flights import Claim, Flights, MemoryFlights, Stance
-from app.jobs.link import Link
 from app.jobs.memory import MemoryJobs
-from app.jobs.redis import RedisJobs
-from app.jobs.redis_flights import RedisFlights
-from app.jobs.scripts import Keys
+from app.jobs.redis.flights import RedisFlights
+from app.jobs.redis.jobs import RedisJobs
+from app.jobs.redis.scripts import Keys
 from app.jobs.store import JobStore
+from app.redis.connection import Client
+from app.redis.link import Link
 from app.types import Failure, Measured
 from tests.jobs.make import PLAN, a_job
 

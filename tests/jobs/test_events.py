@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from app.errors import JobNotFound
-from app.jobs import redis_stops
-from app.jobs.connection import Client
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.memory import MemoryEvents, MemoryStops
-from app.jobs.redis_events import RedisEvents
-from app.jobs.redis_stops import RedisStops
+from app.jobs.redis import stops as redis_stops
+from app.jobs.redis.events import RedisEvents
+from app.jobs.redis.stops import RedisStops
+from app.redis.connection import Client
 from tests.jobs.make import a_job
 
 pytestmark = pytest.mark.anyio

@@ -7,10 +7,10 @@ from collections.abc import Awaitable
 import pytest
 
 from app.errors import JobNotFound, LeaseLost
-from app.jobs.connection import Client
-from app.jobs.redis import RedisJobs
-from app.jobs.redis_checkpoints import RedisCheckpoints
-from app.jobs.redis_events import RedisEvents
+from app.jobs.redis.checkpoints import RedisCheckpoints
+from app.jobs.redis.events import RedisEvents
+from app.jobs.redis.jobs import RedisJobs
+from app.redis.connection import Client
 from app.types import CacheUse, Failure, Lease, Measured, Phase
 from tests.jobs.make import VIDEO, a_job
 

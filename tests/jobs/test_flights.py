@@ -12,8 +12,8 @@ from app.errors import Conflict, IllegalTransition, LeaseLost, Overloaded
 from app.jobs import changes, flights
 from app.jobs.flights import Claim, Flights, MemoryFlights, Stance, rank, stance
 from app.jobs.memory import MemoryJobs
-from app.jobs.redis import RedisJobs
-from app.jobs.redis_flights import RedisFlights
+from app.jobs.redis.flights import RedisFlights
+from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
 from app.types import CacheUse, Failure, Job, Measured, Phase
 from tests.jobs.make import VIDEO, a_job
@@ -197,7 +197,7 @@ async def test_followers_past_their_deadline_are_told_until_they_are_excused(air
 
 
 async def test_a_flight_takes_so_many(air: Air, monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("app.jobs.flights", "app.jobs.redis_flights"):
+    for place in ("app.jobs.flights", "app.jobs.redis.flights"):
         monkeypatch.setattr(f"{place}.MOST_FOLLOWERS", 1)
     await air.led()
     with pytest.raises(Overloaded):

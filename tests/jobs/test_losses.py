@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError
 
-from app.jobs.connection import Client
+from app.redis.connection import Client
 from app.settings import Settings
+from app.stores import Stores, open_stores
 from app.types import Job, Measured, Phase, ReplicaInfo
 from deployments.dispatcher import Dispatcher
-from deployments.stores import Stores, open_stores
 from tests.jobs.make import a_job
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ async def leaves(stores: Stores, job_id: str, fence: int) -> None:
 
 @pytest.fixture
 async def stores(redis_url: str, prefix: str, redis: Client, monkeypatch: pytest.MonkeyPatch) -> Stores:
-    monkeypatch.setattr("deployments.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
     return open_stores(Settings(redis_url=redis_url, redis_prefix=prefix))
 
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from app.jobs.board import Board, MemoryBoard
-from app.jobs.connection import Client
-from app.jobs.figures import RedisMeter
-from app.jobs.redis_board import RedisBoard
+from app.jobs.redis.board import RedisBoard
+from app.jobs.redis.meter import RedisMeter
+from app.redis.connection import Client
 from app.telemetry import MemoryMeter, Meter
 
 pytestmark = pytest.mark.anyio

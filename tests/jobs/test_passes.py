@@ -11,11 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from app.jobs.board import PLACES
-from app.jobs.connection import Client
+from app.redis.connection import Client
 from app.settings import Settings
+from app.stores import Stores, open_stores
 from app.types import Job, Phase, ReplicaInfo, Webhook
 from deployments.dispatcher import Dispatcher
-from deployments.stores import Stores, open_stores
 from tests.jobs.make import a_job
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
@@ -40,7 +40,7 @@ def settings(redis_url: str, prefix: str) -> Settings:
 
 @pytest.fixture
 async def stores(settings: Settings, redis: Client, monkeypatch: pytest.MonkeyPatch) -> Stores:
-    monkeypatch.setattr("deployments.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
     stores = open_stores(settings)
     await stores.jobs.announce(ReplicaInfo("r", "main", "m", slots=1, running=0, step_s=0.1, seen_at=0.0), 60.0)
     return stores

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from app.cache.keys import plan_digest
-from app.flights import enter
-from app.jobs.connection import Client
-from app.jobs.scripts import Keys
+from app.jobs.redis.scripts import Keys
+from app.redis.connection import Client
+from app.service.single_flight import enter
 from app.settings import Settings
+from app.stores import Stores
 from app.types import Failure, Job, Measured, Phase
 from deployments.dispatcher import Dispatcher
-from deployments.stores import Stores
 from tests.jobs.make import PLAN, a_job
 from tests.jobs.test_passes import dispatcher, stores, until
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
-from app.jobs.connection import Client
 from app.jobs.memory import MemoryJobs
-from app.jobs.redis import RedisJobs
+from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
+from app.redis.connection import Client
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
 from tests.jobs.make import VIDEO, a_job, a_replica
 

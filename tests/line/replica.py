@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.line.batcher import Boundary, Paused, Profile, Rules, Running, Shape, Urgency, Waiting, decide
+from app.line.fair_share import Turns
 from app.line.order import aged
-from app.line.turns import Turns
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN, Pace
-from app.plan.models import Catalogue
 from app.plan.planner import make_plan
 from app.types import ModelProfile, Plan, VideoRequest
 from tests.redis_server import prefix, redis, redis_server, redis_url

@@ -12,8 +12,8 @@ from app.errors import InvalidRequest
 from app.plan import budgets
 from app.plan.amount import Amount, amount
 from app.plan.budgets import Budget, Table
-from app.plan.complexity import CLASSES
-from app.plan.feedback import Place
+from app.plan.feedback.feedback import Place
+from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import choose
 from app.types import VideoRequest
 from tests.plan.conftest import SHAPES

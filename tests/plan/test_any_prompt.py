@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import InvalidRequest
-from app.plan import vocabulary as words
-from app.plan.complexity import CLASSES, analyse
-from app.plan.features import factors_of
+from app.plan.prompt import vocabulary as words
+from app.plan.prompt.complexity import CLASSES, analyse
+from app.plan.prompt.features import factors_of
 from app.plan.tiers import AUTO, TIERS, choose
 from app.types import Plan
 from tests.plan.conftest import plan_for

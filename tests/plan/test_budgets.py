@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.plan.budgets import Point, Table, read, rows_of, smallest, tables, write
-from app.plan.complexity import CLASSES
+from app.plan.prompt.complexity import CLASSES
 
 CURVE = [Point(25, 5, 70.0), Point(25, 10, 94.5), Point(25, 15, 95.5), Point(25, 25, 96.0)]
 

@@ -7,14 +7,14 @@ import pytest
 
 from app.engine.families.registry import LOADERS
 from app.errors import InvalidRequest, UnsupportedParameter
-from app.model_entry import ModelEntry
-from app.models import profile_of
+from app.models.served import profile_of
+from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.families import FAMILIES
-from app.plan.models import Catalogue
 from app.plan.planner import make_plan
 from app.plan.tiers import TIERS
 from app.settings import Settings
+from app.settings.model_entry import ModelEntry
 from app.types import Artifact, Plan, VideoRequest
 
 

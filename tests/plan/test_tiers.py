@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.errors import InvalidRequest
-from app.plan.complexity import CLASSES
+from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import ALIASES, AUTO_TIERS, ROWS, TIERS, Tier, check_tiers, choose, tier_named
 
 

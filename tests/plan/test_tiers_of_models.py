@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.errors import InvalidRequest
+from app.plan.catalogue import Catalogue, pool_of
 from app.plan.cost import UNKNOWN
-from app.plan.models import Catalogue, pool_of
 from app.plan.planner import make_plan
 from app.types import Plan, TierOfModel, VideoRequest
 from tests.plan.conftest import SHAPES, Bounds

@@ -12,12 +12,12 @@ from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import WEIGHTS, profile
 from app.embedded.text import TextEncoder
 from app.engine.denoiser import TOKENS
-from app.engine.families.placement import Parts, place, precision
-from app.engine.families.ranks import Ranks
-from app.engine.families.reading import Listen
-from app.engine.families.wan import WanDenoiser
-from app.engine.families.wan_load import tokens_of
-from app.engine.presets import Parallel, Placement
+from app.engine.families.loading.placement import Parts, place, precision
+from app.engine.families.loading.reader import Listen
+from app.engine.families.parallel.ranks import Ranks
+from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.wan.load import tokens_of
+from app.settings.placement import Parallel, Placement
 from app.types import ModelProfile
 
 CALIBRATION_PROMPTS = (

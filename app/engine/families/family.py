@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, Frames, Heard, JobState
-from app.engine.families.adapters import Wardrobe
-from app.engine.families.company import guided, in_company
+from app.engine.families.grouping import guided, in_company
+from app.engine.families.loading.lora import Wardrobe
 from app.engine.families.pixels import device_errors, rounded, unit
-from app.engine.hardware import hardware
-from app.engine.memory import held_bytes
+from app.engine.memory.state import held_bytes
 from app.engine.samplers.schedule import Schedule
+from app.engine.timing.hardware import hardware
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.types import Plan, VideoSpec
 

@@ -15,8 +15,8 @@ from diffusers import HunyuanVideo15Pipeline
 
 from app.engine.denoiser import TOKENS, Heard
 from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
-from app.engine.families.placement import Parts
-from app.engine.families.reading import Files, Listen, Reader
+from app.engine.families.loading.placement import Parts
+from app.engine.families.loading.reader import Files, Listen, Reader
 from app.engine.samplers.levels import Bend
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec

@@ -16,8 +16,8 @@ from diffusers import LTXConditionPipeline, LTXPipeline
 
 from app.engine.denoiser import TOKENS, Heard
 from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
-from app.engine.families.placement import Parts
-from app.engine.families.reading import Files, Listen, Reader
+from app.engine.families.loading.placement import Parts
+from app.engine.families.loading.reader import Files, Listen, Reader
 from app.engine.samplers.levels import Bend, linear_quadratic, picked
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec

@@ -11,13 +11,13 @@ from typing import Final, Protocol
 import torch
 
 from app.engine.denoiser import Denoiser
-from app.engine.families.placement import precision
-from app.engine.families.reading import PLAIN, Files, Listen, Options
-from app.engine.presets import Placement
+from app.engine.families.loading.placement import precision
+from app.engine.families.loading.reader import PLAIN, Files, Listen, Options
+from app.settings.placement import Placement
 
 LOADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "wan": "app.engine.families.wan_load",
+        "wan": "app.engine.families.wan.load",
         "ltx": "app.engine.families.ltx",
         "hunyuan": "app.engine.families.hunyuan",
         "hunyuan15": "app.engine.families.hunyuan15",

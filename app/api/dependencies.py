@@ -1,0 +1,23 @@
+"""What routes are given by type: the service and the settings that the application was created with."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from app.service.videos import VideoService
+from app.settings import Settings
+
+
+async def _service(asked: HTTPConnection) -> VideoService:
+    return cast(VideoService, asked.app.state.service)
+
+
+async def _settings(asked: HTTPConnection) -> Settings:
+    return cast(Settings, asked.app.state.settings)
+
+
+Service = Annotated[VideoService, Depends(_service)]
+Config = Annotated[Settings, Depends(_settings)]

@@ -1,0 +1,1 @@
+"""What came over the wire goes in, and checked records go out."""

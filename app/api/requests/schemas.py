@@ -1,0 +1,295 @@
+"""What may be asked, as pydantic models: a request's fields come in, a well-formed VideoRequest or prompt goes out."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from app.api.problems import sentence
+from app.api.requests.fields import Fields, settled, unknown
+from app.errors import InvalidRequest
+from app.jobs.entrance import MOST_AFTER
+from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook
+
+MOST_SECONDS = 3600.0
+MOST_SEED = 2**32 - 1
+_SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?")
+
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+_Pixels = Annotated[int, Field(ge=1, le=16384)]
+_Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
+
+
+class Strict(BaseModel):
+    """Nothing is coerced, nothing is unknown, nothing is NaN."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class CacheWish(Strict):
+    """What the caches may do for a request."""
+
+    mode: Literal["use", "read", "write", "bypass", "off"] = Field(
+        "use",
+        description="use: read and keep. read: read only. write: make it anew and keep it. "
+        "bypass: make it anew and do not keep it. off: the same, and without cached embeddings",
+    )
+    ttl_s: float | None = Field(None, gt=0, le=366 * 86400.0, description="Keep the result for so long")
+    similar: bool = Field(
+        False,
+        description="It may begin with a similar video of yours instead of noise, and is kept for others to do so",
+    )
+
+
+class WebhookWish(Strict):
+    """Who is to be told of the job's end."""
+
+    url: str = Field(max_length=2048, description="An https:// address that takes a signed POST")
+    events: Annotated[list[Literal["video.completed", "video.failed"]], Field(min_length=1, max_length=2)] | None = (
+        Field(None, description="Both, if not given")
+    )
+
+
+class CreateVideo(Strict):
+    """A video to make. Objects `video_params`, `extra_body` and `extra_params` may hold any of these fields too."""
+
+    prompt: str = Field(description="What the video should show")
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="See /v1/models; without it the server's default"
+    )
+    negative_prompt: str | None = Field(None, description="What it should not show")
+    seconds: int | float | str | None = Field(None, description="Playing time: a number, or a string of one")
+    size: str | None = Field(None, description="WIDTHxHEIGHT")
+    width: _Pixels | None = Field(None, description="Instead of size")
+    height: _Pixels | None = Field(None, description="Instead of size")
+    num_frames: int | None = Field(None, ge=1, le=100_000, description="Comes before seconds; also `frames`")
+    fps: int | None = Field(None, ge=1, le=240, description="Frames per second")
+    seed: _Seed | Annotated[list[_Seed], Field(min_length=1, max_length=1)] | None = Field(
+        None, description="Same seed, same video; -1: a fresh one; without it the seed follows from the request"
+    )
+    num_inference_steps: int | None = Field(None, ge=1, le=1000, description="Comes before the tier; also `steps`")
+    budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
+    sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="euler, unipc or ddim; see /v1/models for the model's"
+    )
+    deterministic: bool | None = Field(
+        None, description="The same bits alone, beside other jobs, paused and resumed; it then shares no forward"
+    )
+    step_cache: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="first_block, mag or taylorseer: steps are saved by what is seen on the way, without a budget"
+    )
+    guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt")
+    tier: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="auto, preview, standard, premium or ultra; also `quality` and `quality_tier`"
+    )
+    style: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        None, description="A style's id, see /v1/styles; what it changes is on the plan"
+    )
+    enhance: bool | None = Field(None, description="Expand the prompt; both prompts are kept")
+    allow_degrade: bool | None = Field(
+        None, description="With deadline_s: rather a lower tier than a late video; the reply says what was used"
+    )
+    num_outputs_per_prompt: int | None = Field(None, ge=1, le=1, description="Must be 1; also `n`")
+    user: Annotated[str, StringConstraints(max_length=256)] | None = Field(None, description="Your own end user's name")
+    cache: CacheWish | None = Field(None, description="What the caches may do")
+    priority: Literal["low", "normal", "high"] | None = Field(None, description="normal, if not given")
+    deadline_s: float | None = Field(
+        None, gt=0, le=7 * 86400.0, description="Give it up when it is not done so many seconds from now"
+    )
+    after: _Id | Annotated[list[_Id], Field(max_length=MOST_AFTER)] | None = Field(
+        None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
+    )
+    guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
+    input_reference: Any = Field(
+        None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
+    )
+    preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
+    webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
+
+
+class RemixVideo(Strict):
+    """A video like an earlier one, with another prompt."""
+
+    prompt: str = Field(description="What the new video should show")
+
+
+_INTEGERS = (
+    "width",
+    "height",
+    "num_frames",
+    "fps",
+    "seed",
+    "num_inference_steps",
+    "num_outputs_per_prompt",
+    "budget",
+    "n",
+)
+_NUMBERS = ("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s")
+_TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
+_SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_BLANK = (
+    "size",
+    "negative_prompt",
+    "user",
+    "model",
+    "tier",
+    "sampler",
+    "step_cache",
+    "priority",
+    "style",
+    "after",
+    "input_reference",
+    *_TRUTHS,
+)  # where an empty text means the same as nothing
+
+M = TypeVar("M", bound=Strict)
+
+
+def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
+    """The request in those fields.
+
+    Raises:
+        UnsupportedParameter: a field that this server cannot honour.
+        InvalidRequest: anything else that is wrong; `param` names the field.
+    """
+    asked = validated(CreateVideo, settled(fields, CreateVideo.model_fields))
+    width, height = _shape(asked)
+    seed = asked.seed[0] if isinstance(asked.seed, list) else asked.seed
+    cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
+    return VideoRequest(
+        prompt=_prompt(asked.prompt, max_prompt_chars),
+        model=asked.model,
+        negative_prompt=_within(asked.negative_prompt or "", max_prompt_chars, "negative_prompt"),
+        width=width,
+        height=height,
+        seconds=_seconds(asked.seconds),
+        frames=asked.num_frames,
+        fps=asked.fps,
+        seed=seed,
+        steps=asked.num_inference_steps,
+        budget=asked.budget,
+        guidance=asked.guidance_scale,
+        sampler=asked.sampler,
+        deterministic=bool(asked.deterministic),
+        step_cache=asked.step_cache,
+        tier=asked.tier or "auto",
+        style=asked.style,
+        enhance=bool(asked.enhance),
+        allow_degrade=bool(asked.allow_degrade),
+        cache=CacheMode(cache.mode),
+        cache_ttl_s=cache.ttl_s,
+        similar=cache.similar,
+        priority=asked.priority or NORMAL,
+        deadline_s=asked.deadline_s,
+        preview=bool(asked.preview),
+        user=asked.user,
+        webhook=_webhook(asked.webhook),
+        after=tuple(dict.fromkeys([asked.after] if isinstance(asked.after, str) else asked.after or ())),
+        guidance_2=asked.guidance_scale_2,
+    )
+
+
+def _webhook(wish: WebhookWish | None) -> Webhook | None:
+    if wish is None:
+        return None
+    return Webhook(wish.url, tuple(dict.fromkeys(wish.events or WEBHOOK_EVENTS)))
+
+
+def remix_prompt(fields: Fields, max_prompt_chars: int) -> str:
+    """The prompt of a remix; it takes no other field. Raises InvalidRequest."""
+    asked = validated(RemixVideo, settled(fields, RemixVideo.model_fields, {}))
+    return _prompt(asked.prompt, max_prompt_chars)
+
+
+def validated(model: type[M], fields: Fields) -> M:
+    """The fields as that model has them. Raises InvalidRequest."""
+    values = {name: value for name, value in fields.values.items() if not (name in _BLANK and value == "")}
+    if fields.text:
+        values = {name: _typed(name, value) for name, value in values.items()}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: ValidationError) -> InvalidRequest:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":  # only nested objects: the others were looked at before
+        nested: dict[str, type[Strict]] = {"cache": CacheWish, "webhook": WebhookWish}
+        known = nested.get(place[0], CreateVideo).model_fields
+        return unknown(place[-1], known)
+    if place[:1] == ["seed"]:
+        return InvalidRequest(f"seed must be an integer from -1 to {MOST_SEED}, or a list of one.", "seed")
+    if place[:1] == ["after"]:
+        return InvalidRequest(f"after must be the id of a video, or a list of at most {MOST_AFTER}.", "after")
+    if place[:1] == ["seconds"]:
+        return _bad_seconds()
+    message, name = sentence(first)
+    return InvalidRequest(message, name)
+
+
+def _typed(name: str, value: Any) -> Any:
+    """A form's text as the type that its field has; what does not fit stays text and is refused for it."""
+    if isinstance(value, dict):
+        return {inner: _typed(inner, each) for inner, each in value.items()}
+    if isinstance(value, list):
+        return [_typed(name, each) for each in value]
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if name == "seed" and text.startswith("[") and text.endswith("]"):
+        return [_typed(name, text[1:-1])]
+    if name in _INTEGERS and _WHOLE.fullmatch(text):
+        return int(text)
+    if name in _NUMBERS and _NUMBER.fullmatch(text):
+        return float(text)
+    if name in _TRUTHS:
+        return _SAID.get(text.lower(), value)
+    return value
+
+
+def _prompt(prompt: str, max_chars: int) -> str:
+    if not prompt.strip():
+        raise InvalidRequest("The prompt is empty: say what the video should show.", "prompt")
+    return _within(prompt, max_chars, "prompt")
+
+
+def _within(text: str, max_chars: int, name: str) -> str:
+    if len(text) > max_chars:
+        message = f"The {name} has {len(text):,} characters; at most {max_chars:,} are read."
+        raise InvalidRequest(message, name, "prompt_too_long")
+    return text
+
+
+def _seconds(asked: int | float | str | None) -> float | None:
+    if asked is None or asked == "":
+        return None
+    if isinstance(asked, str) and not _NUMBER.fullmatch(asked.strip()):
+        raise _bad_seconds()
+    seconds = float(asked)
+    if not 0.0 < seconds <= MOST_SECONDS:
+        raise _bad_seconds()
+    return seconds
+
+
+def _bad_seconds() -> InvalidRequest:
+    message = f"seconds must be a number above 0 and up to {MOST_SECONDS:g}, or a string of one."
+    return InvalidRequest(message, "seconds")
+
+
+def _shape(asked: CreateVideo) -> tuple[int | None, int | None]:
+    """Width and height by either spelling."""
+    if asked.size is None:
+        return asked.width, asked.height
+    found = _SIZE.fullmatch(asked.size.strip())
+    if found is None or not all(1 <= int(side) <= 16384 for side in found.groups()):
+        raise InvalidRequest("size must be WIDTHxHEIGHT in pixels, such as 128x128.", "size")
+    width, height = int(found[1]), int(found[2])
+    if asked.width not in (None, width) or asked.height not in (None, height):
+        raise InvalidRequest("width and height say something else than size.", "size", "conflicting_parameters")
+    return width, height

@@ -1,0 +1,255 @@
+"""What a job looks like on the wire: a Job comes in, the Video object and its headers go out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from app.plan.explain import describe
+from app.service.videos import Outlook
+from app.settings import Settings
+from app.types import Delivery, Job, Measured
+
+VIDEO_ID = "x-video-id"
+POLL_AFTER = "openai-poll-after-ms"
+LONGEST_POLL_S = 10.0
+POLLS = 10  # a client that polls asks about that often; the openai package keeps the first interval it is told
+
+
+class VideoError(BaseModel):
+    """Why a video failed."""
+
+    code: str
+    message: str
+
+
+class VideoCache(BaseModel):
+    """How the caches served a video; `note` says why a similar start that was planned was none."""
+
+    kind: str
+    hit: bool
+    saved_step_seconds: float
+    embedding_hit: bool | None
+    similarity: float | None
+    steps_skipped: int
+    note: str | None
+
+
+class VideoFactor(BaseModel):
+    """What one factor adds to the complexity score, and the words that did it."""
+
+    name: str
+    score: int
+    found: list[str]
+
+
+class Optimization(BaseModel):
+    """What the planner decided, and why."""
+
+    complexity_score: int
+    complexity: str
+    factors: list[VideoFactor]
+    tier: str
+    asked_tier: str
+    steps: int
+    budget: int
+    sampler: str
+    deterministic: bool
+    step_cache: str | None
+    guidance: float
+    fixed_default_steps: int
+    steps_saved_share: float
+    estimated_step_seconds: float
+    estimated_seconds: float
+    estimated_cost: float | None
+    estimated_device_seconds: float
+    estimated_energy_wh: float | None
+    calibrated: bool = Field(description="The budget comes from a measured table")
+    written_prompt: str | None = Field(description="The prompt as it was sent, where a style or enhancement changed it")
+    style: str | None
+    enhanced: bool
+    pool: str
+    reasons: list[str]
+
+
+class VideoWebhook(BaseModel):
+    """Who is told of the end, and how far that is."""
+
+    url: str | None = Field(description="Yours; null where it is the server's own")
+    events: list[str]
+    state: str = Field(description="waiting, delivered, failed (given up after about twelve hours) or disabled")
+    attempts: int
+    last_error: str | None = Field(description="timeout, unknown_host, forbidden_address, http_500 …")
+    last_attempt_at: float | None
+    next_attempt_at: float | None
+
+
+class Video(BaseModel):
+    """OpenAI's Video object, and what more there is to know."""
+
+    id: str
+    object: Literal["video"] = "video"
+    model: str
+    prompt: str
+    status: str = Field(description="queued, in_progress, completed or failed")
+    phase: str = Field(description="queued, encoding, denoising, decoding, postprocessing, completed or failed")
+    progress: int = Field(description="Percent; 100 only when completed")
+    created_at: int
+    started_at: int | None
+    completed_at: int | None
+    expires_at: int | None
+    size: str
+    seconds: str
+    quality: str = Field(description="The tier")
+    fps: int
+    num_frames: int
+    seed: int
+    step: int
+    total_steps: int
+    eta_s: float | None
+    queue_position: int | None = Field(description="Jobs ahead in the line, while it waits")
+    remixed_from_video_id: str | None
+    error: VideoError | None
+    cache: VideoCache
+    optimization: Optimization
+    stage_durations: dict[str, float] = Field(description="Seconds by stage, once completed")
+    inference_time_s: float | None = Field(description="From encoding to the finished file, without the wait")
+    device_seconds: float | None
+    cost: float | None = Field(description="Money, where a price per device hour is set")
+    energy_wh: float | None = Field(description="Energy of the device, where its power is known")
+    peak_memory_mb: float | None
+    attempts: int
+    resumed_from_step: int | None = Field(description="The checkpoint it went on from after an interruption")
+    priority: str = Field(description="low, normal or high")
+    deadline_at: float | None = Field(description="Unix seconds after which it is given up")
+    after: list[str] = Field(description="Videos that have to be completed first")
+    waiting_for: list[str] = Field(description="Those of them that are not yet")
+    promised_s: float | None = Field(description="The wait that was predicted when it was accepted, in seconds")
+    user: str | None
+    url: str | None = Field(description="Where the file is, once completed")
+    webhook: VideoWebhook | None
+
+
+class VideoList(BaseModel):
+    """A page of videos; `last_id` is the `after` of the next."""
+
+    object: Literal["list"] = "list"
+    data: list[Video]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class VideoDeleted(BaseModel):
+    """What is said of a deleted video."""
+
+    id: str
+    object: Literal["video.deleted"] = "video.deleted"
+    deleted: Literal[True] = True
+
+
+def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
+    """The Video object of a job; one that waits for another's video shows how far that one is."""
+    plan, measured = job.plan, job.measured
+    at = outlook.leader or job
+    return Video(
+        id=job.id,
+        model=plan.model,
+        prompt=plan.prompt,
+        status=at.status.value,
+        phase=at.phase.value,
+        progress=at.progress,
+        created_at=int(job.created_at),
+        started_at=_whole(at.started_at),
+        completed_at=_whole(job.completed_at),
+        expires_at=_whole(job.expires_at),
+        size=plan.spec.size,
+        seconds=f"{round(plan.spec.seconds, 3):g}",
+        quality=plan.tier,
+        fps=plan.spec.fps,
+        num_frames=plan.spec.frames,
+        seed=plan.sampling.seed,
+        step=at.step,
+        total_steps=plan.sampling.steps,
+        eta_s=None if outlook.eta_s is None else round(outlook.eta_s, 3),
+        queue_position=outlook.position,
+        remixed_from_video_id=job.remixed_from,
+        error=VideoError(code=job.failure.code, message=job.failure.message) if job.failure else None,
+        cache=VideoCache.model_validate(job.cache, from_attributes=True),
+        optimization=Optimization.model_validate(describe(plan)),
+        attempts=job.attempts,
+        resumed_from_step=measured.resumed_from_step if measured else None,
+        priority=job.priority,
+        deadline_at=job.deadline,
+        after=list(job.after),
+        waiting_for=list(outlook.waits_for),
+        promised_s=job.promised_s,
+        user=job.user,
+        url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
+        webhook=_webhook(job),
+        **_measured(measured, settings),
+    )
+
+
+def _webhook(job: Job) -> VideoWebhook | None:
+    if job.webhook is None:
+        return None
+    told = job.delivery or Delivery()
+    return VideoWebhook(
+        url=job.webhook.url,
+        events=list(job.webhook.events),
+        state=told.state,
+        attempts=told.attempts,
+        last_error=told.error,
+        last_attempt_at=told.at,
+        next_attempt_at=told.next_at,
+    )
+
+
+def videos(data: Sequence[Video], has_more: bool) -> VideoList:
+    """A page of Video objects."""
+    first, last = (data[0].id, data[-1].id) if data else (None, None)
+    return VideoList(data=list(data), first_id=first, last_id=last, has_more=has_more)
+
+
+def job_headers(job: Job, settings: Settings, **took_s: float) -> dict[str, str]:
+    """When to ask again, and the seconds that stages took: of the job if it is done, and those given."""
+    stages = {**took_s, **(job.measured.stages_s if job.measured else {})}
+    headers = {POLL_AFTER: str(round(1000 * _poll_after_s(job, settings)))}
+    if timing := [f"{name};dur={1000 * seconds:.1f}" for name, seconds in stages.items() if name != "total"]:
+        headers["server-timing"] = ", ".join(timing)
+    return headers
+
+
+def inference_time_s(measured: Measured) -> float:
+    """Seconds from encoding to the finished file."""
+    return sum(seconds for name, seconds in measured.stages_s.items() if name not in ("queue", "total"))
+
+
+def _poll_after_s(job: Job, settings: Settings) -> float:
+    if job.phase.ended:
+        return settings.poll_after_s
+    left_s = job.plan.estimate.seconds if job.eta_s is None else job.eta_s
+    return max(settings.poll_after_s, min(left_s / POLLS, LONGEST_POLL_S))
+
+
+def _measured(measured: Measured | None, settings: Settings) -> dict[str, Any]:
+    """The fields that only a made video has."""
+    if measured is None:
+        names = ("inference_time_s", "device_seconds", "cost", "energy_wh", "peak_memory_mb")
+        return {"stage_durations": {}, **dict.fromkeys(names)}
+    price, memory = settings.price_per_device_hour, measured.peak_memory_bytes
+    return {
+        "stage_durations": {name: round(seconds, 4) for name, seconds in measured.stages_s.items()},
+        "inference_time_s": round(inference_time_s(measured), 4),
+        "device_seconds": round(measured.device_seconds, 4),
+        "cost": None if price is None else round(price * measured.device_seconds / 3600, 6),
+        "energy_wh": None if measured.energy_wh is None else round(measured.energy_wh, 6),
+        "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
+    }
+
+
+def _whole(at: float | None) -> int | None:
+    return None if at is None else int(at)

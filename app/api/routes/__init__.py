@@ -1,0 +1,1 @@
+"""One file for each resource under /v1 and /api."""

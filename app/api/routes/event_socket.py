@@ -1,0 +1,162 @@
+"""A job's story over a WebSocket, told while the client is heard: it may ask to cancel, and may leave at any time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+import anyio
+import orjson
+from fastapi import APIRouter, Query, WebSocket
+from pydantic import ValidationError
+from starlette.responses import Response
+from starlette.types import Message
+from starlette.websockets import WebSocketDisconnect
+
+from app.api.auth import tenant_of
+from app.api.dependencies import Config, Service
+from app.api.event_feed import Told, story
+from app.api.problems import error_body, problem, sentence
+from app.api.requests.schemas import Strict
+from app.errors import InvalidRequest, KinorayError, PayloadTooLarge
+from app.settings import Settings
+from app.types import Caller
+
+router = APIRouter(prefix="/v1/videos")
+
+KEY = "kinoray-key."
+"""Begins the subprotocol that carries a key, percent-encoded where it must be: a browser cannot send headers here."""
+
+MOST_HEARD_BYTES = 4096
+DONE = 1000
+_CLOSED = {401: 4401, 404: 4404, 413: 1009, 503: 1013}  # by the status that HTTP would have answered
+_BROKEN = 1011
+
+
+class Wish(Strict):
+    """What a client may say."""
+
+    type: Literal["cancel"]
+
+
+@router.websocket("/{video_id}/ws")
+async def follow(
+    socket: WebSocket,
+    video_id: str,
+    service: Service,
+    settings: Config,
+    after: Annotated[str | None, Query(alias="last_event_id")] = None,
+) -> None:
+    """Tell a video's story in messages `{"event", "id", "data"}`, then close with 1000.
+
+    What is wrong is told as the event `error`. Then the socket is closed with 4401 (key), 4404 (no such video), 1009
+    (the client's message is too large) or 1013 (come again later); after a message not understood it goes on.
+    """
+    key = next((each for each in socket.scope.get("subprotocols", ()) if each.startswith(KEY)), None)
+    await socket.accept(key)
+    with suppress(WebSocketDisconnect):  # the client has left: there is nobody to tell
+        try:
+            who = _who(socket, key, settings)
+            told = await story(service, settings, video_id, who, after)
+            hear = partial(_hear, socket, partial(service.cancel, video_id, who))
+            code = await _whichever_ends_first(partial(_tell, socket, told), hear)
+        except KinorayError as error:
+            code = await _refuse(socket, error)
+        if code is not None:
+            await socket.close(code)
+
+
+@router.get("/{video_id}/ws", include_in_schema=False)
+async def upgrade_first() -> Response:
+    """What a client is told that does not ask for a WebSocket."""
+    message = "This is a WebSocket; without one, follow /v1/videos/{id}/events."
+    return problem(426, "upgrade_required", message, headers={"upgrade": "websocket", "connection": "upgrade"})
+
+
+def _who(socket: WebSocket, key: str | None, settings: Settings) -> Caller:
+    """The tenant, by the header or, without one, by the subprotocol. Raises Unauthorized."""
+    authorization = socket.headers.get("authorization")
+    if authorization is None and key is not None:
+        authorization = f"Bearer {unquote(key.removeprefix(KEY))}"
+    return tenant_of(settings, authorization)
+
+
+async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> int | None:
+    """The close code of the part that ended first, the others being stopped; None when the client has left."""
+    code: int | None = None
+
+    async def run(part: Callable[[], Awaitable[int | None]]) -> None:
+        nonlocal code
+        try:
+            code = await part()
+        except WebSocketDisconnect:
+            code = None
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for part in parts:
+            group.start_soon(run, part)
+    return code
+
+
+async def _tell(socket: WebSocket, told: AsyncGenerator[Told, None]) -> int:
+    try:
+        async with aclosing(told):
+            async for each in told:
+                await _say(socket, each.kind, each.data, each.id)
+    except KinorayError as error:
+        return await _refuse(socket, error)
+    return DONE
+
+
+async def _hear(socket: WebSocket, cancel: Callable[[], Awaitable[object]]) -> int | None:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        try:
+            _understand(_heard(message))
+            with anyio.CancelScope(shield=True):  # the story may end before all is written that a cancel writes
+                await cancel()
+        except PayloadTooLarge as error:
+            return await _refuse(socket, error)
+        except KinorayError as error:
+            await _say(socket, "error", _problem(error))
+
+
+def _heard(message: Message) -> bytes:
+    """What the client sent. Raises PayloadTooLarge."""
+    text: str | None = message.get("text")
+    data: bytes = (message.get("bytes") or b"") if text is None else text.encode()
+    if len(data) > MOST_HEARD_BYTES:
+        raise PayloadTooLarge(f"A message may have at most {MOST_HEARD_BYTES:,} bytes.", code="message_too_large")
+    return data
+
+
+def _understand(data: bytes) -> Wish:
+    """The wish in a message. Raises InvalidRequest."""
+    try:
+        return Wish.model_validate(orjson.loads(data))
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest('A message must be JSON, such as {"type": "cancel"}.', code="invalid_json") from error
+    except ValidationError as error:
+        said, name = sentence(error.errors(include_url=False, include_input=False)[0])
+        raise InvalidRequest(said, name) from error
+
+
+async def _refuse(socket: WebSocket, error: KinorayError) -> int:
+    """Say what is wrong; returns the code to close with."""
+    await _say(socket, "error", _problem(error))
+    return _CLOSED.get(error.status, _BROKEN)
+
+
+def _problem(error: KinorayError) -> dict[str, Any]:
+    body: dict[str, Any] = error_body(error.status, error.error_code, error.message, error.param)["error"]
+    return body
+
+
+async def _say(socket: WebSocket, event: str, data: dict[str, Any], event_id: str | None = None) -> None:
+    await socket.send_text(orjson.dumps({"event": event, "id": event_id, "data": data}).decode())

@@ -1,0 +1,59 @@
+"""A job's story as server-sent events, for whoever can read a stream of text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Query
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from app.api.auth import Who
+from app.api.dependencies import Config, Service
+from app.api.event_feed import Told, story
+from app.api.openapi import ERRORS
+from app.errors import KinorayError
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
+PING_S = 10
+
+
+@router.get(
+    "/{video_id}/events",
+    summary="Follow a video",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def events(
+    video_id: str,
+    service: Service,
+    settings: Config,
+    caller: Who,
+    last_event_id: Annotated[str | None, Header(description="Replay what came after that event")] = None,
+    after: Annotated[str | None, Query(alias="last_event_id", description="The same, as a parameter")] = None,
+) -> Response:
+    """Events `snapshot` (the whole video), `phase`, `step`, `queue`, `preview` and `end`, after which it is over.
+
+    A `preview` comes every few steps where the request said `"preview": true`: its `image` is the unfinished video
+    as a small picture, `data:image/webp;base64,…`. Without an id to go on from, everything that has happened is told
+    again.
+
+    The same story is told over a WebSocket at `/v1/videos/{video_id}/ws`, in messages `{"event", "id", "data"}`; there
+    `{"type": "cancel"}` stops the video, and a browser gives its key as the subprotocol `kinoray-key.<key>`.
+    """
+    told = await story(service, settings, video_id, caller, last_event_id or after)
+    return EventSourceResponse(_as_events(told, video_id), ping=PING_S)
+
+
+async def _as_events(told: AsyncGenerator[Told, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
+    try:
+        async with aclosing(told):
+            async for each in told:
+                yield ServerSentEvent(orjson.dumps(each.data).decode(), event=each.kind, id=each.id)
+    except KinorayError as error:  # the stream just stops: who reconnects learns why
+        log.info("Events of %s stopped: %s", video_id, error)

@@ -1,0 +1,138 @@
+"""The models that can be asked for, as OpenAI lists them and with what each can make."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from app.api.auth import Who
+from app.api.dependencies import Config, Service
+from app.api.openapi import ERRORS
+from app.plan.catalogue import Catalogue, pool_of, within
+from app.plan.prompt.complexity import CLASSES
+from app.plan.tiers import TIERS, choose
+from app.service.videos import VideoService
+from app.settings import Settings
+from app.types import ModelProfile
+
+router = APIRouter(tags=["models"], responses=ERRORS)
+
+
+class ModelTier(BaseModel):
+    """What a model makes in a tier."""
+
+    steps: list[int] = Field(description="For a simple, moderate, complex and very complex prompt")
+    sizes: list[str] = Field(description="The tier's default first")
+    most_frames: int
+    guidance: float
+    pool: str
+
+
+class Model(BaseModel):
+    """OpenAI's Model object, and what the model makes."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(0, description="Not known: always 0")
+    owned_by: str = "kinoray"
+    family: str
+    revision: str
+    default: bool
+    aliases: list[str]
+    sizes: list[str] = Field(description="The default first")
+    frames: list[int]
+    default_frames: int
+    fps: tuple[int, int] = Field(description="Slowest and fastest")
+    default_fps: int
+    max_seconds: float
+    guidance: float
+    samplers: list[str] = Field(description="The default first")
+    pool: str
+    takes_image: bool = Field(description="A video may begin with a picture, `input_reference`")
+    needs_image: bool = Field(description="It has to")
+    tiers: dict[str, ModelTier]
+
+
+class ModelList(BaseModel):
+    """All models."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+class ModelInfo(Model):
+    """A model as SGLang's clients ask for it."""
+
+    model_path: str
+    task_type: Literal["T2V", "I2V", "TI2V", "T2I"] = "T2V"
+    is_generation: Literal[True] = True
+
+
+@router.get("/v1/models", summary="List the models")
+async def list_models(service: Service, settings: Config, caller: Who) -> ModelList:
+    """The models and what each makes, the default first."""
+    models = [_model(profile, service, settings) for profile in service.ports.models]
+    return ModelList(data=sorted(models, key=lambda model: not model.default))
+
+
+@router.get("/v1/models/{model_id:path}", summary="Look at a model")
+async def retrieve_model(model_id: str, service: Service, settings: Config, caller: Who) -> Model:
+    """A model by its id or one of its other names."""
+    return _model(_catalogue(service, settings).find(model_id), service, settings)
+
+
+@router.get("/v1/model_info", summary="Look at the default model")
+@router.get("/model_info", include_in_schema=False)
+async def model_info(
+    service: Service,
+    settings: Config,
+    caller: Who,
+    model: Annotated[str | None, Query(description="Another than the default")] = None,
+) -> ModelInfo:
+    """The default model, or the one that is named."""
+    profile = _catalogue(service, settings).find(model)
+    task: Literal["T2V", "I2V", "TI2V", "T2I"] = (
+        "I2V" if profile.needs_image else "TI2V" if profile.takes_image else "T2V"
+    )
+    task = "T2I" if profile.pictures_only else task
+    return ModelInfo(**_model(profile, service, settings).model_dump(), model_path=profile.id, task_type=task)
+
+
+def _catalogue(service: VideoService, settings: Settings) -> Catalogue:
+    return Catalogue(service.ports.models, settings.default_name, settings.aliases)
+
+
+def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> Model:
+    default = _catalogue(service, settings).find().id
+    return Model(
+        id=profile.id,
+        family=profile.family,
+        revision=profile.revision,
+        default=profile.id == default,
+        aliases=[alias for alias, target in settings.aliases.items() if target == profile.id],
+        sizes=[f"{width}x{height}" for width, height in profile.sizes],
+        frames=list(profile.frames),
+        default_frames=profile.default_frames,
+        fps=profile.fps,
+        default_fps=profile.default_fps,
+        max_seconds=round(profile.max_seconds, 3),
+        guidance=profile.guidance,
+        samplers=list(profile.samplers),
+        pool=profile.pool,
+        takes_image=profile.takes_image,
+        needs_image=profile.needs_image,
+        tiers={name: _tier(profile, name, settings) for name in TIERS},
+    )
+
+
+def _tier(profile: ModelProfile, name: str, settings: Settings) -> ModelTier:
+    here = within(profile, name)
+    return ModelTier(
+        steps=[choose(name, row.name, profile.tiers).steps for row in CLASSES],
+        sizes=[f"{width}x{height}" for width, height in here.sizes],
+        most_frames=here.frames[-1],
+        guidance=round(here.guidance * TIERS[name].guidance_gain, 3),
+        pool=pool_of(profile, name, settings.pools),
+    )

@@ -1,0 +1,66 @@
+"""For those who run the service: is it well, what has it done, and what would it do with a prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.api.auth import Who
+from app.api.dependencies import Config, Service
+from app.api.health import health
+from app.api.metrics import metrics
+from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
+from app.api.requests.body import body_fields, query_fields
+from app.api.requests.fields import Fields
+from app.api.requests.input_image import asked_of
+from app.api.requests.schemas import CreateVideo
+from app.api.stats import stats
+from app.plan.explain import describe
+from app.service.videos import VideoService
+from app.settings import Settings
+from app.types import Caller
+
+router = APIRouter(tags=["operate"], responses=ERRORS)
+
+
+@router.get("/health", summary="How the service is, by component")
+async def is_well(request: Request) -> Response:
+    """200 when videos can be made; else 503 with the components that are not well, and why."""
+    status, body = await health(request.app.state.checks)
+    return JSONResponse(body, status, {"cache-control": "no-store"})
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+async def scraped(service: Service) -> Response:
+    """Counters since the store began, the line, the replicas and the caches."""
+    return Response(await metrics(service), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/api/stats", summary="Figures as JSON")
+async def figures(service: Service, caller: Who) -> dict[str, Any]:
+    """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share."""
+    return await stats(service, caller)
+
+
+@router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo))
+async def analyze(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
+    """What a request would get, and why; it takes the fields of POST /v1/videos."""
+    return await _analysis(query_fields(request), service, settings, caller)
+
+
+@router.post(
+    "/api/optimization/analyze", summary="Plan without making", openapi_extra=form_or_json(CreateVideo, EXAMPLES)
+)
+async def analyze_body(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
+    """The same, with the fields in the body."""
+    return await _analysis(await body_fields(request), service, settings, caller)
+
+
+async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> dict[str, Any]:
+    asked, _ = await asked_of(fields, service, settings, caller)
+    plan = await service.analyze(asked, caller)
+    return {"prompt": plan.prompt, **describe(plan)}

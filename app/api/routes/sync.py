@@ -1,0 +1,59 @@
+"""A video in one call: the request waits until the job has ended and is answered with the file itself."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.api.auth import Who
+from app.api.dependencies import Config, Service
+from app.api.openapi import ERRORS, EXAMPLES, form_or_json
+from app.api.problems import problem
+from app.api.requests.body import body_fields
+from app.api.requests.idempotency import Key, replay_headers
+from app.api.requests.input_image import asked_of
+from app.api.requests.schemas import CreateVideo
+from app.api.responses import VIDEO_ID, inference_time_s, job_headers
+from app.api.routes.content import opened
+from app.api.waiting import ended, failed
+from app.errors import TimedOut
+from app.service.videos import VideoService
+from app.settings import Settings
+from app.types import Caller, Job, Phase
+
+router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
+
+
+@router.post(
+    "/sync",
+    summary="Ask for a video and wait for it",
+    openapi_extra=form_or_json(CreateVideo, EXAMPLES),
+    response_class=Response,
+    responses={200: {"content": {"video/mp4": {}}}, 504: {"description": "Not ready in time; the job goes on."}},
+)
+async def create_and_wait(request: Request, service: Service, settings: Config, caller: Who, key: Key) -> Response:
+    """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job.
+
+    Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same job.
+    """
+    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
+    job, replayed = await service.accept(asked, caller, key, picture=picture)
+    try:
+        (job,) = await ended(request, service, [job], caller, settings.sync_timeout_s, cancels=key is None)
+    except TimedOut as error:
+        return problem(504, error.error_code, error.message, headers={VIDEO_ID: job.id} | replay_headers(replayed))
+    if job.phase is not Phase.COMPLETED:
+        return failed(job)
+    answer = await _content(job, service, settings, caller)
+    answer.headers.update(replay_headers(replayed))
+    return answer
+
+
+async def _content(job: Job, service: VideoService, settings: Settings, caller: Caller) -> Response:
+    artifact = await service.artifact(job.id, caller, "video")
+    headers = job_headers(job, settings) | {VIDEO_ID: job.id, "content-length": str(artifact.size_bytes)}
+    if job.measured is not None:
+        headers["x-inference-time-s"] = f"{inference_time_s(job.measured):.3f}"
+    chunks = await opened(service.read(artifact))
+    return StreamingResponse(chunks, headers=headers, media_type=artifact.content_type)

@@ -1,0 +1,1 @@
+"""What `kinoray calibrate` measures: masks, budgets, similar starts, magnitudes."""

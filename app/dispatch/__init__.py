@@ -1,0 +1,1 @@
+"""The Dispatcher's story without Ray: one pass over line, leases and replicas."""

@@ -1,0 +1,177 @@
+"""Lays a family's parts out on the device there is: each option is done, or left out with the reason in the log."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from app.embedded.precision import native_bfloat16
+from app.engine.families.loading.offload import VisitingDecoder, Visits, visiting_encoder
+from app.engine.families.loading.quantised import available, quantise
+from app.settings.placement import Placement
+
+log = logging.getLogger(__name__)
+HOST = torch.device("cpu")
+MIN_FLOAT8_GPU = (8, 9)  # compute capability of the first GPUs that multiply float8
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a family's denoiser is made of. `text_encoder` is the module behind `encode`, where there is one."""
+
+    transformer: Any
+    autoencoder: Any
+    encode: Callable[[Sequence[str]], Any]
+    text_encoder: nn.Module | None = None
+    second: Any = None  # another transformer, for the low noise
+
+    @property
+    def transformers(self) -> list[Any]:
+        """One or two."""
+        return [self.transformer] if self.second is None else [self.transformer, self.second]
+
+
+@dataclass(slots=True)
+class Done:
+    """What became of a placement."""
+
+    applied: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)  # option -> why not
+
+    def skip(self, option: str, why: str) -> None:
+        """Leave it out."""
+        self.skipped[option] = why
+        log.info("Without %s: %s", option, why)
+
+
+def precision(placement: Placement, device: torch.device) -> torch.dtype:
+    """The type to load the denoiser and the autoencoder in. What was named is used, however slow it is there."""
+    native = native_bfloat16(device)
+    if placement.dtype == "auto":
+        return torch.bfloat16 if native else torch.float32
+    if placement.dtype == "bfloat16" and not native:
+        log.warning("This processor does not multiply bfloat16: steps will be many times slower than in float32.")
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[placement.dtype]
+
+
+def place(parts: Parts, placement: Placement, device: torch.device) -> Done:
+    """Lay the parts out; they were loaded on the host, in `precision(placement, device)`. Replaces members of `parts`.
+
+    Raises:
+        DeviceOutOfMemory: never by itself; torch's own error where the parts do not fit.
+    """
+    done = Done()
+    _tf32(placement, device, done)
+    for transformer in parts.transformers:
+        _shrink(transformer, placement, device, done)
+    _move(parts, placement, device, done)
+    _tiles(parts.autoencoder, placement, done)
+    for transformer in parts.transformers:
+        _compile(transformer, placement, device, done)
+    if done.applied:
+        log.info("Placed with %s", ", ".join(done.applied))
+    return done
+
+
+def _tf32(placement: Placement, device: torch.device, done: Done) -> None:
+    if not placement.tf32:
+        return
+    if device.type != "cuda":
+        done.skip("tf32", "only NVIDIA GPUs have it")
+        return
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    done.applied.append("tf32")
+
+
+def _shrink(transformer: Any, placement: Placement, device: torch.device, done: Done) -> None:
+    """Fewer bits for the weights, before anything moves."""
+    if getattr(transformer, "peft_config", None) and (placement.quantise, placement.layerwise) != ("none", "none"):
+        done.skip("fewer bits", "adapters are switched on and off in the layers as they are")
+        return
+    if placement.quantise != "none":
+        if not available():
+            done.skip("quantise", "torchao is not installed")
+        elif placement.quantise == "float8" and not _multiplies_float8(device):
+            done.skip("quantise", "this device does not multiply float8")
+        else:
+            layers = quantise(transformer, placement.quantise)
+            done.applied.append(f"quantise {placement.quantise} ({layers} layers)")
+    if placement.layerwise != "none":
+        rest = getattr(torch, placement.layerwise)
+        transformer.enable_layerwise_casting(storage_dtype=rest, compute_dtype=transformer.dtype)
+        done.applied.append(f"layerwise {placement.layerwise}")
+
+
+def _multiplies_float8(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= MIN_FLOAT8_GPU
+
+
+def _move(parts: Parts, placement: Placement, device: torch.device, done: Done) -> None:
+    offload = placement.offload
+    if offload != "none" and device.type == "cpu":
+        done.skip("offload", "the device is the host itself")
+        offload = "none"
+    if offload == "none":
+        for part in (*parts.transformers, parts.autoencoder, parts.text_encoder):
+            if part is not None:
+                part.to(device)
+        return
+    if offload == "group" and importlib.util.find_spec("accelerate") is None:
+        done.skip("offload group", "accelerate is not installed; the parts take turns instead")
+        offload = "model"
+    visits = Visits(device, HOST)
+    for transformer in parts.transformers:
+        if offload == "group":
+            offload_blocks(transformer, device, placement.blocks_per_group)
+        else:
+            visits.announced(transformer)
+    parts.autoencoder = VisitingDecoder(parts.autoencoder, visits)
+    if parts.text_encoder is not None:
+        # Blocks that come one by one send nobody home, so that the encoder has to leave by itself.
+        parts.encode = visiting_encoder(parts.encode, parts.text_encoder, visits, leaves=offload == "group")
+    done.applied.append(f"offload {offload}")
+
+
+def offload_blocks(transformer: Any, device: torch.device, blocks: int) -> None:
+    """The denoiser's blocks rest on the host and come to the device for their turn, the next one while one works."""
+    transformer.enable_group_offload(
+        onload_device=device,
+        offload_device=HOST,
+        offload_type="block_level",
+        num_blocks_per_group=blocks,
+        use_stream=device.type == "cuda" and blocks == 1,  # streams go with single blocks only
+        low_cpu_mem_usage=True,
+    )
+
+
+def _tiles(autoencoder: Any, placement: Placement, done: Done) -> None:
+    for option, name in (("vae_slicing", "enable_slicing"), ("vae_tiling", "enable_tiling")):
+        if not getattr(placement, option):
+            continue
+        if not hasattr(autoencoder, name):
+            done.skip(option, "this autoencoder has none")
+            continue
+        getattr(autoencoder, name)()
+        done.applied.append(option)
+
+
+def _compile(transformer: Any, placement: Placement, device: torch.device, done: Done) -> None:
+    if placement.compile == "none":
+        return
+    if not getattr(transformer, "_repeated_blocks", None):
+        done.skip("compile", "this model does not say which of its blocks repeat")
+    elif device.type == "cpu":
+        done.skip("compile", "its start-up costs more than it saves on a processor")
+    elif shutil.which("cc") is None and shutil.which("gcc") is None:
+        done.skip("compile", "there is no C compiler here")
+    else:
+        transformer.compile_repeated_blocks(mode=placement.compile)
+        done.applied.append(f"compile {placement.compile}")

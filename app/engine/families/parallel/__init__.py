@@ -1,0 +1,1 @@
+"""Several ranks of one replica share each forward by context parallelism."""

@@ -1,0 +1,1 @@
+"""Host and device memory: what is used, when it is short, and what still fits."""

@@ -1,0 +1,1 @@
+"""What steps and whole jobs take on this hardware, measured, kept and foretold."""

@@ -1,0 +1,203 @@
+"""Flights in Redis: each step of a flight is one script, so that no death in between loses or doubles a job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.errors import Conflict
+from app.jobs.changes import Change
+from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.flights import MOST_FOLLOWERS, Claim, Stance, charge, rank, too_many
+from app.jobs.record import check_id, job_from_fields, job_to_fields
+from app.jobs.redis.jobs import change_keys
+from app.jobs.redis.script_args import change_words, flat, mapping
+from app.jobs.redis.scripts import CHANGE, ENTRANCE, WAKE, Keys
+from app.jobs.redis.waits import entrance_keys, entrance_words, refused
+from app.redis.connection import Client
+from app.redis.link import Link
+from app.types import Job
+
+FOLLOWED = 500  # flights looked at in one sweep, drawn at random
+
+# KEYS job line tenant wake flight followers followed due unsettled leader, then those of ENTRANCE
+# ARGV id digest stance leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'',
+#      the ten of ENTRANCE, window_ms, field value …
+ENTER = (
+    WAKE
+    + ENTRANCE
+    + """
+local id, digest, stance, leader = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  for i = 22, #ARGV, 2 do
+    if ARGV[i] == 'record' then
+      return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and {'ok'} or {'conflict'}
+    end
+  end
+end
+local why = refused(11, 11, true)
+if why then return why end
+if (redis.call('GET', KEYS[5]) or '') ~= leader then return {'moved'} end
+local function aside(who, place, deadline)
+  redis.call('ZADD', KEYS[6], place, who)
+  redis.call('SADD', KEYS[7], digest)
+  if deadline ~= '' then redis.call('ZADD', KEYS[8], deadline, who) end
+end
+if stance == 'take_over' then
+  if redis.call('ZREM', KEYS[2], leader) == 0 then return {'moved'} end
+  redis.call('HINCRBY', KEYS[10], 'fence', 1)
+  aside(leader, ARGV[9], ARGV[10])
+elseif stance == 'follow' then
+  if redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[8]) then return {'followed'} end
+  aside(id, ARGV[6], ARGV[7])
+  redis.call('PERSIST', KEYS[5])
+  local phase = redis.call('HGET', KEYS[10], 'phase')
+  if not phase or phase == 'completed' or phase == 'failed' then
+    redis.call('ZADD', KEYS[9], 0, digest)
+    wake(KEYS[4])
+  end
+end
+admitted(11, 11, true, ARGV[21])
+count(KEYS[12], ARGV[11], 1)
+redis.call('HSET', KEYS[1], 'flight', digest, unpack(ARGV, 22))
+redis.call('ZADD', KEYS[3], ARGV[5], id)
+if stance ~= 'follow' then
+  redis.call('SET', KEYS[5], id)
+  redis.call('ZADD', KEYS[2], ARGV[5], id)
+  wake(KEYS[4])
+end
+return {'ok'}
+"""
+)
+
+# As CHANGE, of a follower; then KEYS followers due
+ANSWER = (
+    """
+redis.call('ZREM', KEYS[16], ARGV[1])
+if redis.call('ZREM', KEYS[15], ARGV[1]) == 0 then return {'missing'} end
+redis.call('HDEL', KEYS[1], 'flight')
+"""
+    + CHANGE
+)
+
+# KEYS job line wake flight followers followed due unsettled; ARGV id digest leader|''
+PROMOTE = (
+    WAKE
+    + """
+if (redis.call('GET', KEYS[4]) or '') ~= ARGV[3] then return 'moved' end
+if redis.call('ZREM', KEYS[5], ARGV[1]) == 0 then return 'moved' end
+redis.call('ZREM', KEYS[7], ARGV[1])
+if redis.call('EXISTS', KEYS[5]) == 0 then redis.call('SREM', KEYS[6], ARGV[2]) end
+local kept = redis.call('HMGET', KEYS[1], 'phase', 'created_at')
+if kept[1] ~= 'queued' then return 'moved' end
+redis.call('SET', KEYS[4], ARGV[1])
+redis.call('ZADD', KEYS[2], kept[2], ARGV[1])
+redis.call('ZREM', KEYS[8], ARGV[2])
+wake(KEYS[3])
+return 'ok'
+"""
+)
+
+# KEYS flight followers followed unsettled leader|followed follower …; ARGV digest leader|'' keep_ms follower …
+REST = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then return 'moved' end
+for i = 4, #ARGV do
+  if redis.call('HGET', KEYS[i + 2], 'phase') ~= 'queued' then redis.call('ZREM', KEYS[2], ARGV[i]) end
+end
+local phase = ARGV[2] ~= '' and redis.call('HGET', KEYS[5], 'phase')
+local ended = not phase or phase == 'completed' or phase == 'failed'
+local left = redis.call('ZCARD', KEYS[2])
+if ended and left > 0 then return 'moved' end
+redis.call('ZREM', KEYS[4], ARGV[1])
+if left == 0 then redis.call('SREM', KEYS[3], ARGV[1]) end
+if phase == 'completed' and tonumber(ARGV[3]) > 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+elseif ended then
+  redis.call('DEL', KEYS[1])
+end
+return 'ok'
+"""
+
+
+class RedisFlights:
+    """The Flights port."""
+
+    def __init__(self, redis: Client, prefix: str) -> None:
+        self._link = Link(redis)
+        self._keys = Keys(prefix)
+
+    async def leader(self, digest: str) -> str | None:
+        found = await self._link.call("GET", self._keys.flight(digest))
+        return None if found is None else str(found.decode())
+
+    async def followers(self, digest: str, limit: int) -> Sequence[str]:
+        found = await self._link.call("ZRANGE", self._keys.followers(digest), 0, limit - 1)
+        return [job_id.decode() for job_id in found]
+
+    async def enter(
+        self, job: Job, digest: str, stance: Stance, claim: Claim | None, entrance: Entrance = ANYONE
+    ) -> bool:
+        keys, leader = self._keys, claim.leader if claim else None
+        leader_id = claim.leader_id if claim else ""
+        names = [
+            *(keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.wake),
+            *self._flight(digest),
+            *(keys.due, keys.unsettled, keys.job(check_id(leader_id or job.id))),
+            *entrance_keys(keys, job, entrance),
+        ]
+        args = [
+            *(job.id, digest, stance.value, leader_id, job.created_at, rank(job), _due(job), MOST_FOLLOWERS),
+            *((rank(leader), _due(leader)) if leader else (0, "")),
+            *entrance_words(job, entrance, charge(job, stance)),
+            *flat(job_to_fields(job)),
+        ]
+        answer = await self._link.run(ENTER, names, args)
+        if answer[0] == b"conflict":
+            raise Conflict(f"{job.id} exists already.")
+        if answer[0] == b"followed":
+            raise too_many()
+        if answer[0] not in (b"ok", b"moved"):
+            raise refused(answer, job, entrance)
+        return bool(answer[0] == b"ok")
+
+    async def answer(self, digest: str, job_id: str, change: Change) -> Job | None:
+        keys = self._keys
+        names = [*change_keys(keys, job_id), keys.followers(digest), keys.due]
+        answer = await self._link.run(ANSWER, names, change_words(job_id, change))
+        return job_from_fields(mapping(answer[1])) if answer[0] == b"ok" else None
+
+    async def promote(self, digest: str, leader_id: str | None, job_id: str) -> bool:
+        keys = self._keys
+        names = [keys.job(check_id(job_id)), keys.line, keys.wake, *self._flight(digest), keys.due, keys.unsettled]
+        return bool(await self._link.run(PROMOTE, names, [job_id, digest, leader_id or ""]) == b"ok")
+
+    async def rest(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
+        keys = self._keys
+        leader = keys.job(check_id(leader_id)) if leader_id else keys.followed
+        names = [*self._flight(digest), keys.unsettled, leader, *(keys.job(check_id(each)) for each in followers)]
+        args = [digest, leader_id or "", int(1000 * keep_s), *followers]
+        return bool(await self._link.run(REST, names, args) == b"ok")
+
+    async def unsettled(self, now: float, limit: int) -> Sequence[str]:
+        return await self._until(self._keys.unsettled, now, limit)
+
+    async def followed(self) -> Sequence[str]:
+        found = await self._link.call("SRANDMEMBER", self._keys.followed, FOLLOWED)
+        return [digest.decode() for digest in found]
+
+    async def late(self, now: float, limit: int) -> Sequence[str]:
+        return await self._until(self._keys.due, now, limit)
+
+    async def excuse(self, job_id: str) -> None:
+        await self._link.call("ZREM", self._keys.due, job_id)
+
+    async def _until(self, key: str, now: float, limit: int) -> Sequence[str]:
+        found: Sequence[bytes] = await self._link.call("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, limit)
+        return [member.decode() for member in found]
+
+    def _flight(self, digest: str) -> tuple[str, str, str]:
+        return self._keys.flight(digest), self._keys.followers(digest), self._keys.followed
+
+
+def _due(job: Job) -> Any:
+    return "" if job.deadline is None else job.deadline

@@ -1,0 +1,221 @@
+"""Job records in Redis: the only truth about jobs, shared by all processes and machines."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
+from app.jobs import changes
+from app.jobs.changes import Change
+from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_from_json, replica_to_json
+from app.jobs.redis import scripts
+from app.jobs.redis.line import RedisLine
+from app.jobs.redis.script_args import change_words, flat, mapping
+from app.jobs.redis.scripts import Keys
+from app.jobs.redis.waits import RedisWaits, entrance_keys, entrance_words, refused
+from app.redis.connection import Client
+from app.redis.link import Link
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+
+log = logging.getLogger(__name__)
+
+RETENTION_S = 7 * 86400.0
+BATCH = 200  # records read in one round trip
+
+
+class RedisJobs(RedisWaits):
+    """The JobStore port. `retention_s` is how long failed and cancelled jobs are kept."""
+
+    def __init__(self, redis: Client, prefix: str, retention_s: float = RETENTION_S) -> None:
+        super().__init__(Link(redis), Keys(prefix))
+        self._line = RedisLine(self._link, self._keys, self._read)
+        self._retention_s = retention_s
+
+    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+        """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
+        keys = self._keys
+        names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake]
+        names += [*entrance_keys(keys, job, entrance), keys.due, keys.heard, keys.awaited(job.id)]
+        names += [name for each in job.after for name in (keys.job(check_id(each)), keys.dependants(each))]
+        names.append(keys.outbox)
+        expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
+        deadline = "" if job.deadline is None else job.deadline
+        args = [job.id, job.phase.value, job.created_at, expiry]
+        args += [*entrance_words(job, entrance, job.plan.estimate.step_seconds), deadline, len(job.after), *job.after]
+        answer = await self._link.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
+        if answer[0] == b"conflict":
+            raise Conflict(f"{job.id} exists already.")
+        if answer[0] != b"ok":
+            raise refused(answer, job, entrance)
+
+    async def get(self, job_id: str, tenant: str | None = None) -> Job:
+        kept = mapping(await self._link.call("HGETALL", self._keys.job(check_id(job_id))))
+        if not kept or tenant not in (None, kept[b"tenant"].decode()):
+            raise JobNotFound(f"There is no video {job_id}.")
+        return job_from_fields(kept)
+
+    async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
+        args = [check_id(after) if after is not None else "", limit, int(newest_first)]
+        answer = await self._link.run(scripts.LIST, [self._keys.tenant(tenant)], args)
+        if answer[0] != b"ok":
+            raise JobNotFound(f"There is no video {after}.")
+        ids = answer[1]
+        return Page(tuple(await self._read(ids[:limit])), len(ids) > limit)
+
+    async def delete(self, job_id: str, tenant: str) -> Job:
+        keys = [*self._places(job_id), self._keys.tenant(tenant)]
+        answer = await self._link.run(scripts.DELETE, keys, [job_id, tenant])
+        if answer[0] != b"ok":
+            raise JobNotFound(f"There is no video {job_id}.")
+        return job_from_fields(mapping(answer[1]))
+
+    async def cancel(self, job_id: str, tenant: str | None, failure: Failure, now: float) -> Job:
+        answer = await self._apply(job_id, changes.cancel(failure, now, now + self._retention_s), tenant=tenant)
+        if answer[0] == b"illegal":  # it has ended already
+            return await self.get(job_id, tenant)
+        return self._changed(job_id, answer)
+
+    async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
+        answer = await self._apply(job_id, changes.lease(holder, now + ttl_s, now))
+        return Lease(job_id, self._changed(job_id, answer).fence, holder, now + ttl_s)
+
+    async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
+        if not leases:
+            return []
+        keys = [self._keys.leases, *(self._keys.job(check_id(lease.job_id)) for lease in leases)]
+        args = [now + ttl_s, *(word for lease in leases for word in (lease.job_id, lease.fence))]
+        return [job_id.decode() for job_id in await self._link.run(scripts.RENEW, keys, args)]
+
+    async def advance(
+        self, job_id: str, fence: int, phase: Phase, now: float, step: int = 0, eta_s: float | None = None
+    ) -> None:
+        answer = await self._apply(job_id, changes.advance(phase, step, eta_s), fence)
+        self._raise(job_id, answer, fence)
+
+    async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
+        self._raise(job_id, await self._apply(job_id, changes.note_cache(cache), fence), fence)
+
+    async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
+        self._raise(job_id, await self._apply(job_id, changes.note_delivery(delivery)), None)
+
+    async def complete(
+        self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float
+    ) -> Job:
+        """Close a job as completed; closing it again under the same fence returns it as it is."""
+        return await self._close(job_id, fence, changes.complete(artifacts, measured, now, expires_at))
+
+    async def fail(self, job_id: str, fence: int, failure: Failure, now: float) -> Job:
+        """Close a job as failed; closing it again under the same fence returns it as it is."""
+        return await self._close(job_id, fence, changes.fail(failure, now, now + self._retention_s))
+
+    async def requeue(
+        self, job_id: str, fence: int, now: float, lost: bool = False, not_before: float | None = None
+    ) -> Job:
+        answer = await self._apply(job_id, changes.requeue(lost, not_before), fence)
+        return self._changed(job_id, answer, fence)
+
+    async def waiting(self) -> Sequence[Job]:
+        return await self._line.waiting()
+
+    async def leases(self) -> Sequence[Lease]:
+        rows = _scored(await self._link.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
+        reads = [("HMGET", self._keys.job(job_id), "fence", "holder") for job_id, _ in rows]
+        kept = await self._link.all(reads) if reads else []
+        return [
+            Lease(job_id, int(fence), holder.decode(), until)
+            for (job_id, until), (fence, holder) in zip(rows, kept, strict=True)
+            if fence is not None and holder is not None
+        ]
+
+    async def position(self, job_id: str) -> int | None:
+        place: int | None = await self._link.call("ZRANK", self._keys.line, check_id(job_id))
+        return place
+
+    async def wait_for_work(self, timeout_s: float) -> bool:
+        if timeout_s <= 0:
+            return await self._link.call("LPOP", self._keys.wake) is not None
+        return await self._link.wait(timeout_s, "BLPOP", self._keys.wake, f"{timeout_s:.3f}") is not None
+
+    async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:
+        names, note = self._keys.of("replicas"), self._keys.of("replica", replica.replica)
+        put = ("SET", note, replica_to_json(replica), "PX", max(1, int(1000 * ttl_s)))
+        await self._link.all([("SADD", names, replica.replica), put])
+
+    async def replicas(self) -> Sequence[ReplicaInfo]:
+        names = sorted(name.decode() for name in await self._link.call("SMEMBERS", self._keys.of("replicas")))
+        if not names:
+            return []
+        notes = await self._link.call("MGET", *(self._keys.of("replica", name) for name in names))
+        silent = [name for name, note in zip(names, notes, strict=True) if note is None]
+        if silent:  # one that speaks again adds itself again
+            await self._link.call("SREM", self._keys.of("replicas"), *silent)
+        found = [replica_from_json(note) for note in notes if note is not None]
+        return [replica for replica in found if replica is not None]
+
+    async def expired(self, now: float, limit: int) -> Sequence[Job]:
+        ids = await self._link.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
+        return await self._read(ids)
+
+    async def ping(self) -> float:
+        start = time.perf_counter()
+        await self._link.call("PING")
+        return time.perf_counter() - start
+
+    def _places(self, job_id: str) -> Sequence[str]:
+        return change_keys(self._keys, job_id)
+
+    async def _apply(
+        self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None
+    ) -> Sequence[Any]:
+        args = change_words(job_id, change, fence, tenant)
+        answer: Sequence[Any] = await self._link.run(scripts.CHANGE, self._places(job_id), args)
+        return answer
+
+    async def _close(self, job_id: str, fence: int, change: Change) -> Job:
+        answer = await self._apply(job_id, change, fence)
+        if answer[0] == b"illegal" and change.phase is not None and answer[1].decode() == change.phase.value:
+            return await self.get(job_id)  # closed by an earlier try of the same attempt
+        return self._changed(job_id, answer, fence)
+
+    def _changed(self, job_id: str, answer: Sequence[Any], fence: int | None = None) -> Job:
+        self._raise(job_id, answer, fence)
+        return job_from_fields(mapping(answer[1]))
+
+    @staticmethod
+    def _raise(job_id: str, answer: Sequence[Any], fence: int | None) -> None:
+        if answer[0] == b"lost" or (answer[0] == b"missing" and fence is not None):
+            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        if answer[0] == b"missing":
+            raise JobNotFound(f"There is no video {job_id}.")
+        if answer[0] == b"illegal":
+            raise IllegalTransition(f"{job_id} is {answer[1].decode()}.")
+
+    async def _read(self, ids: Sequence[bytes]) -> Sequence[Job]:
+        """The records that are still there, in order; one that cannot be read does not hold up the others."""
+        found: builtins.list[Job] = []
+        for start in range(0, len(ids), BATCH):
+            reads = [("HGETALL", self._keys.job(job_id.decode())) for job_id in ids[start : start + BATCH]]
+            for job_id, kept in zip(ids[start:], await self._link.all(reads), strict=False):
+                try:
+                    found.extend([job_from_fields(mapping(kept))] if kept else [])
+                except StoreUnavailable as error:
+                    log.error("Passed over %s: %s", job_id.decode(), error)
+        return found
+
+
+def change_keys(keys: Keys, job_id: str) -> list[str]:
+    """The keys of `scripts.CHANGE`."""
+    places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
+    places += [keys.unsettled, keys.open, keys.running, keys.blocked, keys.heard]
+    return [*places, keys.awaited(job_id), keys.dependants(job_id), keys.outbox]
+
+
+def _scored(answer: Sequence[Any]) -> list[tuple[str, float]]:
+    """Members with scores, which come in pairs or as a flat list, by protocol version."""
+    pairs = answer if answer and isinstance(answer[0], (list, tuple)) else zip(answer[::2], answer[1::2], strict=True)
+    return [(member.decode(), float(score)) for member, score in pairs]

@@ -1,0 +1,49 @@
+"""The Meter over Redis: figures of all processes in one hash, kept over restarts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app.errors import StoreUnavailable
+from app.jobs.redis.scripts import Keys
+from app.redis.connection import Client
+from app.redis.link import Link
+from app.telemetry import Meter
+
+
+class RedisMeter:
+    """The Meter port."""
+
+    def __init__(self, redis: Client, prefix: str) -> None:
+        self._link = Link(redis)
+        self._key = Keys(prefix).of("figures")
+
+    async def add(self, figures: dict[str, float]) -> None:
+        """Add each value in one round trip; without Redis the figures are lost and nobody is troubled."""
+        if not figures:
+            return
+        try:
+            await self._link.all([("HINCRBYFLOAT", self._key, name, value) for name, value in figures.items()])
+        except StoreUnavailable:
+            return
+
+    async def read(self) -> dict[str, float]:
+        kept = await self._link.call("HGETALL", self._key)
+        return {name.decode(): float(value) for name, value in kept.items()}
+
+
+class SoonMeter:
+    """A Meter that adds behind the caller's back: an answer does not wait until it is counted."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._adding: set[asyncio.Task[None]] = set()
+
+    async def add(self, figures: dict[str, float]) -> None:
+        task = asyncio.ensure_future(self._meter.add(figures))
+        self._adding.add(task)
+        task.add_done_callback(self._adding.discard)
+
+    async def read(self) -> dict[str, float]:
+        await asyncio.gather(*self._adding)
+        return await self._meter.read()

@@ -1,0 +1,1 @@
+"""Entries of the settings come in; what is served, from which files, and whether it fits goes out."""

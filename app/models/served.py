@@ -1,0 +1,190 @@
+"""The models of a service: the entries of the settings come in, checked profiles and the pools they own go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rapidfuzz import process
+
+from app.embedded.profile import MODEL_ID, profile
+from app.models.sources import Located, locate, trained_shift
+from app.plan.catalogue import Catalogue
+from app.plan.families import FAMILIES, TAKE_LORAS, Family
+from app.plan.prompt.complexity import CLASSES
+from app.plan.tiers import TIERS
+from app.settings import Settings
+from app.settings.model_entry import EMBEDDED, ModelEntry, TierEntry
+from app.settings.placement import Placement
+from app.types import ModelProfile, TierOfModel
+
+
+class BadModel(ValueError):
+    """An entry of the setting `models` cannot be served; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The models with their entries, in the order of the setting, and each pool's model."""
+
+    profiles: tuple[ModelProfile, ...]
+    pools: dict[str, tuple[ModelProfile, ModelEntry]]
+    tiers: dict[str, str]  # "model:tier" to pool, for Settings.pools
+
+
+def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -> Served:
+    """All models of the settings, looked up and checked. Nothing is loaded.
+
+    Raises:
+        BadModel: an entry is unsound, its files are missing, or two models want one pool.
+    """
+    found = [_found(entry, settings.layout, find) for entry in settings.models]
+    profiles, entries = [profile for profile, _ in found], [entry for _, entry in found]
+    try:
+        Catalogue(profiles, settings.default_name, settings.aliases)
+    except ValueError as error:
+        raise BadModel(f"models: {error}") from error
+    tiers = {
+        f"{entry.id}:{tier}": own.pool for entry in settings.models for tier, own in entry.tiers.items() if own.pool
+    }
+    return Served(tuple(profiles), _pools(profiles, entries, {**tiers, **settings.pools}), tiers)
+
+
+def profile_of(entry: ModelEntry, family: Family, revision: str) -> ModelProfile:
+    """The profile of a model: its family's row with the entry's departures.
+
+    Raises:
+        BadModel: it names a LoRA adapter that it does not have, frames in disorder, or what its family has not.
+    """
+    _check_departures(entry, family)
+    frames = entry.frames or family.legal_frames
+    default = family.frames[2] if family.frames[2] in frames else frames[-1]
+    slowest, fastest, usual = family.fps
+    return ModelProfile(
+        id=entry.id,
+        family=family.name,
+        revision=revision,
+        sizes=entry.sizes or family.sizes,
+        frames=tuple(frames),
+        fps=(slowest, fastest),
+        default_frames=default,
+        default_fps=usual,
+        guidance=entry.guidance or family.guidance,
+        shift=entry.shift or family.shift,
+        samplers=family.samplers,
+        tiers=_tiers(entry, family),
+        pool=entry.pool or _pool_name(entry.id),
+        step_s=entry.step_s or family.step_s,
+        overhead_s=family.overhead_s,
+        guidance_2=entry.guidance_2 or family.guidance_2,
+        guided_by=family.guided_by,
+        most_steps=family.most_steps,
+        takes_image=family.takes_image,
+        needs_image=family.needs_image,
+        adapters=tuple(entry.loras),
+    )
+
+
+def _found(
+    entry: ModelEntry, layout: Placement, find: Callable[[ModelEntry], Located]
+) -> tuple[ModelProfile, ModelEntry]:
+    """The profile, and the entry bound to the hub's commit, so that every replica loads the same files."""
+    try:
+        if entry.source == EMBEDDED:
+            return _built_in(entry), entry
+        family = FAMILIES.get(entry.family)
+        if family is None:
+            near = process.extractOne(entry.family[:80], tuple(FAMILIES), score_cutoff=60.0)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Families are {', '.join(FAMILIES)}."
+            raise BadModel(f"there is no family {entry.family[:80]!r}.{hint}")
+        files = find(entry)
+        bound = entry.model_copy(update={"revision": files.commit or entry.revision})
+        # What changes the bits, such as the precision, is part of the name that caches know it by.
+        trained = trained_shift(files.folder) if family.shift_trained and files.folder is not None else None
+        if trained not in (None, family.shift):
+            raise BadModel(f"the shift of {family.name} is {family.shift:g}, that of these weights is {trained:g}")
+        return profile_of(entry, family, f"{files.digest}-{layout.bits(entry.dtype)}"), bound
+    except ValueError as error:
+        raise BadModel(f"models: {entry.id}: {error}") from error
+
+
+def _check_departures(entry: ModelEntry, family: Family) -> None:
+    """Refuse what is a fact of the weights. Raises BadModel."""
+    guided = [entry.guidance, *(own.guidance for own in entry.tiers.values())]
+    if family.guided_by == "nothing" and any(each not in (None, 1) for each in guided):
+        raise BadModel(f"{family.name} is distilled: its guidance is always 1")
+    if family.shift_trained and entry.shift not in (None, family.shift):
+        raise BadModel(f"the shift of {family.name} is trained, and always {family.shift:g}")
+    if family.loader not in TAKE_LORAS and entry.loras:
+        raise BadModel(f"{family.name} takes no LoRA")
+    if family.guidance_2 is None and any(lora.file_2 is not None for lora in entry.loras.values()):
+        raise BadModel(f"{family.name} has one transformer; file_2 of a LoRA is for the second of two")
+    for tier, own in entry.tiers.items():
+        asked = (own.steps,) if isinstance(own.steps, int) else own.steps or ()
+        if family.most_steps is not None and max(asked, default=0) > family.most_steps:
+            raise BadModel(f"{family.name} has {family.most_steps} steps at most; the tier {tier} asks for more")
+
+
+def _built_in(entry: ModelEntry) -> ModelProfile:
+    if entry.id != MODEL_ID or entry.family != EMBEDDED:
+        raise BadModel(f"the built-in model has the id {MODEL_ID} and the family {EMBEDDED}; give it an alias")
+    departs = {"revision", "dtype", "sizes", "frames", "guidance_2", "shift", "loras"} & entry.model_fields_set
+    if departs - {"dtype"}:
+        raise BadModel(f"the built-in model has no {', '.join(sorted(departs - {'dtype'}))}")
+    if entry.dtype == "float16":
+        raise BadModel("the built-in model is made for float32 and bfloat16")
+    built_in = profile()
+    return replace(
+        built_in,
+        pool=entry.pool or built_in.pool,
+        guidance=entry.guidance or built_in.guidance,
+        step_s=entry.step_s or built_in.step_s,
+        tiers=tuple(_tier(name, own, None) for name, own in entry.tiers.items()) or built_in.tiers,
+    )
+
+
+def _tiers(entry: ModelEntry, family: Family) -> tuple[TierOfModel, ...]:
+    rows = {row.tier: row for row in family.tiers}
+    for name, own in entry.tiers.items():
+        if own.lora is not None and own.lora not in entry.loras:
+            raise BadModel(f"the tier {name} names the LoRA {own.lora!r}, which is not among its loras")
+        rows[name] = _tier(name, own, rows.get(name))
+    return tuple(rows[name] for name in TIERS if name in rows)
+
+
+def _tier(name: str, own: TierEntry, row: TierOfModel | None) -> TierOfModel:
+    row = row or TierOfModel(name)
+    steps = (own.steps,) * len(CLASSES) if isinstance(own.steps, int) else own.steps
+    return TierOfModel(
+        tier=name,
+        steps=steps or row.steps,
+        guidance=row.guidance if own.guidance is None else own.guidance,
+        sizes=own.sizes or row.sizes,
+        most_frames=own.most_frames or row.most_frames,
+        adapter=own.lora or row.adapter,
+    )
+
+
+def _pool_name(model: str) -> str:
+    """A pool named after a model: what is not a letter or digit becomes a dash."""
+    return "".join(letter if letter.isalnum() else "-" for letter in model.lower())[:40].strip("-")
+
+
+def _pools(
+    profiles: Sequence[ModelProfile], entries: Sequence[ModelEntry], given: dict[str, str]
+) -> dict[str, tuple[ModelProfile, ModelEntry]]:
+    """Each pool with the one model that it serves."""
+    by_id = {model.id: (model, entry) for model, entry in zip(profiles, entries, strict=True)}
+    owners: dict[str, str] = {}
+    wanted = [(model.pool, model.id) for model in profiles]
+    for key, pool in given.items():
+        name, _, tier = key.rpartition(":")
+        if tier not in TIERS or (name and name not in by_id):
+            raise BadModel(f"pools: {key} is neither a tier nor a model of this service and a tier")
+        if not name and len(by_id) > 1:
+            raise BadModel(f"pools: with several models say which one's {tier} goes to {pool}, as in 'model:{tier}'")
+        wanted.append((pool, name or profiles[0].id))
+    for pool, owner in wanted:
+        if owners.setdefault(pool, owner) != owner:
+            raise BadModel(f"models: {owners[pool]} and {owner} want the pool {pool}; a pool serves one model")
+    return {pool: by_id[owner] for pool, owner in sorted(owners.items())}

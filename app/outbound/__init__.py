@@ -1,0 +1,1 @@
+"""The one guard for addresses that others name: webhooks and pictures."""

@@ -1,0 +1,1 @@
+"""Ratings come in, and what they teach the planner goes out."""

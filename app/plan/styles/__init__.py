@@ -1,0 +1,1 @@
+"""Style templates and users' presets: looked up, recommended, kept."""

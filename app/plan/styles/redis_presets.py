@@ -1,0 +1,213 @@
+"""Presets in Redis: a hash for each, sets by tenant and of what is shared, and every change one atomic script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.errors import Conflict, InvalidRequest, StoreUnavailable
+from app.plan.styles.presets import MOST_OWN, MOST_SHOWN, Preset, Usage, no_such_style, too_many
+from app.plan.styles.styles import TEMPLATES, Style, checked
+
+T = TypeVar("T")
+
+VERSION: Final = 1
+"""Written into every record; a reader refuses what is newer than itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A style as it is kept."""
+
+    version: int
+    style: Style
+
+
+_RECORD = TypeAdapter(_Record)
+
+# KEYS style own; ARGV id tenant created_at most record
+_CREATE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'taken' end
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) then return 'full' end
+redis.call('HSET', KEYS[1], 'record', ARGV[5], 'tenant', ARGV[2], 'created_at', ARGV[3])
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+return 'ok'
+"""
+
+# KEYS style shared; ARGV id tenant now|''
+_SHARE = """
+if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return {} end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], 'shared_at')
+  redis.call('ZREM', KEYS[2], ARGV[1])
+elseif redis.call('HSETNX', KEYS[1], 'shared_at', ARGV[3]) == 1 then
+  redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+end
+return redis.call('HGETALL', KEYS[1])
+"""
+
+# KEYS style own shared uses; ARGV id tenant
+_DELETE = """
+if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return 'missing' end
+redis.call('DEL', KEYS[1], KEYS[4])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+return 'ok'
+"""
+
+# KEYS style uses; ARGV tenant now template(1|0)
+_COUNT = """
+if ARGV[3] == '0' then
+  local kept = redis.call('HMGET', KEYS[1], 'tenant', 'shared_at')
+  if not kept[1] or (kept[1] ~= ARGV[1] and not kept[2]) then return 0 end
+end
+redis.call('HINCRBY', KEYS[2], 'all', 1)
+redis.call('HINCRBY', KEYS[2], 'by:' .. ARGV[1], 1)
+redis.call('HSET', KEYS[2], 'at:' .. ARGV[1], ARGV[2])
+return 1
+"""
+
+
+class RedisPresets:
+    """The Presets port. A damaged record is refused when it is asked for, and left out of lists."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis: Any = redis
+        self._timeout_s = float(redis.connection_pool.connection_kwargs.get("socket_timeout") or 2.0)
+        self._base = f"{{{prefix}}}"  # the braces keep all keys on one node of a Redis cluster
+        self._scripts = {script: self._redis.register_script(script) for script in (_CREATE, _SHARE, _DELETE, _COUNT)}
+
+    async def create(self, preset: Preset) -> None:
+        style = preset.style
+        if style.id in TEMPLATES:
+            raise Conflict("A style of that id exists.")
+        keys = [self._style(style.id), self._own(preset.tenant)]
+        args = [style.id, preset.tenant, repr(preset.created_at), MOST_OWN, _to_json(style)]
+        answer = await self._run(_CREATE, keys, args)
+        if answer == b"full":
+            raise too_many()
+        if answer == b"taken":
+            raise Conflict("A style of that id exists.")
+
+    async def get(self, style_id: str, tenant: str) -> Preset:
+        kept = await self._bounded(self._redis.hgetall(self._style(style_id)))
+        if not kept:
+            raise no_such_style()
+        preset = _from_fields(kept)
+        if not preset.visible_to(tenant):
+            raise no_such_style()
+        return preset
+
+    async def own(self, tenant: str) -> tuple[Preset, ...]:
+        ids = await self._bounded(self._redis.zrange(self._own(tenant), 0, MOST_OWN - 1))
+        return tuple(preset for preset in await self._read(ids) if preset.tenant == tenant)
+
+    async def shared(self, tenant: str, most: int = MOST_SHOWN) -> tuple[Preset, ...]:
+        ids = await self._bounded(self._redis.zrevrange(self._shared, 0, most + MOST_OWN - 1))  # own ones drop out
+        found = [each for each in await self._read(ids) if each.tenant != tenant and each.visible_to(tenant)]
+        return tuple(found[:most])
+
+    async def share(self, style_id: str, tenant: str, now: float) -> Preset:
+        return await self._set_shared(style_id, tenant, repr(now))
+
+    async def unshare(self, style_id: str, tenant: str) -> Preset:
+        return await self._set_shared(style_id, tenant, "")
+
+    async def delete(self, style_id: str, tenant: str) -> None:
+        keys = [self._style(style_id), self._own(tenant), self._shared, self._uses(style_id)]
+        if await self._run(_DELETE, keys, [style_id, tenant]) == b"missing":
+            raise no_such_style()
+
+    async def count(self, style_id: str, tenant: str, now: float) -> None:
+        keys = [self._style(style_id), self._uses(style_id)]
+        await self._run(_COUNT, keys, [tenant, repr(now), int(style_id in TEMPLATES)])
+
+    async def usage(self, style_ids: Sequence[str], tenant: str) -> tuple[Usage, ...]:
+        pipe = self._redis.pipeline(transaction=False)
+        for style_id in style_ids:
+            pipe.hmget(self._uses(style_id), "all", f"by:{tenant}", f"at:{tenant}")
+        rows = await self._bounded(pipe.execute()) if style_ids else []
+        return tuple(Usage(int(all_ or 0), int(by or 0), None if at is None else float(at)) for all_, by, at in rows)
+
+    def _style(self, style_id: str) -> str:
+        return f"{self._base}:style:{style_id}"
+
+    def _own(self, tenant: str) -> str:
+        return f"{self._base}:styles:{tenant}"
+
+    def _uses(self, style_id: str) -> str:
+        return f"{self._base}:style-uses:{style_id}"
+
+    @property
+    def _shared(self) -> str:
+        return f"{self._base}:styles-shared"
+
+    async def _set_shared(self, style_id: str, tenant: str, now: str) -> Preset:
+        pairs = await self._run(_SHARE, [self._style(style_id), self._shared], [style_id, tenant, now])
+        if not pairs:
+            raise no_such_style()
+        return _from_fields(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+
+    async def _read(self, ids: Iterable[bytes]) -> list[Preset]:
+        pipe = self._redis.pipeline(transaction=False)
+        for style_id in ids:
+            pipe.hgetall(self._style(style_id.decode()))
+        found = []
+        for kept in await self._bounded(pipe.execute()):
+            try:
+                found.append(_from_fields(kept))
+            except StoreUnavailable:  # one bad record must not hide the others
+                continue
+        return found
+
+    async def _run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        return await self._bounded(self._scripts[script](keys=keys, args=args))
+
+    async def _bounded(self, call: Awaitable[T]) -> T:
+        """The call's answer; in a task of its own, so that who gives up leaves no connection half-read."""
+        task = asyncio.ensure_future(call)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._timeout_s)
+        except asyncio.CancelledError:
+            _abandon(task)
+            raise
+        if not done:
+            _abandon(task)
+            raise StoreUnavailable(f"Redis did not answer within {self._timeout_s:g} s.")
+        try:
+            return task.result()
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(f"Redis: {type(error).__name__}.") from error
+
+
+def _abandon(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+
+def _to_json(style: Style) -> bytes:
+    return orjson.dumps(_Record(VERSION, style))
+
+
+def _from_fields(kept: Mapping[bytes, bytes]) -> Preset:
+    """Raises StoreUnavailable when a record is damaged, newer than this Kinoray, or not what a style may be."""
+    try:
+        record = _RECORD.validate_json(kept[b"record"], strict=True)
+        if record.version > VERSION:
+            raise StoreUnavailable(f"A style has version {record.version}; this Kinoray reads up to {VERSION}.")
+        shared_at = kept.get(b"shared_at")
+        return Preset(
+            style=checked(record.style),
+            tenant=kept[b"tenant"].decode(),
+            created_at=float(kept[b"created_at"]),
+            shared_at=None if shared_at is None else float(shared_at),
+        )
+    except (ValidationError, InvalidRequest, KeyError, ValueError) as error:
+        raise StoreUnavailable(f"A style's record is damaged: {type(error).__name__}.") from error

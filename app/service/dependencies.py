@@ -1,0 +1,57 @@
+"""Jobs that come after others: one that has ended comes in, and those that waited for it go on or fail with it."""
+
+from __future__ import annotations
+
+from app.errors import Conflict
+from app.jobs.store import find
+from app.service.result_hits import Shared
+from app.telemetry import JOBS_ENDED
+from app.types import Failure, Job, Phase
+
+DEPENDENCY_FAILED = "dependency_failed"
+BATCH = 100  # jobs looked at together
+ROUNDS = 50  # those who fail take others with them; what is left after so many is left to the next pass
+
+
+async def hear(stores: Shared, now: float) -> int:
+    """Let those go on whose jobs have completed, end those whose jobs have failed or are gone; how many were told.
+
+    May be called at any time, by several at once and again after a death in between. Raises StoreUnavailable.
+    """
+    told = 0
+    for _ in range(ROUNDS):
+        ended = await stores.jobs.heard(BATCH)
+        if not ended:
+            break
+        for job_id in ended:
+            told += await _tell(job_id, stores, now)
+    return told
+
+
+async def _tell(job_id: str, stores: Shared, now: float) -> int:
+    """All who wait for one job that has ended."""
+    job, told = await find(stores.jobs, job_id), 0
+    while waiting := await stores.jobs.dependants(job_id, BATCH):
+        for each in waiting:
+            if job is None or job.phase is not Phase.COMPLETED:
+                await _fail(each, job_id, job, stores, now)
+            await stores.jobs.release(each, job_id)
+            told += 1
+    await stores.jobs.unheard(job_id)
+    return told
+
+
+async def _fail(job_id: str, awaited: str, gone: Job | None, stores: Shared, now: float) -> None:
+    """The record, those who follow it, the figures; unless somebody else has ended it."""
+    job = await find(stores.jobs, job_id)
+    if job is None or job.phase is not Phase.QUEUED:
+        return
+    why = "was deleted" if gone is None else f"failed ({gone.failure.code if gone.failure else 'unknown'})"
+    failure = Failure(DEPENDENCY_FAILED, f"{awaited}, which it comes after, {why}.")
+    try:
+        await stores.jobs.fail(job_id, job.fence, failure, now)
+    except Conflict:  # cancelled since it was read
+        return
+    data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
+    await stores.events.append(job_id, "end", now, data)
+    await stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})

@@ -1,0 +1,67 @@
+"""What happens to a job, as it happens: its own events, or those of the job that makes its video, until its own end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from app.jobs.store import find
+from app.service.result_hits import Shared
+from app.service.single_flight import leader_of
+from app.types import Event, Job, Phase
+
+BLOCK_S = 5.0  # how long one wait for the next event lasts before the record is looked at again
+BEHIND_BLOCK_S = 1.0  # the same behind another job, whose events do not tell when this one is cancelled
+
+
+async def follow(job: Job, after: str | None, stores: Shared, clock: Callable[[], float]) -> AsyncIterator[Event]:
+    """Events from the start or behind `after`, ending with kind "end"."""
+    now: Job | None = job
+    last, block_s, behind = after, 0.0, job.id
+    while now is not None and not now.phase.ended:
+        leader = await leader_of(now, stores) if now.phase is Phase.QUEUED else None
+        former, behind = behind, job.id if leader is None else leader.id
+        for event in await _news(job, former, behind, last, block_s, stores):
+            yield event
+            last = event.id
+            if event.kind == "end":
+                return
+        block_s = BLOCK_S if leader is None else BEHIND_BLOCK_S
+        now = await find(stores.jobs, job.id, job.tenant)
+    # Whoever ended it may have died before saying so, or is saying so right now.
+    for event in await _news(job, behind, job.id, last, 0.0, stores):
+        yield event
+        last = event.id
+        if event.kind == "end":
+            return
+    yield Event(id=last or "0-0", job_id=job.id, kind="end", at=clock(), data=end_of(now))
+
+
+def end_of(job: Job | None) -> dict[str, Any]:
+    """What the event that ends a job says."""
+    data: dict[str, Any] = {"status": job.status.value if job else "deleted"}
+    if job is not None and job.failure is not None:
+        data["error"] = {"code": job.failure.code, "message": job.failure.message}
+    return data
+
+
+async def _news(job: Job, former: str, source: str, last: str | None, block_s: float, stores: Shared) -> list[Event]:
+    """What the leader so far still had to say, if it is another by now, or else what is new at `source`.
+
+    Ids grow over all jobs, so that behind a leader's last event come those of the next, or the job's own.
+    """
+    if former != source:
+        rest = _told_to(job, former, await stores.events.read(former, last, 0.0))
+        if rest:
+            return [*rest, *_told_to(job, source, await stores.events.read(source, rest[-1].id, 0.0))]
+    return _told_to(job, source, await stores.events.read(source, last, block_s))
+
+
+def _told_to(job: Job, source: str, events: Sequence[Event]) -> list[Event]:
+    return [replace(event, job_id=job.id) for event in events if source == job.id or _shared(event, job)]
+
+
+def _shared(event: Event, job: Job) -> bool:
+    """Whether a leader's event is told to a job behind it, whose end is its own."""
+    return event.kind != "end" and (event.kind != "preview" or job.preview)

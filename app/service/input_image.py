@@ -1,0 +1,146 @@
+"""The picture that a video begins with: bytes, a data URL or an address come in, a checked artifact goes out."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import anyio
+import httpx
+
+from app.artifacts.store import ArtifactStore
+from app.errors import InvalidRequest, NotFound, PayloadTooLarge
+from app.jobs.board import Board
+from app.outbound.addresses import AddressRefused, target
+from app.settings import Settings
+from app.types import Artifact, Job
+from app.video.picture import CONTENT_TYPE, PARAM, cleaned
+
+REDIRECTS: Final = 3
+WANTED: Final = {"accept": "image/*", "accept-encoding": "identity"}  # unpacking could make much of little
+FETCH_TIMEOUT_S: Final = 10.0
+AT_ONCE: Final = 4  # pictures that one process decodes at a time: each may take hundreds of megabytes
+
+_decoders = ThreadPoolExecutor(AT_ONCE, "pictures")  # its threads start when they are needed
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A clean picture and the place it will have in the artifact store."""
+
+    artifact: Artifact
+    content: bytes
+
+
+async def picture_of(reference: bytes | str, tenant: str, settings: Settings) -> Picture:
+    """The picture that a request names: its bytes, a data URL, or an http address that is fetched.
+
+    Raises:
+        InvalidRequest: no picture that can be read, or an address that is refused or does not answer with one.
+        PayloadTooLarge: too many bytes or pixels.
+    """
+    if isinstance(reference, bytes):
+        data = reference
+    elif reference[:5].lower() == "data:":
+        data = from_data_url(reference, settings.max_image_bytes)
+    else:
+        data = await fetched(reference, settings)
+    work = partial(cleaned, data, settings.max_image_bytes, settings.max_image_pixels)
+    content = await asyncio.get_running_loop().run_in_executor(_decoders, work)
+    return Picture(Artifact(key_of(content, tenant), CONTENT_TYPE, len(content)), content)
+
+
+def key_of(content: bytes, tenant: str) -> str:
+    """Where a tenant's picture lies: equal ones in one place, and those of two tenants apart."""
+    whose = hashlib.sha256(tenant.encode()).hexdigest()[:16]
+    return f"inputs/{whose}/{hashlib.sha256(content).hexdigest()}.png"
+
+
+def from_data_url(address: str, most_bytes: int) -> bytes:
+    """The bytes in a base64 data URL of a picture. Raises InvalidRequest, PayloadTooLarge before it decodes."""
+    head, comma, body = address.partition(",")
+    if not comma or not head.lower().startswith("data:image/") or not head.lower().endswith(";base64"):
+        raise InvalidRequest("A data URL must begin like data:image/png;base64,", PARAM, "invalid_image")
+    if len(body) > 4 * (most_bytes // 3 + 2):
+        raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest("The data URL is not valid base64.", PARAM, "invalid_image") from error
+
+
+async def fetched(address: str, settings: Settings) -> bytes:
+    """What an address answers with, after at most three redirects, each of them checked.
+
+    Raises:
+        AddressRefused: it is not a public http address, or fetching is switched off.
+        InvalidRequest: it does not answer with a picture in time.
+        PayloadTooLarge: with too large a one.
+    """
+    if not settings.fetch_images:
+        raise AddressRefused("This server fetches no pictures: send the file or a data URL.", PARAM)
+    try:
+        with anyio.fail_after(FETCH_TIMEOUT_S):
+            return await _followed(address, settings)
+    except (httpx.HTTPError, TimeoutError, OSError) as error:
+        raise InvalidRequest("The picture's address does not answer in time.", PARAM, "image_not_fetched") from error
+
+
+async def _followed(address: str, settings: Settings) -> bytes:
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=FETCH_TIMEOUT_S) as client:
+        for _ in range(REDIRECTS + 1):
+            to = await target(address, settings.fetch_private, PARAM)
+            asked = client.build_request("GET", to.pinned, headers=to.headers | WANTED, extensions=to.extensions)
+            answer = await client.send(asked, stream=True)
+            try:
+                if answer.has_redirect_location:
+                    address = str(to.url.join(answer.headers["location"]))
+                    continue
+                return await _body(answer, settings.max_image_bytes)
+            finally:
+                await answer.aclose()
+    raise InvalidRequest("The picture's address leads on too often.", PARAM, "image_not_fetched")
+
+
+async def _body(answer: httpx.Response, most_bytes: int) -> bytes:
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if answer.status_code != 200 or not kind.startswith("image/"):
+        message = f"The picture's address answers with {answer.status_code} {kind[:40] or 'of no type'}."
+        raise InvalidRequest(message, PARAM, "image_not_fetched")
+    read = bytearray()
+    async for chunk in answer.aiter_raw(64 * 2**10):
+        read += chunk
+        if len(read) > most_bytes:
+            raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")
+    return bytes(read)
+
+
+async def keep(job: Job, content: bytes | None, board: Board, artifacts: ArtifactStore) -> None:
+    """Have a job's picture stored until the job is forgotten; held first, so that no other job's end can remove it.
+
+    Raises:
+        NotFound: an earlier job's picture is wanted, and is gone.
+        StoreUnavailable: it cannot be stored.
+    """
+    image = job.plan.image
+    if image is None:
+        return
+    await board.hold(image.key, job.id)
+    if content is not None:
+        await artifacts.put(image.key, content, image.content_type)
+    elif not await artifacts.exists(image):
+        await board.release(image.key, job.id)
+        raise NotFound("The picture is no longer stored.", PARAM, "content_gone")
+
+
+async def let_go(job: Job, board: Board, artifacts: ArtifactStore) -> None:
+    """The job needs its picture no more: it goes, unless others need it."""
+    image = job.plan.image
+    if image is not None and await board.release(image.key, job.id):
+        await artifacts.delete(image)

@@ -1,0 +1,55 @@
+"""All that the service reaches outside itself, as ports: a Router is built from them, tests put in others."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.artifacts.store import ArtifactStore
+from app.cache.similar import NoSimilar, SimilarIndex
+from app.cache.store import ByteCache
+from app.jobs.board import Board
+from app.jobs.events import EventLog, StopSignals
+from app.jobs.flights import Flights
+from app.jobs.outbox import Outbox
+from app.jobs.store import JobStore
+from app.plan.feedback.ratings import Ratings
+from app.plan.prompt.worlds import World
+from app.plan.sentences import Sentences
+from app.plan.styles.presets import Presets
+from app.telemetry import Meter
+from app.types import Caller, ModelProfile, Plan, VideoRequest
+
+Check = Callable[[], Awaitable[dict[str, Any]]]
+"""A component's health check: facts when well; raises KinorayError when not."""
+
+
+class Planner(Protocol):
+    """Turns a request into a plan; the PromptAnalyzer deployment, or `app.plan` in this process."""
+
+    async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
+        """Raises InvalidRequest and its kin."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that the service reaches outside itself."""
+
+    planner: Planner
+    cache: ByteCache
+    jobs: JobStore
+    events: EventLog
+    stops: StopSignals
+    artifacts: ArtifactStore
+    board: Board
+    flights: Flights
+    meter: Meter
+    outbox: Outbox
+    models: tuple[ModelProfile, ...]
+    presets: Presets
+    sentences: Sentences
+    ratings: Ratings
+    similar: SimilarIndex = NoSimilar()
+    worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things

@@ -1,0 +1,162 @@
+"""What is kept and for how long: records and files come in, those whose time is over go; nothing in use is touched."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.artifacts.store import ArtifactStore
+from app.errors import Conflict, JobNotFound, KinorayError
+from app.jobs.board import Board
+from app.jobs.events import EventLog
+from app.jobs.outbox import Outbox
+from app.jobs.record import check_id
+from app.jobs.store import JobStore, find
+from app.service.result_hits import cached_mark, forget_artifacts
+from app.settings import Settings
+from app.telemetry import ARTIFACTS_REMOVED, Meter
+from app.types import Job, Word
+
+log = logging.getLogger(__name__)
+
+OWNER_KEY = "owner/identity"
+NEVER = 0.0
+MOST_UNTOLD = 1000  # expired records whose webhook is not yet told and that are passed over in one sweep
+
+
+class Kept(Protocol):
+    """The durable ports that a sweep needs."""
+
+    @property
+    def jobs(self) -> JobStore: ...
+    @property
+    def events(self) -> EventLog: ...
+    @property
+    def board(self) -> Board: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def artifacts(self) -> ArtifactStore: ...
+    @property
+    def meter(self) -> Meter: ...
+
+
+class Verdict(Word):
+    """What becomes of one job's files."""
+
+    KEEP = "keep"
+    EXPIRED = "expired"  # every record that names them ended too long ago
+    ORPHANED = "orphaned"  # no record names them: their writer died, or an earlier delete did
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Seconds for which files are kept after the last job answered with them ended, and after nobody names them."""
+
+    files_s: float
+    orphans_s: float
+
+
+def terms_of(settings: Settings) -> Terms:
+    """The terms of the settings."""
+    return Terms(settings.artifacts_kept_s, settings.orphan_grace_s)
+
+
+def judge(
+    maker: Job | None, holders: Sequence[Job], cached: bool, written_at: float, now: float, terms: Terms
+) -> Verdict:
+    """What becomes of the files that `maker` made (None: its record is gone), last written at `written_at`.
+
+    `holders` are the jobs on record that were answered with them, perhaps the maker among them; `cached`: a cached
+    result refers to them. A maker under way may be writing them right now.
+    """
+    if cached or (maker is not None and not maker.phase.ended):
+        return Verdict.KEEP
+    if not holders:
+        return Verdict.ORPHANED if now - written_at > terms.orphans_s else Verdict.KEEP
+    if not all(job.phase.ended for job in holders):
+        return Verdict.KEEP
+    last = max(job.completed_at or job.created_at for job in holders)
+    return Verdict.EXPIRED if now - last > terms.files_s else Verdict.KEEP
+
+
+async def expire(stores: Kept, now: float, limit: int) -> int:
+    """Remove records past their time with events and files, but not before their webhook is told; how many.
+
+    May be called again after a death in between: what it left has no holder, and goes as orphaned. Raises
+    StoreUnavailable only where Redis does; files that cannot be removed now are left to `tidy`.
+    """
+    untold = min(await stores.outbox.count(), MOST_UNTOLD)
+    found = await stores.jobs.expired(now, limit + untold)
+    waiting = await stores.outbox.waiting([job.id for job in found])
+    due = [job for job in found if job.id not in waiting][:limit]
+    for job in due:
+        try:
+            await stores.jobs.delete(job.id, job.tenant)
+        except JobNotFound:  # another was quicker
+            continue
+        await stores.events.forget(job.id)
+        try:
+            await forget_artifacts(job, stores.board, stores.artifacts, even_cached=False)
+        except KinorayError as error:
+            log.warning("The files of %s are left for later: %s", job.id, error)
+    return len(due)
+
+
+async def tidy(stores: Kept, terms: Terms, now: float) -> int:
+    """Look at all that lies in the artifact store and remove what is expired or orphaned; how many jobs' files.
+
+    Only what lies under a job's id is touched, and nothing at all where another Kinoray, with records of its own, keeps
+    its files in the same place. Raises StoreUnavailable.
+    """
+    if not await _is_ours(stores):
+        return 0
+    removed = 0
+    for name in await stores.artifacts.makers():
+        verdict = await _verdict(name, stores, terms, now) if _is_job(name) else Verdict.KEEP
+        if verdict is Verdict.KEEP:
+            continue
+        await stores.artifacts.clear(name)
+        removed += 1
+        log.info("Removed the files of %s: %s", name, verdict)
+        await stores.meter.add({f"{ARTIFACTS_REMOVED}:{verdict}": 1})
+    return removed
+
+
+async def _verdict(name: str, stores: Kept, terms: Terms, now: float) -> Verdict:
+    """A hold without a record is left by a request that died; one that lives found its way here by a cached result."""
+    cached = await stores.board.look(cached_mark(name)) is not None
+    holders = [await find(stores.jobs, job_id) for job_id in await stores.board.holders(name)]
+    maker = await find(stores.jobs, name)
+    if maker is not None and maker.artifacts:
+        holders.append(maker)
+    known = [job for job in holders if job is not None]
+    if judge(maker, known, cached, NEVER, now, terms) is Verdict.KEEP:  # whatever their age
+        return Verdict.KEEP
+    written_at = await stores.artifacts.written_at(name)
+    return Verdict.KEEP if written_at is None else judge(maker, known, cached, written_at, now, terms)
+
+
+async def _is_ours(stores: Kept) -> bool:
+    """Whether the mark in the store is that of our records; where there is none, it is made."""
+    mark = await stores.board.once("identity", uuid.uuid4().hex)
+    try:
+        await stores.artifacts.put(OWNER_KEY, mark.encode(), "text/plain")
+    except Conflict:
+        log.warning(
+            "The artifact store belongs to other records, as its file %s says: nothing in it is removed as orphaned or "
+            "expired. Give each service a place of its own; if the records are gone for good, remove that file.",
+            OWNER_KEY,
+        )
+        return False
+    return True
+
+
+def _is_job(name: str) -> bool:
+    try:
+        return check_id(name).startswith("video_")
+    except JobNotFound:
+        return False

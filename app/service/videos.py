@@ -1,0 +1,330 @@
+"""The request's story with every port injected: submit, get, list, follow, cancel, delete, read, explain."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import anyio
+
+from app.cache.keys import plan_digest, pool_of
+from app.cache.results import ResultCache
+from app.cache.store import RESULTS
+from app.errors import (
+    Conflict,
+    ContentNotReady,
+    InvalidRequest,
+    JobNotFound,
+    KinorayError,
+    NotFound,
+    StoreUnavailable,
+    TimedOut,
+)
+from app.jobs.board import BACKLOG, PLACES
+from app.jobs.entrance import Entrance, Replayed, Usage, refusal
+from app.jobs.flights import Stance
+from app.jobs.store import find
+from app.line.outlook import behind_all, expected_s, place_behind, place_in
+from app.plan.catalogue import Catalogue
+from app.plan.degrade import in_time
+from app.plan.seed import FRESH
+from app.plan.styles.lookup import count_use
+from app.service.admission import admit, entrance, named
+from app.service.event_stream import end_of, follow
+from app.service.input_image import Picture, keep, let_go, picture_of
+from app.service.ports import Ports
+from app.service.result_hits import forget_artifacts, lost, repeat
+from app.service.similar_start import with_start
+from app.service.single_flight import enter, leader_of
+from app.settings import Settings
+from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Stages
+from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest
+from app.webhooks.delivery import webhook_of
+
+log = logging.getLogger(__name__)
+CANCELLED = Failure("cancelled", "The job was cancelled.")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted.
+
+    `leader` is the job that makes the same video already, where this one waits for it; `waits_for` are the ids of those
+    that it comes after and that have not completed.
+    """
+
+    position: int | None
+    eta_s: float | None
+    leader: Job | None = None
+    waits_for: tuple[str, ...] = ()
+
+
+class Accepted(NamedTuple):
+    """The job on record; `replayed`: recorded when the same request came before, under the same key."""
+
+    job: Job
+    replayed: bool
+
+
+async def _no_sync() -> None:
+    """A clock that follows no other."""
+
+
+class VideoService:
+    """What a Router does; it holds no state of its own, so any replica can answer."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        sync: Callable[[], Awaitable[None]] = _no_sync,
+    ) -> None:
+        self.ports = ports
+        self.settings = settings
+        self._clock = clock
+        self._sync = sync
+        self._results = ResultCache(ports.cache)
+
+    async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
+        """As `accept`, without a key."""
+        return (await self.accept(request, caller, None, stages)).job
+
+    async def accept(
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        key: str | None = None,
+        stages: Stages | None = None,
+        picture: bytes | None = None,
+    ) -> Accepted:
+        """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
+
+        `key` is the client's name for the request: again with the same one, it is answered with the job of the first
+        time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `picture` is the content of
+        the request's, unless an earlier job has it stored.
+
+        Raises:
+            InvalidRequest: the prompt or a parameter cannot be served.
+            JobNotFound: it is to come after a job that is not there.
+            KeyReused: the key was used for another request.
+            Overloaded: the predicted wait or the line is too long, or the tenant has had its share.
+            StoreUnavailable: Redis does not answer; nothing was accepted.
+        """
+        stages = stages or Stages()
+        once = named(request, key, self.settings.idempotency_ttl_s)
+        try:
+            first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
+            if first is not None:
+                raise Replayed(first)
+            limits = entrance(self.settings, once)
+            return Accepted(await self._record(request, caller, limits, stages, picture), False)
+        except Replayed as again:
+            return Accepted(await self._former(again.message, caller), True)
+
+    async def usage(self, caller: Caller) -> Usage:
+        """What the caller has under way and has asked for. Raises StoreUnavailable."""
+        return await self.ports.jobs.usage(caller.tenant, entrance(self.settings), self._clock())
+
+    async def _former(self, job_id: str, caller: Caller) -> Job:
+        try:
+            return await self.ports.jobs.get(job_id, caller.tenant)
+        except JobNotFound:  # asking again must not make it again
+            raise Conflict(
+                f"{job_id}, which this Idempotency-Key made, was deleted.", "Idempotency-Key", "idempotency_key_spent"
+            ) from None
+
+    async def _come_after(self, request: VideoRequest, caller: Caller) -> None:
+        """Refuse what is to come after unknown or failed jobs, before it costs anything; the record is the truth."""
+        for each in request.after:
+            job = await find(self.ports.jobs, each, caller.tenant)
+            if job is None or job.phase is Phase.FAILED:
+                raise refusal("unknown" if job is None else "failed", each)
+
+    async def _record(
+        self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages, picture: bytes | None
+    ) -> Job:
+        webhook = webhook_of(request.webhook, caller, self.settings)
+        await self._sync()
+        await self._come_after(request, caller)
+        # 1. Plan
+        plan = await self.analyze(request, caller)
+        stages.done("plan")
+        now = self._clock()
+        job = Job(
+            id=f"video_{uuid.uuid4().hex}",
+            tenant=caller.tenant,
+            plan=plan,
+            phase=Phase.QUEUED,
+            created_at=now,
+            remixed_from=request.remixed_from,
+            cache_mode=request.cache,
+            cache_ttl_s=request.cache_ttl_s,
+            similar=request.similar,
+            priority=request.priority,
+            deadline=None if request.deadline_s is None else now + request.deadline_s,
+            preview=request.preview,
+            user=request.user,
+            webhook=webhook,
+            after=request.after,
+        )
+        # 2. The same plan made before?
+        if request.cache.reads:
+            made = await self._made_before(job, now, stages, limits)
+            if made is not None:
+                await count_use(plan.style, caller, self.ports.presets, now)
+                return made
+            if request.similar:
+                plan = await with_start(plan, caller.tenant, self.ports)
+                job = replace(job, plan=plan)
+                stages.done("similar")
+        # 3. Under way, or admitted; and the record, before anyone is told
+        joins = request.cache.reads and request.seed != FRESH
+        ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
+        await keep(job, picture, self.ports.board, self.ports.artifacts)
+        try:
+            job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
+        except StoreUnavailable:  # it may be on record
+            raise
+        except KinorayError:
+            await let_go(job, self.ports.board, self.ports.artifacts)
+            raise
+        stages.done("record")
+        missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
+        await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
+        await count_use(plan.style, caller, self.ports.presets, now)
+        return job
+
+    async def _made_before(self, job: Job, now: float, stages: Stages, limits: Entrance) -> Job | None:
+        """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
+        pool, keep_s = pool_of(job.tenant, self.settings.share_results), self.settings.retention_s
+        for similar in (False, True) if job.similar else (False,):
+            key = plan_digest(job.plan, job.tenant if similar else pool, similar)
+            made = await repeat(job, key, self._results, self.ports, keep_s, now, stages, limits)
+            if made is not None:
+                return made
+        return None
+
+    async def get(self, job_id: str, caller: Caller) -> Job:
+        """The job's record. Raises JobNotFound."""
+        return await self.ports.jobs.get(job_id, caller.tenant)
+
+    async def outlook(self, job: Job) -> Outlook:
+        """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
+        if job.phase is not Phase.QUEUED:
+            return Outlook(None, job.eta_s)
+        note = await self.ports.board.look(PLACES)
+        place = place_in(note, job.id)
+        if place is None:  # it has just come, is far back, or nobody has looked at the line lately
+            position = await self.ports.jobs.position(job.id)
+            if position is None:
+                awaited = tuple(await self.ports.jobs.awaited(job.id)) if job.after else ()
+                if awaited:
+                    return Outlook(None, None, waits_for=awaited)
+                leader = await leader_of(job, self.ports)
+                if leader is not None:
+                    return replace(await self.outlook(leader), leader=leader)
+                return Outlook(None, job.plan.estimate.seconds)  # it is being taken out of the line right now
+            place = place_behind(note, await self.ports.board.look(BACKLOG), position, job.plan)
+        return Outlook(*place)
+
+    async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
+        """A page of the caller's jobs."""
+        return await self.ports.jobs.list(caller.tenant, after, limit, newest_first)
+
+    async def follow(self, job_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[Event]:
+        """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""
+        async for event in follow(await self.get(job_id, caller), after, self.ports, self._clock):
+            yield event
+
+    async def wait(self, job_id: str, caller: Caller, timeout_s: float) -> Job:
+        """The job once it has ended. Raises TimedOut (the job goes on) and JobNotFound (it was deleted)."""
+        with anyio.move_on_after(timeout_s) as scope:
+            async for _ in self.follow(job_id, caller):
+                pass
+        if scope.cancelled_caught:
+            raise TimedOut(f"{job_id} is still being made; poll it.")
+        return await self.get(job_id, caller)
+
+    async def cancel(self, job_id: str, caller: Caller) -> Job:
+        """End a job that has not ended; its device is free within one step. Raises JobNotFound."""
+        before = await self.get(job_id, caller)
+        job = await self.ports.jobs.cancel(job_id, caller.tenant, CANCELLED, self._clock())
+        if not before.phase.ended:
+            await self.ports.stops.send(job_id)
+            await self.ports.events.append(job_id, "end", self._clock(), end_of(job))
+            await self.ports.meter.add({f"{JOBS_ENDED}:{CANCELLED.code}": 1})
+        return job
+
+    async def delete(self, job_id: str, caller: Caller) -> None:
+        """Cancel if need be, and forget the job; artifacts go unless another job was answered with them."""
+        job = await self.ports.jobs.delete(job_id, caller.tenant)
+        if not job.phase.ended:
+            await self.ports.stops.send(job_id)
+        await self.ports.events.forget(job_id)
+        try:
+            await forget_artifacts(job, self.ports.board, self.ports.artifacts)
+        except StoreUnavailable as error:  # the record is gone: its files have no owner, and are removed as such
+            log.warning("The files of %s are left for later: %s", job_id, error)
+
+    async def artifact(self, job_id: str, caller: Caller, variant: str) -> Artifact:
+        """What the job made. Raises JobNotFound, ContentNotReady, NotFound (it made none), ArtifactLost."""
+        job = await self.get(job_id, caller)
+        if job.phase is not Phase.COMPLETED:
+            why = f"failed: {job.failure.message}" if job.failure else f"is {job.status}"
+            raise ContentNotReady(f"{job_id} has no content; it {why}")
+        artifact = job.artifacts.get(variant)
+        if artifact is None:
+            raise NotFound(f"{job_id} has no {variant}.", code="content_gone")
+        if not await self.ports.artifacts.exists(artifact):
+            raise lost(job, variant, self.settings.artifacts_kept_s, self._clock())
+        return artifact
+
+    def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Bytes of an artifact."""
+        return self.ports.artifacts.read(artifact, start, end)
+
+    async def remix(self, job_id: str, prompt: str, caller: Caller, key: str | None = None) -> Accepted:
+        """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
+        source = (await self.get(job_id, caller)).plan
+        request = VideoRequest(
+            prompt=prompt,
+            model=source.model,
+            negative_prompt=source.negative_prompt,
+            width=source.spec.width,
+            height=source.spec.height,
+            frames=source.spec.frames,
+            fps=source.spec.fps,
+            seed=source.sampling.seed,
+            guidance=source.sampling.guidance,
+            tier=source.asked_tier,
+            remixed_from=job_id,
+            image=source.image,
+            guidance_2=source.sampling.guidance_2,
+        )
+        return await self.accept(request, caller, key)
+
+    async def picture(self, reference: bytes | str, model: str | None, caller: Caller) -> Picture:
+        """The picture that a request names, if its model takes one; nothing is stored. Raises InvalidRequest."""
+        profile = Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases).find(model)
+        if not profile.takes_image:
+            raise InvalidRequest(f"{profile.id} makes videos from text alone.", "input_reference", "image_not_taken")
+        return await picture_of(reference, caller.tenant, self.settings)
+
+    async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
+        """The plan a request would get now, without making anything."""
+        plan = await self.ports.planner.plan(request, caller)
+        if not request.allow_degrade:
+            return plan
+        load = await self.ports.board.look(BACKLOG)
+        return await in_time(
+            request,
+            plan,
+            expected_s=lambda each: expected_s(load, behind_all(load, each), each),
+            replan=lambda lower: self.ports.planner.plan(lower, caller),
+        )

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.jobs.redis.meter import SoonMeter
+from app.telemetry import MemoryMeter
+
+pytestmark = pytest.mark.anyio
+
+
+class Slow(MemoryMeter):
+    async def add(self, figures: dict[str, float]) -> None:
+        await asyncio.sleep(0.05)
+        await super().add(figures)
+
+
+async def test_nobody_waits_for_a_figure_but_those_who_read_it() -> None:
+    beneath = Slow()
+    meter = SoonMeter(beneath)
+    await meter.add({"jobs": 1})
+    await meter.add({"jobs": 2})
+    assert await beneath.read() == {}
+    assert await meter.read() == {"jobs": 3}

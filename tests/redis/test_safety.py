@@ -1,0 +1,53 @@
+"""A Redis that could lose jobs is refused, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.errors import StoreUnavailable, UnsafeStore
+from app.redis.connection import Client, connect
+from app.redis.safety import danger, refuse_what_loses_jobs
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("most", "policy", "safe"),
+    [
+        (0, "noeviction", True),
+        (0, "allkeys-lru", True),
+        (2**30, "noeviction", True),
+        (2**30, "allkeys-lru", False),
+        (2**30, "allkeys-lfu", False),
+        (2**30, "volatile-ttl", False),
+        (2**30, "volatile-lru", False),
+    ],
+)
+def test_only_a_redis_that_evicts_nothing_may_keep_jobs(most: int, policy: str, safe: bool) -> None:
+    assert (danger({"maxmemory": most, "maxmemory_policy": policy}) is None) is safe
+
+
+@pytest.fixture
+async def evicting(redis: Client) -> AsyncIterator[Client]:
+    await redis.config_set("maxmemory", 2**30)
+    await redis.config_set("maxmemory-policy", "volatile-lfu")
+    yield redis
+    await redis.config_set("maxmemory", 0)
+    await redis.config_set("maxmemory-policy", "noeviction")
+
+
+async def test_a_real_redis_is_asked(evicting: Client) -> None:
+    with pytest.raises(UnsafeStore, match="volatile-lfu.*KINORAY_CACHE_REDIS_URL"):
+        await refuse_what_loses_jobs(evicting)
+    await evicting.config_set("maxmemory-policy", "noeviction")
+    await refuse_what_loses_jobs(evicting)
+
+
+async def test_a_redis_that_does_not_answer_is_not_called_unsafe() -> None:
+    redis = connect("redis://127.0.0.1:1", 0.3)
+    with pytest.raises(StoreUnavailable) as caught:
+        await refuse_what_loses_jobs(redis)
+    assert not isinstance(caught.value, UnsafeStore)
+    await redis.aclose()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.errors import Overloaded
+from app.jobs.board import BACKLOG, ENTERED, MemoryBoard
+from app.line.dispatch import Pool
+from app.line.outlook import backlog
+from app.service.admission import admit
+from app.settings import Settings
+from app.types import Job
+from tests.line.make import job
+
+pytestmark = pytest.mark.anyio
+SETTINGS = Settings(max_wait_s=5.0)
+
+
+def urgent(number: int) -> Job:
+    return replace(job(number), priority="high")
+
+
+async def noted(board: MemoryBoard, replicas: int = 1) -> None:
+    note = backlog([], [], {"main": Pool(8, 0, replicas)}, now=0.0, entered=await board.tally(ENTERED))
+    await board.post(BACKLOG, note, 60.0)
+
+
+async def test_a_crowd_that_comes_before_the_dispatcher_looks_again_is_let_in_one_behind_the_other() -> None:
+    board = MemoryBoard()
+    await noted(board)
+    promised = [await admit(job(number), board, SETTINGS) for number in range(3)]
+    assert promised == [0.0, 2.0, 4.0]  # each has two seconds of work
+    with pytest.raises(Overloaded):
+        await admit(job(3), board, SETTINGS)
+    assert await board.tally(ENTERED) == {"main/normal": 6.0}, "who was refused is no longer in the way"
+
+
+async def test_what_the_dispatcher_has_seen_since_counts_once() -> None:
+    board = MemoryBoard()
+    await admit(job(0), board, SETTINGS)
+    await noted(board)
+    assert await admit(job(1), board, SETTINGS) == 0.0
+
+
+async def test_only_those_who_go_before_it_hold_a_job_up_and_replicas_share_them() -> None:
+    board = MemoryBoard()
+    await noted(board, replicas=2)
+    await admit(job(0), board, SETTINGS)
+    assert await admit(urgent(1), board, SETTINGS) == 0.0
+    assert await admit(job(2, "draft"), board, SETTINGS) == 0.0
+    assert await admit(job(3), board, SETTINGS) == 2.0  # two of two seconds, on two replicas
+
+
+async def test_a_note_without_a_tally_is_read_as_before() -> None:
+    board = MemoryBoard()
+    note = backlog([], [], {"main": Pool(8, 0, 1)}, now=0.0)
+    await board.post(BACKLOG, {name: value for name, value in note.items() if name != "entered"}, 60.0)
+    assert [await admit(job(number), board, SETTINGS) for number in range(2)] == [0.0, 0.0]
+
+
+async def test_without_a_note_nothing_is_promised() -> None:
+    assert await admit(job(0), MemoryBoard(), SETTINGS) is None

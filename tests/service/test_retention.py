@@ -1,0 +1,181 @@
+"""Records and files go when their time is over, and only then; what a dead process left is found."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from app.artifacts.memory import MemoryArtifacts
+from app.errors import StoreUnavailable
+from app.jobs.board import Board, MemoryBoard
+from app.jobs.events import EventLog
+from app.jobs.memory import MemoryEvents, MemoryJobs
+from app.jobs.outbox import MemoryOutbox, Outbox
+from app.jobs.redis.board import RedisBoard
+from app.jobs.redis.events import RedisEvents
+from app.jobs.redis.jobs import RedisJobs
+from app.jobs.redis.outbox import RedisOutbox
+from app.jobs.store import JobStore, find
+from app.redis.connection import Client
+from app.service.result_hits import mark_cached
+from app.service.retention import Terms, Verdict, expire, judge, tidy
+from app.telemetry import MemoryMeter
+from app.types import Artifact, Failure, Job, Phase, Webhook
+from tests.jobs.make import a_job
+from tests.redis_server import prefix, redis, redis_server, redis_url
+
+__all__ = ["prefix", "redis", "redis_server", "redis_url"]
+pytestmark = pytest.mark.anyio
+DAY = 86400.0
+TERMS = Terms(files_s=DAY, orphans_s=3600.0)
+NOW = 10 * DAY
+
+
+def done(at: float = NOW, **changed: Any) -> Job:
+    return a_job(at, phase=Phase.COMPLETED, completed_at=at, expires_at=at + 7 * DAY, **changed)
+
+
+OLD, NEW, UNDER_WAY = done(NOW - 2 * DAY), done(NOW - 10), a_job(NOW - 2 * DAY, phase=Phase.POSTPROCESSING)
+
+
+@pytest.mark.parametrize(
+    ("maker", "holders", "cached", "age_s", "verdict"),
+    [
+        (OLD, [OLD], False, 2 * DAY, Verdict.EXPIRED),
+        (OLD, [OLD, NEW], False, 2 * DAY, Verdict.KEEP),  # a repeat was answered with them just now
+        (OLD, [OLD, UNDER_WAY], False, 2 * DAY, Verdict.KEEP),  # one that waits in a flight
+        (OLD, [OLD], True, 2 * DAY, Verdict.KEEP),
+        (None, [], True, 2 * DAY, Verdict.KEEP),
+        (None, [NEW], False, 2 * DAY, Verdict.KEEP),
+        (None, [], False, 2 * DAY, Verdict.ORPHANED),
+        (None, [], False, 60.0, Verdict.KEEP),  # within the grace
+        (UNDER_WAY, [], False, 2 * DAY, Verdict.KEEP),  # a finisher may be about to record them
+        (replace(OLD, phase=Phase.FAILED), [], False, 2 * DAY, Verdict.ORPHANED),
+    ],
+)
+def test_what_is_referenced_is_kept(
+    maker: Job | None, holders: list[Job], cached: bool, age_s: float, verdict: Verdict
+) -> None:
+    assert judge(maker, holders, cached, NOW - age_s, NOW, TERMS) is verdict
+
+
+@dataclass
+class Stores:
+    jobs: JobStore
+    events: EventLog
+    board: Board
+    outbox: Outbox
+    artifacts: MemoryArtifacts
+    meter: MemoryMeter
+
+    async def completed(self, at: float) -> Job:
+        """A job on record with a file, as the finisher leaves it."""
+        job = done(at)
+        video = await self.artifacts.put(f"{job.id}/1/video.mp4", b"video", "video/mp4")
+        job = replace(job, artifacts={"video": video})
+        await self.board.hold(job.id, job.id)
+        await self.jobs.create(job)
+        return job
+
+    async def repeat(self, of: Job, at: float) -> Job:
+        job = done(at, artifacts=of.artifacts)
+        await self.board.hold(of.id, job.id)
+        await self.jobs.create(job)
+        return job
+
+    async def has(self, job: Job) -> bool:
+        return await self.artifacts.exists(job.artifacts["video"])
+
+
+@pytest.fixture(params=["memory", "redis"])
+def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> Stores:
+    artifacts, meter = MemoryArtifacts(lambda: NOW - 5 * DAY), MemoryMeter()
+    if request.param == "redis":
+        board, outbox = RedisBoard(redis, prefix), RedisOutbox(redis, prefix)
+        return Stores(RedisJobs(redis, prefix), RedisEvents(redis, prefix), board, outbox, artifacts, meter)
+    jobs = MemoryJobs()
+    return Stores(jobs, MemoryEvents(), MemoryBoard(), MemoryOutbox(jobs), artifacts, meter)
+
+
+async def test_a_record_past_its_time_goes_with_its_files_and_again_is_fine(stores: Stores) -> None:
+    old, new = await stores.completed(NOW - 8 * DAY), await stores.completed(NOW)
+    assert [await expire(stores, NOW, 100) for _ in range(2)] == [1, 0]
+    assert (await find(stores.jobs, old.id), await stores.has(old)) == (None, False)
+    assert (await find(stores.jobs, new.id), await stores.has(new)) == (new, True)
+
+
+async def test_files_of_an_expired_record_stay_for_a_repeat_and_go_with_it(stores: Stores) -> None:
+    old = await stores.completed(NOW - 8 * DAY)
+    again = await stores.repeat(old, NOW)
+    await expire(stores, NOW, 100)
+    assert await stores.has(again)
+    await expire(stores, NOW + 8 * DAY, 100)
+    assert not await stores.has(again)
+
+
+async def test_files_of_an_expired_record_stay_for_a_cached_result_until_that_is_gone(stores: Stores) -> None:
+    old = await stores.completed(NOW - 8 * DAY)
+    await mark_cached(old.id, 60.0, stores.board)
+    await expire(stores, NOW, 100)
+    assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (0, True)
+    await stores.board.post(f"cached:{old.id}", {}, 0.001)
+    time.sleep(0.01)
+    assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (1, False)
+
+
+async def test_a_record_waits_for_its_webhook(stores: Stores) -> None:
+    told = await stores.completed(NOW - 8 * DAY)
+    waiting = replace(done(NOW - 9 * DAY), webhook=Webhook("https://example.com"))
+    await stores.jobs.create(waiting)
+    assert await expire(stores, NOW, 1) == 1
+    assert (await find(stores.jobs, told.id), await find(stores.jobs, waiting.id)) == (None, waiting)
+    await stores.outbox.close(waiting.id)
+    assert await expire(stores, NOW, 1) == 1
+
+
+async def test_files_may_go_before_their_record(stores: Stores) -> None:
+    old, new = await stores.completed(NOW - 2 * DAY), await stores.completed(NOW)
+    assert [await tidy(stores, TERMS, NOW) for _ in range(2)] == [1, 0]
+    assert (await stores.has(old), await stores.has(new)) == (False, True)
+    assert await find(stores.jobs, old.id) == old
+    assert (await stores.meter.read())["artifacts_removed:expired"] == 1
+
+
+async def test_what_a_dead_process_wrote_and_never_recorded_is_removed(stores: Stores) -> None:
+    job = a_job(NOW - DAY)
+    await stores.jobs.create(job)
+    lease = await stores.jobs.lease(job.id, "r", 30.0, NOW)
+    await stores.artifacts.put(f"{job.id}/{lease.fence}/video.mp4", b"video", "video/mp4")
+    assert await tidy(stores, TERMS, NOW) == 0  # it is under way
+    await stores.jobs.fail(job.id, lease.fence, Failure("worker_lost", "x"), NOW)
+    assert await tidy(stores, TERMS, NOW) == 1
+    assert (await stores.meter.read())["artifacts_removed:orphaned"] == 1
+
+
+async def test_what_is_not_ours_is_not_touched(stores: Stores) -> None:
+    notes = await stores.artifacts.put("notes/1/a.txt", b"x", "text/plain")
+    lost = await stores.artifacts.put("video_0123456789abcdef/1/a.mp4", b"x", "video/mp4")
+    other = Stores(stores.jobs, stores.events, MemoryBoard(), stores.outbox, stores.artifacts, stores.meter)
+    assert await tidy(stores, TERMS, NOW - 5 * DAY) == 0  # makes the mark
+    assert await tidy(other, TERMS, NOW) == 0  # has records of its own
+    assert await tidy(stores, TERMS, NOW) == 1
+    assert [await stores.artifacts.exists(each) for each in (notes, lost)] == [True, False]
+
+
+async def test_a_store_that_is_away_holds_up_no_record(stores: Stores) -> None:
+    job = await stores.completed(NOW - 8 * DAY)
+    away = Away()
+    gone = Stores(stores.jobs, stores.events, stores.board, stores.outbox, away, stores.meter)
+    assert await expire(gone, NOW, 100) == 1
+    assert await find(stores.jobs, job.id) is None
+    assert (await tidy(stores, TERMS, NOW), await stores.has(job)) == (1, False)  # found when it is back
+
+
+class Away(MemoryArtifacts):
+    """A store that answers no delete."""
+
+    async def delete(self, artifact: Artifact) -> None:
+        raise StoreUnavailable("It is away.")
