@@ -29,7 +29,7 @@ BEYOND = "+Inf"
 
 
 def latency_figure(seconds: float) -> str:
-    """The figure that a completed job of so many seconds adds one to."""
+    """The figure that an ended job of so many seconds adds one to."""
     bound = next((bound for bound in LATENCY_BOUNDS_S if seconds <= bound), None)
     return f"{JOB_LATENCY}:{BEYOND if bound is None else f'{bound:g}'}"
 

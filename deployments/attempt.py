@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -39,10 +38,10 @@ from app.errors import (
     WorkerLost,
 )
 from app.plan.cost import shape_key
+from app.service.endings import fail
 from app.service.similar_start import Shelf, remember, use_of
 from app.settings import Settings
 from app.stores import Stores
-from app.telemetry import JOBS_ENDED
 from app.types import CacheUse, Failure, Job, Lease, Measured, ModelProfile, Phase
 from app.video.finish import UNSTORED, again_in
 from app.video.picture import fitted
@@ -294,10 +293,6 @@ class Attempt:
                 await self._stores.jobs.requeue(job_id, fence, now)
                 await self._stores.events.append(job_id, "phase", now, {"phase": Phase.QUEUED.value})
                 return
-            await self._stores.jobs.fail(job_id, fence, failure, now)
+            await fail(job_id, fence, failure, self._stores, now)
         except (LeaseLost, JobNotFound, IllegalTransition):
             return
-        data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
-        with contextlib.suppress(LeaseLost):  # deleted since
-            await self._stores.events.append(job_id, "end", now, data, fence)
-        await self._stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})

@@ -26,11 +26,12 @@ from app.line.outlook import Place, backlog, places, places_note, queue_news
 from app.line.scaling import Scaling
 from app.plan.masks import files as measured
 from app.service.dependencies import hear
+from app.service.endings import fail
 from app.service.retention import expire, terms_of, tidy
 from app.service.single_flight import settle
 from app.settings import Settings
 from app.stores import open_stores
-from app.telemetry import ATTEMPTS_LOST, JOBS_ENDED
+from app.telemetry import ATTEMPTS_LOST
 from app.types import Failure, Job, Lease, Phase, ReplicaInfo
 from app.webhooks.delivery import Courier
 from app.webhooks.send import Sender
@@ -207,12 +208,7 @@ class Dispatcher:
         await self._fail(job.id, lease.fence, failure, now)
 
     async def _fail(self, job_id: str, fence: int, failure: Failure, now: float) -> None:
-        """Close the record, then tell those who follow it, then count it."""
-        stores = self._stores
-        await stores.jobs.fail(job_id, fence, failure, now)
-        data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
-        await stores.events.append(job_id, "end", now, data)
-        await stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})
+        await fail(job_id, fence, failure, self._stores, now)
 
     async def _running(self, held: list[Lease]) -> list[Job]:
         found = await asyncio.gather(*(find(self._stores.jobs, lease.job_id) for lease in held))

@@ -19,7 +19,8 @@ from app.errors import KinorayError, LeaseLost
 from app.plan.masks import files as measured
 from app.plan.masks.table import masks_of
 from app.plan.prompt.complexity import FIXED_STEPS
-from app.service.result_hits import mark_cached
+from app.service.artifact_refs import mark_cached
+from app.service.endings import tell_end
 from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import settle
 from app.settings import Settings
@@ -27,11 +28,8 @@ from app.stores import open_stores
 from app.telemetry import (
     DEVICE_SECONDS,
     EVALUATIONS,
-    JOB_SECONDS,
-    JOBS_ENDED,
     STEPS_FIXED,
     STEPS_PLANNED,
-    latency_figure,
 )
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import finish
@@ -87,7 +85,7 @@ class Finisher:
             raise
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
-        await stores.events.append(job_id, "end", now, {"status": done.status.value}, fence)
+        await tell_end(done, stores, now, _figures(done))
         # 4. Those who waited for the same video; the replica that made it need not
         task = contextvars.Context().run(asyncio.ensure_future, self._settle(done, now))
         self._tasks.add(task)
@@ -109,26 +107,24 @@ class Finisher:
         }
 
     async def _remember(self, job: Job) -> None:
-        plan, measured = job.plan, job.measured or Measured()
+        plan = job.plan
         if job.cache_mode.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
             ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
             await mark_cached(job.id, ttl_s, self._stores.board)
             pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
             await self._results.put(plan_digest(plan, pool), result, ttl_s)
-        total_s = measured.stages_s.get("total", 0.0)
-        await self._stores.meter.add(
-            {
-                f"{JOBS_ENDED}:completed": 1,
-                latency_figure(total_s): 1,
-                DEVICE_SECONDS: measured.device_seconds,
-                JOB_SECONDS: total_s,
-                EVALUATIONS: measured.evaluations,
-                STEPS_PLANNED: sum(masks_of(plan).run) if plan.start else plan.sampling.budget,
-                STEPS_FIXED: FIXED_STEPS,
-            }
-            | figures_of(job, measured.steps_skipped)
-        )
 
     async def ping(self) -> str:
         return "ok"
+
+
+def _figures(job: Job) -> dict[str, float]:
+    """What a job that was made counts beside what every end does."""
+    plan, measured = job.plan, job.measured or Measured()
+    return {
+        DEVICE_SECONDS: measured.device_seconds,
+        EVALUATIONS: measured.evaluations,
+        STEPS_PLANNED: sum(masks_of(plan).run) if plan.start else plan.sampling.budget,
+        STEPS_FIXED: FIXED_STEPS,
+    } | figures_of(job, measured.steps_skipped)

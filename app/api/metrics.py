@@ -48,7 +48,7 @@ COUNTERS = {
     STEPS_FIXED: "Steps that the same jobs would have taken at a fixed default",
     STEP_SECONDS_SAVED: "Denoiser seconds spared by caches",
     DEVICE_SECONDS: "Device seconds of completed jobs",
-    JOB_SECONDS: "Seconds from acceptance to completion, summed over jobs",
+    JOB_SECONDS: "Seconds from acceptance to the end, summed over jobs",
     EVALUATIONS: "Runs of the denoiser",
     ATTEMPTS_LOST: "Attempts whose replica went silent",
     WEBHOOKS: "Attempts to tell of a job's end, by outcome",
@@ -181,12 +181,12 @@ def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:
 
 
 def _latency(figures: Mapping[str, float]) -> Metric:
-    """Completed jobs by how long they took from acceptance; those that a cache answered are not among them."""
+    """Ended jobs by how long they took from acceptance, however they ended and whatever answered them."""
     count, buckets = 0.0, []
     for bound in (*(f"{bound:g}" for bound in LATENCY_BOUNDS_S), BEYOND):
         count += figures.get(f"{JOB_LATENCY}:{bound}", 0.0)
         buckets.append((bound, count))
-    about = "Seconds from acceptance to completion of jobs that were made"
+    about = "Seconds from acceptance to the end of jobs"
     return HistogramMetricFamily("kinoray_job_latency_seconds", about, buckets, figures.get(JOB_SECONDS, 0.0))
 
 

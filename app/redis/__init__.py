@@ -1,1 +1,1 @@
-"""The one way to Redis: connections, commands that turn its errors into ours, its clock, and what makes one safe to trust."""
+"""The one way to Redis: connections, commands that raise our errors, its clock, what makes one safe to trust."""

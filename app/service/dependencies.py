@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from app.errors import Conflict
 from app.jobs.store import find
-from app.service.result_hits import Shared
-from app.telemetry import JOBS_ENDED
+from app.service.endings import fail
+from app.service.ports import Shared
 from app.types import Failure, Job, Phase
 
 DEPENDENCY_FAILED = "dependency_failed"
@@ -42,16 +44,11 @@ async def _tell(job_id: str, stores: Shared, now: float) -> int:
 
 
 async def _fail(job_id: str, awaited: str, gone: Job | None, stores: Shared, now: float) -> None:
-    """The record, those who follow it, the figures; unless somebody else has ended it."""
+    """End one that waited for it, unless somebody else has."""
     job = await find(stores.jobs, job_id)
     if job is None or job.phase is not Phase.QUEUED:
         return
     why = "was deleted" if gone is None else f"failed ({gone.failure.code if gone.failure else 'unknown'})"
     failure = Failure(DEPENDENCY_FAILED, f"{awaited}, which it comes after, {why}.")
-    try:
-        await stores.jobs.fail(job_id, job.fence, failure, now)
-    except Conflict:  # cancelled since it was read
-        return
-    data = {"status": "failed", "error": {"code": failure.code, "message": failure.message}}
-    await stores.events.append(job_id, "end", now, data)
-    await stores.meter.add({f"{JOBS_ENDED}:{failure.code}": 1})
+    with contextlib.suppress(Conflict):  # cancelled since it was read
+        await fail(job_id, job.fence, failure, stores, now)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from app.jobs.store import find
-from app.service.result_hits import Shared
+from app.service.endings import end_of
+from app.service.ports import Shared
 from app.service.single_flight import leader_of
 from app.types import Event, Job, Phase
 
@@ -36,14 +36,6 @@ async def follow(job: Job, after: str | None, stores: Shared, clock: Callable[[]
         if event.kind == "end":
             return
     yield Event(id=last or "0-0", job_id=job.id, kind="end", at=clock(), data=end_of(now))
-
-
-def end_of(job: Job | None) -> dict[str, Any]:
-    """What the event that ends a job says."""
-    data: dict[str, Any] = {"status": job.status.value if job else "deleted"}
-    if job is not None and job.failure is not None:
-        data["error"] = {"code": job.failure.code, "message": job.failure.message}
-    return data
 
 
 async def _news(job: Job, former: str, source: str, last: str | None, block_s: float, stores: Shared) -> list[Event]:

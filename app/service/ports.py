@@ -33,6 +33,23 @@ class Planner(Protocol):
         ...
 
 
+class Shared(Protocol):
+    """The durable ports that routers, finishers and the dispatcher have in common."""
+
+    @property
+    def jobs(self) -> JobStore: ...
+    @property
+    def flights(self) -> Flights: ...
+    @property
+    def events(self) -> EventLog: ...
+    @property
+    def board(self) -> Board: ...
+    @property
+    def meter(self) -> Meter: ...
+    @property
+    def artifacts(self) -> ArtifactStore: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """All that the service reaches outside itself."""

@@ -15,7 +15,7 @@ from app.jobs.events import EventLog
 from app.jobs.outbox import Outbox
 from app.jobs.record import check_id
 from app.jobs.store import JobStore, find
-from app.service.result_hits import cached_mark, forget_artifacts
+from app.service.artifact_refs import cached_mark, forget_artifacts
 from app.settings import Settings
 from app.telemetry import ARTIFACTS_REMOVED, Meter
 from app.types import Job, Word

@@ -15,8 +15,10 @@ from app.jobs import changes
 from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.flights import Claim, Stance, stance
 from app.jobs.store import find
-from app.service.result_hits import Shared, forget_artifacts, makers, readable
-from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED, JOBS_ENDED, STEP_SECONDS_SAVED
+from app.service.artifact_refs import forget_artifacts, owners, readable
+from app.service.endings import tell_end
+from app.service.ports import Shared
+from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED, STEP_SECONDS_SAVED
 from app.types import CacheUse, Job, Phase
 
 FLIGHT = "flight"  # a level of the caches, as the figures name it, and the kind of such an answer
@@ -111,7 +113,7 @@ async def _share(
     if leader.phase is not Phase.COMPLETED:
         return False
     found = [job for job in await asyncio.gather(*(find(stores.jobs, each) for each in followers)) if job is not None]
-    for origin in makers(leader.artifacts.values()):  # before the look, so that a delete in between cannot win
+    for origin in owners(leader.artifacts.values()):  # before the look, so that a delete in between cannot win
         await asyncio.gather(*(stores.board.hold(origin, job.id) for job in found))
     if not await readable(leader.artifacts, stores.artifacts):
         await asyncio.gather(*(_let_go(job, leader, stores) for job in found))
@@ -142,9 +144,8 @@ async def _give(leader: Job, job: Job, digest: str, stores: Shared, retention_s:
     if done is None:
         await _let_go(job, leader, stores)
         return
-    await stores.events.append(job.id, "end", now, {"status": done.status.value})
-    spared = {STEP_SECONDS_SAVED: saved, f"{CACHE_SAVED}:{FLIGHT}": saved}
-    await stores.meter.add({f"{JOBS_ENDED}:completed": 1, f"{CACHE_HITS}:{FLIGHT}": 1} | spared)
+    figures = {f"{CACHE_HITS}:{FLIGHT}": 1, STEP_SECONDS_SAVED: saved, f"{CACHE_SAVED}:{FLIGHT}": saved}
+    await tell_end(done, stores, now, figures)
 
 
 async def _drop(digest: str, job_id: str, leader: Job, stores: Shared, now: float) -> None:

@@ -35,14 +35,16 @@ from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
 from app.service.admission import admit, entrance, named
-from app.service.event_stream import end_of, follow
+from app.service.artifact_refs import forget_artifacts, lost
+from app.service.endings import tell_end
+from app.service.event_stream import follow
 from app.service.input_image import Picture, keep, let_go, picture_of
 from app.service.ports import Ports
-from app.service.result_hits import forget_artifacts, lost, repeat
+from app.service.result_hits import repeat
 from app.service.similar_start import with_start
 from app.service.single_flight import enter, leader_of
 from app.settings import Settings
-from app.telemetry import CACHE_MISSES, JOBS_CREATED, JOBS_ENDED, TIERS, Stages
+from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest
 from app.webhooks.delivery import webhook_of
 
@@ -257,8 +259,7 @@ class VideoService:
         job = await self.ports.jobs.cancel(job_id, caller.tenant, CANCELLED, self._clock())
         if not before.phase.ended:
             await self.ports.stops.send(job_id)
-            await self.ports.events.append(job_id, "end", self._clock(), end_of(job))
-            await self.ports.meter.add({f"{JOBS_ENDED}:{CANCELLED.code}": 1})
+            await tell_end(job, self.ports, self._clock())
         return job
 
     async def delete(self, job_id: str, caller: Caller) -> None:

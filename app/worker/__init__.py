@@ -1,1 +1,1 @@
-"""The replica's story without Ray: an attempt from lease to closed job, its checkpoints, its heartbeat, its finishing."""
+"""The replica's story without Ray: an attempt from lease to closed job, checkpoints, heartbeat, finishing."""

@@ -20,7 +20,7 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.store import JobStore, find
 from app.redis.connection import Client
-from app.service.result_hits import mark_cached
+from app.service.artifact_refs import mark_cached
 from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Failure, Job, Phase, Webhook

@@ -22,7 +22,7 @@ from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
 from app.redis.connection import Client, connect
-from app.service.result_hits import forget_artifacts
+from app.service.artifact_refs import forget_artifacts
 from app.service.single_flight import enter, settle
 from app.telemetry import JOBS_ENDED, MemoryMeter
 from app.types import PRIORITIES, CacheMode, Failure, Job, Measured, Phase

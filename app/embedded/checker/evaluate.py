@@ -1,4 +1,4 @@
-"""`python -m app.embedded.checker.evaluate`: does the built-in model show what held-out prompts ask? The checker judges."""
+"""`python -m app.embedded.checker.evaluate`: does the model show what held-out prompts ask? The checker judges."""
 
 import argparse
 import json

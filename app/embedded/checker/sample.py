@@ -1,4 +1,4 @@
-"""`python -m app.embedded.checker.sample`: a contact sheet of what the built-in model makes of some prompts, to look at."""
+"""`python -m app.embedded.checker.sample`: a contact sheet of what the model makes of some prompts, to look at."""
 
 import argparse
 import json

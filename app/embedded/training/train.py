@@ -1,4 +1,4 @@
-"""`python -m app.embedded.training.train`: makes the built-in model's weights from a seed, on CPU or GPU, and can be resumed."""
+"""`python -m app.embedded.training.train`: makes the model's weights from a seed, on CPU or GPU; can be resumed."""
 
 import argparse
 import json

@@ -1,1 +1,1 @@
-"""The real job stores, on Redis: what app/jobs names by protocol, written with Lua so that every change is checked against its fence."""
+"""The job stores on Redis: every change is a script of Lua that checks its fence."""

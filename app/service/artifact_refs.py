@@ -1,0 +1,56 @@
+"""Who needs a stored file: its maker, jobs answered with it, cached results; what nobody needs is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.artifacts.store import ArtifactStore
+from app.errors import ArtifactLost
+from app.jobs.board import Board
+from app.service.input_image import let_go
+from app.types import Artifact, Job
+
+MARKED_LONGER_S = 60.0  # than the cached result lives: a request may have found it in its last moment
+
+
+async def readable(artifacts: dict[str, Artifact], store: ArtifactStore) -> bool:
+    """Whether the video is still there."""
+    video = artifacts.get("video")
+    return video is not None and await store.exists(video)
+
+
+def lost(job: Job, variant: str, kept_s: float, now: float) -> ArtifactLost:
+    """What a completed job answers whose file is not there: its time was over, or it was lost before that."""
+    if now >= (job.completed_at or 0.0) + kept_s:
+        return ArtifactLost(f"The {variant} of {job.id} was kept for {kept_s:g} s.", code="content_expired")
+    return ArtifactLost(f"The {variant} of {job.id} was lost with its disk; ask again, and it is made anew.")
+
+
+def owners(artifacts: Iterable[Artifact]) -> set[str]:
+    """The ids of the jobs that made them."""
+    return {artifact.key.split("/", 1)[0] for artifact in artifacts}
+
+
+def cached_mark(maker: str) -> str:
+    """The name of the note that says that a cached result refers to the files of a job."""
+    return f"cached:{maker}"
+
+
+async def mark_cached(job_id: str, ttl_s: float, board: Board) -> None:
+    """Before a result is cached for `ttl_s`: its files are not to go with the record that made them."""
+    await board.post(cached_mark(job_id), {}, ttl_s + MARKED_LONGER_S)
+
+
+async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, even_cached: bool = True) -> None:
+    """Remove a gone job's picture and artifacts unless another job needs it or was answered with them.
+
+    Its owner's wish goes before a cached result that refers to them; the end of its time (`even_cached` False) not.
+    """
+    await let_go(job, board, artifacts)
+    for origin in owners(job.artifacts.values()):
+        if not await board.release(origin, job.id):
+            return
+        if not even_cached and await board.look(cached_mark(origin)) is not None:
+            return
+    for artifact in job.artifacts.values():
+        await artifacts.delete(artifact)

@@ -1,0 +1,64 @@
+"""The one way for a job to end: its record is closed, then those who follow it hear, then the figures count it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from app.errors import LeaseLost
+from app.jobs.events import EventLog
+from app.jobs.store import JobStore
+from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
+from app.types import Failure, Job, Phase
+
+COMPLETED = "completed"
+
+
+class Ending(Protocol):
+    """The stores that a job's end is written to."""
+
+    @property
+    def jobs(self) -> JobStore: ...
+    @property
+    def events(self) -> EventLog: ...
+    @property
+    def meter(self) -> Meter: ...
+
+
+async def fail(job_id: str, fence: int, failure: Failure, stores: Ending, now: float) -> Job:
+    """End a job as failed, if it still has that fence.
+
+    Raises LeaseLost, JobNotFound or IllegalTransition where it has moved on, and StoreUnavailable.
+    """
+    job = await stores.jobs.fail(job_id, fence, failure, now)
+    await tell_end(job, stores, now)
+    return job
+
+
+async def tell_end(
+    job: Job, stores: Ending, now: float, figures: Mapping[str, float] | None = None, followed: bool = True
+) -> None:
+    """Of a job whose record has just been closed: the event for those who follow it, then the figures.
+
+    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts.
+    """
+    if followed:
+        with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
+            await stores.events.append(job.id, "end", now, end_of(job), job.fence)
+    await stores.meter.add({**figures_of(job, now), **(figures or {})})
+
+
+def figures_of(job: Job, now: float) -> dict[str, float]:
+    """What every end counts: how it ended, and how long the job took from acceptance to its end."""
+    how = COMPLETED if job.phase is Phase.COMPLETED else job.failure.code if job.failure else "unknown"
+    took_s = max(0.0, now - job.created_at)
+    return {f"{JOBS_ENDED}:{how}": 1, latency_figure(took_s): 1, JOB_SECONDS: took_s}
+
+
+def end_of(job: Job | None) -> dict[str, Any]:
+    """What the event that ends a job says; None: it was deleted."""
+    data: dict[str, Any] = {"status": job.status.value if job else "deleted"}
+    if job is not None and job.failure is not None:
+        data["error"] = {"code": job.failure.code, "message": job.failure.message}
+    return data
