@@ -57,14 +57,16 @@ def mend(folder: Path) -> Mended | None:
 
 
 def _newest(folder: Path) -> Path | None:
-    """The one file that Redis appends to."""
+    """The file that was appended to last; of an older Redis's single file a newer one makes its base."""
     manifest, single = folder / MANIFEST, folder / SINGLE
     if not manifest.is_file():
         return single if single.is_file() else None
-    words = [line.split() for line in manifest.read_text(errors="replace").splitlines()]
-    names = [line[1] for line in words if line[:1] == ["file"] and line[-1:] == ["i"]]
-    newest = manifest.parent / Path(names[-1]).name if names else None
-    return newest if newest is not None and newest.is_file() else None
+    lines = [line.split() for line in manifest.read_text(errors="replace").splitlines()]
+    entries = {line[1]: line[-1] for line in lines if len(line) > 1 and line[0] == "file"}
+    after = [name for name, kind in entries.items() if kind == "i"]
+    base = [name for name, kind in entries.items() if kind == "b" and not name.endswith(".rdb")]
+    files = [manifest.parent / Path(name).name for name in (*reversed(after), *base)]
+    return next((file for file in files if file.is_file() and file.stat().st_size), None)
 
 
 def _sound(data: mmap.mmap) -> tuple[int, int]:

@@ -142,7 +142,7 @@ class LocalService:
         if redis.mended is not None:
             done, jobs = redis.mended, redis.count(Keys(self.settings.redis_prefix).job("*"))
             self._say(
-                f"Redis's data ended in {done.cut_bytes} bytes that a power cut left ({done.zeros} of them zeros): cut, "
+                f"Redis's data ended in {done.cut_bytes} bytes that a power cut left ({done.zeros} zeros): cut, "
                 f"with the whole kept as {done.backup}. {jobs} jobs are known"
             )
 

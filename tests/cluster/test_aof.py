@@ -115,3 +115,12 @@ def test_other_damage_is_told_in_our_words(tmp_path: Path, server: str, monkeypa
     with pytest.raises(RedisFailed, match="damaged in the middle.*backup") as failure:
         running.start()
     assert "redis-check-aof" not in str(failure.value)
+
+
+def test_a_log_of_an_older_redis_is_mended_by_a_newer_one(tmp_path: Path) -> None:
+    (tmp_path / "appendonly.aof").write_bytes(WHOLE + b"\0" * 4096)
+    running = LocalRedis(tmp_path)
+    running.start()
+    assert running.mended is not None
+    assert running.count("job") == 1
+    running.stop()
