@@ -25,8 +25,9 @@ from app.engine.memory.pressure import Gauge, Memory
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import power
 from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, WorkerLost
-from app.line.pressure import Level
+from app.line.pressure import Level, limits_of
 from app.line.profile import noted, to_note
+from app.line.rules import rules_of
 from app.plan.masks import files as measured
 from app.service.similar_start import Shelf
 from app.settings import Settings
@@ -38,7 +39,6 @@ from deployments.attempt import Attempt, ReplicaFigures
 from deployments.encoder import EncoderHandle
 from deployments.handles import CacheHandle, SentencesHandle, SimilarHandle
 from deployments.roster import farewell
-from deployments.rules import limits_of, rules_of
 
 log = logging.getLogger("ray.serve")
 CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way and for handing jobs back

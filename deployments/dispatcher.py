@@ -21,9 +21,10 @@ from app.jobs.backoff import Backoff
 from app.jobs.board import BACKLOG, ENTERED, PLACES
 from app.jobs.store import find
 from app.line.dispatch import Pool, choose, pools
-from app.line.lease_monitor import Vigil
+from app.line.lease_monitor import LeaseMonitor
 from app.line.outlook import Place, backlog, places, places_note, queue_news
-from app.line.scaling import Scaling
+from app.line.rules import rules_of
+from app.line.scaling import Scaling, scale_rules_of
 from app.plan.masks import files as measured
 from app.service.dependencies import hear
 from app.service.endings import fail
@@ -36,7 +37,6 @@ from app.types import Failure, Job, Lease, Phase, ReplicaInfo
 from app.webhooks.delivery import Courier
 from app.webhooks.send import Sender
 from deployments.roster import Roster
-from deployments.rules import rules_of, scale_rules_of
 from deployments.scaling import figures
 
 log = logging.getLogger("ray.serve")
@@ -62,7 +62,7 @@ class Dispatcher:
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
         self._courier = Courier(self._stores, settings, sender)
         self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s, settings.max_attempts)
-        self._vigil = Vigil(settings.lease_s)
+        self._lease_monitor = LeaseMonitor(settings.lease_s)
         self._told: dict[str, Place] = {}
         self._roster = Roster(diffusers, self._stores.jobs, self._stores.stops)
         self._scaling = Scaling(scale_rules_of(settings))
@@ -111,7 +111,7 @@ class Dispatcher:
         await hear(self._stores, now)
         entered = await self._stores.board.tally(ENTERED)  # before the line: who enters in between counts twice
         waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
-        lost = self._vigil.lost(leases, time.monotonic())
+        lost = self._lease_monitor.lost(leases, time.monotonic())
         await self._take_back(lost, now)
         held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)

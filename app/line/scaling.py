@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from app.settings.settings import Settings
 from app.types import ReplicaInfo, Word
 
 
@@ -26,6 +27,14 @@ class ScaleRules:
             raise ValueError("a pool has 0 ≤ least ≤ most replicas, and at least one at most")
         if self.drain_s <= 0 or min(self.idle_s, self.lower_s, self.margin) < 0:
             raise ValueError("drain_s is above 0; idle_s, lower_s and margin are at least 0")
+
+
+def scale_rules_of(settings: Settings) -> dict[str, ScaleRules]:
+    """By pool, for those that scale."""
+    return {
+        pool: ScaleRules(least, most, settings.scale_drain_s, settings.scale_idle_s, settings.scale_lower_s)
+        for pool, (least, most) in settings.replicas.items()
+    }
 
 
 class Load(NamedTuple):
