@@ -56,9 +56,7 @@ class DiffuserPools:
 class Dispatcher:
     """Exactly one is active (see the config file); it may die at any moment."""
 
-    async def __init__(  # type: ignore[misc]  # Serve awaits it
-        self, settings: Settings, diffusers: dict[str, DeploymentHandle[Any]]
-    ) -> None:
+    def __init__(self, settings: Settings, diffusers: Mapping[str, DeploymentHandle[Any]]) -> None:
         log_to_serve()
         stores = open_stores(settings)
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
