@@ -13,12 +13,13 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from app.dispatch.ports import AttemptLost
 from app.errors import GenerationError, StoreUnavailable
+from app.redis.connection import Client
 from app.settings import Settings
 from deployments.dispatcher import DiffuserPools, Dispatcher
 from deployments.logs import OURS, SERVE, log_to_serve
-from tests.redis_server import prefix, redis_server, redis_url
+from tests.redis_server import prefix, redis, redis_server, redis_url
 
-__all__ = ["prefix", "redis_server", "redis_url"]
+__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 
 
@@ -107,7 +108,10 @@ async def test_a_roll_call_is_certain_or_tells_nothing(end: Any, names: list[str
 
 
 @pytest.fixture
-async def dispatcher(redis_url: str, prefix: str) -> AsyncIterator[Dispatcher]:
+async def dispatcher(
+    redis_url: str, prefix: str, redis: Client, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Dispatcher]:
+    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
     settings = Settings(redis_url=redis_url, redis_prefix=prefix, replicas={"main": (2, 3)})
     handles: dict[str, Any] = {"main": Handle()}
     yield Dispatcher(settings, handles)
