@@ -18,6 +18,7 @@ import psutil
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from app.dispatch.routing import drain_signal
 from app.engine.encoding import Encoder, SharedEncoder, from_afar
 from app.engine.loop import Engine
 from app.engine.memory.headroom import DeviceRoom
@@ -25,8 +26,9 @@ from app.engine.memory.pressure import Gauge, Memory
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import power
 from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, WorkerLost
-from app.line.pressure import Level
+from app.line.pressure import Level, limits_of
 from app.line.profile import noted, to_note
+from app.line.rules import rules_of
 from app.plan.masks import files as measured
 from app.service.similar_start import Shelf
 from app.settings import Settings
@@ -37,8 +39,6 @@ from app.types import ModelProfile, ReplicaInfo
 from deployments.attempt import Attempt, ReplicaFigures
 from deployments.encoder import EncoderHandle
 from deployments.handles import CacheHandle, SentencesHandle, SimilarHandle
-from deployments.roster import farewell
-from deployments.rules import limits_of, rules_of
 
 log = logging.getLogger("ray.serve")
 CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way and for handing jobs back
@@ -101,7 +101,7 @@ class Diffuser:
     async def _adopt_profile(self) -> None:
         """What replicas before this one have measured on such hardware; without Redis it is measured anew."""
         try:
-            note = await self._stores.board.look(self._profile)
+            note = await self._stores.board.get(self._profile)
             await asyncio.to_thread(self._engine.adopt, noted(note or {}))
         except StoreUnavailable as error:
             log.warning("No step times of others: %s", error)
@@ -170,7 +170,7 @@ class Diffuser:
                 await self._announce()
                 if beat % PROFILE_BEATS == 0:
                     note = to_note(self._engine.times, self._engine.limits)
-                    await self._stores.board.post(self._profile, note, PROFILE_TTL_S)
+                    await self._stores.board.put(self._profile, note, PROFILE_TTL_S)
                 leases = [attempt.lease for attempt in self._attempts.values() if attempt.lease is not None]
                 for job_id in await self._stores.jobs.renew(leases, self._settings.lease_s, self._stores.clock()):
                     self._engine.stop(job_id)
@@ -210,7 +210,7 @@ class Diffuser:
         while True:
             try:
                 async for name in self._stores.stops.listen():
-                    if name == farewell(self._name):
+                    if name == drain_signal(self._name):
                         self._spawn(self._leave())
                     else:
                         self._engine.stop(name)

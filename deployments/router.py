@@ -12,6 +12,7 @@ from app.cache.recent import RecentCache
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
 from app.jobs.redis.meter import SoonMeter
+from app.line.backlog import from_note
 from app.models.vocabularies import worlds
 from app.plan.masks import files as measured
 from app.plan.memo import RememberingPlanner
@@ -89,12 +90,12 @@ async def _ping(handle: DeploymentHandle[Any], what: str) -> dict[str, Any]:
 
 
 async def _dispatcher(stores: Stores, handle: DeploymentHandle[Any]) -> dict[str, Any]:
-    note = await stores.board.look(BACKLOG)
+    backlog = from_note(await stores.board.get(BACKLOG))
     await stores.clock.sync()
-    if note is None or stores.clock() - float(note["at"]) > NOTE_AGE_S:
+    if backlog is None or stores.clock() - backlog.at > NOTE_AGE_S:
         await ask(handle.ping.remote(), PING_S, "dispatcher")
         raise ServiceUnavailable("The dispatcher answers but has not looked at the line lately.")
-    return {"waiting": note["jobs"], "running": note["running"]}
+    return {"waiting": backlog.jobs, "running": backlog.running}
 
 
 async def _diffusers(stores: Stores, asleep: bool) -> dict[str, Any]:

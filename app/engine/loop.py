@@ -263,7 +263,7 @@ class Engine:
         took = now - begun
         if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
             self._pace.learn(shape, len(batch), took)
-        self._places.turns.charge(shape, took)
+        self._places.fair_share.charge(shape, took)
         round_s = self._pace.round_s((ticket.shape for ticket in self._places.running.values()), self._rules)
         for ticket in stepped:
             ticket.account(number, now, took, len(batch), self._rules)

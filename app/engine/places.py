@@ -8,7 +8,7 @@ from app.engine.memory.state import let_go, move_state
 from app.engine.ticket import Ticket, outcome
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Boundary, Profile, Rules
-from app.line.fair_share import Turns
+from app.line.fair_share import FairShare
 from app.line.pressure import Pressure, pressed
 
 
@@ -19,7 +19,7 @@ class Places:
         self.waiting: dict[str, Ticket] = {}
         self.running: dict[str, Ticket] = {}
         self.paused: dict[str, Ticket] = {}
-        self.turns = Turns()
+        self.fair_share = FairShare()
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.running or self.paused)
@@ -33,7 +33,7 @@ class Places:
         """Ask the batcher about those who are here; `fresh`: the memory's `pressure` has just been read."""
         return pressed(
             now,
-            [ticket.running(self.turns.used_s(ticket.shape)) for ticket in self.running.values()],
+            [ticket.running(self.fair_share.used_s(ticket.shape)) for ticket in self.running.values()],
             [ticket.waiting() for ticket in self.waiting.values()],
             [ticket.paused() for ticket in self.paused.values()],
             rules,
@@ -53,7 +53,7 @@ class Places:
     def run(self, ticket: Ticket) -> None:
         """It has a slot from now on; whoever is there beside it has the device no longer to itself."""
         self.forget(ticket)
-        self.turns.enter(ticket.shape, {other.shape for other in self.running.values()})
+        self.fair_share.enter(ticket.shape, {other.shape for other in self.running.values()})
         self.running[ticket.name] = ticket
         if len(self.running) > 1:
             for each in self.running.values():
