@@ -29,7 +29,6 @@ from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, 
 from app.line.pressure import Level, limits_of
 from app.line.profile import noted, to_note
 from app.line.rules import rules_of
-from app.plan.masks import files as measured
 from app.service.similar_start import Shelf
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
@@ -65,7 +64,6 @@ class Diffuser:
         from app.models.loading import load_entry  # torch: only where it is needed
 
         sys.setswitchinterval(SWITCH_S)
-        measured.use(settings)
         self._settings = settings
         self._model = model
         self._pool = pool
