@@ -15,7 +15,7 @@ from app.errors import StoreUnavailable
 from app.models.enhancer import open_enhancer
 from app.plan.catalogue import Catalogue
 from app.plan.cost import Pace, pace_of
-from app.plan.draft import Desk, draft
+from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import Place
 from app.plan.masks import files as measured
 from app.plan.masks.table import evaluations, fingerprint
@@ -35,7 +35,7 @@ class PromptAnalyzer:
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
         measured.use(settings)
         self._stores = open_stores(settings)
-        self._desk = Desk(
+        self._context = PlanningContext(
             catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=self._stores.presets,
@@ -53,7 +53,7 @@ class PromptAnalyzer:
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises InvalidRequest and its kin."""
         await self._refresh()
-        plan = await draft(request, caller, self._desk, self._paces, self._leanings)
+        plan = await draft(request, caller, self._context, self._paces, self._leanings)
         return replace(plan, masks=fingerprint(plan) + plan.masks)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -20,8 +20,8 @@ from ray.serve.handle import DeploymentHandle
 
 from app.engine.encoding import Encoder, SharedEncoder, from_afar
 from app.engine.loop import Engine
-from app.engine.memory.headroom import DeviceRoom
-from app.engine.memory.pressure import Gauge, Memory
+from app.engine.memory.headroom import DeviceHeadroom
+from app.engine.memory.pressure import MachineMemory, MemoryMonitor
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import power
 from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, WorkerLost
@@ -85,10 +85,10 @@ class Diffuser:
             work = partial(load_entry, entry, settings, ratios, shared, asked)
             denoiser = await asyncio.get_running_loop().run_in_executor(loader, work)
         self._figures = ReplicaFigures(Overhead(), power())
-        reader, (host, device) = Memory(denoiser.device), limits_of(settings)
-        memory = Gauge(reader, host, device, time.monotonic)
-        room = DeviceRoom(denoiser.device, reader, (device if denoiser.device.type == "cuda" else host).warning)
-        self._engine = Engine(denoiser, rules_of(settings), memory=memory, room=room)
+        reader, (host, device) = MachineMemory(denoiser.device), limits_of(settings)
+        memory = MemoryMonitor(reader, host, device, time.monotonic)
+        room = DeviceHeadroom(denoiser.device, reader, (device if denoiser.device.type == "cuda" else host).warning)
+        self._engine = Engine(denoiser, rules_of(settings), memory=memory, headroom=room)
         self._encoder: Encoder | None = None if encoder is None else SharedEncoder(EncoderHandle(encoder))
         layout = (f"{entry.dtype}/" if entry.dtype else "") + settings.layout.label
         self._profile = f"profile:{model.id}:{model.revision}:{layout}:{denoiser.hardware}"

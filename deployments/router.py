@@ -11,7 +11,7 @@ from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
-from app.jobs.redis.meter import SoonMeter
+from app.jobs.redis.meter import BackgroundMeter
 from app.models.vocabularies import worlds
 from app.plan.masks import files as measured
 from app.plan.memo import RememberingPlanner
@@ -51,7 +51,7 @@ class Router:
             board=stores.board,
             flights=stores.flights,
             outbox=stores.outbox,
-            meter=SoonMeter(stores.meter),
+            meter=BackgroundMeter(stores.meter),
             models=models,
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),

@@ -1,4 +1,4 @@
-"""The engine's front desk: what other threads ask for lies here until the engine's thread takes it in."""
+"""The engine's inbox: what other threads ask for lies here until the engine's thread takes it in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.errors import WorkerLost
 T = TypeVar("T")
 
 
-class Desk:
+class Inbox:
     """New jobs, wishes to stop, and calls to be made between two steps."""
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ class RedisMeter:
         return {name.decode(): float(value) for name, value in kept.items()}
 
 
-class SoonMeter:
+class BackgroundMeter:
     """A Meter that adds behind the caller's back: an answer does not wait until it is counted."""
 
     def __init__(self, meter: Meter) -> None:
