@@ -27,8 +27,8 @@ from app.plan.feedback.redis_ratings import RedisRatings
 from app.plan.styles.presets import Presets
 from app.plan.styles.redis_presets import RedisPresets
 from app.redis.clock import SharedClock
+from app.redis.commands import Commands
 from app.redis.connection import connect
-from app.redis.link import Link
 from app.settings import Settings
 from app.telemetry import Meter
 
@@ -68,6 +68,6 @@ def open_stores(settings: Settings) -> Stores:
         meter=RedisMeter(redis, prefix),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
-        ratings=RedisRatings(Link(redis), prefix, fading_of(settings)),
+        ratings=RedisRatings(Commands(redis), prefix, fading_of(settings)),
         clock=SharedClock(redis),
     )

@@ -10,8 +10,8 @@ from app.errors import StoreUnavailable
 from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.scripts import Keys
+from app.redis.commands import Commands
 from app.redis.connection import Client, connect
-from app.redis.link import Link
 from app.types import Lease, Phase
 from tests.jobs.make import a_job
 
@@ -23,7 +23,7 @@ async def test_one_damaged_record_does_not_hold_up_the_line(redis: Client, prefi
     bad, good = a_job(1.0), a_job(2.0)
     await jobs.create(bad)
     await jobs.create(good)
-    await Link(redis).call("HSET", Keys(prefix).job(bad.id), "record", b"{broken")
+    await Commands(redis).call("HSET", Keys(prefix).job(bad.id), "record", b"{broken")
     assert [job.id for job in await jobs.waiting()] == [good.id]
     with pytest.raises(StoreUnavailable, match="damaged"):
         await jobs.get(bad.id)
@@ -51,7 +51,7 @@ async def test_a_deleted_job_leaves_no_key_behind(redis: Client, prefix: str) ->
     await jobs.lease(job.id, "main", 30.0, 1.0)
     await jobs.advance(job.id, 1, Phase.DENOISING, 2.0, 3)
     await jobs.delete(job.id, "public")
-    assert await Link(redis).call("KEYS", f"*{prefix}*") == [Keys(prefix).wake.encode()]
+    assert await Commands(redis).call("KEYS", f"*{prefix}*") == [Keys(prefix).wake.encode()]
 
 
 async def test_hundreds_of_jobs_are_read_in_order(redis: Client, prefix: str) -> None:
