@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from app.engine.denoiser import DeviceLost
-from app.engine.ticket import Ticket, outcome
+from app.engine.ticket import Sink, Ticket, outcome
 from app.errors import WorkerLost
 
 T = TypeVar("T")
@@ -41,10 +41,11 @@ class Inbox:
             self._inbox.append(ticket)
             self._news.notify()
 
-    def stop(self, job_id: str) -> None:
-        """The job, if it is here, is to leave at the next boundary."""
+    def stop(self, job_id: str, sink: Sink | None = None) -> None:
+        """The job, if it is here, is to leave at the next boundary; with `sink`, only the attempt which that hears."""
         with self._news:
-            self._mark_stopped(job_id)
+            if sink is None or (job_id in self._latest and self._latest[job_id].sink is sink):
+                self._mark_stopped(job_id)
 
     def call(self, work: Callable[[], T]) -> Future[T]:
         """Have it done on the engine's thread, between two steps.

@@ -123,9 +123,12 @@ class Engine:
         """Say what it took to store a checkpoint that a sink was given: it decides how often there is one."""
         self._checkpoints.cost(seconds)
 
-    def stop(self, job_id: str) -> None:
-        """End a job at the next step boundary: its sink hears `Cancelled`. Unknown ids are ignored."""
-        self._inbox.stop(job_id)
+    def stop(self, job_id: str, sink: Sink | None = None) -> None:
+        """End a job at the next step boundary: its sink hears `Cancelled`. Unknown ids are ignored.
+
+        With `sink`, only the attempt that was submitted with it: a later one at the same job goes on.
+        """
+        self._inbox.stop(job_id, sink)
 
     def encode(self, prompts: Sequence[str]) -> Future[list[Embedding]]:
         """Embeddings of prompts, made on the engine's thread between two steps.
