@@ -11,14 +11,23 @@ import psutil
 
 from app.errors import KinorayError
 from app.line.pressure import Level
-from app.types import ReplicaInfo
-from app.worker.attempt import Attempt
+from app.types import Lease, ReplicaInfo
 from app.worker.parts import ReplicaParts
 from app.worker.step_profile import StepProfile
 
 log = logging.getLogger(__name__)
 BEAT_S = 2.0  # between two heartbeats
 PROFILE_BEATS = 30  # heartbeats between two notes of the step times
+
+
+class LeaseHolder(Protocol):
+    """An attempt, as its heartbeat knows it."""
+
+    @property
+    def lease(self) -> Lease | None: ...
+    def stop(self) -> None:
+        """Its lease is lost."""
+        ...
 
 
 class Beating(Protocol):
@@ -31,7 +40,7 @@ class Beating(Protocol):
     @property
     def leaving(self) -> bool: ...
     @property
-    def attempts(self) -> Mapping[str, Attempt]: ...
+    def attempts(self) -> Mapping[str, LeaseHolder]: ...
 
 
 class Heartbeat:
