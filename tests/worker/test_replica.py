@@ -16,7 +16,7 @@ from app.line.pressure import Used
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.stores import memory_stores
-from app.types import Failure, Job, Phase, ReplicaInfo
+from app.types import Job, Phase, ReplicaInfo
 from app.worker.heartbeat import BEAT_S
 from app.worker.replica import Replica
 from app.worker.step_profile import profile_key
