@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from app.embedded.profile import profile as model_profile
 from app.engine.families.embedded import load_denoiser
-from app.engine.timing.pace import Times, rehearsal
-from app.engine.timing.rehearse import rehearse
+from app.engine.timing.step_times import Times, warm_up_plan
+from app.engine.timing.warm_up import measure_batches
 from app.line.batcher import Profile, Rules, Running, Shape, Urgency, Waiting, decide
 from app.line.fair_share import FairShare
 from benchmarks.jobs import FRAMES, Job
@@ -22,10 +22,10 @@ SIDES = (128, 128)  # height and width of the built-in model's videos
 
 def step_times(max_batch: int) -> Times:
     """Seconds of a step by shape and batch size, measured here and now on a device that has nothing else to do."""
-    denoiser, base = load_denoiser("float32"), rehearsal(model_profile())
+    denoiser, base = load_denoiser("float32"), warm_up_plan(model_profile())
     times: Times = {}
     for frames in FRAMES:
-        times.update(rehearse(denoiser, replace(base, spec=replace(base.spec, frames=frames)), max_batch).times)
+        times.update(measure_batches(denoiser, replace(base, spec=replace(base.spec, frames=frames)), max_batch).times)
     return times
 
 

@@ -12,7 +12,7 @@ _HOLD = 25.0  # evaluations², as the spread of the jobs' lengths: how firmly th
 
 
 @dataclass(slots=True)
-class Line:
+class JobTimeFit:
     """Seconds of denoising against evaluations, by least squares with fading weights, of jobs of one shape.
 
     Short jobs take more for each evaluation than long ones: the first has to set up what all share. Where all jobs are

@@ -1,4 +1,4 @@
-"""One client, its time limit and its scripts: how everything in this room speaks to Redis."""
+"""Commands of one client, within its time limit, and scripts: how everything in this room speaks to Redis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from app.redis.connection import Client, bounded
 
 
-class Link:
+class Commands:
     """Calls that end in time or raise StoreUnavailable."""
 
     def __init__(self, redis: Client) -> None:

@@ -8,10 +8,10 @@ import torch
 
 from app.engine.fake import RUNS_OUT, FakeDenoiser
 from app.engine.loop import Engine
-from app.engine.memory.headroom import DeviceRoom, FixedRoom, NoEnd, Room
+from app.engine.memory.headroom import DeviceHeadroom, FixedHeadroom, Headroom, UnlimitedHeadroom
 from app.engine.memory.pressure import FixedMemory
-from app.engine.timing.pace import rehearsal
-from app.engine.timing.rehearse import rehearse
+from app.engine.timing.step_times import warm_up_plan
+from app.engine.timing.warm_up import measure_batches
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Rules
 from app.line.pressure import Used
@@ -25,15 +25,15 @@ SHAPE, WIDE = (5, 8, 8), (5, 8, 16)
 SEES = """
 import numpy as np, torch
 from app.engine.memory.pressure import FixedMemory
-from app.engine.memory.headroom import DeviceRoom
+from app.engine.memory.headroom import DeviceHeadroom
 from app.line.pressure import Used
-room = DeviceRoom(torch.device("cpu"), FixedMemory(Used(0.5)), warning=0.9)
-room.begin(1)
+headroom = DeviceHeadroom(torch.device("cpu"), FixedMemory(Used(0.5)), warning=0.9)
+headroom.begin(1)
 block = np.ones(40 * 2**20, dtype=np.uint8)
 del block
-print(room.peak_bytes())
-room.begin(2)
-print(room.peak_bytes())
+print(headroom.peak_bytes())
+headroom.begin(2)
+print(headroom.peak_bytes())
 """
 
 
@@ -42,8 +42,8 @@ def forwards(denoiser: FakeDenoiser) -> list[int]:
     return list(dict.fromkeys(len(jobs) for jobs in denoiser.forwards))
 
 
-def begin(denoiser: FakeDenoiser, room: Room | None = None, known: Noted | None = None) -> Engine:
-    engine = Engine(denoiser, Rules(max_batch=8, slots=8), room=room)
+def begin(denoiser: FakeDenoiser, headroom: Headroom | None = None, known: Noted | None = None) -> Engine:
+    engine = Engine(denoiser, Rules(max_batch=8, slots=8), headroom=headroom)
     engine.adopt(known or Noted())
     engine.warm_up(MODEL)
     engine.close(20)
@@ -51,14 +51,14 @@ def begin(denoiser: FakeDenoiser, room: Room | None = None, known: Noted | None 
 
 
 def test_batches_grow_until_memory_runs_out() -> None:
-    engine = begin(FakeDenoiser(holds=3), NoEnd())
+    engine = begin(FakeDenoiser(holds=3), UnlimitedHeadroom())
     assert engine.limits == {SHAPE: (3, sys.maxsize), WIDE: (3, sys.maxsize)}
     assert engine.profile.limits == {SHAPE: 3, WIDE: 3}
 
 
 def test_where_running_out_would_end_the_process_growth_stops_before_it() -> None:
     denoiser = FakeDenoiser()
-    engine = begin(denoiser, FixedRoom(size_bytes=550, job_bytes=100))
+    engine = begin(denoiser, FixedHeadroom(size_bytes=550, job_bytes=100))
     assert engine.limits == {SHAPE: (5, 550), WIDE: (5, 550)}
     assert max(forwards(denoiser)) == 5
 
@@ -70,9 +70,9 @@ def test_without_an_end_all_batch_sizes_are_measured_and_nothing_is_a_limit() ->
 
 
 def test_the_next_replica_on_such_hardware_does_not_measure_it_again() -> None:
-    first = begin(FakeDenoiser(holds=3), FixedRoom(1000, 1))
+    first = begin(FakeDenoiser(holds=3), FixedHeadroom(1000, 1))
     denoiser = FakeDenoiser(holds=3)
-    second = begin(denoiser, FixedRoom(1000, 1), noted(to_note(first.times, first.limits)))
+    second = begin(denoiser, FixedHeadroom(1000, 1), noted(to_note(first.times, first.limits)))
     assert forwards(denoiser) == [1]
     assert second.limits == first.limits
     assert second.times.keys() == first.times.keys()
@@ -80,14 +80,14 @@ def test_the_next_replica_on_such_hardware_does_not_measure_it_again() -> None:
 
 def test_a_limit_of_a_time_with_much_less_room_is_measured_anew() -> None:
     denoiser = FakeDenoiser()
-    engine = begin(denoiser, FixedRoom(10_000, 100), Noted({}, {SHAPE: (2, 250)}))
+    engine = begin(denoiser, FixedHeadroom(10_000, 100), Noted({}, {SHAPE: (2, 250)}))
     assert SHAPE not in engine.limits
     assert max(forwards(denoiser)) == 8
 
 
 def test_a_model_that_does_not_fit_at_all_says_so() -> None:
     with pytest.raises(DeviceOutOfMemory):
-        rehearse(FakeDenoiser(), make_plan(RUNS_OUT), 4)
+        measure_batches(FakeDenoiser(), make_plan(RUNS_OUT), 4)
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_the_process_sees_what_a_batch_takes() -> None:
 
 
 def test_what_is_left_ends_at_the_warning() -> None:
-    room = DeviceRoom(torch.device("cpu"), FixedMemory(Used(0.5)), warning=0.9)
-    assert room.left_bytes() > 0
-    assert DeviceRoom(torch.device("cpu"), FixedMemory(Used(0.95)), warning=0.9).left_bytes() == 0
+    headroom = DeviceHeadroom(torch.device("cpu"), FixedMemory(Used(0.5)), warning=0.9)
+    assert headroom.left_bytes() > 0
+    assert DeviceHeadroom(torch.device("cpu"), FixedMemory(Used(0.95)), warning=0.9).left_bytes() == 0
 
 
-def test_other_sizes_are_rehearsed_at_their_own_shape() -> None:
-    assert rehearsal(MODEL, (16, 8)).spec.size == "16x8"
+def test_other_sizes_are_measured_at_their_own_shape() -> None:
+    assert warm_up_plan(MODEL, (16, 8)).spec.size == "16x8"
     assert set(begin(FakeDenoiser()).times) == {(shape, batch) for shape in (SHAPE, WIDE) for batch in range(1, 9)}

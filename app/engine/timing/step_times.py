@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from app.engine.timing.whole_jobs import Line
+from app.engine.timing.job_time_fit import JobTimeFit
 from app.line.batcher import Profile, Rules, Shape
 from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
@@ -23,7 +23,7 @@ def shape_of(plan: Plan) -> Shape:
     return (plan.spec.frames, plan.spec.height, plan.spec.width)
 
 
-class Pace:
+class StepTimes:
     """Running means of step times, as a profile for the batcher."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Pace:
         self._last: dict[tuple[Shape, int], int] = {}  # the shape's step at which a batch size was last formed
         self._limits: dict[Shape, int] = {}
         self._profile = Profile()
-        self._whole: dict[Shape, Line] = {}
+        self._whole: dict[Shape, JobTimeFit] = {}
 
     @property
     def limits(self) -> dict[Shape, int]:
@@ -75,7 +75,7 @@ class Pace:
         steps in them, so that predictions are right on average.
         """
         if evaluations >= 1 and denoise_s > 0.0:
-            self._whole.setdefault(shape, Line()).learn(evaluations, denoise_s)
+            self._whole.setdefault(shape, JobTimeFit()).learn(evaluations, denoise_s)
 
     def expected_s(self, shape: Shape) -> float:
         """Seconds per evaluation that a job alone will take: by whole jobs, else by steps; 0 when nothing is known."""
@@ -124,7 +124,7 @@ class Pace:
         self._profile = Profile(dict(self._means), frozenset(fresh), dict(self._limits))
 
 
-def rehearsal(model: ModelProfile, size: tuple[int, int] | None = None) -> Plan:
+def warm_up_plan(model: ModelProfile, size: tuple[int, int] | None = None) -> Plan:
     """A plan of the model's default shape, or of another size, just long enough to be measured."""
     width, height = size or model.sizes[0]
     return Plan(

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.timing.whole_jobs import Line
+from app.engine.timing.job_time_fit import JobTimeFit
 
 
-def learned(*jobs: tuple[int, float]) -> Line:
-    line = Line()
+def learned(*jobs: tuple[int, float]) -> JobTimeFit:
+    line = JobTimeFit()
     for evaluations, seconds in jobs:
         line.learn(evaluations, seconds)
     return line

@@ -12,7 +12,7 @@ from app.line.fair_share import FairShare
 from app.line.pressure import Pressure, pressed
 
 
-class Places:
+class JobTable:
     """All tickets of the engine, by name. Belongs to the engine's thread."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from app.engine.denoiser import Conditioning, Denoiser, Seeing
-from app.engine.memory.headroom import NoEnd, Room
+from app.engine.memory.headroom import Headroom, UnlimitedHeadroom
 from app.engine.memory.state import let_go
-from app.engine.timing.pace import Pace, Times, rehearsal, shape_of
+from app.engine.timing.step_times import StepTimes, Times, shape_of, warm_up_plan
 from app.errors import DeviceOutOfMemory
 from app.line.profile import Noted, Shape, grows
 from app.line.rules import Rules
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class BatchTimes:
     """Seconds a step takes by batch size; the largest batch, where memory refused a larger one, and its room then."""
 
     times: Times
@@ -32,26 +32,26 @@ class Rehearsed:
     left_bytes: int = 0
 
 
-def rehearse(
+def measure_batches(
     denoiser: Denoiser,
     plan: Plan,
     max_batch: int,
     clock: Callable[[], float] = time.monotonic,
-    room: Room | None = None,
+    headroom: Headroom | None = None,
     known: Mapping[tuple[Shape, int], float] | None = None,
     limit: int | None = None,
-) -> Rehearsed:
+) -> BatchTimes:
     """Step the plan's shape at batch sizes 1 to `max_batch`, or until memory refuses one; decodes once, too.
 
     A size is refused when it runs out of memory, or, before it is tried, when by what the sizes before it took it would
-    go past what `room` has left: on a host, running out would end the process. Sizes in `known` and those above
+    go past what `headroom` has left: on a host, running out would end the process. Sizes in `known` and those above
     a known `limit` are not tried again, except 1: it says that the model works.
 
     Raises:
         DeviceOutOfMemory: not even one job fits.
     """
-    room, shape, done = room or NoEnd(), shape_of(plan), known or {}
-    left_bytes, held, times = room.left_bytes(), list[tuple[int, int]](), dict[tuple[Shape, int], float]()
+    headroom, shape, done = headroom or UnlimitedHeadroom(), shape_of(plan), known or {}
+    left_bytes, held, times = headroom.left_bytes(), list[tuple[int, int]](), dict[tuple[Shape, int], float]()
     prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
     conditioning = Conditioning(prompt, negative, picture=_seen(denoiser, plan))
     for batch in range(1, min(max_batch, limit or max_batch) + 1):
@@ -59,17 +59,17 @@ def rehearse(
             continue
         if batch > 1 and held and not grows(held, left_bytes):
             log.info("A batch of %d at %s would not fit into the %d bytes left", batch, shape, left_bytes)
-            return Rehearsed(times, batch - 1, left_bytes)
-        room.begin(batch)
+            return BatchTimes(times, batch - 1, left_bytes)
+        headroom.begin(batch)
         try:
             times[shape, batch] = _stepped(denoiser, plan, conditioning, batch, clock)
         except DeviceOutOfMemory as error:
             if batch == 1:
                 raise
             let_go(error)
-            return Rehearsed(times, batch - 1, left_bytes)
-        held.append((batch, room.peak_bytes()))
-    return Rehearsed(times, limit, left_bytes)
+            return BatchTimes(times, batch - 1, left_bytes)
+        held.append((batch, headroom.peak_bytes()))
+    return BatchTimes(times, limit, left_bytes)
 
 
 def _seen(denoiser: Denoiser, plan: Plan) -> Mapping[str, torch.Tensor]:
@@ -95,25 +95,25 @@ def _stepped(
     return min(took[1:] or took)
 
 
-class Rehearsals:
+class WarmUp:
     """What an engine measures before its first job, and what it took over from replicas before it."""
 
     def __init__(
-        self, denoiser: Denoiser, rules: Rules, pace: Pace, clock: Callable[[], float], room: Room | None
+        self, denoiser: Denoiser, rules: Rules, times: StepTimes, clock: Callable[[], float], headroom: Headroom | None
     ) -> None:
         self.default: Shape | None = None
         self.limits: dict[Shape, tuple[int, int]] = {}  # the largest batch, where memory refused more; bytes left then
         self._denoiser = denoiser
         self._rules = rules
-        self._pace = pace
+        self._times = times
         self._clock = clock
-        self._room = room or NoEnd()
+        self._headroom = headroom or UnlimitedHeadroom()
         self._known = Noted()
 
     def adopt(self, known: Noted) -> None:
         """Measured by others on the same hardware: it is not measured again."""
         self._known = known
-        self._pace.adopt(known.times)
+        self._times.adopt(known.times)
 
     def run(self, model: ModelProfile) -> None:
         """The model's first sizes, the default first; of the others' batches each is tried as jobs come.
@@ -123,7 +123,7 @@ class Rehearsals:
         """
         for number, size in enumerate(model.sizes[:MOST_SIZES]):
             try:
-                self._measure(rehearsal(model, size))
+                self._measure(warm_up_plan(model, size))
             except DeviceOutOfMemory as error:
                 if number == 0:
                     raise
@@ -133,12 +133,14 @@ class Rehearsals:
     def _measure(self, plan: Plan) -> None:
         shape = shape_of(plan)
         self.default = self.default or shape
-        limit = still_true(self._known, shape, self._room.left_bytes())
-        made = rehearse(self._denoiser, plan, self._rules.max_batch, self._clock, self._room, self._known.times, limit)
+        limit = still_true(self._known, shape, self._headroom.left_bytes())
+        made = measure_batches(
+            self._denoiser, plan, self._rules.max_batch, self._clock, self._headroom, self._known.times, limit
+        )
         for (_, batch), seconds in made.times.items():
-            self._pace.learn(shape, batch, seconds, settled=True)
+            self._times.learn(shape, batch, seconds, settled=True)
         if made.limit is not None:
-            self._pace.limit(shape, made.limit)
+            self._times.limit(shape, made.limit)
             self.limits[shape] = (made.limit, made.left_bytes)
 
 
