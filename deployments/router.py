@@ -12,7 +12,7 @@ from app.cache.recent import RecentCache
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
 from app.jobs.redis.meter import SoonMeter
-from app.line.backlog import from_note
+from app.line.backlog import backlog_from_note
 from app.models.vocabularies import worlds
 from app.plan.masks import files as measured
 from app.plan.memo import RememberingPlanner
@@ -90,7 +90,7 @@ async def _ping(handle: DeploymentHandle[Any], what: str) -> dict[str, Any]:
 
 
 async def _dispatcher(stores: Stores, handle: DeploymentHandle[Any]) -> dict[str, Any]:
-    backlog = from_note(await stores.board.get(BACKLOG))
+    backlog = backlog_from_note(await stores.board.get(BACKLOG))
     await stores.clock.sync()
     if backlog is None or stores.clock() - backlog.at > NOTE_AGE_S:
         await ask(handle.ping.remote(), PING_S, "dispatcher")
