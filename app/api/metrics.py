@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from app.api.routes.caches import level_rows
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
-from app.line.backlog import Backlog, from_note
+from app.line.backlog import Backlog, backlog_from_note
 from app.service.videos import VideoService
 from app.telemetry import (
     ARTIFACTS_REMOVED,
@@ -158,7 +158,7 @@ async def _read(service: VideoService) -> Reading:
     try:
         figures = await ports.meter.read()
         caches = level_rows(held, figures, price)
-        backlog = from_note(await ports.board.get(BACKLOG))
+        backlog = backlog_from_note(await ports.board.get(BACKLOG))
         return Reading(True, figures, backlog, await ports.jobs.replicas(), caches, cache_up, price)
     except StoreUnavailable:
         return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up, price)

@@ -10,7 +10,7 @@ import orjson
 from app.errors import Overloaded
 from app.jobs.board import BACKLOG, ENTERED, Board
 from app.jobs.entrance import Entrance, Once
-from app.line.backlog import Backlog, from_note
+from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
 from app.types import Job, VideoRequest
@@ -45,7 +45,7 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
     each sees those before it. Raises Overloaded when the job would wait too long, or would make an accepted job that is
     less urgent do so.
     """
-    backlog = from_note(await board.get(BACKLOG))
+    backlog = backlog_from_note(await board.get(BACKLOG))
     if backlog is None:
         return None
     cost = turn_in(backlog, job)

@@ -29,7 +29,7 @@ from app.jobs.board import BACKLOG, PLACES
 from app.jobs.entrance import Entrance, Replayed, Usage, refusal
 from app.jobs.flights import Stance
 from app.jobs.store import find
-from app.line.backlog import from_note
+from app.line.backlog import backlog_from_note
 from app.line.queue_places import place_behind, places_from_note
 from app.line.wait_estimates import behind_all, expected_s
 from app.plan.catalogue import Catalogue
@@ -234,7 +234,7 @@ class VideoService:
                 if leader is not None:
                     return replace(await self.outlook(leader), leader=leader)
                 return Outlook(None, job.plan.estimate.seconds)  # it is being taken out of the line right now
-            backlog = from_note(await self.ports.board.get(BACKLOG))
+            backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
             place = place_behind(places, backlog, position, job.plan)
         return Outlook(*place)
 
@@ -325,7 +325,7 @@ class VideoService:
         plan = await self.ports.planner.plan(request, caller)
         if not request.allow_degrade:
             return plan
-        backlog = from_note(await self.ports.board.get(BACKLOG))
+        backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
         return await in_time(
             request,
             plan,

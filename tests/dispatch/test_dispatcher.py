@@ -19,7 +19,7 @@ from app.dispatch.sweep import SWEEP_S, TIDY_S
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG, ENTERED, PLACES
 from app.jobs.memory import MemoryJobs
-from app.line.backlog import Backlog, from_note
+from app.line.backlog import Backlog, backlog_from_note
 from app.line.queue_places import places_from_note
 from app.settings import Settings
 from app.stores import memory_stores
@@ -87,7 +87,7 @@ class World:
         await self.dispatcher.run_pass()
 
     async def backlog(self) -> Backlog:
-        found = from_note(await self.stores.board.get(BACKLOG))
+        found = backlog_from_note(await self.stores.board.get(BACKLOG))
         assert found is not None
         return found
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import Overloaded
 from app.jobs.board import BACKLOG, ENTERED, MemoryBoard
-from app.line.backlog import to_note
+from app.line.backlog import backlog_to_note
 from app.line.dispatch import Pool
 from app.line.wait_estimates import measure
 from app.service.admission import admit
@@ -24,7 +24,7 @@ def urgent(number: int) -> Job:
 
 async def noted(board: MemoryBoard, replicas: int = 1) -> None:
     backlog = measure([], [], {"main": Pool(8, 0, replicas)}, now=0.0, entered=await board.counters(ENTERED))
-    await board.put(BACKLOG, to_note(backlog), 60.0)
+    await board.put(BACKLOG, backlog_to_note(backlog), 60.0)
 
 
 async def test_a_crowd_that_comes_before_the_dispatcher_looks_again_is_let_in_one_behind_the_other() -> None:
@@ -55,7 +55,7 @@ async def test_only_those_who_go_before_it_hold_a_job_up_and_replicas_share_them
 
 async def test_a_note_without_a_tally_is_read_as_before() -> None:
     board = MemoryBoard()
-    note = to_note(measure([], [], {"main": Pool(8, 0, 1)}, now=0.0))
+    note = backlog_to_note(measure([], [], {"main": Pool(8, 0, 1)}, now=0.0))
     await board.put(BACKLOG, {name: value for name, value in note.items() if name != "entered"}, 60.0)
     assert [await admit(job(number), board, SETTINGS) for number in range(2)] == [0.0, 0.0]
 
