@@ -31,6 +31,12 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 TRAP = "raise RuntimeError(\"a program's own package, and none of Kinoray's\")\n"
 
 
+def _environment() -> dict[str, str]:
+    """This process's, without a way to the checkout."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("KINORAY_", "PYTHON"))}
+    return kept | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "200"}
+
+
 @dataclass(frozen=True)
 class Installed:
     """An environment with the wheel, and an empty folder to work in."""
@@ -43,15 +49,10 @@ class Installed:
         """What a command of that environment says."""
         command = [str(self.python.parent / words[0]), *words[1:]]
         ended = subprocess.run(
-            command, cwd=self.folder, env=self.environment() | more, capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=_environment() | more, capture_output=True, text=True, check=False
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
-
-    def environment(self) -> dict[str, str]:
-        """This process's, without a way to the checkout."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("KINORAY_", "PYTHON"))}
-        return kept | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +63,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     venv.create(work / "venv", symlinks=True)
     python = work / "venv" / "bin" / "python"
     site = next((work / "venv" / "lib").glob("python*/site-packages"))
-    (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")  # its own .pth files are not read
-    subprocess.run([*PIP, "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True)
+    command = [*PIP, "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(command, env=_environment(), check=True)
+    # Only now, so that pip sees no other Kinoray. Python reads no .pth files there: an editable Kinoray stays hidden.
+    (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     folder = work / "empty"
     folder.mkdir()
     return Installed(wheel, python, folder)
@@ -76,7 +79,7 @@ def _build(work: Path) -> Path:
     for path in [*(ROOT / name for name in FILES), *ROOT.glob("serve_config*.yaml")]:
         shutil.copyfile(path, source / path.name)
     command = [*PIP, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(work), str(source)]
-    subprocess.run(command, check=True)
+    subprocess.run(command, env=_environment(), check=True)
     (wheel,) = work.glob("*.whl")
     return wheel
 
@@ -112,7 +115,7 @@ def test_a_programs_own_app_is_its_own(installed: Installed, tmp_path: Path) -> 
     ended = subprocess.run(
         [installed.python, "-c", program],
         cwd=tmp_path,
-        env=installed.environment(),
+        env=_environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -131,9 +134,7 @@ def test_a_program_that_uses_the_client_is_checked_by_its_types(installed: Insta
         "    return video.id\n"
     )
     command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(installed.python), str(program)]
-    ended = subprocess.run(
-        command, cwd=tmp_path, env=installed.environment(), capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run(command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False)
     lines = [line for line in ended.stdout.splitlines() if ": error:" in line]
     assert [line.split(":")[1] for line in lines] == ["6", "7"], ended.stdout
     assert [line.rpartition("[")[2] for line in lines] == ["arg-type]", "call-arg]"]
@@ -147,7 +148,7 @@ def url(installed: Installed) -> Iterator[str]:
     port = free_port()
     command = [str(installed.python.parent / "kinoray"), "serve", "--port", str(port), "--state-dir", "state"]
     with subprocess.Popen(
-        command, cwd=installed.folder, env=installed.environment(), stderr=subprocess.PIPE, text=True
+        command, cwd=installed.folder, env=_environment(), stderr=subprocess.PIPE, text=True
     ) as running:
         assert running.stderr is not None
         said = []
