@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import __version__
 from app.api.health import health
 from app.errors import ServiceUnavailable, StoreUnavailable
 from app.jobs.board import BACKLOG
@@ -174,7 +175,8 @@ async def test_models_say_what_they_make(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/models/sora-2")).json() == listed["data"][0]
     assert listed["data"][0]["tiers"]["preview"]["steps"] == [12, 13, 14, 15]
     for address in ("/v1/model_info", "/model_info"):
-        assert (await client.get(address)).json()["model_path"] == "shapes"
+        told = (await client.get(address)).json()
+        assert (told["model_path"], told["version"]) == ("shapes", __version__)
     response = await client.get("/v1/models/org/none")
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
 
