@@ -28,9 +28,7 @@ from deployments.finisher import Finisher
 from tests.api.house import House
 from tests.artifacts.s3_server import BUCKET, S3Server
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 FRAMES = np.random.default_rng(0).integers(0, 255, (17, 64, 64, 3), np.uint8)
 

@@ -16,7 +16,7 @@ from app.redis.connection import Client
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["memory", "redis", "tiered"])
+@pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.redis) for name in ("redis", "tiered"))])
 def cache(request: pytest.FixtureRequest) -> ByteCache:
     if request.param == "memory":
         return MemoryCache(1000)

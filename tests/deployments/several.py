@@ -23,11 +23,11 @@ from rich.console import Console
 
 from app.client.client import Kinoray
 from app.settings import Settings
-from benchmarks.machine import free_port
-from benchmarks.nodes import Nodes
 from cluster.local import CONFIG
+from tests.drills.nodes import Nodes
 from tests.engine.families.loading.test_load import tiny_ltx, tiny_z_image
 from tests.engine.families.saved import save_i2v, save_lora, save_t2v
+from tests.ports import free_port
 
 SIZE = (32, 16)
 POOLS = ("words", "looks", "quick", "stills")

@@ -14,12 +14,13 @@ from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.stops import RedisStops
 from app.redis.connection import Client
 from tests.jobs.make import a_job
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 JOB = a_job().id
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def events(request: pytest.FixtureRequest) -> EventLog:
     if request.param == "memory":
         return MemoryEvents()
@@ -27,7 +28,7 @@ def events(request: pytest.FixtureRequest) -> EventLog:
     return RedisEvents(redis, request.getfixturevalue("prefix"))
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def stops(request: pytest.FixtureRequest) -> StopSignals:
     if request.param == "memory":
         return MemoryStops()

@@ -17,6 +17,7 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
 from app.types import CacheUse, Failure, Job, Measured, Phase
 from tests.jobs.make import VIDEO, a_job
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ class Air:
         return [job.id for job in await self.jobs.waiting()]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def air(request: pytest.FixtureRequest) -> Iterator[Air]:
     if request.param == "memory":
         jobs = MemoryJobs()

@@ -11,11 +11,12 @@ from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.meter import RedisMeter
 from app.redis.connection import Client
 from app.telemetry import MemoryMeter, Meter
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def board(request: pytest.FixtureRequest) -> Board:
     if request.param == "memory":
         return MemoryBoard()
@@ -23,7 +24,7 @@ def board(request: pytest.FixtureRequest) -> Board:
     return RedisBoard(redis, request.getfixturevalue("prefix"))
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def meter(request: pytest.FixtureRequest) -> Meter:
     if request.param == "memory":
         return MemoryMeter()

@@ -14,6 +14,7 @@ from app.jobs.store import JobStore
 from app.redis.connection import Client
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
 from tests.jobs.make import VIDEO, a_job, a_replica
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +22,7 @@ LOST = Failure("worker_lost", "The replicas were lost.")
 MEASURED = Measured({"denoise": 1.0}, 1.0, None, 12)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def jobs(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "memory":
         return MemoryJobs()

@@ -25,9 +25,8 @@ from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Failure, Job, Phase, Webhook
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.redis_server import MEMORY_AND_REDIS
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 DAY = 86400.0
 TERMS = Terms(files_s=DAY, orphans_s=3600.0)
@@ -90,7 +89,7 @@ class Stores:
         return await self.artifacts.exists(job.artifacts["video"])
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> Stores:
     artifacts, meter = MemoryArtifacts(lambda: NOW - 5 * DAY), MemoryMeter()
     if request.param == "redis":

@@ -27,9 +27,6 @@ from app.service.single_flight import enter, settle
 from app.telemetry import JOBS_ENDED, MemoryMeter
 from app.types import PRIORITIES, CacheMode, Failure, Job, Measured, Phase
 from tests.jobs.make import PLAN, a_job
-from tests.redis_server import prefix, redis_server, redis_url
-
-__all__ = ["prefix", "redis_server", "redis_url"]
 
 DIGEST = plan_digest(PLAN, "public")
 LOST = Failure("worker_lost", "The replicas were lost.")

@@ -26,11 +26,10 @@ from app.webhooks.delivery import AT_ONE_RECEIVER, Courier
 from app.webhooks.policy import RETRY_S
 from app.webhooks.send import Sender
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.redis_server import MEMORY_AND_REDIS
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 FAILURE = Failure("cancelled", "It was cancelled.")
 
@@ -43,7 +42,7 @@ class Stores:
     meter: MemoryMeter
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 async def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> AsyncIterator[Stores]:
     if request.param == "redis":
         yield Stores(RedisJobs(redis, prefix), RedisOutbox(redis, prefix), RedisBoard(redis, prefix), MemoryMeter())

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-DRIVER = [sys.executable, "-m", "tests.deployments.deaths"]
-
-pytestmark = pytest.mark.cluster
+DRIVER = [sys.executable, "-m", "tests.drills.deaths"]
 
 
 def run(*words: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Deaths of more than a process: a whole node; and everything at once, started again from what the disk holds.
 
 Run as a process of its own, which can be killed with all that it started:
-`python -m tests.deployments.deaths node FOLDER`, `… begin FOLDER` (prints what it has accepted, and waits for its end),
+`python -m tests.drills.deaths node FOLDER`, `… begin FOLDER` (prints what it has accepted, and waits for its end),
 `… again FOLDER JSON` (the same service once more, with the jobs that `begin` printed).
 """
 
@@ -24,9 +24,9 @@ from app.client.records import Video
 from app.jobs.redis.checkpoints import RedisCheckpoints
 from app.redis.connection import connect
 from app.settings import Settings
-from benchmarks.machine import free_port
-from benchmarks.moves import replicas, stats, until
-from benchmarks.nodes import SLEEPER, Nodes, config
+from tests.drills.nodes import SLEEPER, Nodes, config
+from tests.drills.stats import replicas, stats, until
+from tests.ports import free_port
 
 STEP_S = 0.2
 STEPS = 80  # long enough that a slow machine has killed what is to die before its jobs end
