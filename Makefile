@@ -7,6 +7,7 @@ PROMPT ?= a crimson ball bounces across the sand
 STAMP := $(VENV)/.installed
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest
+NO_MODELS := --ignore tests/engine/families --ignore tests/embedded
 SHARED_OUT := -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: demo serve test test-fast drills bench lint format install
@@ -29,10 +30,10 @@ test: install
 	$(PYTEST) -m "cluster and not drill and not slow"
 
 test-fast: install
-	$(PYTEST) $(SHARED_OUT) -m "not cluster and not drill and not redis and not slow"
+	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not cluster and not drill and not redis and not slow"
 
 drills: install
-	$(PYTEST) -m "drill or slow"
+	$(PYTEST) -n 2 --dist loadfile -m "drill or slow"
 
 bench: install
 	GOMP_SPINCOUNT=3000 $(BIN)/python -m benchmarks

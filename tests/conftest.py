@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.shared_ray import several_models, shared_ray
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
+__all__ = ["prefix", "redis", "redis_server", "redis_url", "several_models", "shared_ray"]
 
 DRILLS = Path(__file__).parent / "drills"
 NEEDS = {"shared_ray": pytest.mark.cluster, "redis_server": pytest.mark.redis}  # by fixture

@@ -35,6 +35,6 @@ def prefix() -> str:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Client]:
-    client = connect(redis_url, 1.0)
+    client = connect(redis_url, 5.0)  # as long as a busy machine may need
     yield client
     await client.aclose()

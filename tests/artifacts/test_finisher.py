@@ -28,6 +28,7 @@ from deployments.finisher import Finisher
 from tests.api.house import House
 from tests.artifacts.s3_server import BUCKET, S3Server
 from tests.jobs.make import a_job
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 FRAMES = np.random.default_rng(0).integers(0, 255, (17, 64, 64, 3), np.uint8)
@@ -117,8 +118,11 @@ async def test_a_job_outlasts_a_store_that_is_away(s3: S3Server, stores: Stores,
     attempt, near = an_attempt(stores, settings, Finisher(settings, NoCache()), fence, job)
     s3.stop()
     finishing = asyncio.ensure_future(attempt._finish(job, FRAMES, Measured()))
-    while near.calls < 2:
-        await asyncio.sleep(0.1)
+
+    async def tried_twice() -> bool:
+        return near.calls >= 2
+
+    await until(tried_twice)
     assert (await stores.jobs.get(job.id)).phase is Phase.POSTPROCESSING
     await asyncio.to_thread(s3.start)
     await finishing

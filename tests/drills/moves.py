@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from app.client.client import Kinoray
 from app.settings import Settings
+from tests import waiting
 from tests.drills.nodes import SLEEPER, Nodes, config
 from tests.drills.stats import replicas, stats, until
 from tests.ports import free_port
@@ -38,13 +40,18 @@ async def _steps(client: Kinoray, video_id: str) -> list[dict[str, Any]]:
     return story
 
 
+async def _in_the_middle(client: Kinoray, video_id: str) -> bool:
+    return ((await client.retrieve(video_id)).step or 0) >= STEPS / 4
+
+
 async def _moved(url: str, count: int, move: Callable[[], Awaitable[None]]) -> dict[str, Any]:
     """Start jobs, move them away from their replicas in the middle, and see them end."""
     wish: dict[str, Any] = {"steps": STEPS, "seed": 3, "deterministic": True, "cache": {"mode": "off"}}
     async with Kinoray(url, timeout_s=60) as client:
         videos = [await client.create(f"job {number} is moved", **wish) for number in range(count)]
         await until(url, lambda told: told["line"]["running"] == count)
-        await asyncio.sleep(STEP_S * STEPS / 4)
+        for video in videos:
+            await waiting.until(partial(_in_the_middle, client, video.id), PATIENCE_S, every_s=STEP_S)
         began = time.time()
         await move()
         ended = [await client.wait(video.id, timeout_s=PATIENCE_S) for video in videos]

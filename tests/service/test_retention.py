@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +25,7 @@ from app.telemetry import MemoryMeter
 from app.types import Artifact, Failure, Job, Phase, Webhook
 from tests.jobs.make import a_job
 from tests.redis_server import MEMORY_AND_REDIS
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 DAY = 86400.0
@@ -121,7 +121,11 @@ async def test_files_of_an_expired_record_stay_for_a_cached_result_until_that_is
     await expire(stores, NOW, 100)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (0, True)
     await stores.board.post(f"cached:{old.id}", {}, 0.001)
-    time.sleep(0.01)
+
+    async def forgotten() -> bool:
+        return await stores.board.look(f"cached:{old.id}") is None
+
+    await until(forgotten, 5.0)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (1, False)
 
 

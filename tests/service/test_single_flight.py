@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
+from anyio.lowlevel import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,8 +121,8 @@ class Play:
     async def settle(self, killed: bool, pick: int) -> None:
         work = asyncio.gather(*(settle(DIGEST, self.stores, 60.0, self.now) for _ in range(2)))
         if killed:
-            for _ in range(pick):
-                await asyncio.sleep(Random(pick).random() / 1000)
+            for _ in range(pick * pick):
+                await checkpoint()
             work.cancel()
         await asyncio.gather(work, return_exceptions=True)
 
