@@ -27,7 +27,7 @@ serve: install
 # Everything but drills: first what needs no Ray, shared out to processes with a Redis each; then what shares one Ray.
 test: install
 	$(PYTEST) $(SHARED_OUT) -m "not cluster and not drill and not slow"
-	$(PYTEST) -m "cluster and not drill and not slow"
+	$(PYTEST) -m "cluster and not slow" tests/deployments
 
 test-fast: install
 	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not cluster and not drill and not redis and not slow"

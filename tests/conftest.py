@@ -12,7 +12,8 @@ from tests.shared_ray import several_models, shared_ray
 
 __all__ = ["prefix", "redis", "redis_server", "redis_url", "several_models", "shared_ray"]
 
-DRILLS = Path(__file__).parent / "drills"
+ROOM = Path(__file__).parent
+DRILLS, DEPLOYMENTS = ROOM / "drills", ROOM / "deployments"
 NEEDS = {"shared_ray": pytest.mark.cluster, "redis_server": pytest.mark.redis}  # by fixture
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; read when torch is first imported
@@ -23,9 +24,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; read when to
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark drills by their folder, and tests that need the shared Ray or a Redis by the fixtures that start them."""
     for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
         if item.path.is_relative_to(DRILLS):
             item.add_marker(pytest.mark.drill)
-        for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
+        elif "shared_ray" in fixtures and not item.path.is_relative_to(DEPLOYMENTS):
+            raise pytest.UsageError(f"{item.nodeid} uses the shared Ray: make test looks for such in tests/deployments")
+        for fixture in NEEDS.keys() & fixtures:
             item.add_marker(NEEDS[fixture])
 
 
