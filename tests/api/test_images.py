@@ -34,7 +34,7 @@ async def make_all(house: House) -> None:
     while True:
         for waiting in await house.jobs.waiting():
             await house.complete(waiting.id)
-        await anyio.sleep(0.01)
+        await house.jobs.wait_for_work(5.0)
 
 
 @pytest.fixture

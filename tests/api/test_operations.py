@@ -34,7 +34,7 @@ async def broken() -> dict[str, Any]:
 
 
 async def silent() -> dict[str, Any]:
-    await anyio.sleep(60)
+    await anyio.sleep_forever()
     return {}
 
 

@@ -20,6 +20,7 @@ from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.types import Failure, Measured
 from tests.jobs.make import PLAN, a_job
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +29,7 @@ GONE = Failure("cancelled", "It was cancelled.")
 Stores = tuple[JobStore, Flights]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
         memory = MemoryJobs()

@@ -12,6 +12,7 @@ from app.plan.feedback.ratings import MemoryRatings, Ratings, Scope
 from app.plan.feedback.redis_ratings import RedisRatings
 from app.redis.commands import Commands
 from app.redis.connection import Client, connect
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def ratings(request: pytest.FixtureRequest, clock: Clock) -> Ratings:
     if request.param == "memory":
         return MemoryRatings(FADING, clock)
