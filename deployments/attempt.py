@@ -163,7 +163,7 @@ class Attempt:
         picture = await self._look(job)
         self._use = CacheUse(embedding_hit=hit)
         source = await self._source(job)
-        self.keeps_latent = job.similar and job.cache_mode.writes and job.plan.start is None
+        self.keeps_latent = job.wishes.similar and job.wishes.cache.writes and job.plan.start is None
         now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
         self._engine.submit(
@@ -173,7 +173,7 @@ class Attempt:
             texts.prompt,
             texts.negative,
             urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
-            preview_every=self._settings.preview_every if job.preview else 0,
+            preview_every=self._settings.preview_every if job.wishes.preview else 0,
             checkpoint=kept,
             source=source,
             picture=picture,
@@ -197,14 +197,14 @@ class Attempt:
         if plan.image is None:
             return {}
         key = picture_key(plan.revision, plan.image, plan.spec, pool_of(job.tenant, self._settings.share_embeddings))
-        found = await self._embeddings.get(key) if job.cache_mode.reads_parts else None
+        found = await self._embeddings.get(key) if job.wishes.cache.reads_parts else None
         if found is not None:
             return found
         began = time.monotonic()
         png = b"".join([chunk async for chunk in self._stores.artifacts.read(plan.image)])
         picture = await asyncio.to_thread(fitted, png, plan.spec.width, plan.spec.height)
         made = await asyncio.wrap_future(self._engine.look(picture, plan.spec))
-        if job.cache_mode.writes_parts:
+        if job.wishes.cache.writes_parts:
             await self._embeddings.put(key, made, self._settings.embedding_ttl_s, time.monotonic() - began)
         return made
 

@@ -108,9 +108,9 @@ class Finisher:
 
     async def _remember(self, job: Job) -> None:
         plan = job.plan
-        if job.cache_mode.writes:
+        if job.wishes.cache.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
-            ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
+            ttl_s = min(job.wishes.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
             await mark_cached(job.id, ttl_s, self._stores.board)
             pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
             await self._results.put(plan_digest(plan, pool), result, ttl_s)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.plan.explain import describe
-from app.service.videos import Outlook
+from app.service.outlook import Outlook
 from app.settings import Settings
 from app.types import Delivery, Job, Measured
 
@@ -175,7 +175,7 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         total_steps=plan.sampling.steps,
         eta_s=None if outlook.eta_s is None else round(outlook.eta_s, 3),
         queue_position=outlook.position,
-        remixed_from_video_id=job.remixed_from,
+        remixed_from_video_id=job.wishes.remixed_from,
         error=VideoError(code=job.failure.code, message=job.failure.message) if job.failure else None,
         cache=VideoCache.model_validate(job.cache, from_attributes=True),
         optimization=Optimization.model_validate(describe(plan)),
@@ -186,7 +186,7 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         after=list(job.after),
         waiting_for=list(outlook.waits_for),
         promised_s=job.promised_s,
-        user=job.user,
+        user=job.wishes.user,
         url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
         webhook=_webhook(job),
         **_measured(measured, settings),

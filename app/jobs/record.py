@@ -12,7 +12,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import JobNotFound, StoreUnavailable
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase, ReplicaInfo, Wishes
 
 VERSION = 1
 """Written into every record; a reader refuses what is newer than itself."""
@@ -40,6 +40,9 @@ _NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
 _COUNTED = ("phase", *sorted(_NUMBERS))
 _FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 
+_WISHES = {{"cache": "cache_mode"}.get(each.name, each.name): each.name for each in fields(Wishes)}
+"""The wishes by their names in a record, where they stand beside the job's own fields."""
+
 
 def check_id(job_id: str) -> str:
     """The id itself. Raises JobNotFound for what cannot be one: it never becomes part of a key or a path."""
@@ -58,7 +61,9 @@ def parse_event_id(event_id: str | None) -> tuple[int, int]:
 
 def job_to_json(job: Job) -> bytes:
     """The whole record, with the version of its form."""
-    return orjson.dumps({"version": VERSION, **_plain(job)})
+    own = {each.name: getattr(job, each.name) for each in fields(job) if each.name != "wishes"}
+    wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
+    return orjson.dumps({"version": VERSION, **own, **wishes})
 
 
 @lru_cache(maxsize=2048)
@@ -69,15 +74,16 @@ def job_from_json(data: bytes) -> Job:
         version = values.pop("version")
         if version > VERSION:
             raise StoreUnavailable(f"A record has version {version}; this Kinoray reads up to {VERSION}. Update it.")
+        values["wishes"] = {name: values.pop(kept) for kept, name in _WISHES.items() if kept in values}
         return _JOB.validate_python(values)
     except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:
         raise StoreUnavailable(f"A job record is damaged: {type(error).__name__}.") from error
 
 
-def fields_to_json(values: Mapping[str, Any]) -> dict[str, bytes]:
+def fields_to_json(values: Mapping[str, object]) -> dict[str, bytes]:
     """Changed fields by name; phases are bare words, so that scripts can compare them."""
     return {
-        name: value.value.encode() if isinstance(value, Phase) else orjson.dumps(_plain(value))
+        name: value.value.encode() if isinstance(value, Phase) else orjson.dumps(value)
         for name, value in values.items()
     }
 
@@ -121,8 +127,3 @@ def _read(name: str, data: bytes) -> Any:
     if name == "phase":
         return Phase(data.decode())
     return int(data) if name in _NUMBERS else _MOVING[name].validate_json(data)
-
-
-def _plain(value: Any) -> Any:
-    """JSON values of a record. Only one level deep: orjson knows dataclasses and enumerations below."""
-    return {field.name: getattr(value, field.name) for field in fields(value)} if isinstance(value, Job) else value

@@ -56,4 +56,4 @@ def _told_to(job: Job, source: str, events: Sequence[Event]) -> list[Event]:
 
 def _shared(event: Event, job: Job) -> bool:
     """Whether a leader's event is told to a job behind it, whose end is its own."""
-    return event.kind != "end" and (event.kind != "preview" or job.preview)
+    return event.kind != "end" and (event.kind != "preview" or job.wishes.preview)

@@ -50,7 +50,7 @@ async def enter(
     and make the line longer, and says what wait they are promised. A job that comes after others takes no part in a
     flight: nobody is to wait for a job that may not start. Raises what `app.jobs.entrance.refusal` makes.
     """
-    joins, leads = joins and not job.after, job.cache_mode.writes and not job.after
+    joins, leads = joins and not job.after, job.wishes.cache.writes and not job.after
     digest = plan_digest(job.plan, job.tenant)
     admitted = False
     for _ in range(TRIES if joins or leads else 0):
@@ -96,7 +96,11 @@ async def settle(digest: str, stores: Shared, retention_s: float, now: float) ->
         leader = None if leader_id is None else await find(stores.jobs, leader_id)
         followers = await flights.followers(digest, BATCH)
         if not followers or (leader is not None and not leader.phase.ended):
-            keep_s = GRACE_S if leader is None or leader.cache_ttl_s is None else min(GRACE_S, leader.cache_ttl_s)
+            keep_s = (
+                GRACE_S
+                if leader is None or leader.wishes.cache_ttl_s is None
+                else min(GRACE_S, leader.wishes.cache_ttl_s)
+            )
             if await flights.rest(digest, leader_id, followers, keep_s):
                 return
             continue

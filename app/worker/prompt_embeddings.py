@@ -38,7 +38,7 @@ class TextShelf:
 
     async def find(self, job: Job) -> Texts:
         """What the cache has, if the job may read it."""
-        if not job.cache_mode.reads_parts:
+        if not job.wishes.cache.reads_parts:
             return Texts(None, None)
         return Texts(*await asyncio.gather(*(self._cache.get(key) for key in self._keys(job))))
 
@@ -50,7 +50,7 @@ class TextShelf:
 
     async def keep(self, job: Job, texts: Texts, took_s: float) -> None:
         """Put both into the cache, if the job may; `took_s`: what it took to encode them."""
-        if not job.cache_mode.writes_parts:
+        if not job.wishes.cache.writes_parts:
             return
         pairs = zip(self._keys(job), texts, strict=True)
         puts = [self._put(key, text, took_s / 2) for key, text in pairs if text is not None]

@@ -140,7 +140,7 @@ class House:
         files = {"video": video, "thumbnail": thumbnail} | await self._stills(job_id, fence)
         done = await self.jobs.complete(job_id, fence, files, measured, time.time(), time.time() + 60)
         await self.events.append(job_id, "end", time.time(), {"status": "completed"})
-        if done.cache_mode.writes:
+        if done.wishes.cache.writes:
             result = CachedResult(job_id, files, time.time(), 2.0)
             key = plan_digest(done.plan, pool_of(done.tenant, self.settings.share_results))
             await ResultCache(self.cache).put(key, result, 60)

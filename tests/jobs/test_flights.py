@@ -15,7 +15,7 @@ from app.jobs.memory import MemoryJobs
 from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
-from app.types import CacheUse, Failure, Job, Measured, Phase
+from app.types import CacheUse, Failure, Job, Measured, Phase, Wishes
 from tests.jobs.make import VIDEO, a_job
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ async def test_the_same_call_may_be_made_again(air: Air) -> None:
     assert await air.flights.enter(follower, DIGEST, Stance.FOLLOW, Claim(leader.id, leader))
     assert (await air.line(), len(await air.flights.followers(DIGEST, 9))) == ([leader.id], 1)
     with pytest.raises(Conflict):
-        await air.flights.enter(replace(leader, user="another"), DIGEST, Stance.LEAD, None)
+        await air.flights.enter(replace(leader, wishes=Wishes(user="another")), DIGEST, Stance.LEAD, None)
 
 
 async def test_of_many_who_would_lead_one_does(air: Air) -> None:

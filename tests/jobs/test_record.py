@@ -15,7 +15,7 @@ from app.jobs.record import (
     replica_from_json,
     replica_to_json,
 )
-from app.types import CacheMode, CacheUse, Failure, Job, Measured, Phase
+from app.types import CacheMode, CacheUse, Failure, Job, Measured, Phase, Webhook, Wishes
 from tests.jobs.make import VIDEO, a_job, a_replica
 
 FULL = a_job(
@@ -31,9 +31,7 @@ FULL = a_job(
     artifacts={"video": VIDEO},
     measured=Measured({"encode": 0.25}, 1.5, 2**40, 12),
     cache=CacheUse("result", True, 1.5, False),
-    cache_mode=CacheMode.READ,
-    cache_ttl_s=60.0,
-    user="me",
+    wishes=Wishes(CacheMode.READ, 60.0, user="me"),
 )
 
 
@@ -42,6 +40,34 @@ def test_a_record_comes_back_as_it_was(job: Job) -> None:
     assert job_from_json(job_to_json(job)) == job
     fields = {name.encode(): value for name, value in job_to_fields(job).items()}
     assert job_from_fields(fields) == job
+
+
+OLD = b"""{"version":1,"id":"video_0123456789","tenant":"ann","plan":{"model":"m","revision":"1","prompt":"a red ball",
+"negative_prompt":"","spec":{"width":64,"height":64,"frames":17,"fps":8},"sampling":{"steps":20,"budget":12,
+"guidance":3.0,"seed":7},"tier":"standard","asked_tier":"auto","pool":"main","estimate":{"step_seconds":1.5,
+"seconds":2.0},"why":{"score":40,"complexity":"simple"}},"phase":"queued","created_at":100.0,
+"cache":{"kind":"none"},"remixed_from":"video_9876543210","cache_mode":"read","cache_ttl_s":60.0,"similar":true,
+"priority":"high","deadline":130.5,"preview":true,"user":"me",
+"webhook":{"url":"https://example.com/hook","events":["video.failed"]},"after":["video_abcdefghij"]}"""
+
+
+def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_names() -> None:
+    job = job_from_json(OLD)
+    hook = Webhook("https://example.com/hook", ("video.failed",))
+    assert job.wishes == Wishes(
+        cache=CacheMode.READ,
+        cache_ttl_s=60.0,
+        similar=True,
+        priority="high",
+        preview=True,
+        user="me",
+        remixed_from="video_9876543210",
+        webhook=hook,
+        after=("video_abcdefghij",),
+    )
+    assert (job.deadline, job.cache.kind) == (130.5, "none")
+    kept, before = orjson.loads(job_to_json(job)), orjson.loads(OLD)
+    assert all(kept[name] == before[name] for name in before.keys() - {"plan", "cache"})
 
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:

@@ -9,7 +9,7 @@ import pytest
 from app.jobs.board import BACKLOG, PLACES
 from app.line.dispatch import Pool
 from app.line.outlook import Place, backlog, expected_s, place_behind, place_in, places, places_note, queue_news
-from app.service.videos import Outlook
+from app.service.outlook import Outlook
 from app.types import Caller, VideoRequest
 from tests.api.house import House
 from tests.line.make import at_work, job

@@ -25,7 +25,7 @@ from app.redis.connection import Client, connect
 from app.service.artifact_refs import forget_artifacts
 from app.service.single_flight import enter, settle
 from app.telemetry import JOBS_ENDED, MemoryMeter
-from app.types import PRIORITIES, CacheMode, Failure, Job, Measured, Phase
+from app.types import PRIORITIES, CacheMode, Failure, Job, Measured, Phase, Wishes
 from tests.jobs.make import PLAN, a_job
 from tests.redis_server import prefix, redis_server, redis_url
 
@@ -91,7 +91,7 @@ class Play:
     async def create(self, pick: int) -> None:
         deadline = self.now + 1000.0 if pick > 7 else None
         mode = CacheMode.READ if pick == 0 else CacheMode.USE
-        job = a_job(self.now, priority=PRIORITIES[pick % 3], deadline=deadline, cache_mode=mode)
+        job = a_job(self.now, deadline=deadline, wishes=Wishes(mode, priority=PRIORITIES[pick % 3]))
         entered = await enter(job, True, self.stores, _welcome, 60.0)
         self.created.append(job.id)
         if entered.stance == "alone":

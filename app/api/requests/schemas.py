@@ -11,7 +11,7 @@ from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled, unknown
 from app.errors import InvalidRequest
 from app.jobs.entrance import MOST_AFTER
-from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook
+from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
 
 MOST_SECONDS = 3600.0
 MOST_SEED = 2**32 - 1
@@ -159,7 +159,6 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
     asked = validated(CreateVideo, settled(fields, CreateVideo.model_fields))
     width, height = _shape(asked)
     seed = asked.seed[0] if isinstance(asked.seed, list) else asked.seed
-    cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
     return VideoRequest(
         prompt=_prompt(asked.prompt, max_prompt_chars),
         model=asked.model,
@@ -180,6 +179,14 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         style=asked.style,
         enhance=bool(asked.enhance),
         allow_degrade=bool(asked.allow_degrade),
+        guidance_2=asked.guidance_scale_2,
+        wishes=_wishes(asked),
+    )
+
+
+def _wishes(asked: CreateVideo) -> Wishes:
+    cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
+    return Wishes(
         cache=CacheMode(cache.mode),
         cache_ttl_s=cache.ttl_s,
         similar=cache.similar,
@@ -189,7 +196,6 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         user=asked.user,
         webhook=_webhook(asked.webhook),
         after=tuple(dict.fromkeys([asked.after] if isinstance(asked.after, str) else asked.after or ())),
-        guidance_2=asked.guidance_scale_2,
     )
 
 

@@ -82,7 +82,7 @@ async def rate(video_id: str, request: Request, service: Service, caller: Who) -
     rating = Rating(
         video_id=job_id,
         tenant=fingerprint(job.tenant),
-        user=fingerprint(job.tenant, job.user),  # the one it was made for
+        user=fingerprint(job.tenant, job.wishes.user),  # the one it was made for
         place=place_of(job.plan),
         score=asked.score,
         reasons=tuple(sorted(set(asked.reasons or ()))),

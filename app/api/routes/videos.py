@@ -20,7 +20,8 @@ from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video, videos
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
-from app.service.videos import Outlook, VideoService
+from app.service.outlook import Outlook
+from app.service.videos import VideoService
 from app.settings import Settings
 from app.telemetry import Stages
 from app.types import Job
