@@ -25,10 +25,10 @@ from app.line.lease_monitor import Vigil
 from app.line.outlook import Place, backlog, places, places_note, queue_news
 from app.line.scaling import Scaling
 from app.plan.masks import files as measured
-from app.service.dependencies import hear
+from app.service.dependencies import release_dependants
 from app.service.endings import fail
 from app.service.retention import expire, terms_of, tidy
-from app.service.single_flight import settle
+from app.service.single_flight import resolve
 from app.settings import Settings
 from app.stores import open_stores
 from app.telemetry import ATTEMPTS_LOST
@@ -108,7 +108,7 @@ class Dispatcher:
         """One look at everything, one set of decisions, then the acts."""
         await self._stores.clock.sync()
         now, jobs = self._stores.clock(), self._stores.jobs
-        await hear(self._stores, now)
+        await release_dependants(self._stores, now)
         entered = await self._stores.board.tally(ENTERED)  # before the line: who enters in between counts twice
         waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
         lost = self._vigil.lost(leases, time.monotonic())
@@ -123,7 +123,7 @@ class Dispatcher:
         for job in late:
             await self._give_up(job, now)
         await self._tell(left, [*running, *start], capacity, replicas, now, entered)
-        await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
+        await self._settle(await self._stores.flights.unresolved(now, SETTLED), now)
         await self._give_up_followers(now)
         for job_id in await self._courier.due(now):
             self._spawn(self._courier.deliver(job_id))
@@ -161,9 +161,9 @@ class Dispatcher:
         """Nobody waits for a leader that failed, or whose finisher died just after closing it."""
         for digest in digests:
             try:
-                await settle(digest, self._stores, self._settings.retention_s, now)
+                await resolve(digest, self._stores, self._settings.retention_s, now)
             except KinorayError as error:
-                log.info("A flight stays unsettled: %s", error)
+                log.info("A flight stays unresolved: %s", error)
 
     async def _give_up_followers(self, now: float) -> None:
         """End those who wait for another's video and can use it no more; `choose` sees only those in the line."""
@@ -238,7 +238,7 @@ class Dispatcher:
         self._told = found
 
     async def _sweep(self, now: float) -> None:
-        """Remove what is past its time; settle the flights of leaders that are gone without a trace."""
+        """Remove what is past its time; resolve the flights of leaders that are gone without a trace."""
         stores = self._stores
         await self._settle(await stores.flights.followed(), now)
         await expire(stores, now, EXPIRED)

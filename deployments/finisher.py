@@ -22,7 +22,7 @@ from app.plan.prompt.complexity import FIXED_STEPS
 from app.service.artifact_refs import mark_cached
 from app.service.endings import tell_end
 from app.service.similar_start import figures_of, use_of
-from app.service.single_flight import settle
+from app.service.single_flight import resolve
 from app.settings import Settings
 from app.stores import open_stores
 from app.telemetry import (
@@ -93,7 +93,7 @@ class Finisher:
 
     async def _settle(self, job: Job, now: float) -> None:
         try:
-            await settle(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
+            await resolve(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
         except KinorayError as error:
             log.info("Left to the dispatcher: %s", error)
 

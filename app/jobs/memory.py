@@ -33,9 +33,9 @@ class MemoryJobs(MemoryWaits):
         self._leases: dict[str, Lease] = {}
         self._replicas: dict[str, tuple[float, ReplicaInfo]] = {}
         self._work = asyncio.Event()
-        # Shared with MemoryFlights: which digest a job makes or waits for, what is to settle.
+        # Shared with MemoryFlights: which digest a job makes or waits for, what is to resolve.
         self.flights: dict[str, str] = {}
-        self.unsettled: dict[str, float] = {}
+        self.unresolved: dict[str, float] = {}
         self.outbox: dict[str, float] = {}  # shared with MemoryOutbox: when an ended job's webhook may be told
 
     async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
@@ -165,9 +165,9 @@ class MemoryJobs(MemoryWaits):
     def _close(self, job: Job, change: Change) -> Job:
         return job if job.phase is change.phase else self.apply(job, change)
 
-    def _mark(self, job_id: str, settle_at: float) -> None:
+    def _mark(self, job_id: str, resolve_at: float) -> None:
         if job_id in self.flights:
-            self.unsettled[self.flights[job_id]] = settle_at
+            self.unresolved[self.flights[job_id]] = resolve_at
 
     def _tell(self, job: Job) -> None:
         if job.webhook is not None and f"video.{job.phase.value}" in job.webhook.events:
@@ -197,7 +197,7 @@ class MemoryJobs(MemoryWaits):
         if change.phase is not None and changed.phase.ended:
             self._tell(changed)
             self.aside.discard(job.id)
-            self._mark(job.id, change.settle_at)
+            self._mark(job.id, change.resolve_at)
             self.leave(job.id)
         if change.wakes:
             self.wake()

@@ -27,7 +27,7 @@ from app.errors import (
 )
 from app.jobs.board import BACKLOG
 from app.jobs.entrance import Entrance, Replayed, Usage, refusal
-from app.jobs.flights import Stance
+from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.outlook import behind_all, expected_s
 from app.plan.catalogue import Catalogue
@@ -169,14 +169,14 @@ class VideoService:
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
         await keep(job, picture, self.ports.board, self.ports.artifacts)
         try:
-            job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
+            job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
         except StoreUnavailable:  # it may be on record
             raise
         except KinorayError:
             await let_go(job, self.ports.board, self.ports.artifacts)
             raise
         stages.done("record")
-        missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
+        missed = {} if role is Role.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job

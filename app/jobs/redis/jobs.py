@@ -40,7 +40,7 @@ class RedisJobs(RedisWaits):
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
         keys = self._keys
         names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake]
-        names += [*entrance_keys(keys, job, entrance), keys.due, keys.heard, keys.awaited(job.id)]
+        names += [*entrance_keys(keys, job, entrance), keys.due, keys.unreleased, keys.awaited(job.id)]
         names += [name for each in job.after for name in (keys.job(check_id(each)), keys.dependants(each))]
         names.append(keys.outbox)
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
@@ -211,7 +211,7 @@ class RedisJobs(RedisWaits):
 def change_keys(keys: Keys, job_id: str) -> list[str]:
     """The keys of `scripts.CHANGE`."""
     places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
-    places += [keys.unsettled, keys.open, keys.running, keys.blocked, keys.heard]
+    places += [keys.unresolved, keys.open, keys.running, keys.blocked, keys.unreleased]
     return [*places, keys.awaited(job_id), keys.dependants(job_id), keys.outbox]
 
 

@@ -27,7 +27,7 @@ class Keys:
         return self.of("tenant", tenant)
 
     def flight(self, digest: str) -> str:
-        """STRING: the id of the job that makes what a digest names, until its followers are settled."""
+        """STRING: the id of the job that makes what a digest names, until its followers are resolved."""
         return self.of("flight", digest)
 
     def followers(self, digest: str) -> str:
@@ -56,7 +56,7 @@ class Keys:
         return self.of("blocked")
 
     @property
-    def heard(self) -> str:
+    def unreleased(self) -> str:
         """SET of the ids of jobs that ended, or went, while others waited for them."""
         return self.of("heard")
 
@@ -91,8 +91,8 @@ class Keys:
         return self.of("wake")
 
     @property
-    def unsettled(self) -> str:
-        """ZSET of digests of which a job has ended, by the time from which anyone may settle the flight."""
+    def unresolved(self) -> str:
+        """ZSET of digests of which a job has ended, by the time from which anyone may resolve the flight."""
         return self.of("unsettled")
 
     @property
@@ -178,7 +178,7 @@ end
 """
 )
 
-# KEYS job line tenant ended wake, once open spent line blocked (as ENTRANCE), due heard awaited,
+# KEYS job line tenant ended wake, once open spent line blocked (as ENTRANCE), due unreleased awaited,
 #      of each job to wait for: job dependants, at last outbox
 # ARGV id phase created_at expires_at|'', the ten of ENTRANCE, window_ms deadline|'' most_after,
 #      ids to wait for, field value …
@@ -228,10 +228,10 @@ return {'ok'}
 """
 )
 
-# KEYS job line leases ended wake checkpoint unsettled, open running blocked heard awaited dependants
+# KEYS job line leases ended wake checkpoint unresolved, open running blocked unreleased awaited dependants
 #      outbox
 # ARGV id tenant|'' fence|'' '|legal|sources|' phase|'' step fence+ attempts+
-#      holder|'' until|'' expires_at|'' wakes settle_at losses+ field value …
+#      holder|'' until|'' expires_at|'' wakes resolve_at losses+ field value …
 CHANGE = (
     WAKE
     + TELL
