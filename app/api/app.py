@@ -11,10 +11,20 @@ from fastapi_offline import FastAPIOffline
 from app.api.limits import BodyLimit
 from app.api.openapi import describe_api
 from app.api.problems import install
-from app.api.request_id import Stamp
-from app.api.routes import caches, content, events, feedback, images, models, styles, sync, videos
-from app.api.routes import event_socket as follow_socket
-from app.api.routes import operations as operate
+from app.api.request_id import RequestId
+from app.api.routes import (
+    caches,
+    content,
+    event_socket,
+    events,
+    feedback,
+    images,
+    models,
+    operations,
+    styles,
+    sync,
+    videos,
+)
 from app.api.routes.page import add_studio
 from app.service.ports import Check
 from app.service.videos import VideoService
@@ -28,13 +38,13 @@ def create_app(service: VideoService, settings: Settings, checks: Mapping[str, C
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
-    for room in (sync, images, videos, content, events, follow_socket, feedback, models, styles, caches, operate):
-        app.include_router(room.router)
+    for each in (sync, images, videos, content, events, event_socket, feedback, models, styles, caches, operations):
+        app.include_router(each.router)
     add_studio(app)
     install(app)
     describe_api(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(Stamp)  # the last is the outermost
+    app.add_middleware(RequestId)  # the last is the outermost
     return app
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from rapidfuzz import process
 
@@ -68,7 +68,7 @@ _UNSUPPORTED_FAMILIES = (("source_", ""), ("", "_noise_mask"))  # beginnings and
 class Fields:
     """A request's fields as they came; `text`: from a form or an address, where every value is text."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     text: bool = False
 
 
@@ -81,7 +81,7 @@ def settled(fields: Fields, known: Iterable[str], aliases: Mapping[str, str] | N
     """
     names = tuple(known)
     also = ALIASES if aliases is None else aliases
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in _flat(fields.values):
         if not _wanted(name, value, (*names, *also)):
             continue
@@ -99,7 +99,7 @@ def unknown(name: str, known: Iterable[str]) -> InvalidRequest:
     return InvalidRequest(f"There is no parameter {shown(name)}.{hint}", name[:80], "unknown_parameter")
 
 
-def _flat(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def _flat(values: Mapping[str, object]) -> Iterable[tuple[str, object]]:
     """All fields, those inside merged objects too."""
     for name, value in values.items():
         if name not in MERGED:
@@ -112,7 +112,7 @@ def _flat(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             raise InvalidRequest(f"{name} must be an object.", name)
 
 
-def _wanted(name: str, value: Any, known: tuple[str, ...]) -> bool:
+def _wanted(name: str, value: object, known: tuple[str, ...]) -> bool:
     """Whether the field asks for something."""
     if name in known:
         return value is not None
@@ -128,7 +128,7 @@ def _wanted(name: str, value: Any, known: tuple[str, ...]) -> bool:
     raise UnsupportedParameter(f"{name} is not supported: {reason}", name)
 
 
-def _empty(value: Any) -> bool:
+def _empty(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("", "false", "null", "none")
     return value is None or value is False or value == [] or value == {}

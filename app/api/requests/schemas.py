@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -104,7 +104,7 @@ class CreateVideo(Strict):
         None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
     )
     guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
-    input_reference: Any = Field(
+    input_reference: object = Field(
         None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
     )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
@@ -239,7 +239,7 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     return InvalidRequest(message, name)
 
 
-def _typed(name: str, value: Any) -> Any:
+def _typed(name: str, value: object) -> object:
     """A form's text as the type that its field has; what does not fit stays text and is refused for it."""
     if isinstance(value, dict):
         return {inner: _typed(inner, each) for inner, each in value.items()}

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
-from app.api.event_feed import Told, story
+from app.api.event_feed import FeedEvent, event_feed
 from app.api.openapi import ERRORS
 from app.errors import KinorayError
 
@@ -46,14 +46,14 @@ async def events(
     The same story is told over a WebSocket at `/v1/videos/{video_id}/ws`, in messages `{"event", "id", "data"}`; there
     `{"type": "cancel"}` stops the video, and a browser gives its key as the subprotocol `kinoray-key.<key>`.
     """
-    told = await story(service, settings, video_id, caller, last_event_id or after)
-    return EventSourceResponse(_as_events(told, video_id), ping=PING_S)
+    feed = await event_feed(service, settings, video_id, caller, last_event_id or after)
+    return EventSourceResponse(_as_events(feed, video_id), ping=PING_S)
 
 
-async def _as_events(told: AsyncGenerator[Told, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
+async def _as_events(feed: AsyncGenerator[FeedEvent, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
     try:
-        async with aclosing(told):
-            async for each in told:
+        async with aclosing(feed):
+            async for each in feed:
                 yield ServerSentEvent(orjson.dumps(each.data).decode(), event=each.kind, id=each.id)
     except KinorayError as error:  # the stream just stops: who reconnects learns why
         log.info("Events of %s stopped: %s", video_id, error)
