@@ -68,7 +68,8 @@ class Router:
             "finisher": lambda: _ping(finisher, "finisher"),
             "cache": lambda: _cache(cache_port),
         }
-        self._app = create_app(VideoService(ports, settings, stores.clock, stores.clock.sync), settings, checks)
+        service = VideoService(ports, settings, stores.clock, stores.clock.sync)
+        self._app = create_app(service, settings, checks, proxy_adds_request_id=True)  # Serve's proxy does
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

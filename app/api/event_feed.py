@@ -32,8 +32,14 @@ async def event_feed(
 ) -> AsyncGenerator[FeedEvent, None]:
     """The feed behind the event `after`; all of it when that is no event's id. Raises JobNotFound at once."""
     job = await service.get(check_id(video_id), caller)
+    after = event_id(after)
     snapshot = video_object(job, await service.outlook(job), settings).model_dump(mode="json")
-    return _feed(service, job.id, caller, snapshot, after if after and _EVENT_ID.fullmatch(after) else None)
+    return _feed(service, job.id, caller, snapshot, after)
+
+
+def event_id(given: str | None) -> str | None:
+    """The id of an event that a client names; None for what cannot be one."""
+    return given if given and _EVENT_ID.fullmatch(given) else None
 
 
 async def _feed(

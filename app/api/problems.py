@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.methods import allowed
 from app.errors import KinorayError, RetryLater, Unauthorized
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
@@ -109,10 +110,15 @@ _HTTP = {
 
 
 def _of_http(request: Request, error: HTTPException) -> Response:
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"allow": allowed(request)}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
     code, message = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
     if error.status_code == 404 and request.url.path.startswith("/v1/videos/"):
         code, message = "video_not_found", "There is no such video."
-    return problem(error.status_code, code, message, headers=error.headers)
+    return problem(error.status_code, code, message, headers=headers)
 
 
 def install(app: FastAPI) -> None:

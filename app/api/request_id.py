@@ -20,10 +20,14 @@ _SANE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
 class RequestId:
-    """ASGI middleware: `x-request-id` (the client's own, if it is sane) and `Server-Timing: total`."""
+    """ASGI middleware: `x-request-id` (the client's own, if it is sane) and `Server-Timing: total`.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `adds_header` False: a proxy has named the request, and adds the header itself.
+    """
+
+    def __init__(self, app: ASGIApp, adds_header: bool = True) -> None:
         self._app = app
+        self._adds_header = adds_header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,7 +42,10 @@ class RequestId:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _identify(MutableHeaders(scope=message), request_id, time.perf_counter() - began)
+                headers = MutableHeaders(scope=message)
+                if self._adds_header:
+                    headers[REQUEST_ID] = request_id
+                _add_timing(headers, time.perf_counter() - began)
             await send(message)
 
         try:
@@ -51,8 +58,7 @@ class RequestId:
             await problem(500, "internal_error", message)(scope, receive, identified)
 
 
-def _identify(headers: MutableHeaders, request_id: str, total_s: float) -> None:
-    headers[REQUEST_ID] = request_id
+def _add_timing(headers: MutableHeaders, total_s: float) -> None:
     stages = headers.get(TIMING)
     total = f"total;dur={1000 * total_s:.1f}"
     headers[TIMING] = f"{stages}, {total}" if stages else total

@@ -14,6 +14,7 @@ from app.types import Delivery, Job, Measured
 
 VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
+NOT_WANTED = "not_wanted"  # the state of a webhook that nothing will be told
 LONGEST_POLL_S = 10.0
 POLLS = 10  # a client that polls asks about that often; the openai package keeps the first interval it is told
 
@@ -79,7 +80,10 @@ class VideoWebhook(BaseModel):
 
     url: str | None = Field(description="Yours; null where it is the server's own")
     events: list[str]
-    state: str = Field(description="waiting, delivered, failed (given up after about twelve hours) or disabled")
+    state: str = Field(
+        description="waiting, delivered, failed (given up after about twelve hours), disabled, or not_wanted: the "
+        "video has ended in a way that is not among the events"
+    )
     attempts: int
     last_error: str | None = Field(description="timeout, unknown_host, forbidden_address, http_500 …")
     last_attempt_at: float | None
@@ -221,10 +225,11 @@ def _webhook(job: Job) -> VideoWebhook | None:
     if job.webhook is None:
         return None
     told = job.delivery or Delivery()
+    unwanted = job.phase.ended and not job.webhook.wants(job.phase)
     return VideoWebhook(
         url=job.webhook.url,
         events=list(job.webhook.events),
-        state=told.state,
+        state=NOT_WANTED if unwanted else told.state,
         attempts=told.attempts,
         last_error=told.error,
         last_attempt_at=told.at,

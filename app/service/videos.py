@@ -37,7 +37,7 @@ from app.plan.styles.lookup import count_use
 from app.service.admission import admit, entrance, named
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import tell_end
-from app.service.event_stream import follow
+from app.service.event_stream import follow, told_all
 from app.service.input_image import Picture, keep, let_go, picture_of
 from app.service.outlook import Outlook, outlook_of
 from app.service.ports import Ports
@@ -207,6 +207,10 @@ class VideoService:
         """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""
         async for event in follow(await self.get(job_id, caller), after, self.ports, self._clock):
             yield event
+
+    async def told_all(self, job_id: str, caller: Caller, last: str) -> bool:
+        """Whether who names the event `last` has nothing more to be told, ever. Raises JobNotFound."""
+        return await told_all(await self.get(job_id, caller), last, self.ports.events)
 
     async def wait(self, job_id: str, caller: Caller, timeout_s: float) -> Job:
         """The job once it has ended. Raises TimedOut (the job goes on) and JobNotFound (it was deleted)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.types.words import NORMAL, WEBHOOK_EVENTS, CacheMode
+from app.types.words import NORMAL, WEBHOOK_EVENTS, CacheMode, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,10 @@ class Webhook:
 
     url: str | None  # None: the URL that the service's settings name for the tenant, looked up for each attempt
     events: tuple[str, ...] = WEBHOOK_EVENTS
+
+    def wants(self, phase: Phase) -> bool:
+        """Whether it is to be told that a job has come to this phase."""
+        return f"video.{phase.value}" in self.events
 
 
 @dataclass(frozen=True, slots=True)

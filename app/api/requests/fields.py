@@ -37,12 +37,20 @@ IGNORED: Final = {
 }
 """Accepted without effect, because leaving them out changes nothing that was asked for."""
 
+HARMLESS: Final = {
+    "moderation": ("auto", "low"),
+    "output_compression": ("100",),
+    "partial_images": ("0",),
+}
+"""Values of names that are refused otherwise, which ask for what happens here anyway."""
+
 _IMAGES = "of other pictures and videos only one to begin with, input_reference, is taken."
 _SOUND = "videos have no sound; leave it out and add sound afterwards."
 _UPSCALING = "there is no upscaling; ask for a size that the model makes, see /v1/models."
 _INTERPOLATION = "there is no frame interpolation; ask for fps and num_frames directly."
 _PATHS = "paths on the server are never read or written; get the file from /v1/videos/{id}/content."
 _SCHEDULE = "it is part of the model's profile; use tier, num_inference_steps or guidance_scale."
+_STREAM = "an answer is one JSON object; follow a video's events at /v1/videos/{id}/events."
 _LATER = "it is not available yet; leave it out."
 
 UNSUPPORTED: Final = {
@@ -57,6 +65,8 @@ UNSUPPORTED: Final = {
     "output_compression": "videos are always stored at one high quality; leave it out.",
     "lora": "adapters are not loaded by request; ask for a model from /v1/models.",
     "callback_url": "use webhook, an object with a url; or follow /v1/videos/{id}/events.",
+    **dict.fromkeys(("stream", "stream_format", "partial_images"), _STREAM),
+    "moderation": "prompts are not judged here; leave it out.",
     **dict.fromkeys(("response_format", "background", "session_id"), _LATER),
 }
 """Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""
@@ -123,7 +133,7 @@ def _wanted(name: str, value: object, known: tuple[str, ...]) -> bool:
         reason = _IMAGES
     if reason is None:
         raise unknown(name, known)
-    if _empty(value):
+    if _empty(value) or str(value).strip().lower() in HARMLESS.get(name, ()):
         return False
     raise UnsupportedParameter(f"{name} is not supported: {reason}", name)
 

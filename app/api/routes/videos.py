@@ -49,12 +49,15 @@ async def list_videos(
     service: Service,
     settings: Config,
     caller: Who,
-    after: Annotated[str | None, Query(description="The last id of the page before")] = None,
+    after: Annotated[
+        str | None,
+        Query(description="The last id of the page before; empty: the first page. It may have been deleted since"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 20,
     order: Annotated[Literal["asc", "desc"], Query(description="By creation time")] = "desc",
 ) -> VideoList:
     """A page of videos, newest first unless told otherwise."""
-    page = await service.list(caller, None if after is None else check_id(after), limit, order == "desc")
+    page = await service.list(caller, check_id(after) if after else None, limit, order == "desc")
     return video_list(await asyncio.gather(*(_answer(job, service, settings) for job in page.jobs)), page.has_more)
 
 

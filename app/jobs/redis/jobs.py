@@ -18,6 +18,7 @@ from app.jobs.redis.line import RedisLine
 from app.jobs.redis.script_args import change_words, flat, mapping
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.waits import RedisWaits, entrance_keys, entrance_words, refused
+from app.jobs.store import CURSOR_KEPT_S
 from app.redis.connection import Client
 from app.redis.link import Link
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
@@ -60,16 +61,17 @@ class RedisJobs(RedisWaits):
         return job_from_fields(kept)
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
-        args = [check_id(after) if after is not None else "", limit, int(newest_first)]
-        answer = await self._link.run(scripts.LIST, [self._keys.tenant(tenant)], args)
+        cursor = "" if after is None else check_id(after)
+        keys = [self._keys.tenant(tenant), self._keys.cursor(cursor)]
+        answer = await self._link.run(scripts.LIST, keys, [cursor, limit, int(newest_first), tenant])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {after}.")
         ids = answer[1]
         return Page(tuple(await self._read(ids[:limit])), len(ids) > limit)
 
     async def delete(self, job_id: str, tenant: str) -> Job:
-        keys = [*self._places(job_id), self._keys.tenant(tenant)]
-        answer = await self._link.run(scripts.DELETE, keys, [job_id, tenant])
+        keys = [*self._places(job_id), self._keys.tenant(tenant), self._keys.cursor(job_id)]
+        answer = await self._link.run(scripts.DELETE, keys, [job_id, tenant, int(1000 * CURSOR_KEPT_S)])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(mapping(answer[1]))
