@@ -91,8 +91,8 @@ async def test_every_step_is_told_to_those_who_follow(client: Kinoray) -> None:
     assert replayed == [event.id for event in events]
 
 
-async def test_an_answer_has_one_request_id(kinoray: LocalService) -> None:
-    async with httpx.AsyncClient(base_url=kinoray.url) as http:
+async def test_an_answer_has_one_request_id(service: LocalService) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as http:
         for path in ("/health", "/v1/videos", "/v1/nothing"):
             (own,) = (await http.get(path)).headers.get_list("x-request-id")
             assert own
