@@ -33,7 +33,9 @@ def named(request: VideoRequest, key: str | None, ttl_s: float) -> Once | None:
     """The request under the client's key; the same for the same request, whatever it was written in."""
     if key is None:
         return None
-    words = orjson.dumps(asdict(request), default=_digested, option=orjson.OPT_SORT_KEYS)
+    asked = asdict(request)
+    asked |= asked.pop("wishes")  # as they were digested when keys were first kept
+    words = orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)
     return Once(key, hashlib.sha256(words).hexdigest(), ttl_s)
 
 

@@ -116,7 +116,7 @@ def use_of(plan: Plan, skipped: int, before: CacheUse) -> CacheUse:
 def figures_of(job: Job, skipped: int) -> dict[str, float]:
     """What the meter is told of a finished job that was allowed a similar start."""
     start = job.plan.start
-    if not job.similar or not job.cache_mode.reads:
+    if not job.wishes.similar or not job.wishes.cache.reads:
         return {}
     if start is None or skipped == 0:
         return {f"{CACHE_MISSES}:{SIMILAR}": 1}

@@ -102,7 +102,7 @@ class Attempt:
             raise LeaseLost(f"{self._job_id} has moved on.")
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        facts = FactQueue(keeps_latent=job.similar and job.cache_mode.writes and job.plan.start is None)
+        facts = FactQueue(keeps_latent=job.wishes.similar and job.wishes.cache.writes and job.plan.start is None)
         progress = Progress(job.id, self._fence, self._stores, lambda: self._overhead_s(job), self._timing.monotonic)
         await self._submit(job, facts, progress)
         try:
@@ -129,7 +129,7 @@ class Attempt:
             prompts.prompt,
             prompts.negative,
             urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
-            preview_every=self._parts.settings.preview_every if job.preview else 0,
+            preview_every=self._parts.settings.preview_every if job.wishes.preview else 0,
             checkpoint=checkpoint,
             source=source,
             picture=image,

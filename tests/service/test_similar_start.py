@@ -116,7 +116,7 @@ async def test_a_form_may_ask_for_it_too() -> None:
     home = Home()
     async with home.client() as client:
         answer = await client.post("/v1/videos", data={"prompt": "x", "cache[similar]": "true"})
-    assert (await home.jobs.get(answer.json()["id"])).similar
+    assert (await home.jobs.get(answer.json()["id"])).wishes.similar
 
 
 async def test_the_job_says_what_was_skipped_or_why_nothing_was() -> None:
