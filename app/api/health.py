@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 import anyio
 
@@ -20,13 +19,13 @@ SPARE = frozenset({"cache"})
 """Components without which everything is still made, only slower."""
 
 
-async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tuple[int, dict[str, Any]]:
+async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tuple[int, dict[str, object]]:
     """The status and body of /health: `ok`, `degraded` (still 200: a spare part is dead) or `unavailable` (503)."""
     found = await asyncio.gather(*(_component(name, check, timeout_s) for name, check in checks.items()))
     components = dict(zip(checks, found, strict=True))
     dead = [name for name, facts in components.items() if not facts["ok"]]
     essential = [name for name in dead if name not in SPARE]
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "status": "unavailable" if essential else "degraded" if dead else "ok",
         "failing": dead,
         "components": components,
@@ -37,7 +36,7 @@ async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tup
     return 503, body | error_body(503, ServiceUnavailable.code, why)
 
 
-async def _component(name: str, check: Check, timeout_s: float) -> dict[str, Any]:
+async def _component(name: str, check: Check, timeout_s: float) -> dict[str, object]:
     """The check's facts, or why it is not well. A check may do anything but hold up the others."""
     facts: Mapping[str, object] = {}
     why = f"It did not answer within {timeout_s:g} s."
