@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import logging
 
+SERVE = logging.getLogger("ray.serve")
 OURS = ("app", "kinoray")
+
+
+class ToServe(logging.Handler):
+    """Hands records on, to whatever handlers Serve's log has at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        SERVE.handle(record)
 
 
 def log_to_serve() -> None:
     """To be called as a deployment starts; Serve has set up its own log by then."""
-    serve = logging.getLogger("ray.serve")
     for name in OURS:
         logger = logging.getLogger(name)
-        logger.handlers = list(serve.handlers)
-        logger.setLevel(serve.level)
+        logger.handlers = [ToServe()]
+        logger.setLevel(SERVE.level)
         logger.propagate = False
