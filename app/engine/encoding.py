@@ -55,7 +55,7 @@ class SharedEncoder:
         raise WorkerLost("The text encoder was not asked.")
 
 
-def from_afar(
+def blocking_encoder(
     ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S
 ) -> Callable[[Sequence[str]], list[Heard]]:
     """An encoder for the engine's thread, which waits for it: for the warm-up and jobs that come without embeddings.

@@ -35,7 +35,7 @@ class Similar(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ReplicaCaches:
     """The ports to what a replica takes from the caches and puts there."""
 
     cache: ByteCache
@@ -80,7 +80,7 @@ def _less(spent: Estimate, saved_s: float) -> Estimate:
     )
 
 
-async def remember(job: Job, latent: Latent, shelf: Shelf, ttl_s: float) -> None:
+async def remember(job: Job, latent: Latent, caches: ReplicaCaches, ttl_s: float) -> None:
     """Keep a finished job's final latent, so that later jobs of its tenant can begin with it.
 
     Only of jobs that began at noise: starts on top of starts would drift.
@@ -88,12 +88,12 @@ async def remember(job: Job, latent: Latent, shelf: Shelf, ttl_s: float) -> None
     scope = scope_of(job.plan, job.tenant)
     entry = entry_of(scope, job.id)
     try:
-        vector = (await shelf.sentences.embed([job.plan.prompt]))[0]
+        vector = (await caches.sentences.embed([job.plan.prompt]))[0]
     except KinorayError:
         return
     worth = WORTH_SHARE * job.plan.estimate.step_seconds
-    if await keep_latent(shelf.cache, entry, latent, ttl_s, worth):
-        await shelf.similar.note(scope, Note(entry, job.plan.prompt, job.plan.sampling.seed), vector, ttl_s)
+    if await keep_latent(caches.cache, entry, latent, ttl_s, worth):
+        await caches.similar.note(scope, Note(entry, job.plan.prompt, job.plan.sampling.seed), vector, ttl_s)
 
 
 def use_of(plan: Plan, skipped: int, before: CacheUse) -> CacheUse:

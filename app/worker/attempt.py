@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.similar import Latent
-from app.engine.timing.overhead import since
+from app.engine.timing.overhead import own_time_began
 from app.errors import (
     Cancelled,
     IllegalTransition,
@@ -178,7 +178,7 @@ class Attempt:
         measured = replace(measured, energy_wh=energy_wh)
         await hand_on(self._parts.finishing, job.id, self._fence, frames, measured, self._timing.sleep)
         if job.attempts == 1:
-            took_s = self._stores.clock() - since(job.created_at, job.started_at)
+            took_s = self._stores.clock() - own_time_began(job.created_at, job.started_at)
             learned.overhead.learn(shape_key(job.plan.spec), took_s, measured.stages_s)
         if self._latent is not None:
             await remember(job, self._latent, self._parts.caches, settings.similar_ttl_s)
