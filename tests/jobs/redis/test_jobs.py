@@ -14,8 +14,8 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.scripts import Keys
 from app.plan.masks.mask import evenly
 from app.plan.masks.table import MaskRow, MaskTable, write
+from app.redis.commands import Commands
 from app.redis.connection import Client, connect
-from app.redis.link import Link
 from app.settings import Settings
 from app.stores import open_stores
 from app.types import Lease, Masks, Phase
@@ -30,7 +30,7 @@ async def test_one_damaged_record_does_not_hold_up_the_line(redis: Client, prefi
     bad, good = a_job(1.0), a_job(2.0)
     await jobs.create(bad)
     await jobs.create(good)
-    await Link(redis).call("HSET", Keys(prefix).job(bad.id), "record", b"{broken")
+    await Commands(redis).call("HSET", Keys(prefix).job(bad.id), "record", b"{broken")
     assert [job.id for job in await jobs.waiting()] == [good.id]
     with pytest.raises(StoreUnavailable, match="damaged"):
         await jobs.get(bad.id)
@@ -58,7 +58,7 @@ async def test_a_deleted_job_leaves_no_key_behind(redis: Client, prefix: str) ->
     await jobs.lease(job.id, "main", 30.0, 1.0)
     await jobs.advance(job.id, 1, Phase.DENOISING, 2.0, 3)
     await jobs.delete(job.id, "public")
-    assert await Link(redis).call("KEYS", f"*{prefix}*") == [Keys(prefix).wake.encode()]
+    assert await Commands(redis).call("KEYS", f"*{prefix}*") == [Keys(prefix).wake.encode()]
 
 
 async def test_hundreds_of_jobs_are_read_in_order(redis: Client, prefix: str) -> None:
