@@ -28,7 +28,6 @@ from app.plan.styles.presets import Presets
 from app.plan.styles.redis_presets import RedisPresets
 from app.redis.clock import SharedClock
 from app.redis.connection import connect
-from app.redis.link import Link
 from app.settings import Settings
 from app.telemetry import Meter
 
@@ -68,6 +67,6 @@ def open_stores(settings: Settings) -> Stores:
         meter=RedisMeter(redis, prefix),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
-        ratings=RedisRatings(Link(redis), prefix, fading_of(settings)),
+        ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=SharedClock(redis),
     )

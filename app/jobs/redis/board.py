@@ -9,6 +9,7 @@ import orjson
 from app.jobs.redis.scripts import Keys
 from app.redis.connection import Client
 from app.redis.link import Link
+from app.redis.replies import Word
 
 
 class RedisBoard:
@@ -29,7 +30,7 @@ class RedisBoard:
 
     async def tally(self, name: str, field: str = "", amount: float = 0.0) -> dict[str, float]:
         key = self._keys.of("tally", name)
-        calls: list[tuple[Any, ...]] = [("HINCRBYFLOAT", key, field, amount)] if field else []
+        calls: list[tuple[Word, ...]] = [("HINCRBYFLOAT", key, field, amount)] if field else []
         *_, fields = await self._link.all([*calls, ("HGETALL", key)], atomic=True)
         return {each.decode(): float(value) for each, value in fields.items()}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+
+from redis.asyncio.client import PubSub
 
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
@@ -37,17 +38,19 @@ class RedisStops:
                 while True:
                     message = await self._next(pubsub)
                     pause_s = 0.1
-                    if message is not None and message["type"] == "message":
-                        yield message["data"].decode()
+                    if message is not None:
+                        yield message
             except StoreUnavailable:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             finally:
                 with contextlib.suppress(*GONE):
-                    await pubsub.aclose()
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
 
-    async def _next(self, pubsub: Any) -> dict[str, Any] | None:
-        message: dict[str, Any] | None = await bounded(pubsub.get_message(timeout=QUIET_S), QUIET_S + self._timeout_s)
+    async def _next(self, pubsub: PubSub) -> str | None:
+        """What was sent; None when the connection is only known to be there."""
+        message = await bounded(pubsub.get_message(timeout=QUIET_S), QUIET_S + self._timeout_s)
         if message is None:
             await bounded(pubsub.ping(), self._timeout_s)
-        return message
+            return None
+        return str(message["data"].decode()) if message["type"] == "message" else None
