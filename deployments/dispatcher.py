@@ -33,7 +33,7 @@ from app.settings import Settings
 from app.stores import open_stores
 from app.telemetry import ATTEMPTS_LOST
 from app.types import Failure, Job, Lease, Phase, ReplicaInfo
-from app.webhooks.delivery import Courier
+from app.webhooks.delivery import Deliveries
 from app.webhooks.send import Sender
 from deployments.roster import Roster
 from deployments.rules import rules_of, scale_rules_of
@@ -60,7 +60,7 @@ class Dispatcher:
         self._diffusers = diffusers
         self._rules = rules_of(settings)
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
-        self._courier = Courier(self._stores, settings, sender)
+        self._deliveries = Deliveries(self._stores, settings, sender)
         self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s, settings.max_attempts)
         self._vigil = Vigil(settings.lease_s)
         self._told: dict[str, Place] = {}
@@ -125,8 +125,8 @@ class Dispatcher:
         await self._tell(left, [*running, *start], capacity, replicas, now, entered)
         await self._settle(await self._stores.flights.unsettled(now, SETTLED), now)
         await self._give_up_followers(now)
-        for job_id in await self._courier.due(now):
-            self._spawn(self._courier.deliver(job_id))
+        for job_id in await self._deliveries.due(now):
+            self._spawn(self._deliveries.deliver(job_id))
         if time.monotonic() - self._swept_at > SWEEP_S:
             self._swept_at = time.monotonic()
             await self._sweep(now)
