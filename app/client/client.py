@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 import anyio
+from typing_extensions import Unpack
 
 from app.client.errors import TIMEOUT, KinorayClientError
+from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.stream import follow
 from app.client.transport import Transport, read_json
@@ -61,13 +63,11 @@ class Kinoray:
         """Close the connections."""
         await self._transport.http.aclose()
 
-    async def create(self, prompt: str, idempotency_key: str | None = None, **options: Any) -> Video:
-        """Ask for a video. Options are the API's fields; a None stays out.
+    async def create(self, prompt: str, idempotency_key: str | None = None, **options: Unpack[VideoOptions]) -> Video:
+        """Ask for a video. Options are the API's fields (VideoOptions, docs/api.md); a None stays out.
 
-        Among them are model, seconds, size, seed, quality_tier, num_inference_steps, budget, sampler ("euler",
-        "unipc"), style, deterministic, priority ("low", "normal", "high"), deadline_s, after (ids of videos that have
-        to be completed first) and preview. With an `idempotency_key`, a name of your own for this request, asking again
-        makes no second job, so that it is asked again where an answer may have been lost.
+        With an `idempotency_key`, a name of your own for this request, asking again makes no second job, so that it is
+        asked again where an answer may have been lost.
         """
         body = {"prompt": prompt, **{name: value for name, value in options.items() if value is not None}}
         return await self._ask(VIDEOS, body, idempotency_key)
@@ -185,8 +185,8 @@ class Kinoray:
         found = await self._record(f"{STYLES}/recommend", {"prompt": prompt, "limit": limit})
         return tuple(RecommendedStyle.parse(each) for each in found.get("data") or ())
 
-    async def create_style(self, name: str, **options: Any) -> Style:
-        """Keep a style of your own. Options are the API's fields (before, after, tier …); a None stays out."""
+    async def create_style(self, name: str, **options: Unpack[StyleOptions]) -> Style:
+        """Keep a style of your own. Options are the API's fields (StyleOptions); a None stays out."""
         body = {"name": name, **{option: value for option, value in options.items() if value is not None}}
         return Style.parse(read_json(await self._transport.send("POST", STYLES, body=body, repeatable=False)))
 
