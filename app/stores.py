@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from app.artifacts.files import FileArtifacts
 from app.artifacts.store import ArtifactStore
@@ -24,8 +25,10 @@ from app.jobs.store import JobStore
 from app.plan.feedback.feedback import fading_of
 from app.plan.feedback.ratings import Ratings
 from app.plan.feedback.redis_ratings import RedisRatings
+from app.plan.masks.table import with_masks
 from app.plan.styles.presets import Presets
 from app.plan.styles.redis_presets import RedisPresets
+from app.plan.tables import load_tables
 from app.redis.clock import SharedClock
 from app.redis.connection import connect
 from app.settings import Settings
@@ -56,8 +59,9 @@ def open_stores(settings: Settings) -> Stores:
         raise ServiceUnavailable("Set KINORAY_REDIS_URL, or start with `kinoray serve`, which brings its own Redis.")
     redis = connect(settings.redis_url, settings.redis_timeout_s)
     prefix = settings.redis_prefix
+    masked = partial(with_masks, tables=load_tables(settings.calibration_folder).masks)
     return Stores(
-        jobs=RedisJobs(redis, prefix, settings.failed_kept_s),
+        jobs=RedisJobs(redis, prefix, settings.failed_kept_s, masked),
         checkpoints=RedisCheckpoints(redis, prefix, settings.retention_s),
         events=RedisEvents(redis, prefix, kept_s=2 * max(settings.retention_s, settings.failed_kept_s)),
         stops=RedisStops(redis, prefix),

@@ -27,7 +27,6 @@ from app.engine.timing.power import power
 from app.errors import IllegalTransition, JobNotFound, KinorayError, LeaseLost, StoreUnavailable, WorkerLost
 from app.line.pressure import Level
 from app.line.profile import noted, to_note
-from app.plan.masks import files as measured
 from app.service.similar_start import Shelf
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
@@ -65,7 +64,6 @@ class Diffuser:
         from app.models.loading import load_entry  # torch: only where it is needed
 
         sys.setswitchinterval(SWITCH_S)
-        measured.use(settings)
         self._settings = settings
         self._model = model
         self._pool = pool

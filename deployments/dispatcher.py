@@ -24,7 +24,6 @@ from app.line.dispatch import Pool, choose, pools
 from app.line.lease_monitor import Vigil
 from app.line.outlook import Place, backlog, places, places_note, queue_news
 from app.line.scaling import Scaling
-from app.plan.masks import files as measured
 from app.service.dependencies import hear
 from app.service.endings import fail
 from app.service.retention import expire, terms_of, tidy
@@ -54,7 +53,6 @@ class Dispatcher:
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, settings: Settings, diffusers: dict[str, DeploymentHandle[Any]]
     ) -> None:
-        measured.use(settings)
         self._settings = settings
         self._stores = open_stores(settings)
         self._diffusers = diffusers

@@ -16,8 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
 from app.errors import KinorayError, LeaseLost
-from app.plan.masks import files as measured
-from app.plan.masks.table import masks_of
+from app.plan.masks.mask import masks_of
 from app.plan.prompt.complexity import FIXED_STEPS
 from app.service.artifact_refs import mark_cached
 from app.service.endings import tell_end
@@ -42,7 +41,6 @@ class Finisher:
     """Encodes on a worker thread, so that its loop stays free for health checks."""
 
     def __init__(self, settings: Settings, cache: DeploymentHandle[Any]) -> None:
-        measured.use(settings)
         self._settings = settings
         self._stores = open_stores(settings)
         self._results = ResultCache(CacheHandle(cache))
@@ -125,6 +123,6 @@ def _figures(job: Job) -> dict[str, float]:
     return {
         DEVICE_SECONDS: measured.device_seconds,
         EVALUATIONS: measured.evaluations,
-        STEPS_PLANNED: sum(masks_of(plan).run) if plan.start else plan.sampling.budget,
+        STEPS_PLANNED: masks_of(plan).budget,
         STEPS_FIXED: FIXED_STEPS,
     } | figures_of(job, measured.steps_skipped)

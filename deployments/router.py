@@ -13,8 +13,8 @@ from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG
 from app.jobs.redis.meter import SoonMeter
 from app.models.vocabularies import worlds
-from app.plan.masks import files as measured
-from app.plan.memo import RememberingPlanner
+from app.plan.recent_plans import RememberingPlanner
+from app.plan.tables import load_tables
 from app.service.ports import Check, Ports
 from app.service.videos import VideoService
 from app.settings import Settings
@@ -38,7 +38,6 @@ class Router:
         dispatcher: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
     ) -> None:
-        measured.use(settings)
         stores = open_stores(settings)
         cache_port = CacheHandle(cache)
         ports = Ports(
@@ -58,6 +57,7 @@ class Router:
             ratings=stores.ratings,
             similar=SimilarHandle(cache),
             worlds=worlds(),
+            starts=load_tables(settings.calibration_folder).similar,
         )
         checks: dict[str, Check] = {
             "redis": lambda: _redis(stores),

@@ -14,6 +14,7 @@ from app.plan.prompt.enhance import Enhancer, enhanced
 from app.plan.styles.lookup import find_style
 from app.plan.styles.presets import Presets
 from app.plan.styles.styles import StyledRequest, apply
+from app.plan.tables import Tables
 from app.types import Caller, Plan, VideoRequest
 
 
@@ -26,7 +27,7 @@ class Desk:
     presets: Presets
     enhancer: Enhancer
     draw_seed: Callable[[], int]
-    evaluations: Callable[[Plan], float]
+    tables: Tables
 
 
 async def draft(
@@ -47,7 +48,7 @@ async def draft(
     asked = StyledRequest(better.request) if style is None else apply(style, better.request)
     pace = paces.get(model.id, UNKNOWN)
     try:
-        plan = make_plan(asked.request, desk.catalogue, desk.limits, pace, desk.draw_seed, desk.evaluations, leanings)
+        plan = make_plan(asked.request, desk.catalogue, desk.limits, pace, desk.draw_seed, desk.tables, leanings)
     except InvalidRequest as error:
         raise asked.blamed(error) from error
     return better.marked(asked.marked(plan))

@@ -12,6 +12,13 @@ from app.redis.connection import Client, bounded
 from app.redis.replies import Word
 
 
+class Listener(PubSub):
+    """A pub/sub connection, with types where redis-py has none."""
+
+    async def aclose(self) -> None:
+        await super().aclose()  # type: ignore[no-untyped-call]
+
+
 class Link:
     """Calls that end in time or raise StoreUnavailable."""
 
@@ -43,6 +50,6 @@ class Link:
             self._scripts[script] = self._redis.register_script(script)
         return await bounded(self._scripts[script](keys=keys, args=args), self._timeout_s)
 
-    def listener(self) -> PubSub:
+    def listener(self) -> Listener:
         """A pub/sub connection without a read limit of its own."""
-        return self._redis.patient.pubsub(ignore_subscribe_messages=True)
+        return Listener(self._redis.patient.connection_pool, ignore_subscribe_messages=True)

@@ -17,6 +17,7 @@ from app.jobs.store import JobStore
 from app.plan.feedback.ratings import Ratings
 from app.plan.prompt.worlds import World
 from app.plan.sentences import Sentences
+from app.plan.similar.table import SimilarTable
 from app.plan.styles.presets import Presets
 from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
@@ -70,3 +71,4 @@ class Ports:
     ratings: Ratings
     similar: SimilarIndex = NoSimilar()
     worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
+    starts: Mapping[str, SimilarTable] = field(default_factory=dict)  # by model: what a similar start may skip

@@ -26,6 +26,7 @@ from app.plan.feedback.ratings import MemoryRatings, Ratings
 from app.plan.prompt.enhance import RuleEnhancer
 from app.plan.sentences import WordSentences
 from app.plan.styles.presets import MemoryPresets, Presets
+from app.plan.tables import NO_TABLES
 from app.service.ports import Check, Ports
 from app.service.single_flight import settle
 from app.service.videos import VideoService
@@ -76,7 +77,7 @@ class Plans:
             presets=presets,
             enhancer=RuleEnhancer(settings.max_prompt_chars),
             draw_seed=lambda: 7,
-            evaluations=lambda plan: plan.sampling.budget,
+            tables=NO_TABLES,
         )
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
 from app.jobs import changes
@@ -20,7 +20,7 @@ from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, ref
 from app.redis.connection import Client
 from app.redis.link import Link
 from app.redis.replies import Reply, Word, mapping, scored
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, Plan, ReplicaInfo
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,22 @@ BATCH = 200  # records read in one round trip
 
 
 class RedisJobs(RedisWaits):
-    """The JobStore port. `retention_s` is how long failed and cancelled jobs are kept."""
+    """The JobStore port. `retention_s` is how long failed and cancelled jobs are kept.
 
-    def __init__(self, redis: Client, prefix: str, retention_s: float = RETENTION_S) -> None:
+    `masked` gives masks to the plans of records that were written before plans carried theirs.
+    """
+
+    def __init__(
+        self,
+        redis: Client,
+        prefix: str,
+        retention_s: float = RETENTION_S,
+        masked: Callable[[Plan], Plan] | None = None,
+    ) -> None:
         super().__init__(Link(redis), Keys(prefix))
         self._line = RedisLine(self._link, self._keys, self._read)
         self._retention_s = retention_s
+        self._masked = masked
 
     async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
@@ -57,7 +67,7 @@ class RedisJobs(RedisWaits):
         kept = mapping(await self._link.call("HGETALL", self._keys.job(check_id(job_id))))
         if not kept or tenant not in (None, kept[b"tenant"].decode()):
             raise JobNotFound(f"There is no video {job_id}.")
-        return job_from_fields(kept)
+        return job_from_fields(kept, self._masked)
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
         args: list[Word] = [check_id(after) if after is not None else "", limit, int(newest_first)]
@@ -72,7 +82,7 @@ class RedisJobs(RedisWaits):
         answer = await self._link.run(scripts.DELETE, keys, [job_id, tenant])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
-        return job_from_fields(mapping(answer[1]))
+        return job_from_fields(mapping(answer[1]), self._masked)
 
     async def cancel(self, job_id: str, tenant: str | None, failure: Failure, now: float) -> Job:
         answer = await self._apply(job_id, changes.cancel(failure, now, now + self._retention_s), tenant=tenant)
@@ -183,7 +193,7 @@ class RedisJobs(RedisWaits):
 
     def _changed(self, job_id: str, answer: Reply, fence: int | None = None) -> Job:
         self._raise(job_id, answer, fence)
-        return job_from_fields(mapping(answer[1]))
+        return job_from_fields(mapping(answer[1]), self._masked)
 
     @staticmethod
     def _raise(job_id: str, answer: Reply, fence: int | None) -> None:
@@ -201,7 +211,7 @@ class RedisJobs(RedisWaits):
             reads = [("HGETALL", self._keys.job(job_id.decode())) for job_id in ids[start : start + BATCH]]
             for job_id, kept in zip(ids[start:], await self._link.all(reads), strict=False):
                 try:
-                    found.extend([job_from_fields(mapping(kept))] if kept else [])
+                    found.extend([job_from_fields(mapping(kept), self._masked)] if kept else [])
                 except StoreUnavailable as error:
                     log.error("Passed over %s: %s", job_id.decode(), error)
         return found

@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from redis.asyncio.client import PubSub
-
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
 from app.jobs.redis.scripts import Keys
 from app.redis.connection import GONE, Client, bounded
-from app.redis.link import Link
+from app.redis.link import Link, Listener
 
 QUIET_S = 10.0  # a connection silent for longer is asked whether it is still there
 LONGEST_PAUSE_S = 2.0
@@ -45,9 +43,9 @@ class RedisStops:
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             finally:
                 with contextlib.suppress(*GONE):
-                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+                    await pubsub.aclose()
 
-    async def _next(self, pubsub: PubSub) -> str | None:
+    async def _next(self, pubsub: Listener) -> str | None:
         """What was sent; None when the connection is only known to be there."""
         message = await bounded(pubsub.get_message(timeout=QUIET_S), QUIET_S + self._timeout_s)
         if message is None:

@@ -15,8 +15,8 @@ from app.engine.families.wan.denoiser import WanDenoiser
 from app.engine.loop import Engine
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
 from app.line.batcher import Rules
-from app.plan.masks.table import unbits
 from app.types import Plan, VideoSpec
+from app.types.masks import unbits
 from tests.engine.families.tiny import by_pipeline, tiny_autoencoder, tiny_text, tiny_transformer
 from tests.engine.plans import Listener, hear, make_plan, walk
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.errors import InvalidRequest
-from app.plan.memo import RememberingPlanner
+from app.plan.recent_plans import RememberingPlanner
 from app.types import Caller, Plan, VideoRequest, Webhook
 from tests.plan.conftest import plan_for
 
