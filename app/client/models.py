@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.client.session import say_json
+
+if TYPE_CHECKING:
+    from app.models.report import Report
 
 GIB = 2**30
 
@@ -54,7 +58,7 @@ def _args(config: Path) -> dict[str, Any]:
     return args
 
 
-def _table(found: list[Any], device: str) -> Table:
+def _table(found: Sequence[Report], device: str) -> Table:
     table = Table(title=f"models, on {device}")
     for name in ("id", "family", "source", "revision", "pools", "weights", "with work", "fits"):
         table.add_column(name, overflow="fold")

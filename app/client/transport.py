@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any
 
 import anyio
 import httpx
@@ -60,8 +59,8 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+        body: Mapping[str, object] | None = None,
         repeatable: bool = True,
         headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
@@ -77,8 +76,8 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, Any] | None,
-        body: Mapping[str, Any] | None,
+        params: Mapping[str, str | int] | None,
+        body: Mapping[str, object] | None,
         headers: Mapping[bytes, bytes] | None,
     ) -> httpx.Response:
         response = await self.ask(method, path, params, body, headers)
@@ -90,8 +89,8 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+        body: Mapping[str, object] | None = None,
         headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
         """Whatever is answered to one request, refusals too. Raises KinorayClientError when nothing is."""
@@ -108,7 +107,7 @@ class Transport:
         await anyio.sleep(pause_s)
 
     @asynccontextmanager
-    async def open(self, path: str, params: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
+    async def open(self, path: str, params: Mapping[str, str | int]) -> AsyncIterator[httpx.Response]:
         """The answer to a GET, its body still to be read. Raises KinorayClientError."""
         try:
             async with self.http.stream("GET", path, params=params) as response:
@@ -120,7 +119,7 @@ class Transport:
             raise no_answer(failure, self.base_url) from failure
 
 
-def read_json(response: httpx.Response) -> Any:
+def read_json(response: httpx.Response) -> object:
     """The JSON in an answer. Raises KinorayClientError when a stranger answered."""
     try:
         return response.json()

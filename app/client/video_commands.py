@@ -11,7 +11,7 @@ from rich.console import Console
 
 from app.client import show
 from app.client.client import Kinoray
-from app.client.records import Health, Video
+from app.client.records import Health, JsonObject, Video
 from app.client.session import say_json, talk
 
 
@@ -53,7 +53,7 @@ def status(
         raise typer.Exit(1)
 
 
-async def _service(client: Kinoray) -> tuple[Health, Mapping[str, object]]:
+async def _service(client: Kinoray) -> tuple[Health, JsonObject]:
     health = await client.health()
     return health, (await client.stats() if health.ok else {})
 

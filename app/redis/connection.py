@@ -79,8 +79,8 @@ class SentinelPlace:
 
     watchers: tuple[tuple[str, int], ...]
     service: str
-    login: dict[str, Any]  # database, user name and password of the service
-    watcher_login: dict[str, Any]
+    login: dict[str, str | int | None]  # database, user name and password of the service
+    watcher_login: dict[str, str]
     tls: bool
 
 
