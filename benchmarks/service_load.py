@@ -19,7 +19,7 @@ from ray import serve
 from rich.console import Console
 
 from app.client.client import Kinoray
-from app.engine.timing.pace import Times
+from app.engine.timing.step_times import Times
 from app.line.batcher import Rules
 from benchmarks import ceiling, served_urgency
 from benchmarks.figures import at_least, at_most, percentile, spread

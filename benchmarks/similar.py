@@ -30,7 +30,7 @@ from app.embedded.sentences import EmbeddedSentences
 from app.embedded.world.pairs import Pair, changed, edited, reworded
 from app.engine.denoiser import Frames
 from app.engine.families.wan.denoiser import WanDenoiser
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
 from app.plan.masks.mask import evaluations
 from app.plan.masks.table import with_masks
@@ -180,7 +180,7 @@ def _compared(denoiser: WanDenoiser, pairs: Sequence[tuple[Pair, int]], console:
 
 
 def _plans(prompts: Sequence[str], first_seed: int) -> list[Plan]:
-    base = rehearsal(profile())
+    base = warm_up_plan(profile())
     sampling = replace(base.sampling, steps=STEPS, budget=STEPS)
     seeded = [replace(sampling, seed=first_seed + number) for number in range(len(prompts))]
     return [replace(base, prompt=prompt, sampling=each) for prompt, each in zip(prompts, seeded, strict=True)]

@@ -14,7 +14,7 @@ from app.errors import StoreUnavailable
 from app.models.enhancer import open_enhancer
 from app.plan.catalogue import Catalogue
 from app.plan.cost import Pace, pace_of
-from app.plan.draft import Desk, draft
+from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import Place
 from app.plan.sentences import CachedSentences, SentenceFigures
 from app.plan.tables import load_tables
@@ -32,7 +32,7 @@ class PromptAnalyzer:
 
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
         self._stores = open_stores(settings)
-        self._desk = Desk(
+        self._context = PlanningContext(
             catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=self._stores.presets,
@@ -50,7 +50,7 @@ class PromptAnalyzer:
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises InvalidRequest and its kin."""
         await self._refresh()
-        return await draft(request, caller, self._desk, self._paces, self._leanings)
+        return await draft(request, caller, self._context, self._paces, self._leanings)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The Sentences port: one unit vector per text, float32 (n, 384). Raises ServiceUnavailable."""

@@ -13,8 +13,8 @@ from app.cache.scripts import PUT, SHED, USE
 from app.cache.store import LevelFigures
 from app.cache.version import cache_version
 from app.errors import StoreFull, StoreUnavailable
+from app.redis.commands import Commands
 from app.redis.connection import MISTAKES, Client
-from app.redis.link import Link
 from app.redis.replies import Word, scored
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class RedisCache:
         clock: Callable[[], float] = time.monotonic,
         version: str | None = None,
     ) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._counts = f"{{{prefix}}}:cache!counts"
         self._base = f"{{{prefix}}}:cache:{version or cache_version()}"
         self._max_bytes = max_bytes
@@ -72,7 +72,7 @@ class RedisCache:
         place = f"{self._base}:{level}:{key}"
         # Not as a transaction: a full Redis refuses those, and still answers these.
         reads = [("GET", place), ("PTTL", place), ("HGET", self.book(level, "books"), key)]
-        value, left_ms, book = await self.ask(self._link.all(reads), [None, 0, None])
+        value, left_ms, book = await self.ask(self._commands.all(reads), [None, 0, None])
         if value is None or left_ms <= 0:
             self._untold[f"misses:{level}"] += 1
             await self._tell_sometimes()
@@ -84,7 +84,7 @@ class RedisCache:
     async def kept(self, level: str, keys: Sequence[str]) -> list[bool]:
         """Which of them are there now; none of them while Redis is away."""
         reads = [("EXISTS", f"{self._base}:{level}:{key}") for key in keys]
-        return [bool(there) for there in await self.ask(self._link.all(reads), [0] * len(keys))]
+        return [bool(there) for there in await self.ask(self._commands.all(reads), [0] * len(keys))]
 
     def book(self, level: str, name: str) -> str:
         """The key of what else is kept of a level, beside its values and the books of them."""
@@ -112,7 +112,7 @@ class RedisCache:
 
         So the jobs' writes, in the same Redis, find room. Redis itself must be set to evict nothing.
         """
-        memory: Mapping[str, Word] = await self.ask(self._link.call("INFO", "memory"), {})
+        memory: Mapping[str, Word] = await self.ask(self._commands.call("INFO", "memory"), {})
         most = int(memory.get("maxmemory", 0))
         excess = int(memory.get("used_memory", 0)) - FULL_SHARE * most
         if most == 0 or excess <= 0:
@@ -146,10 +146,10 @@ class RedisCache:
         return {level: await self._level(level, counts) for level in _levels_in(counts)}
 
     async def healthy(self) -> bool:
-        return bool(await self.ask(self._link.call("PING"), False))
+        return bool(await self.ask(self._commands.call("PING"), False))
 
     async def _all_counts(self) -> Mapping[bytes, bytes]:
-        return await self.ask(self._link.call("HGETALL", self._counts), {})
+        return await self.ask(self._commands.call("HGETALL", self._counts), {})
 
     async def _levels(self) -> list[str]:
         return _levels_in(await self._all_counts())
@@ -159,7 +159,7 @@ class RedisCache:
         reads: list[tuple[Word, ...]] = []
         for level in levels:
             reads += [("ZRANGE", self.book(level, "rank"), 0, 0, "WITHSCORES"), ("GET", self.book(level, "floor"))]
-        found = await self.ask(self._link.all(reads), [])
+        found = await self.ask(self._commands.all(reads), [])
         lowest = {
             level: rank - float(floor or 0)
             for level, entries, floor in zip(levels, found[::2], found[1::2], strict=False)
@@ -170,7 +170,7 @@ class RedisCache:
     async def _level(self, level: str, counts: Mapping[bytes, bytes]) -> LevelFigures:
         await self._write(level, "", b"", 0)  # what has run out leaves the books
         reads = [("ZCARD", self.book(level, "expiry")), ("GET", self.book(level, "bytes"))]
-        entries, size = await self.ask(self._link.all(reads), [0, None])
+        entries, size = await self.ask(self._commands.all(reads), [0, None])
 
         def count(kind: str) -> float:
             return float(counts.get(f"{kind}:{level}".encode(), 0))
@@ -192,14 +192,14 @@ class RedisCache:
         keys = [*self._books(level), self._counts]
         prefix = f"{self._base}:{level}:"
         args: list[Word] = [time.time(), key, value, ttl_ms, worth, self._max_bytes, prefix, level]
-        await self.ask(self._link.run(PUT, keys, args), 0)
+        await self.ask(self._commands.run(PUT, keys, args), 0)
 
     async def _let_leave(self, level: str, wanted: float, evicted: bool) -> tuple[int, int]:
         """Those of least benefit, up to SHED_ENTRIES, until `wanted` bytes are free; how many, and their bytes."""
         keys = [*self._books(level), self._counts]
         most = int(min(wanted, 2**52)) + 1
         args: list[Word] = [most, SHED_ENTRIES, f"{self._base}:{level}:", level, int(evicted)]
-        count, freed = await self.ask(self._link.run(SHED, keys, args), (0, 0))
+        count, freed = await self.ask(self._commands.run(SHED, keys, args), (0, 0))
         return int(count), int(freed)
 
     async def _tell_sometimes(self) -> None:
@@ -213,7 +213,7 @@ class RedisCache:
         if told:
             adds: list[tuple[Word, ...]] = [("HINCRBY", self._counts, name, count) for name, count in told.items()]
             adds += [("HINCRBYFLOAT", self._counts, f"saved:{name}", seconds) for name, seconds in saved.items()]
-            if not await self.ask(self._link.all(adds, atomic=True), []):
+            if not await self.ask(self._commands.all(adds, atomic=True), []):
                 self._untold += told
                 self._untold_saved = {name: saved.get(name, 0.0) + self._untold_saved.get(name, 0.0) for name in saved}
                 return
@@ -224,7 +224,7 @@ class RedisCache:
         uses, self._uses = self._uses, Counter()
         for level in sorted({level for level, _ in uses}):
             words: list[Word] = [word for (its, key), count in uses.items() if its == level for word in (key, count)]
-            await self.ask(self._link.run(USE, self._books(level), words), 0)
+            await self.ask(self._commands.run(USE, self._books(level), words), 0)
 
     async def ask(self, call: Coroutine[Any, Any, T], otherwise: T) -> T:
         """The call's answer, or `otherwise` when Redis fails, is too slow, or failed a moment ago.

@@ -18,7 +18,7 @@ from app.calibration.offline import made
 from app.calibration.subject import CannotMeasure, Chosen
 from app.embedded.checker.judge import Adherence, drawn
 from app.engine.denoiser import Denoiser, Frames
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.plan.budgets import ALLOWED_LOSS, FOLDER, BudgetTable, Point, rows_of, write
 from app.plan.masks.table import with_masks
 from app.plan.prompt.complexity import CLASSES, FIXED_STEPS, analyse
@@ -105,7 +105,7 @@ class Measuring:
 
     def plans(self, prompts: Sequence[str], steps: int, budget: int) -> list[Plan]:
         """A plan for each prompt, each with a seed of its own that does not depend on the rest."""
-        base = rehearsal(self._model)
+        base = warm_up_plan(self._model)
         sampling = replace(base.sampling, steps=steps, budget=budget)
         plan = with_masks(replace(base, sampling=sampling), self._masks)
         return [replace(plan, prompt=p, sampling=replace(sampling, seed=seed)) for seed, p in enumerate(prompts)]

@@ -11,7 +11,7 @@ from app.calibration.subject import CannotMeasure, Chosen
 from app.engine.denoiser import Conditioning
 from app.engine.families.embedded import CALIBRATION_PROMPTS
 from app.engine.families.wan.denoiser import WanDenoiser
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.types import ModelProfile
 
 _STEPS = 50
@@ -25,7 +25,7 @@ def magnitudes(denoiser: WanDenoiser, model: ModelProfile, prompts: Sequence[str
     Raises:
         UnsupportedParameter: a model of several transformers.
     """
-    base = rehearsal(model)
+    base = warm_up_plan(model)
     rows = []
     for seed, prompt in enumerate(prompts):
         sampling = replace(base.sampling, steps=steps, budget=steps, guidance=1.0, seed=seed)

@@ -12,7 +12,7 @@ from app.calibration.annealing import annealed, farthest, promising, thinned
 from app.calibration.full_run import FullRun, Trail
 from app.calibration.mask_progress import Climb, Progress
 from app.engine.denoiser import Denoiser
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.plan.masks.mask import cost, evenly
 from app.plan.masks.table import MaskRow, MaskTable
 from app.types import Masks, ModelProfile, Plan
@@ -68,7 +68,7 @@ def calibrate(
 
 def plans(model: ModelProfile, prompts: Sequence[str], steps: int, sampler: str) -> list[Plan]:
     """A full run for each prompt, at the model's default shape, with a seed of its own."""
-    base = rehearsal(model)
+    base = warm_up_plan(model)
     sampling = replace(base.sampling, steps=steps, budget=steps, sampler=sampler)
     return [replace(base, prompt=prompt, sampling=replace(sampling, seed=seed)) for seed, prompt in enumerate(prompts)]
 

@@ -25,7 +25,7 @@ from app.embedded.checker.judge import Adherence
 from app.embedded.text import TextEncoder
 from app.embedded.world.pairs import Pair, edited, reworded
 from app.engine.denoiser import Denoiser
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
 from app.plan.prompt.worlds import World
 from app.plan.similar.likeness import Asked, Facts, facts_of
@@ -83,7 +83,7 @@ class Comparing:
 
     def plans(self, prompts: Sequence[str], first_seed: int, share: float = 0.0) -> list[Plan]:
         """A plan for each prompt, from noise or with a similar start at that share of the steps."""
-        base = rehearsal(self._model)
+        base = warm_up_plan(self._model)
         sampling = replace(base.sampling, steps=self._steps, budget=self._steps)
         step = int(share * self._steps)
         start = Start("measured", step, 1.0) if step else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.embedding import Embedding
 from app.engine.memory.state import state_bytes
-from app.engine.timing.pace import shape_of
+from app.engine.timing.step_times import shape_of
 from app.errors import GenerationError, KinorayError
 from app.line.batcher import Paused, Rules, Running, Shape, Urgency, Waiting
 from app.line.order import aged

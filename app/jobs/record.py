@@ -138,9 +138,7 @@ def _packed(plan: Plan) -> dict[str, object]:
     del values["mark"]
     if plan.masks is None:
         return values
-    masks = plan.masks
-    packed = {"run": bits(masks.run), "unconditional": bits(masks.unconditional), "order": masks.order}
-    return values | {"mask_bits": packed}
+    return values | {"mask_bits": _mask_bits(plan.masks)}
 
 
 def _unpacked(plan: Mapping[str, Any]) -> dict[str, object]:
@@ -149,8 +147,18 @@ def _unpacked(plan: Mapping[str, Any]) -> dict[str, object]:
     packed, mark = values.pop("mask_bits", None), values.pop("masks", "")
     if packed is None:
         return values | {"mark": mark}
-    masks = Masks(unbits(packed["run"]), unbits(packed["unconditional"]), int(packed["order"]))
+    masks = _masks(packed["run"], packed["unconditional"], packed["order"])
     return values | {"masks": masks, "mark": mark.removeprefix(masks.digest)}
+
+
+@lru_cache(maxsize=1024)  # many jobs have the same masks
+def _mask_bits(masks: Masks) -> Mapping[str, object]:
+    return {"run": bits(masks.run), "unconditional": bits(masks.unconditional), "order": masks.order}
+
+
+@lru_cache(maxsize=1024)
+def _masks(run: str, unconditional: str, order: int) -> Masks:
+    return Masks(unbits(run), unbits(unconditional), int(order))
 
 
 def _fields(record: Job | Plan) -> dict[str, object]:

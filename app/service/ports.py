@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.artifacts.store import ArtifactStore
 from app.cache.similar import NoSimilar, SimilarIndex
@@ -22,7 +22,7 @@ from app.plan.styles.presets import Presets
 from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
 
-Check = Callable[[], Awaitable[dict[str, Any]]]
+Check = Callable[[], Awaitable[Mapping[str, object]]]
 """A component's health check: facts when well; raises KinorayError when not."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 LINEAR = 1  # forecasts draw a line in sigma through the last two predictions; 0 reuses the last one
 
@@ -45,8 +46,13 @@ class Masks:
     @property
     def digest(self) -> str:
         """12 hex digits: other masks, other bits."""
-        facts = f"{self.order}:{bits(self.run)}:{bits(self.unconditional)}"
-        return hashlib.sha256(facts.encode("ascii")).hexdigest()[:12]
+        return _digest(self.run, self.unconditional, self.order)
+
+
+@lru_cache(maxsize=1024)  # many plans have the same masks, and it is asked for with each
+def _digest(run: tuple[bool, ...], unconditional: tuple[bool, ...], order: int) -> str:
+    facts = f"{order}:{bits(run)}:{bits(unconditional)}"
+    return hashlib.sha256(facts.encode("ascii")).hexdigest()[:12]
 
 
 def bits(mask: Iterable[bool]) -> str:

@@ -20,7 +20,7 @@ from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
 from app.plan.catalogue import Catalogue
-from app.plan.draft import Desk, draft
+from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import fading_of
 from app.plan.feedback.ratings import MemoryRatings, Ratings
 from app.plan.prompt.enhance import RuleEnhancer
@@ -71,7 +71,7 @@ class Plans:
         self, settings: Settings, presets: Presets, ratings: Ratings, models: tuple[ModelProfile, ...]
     ) -> None:
         self._ratings = ratings
-        self._desk = Desk(
+        self._context = PlanningContext(
             catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=presets,
@@ -81,7 +81,7 @@ class Plans:
         )
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
-        return await draft(request, caller, self._desk, {}, await self._ratings.leanings())
+        return await draft(request, caller, self._context, {}, await self._ratings.leanings())
 
 
 class House:

@@ -156,7 +156,7 @@ async def test_nobody_follows_one_that_keeps_nothing(mode: str, house: House, cl
 
 async def test_a_full_line_takes_those_who_follow(client: httpx.AsyncClient, house: House) -> None:
     await ask(client)
-    await house.board.post("backlog", {"wait_s": 1e6, "jobs": 1}, 60.0)
+    await house.board.put("backlog", {"wait_s": 1e6, "jobs": 1}, 60.0)
     assert (await ask(client))["status"] == "queued"
     assert (await client.post("/v1/videos", json={"prompt": "a blue box"})).status_code == 429
 

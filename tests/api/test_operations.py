@@ -81,7 +81,7 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     )
     scaled = {"replicas": 1, "wanted": 2, "because": "backlog", "why": "9.5 step-seconds of 4 jobs."}
     pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0, **scaled}
-    await house.board.post(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
+    await house.board.put(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
     found = await samples(client)
     assert found["kinoray_up", ""] == 1
     assert found["kinoray_jobs_created_total", ""] == 1

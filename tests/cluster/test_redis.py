@@ -107,7 +107,7 @@ def test_a_redis_that_was_killed_is_started_again(tmp_path: Path) -> None:
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "appendonly.aof").write_bytes(b"this is no append-only file\r\n")
-    with pytest.raises(RedisFailed, match=r"(?s)did not start.*[Bb]ad file format"):
+    with pytest.raises(RedisFailed, match="damaged in the middle: something that is no command at byte 0"):
         LocalRedis(tmp_path).start()
 
 

@@ -32,19 +32,19 @@ def meter(request: pytest.FixtureRequest) -> Meter:
 
 
 async def test_a_note_is_read_until_it_is_too_old(board: Board) -> None:
-    assert await board.look("backlog") is None
-    await board.post("backlog", {"jobs": 3}, 60.0)
-    await board.post("old", {"jobs": 3}, 0.01)
+    assert await board.get("backlog") is None
+    await board.put("backlog", {"jobs": 3}, 60.0)
+    await board.put("old", {"jobs": 3}, 0.01)
     await asyncio.sleep(0.03)
-    assert (await board.look("backlog"), await board.look("old")) == ({"jobs": 3}, None)
+    assert (await board.get("backlog"), await board.get("old")) == ({"jobs": 3}, None)
 
 
-async def test_a_tally_adds_up_and_tells_all_its_fields(board: Board) -> None:
-    assert await board.tally("entered") == {}
-    assert await board.tally("entered", "main/high", 1.5) == {"main/high": 1.5}
-    assert await board.tally("entered", "main/low", 2.0) == {"main/high": 1.5, "main/low": 2.0}
-    assert await board.tally("entered", "main/high", -0.5) == {"main/high": 1.0, "main/low": 2.0}
-    assert await board.tally("entered") == {"main/high": 1.0, "main/low": 2.0}
+async def test_a_counter_adds_up_and_tells_all_of_its_name(board: Board) -> None:
+    assert await board.counters("entered") == {}
+    assert await board.increment("entered", "main/high", 1.5) == {"main/high": 1.5}
+    assert await board.increment("entered", "main/low", 2.0) == {"main/high": 1.5, "main/low": 2.0}
+    assert await board.increment("entered", "main/high", -0.5) == {"main/high": 1.0, "main/low": 2.0}
+    assert await board.counters("entered") == {"main/high": 1.0, "main/low": 2.0}
 
 
 async def test_artifacts_are_free_when_the_last_holder_lets_go(board: Board) -> None:

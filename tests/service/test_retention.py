@@ -121,7 +121,7 @@ async def test_files_of_an_expired_record_stay_for_a_cached_result_until_that_is
     await mark_cached(old.id, 60.0, stores.board)
     await expire(stores, NOW, 100)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (0, True)
-    await stores.board.post(f"cached:{old.id}", {}, 0.001)
+    await stores.board.put(f"cached:{old.id}", {}, 0.001)
     time.sleep(0.01)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (1, False)
 

@@ -22,7 +22,7 @@ from app.redis.connection import Client
 from app.settings import Settings
 from app.telemetry import MemoryMeter
 from app.types import Delivery, Failure, Job, Phase, Webhook
-from app.webhooks.delivery import AT_ONE_RECEIVER, Deliveries
+from app.webhooks.delivery import AT_ONE_RECEIVER, WebhookDeliveries
 from app.webhooks.policy import RETRY_S
 from app.webhooks.send import Sender
 from tests.jobs.make import a_job
@@ -54,14 +54,14 @@ async def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> 
 
 @dataclass
 class House:
-    """Deliveries whose clock the test turns."""
+    """WebhookDeliveries whose clock the test turns."""
 
     stores: Stores
     settings: Settings
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.deliveries = Deliveries(self.stores, self.settings, self.sender(), lambda: self.now, lambda: 0.5)
+        self.deliveries = WebhookDeliveries(self.stores, self.settings, self.sender(), lambda: self.now, lambda: 0.5)
 
     def sender(self) -> Sender:
         return Sender(self.settings.webhook_allow_private, self.settings.webhook_timeout_s)

@@ -17,8 +17,8 @@ from app.jobs.redis.line import RedisLine
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 from app.redis.replies import Reply, Word, mapping, scored
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, Plan, ReplicaInfo
 
@@ -41,8 +41,8 @@ class RedisJobs(RedisWaits):
         retention_s: float = RETENTION_S,
         masked: Callable[[Plan], Plan] | None = None,
     ) -> None:
-        super().__init__(Link(redis), Keys(prefix))
-        self._line = RedisLine(self._link, self._keys, self._read)
+        super().__init__(Commands(redis), Keys(prefix))
+        self._line = RedisLine(self._commands, self._keys, self._read)
         self._retention_s = retention_s
         self._masked = masked
 
@@ -57,21 +57,21 @@ class RedisJobs(RedisWaits):
         deadline = "" if job.deadline is None else job.deadline
         args: list[Word] = [job.id, job.phase.value, job.created_at, expiry]
         args += [*admission_args(job, limits, job.plan.estimate.step_seconds), deadline, len(job.after), *job.after]
-        answer = await self._link.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
+        answer = await self._commands.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] != b"ok":
             raise refused(answer, job, limits)
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
-        kept = mapping(await self._link.call("HGETALL", self._keys.job(check_id(job_id))))
+        kept = mapping(await self._commands.call("HGETALL", self._keys.job(check_id(job_id))))
         if not kept or tenant not in (None, kept[b"tenant"].decode()):
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(kept, self._masked)
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
         args: list[Word] = [check_id(after) if after is not None else "", limit, int(newest_first)]
-        answer = await self._link.run(scripts.LIST, [self._keys.tenant(tenant)], args)
+        answer = await self._commands.run(scripts.LIST, [self._keys.tenant(tenant)], args)
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {after}.")
         ids = answer[1]
@@ -79,7 +79,7 @@ class RedisJobs(RedisWaits):
 
     async def delete(self, job_id: str, tenant: str) -> Job:
         keys = [*self._places(job_id), self._keys.tenant(tenant)]
-        answer = await self._link.run(scripts.DELETE, keys, [job_id, tenant])
+        answer = await self._commands.run(scripts.DELETE, keys, [job_id, tenant])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(mapping(answer[1]), self._masked)
@@ -99,7 +99,7 @@ class RedisJobs(RedisWaits):
             return []
         keys = [self._keys.leases, *(self._keys.job(check_id(lease.job_id)) for lease in leases)]
         args = [now + ttl_s, *(word for lease in leases for word in (lease.job_id, lease.fence))]
-        return [job_id.decode() for job_id in await self._link.run(scripts.RENEW, keys, args)]
+        return [job_id.decode() for job_id in await self._commands.run(scripts.RENEW, keys, args)]
 
     async def advance(
         self, job_id: str, fence: int, phase: Phase, now: float, step: int = 0, eta_s: float | None = None
@@ -133,10 +133,10 @@ class RedisJobs(RedisWaits):
         return await self._line.waiting()
 
     async def leases(self) -> Sequence[Lease]:
-        found = scored(await self._link.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
+        found = scored(await self._commands.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
         rows = [(member.decode(), until) for member, until in found]
         reads = [("HMGET", self._keys.job(job_id), "fence", "holder") for job_id, _ in rows]
-        kept = await self._link.all(reads) if reads else []
+        kept = await self._commands.all(reads) if reads else []
         return [
             Lease(job_id, int(fence), holder.decode(), until)
             for (job_id, until), (fence, holder) in zip(rows, kept, strict=True)
@@ -144,37 +144,37 @@ class RedisJobs(RedisWaits):
         ]
 
     async def position(self, job_id: str) -> int | None:
-        place: int | None = await self._link.call("ZRANK", self._keys.line, check_id(job_id))
+        place: int | None = await self._commands.call("ZRANK", self._keys.line, check_id(job_id))
         return place
 
     async def wait_for_work(self, timeout_s: float) -> bool:
         if timeout_s <= 0:
-            return await self._link.call("LPOP", self._keys.wake) is not None
-        return await self._link.wait(timeout_s, "BLPOP", self._keys.wake, f"{timeout_s:.3f}") is not None
+            return await self._commands.call("LPOP", self._keys.wake) is not None
+        return await self._commands.wait(timeout_s, "BLPOP", self._keys.wake, f"{timeout_s:.3f}") is not None
 
     async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:
         names, note = self._keys.of("replicas"), self._keys.of("replica", replica.replica)
         put = ("SET", note, replica_to_json(replica), "PX", max(1, int(1000 * ttl_s)))
-        await self._link.all([("SADD", names, replica.replica), put])
+        await self._commands.all([("SADD", names, replica.replica), put])
 
     async def replicas(self) -> Sequence[ReplicaInfo]:
-        names = sorted(name.decode() for name in await self._link.call("SMEMBERS", self._keys.of("replicas")))
+        names = sorted(name.decode() for name in await self._commands.call("SMEMBERS", self._keys.of("replicas")))
         if not names:
             return []
-        notes = await self._link.call("MGET", *(self._keys.of("replica", name) for name in names))
+        notes = await self._commands.call("MGET", *(self._keys.of("replica", name) for name in names))
         silent = [name for name, note in zip(names, notes, strict=True) if note is None]
         if silent:  # one that speaks again adds itself again
-            await self._link.call("SREM", self._keys.of("replicas"), *silent)
+            await self._commands.call("SREM", self._keys.of("replicas"), *silent)
         found = [replica_from_json(note) for note in notes if note is not None]
         return [replica for replica in found if replica is not None]
 
     async def expired(self, now: float, limit: int) -> Sequence[Job]:
-        ids = await self._link.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
+        ids = await self._commands.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
         return await self._read(ids)
 
     async def ping(self) -> float:
         start = time.perf_counter()
-        await self._link.call("PING")
+        await self._commands.call("PING")
         return time.perf_counter() - start
 
     def _places(self, job_id: str) -> Sequence[str]:
@@ -182,7 +182,7 @@ class RedisJobs(RedisWaits):
 
     async def _apply(self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None) -> Reply:
         args = change_args(job_id, change, fence, tenant)
-        answer: Reply = await self._link.run(scripts.CHANGE, self._places(job_id), args)
+        answer: Reply = await self._commands.run(scripts.CHANGE, self._places(job_id), args)
         return answer
 
     async def _close(self, job_id: str, fence: int, change: Change) -> Job:
@@ -209,7 +209,7 @@ class RedisJobs(RedisWaits):
         found: builtins.list[Job] = []
         for start in range(0, len(ids), BATCH):
             reads = [("HGETALL", self._keys.job(job_id.decode())) for job_id in ids[start : start + BATCH]]
-            for job_id, kept in zip(ids[start:], await self._link.all(reads), strict=False):
+            for job_id, kept in zip(ids[start:], await self._commands.all(reads), strict=False):
                 try:
                     found.extend([job_from_fields(mapping(kept), self._masked)] if kept else [])
                 except StoreUnavailable as error:

@@ -18,7 +18,7 @@ from app.jobs.admission_limits import (
 )
 from app.jobs.record import check_id
 from app.jobs.redis.scripts import WAKE, Keys
-from app.redis.link import Link
+from app.redis.commands import Commands
 from app.redis.replies import Reply, Word, mapping, texts
 from app.types import Job
 
@@ -45,30 +45,30 @@ UNHEARD = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2]
 class RedisWaits:
     """The Waits port, as a part of RedisJobs."""
 
-    def __init__(self, link: Link, keys: Keys) -> None:
-        self._link = link
+    def __init__(self, commands: Commands, keys: Keys) -> None:
+        self._commands = commands
         self._keys = keys
 
     async def awaited(self, job_id: str) -> Sequence[str]:
-        return sorted(texts(await self._link.call("SMEMBERS", self._keys.awaited(check_id(job_id)))))
+        return sorted(texts(await self._commands.call("SMEMBERS", self._keys.awaited(check_id(job_id)))))
 
     async def heard(self, limit: int) -> Sequence[str]:
-        return texts(await self._link.call("SRANDMEMBER", self._keys.heard, limit))
+        return texts(await self._commands.call("SRANDMEMBER", self._keys.heard, limit))
 
     async def dependants(self, job_id: str, limit: int) -> Sequence[str]:
-        return texts(await self._link.call("SRANDMEMBER", self._keys.dependants(check_id(job_id)), limit))
+        return texts(await self._commands.call("SRANDMEMBER", self._keys.dependants(check_id(job_id)), limit))
 
     async def release(self, job_id: str, awaited: str) -> None:
         keys = self._keys
         names = [keys.job(check_id(job_id)), keys.line, keys.blocked, keys.awaited(job_id)]
         names += [keys.dependants(check_id(awaited)), keys.wake, keys.due]
-        await self._link.run(RELEASE, names, [job_id, awaited])
+        await self._commands.run(RELEASE, names, [job_id, awaited])
 
     async def unheard(self, job_id: str) -> None:
-        await self._link.run(UNHEARD, [self._keys.dependants(check_id(job_id)), self._keys.heard], [job_id])
+        await self._commands.run(UNHEARD, [self._keys.dependants(check_id(job_id)), self._keys.heard], [job_id])
 
     async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
-        kept = await self._link.call("HMGET", self._keys.idempotency_key(key_name(tenant, key.value)), "body", "id")
+        kept = await self._commands.call("HMGET", self._keys.idempotency_key(key_name(tenant, key.value)), "body", "id")
         if kept[0] is None:
             return None
         if kept[0].decode() != key.digest:
@@ -78,7 +78,7 @@ class RedisWaits:
     async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         keys = self._keys
         reads = [("HGET", keys.open, tenant), ("HGET", keys.running, tenant), ("HGETALL", keys.spent(tenant))]
-        open_jobs, running, buckets = await self._link.all(reads)
+        open_jobs, running, buckets = await self._commands.all(reads)
         asked = round(spent(_buckets(buckets), now, limits), 3)
         return Usage(int(open_jobs or 0), int(running or 0), asked)
 

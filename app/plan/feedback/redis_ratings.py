@@ -11,8 +11,8 @@ import orjson
 
 from app.plan.feedback.feedback import PER_TENANT, PER_USER, REASONS, SCORES, Fading, Leaning, Place, Rating
 from app.plan.feedback.ratings import Scope, tabled
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 from app.redis.replies import Word, scored
 
 BATCH: Final = 200  # sets read in one round trip
@@ -46,7 +46,7 @@ class RedisRatings:
     def __init__(
         self, redis: Client, prefix: str, fading: Fading | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._base = f"{{{prefix}}}:ratings"
         self._fading = fading or Fading()
         self._clock = clock
@@ -54,17 +54,17 @@ class RedisRatings:
     async def add(self, rating: Rating) -> None:
         horizon_s = self._fading.horizon_s
         note = ("SET", self._note(rating.video_id), orjson.dumps(rating), "PX", max(1, int(1000 * horizon_s)))
-        await self._link.call(*note)
+        await self._commands.call(*note)
         if not rating.counted:
             return
         user, mine = f"{rating.user}|", f"{rating.user}|{rating.video_id}|"
         member = f"{mine}{rating.score}|{','.join(rating.reasons)}"
         index = orjson.dumps([*rating.place, rating.tenant])
         args: list[Word] = [repr(rating.at), member, mine, user, PER_USER, PER_TENANT, repr(horizon_s), index]
-        await self._link.run(_ADD, [self._key(rating.place, rating.tenant), self._index], args)
+        await self._commands.run(_ADD, [self._key(rating.place, rating.tenant), self._index], args)
 
     async def rated(self, video_id: str) -> Rating | None:
-        kept = await self._link.call("GET", self._note(video_id))
+        kept = await self._commands.call("GET", self._note(video_id))
         if kept is None:
             return None
         told = {name: value for name, value in orjson.loads(kept).items() if name in _FIELDS}  # not a newer version's
@@ -76,7 +76,7 @@ class RedisRatings:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             reads = [("ZRANGE", self._key(place, tenant), 0, -1, "WITHSCORES") for place, tenant in part]
-            for (place, tenant), kept in zip(part, await self._link.all(reads), strict=True):
+            for (place, tenant), kept in zip(part, await self._commands.all(reads), strict=True):
                 found.extend(_ratings(place, tenant, kept))
         return tabled(found, self._clock(), self._fading)
 
@@ -89,12 +89,12 @@ class RedisRatings:
         for place, tenant in rows:
             key, index = self._key(place, tenant), orjson.dumps([*place, tenant])
             commands = [("ZCARD", key), ("DEL", key), ("ZREM", self._index, index)]
-            count += int((await self._link.all(commands, atomic=True))[0])
+            count += int((await self._commands.all(commands, atomic=True))[0])
         return count
 
     async def _rows(self) -> list[tuple[Place, str]]:
         """The places and tenants that have ratings."""
-        told = [orjson.loads(row) for row in await self._link.call("ZRANGE", self._index, 0, -1)]
+        told = [orjson.loads(row) for row in await self._commands.call("ZRANGE", self._index, 0, -1)]
         return [((model, tier, complexity), tenant) for model, tier, complexity, tenant in told]
 
     @property

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from app.errors import Conflict, InvalidRequest, StoreUnavailable
 from app.plan.styles.presets import MOST_OWN, MOST_SHOWN, Preset, Usage, no_such_style, too_many
 from app.plan.styles.styles import TEMPLATES, Style, checked
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 from app.redis.replies import Word, mapping
 
 VERSION: Final = 1
@@ -77,7 +77,7 @@ class RedisPresets:
     """The Presets port. A damaged record is refused when it is asked for, and left out of lists."""
 
     def __init__(self, redis: Client, prefix: str) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._base = f"{{{prefix}}}"  # the braces keep all keys on one node of a Redis cluster
 
     async def create(self, preset: Preset) -> None:
@@ -86,14 +86,14 @@ class RedisPresets:
             raise Conflict("A style of that id exists.")
         keys = [self._style(style.id), self._own(preset.tenant)]
         args: list[Word] = [style.id, preset.tenant, repr(preset.created_at), MOST_OWN, _to_json(style)]
-        answer = await self._link.run(_CREATE, keys, args)
+        answer = await self._commands.run(_CREATE, keys, args)
         if answer == b"full":
             raise too_many()
         if answer == b"taken":
             raise Conflict("A style of that id exists.")
 
     async def get(self, style_id: str, tenant: str) -> Preset:
-        kept = await self._link.call("HGETALL", self._style(style_id))
+        kept = await self._commands.call("HGETALL", self._style(style_id))
         if not kept:
             raise no_such_style()
         preset = _from_fields(kept)
@@ -102,11 +102,11 @@ class RedisPresets:
         return preset
 
     async def own(self, tenant: str) -> tuple[Preset, ...]:
-        ids = await self._link.call("ZRANGE", self._own(tenant), 0, MOST_OWN - 1)
+        ids = await self._commands.call("ZRANGE", self._own(tenant), 0, MOST_OWN - 1)
         return tuple(preset for preset in await self._read(ids) if preset.tenant == tenant)
 
     async def shared(self, tenant: str, most: int = MOST_SHOWN) -> tuple[Preset, ...]:
-        ids = await self._link.call("ZREVRANGE", self._shared, 0, most + MOST_OWN - 1)  # own ones drop out
+        ids = await self._commands.call("ZREVRANGE", self._shared, 0, most + MOST_OWN - 1)  # own ones drop out
         found = [each for each in await self._read(ids) if each.tenant != tenant and each.visible_to(tenant)]
         return tuple(found[:most])
 
@@ -118,16 +118,16 @@ class RedisPresets:
 
     async def delete(self, style_id: str, tenant: str) -> None:
         keys = [self._style(style_id), self._own(tenant), self._shared, self._uses(style_id)]
-        if await self._link.run(_DELETE, keys, [style_id, tenant]) == b"missing":
+        if await self._commands.run(_DELETE, keys, [style_id, tenant]) == b"missing":
             raise no_such_style()
 
     async def count(self, style_id: str, tenant: str, now: float) -> None:
         keys = [self._style(style_id), self._uses(style_id)]
-        await self._link.run(_COUNT, keys, [tenant, repr(now), int(style_id in TEMPLATES)])
+        await self._commands.run(_COUNT, keys, [tenant, repr(now), int(style_id in TEMPLATES)])
 
     async def usage(self, style_ids: Sequence[str], tenant: str) -> tuple[Usage, ...]:
         reads = [("HMGET", self._uses(style_id), "all", f"by:{tenant}", f"at:{tenant}") for style_id in style_ids]
-        rows = await self._link.all(reads) if reads else []
+        rows = await self._commands.all(reads) if reads else []
         return tuple(Usage(int(all_ or 0), int(by or 0), None if at is None else float(at)) for all_, by, at in rows)
 
     def _style(self, style_id: str) -> str:
@@ -144,7 +144,7 @@ class RedisPresets:
         return f"{self._base}:styles-shared"
 
     async def _set_shared(self, style_id: str, tenant: str, now: str) -> Preset:
-        pairs = await self._link.run(_SHARE, [self._style(style_id), self._shared], [style_id, tenant, now])
+        pairs = await self._commands.run(_SHARE, [self._style(style_id), self._shared], [style_id, tenant, now])
         if not pairs:
             raise no_such_style()
         return _from_fields(mapping(pairs))
@@ -152,7 +152,7 @@ class RedisPresets:
     async def _read(self, ids: Iterable[bytes]) -> list[Preset]:
         reads = [("HGETALL", self._style(style_id.decode())) for style_id in ids]
         found = []
-        for kept in await self._link.all(reads) if reads else ():
+        for kept in await self._commands.all(reads) if reads else ():
             try:
                 found.append(_from_fields(kept))
             except StoreUnavailable:  # one bad record must not hide the others

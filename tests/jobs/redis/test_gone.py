@@ -43,7 +43,7 @@ def calls(redis: Client) -> list[Awaitable[object]]:
         events.append(JOB.id, "phase", 1.0, {}),
         events.read(JOB.id, None, 0.1),
         RedisStops(redis, "gone").send(JOB.id),
-        RedisBoard(redis, "gone").look("backlog"),
+        RedisBoard(redis, "gone").get("backlog"),
         RedisMeter(redis, "gone").read(),
         flights.leader("d"),
         flights.enter(JOB, "d", Stance.LEAD, None),

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.jobs.redis.meter import SoonMeter
+from app.jobs.redis.meter import BackgroundMeter
 from app.telemetry import MemoryMeter
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ class Slow(MemoryMeter):
 
 async def test_nobody_waits_for_a_figure_but_those_who_read_it() -> None:
     beneath = Slow()
-    meter = SoonMeter(beneath)
+    meter = BackgroundMeter(beneath)
     await meter.add({"jobs": 1})
     await meter.add({"jobs": 2})
     assert await beneath.read() == {}
