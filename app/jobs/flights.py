@@ -9,8 +9,8 @@ from math import inf
 from typing import Protocol
 
 from app.errors import Overloaded
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change, stand_aside
-from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.memory import MemoryJobs
 from app.types import PRIORITIES, Job, Phase, Word
 
@@ -50,11 +50,13 @@ class Flights(Protocol):
         """The most urgent of those who wait for it."""
         ...
 
-    async def enter(self, job: Job, digest: str, role: Role, claim: Claim | None, entrance: Entrance = ANYONE) -> bool:
+    async def enter(
+        self, job: Job, digest: str, role: Role, claim: Claim | None, limits: AdmissionLimits = UNLIMITED
+    ) -> bool:
         """Create a queued job and give it its place in the flight, in one step; False when the claim has moved.
 
         A follower costs its tenant nothing. Raises Conflict (another has the id), Overloaded (MOST_FOLLOWERS) and what
-        `app.jobs.entrance.refusal` makes.
+        `app.jobs.admission_limits.refusal` makes.
         """
         ...
 
@@ -140,7 +142,9 @@ class MemoryFlights:
         ranks = self._followers.get(digest, {})
         return sorted(ranks, key=lambda job_id: (ranks[job_id], job_id))[:limit]
 
-    async def enter(self, job: Job, digest: str, role: Role, claim: Claim | None, entrance: Entrance = ANYONE) -> bool:
+    async def enter(
+        self, job: Job, digest: str, role: Role, claim: Claim | None, limits: AdmissionLimits = UNLIMITED
+    ) -> bool:
         if job.id in self._jobs.flights:
             await self._jobs.create(job)  # the same call again; or a Conflict
             return True
@@ -151,7 +155,7 @@ class MemoryFlights:
         former = self._jobs.find(claim.leader_id if claim else None)
         if role is Role.TAKE_OVER and (former is None or former.phase is not Phase.QUEUED):
             return False
-        self._jobs.put(job, entrance, charge(job, role))
+        self._jobs.put(job, limits, charge(job, role))
         if former is not None and role is Role.TAKE_OVER:
             self._set_aside(self._jobs.apply(former, stand_aside()), digest)
         self._jobs.flights[job.id] = digest

@@ -13,8 +13,8 @@ import anyio
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
 from app.jobs import changes
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.store import CURSOR_KEPT_S
@@ -40,17 +40,17 @@ class MemoryJobs(MemoryWaits):
         self.unresolved: dict[str, float] = {}
         self.outbox: dict[str, float] = {}  # shared with MemoryOutbox: when an ended job's webhook may be told
 
-    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+    async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
-        self.put(job, entrance, job.plan.estimate.step_seconds)
+        self.put(job, limits, job.plan.estimate.step_seconds)
 
-    def put(self, job: Job, entrance: Entrance, amount: float) -> None:
+    def put(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
         """As `create`; `amount` is what it costs its tenant, in step-seconds."""
         kept = self._jobs.get(check_id(job.id))
         if kept is not None and kept != job:
             raise Conflict(f"{job.id} exists already.")
         if kept is None:
-            self.enter(job, entrance, amount)
+            self.enter(job, limits, amount)
             self._jobs[job.id] = job
             self._tell(job)
         self._work.set()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.errors import JobNotFound
-from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.waits import Waits
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
@@ -21,11 +21,11 @@ class JobStore(Waits, Protocol):
     legal transitions (IllegalTransition). `now` is Unix seconds.
     """
 
-    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+    async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; a queued one also enters the line, or waits for those it comes `after`.
 
         The very same record again is fine, so a call may be made again. Raises Conflict if another has the id, and
-        what `app.jobs.entrance.refusal` makes, in which case nothing is written.
+        what `app.jobs.admission_limits.refusal` makes, in which case nothing is written.
         """
         ...
 

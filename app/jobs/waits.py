@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.jobs.entrance import Entrance, Once, Usage
+from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, Usage
 
 
 class Waits(Protocol):
@@ -35,10 +35,10 @@ class Waits(Protocol):
         """Nobody waits for this job any more; nothing changes while somebody does."""
         ...
 
-    async def answered(self, once: Once, tenant: str) -> str | None:
+    async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
         """The id of the job that the key made. Raises KeyReused when that was for another request."""
         ...
 
-    async def usage(self, tenant: str, entrance: Entrance, now: float) -> Usage:
+    async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         """What the tenant has under way and has asked for."""
         ...

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
+
+from cachetools import TTLCache
 
 from app.plan.seed import FRESH
 from app.types import Caller, Plan, VideoRequest, Wishes
@@ -31,23 +32,16 @@ class RememberingPlanner:
         self, planner: Planner, kept_s: float = KEPT_S, most: int = MOST, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._planner = planner
-        self._kept_s = kept_s
-        self._most = most
-        self._clock = clock
-        self._plans: OrderedDict[tuple[VideoRequest, Caller], tuple[float, Plan]] = OrderedDict()
+        self._plans: TTLCache[tuple[VideoRequest, Caller], Plan] = TTLCache(most, kept_s, clock)
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises what the planner raises; refusals are not kept."""
         if request.seed == FRESH or request.enhance or request.style is not None:
             return await self._planner.plan(request, caller)
         key = _as_planned(request), caller
-        made_at, plan = self._plans.get(key, (float("-inf"), None))
-        if plan is None or self._clock() - made_at > self._kept_s:
-            plan = await self._planner.plan(request, caller)
-            self._plans[key] = (self._clock(), plan)
-            self._plans.move_to_end(key)
-            if len(self._plans) > self._most:
-                self._plans.popitem(last=False)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = await self._planner.plan(request, caller)
         return plan
 
 

@@ -12,7 +12,7 @@ from app.cache.keys import plan_digest
 from app.cache.store import RESULTS
 from app.errors import KinorayError
 from app.jobs import changes
-from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.flights import Claim, Role, role_of
 from app.jobs.store import find
 from app.service.artifact_refs import forget_artifacts, owners, readable
@@ -42,13 +42,13 @@ async def enter(
     stores: Shared,
     admit: Callable[[], Awaitable[float | None]],
     retention_s: float,
-    entrance: Entrance = ANYONE,
+    limits: AdmissionLimits = UNLIMITED,
 ) -> Entered:
     """Record a job: in the line, or behind the job that is making the same video already.
 
     `joins`: it may be given another's video. `admit` raises Overloaded; it is asked for jobs that will need a device
     and make the line longer, and says what wait they are promised. A job that comes after others takes no part in a
-    flight: nobody is to wait for a job that may not start. Raises what `app.jobs.entrance.refusal` makes.
+    flight: nobody is to wait for a job that may not start. Raises what `app.jobs.admission_limits.refusal` makes.
     """
     joins, leads = joins and not job.after, job.wishes.cache.writes and not job.after
     digest = plan_digest(job.plan, job.tenant)
@@ -63,14 +63,14 @@ async def enter(
             admitted = True
         grows = is_to_be is Role.LEAD
         if await stores.flights.enter(
-            job, digest, is_to_be, claim, entrance if grows else replace(entrance, most_waiting=None)
+            job, digest, is_to_be, claim, limits if grows else replace(limits, most_waiting=None)
         ):
             if is_to_be is Role.FOLLOW and claim is not None and (claim.leader is None or claim.leader.phase.ended):
                 job = await _resolved(job, digest, stores, retention_s)
             return Entered(job, is_to_be)
     if not admitted:
         job = replace(job, promised_s=await admit())
-    await stores.jobs.create(job, entrance)
+    await stores.jobs.create(job, limits)
     return Entered(job, Role.ALONE)
 
 

@@ -25,8 +25,8 @@ from app.errors import (
     StoreUnavailable,
     TimedOut,
 )
+from app.jobs.admission_limits import AdmissionLimits, Replayed, Usage, refusal
 from app.jobs.board import BACKLOG
-from app.jobs.entrance import Entrance, Replayed, Usage, refusal
 from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
@@ -35,7 +35,7 @@ from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
-from app.service.admission import admit, entrance, named
+from app.service.admission import admit, limits_of, named
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import tell_end
 from app.service.event_stream import follow, told_all
@@ -107,19 +107,19 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
-        once = named(request, key, self.settings.idempotency_ttl_s)
+        idempotency_key = named(request, key, self.settings.idempotency_ttl_s)
         try:
-            first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
+            first = None if idempotency_key is None else await self.ports.jobs.answered(idempotency_key, caller.tenant)
             if first is not None:
                 raise Replayed(first)
-            limits = entrance(self.settings, once)
+            limits = limits_of(self.settings, idempotency_key)
             return Accepted(await self._record(request, caller, limits, stages, picture), False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
 
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
-        return await self.ports.jobs.usage(caller.tenant, entrance(self.settings), self._clock())
+        return await self.ports.jobs.usage(caller.tenant, limits_of(self.settings), self._clock())
 
     async def _former(self, job_id: str, caller: Caller) -> Job:
         try:
@@ -137,7 +137,7 @@ class VideoService:
                 raise refusal("unknown" if job is None else "failed", each)
 
     async def _record(
-        self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages, picture: bytes | None
+        self, request: VideoRequest, caller: Caller, limits: AdmissionLimits, stages: Stages, picture: bytes | None
     ) -> Job:
         wishes = replace(request.wishes, webhook=webhook_of(request.wishes.webhook, caller, self.settings))
         await self._sync()
@@ -182,7 +182,7 @@ class VideoService:
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
 
-    async def _made_before(self, job: Job, now: float, stages: Stages, limits: Entrance) -> Job | None:
+    async def _made_before(self, job: Job, now: float, stages: Stages, limits: AdmissionLimits) -> Job | None:
         """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
         pool, keep_s = pool_of(job.tenant, self.settings.share_results), self.settings.retention_s
         for similar in (False, True) if job.wishes.similar else (False,):

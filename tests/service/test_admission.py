@@ -80,7 +80,7 @@ def test_a_key_that_was_kept_by_an_earlier_version_still_names_its_request() -> 
             after=("video_0123456789",),
         ),
     )
-    kept = [once.body for each in (asked, full) if (once := named(each, "k", 1.0)) is not None]
+    kept = [once.digest for each in (asked, full) if (once := named(each, "k", 1.0)) is not None]
     assert kept == [
         "ee6a6f101c23d7449b55c4318e6a7c45f8aa115bbd5b1a694f260f6d67a1933d",
         "c3646a09c034eecc8428ee1479e65517912845eed59bcdc01af9e09dfbf92c10",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled, unknown
 from app.errors import InvalidRequest
-from app.jobs.entrance import MOST_AFTER
+from app.jobs.admission_limits import MOST_AFTER
 from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
 
 MOST_SECONDS = 3600.0

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from app.errors import Conflict
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.flights import MOST_FOLLOWERS, Claim, Role, charge, rank, too_many
 from app.jobs.record import check_id, job_from_fields, job_to_fields
 from app.jobs.redis.jobs import change_keys
-from app.jobs.redis.script_args import change_words, flat, mapping
-from app.jobs.redis.scripts import CHANGE, ENTRANCE, WAKE, Keys
-from app.jobs.redis.waits import entrance_keys, entrance_words, refused
+from app.jobs.redis.script_args import change_args, flat
+from app.jobs.redis.scripts import ADMISSION, CHANGE, WAKE, Keys
+from app.jobs.redis.waits import admission_args, admission_keys, refused
 from app.redis.commands import Commands
 from app.redis.connection import Client
+from app.redis.replies import Word, mapping
 from app.types import Job
 
 FOLLOWED = 500  # flights looked at in one sweep, drawn at random
 
-# KEYS job line tenant wake flight followers followed due unresolved leader, then those of ENTRANCE
+# KEYS job line tenant wake flight followers followed due unresolved leader, then those of ADMISSION
 # ARGV id digest role leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'',
-#      the ten of ENTRANCE, window_ms, field value …
+#      the ten of ADMISSION, window_ms, field value …
 ENTER = (
     WAKE
-    + ENTRANCE
+    + ADMISSION
     + """
 local id, digest, role, leader = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -134,19 +134,21 @@ class RedisFlights:
         found = await self._commands.call("ZRANGE", self._keys.followers(digest), 0, limit - 1)
         return [job_id.decode() for job_id in found]
 
-    async def enter(self, job: Job, digest: str, role: Role, claim: Claim | None, entrance: Entrance = ANYONE) -> bool:
+    async def enter(
+        self, job: Job, digest: str, role: Role, claim: Claim | None, limits: AdmissionLimits = UNLIMITED
+    ) -> bool:
         keys, leader = self._keys, claim.leader if claim else None
         leader_id = claim.leader_id if claim else ""
         names = [
             *(keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.wake),
             *self._flight(digest),
             *(keys.due, keys.unresolved, keys.job(check_id(leader_id or job.id))),
-            *entrance_keys(keys, job, entrance),
+            *admission_keys(keys, job, limits),
         ]
         args = [
             *(job.id, digest, role.value, leader_id, job.created_at, rank(job), _due(job), MOST_FOLLOWERS),
             *((rank(leader), _due(leader)) if leader else (0, "")),
-            *entrance_words(job, entrance, charge(job, role)),
+            *admission_args(job, limits, charge(job, role)),
             *flat(job_to_fields(job)),
         ]
         answer = await self._commands.run(ENTER, names, args)
@@ -155,13 +157,13 @@ class RedisFlights:
         if answer[0] == b"followed":
             raise too_many()
         if answer[0] not in (b"ok", b"moved"):
-            raise refused(answer, job, entrance)
+            raise refused(answer, job, limits)
         return bool(answer[0] == b"ok")
 
     async def answer(self, digest: str, job_id: str, change: Change) -> Job | None:
         keys = self._keys
         names = [*change_keys(keys, job_id), keys.followers(digest), keys.due]
-        answer = await self._commands.run(ANSWER, names, change_words(job_id, change))
+        answer = await self._commands.run(ANSWER, names, change_args(job_id, change))
         return job_from_fields(mapping(answer[1])) if answer[0] == b"ok" else None
 
     async def promote(self, digest: str, leader_id: str | None, job_id: str) -> bool:
@@ -173,7 +175,7 @@ class RedisFlights:
         keys = self._keys
         leader = keys.job(check_id(leader_id)) if leader_id else keys.followed
         names = [*self._flight(digest), keys.unresolved, leader, *(keys.job(check_id(each)) for each in followers)]
-        args = [digest, leader_id or "", int(1000 * keep_s), *followers]
+        args: list[Word] = [digest, leader_id or "", int(1000 * keep_s), *followers]
         return bool(await self._commands.run(PARK, names, args) == b"ok")
 
     async def unresolved(self, now: float, limit: int) -> Sequence[str]:
@@ -197,5 +199,5 @@ class RedisFlights:
         return self._keys.flight(digest), self._keys.followers(digest), self._keys.followed
 
 
-def _due(job: Job) -> Any:
+def _due(job: Job) -> float | str:
     return "" if job.deadline is None else job.deadline

@@ -38,7 +38,7 @@ class Keys:
         """ZSET of the ids of jobs that wait for what another makes, the most urgent first."""
         return self.of("followers", digest)
 
-    def once(self, name: str) -> str:
+    def idempotency_key(self, name: str) -> str:
         """HASH: the job that a client's idempotency key made, and the digest of what was asked."""
         return self.of("once", name)
 
@@ -139,10 +139,10 @@ local function live(phase) return ended(phase) and 0 or 1 end
 local function runs(phase) return (ended(phase) or phase == 'queued') and 0 or 1 end
 """
 
-# Whether a job may come in (`app.jobs.entrance`), and the counts of one that does.
+# Whether a job may come in (`app.jobs.admission_limits`), and the counts of one that does.
 # KEYS from k: once open spent line blocked
 # ARGV from a: tenant body|'' ttl_ms most_open|'' most_waiting|'' most_spent|'' amount bucket buckets id
-ENTRANCE = (
+ADMISSION = (
     COUNT
     + """
 local function refused(k, a, made)
@@ -182,14 +182,14 @@ end
 """
 )
 
-# KEYS job line tenant ended wake, once open spent line blocked (as ENTRANCE), due unreleased awaited,
+# KEYS job line tenant ended wake, once open spent line blocked (as ADMISSION), due unreleased awaited,
 #      of each job to wait for: job dependants, at last outbox
-# ARGV id phase created_at expires_at|'', the ten of ENTRANCE, window_ms deadline|'' most_after,
+# ARGV id phase created_at expires_at|'', the ten of ADMISSION, window_ms deadline|'' most_after,
 #      ids to wait for, field value …
 CREATE = (
     WAKE
     + TELL
-    + ENTRANCE
+    + ADMISSION
     + """
 local after = tonumber(ARGV[17])
 local first = 18 + after

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app.errors import InvalidRequest, JobNotFound, KinorayError, Overloaded
-from app.jobs.entrance import Entrance, KeyReused, Once, Replayed
+from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, KeyReused, Replayed
 from app.jobs.flights import Claim, Flights, MemoryFlights, Role
 from app.jobs.memory import MemoryJobs
 from app.jobs.redis.flights import RedisFlights
@@ -24,7 +24,7 @@ from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
-ONCE = Entrance(once=Once("k", "body", 60.0))
+ONCE = AdmissionLimits(idempotency_key=IdempotencyKey("k", "body", 60.0))
 GONE = Failure("cancelled", "It was cancelled.")
 Stores = tuple[JobStore, Flights]
 
@@ -63,16 +63,16 @@ async def test_of_twenty_who_come_at_once_under_one_key_one_is_recorded(stores: 
     found = await asyncio.gather(*map(outcome, [*some, *more]))
     assert sorted(found) == ["Replayed"] * 19 + ["ok"]
     (only,) = await jobs.waiting()
-    assert ONCE.once is not None
-    assert await jobs.answered(ONCE.once, "public") == only.id
-    assert await jobs.answered(ONCE.once, "other") is None
+    assert ONCE.idempotency_key is not None
+    assert await jobs.answered(ONCE.idempotency_key, "public") == only.id
+    assert await jobs.answered(ONCE.idempotency_key, "other") is None
 
 
 async def test_a_key_is_of_one_request_and_of_one_tenant(jobs: JobStore) -> None:
     first = a_job()
     await jobs.create(first, ONCE)
     with pytest.raises(KeyReused):
-        await jobs.create(a_job(), Entrance(once=Once("k", "another body", 60.0)))
+        await jobs.create(a_job(), AdmissionLimits(idempotency_key=IdempotencyKey("k", "another body", 60.0)))
     with pytest.raises(Replayed, match=first.id):
         await jobs.create(a_job(), ONCE)
     await jobs.create(a_job(tenant="other"), ONCE)
@@ -88,7 +88,7 @@ async def test_the_same_call_made_again_is_no_replay(jobs: JobStore) -> None:
 
 async def test_a_burst_does_not_pass_a_tenants_limit_and_who_ends_makes_room(stores: Stores) -> None:
     jobs, flights = stores
-    three, made = Entrance(most_open=3), [a_job() for _ in range(20)]
+    three, made = AdmissionLimits(most_open=3), [a_job() for _ in range(20)]
     calls = [jobs.create(job, three) for job in made[:10]]
     leads = [flights.enter(job, f"{n:064}", Role.LEAD, None, three) for n, job in enumerate(made[10:])]
     assert (await asyncio.gather(*map(outcome, [*calls, *leads]))).count("ok") == 3
@@ -109,13 +109,13 @@ async def test_a_burst_does_not_pass_a_tenants_limit_and_who_ends_makes_room(sto
 
 
 async def test_the_line_is_bounded_for_all_tenants_together(jobs: JobStore) -> None:
-    two = Entrance(most_waiting=2)
+    two = AdmissionLimits(most_waiting=2)
     found = await asyncio.gather(*(outcome(jobs.create(a_job(tenant=f"t{n}"), two)) for n in range(9)))
     assert found.count("ok") == 2
 
 
 async def test_what_was_asked_for_leaves_the_window_as_it_rolls(jobs: JobStore) -> None:
-    limit = Entrance(most_spent=4.0, window_s=600.0)  # a job is 1.5 step-seconds
+    limit = AdmissionLimits(most_spent=4.0, window_s=600.0)  # a job is 1.5 step-seconds
     await jobs.create(a_job(1000.0), limit)
     await jobs.create(a_job(1300.0), limit)
     assert (await jobs.usage("public", limit, 1300.0)).spent == 3.0
@@ -129,7 +129,7 @@ async def test_what_was_asked_for_leaves_the_window_as_it_rolls(jobs: JobStore) 
 
 async def test_who_follows_another_job_pays_nothing(stores: Stores) -> None:
     jobs, flights = stores
-    limit, leader = Entrance(most_spent=2.0), a_job()
+    limit, leader = AdmissionLimits(most_spent=2.0), a_job()
     assert await flights.enter(leader, "d" * 64, Role.LEAD, None, limit)
     assert await flights.enter(a_job(), "d" * 64, Role.FOLLOW, Claim(leader.id, leader), limit)
     usage = await jobs.usage("public", limit, 100.0)
@@ -174,9 +174,9 @@ async def test_nobody_comes_after_what_is_unknown_of_another_tenant_or_failed(jo
 async def test_what_comes_with_a_job_goes_with_it(redis: Client, prefix: str) -> None:
     jobs = RedisJobs(redis, prefix)
     first = a_job()
-    await jobs.create(first, Entrance(most_open=5))
+    await jobs.create(first, AdmissionLimits(most_open=5))
     second = a_job(after=(first.id,), deadline=500.0)
-    await jobs.create(second, Entrance(most_open=5))
+    await jobs.create(second, AdmissionLimits(most_open=5))
     await jobs.delete(second.id, "public")
     await jobs.delete(first.id, "public")
     await jobs.release(second.id, first.id)
