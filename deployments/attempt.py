@@ -203,7 +203,7 @@ class Attempt:
         began = time.monotonic()
         png = b"".join([chunk async for chunk in self._stores.artifacts.read(plan.image)])
         picture = await asyncio.to_thread(fitted, png, plan.spec.width, plan.spec.height)
-        made = await asyncio.wrap_future(self._engine.look(picture, plan.spec))
+        made = await asyncio.wrap_future(self._engine.encode_image(picture, plan.spec))
         if job.cache_mode.writes_parts:
             await self._embeddings.put(key, made, self._settings.embedding_ttl_s, time.monotonic() - began)
         return made

@@ -13,7 +13,7 @@ import typer
 from app.calibration.subject import add_model, chosen
 from app.engine.denoiser import Conditioning
 from app.engine.families.embedded import CALIBRATION_PROMPTS
-from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.family import FamilyDenoiser
 from app.engine.timing.pace import rehearsal
 from app.types import ModelProfile
 
@@ -22,7 +22,7 @@ _PROMPTS = 4
 _DIGITS = 4
 
 
-def magnitudes(denoiser: WanDenoiser, model: ModelProfile, prompts: Sequence[str], steps: int) -> list[float]:
+def magnitudes(denoiser: FamilyDenoiser, model: ModelProfile, prompts: Sequence[str], steps: int) -> list[float]:
     """The mean over the prompts, one for each step, at the model's default shape; 1 for the first.
 
     Raises:
@@ -32,8 +32,8 @@ def magnitudes(denoiser: WanDenoiser, model: ModelProfile, prompts: Sequence[str
     rows = []
     for seed, prompt in enumerate(prompts):
         sampling = replace(base.sampling, steps=steps, budget=steps, guidance=1.0, seed=seed)
-        heard = Conditioning(*denoiser.encode([prompt, ""]))
-        rows.append(denoiser.magnitudes(replace(base, prompt=prompt, sampling=sampling), heard))
+        conditioning = Conditioning(*denoiser.encode([prompt, ""]))
+        rows.append(denoiser.magnitudes(replace(base, prompt=prompt, sampling=sampling), conditioning))
     return [round(sum(column) / len(column), _DIGITS) for column in zip(*rows, strict=True)]
 
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--prompts FILE is needed: what people ask of this model")
     prompts = asked.prompts.read_text().splitlines() if asked.prompts else CALIBRATION_PROMPTS
     denoiser = subject.load()
-    if not isinstance(denoiser, WanDenoiser):
+    if not (subject.profile.step_caches and isinstance(denoiser, FamilyDenoiser)):
         parser.error(f"models of the family {subject.profile.family} have no step caches")
     found = magnitudes(denoiser, subject.profile, prompts[:_PROMPTS], asked.steps)
     typer.echo(f"KINORAY_MAG_RATIOS='{json.dumps({subject.profile.id: found})}'")
