@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from app.engine.denoiser import Denoiser, EncodePrompts
 from app.engine.embedding import Embedding, embedder
 from app.engine.families.loading.folder import Lora
+from app.engine.families.loading.lora import AdapterInvalid
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.registry import EMBEDDED as EMBEDDED_LOADER
 from app.engine.families.registry import Reads, files_of, reader
+from app.models.served import BadModel
 from app.plan.families import FAMILIES
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry
@@ -32,6 +34,7 @@ def load_entry(
     the ranks of `parallel`.
 
     Raises:
+        BadModel: a LoRA cannot be loaded into it; the message names the entry, the LoRA and its file.
         ValueError: the files are another model's than the entry says.
         OSError: files are missing.
     """
@@ -45,7 +48,10 @@ def load_entry(
         Lora(name, lora.source, lora.file, lora.file_2, lora.revision, lora.scale) for name, lora in entry.loras.items()
     ]
     options = Options(settings.layout, encode, loras, parallel, mag_ratios)
-    return _reader(entry).load(_files(entry, settings, parallel.ranks), options)
+    try:
+        return _reader(entry).load(_files(entry, settings, parallel.ranks), options)
+    except AdapterInvalid as error:
+        raise BadModel(f"models: {entry.id}: {error}") from error
 
 
 def load_text_encoder(entry: ModelEntry, settings: Settings) -> Callable[[Sequence[str]], list[Embedding]]:

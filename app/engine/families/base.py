@@ -33,7 +33,7 @@ class BaseFamily(ABC):
         self._bend = bend
         self.encode = parts.encode
         self.device: torch.device = device or next(iter(parts.transformer.parameters())).device
-        self.adapters: Mapping[str, AdapterSwitch] = {"": Adapters(parts.transformer)}
+        self.adapters: Mapping[str, AdapterSwitch] = {"": Adapters(parts.transformer, parts.scales)}
         self.experts: Experts | None = None
         self.image: ImageConditioning | None = None
         self.step_caches: StepCaching | None = None
@@ -50,7 +50,6 @@ class BaseFamily(ABC):
     def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
         """(C, F', H', W') float32, in one draw. Raises as `latent_shape`."""
         return torch.randn(self.latent_shape(plan.spec), generator=generator, dtype=torch.float32)
-
 
     def inputs(self, rows: Sequence[Row], dtype: torch.dtype) -> torch.Tensor:
         """(B, C, F', H', W'): the rows' latents, with what the transformer is shown of their pictures."""

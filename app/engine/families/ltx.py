@@ -150,4 +150,5 @@ def _family(parts: Parts, pipeline: Pipeline, files: Files) -> LTX:
     return LTX(parts, recipe, bend, files.device)
 
 
-READER = PipelineReader(__name__, _pipeline, text_encoder_of, _family, split_class="LTXVideoTransformer3DModel")
+# Not for ranks: diffusers cuts its heads, but not the text mask that goes with them.
+READER = PipelineReader(__name__, _pipeline, text_encoder_of, _family)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -75,6 +75,7 @@ class Parts:
     encode: EncodePrompts
     text_encoder: nn.Module | None = None
     second: Transformer | None = None  # another transformer, for the low noise
+    scales: Mapping[str, float] = field(default_factory=dict)  # how strongly each adapter acts
 
     @property
     def transformers(self) -> list[Transformer]:

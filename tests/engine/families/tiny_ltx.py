@@ -62,7 +62,7 @@ def ltx(recipe: Recipe, conditioned: bool) -> Tiny:
     return Tiny(FamilyDenoiser(family), by_pipeline, SPEC, steps=len(recipe.ladder) or 5)
 
 
-def ltx_parts(conditioned: bool = False) -> dict[str, Any]:
+def ltx_parts(conditioned: bool = False, layers: int = 1) -> dict[str, Any]:
     """Always the same transformer and autoencoder."""
     torch.manual_seed(0)
     transformer = LTXVideoTransformer3DModel(
@@ -71,7 +71,7 @@ def ltx_parts(conditioned: bool = False) -> dict[str, Any]:
         num_attention_heads=2,
         attention_head_dim=8,
         cross_attention_dim=16,
-        num_layers=1,
+        num_layers=layers,
         caption_channels=16,
     )
     autoencoder = AutoencoderKLLTXVideo(

@@ -89,6 +89,7 @@ class Reader(ABC, Generic[Facts]):
         try:
             opened = self.open(files, options.encode)
             parts = opened.parts
+            parts.scales = {lora.name: lora.scale for lora in options.loras}
             for lora in options.loras:
                 for transformer, file in zip(parts.transformers, (lora.file, lora.file_2), strict=False):
                     if transformer is parts.transformer or file is not None:

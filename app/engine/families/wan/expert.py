@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from app.engine.families.loading.lora import Adapters
+from app.engine.families.loading.lora import UNSCALED, Adapters
 from app.engine.families.models import Transformer
 from app.engine.families.wan.few_tokens import CrossAttentionCache
 
@@ -15,9 +15,9 @@ from app.engine.families.wan.few_tokens import CrossAttentionCache
 class Expert:
     """A WanTransformer3DModel, or what answers like one; LoRA adapters are loaded into it before."""
 
-    def __init__(self, transformer: Transformer) -> None:
+    def __init__(self, transformer: Transformer, scales: Mapping[str, float] = UNSCALED) -> None:
         self._transformer = transformer.eval()
-        self.adapters = Adapters(transformer)
+        self.adapters = Adapters(transformer, scales)
         # What is faster for few tokens copies weights, and so would not hear of adapters.
         fast = self.adapters.empty and CrossAttentionCache.suits(transformer)
         self._texts = CrossAttentionCache(transformer) if fast else None
