@@ -8,6 +8,9 @@ from torch import Tensor
 
 MIN_SIGMA = 0.01
 
+KEPT_IN_FLOAT32 = frozenset({"rope", "time_embedder", "scale_shift_table", "norm1", "norm2", "norm3"})
+"""Parts of the names of layers that diffusers wants in float32 in a Wan transformer of any precision."""
+
 
 class CleanWanTransformer(WanTransformer3DModel):
     """A Wan transformer whose network output is the clean latent; `forward` returns the velocity as all flow models do.

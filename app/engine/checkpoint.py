@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save
 from safetensors.torch import load
 
-from app.engine.denoiser import TOKENS, Conditioning, Heard, JobState, Prediction
+from app.engine.denoiser import TOKENS, Conditioning, JobState, Prediction, TextEmbedding
 from app.engine.reuse import look_back
 from app.plan.masks.mask import masks_of
 from app.types import Plan
@@ -177,7 +177,7 @@ def _state(note: Note, tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobSt
     return JobState(
         job_id=str(note["job_id"]),
         plan=plan,
-        conditioning=Conditioning(*(_heard(tensors, text) for text in _TEXTS), picture=picture),
+        conditioning=Conditioning(*(_embedding(tensors, text) for text in _TEXTS), picture=picture),
         latent=tensors["latent"],
         sigmas=tuple(float(sigma) for sigma in note["sigmas"]),
         timesteps=tuple(float(timestep) for timestep in note["timesteps"]),
@@ -192,12 +192,12 @@ def _state(note: Note, tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobSt
     )
 
 
-def _heard(tensors: Mapping[str, torch.Tensor], text: str) -> Heard:
+def _embedding(tensors: Mapping[str, torch.Tensor], text: str) -> TextEmbedding:
     return {name.removeprefix(text): tensor for name, tensor in tensors.items() if name.startswith(text)}
 
 
-def _sound(heard: Heard) -> bool:
-    return TOKENS in heard and heard[TOKENS].ndim == 2 and all(tensor.ndim in (1, 2) for tensor in heard.values())
+def _sound(text: TextEmbedding) -> bool:
+    return TOKENS in text and text[TOKENS].ndim == 2 and all(tensor.ndim in (1, 2) for tensor in text.values())
 
 
 def _check(state: JobState) -> None:

@@ -62,4 +62,4 @@ class Inputs:
     async def _encoded(self, image: Artifact, spec: VideoSpec) -> Embedding:
         png = b"".join([chunk async for chunk in self._stores.artifacts.read(image)])
         picture = await asyncio.to_thread(fitted, png, spec.width, spec.height)
-        return await asyncio.wrap_future(self._engine.look(picture, spec))
+        return await asyncio.wrap_future(self._engine.encode_image(picture, spec))

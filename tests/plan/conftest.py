@@ -26,6 +26,7 @@ SHAPES = ModelProfile(
     shift=3.0,
     step_s=0.1,
     overhead_s=0.5,
+    step_caches=True,
 )
 CATALOGUE = Catalogue([SHAPES], "kinoray-shapes", {"sora-2": "kinoray-shapes"})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from app.embedded.autoencoder import PAINTS, ShapesAutoencoder
 from app.embedded.load import read_transformer
@@ -160,8 +161,8 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     step_all(learner.optimizers, rate_factor(recipe, learner.step, done))
     # 4. The averaged weights, over a short past at first.
     keep = min(recipe.ema, (1 + learner.step) / (10 + learner.step))
-    with torch.no_grad():
-        torch._foreach_lerp_(list(learner.average.parameters()), list(learner.model.parameters()), 1 - keep)
+    average, model = list(learner.average.parameters()), list(learner.model.parameters())
+    get_ema_multi_avg_fn(keep)(average, model, None)  # type: ignore[no-untyped-call]
     learner.step += 1
     learner.lessons.append(lesson.item())
     return loss.item()

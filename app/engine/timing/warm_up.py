@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from app.engine.denoiser import Conditioning, Denoiser, Seeing
+from app.engine.denoiser import Conditioning, Denoiser, TakesImage
 from app.engine.memory.headroom import Headroom, UnlimitedHeadroom
 from app.engine.memory.state import let_go
 from app.engine.timing.step_times import StepTimes, Times, shape_of, warm_up_plan
@@ -74,9 +74,9 @@ def measure_batches(
 
 def _black_picture(denoiser: Denoiser, plan: Plan) -> Mapping[str, torch.Tensor]:
     """What a model that needs a picture sees of a black one."""
-    if not isinstance(denoiser, Seeing) or not denoiser.needs_picture:
+    if not isinstance(denoiser, TakesImage) or not denoiser.needs_image:
         return {}
-    return denoiser.look(np.zeros((1, plan.spec.height, plan.spec.width, 3), np.uint8), plan.spec)
+    return denoiser.encode_image(np.zeros((1, plan.spec.height, plan.spec.width, 3), np.uint8), plan.spec)
 
 
 def _stepped(
