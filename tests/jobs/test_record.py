@@ -41,8 +41,9 @@ FULL = a_job(
 )
 
 
-OLD = b"""{"version":1,"id":"video_b70c5d937f134f4ab6e5f8989bb7e6ce","tenant":"public","plan":{"model":"kinoray-shapes",
-"revision":"1","prompt":"a red ball","negative_prompt":"","spec":{"width":64,"height":64,"frames":17,"fps":8},
+UNMASKED = b"""{"version":1,"id":"video_b70c5d937f134f4ab6e5f8989bb7e6ce","tenant":"public","plan":{
+"model":"kinoray-shapes","revision":"1","prompt":"a red ball","negative_prompt":"",
+"spec":{"width":64,"height":64,"frames":17,"fps":8},
 "sampling":{"steps":10,"budget":4,"guidance":3.0,"seed":7,"sampler":"euler","shift":3.0,"deterministic":true,
 "step_cache":"","guidance_2":null},"tier":"standard","asked_tier":"auto","pool":"main","estimate":{"step_seconds":1.5,
 "seconds":2.0,"cost":null,"device_seconds":0.0,"energy_wh":null},"why":{"score":40,"complexity":"simple","factors":[],
@@ -91,11 +92,11 @@ def test_masks_that_cannot_be_of_the_plan_are_a_damaged_record(bits: object) -> 
 def test_a_record_of_before_plans_carried_their_masks_gets_those_of_the_tables() -> None:
     found = Masks(unbits("1010010100"), unbits("1010000000"))
     tables = {"kinoray-shapes": MaskTable("kinoray-shapes", "1", (MaskRow(found, 0.1, 0.2),))}
-    plan = job_from_fields({b"record": OLD}, partial(with_masks, tables=tables)).plan
+    plan = job_from_fields({b"record": UNMASKED}, partial(with_masks, tables=tables)).plan
     assert plan.masks == found
     assert plan.start is not None
     assert masks_of(plan).run == unbits("0001010100")
-    without = job_from_fields({b"record": OLD}).plan
+    without = job_from_fields({b"record": UNMASKED}).plan
     assert (without.masks, without.mark, without.bits_mark) == (None, "1e1bd10a1d0cmag-0", "1e1bd10a1d0cmag-0")
     assert masks_of(without).run == unbits("0001001001")
 
