@@ -23,11 +23,12 @@ from diffusers import (
 from rich.console import Console
 
 from app.engine.checkpoint import to_bytes
-from app.engine.denoiser import TOKENS, Conditioning, Denoiser, JobState
+from app.engine.denoiser import TOKENS, Conditioning, Denoiser, EncodePrompts, JobState, TextEmbedding
 from app.engine.families.family import FamilyDenoiser
-from app.engine.families.loading.placement import Parts, place
+from app.engine.families.loading.placement import place
 from app.engine.families.ltx import FIRST, LTX, MASK
-from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.models import Parts
+from app.engine.families.wan.family import Wan
 from app.engine.loop import Engine
 from app.engine.samplers.levels import Bend
 from app.engine.timing.warm_up import measure_batches
@@ -71,20 +72,20 @@ def subjects(scale: str, dtype: torch.dtype) -> list[Subject]:
 
     def wan_parts() -> Parts:
         transformer = WanTransformer3DModel(**{**wan_1b, **wan, "text_dim": text}).to(dtype)
-        return Parts(transformer.eval(), AutoencoderKLWan(**eyes).eval(), _said(512, text))
+        return Parts(transformer.eval(), AutoencoderKLWan(**eyes).eval(), _text({}, 512, text))
 
     def ltx_parts() -> Parts:
         transformer = LTXVideoTransformer3DModel(**{**ltx, "caption_channels": text}).to(dtype)
-        listen = _said(128, text)
-        heard = lambda prompts: [{TOKENS: each, MASK: torch.ones(128)} for each in listen(prompts)]  # noqa: E731
-        return Parts(transformer.eval(), AutoencoderKLLTXVideo().to(dtype).eval(), heard)
+        return Parts(
+            transformer.eval(), AutoencoderKLLTXVideo().to(dtype).eval(), _text({MASK: torch.ones(128)}, 128, text)
+        )
 
     def wan_denoiser(parts: Parts, device: torch.device) -> Denoiser:
-        return WanDenoiser(parts.transformer, parts.autoencoder, parts.encode, device)
+        return FamilyDenoiser(Wan(parts, device))
 
     def ltx_denoiser(parts: Parts, device: torch.device) -> Denoiser:
         bend = Bend.of(FlowMatchEulerDiscreteScheduler(shift=1.0).config)
-        return FamilyDenoiser(LTX(parts.transformer, parts.autoencoder, parts.encode, FIRST, bend, device=device))
+        return FamilyDenoiser(LTX(parts, FIRST, bend, device))
 
     large = ((256, 256, 17), (512, 320, 33), (832, 480, 81)) if full else ((32, 32, 5), (64, 32, 5))
     quick = ((512, 320, 49), (768, 512, 121)) if full else ((64, 32, 9), (64, 64, 9))
@@ -98,9 +99,14 @@ def _specs(rows: Sequence[tuple[int, int, int]], fps: int) -> tuple[VideoSpec, .
     return tuple(VideoSpec(width, height, frames, fps) for width, height, frames in rows)
 
 
-def _said(tokens: int, width: int) -> Callable[[Sequence[str]], torch.Tensor]:
+def _text(more: TextEmbedding, tokens: int, width: int) -> EncodePrompts:
     """A text encoder's answer to anything."""
-    return lambda prompts: torch.randn(len(prompts), tokens, width, generator=torch.Generator().manual_seed(0))
+
+    def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
+        drawn = torch.randn(len(prompts), tokens, width, generator=torch.Generator().manual_seed(0))
+        return [{TOKENS: each, **more} for each in drawn]
+
+    return encode
 
 
 def measure(quick: bool, console: Console) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from app.embedded.profile import profile
 from app.embedded.sentences import EmbeddedSentences
 from app.embedded.world.pairs import Pair, changed, edited, reworded
 from app.engine.denoiser import Frames
-from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.family import FamilyDenoiser
 from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
 from app.plan.masks.mask import evaluations
@@ -144,7 +144,7 @@ async def _with_steps(
     return found
 
 
-def _compared(denoiser: WanDenoiser, pairs: Sequence[tuple[Pair, int]], console: Console) -> dict[str, Any]:
+def _compared(denoiser: FamilyDenoiser, pairs: Sequence[tuple[Pair, int]], console: Console) -> dict[str, Any]:
     """Adherence of the second prompts from noise and with the first ones' latents, video by video."""
     cold: list[Rate] = []
     warm: list[Rate] = []
@@ -187,7 +187,7 @@ def _plans(prompts: Sequence[str], first_seed: int) -> list[Plan]:
 
 
 def _videos(
-    denoiser: WanDenoiser, plans: Sequence[Plan], latents: Sequence[torch.Tensor] | None = None
+    denoiser: FamilyDenoiser, plans: Sequence[Plan], latents: Sequence[torch.Tensor] | None = None
 ) -> list[Frames]:
     return [denoiser.decode(state) for state in walked(denoiser, plans, latents)]
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from app.engine.denoiser import JobState
 from app.engine.families.embedded import load_denoiser
-from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.family import FamilyDenoiser
 from app.errors import GenerationError
 from app.types import Measured, Phase
 
 PATIENCE_S = 300.0
 
 
-def fresh_denoiser() -> WanDenoiser:
+def fresh_denoiser() -> FamilyDenoiser:
     """The built-in model in float32, read on a thread that ends, as the Diffuser does: helpers left over slow steps."""
     with ThreadPoolExecutor(max_workers=1) as reader:
         return reader.submit(load_denoiser, "float32").result()
@@ -38,7 +38,7 @@ class Span(NamedTuple):
 class Timed:
     """The real denoiser, whose forwards are timed; everything else goes straight through."""
 
-    def __init__(self, denoiser: WanDenoiser) -> None:
+    def __init__(self, denoiser: FamilyDenoiser) -> None:
         self._denoiser = denoiser
         self.forwards: list[Span] = []
 

@@ -162,6 +162,7 @@ class LocalService:
 
     def _start_ray(self) -> None:
         self._say("Starting Ray")
+        told_to_stop = signal.getsignal(signal.SIGTERM)
         import ray
 
         context = ray.init(
@@ -175,6 +176,9 @@ class LocalService:
             namespace="kinoray",
         )
         self.dashboard_url = f"http://{context.dashboard_url}"
+        if callable(told_to_stop):
+            # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
+            signal.signal(signal.SIGTERM, told_to_stop)
 
     def _deploy(self) -> None:
         self._say("Deploying")

@@ -20,8 +20,8 @@ FRESH_S = 30.0
 class RedisSimilar:
     """The SimilarIndex port; latents are the cache's, which says whether they are still there.
 
-    Best asked for one scope in one process always (`deployments.handles` sees to that): what it writes it knows at
-    once, what others write when its copy is read again.
+    Best asked for one scope in one process always (`deployments.cache_handles` sees to that): what it writes it knows
+    at once, what others write when its copy is read again.
     """
 
     def __init__(self, redis: Client, cache: RedisCache, clock: Callable[[], float] = time.monotonic) -> None:

@@ -20,6 +20,9 @@ from app.client.errors import (
     refusal,
 )
 
+Params = Mapping[str, str | int]
+"""What stands in an address behind the question mark."""
+
 FIRST_PAUSE_S = 0.2
 BUSY = (429, 502, 503, 504)
 LONGEST_PAUSE_S = 10.0  # a server that asks for a longer one is not waited for

@@ -8,7 +8,7 @@ from dataclasses import replace
 from app.dispatch.ports import DispatchStores
 from app.dispatch.snapshot import Snapshot
 from app.jobs.board import BACKLOG, PLACES
-from app.line.backlog import to_note
+from app.line.backlog import backlog_to_note
 from app.line.queue_places import Place, places_to_note, queue_news, queue_places
 from app.line.scaling import Scaling
 from app.line.wait_estimates import measure
@@ -36,7 +36,7 @@ class Publisher:
         self._scaling.decide(rows, seen.replicas, now)
         backlog = replace(backlog, pools=self._scaling.noted(rows))
         places = queue_places(left, running, seen.capacity, now)
-        await stores.board.put(BACKLOG, to_note(backlog), NOTE_TTL_S)
+        await stores.board.put(BACKLOG, backlog_to_note(backlog), NOTE_TTL_S)
         await stores.board.put(PLACES, places_to_note(places), NOTE_TTL_S)
         for job_id, place in queue_news(places.jobs, self._told).items():
             await stores.events.append(job_id, "queue", now, place._asdict())

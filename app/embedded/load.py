@@ -3,14 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from app.embedded.autoencoder import ShapesAutoencoder
-from app.embedded.model import CleanWanTransformer
+from app.embedded.model import KEPT_IN_FLOAT32, CleanWanTransformer
 from app.embedded.profile import WEIGHTS, revision
 from app.embedded.text import TextEncoder
 
@@ -47,7 +46,7 @@ def load(dtype: torch.dtype = torch.float32, weights: Path = WEIGHTS) -> Embedde
 def read_transformer(folder: Path, dtype: torch.dtype = torch.float32) -> CleanWanTransformer:
     """The denoiser; in a half precision, the parts that diffusers wants in float32 stay so."""
     transformer: CleanWanTransformer = CleanWanTransformer.from_config(_config(folder))
-    _fill(transformer, folder, dtype, keep=frozenset(transformer._keep_in_fp32_modules))
+    _fill(transformer, folder, dtype, keep=KEPT_IN_FLOAT32)
     return transformer
 
 
@@ -58,8 +57,8 @@ def read_autoencoder(folder: Path, dtype: torch.dtype = torch.float32) -> Shapes
     return autoencoder
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+def _config(folder: Path) -> dict[str, object]:
+    config: dict[str, object] = json.loads((folder / "config.json").read_text())
     return config
 
 

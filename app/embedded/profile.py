@@ -28,6 +28,7 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         shift=float(facts["flow_shift"]),
         step_s=0.05,
         overhead_s=0.4,
+        step_caches=True,
     )
 
 

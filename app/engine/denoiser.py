@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -14,11 +14,14 @@ from app.types import Plan, VideoSpec
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
-Heard: TypeAlias = dict[str, torch.Tensor]
+TextEmbedding: TypeAlias = dict[str, torch.Tensor]
 """What a family's text encoders make of one text: tensors by name, float32 on 1 or 2 axes, never written to.
 
 `TOKENS` is always among them; others are the family's own, such as an attention mask or a pooled embedding.
 """
+
+EncodePrompts: TypeAlias = Callable[[Sequence[str]], list[TextEmbedding]]
+"""Prompts to what text encoders make of each."""
 
 TOKENS = "tokens"
 """The text's embeddings, (T, D)."""
@@ -30,19 +33,19 @@ class DeviceLost(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the denoiser hears and sees: what the encoders made of the prompt, of the negative one, and of a picture."""
+    """What the denoiser is asked with: what encoders made of the prompt, of the negative one, and of a picture."""
 
-    prompt: Heard
-    negative: Heard
-    picture: Mapping[str, torch.Tensor] = field(default_factory=dict, kw_only=True)  # float32, by `look`'s names
+    prompt: TextEmbedding
+    negative: TextEmbedding
+    picture: Mapping[str, torch.Tensor] = field(default_factory=dict, kw_only=True)  # as `encode_image` names them
 
     def to(self, device: torch.device) -> Conditioning:
         """The same on a device."""
-        told, free, seen = (
+        prompt, negative, picture = (
             {name: tensor.to(device) for name, tensor in part.items()}
             for part in (self.prompt, self.negative, self.picture)
         )
-        return Conditioning(told, free, picture=seen)
+        return Conditioning(prompt, negative, picture=picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ class Denoiser(Protocol):
         """Where it computes."""
         ...
 
-    def encode(self, prompts: Sequence[str]) -> list[Heard]:
+    def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         """What the encoders make of each prompt, in host memory."""
         ...
 
@@ -194,14 +197,14 @@ class Denoiser(Protocol):
 
 
 @runtime_checkable
-class Seeing(Protocol):
+class TakesImage(Protocol):
     """A denoiser whose videos may begin with a picture."""
 
     @property
-    def needs_picture(self) -> bool:
+    def needs_image(self) -> bool:
         """Whether they have to."""
         ...
 
-    def look(self, picture: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+    def encode_image(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
         """A picture, uint8 (1, H, W, 3) of the video's size, as float32 tensors for `Conditioning.picture`."""
         ...

@@ -9,27 +9,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.denoiser import Heard
+from app.engine.denoiser import EncodePrompts, TextEmbedding
 
 Embedding: TypeAlias = dict[str, NDArray[np.float32]]
-"""What `Heard` holds, as arrays."""
+"""What a `TextEmbedding` holds, as arrays."""
 
 
-def heard_in(embedding: Embedding) -> Heard:
+def as_tensors(embedding: Embedding) -> TextEmbedding:
     """A copy as tensors."""
     return {name: torch.tensor(array) for name, array in embedding.items()}
 
 
-def embedder(listen: Callable[[Sequence[str]], list[Heard]]) -> Callable[[Sequence[str]], list[Embedding]]:
+def embedder(encode: EncodePrompts) -> Callable[[Sequence[str]], list[Embedding]]:
     """Text encoders by themselves, as whoever is asked from afar calls them."""
 
     @torch.inference_mode()
     def embed(prompts: Sequence[str]) -> list[Embedding]:
-        return [told({name: part.float().cpu() for name, part in heard.items()}) for heard in listen(prompts)]
+        return [as_arrays({name: part.float().cpu() for name, part in each.items()}) for each in encode(prompts)]
 
     return embed
 
 
-def told(heard: Heard) -> Embedding:
+def as_arrays(embedding: TextEmbedding) -> Embedding:
     """The same memory as arrays."""
-    return {name: tensor.numpy() for name, tensor in heard.items()}
+    return {name: tensor.numpy() for name, tensor in embedding.items()}

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from app.engine.denoiser import TOKENS, Heard
-from app.engine.embedding import Embedding, heard_in
+from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
+from app.engine.embedding import Embedding, as_tensors
 from app.errors import KinorayError, WorkerLost
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,7 @@ class SharedEncoder:
         raise WorkerLost("The text encoder was not asked.")
 
 
-def from_afar(
-    ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S
-) -> Callable[[Sequence[str]], list[Heard]]:
+def blocking_encoder(ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S) -> EncodePrompts:
     """An encoder for the engine's thread, which waits for it: for the warm-up and jobs that come without embeddings.
 
     `ask` runs on `loop`, which must not be the calling thread's.
@@ -66,9 +64,9 @@ def from_afar(
     async def every(texts: Sequence[str]) -> list[Embedding]:
         return list(await asyncio.gather(*(ask(text) for text in texts)))
 
-    def encode(texts: Sequence[str]) -> list[Heard]:
+    def encode(texts: Sequence[str]) -> list[TextEmbedding]:
         answers = asyncio.run_coroutine_threadsafe(every(texts), loop).result(timeout_s)
-        return [heard_in(checked(each)) for each in answers]
+        return [as_tensors(checked(each)) for each in answers]
 
     return encode
 

@@ -11,7 +11,7 @@ import torch
 
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
-from app.engine.denoiser import TOKENS, Conditioning, DeviceLost, Frames, Heard, JobState
+from app.engine.denoiser import TOKENS, Conditioning, DeviceLost, Frames, JobState, TextEmbedding
 from app.engine.memory.state import held_bytes
 from app.errors import DeviceOutOfMemory, GenerationError
 from app.types import Plan
@@ -44,7 +44,7 @@ class FakeDenoiser:
     def device(self) -> torch.device:
         return torch.device("cpu")
 
-    def encode(self, prompts: Sequence[str]) -> list[Heard]:
+    def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         """(1, 3) float32 in -1..1 for each prompt."""
         digests = [hashlib.sha256(prompt.encode()).digest()[:3] for prompt in prompts]
         return [{TOKENS: torch.tensor([[byte / 127.5 - 1 for byte in digest]])} for digest in digests]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.engine.checkpoint_policy import CheckpointPolicy
 from app.engine.denoiser import Conditioning, Denoiser, Frames
-from app.engine.embedding import Embedding, heard_in, told
+from app.engine.embedding import Embedding, as_arrays, as_tensors
 from app.engine.forward import Answer, Forward
 from app.engine.inbox import Inbox
 from app.engine.job_table import JobTable
@@ -26,7 +26,7 @@ from app.engine.memory.headroom import Headroom
 from app.engine.memory.pressure import MemoryMonitor
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
-from app.engine.start import begun, resumed, seen_by
+from app.engine.start import begun, encoded_image, resumed
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.timing.step_times import StepTimes, Times
 from app.engine.timing.warm_up import WarmUp
@@ -90,7 +90,7 @@ class Engine:
 
         With a `checkpoint` that fits, the job goes on from it; one that does not is passed over. `source` is the final
         latent (C, F', H', W') of the video that the plan begins with; without one that fits it begins at noise.
-        `picture` is what `look` made of the plan's.
+        `picture` is what `encode_image` made of the plan's.
 
         Without `urgency` (see there) it is an ordinary job that comes now. Every `preview_every` steps, or less often
         where previews are dear, a sink that is a `PreviewSink` sees the clean estimate; 0: never.
@@ -100,7 +100,7 @@ class Engine:
         """
         conditioning = None
         if prompt is not None and negative is not None:
-            conditioning = Conditioning(heard_in(prompt), heard_in(negative))
+            conditioning = Conditioning(as_tensors(prompt), as_tensors(negative))
         name, now = f"{job_id}/{next(self._numbers)}", self._clock()
         urgency = Urgency(arrived=now) if urgency is None else urgency
         seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
@@ -137,11 +137,11 @@ class Engine:
             WorkerLost: the engine has ended.
         """
         asked = list(prompts)
-        return self._inbox.call(lambda: [told(heard) for heard in self._denoiser.encode(asked)])
+        return self._inbox.call(lambda: [as_arrays(each) for each in self._denoiser.encode(asked)])
 
-    def look(self, picture: Frames, spec: VideoSpec) -> Future[Embedding]:
+    def encode_image(self, image: Frames, spec: VideoSpec) -> Future[Embedding]:
         """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size. Raises WorkerLost."""
-        return self._inbox.call(partial(seen_by, self._denoiser, picture, spec))
+        return self._inbox.call(partial(encoded_image, self._denoiser, image, spec))
 
     def warm_up(self, model: ModelProfile) -> float:
         """Measure the model's sizes at every batch size that fits, but for what is known; seconds of a lone step.

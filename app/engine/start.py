@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from app.engine import sampler
 from app.engine.checkpoint import CheckpointInvalid
-from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, Seeing
-from app.engine.embedding import told
+from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, TakesImage
+from app.engine.embedding import as_arrays
 from app.engine.ticket import EncodedSink, Ticket
 from app.errors import InvalidRequest
 from app.types import Phase, Plan, VideoSpec
@@ -53,7 +53,8 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
         before, ticket.joined = ticket.joined, clock()
         ticket.stages_s["encode"] = took_s = ticket.joined - before
         if isinstance(ticket.sink, EncodedSink):
-            ticket.sink.encoded(told(ticket.conditioning.prompt), told(ticket.conditioning.negative), took_s)
+            prompt, negative = as_arrays(ticket.conditioning.prompt), as_arrays(ticket.conditioning.negative)
+            ticket.sink.encoded(prompt, negative, took_s)
     conditioning = replace(ticket.conditioning, picture=ticket.picture)
     source, ticket.source = ticket.source, None
     if ticket.plan.start is not None and source is not None:
@@ -89,8 +90,8 @@ def noised(state: JobState, latent: torch.Tensor) -> None:
     state.latent = sampler.noised(state, latent.to(state.latent))
 
 
-def seen_by(denoiser: Denoiser, picture: Frames, spec: VideoSpec) -> dict[str, NDArray[np.float32]]:
+def encoded_image(denoiser: Denoiser, image: Frames, spec: VideoSpec) -> dict[str, NDArray[np.float32]]:
     """What the denoiser makes of a picture. Raises InvalidRequest when it takes none."""
-    if not isinstance(denoiser, Seeing):
+    if not isinstance(denoiser, TakesImage):
         raise InvalidRequest("The model takes no pictures.", "input_reference", "image_not_taken")
-    return {name: tensor.cpu().numpy() for name, tensor in denoiser.look(picture, spec).items()}
+    return {name: tensor.cpu().numpy() for name, tensor in denoiser.encode_image(image, spec).items()}

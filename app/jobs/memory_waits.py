@@ -19,15 +19,15 @@ class MemoryWaits:
         self.aside: set[str] = set()
         self.due: dict[str, float] = {}
         self._awaited: dict[str, set[str]] = {}
-        self._heard: set[str] = set()
+        self._unreleased: set[str] = set()
         self._idempotency_keys: dict[tuple[str, str], tuple[str, str, float]] = {}  # digest, job, end
         self._spent: dict[str, dict[int, float]] = {}
 
     async def awaited(self, job_id: str) -> Sequence[str]:
         return sorted(self._awaited.get(check_id(job_id), ()))
 
-    async def heard(self, limit: int) -> Sequence[str]:
-        return sorted(self._heard)[:limit]
+    async def unreleased(self, limit: int) -> Sequence[str]:
+        return sorted(self._unreleased)[:limit]
 
     async def dependants(self, job_id: str, limit: int) -> Sequence[str]:
         return [each for each, awaited in self._awaited.items() if job_id in awaited][:limit]
@@ -40,9 +40,9 @@ class MemoryWaits:
             self.due.pop(job_id, None)
             self.wake()
 
-    async def unheard(self, job_id: str) -> None:
+    async def mark_released(self, job_id: str) -> None:
         if not await self.dependants(job_id, 1):
-            self._heard.discard(job_id)
+            self._unreleased.discard(job_id)
 
     async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
         body, job_id, _ = self._idempotency_keys.get((tenant, key.value), ("", "", 0.0))
@@ -86,7 +86,7 @@ class MemoryWaits:
         """A job has ended or is gone."""
         self._awaited.pop(job_id, None)
         if any(job_id in awaited for awaited in self._awaited.values()):
-            self._heard.add(job_id)
+            self._unreleased.add(job_id)
 
     def _within_limits(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
         open_jobs = [each for each in self._jobs.values() if not each.phase.ended]

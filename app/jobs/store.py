@@ -10,6 +10,8 @@ from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.waits import Waits
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
+CURSOR_KEPT_S = 86_400.0  # how long it is known where a deleted job stood in its tenant's list
+
 
 class JobStore(Waits, Protocol):
     """Job records, the line of waiting jobs, leases, and what replicas say of themselves.
@@ -32,7 +34,11 @@ class JobStore(Waits, Protocol):
         ...
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
-        """A page of a tenant's jobs by creation time, those behind `after`. Raises JobNotFound for unknown `after`."""
+        """A page of a tenant's jobs by creation time, those behind `after`.
+
+        That one may have been deleted meanwhile, up to CURSOR_KEPT_S ago. Raises JobNotFound for any other `after` that
+        is none of the tenant's jobs.
+        """
         ...
 
     async def delete(self, job_id: str, tenant: str) -> Job:

@@ -11,15 +11,15 @@ from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, Usage
 class Waits(Protocol):
     """Jobs that wait for others stand outside of the line until the last of those has completed.
 
-    A store only notes that a job has ended; who reads `heard` lets each of its dependants go on or fail, and says
-    `unheard` then. All that may be done again after a death in between. Raises StoreUnavailable.
+    A store only notes that a job has ended; who reads `unreleased` lets each of its dependants go on or fail, and says
+    `mark_released` then. All that may be done again after a death in between. Raises StoreUnavailable.
     """
 
     async def awaited(self, job_id: str) -> Sequence[str]:
         """The ids of the jobs that this one still waits for."""
         ...
 
-    async def heard(self, limit: int) -> Sequence[str]:
+    async def unreleased(self, limit: int) -> Sequence[str]:
         """Ids of jobs that have ended or are gone while others waited for them."""
         ...
 
@@ -31,7 +31,7 @@ class Waits(Protocol):
         """The job waits for that one no more; with none left, it enters the line at its place."""
         ...
 
-    async def unheard(self, job_id: str) -> None:
+    async def mark_released(self, job_id: str) -> None:
         """Nobody waits for this job any more; nothing changes while somebody does."""
         ...
 

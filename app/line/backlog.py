@@ -53,13 +53,13 @@ class Backlog:
 _BACKLOG = TypeAdapter(Backlog)
 
 
-def to_note(backlog: Backlog) -> dict[str, object]:
+def backlog_to_note(backlog: Backlog) -> dict[str, object]:
     """The record as JSON values, as the shared state keeps it and `/api/stats` shows it."""
     pools = None if backlog.pools is None else {name: _filled(row) for name, row in backlog.pools.items()}
     return {**_filled(backlog), **({} if pools is None else {"pools": pools})}
 
 
-def from_note(note: Mapping[str, object] | None) -> Backlog | None:
+def backlog_from_note(note: Mapping[str, object] | None) -> Backlog | None:
     """The record of a note of this or an earlier version.
 
     None where there is no note, or one that makes no sense, which counts as none.

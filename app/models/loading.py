@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from app.engine.denoiser import Denoiser
+from app.engine.denoiser import Denoiser, EncodePrompts
 from app.engine.embedding import Embedding, embedder
 from app.engine.families.loading.folder import Lora
-from app.engine.families.loading.reader import Files, Listen, Options
-from app.engine.families.registry import files_of, reader
+from app.engine.families.loading.lora import AdapterInvalid
+from app.engine.families.loading.reader import Files, Options
+from app.engine.families.registry import EMBEDDED as EMBEDDED_LOADER
+from app.engine.families.registry import Reads, files_of, reader
+from app.models.served import BadModel
 from app.plan.families import FAMILIES
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry
@@ -24,14 +26,15 @@ def load_entry(
     settings: Settings,
     mag_ratios: Sequence[float] = (),
     parallel: Parallel | None = None,
-    listen: Listen | None = None,
+    encode: EncodePrompts | None = None,
 ) -> Denoiser:
     """The model, on a GPU where torch sees one; `settings` say how it is laid out, in which precision, and the threads.
 
-    `listen` takes the place of the model's own text encoders, which are then not loaded; its forwards are shared with
+    `encode` takes the place of the model's own text encoders, which are then not loaded; its forwards are shared with
     the ranks of `parallel`.
 
     Raises:
+        BadModel: a LoRA cannot be loaded into it; the message names the entry, the LoRA and its file.
         ValueError: the files are another model's than the entry says.
         OSError: files are missing.
     """
@@ -40,29 +43,27 @@ def load_entry(
 
         log.warning("No model: KINORAY_PRETEND_STEP_S is set, and videos are colours. For tests and benchmarks only.")
         return FakeDenoiser(settings.pretend_step_s)
-    placement = settings.layout
-    if entry.source == EMBEDDED:
-        from app.engine.families.embedded import load_denoiser
-
-        placement = placement if entry.dtype is None else replace(placement, dtype=entry.dtype)
-        return load_denoiser(placement.dtype, settings.threads, placement, mag_ratios, parallel, listen)
+    parallel = parallel or Parallel()
     loras = [
         Lora(name, lora.source, lora.file, lora.file_2, lora.revision, lora.scale) for name, lora in entry.loras.items()
     ]
-    options = Options(placement, listen, loras, parallel or Parallel(), mag_ratios)
-    return reader(FAMILIES[entry.family].loader).load(_files(entry, settings), options)
+    options = Options(settings.layout, encode, loras, parallel, mag_ratios)
+    try:
+        return _reader(entry).load(_files(entry, settings, parallel.ranks), options)
+    except AdapterInvalid as error:
+        raise BadModel(f"models: {entry.id}: {error}") from error
 
 
 def load_text_encoder(entry: ModelEntry, settings: Settings) -> Callable[[Sequence[str]], list[Embedding]]:
     """The model's text encoders by themselves. Raises as `load_entry`."""
-    if entry.source == EMBEDDED:
-        from app.engine.families.embedded import load_encoder
-
-        return embedder(load_encoder(settings.threads))
-    return embedder(reader(FAMILIES[entry.family].loader).load_encoder(_files(entry, settings)))
+    return embedder(_reader(entry).load_encoder(_files(entry, settings)))
 
 
-def _files(entry: ModelEntry, settings: Settings) -> Files:
+def _reader(entry: ModelEntry) -> Reads:
+    return reader(EMBEDDED_LOADER if entry.source == EMBEDDED else FAMILIES[entry.family].loader)
+
+
+def _files(entry: ModelEntry, settings: Settings, ranks: int = 1) -> Files:
     return files_of(
         entry.source,
         revision=entry.revision,
@@ -70,4 +71,5 @@ def _files(entry: ModelEntry, settings: Settings) -> Files:
         local=entry.local_files_only,
         family=entry.family,
         threads=settings.threads,
+        ranks=ranks,
     )

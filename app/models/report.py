@@ -11,7 +11,7 @@ from typing import Final
 from app.embedded.profile import WEIGHTS
 from app.models.served import BadModel, served
 from app.models.sources import INDEX, SourceMissing, find, headers
-from app.plan.families import FAMILIES, Family
+from app.plan.families import FAMILIES, FamilyRow
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.types import ModelProfile, VideoSpec
@@ -146,7 +146,7 @@ def _config(folder: Path) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _problems(folder: Path, family: Family, parts: Mapping[str, int]) -> Sequence[str]:
+def _problems(folder: Path, family: FamilyRow, parts: Mapping[str, int]) -> Sequence[str]:
     """What the folder lacks of what its index lists, and whether it is of the family at all."""
     facts = json.loads((folder / INDEX).read_text())
     kind = facts.get("_class_name")

@@ -10,7 +10,7 @@ from rapidfuzz import process
 from app.embedded.profile import MODEL_ID, profile
 from app.models.sources import Located, locate, trained_shift
 from app.plan.catalogue import Catalogue
-from app.plan.families import FAMILIES, TAKE_LORAS, Family
+from app.plan.families import FAMILIES, FamilyRow
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
 from app.settings import Settings
@@ -50,7 +50,7 @@ def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -
     return Served(tuple(profiles), _pools(profiles, entries, {**tiers, **settings.pools}), tiers)
 
 
-def profile_of(entry: ModelEntry, family: Family, revision: str) -> ModelProfile:
+def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProfile:
     """The profile of a model: its family's row with the entry's departures.
 
     Raises:
@@ -82,6 +82,7 @@ def profile_of(entry: ModelEntry, family: Family, revision: str) -> ModelProfile
         takes_image=family.takes_image,
         needs_image=family.needs_image,
         adapters=tuple(entry.loras),
+        step_caches=family.step_caches,
     )
 
 
@@ -108,14 +109,14 @@ def _found(
         raise BadModel(f"models: {entry.id}: {error}") from error
 
 
-def _check_departures(entry: ModelEntry, family: Family) -> None:
+def _check_departures(entry: ModelEntry, family: FamilyRow) -> None:
     """Refuse what is a fact of the weights. Raises BadModel."""
     guided = [entry.guidance, *(own.guidance for own in entry.tiers.values())]
     if family.guided_by == "nothing" and any(each not in (None, 1) for each in guided):
         raise BadModel(f"{family.name} is distilled: its guidance is always 1")
     if family.shift_trained and entry.shift not in (None, family.shift):
         raise BadModel(f"the shift of {family.name} is trained, and always {family.shift:g}")
-    if family.loader not in TAKE_LORAS and entry.loras:
+    if not family.takes_loras and entry.loras:
         raise BadModel(f"{family.name} takes no LoRA")
     if family.guidance_2 is None and any(lora.file_2 is not None for lora in entry.loras.values()):
         raise BadModel(f"{family.name} has one transformer; file_2 of a LoRA is for the second of two")
@@ -143,7 +144,7 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
     )
 
 
-def _tiers(entry: ModelEntry, family: Family) -> tuple[TierOfModel, ...]:
+def _tiers(entry: ModelEntry, family: FamilyRow) -> tuple[TierOfModel, ...]:
     rows = {row.tier: row for row in family.tiers}
     for name, own in entry.tiers.items():
         if own.lora is not None and own.lora not in entry.loras:

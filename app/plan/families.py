@@ -1,4 +1,4 @@
-"""The model families that can be served, a row each: what one makes, how it is sampled, and which file loads it."""
+"""The model families that can be served, registered by a row each: what one makes, its sampling, and who loads it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TI2V: Final = ((1280, 704), (704, 1280))
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class FamilyRow:
     """Models that differ in their weights alone.
 
-    `loader` names the file under `app/engine/families` that reads and steps them. `frame_step`: frames are 1 plus a
+    `loader` names the module under `app/engine/families` whose `READER` reads them. `frame_step`: frames are 1 plus a
     multiple of it, from `frames[0]` to `frames[1]`, the default is `frames[2]`. `fps` is slowest, fastest, default.
     `guided_by` and `most_steps` are as in ModelProfile; `shift_trained`: the shift is a fact of the weights.
     """
@@ -45,6 +45,8 @@ class Family:
     most_steps: int | None = None
     shift_trained: bool = False
     exact_vae: bool = True  # the autoencoder is kept in float32 whatever the precision
+    takes_loras: bool = True
+    step_caches: bool = False  # its denoiser has one transformer, which hears text alone
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -57,9 +59,9 @@ def _always(steps: int) -> tuple[TierOfModel, ...]:
     return tuple(TierOfModel(tier, (steps,) * len(CLASSES)) for tier in TIERS)
 
 
-def _ltx(name: str, steps: int | None = None) -> Family:
+def _ltx(name: str, steps: int | None = None) -> FamilyRow:
     """LTX-Video; a distilled release has `steps` noise levels of its own, and no guidance."""
-    return Family(
+    return FamilyRow(
         name,
         "ltx",
         ((704, 480), (480, 704), (768, 512), (512, 768), (1216, 704), (704, 1216)),
@@ -78,8 +80,8 @@ def _ltx(name: str, steps: int | None = None) -> Family:
     )
 
 
-def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> Family:
-    return Family(
+def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> FamilyRow:
+    return FamilyRow(
         name,
         "hunyuan15",
         sizes,
@@ -92,12 +94,13 @@ def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> F
         overhead_s=30.0,
         pipelines=("HunyuanVideo15Pipeline",),
         exact_vae=False,
+        takes_loras=False,
     )
 
 
-def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: float) -> Family:
+def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: float) -> FamilyRow:
     """CogVideoX, which is trained for one rate and one `shift`, that of its signal to noise ratio."""
-    return Family(
+    return FamilyRow(
         name,
         "cogvideox",
         (size,),
@@ -115,9 +118,9 @@ def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: flo
     )
 
 
-def _z_image(name: str, shift: float, steps: int | None = None) -> Family:
+def _z_image(name: str, shift: float, steps: int | None = None) -> FamilyRow:
     """Z-Image; guidance counts from 1 here, from 0 in its pipeline. The turbo release has `steps` and no guidance."""
-    return Family(
+    return FamilyRow(
         name,
         "z_image",
         ((1024, 1024), (1280, 720), (720, 1280), (1152, 864), (864, 1152), (768, 768), (512, 512)),
@@ -139,19 +142,43 @@ def _z_image(name: str, shift: float, steps: int | None = None) -> Family:
 # Wan advises a shift of 3 at 480p and 5 at 720p.
 _WAN: Final = ("WanPipeline", "WanImageToVideoPipeline")
 ROWS: Final = (
-    Family("wan2.1-t2v-1.3b", "wan", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0, pipelines=_WAN),
-    Family("wan2.1-t2v-14b", "wan", _720P, (17, 81, 81), (8, 24, 16), 5.0, 5.0, pipelines=_WAN),
-    Family("wan2.2-t2v-a14b", "wan", _720P, (17, 81, 81), (8, 24, 16), 4.0, 3.0, guidance_2=3.0, pipelines=_WAN),
-    Family("wan2.2-ti2v-5b", "wan", _TI2V, (17, 121, 121), (12, 30, 24), 5.0, 5.0, takes_image=True, pipelines=_WAN),
-    Family(
-        "wan2.1-i2v-14b-480p", "wan", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0, takes_image=True, needs_image=True
+    FamilyRow(
+        "wan2.1-t2v-1.3b", "wan.load", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0, pipelines=_WAN, step_caches=True
     ),
-    Family(
-        "wan2.1-i2v-14b-720p", "wan", _720P, (17, 81, 81), (8, 24, 16), 5.0, 5.0, takes_image=True, needs_image=True
+    FamilyRow(
+        "wan2.1-t2v-14b", "wan.load", _720P, (17, 81, 81), (8, 24, 16), 5.0, 5.0, pipelines=_WAN, step_caches=True
     ),
-    Family(
+    FamilyRow(
+        "wan2.2-t2v-a14b", "wan.load", _720P, (17, 81, 81), (8, 24, 16), 4.0, 3.0, guidance_2=3.0, pipelines=_WAN
+    ),
+    FamilyRow(
+        "wan2.2-ti2v-5b", "wan.load", _TI2V, (17, 121, 121), (12, 30, 24), 5.0, 5.0, takes_image=True, pipelines=_WAN
+    ),
+    FamilyRow(
+        "wan2.1-i2v-14b-480p",
+        "wan.load",
+        _480P,
+        (17, 81, 81),
+        (8, 24, 16),
+        5.0,
+        3.0,
+        takes_image=True,
+        needs_image=True,
+    ),
+    FamilyRow(
+        "wan2.1-i2v-14b-720p",
+        "wan.load",
+        _720P,
+        (17, 81, 81),
+        (8, 24, 16),
+        5.0,
+        5.0,
+        takes_image=True,
+        needs_image=True,
+    ),
+    FamilyRow(
         "wan2.2-i2v-a14b",
-        "wan",
+        "wan.load",
         _720P,
         (17, 81, 81),
         (8, 24, 16),
@@ -165,7 +192,7 @@ ROWS: Final = (
     _ltx("ltx-video"),
     _ltx("ltx-video-distilled", 7),
     _ltx("ltx-video-0.9.6-distilled", 8),
-    Family(
+    FamilyRow(
         "hunyuan-video",
         "hunyuan",
         ((960, 544), (544, 960), (1280, 720), (720, 1280)),
@@ -188,7 +215,4 @@ ROWS: Final = (
     _z_image("z-image-turbo", 3.0, 8),
     _z_image("z-image", 6.0),
 )
-TAKE_LORAS: Final = frozenset({"wan", "ltx", "hunyuan", "cogvideox", "z_image"})
-"""Loaders whose models take LoRA adapters."""
-
-FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({row.name: row for row in ROWS})
+FAMILIES: Final[Mapping[str, FamilyRow]] = MappingProxyType({row.name: row for row in ROWS})

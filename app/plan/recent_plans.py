@@ -10,7 +10,7 @@ from typing import Protocol
 from cachetools import TTLCache
 
 from app.plan.seed import FRESH
-from app.types import CacheMode, Caller, Plan, VideoRequest
+from app.types import Caller, Plan, VideoRequest, Wishes
 
 KEPT_S = 15.0  # about as old as the step times and ratings that plans are made with may be
 MOST = 1024
@@ -47,16 +47,4 @@ class RememberingPlanner:
 
 def _as_planned(request: VideoRequest) -> VideoRequest:
     """The request without what says nothing about the video."""
-    return replace(
-        request,
-        cache=CacheMode.USE,
-        cache_ttl_s=None,
-        similar=False,
-        priority="",
-        deadline_s=None,
-        preview=False,
-        user=None,
-        remixed_from=None,
-        webhook=None,
-        after=(),
-    )
+    return replace(request, wishes=Wishes())

@@ -11,8 +11,6 @@ from rapidfuzz import process
 from app.errors import InvalidRequest
 from app.types import STEP_CACHES, ModelProfile, VideoRequest
 
-FAMILIES = frozenset({"wan", "wan2.1-t2v-1.3b", "wan2.1-t2v-14b"})  # one transformer, which hears text alone
-
 
 def step_cache(
     request: VideoRequest, model: ModelProfile, ratios: Mapping[str, Sequence[float]], adapter: str = ""
@@ -32,7 +30,7 @@ def step_cache(
         hint = f" Did you mean {near[0]!r}?" if near else ""
         message = f"There is no step cache {name[:40]!r}.{hint} There is: {', '.join(STEP_CACHES)}."
         raise InvalidRequest(message, "step_cache", "unknown_step_cache")
-    if model.family not in FAMILIES:
+    if not model.step_caches:
         raise InvalidRequest(f"{model.id} has no step caches.", "step_cache")
     if name == "mag" and not ratios.get(model.id):
         raise InvalidRequest(f"MagCache is not measured for {model.id}; see the setting mag_ratios.", "step_cache")

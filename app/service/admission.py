@@ -10,7 +10,7 @@ import orjson
 from app.errors import Overloaded
 from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey
 from app.jobs.board import BACKLOG, ENTERED, Board
-from app.line.backlog import Backlog, from_note
+from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
 from app.types import Job, VideoRequest
@@ -33,7 +33,9 @@ def named(request: VideoRequest, key: str | None, ttl_s: float) -> IdempotencyKe
     """The request under the client's key; the same for the same request, whatever it was written in."""
     if key is None:
         return None
-    words = orjson.dumps(asdict(request), default=_digested, option=orjson.OPT_SORT_KEYS)
+    asked = asdict(request)
+    asked |= asked.pop("wishes")  # as they were digested when keys were first kept
+    words = orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)
     return IdempotencyKey(key, hashlib.sha256(words).hexdigest(), ttl_s)
 
 
@@ -45,7 +47,7 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
     each sees those before it. Raises Overloaded when the job would wait too long, or would make an accepted job that is
     less urgent do so.
     """
-    backlog = from_note(await board.get(BACKLOG))
+    backlog = backlog_from_note(await board.get(BACKLOG))
     if backlog is None:
         return None
     cost = turn_in(backlog, job)

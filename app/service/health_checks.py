@@ -13,7 +13,7 @@ from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG, Board
 from app.jobs.clock import Clock
 from app.jobs.store import JobStore
-from app.line.backlog import from_note
+from app.line.backlog import backlog_from_note
 from app.service.ports import Check
 
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
@@ -73,7 +73,7 @@ async def answers(ping: Ping) -> Mapping[str, object]:
 
 async def dispatcher(stores: CheckedStores, ping: Ping) -> Mapping[str, object]:
     """Well is one that has written lately, whether or not it finds time to answer."""
-    backlog = from_note(await stores.board.get(BACKLOG))
+    backlog = backlog_from_note(await stores.board.get(BACKLOG))
     await stores.clock.sync()
     if backlog is None or stores.clock() - backlog.at > NOTE_AGE_S:
         await ping()

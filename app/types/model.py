@@ -42,6 +42,7 @@ class ModelProfile:
     takes_image: bool = False  # a video may begin with a picture
     needs_image: bool = False  # it has to
     adapters: tuple[str, ...] = ()  # LoRA adapters that its tiers may name
+    step_caches: bool = False  # requests may name one
 
     @property
     def pictures_only(self) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from app.engine.denoiser import Denoiser, Heard
+from app.engine.denoiser import Denoiser, EncodePrompts
 from app.engine.loop import Engine
 from app.engine.memory.headroom import DeviceHeadroom
 from app.engine.memory.pressure import MachineMemory, MemoryMonitor
@@ -28,7 +27,7 @@ async def load_denoiser(
     model: ModelProfile,
     entry: ModelEntry,
     pool: str,
-    encode: Callable[[Sequence[str]], list[Heard]] | None,
+    encode: EncodePrompts | None,
 ) -> Denoiser:
     """The model, on its device. `encode`: a text encoder elsewhere, instead of the model's own.
 

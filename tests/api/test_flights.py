@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 from httpx_sse import EventSource
 
 from app.cache.keys import plan_digest
@@ -79,7 +80,7 @@ async def test_the_story_goes_on_with_the_next_leader(house: House, client: http
     events = [await anext(story)]
     leader = await house.jobs.get(first["id"])
     await client.post(f"/v1/videos/{first['id']}/cancel")
-    await house.settle(leader)
+    await house.resolve(leader)
     await house.run(second["id"], step=3)
     events += [await anext(story), await anext(story)]
     assert [event.kind for event in events] == ["queue", "phase", "step"]
@@ -115,7 +116,7 @@ async def test_the_next_leads_when_the_leader_is_sent_away(way: str, house: Hous
         await client.post(f"/v1/videos/{first['id']}/cancel")
     else:
         await client.delete(f"/v1/videos/{first['id']}")
-    await house.settle(leader)
+    await house.resolve(leader)
     assert await line(house) == [second["id"]]
     await house.complete(second["id"])
     assert (await look(client, third["id"]))["cache"]["kind"] == "flight"
@@ -182,6 +183,6 @@ async def test_tenants_do_not_follow_each_other() -> None:
 async def test_whoever_waits_for_a_follower_gets_it_completed(house: House, client: httpx.AsyncClient) -> None:
     first, second = await ask(client), await ask(client)
     waiting = asyncio.ensure_future(house.service.wait(second["id"], Caller(), 5.0))
-    await asyncio.sleep(0.02)
+    await checkpoint()
     await house.complete(first["id"])
     assert (await waiting).phase is Phase.COMPLETED

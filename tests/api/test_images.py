@@ -34,7 +34,7 @@ async def make_all(house: House) -> None:
     while True:
         for waiting in await house.jobs.waiting():
             await house.complete(waiting.id)
-        await anyio.sleep(0.01)
+        await house.jobs.wait_for_work(5.0)
 
 
 @pytest.fixture
@@ -50,6 +50,16 @@ async def test_the_openai_package_gets_its_pictures(images: Any) -> None:
     assert [(picture.format, picture.size) for picture in pictures] == [("WEBP", (96, 64))] * 2
     assert (made.size, made.output_format) == ("96x64", "webp")
     assert made.data[1].seed == made.data[0].seed + 1
+
+
+async def test_openai_values_that_ask_for_what_happens_anyway_pass(images: Any) -> None:
+    harmless = {"stream": False, "moderation": "auto", "background": "auto", "partial_images": 0, "n": 1}
+    made = await images.generate(prompt="a lighthouse in fog", output_compression=100, quality="auto", **harmless)
+    assert len(made.data) == 1
+    for name, value in {"moderation": "strict", "partial_images": 2, "output_compression": 50}.items():
+        with pytest.raises(openai.BadRequestError) as caught:
+            await images.generate(prompt="a lighthouse in fog", extra_body={name: value})
+        assert (caught.value.code, caught.value.param) == ("unsupported_parameter", name)
 
 
 async def test_a_picture_has_an_address_and_is_a_job_like_any_other(house: House, images: Any) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import __version__
 from app.api.health import health
 from app.errors import ServiceUnavailable, StoreUnavailable
 from app.jobs.board import BACKLOG
@@ -33,7 +34,7 @@ async def broken() -> dict[str, Any]:
 
 
 async def silent() -> dict[str, Any]:
-    await anyio.sleep(60)
+    await anyio.sleep_forever()
     return {}
 
 
@@ -60,7 +61,8 @@ async def test_a_silent_component_does_not_hold_up_the_others() -> None:
     status, body = await health({"redis": well, "diffuser": silent, "finisher": silent}, timeout_s=0.05)
     assert time.monotonic() - began < 1
     assert (status, body["failing"]) == (503, ["diffuser", "finisher"])
-    assert body["components"]["redis"] == {"ok": True, "round_trip_ms": 0.2}
+    components: Any = body["components"]
+    assert components["redis"] == {"ok": True, "round_trip_ms": 0.2}
 
 
 async def samples(client: httpx.AsyncClient) -> dict[tuple[str, str], float]:
@@ -174,7 +176,8 @@ async def test_models_say_what_they_make(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/models/sora-2")).json() == listed["data"][0]
     assert listed["data"][0]["tiers"]["preview"]["steps"] == [12, 13, 14, 15]
     for address in ("/v1/model_info", "/model_info"):
-        assert (await client.get(address)).json()["model_path"] == "shapes"
+        told = (await client.get(address)).json()
+        assert (told["model_path"], told["version"]) == ("shapes", __version__)
     response = await client.get("/v1/models/org/none")
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
 

@@ -24,9 +24,8 @@ from app.worker.finishing import JobFinisher, hand_on
 from tests.api.house import House
 from tests.artifacts.s3_server import BUCKET, S3Server
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.waiting import until
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 FRAMES = np.random.default_rng(0).integers(0, 255, (17, 64, 64, 3), np.uint8)
 
@@ -95,8 +94,11 @@ async def test_a_job_outlasts_a_store_that_is_away(s3: S3Server, stores: Stores,
     finisher = finisher_of(stores, settings)
     s3.stop()
     finishing = asyncio.ensure_future(hand_on(finisher, job.id, fence, FRAMES, Measured()))
-    while finisher.calls < 2:
-        await asyncio.sleep(0.1)
+
+    async def tried_twice() -> bool:
+        return finisher.calls >= 2
+
+    await until(tried_twice)
     assert (await stores.jobs.get(job.id)).phase is Phase.POSTPROCESSING
     await asyncio.to_thread(s3.start)
     await finishing

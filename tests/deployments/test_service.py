@@ -7,7 +7,6 @@ import io
 import time
 from collections.abc import Iterable
 
-import anyio
 import av
 import httpx
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 
 from app.client.client import Kinoray
 from cluster.local import LocalService
+from tests.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 
@@ -91,6 +91,17 @@ async def test_every_step_is_told_to_those_who_follow(client: Kinoray) -> None:
     assert replayed == [event.id for event in events]
 
 
+async def test_an_answer_has_one_request_id(service: LocalService) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        for path in ("/health", "/v1/videos", "/v1/nothing"):
+            (own,) = (await http.get(path)).headers.get_list("x-request-id")
+            assert own
+            given = await http.get(path, headers={"x-request-id": "abc-1"})
+            assert given.headers.get_list("x-request-id") == ["abc-1"]
+        assert (await http.head("/v1/videos")).status_code == 200
+        assert (await http.options("/v1/videos")).headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
 async def test_cancel_frees_the_device(client: Kinoray) -> None:
     video = await client.create("a yellow triangle orbiting", seed=-1, steps=100)
     async for event in client.events(video.id):
@@ -99,9 +110,11 @@ async def test_cancel_frees_the_device(client: Kinoray) -> None:
     cancelled = await client.cancel(video.id)
     assert cancelled.error is not None
     assert (cancelled.status, cancelled.error.code) == ("failed", "cancelled")
-    with anyio.fail_after(5):
-        while any(replica["running"] for replica in (await client.stats())["replicas"]):
-            await asyncio.sleep(0.2)
+
+    async def nothing_runs() -> bool:
+        return not any(replica["running"] for replica in (await client.stats())["replicas"])
+
+    await until(nothing_runs, 5.0)
 
 
 async def test_several_jobs_at_once_all_end_with_their_own_video(openai: AsyncOpenAI) -> None:

@@ -16,7 +16,7 @@ from app.types import Webhook
 from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
 from tests.dispatch.over_redis import Dispatch, begin, dispatch, stores
-from tests.dispatch.workers import PlayedWorkers, told
+from tests.dispatch.workers import PlayedWorkers, code_of, told
 from tests.jobs.make import a_job
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
@@ -37,7 +37,7 @@ async def test_a_waiting_job_ends_when_its_deadline_has_passed(stores: Stores, d
     late = a_job(now, deadline=now - 1.0)
     await stores.jobs.create(late)
     end = await told(stores, late, "end")
-    assert (end.data["status"], end.data["error"]["code"]) == ("failed", "timeout")
+    assert (end.data["status"], code_of(end)) == ("failed", "timeout")
     ended = await stores.jobs.get(late.id)
     assert ended.failure is not None
     assert (ended.failure.code, ended.attempts) == ("timeout", 0)

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import WanTransformer3DModel
 
 from app.embedded.checker.sample import decode, sample, sheet
 from app.embedded.load import EmbeddedModel, load
+from app.embedded.model import KEPT_IN_FLOAT32
 from app.embedded.profile import WEIGHTS, revision
 
 MOST_BYTES = 30 * 1024 * 1024
@@ -54,3 +56,7 @@ def test_the_wan_pipeline_of_diffusers_runs_the_model(model: EmbeddedModel) -> N
     ).frames
     assert video.shape == (1, 9, 3, model.picture, model.picture)
     assert torch.isfinite(video).all()
+
+
+def test_what_stays_in_float32_is_what_diffusers_keeps_so_in_wan() -> None:
+    assert set(WanTransformer3DModel._keep_in_fp32_modules) == KEPT_IN_FLOAT32

@@ -10,14 +10,17 @@ import torch
 
 from app.calibration.mask_search import plans
 from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
-from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.family import FamilyDenoiser
+from app.plan.masks.table import with_masks
+from app.plan.tables import load_tables
 from tests.engine.plans import hear, walk
 
+TABLES = load_tables().masks
 PROMPTS = CALIBRATION_PROMPTS[1:8:4]
 
 
 @pytest.fixture(scope="module")
-def denoiser() -> WanDenoiser:
+def denoiser() -> FamilyDenoiser:
     try:
         return load_denoiser("float32", threads=1)
     except FileNotFoundError:
@@ -25,13 +28,18 @@ def denoiser() -> WanDenoiser:
 
 
 def ends(
-    denoiser: WanDenoiser, steps: int, budget: int, sampler: str, prompts: Sequence[str] = PROMPTS, alike: bool = False
+    denoiser: FamilyDenoiser,
+    steps: int,
+    budget: int,
+    sampler: str,
+    prompts: Sequence[str] = PROMPTS,
+    alike: bool = False,
 ) -> torch.Tensor:
     """Final latents (jobs, C, F', H', W') of the prompts, each with its seed; `alike`: deterministic."""
     states = []
     for plan in plans(built_in_profile(), prompts, steps, sampler):
         sampling = replace(plan.sampling, budget=budget, deterministic=alike)
-        asked = replace(plan, sampling=sampling)
+        asked = with_masks(replace(plan, sampling=sampling), TABLES)
         states.append(denoiser.start(plan.prompt, asked, hear(denoiser, asked)))
     walk(denoiser, *states)
     return torch.stack([state.latent for state in states])
@@ -39,7 +47,7 @@ def ends(
 
 @pytest.mark.parametrize("sampler", ["euler", "unipc"])
 def test_half_the_evaluations_are_closer_to_the_full_run_than_half_the_steps(
-    denoiser: WanDenoiser, sampler: str
+    denoiser: FamilyDenoiser, sampler: str
 ) -> None:
     full = ends(denoiser, 20, 20, sampler)
     masked = (ends(denoiser, 20, 10, sampler) - full).square().mean()
@@ -47,7 +55,7 @@ def test_half_the_evaluations_are_closer_to_the_full_run_than_half_the_steps(
     assert masked < plain
 
 
-def test_a_deterministic_job_has_the_same_bits_alone_and_in_a_batch(denoiser: WanDenoiser) -> None:
+def test_a_deterministic_job_has_the_same_bits_alone_and_in_a_batch(denoiser: FamilyDenoiser) -> None:
     alone = ends(denoiser, 3, 2, "unipc", PROMPTS[:1], alike=True)
     together = ends(denoiser, 3, 2, "unipc", (PROMPTS[0], "a blue star", "a tiny ring"), alike=True)
     assert torch.equal(together[0], alone[0])

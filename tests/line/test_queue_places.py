@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app.jobs.board import BACKLOG, PLACES
-from app.line.backlog import to_note
+from app.line.backlog import backlog_to_note
 from app.line.dispatch import Pool
 from app.line.queue_places import (
     Place,
@@ -19,7 +19,7 @@ from app.line.queue_places import (
     queue_places,
 )
 from app.line.wait_estimates import measure
-from app.service.videos import Outlook
+from app.service.outlook import Outlook
 from app.types import Caller, VideoRequest
 from tests.api.house import House
 from tests.line.make import at_work, job
@@ -86,6 +86,6 @@ async def test_a_video_is_told_its_place_by_urgency_as_soon_as_the_dispatcher_ha
     line = [made[2], made[0]]
     now = time.time()
     await house.board.put(PLACES, places_to_note(queue_places(line, [], {}, now, limit=1)), 10.0)
-    await house.board.put(BACKLOG, to_note(measure(line, [], {}, now)), 10.0)
+    await house.board.put(BACKLOG, backlog_to_note(measure(line, [], {}, now)), 10.0)
     assert await house.service.outlook(made[2]) == Outlook(0, round(made[2].plan.estimate.seconds, 2))
     assert [(await house.service.outlook(each)).position for each in made[:2]] == [1, 1]

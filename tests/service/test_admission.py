@@ -6,12 +6,12 @@ import pytest
 
 from app.errors import Overloaded
 from app.jobs.board import BACKLOG, ENTERED, MemoryBoard
-from app.line.backlog import to_note
+from app.line.backlog import backlog_to_note
 from app.line.dispatch import Pool
 from app.line.wait_estimates import measure
-from app.service.admission import admit
+from app.service.admission import admit, named
 from app.settings import Settings
-from app.types import Job
+from app.types import Artifact, CacheMode, Job, VideoRequest, Webhook, Wishes
 from tests.line.make import job
 
 pytestmark = pytest.mark.anyio
@@ -19,12 +19,12 @@ SETTINGS = Settings(max_wait_s=5.0)
 
 
 def urgent(number: int) -> Job:
-    return replace(job(number), priority="high")
+    return replace(job(number), wishes=Wishes(priority="high"))
 
 
 async def noted(board: MemoryBoard, replicas: int = 1) -> None:
     backlog = measure([], [], {"main": Pool(8, 0, replicas)}, now=0.0, entered=await board.counters(ENTERED))
-    await board.put(BACKLOG, to_note(backlog), 60.0)
+    await board.put(BACKLOG, backlog_to_note(backlog), 60.0)
 
 
 async def test_a_crowd_that_comes_before_the_dispatcher_looks_again_is_let_in_one_behind_the_other() -> None:
@@ -55,10 +55,33 @@ async def test_only_those_who_go_before_it_hold_a_job_up_and_replicas_share_them
 
 async def test_a_note_without_a_tally_is_read_as_before() -> None:
     board = MemoryBoard()
-    note = to_note(measure([], [], {"main": Pool(8, 0, 1)}, now=0.0))
+    note = backlog_to_note(measure([], [], {"main": Pool(8, 0, 1)}, now=0.0))
     await board.put(BACKLOG, {name: value for name, value in note.items() if name != "entered"}, 60.0)
     assert [await admit(job(number), board, SETTINGS) for number in range(2)] == [0.0, 0.0]
 
 
 async def test_without_a_note_nothing_is_promised() -> None:
     assert await admit(job(0), MemoryBoard(), SETTINGS) is None
+
+
+def test_a_key_that_was_kept_by_an_earlier_version_still_names_its_request() -> None:
+    asked = VideoRequest("a red ball")
+    full = replace(
+        asked,
+        seed=7,
+        image=Artifact("inputs/x.png", "image/png", 9),
+        wishes=Wishes(
+            cache=CacheMode.READ,
+            cache_ttl_s=60.0,
+            priority="high",
+            deadline_s=30.5,
+            user="me",
+            webhook=Webhook("https://example.com/hook"),
+            after=("video_0123456789",),
+        ),
+    )
+    kept = [once.digest for each in (asked, full) if (once := named(each, "k", 1.0)) is not None]
+    assert kept == [
+        "ee6a6f101c23d7449b55c4318e6a7c45f8aa115bbd5b1a694f260f6d67a1933d",
+        "c3646a09c034eecc8428ee1479e65517912845eed59bcdc01af9e09dfbf92c10",
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,11 +22,11 @@ from app.redis.connection import Client
 from app.service.artifact_refs import mark_cached
 from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
-from app.types import Artifact, Failure, Job, Phase, Webhook
+from app.types import Artifact, Failure, Job, Phase, Webhook, Wishes
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.redis_server import MEMORY_AND_REDIS
+from tests.waiting import until
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 DAY = 86400.0
 TERMS = Terms(files_s=DAY, orphans_s=3600.0)
@@ -90,7 +89,7 @@ class Stores:
         return await self.artifacts.exists(job.artifacts["video"])
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> Stores:
     artifacts, meter = MemoryArtifacts(lambda: NOW - 5 * DAY), MemoryMeter()
     if request.param == "redis":
@@ -122,13 +121,17 @@ async def test_files_of_an_expired_record_stay_for_a_cached_result_until_that_is
     await expire(stores, NOW, 100)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (0, True)
     await stores.board.put(f"cached:{old.id}", {}, 0.001)
-    time.sleep(0.01)
+
+    async def forgotten() -> bool:
+        return await stores.board.get(f"cached:{old.id}") is None
+
+    await until(forgotten, 5.0)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (1, False)
 
 
 async def test_a_record_waits_for_its_webhook(stores: Stores) -> None:
     told = await stores.completed(NOW - 8 * DAY)
-    waiting = replace(done(NOW - 9 * DAY), webhook=Webhook("https://example.com"))
+    waiting = replace(done(NOW - 9 * DAY), wishes=Wishes(webhook=Webhook("https://example.com")))
     await stores.jobs.create(waiting)
     assert await expire(stores, NOW, 1) == 1
     assert (await find(stores.jobs, told.id), await find(stores.jobs, waiting.id)) == (None, waiting)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from app.embedded.autoencoder import PAINTS, ShapesAutoencoder
 from app.embedded.load import read_transformer
@@ -41,7 +41,7 @@ class Learner:
     losses: list[float] = field(default_factory=list)
     lessons: list[float] = field(default_factory=list)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """What a checkpoint holds."""
         return {
             "recipe": asdict(self.recipe),
@@ -79,7 +79,7 @@ class Learner:
 def start(recipe: Recipe, device: torch.device, weights: Path | None = None) -> Learner:
     """A learner at step 0, its weights drawn from the recipe's seed or read from a `weights` folder."""
     torch.manual_seed(recipe.seed)
-    sizes: dict[str, Any] = {
+    sizes = {
         "in_channels": recipe.channels,
         "out_channels": recipe.channels,
         "num_attention_heads": recipe.width // 64,
@@ -161,8 +161,8 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     step_all(learner.optimizers, rate_factor(recipe, learner.step, done))
     # 4. The averaged weights, over a short past at first.
     keep = min(recipe.ema, (1 + learner.step) / (10 + learner.step))
-    with torch.no_grad():
-        torch._foreach_lerp_(list(learner.average.parameters()), list(learner.model.parameters()), 1 - keep)
+    average, model = list(learner.average.parameters()), list(learner.model.parameters())
+    get_ema_multi_avg_fn(keep)(average, model, None)  # type: ignore[no-untyped-call]
     learner.step += 1
     learner.lessons.append(lesson.item())
     return loss.item()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,23 +12,91 @@ from numpy.typing import NDArray
 
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
-from app.engine.denoiser import Conditioning, Frames, Heard, JobState
-from app.engine.families.grouping import guided, in_company
-from app.engine.families.loading.lora import Wardrobe
+from app.engine.denoiser import Conditioning, Frames, JobState, TextEmbedding
+from app.engine.families.grouping import forward_by_group, guided
 from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.memory.state import held_bytes
+from app.engine.reuse import guide
 from app.engine.samplers.schedule import Schedule
 from app.engine.timing.hardware import hardware
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.types import Plan, VideoSpec
 
+HIGH, LOW = "high", "low"  # noise: the names of two experts
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a forward: a job, and the text that it hears in this row."""
+    """A row of a forward: a job, and the text of this row, its prompt or its negative prompt."""
 
     state: JobState
-    heard: Heard
+    text: TextEmbedding
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """Two transformers take turns: one at timesteps (0..1000) from `boundary` on, one below."""
+
+    boundary: float
+
+    def at(self, timestep: float) -> str:
+        """The expert's name."""
+        return HIGH if timestep >= self.boundary else LOW
+
+
+class ImageConditioning(Protocol):
+    """How a family sees the picture that a video begins with."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is no video without a picture."""
+        ...
+
+    def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """A picture, uint8 (1, H, W, 3) of the video's size, as float32 tensors on the CPU, on 1 to 4 axes."""
+        ...
+
+    def model_input(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """What the transformer gets of a latent (C, F', H', W'): (C or more, F', H', W')."""
+        ...
+
+    def final_latent(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """What is decoded, (C, F', H', W')."""
+        ...
+
+
+class StepCaching(Protocol):
+    """Caches inside a transformer, for one job at a time; `predict` makes one forward of the rows it is given."""
+
+    def off(self) -> None:
+        """The next forward is of jobs without a cache."""
+        ...
+
+    def forward(
+        self, state: JobState, texts: Mapping[str, TextEmbedding], predict: Callable[[Sequence[Row]], torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """A velocity (C, F', H', W') float32 for each of the texts, by their names.
+
+        Raises:
+            UnsupportedParameter: a cache that this model cannot have.
+        """
+        ...
+
+    def measured(self, run: Callable[[], object], steps: int) -> tuple[float, ...]:
+        """What MagCache has to know, from a `run` of so many steps without guidance.
+
+        Raises:
+            UnsupportedParameter: the model cannot be measured.
+        """
+        ...
+
+
+class AdapterSwitch(Protocol):
+    """The LoRA adapters of one transformer."""
+
+    def activate(self, adapter: str) -> None:
+        """Switch to an adapter, or by "" to none."""
+        ...
 
 
 class Family(Protocol):
@@ -38,7 +106,13 @@ class Family(Protocol):
     samplers: tuple[str, ...]  # ways down the noise that its predictions are right for
     free_guidance: bool  # guided by an unconditional pass; else guidance is an input of the model, or there is none
 
-    def encode(self, prompts: Sequence[str]) -> list[Heard]:
+    # What a family may have beside; None where it has not.
+    adapters: Mapping[str, AdapterSwitch]  # by the expert's name, "" where there is one transformer
+    experts: Experts | None
+    image: ImageConditioning | None
+    step_caches: StepCaching | None
+
+    def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         """What its text encoders make of each prompt."""
         ...
 
@@ -50,12 +124,12 @@ class Family(Protocol):
         """
         ...
 
-    def walk(self, plan: Plan) -> Schedule | None:
+    def schedule(self, plan: Plan) -> Schedule | None:
         """Its own noise levels; None: the sampler's."""
         ...
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
-        """One forward: (B, C, F', H', W'), a row for each."""
+        """One forward: (B, C, F', H', W'), a row for each. All rows are of one expert, one adapter and one shape."""
         ...
 
     def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
@@ -63,31 +137,14 @@ class Family(Protocol):
         ...
 
 
-class OfParts:
-    """A family's parts, as all families hold them; without `device` it computes where the transformer's weights are."""
-
-    def __init__(
-        self,
-        transformer: Any,
-        autoencoder: Any,
-        encode: Callable[[Sequence[str]], list[Heard]],
-        device: torch.device | None = None,
-    ) -> None:
-        self._transformer = transformer.eval()
-        self._autoencoder = autoencoder.eval()
-        self.encode = encode
-        self.device: torch.device = device or next(transformer.parameters()).device  # weights may rest elsewhere
-
-
 class FamilyDenoiser:
     """The Denoiser protocol over a family. The family's pipeline in diffusers is the standard.
 
-    The same embeddings, seed and steps give the frames of that pipeline with a generator on the CPU.
+    The same embeddings, picture, seed and steps give the frames of that pipeline with a generator on the CPU.
     """
 
-    def __init__(self, family: Family, wardrobe: Wardrobe | None = None) -> None:
+    def __init__(self, family: Family) -> None:
         self._family = family
-        self._wardrobe = wardrobe
 
     @property
     def device(self) -> torch.device:
@@ -99,49 +156,118 @@ class FamilyDenoiser:
         """What it computes on, in words."""
         return hardware(self._family.device)
 
+    @property
+    def needs_image(self) -> bool:
+        """Whether it makes no video without a picture."""
+        return self._family.image is not None and self._family.image.needed
+
     @torch.inference_mode()
-    def encode(self, prompts: Sequence[str]) -> list[Heard]:
+    def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         with device_errors():
-            told = self._family.encode(prompts)
-            return [{name: tensor.float().cpu() for name, tensor in heard.items()} for heard in told]
+            embeddings = self._family.encode(prompts)
+            return [{name: tensor.float().cpu() for name, tensor in each.items()} for each in embeddings]
+
+    @torch.inference_mode()
+    def encode_image(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """See `ImageConditioning.encode`.
+
+        Raises:
+            InvalidRequest: it takes no pictures.
+        """
+        if self._family.image is None:
+            raise InvalidRequest("The model takes no pictures.", "input_reference", "image_not_taken")
+        with device_errors():
+            return self._family.image.encode(image, spec)
 
     @torch.inference_mode()
     def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
         """Noise drawn on the CPU, so that a seed means the same noise on every device.
 
         Raises:
-            InvalidRequest: the model cannot make this shape, or has fewer steps.
-            UnsupportedParameter: its predictions are not right for this sampler, or it is to have a step cache.
+            InvalidRequest: the model cannot make this shape, has fewer steps, or lacks the picture that it needs.
+            UnsupportedParameter: its predictions are not right for this sampler, or a step cache it cannot have.
         """
-        if plan.sampling.sampler not in self._family.samplers:
-            raise UnsupportedParameter(f"This model is sampled by {', '.join(self._family.samplers)}.", "sampler")
-        if plan.sampling.step_cache:
-            raise UnsupportedParameter("This model has no step caches.", "step_cache")
+        self._check(plan, conditioning)
         noise = self._family.noise(plan, torch.Generator().manual_seed(plan.sampling.seed))
         device = self._family.device
         with device_errors():
-            heard = conditioning.to(device)
-            return _grouped(sampler.begin(job_id, plan, heard, noise.to(device), self._family.walk(plan)))
+            given = conditioning.to(device)
+            return self._grouped(sampler.begin(job_id, plan, given, noise.to(device), self._family.schedule(plan)))
+
+    def _check(self, plan: Plan, conditioning: Conditioning) -> None:
+        family = self._family
+        if plan.sampling.sampler not in family.samplers:
+            raise UnsupportedParameter(f"This model is sampled by {', '.join(family.samplers)}.", "sampler")
+        if plan.sampling.step_cache and family.step_caches is None:
+            raise UnsupportedParameter("This model has no step caches.", "step_cache")
+        if plan.sampling.step_cache and (family.experts is not None or plan.adapter or conditioning.picture):
+            raise UnsupportedParameter("Step caches are for one transformer that hears text alone.", "step_cache")
+        if self.needs_image and not conditioning.picture:
+            raise InvalidRequest("The model needs a picture to begin with.", "input_reference", "image_required")
 
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
         with device_errors():
-            return _grouped(from_bytes(checkpoint, plan, self._family.device))
+            return self._grouped(from_bytes(checkpoint, plan, self._family.device))
+
+    def _grouped(self, state: JobState) -> JobState:
+        """The job with the expert, adapter and guidance of each step; without guidance at first there is none later."""
+        asked, experts = state.plan.sampling, self._family.experts
+        adapter = f"+{state.plan.adapter}" if state.plan.adapter else ""
+        names = [experts.at(timestep) for timestep in state.timesteps] if experts else []
+        if names or adapter:
+            state.groups = tuple(name + adapter for name in names or [""])
+        if LOW in names and asked.guidance_2 is not None and asked.guidance != 1:
+            state.guidances = tuple(asked.guidance if name == HIGH else asked.guidance_2 for name in names)
+        return state
 
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        return in_company(states, self._forward)
+        """One forward for each group among the states, and one for each that shares none; guided in float32."""
+        return forward_by_group(states, self._forward)
 
     def _forward(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
-        both = [state for state in states if self._family.free_guidance and state.unconditioned]
-        rows = [Row(state, state.conditioning.prompt) for state in states]
-        rows += [Row(state, state.conditioning.negative) for state in both]
+        """The conditional passes of all states, then the unconditional ones of those that need theirs at this step.
+
+        For one state alone this layout depends on its masks and nothing else: what makes a job deterministic.
+        """
+        family, first = self._family, states[0]
         with device_errors():
-            if self._wardrobe is not None:
-                self._wardrobe.wear(states[0].plan.adapter)
-            answers = self._family.predict(rows).float()
+            family.adapters[family.experts.at(first.timestep) if family.experts else ""].activate(first.plan.adapter)
+            if family.step_caches is not None:
+                if first.plan.sampling.step_cache:
+                    return [(first, self._cached(family.step_caches, first))]
+                family.step_caches.off()
+            both = [state for state in states if family.free_guidance and state.unconditioned]
+            rows = [Row(state, state.conditioning.prompt) for state in states]
+            rows += [Row(state, state.conditioning.negative) for state in both]
+            answers = family.predict(rows).float()
+        return guided(states, both, answers) if family.free_guidance else list(zip(states, answers, strict=True))
+
+    def _cached(self, caches: StepCaching, state: JobState) -> torch.Tensor:
+        """Each pass is a forward of its own, as a cache's decision is one for a whole forward."""
+        texts = {"cond": state.conditioning.prompt}
+        if state.guided and self._family.free_guidance:
+            texts["uncond"] = state.conditioning.negative
+        velocities = caches.forward(state, texts, self._family.predict)
         if not self._family.free_guidance:
-            return list(zip(states, answers, strict=True))
-        return guided(states, both, answers)
+            return velocities["cond"]
+        return guide(state, velocities["cond"], velocities.get("uncond"))
+
+    @torch.inference_mode()
+    def magnitudes(self, plan: Plan, conditioning: Conditioning) -> tuple[float, ...]:
+        """What MagCache needs to know: by how much the blocks' change of the video grows from step to step.
+
+        The plan has no guidance and no budget. Raises UnsupportedParameter for models without step caches.
+        """
+        if self._family.step_caches is None:
+            raise UnsupportedParameter("This model has no step caches.", "step_cache")
+
+        def run() -> None:
+            state = self.start("measured", plan, conditioning)
+            while not state.done:
+                self.advance(state, self.predict([state])[0])
+
+        return self._family.step_caches.measured(run, plan.sampling.steps)
 
     @torch.inference_mode()
     def advance(self, state: JobState, prediction: torch.Tensor) -> None:
@@ -150,11 +276,11 @@ class FamilyDenoiser:
 
     @torch.inference_mode()
     def preview(self, state: JobState) -> Frames:
-        """The clean estimate's first latent frame, of what it decodes to by itself the first frame."""
+        """The first frame of the clean estimate: of its first latent frame, what that decodes to by itself."""
         clean = state.latent
         if state.history:
             clean = sampler.clean(state, state.history[-1].velocity)
-        return rounded(self._pixels(clean[:, :1], state.plan)[:1])
+        return rounded(self._pixels(state, clean, most=1)[:1])
 
     @torch.inference_mode()
     def decode(self, state: JobState) -> Frames:
@@ -168,46 +294,14 @@ class FamilyDenoiser:
     @torch.inference_mode()
     def decode_float(self, state: JobState) -> NDArray[np.float32]:
         """The frames before they are rounded, float32 (F, H, W, 3) in 0..1: the pipeline's `output_type="np"`."""
-        return self._pixels(state.latent, state.plan)
+        return self._pixels(state, state.latent)
 
-    def _pixels(self, latent: torch.Tensor, plan: Plan) -> NDArray[np.float32]:
+    def _pixels(self, state: JobState, latent: torch.Tensor, most: int | None = None) -> NDArray[np.float32]:
+        """Of at most so many latent frames."""
         with device_errors():
-            return unit(self._family.decode(latent, plan))
+            if self._family.image is not None:
+                latent = self._family.image.final_latent(latent, state.conditioning.picture)
+            return unit(self._family.decode(latent[:, :most], state.plan))
 
     def memory_bytes(self) -> int:
         return held_bytes(self._family.device)
-
-
-def _grouped(state: JobState) -> JobState:
-    """The job in the group of its adapter: those of a group share forwards."""
-    if state.plan.adapter:
-        state.groups = (state.plan.adapter,)
-    return state
-
-
-def compressed(spec: VideoSpec, temporal: int, spatial: int, grain: int) -> tuple[int, int, int]:
-    """(F', H', W') of a video under an autoencoder that takes `temporal` frames and `spatial` pixels together.
-
-    Raises:
-        InvalidRequest: frames or sides do not divide; sides must be multiples of `grain`.
-    """
-    if (spec.frames - 1) % temporal:
-        raise InvalidRequest(f"The number of frames has to be a multiple of {temporal}, plus 1.", "frames")
-    if spec.height % grain or spec.width % grain:
-        raise InvalidRequest(f"Width and height have to be multiples of {grain}.", "size")
-    return (spec.frames - 1) // temporal + 1, spec.height // spatial, spec.width // spatial
-
-
-def stacked(rows: Sequence[Row], name: str, dtype: torch.dtype) -> torch.Tensor:
-    """What the rows hear under a name, (B, ...)."""
-    return torch.stack([row.heard[name] for row in rows]).to(dtype)
-
-
-def latents(rows: Sequence[Row], dtype: torch.dtype) -> torch.Tensor:
-    """(B, C, F', H', W')."""
-    return torch.stack([row.state.latent for row in rows]).to(dtype)
-
-
-def timesteps(rows: Sequence[Row], device: torch.device) -> torch.Tensor:
-    """(B,) float32, 0..1000: each row is at its own."""
-    return torch.tensor([row.state.timestep for row in rows], dtype=torch.float32, device=device)

@@ -12,13 +12,13 @@ from app.engine.reuse import guide
 Forward = Callable[[Sequence[JobState]], list[tuple[JobState, torch.Tensor]]]
 
 
-def in_company(states: Sequence[JobState], forward: Forward) -> list[torch.Tensor]:
+def forward_by_group(states: Sequence[JobState], forward: Forward) -> list[torch.Tensor]:
     """One forward for each group among the states, and one for each state that shares none; answers in their order."""
-    company: dict[str, list[JobState]] = {}
+    groups: dict[str, list[JobState]] = {}
     for state in states:
         if not state.plan.sampling.alone:
-            company.setdefault(state.group, []).append(state)
-    batches = [*company.values(), *([state] for state in states if state.plan.sampling.alone)]
+            groups.setdefault(state.group, []).append(state)
+    batches = [*groups.values(), *([state] for state in states if state.plan.sampling.alone)]
     answers = {id(state): velocity for batch in batches for state, velocity in forward(batch)}
     return [answers[id(state)] for state in states]
 
@@ -28,6 +28,6 @@ def guided(
 ) -> list[tuple[JobState, torch.Tensor]]:
     """The guided velocities from the conditional answers of all states, then the unconditional ones of `both`."""
     rows = list(answers)
-    free = dict(zip(map(id, both), rows[len(states) :], strict=True))
-    asked = zip(states, rows[: len(states)], strict=True)
-    return [(state, guide(state, velocity, free.get(id(state)))) for state, velocity in asked]
+    unconditional = dict(zip(map(id, both), rows[len(states) :], strict=True))
+    conditional = zip(states, rows[: len(states)], strict=True)
+    return [(state, guide(state, velocity, unconditional.get(id(state)))) for state, velocity in conditional]

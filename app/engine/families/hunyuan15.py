@@ -7,16 +7,17 @@ time letter by letter, for writing inside the picture. The model also takes a fi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from diffusers import HunyuanVideo15Pipeline
 
-from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
-from app.engine.families.loading.placement import Parts
-from app.engine.families.loading.reader import Files, Listen, Reader
+from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
+from app.engine.families.base import EVEN, BaseFamily, compressed, stacked, timesteps
+from app.engine.families.family import Row
+from app.engine.families.loading.pipelines import PipelineReader, bent
+from app.engine.families.loading.reader import Files
+from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec
@@ -27,40 +28,31 @@ LETTERS_MASK = "letters_mask"  # (T',)
 PICTURE_TOKENS = 729  # that the model expects of a first picture
 
 
-class HunyuanVideo15(OfParts):
+class HunyuanVideo15(BaseFamily):
     """The Family. `picture_tokens`: how many stand for the picture that is not there."""
-
-    samplers: tuple[str, ...] = ("euler",)
-    free_guidance = True
 
     def __init__(
         self,
-        transformer: Any,
-        autoencoder: Any,
-        encode: Listen,
-        bend: Bend,
-        picture_tokens: int = PICTURE_TOKENS,
+        parts: Parts,
+        bend: Bend = EVEN,
         device: torch.device | None = None,
+        picture_tokens: int = PICTURE_TOKENS,
     ) -> None:
-        super().__init__(transformer, autoencoder, encode, device)
-        self._bend = bend
+        super().__init__(parts, bend, device)
         self._picture_tokens = picture_tokens
 
-    def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
+    def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         model = self._autoencoder
         temporal, spatial = int(model.temporal_compression_ratio), int(model.spatial_compression_ratio)
         grain = spatial * int(self._transformer.config.patch_size)
         return int(model.config.latent_channels), *compressed(spec, temporal, spatial, grain)
 
-    def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
-        return torch.randn(self._latent_shape(plan.spec), generator=generator)
-
-    def walk(self, plan: Plan) -> Schedule:
+    def schedule(self, plan: Plan) -> Schedule:
         return self._bend.bent(np.linspace(1.0, 0.0, plan.sampling.steps + 1)[:-1], plan.sampling.shift)
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         dtype, width = self._transformer.dtype, int(self._transformer.config.image_embed_dim)
-        seen = latents(rows, dtype)
+        seen = self.inputs(rows, dtype)
         nothing = torch.zeros_like(seen)
         answer: torch.Tensor = self._transformer(
             hidden_states=torch.cat([seen, nothing, nothing[:, :1]], dim=1),  # latent, picture, where the picture is
@@ -81,21 +73,21 @@ class HunyuanVideo15(OfParts):
         return video
 
 
-def heard_by(pipeline: Any, files: Files) -> Listen:
+def text_encoder_of(pipeline: Pipeline, files: Files) -> EncodePrompts:
     """The pipeline's two encoders, with its own instruction before the prompt and cut off again."""
 
-    def encode(prompts: Sequence[str]) -> list[Heard]:
-        told = zip(*pipeline.encode_prompt(list(prompts), device=files.device, batch_size=len(prompts)), strict=True)
+    def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
+        by_name = pipeline.encode_prompt(list(prompts), device=files.device, batch_size=len(prompts))
         names = (TOKENS, MASK, LETTERS, LETTERS_MASK)
-        return [dict(zip(names, each, strict=True)) for each in told]
+        return [dict(zip(names, each, strict=True)) for each in zip(*by_name, strict=True)]
 
     return encode
 
 
-def _family(parts: Parts, pipeline: Any, files: Files) -> HunyuanVideo15:
-    bend = Bend.of(pipeline.scheduler.config)
-    return HunyuanVideo15(parts.transformer, parts.autoencoder, parts.encode, bend, device=files.device)
-
-
-# The pipeline asks its autoencoder for a number even when there is none.
-READER = Reader(lambda files: HunyuanVideo15Pipeline, heard_by, _family, unheard=("transformer",))
+READER = PipelineReader(
+    __name__,
+    lambda files: HunyuanVideo15Pipeline,
+    text_encoder_of,
+    bent(HunyuanVideo15),
+    not_for_text=("transformer",),  # the pipeline asks its autoencoder for a number even when there is none
+)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from diffusers import LTXConditionPipeline, LTXPipeline
 
-from app.engine.denoiser import TOKENS, Heard
-from app.engine.families.family import OfParts, Row, compressed, latents, stacked, timesteps
-from app.engine.families.loading.placement import Parts
-from app.engine.families.loading.reader import Files, Listen, Reader
+from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
+from app.engine.families.base import EVEN, BaseFamily, compressed, stacked, timesteps
+from app.engine.families.family import Row
+from app.engine.families.loading.pipelines import PipelineClass, PipelineReader
+from app.engine.families.loading.reader import Files
+from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend, linear_quadratic, picked
 from app.engine.samplers.schedule import Schedule
 from app.types import Plan, VideoSpec
@@ -50,38 +51,24 @@ def recipe_of(source: str, pipeline: str) -> Recipe:
     return LATER if pipeline == "LTXConditionPipeline" else FIRST
 
 
-class LTX(OfParts):
+class LTX(BaseFamily):
     """The Family. Raises ValueError when the transformer takes patches of more than one latent pixel."""
 
-    samplers: tuple[str, ...] = ("euler",)
-    free_guidance = True
-
-    def __init__(
-        self,
-        transformer: Any,
-        autoencoder: Any,
-        encode: Listen,
-        recipe: Recipe,
-        bend: Bend,
-        device: torch.device | None = None,
-    ) -> None:
-        if (transformer.config.patch_size, transformer.config.patch_size_t) != (1, 1):
+    def __init__(self, parts: Parts, recipe: Recipe, bend: Bend = EVEN, device: torch.device | None = None) -> None:
+        super().__init__(parts, bend, device)
+        config = self._transformer.config
+        if (config.patch_size, config.patch_size_t) != (1, 1):
             raise ValueError("LTX transformers with patches are not supported.")
-        super().__init__(transformer, autoencoder, encode, device)
         self._recipe = recipe
-        self._bend = bend
-        self._temporal = int(autoencoder.temporal_compression_ratio)
-        self._spatial = int(autoencoder.spatial_compression_ratio)
+        self._temporal = int(self._autoencoder.temporal_compression_ratio)
+        self._spatial = int(self._autoencoder.spatial_compression_ratio)
 
-    def _latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
+    def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         sides = compressed(spec, self._temporal, self._spatial, self._spatial)
         return int(self._transformer.config.in_channels), *sides
 
-    def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
-        return torch.randn(self._latent_shape(plan.spec), generator=generator)
-
-    def walk(self, plan: Plan) -> Schedule:
-        steps, (_, frames, height, width) = plan.sampling.steps, self._latent_shape(plan.spec)
+    def schedule(self, plan: Plan) -> Schedule:
+        steps, (_, frames, height, width) = plan.sampling.steps, self.latent_shape(plan.spec)
         if self._recipe.ladder:
             return picked(self._recipe.ladder, steps)
         if self._recipe.paced:
@@ -90,19 +77,19 @@ class LTX(OfParts):
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         dtype = self._transformer.dtype
-        whole = latents(rows, dtype)  # (B, C, F', H', W')
-        told = timesteps(rows, self.device)
+        whole = self.inputs(rows, dtype)  # (B, C, F', H', W')
+        levels = timesteps(rows, self.device)
         answer: torch.Tensor = self._transformer(
             hidden_states=whole.flatten(2).transpose(1, 2),  # (B, F' * H' * W', C)
             encoder_hidden_states=stacked(rows, TOKENS, dtype),
-            timestep=told[:, None] if self._recipe.paced else told,
+            timestep=levels[:, None] if self._recipe.paced else levels,
             encoder_attention_mask=stacked(rows, MASK, torch.float32).bool(),
             return_dict=False,
             **self._places(rows, whole.shape[2:]),
         )[0]
         return answer.transpose(1, 2).reshape(whole.shape)
 
-    def _places(self, rows: Sequence[Row], sides: Sequence[int]) -> dict[str, Any]:
+    def _places(self, rows: Sequence[Row], sides: Sequence[int]) -> dict[str, object]:
         """Where the tokens are, by each row's frame rate; computed anew for every forward, never kept."""
         rates = torch.tensor([float(row.state.plan.spec.fps) for row in rows], device=self.device)
         frames, height, width = sides
@@ -122,15 +109,15 @@ class LTX(OfParts):
         model = self._autoencoder
         mean, std = (part.view(-1, 1, 1, 1).to(latent) for part in (model.latents_mean, model.latents_std))
         raw = (latent * std / model.config.scaling_factor + mean).to(self._transformer.dtype)
-        heard = None
+        level = None
         if model.config.timestep_conditioning:
-            heard = torch.tensor([self._recipe.decode_timestep], device=self.device, dtype=raw.dtype)
+            level = torch.tensor([self._recipe.decode_timestep], device=self.device, dtype=raw.dtype)
             share = torch.tensor(self._recipe.decode_noise, device=self.device, dtype=raw.dtype)
             raw = (1 - share) * raw + share * self._second_noise(plan, raw)
         gpus = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=gpus):  # some decoders draw noise of their own, from torch's one generator
             torch.manual_seed(plan.sampling.seed)
-            video: torch.Tensor = model.decode(raw[None].to(model.dtype), heard, return_dict=False)[0][0]
+            video: torch.Tensor = model.decode(raw[None].to(model.dtype), level, return_dict=False)[0][0]
         return video
 
     def _second_noise(self, plan: Plan, raw: torch.Tensor) -> torch.Tensor:
@@ -140,26 +127,28 @@ class LTX(OfParts):
         return torch.randn(shape, generator=generator, dtype=raw.dtype).to(self.device)[:, : raw.shape[1]]
 
 
-def heard_by(pipeline: Any, files: Files) -> Listen:
+def text_encoder_of(pipeline: Pipeline, files: Files) -> EncodePrompts:
     """The pipeline's T5: 128 tokens of each prompt, and which of them are text."""
 
-    def encode(prompts: Sequence[str]) -> list[Heard]:
+    def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
         tokens, mask, *_ = pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=False, device=files.device)
         return [{TOKENS: each, MASK: own} for each, own in zip(tokens, mask, strict=True)]
 
     return encode
 
 
-def _pipeline(files: Files) -> Any:
+def _pipeline(files: Files) -> PipelineClass:
     """The class that the model names: later releases have another."""
     named = LTXPipeline.load_config(files.source, revision=files.revision, local_files_only=files.local)["_class_name"]
-    return LTXConditionPipeline if named == "LTXConditionPipeline" else LTXPipeline
+    found: PipelineClass = LTXConditionPipeline if named == "LTXConditionPipeline" else LTXPipeline
+    return found
 
 
-def _family(parts: Parts, pipeline: Any, files: Files) -> LTX:
+def _family(parts: Parts, pipeline: Pipeline, files: Files) -> LTX:
     recipe = recipe_of(files.family or files.source, type(pipeline).__name__)
     bend = Bend.of(pipeline.scheduler.config)
-    return LTX(parts.transformer, parts.autoencoder, parts.encode, recipe, bend, files.device)
+    return LTX(parts, recipe, bend, files.device)
 
 
-READER = Reader(_pipeline, heard_by, _family)
+# Not for ranks: diffusers cuts its heads, but not the text mask that goes with them.
+READER = PipelineReader(__name__, _pipeline, text_encoder_of, _family)

@@ -1,46 +1,49 @@
-"""Loader names come in, denoisers go out: each family's file is imported only when a model of it is wanted."""
+"""Rows of `app/plan/families.py` come in, readers of their models go out; a family's file is imported when wanted."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from importlib import import_module
-from types import MappingProxyType
 from typing import Final, Protocol
 
 import torch
 
-from app.engine.denoiser import Denoiser
+from app.engine.denoiser import EncodePrompts
+from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.placement import precision
-from app.engine.families.loading.reader import PLAIN, Files, Listen, Options
+from app.engine.families.loading.reader import PLAIN, Files, Options
+from app.engine.families.models import Transformer
+from app.engine.families.parallel.ranks import RankLoad
 from app.settings.placement import Placement
 
-LOADERS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "wan": "app.engine.families.wan.load",
-        "ltx": "app.engine.families.ltx",
-        "hunyuan": "app.engine.families.hunyuan",
-        "hunyuan15": "app.engine.families.hunyuan15",
-        "cogvideox": "app.engine.families.cogvideox",
-        "z_image": "app.engine.families.z_image",
-    }
-)
-"""Loader (of `app/plan/families.py`) to the module whose `READER` reads its models."""
-
-DTYPES: Final = MappingProxyType({"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16})
+EMBEDDED: Final = "embedded"  # the loader of the built-in model, which has no row
+_ROOM: Final = __name__.rpartition(".")[0]
 
 
 class Reads(Protocol):
-    """What the module of a loader offers as its `READER`."""
+    """What the module of a loader offers as its `READER`; see `Reader`."""
 
-    def load(self, files: Files, options: Options = PLAIN) -> Denoiser: ...
+    def load(self, files: Files, options: Options = PLAIN) -> FamilyDenoiser: ...
 
-    def load_encoder(self, files: Files) -> Listen: ...
+    def load_encoder(self, files: Files) -> EncodePrompts: ...
+
+    def transformers(self, load: RankLoad, device: torch.device) -> list[Transformer]: ...
 
 
 def reader(loader: str) -> Reads:
-    """Raises KeyError: there is no such loader."""
-    found: Reads = import_module(LOADERS[loader]).READER
+    """The reader that a row's `loader` names. Raises ModuleNotFoundError: there is no such file."""
+    return reader_of(f"{_ROOM}.{loader}")
+
+
+def reader_of(module: str) -> Reads:
+    """The `READER` of a module of this room.
+
+    Raises:
+        ValueError: it is another's.
+    """
+    if not module.startswith(f"{_ROOM}."):
+        raise ValueError(f"{module} is no model family")
+    found: Reads = import_module(module).READER
     return found
 
 
@@ -52,14 +55,19 @@ def files_of(
     local: bool = False,
     family: str = "",
     threads: int | None = None,
+    ranks: int = 1,
 ) -> Files:
-    """Files for a GPU where torch sees one, else for this CPU, where torch then uses so many `threads`.
+    """Files for a GPU where torch sees one, else for this CPU, whose `threads` (all that there are) `ranks` share.
 
-    `dtype` may be auto, too: bfloat16 where the device multiplies it. `family` is the row, for models that do not tell
-    by themselves of which they are. Raises KeyError: there is no such precision.
+    Ray gives a worker as many threads as it has logical CPUs; a model wants all that there are. `dtype` may be auto,
+    too: bfloat16 where the device multiplies it. `family` is the row, for models that do not tell by themselves of
+    which they are.
+
+    Raises:
+        ValueError: there is no such precision.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
     if device.type == "cpu":
-        torch.set_num_threads(threads or os.cpu_count() or 1)
-    exact = precision(Placement(dtype=dtype), device) if dtype == "auto" else DTYPES[dtype]
+        torch.set_num_threads(max(1, (threads or os.cpu_count() or 1) // ranks))
+    exact = torch.float16 if dtype == "float16" else precision(Placement(dtype=dtype), device)
     return Files(source, exact, device, revision, local, family)

@@ -17,6 +17,7 @@ from app.jobs.redis.line import RedisLine
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
+from app.jobs.store import CURSOR_KEPT_S
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.redis.replies import Reply, Word, mapping, scored
@@ -50,7 +51,7 @@ class RedisJobs(RedisWaits):
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
         keys = self._keys
         names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake]
-        names += [*admission_keys(keys, job, limits), keys.due, keys.heard, keys.awaited(job.id)]
+        names += [*admission_keys(keys, job, limits), keys.due, keys.unreleased, keys.awaited(job.id)]
         names += [name for each in job.after for name in (keys.job(check_id(each)), keys.dependants(each))]
         names.append(keys.outbox)
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
@@ -70,16 +71,17 @@ class RedisJobs(RedisWaits):
         return job_from_fields(kept, self._masked)
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
-        args: list[Word] = [check_id(after) if after is not None else "", limit, int(newest_first)]
-        answer = await self._commands.run(scripts.LIST, [self._keys.tenant(tenant)], args)
+        cursor = "" if after is None else check_id(after)
+        keys = [self._keys.tenant(tenant), self._keys.cursor(cursor)]
+        answer = await self._commands.run(scripts.LIST, keys, [cursor, limit, int(newest_first), tenant])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {after}.")
         ids = answer[1]
         return Page(tuple(await self._read(ids[:limit])), len(ids) > limit)
 
     async def delete(self, job_id: str, tenant: str) -> Job:
-        keys = [*self._places(job_id), self._keys.tenant(tenant)]
-        answer = await self._commands.run(scripts.DELETE, keys, [job_id, tenant])
+        keys = [*self._places(job_id), self._keys.tenant(tenant), self._keys.cursor(job_id)]
+        answer = await self._commands.run(scripts.DELETE, keys, [job_id, tenant, int(1000 * CURSOR_KEPT_S)])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(mapping(answer[1]), self._masked)
@@ -220,5 +222,5 @@ class RedisJobs(RedisWaits):
 def change_keys(keys: Keys, job_id: str) -> list[str]:
     """The keys of `scripts.CHANGE`."""
     places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
-    places += [keys.unsettled, keys.open, keys.running, keys.blocked, keys.heard]
+    places += [keys.unresolved, keys.open, keys.running, keys.blocked, keys.unreleased]
     return [*places, keys.awaited(job_id), keys.dependants(job_id), keys.outbox]

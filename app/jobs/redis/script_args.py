@@ -24,7 +24,7 @@ def change_args(job_id: str, change: Change, fence: int | None = None, tenant: s
         "" if change.until is None else change.until,
         change.values.get("expires_at", ""),
         int(change.wakes),
-        change.settle_at,
+        change.resolve_at,
         int(change.new_loss),
         *flat(fields_to_json(change.values)),
     ]

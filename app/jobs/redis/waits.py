@@ -38,8 +38,8 @@ end
 """
 )
 
-# KEYS dependants heard; ARGV id
-UNHEARD = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end"
+# KEYS dependants unreleased; ARGV id
+MARK_RELEASED = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end"
 
 
 class RedisWaits:
@@ -52,8 +52,8 @@ class RedisWaits:
     async def awaited(self, job_id: str) -> Sequence[str]:
         return sorted(texts(await self._commands.call("SMEMBERS", self._keys.awaited(check_id(job_id)))))
 
-    async def heard(self, limit: int) -> Sequence[str]:
-        return texts(await self._commands.call("SRANDMEMBER", self._keys.heard, limit))
+    async def unreleased(self, limit: int) -> Sequence[str]:
+        return texts(await self._commands.call("SRANDMEMBER", self._keys.unreleased, limit))
 
     async def dependants(self, job_id: str, limit: int) -> Sequence[str]:
         return texts(await self._commands.call("SRANDMEMBER", self._keys.dependants(check_id(job_id)), limit))
@@ -64,8 +64,9 @@ class RedisWaits:
         names += [keys.dependants(check_id(awaited)), keys.wake, keys.due]
         await self._commands.run(RELEASE, names, [job_id, awaited])
 
-    async def unheard(self, job_id: str) -> None:
-        await self._commands.run(UNHEARD, [self._keys.dependants(check_id(job_id)), self._keys.heard], [job_id])
+    async def mark_released(self, job_id: str) -> None:
+        keys = [self._keys.dependants(check_id(job_id)), self._keys.unreleased]
+        await self._commands.run(MARK_RELEASED, keys, [job_id])
 
     async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
         kept = await self._commands.call("HMGET", self._keys.idempotency_key(key_name(tenant, key.value)), "body", "id")

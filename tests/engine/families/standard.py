@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.denoiser import TOKENS, Heard
+from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
 from app.engine.families.family import FamilyDenoiser
 from app.types import Plan, VideoSpec
 
@@ -21,7 +21,9 @@ class Tiny:
     """Random weights as a denoiser, and what the pipeline makes of the same weights."""
 
     denoiser: FamilyDenoiser
-    by_pipeline: Callable[[Plan, Heard, Heard], Pixels]  # the plan, what is heard of its prompt and negative prompt
+    by_pipeline: Callable[
+        [Plan, TextEmbedding, TextEmbedding], Pixels
+    ]  # the plan, what is heard of its prompt and negative prompt
     spec: VideoSpec
     sampler: str = "euler"
     steps: int = 5
@@ -29,32 +31,32 @@ class Tiny:
     shift: float = 1.0
 
 
-def spoken(words: dict[str, tuple[int, ...]], masks: tuple[str, ...] = ()) -> Callable[[Sequence[str]], list[Heard]]:
+def spoken(words: dict[str, tuple[int, ...]], masks: tuple[str, ...] = ()) -> EncodePrompts:
     """An encoder that answers with random tensors of these shapes, others for every prompt; masks end at a third."""
 
-    def encode(prompts: Sequence[str]) -> list[Heard]:
-        told = []
+    def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
+        made = []
         for prompt in prompts:
             seed = torch.Generator().manual_seed(sum(prompt.encode()))
-            heard = {name: torch.randn(shape, generator=seed) for name, shape in words.items()}
+            text = {name: torch.randn(shape, generator=seed) for name, shape in words.items()}
             for name in masks:
                 length = words[name][0]
-                heard[name] = (torch.arange(length) < length - len(prompt) % (length // 2)).float()
-            told.append(heard)
-        return told
+                text[name] = (torch.arange(length) < length - len(prompt) % (length // 2)).float()
+            made.append(text)
+        return made
 
     return encode
 
 
-def batched(heard: Heard, name: str) -> torch.Tensor:
+def batched(text: TextEmbedding, name: str) -> torch.Tensor:
     """As a pipeline takes it: (1, ...)."""
-    return heard[name][None]
+    return text[name][None]
 
 
-def lettered(width: int) -> Callable[[Sequence[str]], list[Heard]]:
+def lettered(width: int) -> EncodePrompts:
     """An encoder that answers with a token of that width for every letter, and one for no letters."""
 
-    def encode(prompts: Sequence[str]) -> list[Heard]:
+    def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
         seeds = [torch.Generator().manual_seed(sum(prompt.encode())) for prompt in prompts]
         lengths = [1 + len(prompt) for prompt in prompts]
         pairs = zip(lengths, seeds, strict=True)

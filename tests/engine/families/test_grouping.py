@@ -6,7 +6,7 @@ import torch
 
 from app.engine.denoiser import JobState
 from app.engine.fake import FakeDenoiser
-from app.engine.families.grouping import in_company
+from app.engine.families.grouping import forward_by_group
 from tests.engine.plans import hear, make_plan
 
 
@@ -31,6 +31,6 @@ def test_jobs_share_a_forward_within_their_group_and_those_that_step_alone_do_no
         seen.append("".join(each.job_id for each in batch))
         return [(each, torch.tensor(ord(each.job_id))) for each in batch]
 
-    answers = in_company(states, forward)
+    answers = forward_by_group(states, forward)
     assert seen == ["ad", "b", "c", "e"]
     assert [chr(int(answer)) for answer in answers] == list("abcde")

@@ -21,6 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
 
+from app.engine.denoiser import TOKENS, TextEmbedding
+from app.engine.families.family import FamilyDenoiser
+from app.engine.families.models import Parts
+from app.engine.families.wan.family import Wan
 from app.types import Plan
 
 Z = 4
@@ -77,6 +81,26 @@ def tiny_text(prompts: Sequence[str]) -> torch.Tensor:
     """(B, 6, 16), a different one for every prompt."""
     seeds = [torch.Generator().manual_seed(sum(prompt.encode())) for prompt in prompts]
     return torch.stack([torch.randn(6, 16, generator=seed) for seed in seeds])
+
+
+def tiny_encode(prompts: Sequence[str]) -> list[TextEmbedding]:
+    """The same as a family's encoder gives it."""
+    return [{TOKENS: each} for each in tiny_text(prompts)]
+
+
+def tiny_wan(parts: Parts | None = None, **more: Any) -> FamilyDenoiser:
+    """These parts, or the tiny ones, as a denoiser."""
+    return FamilyDenoiser(Wan(parts or Parts(tiny_transformer(), tiny_autoencoder(), tiny_encode), **more))
+
+
+def transformer_of(denoiser: FamilyDenoiser) -> Any:
+    """What its forwards go through."""
+    return vars(denoiser._family)["_transformer"]
+
+
+def autoencoder_of(denoiser: FamilyDenoiser) -> Any:
+    """What it decodes with."""
+    return vars(denoiser._family)["_autoencoder"]
 
 
 def a_picture(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:

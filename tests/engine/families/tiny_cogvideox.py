@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
 
-from app.engine.denoiser import TOKENS, Heard
+from app.engine.denoiser import TOKENS, TextEmbedding
 from app.engine.families.cogvideox import CogVideoX
 from app.engine.families.family import FamilyDenoiser
+from app.engine.families.models import Parts
 from app.types import Plan, VideoSpec
 from tests.engine.families.standard import Pixels, Tiny, batched, spoken
 
@@ -18,7 +19,7 @@ def cogvideox(pairs: bool) -> Tiny:
     """1.0 with sines, or 1.5 with latent frames in pairs and rotary angles."""
     parts = cogvideox_parts(pairs)
 
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+    def by_pipeline(plan: Plan, prompt: TextEmbedding, negative: TextEmbedding) -> Pixels:
         scheduler = CogVideoXDDIMScheduler(
             prediction_type="v_prediction",
             timestep_spacing="trailing",
@@ -40,7 +41,7 @@ def cogvideox(pairs: bool) -> Tiny:
         ).frames[0]
         return frames
 
-    family = CogVideoX(parts["transformer"], parts["vae"], spoken({TOKENS: (8, 16)}), 3.0)
+    family = CogVideoX(Parts(parts["transformer"], parts["vae"], spoken({TOKENS: (8, 16)})), 3.0)
     return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 9, 8), sampler="ddim", shift=3.0)
 
 

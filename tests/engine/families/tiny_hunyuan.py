@@ -16,11 +16,11 @@ from diffusers import (
     HunyuanVideoTransformer3DModel,
 )
 
-from app.engine.denoiser import TOKENS, Heard
+from app.engine.denoiser import TOKENS, TextEmbedding
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.hunyuan import MASK, POOLED, HunyuanVideo
 from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, HunyuanVideo15
-from app.engine.samplers.levels import Bend
+from app.engine.families.models import Parts
 from app.types import Plan, VideoSpec
 from tests.engine.families.standard import Pixels, Tiny, batched, spoken
 
@@ -29,7 +29,7 @@ def hunyuan() -> Tiny:
     """1.0: guidance as an input, a text heard twice."""
     parts = hunyuan_parts()
 
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+    def by_pipeline(plan: Plan, prompt: TextEmbedding, negative: TextEmbedding) -> Pixels:
         scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
         pipeline = HunyuanVideoPipeline(
             scheduler=scheduler, text_encoder=None, tokenizer=None, text_encoder_2=None, tokenizer_2=None, **parts
@@ -50,7 +50,7 @@ def hunyuan() -> Tiny:
         return frames
 
     encode = spoken({TOKENS: (8, 16), POOLED: (8,), MASK: (8,)}, (MASK,))
-    family = HunyuanVideo(parts["transformer"], parts["vae"], encode, Bend())
+    family = HunyuanVideo(Parts(parts["transformer"], parts["vae"], encode))
     return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 5, 8), shift=7.0)
 
 
@@ -112,7 +112,7 @@ def hunyuan15() -> Tiny:
     """1.5: guidance by an unconditional pass, letters of their own."""
     transformer, autoencoder = hunyuan15_parts().values()
 
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+    def by_pipeline(plan: Plan, prompt: TextEmbedding, negative: TextEmbedding) -> Pixels:
         scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
         guider = ClassifierFreeGuidance(guidance_scale=plan.sampling.guidance)
         pipeline = HunyuanVideo15Pipeline(None, None, transformer, autoencoder, scheduler, None, None, guider)
@@ -138,5 +138,5 @@ def hunyuan15() -> Tiny:
 
     shapes = {TOKENS: (8, 16), MASK: (8,), LETTERS: (6, 12), LETTERS_MASK: (6,)}
     encode = spoken(shapes, (MASK, LETTERS_MASK))
-    family = HunyuanVideo15(transformer, autoencoder, encode, Bend(), picture_tokens=3)
+    family = HunyuanVideo15(Parts(transformer, autoencoder, encode), picture_tokens=3)
     return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 5, 8), shift=5.0)

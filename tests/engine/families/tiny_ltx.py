@@ -13,9 +13,10 @@ from diffusers import (
     LTXVideoTransformer3DModel,
 )
 
-from app.engine.denoiser import TOKENS, Heard
+from app.engine.denoiser import TOKENS, TextEmbedding
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.ltx import FIRST, LTX, MASK, Recipe
+from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend
 from app.types import Plan, VideoSpec
 from tests.engine.families.standard import Pixels, Tiny, batched, spoken
@@ -29,9 +30,10 @@ def ltx(recipe: Recipe, conditioned: bool) -> Tiny:
     """A release with that recipe; `conditioned`: its decoder hears a timestep and draws noise."""
     parts = ltx_parts(conditioned)
     bend = Bend.of(BENT) if recipe is FIRST else Bend()
-    family = LTX(parts["transformer"], parts["vae"], spoken({TOKENS: (8, 16), MASK: (8,)}, (MASK,)), recipe, bend)
+    encode = spoken({TOKENS: (8, 16), MASK: (8,)}, (MASK,))
+    family = LTX(Parts(parts["transformer"], parts["vae"], encode), recipe, bend)
 
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+    def by_pipeline(plan: Plan, prompt: TextEmbedding, negative: TextEmbedding) -> Pixels:
         kind = LTXConditionPipeline if recipe.paced else LTXPipeline
         scheduler = FlowMatchEulerDiscreteScheduler(**({} if recipe.paced else BENT))
         pipeline = kind(scheduler=scheduler, text_encoder=None, tokenizer=None, **parts)
@@ -60,7 +62,7 @@ def ltx(recipe: Recipe, conditioned: bool) -> Tiny:
     return Tiny(FamilyDenoiser(family), by_pipeline, SPEC, steps=len(recipe.ladder) or 5)
 
 
-def ltx_parts(conditioned: bool = False) -> dict[str, Any]:
+def ltx_parts(conditioned: bool = False, layers: int = 1) -> dict[str, Any]:
     """Always the same transformer and autoencoder."""
     torch.manual_seed(0)
     transformer = LTXVideoTransformer3DModel(
@@ -69,7 +71,7 @@ def ltx_parts(conditioned: bool = False) -> dict[str, Any]:
         num_attention_heads=2,
         attention_head_dim=8,
         cross_attention_dim=16,
-        num_layers=1,
+        num_layers=layers,
         caption_channels=16,
     )
     autoencoder = AutoencoderKLLTXVideo(

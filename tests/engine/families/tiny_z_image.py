@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
 
-from app.engine.denoiser import TOKENS, Heard
+from app.engine.denoiser import TOKENS, TextEmbedding
 from app.engine.families.family import FamilyDenoiser
+from app.engine.families.models import Parts
 from app.engine.families.z_image import ZImage
-from app.engine.samplers.levels import Bend
 from app.types import Plan, VideoSpec
 from tests.engine.families.standard import Pixels, Tiny, lettered
 
@@ -19,7 +19,7 @@ def z_image() -> Tiny:
     """Texts of several lengths, a fixed shift."""
     parts = z_image_parts()
 
-    def by_pipeline(plan: Plan, prompt: Heard, negative: Heard) -> Pixels:
+    def by_pipeline(plan: Plan, prompt: TextEmbedding, negative: TextEmbedding) -> Pixels:
         scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
         pipeline = ZImagePipeline(scheduler=scheduler, text_encoder=None, tokenizer=None, **parts)
         pipeline.set_progress_bar_config(disable=True)
@@ -35,7 +35,7 @@ def z_image() -> Tiny:
         ).images
         return pictures
 
-    family = ZImage(parts["transformer"], parts["vae"], lettered(16), Bend())
+    family = ZImage(Parts(parts["transformer"], parts["vae"], lettered(16)))
     return Tiny(FamilyDenoiser(family), by_pipeline, VideoSpec(32, 16, 1, 1), shift=3.0)
 
 

@@ -11,8 +11,12 @@ pytestmark = pytest.mark.anyio
 
 
 class Slow(MemoryMeter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+
     async def add(self, figures: dict[str, float]) -> None:
-        await asyncio.sleep(0.05)
+        await self.free.wait()
         await super().add(figures)
 
 
@@ -22,4 +26,5 @@ async def test_nobody_waits_for_a_figure_but_those_who_read_it() -> None:
     await meter.add({"jobs": 1})
     await meter.add({"jobs": 2})
     assert await beneath.read() == {}
+    beneath.free.set()
     assert await meter.read() == {"jobs": 3}

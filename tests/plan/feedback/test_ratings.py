@@ -11,6 +11,7 @@ from app.plan.feedback.feedback import HORIZON, PER_TENANT, PER_USER, Fading, Ra
 from app.plan.feedback.ratings import MemoryRatings, Ratings, Scope
 from app.plan.feedback.redis_ratings import RedisRatings
 from app.redis.connection import Client, connect
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +32,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def ratings(request: pytest.FixtureRequest, clock: Clock) -> Ratings:
     if request.param == "memory":
         return MemoryRatings(FADING, clock)

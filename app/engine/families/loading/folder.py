@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt")  # no pickles, no code
 MAX_CONFIG_BYTES = 2**20
+
+Index: TypeAlias = "Mapping[str, object]"
+"""What a model_index.json says: each part with its library and class, and facts of the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def fetched(source: str, revision: str | None, local: bool) -> Path:
     return Path(snapshot_download(source, revision=revision, local_files_only=local, allow_patterns=list(WANTED)))
 
 
-def config(folder: Path, name: str) -> dict[str, Any]:
+def config(folder: Path, name: str) -> Index:
     """A JSON table in the folder.
 
     Raises:
@@ -57,7 +60,7 @@ def config(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def has(facts: Mapping[str, Any], name: str) -> bool:
+def has(facts: Index, name: str) -> bool:
     """Whether a model index lists a part that is not left out: it is [library, class], or [null, null]."""
     entry = facts.get(name)
     return isinstance(entry, list) and len(entry) == 2 and entry[1] is not None
@@ -71,6 +74,6 @@ def part(folder: Path, name: str, library: str, kind: str, dtype: torch.dtype, d
     """
     cls = getattr(import_module(library), kind)
     word = "torch_dtype" if library == "diffusers" else "dtype"
-    options: dict[str, Any] = {word: dtype, "use_safetensors": True, "local_files_only": True}
+    options: dict[str, object] = {word: dtype, "use_safetensors": True, "local_files_only": True}
     model = cls.from_pretrained(folder / name, **options)
     return model.to(device).eval().requires_grad_(False)

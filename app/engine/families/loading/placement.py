@@ -5,37 +5,22 @@ from __future__ import annotations
 import importlib.util
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import nn
 
 from app.embedded.precision import native_bfloat16
-from app.engine.families.loading.offload import VisitingDecoder, Visits, visiting_encoder
+from app.engine.families.diffusers_private import repeated_blocks
+from app.engine.families.loading.offload import Offload, OffloadedAutoencoder, offloaded_encoder
 from app.engine.families.loading.quantised import available, quantise
+from app.engine.families.models import Autoencoder, Parts, Transformer
 from app.settings.placement import Placement
 
 log = logging.getLogger(__name__)
 HOST = torch.device("cpu")
+MODEL = "model"  # the offload whose parts take turns as wholes
 MIN_FLOAT8_GPU = (8, 9)  # compute capability of the first GPUs that multiply float8
-
-
-@dataclass(slots=True)
-class Parts:
-    """What a family's denoiser is made of. `text_encoder` is the module behind `encode`, where there is one."""
-
-    transformer: Any
-    autoencoder: Any
-    encode: Callable[[Sequence[str]], Any]
-    text_encoder: nn.Module | None = None
-    second: Any = None  # another transformer, for the low noise
-
-    @property
-    def transformers(self) -> list[Any]:
-        """One or two."""
-        return [self.transformer] if self.second is None else [self.transformer, self.second]
 
 
 @dataclass(slots=True)
@@ -80,6 +65,17 @@ def place(parts: Parts, placement: Placement, device: torch.device) -> Done:
     return done
 
 
+def place_transformers(transformers: Sequence[Transformer], placement: Placement, device: torch.device) -> None:
+    """Lay out transformers that have no other parts beside them, as `place` does: those of a rank beside the first."""
+    done = Done()
+    _tf32(placement, device, done)
+    for transformer in transformers:
+        _shrink(transformer, placement, device, done)
+    _move_transformers(transformers, placement, device, done)
+    for transformer in transformers:
+        _compile(transformer, placement, device, done)
+
+
 def _tf32(placement: Placement, device: torch.device, done: Done) -> None:
     if not placement.tf32:
         return
@@ -91,7 +87,7 @@ def _tf32(placement: Placement, device: torch.device, done: Done) -> None:
     done.applied.append("tf32")
 
 
-def _shrink(transformer: Any, placement: Placement, device: torch.device, done: Done) -> None:
+def _shrink(transformer: Transformer, placement: Placement, device: torch.device, done: Done) -> None:
     """Fewer bits for the weights, before anything moves."""
     if getattr(transformer, "peft_config", None) and (placement.quantise, placement.layerwise) != ("none", "none"):
         done.skip("fewer bits", "adapters are switched on and off in the layers as they are")
@@ -115,32 +111,45 @@ def _multiplies_float8(device: torch.device) -> bool:
 
 
 def _move(parts: Parts, placement: Placement, device: torch.device, done: Done) -> None:
+    turns = _move_transformers(parts.transformers, placement, device, done)
+    if turns is None:
+        for part in (parts.autoencoder, parts.text_encoder):
+            if part is not None:
+                part.to(device)
+        return
+    parts.autoencoder = OffloadedAutoencoder(parts.autoencoder, turns)
+    if parts.text_encoder is not None:
+        # Blocks that come one by one send nobody home, so that the encoder has to leave by itself.
+        leaves = f"offload {MODEL}" not in done.applied
+        parts.encode = offloaded_encoder(parts.encode, parts.text_encoder, turns, leaves)
+
+
+def _move_transformers(
+    transformers: Sequence[Transformer], placement: Placement, device: torch.device, done: Done
+) -> Offload | None:
+    """To the device, or to where they come from for their turns; then the others take turns with them."""
     offload = placement.offload
     if offload != "none" and device.type == "cpu":
         done.skip("offload", "the device is the host itself")
         offload = "none"
     if offload == "none":
-        for part in (*parts.transformers, parts.autoencoder, parts.text_encoder):
-            if part is not None:
-                part.to(device)
-        return
+        for transformer in transformers:
+            transformer.to(device)
+        return None
     if offload == "group" and importlib.util.find_spec("accelerate") is None:
         done.skip("offload group", "accelerate is not installed; the parts take turns instead")
-        offload = "model"
-    visits = Visits(device, HOST)
-    for transformer in parts.transformers:
+        offload = MODEL
+    turns = Offload(device, HOST)
+    for transformer in transformers:
         if offload == "group":
             offload_blocks(transformer, device, placement.blocks_per_group)
         else:
-            visits.announced(transformer)
-    parts.autoencoder = VisitingDecoder(parts.autoencoder, visits)
-    if parts.text_encoder is not None:
-        # Blocks that come one by one send nobody home, so that the encoder has to leave by itself.
-        parts.encode = visiting_encoder(parts.encode, parts.text_encoder, visits, leaves=offload == "group")
+            turns.hook(transformer)
     done.applied.append(f"offload {offload}")
+    return turns
 
 
-def offload_blocks(transformer: Any, device: torch.device, blocks: int) -> None:
+def offload_blocks(transformer: Transformer, device: torch.device, blocks: int) -> None:
     """The denoiser's blocks rest on the host and come to the device for their turn, the next one while one works."""
     transformer.enable_group_offload(
         onload_device=device,
@@ -152,7 +161,7 @@ def offload_blocks(transformer: Any, device: torch.device, blocks: int) -> None:
     )
 
 
-def _tiles(autoencoder: Any, placement: Placement, done: Done) -> None:
+def _tiles(autoencoder: Autoencoder, placement: Placement, done: Done) -> None:
     for option, name in (("vae_slicing", "enable_slicing"), ("vae_tiling", "enable_tiling")):
         if not getattr(placement, option):
             continue
@@ -163,10 +172,10 @@ def _tiles(autoencoder: Any, placement: Placement, done: Done) -> None:
         done.applied.append(option)
 
 
-def _compile(transformer: Any, placement: Placement, device: torch.device, done: Done) -> None:
+def _compile(transformer: Transformer, placement: Placement, device: torch.device, done: Done) -> None:
     if placement.compile == "none":
         return
-    if not getattr(transformer, "_repeated_blocks", None):
+    if not repeated_blocks(transformer):
         done.skip("compile", "this model does not say which of its blocks repeat")
     elif device.type == "cpu":
         done.skip("compile", "its start-up costs more than it saves on a processor")

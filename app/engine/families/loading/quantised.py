@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-from typing import Any
+from types import ModuleType
 
 from torch import nn
 
+from app.engine.families.diffusers_private import kept_in_float32
+from app.engine.families.models import Transformer
 from app.errors import ServiceUnavailable
 
 LEAST_FEATURES = 16
@@ -18,7 +21,7 @@ def available() -> bool:
     return importlib.util.find_spec("torchao") is not None
 
 
-def quantise(module: nn.Module, kind: str) -> int:
+def quantise(module: Transformer, kind: str) -> int:
     """Make the linear layers' weights smaller, in place; how many layers that were.
 
     Layers that diffusers wants in float32 are left alone. Activations stay as they are.
@@ -27,7 +30,7 @@ def quantise(module: nn.Module, kind: str) -> int:
         ServiceUnavailable: torchao is not installed.
     """
     ao = _torchao()
-    kept = tuple(getattr(module, "_keep_in_fp32_modules", None) or ()) + ("patch_embedding", "condition_embedder")
+    kept = kept_in_float32(module) + ("patch_embedding", "condition_embedder")
     names: list[str] = []
 
     def fits(layer: nn.Module, name: str) -> bool:
@@ -41,13 +44,12 @@ def quantise(module: nn.Module, kind: str) -> int:
     return len(names)
 
 
-def _torchao() -> Any:
+def _torchao() -> ModuleType:
     if not available():
         raise ServiceUnavailable("Quantisation needs torchao: pip install 'kinoray[quantise]'.")
-    import torchao.quantization as ao
-
-    return ao
+    return importlib.import_module("torchao.quantization")
 
 
-def _kind(ao: Any, kind: str) -> Any:
-    return {"int8": ao.Int8WeightOnlyConfig, "float8": ao.Float8WeightOnlyConfig}[kind]()
+def _kind(ao: ModuleType, kind: str) -> object:
+    made: object = {"int8": ao.Int8WeightOnlyConfig, "float8": ao.Float8WeightOnlyConfig}[kind]()
+    return made

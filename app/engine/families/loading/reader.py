@@ -1,25 +1,25 @@
-"""Files in diffusers' format come in, a family's denoiser goes out, or its text encoders by themselves."""
+"""Files come in, a family's denoiser goes out, laid out as asked: ranks, adapters and parts in their order."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 
-from app.engine.denoiser import Heard
+from app.engine.denoiser import EncodePrompts
 from app.engine.families.family import Family, FamilyDenoiser
-from app.engine.families.loading.folder import Lora
-from app.engine.families.loading.lora import Wardrobe, put_on
-from app.engine.families.loading.placement import Parts, place
+from app.engine.families.loading.folder import Lora, fetched, part
+from app.engine.families.loading.lora import load_adapter
+from app.engine.families.loading.placement import HOST, place, place_transformers
+from app.engine.families.models import Parts, Pipeline, Transformer
+from app.engine.families.parallel.ranks import RankLoad, Ranks
 from app.settings.placement import Parallel, Placement
 
-Listen: TypeAlias = Callable[[Sequence[str]], list[Heard]]
-"""Prompts to what text encoders make of each."""
-
-_TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+Facts = TypeVar("Facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Options:
     """How a model is loaded beyond its files; without a placement all of it is on the device."""
 
     placement: Placement = field(default_factory=Placement)
-    listen: Listen | None = None  # takes the place of the model's own text encoders, which are then not read
+    encode: EncodePrompts | None = None  # takes the place of the model's own text encoders, which are then not read
     loras: Sequence[Lora] = ()
     parallel: Parallel = field(default_factory=Parallel)  # ranks that share each forward
     mag_ratios: Sequence[float] = ()  # MagCache's magnitudes, where they were measured
@@ -49,54 +49,93 @@ PLAIN = Options()
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """How the models of a family are read: their pipeline's class, how it hears, what the denoiser is made of."""
+class Opened(Generic[Facts]):
+    """A model's parts on the host, and what else its reader has to know of it. `loras`: the pipeline class, or a
+    pipeline, that knows how adapters for it are written; None where diffusers knows none."""
 
-    pipeline: Callable[[Files], Any]
-    listen: Callable[[Any, Files], Listen]
-    family: Callable[[Parts, Any, Files], Family]
-    unheard: Sequence[str] = ("transformer", "vae")  # parts that the pipeline can be made without, to hear alone
+    parts: Parts
+    facts: Facts
+    loras: Pipeline | None = None
+
+
+class Reader(ABC, Generic[Facts]):
+    """How the models of a family are read. `module` is the subclass's or instance's own, by which ranks import it."""
+
+    def __init__(self, module: str, split_class: str | None = None) -> None:
+        self.module = module
+        self.split_class = split_class  # diffusers' name of a transformer that ranks can share; None: they cannot
+
+    @abstractmethod
+    def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Facts]:
+        """The parts on the host; `encode` takes the place of the model's own text encoders. Raises as `load`."""
+
+    @abstractmethod
+    def family(self, opened: Opened[Facts], files: Files, options: Options) -> Family:
+        """The family of parts that are where they belong."""
+
+    @abstractmethod
+    def load_encoder(self, files: Files) -> EncodePrompts:
+        """The model's text encoders alone, on the device. Raises as `load`."""
 
     def load(self, files: Files, options: Options = PLAIN) -> FamilyDenoiser:
         """The model as the options say.
 
         Raises:
             OSError: there are no such files, or weights in another form than safetensors.
-            ValueError: they are another model's, or the options ask for what these families do not have.
+            ValueError: they are another model's, or the options ask for what this family does not have.
+            AdapterInvalid: a ValueError, for an adapter that is not one of this model.
         """
-        if options.parallel.ranks > 1:
-            raise ValueError("models of this family are not split among ranks; Wan is")
-        listen = options.listen
-        pipeline = _read(self.pipeline(files), files, without=() if listen is None else _TEXT)
-        for lora in options.loras:
-            put_on(lora, pipeline.transformer, pipeline, lora.file, files.local)
-        wardrobe = Wardrobe(pipeline.transformer)
-        encoders = torch.nn.ModuleList(_encoders(pipeline))
-        parts = Parts(pipeline.transformer, pipeline.vae, listen or self.listen(pipeline, files), encoders)
-        place(parts, options.placement, files.device)
-        return FamilyDenoiser(self.family(parts, pipeline, files), wardrobe)
+        ranks = self._ranks(files, options)  # they begin to load at once
+        try:
+            opened = self.open(files, options.encode)
+            parts = opened.parts
+            parts.scales = {lora.name: lora.scale for lora in options.loras}
+            for lora in options.loras:
+                for transformer, file in zip(parts.transformers, (lora.file, lora.file_2), strict=False):
+                    if transformer is parts.transformer or file is not None:
+                        load_adapter(lora, transformer, opened.loras, file, files.local)
+            place(parts, options.placement, files.device)
+            if ranks is not None:
+                parts.transformer, *rest = [
+                    ranks.lead(each, options.parallel, at) for at, each in enumerate(parts.transformers)
+                ]
+                parts.second = rest[0] if rest else None
+            return FamilyDenoiser(self.family(opened, files, options))
+        except BaseException:
+            if ranks is not None:
+                ranks.close()
+            raise
 
-    def load_encoder(self, files: Files) -> Listen:
-        """The model's text encoders alone, on the device. Raises as `load`."""
-        pipeline = _read(self.pipeline(files), files, without=self.unheard)
-        for encoder in _encoders(pipeline):
-            encoder.to(files.device)
-        return self.listen(pipeline, files)
+    def _ranks(self, files: Files, options: Options) -> Ranks | None:
+        if options.parallel.ranks == 1:
+            return None
+        if self.split_class is None:
+            raise ValueError("models of this family are not split among ranks: diffusers does not know where")
+        if options.loras:
+            raise ValueError("adapters are not told to the ranks that share a forward; merge them, or use one GPU")
+        folder = self.folder(files)
+        load = RankLoad(
+            module=self.module,
+            folder=str(folder),
+            parts=self.transformer_names(folder),
+            dtype=str(files.dtype).removeprefix("torch."),
+            placement=asdict(options.placement),
+        )
+        return Ranks(options.parallel, load)
 
+    def folder(self, files: Files) -> Path:
+        """Where the model's files are on this machine. Raises OSError."""
+        return fetched(files.source, files.revision, files.local)
 
-def _encoders(pipeline: Any) -> list[Any]:
-    found = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
-    return [encoder.eval() for encoder in found if encoder is not None]
+    def transformer_names(self, folder: Path) -> list[str]:
+        """The folders of the transformers, in the order of `Parts.transformers`."""
+        return ["transformer"]
 
-
-def _read(pipeline: Any, files: Files, without: Sequence[str]) -> Any:
-    """A pipeline of that class on the host, some parts left out. Code that comes with a model is never run."""
-    known = inspect.signature(pipeline.__init__).parameters
-    return pipeline.from_pretrained(
-        files.source,
-        revision=files.revision,
-        dtype=files.dtype,
-        use_safetensors=True,
-        local_files_only=files.local,
-        **{name: None for name in without if name in known},
-    )
+    def transformers(self, load: RankLoad, device: torch.device) -> list[Transformer]:
+        """What a rank beside the first makes its part of each forward with, laid out as rank 0 lays it out."""
+        dtype = getattr(torch, load["dtype"])
+        read = [
+            part(Path(load["folder"]), name, "diffusers", str(self.split_class), dtype, HOST) for name in load["parts"]
+        ]
+        place_transformers(read, Placement(**load["placement"]), device)
+        return read

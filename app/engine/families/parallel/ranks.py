@@ -9,50 +9,80 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 import torch.distributed as dist
-from diffusers import ContextParallelConfig
-from diffusers.hooks.context_parallel import apply_context_parallel
+from diffusers import ContextParallelConfig, ParallelConfig
 
 from app.engine.denoiser import DeviceLost
+from app.engine.families.diffusers_private import can_be_split, split_on_host
+from app.engine.families.models import Transformer
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.settings.placement import Parallel
 
 log = logging.getLogger(__name__)
 IDLE = timedelta(days=30)  # a rank waits so long for the next forward; that a step hangs is the watchdog's to see
 MOST_HEADER_BYTES = 1 << 16
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "int64": torch.int64}
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "int64": torch.int64,
+    "bool": torch.bool,
+}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 STOP_S = 5.0
+
+
+class RankLoad(TypedDict):
+    """What the other ranks load: by the `READER` of that module, from the parts' folders, in that precision."""
+
+    module: str
+    folder: str
+    parts: list[str]
+    dtype: str
+    placement: dict[str, Any]
+
+
+class RankFacts(TypedDict):
+    """All that a rank beside the first is told, on its command line as JSON."""
+
+    rank: int
+    world: int
+    meeting: str
+    parallel: dict[str, int]
+    load: RankLoad
 
 
 class Ranks:
     """Rank 0's side: starts the other ranks as children on this machine, and has them follow each forward.
 
-    Inputs travel as plain tensors with a small JSON header; nothing is unpickled. `spec` tells `rank.py` what to load.
+    Inputs travel as plain tensors with a small JSON header; nothing is unpickled. `load` tells `rank.py` what to load.
     A replica has one of these, for a process has one group of ranks.
     """
 
-    def __init__(self, parallel: Parallel, spec: Mapping[str, Any]) -> None:
+    def __init__(self, parallel: Parallel, load: RankLoad) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="kinoray-ranks-")  # only this user can read it
         self._device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
         meeting = Path(self._folder.name) / "meeting"
-        facts = {"world": parallel.ranks, "meeting": str(meeting), "parallel": asdict(parallel), "load": dict(spec)}
-        self._children = [_start(facts | {"rank": rank}) for rank in range(1, parallel.ranks)]
+        self._children = [
+            _start(
+                RankFacts(rank=rank, world=parallel.ranks, meeting=str(meeting), parallel=asdict(parallel), load=load)
+            )
+            for rank in range(1, parallel.ranks)
+        ]
         try:
             join(0, parallel.ranks, meeting)
         except Exception:
             self.close()
             raise
-        self._transformer: Any = None
 
-    def lead(self, transformer: Any, parallel: Parallel, which: int = 0) -> RankZero:
+    def lead(self, transformer: Transformer, parallel: Parallel, which: int = 0) -> RankZero:
         """The transformer as the denoiser is to call it; `which` of those that the other ranks have loaded, in order.
 
         The other ranks are ready when this returns.
@@ -68,7 +98,7 @@ class Ranks:
         pieces = parallel.ranks if self._device.type == "cpu" or parallel.ring > 1 < parallel.ulysses else 1
         return RankZero(transformer, self, pieces, which)
 
-    def follow(self, inputs: Mapping[str, Any], which: int = 0) -> None:
+    def follow(self, inputs: Mapping[str, object], which: int = 0) -> None:
         """Have the other ranks begin the same forward of that transformer.
 
         Raises:
@@ -97,7 +127,7 @@ class Ranks:
 class RankZero:
     """A transformer whose every forward is made by all ranks together; for everything else it is the transformer."""
 
-    def __init__(self, transformer: Any, ranks: Ranks, pieces: int = 1, which: int = 0) -> None:
+    def __init__(self, transformer: Transformer, ranks: Ranks, pieces: int = 1, which: int = 0) -> None:
         self._inner = transformer
         self._ranks = ranks
         self._pieces = pieces  # equal ones, that a sequence has to divide into
@@ -111,20 +141,20 @@ class RankZero:
         self._inner.eval()
         return self
 
-    def enable_cache(self, config: Any) -> None:
+    def enable_cache(self, config: object) -> None:
         """Refused: each rank would decide by its own part of the video, and they would part ways."""
         raise UnsupportedParameter("A model on several ranks has no step caches.", "step_cache")
 
-    def __call__(self, **inputs: Any) -> Any:
-        """One forward. Whatever goes wrong in the middle of it leaves the ranks out of step: the engine is over.
+    def __call__(self, *args: object, **inputs: object) -> Any:
+        """One forward, of named inputs. What goes wrong in its middle leaves the ranks out of step: the engine is over.
 
         Raises:
             InvalidRequest: the video's tokens do not divide among the ranks; nothing has begun.
             DeviceLost: a rank has ended, or the forward failed on this one.
         """
-        sides = zip(inputs["hidden_states"].shape[2:], self._inner.config.patch_size, strict=True)
-        tokens = math.prod(side // patch for side, patch in sides)
-        if tokens % self._pieces:
+        if args:
+            raise TypeError("what ranks share has names")
+        if _tokens(inputs, self._inner) % self._pieces:
             raise InvalidRequest(f"A video of this shape does not divide into {self._pieces} equal parts.", "size")
         try:
             self._ranks.follow(inputs, self._which)
@@ -135,6 +165,17 @@ class RankZero:
             raise DeviceLost(f"The ranks are out of step: {error}") from error
 
 
+def _tokens(inputs: Mapping[str, object], transformer: Transformer) -> int:
+    """How long the sequence is that the ranks share: of tokens (B, N, C), or of patches of a latent."""
+    hidden = inputs["hidden_states"]
+    if not isinstance(hidden, torch.Tensor):
+        raise TypeError("hidden_states is no tensor")
+    if hidden.ndim == 3:
+        return hidden.shape[1]
+    sides = zip(hidden.shape[2:], transformer.config.patch_size, strict=True)
+    return math.prod(side // patch for side, patch in sides)
+
+
 def join(rank: int, world: int, meeting: Path) -> None:
     """Become a rank of this machine's group: gloo for processors and headers, NCCL for what is on GPUs."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
@@ -142,7 +183,7 @@ def join(rank: int, world: int, meeting: Path) -> None:
     dist.init_process_group(backend, init_method=meeting.as_uri(), rank=rank, world_size=world, timeout=IDLE)
 
 
-def split(transformer: Any, parallel: Parallel, device: torch.device) -> None:
+def split(transformer: Transformer, parallel: Parallel, device: torch.device) -> None:
     """Give this rank its part of every sequence, as diffusers' `enable_parallelism` does.
 
     On a processor that method asks for an accelerator's number, so that its parts are called one by one there.
@@ -151,6 +192,8 @@ def split(transformer: Any, parallel: Parallel, device: torch.device) -> None:
         ValueError: the model cannot be split so; its heads have to be a multiple of the Ulysses degree, and a ring
             needs an attention that only GPUs have.
     """
+    if not can_be_split(transformer):
+        raise ValueError("diffusers does not know where the sequences of this model can be cut")
     on_gpu = device.type != "cpu"
     if parallel.ring > 1 and not on_gpu:
         raise ValueError("ring attention needs GPUs; use ulysses")
@@ -166,34 +209,27 @@ def split(transformer: Any, parallel: Parallel, device: torch.device) -> None:
     if on_gpu:
         transformer.enable_parallelism(config=config)
         return
-    from diffusers import ParallelConfig
-
     whole = ParallelConfig(context_parallel_config=config)
     mesh = dist.device_mesh.init_device_mesh("cpu", config.mesh_shape, mesh_dim_names=config.mesh_dim_names)
     whole.setup(dist.get_rank(), dist.get_world_size(), device, mesh=mesh)
-    transformer._parallel_config = whole
-    for module in transformer.modules():
-        if hasattr(getattr(module, "processor", None), "_parallel_config"):
-            module.processor._parallel_config = whole
-    apply_context_parallel(transformer, config, transformer._cp_plan)
+    split_on_host(transformer, whole)
 
 
-def send(inputs: Mapping[str, Any], device: torch.device, which: int = 0) -> None:
+def send(inputs: Mapping[str, object], device: torch.device, which: int = 0) -> None:
     """Rank 0: a forward's inputs to all others. Tensors travel as they are, everything else as JSON."""
-    tensors = {name: value.contiguous() for name, value in inputs.items() if isinstance(value, torch.Tensor)}
-    header = {
-        "tensors": [[name, _NAMES[each.dtype], list(each.shape)] for name, each in tensors.items()],
-        "plain": {name: value for name, value in inputs.items() if name not in tensors},
-        "which": which,
-    }
-    data = torch.frombuffer(bytearray(json.dumps(header).encode()), dtype=torch.uint8)
+    tensors: list[torch.Tensor] = []
+    plain = {name: _packed(value, tensors) for name, value in inputs.items()}
+    kinds = [[_NAMES[each.dtype], list(each.shape)] for each in tensors]
+    data = torch.frombuffer(
+        bytearray(json.dumps({"inputs": plain, "tensors": kinds, "which": which}).encode()), dtype=torch.uint8
+    )
     dist.broadcast(torch.tensor([len(data)]), src=0)
     dist.broadcast(data, src=0)
-    for each in tensors.values():
+    for each in tensors:
         dist.broadcast(each.to(device), src=0)
 
 
-def receive(device: torch.device) -> tuple[int, dict[str, Any]]:
+def receive(device: torch.device) -> tuple[int, dict[str, object]]:
     """The other ranks: wait for the next forward: which transformer's, and its inputs.
 
     Raises:
@@ -207,12 +243,28 @@ def receive(device: torch.device) -> tuple[int, dict[str, Any]]:
     data = torch.zeros(int(size), dtype=torch.uint8)
     dist.broadcast(data, src=0)
     header = json.loads(data.numpy().tobytes())
-    inputs: dict[str, Any] = dict(header["plain"])
-    for name, dtype, shape in header["tensors"]:
-        inputs[name] = torch.empty(shape, dtype=DTYPES[dtype], device=device)
-        dist.broadcast(inputs[name], src=0)
-    return int(header["which"]), inputs
+    tensors = [torch.empty(shape, dtype=DTYPES[dtype], device=device) for dtype, shape in header["tensors"]]
+    for each in tensors:
+        dist.broadcast(each, src=0)
+    return int(header["which"]), {name: _unpacked(value, tensors) for name, value in header["inputs"].items()}
 
 
-def _start(facts: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+def _packed(value: object, tensors: list[torch.Tensor]) -> object:
+    """A value as JSON, with a number where a tensor stood, which goes to the list."""
+    if isinstance(value, torch.Tensor):
+        tensors.append(value.contiguous())
+        return {"tensor": len(tensors) - 1}
+    if isinstance(value, (list, tuple)):
+        return [_packed(one, tensors) for one in value]
+    return value
+
+
+def _unpacked(value: object, tensors: Sequence[torch.Tensor]) -> object:
+    """The value again; what was a list is a tuple."""
+    if isinstance(value, dict):
+        return tensors[value["tensor"]]
+    return tuple(_unpacked(one, tensors) for one in value) if isinstance(value, list) else value
+
+
+def _start(facts: RankFacts) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "app.engine.families.parallel.rank", json.dumps(facts)])

@@ -1,46 +1,44 @@
-"""One of Wan's transformers: latents, timesteps and texts of a batch come in, velocities go out, adapters switched."""
+"""One of Wan's transformers: latents, timesteps and texts of a batch come in, velocities go out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 
-from app.engine.families.loading.lora import Wardrobe
-from app.engine.families.wan.few_tokens import TextMemory
+from app.engine.families.loading.lora import UNSCALED, Adapters
+from app.engine.families.models import Transformer
+from app.engine.families.wan.few_tokens import CrossAttentionCache
 
 
 class Expert:
     """A WanTransformer3DModel, or what answers like one; LoRA adapters are loaded into it before."""
 
-    def __init__(self, transformer: Any) -> None:
+    def __init__(self, transformer: Transformer, scales: Mapping[str, float] = UNSCALED) -> None:
         self._transformer = transformer.eval()
-        self._wardrobe = Wardrobe(transformer)
+        self.adapters = Adapters(transformer, scales)
         # What is faster for few tokens copies weights, and so would not hear of adapters.
-        fast = self._wardrobe.empty and TextMemory.suits(transformer)
-        self._texts = TextMemory(transformer) if fast else None
+        fast = self.adapters.empty and CrossAttentionCache.suits(transformer)
+        self._texts = CrossAttentionCache(transformer) if fast else None
 
     def run(
         self,
-        latents: Sequence[torch.Tensor],
+        latents: torch.Tensor,
         timesteps: torch.Tensor,
         texts: Sequence[torch.Tensor],
-        pictures: Sequence[torch.Tensor],
-        adapter: str = "",
+        images: Sequence[torch.Tensor],
     ) -> torch.Tensor:
         """Velocities (B, C, F', H', W') float32.
 
-        `latents`: (C, F', H', W') each; `timesteps`: (B,) or, one for each token, (B, N); `texts`: (T, D) each;
-        `pictures`: tokens of pictures, (P, E) each, or none at all.
+        `latents`: (B, C, F', H', W'); `timesteps`: (B,) or, one for each token, (B, N); `texts`: (T, D) each;
+        `images`: tokens of pictures, (P, E) each, or none at all.
         """
-        self._wardrobe.wear(adapter)
         dtype = self._transformer.dtype
-        seen = {"encoder_hidden_states_image": torch.stack(list(pictures)).to(dtype)} if pictures else {}
-        with self._hearing(texts) as text:
+        seen = {"encoder_hidden_states_image": torch.stack(list(images)).to(dtype)} if images else {}
+        with self._attending(texts) as text:
             velocities: torch.Tensor = self._transformer(
-                hidden_states=torch.stack(list(latents)).to(dtype),
+                hidden_states=latents.to(dtype),
                 timestep=timesteps,
                 encoder_hidden_states=text,  # (B, T, D)
                 return_dict=False,
@@ -48,9 +46,9 @@ class Expert:
             )[0].float()
         return velocities
 
-    def _hearing(self, texts: Sequence[torch.Tensor]) -> AbstractContextManager[torch.Tensor]:
+    def _attending(self, texts: Sequence[torch.Tensor]) -> AbstractContextManager[torch.Tensor]:
         """The batch's text, (B, T, D), for one forward."""
         dtype: torch.dtype = self._transformer.dtype
         if self._texts is None:
             return nullcontext(torch.stack(list(texts)).to(dtype))
-        return self._texts.hearing(texts, dtype)
+        return self._texts.attending(texts, dtype)

@@ -1,41 +1,26 @@
-"""How a Wan model sees the picture that a video begins with: as latents beside or in the noise, and as CLIP tokens."""
+"""Wan's image conditioning: the picture that a video begins with as latents beside or in the noise, and as tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from PIL import Image
 
-from app.engine.denoiser import Frames
+from app.engine.denoiser import TOKENS, Frames
+from app.engine.families.models import Autoencoder
 from app.types import VideoSpec
 
-Picture = Mapping[str, torch.Tensor]
+if TYPE_CHECKING:  # their import alone complains where torchvision is missing
+    from transformers import CLIPImageProcessor, CLIPVisionModel
+
+LATENT = "latent"
+Encoded = Mapping[str, torch.Tensor]
+Clip: TypeAlias = "tuple[CLIPImageProcessor, CLIPVisionModel]"
 
 
-class Sight(Protocol):
-    """From a picture to tensors, and from a latent and these to what the transformer gets."""
-
-    @property
-    def needed(self) -> bool:
-        """Whether there is no video without a picture."""
-        ...
-
-    def look(self, picture: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
-        """A picture, uint8 (1, H, W, 3) of the video's size, as float32 tensors on the CPU."""
-        ...
-
-    def shown(self, latent: torch.Tensor, picture: Picture) -> torch.Tensor:
-        """What the transformer gets, (C or more, F', H', W')."""
-        ...
-
-    def finished(self, latent: torch.Tensor, picture: Picture) -> torch.Tensor:
-        """What is decoded."""
-        ...
-
-
-class Beside:
+class ChannelConditioning:
     """Wan 2.1 and 2.2 I2V: the picture and grey frames as latents, and a mask, are further channels of the noise.
 
     `clip` is the image processor and encoder whose last but one layer Wan 2.1 hears, too.
@@ -43,58 +28,58 @@ class Beside:
 
     needed = True
 
-    def __init__(self, autoencoder: Any, clip: tuple[Any, Any] | None = None) -> None:
+    def __init__(self, autoencoder: Autoencoder, clip: Clip | None = None) -> None:
         self._autoencoder = autoencoder
         self._clip = clip
 
-    def look(self, picture: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+    def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
         """`latent` (C, F', H', W') and, with CLIP, `tokens` (P, E)."""
-        first = pixels(picture)
+        first = pixels(image)
         grey = first.new_zeros((3, spec.frames - 1, *first.shape[-2:]))
-        found = {"latent": latents(self._autoencoder, torch.cat([first, grey], dim=1))}
+        found = {LATENT: latents(self._autoencoder, torch.cat([first, grey], dim=1))}
         if self._clip is not None:
             processor, encoder = self._clip
-            seen = processor(images=Image.fromarray(picture[0]), return_tensors="pt").to(encoder.device)
+            seen = processor(images=Image.fromarray(image[0]), return_tensors="pt").to(encoder.device)
             hidden = encoder(**seen, output_hidden_states=True).hidden_states[-2]
-            found["tokens"] = hidden[0].float().cpu()
+            found[TOKENS] = hidden[0].float().cpu()
         return found
 
-    def shown(self, latent: torch.Tensor, picture: Picture) -> torch.Tensor:
+    def model_input(self, latent: torch.Tensor, image: Encoded) -> torch.Tensor:
         """The noise, a mask that is 1 in the first latent frame, and the picture's latents."""
         scale = self._autoencoder.config.scale_factor_temporal
         mask = latent.new_zeros((scale, *latent.shape[1:]))
         mask[:, 0] = 1
-        return torch.cat([latent, mask, picture["latent"]])
+        return torch.cat([latent, mask, image[LATENT]])
 
-    def finished(self, latent: torch.Tensor, picture: Picture) -> torch.Tensor:
+    def final_latent(self, latent: torch.Tensor, image: Encoded) -> torch.Tensor:
         return latent
 
 
-class Within:
+class FirstFrameConditioning:
     """Wan 2.2 TI2V: the picture is the first latent frame, which has no noise; without one it makes videos of text."""
 
     needed = False
 
-    def __init__(self, autoencoder: Any) -> None:
+    def __init__(self, autoencoder: Autoencoder) -> None:
         self._autoencoder = autoencoder
 
-    def look(self, picture: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+    def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
         """`latent` (C, 1, H', W')."""
-        return {"latent": latents(self._autoencoder, pixels(picture))}
+        return {LATENT: latents(self._autoencoder, pixels(image))}
 
-    def shown(self, latent: torch.Tensor, picture: Picture) -> torch.Tensor:
-        return torch.cat([picture["latent"], latent[:, 1:]], dim=1) if picture else latent
+    def model_input(self, latent: torch.Tensor, image: Encoded) -> torch.Tensor:
+        return torch.cat([image[LATENT], latent[:, 1:]], dim=1) if image else latent
 
-    def finished(self, latent: torch.Tensor, picture: Picture) -> torch.Tensor:
-        return self.shown(latent, picture)
+    def final_latent(self, latent: torch.Tensor, image: Encoded) -> torch.Tensor:
+        return self.model_input(latent, image)
 
 
-def pixels(picture: Frames) -> torch.Tensor:
+def pixels(image: Frames) -> torch.Tensor:
     """(1, H, W, 3) uint8 as float32 (3, 1, H, W) in -1..1."""
-    return 2.0 * torch.from_numpy(picture.copy()).permute(3, 0, 1, 2).float().div(255.0) - 1.0
+    return 2.0 * torch.from_numpy(image.copy()).permute(3, 0, 1, 2).float().div(255.0) - 1.0
 
 
-def latents(autoencoder: Any, video: torch.Tensor) -> torch.Tensor:
+def latents(autoencoder: Autoencoder, video: torch.Tensor) -> torch.Tensor:
     """The likeliest latents of a video (3, F, H, W), normalised, float32 (C, F', H', W') on the CPU."""
     config = autoencoder.config
     device = next(autoencoder.parameters()).device

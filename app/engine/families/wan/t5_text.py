@@ -6,11 +6,12 @@ import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import ftfy
 import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, UMT5EncoderModel
 
+from app.engine.denoiser import TOKENS, TextEmbedding
 from app.engine.families.loading.folder import part
 
 MOST_TOKENS = 512  # what Wan was trained with
@@ -19,7 +20,9 @@ MOST_TOKENS = 512  # what Wan was trained with
 class T5Text:
     """A UMT5 (or any T5) encoder and its tokenizer."""
 
-    def __init__(self, tokenizer: Any, encoder: Any, most_tokens: int = MOST_TOKENS) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, encoder: UMT5EncoderModel, most_tokens: int = MOST_TOKENS
+    ) -> None:
         self._tokenizer = tokenizer
         self._encoder = encoder
         self._most_tokens = most_tokens
@@ -27,20 +30,23 @@ class T5Text:
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype, device: torch.device, most_tokens: int = MOST_TOKENS) -> T5Text:
         """From `tokenizer` and `text_encoder` in a model folder. Raises OSError when they are not there."""
-        from transformers import AutoTokenizer
-
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True, trust_remote_code=False)
         encoder = part(folder, "text_encoder", "transformers", "UMT5EncoderModel", dtype, device)
         return cls(tokenizer, encoder, most_tokens)
 
     @property
-    def module(self) -> Any:
+    def module(self) -> torch.nn.Module:
         """The encoder itself, for whoever moves it."""
-        return self._encoder
+        encoder: torch.nn.Module = self._encoder
+        return encoder
 
-    def __call__(self, prompts: Sequence[str]) -> torch.Tensor:
+    def __call__(self, prompts: Sequence[str]) -> list[TextEmbedding]:
+        """Of each prompt its tokens' embeddings; see `tokens`."""
+        return [{TOKENS: each} for each in self.tokens(prompts)]
+
+    def tokens(self, prompts: Sequence[str]) -> torch.Tensor:
         """(B, T, D) float32; behind a text's last token there are zeros."""
-        told = self._tokenizer(
+        tokens = self._tokenizer(
             [cleaned(prompt) for prompt in prompts],
             padding="max_length",
             max_length=self._most_tokens,
@@ -50,8 +56,8 @@ class T5Text:
             return_tensors="pt",
         )
         device = self._encoder.device
-        mask = told.attention_mask.to(device)
-        hidden = self._encoder(told.input_ids.to(device), mask).last_hidden_state
+        mask = tokens.attention_mask.to(device)
+        hidden = self._encoder(tokens.input_ids.to(device), mask).last_hidden_state
         return torch.where(mask[..., None].gt(0), hidden, torch.zeros_like(hidden)).float()
 
 

@@ -43,9 +43,10 @@ from app.engine.denoiser import TOKENS
 from app.engine.families import cogvideox, hunyuan, hunyuan15, ltx, registry, z_image
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
-from app.engine.families.loading.offload import VisitingDecoder, Visits, visiting_encoder
+from app.engine.families.loading.offload import Offload, OffloadedAutoencoder, offloaded_encoder
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.ltx import DISTILLED, DISTILLED_096, FIRST, LATER, MASK, recipe_of
+from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend
 from app.errors import UnsupportedParameter
 from app.settings.placement import Placement
@@ -196,7 +197,7 @@ def test_a_folder_in_diffusers_format_is_loaded_and_makes_what_its_pipeline_make
     assert np.abs(tiled - made).max() <= 1e-5, "these pictures are of one tile"
     resting = by_ours(load(family, tmp_path, Placement(layerwise="float8_e4m3fn")), plan)
     assert 0 < np.abs(resting - made).mean() < 0.05, "eight bits change a little"
-    apart = family.READER.load(files(tmp_path), Options(listen=family.READER.load_encoder(files(tmp_path))))
+    apart = family.READER.load(files(tmp_path), Options(encode=family.READER.load_encoder(files(tmp_path))))
     assert np.array_equal(by_ours(apart, plan), made), "with the text encoder read by itself, as when it is shared"
 
 
@@ -212,7 +213,7 @@ def save_lora(path: Path, transformer: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize("kind", [name for name in KINDS if name != "hunyuan-1.5"])
-def test_an_adapter_is_worn_by_its_jobs_alone_and_acts_as_in_diffusers(kind: str, tmp_path: Path) -> None:
+def test_an_adapter_acts_on_its_jobs_alone_and_acts_as_in_diffusers(kind: str, tmp_path: Path) -> None:
     family, build, spec, sampler, asks = KINDS[kind]
     pipeline, file = build(), tmp_path / "few.safetensors"
     pipeline.save_pretrained(tmp_path)
@@ -236,9 +237,9 @@ def test_a_family_that_diffusers_reads_no_adapters_for_takes_none(tmp_path: Path
 
 
 def test_the_padding_of_a_text_is_told() -> None:
-    (heard,) = ltx.heard_by(tiny_ltx(), files(Path()))(["red ball"])
-    assert tuple(heard[TOKENS].shape) == (128, 16)
-    assert heard[MASK].sum() == 2
+    (text,) = ltx.text_encoder_of(tiny_ltx(), files(Path()))(["red ball"])
+    assert tuple(text[TOKENS].shape) == (128, 16)
+    assert text[MASK].sum() == 2
 
 
 def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
@@ -280,17 +281,18 @@ def test_parts_of_a_pipeline_take_turns_and_the_encoder_leaves_at_once() -> None
     pipeline, cpu = tiny_z_image(), torch.device("cpu")
     spec = VideoSpec(32, 16, 1, 1)
     plan, bend = make_plan("red ball", 3, spec=spec), Bend.of(pipeline.scheduler.config)
-    encode = z_image.heard_by(pipeline, files(Path()))
-    plain = z_image.ZImage(pipeline.transformer, pipeline.vae, encode, bend)
-    visits = Visits(cpu, cpu)
-    visits.announced(pipeline.transformer)
-    called = visiting_encoder(encode, pipeline.text_encoder, visits, leaves=True)
-    turns = z_image.ZImage(pipeline.transformer, VisitingDecoder(pipeline.vae, visits), called, bend, cpu)
+    encode = z_image.text_encoder_of(pipeline, files(Path()))
+    plain = z_image.ZImage(Parts(pipeline.transformer, pipeline.vae, encode), bend)
+    offload = Offload(cpu, cpu)
+    offload.hook(pipeline.transformer)
+    called = offloaded_encoder(encode, pipeline.text_encoder, offload, leaves=True)
+    decoder = OffloadedAutoencoder(pipeline.vae, offload)
+    turns = z_image.ZImage(Parts(pipeline.transformer, decoder, called), bend, cpu)
     expected, denoiser = by_ours(FamilyDenoiser(plain), plan), FamilyDenoiser(turns)
     denoiser.encode(["red ball"])
-    assert visits.here is None
+    assert offload.resident is None
     assert np.array_equal(by_ours(denoiser, plan), expected)
-    assert visits.here is pipeline.vae
+    assert offload.resident is pipeline.vae
 
 
 def test_a_step_cache_that_the_family_does_not_have_is_refused(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ import torch
 from diffusers import AutoencoderKLWan
 from numpy.typing import NDArray
 
-from app.engine.families.loading.offload import VisitingDecoder, Visits, visiting_encoder
-from app.engine.families.loading.placement import HOST, Done, Parts, offload_blocks, place, precision
+from app.engine.families.loading.offload import Offload, OffloadedAutoencoder, offloaded_encoder
+from app.engine.families.loading.placement import HOST, Done, offload_blocks, place, precision
 from app.engine.families.loading.quantised import available
-from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.models import Parts
 from app.settings.placement import PRESETS, Placement
 from app.types import VideoSpec
-from tests.engine.families.tiny import tiny_text, tiny_transformer
+from tests.engine.families.tiny import tiny_encode, tiny_transformer, tiny_wan
 from tests.engine.families.wan.test_denoiser import by_engine
 from tests.engine.plans import make_plan
 
@@ -25,11 +25,11 @@ def parts() -> Parts:
     autoencoder = AutoencoderKLWan(
         base_dim=4, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, latents_mean=[0.0] * 4, latents_std=[1.0] * 4
     )
-    return Parts(transformer, autoencoder, tiny_text)
+    return Parts(transformer, autoencoder, tiny_encode)
 
 
 def frames(made: Parts) -> NDArray[np.float32]:
-    return by_engine(WanDenoiser(made.transformer, made.autoencoder, made.encode, HOST), PLAN)
+    return by_engine(tiny_wan(made, device=HOST), PLAN)
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +74,15 @@ def test_blocks_that_come_and_go_change_nothing(plain: NDArray[np.float32], bloc
 
 
 def test_parts_that_take_turns_change_nothing_and_one_is_there_at_a_time(plain: NDArray[np.float32]) -> None:
-    made, visits, text = parts(), Visits(HOST, HOST), torch.nn.Identity()
-    visits.announced(made.transformer)
+    made, offload, text = parts(), Offload(HOST, HOST), torch.nn.Identity()
+    offload.hook(made.transformer)
     decoder, seen = made.autoencoder, []
-    made.encode = visiting_encoder(made.encode, text, visits)
-    made.autoencoder = VisitingDecoder(decoder, visits)
-    made.transformer.register_forward_pre_hook(lambda module, args: seen.append(visits.here))
+    made.encode = offloaded_encoder(made.encode, text, offload)
+    made.autoencoder = OffloadedAutoencoder(decoder, offload)
+    made.transformer.register_forward_pre_hook(lambda module, args: seen.append(offload.resident))
     assert np.abs(frames(made) - plain).max() <= 1e-5
     assert set(map(id, seen)) == {id(made.transformer)}
-    assert visits.here is decoder
+    assert offload.resident is decoder
 
 
 def test_weights_that_rest_in_eight_bits_stay_close(plain: NDArray[np.float32]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,20 @@ import pytest
 import torch
 
 from app.engine.denoiser import DeviceLost
+from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
-from app.engine.families.parallel.ranks import Ranks, RankZero
-from app.engine.families.wan.denoiser import WanDenoiser
+from app.engine.families.models import Parts
+from app.engine.families.parallel.ranks import RankLoad, Ranks, RankZero
 from app.engine.families.wan.load import READER
 from app.engine.loop import Engine
 from app.errors import InvalidRequest, UnsupportedParameter, WorkerLost
 from app.line.batcher import Rules
-from app.settings.placement import Parallel, parallel_of
+from app.settings.placement import Parallel, Placement, parallel_of
 from app.types import VideoSpec
 from tests.engine.families.loading.test_placement import parts
 from tests.engine.families.saved import save_t2v
-from tests.engine.families.tiny import tiny_transformer
+from tests.engine.families.tiny import tiny_transformer, tiny_wan, transformer_of
 from tests.engine.families.wan.test_denoiser import by_engine
 from tests.engine.plans import Listener, hear, make_plan, walk
 
@@ -38,8 +40,14 @@ PLANS = [
 @pytest.fixture
 def ranks(tmp_path: Path) -> Iterator[Ranks]:
     parts().transformer.save_pretrained(tmp_path / "transformer")
-    spec = {"kind": "wan", "folder": str(tmp_path), "parts": ["transformer"], "dtype": "float32"}
-    ranks = Ranks(TWO, spec)
+    load = RankLoad(
+        module=READER.module,
+        folder=str(tmp_path),
+        parts=["transformer"],
+        dtype="float32",
+        placement=asdict(Placement()),
+    )
+    ranks = Ranks(TWO, load)
     yield ranks
     ranks.close()
 
@@ -47,9 +55,9 @@ def ranks(tmp_path: Path) -> Iterator[Ranks]:
 @ENGINE_ENDS
 def test_two_ranks_make_what_one_makes_and_a_dead_one_ends_the_engine(ranks: Ranks) -> None:
     made = parts()
-    alone = [by_engine(WanDenoiser(parts().transformer, made.autoencoder, made.encode), plan) for plan in PLANS]
+    alone = [by_engine(tiny_wan(parts()), plan) for plan in PLANS]
     lead = ranks.lead(made.transformer, TWO)
-    denoiser = WanDenoiser(lead, made.autoencoder, made.encode)
+    denoiser = tiny_wan(Parts(lead, made.autoencoder, made.encode))
     for plan, frames in zip(PLANS, alone, strict=True):
         assert np.abs(by_engine(denoiser, plan) - frames).max() <= 1e-4
     together = [denoiser.start(name, PLANS[0], hear(denoiser, PLANS[0])) for name in "ab"]
@@ -69,7 +77,7 @@ def test_a_saved_model_of_two_experts_is_split_among_ranks_too(tmp_path: Path) -
     there, plan = Files(str(tmp_path), torch.float32, torch.device("cpu"), local=True), PLANS[0]
     alone = by_engine(READER.load(there), plan)
     shared = READER.load(there, Options(parallel=TWO))
-    lead = shared._transformer
+    lead = transformer_of(shared)
     assert isinstance(lead, RankZero)
     try:
         assert np.abs(by_engine(shared, plan) - alone).max() <= 1e-4
@@ -84,7 +92,7 @@ def test_adapters_and_ranks_do_not_go_together(tmp_path: Path) -> None:
         )
 
 
-def _kill_and_see(ranks: Ranks, denoiser: WanDenoiser) -> None:
+def _kill_and_see(ranks: Ranks, denoiser: FamilyDenoiser) -> None:
     heard, engine = Listener(), Engine(denoiser, Rules(max_batch=1, slots=1))
     os.kill(ranks._children[0].pid, signal.SIGKILL)
     engine.submit("a", PLANS[0], heard)
@@ -93,7 +101,7 @@ def _kill_and_see(ranks: Ranks, denoiser: WanDenoiser) -> None:
     assert not engine.healthy()
     with pytest.raises(WorkerLost):
         engine.submit("b", PLANS[0], Listener())
-    assert isinstance(denoiser._transformer, RankZero)
+    assert isinstance(transformer_of(denoiser), RankZero)
     with pytest.raises(DeviceLost):
         denoiser.predict([denoiser.start("d", PLANS[0], hear(denoiser, PLANS[0]))])
 

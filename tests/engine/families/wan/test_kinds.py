@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import Conditioning, JobState
-from app.engine.families.wan.denoiser import WanDenoiser
-from app.engine.families.wan.image import Beside, Within
+from app.engine.families.family import FamilyDenoiser
+from app.engine.families.models import Parts
+from app.engine.families.wan.image import ChannelConditioning, FirstFrameConditioning
 from app.engine.loop import Engine
 from app.engine.memory.state import move_state
 from app.errors import InvalidRequest
@@ -26,9 +27,11 @@ from tests.engine.families.tiny import (
     by_pipeline,
     tiny_autoencoder,
     tiny_clip,
+    tiny_encode,
     tiny_press,
     tiny_text,
     tiny_transformer,
+    tiny_wan,
 )
 from tests.engine.plans import Listener, hear, make_plan, walk
 
@@ -41,7 +44,7 @@ GUIDANCE_2 = 2.0
 class Kind:
     """A denoiser and what its pipeline has to be told."""
 
-    denoiser: WanDenoiser
+    denoiser: FamilyDenoiser
     transformer: Any
     autoencoder: Any
     spec: VideoSpec = VideoSpec(32, 16, 5, 8)
@@ -59,7 +62,7 @@ class Kind:
 
     def begun(self, plan: Plan) -> JobState:
         picture = self.picture(plan)
-        seen = {} if picture is None else self.denoiser.look(picture, plan.spec)
+        seen = {} if picture is None else self.denoiser.encode_image(picture, plan.spec)
         return self.denoiser.start("a", plan, replace(hear(self.denoiser, plan), picture=seen))
 
     def theirs(self, plan: Plan) -> NDArray[np.float32]:
@@ -70,21 +73,22 @@ class Kind:
 def two_experts(seen: bool = False) -> Kind:
     channels = 2 * Z + 4 if seen else Z
     first, second, autoencoder = tiny_transformer(0, channels), tiny_transformer(1, channels), tiny_autoencoder()
-    sight = Beside(autoencoder) if seen else None
-    denoiser = WanDenoiser(first, autoencoder, tiny_text, second=second, boundary=BOUNDARY, sight=sight)
+    image = ChannelConditioning(autoencoder) if seen else None
+    denoiser = tiny_wan(Parts(first, autoencoder, tiny_encode, second=second), boundary=BOUNDARY, image=image)
     return Kind(denoiser, first, autoencoder, seen=seen, more={"second": second, "boundary": BOUNDARY})
 
 
 def with_clip() -> Kind:
     transformer = tiny_transformer(0, 2 * Z + 4, image_dim=8, added_kv_proj_dim=24)
     autoencoder, clip = tiny_autoencoder(), tiny_clip()
-    denoiser = WanDenoiser(transformer, autoencoder, tiny_text, sight=Beside(autoencoder, clip))
+    denoiser = tiny_wan(Parts(transformer, autoencoder, tiny_encode), image=ChannelConditioning(autoencoder, clip))
     return Kind(denoiser, transformer, autoencoder, seen=True, more={"clip": clip})
 
 
 def per_token(seen: bool) -> Kind:
     transformer, autoencoder = tiny_transformer(), tiny_press()
-    denoiser = WanDenoiser(transformer, autoencoder, tiny_text, sight=Within(autoencoder), per_token=True)
+    image = FirstFrameConditioning(autoencoder)
+    denoiser = tiny_wan(Parts(transformer, autoencoder, tiny_encode), image=image, per_token=True)
     return Kind(denoiser, transformer, autoencoder, VideoSpec(64, 32, 9, 8), seen, {"expand": True})
 
 
@@ -145,7 +149,7 @@ def test_the_engine_serves_the_same_frames_to_jobs_that_come_together(kind: Kind
     plans, heard = [kind.plan(seed, steps=5) for seed in range(3)], []
     for plan in plans:
         picture = kind.picture(plan)
-        seen = {} if picture is None else engine.look(picture, plan.spec).result(20)
+        seen = {} if picture is None else engine.encode_image(picture, plan.spec).result(20)
         heard.append(Listener())
         engine.submit(plan.prompt, plan, heard[-1], picture=seen)
     served = [listener.wait().frames.astype(float) / 255 for listener in heard]
@@ -195,7 +199,7 @@ def test_a_model_that_needs_a_picture_says_so() -> None:
 def test_a_model_of_text_takes_no_picture() -> None:
     kind = two_experts()
     with pytest.raises(InvalidRequest) as caught:
-        kind.denoiser.look(a_picture(32, 16), kind.spec)
+        kind.denoiser.encode_image(a_picture(32, 16), kind.spec)
     assert caught.value.error_code == "image_not_taken"
 
 

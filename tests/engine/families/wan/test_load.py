@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.engine.denoiser import JobState
+from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
-from app.engine.families.wan.denoiser import WanDenoiser
 from app.engine.families.wan.load import READER
 from app.settings.placement import Placement
 from app.types import Artifact, Plan, VideoSpec
@@ -32,7 +32,7 @@ def files(folder: Path) -> Files:
     return Files(str(folder), torch.float32, torch.device("cpu"), local=True)
 
 
-def read(folder: Path, *loras: Lora, placement: Placement | None = None) -> WanDenoiser:
+def read(folder: Path, *loras: Lora, placement: Placement | None = None) -> FamilyDenoiser:
     return READER.load(files(folder), Options(placement or Placement(), loras=loras))
 
 
@@ -57,11 +57,11 @@ def theirs(pipeline: Any, plan: Plan, **more: Any) -> NDArray[np.float32]:
     return frames
 
 
-def begun(denoiser: WanDenoiser, plan: Plan) -> JobState:
+def begun(denoiser: FamilyDenoiser, plan: Plan) -> JobState:
     return denoiser.start("a", plan, hear(denoiser, plan))
 
 
-def ours(denoiser: WanDenoiser, plan: Plan) -> NDArray[np.float32]:
+def ours(denoiser: FamilyDenoiser, plan: Plan) -> NDArray[np.float32]:
     state = begun(denoiser, plan)
     walk(denoiser, state)
     return denoiser.decode_float(state)
@@ -71,7 +71,7 @@ def test_a_saved_model_makes_the_frames_of_its_pipeline_from_the_prompt_on(tmp_p
     pipeline, plan = save_t2v(tmp_path), asked()
     made = ours(read(tmp_path), plan)
     assert np.abs(made - theirs(pipeline, plan)).max() <= WITHIN
-    apart = READER.load(files(tmp_path), Options(listen=READER.load_encoder(files(tmp_path))))
+    apart = READER.load(files(tmp_path), Options(encode=READER.load_encoder(files(tmp_path))))
     assert np.array_equal(ours(apart, plan), made), "with the text encoder read by itself, as when it is shared"
 
 
@@ -85,7 +85,7 @@ def test_a_saved_model_of_two_experts_does_too(tmp_path: Path) -> None:
 def test_a_saved_model_of_pictures_does_too(tmp_path: Path) -> None:
     pipeline, denoiser = save_i2v(tmp_path), read(tmp_path)
     picture, plan = a_picture(32, 16), replace(asked(), image=Artifact("inputs/t/1.png", "image/png", 1))
-    seen = denoiser.look(picture, SPEC)
+    seen = denoiser.encode_image(picture, SPEC)
     state = denoiser.start("a", plan, replace(hear(denoiser, plan), picture=seen))
     walk(denoiser, state)
     wanted = theirs(pipeline, plan, image=Image.fromarray(picture[0]))

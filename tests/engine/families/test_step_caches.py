@@ -8,15 +8,22 @@ import torch
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import JobState
-from app.engine.families.wan.denoiser import WanDenoiser
-from app.engine.families.wan.step_caches import CONFIGS
+from app.engine.families.family import FamilyDenoiser
+from app.engine.families.step_caches import CONFIGS
 from app.engine.loop import Engine
 from app.engine.memory.state import move_state
 from app.errors import UnsupportedParameter
 from app.line.batcher import Rules
 from app.types import STEP_CACHES, Plan, VideoSpec
 from tests.engine.families.loading.test_placement import parts
-from tests.engine.families.tiny import by_pipeline, tiny_text, tiny_transformer
+from tests.engine.families.tiny import (
+    autoencoder_of,
+    by_pipeline,
+    tiny_text,
+    tiny_transformer,
+    tiny_wan,
+    transformer_of,
+)
 from tests.engine.families.wan.test_denoiser import by_engine
 from tests.engine.plans import Listener, hear, make_plan, walk
 
@@ -29,12 +36,12 @@ def plan(kind: str, seed: int = 3, guidance: float = 4.0, prompt: str = "a red b
 
 
 @pytest.fixture(scope="module")
-def denoiser() -> WanDenoiser:
+def denoiser() -> FamilyDenoiser:
     made = parts()
-    return WanDenoiser(made.transformer, made.autoencoder, made.encode, mag_ratios=RATIOS)
+    return tiny_wan(made, mag_ratios=RATIOS)
 
 
-def begun(denoiser: WanDenoiser, asked: Plan) -> JobState:
+def begun(denoiser: FamilyDenoiser, asked: Plan) -> JobState:
     return denoiser.start(asked.prompt, asked, hear(denoiser, asked))
 
 
@@ -45,11 +52,11 @@ def test_every_cache_that_a_request_can_name_is_there() -> None:
 @pytest.mark.parametrize("guidance", [1.0, 4.0])
 @pytest.mark.parametrize("kind", STEP_CACHES)
 def test_the_frames_are_those_of_wan_pipeline_with_the_same_cache(
-    denoiser: WanDenoiser, kind: str, guidance: float
+    denoiser: FamilyDenoiser, kind: str, guidance: float
 ) -> None:
     asked = plan(kind, guidance=guidance)
     text, cache = tiny_text([asked.prompt, ""]), CONFIGS[kind](STEPS, RATIOS)
-    cached = by_pipeline(tiny_transformer(), denoiser._autoencoder, text, asked, cache)
+    cached = by_pipeline(tiny_transformer(), autoencoder_of(denoiser), text, asked, cache)
     ours = by_engine(denoiser, asked)
     assert np.abs(ours - cached).max() <= 1e-4
     plain = by_engine(denoiser, plan("", guidance=guidance))
@@ -57,7 +64,7 @@ def test_the_frames_are_those_of_wan_pipeline_with_the_same_cache(
 
 
 @pytest.mark.parametrize("kind", STEP_CACHES)
-def test_jobs_that_take_turns_do_not_see_each_others_cache(denoiser: WanDenoiser, kind: str) -> None:
+def test_jobs_that_take_turns_do_not_see_each_others_cache(denoiser: FamilyDenoiser, kind: str) -> None:
     plans = [plan(kind), plan("", seed=5), plan("first_block", seed=7, prompt="a blue box"), plan(kind, seed=8)]
     together = [begun(denoiser, asked) for asked in plans]
     walk(denoiser, *together)
@@ -68,7 +75,9 @@ def test_jobs_that_take_turns_do_not_see_each_others_cache(denoiser: WanDenoiser
 
 
 @pytest.mark.parametrize("kind", STEP_CACHES)
-def test_a_paused_jobs_cache_moves_with_it_and_a_resumed_job_starts_it_anew(denoiser: WanDenoiser, kind: str) -> None:
+def test_a_paused_jobs_cache_moves_with_it_and_a_resumed_job_starts_it_anew(
+    denoiser: FamilyDenoiser, kind: str
+) -> None:
     whole, parted = begun(denoiser, plan(kind)), begun(denoiser, plan(kind))
     walk(denoiser, whole)
     walk(denoiser, parted, until=7)
@@ -82,11 +91,11 @@ def test_a_paused_jobs_cache_moves_with_it_and_a_resumed_job_starts_it_anew(deno
     assert (resumed.latent - whole.latent).abs().max() < 0.1 * whole.latent.abs().max()
 
 
-def test_a_forward_that_fails_leaves_the_job_as_it_was(denoiser: WanDenoiser) -> None:
+def test_a_forward_that_fails_leaves_the_job_as_it_was(denoiser: FamilyDenoiser) -> None:
     state = begun(denoiser, plan("first_block"))
     walk(denoiser, state, until=3)
     before = state.cached
-    hook = denoiser._transformer.proj_out.register_forward_hook(lambda *_: 1 / 0)
+    hook = transformer_of(denoiser).proj_out.register_forward_hook(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         denoiser.predict([state])
     hook.remove()
@@ -99,7 +108,7 @@ def test_a_forward_that_fails_leaves_the_job_as_it_was(denoiser: WanDenoiser) ->
 
 def test_without_magnitudes_there_is_no_mag_cache_and_they_can_be_measured() -> None:
     made = parts()
-    plain = WanDenoiser(made.transformer, made.autoencoder, made.encode)
+    plain = tiny_wan(made)
     state = begun(plain, plan("mag"))
     with pytest.raises(UnsupportedParameter):
         plain.predict([state])
@@ -111,7 +120,7 @@ def test_without_magnitudes_there_is_no_mag_cache_and_they_can_be_measured() -> 
     assert not made.transformer.is_cache_enabled
 
 
-def test_a_job_that_wears_an_adapter_or_sees_a_picture_has_no_step_cache(denoiser: WanDenoiser) -> None:
+def test_a_job_that_wears_an_adapter_or_sees_a_picture_has_no_step_cache(denoiser: FamilyDenoiser) -> None:
     asked = replace(plan("first_block"), adapter="style")
     with pytest.raises(UnsupportedParameter, match="text alone"):
         begun(denoiser, asked)
@@ -120,7 +129,7 @@ def test_a_job_that_wears_an_adapter_or_sees_a_picture_has_no_step_cache(denoise
         denoiser.start("a", plan("first_block"), seen)
 
 
-def test_the_engine_gives_such_jobs_forwards_of_their_own(denoiser: WanDenoiser) -> None:
+def test_the_engine_gives_such_jobs_forwards_of_their_own(denoiser: FamilyDenoiser) -> None:
     engine = Engine(denoiser, Rules(max_batch=4, slots=8))
     heard = [Listener() for _ in range(3)]
     for seed, listener in enumerate(heard):

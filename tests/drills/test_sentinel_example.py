@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from app.errors import StoreUnavailable
 from app.jobs.redis.jobs import RedisJobs
 from app.redis.connection import connect
 from cluster.redis import find_redis
+from tests.drills.sentinels import accepted
 from tests.jobs.make import a_job
-from tests.sentinels import free_port
+from tests.ports import free_port
+from tests.waiting import until, wait_until
 
 pytestmark = pytest.mark.anyio
 
 SCRIPT = Path(__file__).resolve().parents[2] / "cluster" / "sentinel" / "start.sh"
 PASSWORD = "secret"
-WAIT_S = 30.0
 
 
 class Example:
@@ -90,10 +89,10 @@ def example(tmp_path: Path) -> Iterator[Example]:
     try:
         for me in started.redis:
             started.start("redis", me)
-        until(lambda: started.role(started.redis[0]) == "master" and started.synced(started.redis[1]))
+        wait_until(lambda: started.role(started.redis[0]) == "master" and started.synced(started.redis[1]))
         for me in started.sentinels:
             started.start("sentinel", me)
-        until(lambda: all(ready(started, me) for me in started.sentinels))
+        wait_until(lambda: all(ready(started, me) for me in started.sentinels))
         yield started
     finally:
         started.stop()
@@ -106,13 +105,6 @@ def ready(example: Example, me: str) -> bool:
     return isinstance(answer, bytes | bool) and b"3 usable" in str(answer).encode() and bool(replicas)
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 async def test_jobs_go_on_at_the_other_redis_and_the_first_comes_back_as_its_replica(example: Example) -> None:
     first, second = example.redis
     client = connect(example.url, 1.0)
@@ -120,17 +112,10 @@ async def test_jobs_go_on_at_the_other_redis_and_the_first_comes_back_as_its_rep
     await jobs.create(before)
     await client.wait(1, 2000)
     example.kill(first)
-    end = time.monotonic() + WAIT_S
-    while True:
-        try:
-            await jobs.create(after)
-            break
-        except StoreUnavailable:
-            assert time.monotonic() < end
-            time.sleep(0.2)
+    await until(lambda: accepted(jobs, after))
     assert {job.id for job in await jobs.waiting()} == {before.id, after.id}
     assert example.role(second) == "master"
     example.start("redis", first)  # it asks the sentinels, so it is never a second master
-    until(lambda: example.role(first) is not None)
+    wait_until(lambda: example.role(first) is not None)
     assert example.role(first) == "slave"
     await client.aclose()

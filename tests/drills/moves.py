@@ -1,6 +1,6 @@
 """Three nodes, jobs under way, and replicas that Serve takes away from them: what becomes of the jobs, as JSON.
 
-Run as `python -m benchmarks.moves FOLDER`: a process of its own, since a process has one Ray.
+Run as `python -m tests.drills.moves FOLDER`: a process of its own, since a process has one Ray.
 """
 
 from __future__ import annotations
@@ -11,45 +11,22 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 
 from app.client.client import Kinoray
 from app.settings import Settings
-from benchmarks.machine import free_port
-from benchmarks.nodes import SLEEPER, Nodes, config
+from tests import waiting
+from tests.drills.nodes import SLEEPER, Nodes, config
+from tests.drills.stats import replicas, stats, until
+from tests.ports import free_port
 
 STEP_S = 0.25
 STEPS = 60
 PATIENCE_S = 90.0
-
-
-async def stats(url: str) -> dict[str, Any]:
-    """What `/api/stats` says."""
-    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
-        answer = await http.get("/api/stats")
-        answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
-        return told
-
-
-async def until(url: str, holds: Callable[[dict[str, Any]], bool], timeout_s: float = PATIENCE_S) -> dict[str, Any]:
-    """The first statistics for which it holds. Raises TimeoutError."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        told = await stats(url)
-        if holds(told):
-            return told
-        await asyncio.sleep(0.25)
-    raise TimeoutError(json.dumps(told["line"]))
-
-
-def replicas(told: dict[str, Any]) -> set[str]:
-    """The replicas that take jobs."""
-    return {row["replica"] for row in told["replicas"] if not row["leaving"]}
 
 
 async def _steps(client: Kinoray, video_id: str) -> list[dict[str, Any]]:
@@ -63,13 +40,18 @@ async def _steps(client: Kinoray, video_id: str) -> list[dict[str, Any]]:
     return story
 
 
+async def _in_the_middle(client: Kinoray, video_id: str) -> bool:
+    return ((await client.retrieve(video_id)).step or 0) >= STEPS / 4
+
+
 async def _moved(url: str, count: int, move: Callable[[], Awaitable[None]]) -> dict[str, Any]:
     """Start jobs, move them away from their replicas in the middle, and see them end."""
     wish: dict[str, Any] = {"steps": STEPS, "seed": 3, "deterministic": True, "cache": {"mode": "off"}}
     async with Kinoray(url, timeout_s=60) as client:
         videos = [await client.create(f"job {number} is moved", **wish) for number in range(count)]
         await until(url, lambda told: told["line"]["running"] == count)
-        await asyncio.sleep(STEP_S * STEPS / 4)
+        for video in videos:
+            await waiting.until(partial(_in_the_middle, client, video.id), PATIENCE_S, every_s=STEP_S)
         began = time.time()
         await move()
         ended = [await client.wait(video.id, timeout_s=PATIENCE_S) for video in videos]

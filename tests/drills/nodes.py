@@ -10,8 +10,8 @@ import yaml
 from rich.console import Console
 
 from app.settings import Settings
-from benchmarks.machine import free_port
 from cluster.local import CONFIG, OBJECT_STORE_BYTES, LocalService
+from tests.ports import free_port
 
 SLEEPER = {"num_cpus": 0.1, "num_gpus": 1}  # of a Diffuser that sleeps: a GPU of the books, and hardly a processor
 

@@ -10,39 +10,27 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from ray.util.state import list_actors
 
 from app.client.client import Kinoray
 from cluster.local import LocalService
+from tests.drills.processes import only_pid
+from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
+pytestmark = pytest.mark.anyio
 
 RECOVERY_S = 90.0  # a new replica imports torch and reads the model on a busy machine of two cores
 
 
-def replica_pid(service: LocalService, deployment: str) -> int:
-    """The process of a deployment's only living replica."""
-    return pid_of(service, f"ServeReplica:kinoray:{deployment}")
-
-
-def pid_of(service: LocalService, class_name: str) -> int:
-    """The process of the only living actor of a class."""
-    actors = list_actors(service.dashboard_url, filters=[("state", "=", "ALIVE")], limit=1000)
-    alive = [actor.pid for actor in actors if actor.class_name == class_name]
-    assert len(alive) == 1, (class_name, alive)
-    return int(alive[0])
-
-
 async def well(service: LocalService) -> None:
     async with httpx.AsyncClient(base_url=service.url, timeout=5) as http:
-        with anyio.fail_after(RECOVERY_S):
-            while True:
-                try:
-                    if (await http.get("/health")).status_code == 200:
-                        return
-                except httpx.HTTPError:
-                    pass
-                await anyio.sleep(0.5)
+
+        async def answers() -> bool:
+            try:
+                return (await http.get("/health")).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        await until(answers, RECOVERY_S, every_s=0.2)
 
 
 async def stepping(client: Kinoray, prompt: str) -> str:
@@ -57,17 +45,17 @@ async def stepping(client: Kinoray, prompt: str) -> str:
 @pytest.mark.parametrize("deployment", ["Diffuser", "Dispatcher", "Finisher", "Cache"])
 async def test_a_job_survives_the_death_of_a_replica(service: LocalService, client: Kinoray, deployment: str) -> None:
     video_id = await stepping(client, f"a white star spins while the {deployment} dies")
-    os.kill(await anyio.to_thread.run_sync(replica_pid, service, deployment), signal.SIGKILL)
+    os.kill(await anyio.to_thread.run_sync(only_pid, service, deployment), signal.SIGKILL)
     video = await client.wait(video_id, timeout_s=RECOVERY_S)
     assert video.status == "completed", video.error
     assert len(await client.content(video_id)) > 1000
     await well(service)
 
 
-@pytest.mark.parametrize("what", ["ServeReplica:kinoray:Router", "ServeController"])
+@pytest.mark.parametrize("what", ["Router", "ServeController"])
 async def test_a_job_goes_on_while_nobody_can_ask_for_it(service: LocalService, client: Kinoray, what: str) -> None:
     video_id = await stepping(client, f"a green ring orbits while {what} dies")
-    os.kill(await anyio.to_thread.run_sync(pid_of, service, what), signal.SIGKILL)
+    os.kill(await anyio.to_thread.run_sync(only_pid, service, what), signal.SIGKILL)
     await well(service)
     video = await client.wait(video_id, timeout_s=RECOVERY_S)
     assert (video.status, video.resumed_from_step) == ("completed", None), video.error
@@ -81,7 +69,7 @@ async def test_all_who_wait_for_one_video_get_it_when_the_finisher_dies(service:
     async for event in client.events(videos[-1].id):  # a follower hears of its leader's steps
         if event.kind == "step":
             break
-    os.kill(await anyio.to_thread.run_sync(replica_pid, service, "Finisher"), signal.SIGKILL)
+    os.kill(await anyio.to_thread.run_sync(only_pid, service, "Finisher"), signal.SIGKILL)
     ended = [await client.wait(video.id, timeout_s=RECOVERY_S) for video in videos]
     assert [video.status for video in ended] == ["completed"] * 12
     assert [video.cache.kind for video in ended].count("flight") == 11
@@ -95,7 +83,7 @@ async def test_a_job_goes_on_from_its_checkpoint_with_the_same_bits_when_its_rep
     wish: dict[str, Any] = {"seed": 3, "steps": 90, "deterministic": True, "cache": {"mode": "off"}}
     prompt = "a yellow ring falls while the replica dies"
     whole = await client.wait((await client.create(prompt, **wish)).id, timeout_s=RECOVERY_S)
-    pid = await anyio.to_thread.run_sync(replica_pid, service, "Diffuser")
+    pid = await anyio.to_thread.run_sync(only_pid, service, "Diffuser")
     video = await client.create(prompt, **wish)
     async for event in client.events(video.id):
         if event.kind == "step" and event.data["step"] >= 45:

@@ -1,8 +1,8 @@
-"""Deaths of more than a process: a whole node; and everything at once, started again from what the disk holds.
+"""Deaths of more than a process: everything at once, started again from what the disk holds; and a whole node.
 
 Run as a process of its own, which can be killed with all that it started:
-`python -m tests.deployments.deaths node FOLDER`, `… begin FOLDER` (prints what it has accepted, and waits for its end),
-`… again FOLDER JSON` (the same service once more, with the jobs that `begin` printed).
+`python -m tests.drills.deaths begin FOLDER` (prints what it has accepted, and waits for its end),
+`… again FOLDER JSON` (the same service once more, with the jobs that `begin` printed; then one of its nodes goes).
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import hashlib
 import json
 import os
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio
 from rich.console import Console
 
 from app.client.client import Kinoray
@@ -24,9 +23,10 @@ from app.client.records import Video
 from app.jobs.redis.checkpoints import RedisCheckpoints
 from app.redis.connection import connect
 from app.settings import Settings
-from benchmarks.machine import free_port
-from benchmarks.moves import replicas, stats, until
-from benchmarks.nodes import SLEEPER, Nodes, config
+from tests import waiting
+from tests.drills.nodes import SLEEPER, Nodes, config
+from tests.drills.stats import replicas, stats, until
+from tests.ports import free_port
 
 STEP_S = 0.2
 STEPS = 80  # long enough that a slow machine has killed what is to die before its jobs end
@@ -56,23 +56,32 @@ async def _begun(client: Kinoray, service: Nodes) -> list[str]:
     assert service.redis is not None
     redis = connect(service.redis.url, timeout_s=5)
     kept = RedisCheckpoints(redis, service.settings.redis_prefix)
-    with anyio.fail_after(PATIENCE_S):
-        for job_id in ids:
-            while await kept.get(job_id) is None:
-                await asyncio.sleep(STEP_S)
+    for job_id in ids:
+        await waiting.until(partial(kept.get, job_id), PATIENCE_S)
     await redis.aclose()
     return ids
 
 
-async def _ended(client: Kinoray, ids: list[str]) -> list[dict[str, Any]]:
-    """How they ended, and whether an undisturbed run of the same plan has the same bits."""
-    videos = [await client.wait(job_id, timeout_s=PATIENCE_S) for job_id in ids]
-    calm = [await client.wait(job_id, timeout_s=PATIENCE_S) for job_id in await _started(client)]
+async def _undisturbed(client: Kinoray) -> list[str]:
+    """The videos of the same plans when nothing dies, as SHA-256."""
+    videos = [await client.wait(job_id, timeout_s=PATIENCE_S) for job_id in await _started(client)]
+    return [await _digest(client, video) for video in videos]
+
+
+async def _digest(client: Kinoray, video: Video) -> str:
+    return hashlib.sha256(await client.content(video.id)).hexdigest()
+
+
+async def _ended(client: Kinoray, ids: list[str]) -> list[Video]:
+    return [await client.wait(job_id, timeout_s=PATIENCE_S) for job_id in ids]
+
+
+async def _rows(client: Kinoray, videos: list[Video], calm: list[str]) -> list[dict[str, Any]]:
+    """How jobs ended, and whether an undisturbed run of the same plan has the same bits."""
     return [await _row(client, *pair) for pair in zip(videos, calm, strict=True)]
 
 
-async def _row(client: Kinoray, video: Video, calm: Video) -> dict[str, Any]:
-    bits = [hashlib.sha256(await client.content(each.id)).hexdigest() for each in (video, calm)]
+async def _row(client: Kinoray, video: Video, calm: str) -> dict[str, Any]:
     ends = 0
     async for event in client.events(video.id):
         ends += event.kind == "end"
@@ -80,21 +89,19 @@ async def _row(client: Kinoray, video: Video, calm: Video) -> dict[str, Any]:
         "status": video.status,
         "error": None if video.error is None else video.error.code,
         "resumed": video.resumed_from_step,
-        "same": bits[0] == bits[1],
+        "same": await _digest(client, video) == calm,
         "ends": ends,
     }
 
 
-async def lose_node(service: Nodes) -> dict[str, Any]:
+async def _lose_node(client: Kinoray, service: Nodes, calm: list[str]) -> dict[str, Any]:
     """Take a node away from two of four jobs."""
-    async with Kinoray(service.url, timeout_s=60, retries=5) as client:
-        ids = await _begun(client, service)
-        before = replicas(await stats(service.url))
-        began = time.monotonic()
-        await asyncio.to_thread(service.lose_node)
-        jobs = await _ended(client, ids)
-        left = await until(service.url, lambda told: len(replicas(told)) == 1)
-    return {"jobs": jobs, "left": len(replicas(left) & before), "took_s": round(time.monotonic() - began, 1)}
+    ids = await _begun(client, service)
+    before = replicas(await stats(service.url))
+    await asyncio.to_thread(service.lose_node)
+    rows = await _rows(client, await _ended(client, ids), calm)
+    left = await until(service.url, lambda told: len(replicas(told)) == 1)
+    return {"jobs": rows, "left": len(replicas(left) & before)}
 
 
 async def begin(service: Nodes) -> dict[str, Any]:
@@ -104,9 +111,11 @@ async def begin(service: Nodes) -> dict[str, Any]:
 
 
 async def again(service: Nodes, ids: list[str]) -> dict[str, Any]:
-    """What becomes of jobs of a service that is no more."""
-    async with Kinoray(service.url, timeout_s=60) as client:
-        return {"jobs": await _ended(client, ids)}
+    """What becomes of jobs of a service that is no more; and of those of a node that goes afterwards."""
+    async with Kinoray(service.url, timeout_s=60, retries=5) as client:
+        ended = await _ended(client, ids)
+        calm = await _undisturbed(client)
+        return {"jobs": await _rows(client, ended, calm), "node": await _lose_node(client, service, calm)}
 
 
 def main(verb: str, folder: Path, told: str = "{}") -> None:
@@ -115,16 +124,11 @@ def main(verb: str, folder: Path, told: str = "{}") -> None:
     service = service_in(folder)
     try:
         service.start()
-        if verb == "node":
-            found = asyncio.run(lose_node(service))
-        elif verb == "begin":
-            found = asyncio.run(begin(service))
-        else:
-            found = asyncio.run(again(service, json.loads(told)["ids"]))
+        found = asyncio.run(begin(service) if verb == "begin" else again(service, json.loads(told)["ids"]))
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
         if verb == "begin":
-            time.sleep(PATIENCE_S)
+            sys.stdin.read()  # until whoever started this is gone
     finally:
         service.stop()
 

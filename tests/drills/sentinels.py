@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import redis
 
+from app.errors import StoreUnavailable
+from app.jobs.store import JobStore
+from app.types import Job
 from cluster.redis import find_redis
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 SERVICE = "jobs"
 PASSWORD = "secret"
@@ -41,12 +44,7 @@ class Watched:
 
     def start(self) -> None:
         """Return when the replica follows the master and the sentinels know of it and of each other."""
-        until = time.monotonic() + READY_S
-        while time.monotonic() < until:
-            if all(self._knows(port) for port in self.watchers):
-                return
-            time.sleep(0.1)
-        raise AssertionError("The sentinels did not find each other.")
+        wait_until(lambda: all(self._knows(port) for port in self.watchers), READY_S)
 
     def kill(self, port: int) -> None:
         """As when the machine is gone."""
@@ -88,8 +86,10 @@ class Watched:
             self._running[port] = subprocess.Popen([find_redis(), *words], cwd=self._folder, stdout=log, stderr=log)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+async def accepted(jobs: JobStore, job: Job) -> bool:
+    """Whether there is a master again that takes a job."""
+    try:
+        await jobs.create(job)
+    except StoreUnavailable:
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""Models whose diffusers pipeline reads all their parts: its class, how it hears, and what a family is made of."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
+
+import torch
+from torch import nn
+
+from app.engine.denoiser import EncodePrompts
+from app.engine.families.family import Family
+from app.engine.families.loading.reader import Files, Opened, Options, Reader
+from app.engine.families.models import Parts, Pipeline
+from app.engine.samplers.levels import Bend
+
+_TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+
+
+class PipelineClass(Protocol):
+    """A diffusers pipeline's class."""
+
+    def __call__(self, *parts: object) -> Pipeline: ...
+
+    def from_pretrained(self, source: str, **options: object) -> Pipeline: ...
+
+
+Build: TypeAlias = Callable[[Parts, Pipeline, Files], Family]
+
+
+class PipelineReader(Reader[Pipeline]):
+    """Reads a family by its pipeline's class.
+
+    `pipeline` says which class, `text_encoder` how it encodes prompts, `build` makes the family; `not_for_text` are the
+    parts that the pipeline can be made without when it is only to encode.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        pipeline: Callable[[Files], PipelineClass],
+        text_encoder: Callable[[Pipeline, Files], EncodePrompts],
+        build: Build,
+        *,
+        not_for_text: Sequence[str] = ("transformer", "vae"),
+        split_class: str | None = None,
+    ) -> None:
+        super().__init__(module, split_class)
+        self._pipeline = pipeline
+        self._text_encoder = text_encoder
+        self._build = build
+        self._not_for_text = not_for_text
+
+    def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Pipeline]:
+        pipeline = _read(self._pipeline(files), files, without=() if encode is None else _TEXT)
+        encoders = nn.ModuleList(_encoders(pipeline))
+        encode = encode or self._text_encoder(pipeline, files)
+        return Opened(Parts(pipeline.transformer, pipeline.vae, encode, encoders), pipeline, pipeline)
+
+    def family(self, opened: Opened[Pipeline], files: Files, options: Options) -> Family:
+        return self._build(opened.parts, opened.facts, files)
+
+    def load_encoder(self, files: Files) -> EncodePrompts:
+        pipeline = _read(self._pipeline(files), files, without=self._not_for_text)
+        for encoder in _encoders(pipeline):
+            encoder.to(files.device)
+        return self._text_encoder(pipeline, files)
+
+
+def bent(family: Callable[[Parts, Bend, torch.device], Family]) -> Build:
+    """For a family that needs nothing of its pipeline but how the noise levels are bent."""
+    return lambda parts, pipeline, files: family(parts, Bend.of(pipeline.scheduler.config), files.device)
+
+
+def _encoders(pipeline: Pipeline) -> list[nn.Module]:
+    found = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
+    return [encoder.eval() for encoder in found if encoder is not None]
+
+
+def _read(pipeline: PipelineClass, files: Files, without: Sequence[str]) -> Pipeline:
+    """A pipeline of that class on the host, some parts left out. Code that comes with a model is never run."""
+    known = inspect.signature(pipeline).parameters
+    return pipeline.from_pretrained(
+        files.source,
+        revision=files.revision,
+        dtype=files.dtype,
+        use_safetensors=True,
+        local_files_only=files.local,
+        **{name: None for name in without if name in known},
+    )
