@@ -220,7 +220,8 @@ def serve(config: Path | None = None) -> int:
     started = time.monotonic()
     try:
         service.start()
-        signal.signal(signal.SIGINT, stop)
+        for each in (signal.SIGTERM, signal.SIGINT):  # once more: Ray has put its own in place, which exits with 15
+            signal.signal(each, stop)
         _greet(console, service, time.monotonic() - started)
         stopped.wait()
     except KeyboardInterrupt:
