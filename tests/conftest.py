@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.redis_server import prefix, redis, redis_server, redis_url
@@ -18,6 +19,12 @@ NEEDS = {"shared_ray": pytest.mark.cluster, "redis_server": pytest.mark.redis}  
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; read when torch is first imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.hookimpl(tryfirst=True)

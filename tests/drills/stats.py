@@ -23,7 +23,12 @@ async def until(url: str, holds: Callable[[dict[str, Any]], bool], timeout_s: fl
     """The first statistics for which it holds. Raises TimeoutError."""
 
     async def look() -> dict[str, Any] | None:
-        told = await stats(url)
+        try:
+            told = await stats(url)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != 503:  # so much may a service say while its processes change
+                raise
+            return None
         return told if holds(told) else None
 
     found = await waiting.until(look, timeout_s, every_s=0.25)
