@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 PROMPT ?= a crimson ball bounces across the sand
 STAMP := $(VENV)/.installed
+WORKERS ?= logical
+PYTEST := $(BIN)/python -m pytest
+NO_MODELS := --ignore tests/engine/families --ignore tests/embedded
+SHARED_OUT := -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: demo serve test bench lint format install
+.PHONY: demo serve test test-fast drills bench lint format install
 
 install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
@@ -20,8 +24,16 @@ demo: install
 serve: install
 	@$(BIN)/kinoray serve --port $(PORT)
 
+# Everything but drills: first what needs no Ray, shared out to processes with a Redis each; then what shares one Ray.
 test: install
-	$(BIN)/python -m pytest
+	$(PYTEST) $(SHARED_OUT) -m "not cluster and not drill and not slow"
+	$(PYTEST) -m "cluster and not slow" tests/deployments
+
+test-fast: install
+	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not cluster and not drill and not redis and not slow"
+
+drills: install
+	$(PYTEST) -n 2 --dist loadfile -m "drill or slow"
 
 bench: install
 	GOMP_SPINCOUNT=3000 $(BIN)/python -m benchmarks

@@ -1,17 +1,23 @@
-"""Opens the durable stores of one process from Settings; every deployment begins here."""
+"""Opens the stores of one process from Settings: the durable ones, where every deployment begins, or some in memory."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from app.artifacts.files import FileArtifacts
+from app.artifacts.memory import MemoryArtifacts
 from app.artifacts.store import ArtifactStore
 from app.errors import ServiceUnavailable
-from app.jobs.board import Board
-from app.jobs.checkpoints import Checkpoints
+from app.jobs.board import Board, MemoryBoard
+from app.jobs.checkpoints import Checkpoints, MemoryCheckpoints
+from app.jobs.clock import Clock, MemoryClock
 from app.jobs.events import EventLog, StopSignals
-from app.jobs.flights import Flights
-from app.jobs.outbox import Outbox
+from app.jobs.flights import Flights, MemoryFlights
+from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
+from app.jobs.outbox import MemoryOutbox, Outbox
 from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.checkpoints import RedisCheckpoints
 from app.jobs.redis.events import RedisEvents
@@ -22,20 +28,22 @@ from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.redis.stops import RedisStops
 from app.jobs.store import JobStore
 from app.plan.feedback.feedback import fading_of
-from app.plan.feedback.ratings import Ratings
+from app.plan.feedback.ratings import MemoryRatings, Ratings
 from app.plan.feedback.redis_ratings import RedisRatings
-from app.plan.styles.presets import Presets
+from app.plan.masks.table import with_masks
+from app.plan.styles.presets import MemoryPresets, Presets
 from app.plan.styles.redis_presets import RedisPresets
+from app.plan.tables import load_tables
 from app.redis.clock import SharedClock
+from app.redis.commands import Commands
 from app.redis.connection import connect
-from app.redis.link import Link
 from app.settings import Settings
-from app.telemetry import Meter
+from app.telemetry import MemoryMeter, Meter
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The ports to what outlives every process."""
+    """The ports to what all processes of a service share."""
 
     jobs: JobStore
     checkpoints: Checkpoints
@@ -48,7 +56,7 @@ class Stores:
     artifacts: ArtifactStore
     presets: Presets
     ratings: Ratings
-    clock: SharedClock
+    clock: Clock
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -57,8 +65,9 @@ def open_stores(settings: Settings) -> Stores:
         raise ServiceUnavailable("Set KINORAY_REDIS_URL, or start with `kinoray serve`, which brings its own Redis.")
     redis = connect(settings.redis_url, settings.redis_timeout_s)
     prefix = settings.redis_prefix
+    masked = partial(with_masks, tables=load_tables(settings.calibration_folder).masks)
     return Stores(
-        jobs=RedisJobs(redis, prefix, settings.failed_kept_s),
+        jobs=RedisJobs(redis, prefix, settings.failed_kept_s, masked),
         checkpoints=RedisCheckpoints(redis, prefix, settings.retention_s),
         events=RedisEvents(redis, prefix, kept_s=2 * max(settings.retention_s, settings.failed_kept_s)),
         stops=RedisStops(redis, prefix),
@@ -68,6 +77,32 @@ def open_stores(settings: Settings) -> Stores:
         meter=RedisMeter(redis, prefix),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
-        ratings=RedisRatings(Link(redis), prefix, fading_of(settings)),
+        ratings=RedisRatings(Commands(redis), prefix, fading_of(settings)),
         clock=SharedClock(redis),
+    )
+
+
+def memory_stores(
+    settings: Settings,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Stores:
+    """All stores in this process, with the same rules and without a server: for tests, tools and simulations.
+
+    `clock` gives Unix seconds, by which records are dated; `monotonic` those by which what is announced runs out.
+    """
+    jobs = MemoryJobs(settings.failed_kept_s, monotonic)
+    return Stores(
+        jobs=jobs,
+        checkpoints=MemoryCheckpoints(jobs),
+        events=MemoryEvents(jobs=jobs),
+        stops=MemoryStops(),
+        board=MemoryBoard(clock),
+        flights=MemoryFlights(jobs, monotonic),
+        outbox=MemoryOutbox(jobs),
+        meter=MemoryMeter(),
+        artifacts=MemoryArtifacts(clock),
+        presets=MemoryPresets(),
+        ratings=MemoryRatings(fading_of(settings), clock),
+        clock=MemoryClock(clock),
     )

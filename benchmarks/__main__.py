@@ -39,8 +39,9 @@ from benchmarks import (
     similar,
     step_engine,
 )
-from benchmarks.machine import facts, free_port, memory_bytes
+from benchmarks.machine import facts, memory_bytes
 from cluster.local import CONFIG, LocalService
+from tests.ports import free_port
 
 RESULTS = Path(__file__).parent / "results"
 

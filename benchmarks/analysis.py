@@ -17,9 +17,9 @@ from app.embedded.profile import profile
 from app.embedded.sentences import EmbeddedSentences
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
-from app.plan.masks.table import evaluations
 from app.plan.planner import make_plan
 from app.plan.sentences import CachedSentences
+from app.plan.tables import load_tables
 from app.settings import Settings
 from app.types import Caller, VideoRequest
 from benchmarks.figures import at_least, at_most, percentile, spread
@@ -115,9 +115,9 @@ def prompts(number: int, seed: int) -> list[str]:
 
 
 def _planner() -> Callable[[str], object]:
-    model, settings = profile(), Settings()
+    model, settings, tables = profile(), Settings(), load_tables()
     catalogue = Catalogue([model], model.id, {})
-    return lambda prompt: make_plan(VideoRequest(prompt), catalogue, settings, UNKNOWN, lambda: 0, evaluations)
+    return lambda prompt: make_plan(VideoRequest(prompt), catalogue, settings, UNKNOWN, lambda: 0, tables)
 
 
 async def _one_by_one(analyse: Analyse, said: Sequence[str]) -> list[float]:

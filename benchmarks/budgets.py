@@ -16,6 +16,8 @@ from app.embedded.checker.evaluate import held_out_questions, judge
 from app.embedded.profile import profile
 from app.engine.denoiser import Frames
 from app.engine.families.embedded import load_denoiser
+from app.plan.masks.table import with_masks
+from app.plan.tables import load_tables
 from app.types import Plan
 from app.video.likeness import psnr, ssim
 from benchmarks.figures import at_least
@@ -56,7 +58,8 @@ def measure(prompts: int, steps: int, console: Console) -> dict[str, Any]:
 
 
 def _with(plan: Plan, steps: int, budget: int) -> Plan:
-    return replace(plan, sampling=replace(plan.sampling, steps=steps, budget=budget))
+    sampling = replace(plan.sampling, steps=steps, budget=budget)
+    return with_masks(replace(plan, sampling=sampling, masks=None), load_tables().masks)
 
 
 def _likeness(full: Sequence[Frames], other: Sequence[Frames]) -> dict[str, float]:

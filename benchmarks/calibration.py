@@ -13,6 +13,7 @@ from app.embedded.profile import profile
 from app.engine.families.embedded import load_denoiser
 from app.plan.budgets import budget_for
 from app.plan.prompt.complexity import CLASSES, FIXED_STEPS
+from app.plan.tables import load_tables
 from app.plan.tiers import AUTO
 from benchmarks.figures import at_least
 
@@ -22,15 +23,15 @@ SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 
 def measure(count: int, folder: Path, console: Console) -> dict[str, Any]:
     """Planned budgets (tier auto) against the fixed default of 50 steps, `count` prompts of each class."""
-    model, questions = profile(), drawn(SEED)
+    model, questions, tables = profile(), drawn(SEED), load_tables()
     prompts = by_class([question.prompt for question in questions], count)
     # What was measured is kept: a run that was cut short goes on where it was.
     progress = Path("runs") / f"calibration-{model.revision}.json"
-    measuring = Measuring(load_denoiser("float32"), model, Adherence(questions), progress)
+    measuring = Measuring(load_denoiser("float32"), model, Adherence(questions), progress, tables)
     classes: dict[str, Any] = {}
     for complexity, row in prompts.items():
         steps = next(each.steps for each in CLASSES if each.name == complexity)
-        planned = budget_for(model.id, model.revision, AUTO, complexity, steps)
+        planned = budget_for(tables.budgets.get(model.id), model.revision, AUTO, complexity, steps)
         budget = planned.budget if planned else steps
         budgets = sorted({max(2, round(share * steps)) for share in SHARES})
         classes[complexity] = {

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from app.embedded.profile import profile as model_profile
 from app.engine.families.embedded import load_denoiser
-from app.engine.timing.pace import Times, rehearsal
-from app.engine.timing.rehearse import rehearse
+from app.engine.timing.step_times import Times, warm_up_plan
+from app.engine.timing.warm_up import measure_batches
 from app.line.batcher import Profile, Rules, Running, Shape, Urgency, Waiting, decide
-from app.line.fair_share import Turns
+from app.line.fair_share import FairShare
 from benchmarks.jobs import FRAMES, Job
 
 SIDES = (128, 128)  # height and width of the built-in model's videos
@@ -22,10 +22,10 @@ SIDES = (128, 128)  # height and width of the built-in model's videos
 
 def step_times(max_batch: int) -> Times:
     """Seconds of a step by shape and batch size, measured here and now on a device that has nothing else to do."""
-    denoiser, base = load_denoiser("float32"), rehearsal(model_profile())
+    denoiser, base = load_denoiser("float32"), warm_up_plan(model_profile())
     times: Times = {}
     for frames in FRAMES:
-        times.update(rehearse(denoiser, replace(base, spec=replace(base.spec, frames=frames)), max_batch).times)
+        times.update(measure_batches(denoiser, replace(base, spec=replace(base.spec, frames=frames)), max_batch).times)
     return times
 
 
@@ -42,22 +42,22 @@ class _Playing:
 def played(stream: Sequence[Job], arrivals: Sequence[float], times: Times, rules: Rules) -> list[float]:
     """Seconds from arrival to the last step of each job, by the batcher's decisions alone."""
     jobs = {str(n): _Playing(job, at, job.steps) for n, (job, at) in enumerate(zip(stream, arrivals, strict=True))}
-    known, turns, now, number = Profile(times, frozenset(times)), Turns(), 0.0, 0
+    known, fair_share, now, number = Profile(times, frozenset(times)), FairShare(), 0.0, 0
     while coming := {name: each for name, each in jobs.items() if each.left}:
         here = {name: each for name, each in coming.items() if each.arrives <= now}
         if not here:
             now = min(each.arrives for each in coming.values())
             continue
         number += 1
-        running = [_running(name, each, turns) for name, each in here.items() if each.started]
+        running = [_running(name, each, fair_share) for name, each in here.items() if each.started]
         waiting = [_waiting(name, each) for name, each in here.items() if not each.started]
         boundary = decide(now, running, waiting, [], replace(rules, max_paused=0), known)
         for name in boundary.join:
-            turns.enter(_shape(jobs[name]), {_shape(each) for each in here.values() if each.started})
+            fair_share.enter(_shape(jobs[name]), {_shape(each) for each in here.values() if each.started})
             jobs[name].started, jobs[name].stepped = True, number - 1
         shape = _shape(jobs[boundary.batch[0]])
         now += times[shape, len(boundary.batch)]
-        turns.charge(shape, times[shape, len(boundary.batch)])
+        fair_share.charge(shape, times[shape, len(boundary.batch)])
         for name in boundary.batch:
             each = jobs[name]
             each.left, each.stepped, each.ended = each.left - 1, number, now
@@ -73,9 +73,9 @@ def _waiting(name: str, each: _Playing) -> Waiting:
     return Waiting(name, _shape(each), urgency, each.job.steps, each.left, since=each.arrives)
 
 
-def _running(name: str, each: _Playing, turns: Turns) -> Running:
+def _running(name: str, each: _Playing, fair_share: FairShare) -> Running:
     urgency, shape = Urgency(arrived=each.arrives), _shape(each)
-    used_s = turns.used_s(shape)
+    used_s = fair_share.used_s(shape)
     return Running(
         name, shape, urgency, each.job.steps, each.left, since=each.arrives, stepped=each.stepped, used_s=used_s
     )

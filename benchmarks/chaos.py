@@ -14,18 +14,14 @@ from typing import Any
 
 import anyio
 import httpx
-import psutil
-from ray.util.state import list_actors
 from rich.console import Console
 
 from app.client.client import Kinoray
 from benchmarks.figures import percentile
 from benchmarks.jobs import FRAMES, Job, mixed
 from cluster.local import LocalService
+from tests.drills.processes import KINDS, pids_of
 
-REPLICAS = ("Diffuser", "Dispatcher", "Finisher", "Cache", "Router", "PromptAnalyzer")
-REDIS, CONTROLLER, PROXY = "Redis", "ServeController", "ProxyActor"
-KINDS = (*REPLICAS, REDIS, CONTROLLER, PROXY)
 PAUSE_S = (2.0, 6.0)  # between two kills
 PATIENCE_S = 900.0
 CHECKPOINT_EVERY = 4
@@ -97,20 +93,6 @@ class _Killer:
             if pids:
                 os.kill(self._dice.choice(pids), signal.SIGKILL)
                 self._killed.append(kind)
-
-
-def pids_of(service: LocalService, kind: str) -> list[int]:
-    """The living processes of a kind; none while they are being started again."""
-    if kind == REDIS:
-        found = psutil.Process().children(recursive=True)
-        return [child.pid for child in found if child.name().startswith("redis-server")]
-    name = f"ServeReplica:kinoray:{kind}" if kind in REPLICAS else kind
-    try:
-        actors = list_actors(service.dashboard_url, filters=[("state", "=", "ALIVE")], limit=1000)
-    except Exception as error:  # noqa: BLE001  # Ray's own, of many kinds, while what was killed comes back
-        print(f"no list of processes: {type(error).__name__}")  # noqa: T201
-        return []
-    return [int(actor.pid) for actor in actors if actor.class_name == name and actor.pid]
 
 
 async def _run(

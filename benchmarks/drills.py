@@ -19,9 +19,9 @@ from ray.util.state import list_actors
 from rich.console import Console
 
 from app.client.client import Kinoray
-from benchmarks.chaos import pids_of
 from benchmarks.figures import at_most, spread
 from cluster.local import LocalService
+from tests.drills.processes import pids_of
 
 STEP_S = 0.3  # longer than the time between two reports, so that every step is told
 STEPS = 40

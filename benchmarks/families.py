@@ -31,7 +31,7 @@ from app.engine.families.models import Parts
 from app.engine.families.wan.family import Wan
 from app.engine.loop import Engine
 from app.engine.samplers.levels import Bend
-from app.engine.timing.rehearse import rehearse
+from app.engine.timing.warm_up import measure_batches
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Rules
 from app.settings.placement import PRESETS, Placement
@@ -184,7 +184,7 @@ def _against_bare(denoiser: Denoiser, transformer: Any, plan: Plan, rounds: int 
 
 def _batches(denoiser: Denoiser, plan: Plan) -> dict[str, float]:
     """Seconds that a job's step takes in batches of each size that fits."""
-    times = rehearse(denoiser, plan, 4).times
+    times = measure_batches(denoiser, plan, 4).times
     return {str(batch): round(seconds / batch, 5) for (_, batch), seconds in sorted(times.items())}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from app.embedded.profile import profile
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.types import ModelProfile, Plan
 
 LEAST_STEPS, MOST_STEPS = 15, 45
@@ -41,6 +41,6 @@ def mixed(count: int, seed: int, frames: tuple[int, ...] = FRAMES[-1:]) -> list[
 
 def plan_of(job: Job, model: ModelProfile | None = None, budget: int | None = None, sampler: str = "euler") -> Plan:
     """The job as an engine is given it."""
-    base = rehearsal(model or profile())
+    base = warm_up_plan(model or profile())
     sampling = replace(base.sampling, steps=job.steps, budget=budget or job.steps, seed=job.seed, sampler=sampler)
     return replace(base, prompt=job.prompt, spec=replace(base.spec, frames=job.frames), sampling=sampling)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import socket
 import time
 from importlib import metadata
 from pathlib import Path
@@ -43,11 +42,3 @@ def memory_bytes() -> int:
         except psutil.Error:
             continue
     return total
-
-
-def free_port() -> int:
-    """A port on this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

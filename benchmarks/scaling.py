@@ -19,9 +19,9 @@ from rich.console import Console
 from app.client.client import Kinoray
 from app.settings import Settings
 from benchmarks.figures import at_least
-from benchmarks.machine import free_port
-from benchmarks.moves import replicas, stats, until
-from benchmarks.nodes import SLEEPER, Nodes, config
+from tests.drills.nodes import SLEEPER, Nodes, config
+from tests.drills.stats import replicas, stats, until
+from tests.ports import free_port
 
 Count = Callable[[], Awaitable[int]]
 BURST, STEPS, STEP_S = 12, 20, 0.5  # twelve jobs of ten device seconds, one at a time on each replica

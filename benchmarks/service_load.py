@@ -19,14 +19,14 @@ from ray import serve
 from rich.console import Console
 
 from app.client.client import Kinoray
-from app.engine.timing.pace import Times
+from app.engine.timing.step_times import Times
 from app.line.batcher import Rules
 from benchmarks import ceiling, served_urgency
 from benchmarks.figures import at_least, at_most, percentile, spread
 from benchmarks.jobs import FRAMES, LEAST_STEPS, MOST_STEPS, Job, mixed
-from benchmarks.machine import free_port
 from benchmarks.rivals import Pipeline, padded
 from cluster.local import LocalService
+from tests.ports import free_port
 
 Ask = Callable[[Job], Awaitable[None]]
 LOAD = 0.8  # of the bare pipeline's capacity

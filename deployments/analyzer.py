@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,10 @@ from app.errors import StoreUnavailable
 from app.models.enhancer import open_enhancer
 from app.plan.catalogue import Catalogue
 from app.plan.cost import Pace, pace_of
-from app.plan.draft import Desk, draft
+from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import Place
-from app.plan.masks import files as measured
-from app.plan.masks.table import evaluations, fingerprint
 from app.plan.sentences import CachedSentences, SentenceFigures
+from app.plan.tables import load_tables
 from app.settings import Settings
 from app.stores import open_stores
 from app.types import Caller, ModelProfile, Plan, VideoRequest
@@ -33,15 +31,14 @@ class PromptAnalyzer:
     """Plans prompts and embeds sentences. What it holds can be had again: profiles, step times, recent vectors."""
 
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
-        measured.use(settings)
         self._stores = open_stores(settings)
-        self._desk = Desk(
+        self._context = PlanningContext(
             catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=self._stores.presets,
             enhancer=open_enhancer(settings),
             draw_seed=lambda: secrets.randbelow(2**31),
-            evaluations=evaluations,
+            tables=load_tables(settings.calibration_folder),
         )
         self._paces: dict[str, Pace] = {}
         self._leanings: Mapping[Place, float] = {}
@@ -53,8 +50,7 @@ class PromptAnalyzer:
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises InvalidRequest and its kin."""
         await self._refresh()
-        plan = await draft(request, caller, self._desk, self._paces, self._leanings)
-        return replace(plan, masks=fingerprint(plan) + plan.masks)
+        return await draft(request, caller, self._context, self._paces, self._leanings)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The Sentences port: one unit vector per text, float32 (n, 384). Raises ServiceUnavailable."""

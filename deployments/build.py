@@ -1,4 +1,4 @@
-"""Builds the application: settings in, bound deployments out. `serve_config.yaml` names `deployments.build:build`."""
+"""Builds the application: settings in, bound deployments out. A Serve config names it `kinoray.serve:build`."""
 
 # No `from __future__ import annotations` here: Ray reads the real annotation of `build` to validate `args`.
 from typing import Any

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 
 from app.cache.memory import MemoryCache
@@ -16,6 +15,7 @@ from app.cache.tiered import TieredCache
 from app.errors import ServiceUnavailable, StoreUnavailable, UnsafeStore
 from app.redis.connection import connect
 from app.redis.safety import refuse_what_loses_jobs
+from app.service.background import Background
 from app.settings import Settings
 
 log = logging.getLogger("ray.serve")
@@ -33,8 +33,8 @@ class Cache:
         self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes)
         self._similar = RedisSimilar(redis, self._shared)
         self._cache = PackedCache(TieredCache(MemoryCache(settings.cache_memory_bytes), self._shared))
-        # An empty context: it must outlive the call that made the replica.
-        self._relief = contextvars.Context().run(asyncio.ensure_future, self._relieve())
+        self._background = Background()
+        self._background.keep(self._relieve(), "making room in Redis")
 
     async def _check(self, url: str, timeout_s: float) -> None:
         redis = connect(url, timeout_s)
@@ -78,3 +78,7 @@ class Cache:
 
     async def healthy(self) -> bool:
         return await self._cache.healthy()
+
+    async def check_health(self) -> None:
+        """Raises when nobody makes room in Redis any more: Serve then starts another replica."""
+        self._background.check()

@@ -1,130 +1,34 @@
-"""Finisher: frames become files off the device's path; artifact stored, then job closed, then cache told."""
+"""Finisher: frames become files off the device's path; `app.worker.finishing` tells how a job is closed with them."""
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import logging
-import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
-from app.cache.keys import plan_digest, pool_of
-from app.cache.results import CachedResult, ResultCache
-from app.errors import KinorayError, LeaseLost
-from app.plan.masks import files as measured
-from app.plan.masks.table import masks_of
-from app.plan.prompt.complexity import FIXED_STEPS
-from app.service.artifact_refs import mark_cached
-from app.service.endings import tell_end
-from app.service.similar_start import figures_of, use_of
-from app.service.single_flight import settle
+from app.cache.results import ResultCache
+from app.service.background import Background
 from app.settings import Settings
 from app.stores import open_stores
-from app.telemetry import (
-    DEVICE_SECONDS,
-    EVALUATIONS,
-    STEPS_FIXED,
-    STEPS_PLANNED,
-)
-from app.types import Artifact, Job, Measured, Phase
-from app.video.finish import finish
-from deployments.handles import CacheHandle
-
-log = logging.getLogger("ray.serve")
+from app.types import Measured
+from app.worker.finishing import JobFinisher
+from deployments.cache_handles import CacheHandle
+from deployments.logs import log_to_serve
 
 
 class Finisher:
-    """Encodes on a worker thread, so that its loop stays free for health checks."""
+    """Serve's calls, passed on to a JobFinisher."""
 
     def __init__(self, settings: Settings, cache: DeploymentHandle[Any]) -> None:
-        measured.use(settings)
-        self._settings = settings
-        self._stores = open_stores(settings)
-        self._results = ResultCache(CacheHandle(cache))
-        self._tasks: set[asyncio.Task[None]] = set()
+        log_to_serve()
+        results = ResultCache(CacheHandle(cache))
+        self._finisher = JobFinisher(open_stores(settings), settings, results, Background())
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
-        """Close a job with its frames, uint8 (F, H, W, 3).
-
-        Raises:
-            LeaseLost: another attempt or a cancel has taken over; nothing of this one stays.
-            StoreUnavailable: Redis or the artifact store; the caller may try again.
-        """
-        started = time.monotonic()
-        stores = self._stores
-        await stores.clock.sync()
-        job = await stores.jobs.get(job_id)
-        if job.fence == fence and job.phase is Phase.COMPLETED:
-            return  # a former call closed it, and its answer was lost
-        if job.fence != fence:
-            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
-        await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
-        # 1. Artifacts
-        artifacts = await self._store(job_id, fence, frames, job.plan.spec.fps)
-        if job.plan.start is not None and job.cache.steps_skipped != measured.steps_skipped:
-            await stores.jobs.note_cache(job_id, fence, use_of(job.plan, measured.steps_skipped, job.cache))
-        # 2. The record
-        stages = {**measured.stages_s, "finish": time.monotonic() - started}
-        now = stores.clock()
-        stages["total"] = now - job.created_at
-        whole = replace(measured, stages_s=stages)
-        try:
-            await stores.board.hold(job_id, job_id)
-            done = await stores.jobs.complete(
-                job_id, fence, artifacts, whole, now, expires_at=now + self._settings.retention_s
-            )
-        except LeaseLost:
-            await stores.board.release(job_id, job_id)
-            for artifact in artifacts.values():
-                await stores.artifacts.delete(artifact)
-            raise
-        # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
-        await self._remember(done)
-        await tell_end(done, stores, now, _figures(done))
-        # 4. Those who waited for the same video; the replica that made it need not
-        task = contextvars.Context().run(asyncio.ensure_future, self._settle(done, now))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _settle(self, job: Job, now: float) -> None:
-        try:
-            await settle(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
-        except KinorayError as error:
-            log.info("Left to the dispatcher: %s", error)
-
-    async def _store(self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int) -> dict[str, Artifact]:
-        files = await asyncio.to_thread(finish, frames, fps)
-        return {
-            variant: await self._stores.artifacts.put(
-                f"{job_id}/{fence}/{variant}{file.extension}", file.content, file.content_type
-            )
-            for variant, file in files.items()
-        }
-
-    async def _remember(self, job: Job) -> None:
-        plan = job.plan
-        if job.cache_mode.writes:
-            result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
-            ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
-            await mark_cached(job.id, ttl_s, self._stores.board)
-            pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
-            await self._results.put(plan_digest(plan, pool), result, ttl_s)
+        """Close a job with its frames, uint8 (F, H, W, 3). Raises what the Finishing port says."""
+        await self._finisher.finish(job_id, fence, frames, measured)
 
     async def ping(self) -> str:
         return "ok"
-
-
-def _figures(job: Job) -> dict[str, float]:
-    """What a job that was made counts beside what every end does."""
-    plan, measured = job.plan, job.measured or Measured()
-    return {
-        DEVICE_SECONDS: measured.device_seconds,
-        EVALUATIONS: measured.evaluations,
-        STEPS_PLANNED: sum(masks_of(plan).run) if plan.start else plan.sampling.budget,
-        STEPS_FIXED: FIXED_STEPS,
-    } | figures_of(job, measured.steps_skipped)

@@ -1,56 +1,25 @@
-"""Turns deployment handles into the app's ports, and Ray's wrapped errors back into ours."""
+"""Deployments behind the app's ports; what Ray raises comes as our errors."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ray.exceptions import RayActorError, RayError, RayTaskError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
 
-from app.cache.similar import MOST_NEAR, Near, Note
-from app.cache.store import SIMILAR, LevelFigures
-from app.errors import KinorayError, ServiceUnavailable
+from app.errors import ServiceUnavailable
 from app.plan.sentences import SentenceFigures
-from app.types import Caller, Plan, VideoRequest
+from app.types import Caller, Measured, Plan, VideoRequest
+from deployments.calls import ask
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from app.engine.embedding import Embedding  # torch: only where it is needed
 
-CLEAR_S = 30.0
-
-LOST = (RayActorError, DeploymentUnavailableError)
-"""The replica died, or there is none: the call may be made again elsewhere."""
-
-
-async def ask(answer: Awaitable[T], timeout_s: float, what: str) -> T:
-    """Wait for a handle call.
-
-    Raises:
-        KinorayError: whatever of ours the callee raised, unwrapped.
-        ServiceUnavailable: nobody answered in time, or the callee is gone.
-    """
-    try:
-        return await asyncio.wait_for(_awaited(answer), timeout_s)
-    except asyncio.TimeoutError:
-        raise ServiceUnavailable(f"The {what} did not answer within {timeout_s:.0f} s.") from None
-    except BackPressureError:
-        raise ServiceUnavailable(f"The {what} has too much to do.") from None
-    except RayTaskError as error:
-        cause = error.cause
-        if isinstance(cause, KinorayError):
-            raise cause from None
-        raise
-    except (*LOST, RayServeException):
-        raise ServiceUnavailable(f"The {what} is not running.") from None
-
-
-async def _awaited(answer: Awaitable[T]) -> T:
-    return await answer
+ENCODE_S = 60.0
+FINISH_S = 300.0
 
 
 class AnalyzerHandle:
@@ -82,78 +51,37 @@ class SentencesHandle:
         return answer
 
 
-class CacheHandle:
-    """The ByteCache port over the Cache deployment; a cache that does not answer is an empty cache.
+class EncoderHandle:
+    """Asks the TextEncoder deployment for one prompt's embedding."""
 
-    A key's calls go to one replica, so that replicas share the keys among them and each entry is in one memory: the key
-    is the session that Serve's ConsistentHashRouter (see `serve_config.yaml`) hashes.
-    """
-
-    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = 1.0) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = ENCODE_S) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
 
-    def _at(self, level: str, key: str) -> DeploymentHandle[Any]:
-        return self._handle.options(session_id=f"{level}:{key}")
-
-    async def get(self, level: str, key: str) -> bytes | None:
+    async def __call__(self, text: str) -> Embedding:
+        """Raises ServiceUnavailable."""
         try:
-            found: bytes | None = await ask(self._at(level, key).get.remote(level, key), self._timeout_s, "cache")
-        except (KinorayError, RayError):
-            return None
-        return found
-
-    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
-        await self._quietly(self._at(level, key).put.remote(level, key, value, ttl_s, worth))
-
-    async def drop(self, level: str, key: str) -> None:
-        await self._quietly(self._at(level, key).drop.remote(level, key))
-
-    async def clear(self, level: str | None = None) -> int:
-        """Every replica clears its memory, and all of them the shared tier. It takes its time with many entries."""
-        try:
-            everywhere = self._handle.broadcast("clear", level).results_async(timeout_s=CLEAR_S)
-            return sum(await ask(everywhere, CLEAR_S, "cache"))
-        except (KinorayError, RayError, TimeoutError):
-            return 0
-
-    async def figures(self) -> dict[str, LevelFigures]:
-        try:
-            figures: dict[str, LevelFigures] = await ask(self._handle.figures.remote(), self._timeout_s, "cache")
-        except (KinorayError, RayError):
-            return {}
-        return figures
-
-    async def healthy(self) -> bool:
-        try:
-            return bool(await ask(self._handle.healthy.remote(), self._timeout_s, "cache"))
-        except (KinorayError, RayError):
-            return False
-
-    async def _quietly(self, answer: Awaitable[None]) -> None:
-        try:
-            await ask(answer, self._timeout_s, "cache")
-        except (KinorayError, RayError):
-            return
+            answer: Embedding = await ask(self._handle.encode.remote(text), self._timeout_s, "text encoder")
+        except RayError as error:
+            raise ServiceUnavailable(f"The text encoder failed: {type(error).__name__}.") from error
+        return answer
 
 
-class SimilarHandle:
-    """The SimilarIndex port over the Cache deployment: a scope's calls go to one replica, which holds it in memory."""
+class FinisherHandle:
+    """The Finishing port over the Finisher deployment."""
 
-    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = 1.0) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = FINISH_S) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
 
-    async def near(self, scope: str, vector: NDArray[np.float32], most: int = MOST_NEAR) -> list[Near]:
+    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+        """Frames are uint8 (F, H, W, 3). Raises what the port says."""
         try:
-            found: list[Near] = await ask(self._at(scope).near.remote(scope, vector, most), self._timeout_s, "cache")
-        except (KinorayError, RayError):
-            return []
-        return found
+            await ask(self._handle.finish.remote(job_id, fence, frames, measured), self._timeout_s, "finisher")
+        except RayError as error:
+            raise ServiceUnavailable(f"The finisher failed: {type(error).__name__}.") from error
 
-    async def note(self, scope: str, note: Note, vector: NDArray[np.float32], ttl_s: float) -> None:
-        with contextlib.suppress(KinorayError, RayError):
-            await ask(self._at(scope).note.remote(scope, note, vector, ttl_s), self._timeout_s, "cache")
 
-    def _at(self, scope: str) -> DeploymentHandle[Any]:
-        return self._handle.options(session_id=f"{SIMILAR}:{scope}")
+async def ping(handle: DeploymentHandle[Any], timeout_s: float, what: str) -> None:
+    """Raises ServiceUnavailable when no replica answers in time."""
+    await ask(handle.ping.remote(), timeout_s, what)

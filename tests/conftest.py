@@ -1,8 +1,36 @@
-"""Fixtures that more than one room's tests use."""
+"""Which tests need what, and fixtures that more than one room's tests use."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+
+from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.shared_ray import several_models, shared_ray
+
+__all__ = ["prefix", "redis", "redis_server", "redis_url", "several_models", "shared_ray"]
+
+ROOM = Path(__file__).parent
+DRILLS, DEPLOYMENTS = ROOM / "drills", ROOM / "deployments"
+NEEDS = {"shared_ray": pytest.mark.cluster, "redis_server": pytest.mark.redis}  # by fixture
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; read when torch is first imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark drills by their folder, and tests that need the shared Ray or a Redis by the fixtures that start them."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.path.is_relative_to(DRILLS):
+            item.add_marker(pytest.mark.drill)
+        elif "shared_ray" in fixtures and not item.path.is_relative_to(DEPLOYMENTS):
+            raise pytest.UsageError(f"{item.nodeid} uses the shared Ray: make test looks for such in tests/deployments")
+        for fixture in NEEDS.keys() & fixtures:
+            item.add_marker(NEEDS[fixture])
 
 
 @pytest.fixture

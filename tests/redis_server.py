@@ -1,4 +1,4 @@
-"""A real Redis for tests: one server a folder of tests, one prefix a test."""
+"""A real Redis for tests: one server a process of tests, one prefix a test."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from app.redis.connection import Client, connect
 from cluster.redis import LocalRedis
 
+MEMORY_AND_REDIS = ("memory", pytest.param("redis", marks=pytest.mark.redis))  # the stores that a promise is asked of
+
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRedis]:
@@ -20,7 +22,8 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRedi
 
 
 @pytest.fixture
-def redis_url(redis_server: LocalRedis) -> str:
+def redis_url(redis_server: LocalRedis, request: pytest.FixtureRequest) -> str:
+    assert request.node.get_closest_marker("redis") is not None, "mark it: make test-fast starts no Redis"
     redis_server.start()  # a test may have stopped it
     return redis_server.url
 
@@ -32,6 +35,6 @@ def prefix() -> str:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Client]:
-    client = connect(redis_url, 1.0)
+    client = connect(redis_url, 5.0)  # as long as a busy machine may need
     yield client
     await client.aclose()

@@ -23,7 +23,7 @@ def test_the_serve_config_is_valid_and_names_the_six_deployments() -> None:
     config = ServeDeploySchema(**yaml.safe_load(CONFIG.read_text()))
     (application,) = config.applications
     assert {deployment.name for deployment in application.deployments} == DEPLOYMENTS
-    assert application.import_path == "deployments.build:build"
+    assert application.import_path == "kinoray.serve:build"
 
 
 def test_there_is_never_more_than_one_dispatcher() -> None:
@@ -56,7 +56,7 @@ def test_the_pools_of_the_cluster_have_a_part_of_a_gpu_one_and_several_of_one_no
 def test_both_files_name_the_scaling_policy_and_leave_the_diffusers_numbers_to_it() -> None:
     for path in (CONFIG, CLUSTER):
         (application,) = ServeDeploySchema(**yaml.safe_load(path.read_text())).applications
-        assert (application.autoscaling_policy or {})["policy_function"] == "deployments.scaling.policy"
+        assert (application.autoscaling_policy or {})["policy_function"] == "kinoray.serve.policy"
         for row in application.deployments:
             if row.name.startswith("Diffuser"):
                 assert not {"num_replicas", "autoscaling_config"} & row.model_fields_set
@@ -77,7 +77,7 @@ def test_the_arguments_of_the_config_are_settings() -> None:
 
 
 def test_ray_sees_the_settings_as_the_type_of_the_builders_argument() -> None:
-    from deployments.build import build
+    from kinoray.serve import build
 
     assert build.__annotations__["args"] is Settings
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app import __version__
 from app.api.limits import BodyLimit
 from app.api.openapi import describe_api
 from app.api.problems import install
@@ -24,7 +24,7 @@ from app.settings import Settings
 def create_app(service: VideoService, settings: Settings, checks: Mapping[str, Check]) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name."""
     # A machine without a way out has its documentation page too.
-    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=_version())
+    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__)
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
@@ -36,10 +36,3 @@ def create_app(service: VideoService, settings: Settings, checks: Mapping[str, C
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Stamp)  # the last is the outermost
     return app
-
-
-def _version() -> str:
-    try:
-        return version("kinoray")
-    except PackageNotFoundError:
-        return "0"

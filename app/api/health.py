@@ -39,7 +39,7 @@ async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tup
 
 async def _component(name: str, check: Check, timeout_s: float) -> dict[str, Any]:
     """The check's facts, or why it is not well. A check may do anything but hold up the others."""
-    facts: dict[str, Any] = {}
+    facts: Mapping[str, object] = {}
     why = f"It did not answer within {timeout_s:g} s."
     with anyio.move_on_after(timeout_s):
         try:

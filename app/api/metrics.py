@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from app.api.routes.caches import level_rows
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
+from app.line.backlog import Backlog, backlog_from_note
 from app.service.videos import VideoService
 from app.telemetry import (
     ARTIFACTS_REMOVED,
@@ -89,7 +90,7 @@ class Reading:
 
     up: bool
     figures: Mapping[str, float]
-    backlog: Mapping[str, Any] | None
+    backlog: Backlog | None
     replicas: Sequence[ReplicaInfo]
     caches: Mapping[str, Mapping[str, Any]]
     cache_up: bool
@@ -110,10 +111,11 @@ class Page(Collector):
         if reading.price_per_device_hour is not None:
             about = "Money that one device costs for an hour"
             yield GaugeMetricFamily("kinoray_price_per_device_hour", about, value=reading.price_per_device_hour)
-        pools = (reading.backlog or {}).get("pools", {})
+        pools = (reading.backlog or Backlog()).pools or {}
         for key, (name, about) in _POOL_GAUGES.items():
-            yield _gauge(name, about, ("pool",), [((pool,), row[key]) for pool, row in pools.items() if key in row])
-        reasons = [((pool, row["because"]), 1.0) for pool, row in pools.items() if "because" in row]
+            rows = [(pool, getattr(row, key)) for pool, row in pools.items()]
+            yield _gauge(name, about, ("pool",), [((pool,), value) for pool, value in rows if value is not None])
+        reasons = [((pool, row.because), 1.0) for pool, row in pools.items() if row.because is not None]
         yield _gauge("kinoray_scaling_reason", "What decided the replicas wanted", ("pool", "because"), reasons)
         who = {(replica.replica, replica.pool, replica.model): replica for replica in reading.replicas}
         for key, (name, about) in _REPLICA_GAUGES.items():
@@ -156,9 +158,8 @@ async def _read(service: VideoService) -> Reading:
     try:
         figures = await ports.meter.read()
         caches = level_rows(held, figures, price)
-        return Reading(
-            True, figures, await ports.board.look(BACKLOG), await ports.jobs.replicas(), caches, cache_up, price
-        )
+        backlog = backlog_from_note(await ports.board.get(BACKLOG))
+        return Reading(True, figures, backlog, await ports.jobs.replicas(), caches, cache_up, price)
     except StoreUnavailable:
         return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up, price)
 

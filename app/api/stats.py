@@ -10,6 +10,7 @@ from typing import Any
 from app.api.routes.caches import level_rows
 from app.api.routes.feedback import feedback_figures
 from app.jobs.board import BACKLOG
+from app.line.backlog import backlog_from_note, backlog_to_note
 from app.service.videos import VideoService
 from app.telemetry import (
     ATTEMPTS_LOST,
@@ -34,13 +35,14 @@ async def stats(service: VideoService, caller: Caller) -> dict[str, Any]:
     ports = service.ports
     figures = await ports.meter.read()
     now = time.time()
+    backlog = backlog_from_note(await ports.board.get(BACKLOG))
     return {
         "optimization": _optimization(figures) | {"feedback": await feedback_figures(ports.ratings, service.settings)},
         "cache_stats": await _caches(service, figures),
         "jobs": _jobs(figures),
         "webhooks": {"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
         "tenant": await _tenant(service, caller),
-        "line": await ports.board.look(BACKLOG),
+        "line": None if backlog is None else backlog_to_note(backlog),
         "replicas": [
             {**asdict(replica), "silent_s": round(max(0.0, now - replica.seen_at), 3)}
             for replica in await ports.jobs.replicas()

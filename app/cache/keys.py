@@ -41,7 +41,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             "negative_prompt": plan.negative_prompt,
             "spec": asdict(plan.spec),
             "sampling": sampling | {"guidance": float(plan.sampling.guidance), "shift": float(plan.sampling.shift)},
-            "masks": plan.masks,
+            "masks": plan.bits_mark,
             "image": None if plan.image is None else content_of(plan.image),
             "adapter": plan.adapter,
             "post_processing": POST_PROCESSING,

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from app.plan.masks.mask import Masks
+from app.types import Masks
 
 Error = Callable[[Masks], float]
 _HOT, _COLD = 0.3, 0.003  # temperatures: how much worse, relative to the error, a move may be

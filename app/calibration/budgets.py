@@ -19,9 +19,11 @@ from app.calibration.offline import made
 from app.calibration.subject import add_model, chosen
 from app.embedded.checker.judge import Adherence, drawn
 from app.engine.denoiser import Denoiser, Frames
-from app.engine.timing.pace import rehearsal
-from app.plan.budgets import ALLOWED_LOSS, FOLDER, Point, Table, rows_of, write
+from app.engine.timing.step_times import warm_up_plan
+from app.plan.budgets import ALLOWED_LOSS, FOLDER, BudgetTable, Point, rows_of, write
+from app.plan.masks.table import with_masks
 from app.plan.prompt.complexity import CLASSES, FIXED_STEPS, analyse
+from app.plan.tables import NO_TABLES, Tables, load_tables
 from app.plan.tiers import AUTO, TIERS
 from app.types import ModelProfile, Plan
 from app.video.likeness import ssim
@@ -76,9 +78,22 @@ def lengths(complexity: str) -> dict[str, int]:
 class Measuring:
     """One model's qualities by class, steps and budget; what `progress` has is not measured again."""
 
-    def __init__(self, denoiser: Denoiser, model: ModelProfile, judge: Judge, progress: Path | None = None) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        model: ModelProfile,
+        judge: Judge,
+        progress: Path | None = None,
+        tables: Tables = NO_TABLES,
+    ) -> None:
+        """`tables` have the masks that the planner would give to its plans.
+
+        Raises:
+            ValueError: the progress is of other weights or of another measure.
+        """
         self._denoiser = denoiser
         self._model = model
+        self._masks = tables.masks
         self._judge = judge
         self._progress = progress
         self._known: dict[str, float] = {}
@@ -91,9 +106,10 @@ class Measuring:
 
     def plans(self, prompts: Sequence[str], steps: int, budget: int) -> list[Plan]:
         """A plan for each prompt, each with a seed of its own that does not depend on the rest."""
-        base = rehearsal(self._model)
+        base = warm_up_plan(self._model)
         sampling = replace(base.sampling, steps=steps, budget=budget)
-        return [replace(base, prompt=p, sampling=replace(sampling, seed=seed)) for seed, p in enumerate(prompts)]
+        plan = with_masks(replace(base, sampling=sampling), self._masks)
+        return [replace(plan, prompt=p, sampling=replace(sampling, seed=seed)) for seed, p in enumerate(prompts)]
 
     def quality(self, complexity: str, prompts: Sequence[str], steps: int, budget: int) -> float:
         """Mean quality of a class at so many evaluations of so many steps."""
@@ -161,13 +177,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prompts = by_class(lines, asked.count)
     if not prompts:
         parser.error(f"no class has {min(_LEAST, asked.count)} prompts")
-    measuring = Measuring(subject.load(), model, judge, asked.progress or subject.progress("budgets"))
+    progress, tables = asked.progress or subject.progress("budgets"), load_tables(subject.folder)
+    measuring = Measuring(subject.load(), model, judge, progress, tables)
     shares = sorted({*asked.shares, 1.0})
     curves, full = curves_of(measuring, prompts, shares, Console(highlight=False).print)
     counts = {name: len(row) for name, row in prompts.items()}
     out = asked.out or subject.table(FOLDER, "budgets")
     out.parent.mkdir(parents=True, exist_ok=True)
-    write(Table(model.id, model.revision, judge.measure, counts, rows_of(curves, full)), out)
+    write(BudgetTable(model.id, model.revision, judge.measure, counts, rows_of(curves, full)), out)
 
 
 if __name__ == "__main__":

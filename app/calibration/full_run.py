@@ -10,8 +10,8 @@ import torch
 from app.engine.denoiser import Conditioning, Denoiser, JobState
 from app.engine.reuse import forecast, guide, remember
 from app.engine.sampler import advance
-from app.plan.masks.mask import Masks, evenly
-from app.types import Plan
+from app.plan.masks.mask import evenly
+from app.types import Masks, Plan
 
 _STRIDE = 3  # steps from one measurement of growth to the next
 

@@ -14,7 +14,7 @@ from app.calibration.subject import add_model, chosen
 from app.engine.denoiser import Conditioning
 from app.engine.families.embedded import CALIBRATION_PROMPTS
 from app.engine.families.family import FamilyDenoiser
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.types import ModelProfile
 
 _STEPS = 50
@@ -28,7 +28,7 @@ def magnitudes(denoiser: FamilyDenoiser, model: ModelProfile, prompts: Sequence[
     Raises:
         UnsupportedParameter: a model of several transformers.
     """
-    base = rehearsal(model)
+    base = warm_up_plan(model)
     rows = []
     for seed, prompt in enumerate(prompts):
         sampling = replace(base.sampling, steps=steps, budget=steps, guidance=1.0, seed=seed)

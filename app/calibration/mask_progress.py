@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from app.plan.masks.mask import Masks
-from app.plan.masks.table import Row, entry_of, row_of, unbits
+from app.plan.masks.table import MaskRow, entry_of, row_of
+from app.types import Masks
+from app.types.masks import unbits
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Progress:
         """Whether the row of this (steps, budget) has been found."""
         return any((row.masks.steps, row.masks.budget) == target for row in self.rows)
 
-    def found(self, row: Row) -> None:
+    def found(self, row: MaskRow) -> None:
         self.rows.append(row)
         self.climb = None
         self.save()

@@ -12,10 +12,11 @@ from app.calibration.annealing import annealed, farthest, promising, thinned
 from app.calibration.full_run import FullRun, Trail
 from app.calibration.mask_progress import Climb, Progress
 from app.engine.denoiser import Denoiser
-from app.engine.timing.pace import rehearsal
-from app.plan.masks.mask import Masks, cost, evenly
-from app.plan.masks.table import Row, Table, bits
-from app.types import ModelProfile, Plan
+from app.engine.timing.step_times import warm_up_plan
+from app.plan.masks.mask import cost, evenly
+from app.plan.masks.table import MaskRow, MaskTable
+from app.types import Masks, ModelProfile, Plan
+from app.types.masks import bits
 
 STEPS = (15, 25, 35, 50)
 SHARES = (0.4, 0.5, 0.6, 0.75)  # budgets, of the steps
@@ -41,7 +42,7 @@ def calibrate(
     effort: Effort,
     progress_file: Path,
     tell: Callable[[str], None] = lambda line: None,
-) -> Table:
+) -> MaskTable:
     """The table of the model for these (steps, budget), by latent error on the prompts at the model's default shape.
 
     No row's error is above the even spread's. What `progress_file` has is not searched for again.
@@ -62,17 +63,17 @@ def calibrate(
                 f"cost {cost(row.masks):g}, {full.forwards} forwards so far"
             )
     wanted = [row for row in progress.rows if (row.masks.steps, row.masks.budget) in set(targets)]
-    return Table(model.id, model.revision, tuple(wanted), effort.sampler)
+    return MaskTable(model.id, model.revision, tuple(wanted), effort.sampler)
 
 
 def plans(model: ModelProfile, prompts: Sequence[str], steps: int, sampler: str) -> list[Plan]:
     """A full run for each prompt, at the model's default shape, with a seed of its own."""
-    base = rehearsal(model)
+    base = warm_up_plan(model)
     sampling = replace(base.sampling, steps=steps, budget=steps, sampler=sampler)
     return [replace(base, prompt=prompt, sampling=replace(sampling, seed=seed)) for seed, prompt in enumerate(prompts)]
 
 
-def search(full: FullRun, target: Target, effort: Effort, progress: Progress) -> Row:
+def search(full: FullRun, target: Target, effort: Effort, progress: Progress) -> MaskRow:
     """One row: the best of the even spread and the annealed mask, climbed from, and thinned."""
     climb = progress.climb
     if climb is None or (climb.steps, climb.budget) != target:
@@ -100,7 +101,7 @@ def _first(full: FullRun, target: Target, effort: Effort) -> Climb:
     return Climb(*target, 0, bits(best.masks.run), best.masks.order, full.error(best), full.error(even))
 
 
-def _thin(full: FullRun, trail: Trail, climb: Climb, slack: float) -> Row:
+def _thin(full: FullRun, trail: Trail, climb: Climb, slack: float) -> MaskRow:
     """Leave out unconditional passes while the error stays within the slack, and below the even spread's."""
     limit = min(climb.error * (1 + slack), climb.even_error)
     errors = {climb.masks: climb.error}
@@ -111,7 +112,7 @@ def _thin(full: FullRun, trail: Trail, climb: Climb, slack: float) -> Row:
 
     chain = thinned(climb.masks, full.guess) if climb.masks.unconditional[0] else [climb.masks]
     masks = farthest(chain, passes)
-    return Row(masks, _short(errors[masks]), _short(climb.even_error))
+    return MaskRow(masks, _short(errors[masks]), _short(climb.even_error))
 
 
 def _short(error: float) -> float:

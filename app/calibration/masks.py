@@ -16,7 +16,7 @@ from app.plan.masks.table import FOLDER, write
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Search for a model's masks and write them where the engine looks for them."""
+    """Search for a model's masks and write them where the planner looks for them."""
     usual = Effort()
     parser = argparse.ArgumentParser(prog="kinoray calibrate masks", description=__doc__)
     add_model(parser)

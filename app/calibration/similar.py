@@ -26,11 +26,11 @@ from app.embedded.text import TextEncoder
 from app.embedded.world.pairs import Pair, edited, reworded
 from app.engine.denoiser import Denoiser
 from app.engine.families.embedded import built_in_profile, load_denoiser
-from app.engine.timing.pace import rehearsal
+from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
 from app.plan.prompt.worlds import World
 from app.plan.similar.likeness import Asked, Facts, facts_of
-from app.plan.similar.similar import FOLDER, MOST_SHARE, Row, Table, write
+from app.plan.similar.table import FOLDER, MOST_SHARE, SimilarRow, SimilarTable, write
 from app.types import ModelProfile, Plan, Start
 
 EDGES = (0.5, 0.65, 0.8, 0.9)
@@ -84,7 +84,7 @@ class Comparing:
 
     def plans(self, prompts: Sequence[str], first_seed: int, share: float = 0.0) -> list[Plan]:
         """A plan for each prompt, from noise or with a similar start at that share of the steps."""
-        base = rehearsal(self._model)
+        base = warm_up_plan(self._model)
         sampling = replace(base.sampling, steps=self._steps, budget=self._steps)
         step = int(share * self._steps)
         start = Start("measured", step, 1.0) if step else None
@@ -123,9 +123,9 @@ class Comparing:
             self._progress.write_text(json.dumps(told, indent=1))
 
 
-def rows_of(found: Mapping[float, tuple[int, Qualities]]) -> tuple[Row, ...]:
+def rows_of(found: Mapping[float, tuple[int, Qualities]]) -> tuple[SimilarRow, ...]:
     """The rows of a table from the count and qualities of each edge: no row skips more than a more similar one."""
-    rows: list[Row] = []
+    rows: list[SimilarRow] = []
     for edge, (count, qualities) in sorted(found.items(), reverse=True):
         share, quality = 0.0, qualities["cold"]
         for tried in sorted(float(name) for name in qualities if name not in ("cold", "before")):
@@ -135,7 +135,7 @@ def rows_of(found: Mapping[float, tuple[int, Qualities]]) -> tuple[Row, ...]:
         if rows:
             share = min(share, rows[-1].share)
             quality = qualities[f"{share:g}"] if share else qualities["cold"]
-        rows.append(Row(edge, share, round(quality, 2), round(from_noise(qualities, share), 2), count))
+        rows.append(SimilarRow(edge, share, round(quality, 2), round(from_noise(qualities, share), 2), count))
     return tuple(reversed(rows))
 
 
@@ -176,7 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found[edge] = len(taken), comparing.qualities(taken, shares, judge)
         told = ", ".join(f"{name}: {quality:.1f}" for name, quality in found[edge][1].items())
         say(f"from {edge:g}, {len(taken)} pairs: {told}")
-        write(Table(model.id, model.revision, Adherence.measure, rows_of(found)), asked.out)  # a part is sound, too
+        table = SimilarTable(model.id, model.revision, Adherence.measure, rows_of(found))
+        write(table, asked.out)  # a part is sound, too
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from app.engine.denoiser import Denoiser
 from app.engine.families.embedded import built_in_profile, load_denoiser
 from app.models.loading import load_entry
 from app.models.served import served
-from app.plan.masks import files as measured
+from app.plan.tables import file_name
 from app.settings import Settings
 from app.types import ModelProfile
 
@@ -33,11 +33,11 @@ class Chosen:
     def table(self, packaged: Path, kind: str) -> Path:
         """Where its table of a kind belongs."""
         folder = packaged if self.folder is None else self.folder / kind
-        return folder / measured.file_name(self.profile.id)
+        return folder / file_name(self.profile.id)
 
     def progress(self, kind: str) -> Path:
         """Where to note how far the measuring is."""
-        return Path("runs") / f"{kind}-{measured.file_name(self.profile.id)}"
+        return Path("runs") / f"{kind}-{file_name(self.profile.id)}"
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,6 @@ from base64 import b64encode
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -19,11 +17,13 @@ import anyio
 import typer
 from rich.console import Console
 
+from app import __version__
 from app.client import caching, models, show, warm
 from app.client.calibrate import calibrate
 from app.client.client import Kinoray
 from app.client.errors import UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted, generate
+from app.client.options import CreateOptions, Priority
 from app.client.records import Health, Video
 
 T = TypeVar("T")
@@ -34,14 +34,6 @@ INTERRUPTED = 130  # the shell's code for Ctrl-C
 app = typer.Typer(
     help="Self-hosted text-to-video.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
-
-
-class Priority(str, Enum):
-    """What may be asked for; the server says what it means."""
-
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
 
 
 class Sampler(str, Enum):
@@ -60,9 +52,18 @@ class Server:
     api_key: str | None
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kinoray {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _choose(
     context: typer.Context,
+    say_version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
     url: Annotated[str, typer.Option(envvar="KINORAY_URL", help="The service to talk to.")] = LOCAL_URL,
     api_key: Annotated[str | None, typer.Option(envvar="KINORAY_API_KEY", help="Your key, if it wants one.")] = None,
 ) -> None:
@@ -164,15 +165,15 @@ def make(
     """Make a video from PROMPT. Ctrl-C cancels it on the server too."""
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise typer.BadParameter(f"{out} is not a file in an existing folder", param_hint="--out")
-    options = {
+    options: CreateOptions = {
         "quality_tier": tier,
         "seed": seed,
         "seconds": seconds,
         "size": size,
         "num_inference_steps": steps,
         "budget": budget,
-        "sampler": sampler and sampler.value,
-        "priority": priority and priority.value,
+        "sampler": sampler.value if sampler else None,
+        "priority": priority,
         "deadline_s": deadline,
         "deterministic": deterministic or None,
         "model": model,
@@ -180,7 +181,7 @@ def make(
         "style": style,
         "after": after or None,
         "idempotency_key": idempotency_key,
-        "input_reference": image and f"data:image/any;base64,{b64encode(image.read_bytes()).decode()}",
+        "input_reference": f"data:image/any;base64,{b64encode(image.read_bytes()).decode()}" if image else None,
         "cache": {"mode": "off"} if no_cache else None,
     }
     screen = Console(stderr=True)
@@ -310,11 +311,8 @@ app.command(add_help_option=False, context_settings={"allow_extra_args": True, "
 
 @app.command()
 def version() -> None:
-    """Show the installed version."""
-    try:
-        typer.echo(installed_version("kinoray"))
-    except PackageNotFoundError:
-        typer.echo("unknown: not installed as a package")
+    """Show the version, as `kinoray --version` does."""
+    typer.echo(__version__)
 
 
 def main() -> None:

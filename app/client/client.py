@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 import anyio
+from typing_extensions import Unpack
 
 from app.client.errors import TIMEOUT, KinorayClientError
+from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.stream import follow
-from app.client.transport import Transport, read_json
+from app.client.transport import Params, Transport, read_json
 
 VIDEOS = "/v1/videos"
 STYLES = "/v1/styles"
@@ -61,18 +63,16 @@ class Kinoray:
         """Close the connections."""
         await self._transport.http.aclose()
 
-    async def create(self, prompt: str, idempotency_key: str | None = None, **options: Any) -> Video:
-        """Ask for a video. Options are the API's fields; a None stays out.
+    async def create(self, prompt: str, idempotency_key: str | None = None, **options: Unpack[VideoOptions]) -> Video:
+        """Ask for a video. Options are the API's fields (VideoOptions, docs/api.md); a None stays out.
 
-        Among them are model, seconds, size, seed, quality_tier, num_inference_steps, budget, sampler ("euler",
-        "unipc"), style, deterministic, priority ("low", "normal", "high"), deadline_s, after (ids of videos that have
-        to be completed first) and preview. With an `idempotency_key`, a name of your own for this request, asking again
-        makes no second job, so that it is asked again where an answer may have been lost.
+        With an `idempotency_key`, a name of your own for this request, asking again makes no second job, so that it is
+        asked again where an answer may have been lost.
         """
         body = {"prompt": prompt, **{name: value for name, value in options.items() if value is not None}}
         return await self._ask(VIDEOS, body, idempotency_key)
 
-    async def _ask(self, path: str, body: Mapping[str, Any], key: str | None) -> Video:
+    async def _ask(self, path: str, body: Mapping[str, object], key: str | None) -> Video:
         """A new video; sent again after a lost answer only when the server can tell that it is the same request."""
         headers = None if key is None else {b"Idempotency-Key": key.encode()}
         answer = await self._transport.send("POST", path, body=body, repeatable=key is not None, headers=headers)
@@ -84,7 +84,9 @@ class Kinoray:
 
     async def list(self, limit: int = 20, after: str | None = None, order: str = "desc") -> VideoPage:
         """A page of videos, newest first unless `order` is "asc"."""
-        params: dict[str, Any] = {"limit": limit, "order": order} | ({"after": after} if after else {})
+        params: dict[str, str | int] = {"limit": limit, "order": order}
+        if after:
+            params["after"] = after
         return VideoPage.parse(read_json(await self._transport.send("GET", VIDEOS, params=params)))
 
     async def iterate(self, order: str = "desc", page_size: int = 100) -> AsyncIterator[Video]:
@@ -185,8 +187,8 @@ class Kinoray:
         found = await self._record(f"{STYLES}/recommend", {"prompt": prompt, "limit": limit})
         return tuple(RecommendedStyle.parse(each) for each in found.get("data") or ())
 
-    async def create_style(self, name: str, **options: Any) -> Style:
-        """Keep a style of your own. Options are the API's fields (before, after, tier …); a None stays out."""
+    async def create_style(self, name: str, **options: Unpack[StyleOptions]) -> Style:
+        """Keep a style of your own. Options are the API's fields (StyleOptions); a None stays out."""
         body = {"name": name, **{option: value for option, value in options.items() if value is not None}}
         return Style.parse(read_json(await self._transport.send("POST", STYLES, body=body, repeatable=False)))
 
@@ -209,7 +211,7 @@ class Kinoray:
         answer = await self._transport.send("DELETE", "/api/cache", {"level": level} if level else None)
         return int(expect_mapping(read_json(answer), "answer").get("removed", 0))
 
-    async def _record(self, path: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    async def _record(self, path: str, params: Params | None = None) -> Mapping[str, Any]:
         return expect_mapping(read_json(await self._transport.send("GET", path, params)), f"answer to {path}")
 
     async def health(self) -> Health:

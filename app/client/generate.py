@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from app.client.client import Kinoray
 from app.client.errors import CONNECTION_LOST, KinorayClientError
+from app.client.options import CreateOptions
 from app.client.progress import screen
 from app.client.records import Video
 
@@ -22,9 +21,7 @@ class Interrupted(Exception):
     """The person pressed Ctrl-C; the message says what became of the video."""
 
 
-async def generate(
-    client: Kinoray, prompt: str, options: Mapping[str, Any], target: Path | None, console: Console
-) -> str:
+async def generate(client: Kinoray, prompt: str, options: CreateOptions, target: Path | None, console: Console) -> str:
     """Make a video and write it down; the answer is the line that says so.
 
     Raises:

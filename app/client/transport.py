@@ -21,6 +21,9 @@ from app.client.errors import (
     refusal,
 )
 
+Params = Mapping[str, str | int]
+"""What stands in an address behind the question mark."""
+
 FIRST_PAUSE_S = 0.2
 BUSY = (429, 502, 503, 504)
 LONGEST_PAUSE_S = 10.0  # a server that asks for a longer one is not waited for
@@ -60,8 +63,8 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
+        params: Params | None = None,
+        body: Mapping[str, object] | None = None,
         repeatable: bool = True,
         headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
@@ -77,8 +80,8 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, Any] | None,
-        body: Mapping[str, Any] | None,
+        params: Params | None,
+        body: Mapping[str, object] | None,
         headers: Mapping[bytes, bytes] | None,
     ) -> httpx.Response:
         response = await self.ask(method, path, params, body, headers)
@@ -90,8 +93,8 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
+        params: Params | None = None,
+        body: Mapping[str, object] | None = None,
         headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
         """Whatever is answered to one request, refusals too. Raises KinorayClientError when nothing is."""

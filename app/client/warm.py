@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.client.client import Kinoray
 from app.client.errors import BAD_URL, UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted
+from app.client.options import CreateOptions
+from app.client.records import Video
 from app.client.show import plain
 
 Talk = Callable[[typer.Context, Callable[[Kinoray], Coroutine[Any, Any, "Warmed"]]], "Warmed"]
@@ -47,7 +49,7 @@ def prompts_in(lines: Iterable[str]) -> list[str]:
 
 
 async def warm(
-    client: Kinoray, prompts: Iterable[str], options: Mapping[str, Any], at_once: int, console: Console
+    client: Kinoray, prompts: Iterable[str], options: CreateOptions, at_once: int, console: Console
 ) -> Warmed:
     """Ask for a video of each, at most `at_once` under way; the answer says how that went.
 
@@ -77,7 +79,7 @@ async def warm(
     return warmed
 
 
-async def _one(client: Kinoray, prompt: str, options: Mapping[str, Any], warmed: Warmed) -> str:
+async def _one(client: Kinoray, prompt: str, options: CreateOptions, warmed: Warmed) -> str:
     try:
         video = await _asked(client, prompt, options)
         if not video.ended:
@@ -91,7 +93,7 @@ async def _one(client: Kinoray, prompt: str, options: Mapping[str, Any], warmed:
     return _failed(warmed, prompt, video.error.message if video.error else "the server does not say why")
 
 
-async def _asked(client: Kinoray, prompt: str, options: Mapping[str, Any]) -> Any:
+async def _asked(client: Kinoray, prompt: str, options: CreateOptions) -> Video:
     """The video asked for, as soon as the server has room for it."""
     while True:
         try:
@@ -127,7 +129,7 @@ def add_to(app: typer.Typer, talk: Talk) -> None:
             wanted = prompts_in(prompts.read_text("utf-8-sig").splitlines())
         except UnicodeDecodeError as error:
             raise typer.BadParameter(f"{prompts} is not UTF-8 text", param_hint="PROMPTS") from error
-        options = {"priority": "low", "quality_tier": tier, "size": size, "style": style, "model": model}
+        options: CreateOptions = {"priority": "low", "quality_tier": tier, "size": size, "style": style, "model": model}
         screen = Console(stderr=True)
         warmed = talk(context, lambda client: warm(client, wanted, options, at_once, screen))
         for line in warmed.failures:

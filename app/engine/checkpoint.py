@@ -18,6 +18,7 @@ from safetensors.torch import load
 
 from app.engine.denoiser import TOKENS, Conditioning, JobState, Prediction, TextEmbedding
 from app.engine.reuse import look_back
+from app.plan.masks.mask import masks_of
 from app.types import Plan
 
 FORMAT = "kinoray-checkpoint-4"
@@ -178,7 +179,10 @@ def _check(state: JobState) -> None:
     kept = [seen.velocity for seen in state.history] + list(state.memory)
     kept += [] if state.difference is None else [state.difference]
     lengths = {len(state.sigmas) - 1, len(state.timesteps), len(state.mask), len(state.unconditional_mask)}
+    masks = None if state.plan.masks is None else masks_of(state.plan)
+    kept_masks = (state.mask, state.unconditional_mask, state.order)
     sound = {
+        "masks": masks is None or kept_masks == (masks.run, masks.unconditional, masks.order),
         "schedule": lengths == {steps} and state.order in (0, 1),
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
         "history": len(state.history) == min(state.evaluations, look_back(state)),

@@ -11,7 +11,7 @@ from app.engine.ticket import CheckpointSink, Ticket
 _FRESH = 0.2  # weight of the newest cost in the running mean
 
 
-class Keeping:
+class CheckpointPolicy:
     """Decides at each boundary whose checkpoint is due. `share` of a job's device time may go into its checkpoints.
 
     With `every` > 0 a checkpoint is due after so many steps instead. Until somebody has told what one costs, each job
@@ -39,14 +39,14 @@ class Keeping:
             return steps >= self._every
         return self._cost_s is None or self._share * (ticket.device_s - ticket.kept_s) >= self._cost_s
 
-    def show(self, stepped: Sequence[Ticket], alone: Callable[..., bool]) -> None:
+    def hand_out_due(self, stepped: Sequence[Ticket], alone: Callable[..., bool]) -> None:
         """After a step: hand out the checkpoints that are due."""
         for ticket in stepped:
             if self.due(ticket):
                 alone(ticket, hand_out)
 
     @staticmethod
-    def last(tickets: Sequence[Ticket], alone: Callable[..., object]) -> None:
+    def hand_out_all(tickets: Sequence[Ticket], alone: Callable[..., object]) -> None:
         """The engine closes: everything that has been stepped since its last checkpoint is handed out once more."""
         for ticket in tickets:
             if ticket.state is not None and ticket.state.step > ticket.kept and not ticket.stopped:

@@ -11,7 +11,7 @@ import torch
 from app.engine.denoiser import Denoiser
 from app.engine.memory.state import let_go
 from app.engine.ticket import Ticket, outcome
-from app.engine.timing.pace import Pace
+from app.engine.timing.step_times import StepTimes
 from app.errors import DeviceOutOfMemory
 
 log = logging.getLogger(__name__)
@@ -21,9 +21,9 @@ Answer: TypeAlias = "torch.Tensor | Exception"  # a velocity (C, F', H', W'), or
 class Forward:
     """Runs batches on the denoiser. `make_room` frees device memory of jobs that are not stepping."""
 
-    def __init__(self, denoiser: Denoiser, pace: Pace, make_room: Callable[[], None]) -> None:
+    def __init__(self, denoiser: Denoiser, times: StepTimes, make_room: Callable[[], None]) -> None:
         self._denoiser = denoiser
-        self._pace = pace
+        self._times = times
         self._make_room = make_room
 
     def run(self, batch: Sequence[Ticket]) -> tuple[list[Answer], bool]:
@@ -36,7 +36,7 @@ class Forward:
         if not isinstance(made, Exception):
             return list(made), True
         if isinstance(made, DeviceOutOfMemory):
-            self._pace.limit(batch[0].shape, len(batch) // 2)
+            self._times.limit(batch[0].shape, len(batch) // 2)
             let_go(made)
             self._make_room()
         elif len(batch) == 1:

@@ -1,4 +1,4 @@
-"""The engine's front desk: what other threads ask for lies here until the engine's thread takes it in."""
+"""The engine's inbox: what other threads ask for lies here until the engine's thread takes it in."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from app.engine.denoiser import DeviceLost
-from app.engine.ticket import Ticket, outcome
+from app.engine.ticket import Sink, Ticket, outcome
 from app.errors import WorkerLost
 
 T = TypeVar("T")
 
 
-class Desk:
+class Inbox:
     """New jobs, wishes to stop, and calls to be made between two steps."""
 
     def __init__(self) -> None:
@@ -41,10 +41,11 @@ class Desk:
             self._inbox.append(ticket)
             self._news.notify()
 
-    def stop(self, job_id: str) -> None:
-        """The job, if it is here, is to leave at the next boundary."""
+    def stop(self, job_id: str, sink: Sink | None = None) -> None:
+        """The job, if it is here, is to leave at the next boundary; with `sink`, only the attempt which that hears."""
         with self._news:
-            self._mark_stopped(job_id)
+            if sink is None or (job_id in self._latest and self._latest[job_id].sink is sink):
+                self._mark_stopped(job_id)
 
     def call(self, work: Callable[[], T]) -> Future[T]:
         """Have it done on the engine's thread, between two steps.

@@ -16,21 +16,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.checkpoint_policy import Keeping
+from app.engine.checkpoint_policy import CheckpointPolicy
 from app.engine.denoiser import Conditioning, Denoiser, Frames
 from app.engine.embedding import Embedding, as_arrays, as_tensors
 from app.engine.forward import Answer, Forward
-from app.engine.inbox import Desk
-from app.engine.memory.headroom import Room
-from app.engine.memory.pressure import Gauge
-from app.engine.places import Places
+from app.engine.inbox import Inbox
+from app.engine.job_table import JobTable
+from app.engine.memory.headroom import Headroom
+from app.engine.memory.pressure import MemoryMonitor
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.start import begun, encoded_image, resumed
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
-from app.engine.timing.pace import Pace, Times
-from app.engine.timing.rehearse import Rehearsals
-from app.engine.watchdog import Watch
+from app.engine.timing.step_times import StepTimes, Times
+from app.engine.timing.warm_up import WarmUp
+from app.engine.watchdog import Watchdog
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
 from app.line.pressure import Level, Pressure
@@ -50,24 +50,24 @@ class Engine:
         denoiser: Denoiser,
         rules: Rules,
         clock: Callable[[], float] = time.monotonic,
-        memory: Gauge | None = None,
-        room: Room | None = None,
+        memory: MemoryMonitor | None = None,
+        headroom: Headroom | None = None,
     ) -> None:
         self._denoiser = denoiser
         self._rules = rules
         self._clock = clock
-        self._pace = Pace()
-        self._watch = Watch(rules)
+        self._times = StepTimes()
+        self._watchdog = Watchdog(rules)
         self._memory = memory
         self._rest_s = 0.0  # how long to wait for news when memory lets nobody step
         self._numbers = itertools.count()
         self._boundaries = itertools.count(1)
-        self._rehearsals = Rehearsals(denoiser, rules, self._pace, clock, room)
-        self._desk = Desk()
-        self._places = Places()  # this and what follows belong to the engine's thread
-        self._forward = Forward(denoiser, self._pace, self._places.make_room)
+        self._warm_up = WarmUp(denoiser, rules, self._times, clock, headroom)
+        self._inbox = Inbox()
+        self._jobs = JobTable()  # this and what follows belong to the engine's thread
+        self._forward = Forward(denoiser, self._times, self._jobs.make_room)
         self._previews = Previews(denoiser, rules.preview_share, clock)
-        self._keeping = Keeping(rules.checkpoint_share, rules.checkpoint_every)
+        self._checkpoints = CheckpointPolicy(rules.checkpoint_share, rules.checkpoint_every)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -106,7 +106,7 @@ class Engine:
         seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
         every = preview_every if isinstance(sink, PreviewSink) else 0
         ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen)
-        self._desk.hand_in(ticket)
+        self._inbox.hand_in(ticket)
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
@@ -121,11 +121,14 @@ class Engine:
 
     def checkpoint_cost(self, seconds: float) -> None:
         """Say what it took to store a checkpoint that a sink was given: it decides how often there is one."""
-        self._keeping.cost(seconds)
+        self._checkpoints.cost(seconds)
 
-    def stop(self, job_id: str) -> None:
-        """End a job at the next step boundary: its sink hears `Cancelled`. Unknown ids are ignored."""
-        self._desk.stop(job_id)
+    def stop(self, job_id: str, sink: Sink | None = None) -> None:
+        """End a job at the next step boundary: its sink hears `Cancelled`. Unknown ids are ignored.
+
+        With `sink`, only the attempt that was submitted with it: a later one at the same job goes on.
+        """
+        self._inbox.stop(job_id, sink)
 
     def encode(self, prompts: Sequence[str]) -> Future[list[Embedding]]:
         """Embeddings of prompts, made on the engine's thread between two steps.
@@ -134,11 +137,11 @@ class Engine:
             WorkerLost: the engine has ended.
         """
         asked = list(prompts)
-        return self._desk.call(lambda: [as_arrays(each) for each in self._denoiser.encode(asked)])
+        return self._inbox.call(lambda: [as_arrays(each) for each in self._denoiser.encode(asked)])
 
     def encode_image(self, image: Frames, spec: VideoSpec) -> Future[Embedding]:
         """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size. Raises WorkerLost."""
-        return self._desk.call(partial(encoded_image, self._denoiser, image, spec))
+        return self._inbox.call(partial(encoded_image, self._denoiser, image, spec))
 
     def warm_up(self, model: ModelProfile) -> float:
         """Measure the model's sizes at every batch size that fits, but for what is known; seconds of a lone step.
@@ -147,7 +150,7 @@ class Engine:
             DeviceOutOfMemory: the model does not fit.
             WorkerLost: the engine has ended.
         """
-        self._desk.call(partial(self._rehearsals.run, model)).result()
+        self._inbox.call(partial(self._warm_up.run, model)).result()
         return self.step_s
 
     def adopt(self, known: Noted) -> None:
@@ -158,89 +161,89 @@ class Engine:
         Raises:
             WorkerLost: the engine has ended.
         """
-        self._desk.call(partial(self._rehearsals.adopt, known)).result()
+        self._inbox.call(partial(self._warm_up.adopt, known)).result()
 
     def healthy(self) -> bool:
         """Whether the engine's thread is there to work, and does not hang in a step."""
-        return self._thread.is_alive() and not self._desk.ended and not self.stuck_s()
+        return self._thread.is_alive() and not self._inbox.ended and not self.stuck_s()
 
     def stuck_s(self, now: float | None = None) -> float:
         """For how long the step under way has taken more than `Rules` allow; 0 when it has not."""
-        return self._watch.stuck_s(self._clock() if now is None else now)
+        return self._watchdog.stuck_s(self._clock() if now is None else now)
 
     def close(self, timeout_s: float | None = None) -> None:
         """End all jobs as cancelled, after the step that is under way, and the thread."""
-        self._desk.close()
+        self._inbox.close()
         self._thread.join(timeout_s)
 
     @property
     def step_s(self) -> float:
         """Seconds that a step of one job of the default shape takes; 0 before the warm-up."""
-        default = self._rehearsals.default
-        return 0.0 if default is None else self._pace.expected_s(default)
+        default = self._warm_up.default
+        return 0.0 if default is None else self._times.expected_s(default)
 
     @property
     def step_times(self) -> dict[str, float]:
         """The same for every shape stepped so far, by "FxHxW"."""
-        return {_key(shape): self._pace.expected_s(shape) for shape, batch in self.times if batch == 1}
+        return {_key(shape): self._times.expected_s(shape) for shape, batch in self.times if batch == 1}
 
     @property
     def begin_times(self) -> dict[str, float]:
         """Seconds that a job alone takes beside its steps, between joining and the last of them, by "FxHxW"."""
-        return {_key(shape): self._pace.begin_s(shape) for shape, batch in self.times if batch == 1}
+        return {_key(shape): self._times.begin_s(shape) for shape, batch in self.times if batch == 1}
 
     @property
     def times(self) -> Times:
         """Seconds a step takes, by (frames, height, width) and batch size, as far as known."""
-        return self._pace.times
+        return self._times.times
 
     @property
     def limits(self) -> dict[Shape, tuple[int, int]]:
         """The largest batch of a shape as measured at start-up, and the bytes that were left then."""
-        return dict(self._rehearsals.limits)
+        return dict(self._warm_up.limits)
 
     @property
     def profile(self) -> Profile:
         """What has been measured of times, and of the batches that memory holds."""
-        return self._pace.profile
+        return self._times.profile
 
     @property
     def pressure(self) -> Pressure:
-        """How full memory was when it was last read; nothing is read without a gauge."""
+        """How full memory was when it was last read; nothing is read without a monitor."""
         return Pressure() if self._memory is None else self._memory.now
 
     def look_at_memory(self) -> None:
         """Read again, between two steps: an idle engine reads nothing by itself, one that has ended nothing at all."""
         if self._memory is not None:
             with suppress(WorkerLost):
-                self._desk.call(self._memory.look)
+                self._inbox.call(self._memory.look)
 
     # What its thread does
 
     def _run(self) -> None:
         try:
             while (arrived := self._take()) is not None:
-                self._places.waiting.update({ticket.name: ticket for ticket in arrived})
+                self._jobs.waiting.update({ticket.name: ticket for ticket in arrived})
                 self._boundary()
         finally:
             self._end()
 
     def _take(self) -> list[Ticket] | None:
         """What has come; where nothing is under way, a first job is let wait a little for others to step with."""
-        if self._places:
-            return self._desk.take(False, self._rest_s)
+        if self._jobs:
+            return self._inbox.take(False, self._rest_s)
         most = min(self._rules.max_batch, self._rules.slots)
-        return self._desk.take(True, self._rest_s, self._rules.linger_share * self.step_s if most > 1 else 0.0, most)
+        return self._inbox.take(True, self._rest_s, self._rules.linger_share * self.step_s if most > 1 else 0.0, most)
 
     def _boundary(self) -> None:
         # 1. Boundary: who goes, who comes, who shares the next forward.
         number = next(self._boundaries)
         fresh = self._memory is not None and self._memory.look()
-        boundary = self._places.decide(self._clock(), self._rules, self._pace.profile, self.pressure, fresh)
+        boundary = self._jobs.decide(self._clock(), self._rules, self._times.profile, self.pressure, fresh)
         self._rearrange(boundary, number)
 
         # 2. Gather: those who could not start are gone, and those who did may turn out to be of another group.
-        there = [self._places.running[name] for name in boundary.batch if name in self._places.running]
+        there = [self._jobs.running[name] for name in boundary.batch if name in self._jobs.running]
         batch = [ticket for ticket in there if ticket.started.group == there[0].started.group]
         self._rest_s = 0.0 if batch or self.pressure.worst is Level.OK else REST_S
         if not batch:
@@ -248,7 +251,7 @@ class Engine:
 
         # 3. Predict: one forward for all.
         begun, shape = self._clock(), batch[0].shape
-        self._watch.begin(begun, self._pace.step_s(shape, len(batch)))
+        self._watchdog.begin(begun, self._times.step_s(shape, len(batch)))
         predictions, together = self._forward.run(batch)
 
         # 4. Advance: each its own state.
@@ -256,35 +259,35 @@ class Engine:
         for ticket, prediction in zip(batch, predictions, strict=True):
             if self._alone(ticket, partial(self._advance, prediction)):
                 stepped.append(ticket)
-        self._watch.end()
+        self._watchdog.end()
 
         # 5. Emit: what it took, where each is now. Forecast steps follow at once, then previews.
         now = self._clock()
         took = now - begun
         if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
-            self._pace.learn(shape, len(batch), took)
-        self._places.turns.charge(shape, took)
-        round_s = self._pace.round_s((ticket.shape for ticket in self._places.running.values()), self._rules)
+            self._times.learn(shape, len(batch), took)
+        self._jobs.fair_share.charge(shape, took)
+        round_s = self._times.round_s((ticket.shape for ticket in self._jobs.running.values()), self._rules)
         for ticket in stepped:
             ticket.account(number, now, took, len(batch), self._rules)
             self._alone(ticket, partial(self._emit, round_s))
-        here = [ticket for ticket in stepped if ticket.name in self._places.running]
+        here = [ticket for ticket in stepped if ticket.name in self._jobs.running]
         self._previews.show(here, took, self._alone)
-        self._keeping.show(here, self._alone)
+        self._checkpoints.hand_out_due(here, self._alone)
 
     def _rearrange(self, boundary: Boundary, number: int) -> None:
         for name in boundary.leave:
-            self._alone(self._places.find(name), self._leave)
+            self._alone(self._jobs.find(name), self._leave)
         for name in boundary.hand_back:
-            self._alone(self._places.find(name), self._hand_back)
+            self._alone(self._jobs.find(name), self._hand_back)
         for name in boundary.pause:
-            self._places.pause(name)
+            self._jobs.pause(name)
         for name in boundary.park:
-            self._places.park(name)
+            self._jobs.park(name)
         for name in boundary.resume:
-            self._alone(self._places.find(name), self._places.resume)
+            self._alone(self._jobs.find(name), self._jobs.resume)
         for name in boundary.join:
-            self._alone(self._places.find(name), partial(self._join, number))
+            self._alone(self._jobs.find(name), partial(self._join, number))
 
     def _alone(self, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
         """Do it; what it raises ends this job only."""
@@ -299,9 +302,9 @@ class Engine:
         state = resumed(self._denoiser, ticket) or begun(self._denoiser, ticket, self._clock)
         ticket.start(state, number)
         ticket.sink.phase(Phase.DENOISING)
-        self._places.run(ticket)
+        self._jobs.run(ticket)
         if state.step:
-            self._emit(self._pace.step_s(ticket.shape, 1), ticket)  # and take the forecast steps that come first
+            self._emit(self._times.step_s(ticket.shape, 1), ticket)  # and take the forecast steps that come first
 
     def _advance(self, prediction: Answer, ticket: Ticket) -> None:
         if isinstance(prediction, Exception):
@@ -325,7 +328,7 @@ class Engine:
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
         if ticket.alone and ticket.resumed_from is None:
-            self._pace.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
+            self._times.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)
         took = self._clock() - begun
@@ -338,7 +341,7 @@ class Engine:
 
     def _hand_back(self, ticket: Ticket) -> None:
         """Memory is short: what has been done of it is kept, and another replica goes on, or this one later."""
-        self._keeping.last([ticket], self._alone)
+        self._checkpoints.hand_out_all([ticket], self._alone)
         raise Cancelled("Memory is short; the job goes back to the line.")
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
@@ -350,16 +353,16 @@ class Engine:
             log.warning("Nobody hears that job %s failed: %s", ticket.job_id, unheard)
 
     def _forget(self, ticket: Ticket) -> None:
-        self._places.forget(ticket)
-        self._desk.forget(ticket)
+        self._jobs.forget(ticket)
+        self._inbox.forget(ticket)
 
     def _end(self) -> None:
         """The thread's last act: nothing that was asked for is left without an answer."""
-        unheard = self._desk.end()
-        if self._desk.closing:  # a device that failed has nothing to hand out
-            self._keeping.last(list(self._places), self._alone)
-        error = Cancelled("The engine was closed.") if self._desk.closing else WorkerLost("The engine failed.")
-        for ticket in [*self._places, *unheard]:
+        unheard = self._inbox.end()
+        if self._inbox.closing:  # a device that failed has nothing to hand out
+            self._checkpoints.hand_out_all(list(self._jobs), self._alone)
+        error = Cancelled("The engine was closed.") if self._inbox.closing else WorkerLost("The engine failed.")
+        for ticket in [*self._jobs, *unheard]:
             self._fail(ticket, error)
 
 

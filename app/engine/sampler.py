@@ -11,7 +11,7 @@ from app.engine.denoiser import Conditioning, JobState
 from app.engine.samplers import ddim, euler, unipc
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
-from app.plan.masks.table import masks_of
+from app.plan.masks.mask import masks_of
 from app.types import Plan
 
 

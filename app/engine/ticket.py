@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.embedding import Embedding
 from app.engine.memory.state import state_bytes
-from app.engine.timing.pace import shape_of
+from app.engine.timing.step_times import shape_of
 from app.errors import GenerationError, KinorayError
 from app.line.batcher import Paused, Rules, Running, Shape, Urgency, Waiting
 from app.line.order import aged
-from app.plan.masks.table import masks_of
+from app.plan.masks.mask import masks_of
 from app.types import Measured, Phase, Plan
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class Ticket:
     def __post_init__(self) -> None:
         self.shape = shape_of(self.plan)
         self.since = self.urgency.arrived
-        self.evaluations = sum(masks_of(self.plan).run) if self.plan.start else self.plan.sampling.budget
+        self.evaluations = masks_of(self.plan).budget
 
     def start(self, state: JobState, boundary: int) -> None:
         """Its state, with room for the predictions it will remember."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.line.rules import Rules
 
 
-class Watch:
+class Watchdog:
     """One step at a time. The engine's thread writes, others read; a step is one tuple, so no lock is needed."""
 
     def __init__(self, rules: Rules) -> None:

@@ -1,34 +1,36 @@
-"""The port to small shared notes: what the dispatcher knows of the backlog, for all who ask."""
+"""The port to small state that processes share: notes with a time to live, counters, and who needs which artifacts."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-BACKLOG = "backlog"  # {"at", "jobs", "step_seconds", "wait_s", "pools": {pool: {"jobs", "step_seconds", "slots"}}}
-# and for a pool that scales: "wanted", "because", "why"
-# {"at", "jobs": {job id: [position, eta_s]}, "beyond": {pool: position}}; of all tenants, so never shown whole
-PLACES = "places"
-ENTERED = "entered"  # tally: "pool/priority" to step-seconds of all that was ever let in; the backlog holds a copy
+BACKLOG = "backlog"  # a note, `app.line.backlog`
+PLACES = "places"  # a note, `app.line.queue_places`; of all tenants, so never shown whole
+ENTERED = "entered"  # counters: "pool/priority" to step-seconds of all that was ever let in; the backlog holds a copy
 
 
 class Board(Protocol):
-    """Notes by name, each with a time to live. Raises StoreUnavailable."""
+    """Notes by name, each with a time to live, and counters. Raises StoreUnavailable."""
 
-    async def post(self, name: str, note: dict[str, Any], ttl_s: float) -> None:
+    async def put(self, name: str, note: Mapping[str, object], ttl_s: float) -> None:
         """Replace the note."""
         ...
 
-    async def look(self, name: str) -> dict[str, Any] | None:
+    async def get(self, name: str) -> dict[str, object] | None:
         """The note, or None when there is none or it is too old."""
         ...
 
-    async def tally(self, name: str, field: str = "", amount: float = 0.0) -> dict[str, float]:
-        """Add to a field of a running tally, if one is named; all fields afterwards, nobody in between."""
+    async def increment(self, name: str, field: str, amount: float) -> dict[str, float]:
+        """Add to one of the counters of that name; all of them afterwards, nobody in between."""
         ...
 
-    async def once(self, name: str, value: str) -> str:
+    async def counters(self, name: str) -> dict[str, float]:
+        """All counters of that name."""
+        ...
+
+    async def put_once(self, name: str, value: str) -> str:
         """Write a word for good, unless the name has one already; the word that it has."""
         ...
 
@@ -50,25 +52,27 @@ class MemoryBoard:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._notes: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._notes: dict[str, tuple[float, dict[str, object]]] = {}
         self._holds: dict[str, set[str]] = {}
         self._words: dict[str, str] = {}
-        self._tallies: dict[str, dict[str, float]] = {}
+        self._counters: dict[str, dict[str, float]] = {}
 
-    async def post(self, name: str, note: dict[str, Any], ttl_s: float) -> None:
-        self._notes[name] = (self._clock() + ttl_s, note)
+    async def put(self, name: str, note: Mapping[str, object], ttl_s: float) -> None:
+        self._notes[name] = (self._clock() + ttl_s, dict(note))
 
-    async def look(self, name: str) -> dict[str, Any] | None:
+    async def get(self, name: str) -> dict[str, object] | None:
         until, note = self._notes.get(name, (0.0, {}))
         return note if until > self._clock() else None
 
-    async def tally(self, name: str, field: str = "", amount: float = 0.0) -> dict[str, float]:
-        fields = self._tallies.setdefault(name, {})
-        if field:
-            fields[field] = fields.get(field, 0.0) + amount
+    async def increment(self, name: str, field: str, amount: float) -> dict[str, float]:
+        fields = self._counters.setdefault(name, {})
+        fields[field] = fields.get(field, 0.0) + amount
         return dict(fields)
 
-    async def once(self, name: str, value: str) -> str:
+    async def counters(self, name: str) -> dict[str, float]:
+        return dict(self._counters.get(name, {}))
+
+    async def put_once(self, name: str, value: str) -> str:
         return self._words.setdefault(name, value)
 
     async def hold(self, origin: str, job_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import JobNotFound, StoreUnavailable
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Masks, Measured, Phase, Plan, ReplicaInfo
+from app.types.masks import bits, unbits
 
 VERSION = 1
 """Written into every record; a reader refuses what is newer than itself."""
@@ -58,7 +59,7 @@ def parse_event_id(event_id: str | None) -> tuple[int, int]:
 
 def job_to_json(job: Job) -> bytes:
     """The whole record, with the version of its form."""
-    return orjson.dumps({"version": VERSION, **_plain(job)})
+    return orjson.dumps({"version": VERSION, **_fields(job), "plan": _packed(job.plan)})
 
 
 @lru_cache(maxsize=2048)
@@ -69,15 +70,15 @@ def job_from_json(data: bytes) -> Job:
         version = values.pop("version")
         if version > VERSION:
             raise StoreUnavailable(f"A record has version {version}; this Kinoray reads up to {VERSION}. Update it.")
-        return _JOB.validate_python(values)
-    except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:
+        return _JOB.validate_python({**values, "plan": _unpacked(values["plan"])})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # damaged JSON is a ValueError, too
         raise StoreUnavailable(f"A job record is damaged: {type(error).__name__}.") from error
 
 
 def fields_to_json(values: Mapping[str, Any]) -> dict[str, bytes]:
     """Changed fields by name; phases are bare words, so that scripts can compare them."""
     return {
-        name: value.value.encode() if isinstance(value, Phase) else orjson.dumps(_plain(value))
+        name: value.value.encode() if isinstance(value, Phase) else orjson.dumps(value)
         for name, value in values.items()
     }
 
@@ -94,10 +95,15 @@ def job_to_fields(job: Job) -> dict[str, bytes]:
     } | moving
 
 
-def job_from_fields(kept: Mapping[bytes, bytes]) -> Job:
-    """The record with its changes. Raises StoreUnavailable when it is damaged or newer than this Kinoray."""
+def job_from_fields(kept: Mapping[bytes, bytes], masked: Callable[[Plan], Plan] | None = None) -> Job:
+    """The record with its changes. Raises StoreUnavailable when it is damaged or newer than this Kinoray.
+
+    `masked` gives masks to the plan of a record that was written before plans carried theirs.
+    """
     try:
         job = job_from_json(kept[b"record"])
+        if masked is not None and job.plan.masks is None:
+            job = replace(job, plan=masked(job.plan))
         changed = {name.decode(): data for name, data in kept.items() if name not in _FIXED}
         return replace(job, **{name: _read(name, data) for name, data in changed.items() if name in _MOVING})
     except (KeyError, ValidationError, ValueError) as error:
@@ -123,6 +129,38 @@ def _read(name: str, data: bytes) -> Any:
     return int(data) if name in _NUMBERS else _MOVING[name].validate_json(data)
 
 
-def _plain(value: Any) -> Any:
-    """JSON values of a record. Only one level deep: orjson knows dataclasses and enumerations below."""
-    return {field.name: getattr(value, field.name) for field in fields(value)} if isinstance(value, Job) else value
+def _packed(plan: Plan) -> dict[str, object]:
+    """The plan's fields, its masks as 1s and 0s under `mask_bits`.
+
+    `masks` is what it was before plans carried theirs, so that an older Kinoray beside this one reads the record.
+    """
+    values = _fields(plan) | {"masks": plan.bits_mark}
+    del values["mark"]
+    if plan.masks is None:
+        return values
+    return values | {"mask_bits": _mask_bits(plan.masks)}
+
+
+def _unpacked(plan: Mapping[str, Any]) -> dict[str, object]:
+    """The same read back. Raises ValueError, KeyError or TypeError when it cannot be."""
+    values = dict(plan)
+    packed, mark = values.pop("mask_bits", None), values.pop("masks", "")
+    if packed is None:
+        return values | {"mark": mark}
+    masks = _masks(packed["run"], packed["unconditional"], packed["order"])
+    return values | {"masks": masks, "mark": mark.removeprefix(masks.digest)}
+
+
+@lru_cache(maxsize=1024)  # many jobs have the same masks
+def _mask_bits(masks: Masks) -> Mapping[str, object]:
+    return {"run": bits(masks.run), "unconditional": bits(masks.unconditional), "order": masks.order}
+
+
+@lru_cache(maxsize=1024)
+def _masks(run: str, unconditional: str, order: int) -> Masks:
+    return Masks(unbits(run), unbits(unconditional), int(order))
+
+
+def _fields(record: Job | Plan) -> dict[str, object]:
+    """Only one level deep: orjson knows dataclasses and enumerations below."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

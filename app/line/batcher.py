@@ -13,7 +13,7 @@ from typing import Any
 from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
 from app.line.rules import Rules
-from app.line.slots import Seats
+from app.line.slots import SlotAssignment
 
 __all__ = ["Boundary", "Paused", "Profile", "Rules", "Running", "Shape", "Urgency", "Waiting", "decide"]
 
@@ -50,40 +50,40 @@ def decide(
     leave = tuple([entry.job_id for entry in everyone if over(entry, now)])
     gone = set(leave)
     line = [rank(entry) for entry in everyone[len(running) :] if entry.job_id not in gone]
-    seats = Seats([rank(entry) for entry in running if entry.job_id not in gone], rules)
+    slots = SlotAssignment([rank(entry) for entry in running if entry.job_id not in gone], rules)
     if line:
-        _seat(line, seats, len(paused) - sum(entry.job_id in gone for entry in paused))
-    seated = [*seats.staying, *seats.seated]
-    left = [entry for entry in (*paused, *seats.victims) if entry.job_id not in {*gone, *seats.names}]
+        _admit(line, slots, len(paused) - sum(entry.job_id in gone for entry in paused))
+    holders = [*slots.kept, *slots.admitted]
+    left = [entry for entry in (*paused, *slots.preempted) if entry.job_id not in {*gone, *slots.admitted_ids}]
     return Boundary(
         leave=leave,
-        pause=tuple(entry.job_id for entry in seats.victims),
-        park=_parked(left, seats, rank),
-        resume=tuple(one.entry.job_id for one in seats.seated if isinstance(one.entry, Paused)),
-        join=tuple(one.entry.job_id for one in seats.seated if isinstance(one.entry, Waiting)),
-        batch=_batch(seated, rules, profile),
+        pause=tuple(entry.job_id for entry in slots.preempted),
+        park=_parked(left, slots, rank),
+        resume=tuple(one.entry.job_id for one in slots.admitted if isinstance(one.entry, Paused)),
+        join=tuple(one.entry.job_id for one in slots.admitted if isinstance(one.entry, Waiting)),
+        batch=_batch(holders, rules, profile),
     )
 
 
-def _seat(line: list[Standing], seats: Seats, paused: int) -> None:
+def _admit(line: list[Standing], slots: SlotAssignment, paused: int) -> None:
     """Fill the free slots in order, then let the more urgent take a slot each from one who can wait."""
-    if seats.free:
-        for one in heapq.nsmallest(seats.free, line, key=itemgetter(1)):  # its key
-            if not seats.take(one):
+    if slots.free:
+        for one in heapq.nsmallest(slots.free, line, key=itemgetter(1)):  # its key
+            if not slots.admit(one):
                 break  # a large job is not overtaken for ever by smaller ones
-    rivals = line if not seats.seated else [one for one in line if one.entry.job_id not in seats.names]
-    for one in heapq.nsmallest(seats.rules.slots, rivals, key=lambda one: (-one.entry.urgency.priority, one.key)):
+    rivals = line if not slots.admitted else [one for one in line if one.entry.job_id not in slots.admitted_ids]
+    for one in heapq.nsmallest(slots.rules.slots, rivals, key=lambda one: (-one.entry.urgency.priority, one.key)):
         leaves_pause = isinstance(one.entry, Paused)
-        if paused - leaves_pause < seats.rules.max_paused and seats.take_from_another(one):
+        if paused - leaves_pause < slots.rules.max_paused and slots.preempt_for(one):
             paused += 1 - leaves_pause
 
 
-def _parked(left: Sequence[Entry], seats: Seats, rank: Callable[[Entry], Standing]) -> tuple[str, ...]:
+def _parked(left: Sequence[Entry], slots: SlotAssignment, rank: Callable[[Entry], Standing]) -> tuple[str, ...]:
     """The paused jobs that have to leave the device for those with a slot, the least urgent first."""
-    limit = seats.rules.device_bytes
+    limit = slots.rules.device_bytes
     if limit is None:
         return ()
-    room, parked = limit - seats.held_bytes, []
+    room, parked = limit - slots.held_bytes, []
     on_device = [entry for entry in left if not (isinstance(entry, Paused) and entry.parked)]
     for entry in sorted(on_device, key=lambda entry: rank(entry).key):
         room -= entry.state_bytes
@@ -92,9 +92,9 @@ def _parked(left: Sequence[Entry], seats: Seats, rank: Callable[[Entry], Standin
     return tuple(parked)
 
 
-def _batch(seated: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[str, ...]:
+def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[str, ...]:
     """Those of the next forward: the first in turn and, as far as it pays, the next in turn of its shape."""
-    ready = [one for one in seated if not one.entry.forecast]
+    ready = [one for one in holders if not one.entry.forecast]
     if not ready:
         return ()
     counts = Counter(one.entry.shape for one in ready)

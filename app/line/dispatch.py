@@ -11,7 +11,7 @@ from typing import NamedTuple
 from app.line.order import Entry, Standing, Urgency, standings
 from app.line.profile import Profile
 from app.line.rules import NORMAL, PRIORITIES, Rules
-from app.line.slots import Seats
+from app.line.slots import SlotAssignment
 from app.types import Job, ReplicaInfo
 
 TICK_S = 0.001
@@ -102,9 +102,9 @@ def choose(
     for name, pool in capacity.items():
         here = _allowed([pair for pair in line if pair[1].plan.pool == name], held, now, rules)
         at_work = [rank(_entry(job, now)) for job in running if job.plan.pool == name]
-        seated = {one.entry.job_id for one in _seated([one for one, _ in here], at_work, pool, rules)}
-        held.update(job.tenant for one, job in here if job.id in seated)
-        taken |= seated
+        admitted = {one.entry.job_id for one in _admitted([one for one, _ in here], at_work, pool, rules)}
+        held.update(job.tenant for one, job in here if job.id in admitted)
+        taken |= admitted
     return Choice(
         [job for _, job in line if job.id in taken],
         [job for _, job in line if job.id not in taken],
@@ -140,21 +140,21 @@ def _ticks(seconds: float) -> int:
     return max(1, round(seconds / TICK_S))
 
 
-def _seated(line: Sequence[Standing], at_work: Sequence[Standing], pool: Pool, rules: Rules) -> list[Standing]:
+def _admitted(line: Sequence[Standing], at_work: Sequence[Standing], pool: Pool, rules: Rules) -> list[Standing]:
     """Those of one pool's line, most urgent first, that start."""
     taken, rest = list(line[: pool.free]), line[pool.free :]
     room = pool.room - len(taken)
     if not (rest and at_work and room and pool.slots):
         return taken
     # Of more leases than slots the most urgent hold the slots; the others are paused and have nothing to give.
-    seats = Seats(_foremost(pool.slots, at_work), replace(rules, slots=pool.slots, device_bytes=None))
-    lowest = min(one.entry.urgency.priority for one in seats.staying)
+    slots = SlotAssignment(_foremost(pool.slots, at_work), replace(rules, slots=pool.slots, device_bytes=None))
+    lowest = min(one.entry.urgency.priority for one in slots.kept)
     rivals = [one for one in rest if _due(one) or one.entry.urgency.priority > lowest]
     for one in _foremost(pool.slots, rivals):
-        above = any(other.entry.urgency.priority < one.entry.urgency.priority for other in seats.staying)
-        if len(seats.seated) < room and (above or _due(one)):
-            seats.take_from_another(one)
-    return [*taken, *seats.seated]
+        above = any(other.entry.urgency.priority < one.entry.urgency.priority for other in slots.kept)
+        if len(slots.admitted) < room and (above or _due(one)):
+            slots.preempt_for(one)
+    return [*taken, *slots.admitted]
 
 
 def _foremost(count: int, some: Iterable[Standing]) -> list[Standing]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from app.line.profile import Shape
 
 
-class Turns:
+class FairShare:
     """Device time by shape (start-time fair queueing): a shape that comes starts level with the one that had least."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.types import Lease
 
 
-class Vigil:
+class LeaseMonitor:
     """Watches leases by the observer's own monotonic clock, as client-go's leader election does (`observedTime`).
 
     A holder that lives renews, which changes the end of its lease; one whose lease has stood still for its whole length

@@ -47,7 +47,7 @@ class Running(Entry):
     """A job with a slot."""
 
     stepped: int = 0  # number of the boundary at which it last was in a batch, or of the one before it joined
-    used_s: float = 0.0  # device time that its shape has had, as `Turns` counts it
+    used_s: float = 0.0  # device time that its shape has had, as `FairShare` counts it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Standing(NamedTuple):
     remaining_s: float
     length_s: float  # of the whole job alone on the device; 0 while its shape is unknown
     slack_s: float  # deadline - now - remaining_s (GenServe, 2604.04335)
-    ease: float  # the slack in its own lengths, not below -patience
+    relative_slack: float  # the slack in its own lengths, not below -patience
 
 
 def standings(now: float, rules: Rules, profile: Profile) -> Callable[[Entry], Standing]:
@@ -90,15 +90,15 @@ def standings(now: float, rules: Rules, profile: Profile) -> Callable[[Entry], S
         remaining_s, length_s, arrived = entry.remaining * each_s, entry.evaluations * each_s, urgency.arrived
         due = arrived + patience * length_s if urgency.deadline is None else urgency.deadline
         slack_s = due - now - remaining_s
-        ease = slack_s / length_s if length_s else latest
+        relative_slack = slack_s / length_s if length_s else latest
         level, waited_s = urgency.priority, now - entry.since
         if waited_s >= age_s and level < HIGHEST:
             level = min(HIGHEST, level + int(waited_s / age_s))
-        if ease > latest:
-            key = (-level, floor(ease / grain), remaining_s, arrived, entry.job_id)
+        if relative_slack > latest:
+            key = (-level, floor(relative_slack / grain), remaining_s, arrived, entry.job_id)
         else:
-            ease, key = latest, (-level, first, arrived, arrived, entry.job_id)
-        return make(Standing, (entry, key, level, remaining_s, length_s, slack_s, ease))
+            relative_slack, key = latest, (-level, first, arrived, arrived, entry.job_id)
+        return make(Standing, (entry, key, level, remaining_s, length_s, slack_s, relative_slack))
 
     return standing
 

@@ -10,6 +10,7 @@ from app.line.batcher import Boundary, decide
 from app.line.order import Entry, Paused, Running, Waiting, over, standings
 from app.line.profile import Profile
 from app.line.rules import Rules
+from app.settings.settings import Settings
 
 
 class Level(IntEnum):
@@ -31,6 +32,14 @@ class Limits:
     def __post_init__(self) -> None:
         if not 0 < self.warning < self.critical <= 1 or not 0 <= self.slack < self.warning:
             raise ValueError("0 < warning < critical <= 1, and slack is below warning")
+
+
+def limits_of(settings: Settings) -> tuple[Limits, Limits]:
+    """When memory is short: the host's, the device's."""
+    return (
+        Limits(settings.host_memory_warning, settings.host_memory_critical),
+        Limits(settings.device_memory_warning, settings.device_memory_critical),
+    )
 
 
 @dataclass(frozen=True, slots=True)

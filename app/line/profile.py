@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 Shape = tuple[int, ...]  # (frames, height, width); jobs of one shape can share a forward
 Times = Mapping[tuple[Shape, int], float]  # seconds a step takes by shape and batch size
+
+Row = TypeVar("Row")
+_TIME = TypeAdapter(tuple[tuple[int, int, int], int, float])  # shape, batch, seconds: a row of a note
+_LIMIT = TypeAdapter(tuple[tuple[int, int, int], int, int])  # shape, batch, bytes left
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Noted:
     limits: Mapping[Shape, tuple[int, int]] = field(default_factory=dict)  # shape -> largest batch, bytes left then
 
 
-def to_note(times: Times, limits: Mapping[Shape, tuple[int, int]] | None = None) -> dict[str, Any]:
+def to_note(times: Times, limits: Mapping[Shape, tuple[int, int]] | None = None) -> dict[str, object]:
     """Step times and largest batches as JSON, to be kept for the next replica on the same hardware."""
     return {
         "times": [[list(shape), batch, round(seconds, 6)] for (shape, batch), seconds in times.items()],
@@ -46,16 +52,10 @@ def to_note(times: Times, limits: Mapping[Shape, tuple[int, int]] | None = None)
     }
 
 
-def noted(note: Mapping[str, Any]) -> Noted:
+def noted(note: Mapping[str, object]) -> Noted:
     """All that is in a note; what makes no sense in it is passed over."""
-    limits: dict[Shape, tuple[int, int]] = {}
-    for row in note.get("limits", ()):
-        try:
-            shape, batch, left_bytes = row
-            if len(shape) == 3 and batch >= 1 and left_bytes >= 0:
-                limits[tuple(int(side) for side in shape)] = (int(batch), int(left_bytes))
-        except (TypeError, ValueError):
-            continue
+    rows = _rows(_LIMIT, note.get("limits"))
+    limits: dict[Shape, tuple[int, int]] = {row[0]: row[1:] for row in rows if row[1] >= 1 and row[2] >= 0}
     return Noted(from_note(note), limits)
 
 
@@ -67,17 +67,21 @@ def grows(held: Sequence[tuple[int, int]], left_bytes: int) -> bool:
     return took + max(each, 0 if len(held) > 1 else took) <= left_bytes
 
 
-def from_note(note: Mapping[str, Any]) -> dict[tuple[Shape, int], float]:
+def from_note(note: Mapping[str, object]) -> dict[tuple[Shape, int], float]:
     """The step times in a note; what is not one in it is passed over."""
-    found: dict[tuple[Shape, int], float] = {}
-    for row in note.get("times", ()):
+    rows = _rows(_TIME, note.get("times"))
+    return {(shape, batch): seconds for shape, batch, seconds in rows if batch >= 1 and 0 < seconds < math.inf}
+
+
+def _rows(kind: TypeAdapter[Row], found: object) -> list[Row]:
+    """Those of a note's rows that are of this kind."""
+    rows = []
+    for row in found if isinstance(found, (list, tuple)) else ():
         try:
-            shape, batch, seconds = row
-            if len(shape) == 3 and batch >= 1 and 0 < seconds < math.inf:
-                found[tuple(int(side) for side in shape), int(batch)] = float(seconds)
-        except (TypeError, ValueError):
+            rows.append(kind.validate_python(row))
+        except ValidationError:
             continue
-    return found
+    return rows
 
 
 def useful_sizes(profile: Profile, shape: Shape, max_batch: int, gain: float = 0.1) -> tuple[int, ...]:

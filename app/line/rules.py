@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from app import types
+from app.settings.settings import Settings
 
 PRIORITIES: Mapping[str, int] = MappingProxyType({name: level for level, name in enumerate(types.PRIORITIES)})
 NORMAL, HIGHEST = PRIORITIES[types.NORMAL], max(PRIORITIES.values())
@@ -40,3 +41,17 @@ class Rules:
             raise ValueError("max_batch and slots are at least 1")
         if self.max_paused < 0 or min(self.patience, self.grain, self.age_s, self.aged_share) <= 0:
             raise ValueError("max_paused is at least 0; patience, grain, age_s and aged_share are above 0")
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The rules of one replica; the dispatcher and every replica decide by the same ones."""
+    return Rules(
+        max_batch=settings.max_batch,
+        slots=settings.slots,
+        max_paused=settings.max_paused,
+        gain=settings.layout.batch_gain,
+        age_s=settings.age_s,
+        checkpoint_every=settings.checkpoint_every,
+        most_of_tenant=settings.tenant_max_running,
+        pause_most_s=settings.retry_most_s,
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from app.line.backlog import PoolBacklog
+from app.settings.settings import Settings
 from app.types import ReplicaInfo, Word
 
 
@@ -26,6 +28,14 @@ class ScaleRules:
             raise ValueError("a pool has 0 ≤ least ≤ most replicas, and at least one at most")
         if self.drain_s <= 0 or min(self.idle_s, self.lower_s, self.margin) < 0:
             raise ValueError("drain_s is above 0; idle_s, lower_s and margin are at least 0")
+
+
+def scale_rules_of(settings: Settings) -> dict[str, ScaleRules]:
+    """By pool, for those that scale."""
+    return {
+        pool: ScaleRules(least, most, settings.scale_drain_s, settings.scale_idle_s, settings.scale_lower_s)
+        for pool, (least, most) in settings.replicas.items()
+    }
 
 
 class Load(NamedTuple):
@@ -119,23 +129,23 @@ class Scaling:
         self.start_s: dict[str, float] = {}  # what a pool's first replica took to come, the last time
         self._asked_at: dict[str, float] = {}
 
-    def decide(self, load: Mapping[str, Mapping[str, Any]], replicas: Sequence[ReplicaInfo], now: float) -> None:
-        """Decide for each pool by its row in the backlog note and by what its replicas say of themselves."""
+    def decide(self, load: Mapping[str, PoolBacklog], replicas: Sequence[ReplicaInfo], now: float) -> None:
+        """Decide for each pool by its part of the backlog and by what its replicas say of themselves."""
         for pool, rules in self._rules.items():
-            row = load.get(pool, {})
+            row = load.get(pool, PoolBacklog())
             here = [replica for replica in replicas if replica.pool == pool]
             busy = sum(replica.running > 0 for replica in here)
-            jobs = int(row.get("jobs", 0)) + int(row.get("running", 0))
-            work = Load(jobs, float(row.get("step_seconds", 0.0)), len(here), busy)
+            work = Load(row.jobs + row.running, row.step_seconds, len(here), busy)
             self.decided[pool] = scale(work, self.decided.get(pool), now, rules)
             if here and pool in self._asked_at:
                 self.start_s[pool] = now - self._asked_at.pop(pool)
             elif not here and self.decided[pool].wanted:
                 self._asked_at.setdefault(pool, now)
 
-    def told(self) -> dict[str, dict[str, Any]]:
-        """For the backlog note: by pool, how many are wanted and why."""
-        return {
-            pool: {"wanted": one.wanted, "because": one.because.value, "why": one.why}
-            for pool, one in self.decided.items()
-        }
+    def noted(self, load: Mapping[str, PoolBacklog]) -> dict[str, PoolBacklog]:
+        """The pools' backlog with what was decided for each: how many replicas are wanted, and why."""
+        found = dict(load)
+        for pool, one in self.decided.items():
+            row = found.get(pool, PoolBacklog())
+            found[pool] = replace(row, wanted=one.wanted, because=one.because.value, why=one.why)
+        return found

@@ -8,56 +8,56 @@ from app.line.order import Entry, Standing
 from app.line.rules import Rules
 
 
-class Seats:
-    """Those who keep their slots (`staying`), get one (`seated`) and lose one (`victims`)."""
+class SlotAssignment:
+    """Those who keep their slots (`kept`), get one (`admitted`) and lose one (`preempted`)."""
 
-    def __init__(self, staying: Sequence[Standing], rules: Rules) -> None:
+    def __init__(self, kept: Sequence[Standing], rules: Rules) -> None:
         self.rules = rules
-        self.staying = list(staying)
-        self.seated: list[Standing] = []
-        self.victims: list[Entry] = []
-        self.held_bytes = sum(one.entry.state_bytes for one in staying)
+        self.kept = list(kept)
+        self.admitted: list[Standing] = []
+        self.preempted: list[Entry] = []
+        self.held_bytes = sum(one.entry.state_bytes for one in kept)
 
     @property
     def free(self) -> int:
-        return max(0, self.rules.slots - len(self.staying) - len(self.seated))
+        return max(0, self.rules.slots - len(self.kept) - len(self.admitted))
 
     @property
-    def names(self) -> set[str]:
+    def admitted_ids(self) -> set[str]:
         """Ids of those who come."""
-        return {one.entry.job_id for one in self.seated}
+        return {one.entry.job_id for one in self.admitted}
 
-    def take(self, one: Standing) -> bool:
+    def admit(self, one: Standing) -> bool:
         """A free slot for it, if its state fits beside the others'; a job alone is always let in."""
         if not self.free or not self._fits(one):
             return False
-        self._seat(one)
+        self._admit(one)
         return True
 
-    def take_from_another(self, one: Standing) -> bool:
+    def preempt_for(self, one: Standing) -> bool:
         """The slot of the running job of lowest class, and among those with most slack, if one can spare it."""
-        willing = [other for other in self.staying if yields(other, one, self.rules) and self._fits(one, other)]
+        willing = [other for other in self.kept if gives_way(other, one, self.rules) and self._fits(one, other)]
         if not willing:
             return False
-        victim = min(willing, key=lambda other: (other.entry.urgency.priority, -other.ease))
-        self.staying.remove(victim)
-        self.victims.append(victim.entry)
+        victim = min(willing, key=lambda other: (other.entry.urgency.priority, -other.relative_slack))
+        self.kept.remove(victim)
+        self.preempted.append(victim.entry)
         self.held_bytes -= victim.entry.state_bytes
-        self._seat(one)
+        self._admit(one)
         return True
 
-    def _seat(self, one: Standing) -> None:
-        self.seated.append(one)
+    def _admit(self, one: Standing) -> None:
+        self.admitted.append(one)
         self.held_bytes += one.entry.state_bytes
 
     def _fits(self, one: Standing, without: Standing | None = None) -> bool:
-        limit, others = self.rules.device_bytes, len(self.staying) + len(self.seated)
+        limit, others = self.rules.device_bytes, len(self.kept) + len(self.admitted)
         freed = 0 if without is None else without.entry.state_bytes
         alone = others == (0 if without is None else 1)
         return limit is None or alone or self.held_bytes - freed + one.entry.state_bytes <= limit
 
 
-def yields(running: Standing, rival: Standing, rules: Rules) -> bool:
+def gives_way(running: Standing, rival: Standing, rules: Rules) -> bool:
     """Whether a running job gives way: to a higher class, or, in its own, to one that it can let finish before it.
 
     In its own class it must have more slack, by a grain, even after the rival's whole run. So while the rival runs, the
@@ -68,4 +68,4 @@ def yields(running: Standing, rival: Standing, rules: Rules) -> bool:
         return yours > mine and rival.level > running.level
     if not running.length_s or not rival.length_s:
         return False
-    return (running.slack_s - rival.remaining_s) / running.length_s >= rival.ease + rules.grain
+    return (running.slack_s - rival.remaining_s) / running.length_s >= rival.relative_slack + rules.grain

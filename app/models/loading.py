@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry
 from app.settings.placement import Parallel
 
-log = logging.getLogger("ray.serve")
+log = logging.getLogger(__name__)
 
 
 def load_entry(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from app.plan.masks import files as measured
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import AUTO, MOST_STEPS
 
@@ -44,7 +42,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class BudgetTable:
     """The rows of one model's weights; `measure` says what quality was: adherence or likeness to the full run."""
 
     model: str
@@ -99,7 +97,7 @@ def rows_of(curves: Mapping[str, Mapping[str, Sequence[Point]]], full: Mapping[s
     return tuple(rows)
 
 
-def write(table: Table, path: Path) -> None:
+def write(table: BudgetTable, path: Path) -> None:
     """Keep the table as JSON, a row in each line."""
     head = {"format": FORMAT, "model": table.model, "revision": table.revision, "measure": table.measure}
     lines = ",\n".join(f"    {json.dumps(asdict(row))}" for row in table.rows)
@@ -107,20 +105,20 @@ def write(table: Table, path: Path) -> None:
     path.write_text(f'{body},\n  "rows": [\n{lines}\n  ]\n}}\n')
 
 
-def read(path: Path) -> Table:
+def read(path: Path) -> BudgetTable:
     """Raises ValueError when the file is no sound table."""
     told = json.loads(path.read_text())
     if told.get("format") != FORMAT:
         raise ValueError(f"{path} is not a table of budgets")
     try:
         rows = tuple(Budget(**row) for row in told["rows"])
-        table = Table(told["model"], told["revision"], told["measure"], told["prompts"], rows)
+        table = BudgetTable(told["model"], told["revision"], told["measure"], told["prompts"], rows)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
     return _checked(table, path)
 
 
-def _checked(table: Table, path: Path) -> Table:
+def _checked(table: BudgetTable, path: Path) -> BudgetTable:
     order = [row.name for row in CLASSES]
     for row in table.rows:
         known = row.tier in ALLOWED_LOSS and row.complexity in order
@@ -133,22 +131,11 @@ def _checked(table: Table, path: Path) -> Table:
     return table
 
 
-def tables(folder: Path = FOLDER) -> Mapping[str, Table]:
-    """The committed tables and the operator's, by model. Raises ValueError when one of them is unsound."""
-    return _tables(folder, measured.own())
-
-
-@cache
-def _tables(folder: Path, own: Path | None) -> Mapping[str, Table]:
-    return {table.model: table for table in map(read, measured.files(folder, "budgets", own))}
-
-
-def budget_for(model: str, revision: str, tier: str, complexity: str, steps: int) -> Budget | None:
-    """The measured row for a plan of that many steps; None without one, or when it is of other weights or steps.
+def budget_for(table: BudgetTable | None, revision: str, tier: str, complexity: str, steps: int) -> Budget | None:
+    """The model's measured row for a plan of that many steps; None without one, or for other weights or steps.
 
     A class that was not measured (the built-in world has no very complex prompts) gets no row: the full budget.
     """
-    table = tables().get(model)
     if table is None or table.revision != revision:
         return None
     row = table.row(tier, complexity)

@@ -14,11 +14,12 @@ from app.plan.prompt.enhance import Enhancer, enhanced
 from app.plan.styles.lookup import find_style
 from app.plan.styles.presets import Presets
 from app.plan.styles.styles import StyledRequest, apply
+from app.plan.tables import Tables
 from app.types import Caller, Plan, VideoRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PlanningContext:
     """What planning needs beside the request."""
 
     catalogue: Catalogue
@@ -26,11 +27,15 @@ class Desk:
     presets: Presets
     enhancer: Enhancer
     draw_seed: Callable[[], int]
-    evaluations: Callable[[Plan], float]
+    tables: Tables
 
 
 async def draft(
-    request: VideoRequest, caller: Caller, desk: Desk, paces: Mapping[str, Pace], leanings: Mapping[Place, float]
+    request: VideoRequest,
+    caller: Caller,
+    context: PlanningContext,
+    paces: Mapping[str, Pace],
+    leanings: Mapping[Place, float],
 ) -> Plan:
     """The plan: first the style is looked up (a wrong name costs nothing), then the prompt enhanced, then dressed.
 
@@ -41,13 +46,15 @@ async def draft(
         ModelNotFound: no such model.
         StoreUnavailable: the style is a preset and the store is away.
     """
-    model = desk.catalogue.find(request.model)
-    style = None if request.style is None else await find_style(request.style, caller, desk.presets)
-    better = await enhanced(request, model.id, desk.enhancer, desk.limits.max_prompt_chars)
+    model = context.catalogue.find(request.model)
+    style = None if request.style is None else await find_style(request.style, caller, context.presets)
+    better = await enhanced(request, model.id, context.enhancer, context.limits.max_prompt_chars)
     asked = StyledRequest(better.request) if style is None else apply(style, better.request)
     pace = paces.get(model.id, UNKNOWN)
     try:
-        plan = make_plan(asked.request, desk.catalogue, desk.limits, pace, desk.draw_seed, desk.evaluations, leanings)
+        plan = make_plan(
+            asked.request, context.catalogue, context.limits, pace, context.draw_seed, context.tables, leanings
+        )
     except InvalidRequest as error:
         raise asked.blamed(error) from error
     return better.marked(asked.marked(plan))

@@ -10,15 +10,18 @@ from typing import Protocol
 from rapidfuzz import process
 
 from app.errors import InvalidRequest, UnsupportedParameter
-from app.plan.amount import Amount, amount
 from app.plan.catalogue import Catalogue, adapter_of, pool_of, within
 from app.plan.cost import Pace, estimate
 from app.plan.feedback.feedback import Place
+from app.plan.masks.mask import evaluations
+from app.plan.masks.table import with_masks
 from app.plan.prompt.complexity import analyse
 from app.plan.prompt.normalise import normalised, required
 from app.plan.seed import settle
 from app.plan.shape import shape
+from app.plan.step_budget import StepBudget, step_budget
 from app.plan.step_cache import mark, step_cache
+from app.plan.tables import NO_TABLES, Tables
 from app.plan.tiers import Choice, choose
 from app.types import Analysis, Artifact, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
 
@@ -60,15 +63,14 @@ def make_plan(
     limits: Limits,
     pace: Pace,
     draw_seed: Callable[[], int],
-    evaluations: Callable[[Plan], float] = lambda plan: plan.sampling.budget,
+    tables: Tables = NO_TABLES,
     leanings: Mapping[Place, float] = MappingProxyType({}),
 ) -> Plan:
     """Decide everything about one video. The same request gets the same plan, unless it asks for a fresh seed.
 
     `pace`: what the model's replicas have measured of themselves.
     `draw_seed`: gives fresh seeds, 0..2**31-1.
-    `evaluations`: what a plan's denoising costs in guided evaluations; less than its budget where the model's masks
-    leave out unconditional passes.
+    `tables`: what was measured of models: their budgets, and the masks that the plan then carries.
     `leanings`: by how much ratings move the budget of a class.
 
     Raises:
@@ -85,11 +87,12 @@ def make_plan(
     choice = choose(request.tier, why.complexity, model.tiers)
     here = within(model, choice.tier)
     spec = _shape(request, here, model, choice.tier)
-    work = amount(request, model, why.complexity, choice, leanings)
+    work = step_budget(request, model, why.complexity, choice, tables.budgets.get(model.id), leanings)
     adapter = adapter_of(model, choice.tier)
     cache = step_cache(request, model, limits.mag_ratios, adapter)
     if cache:
-        work = Amount(work.steps, work.steps, work.by_planner, reasons=(f"{cache} saves work as it sees fit, alone.",))
+        said = f"{cache} saves work as it sees fit, alone."
+        work = StepBudget(work.steps, work.steps, work.by_planner, reasons=(said,))
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
     sampling = _sampling(request, model, choice, work, cache, seed)
@@ -107,17 +110,18 @@ def make_plan(
         why=_explained(why, request, choice, spec, work),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
-        masks=mark(cache, limits.mag_ratios.get(model.id, ())),
+        mark=mark(cache, limits.mag_ratios.get(model.id, ())),
         image=_image(request, model),
         adapter=adapter,
     )
-    # 4. What that costs
+    # 4. Which of the steps run the denoiser, and what that costs
+    plan = with_masks(plan, tables.masks)
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     return replace(plan, estimate=cost)
 
 
 def _sampling(
-    request: VideoRequest, model: ModelProfile, choice: Choice, work: Amount, cache: str, seed: int
+    request: VideoRequest, model: ModelProfile, choice: Choice, work: StepBudget, cache: str, seed: int
 ) -> Sampling:
     """How the noise is walked down. Raises InvalidRequest."""
     return Sampling(
@@ -197,7 +201,7 @@ def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
     return request.image
 
 
-def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec, work: Amount) -> Analysis:
+def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec, work: StepBudget) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
     reasons = [*why.reasons, choice.reason, *work.reasons]
     if request.image is not None:

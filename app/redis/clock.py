@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from app.errors import StoreUnavailable
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 
 SYNC_S = 10.0  # monotonic clocks of two machines drift by milliseconds in that time
 SLOW_S = 0.5  # an answer that took longer says too little; half of what it takes may be the error, so that
@@ -29,7 +29,7 @@ class SharedClock:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._monotonic = monotonic
         self._offset_s = wall() - monotonic()
         self._synced_at: float | None = None
@@ -45,7 +45,7 @@ class SharedClock:
         for _ in range(TRIES):
             asked_at = self._monotonic()
             try:
-                seconds, microseconds = await self._link.call("TIME")
+                seconds, microseconds = await self._commands.call("TIME")
             except StoreUnavailable:
                 return
             answered_at = self._monotonic()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
-from typing import Any
 
 import orjson
 
 from app.errors import Overloaded
 from app.jobs.board import BACKLOG, ENTERED, Board
 from app.jobs.entrance import Entrance, Once
-from app.line.outlook import entered_since, entry, held_up_s, turn_in, wait_of
+from app.line.backlog import Backlog, backlog_from_note
+from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
 from app.types import Job, VideoRequest
 
@@ -41,26 +41,26 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
     """The wait, in seconds, that is promised to a job of this urgency.
 
     Without a note from the dispatcher everything is admitted, and nothing promised. What others were let in since the
-    note was written counts, too: each is entered in a tally, which answers with all that is in it, so that of a crowd
+    note was written counts, too: each is added to a counter, which answers with all that is in it, so that of a crowd
     each sees those before it. Raises Overloaded when the job would wait too long, or would make an accepted job that is
     less urgent do so.
     """
-    backlog = await board.look(BACKLOG)
+    backlog = backlog_from_note(await board.get(BACKLOG))
     if backlog is None:
         return None
     cost = turn_in(backlog, job)
-    entered = await board.tally(ENTERED, entry(job), cost)
+    entered = await board.increment(ENTERED, counter_of(job), cost)
     try:
         return _promise(job, backlog, entered, settings)
     except Overloaded:
-        await board.tally(ENTERED, entry(job), -cost)
+        await board.increment(ENTERED, counter_of(job), -cost)
         raise
 
 
-def _promise(job: Job, backlog: dict[str, Any], entered: dict[str, float], settings: Settings) -> float:
+def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float:
     wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job)
     longest_s = max(wait_s, held_up_s(backlog, job))
-    if longest_s > settings.max_wait_s or int(backlog["jobs"]) >= settings.max_queued:
+    if longest_s > settings.max_wait_s or backlog.jobs >= settings.max_queued:
         message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."
         if longest_s > max(wait_s, settings.max_wait_s):
             message = "Too much is waiting: a new job of this priority would hold up others for too long."
@@ -68,5 +68,5 @@ def _promise(job: Job, backlog: dict[str, Any], entered: dict[str, float], setti
     return wait_s
 
 
-def _digested(value: Any) -> str:
+def _digested(value: object) -> str:
     return hashlib.sha256(value if isinstance(value, bytes) else repr(value).encode()).hexdigest()

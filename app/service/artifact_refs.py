@@ -38,7 +38,7 @@ def cached_mark(maker: str) -> str:
 
 async def mark_cached(job_id: str, ttl_s: float, board: Board) -> None:
     """Before a result is cached for `ttl_s`: its files are not to go with the record that made them."""
-    await board.post(cached_mark(job_id), {}, ttl_s + MARKED_LONGER_S)
+    await board.put(cached_mark(job_id), {}, ttl_s + MARKED_LONGER_S)
 
 
 async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, even_cached: bool = True) -> None:
@@ -50,7 +50,7 @@ async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, eve
     for origin in owners(job.artifacts.values()):
         if not await board.release(origin, job.id):
             return
-        if not even_cached and await board.look(cached_mark(origin)) is not None:
+        if not even_cached and await board.get(cached_mark(origin)) is not None:
             return
     for artifact in job.artifacts.values():
         await artifacts.delete(artifact)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.artifacts.store import ArtifactStore
 from app.cache.similar import NoSimilar, SimilarIndex
@@ -17,11 +17,12 @@ from app.jobs.store import JobStore
 from app.plan.feedback.ratings import Ratings
 from app.plan.prompt.worlds import World
 from app.plan.sentences import Sentences
+from app.plan.similar.table import SimilarTable
 from app.plan.styles.presets import Presets
 from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
 
-Check = Callable[[], Awaitable[dict[str, Any]]]
+Check = Callable[[], Awaitable[Mapping[str, object]]]
 """A component's health check: facts when well; raises KinorayError when not."""
 
 
@@ -70,3 +71,4 @@ class Ports:
     ratings: Ratings
     similar: SimilarIndex = NoSimilar()
     worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
+    starts: Mapping[str, SimilarTable] = field(default_factory=dict)  # by model: what a similar start may skip

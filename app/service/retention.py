@@ -128,7 +128,7 @@ async def tidy(stores: Kept, terms: Terms, now: float) -> int:
 
 async def _verdict(name: str, stores: Kept, terms: Terms, now: float) -> Verdict:
     """A hold without a record is left by a request that died; one that lives found its way here by a cached result."""
-    cached = await stores.board.look(cached_mark(name)) is not None
+    cached = await stores.board.get(cached_mark(name)) is not None
     holders = [await find(stores.jobs, job_id) for job_id in await stores.board.holders(name)]
     maker = await find(stores.jobs, name)
     if maker is not None and maker.artifacts:
@@ -142,7 +142,7 @@ async def _verdict(name: str, stores: Kept, terms: Terms, now: float) -> Verdict
 
 async def _is_ours(stores: Kept) -> bool:
     """Whether the mark in the store is that of our records; where there is none, it is made."""
-    mark = await stores.board.once("identity", uuid.uuid4().hex)
+    mark = await stores.board.put_once("identity", uuid.uuid4().hex)
     try:
         await stores.artifacts.put(OWNER_KEY, mark.encode(), "text/plain")
     except Conflict:

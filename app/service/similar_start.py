@@ -9,10 +9,11 @@ from typing import Protocol
 from app.cache.similar import Latent, Note, SimilarIndex, entry_of, keep_latent, scope_of
 from app.cache.store import SIMILAR, ByteCache
 from app.errors import KinorayError
-from app.plan.masks.table import evaluations
+from app.plan.masks.mask import evaluations
 from app.plan.prompt.worlds import World
 from app.plan.sentences import Sentences
-from app.plan.similar.similar import Choice, Kept, Table, choose, table_for
+from app.plan.similar.similar import Choice, Kept, choose
+from app.plan.similar.table import SimilarTable, table_for
 from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED, STEP_SECONDS_SAVED
 from app.types import CacheUse, Estimate, Job, Plan, Start
 
@@ -29,6 +30,8 @@ class Similar(Protocol):
     def similar(self) -> SimilarIndex: ...
     @property
     def worlds(self) -> Mapping[str, World]: ...
+    @property
+    def starts(self) -> Mapping[str, SimilarTable]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +43,16 @@ class Shelf:
     sentences: Sentences
 
 
-async def with_start(plan: Plan, tenant: str, ports: Similar, table: Table | None = None) -> Plan:
-    """The plan with a similar start and what it then costs; itself where there is none, or nobody can say.
-
-    `table`: instead of the committed one of the model's weights.
-    """
+async def with_start(plan: Plan, tenant: str, ports: Similar) -> Plan:
+    """The plan with a similar start and what it then costs; itself where there is none, or nobody can say."""
     try:
         vector = (await ports.sentences.embed([plan.prompt]))[0]
     except KinorayError:
         return plan
     found = await ports.similar.near(scope_of(plan, tenant), vector)
     kept = [Kept(near.note.entry, near.note.prompt, near.note.seed, near.similarity) for near in found]
-    choice = choose(plan, kept, ports.worlds.get(plan.model), table or table_for(plan.model, plan.revision))
+    table = table_for(ports.starts, plan.model, plan.revision)
+    choice = choose(plan, kept, ports.worlds.get(plan.model), table)
     return plan if choice is None else begun(plan, choice)
 
 

@@ -29,7 +29,9 @@ from app.jobs.board import BACKLOG, PLACES
 from app.jobs.entrance import Entrance, Replayed, Usage, refusal
 from app.jobs.flights import Stance
 from app.jobs.store import find
-from app.line.outlook import behind_all, expected_s, place_behind, place_in
+from app.line.backlog import backlog_from_note
+from app.line.queue_places import place_behind, places_from_note
+from app.line.wait_estimates import behind_all, expected_s
 from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
@@ -220,8 +222,8 @@ class VideoService:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
         if job.phase is not Phase.QUEUED:
             return Outlook(None, job.eta_s)
-        note = await self.ports.board.look(PLACES)
-        place = place_in(note, job.id)
+        places = places_from_note(await self.ports.board.get(PLACES))
+        place = places.jobs.get(job.id)
         if place is None:  # it has just come, is far back, or nobody has looked at the line lately
             position = await self.ports.jobs.position(job.id)
             if position is None:
@@ -232,7 +234,8 @@ class VideoService:
                 if leader is not None:
                     return replace(await self.outlook(leader), leader=leader)
                 return Outlook(None, job.plan.estimate.seconds)  # it is being taken out of the line right now
-            place = place_behind(note, await self.ports.board.look(BACKLOG), position, job.plan)
+            backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
+            place = place_behind(places, backlog, position, job.plan)
         return Outlook(*place)
 
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
@@ -322,10 +325,10 @@ class VideoService:
         plan = await self.ports.planner.plan(request, caller)
         if not request.allow_degrade:
             return plan
-        load = await self.ports.board.look(BACKLOG)
+        backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
         return await in_time(
             request,
             plan,
-            expected_s=lambda each: expected_s(load, behind_all(load, each), each),
+            expected_s=lambda each: expected_s(backlog, behind_all(backlog, each), each),
             replan=lambda lower: self.ports.planner.plan(lower, caller),
         )

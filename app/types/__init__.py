@@ -1,6 +1,7 @@
 """The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
 from app.types.job import CacheUse, Event, Failure, Job, Lease, Measured, Page
+from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, TierOfModel
 from app.types.plan import Analysis, Artifact, Estimate, Factor, Plan, Sampling, Start, VideoSpec
 from app.types.request import Caller, Delivery, VideoRequest, Webhook
@@ -19,6 +20,7 @@ __all__ = [
     "Failure",
     "Job",
     "Lease",
+    "Masks",
     "Measured",
     "ModelProfile",
     "NORMAL",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.types.masks import Masks
+
 
 @dataclass(frozen=True, slots=True)
 class VideoSpec:
@@ -96,7 +98,11 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The immutable decision for one video."""
+    """The immutable decision for one video.
+
+    Raises:
+        ValueError: its masks are of other steps or another budget than its sampling.
+    """
 
     model: str
     revision: str
@@ -114,7 +120,18 @@ class Plan:
     enhanced: bool = False
     calibrated: bool = False  # the budget comes from a measured table
     by_planner: bool = False  # steps and budget are the planner's choice, not the request's
-    masks: str = ""  # fingerprint of the masks that say which steps the budget runs; other masks, other bits
+    masks: Masks | None = None  # which steps the budget runs, from noise on; None: an even spread of them
+    mark: str = ""  # what else decides the bits: MagCache's magnitudes
     start: Start | None = None  # None: from noise
     image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
     adapter: str = ""  # the model's LoRA adapter that the tier switches on
+
+    def __post_init__(self) -> None:
+        masks, asked = self.masks, self.sampling
+        if masks is not None and (masks.steps, masks.budget, masks.first) != (asked.steps, asked.budget, 0):
+            raise ValueError(f"The plan's masks are not of a budget of {asked.budget} in {asked.steps} steps.")
+
+    @property
+    def bits_mark(self) -> str:
+        """What decides the bits beside model, words and sampling: the digest of the masks, and the mark."""
+        return ("" if self.masks is None else self.masks.digest) + self.mark

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from app.errors import InvalidRequest, PayloadTooLarge
 
@@ -18,6 +18,20 @@ LEAST_SIDE, MOST_SIDE = 16, 16384
 KEPT_SIDE: Final = 2048  # longer sides are made so long: no model takes more
 CONTENT_TYPE: Final = "image/png"
 PARAM: Final = "input_reference"
+BEGINNINGS: Final = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"%PDF", "a PDF"),
+    (b"<svg", "an SVG"),
+    (b"<?xml", "XML"),
+    (b"<", "a page of HTML or XML"),
+    (b"{", "JSON"),
+    (b"PK\x03\x04", "a ZIP"),
+    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
+)
+"""How files begin that people send instead."""
 
 
 def cleaned(data: bytes, most_bytes: int, most_pixels: int) -> bytes:
@@ -47,11 +61,25 @@ def cleaned(data: bytes, most_bytes: int, most_pixels: int) -> bytes:
         MemoryError,
         Image.DecompressionBombError,
     ) as error:
-        message = f"The picture cannot be read; it has to be a whole {', '.join(FORMATS)}."
+        message = f"The picture cannot be read: it is {what_it_is(data)}; it has to be a whole {', '.join(FORMATS)}."
         raise InvalidRequest(message, PARAM, "invalid_image") from error
     file = io.BytesIO()
     plain.save(file, "PNG", compress_level=1)
     return file.getvalue()
+
+
+def what_it_is(data: bytes) -> str:
+    """What bytes that are no good picture seem to be, in words for whoever sent them."""
+    if not data:
+        return "empty"
+    for beginning, format_ in ((b"\x89PNG", "PNG"), (b"\xff\xd8", "JPEG"), (b"RIFF", "WebP")):
+        if data.startswith(beginning):
+            return f"a damaged or cut-off {format_} of {len(data):,} bytes"
+    if data[4:8] == b"ftyp":
+        brand = data[8:12]
+        return {b"avif": "an AVIF", b"heic": "a HEIC", b"mif1": "a HEIC"}.get(brand, "an MP4 or other video")
+    head = data[:64].lstrip()
+    return next((name for beginning, name in BEGINNINGS if head.startswith(beginning)), "nothing known as a picture")
 
 
 def fitted(png: bytes, width: int, height: int) -> NDArray[np.uint8]:
@@ -80,11 +108,39 @@ def _plain(picture: Image.Image) -> Image.Image:
     picture.draft("RGB", (KEPT_SIDE, KEPT_SIDE))  # of a JPEG no more is decoded than that
     picture.load()
     upright: Image.Image = ImageOps.exif_transpose(picture)
+    upright = _eight_bits(upright)
     upright.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
     if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
         seen = upright.convert("RGBA")
-        white = Image.new("RGBA", seen.size, "white")
-        upright = Image.alpha_composite(white, seen)
+        alpha = seen.getchannel("A")
+        seen = _in_srgb(seen.convert("RGB"), upright.info.get("icc_profile")).convert("RGBA")
+        seen.putalpha(alpha)
+        upright = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+    else:
+        upright = _in_srgb(upright, upright.info.get("icc_profile"))
     plain = Image.new("RGB", upright.size)
     plain.paste(upright.convert("RGB"))
     return plain
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Greys of 16 bits as greys of 8: `convert` would cut off what is above 255 instead."""
+    if not picture.mode.startswith("I"):
+        return picture
+    greys = np.clip(np.asarray(picture, np.int64), 0, 65535)
+    plain = Image.fromarray(((greys + 128) // 257).astype(np.uint8))
+    if "icc_profile" in picture.info:
+        plain.info["icc_profile"] = picture.info["icc_profile"]
+    return plain
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """The colours that its profile means, in sRGB; as they stand where it has none, or one that does not fit."""
+    if not profile:
+        return picture
+    coloured = picture if picture.mode in ("RGB", "CMYK", "L") else picture.convert("RGB")
+    try:
+        theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(coloured, theirs, ImageCms.createProfile("sRGB"), outputMode="RGB") or picture
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return picture

@@ -117,7 +117,7 @@ class Courier:
             await self._note(job, Delivery("failed", before.attempts, error.error_code, self._clock()))
             return
         mark = _off_mark(job.tenant, url)
-        if await stores.board.look(mark) is not None:
+        if await stores.board.get(mark) is not None:
             await self._note(job, Delivery("disabled", before.attempts, f"http_{GONE}", self._clock()))
             return
         receiver = url.netloc.decode("ascii")
@@ -131,7 +131,7 @@ class Courier:
             self._under_way[receiver] -= 1
             self._under_way += Counter()  # without those that are at nought
         if answer.status == GONE:
-            await stores.board.post(mark, {"at": self._clock()}, OFF_S)
+            await stores.board.put(mark, {"at": self._clock()}, OFF_S)
         await self._note(job, after(before, answer.status, answer.error, self._clock(), self._draw()))
 
     async def _attempt(self, job: Job, url: httpx.URL) -> Answer:

@@ -1,45 +1,57 @@
-"""Keeps one attempt's checkpoints: made into bytes on another thread, stored under the fence, the newest one wins."""
+"""Writes one attempt's checkpoints: made into bytes on another thread, stored under the fence, the newest one wins."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
+from collections.abc import Callable
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import JobState
-from app.engine.loop import Engine
 from app.errors import LeaseLost, StoreUnavailable
 from app.jobs.checkpoints import Checkpoints
+from app.service.background import Background
 
-log = logging.getLogger("ray.serve")
+log = logging.getLogger(__name__)
 
 
-class Keeper:
-    """One save at a time, off the path of the steps; what comes meanwhile waits, and only the newest of it."""
+class CheckpointWriter:
+    """One write at a time, off the path of the steps; what comes meanwhile waits, and only the newest of it.
 
-    def __init__(self, checkpoints: Checkpoints, engine: Engine, most_bytes: int) -> None:
+    `cost` hears what each took, in seconds of `monotonic`: the engine's checkpoint policy goes by it.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        most_bytes: int,
+        cost: Callable[[float], None],
+        background: Background,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._checkpoints = checkpoints
-        self._engine = engine
         self._most_bytes = most_bytes
+        self._cost = cost
+        self._background = background
+        self._monotonic = monotonic
         self._next: tuple[str, int, JobState] | None = None
-        self._saving: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
 
     def take(self, job_id: str, fence: int, state: JobState) -> None:
-        """Keep this state as soon as the save under way is over."""
+        """Write this state as soon as the write under way is over."""
         self._next = (job_id, fence, state)
-        if self._saving is None or self._saving.done():
-            self._saving = asyncio.ensure_future(self._save())
+        if self._writing is None or self._writing.done():
+            self._writing = self._background.spawn(self._write(), f"checkpoints of {job_id}")
 
     async def settle(self) -> None:
         """Wait until all that was taken is stored, or cannot be."""
-        if self._saving is not None:
-            await asyncio.shield(self._saving)
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
 
-    async def _save(self) -> None:
+    async def _write(self) -> None:
         while self._next is not None:
             (job_id, fence, state), self._next = self._next, None
-            began = time.monotonic()
+            began = self._monotonic()
             data = await asyncio.to_thread(to_bytes, state)
             if len(data) > self._most_bytes:
                 log.info("The checkpoint of %s has %d bytes: not kept", job_id, len(data))
@@ -51,4 +63,4 @@ class Keeper:
             except StoreUnavailable as error:  # the next one may find the store again
                 log.warning("No checkpoint of %s: %s", job_id, error)
                 return
-            self._engine.checkpoint_cost(time.monotonic() - began)
+            self._cost(self._monotonic() - began)

@@ -1,4 +1,4 @@
-"""A job's prompts as the model hears them: from the embedding cache, else encoded; what was encoded is kept."""
+"""A job's prompts as its model reads them: from the embedding cache, else encoded; what was encoded is kept."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from app.settings import Settings
 from app.types import Job
 
 
-class Texts(NamedTuple):
+class EncodedPrompts(NamedTuple):
     """What is known of prompt and negative prompt; None: the engine encodes both when the job joins."""
 
     prompt: Embedding | None
     negative: Embedding | None
 
     @property
-    def hit(self) -> bool:
+    def complete(self) -> bool:
+        """Whether there is nothing left to encode."""
         return self.prompt is not None and self.negative is not None
 
 
-class TextShelf:
-    """Embeddings of one attempt's prompts, in front of them the cache.
+UNENCODED = EncodedPrompts(None, None)
+
+
+class PromptEmbeddings:
+    """Embeddings of jobs' prompts, in front of them the cache.
 
     `encoder`: one that is asked before the job goes to the engine; without it the engine encodes, at the boundary at
     which the job joins. Asking the engine first would cost the job the step that begins meanwhile.
@@ -36,28 +40,28 @@ class TextShelf:
         self._settings = settings
         self._encoder = encoder
 
-    async def find(self, job: Job) -> Texts:
+    async def find(self, job: Job) -> EncodedPrompts:
         """What the cache has, if the job may read it."""
         if not job.cache_mode.reads_parts:
-            return Texts(None, None)
-        return Texts(*await asyncio.gather(*(self._cache.get(key) for key in self._keys(job))))
+            return UNENCODED
+        return EncodedPrompts(*await asyncio.gather(*(self._cache.get(key) for key in self._keys(job))))
 
-    async def encoded(self, job: Job) -> Texts:
+    async def encode(self, job: Job) -> EncodedPrompts:
         """What the encoder makes of both. Raises WorkerLost: it cannot be asked."""
         if self._encoder is None:
-            return Texts(None, None)
-        return Texts(*await self._encoder.encode([job.plan.prompt, job.plan.negative_prompt]))
+            return UNENCODED
+        return EncodedPrompts(*await self._encoder.encode([job.plan.prompt, job.plan.negative_prompt]))
 
-    async def keep(self, job: Job, texts: Texts, took_s: float) -> None:
+    async def keep(self, job: Job, prompts: EncodedPrompts, took_s: float) -> None:
         """Put both into the cache, if the job may; `took_s`: what it took to encode them."""
         if not job.cache_mode.writes_parts:
             return
-        pairs = zip(self._keys(job), texts, strict=True)
-        puts = [self._put(key, text, took_s / 2) for key, text in pairs if text is not None]
+        pairs = zip(self._keys(job), prompts, strict=True)
+        puts = [self._put(key, embedding, took_s / 2) for key, embedding in pairs if embedding is not None]
         await asyncio.gather(*puts)
 
-    async def _put(self, key: str, text: Embedding, took_s: float) -> None:
-        await self._cache.put(key, text, self._settings.embedding_ttl_s, took_s)
+    async def _put(self, key: str, embedding: Embedding, took_s: float) -> None:
+        await self._cache.put(key, embedding, self._settings.embedding_ttl_s, took_s)
 
     def _keys(self, job: Job) -> list[str]:
         pool = pool_of(job.tenant, self._settings.share_embeddings)

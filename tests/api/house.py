@@ -20,12 +20,13 @@ from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
 from app.plan.catalogue import Catalogue
-from app.plan.draft import Desk, draft
+from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import fading_of
 from app.plan.feedback.ratings import MemoryRatings, Ratings
 from app.plan.prompt.enhance import RuleEnhancer
 from app.plan.sentences import WordSentences
 from app.plan.styles.presets import MemoryPresets, Presets
+from app.plan.tables import NO_TABLES
 from app.service.ports import Check, Ports
 from app.service.single_flight import settle
 from app.service.videos import VideoService
@@ -70,17 +71,17 @@ class Plans:
         self, settings: Settings, presets: Presets, ratings: Ratings, models: tuple[ModelProfile, ...]
     ) -> None:
         self._ratings = ratings
-        self._desk = Desk(
+        self._context = PlanningContext(
             catalogue=Catalogue(models, settings.default_name, settings.aliases),
             limits=settings,
             presets=presets,
             enhancer=RuleEnhancer(settings.max_prompt_chars),
             draw_seed=lambda: 7,
-            evaluations=lambda plan: plan.sampling.budget,
+            tables=NO_TABLES,
         )
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
-        return await draft(request, caller, self._desk, {}, await self._ratings.leanings())
+        return await draft(request, caller, self._context, {}, await self._ratings.leanings())
 
 
 class House:

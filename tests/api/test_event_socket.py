@@ -7,11 +7,11 @@ import json
 import time
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 import uvicorn
 import websockets
+from anyio.lowlevel import checkpoint
 from httpx_sse import EventSource
 
 from app.api.routes.event_socket import KEY
@@ -19,6 +19,7 @@ from app.errors import StoreUnavailable
 from app.types import Caller, Job, VideoRequest
 from tests.api.house import House
 from tests.api.socket import Socket, opened
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -101,15 +102,18 @@ async def test_a_video_is_cancelled_over_the_socket(house: House, job: dict[str,
 
 
 async def test_a_cancel_is_written_whole_though_the_story_ends_before(house: House, job: dict[str, Any]) -> None:
-    add = house.meter.add
+    add, ended = house.meter.add, asyncio.Event()
 
     async def slowly(figures: dict[str, float]) -> None:
-        await anyio.sleep(0.05)
+        await ended.wait()
         await add(figures)
 
     house.meter.add = slowly  # type: ignore[method-assign]
     async with opened(house.app, place(job)) as socket:
         socket.send({"type": "cancel"})
+        while (await socket.event())["event"] != "end":
+            pass
+        ended.set()
         assert (await socket.rest())[1] == 1000
     assert (await house.meter.read())["jobs_ended:cancelled"] == 1
 
@@ -229,7 +233,7 @@ async def test_a_client_that_leaves_leaves_nothing_behind(house: House, job: dic
     async with opened(house.app, place(job)) as socket:
         await socket.event()
         assert asyncio.all_tasks() > before
-    await anyio.sleep(0)
+    await checkpoint()
     assert asyncio.all_tasks() == before
 
 
@@ -241,8 +245,11 @@ async def test_who_asks_without_a_socket_is_told_to_bring_one(client: httpx.Asyn
 async def test_a_real_socket_is_told_and_heard(house: House, job: dict[str, Any]) -> None:
     server = uvicorn.Server(uvicorn.Config(house.app, port=0, log_level="critical", lifespan="off"))
     serving = asyncio.ensure_future(server.serve())
-    while not server.started:
-        await anyio.sleep(0.01)
+
+    async def started() -> bool:
+        return server.started
+
+    await until(started, 10.0)
     port = server.servers[0].sockets[0].getsockname()[1]
     key = websockets.Subprotocol(f"{KEY}any")
     async with websockets.connect(f"ws://127.0.0.1:{port}{place(job)}", subprotocols=[key]) as socket:

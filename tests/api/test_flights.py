@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 from httpx_sse import EventSource
 
 from app.cache.keys import plan_digest
@@ -156,7 +157,7 @@ async def test_nobody_follows_one_that_keeps_nothing(mode: str, house: House, cl
 
 async def test_a_full_line_takes_those_who_follow(client: httpx.AsyncClient, house: House) -> None:
     await ask(client)
-    await house.board.post("backlog", {"wait_s": 1e6, "jobs": 1}, 60.0)
+    await house.board.put("backlog", {"wait_s": 1e6, "jobs": 1}, 60.0)
     assert (await ask(client))["status"] == "queued"
     assert (await client.post("/v1/videos", json={"prompt": "a blue box"})).status_code == 429
 
@@ -182,6 +183,6 @@ async def test_tenants_do_not_follow_each_other() -> None:
 async def test_whoever_waits_for_a_follower_gets_it_completed(house: House, client: httpx.AsyncClient) -> None:
     first, second = await ask(client), await ask(client)
     waiting = asyncio.ensure_future(house.service.wait(second["id"], Caller(), 5.0))
-    await asyncio.sleep(0.02)
+    await checkpoint()
     await house.complete(first["id"])
     assert (await waiting).phase is Phase.COMPLETED

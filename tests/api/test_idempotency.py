@@ -182,7 +182,7 @@ async def test_an_accepted_job_keeps_the_wait_that_its_class_was_promised(
     house: House, client: httpx.AsyncClient
 ) -> None:
     row = {"jobs": 2, "replicas": 1, "wait_s": 3000.0, "ahead_s": {"low": 3000.0, "normal": 2000.0, "high": 12.5}}
-    await house.board.post("backlog", {"wait_s": 3000.0, "jobs": 2, "pools": {"main": row}}, 60.0)
+    await house.board.put("backlog", {"wait_s": 3000.0, "jobs": 2, "pools": {"main": row}}, 60.0)
     urgent = await client.post("/v1/videos", json=BALL | {"priority": "high"})
     assert (urgent.status_code, urgent.json()["promised_s"]) == (200, 12.5)
     assert (await client.post("/v1/videos", json={"prompt": "a blue ball"})).status_code == 429

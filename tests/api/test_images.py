@@ -34,7 +34,7 @@ async def make_all(house: House) -> None:
     while True:
         for waiting in await house.jobs.waiting():
             await house.complete(waiting.id)
-        await anyio.sleep(0.01)
+        await house.jobs.wait_for_work(5.0)
 
 
 @pytest.fixture
@@ -115,13 +115,13 @@ async def test_pictures_that_take_too_long_go_on() -> None:
 
 async def test_when_one_of_several_is_refused_none_is_made() -> None:
     house = House(models=(MODEL, PICTURES), max_queued=1)
-    await house.board.post("backlog", {"wait_s": 0.0, "jobs": 0}, 60.0)
+    await house.board.put("backlog", {"wait_s": 0.0, "jobs": 0}, 60.0)
     accept, seen = house.service.accept, []
 
     async def counted(*args: Any, **kwargs: Any) -> Any:
         accepted = await accept(*args, **kwargs)
         seen.append(accepted.job.id)
-        await house.board.post("backlog", {"wait_s": 0.0, "jobs": len(seen)}, 60.0)
+        await house.board.put("backlog", {"wait_s": 0.0, "jobs": len(seen)}, 60.0)
         return accepted
 
     house.service.accept = counted  # type: ignore[method-assign]

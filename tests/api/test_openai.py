@@ -45,8 +45,7 @@ async def test_own_fields_go_through_extra_body(videos: Any) -> None:
 
 async def test_polling_ends_with_the_video(house: House, videos: Any) -> None:
     async def make() -> None:
-        while not await house.jobs.waiting():
-            await anyio.sleep(0.01)
+        assert await house.jobs.wait_for_work(5.0)
         await house.complete((await house.jobs.waiting())[0].id)
 
     async with anyio.create_task_group() as group:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import __version__
 from app.api.health import health
 from app.errors import ServiceUnavailable, StoreUnavailable
 from app.jobs.board import BACKLOG
@@ -33,7 +34,7 @@ async def broken() -> dict[str, Any]:
 
 
 async def silent() -> dict[str, Any]:
-    await anyio.sleep(60)
+    await anyio.sleep_forever()
     return {}
 
 
@@ -81,7 +82,7 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
     )
     scaled = {"replicas": 1, "wanted": 2, "because": "backlog", "why": "9.5 step-seconds of 4 jobs."}
     pool = {"jobs": 3, "running": 1, "step_seconds": 9.5, "wait_s": 4.0, **scaled}
-    await house.board.post(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
+    await house.board.put(BACKLOG, {"jobs": 3, "wait_s": 4.0, "pools": {"main": pool}}, 60)
     found = await samples(client)
     assert found["kinoray_up", ""] == 1
     assert found["kinoray_jobs_created_total", ""] == 1
@@ -174,7 +175,8 @@ async def test_models_say_what_they_make(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/models/sora-2")).json() == listed["data"][0]
     assert listed["data"][0]["tiers"]["preview"]["steps"] == [12, 13, 14, 15]
     for address in ("/v1/model_info", "/model_info"):
-        assert (await client.get(address)).json()["model_path"] == "shapes"
+        told = (await client.get(address)).json()
+        assert (told["model_path"], told["version"]) == ("shapes", __version__)
     response = await client.get("/v1/models/org/none")
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
 

@@ -17,9 +17,7 @@ RED = {"prompt": "a red ball"}
 
 async def only_job(house: House) -> str:
     """The id of the job, once there is one."""
-    with anyio.fail_after(5):
-        while not await house.jobs.waiting():
-            await anyio.sleep(0.01)
+    assert await house.jobs.wait_for_work(5.0)
     return (await house.jobs.waiting())[0].id
 
 

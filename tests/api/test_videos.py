@@ -81,7 +81,7 @@ async def test_caches_can_be_left_out(house: House, client: httpx.AsyncClient, j
 
 
 async def test_too_long_a_line_is_told_with_a_time_to_wait(house: House, client: httpx.AsyncClient) -> None:
-    await house.board.post(BACKLOG, {"wait_s": 1900.5, "jobs": 3}, 60)
+    await house.board.put(BACKLOG, {"wait_s": 1900.5, "jobs": 3}, 60)
     response = await client.post("/v1/videos", json={"prompt": "a red ball"})
     assert (response.status_code, response.headers["retry-after"]) == (429, "101")
     assert response.json()["error"]["code"] == "overloaded"

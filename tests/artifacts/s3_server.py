@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import boto3
 import httpx
 import pytest
+
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 BUCKET = "films"
 ENVIRONMENT = {
@@ -40,13 +40,15 @@ class S3Server:
         if self.process is None:
             words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
             self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with contextlib.suppress(httpx.HTTPError):
-                httpx.get(f"{self.url}/moto-api/", timeout=5)
-                break
-            time.sleep(0.2)
+        wait_until(self._answers, 60)
         boto3.client("s3", endpoint_url=self.url).create_bucket(Bucket=BUCKET)
+
+    def _answers(self) -> bool:
+        try:
+            httpx.get(f"{self.url}/moto-api/", timeout=5)
+        except httpx.HTTPError:
+            return False
+        return True
 
     def stop(self) -> None:
         if self.process is not None:
@@ -58,9 +60,7 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_environment() -> Iterator[str]:
     """Credentials and the endpoint are in the environment, and nowhere else."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     added = ENVIRONMENT | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)

@@ -4,62 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from dataclasses import replace
 
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-import deployments.attempt as attempts
 from app.artifacts.files import FileArtifacts
-from app.cache.memory import MemoryCache
-from app.cache.similar import NoSimilar
-from app.engine.timing.overhead import Overhead
-from app.engine.timing.power import Power
-from app.errors import GenerationError, StoreUnavailable
-from app.plan.sentences import WordSentences
+from app.cache.off import NoCache
+from app.cache.results import ResultCache
+from app.errors import GenerationError
 from app.redis.connection import Client
-from app.service.similar_start import Shelf
+from app.service.background import Background
 from app.settings import Settings
 from app.stores import Stores, open_stores
-from app.types import Job, Lease, Measured, Phase
-from deployments.attempt import Attempt, ReplicaFigures
-from deployments.finisher import Finisher
+from app.types import Job, Measured, Phase
+from app.worker.finishing import JobFinisher, hand_on
 from tests.api.house import House
 from tests.artifacts.s3_server import BUCKET, S3Server
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.waiting import until
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 FRAMES = np.random.default_rng(0).integers(0, 255, (17, 64, 64, 3), np.uint8)
 
 
-class NoCache:
-    """A handle to a cache that is not there: the finisher goes on without."""
+class Counted:
+    """The Finishing port over a finisher in this process; it counts its calls."""
 
-    def options(self, **_: Any) -> NoCache:
-        return self
-
-    @property
-    def put(self) -> NoCache:
-        return self
-
-    async def remote(self, *_: Any) -> None:
-        raise StoreUnavailable("There is no cache.")
-
-
-class Near:
-    """A handle to a finisher in this process."""
-
-    def __init__(self, finisher: Finisher) -> None:
-        self.finish = self
+    def __init__(self, finisher: JobFinisher) -> None:
         self._finisher = finisher
         self.calls = 0
 
-    async def remote(self, *args: Any) -> None:
+    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         self.calls += 1
-        await self._finisher.finish(*args)
+        await self._finisher.finish(job_id, fence, frames, measured)
 
 
 @pytest.fixture
@@ -83,18 +63,13 @@ async def at_the_end(stores: Stores) -> tuple[Job, int]:
     return job, lease.fence
 
 
-def an_attempt(stores: Stores, settings: Settings, finisher: Finisher, fence: int, job: Job) -> tuple[Attempt, Near]:
-    near, nothing = Near(finisher), Any
-    figures = ReplicaFigures(Overhead(), Power(None))
-    shelf = Shelf(MemoryCache(0), NoSimilar(), WordSentences())
-    made: Any = Attempt(stores, settings, nothing, nothing, shelf, near, nothing, figures)  # type: ignore[arg-type]
-    made.lease = Lease(job.id, fence, "main", time.time() + 60)
-    return made, near
+def finisher_of(stores: Stores, settings: Settings) -> Counted:
+    return Counted(JobFinisher(stores, settings, ResultCache(NoCache()), Background()))
 
 
 async def test_what_it_stores_on_s3_is_served_by_ranges(s3: S3Server, stores: Stores, settings: Settings) -> None:
     job, fence = await at_the_end(stores)
-    await Finisher(settings, NoCache()).finish(job.id, fence, FRAMES, Measured())
+    await finisher_of(stores, settings).finish(job.id, fence, FRAMES, Measured())
     done = await stores.jobs.get(job.id)
     video = done.artifacts["video"]
     whole = b"".join([chunk async for chunk in stores.artifacts.read(video)])
@@ -116,11 +91,14 @@ async def test_what_it_stores_on_s3_is_served_by_ranges(s3: S3Server, stores: St
 
 async def test_a_job_outlasts_a_store_that_is_away(s3: S3Server, stores: Stores, settings: Settings) -> None:
     job, fence = await at_the_end(stores)
-    attempt, near = an_attempt(stores, settings, Finisher(settings, NoCache()), fence, job)
+    finisher = finisher_of(stores, settings)
     s3.stop()
-    finishing = asyncio.ensure_future(attempt._finish(job, FRAMES, Measured()))
-    while near.calls < 2:
-        await asyncio.sleep(0.1)
+    finishing = asyncio.ensure_future(hand_on(finisher, job.id, fence, FRAMES, Measured()))
+
+    async def tried_twice() -> bool:
+        return finisher.calls >= 2
+
+    await until(tried_twice)
     assert (await stores.jobs.get(job.id)).phase is Phase.POSTPROCESSING
     await asyncio.to_thread(s3.start)
     await finishing
@@ -129,17 +107,13 @@ async def test_a_job_outlasts_a_store_that_is_away(s3: S3Server, stores: Stores,
 
 
 async def test_a_job_that_no_store_takes_fails_with_a_clear_code(
-    s3_environment: str, stores: Stores, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    s3_environment: str, settings: Settings, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "again_in", lambda tries, away: 0.01 if tries < 3 else None)
+    monkeypatch.setattr("app.worker.finishing.again_in", lambda tries, away: 0.01 if tries < 3 else None)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     job, fence = await at_the_end(stores)
-    hasty = settings.model_copy(update={"artifact_timeout_s": 1.0})
-    attempt, near = an_attempt(stores, hasty, Finisher(hasty, NoCache()), fence, job)
+    hasty = replace(stores, artifacts=FileArtifacts(settings.artifact_root, timeout_s=1.0))
+    finisher = finisher_of(hasty, settings)
     with pytest.raises(GenerationError) as failed:
-        await attempt._finish(job, FRAMES, Measured())
-    assert (failed.value.error_code, near.calls) == ("artifact_store_failed", 3)
-    await attempt._close_failed(job.id, fence, failed.value)
-    ended = await stores.jobs.get(job.id)
-    assert ended.failure is not None
-    assert (ended.phase, ended.failure.code) == (Phase.FAILED, "artifact_store_failed")
+        await hand_on(finisher, job.id, fence, FRAMES, Measured())
+    assert (failed.value.error_code, finisher.calls) == ("artifact_store_failed", 3)

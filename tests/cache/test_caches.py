@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from app.cache.memory import MemoryCache
@@ -12,11 +10,12 @@ from app.cache.redis import RedisCache
 from app.cache.store import ByteCache, LevelFigures
 from app.cache.tiered import TieredCache
 from app.redis.connection import Client
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["memory", "redis", "tiered"])
+@pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.redis) for name in ("redis", "tiered"))])
 def cache(request: pytest.FixtureRequest) -> ByteCache:
     if request.param == "memory":
         return MemoryCache(1000)
@@ -53,7 +52,12 @@ async def test_what_is_dropped_is_forgotten(cache: ByteCache) -> None:
 async def test_nothing_outlives_its_time(cache: ByteCache) -> None:
     await cache.put("results", "key", b"x", 0.02)
     await cache.put("results", "none", b"x", 0.0)
-    await asyncio.sleep(0.04)
+    await cache.put("embeddings", "later", b"x", 0.02)
+
+    async def over() -> bool:
+        return await cache.get("embeddings", "later") is None
+
+    await until(over, 5.0)
     assert await cache.get("results", "key") is None
     assert await cache.get("results", "none") is None
     assert (await cache.figures())["results"] == LevelFigures(0, 2, 0, 0)
@@ -93,11 +97,14 @@ async def test_another_process_finds_what_one_has_kept(redis: Client, prefix: st
     one = TieredCache(MemoryCache(500), RedisCache(redis, prefix))
     memory = MemoryCache(500)
     two = TieredCache(memory, RedisCache(redis, prefix))
-    await one.put("results", "key", b"x", 0.5)
+    await one.put("results", "key", b"x", 0.2)
     assert await two.get("results", "key") == b"x"
     assert memory.look("results", "key") == b"x"
-    await asyncio.sleep(0.52)
-    assert memory.look("results", "key") is None  # filled with the time that was left, not a new lease of life
+
+    async def over() -> bool:
+        return memory.look("results", "key") is None
+
+    await until(over, 5.0)  # filled with the time that was left, not a new lease of life
 
 
 async def test_counts_are_shared_and_outlive_a_process(redis: Client, prefix: str) -> None:

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cache.keys import embedding_key, plan_digest, pool_of
-from app.types import Analysis, Artifact, Estimate, Plan, Sampling, VideoSpec
+from app.plan.masks.mask import evenly
+from app.types import Analysis, Artifact, Estimate, Plan, Sampling, Start, VideoSpec
+from tests.engine.plans import make_plan
 
 words = st.text(max_size=20)
 sizes = st.integers(1, 4096)
@@ -34,9 +36,9 @@ plans = st.builds(
     pool=words,
     estimate=st.just(Estimate(1.0, 2.0)),
     why=st.just(Analysis(1, "simple")),
-    masks=words,
+    mark=words,
 )
-BITS = {"model", "revision", "prompt", "negative_prompt", "masks", "adapter"}
+BITS = {"model", "revision", "prompt", "negative_prompt", "mark", "adapter"}
 
 
 def other(value: Any) -> Any:
@@ -68,6 +70,26 @@ def test_whatever_changes_the_bits_changes_the_key(plan: Plan, tenant: str) -> N
         plan_digest(plan, tenant + "x"),
     }
     assert len(keys) == len(changed) + 2
+
+
+def test_other_masks_are_another_key_and_an_older_record_has_the_same_one() -> None:
+    plan = make_plan(steps=10, budget=5)
+    even, reused = evenly(10, 5), replace(evenly(10, 5), order=0)
+    made, other = replace(plan, masks=even, mark="mag-1"), replace(plan, masks=reused, mark="mag-1")
+    older = replace(plan, mark=f"{even.digest}mag-1")
+    assert plan_digest(made, "a") == plan_digest(older, "a") != plan_digest(other, "a")
+
+
+def test_whatever_video_a_plan_begins_with_it_has_the_key_of_similar_ones() -> None:
+    plan = replace(make_plan(steps=10, budget=5), masks=evenly(10, 5))
+    begun = [replace(plan, start=Start("e", step, 0.9)) for step in (3, 7)]
+    assert {plan_digest(each, "a") for each in begun} == {plan_digest(plan, "a", similar=True)}
+    assert plan_digest(plan, "a") != plan_digest(plan, "a", similar=True)
+
+
+def test_a_key_never_changes_between_releases() -> None:
+    plan = replace(make_plan(steps=10, budget=5), masks=evenly(10, 5))
+    assert plan_digest(plan, "a") == "b8e19c8a98f7d32b5889d65b35b8a110d5f53ca59a9dde6694fddfaeb79a0260"
 
 
 @given(plans, words)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from pathlib import Path
 
-import anyio
 import pytest
 
 from app.cache.breaker import Breaker
@@ -14,7 +12,6 @@ from app.cache.memory import MemoryCache
 from app.cache.redis import RedisCache
 from app.cache.tiered import TieredCache
 from app.redis.connection import connect
-from cluster.redis import LocalRedis
 
 pytestmark = pytest.mark.anyio
 
@@ -36,25 +33,6 @@ async def test_a_hung_redis_is_waited_for_once() -> None:
         assert not await cache.healthy()
         assert (await cache.figures())["results"].entries == 200
         await redis.aclose()
-
-
-async def test_the_cache_is_back_when_redis_is(tmp_path: Path) -> None:
-    server = LocalRedis(tmp_path / "redis")
-    server.start()
-    now = 0.0
-    redis = connect(server.url, 1.0)
-    cache = RedisCache(redis, "p", clock=lambda: now)
-    await cache.put("results", "key", b"x", 60.0)
-    await anyio.to_thread.run_sync(server.stop)
-    assert await cache.get("results", "key") is None
-    await anyio.to_thread.run_sync(server.start)
-    assert await cache.get("results", "key") is None  # not asked yet
-    now = 1.1
-    assert await cache.get("results", "key") == b"x"
-    assert await cache.healthy()
-    assert (await cache.figures())["results"].misses == 2  # counted while it was away
-    await redis.aclose()
-    server.stop()
 
 
 def test_the_breaker_lets_one_look_after_longer_and_longer_times() -> None:

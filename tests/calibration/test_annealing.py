@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.calibration.annealing import annealed, farthest, promising, swapped, thinned
-from app.plan.masks.mask import Masks, evenly
+from app.plan.masks.mask import evenly
+from app.types import Masks
 
 WANTED = (0, 1, 2, 3, 9)
 

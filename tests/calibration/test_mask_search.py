@@ -11,9 +11,9 @@ from app.calibration.full_run import FullRun
 from app.calibration.mask_search import Effort, calibrate, plans, targets_of
 from app.engine.denoiser import JobState
 from app.engine.fake import FakeDenoiser
-from app.plan.masks.mask import Masks, evenly
-from app.plan.masks.table import Table, read, write
-from app.types import ModelProfile
+from app.plan.masks.mask import evenly
+from app.plan.masks.table import MaskTable, read, write
+from app.types import Masks, ModelProfile
 from tests.engine.plans import hear, walk
 
 MODEL = ModelProfile("tiny", "fake", "1", ((8, 8),), (5,), (4, 8), 5, 8, guidance=3.0, shift=3.0)
@@ -42,7 +42,7 @@ class Weary(Bent):
         return super()._velocity(state)
 
 
-def sought(folder: Path, denoiser: FakeDenoiser | None = None, effort: Effort = QUICK) -> Table:
+def sought(folder: Path, denoiser: FakeDenoiser | None = None, effort: Effort = QUICK) -> MaskTable:
     return calibrate(denoiser or Bent(), MODEL, PROMPTS, [(12, 5), (12, 8)], effort, folder / "progress.json")
 
 

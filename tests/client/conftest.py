@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -15,6 +14,7 @@ from typer.testing import CliRunner, Result
 from app.client.cli import app
 from app.client.client import Kinoray
 from tests.client.service import Door, Service
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +26,7 @@ def door() -> Iterator[tuple[Door, str]]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.005)
+    wait_until(lambda: server.started)
     yield opened, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(5)

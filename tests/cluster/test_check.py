@@ -11,6 +11,7 @@ from cluster.local import StartFailed, check_redis
 from cluster.redis import LocalRedis
 
 
+@pytest.mark.redis
 def test_a_redis_that_evicts_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     server = LocalRedis(tmp_path / "redis")
     server.start()

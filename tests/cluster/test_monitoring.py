@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import telemetry
 from app.api.metrics import Page, Reading
+from app.line.backlog import Backlog, PoolBacklog
 from app.types import ReplicaInfo
 from cluster.dashboards import DASHBOARDS, FOLDER, as_text
 from cluster.rollout import Exit
@@ -58,7 +59,7 @@ def exposed() -> dict[str, set[str]]:
     names = [value for name, value in vars(telemetry).items() if name.isupper() and isinstance(value, str)]
     labelled = {telemetry.JOBS_ENDED: "completed", telemetry.TIERS: "standard", telemetry.JOB_LATENCY: "1"}
     figures = {f"{name}:{labelled[name]}" if name in labelled else name: 1.0 for name in names}
-    pool = {"main": {"jobs": 1, "running": 1, "step_seconds": 1.0, "wait_s": 1.0}}
+    backlog = Backlog(pools={"main": PoolBacklog(jobs=1, running=1, step_seconds=1.0, wait_s=1.0)})
     levels = (
         "hits",
         "misses",
@@ -72,7 +73,7 @@ def exposed() -> dict[str, set[str]]:
     caches = {"results": dict.fromkeys(levels, 1.0)}
     replica = ReplicaInfo("r", "main", "m", 1, 0, 0.1, 0.0)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Page(Reading(True, figures, {"pools": pool}, (replica,), caches, True, 1.0)))
+    registry.register(Page(Reading(True, figures, backlog, (replica,), caches, True, 1.0)))
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample in family.samples:

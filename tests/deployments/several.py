@@ -1,16 +1,9 @@
-"""One service of five models, tiny and of the real classes: what it made of requests for each, as JSON.
-
-Run as `python -m tests.deployments.several FOLDER`: a process of its own, since a process has one Ray.
-"""
+"""Models beside the built-in one, tiny and of the real classes, as a service's file; and what it made of requests."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
-import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +12,10 @@ import numpy as np
 import yaml
 from openai import AsyncOpenAI
 from PIL import Image
-from rich.console import Console
 
 from app.client.client import Kinoray
-from app.settings import Settings
-from benchmarks.machine import free_port
-from benchmarks.nodes import Nodes
 from cluster.local import CONFIG
+from tests.drills.stats import until
 from tests.engine.families.loading.test_load import tiny_ltx, tiny_z_image
 from tests.engine.families.saved import save_i2v, save_lora, save_t2v
 
@@ -64,7 +54,7 @@ def written(folder: Path) -> Path:
     rows = yaml.safe_load(CONFIG.read_text())
     (application,) = rows["applications"]
     application["args"] = {"models": models(folder)}
-    options = {"num_cpus": 0.2, "runtime_env": {"env_vars": {"GOMP_SPINCOUNT": "3000"}}}
+    options = {"num_cpus": 0.05, "runtime_env": {"env_vars": {"GOMP_SPINCOUNT": "3000"}}}
     for name in (*(f"Diffuser-{pool}" for pool in POOLS), "TextEncoder-words"):
         application["deployments"].append({"name": name, "max_ongoing_requests": 64, "ray_actor_options": options})
     path = folder / "several.yaml"
@@ -89,17 +79,14 @@ async def _made(client: Kinoray, **wish: Any) -> dict[str, Any]:
 
 async def _all_there(url: str) -> dict[str, str]:
     """Each pool's model, once every pool has a replica."""
-    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
-        while True:
-            told = (await http.get("/api/stats")).json()["replicas"]
-            if {row["pool"] for row in told} >= {"main", *POOLS}:
-                return {row["pool"]: row["model"] for row in told}
-            await asyncio.sleep(0.5)
+    wanted = {"main", *POOLS}
+    told = await until(url, lambda told: {row["pool"] for row in told["replicas"]} >= wanted, PATIENCE_S)
+    return {row["pool"]: row["model"] for row in told["replicas"]}
 
 
 async def ask(url: str) -> dict[str, Any]:
     """Everything that is tried."""
-    found: dict[str, Any] = {"pools": await asyncio.wait_for(_all_there(url), PATIENCE_S)}
+    found: dict[str, Any] = {"pools": await _all_there(url)}
     async with Kinoray(url, timeout_s=60) as client:
         found["kinoray-shapes"] = await _made(client, model="kinoray-shapes", tier="preview")
         found["words"] = await _made(client, model="words", seed=1)
@@ -122,21 +109,3 @@ async def ask(url: str) -> dict[str, Any]:
     pictures = [base64.b64decode(row.b64_json or "") for row in images.data or []]
     found["stills"] = [Image.open(io.BytesIO(each)).size for each in pictures]
     return found
-
-
-def main() -> None:
-    """Start, ask, print, stop."""
-    folder = Path(sys.argv[1])
-    os.environ["RAY_AUTH_MODE"] = "disabled"
-    settings = Settings(state_dir=folder / "state", port=free_port(), redis_url=None)
-    service = Nodes(settings, written(folder), nodes=0, console=Console(stderr=True))
-    try:
-        service.start()
-        found = asyncio.run(ask(service.url))
-    finally:
-        service.stop()
-    sys.stdout.write(json.dumps(found) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import asyncio
 from typing import Any
 
 import pytest
 
-from tests.deployments.several import POOLS, SIZE
-
-ROOT = Path(__file__).parent.parent.parent
-
-pytestmark = pytest.mark.cluster
+from cluster.local import LocalService
+from tests.deployments.several import POOLS, SIZE, ask
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a service of five models answered; in a process of its own: this one has a Ray already."""
-    command = [sys.executable, "-m", "tests.deployments.several", str(tmp_path_factory.mktemp("several"))]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
-    assert ran.returncode == 0, ran.stderr[-4000:]
-    told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return told
+def found(several_models: None, shared_ray: LocalService) -> dict[str, Any]:
+    """What a service of five models answered."""
+    return asyncio.run(ask(shared_ray.url))
 
 
 def test_every_model_has_its_pool(found: dict[str, Any]) -> None:

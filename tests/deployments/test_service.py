@@ -7,7 +7,6 @@ import io
 import time
 from collections.abc import Iterable
 
-import anyio
 import av
 import httpx
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 
 from app.client.client import Kinoray
 from cluster.local import LocalService
+from tests.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 
@@ -99,9 +99,11 @@ async def test_cancel_frees_the_device(client: Kinoray) -> None:
     cancelled = await client.cancel(video.id)
     assert cancelled.error is not None
     assert (cancelled.status, cancelled.error.code) == ("failed", "cancelled")
-    with anyio.fail_after(5):
-        while any(replica["running"] for replica in (await client.stats())["replicas"]):
-            await asyncio.sleep(0.2)
+
+    async def nothing_runs() -> bool:
+        return not any(replica["running"] for replica in (await client.stats())["replicas"])
+
+    await until(nothing_runs, 5.0)
 
 
 async def test_several_jobs_at_once_all_end_with_their_own_video(openai: AsyncOpenAI) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-import anyio
 import pytest
 
 from app.client.client import Kinoray
 from app.client.records import Video
+from tests.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 
@@ -24,9 +24,11 @@ async def test_a_prompt_said_a_little_otherwise_begins_with_the_first_ones_video
     take = uuid.uuid4().hex[:6]
     first = await made(client, f"a small red ball rises on a black background, {take}")
     assert (first.cache.kind, first.cache.steps_skipped) == ("none", 0)
-    with anyio.fail_after(20):
-        while not (await client.stats())["cache_stats"]["levels"].get("similar", {}).get("entries"):
-            await anyio.sleep(0.1)  # it is kept just after the job is closed
+
+    async def kept() -> bool:
+        return bool((await client.stats())["cache_stats"]["levels"].get("similar", {}).get("entries"))
+
+    await until(kept, 20.0)  # just after the job is closed
     second = await made(client, f"A small red ball rises on a black background, {take}.")
     assert (second.cache.kind, second.cache.hit) == ("similar", True)
     assert second.cache.steps_skipped >= 2

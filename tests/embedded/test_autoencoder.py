@@ -50,6 +50,6 @@ def test_the_statistics_are_kept_with_the_weights(pressed: ShapesAutoencoder, tm
 
 def test_the_cleaner_draws_better_after_a_few_lessons(pressed: ShapesAutoencoder) -> None:
     told: list[float] = []
-    train_cleaner(pressed, 64, Budget(steps=60), seed=0, tell=lambda done, text: told.append(done))
-    assert told == [step / 60 for step in range(60)]
+    train_cleaner(pressed, 64, Budget(steps=30), seed=0, tell=lambda done, text: told.append(done))
+    assert told == [step / 30 for step in range(30)]
     assert psnr(pressed, 64, noise=0.2) > psnr(pressed, 64, noise=0.2, rough=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from anyio.lowlevel import checkpoint
 from numpy.typing import NDArray
 
 from app.embedded.sentences import GROUP, EmbeddedSentences, Encode, grouped
@@ -42,7 +43,7 @@ async def test_the_loop_goes_on_while_the_encoder_works(sentences: EmbeddedSente
     work = asyncio.ensure_future(sentences.embed([f"a red ball and {number} stars" for number in range(64)]))
     turns = 0
     while not work.done():
-        await asyncio.sleep(0.01)
+        await checkpoint()
         turns += 1
     assert turns > 3
 

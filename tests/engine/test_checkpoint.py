@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from app.engine.checkpoint import CheckpointInvalid, from_bytes, to_bytes
 from app.engine.denoiser import TOKENS, JobState
 from app.engine.fake import FakeDenoiser
+from app.plan.masks.mask import evenly, masks_of
 from tests.engine.plans import hear, make_plan, walk
 
 
@@ -130,3 +131,12 @@ def test_a_checkpoint_that_contradicts_itself_is_refused(changes: dict[str, Any]
     assert from_bytes(altered(state), state.plan).step == 0
     with pytest.raises(CheckpointInvalid):
         from_bytes(altered(state, **changes), state.plan)
+
+
+def test_a_checkpoint_of_other_masks_than_its_plan_carries_is_refused() -> None:
+    state = started()
+    masks = masks_of(state.plan)
+    other = evenly(masks.steps, masks.budget) if masks.order == 0 else replace(masks, order=0)
+    assert from_bytes(to_bytes(state), replace(state.plan, masks=masks)).mask == masks.run
+    with pytest.raises(CheckpointInvalid, match="masks"):
+        from_bytes(to_bytes(state), replace(state.plan, masks=other))

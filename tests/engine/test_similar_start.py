@@ -16,8 +16,7 @@ from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
 from app.engine.start import noised
 from app.line.batcher import Rules
-from app.plan.masks.mask import evenly, late
-from app.plan.masks.table import evaluations, masks_of
+from app.plan.masks.mask import evaluations, evenly, late, masks_of
 from app.types import Plan, Start
 from tests.engine.plans import Listener, hear, make_plan, walk
 

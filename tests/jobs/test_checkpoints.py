@@ -13,12 +13,13 @@ from app.jobs.store import JobStore
 from app.redis.connection import Client
 from app.types import Failure, Lease
 from tests.jobs.make import a_job
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 Rooms = tuple[JobStore, Checkpoints]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def rooms(request: pytest.FixtureRequest) -> Rooms:
     if request.param == "memory":
         jobs = MemoryJobs()

@@ -16,10 +16,11 @@ from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.scripts import Keys
 from app.jobs.store import JobStore
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 from app.types import Failure, Measured
 from tests.jobs.make import PLAN, a_job
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +29,7 @@ GONE = Failure("cancelled", "It was cancelled.")
 Stores = tuple[JobStore, Flights]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
         memory = MemoryJobs()
@@ -180,7 +181,7 @@ async def test_what_comes_with_a_job_goes_with_it(redis: Client, prefix: str) ->
     await jobs.delete(first.id, "public")
     await jobs.release(second.id, first.id)
     await jobs.unheard(first.id)
-    left = await Link(redis).call("KEYS", f"*{prefix}*")
+    left = await Commands(redis).call("KEYS", f"*{prefix}*")
     assert set(left) <= {Keys(prefix).wake.encode(), Keys(prefix).due.encode()}
 
 

@@ -13,13 +13,16 @@ from app.jobs.redis import stops as redis_stops
 from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.stops import RedisStops
 from app.redis.connection import Client
+from tests.jobs.conftest import Asleep
 from tests.jobs.make import a_job
+from tests.redis_server import MEMORY_AND_REDIS
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 JOB = a_job().id
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def events(request: pytest.FixtureRequest) -> EventLog:
     if request.param == "memory":
         return MemoryEvents()
@@ -27,7 +30,7 @@ def events(request: pytest.FixtureRequest) -> EventLog:
     return RedisEvents(redis, request.getfixturevalue("prefix"))
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def stops(request: pytest.FixtureRequest) -> StopSignals:
     if request.param == "memory":
         return MemoryStops()
@@ -44,10 +47,10 @@ async def test_events_are_replayed_in_order_from_any_of_them(events: EventLog) -
     assert list(await events.read(JOB, ids[-1], 0.0)) == []
 
 
-async def test_a_reader_sleeps_until_there_is_news(events: EventLog) -> None:
+async def test_a_reader_sleeps_until_there_is_news(events: EventLog, asleep: Asleep) -> None:
     last = await events.append(JOB, "phase", 1.0, {})
     reader = asyncio.ensure_future(events.read(JOB, last, 5.0))
-    await asyncio.sleep(0.02)
+    await asleep()
     await events.append(a_job().id, "phase", 2.0, {})
     await events.append(JOB, "end", 3.0, {"status": "completed"})
     assert [event.kind for event in await asyncio.wait_for(reader, 5.0)] == ["end"]
@@ -81,10 +84,10 @@ async def test_a_log_does_not_grow_without_end(redis: Client, prefix: str) -> No
         assert found[-1].data == {"step": 299}
 
 
-async def test_many_followers_share_one_process(redis: Client, prefix: str) -> None:
+async def test_many_followers_share_one_process(redis: Client, prefix: str, asleep: Asleep) -> None:
     events = RedisEvents(redis, prefix)
     readers = [asyncio.ensure_future(events.read(JOB, None, 5.0)) for _ in range(100)]
-    await asyncio.sleep(0.1)
+    await asleep()
     await events.append(JOB, "end", 1.0, {})
     assert all(len(found) == 1 for found in await asyncio.wait_for(asyncio.gather(*readers), 5.0))
 
@@ -92,18 +95,30 @@ async def test_many_followers_share_one_process(redis: Client, prefix: str) -> N
 async def test_a_stop_reaches_every_listener(stops: StopSignals) -> None:
     first, second = stops.listen(), stops.listen()
     heard = [asyncio.ensure_future(anext(first)), asyncio.ensure_future(anext(second))]
-    for _ in range(100):
+
+    async def told() -> bool:
         await stops.send(JOB)
-        await asyncio.sleep(0.01)
-        if all(task.done() for task in heard):
-            break
+        return all(task.done() for task in heard)
+
+    await until(told, 5.0)
     assert [task.result() for task in heard] == [JOB, JOB]
+
+
+async def pings(redis: Client) -> int:
+    """How many the server has answered."""
+    stats = await redis.info("commandstats")
+    return int(stats.get("cmdstat_ping", {"calls": 0})["calls"])
+
+
+async def pinged(redis: Client, times: int) -> bool:
+    return await pings(redis) >= times
 
 
 async def test_a_quiet_listener_stays_connected(redis: Client, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_stops, "QUIET_S", 0.02)
     stops = RedisStops(redis, prefix)
     heard = asyncio.ensure_future(anext(stops.listen()))
-    await asyncio.sleep(0.15)
+    before = await pings(redis)
+    await until(lambda: pinged(redis, before + 3), 5.0)
     await stops.send(JOB)
     assert await asyncio.wait_for(heard, 5.0) == JOB

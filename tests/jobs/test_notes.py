@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from app.jobs.board import Board, MemoryBoard
@@ -11,11 +9,13 @@ from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.meter import RedisMeter
 from app.redis.connection import Client
 from app.telemetry import MemoryMeter, Meter
+from tests.redis_server import MEMORY_AND_REDIS
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def board(request: pytest.FixtureRequest) -> Board:
     if request.param == "memory":
         return MemoryBoard()
@@ -23,7 +23,7 @@ def board(request: pytest.FixtureRequest) -> Board:
     return RedisBoard(redis, request.getfixturevalue("prefix"))
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def meter(request: pytest.FixtureRequest) -> Meter:
     if request.param == "memory":
         return MemoryMeter()
@@ -32,19 +32,23 @@ def meter(request: pytest.FixtureRequest) -> Meter:
 
 
 async def test_a_note_is_read_until_it_is_too_old(board: Board) -> None:
-    assert await board.look("backlog") is None
-    await board.post("backlog", {"jobs": 3}, 60.0)
-    await board.post("old", {"jobs": 3}, 0.01)
-    await asyncio.sleep(0.03)
-    assert (await board.look("backlog"), await board.look("old")) == ({"jobs": 3}, None)
+    assert await board.get("backlog") is None
+    await board.put("backlog", {"jobs": 3}, 60.0)
+    await board.put("old", {"jobs": 3}, 0.01)
+
+    async def too_old() -> bool:
+        return await board.get("old") is None
+
+    await until(too_old, 5.0)
+    assert await board.get("backlog") == {"jobs": 3}
 
 
-async def test_a_tally_adds_up_and_tells_all_its_fields(board: Board) -> None:
-    assert await board.tally("entered") == {}
-    assert await board.tally("entered", "main/high", 1.5) == {"main/high": 1.5}
-    assert await board.tally("entered", "main/low", 2.0) == {"main/high": 1.5, "main/low": 2.0}
-    assert await board.tally("entered", "main/high", -0.5) == {"main/high": 1.0, "main/low": 2.0}
-    assert await board.tally("entered") == {"main/high": 1.0, "main/low": 2.0}
+async def test_a_counter_adds_up_and_tells_all_of_its_name(board: Board) -> None:
+    assert await board.counters("entered") == {}
+    assert await board.increment("entered", "main/high", 1.5) == {"main/high": 1.5}
+    assert await board.increment("entered", "main/low", 2.0) == {"main/high": 1.5, "main/low": 2.0}
+    assert await board.increment("entered", "main/high", -0.5) == {"main/high": 1.0, "main/low": 2.0}
+    assert await board.counters("entered") == {"main/high": 1.0, "main/low": 2.0}
 
 
 async def test_artifacts_are_free_when_the_last_holder_lets_go(board: Board) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import orjson
 import pytest
 
@@ -15,8 +18,11 @@ from app.jobs.record import (
     replica_from_json,
     replica_to_json,
 )
-from app.types import CacheMode, CacheUse, Failure, Job, Measured, Phase
-from tests.jobs.make import VIDEO, a_job, a_replica
+from app.plan.masks.mask import masks_of
+from app.plan.masks.table import MaskRow, MaskTable, with_masks
+from app.types import CacheMode, CacheUse, Failure, Job, Masks, Measured, Phase
+from app.types.masks import unbits
+from tests.jobs.make import PLAN, VIDEO, a_job, a_replica
 
 FULL = a_job(
     phase=Phase.COMPLETED,
@@ -37,11 +43,63 @@ FULL = a_job(
 )
 
 
-@pytest.mark.parametrize("job", [a_job(), FULL])
+OLD = b"""{"version":1,"id":"video_b70c5d937f134f4ab6e5f8989bb7e6ce","tenant":"public","plan":{"model":"kinoray-shapes",
+"revision":"1","prompt":"a red ball","negative_prompt":"","spec":{"width":64,"height":64,"frames":17,"fps":8},
+"sampling":{"steps":10,"budget":4,"guidance":3.0,"seed":7,"sampler":"euler","shift":3.0,"deterministic":true,
+"step_cache":"","guidance_2":null},"tier":"standard","asked_tier":"auto","pool":"main","estimate":{"step_seconds":1.5,
+"seconds":2.0,"cost":null,"device_seconds":0.0,"energy_wh":null},"why":{"score":40,"complexity":"simple","factors":[],
+"reasons":[]},"written":null,"style":null,"enhanced":false,"calibrated":true,"by_planner":true,
+"masks":"1e1bd10a1d0cmag-0","start":{"entry":"e","step":3,"similarity":0.9,"spared":1.0,"step_seconds":0.1},
+"image":null,"adapter":""},"phase":"queued","created_at":100.0}"""
+"""As it was written before plans carried their masks: `masks` is a digest."""
+MASKED = replace(PLAN, masks=Masks(unbits("1" * 12 + "0" * 8), unbits("1" * 9 + "0" * 11), order=0), mark="mag-1")
+
+
+@pytest.mark.parametrize("job", [a_job(), FULL, a_job(plan=MASKED)])
 def test_a_record_comes_back_as_it_was(job: Job) -> None:
     assert job_from_json(job_to_json(job)) == job
     fields = {name.encode(): value for name, value in job_to_fields(job).items()}
     assert job_from_fields(fields) == job
+
+
+def test_masks_are_kept_as_ones_and_zeros_beside_the_digest_that_an_older_kinoray_reads() -> None:
+    assert MASKED.masks is not None
+    kept = orjson.loads(job_to_json(a_job(plan=MASKED)))["plan"]
+    assert kept["masks"] == f"{MASKED.masks.digest}mag-1"
+    assert kept["mask_bits"] == {"run": "11111111111100000000", "unconditional": "11111111100000000000", "order": 0}
+    assert "mark" not in kept
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [
+        {"run": "1" * 20, "unconditional": "1" * 20, "order": 1},
+        {"run": "1" * 12, "unconditional": "1" * 12, "order": 1},
+        {"run": "0" + "1" * 12 + "0" * 7, "unconditional": "0" * 20, "order": 1},
+        {"run": "1" * 12 + "0" * 8, "unconditional": "2" * 20, "order": 1},
+        {"run": "1" * 12 + "0" * 8, "unconditional": "0" * 20, "order": 7},
+        {"run": 3, "unconditional": "0" * 20, "order": 1},
+        {"run": "1" * 12 + "0" * 8},
+        "1" * 20,
+    ],
+)
+def test_masks_that_cannot_be_of_the_plan_are_a_damaged_record(bits: object) -> None:
+    kept = orjson.loads(job_to_json(a_job(plan=MASKED)))
+    kept["plan"]["mask_bits"] = bits
+    with pytest.raises(StoreUnavailable, match="damaged"):
+        job_from_json(orjson.dumps(kept))
+
+
+def test_a_record_of_before_plans_carried_their_masks_gets_those_of_the_tables() -> None:
+    found = Masks(unbits("1010010100"), unbits("1010000000"))
+    tables = {"kinoray-shapes": MaskTable("kinoray-shapes", "1", (MaskRow(found, 0.1, 0.2),))}
+    plan = job_from_fields({b"record": OLD}, partial(with_masks, tables=tables)).plan
+    assert plan.masks == found
+    assert plan.start is not None
+    assert masks_of(plan).run == unbits("0001010100")
+    without = job_from_fields({b"record": OLD}).plan
+    assert (without.masks, without.mark, without.bits_mark) == (None, "1e1bd10a1d0cmag-0", "1e1bd10a1d0cmag-0")
+    assert masks_of(without).run == unbits("0001001001")
 
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:

@@ -13,7 +13,10 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
 from app.redis.connection import Client
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from tests.jobs.conftest import Asleep
 from tests.jobs.make import VIDEO, a_job, a_replica
+from tests.redis_server import MEMORY_AND_REDIS
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +24,7 @@ LOST = Failure("worker_lost", "The replicas were lost.")
 MEASURED = Measured({"denoise": 1.0}, 1.0, None, 12)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def jobs(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "memory":
         return MemoryJobs()
@@ -217,10 +220,10 @@ async def test_ended_jobs_expire_soonest_first(jobs: JobStore) -> None:
     assert list(await jobs.waiting()) == []
 
 
-async def test_whoever_waits_for_work_is_woken(jobs: JobStore) -> None:
+async def test_whoever_waits_for_work_is_woken(jobs: JobStore, asleep: Asleep) -> None:
     assert await jobs.wait_for_work(0.01) is False
     sleeper = asyncio.ensure_future(jobs.wait_for_work(5.0))
-    await asyncio.sleep(0.02)
+    await asleep()
     job = a_job()
     await jobs.create(job)
     assert await asyncio.wait_for(sleeper, 5.0) is True
@@ -233,6 +236,9 @@ async def test_replicas_are_known_while_they_speak(jobs: JobStore) -> None:
     assert list(await jobs.replicas()) == []
     await jobs.announce(a_replica("r1"), 60.0)
     await jobs.announce(a_replica("r2"), 0.01)
-    await asyncio.sleep(0.03)
-    assert list(await jobs.replicas()) == [a_replica("r1")]
+
+    async def alone() -> bool:
+        return list(await jobs.replicas()) == [a_replica("r1")]
+
+    await until(alone, 5.0)
     assert await jobs.ping() >= 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.line.batcher import Boundary, Paused, Profile, Rules, Running, Shape, Urgency, Waiting, decide
-from app.line.fair_share import Turns
+from app.line.fair_share import FairShare
 from app.line.order import aged
 
 
@@ -56,7 +56,7 @@ class Play:
         self.rules = rules
         self.times = times
         self.known: dict[tuple[Shape, int], float] = {}
-        self.turns = Turns()
+        self.fair_share = FairShare()
         self.now = 0.0
         self.number = 0
         self.boundaries: list[Boundary] = []
@@ -90,7 +90,7 @@ class Play:
                 Running(
                     **self._entry(job),
                     stepped=job.stepped,
-                    used_s=self.turns.used_s(job.shape),
+                    used_s=self.fair_share.used_s(job.shape),
                 )
                 for job in self.at("running")
             ],
@@ -139,7 +139,7 @@ class Play:
             self.jobs[name].parked = True
         for name in (*boundary.resume, *boundary.join):
             job = self.jobs[name]
-            self.turns.enter(job.shape, {other.shape for other in self.at("running")})
+            self.fair_share.enter(job.shape, {other.shape for other in self.at("running")})
             job.place, job.parked = "running", False
             if name in boundary.join:
                 job.stepped = self.number - 1
@@ -177,7 +177,7 @@ class Play:
         took = self.times[shape, len(batch)]
         self.known[shape, len(batch)] = took
         self.now += took
-        self.turns.charge(shape, took)
+        self.fair_share.charge(shape, took)
         for job in batch:
             job.first_step = self.now if job.first_step is None else job.first_step
             job.stepped = self.number

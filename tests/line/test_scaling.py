@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.line.backlog import PoolBacklog
 from app.line.scaling import Because, Load, Scale, ScaleRules, Scaling, scale
 from tests.line.make import replica
 
@@ -117,15 +118,17 @@ def test_a_pool_with_a_least_number_never_sleeps() -> None:
 
 def test_each_pool_goes_by_its_own_work() -> None:
     pools = Scaling({"main": RULES, "draft": replace(RULES, least=1)})
-    row = {"jobs": 4, "running": 2, "step_seconds": 100.0}
-    pools.decide({"main": row, "draft": {}}, [replica("main"), replica("draft")], now=0.0)
-    assert {pool: one["wanted"] for pool, one in pools.told().items()} == {"main": 2, "draft": 1}
-    assert "100.0 step-seconds of 6 jobs" in pools.told()["main"]["why"]
+    load = {"main": PoolBacklog(jobs=4, running=2, step_seconds=100.0), "draft": PoolBacklog(), "other": PoolBacklog()}
+    pools.decide(load, [replica("main"), replica("draft")], now=0.0)
+    noted = pools.noted(load)
+    assert {pool: row.wanted for pool, row in noted.items()} == {"main": 2, "draft": 1, "other": None}
+    assert "100.0 step-seconds of 6 jobs" in (noted["main"].why or "")
+    assert noted["main"].jobs == 4
 
 
 def test_what_a_first_replica_takes_to_come_is_learnt_from_the_last_that_came() -> None:
     pools = Scaling({"main": RULES})
-    row = {"main": {"jobs": 1, "step_seconds": 1.0}}
+    row = {"main": PoolBacklog(jobs=1, step_seconds=1.0)}
     for now, here in ((0.0, []), (1.0, []), (12.0, [replica("main")]), (50.0, [replica("main")])):
         pools.decide(row, here, now)
     assert pools.start_s == {"main": 12.0}

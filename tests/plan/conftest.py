@@ -12,9 +12,6 @@ from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN, Pace
 from app.plan.planner import make_plan
 from app.types import ModelProfile, Plan, VideoRequest
-from tests.redis_server import prefix, redis, redis_server, redis_url
-
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 
 SHAPES = ModelProfile(
     id="kinoray-shapes",

@@ -6,8 +6,9 @@ import pytest
 
 from app.errors import Overloaded
 from app.jobs.board import BACKLOG, ENTERED, MemoryBoard
+from app.line.backlog import backlog_to_note
 from app.line.dispatch import Pool
-from app.line.outlook import backlog
+from app.line.wait_estimates import measure
 from app.service.admission import admit
 from app.settings import Settings
 from app.types import Job
@@ -22,8 +23,8 @@ def urgent(number: int) -> Job:
 
 
 async def noted(board: MemoryBoard, replicas: int = 1) -> None:
-    note = backlog([], [], {"main": Pool(8, 0, replicas)}, now=0.0, entered=await board.tally(ENTERED))
-    await board.post(BACKLOG, note, 60.0)
+    backlog = measure([], [], {"main": Pool(8, 0, replicas)}, now=0.0, entered=await board.counters(ENTERED))
+    await board.put(BACKLOG, backlog_to_note(backlog), 60.0)
 
 
 async def test_a_crowd_that_comes_before_the_dispatcher_looks_again_is_let_in_one_behind_the_other() -> None:
@@ -33,7 +34,7 @@ async def test_a_crowd_that_comes_before_the_dispatcher_looks_again_is_let_in_on
     assert promised == [0.0, 2.0, 4.0]  # each has two seconds of work
     with pytest.raises(Overloaded):
         await admit(job(3), board, SETTINGS)
-    assert await board.tally(ENTERED) == {"main/normal": 6.0}, "who was refused is no longer in the way"
+    assert await board.counters(ENTERED) == {"main/normal": 6.0}, "who was refused is no longer in the way"
 
 
 async def test_what_the_dispatcher_has_seen_since_counts_once() -> None:
@@ -54,8 +55,8 @@ async def test_only_those_who_go_before_it_hold_a_job_up_and_replicas_share_them
 
 async def test_a_note_without_a_tally_is_read_as_before() -> None:
     board = MemoryBoard()
-    note = backlog([], [], {"main": Pool(8, 0, 1)}, now=0.0)
-    await board.post(BACKLOG, {name: value for name, value in note.items() if name != "entered"}, 60.0)
+    note = backlog_to_note(measure([], [], {"main": Pool(8, 0, 1)}, now=0.0))
+    await board.put(BACKLOG, {name: value for name, value in note.items() if name != "entered"}, 60.0)
     assert [await admit(job(number), board, SETTINGS) for number in range(2)] == [0.0, 0.0]
 
 

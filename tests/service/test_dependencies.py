@@ -25,9 +25,6 @@ from app.service.dependencies import hear
 from app.telemetry import MemoryMeter
 from app.types import Failure, Job, Measured, Phase
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis_server, redis_url
-
-__all__ = ["prefix", "redis_server", "redis_url"]
 
 LOST = Failure("worker_lost", "The replicas were lost.")
 ACTS = ("create", "create", "create", "complete", "complete", "fail", "cancel", "delete", "hear")

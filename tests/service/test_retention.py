@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,9 +24,9 @@ from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Failure, Job, Phase, Webhook
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.redis_server import MEMORY_AND_REDIS
+from tests.waiting import until
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 DAY = 86400.0
 TERMS = Terms(files_s=DAY, orphans_s=3600.0)
@@ -90,7 +89,7 @@ class Stores:
         return await self.artifacts.exists(job.artifacts["video"])
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> Stores:
     artifacts, meter = MemoryArtifacts(lambda: NOW - 5 * DAY), MemoryMeter()
     if request.param == "redis":
@@ -121,8 +120,12 @@ async def test_files_of_an_expired_record_stay_for_a_cached_result_until_that_is
     await mark_cached(old.id, 60.0, stores.board)
     await expire(stores, NOW, 100)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (0, True)
-    await stores.board.post(f"cached:{old.id}", {}, 0.001)
-    time.sleep(0.01)
+    await stores.board.put(f"cached:{old.id}", {}, 0.001)
+
+    async def forgotten() -> bool:
+        return await stores.board.get(f"cached:{old.id}") is None
+
+    await until(forgotten, 5.0)
     assert (await tidy(stores, TERMS, NOW), await stores.has(old)) == (1, False)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
+from anyio.lowlevel import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +28,6 @@ from app.service.single_flight import enter, settle
 from app.telemetry import JOBS_ENDED, MemoryMeter
 from app.types import PRIORITIES, CacheMode, Failure, Job, Measured, Phase
 from tests.jobs.make import PLAN, a_job
-from tests.redis_server import prefix, redis_server, redis_url
-
-__all__ = ["prefix", "redis_server", "redis_url"]
 
 DIGEST = plan_digest(PLAN, "public")
 LOST = Failure("worker_lost", "The replicas were lost.")
@@ -123,8 +121,8 @@ class Play:
     async def settle(self, killed: bool, pick: int) -> None:
         work = asyncio.gather(*(settle(DIGEST, self.stores, 60.0, self.now) for _ in range(2)))
         if killed:
-            for _ in range(pick):
-                await asyncio.sleep(Random(pick).random() / 1000)
+            for _ in range(pick * pick):
+                await checkpoint()
             work.cancel()
         await asyncio.gather(work, return_exceptions=True)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from app.errors import InvalidRequest, PayloadTooLarge
 from app.video.picture import KEPT_SIDE, cleaned, fitted
@@ -52,6 +52,60 @@ def test_what_is_transparent_is_white() -> None:
 def test_a_larger_one_is_made_as_large_as_any_model_takes() -> None:
     clean = opened(cleaned(saved(Image.new("RGB", (4000, 1000)), "PNG"), *MOST))
     assert clean.size == (KEPT_SIDE, KEPT_SIDE // 4)
+
+
+@pytest.mark.parametrize(("grey", "seen"), [(0, 0), (128, 0), (32896, 128), (65535, 255)])
+def test_greys_of_sixteen_bits_keep_their_brightness(grey: int, seen: int) -> None:
+    picture = Image.fromarray(np.full((20, 20), grey, np.uint16))
+    assert opened(cleaned(saved(picture, "PNG"), *MOST)).getpixel((5, 5)) == (seen,) * 3
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_are_those_that_the_profile_means(mode: str) -> None:
+    exchanged = ImageCms.ImageCmsProfile(io.BytesIO(swapped_profile())).tobytes()
+    picture = Image.new(mode, (20, 20), (255, 0, 0, 255)[: len(mode)])
+    plain = opened(cleaned(saved(picture, "PNG"), *MOST)).getpixel((5, 5))
+    red, _, blue = np.asarray(opened(cleaned(saved(picture, "PNG", icc_profile=exchanged), *MOST)))[5, 5]
+    assert plain == (255, 0, 0)
+    assert blue > 200 > 60 > red
+
+
+def swapped_profile() -> bytes:
+    """sRGB with the primaries of red and blue exchanged."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ", 128), profile.index(b"bXYZ", 128)
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("profile", [b"none", b"\0" * 200])
+def test_a_profile_that_is_none_is_passed_over(profile: bytes) -> None:
+    picture = Image.new("RGB", (20, 20), "red")
+    assert opened(cleaned(saved(picture, "PNG", icc_profile=profile), *MOST)).getpixel((5, 5)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_a_jpeg_of_other_colours_is_read(mode: str) -> None:
+    picture = Image.new("RGB", (32, 32), (200, 200, 200)).convert(mode)
+    seen = np.asarray(opened(cleaned(saved(picture, "JPEG"), *MOST)))
+    assert np.abs(seen.astype(int) - 200).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "empty"),
+        (b"GIF89a...", "a GIF"),
+        (b"\0\0\0\x1cftypavif", "an AVIF"),
+        (b"\0\0\0\x1cftypisom", "an MP4 or other video"),
+        (b" <!doctype html>", "a page of HTML or XML"),
+        (b"\x89PNG\r\n\x1a\n", "a damaged or cut-off PNG of 8 bytes"),
+        (b"hello", "nothing known as a picture"),
+    ],
+)
+def test_a_refusal_says_what_it_is_instead(data: bytes, what: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"it is {what}; it has to be"):
+        cleaned(data, *MOST)
 
 
 def bomb(width: int, height: int) -> bytes:

@@ -9,13 +9,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Receiver:
-    """`answers` are given in turn, the last again and again; `delay_s` passes before each."""
+    """`answers` are given in turn, the last again and again, each when `may_answer` is set."""
 
     port: int = 0
     answers: list[bytes] = field(default_factory=lambda: [b"200 OK"])
-    delay_s: float = 0.0
+    may_answer: asyncio.Event = field(default_factory=_set)
     came: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     most_at_once: int = 0
     _now: int = 0
@@ -38,7 +44,7 @@ class Receiver:
         content = await reader.readexactly(int(headers.get("content-length", 0)))
         self.came.append((headers, content))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        await asyncio.sleep(self.delay_s)
+        await self.may_answer.wait()
         writer.write(b"HTTP/1.1 " + answer + (b"" if b"\r\n\r\n" in answer else b"\r\ncontent-length: 0\r\n\r\n"))
         await writer.drain()
 

@@ -26,11 +26,11 @@ from app.webhooks.delivery import AT_ONE_RECEIVER, Courier
 from app.webhooks.policy import RETRY_S
 from app.webhooks.send import Sender
 from tests.jobs.make import a_job
-from tests.redis_server import prefix, redis, redis_server, redis_url
+from tests.redis_server import MEMORY_AND_REDIS
+from tests.waiting import until
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
 FAILURE = Failure("cancelled", "It was cancelled.")
 
@@ -43,7 +43,7 @@ class Stores:
     meter: MemoryMeter
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 async def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> AsyncIterator[Stores]:
     if request.param == "redis":
         yield Stores(RedisJobs(redis, prefix), RedisOutbox(redis, prefix), RedisBoard(redis, prefix), MemoryMeter())
@@ -138,18 +138,20 @@ async def test_410_ends_it_for_all_jobs_of_that_receiver(stores: Stores) -> None
 
 async def test_a_slow_receiver_does_not_hold_up_another(stores: Stores) -> None:
     async with receiver() as slow, receiver() as quick:
-        slow.delay_s = 1.5
+        slow.may_answer.clear()
         here = house(stores, webhook_timeout_s=5)
         for _ in range(12):
             await ended(stores, slow.port)
         mine = await ended(stores, quick.port)
         turn = asyncio.ensure_future(here.turn())
-        for _ in range(60):
-            await asyncio.sleep(0.02)
-            if (await stores.jobs.get(mine.id)).delivery is not None:
-                break
+
+        async def delivered() -> bool:
+            return (await stores.jobs.get(mine.id)).delivery is not None
+
+        await until(delivered, 5.0)
         assert not turn.done()
         assert len(quick.came) == 1
+        slow.may_answer.set()
         await turn
         assert (slow.most_at_once, len(slow.came)) == (AT_ONE_RECEIVER, AT_ONE_RECEIVER)
         assert await stores.outbox.count() == 12 - AT_ONE_RECEIVER

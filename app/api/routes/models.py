@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from app import __version__
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS
@@ -68,6 +69,7 @@ class ModelInfo(Model):
     model_path: str
     task_type: Literal["T2V", "I2V", "TI2V", "T2I"] = "T2V"
     is_generation: Literal[True] = True
+    version: str = Field(__version__, description="Kinoray's release")
 
 
 @router.get("/v1/models", summary="List the models")

@@ -15,7 +15,7 @@ from app.engine.memory.pressure import MemoryReader
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
-class Room(Protocol):
+class Headroom(Protocol):
     """Asked on the engine's thread, around a batch's steps."""
 
     def begin(self, batch: int) -> None:
@@ -31,7 +31,7 @@ class Room(Protocol):
         ...
 
 
-class NoEnd:
+class UnlimitedHeadroom:
     """Room without end: only running out of memory refuses a batch."""
 
     def begin(self, batch: int) -> None:
@@ -44,7 +44,7 @@ class NoEnd:
         return sys.maxsize
 
 
-class FixedRoom:
+class FixedHeadroom:
     """Room of a fixed size, of which each job takes the same: tests and drills."""
 
     def __init__(self, size_bytes: int, job_bytes: int) -> None:
@@ -62,7 +62,7 @@ class FixedRoom:
         return self._size_bytes
 
 
-class DeviceRoom:
+class DeviceHeadroom:
     """The device's own: torch's peak on a GPU, else the process' resident peak, which Linux can count anew."""
 
     def __init__(self, device: torch.device, reader: MemoryReader, warning: float) -> None:

@@ -33,7 +33,7 @@ class FixedMemory:
         return self.used
 
 
-class Memory:
+class MachineMemory:
     """The machine's own: the container's limit where there is one, else the host's, and the GPU's.
 
     What torch holds in reserve on the GPU counts as free, for its next tensors are made there.
@@ -71,7 +71,7 @@ def container_share(cgroup: Path = _CGROUP) -> float | None:
         return None
 
 
-class Gauge:
+class MemoryMonitor:
     """The pressure as last read. Belongs to the engine's thread; others may look at `now`."""
 
     def __init__(

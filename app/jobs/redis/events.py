@@ -10,8 +10,8 @@ import orjson
 from app.errors import LeaseLost
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.redis.scripts import Keys
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 from app.types import Event
 
 KEPT = 1000
@@ -31,7 +31,7 @@ class RedisEvents:
     """The EventLog port: about the last `limit` events of a job, until `kept_s` after the last one."""
 
     def __init__(self, redis: Client, prefix: str, limit: int = KEPT, kept_s: float = KEPT_S) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._keys = Keys(prefix)
         self._limit = limit
         self._kept_ms = int(1000 * kept_s)
@@ -40,12 +40,12 @@ class RedisEvents:
         key = self._key(job_id)
         if fence is not None:
             args = [self._limit, self._kept_ms, fence, kind, repr(at), orjson.dumps(data)]
-            added = await self._link.run(FENCED, [key, self._keys.job(job_id)], args)
+            added = await self._commands.run(FENCED, [key, self._keys.job(job_id)], args)
             if added is None:
                 raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
             return str(added.decode())
         add = ("XADD", key, "MAXLEN", "~", self._limit, "*", "k", kind, "t", repr(at), "d", orjson.dumps(data))
-        answers = await self._link.all([add, ("PEXPIRE", key, self._kept_ms)])
+        answers = await self._commands.all([add, ("PEXPIRE", key, self._kept_ms)])
         event_id: str = answers[0].decode()
         return event_id
 
@@ -55,13 +55,13 @@ class RedisEvents:
         if block_s > 0:
             block_s = min(block_s, LONGEST_BLOCK_S)
             milliseconds = max(1, int(1000 * block_s))
-            answer = await self._link.wait(block_s, "XREAD", "BLOCK", milliseconds, "STREAMS", key, last)
+            answer = await self._commands.wait(block_s, "XREAD", "BLOCK", milliseconds, "STREAMS", key, last)
         else:
-            answer = await self._link.call("XREAD", "STREAMS", key, last)
+            answer = await self._commands.call("XREAD", "STREAMS", key, last)
         return [_event(job_id, entry, fields) for entry, fields in _entries(answer)]
 
     async def forget(self, job_id: str) -> None:
-        await self._link.call("DEL", self._key(job_id))
+        await self._commands.call("DEL", self._key(job_id))
 
     def _key(self, job_id: str) -> str:
         return self._keys.of("events", check_id(job_id))

@@ -14,8 +14,8 @@ from app.jobs.redis.jobs import change_keys
 from app.jobs.redis.script_args import change_words, flat, mapping
 from app.jobs.redis.scripts import CHANGE, ENTRANCE, WAKE, Keys
 from app.jobs.redis.waits import entrance_keys, entrance_words, refused
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 from app.types import Job
 
 FOLLOWED = 500  # flights looked at in one sweep, drawn at random
@@ -123,15 +123,15 @@ class RedisFlights:
     """The Flights port."""
 
     def __init__(self, redis: Client, prefix: str) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._keys = Keys(prefix)
 
     async def leader(self, digest: str) -> str | None:
-        found = await self._link.call("GET", self._keys.flight(digest))
+        found = await self._commands.call("GET", self._keys.flight(digest))
         return None if found is None else str(found.decode())
 
     async def followers(self, digest: str, limit: int) -> Sequence[str]:
-        found = await self._link.call("ZRANGE", self._keys.followers(digest), 0, limit - 1)
+        found = await self._commands.call("ZRANGE", self._keys.followers(digest), 0, limit - 1)
         return [job_id.decode() for job_id in found]
 
     async def enter(
@@ -151,7 +151,7 @@ class RedisFlights:
             *entrance_words(job, entrance, charge(job, stance)),
             *flat(job_to_fields(job)),
         ]
-        answer = await self._link.run(ENTER, names, args)
+        answer = await self._commands.run(ENTER, names, args)
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] == b"followed":
@@ -163,36 +163,36 @@ class RedisFlights:
     async def answer(self, digest: str, job_id: str, change: Change) -> Job | None:
         keys = self._keys
         names = [*change_keys(keys, job_id), keys.followers(digest), keys.due]
-        answer = await self._link.run(ANSWER, names, change_words(job_id, change))
+        answer = await self._commands.run(ANSWER, names, change_words(job_id, change))
         return job_from_fields(mapping(answer[1])) if answer[0] == b"ok" else None
 
     async def promote(self, digest: str, leader_id: str | None, job_id: str) -> bool:
         keys = self._keys
         names = [keys.job(check_id(job_id)), keys.line, keys.wake, *self._flight(digest), keys.due, keys.unsettled]
-        return bool(await self._link.run(PROMOTE, names, [job_id, digest, leader_id or ""]) == b"ok")
+        return bool(await self._commands.run(PROMOTE, names, [job_id, digest, leader_id or ""]) == b"ok")
 
     async def rest(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
         keys = self._keys
         leader = keys.job(check_id(leader_id)) if leader_id else keys.followed
         names = [*self._flight(digest), keys.unsettled, leader, *(keys.job(check_id(each)) for each in followers)]
         args = [digest, leader_id or "", int(1000 * keep_s), *followers]
-        return bool(await self._link.run(REST, names, args) == b"ok")
+        return bool(await self._commands.run(REST, names, args) == b"ok")
 
     async def unsettled(self, now: float, limit: int) -> Sequence[str]:
         return await self._until(self._keys.unsettled, now, limit)
 
     async def followed(self) -> Sequence[str]:
-        found = await self._link.call("SRANDMEMBER", self._keys.followed, FOLLOWED)
+        found = await self._commands.call("SRANDMEMBER", self._keys.followed, FOLLOWED)
         return [digest.decode() for digest in found]
 
     async def late(self, now: float, limit: int) -> Sequence[str]:
         return await self._until(self._keys.due, now, limit)
 
     async def excuse(self, job_id: str) -> None:
-        await self._link.call("ZREM", self._keys.due, job_id)
+        await self._commands.call("ZREM", self._keys.due, job_id)
 
     async def _until(self, key: str, now: float, limit: int) -> Sequence[str]:
-        found: Sequence[bytes] = await self._link.call("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, limit)
+        found: Sequence[bytes] = await self._commands.call("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, limit)
         return [member.decode() for member in found]
 
     def _flight(self, digest: str) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
@@ -18,9 +18,9 @@ from app.jobs.redis.line import RedisLine
 from app.jobs.redis.script_args import change_words, flat, mapping
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.waits import RedisWaits, entrance_keys, entrance_words, refused
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, Plan, ReplicaInfo
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,22 @@ BATCH = 200  # records read in one round trip
 
 
 class RedisJobs(RedisWaits):
-    """The JobStore port. `retention_s` is how long failed and cancelled jobs are kept."""
+    """The JobStore port. `retention_s` is how long failed and cancelled jobs are kept.
 
-    def __init__(self, redis: Client, prefix: str, retention_s: float = RETENTION_S) -> None:
-        super().__init__(Link(redis), Keys(prefix))
-        self._line = RedisLine(self._link, self._keys, self._read)
+    `masked` gives masks to the plans of records that were written before plans carried theirs.
+    """
+
+    def __init__(
+        self,
+        redis: Client,
+        prefix: str,
+        retention_s: float = RETENTION_S,
+        masked: Callable[[Plan], Plan] | None = None,
+    ) -> None:
+        super().__init__(Commands(redis), Keys(prefix))
+        self._line = RedisLine(self._commands, self._keys, self._read)
         self._retention_s = retention_s
+        self._masked = masked
 
     async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
@@ -47,21 +57,21 @@ class RedisJobs(RedisWaits):
         deadline = "" if job.deadline is None else job.deadline
         args = [job.id, job.phase.value, job.created_at, expiry]
         args += [*entrance_words(job, entrance, job.plan.estimate.step_seconds), deadline, len(job.after), *job.after]
-        answer = await self._link.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
+        answer = await self._commands.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] != b"ok":
             raise refused(answer, job, entrance)
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
-        kept = mapping(await self._link.call("HGETALL", self._keys.job(check_id(job_id))))
+        kept = mapping(await self._commands.call("HGETALL", self._keys.job(check_id(job_id))))
         if not kept or tenant not in (None, kept[b"tenant"].decode()):
             raise JobNotFound(f"There is no video {job_id}.")
-        return job_from_fields(kept)
+        return job_from_fields(kept, self._masked)
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
         args = [check_id(after) if after is not None else "", limit, int(newest_first)]
-        answer = await self._link.run(scripts.LIST, [self._keys.tenant(tenant)], args)
+        answer = await self._commands.run(scripts.LIST, [self._keys.tenant(tenant)], args)
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {after}.")
         ids = answer[1]
@@ -69,10 +79,10 @@ class RedisJobs(RedisWaits):
 
     async def delete(self, job_id: str, tenant: str) -> Job:
         keys = [*self._places(job_id), self._keys.tenant(tenant)]
-        answer = await self._link.run(scripts.DELETE, keys, [job_id, tenant])
+        answer = await self._commands.run(scripts.DELETE, keys, [job_id, tenant])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
-        return job_from_fields(mapping(answer[1]))
+        return job_from_fields(mapping(answer[1]), self._masked)
 
     async def cancel(self, job_id: str, tenant: str | None, failure: Failure, now: float) -> Job:
         answer = await self._apply(job_id, changes.cancel(failure, now, now + self._retention_s), tenant=tenant)
@@ -89,7 +99,7 @@ class RedisJobs(RedisWaits):
             return []
         keys = [self._keys.leases, *(self._keys.job(check_id(lease.job_id)) for lease in leases)]
         args = [now + ttl_s, *(word for lease in leases for word in (lease.job_id, lease.fence))]
-        return [job_id.decode() for job_id in await self._link.run(scripts.RENEW, keys, args)]
+        return [job_id.decode() for job_id in await self._commands.run(scripts.RENEW, keys, args)]
 
     async def advance(
         self, job_id: str, fence: int, phase: Phase, now: float, step: int = 0, eta_s: float | None = None
@@ -123,9 +133,9 @@ class RedisJobs(RedisWaits):
         return await self._line.waiting()
 
     async def leases(self) -> Sequence[Lease]:
-        rows = _scored(await self._link.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
+        rows = _scored(await self._commands.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
         reads = [("HMGET", self._keys.job(job_id), "fence", "holder") for job_id, _ in rows]
-        kept = await self._link.all(reads) if reads else []
+        kept = await self._commands.all(reads) if reads else []
         return [
             Lease(job_id, int(fence), holder.decode(), until)
             for (job_id, until), (fence, holder) in zip(rows, kept, strict=True)
@@ -133,37 +143,37 @@ class RedisJobs(RedisWaits):
         ]
 
     async def position(self, job_id: str) -> int | None:
-        place: int | None = await self._link.call("ZRANK", self._keys.line, check_id(job_id))
+        place: int | None = await self._commands.call("ZRANK", self._keys.line, check_id(job_id))
         return place
 
     async def wait_for_work(self, timeout_s: float) -> bool:
         if timeout_s <= 0:
-            return await self._link.call("LPOP", self._keys.wake) is not None
-        return await self._link.wait(timeout_s, "BLPOP", self._keys.wake, f"{timeout_s:.3f}") is not None
+            return await self._commands.call("LPOP", self._keys.wake) is not None
+        return await self._commands.wait(timeout_s, "BLPOP", self._keys.wake, f"{timeout_s:.3f}") is not None
 
     async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:
         names, note = self._keys.of("replicas"), self._keys.of("replica", replica.replica)
         put = ("SET", note, replica_to_json(replica), "PX", max(1, int(1000 * ttl_s)))
-        await self._link.all([("SADD", names, replica.replica), put])
+        await self._commands.all([("SADD", names, replica.replica), put])
 
     async def replicas(self) -> Sequence[ReplicaInfo]:
-        names = sorted(name.decode() for name in await self._link.call("SMEMBERS", self._keys.of("replicas")))
+        names = sorted(name.decode() for name in await self._commands.call("SMEMBERS", self._keys.of("replicas")))
         if not names:
             return []
-        notes = await self._link.call("MGET", *(self._keys.of("replica", name) for name in names))
+        notes = await self._commands.call("MGET", *(self._keys.of("replica", name) for name in names))
         silent = [name for name, note in zip(names, notes, strict=True) if note is None]
         if silent:  # one that speaks again adds itself again
-            await self._link.call("SREM", self._keys.of("replicas"), *silent)
+            await self._commands.call("SREM", self._keys.of("replicas"), *silent)
         found = [replica_from_json(note) for note in notes if note is not None]
         return [replica for replica in found if replica is not None]
 
     async def expired(self, now: float, limit: int) -> Sequence[Job]:
-        ids = await self._link.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
+        ids = await self._commands.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
         return await self._read(ids)
 
     async def ping(self) -> float:
         start = time.perf_counter()
-        await self._link.call("PING")
+        await self._commands.call("PING")
         return time.perf_counter() - start
 
     def _places(self, job_id: str) -> Sequence[str]:
@@ -173,7 +183,7 @@ class RedisJobs(RedisWaits):
         self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None
     ) -> Sequence[Any]:
         args = change_words(job_id, change, fence, tenant)
-        answer: Sequence[Any] = await self._link.run(scripts.CHANGE, self._places(job_id), args)
+        answer: Sequence[Any] = await self._commands.run(scripts.CHANGE, self._places(job_id), args)
         return answer
 
     async def _close(self, job_id: str, fence: int, change: Change) -> Job:
@@ -184,7 +194,7 @@ class RedisJobs(RedisWaits):
 
     def _changed(self, job_id: str, answer: Sequence[Any], fence: int | None = None) -> Job:
         self._raise(job_id, answer, fence)
-        return job_from_fields(mapping(answer[1]))
+        return job_from_fields(mapping(answer[1]), self._masked)
 
     @staticmethod
     def _raise(job_id: str, answer: Sequence[Any], fence: int | None) -> None:
@@ -200,9 +210,9 @@ class RedisJobs(RedisWaits):
         found: builtins.list[Job] = []
         for start in range(0, len(ids), BATCH):
             reads = [("HGETALL", self._keys.job(job_id.decode())) for job_id in ids[start : start + BATCH]]
-            for job_id, kept in zip(ids[start:], await self._link.all(reads), strict=False):
+            for job_id, kept in zip(ids[start:], await self._commands.all(reads), strict=False):
                 try:
-                    found.extend([job_from_fields(mapping(kept))] if kept else [])
+                    found.extend([job_from_fields(mapping(kept), self._masked)] if kept else [])
                 except StoreUnavailable as error:
                     log.error("Passed over %s: %s", job_id.decode(), error)
         return found

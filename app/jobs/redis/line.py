@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from app.jobs.redis.scripts import Keys
-from app.redis.link import Link
+from app.redis.commands import Commands
 from app.types import Job, Phase
 
 KEPT = 10_000  # records; those further back in the line are read every time
@@ -25,8 +25,10 @@ class RedisLine:
     to. So a record read while its job was waiting is the record as long as the job is in the line with that fence.
     """
 
-    def __init__(self, link: Link, keys: Keys, read: Callable[[Sequence[bytes]], Awaitable[Sequence[Job]]]) -> None:
-        self._link = link
+    def __init__(
+        self, commands: Commands, keys: Keys, read: Callable[[Sequence[bytes]], Awaitable[Sequence[Job]]]
+    ) -> None:
+        self._commands = commands
         self._keys = keys
         self._read = read
         self._kept: dict[str, Job] = {}
@@ -35,7 +37,7 @@ class RedisLine:
         """The line, oldest first."""
         kept = self._kept
         names = [self._keys.line, *(self._keys.job(job_id) for job_id in kept)]
-        line, fences = (words.decode().split() for words in await self._link.run(READ, names, []))
+        line, fences = (words.decode().split() for words in await self._commands.run(READ, names, []))
         known = {job.id: job for job, fence in zip(kept.values(), fences, strict=True) if str(job.fence) == fence}
         new = await self._read([job_id.encode() for job_id in line if job_id not in known])
         known.update((job.id, job) for job in new if job.phase is Phase.QUEUED)

@@ -6,8 +6,8 @@ import asyncio
 
 from app.errors import StoreUnavailable
 from app.jobs.redis.scripts import Keys
+from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.link import Link
 from app.telemetry import Meter
 
 
@@ -15,7 +15,7 @@ class RedisMeter:
     """The Meter port."""
 
     def __init__(self, redis: Client, prefix: str) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._key = Keys(prefix).of("figures")
 
     async def add(self, figures: dict[str, float]) -> None:
@@ -23,16 +23,16 @@ class RedisMeter:
         if not figures:
             return
         try:
-            await self._link.all([("HINCRBYFLOAT", self._key, name, value) for name, value in figures.items()])
+            await self._commands.all([("HINCRBYFLOAT", self._key, name, value) for name, value in figures.items()])
         except StoreUnavailable:
             return
 
     async def read(self) -> dict[str, float]:
-        kept = await self._link.call("HGETALL", self._key)
+        kept = await self._commands.call("HGETALL", self._key)
         return {name.decode(): float(value) for name, value in kept.items()}
 
 
-class SoonMeter:
+class BackgroundMeter:
     """A Meter that adds behind the caller's back: an answer does not wait until it is counted."""
 
     def __init__(self, meter: Meter) -> None:

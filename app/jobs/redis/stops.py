@@ -10,8 +10,8 @@ from typing import Any
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
 from app.jobs.redis.scripts import Keys
+from app.redis.commands import Commands
 from app.redis.connection import GONE, Client, bounded
-from app.redis.link import Link
 
 QUIET_S = 10.0  # a connection silent for longer is asked whether it is still there
 LONGEST_PAUSE_S = 2.0
@@ -21,17 +21,17 @@ class RedisStops:
     """The StopSignals port. What is sent while a listener is not connected is lost: the fence is the truth."""
 
     def __init__(self, redis: Client, prefix: str) -> None:
-        self._link = Link(redis)
+        self._commands = Commands(redis)
         self._timeout_s = redis.timeout_s
         self._channel = Keys(prefix).of("stops")
 
     async def send(self, job_id: str) -> None:
-        await self._link.call("PUBLISH", self._channel, check_id(job_id))
+        await self._commands.call("PUBLISH", self._channel, check_id(job_id))
 
     async def listen(self) -> AsyncIterator[str]:
         pause_s = 0.1
         while True:
-            pubsub = self._link.listener()
+            pubsub = self._commands.listener()
             try:
                 await bounded(pubsub.subscribe(self._channel), self._timeout_s)
                 while True:

@@ -10,7 +10,7 @@ from app.jobs.entrance import BUCKETS, Entrance, Once, Usage, bucket, free_in_s,
 from app.jobs.record import check_id
 from app.jobs.redis.script_args import mapping
 from app.jobs.redis.scripts import WAKE, Keys
-from app.redis.link import Link
+from app.redis.commands import Commands
 from app.types import Job
 
 # KEYS job line blocked awaited dependants wake due; ARGV id awaited
@@ -36,30 +36,30 @@ UNHEARD = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2]
 class RedisWaits:
     """The Waits port, as a part of RedisJobs."""
 
-    def __init__(self, link: Link, keys: Keys) -> None:
-        self._link = link
+    def __init__(self, commands: Commands, keys: Keys) -> None:
+        self._commands = commands
         self._keys = keys
 
     async def awaited(self, job_id: str) -> Sequence[str]:
-        return sorted(_words(await self._link.call("SMEMBERS", self._keys.awaited(check_id(job_id)))))
+        return sorted(_words(await self._commands.call("SMEMBERS", self._keys.awaited(check_id(job_id)))))
 
     async def heard(self, limit: int) -> Sequence[str]:
-        return _words(await self._link.call("SRANDMEMBER", self._keys.heard, limit))
+        return _words(await self._commands.call("SRANDMEMBER", self._keys.heard, limit))
 
     async def dependants(self, job_id: str, limit: int) -> Sequence[str]:
-        return _words(await self._link.call("SRANDMEMBER", self._keys.dependants(check_id(job_id)), limit))
+        return _words(await self._commands.call("SRANDMEMBER", self._keys.dependants(check_id(job_id)), limit))
 
     async def release(self, job_id: str, awaited: str) -> None:
         keys = self._keys
         names = [keys.job(check_id(job_id)), keys.line, keys.blocked, keys.awaited(job_id)]
         names += [keys.dependants(check_id(awaited)), keys.wake, keys.due]
-        await self._link.run(RELEASE, names, [job_id, awaited])
+        await self._commands.run(RELEASE, names, [job_id, awaited])
 
     async def unheard(self, job_id: str) -> None:
-        await self._link.run(UNHEARD, [self._keys.dependants(check_id(job_id)), self._keys.heard], [job_id])
+        await self._commands.run(UNHEARD, [self._keys.dependants(check_id(job_id)), self._keys.heard], [job_id])
 
     async def answered(self, once: Once, tenant: str) -> str | None:
-        kept = await self._link.call("HMGET", self._keys.once(key_name(tenant, once.key)), "body", "id")
+        kept = await self._commands.call("HMGET", self._keys.once(key_name(tenant, once.key)), "body", "id")
         if kept[0] is None:
             return None
         if kept[0].decode() != once.body:
@@ -69,7 +69,7 @@ class RedisWaits:
     async def usage(self, tenant: str, entrance: Entrance, now: float) -> Usage:
         keys = self._keys
         reads = [("HGET", keys.open, tenant), ("HGET", keys.running, tenant), ("HGETALL", keys.spent(tenant))]
-        open_jobs, running, buckets = await self._link.all(reads)
+        open_jobs, running, buckets = await self._commands.all(reads)
         asked = round(spent(_buckets(buckets), now, entrance), 3)
         return Usage(int(open_jobs or 0), int(running or 0), asked)
 

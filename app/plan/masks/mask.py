@@ -1,42 +1,32 @@
-"""One walk's masks as a record, the even spread that stands in where none was found, and what a mask costs."""
+"""The arithmetic of masks: what a plan's walk runs and costs, the even spread where no table knows better; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import compress
 
-LINEAR = 1  # forecasts draw a line in sigma through the last two predictions; 0 reuses the last one
+from app.types import Masks, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Masks:
-    """For each step: does the denoiser run, and does its unconditional pass; and of which order forecasts are."""
+def masks_of(plan: Plan) -> Masks:
+    """The masks that a job of this plan walks by: the plan's own, else the even spread, from its similar start on.
 
-    run: tuple[bool, ...]
-    unconditional: tuple[bool, ...]
-    order: int = LINEAR
-    first: int = 0  # the step that the walk begins at
+    Raises:
+        ValueError: not 1 <= budget <= steps, or it begins behind its last step.
+    """
+    masks = plan.masks or for_guidance(evenly(plan.sampling.steps, plan.sampling.budget), plan.sampling.guidance)
+    return masks if plan.start is None else late(masks, plan.start.step)
 
-    def __post_init__(self) -> None:
-        sound = (
-            0 <= self.first < len(self.run) == len(self.unconditional)
-            and self.run[self.first]
-            and not any(self.run[: self.first])
-            and not any(free and not runs for runs, free in zip(self.run, self.unconditional, strict=True))
-            and (self.unconditional[self.first] or not any(self.unconditional))
-            and self.order in (0, LINEAR)
-        )
-        if not sound:
-            raise ValueError("The first step is always run, and the unconditional pass runs only with the denoiser.")
 
-    @property
-    def steps(self) -> int:
-        return len(self.run)
+def evaluations(plan: Plan) -> float:
+    """What the plan's denoising costs, in guided evaluations. Raises ValueError as `masks_of` does."""
+    return cost(masks_of(plan))
 
-    @property
-    def budget(self) -> int:
-        return sum(self.run)
+
+def for_guidance(masks: Masks, guidance: float) -> Masks:
+    """The masks as they are at this guidance: at 1 there is no unconditional pass."""
+    return replace(masks, unconditional=(False,) * masks.steps) if guidance == 1 else masks
 
 
 def cost(masks: Masks) -> float:

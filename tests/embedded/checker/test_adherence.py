@@ -13,7 +13,7 @@ from app.embedded.load import load
 
 @pytest.fixture(scope="module")
 def shown() -> Adherence:
-    return adherence(load(), held_out_questions(24, 1, seed=3), steps=25)
+    return adherence(load(), held_out_questions(24, 1, seed=3), steps=10)
 
 
 @pytest.mark.parametrize(("what", "floor"), [("ground", 0.9), ("colour", 0.9), ("motion", 0.85), ("shape", 0.85)])

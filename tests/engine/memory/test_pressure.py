@@ -12,7 +12,7 @@ from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import JobState
 from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
-from app.engine.memory.pressure import FixedMemory, Gauge, Memory, container_share
+from app.engine.memory.pressure import FixedMemory, MachineMemory, MemoryMonitor, container_share
 from app.errors import Cancelled
 from app.line.batcher import Rules
 from app.line.pressure import Level, Limits, Used
@@ -39,8 +39,8 @@ class House:
     def __init__(self) -> None:
         self.gate, self.memory = Gate(), FixedMemory(Used(OK))
         self.denoiser = FakeDenoiser(sleep=self.gate)
-        gauge = Gauge(self.memory, LIMITS, LIMITS, self.gate.clock, every_s=0.0)
-        self.engine = Engine(self.denoiser, Rules(max_batch=4, slots=8), self.gate.clock, gauge)
+        monitor = MemoryMonitor(self.memory, LIMITS, LIMITS, self.gate.clock, every_s=0.0)
+        self.engine = Engine(self.denoiser, Rules(max_batch=4, slots=8), self.gate.clock, monitor)
 
     def submit(self, job_id: str, steps: int = 4) -> Keeps:
         heard = Keeps()
@@ -114,7 +114,7 @@ def test_a_full_host_holds_new_jobs_without_spinning_and_lets_them_in_when_there
 
 
 def test_the_machines_own_memory_is_read_and_a_processor_has_no_other() -> None:
-    used = Memory(torch.device("cpu")).read()
+    used = MachineMemory(torch.device("cpu")).read()
     assert 0 < used.host < 1
     assert used.device is None
 
@@ -124,23 +124,23 @@ def test_a_containers_limit_counts_without_the_cache_that_can_go(tmp_path: Path)
     for name, text in {"max": "1000\n", "current": "900\n", "stat": "anon 500\ninactive_file 300\n"}.items():
         (tmp_path / f"memory.{name}").write_text(text)
     assert container_share(tmp_path) == pytest.approx(0.6)
-    assert Memory(torch.device("cpu"), tmp_path).read().host >= 0.6
+    assert MachineMemory(torch.device("cpu"), tmp_path).read().host >= 0.6
     (tmp_path / "memory.max").write_text("max\n")
     assert container_share(tmp_path) is None
 
 
-def worst(gauge: Gauge) -> Level:
-    return gauge.now.worst
+def worst(monitor: MemoryMonitor) -> Level:
+    return monitor.now.worst
 
 
 def test_memory_is_read_at_most_so_often() -> None:
     gate, memory = Gate(), FixedMemory(Used(0.95))
-    gauge = Gauge(memory, LIMITS, LIMITS, gate.clock, every_s=1.0)
-    assert gauge.look()
-    assert worst(gauge) is Level.CRITICAL
+    monitor = MemoryMonitor(memory, LIMITS, LIMITS, gate.clock, every_s=1.0)
+    assert monitor.look()
+    assert worst(monitor) is Level.CRITICAL
     memory.used = Used(0.0)
-    assert not gauge.look()
-    assert worst(gauge) is Level.CRITICAL
+    assert not monitor.look()
+    assert worst(monitor) is Level.CRITICAL
     gate.now = 1.0
-    assert gauge.look()
-    assert worst(gauge) is Level.OK
+    assert monitor.look()
+    assert worst(monitor) is Level.OK

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,15 @@ from app.errors import StoreUnavailable
 from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.scripts import Keys
+from app.plan.masks.mask import evenly
+from app.plan.masks.table import MaskRow, MaskTable, write
+from app.redis.commands import Commands
 from app.redis.connection import Client, connect
-from app.redis.link import Link
-from app.types import Lease, Phase
-from tests.jobs.make import a_job
+from app.settings import Settings
+from app.stores import open_stores
+from app.types import Lease, Masks, Phase
+from app.types.masks import unbits
+from tests.jobs.make import PLAN, a_job
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +30,7 @@ async def test_one_damaged_record_does_not_hold_up_the_line(redis: Client, prefi
     bad, good = a_job(1.0), a_job(2.0)
     await jobs.create(bad)
     await jobs.create(good)
-    await Link(redis).call("HSET", Keys(prefix).job(bad.id), "record", b"{broken")
+    await Commands(redis).call("HSET", Keys(prefix).job(bad.id), "record", b"{broken")
     assert [job.id for job in await jobs.waiting()] == [good.id]
     with pytest.raises(StoreUnavailable, match="damaged"):
         await jobs.get(bad.id)
@@ -51,7 +58,7 @@ async def test_a_deleted_job_leaves_no_key_behind(redis: Client, prefix: str) ->
     await jobs.lease(job.id, "main", 30.0, 1.0)
     await jobs.advance(job.id, 1, Phase.DENOISING, 2.0, 3)
     await jobs.delete(job.id, "public")
-    assert await Link(redis).call("KEYS", f"*{prefix}*") == [Keys(prefix).wake.encode()]
+    assert await Commands(redis).call("KEYS", f"*{prefix}*") == [Keys(prefix).wake.encode()]
 
 
 async def test_hundreds_of_jobs_are_read_in_order(redis: Client, prefix: str) -> None:
@@ -59,3 +66,20 @@ async def test_hundreds_of_jobs_are_read_in_order(redis: Client, prefix: str) ->
     made = [a_job(float(place)) for place in range(450)]
     await asyncio.gather(*(jobs.create(job) for job in reversed(made)))
     assert list(await jobs.waiting()) == made
+
+
+async def test_an_older_record_gets_masks_by_the_operators_tables(
+    redis: Client, redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+    found = Masks(unbits("1" * 12 + "0" * 8), unbits("1" * 12 + "0" * 8), order=0)
+    (tmp_path / "masks").mkdir()
+    table = MaskTable(PLAN.model, PLAN.revision, (MaskRow(found, 0.1, 0.2),))
+    write(table, tmp_path / "masks" / "mine.json")
+    stores = open_stores(Settings(redis_url=redis_url, redis_prefix=prefix, calibration_dir=tmp_path))
+    older, newer = a_job(1.0), a_job(2.0, plan=replace(PLAN, masks=evenly(20, 12)))
+    await stores.jobs.create(older)
+    await stores.jobs.create(newer)
+    assert [job.plan.masks for job in await stores.jobs.waiting()] == [found, evenly(20, 12)]
+    assert (await stores.jobs.get(older.id)).plan.masks == found
+    assert (await stores.jobs.delete(older.id, "public")).plan.masks == found

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.plan.masks.mask import Masks, cost, ends_kept, evenly, spread, stretched
+from app.plan.masks.mask import cost, ends_kept, evenly, spread, stretched
+from app.types import Masks
 
 
 @st.composite

@@ -8,18 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.plan.masks.mask import Masks, cost, evenly
-from app.plan.masks.table import Row, Table, bits, evaluations, fingerprint, masks_of, read, tables, unbits, write
+from app.plan.masks.mask import cost, evaluations, evenly, masks_of
+from app.plan.masks.table import MaskRow, MaskTable, read, with_masks, write
+from app.plan.tables import load_tables
+from app.types import Masks, Plan
+from app.types.masks import bits, unbits
 from tests.engine.plans import make_plan
 
 FOUND = Masks(unbits("1110110010"), unbits("1100100010"))
-TABLE = Table("tiny", "1", (Row(FOUND, 0.01, 0.02), Row(evenly(40, 30), 0.001, 0.001)))
+TABLE = MaskTable("tiny", "1", (MaskRow(FOUND, 0.01, 0.02), MaskRow(evenly(40, 30), 0.001, 0.001)))
+KNOWN = {"tiny": TABLE}
+
+
+def found(plan: Plan) -> Masks | None:
+    return with_masks(plan, KNOWN).masks
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     write(TABLE, tmp_path / "tiny.json")
     assert read(tmp_path / "tiny.json") == TABLE
-    assert tables(tmp_path) == {"tiny": TABLE}
 
 
 def test_the_nearest_row_is_used_and_a_far_one_is_not() -> None:
@@ -29,30 +36,46 @@ def test_the_nearest_row_is_used_and_a_far_one_is_not() -> None:
     assert (near.steps, near.budget) == (11, 6)
     assert TABLE.nearest(20, 12) is None
     assert TABLE.nearest(10, 2) is None
-    assert Table("tiny", "1", ()).nearest(10, 6) is None
+    assert MaskTable("tiny", "1", ()).nearest(10, 6) is None
 
 
 @given(steps=st.integers(1, 100), share=st.floats(0, 1))
 def test_every_plan_has_masks_of_its_length_and_budget_and_a_cost(steps: int, share: float) -> None:
     plan = make_plan(steps=steps, budget=max(1, round(share * steps)))
-    assert masks_of(plan) == evenly(steps, plan.sampling.budget)
+    assert masks_of(plan) == with_masks(plan, {}).masks == evenly(steps, plan.sampling.budget)
     assert evaluations(plan) == plan.sampling.budget
     unguided = replace(plan, sampling=replace(plan.sampling, guidance=1.0))
-    assert evaluations(unguided) == plan.sampling.budget / 2
+    assert evaluations(unguided) == evaluations(with_masks(unguided, {})) == plan.sampling.budget / 2
 
 
-def test_a_plan_walks_by_its_models_table_if_that_is_of_its_weights() -> None:
-    plan, known = make_plan(steps=10, budget=6), {"tiny": TABLE}
-    assert masks_of(plan, known) is FOUND
-    assert masks_of(replace(plan, revision="2"), known) == evenly(10, 6)
-    assert masks_of(replace(plan, model="other"), known) == evenly(10, 6)
-    assert masks_of(make_plan(steps=10), known) == evenly(10, 10)
-    unguided = masks_of(make_plan(steps=10, budget=6, guidance=1.0), known)
+def test_a_plan_gets_the_masks_of_its_models_table_if_that_is_of_its_weights() -> None:
+    plan = make_plan(steps=10, budget=6)
+    assert found(plan) is FOUND
+    assert found(replace(plan, revision="2")) == evenly(10, 6)
+    assert found(replace(plan, model="other")) == evenly(10, 6)
+    assert found(make_plan(steps=10)) == evenly(10, 10)
+    unguided = found(make_plan(steps=10, budget=6, guidance=1.0))
+    assert unguided is not None
     assert (unguided.run, any(unguided.unconditional)) == (FOUND.run, False)
 
 
+def test_masks_that_a_plan_carries_are_what_it_walks_by_and_what_it_costs() -> None:
+    plan = with_masks(make_plan(steps=10, budget=6), KNOWN)
+    assert masks_of(plan) is FOUND
+    assert evaluations(plan) == cost(FOUND) == 5.0
+
+
+def test_a_plan_of_an_older_record_gets_the_mark_of_one_made_today() -> None:
+    today = replace(with_masks(make_plan(steps=10, budget=6), KNOWN), mark="mag-1")
+    older = replace(today, masks=None, mark=f"{FOUND.digest}mag-1")
+    assert older.bits_mark == today.bits_mark
+    assert with_masks(older, KNOWN) == today
+
+
 def test_the_committed_tables_are_sound_and_never_worse_than_the_even_spread() -> None:
-    for model, table in tables().items():
+    tables = load_tables().masks
+    assert "kinoray-shapes" in tables
+    for model, table in tables.items():
         assert table.model == model
         for row in table.rows:
             assert row.error <= row.even_error
@@ -82,10 +105,20 @@ def test_a_mask_is_written_as_bits() -> None:
     assert unbits(bits(FOUND.run)) == FOUND.run
 
 
-def test_other_masks_have_another_fingerprint_and_other_rows_do_not_matter() -> None:
-    plan = replace(make_plan(steps=10, budget=6), model="tiny", revision="1")
-    even, found = fingerprint(plan, {}), fingerprint(plan, {"tiny": TABLE})
-    assert even != found
-    assert fingerprint(plan, {"tiny": Table("tiny", "1", TABLE.rows[:1])}) == found
-    assert fingerprint(replace(plan, prompt="another"), {"tiny": TABLE}) == found
-    assert fingerprint(replace(plan, sampling=replace(plan.sampling, guidance=1.0)), {"tiny": TABLE}) != found
+def test_other_masks_have_another_digest_and_other_rows_do_not_matter() -> None:
+    plan = make_plan(steps=10, budget=6)
+    assert evenly(10, 6).digest != FOUND.digest
+    assert with_masks(plan, {"tiny": MaskTable("tiny", "1", TABLE.rows[:1])}).bits_mark == FOUND.digest
+    assert with_masks(replace(plan, prompt="another"), KNOWN).bits_mark == FOUND.digest
+    unguided = replace(plan, sampling=replace(plan.sampling, guidance=1.0))
+    assert with_masks(unguided, KNOWN).bits_mark != FOUND.digest
+
+
+def test_a_digest_never_changes_between_releases() -> None:
+    assert FOUND.digest == "0bdd2d7a670e"
+
+
+@pytest.mark.parametrize("masks", [evenly(10, 5), evenly(9, 6)])
+def test_a_plan_and_its_masks_cannot_disagree(masks: Masks) -> None:
+    with pytest.raises(ValueError, match="budget of 6 in 10 steps"):
+        replace(make_plan(steps=10, budget=6), masks=masks)

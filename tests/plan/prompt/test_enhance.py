@@ -20,16 +20,16 @@ RULES = RuleEnhancer(MOST, worlds())
 
 
 class Typist:
-    """A writer that says what it is told to, or fails as it is told to."""
+    """A writer that says what it is told to, fails as it is told to, and then says nothing more."""
 
-    def __init__(self, *answers: str | Exception, pause_s: float = 0.0) -> None:
+    def __init__(self, *answers: str | Exception) -> None:
         self._answers = list(answers)
-        self._pause_s = pause_s
         self.told: list[str] = []
 
     async def write(self, instruction: str, prompt: str) -> str:
         self.told.append(instruction)
-        await asyncio.sleep(self._pause_s)
+        if not self._answers:
+            await asyncio.Event().wait()
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -111,7 +111,7 @@ async def test_rules_step_in_with_a_reason(answer: str | Exception, why: str) ->
 
 
 async def test_rules_step_in_when_it_takes_too_long() -> None:
-    found = await by(Typist("never", pause_s=5.0), timeout_s=0.02).enhance("a red panda", "wan")
+    found = await by(Typist(), timeout_s=0.02).enhance("a red panda", "wan")
     assert found.prompt.startswith("a red panda, plain")
     assert found.reason.endswith("it took longer than 0.02 s.")
 

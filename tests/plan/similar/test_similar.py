@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from app.models.vocabularies import worlds
-from app.plan.similar.similar import UNMEASURED, Kept, Row, Table, choose, read, table_for, tables, write
+from app.plan.similar.similar import Kept, choose
+from app.plan.similar.table import UNMEASURED, SimilarRow, SimilarTable, read, table_for, write
+from app.plan.tables import load_tables
 from tests.engine.plans import make_plan
 
 WORLD = worlds()["kinoray-shapes"]
-TABLE = Table("tiny", "1", "adherence", (Row(0.6, 0.2, 90.0, 90.0, 8), Row(0.9, 0.5, 90.0, 90.0, 8)))
+TABLE = SimilarTable(
+    "tiny", "1", "adherence", (SimilarRow(0.6, 0.2, 90.0, 90.0, 8), SimilarRow(0.9, 0.5, 90.0, 90.0, 8))
+)
 PROMPT = "a small red ball rises on a black background"
 PLAN = make_plan(PROMPT, steps=20, seed=5)
 
@@ -55,7 +59,9 @@ def test_a_start_that_saves_next_to_nothing_is_none() -> None:
 
 
 def test_weights_that_nobody_has_measured_get_the_strict_table() -> None:
-    assert table_for("kinoray-shapes", "no such revision") is UNMEASURED
+    assert table_for(load_tables().similar, "kinoray-shapes", "no such revision") is UNMEASURED
+    assert table_for({}, "kinoray-shapes", "1") is UNMEASURED
+    assert table_for({"tiny": TABLE}, "tiny", "1") is TABLE
     assert choose(PLAN, [kept(f"{PROMPT}!", 0.96)], None, UNMEASURED) is None
     assert choose(PLAN, [kept(f"{PROMPT}!", 0.98)], None, UNMEASURED) is not None
 
@@ -66,18 +72,18 @@ def test_a_table_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 def test_the_committed_tables_are_sound() -> None:
-    assert "kinoray-shapes" in tables()
+    assert "kinoray-shapes" in load_tables().similar
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        (Row(0.9, 0.5, 1.0, 1.0), Row(0.6, 0.2, 1.0, 1.0)),
-        (Row(0.6, 0.5, 1.0, 1.0), Row(0.9, 0.2, 1.0, 1.0)),
-        (Row(0.6, 0.9, 1.0, 1.0),),
+        (SimilarRow(0.9, 0.5, 1.0, 1.0), SimilarRow(0.6, 0.2, 1.0, 1.0)),
+        (SimilarRow(0.6, 0.5, 1.0, 1.0), SimilarRow(0.9, 0.2, 1.0, 1.0)),
+        (SimilarRow(0.6, 0.9, 1.0, 1.0),),
     ],
 )
-def test_an_unsound_table_is_refused(rows: tuple[Row, ...], tmp_path: Path) -> None:
+def test_an_unsound_table_is_refused(rows: tuple[SimilarRow, ...], tmp_path: Path) -> None:
     write(replace(TABLE, rows=rows), tmp_path / "t.json")
     with pytest.raises(ValueError, match=r"t\.json"):
         read(tmp_path / "t.json")

@@ -12,11 +12,12 @@ from app.plan.styles.presets import MOST_OWN, MemoryPresets, Presets, Usage
 from app.plan.styles.redis_presets import RedisPresets
 from app.redis.connection import Client
 from tests.plan.styles.presets import a_preset
+from tests.redis_server import MEMORY_AND_REDIS
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=MEMORY_AND_REDIS)
 def presets(request: pytest.FixtureRequest) -> Presets:
     if request.param == "memory":
         return MemoryPresets()

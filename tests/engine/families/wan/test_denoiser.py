@@ -16,8 +16,8 @@ from app.engine.families.pixels import device_errors, rounded
 from app.engine.loop import Engine
 from app.errors import DeviceOutOfMemory, InvalidRequest, NumericalError
 from app.line.batcher import Rules
-from app.plan.masks.table import unbits
 from app.types import Plan, VideoSpec
+from app.types.masks import unbits
 from tests.engine.families.tiny import autoencoder_of, by_pipeline, tiny_text, tiny_wan, transformer_of
 from tests.engine.plans import Listener, hear, make_plan, walk
 

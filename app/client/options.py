@@ -1,0 +1,110 @@
+"""What a request may ask for, as the types of `Kinoray.create` and `create_style`; the server says what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from typing_extensions import Required, TypedDict
+
+Tier = Literal["auto", "preview", "standard", "premium", "ultra"]
+Priority = Literal["low", "normal", "high"]
+
+
+class CacheOptions(TypedDict, total=False):
+    """What the caches may do for a request."""
+
+    mode: Literal["use", "read", "write", "bypass", "off"]
+    ttl_s: float | None
+    similar: bool
+
+
+class WebhookOptions(TypedDict, total=False):
+    """Who is to be told of the job's end."""
+
+    url: Required[str]
+    events: Sequence[Literal["video.completed", "video.failed"]] | None
+
+
+class ImageUrl(TypedDict):
+    """A picture to begin with, as OpenAI's API names it: an http address or a data URL."""
+
+    image_url: str
+
+
+class VideoOptions(TypedDict, total=False):
+    """The API's fields beside the prompt (docs/api.md). None means the same as leaving it out."""
+
+    model: str | None
+    negative_prompt: str | None
+    seconds: float | str | None
+    size: str | None  # WIDTHxHEIGHT
+    width: int | None
+    height: int | None
+    num_frames: int | None
+    fps: int | None
+    seed: int | Sequence[int] | None
+    num_inference_steps: int | None
+    budget: int | None
+    sampler: str | None  # /v1/models names those of each model
+    deterministic: bool | None
+    step_cache: str | None
+    guidance_scale: float | None
+    guidance_scale_2: float | None
+    tier: Tier | str | None
+    style: str | None
+    enhance: bool | None
+    allow_degrade: bool | None
+    num_outputs_per_prompt: Literal[1] | None
+    user: str | None
+    cache: CacheOptions | None
+    priority: Priority | None
+    deadline_s: float | None
+    after: str | Sequence[str] | None
+    input_reference: str | ImageUrl | None
+    preview: bool | None
+    webhook: WebhookOptions | None
+
+    # Other names that the server takes for some of these.
+    frames: int | None
+    steps: int | None
+    n: Literal[1] | None
+    prompt_enhance: bool | None
+    enhance_prompt: bool | None
+    quality: Tier | str | None
+    quality_tier: Tier | str | None
+    reference_url: str | None
+    image_reference: str | ImageUrl | None
+    image_url: str | None
+    image: str | ImageUrl | None
+
+    # Objects that may hold any of them, and fields of a newer server than this client.
+    extra_body: Mapping[str, object] | None
+    extra_params: Mapping[str, object] | None
+    video_params: Mapping[str, object] | None
+
+
+class CreateOptions(VideoOptions, total=False):
+    """All that `Kinoray.create` takes beside the prompt."""
+
+    idempotency_key: str | None
+
+
+class StyleOptions(TypedDict, total=False):
+    """What a style changes, and what it is for."""
+
+    description: str | None
+    before: str | None
+    after: str | None
+    negative_prompt: str | None
+    tier: Tier | str | None
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    fps: int | None
+
+    # Other names that the server takes for some of these.
+    steps: int | None
+    guidance: float | None
+    negative: str | None
+    quality: Tier | str | None
+    quality_tier: Tier | str | None

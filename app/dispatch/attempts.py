@@ -1,0 +1,71 @@
+"""Attempts: a job out of the line is leased and given to a pool's workers; one that was lost goes back, or ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from app.dispatch.ports import AttemptLost, DispatchStores, Workers
+from app.errors import KinorayError
+from app.jobs.backoff import Backoff
+from app.service.background import Background
+from app.service.endings import fail
+from app.settings import Settings
+from app.telemetry import ATTEMPTS_LOST
+from app.types import Failure, Job, Lease
+
+log = logging.getLogger(__name__)
+
+
+class Attempts:
+    """What is under way is known by its lease alone: whoever dispatches next finds it there."""
+
+    def __init__(self, settings: Settings, stores: DispatchStores, workers: Workers, background: Background) -> None:
+        self._lease_s = settings.lease_s
+        self._stores = stores
+        self._workers = workers
+        self._background = background
+        self._backoff = Backoff(settings.retry_first_s, settings.retry_most_s, settings.max_attempts)
+
+    async def start(self, job: Job) -> None:
+        """Lease a waiting job, unless it has moved on since it was read, and give it to its pool."""
+        try:
+            lease = await self._stores.jobs.lease(job.id, job.plan.pool, self._lease_s, self._stores.clock())
+        except KinorayError as error:  # cancelled or deleted
+            log.info("Not started: %s", error)
+            return
+        self._background.spawn(self._run(job, lease), f"attempt {lease.fence} of {job.id}")
+
+    async def take_back(self, leases: Sequence[Lease], now: float) -> None:
+        """Leases that ran out: whoever held them may write no more."""
+        for lease in leases:
+            log.warning("The lease on %s ran out", lease.job_id)
+            try:
+                await self._again(lease, now)
+            except KinorayError as error:
+                log.info("Not taken back: %s", error)
+
+    async def _run(self, job: Job, lease: Lease) -> None:
+        try:
+            await self._workers.run(job.plan.pool, job.id, lease.fence)
+        except AttemptLost as error:
+            log.warning("Attempt %s of %s was lost: %s", lease.fence, job.id, error)
+            try:
+                await self._again(lease, self._stores.clock(), lost=error.replica_at_fault)
+            except KinorayError as trouble:  # its lease will run out, and the next pass takes it back then
+                log.info("Left to its lease: %s", trouble)
+
+    async def _again(self, lease: Lease, now: float, lost: bool = True) -> None:
+        """Back into the line after a pause, or, after too many lost replicas, out of the way."""
+        stores = self._stores
+        job = await stores.jobs.get(lease.job_id)
+        if job.phase.ended or job.fence != lease.fence:
+            return
+        await stores.meter.add({ATTEMPTS_LOST: int(lost)})
+        if lost and self._backoff.gives_up(job):
+            failure = Failure("worker_lost", f"The replicas that ran it were lost {job.losses + 1} times.")
+            await fail(job.id, lease.fence, failure, stores, now)
+            return
+        not_before = now + self._backoff.pause_s(job.losses + 1)
+        await stores.jobs.requeue(job.id, lease.fence, now, lost, not_before)
+        await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})

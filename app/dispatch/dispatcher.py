@@ -1,0 +1,135 @@
+"""The Dispatcher: pass by pass it looks at line, leases and replicas, decides, and acts; the stores hold its state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from app.dispatch.attempts import Attempts
+from app.dispatch.deadlines import give_up, give_up_followers
+from app.dispatch.ports import Deliveries, DispatchStores, RollCall, Workers
+from app.dispatch.publisher import Publisher
+from app.dispatch.routing_monitor import RoutingMonitor
+from app.dispatch.snapshot import Snapshot, capacity_of
+from app.dispatch.sweep import Sweep
+from app.errors import KinorayError
+from app.jobs.board import ENTERED
+from app.jobs.store import find
+from app.line.dispatch import choose
+from app.line.lease_monitor import LeaseMonitor
+from app.line.rules import rules_of
+from app.line.scaling import Scaling, scale_rules_of
+from app.service.background import Background
+from app.service.dependencies import hear
+from app.settings import Settings
+from app.types import Job, Lease
+
+log = logging.getLogger(__name__)
+PASS_S = 0.5  # the line is looked at this often even when nobody calls
+STILL_S = 60.0  # without a pass for so long, it is not well
+SETTLED = 100  # flights, and late followers, that one pass deals with
+
+
+class Dispatcher:
+    """Exactly one is active; it may die at any moment, because every decision it takes is written before it acts.
+
+    `pools` are those whose replicas are called up; `monotonic` gives the seconds by which durations are measured.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stores: DispatchStores,
+        workers: Workers,
+        roll_call: RollCall,
+        deliveries: Deliveries,
+        pools: Collection[str],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._deliveries = deliveries
+        self._monotonic = monotonic
+        self._rules = rules_of(settings)
+        self._scaling = Scaling(scale_rules_of(settings))
+        self._lease_monitor = LeaseMonitor(settings.lease_s)
+        self._background = Background()
+        self._routing = RoutingMonitor(pools, roll_call, stores, monotonic)
+        self._attempts = Attempts(settings, stores, workers, self._background)
+        self._publisher = Publisher(settings, stores, self._scaling)
+        self._sweep = Sweep(settings, stores, self._background, monotonic)
+        self._passed_at = monotonic()
+
+    def start(self) -> None:
+        """Begin to look, without end. Needs a running event loop."""
+        self._background.keep(self._run(), "the dispatcher's loop")
+        self._background.keep(self._routing.run(), "the roll call")
+
+    async def close(self) -> None:
+        """Stop looking and let go of the attempts under way, which go on where they are, by their leases."""
+        await self._background.close()
+
+    def check(self) -> None:
+        """Raises RuntimeError when a loop has died, or no pass has ended for a minute."""
+        self._background.check()
+        if self._monotonic() - self._passed_at > max(STILL_S, 20 * self._settings.redis_timeout_s):
+            raise RuntimeError("the dispatcher has stood still for a minute")
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """Replicas that each pool that scales should have."""
+        return {pool: decision.wanted for pool, decision in self._scaling.decided.items()}
+
+    async def call_roll(self) -> None:
+        """One roll call, as the loop makes them. Raises StoreUnavailable."""
+        await self._routing.call()
+
+    async def run_pass(self) -> None:
+        """One look at everything, one set of decisions, then the acts. Raises StoreUnavailable."""
+        await self._stores.clock.sync()
+        now = self._stores.clock()
+        await hear(self._stores, now)
+        seen = await self._look(now)
+        start, left, late = choose(seen.waiting, seen.running, seen.capacity, now, self._rules)
+        for job in start:
+            await self._attempts.start(job)
+        for job in late:
+            await give_up(job, self._stores, now)
+        await self._publisher.tell(seen, left, start)
+        await self._sweep.settle(await self._stores.flights.unsettled(now, SETTLED), now)
+        await give_up_followers(self._stores, now, SETTLED)
+        for job_id in await self._deliveries.due(now):
+            self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")
+        await self._sweep.run_if_due(now)
+        self._passed_at = self._monotonic()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.run_pass()
+                await self._stores.jobs.wait_for_work(PASS_S)
+            except KinorayError as error:  # Redis is away: nothing can be decided, and nothing is lost
+                log.warning("The dispatcher waits: %s", error)
+                await asyncio.sleep(PASS_S)
+            except Exception:
+                log.exception("A pass of the dispatcher failed")
+                await asyncio.sleep(PASS_S)
+
+    async def _look(self, now: float) -> Snapshot:
+        """Everything at one moment; leases that have run out are taken back on the way."""
+        jobs = self._stores.jobs
+        entered = await self._stores.board.counters(ENTERED)
+        waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
+        lost = self._lease_monitor.lost(leases, self._monotonic())
+        await self._attempts.take_back(lost, now)
+        held = [lease for lease in leases if lease not in lost]
+        running = await self._running(held)
+        routable = self._routing.routable(replicas)
+        capacity = capacity_of(routable, held, self._settings, self._scaling)
+        return Snapshot(now, entered, waiting, running, routable, capacity)
+
+    async def _running(self, held: Sequence[Lease]) -> list[Job]:
+        found = await asyncio.gather(*(find(self._stores.jobs, lease.job_id) for lease in held))
+        return [job for job in found if job is not None and not job.phase.ended]

@@ -1,0 +1,43 @@
+"""What each pass tells: the backlog and what it asks for, the places in the line, and news of a place to its job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from app.dispatch.ports import DispatchStores
+from app.dispatch.snapshot import Snapshot
+from app.jobs.board import BACKLOG, PLACES
+from app.line.backlog import backlog_to_note
+from app.line.queue_places import Place, places_to_note, queue_news, queue_places
+from app.line.scaling import Scaling
+from app.line.wait_estimates import measure
+from app.settings import Settings
+from app.types import Job
+
+NOTE_TTL_S = 10.0
+
+
+class Publisher:
+    """Remembers which places have been told, so that a job hears of its place when that has changed."""
+
+    def __init__(self, settings: Settings, stores: DispatchStores, scaling: Scaling) -> None:
+        self._age_s, self._most_s = settings.age_s, settings.max_wait_s
+        self._stores = stores
+        self._scaling = scaling
+        self._told: Mapping[str, Place] = {}
+
+    async def tell(self, seen: Snapshot, left: Sequence[Job], started: Sequence[Job]) -> None:
+        """`left` still wait, the most urgent first; `started` were in the line when it was read."""
+        stores, now = self._stores, seen.now
+        running = [*seen.running, *started]
+        backlog = measure(left, running, seen.capacity, now, self._age_s, self._most_s, seen.entered)
+        rows = backlog.pools or {}
+        self._scaling.decide(rows, seen.replicas, now)
+        backlog = replace(backlog, pools=self._scaling.noted(rows))
+        places = queue_places(left, running, seen.capacity, now)
+        await stores.board.put(BACKLOG, backlog_to_note(backlog), NOTE_TTL_S)
+        await stores.board.put(PLACES, places_to_note(places), NOTE_TTL_S)
+        for job_id, place in queue_news(places.jobs, self._told).items():
+            await stores.events.append(job_id, "queue", now, place._asdict())
+        self._told = places.jobs

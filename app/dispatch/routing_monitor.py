@@ -1,0 +1,59 @@
+"""Calls the roll of every pool, again and again; replicas that are no longer routed to are told to leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+
+from app.dispatch.ports import DispatchStores, RollCall
+from app.dispatch.routing import RoutingView, drain_signal
+from app.errors import KinorayError
+from app.types import ReplicaInfo
+
+log = logging.getLogger(__name__)
+CALL_S = 1.0  # between two roll calls, and
+SOON_S = 0.2  # while there is a replica that has not been reached yet
+
+
+class RoutingMonitor:
+    """A roll call of every pool each second; what it finds is the RoutingView's to judge."""
+
+    def __init__(
+        self, pools: Collection[str], roll_call: RollCall, stores: DispatchStores, monotonic: Callable[[], float]
+    ) -> None:
+        self._pools = tuple(pools)
+        self._roll_call = roll_call
+        self._stores = stores
+        self._monotonic = monotonic
+        self._view = RoutingView()
+
+    def routable(self, replicas: Sequence[ReplicaInfo]) -> list[ReplicaInfo]:
+        """Those that still take jobs."""
+        return self._view.routable(replicas)
+
+    async def run(self) -> None:
+        """Without end."""
+        while True:
+            pause_s = CALL_S
+            try:
+                pause_s = await self.call()
+            except KinorayError as error:
+                log.warning("No roll call: %s", error)
+            except Exception:
+                log.exception("A roll call failed")
+            await asyncio.sleep(pause_s)
+
+    async def call(self) -> float:
+        """One roll call of every pool; returns the seconds until the next. Raises StoreUnavailable."""
+        await asyncio.gather(*map(self._call, self._pools))
+        replicas = await self._stores.jobs.replicas()
+        for name in self._view.to_drain(replicas, self._monotonic()):
+            log.info("Replica %s is being stopped: it is told to hand its jobs back", name)
+            await self._stores.stops.send(drain_signal(name))
+        return SOON_S if self._view.any_unreached(replicas) else CALL_S
+
+    async def _call(self, pool: str) -> None:
+        names = await self._roll_call.present(pool)
+        if names is not None:
+            self._view.observe(pool, names)

@@ -1,0 +1,36 @@
+"""All that one pass of the Dispatcher decides by, as it was read at one moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.line.dispatch import Pool, pools
+from app.line.scaling import Scaling
+from app.settings import Settings
+from app.types import Job, Lease, ReplicaInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The line, the jobs under way and the replicas."""
+
+    now: float  # Unix seconds, by the clock of the stores
+    entered: Mapping[str, float]  # the counters of admitted work, read before the line: who comes in between is in both
+    waiting: Sequence[Job]
+    running: Sequence[Job]
+    replicas: Sequence[ReplicaInfo]  # that can be given work
+    capacity: Mapping[str, Pool]
+
+
+def capacity_of(
+    replicas: Sequence[ReplicaInfo], held: Sequence[Lease], settings: Settings, scaling: Scaling
+) -> dict[str, Pool]:
+    """What every pool can take; one without replicas says how long its first takes to come."""
+    found = pools(replicas, Counter(lease.holder for lease in held), settings.max_paused)
+    for name in settings.replicas:
+        pool = found.get(name, Pool(0, 0, 0))
+        start_s = scaling.start_s.get(name, settings.replica_start_s)
+        found[name] = pool if pool.replicas else replace(pool, start_s=start_s)
+    return found

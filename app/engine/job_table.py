@@ -1,0 +1,102 @@
+"""Where each job in the engine is: waiting, running or paused; its state goes with it, to host memory if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.engine.memory.state import let_go, move_state
+from app.engine.ticket import Ticket, outcome
+from app.errors import DeviceOutOfMemory
+from app.line.batcher import Boundary, Profile, Rules
+from app.line.fair_share import FairShare
+from app.line.pressure import Pressure, pressed
+
+
+class JobTable:
+    """All tickets of the engine, by name. Belongs to the engine's thread."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Ticket] = {}
+        self.running: dict[str, Ticket] = {}
+        self.paused: dict[str, Ticket] = {}
+        self.fair_share = FairShare()
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting or self.running or self.paused)
+
+    def __iter__(self) -> Iterator[Ticket]:
+        yield from (*self.running.values(), *self.paused.values(), *self.waiting.values())
+
+    def decide(
+        self, now: float, rules: Rules, profile: Profile, pressure: Pressure | None = None, fresh: bool = False
+    ) -> Boundary:
+        """Ask the batcher about those who are here; `fresh`: the memory's `pressure` has just been read."""
+        return pressed(
+            now,
+            [ticket.running(self.fair_share.used_s(ticket.shape)) for ticket in self.running.values()],
+            [ticket.waiting() for ticket in self.waiting.values()],
+            [ticket.paused() for ticket in self.paused.values()],
+            rules,
+            profile,
+            pressure or Pressure(),
+            fresh,
+        )
+
+    def find(self, name: str) -> Ticket:
+        """The ticket of that name.
+
+        Raises:
+            KeyError: it is not here.
+        """
+        return next(place[name] for place in (self.running, self.paused, self.waiting) if name in place)
+
+    def run(self, ticket: Ticket) -> None:
+        """It has a slot from now on; whoever is there beside it has the device no longer to itself."""
+        self.forget(ticket)
+        self.fair_share.enter(ticket.shape, {other.shape for other in self.running.values()})
+        self.running[ticket.name] = ticket
+        if len(self.running) > 1:
+            for each in self.running.values():
+                each.alone = False
+
+    def pause(self, name: str) -> None:
+        """It gives its slot up and keeps its state."""
+        self.paused[name] = self.running.pop(name)
+        self.paused[name].alone = False
+
+    def park(self, name: str) -> None:
+        """A paused job's tensors go to host memory."""
+        ticket = self.paused[name]
+        if ticket.home is None:
+            ticket.home = move_state(ticket.started, "cpu")
+
+    def resume(self, ticket: Ticket) -> None:
+        """It goes on where it stopped; when the device has no room for it, the other paused jobs make some.
+
+        Raises:
+            DeviceOutOfMemory: there is none even so.
+        """
+        error = outcome(lambda: _unpark(ticket))
+        if isinstance(error, DeviceOutOfMemory):
+            let_go(error)
+            self.make_room()
+            _unpark(ticket)
+        elif isinstance(error, Exception):
+            raise error
+        self.run(ticket)
+
+    def make_room(self) -> None:
+        """All paused jobs leave the device."""
+        for name in self.paused:
+            self.park(name)
+
+    def forget(self, ticket: Ticket) -> None:
+        """It is in none of the places any more."""
+        for place in (self.running, self.paused, self.waiting):
+            place.pop(ticket.name, None)
+
+
+def _unpark(ticket: Ticket) -> None:
+    if ticket.home is not None:
+        move_state(ticket.started, ticket.home)
+        ticket.home = None

@@ -1,0 +1,75 @@
+"""The backlog as one record: the dispatcher writes it down, admission, health, metrics and statistics read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.line.dispatch import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolBacklog:
+    """What one pool has to do. Work in step-seconds, waits in seconds."""
+
+    jobs: int = 0  # waiting
+    running: int = 0
+    step_seconds: float = 0.0  # of both
+    slots: int | None = None  # None: an older note
+    replicas: int = 0
+    wait_s: float = 0.0  # until all of that is done, one device after another
+    ahead_s: Mapping[str, float] = field(default_factory=dict)  # the wait of a job that comes now, by priority
+    longest_s: Mapping[str, float] = field(default_factory=dict)  # the longest wait of those whom it would hold up
+    wanted: int | None = None  # replicas that the scaling policy asks for; None: the pool does not scale
+    because: str | None = None  # what decided that, as a label
+    why: str | None = None  # the same as a sentence
+
+    @property
+    def capacity(self) -> Pool:
+        """The pool as the estimates see it; without `slots` its replicas take more than one job each."""
+        return Pool(self.replicas + 1 if self.slots is None else self.slots, 0, self.replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """All pools' work at a moment."""
+
+    at: float = 0.0  # Unix seconds, by the clock of the stores
+    jobs: int = 0
+    running: int = 0
+    step_seconds: float = 0.0
+    wait_s: float = 0.0  # the longest of the pools'
+    pools: Mapping[str, PoolBacklog] | None = None  # None: an older note, which knew of no pools
+    # Step-seconds ever let in by "pool/priority", from before the line was read; None: an older note
+    entered: Mapping[str, float] | None = None
+
+    def pool(self, name: str) -> PoolBacklog:
+        """That pool's part; of a pool that nobody has used yet, an empty one."""
+        return (self.pools or {}).get(name, PoolBacklog())
+
+
+_BACKLOG = TypeAdapter(Backlog)
+
+
+def backlog_to_note(backlog: Backlog) -> dict[str, object]:
+    """The record as JSON values, as the shared state keeps it and `/api/stats` shows it."""
+    pools = None if backlog.pools is None else {name: _filled(row) for name, row in backlog.pools.items()}
+    return {**_filled(backlog), **({} if pools is None else {"pools": pools})}
+
+
+def backlog_from_note(note: Mapping[str, object] | None) -> Backlog | None:
+    """The record of a note of this or an earlier version.
+
+    None where there is no note, or one that makes no sense, which counts as none.
+    """
+    try:
+        return None if note is None else _BACKLOG.validate_python(note)
+    except ValidationError:
+        return None
+
+
+def _filled(row: Backlog | PoolBacklog) -> dict[str, object]:
+    values = {each.name: getattr(row, each.name) for each in fields(row)}
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,86 @@
+"""Where each of those who wait stands, and when it will be done: measured from the line, told to all who ask."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.line.backlog import Backlog
+from app.line.dispatch import Pool, remaining
+from app.line.wait_estimates import expected_s
+from app.types import Job, Plan
+
+TOLD = 200  # so many of the line are told their place
+
+
+class Place(NamedTuple):
+    """Jobs that go before this one in its pool, and seconds until it is done, as predicted."""
+
+    position: int
+    eta_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlaces:
+    """The places at a moment, of all tenants' jobs: never shown whole."""
+
+    at: float = 0.0  # Unix seconds, by the clock of the stores
+    jobs: Mapping[str, Place] = field(default_factory=dict)  # by job id, of the first of the line
+    beyond: Mapping[str, int] = field(default_factory=dict)  # by pool: the best position of those who are not told
+
+
+_PLACES = TypeAdapter(QueuePlaces)
+
+
+def queue_places(
+    waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float, limit: int = TOLD
+) -> QueuePlaces:
+    """The places of the first `limit` of the line, which is given most urgent first."""
+    told: Counter[str] = Counter()
+    ahead_s: dict[str, float] = {}
+    for job in running:
+        ahead_s[job.plan.pool] = ahead_s.get(job.plan.pool, 0.0) + remaining(job)
+    found = {}
+    for job in waiting[:limit]:
+        name, estimate = job.plan.pool, job.plan.estimate
+        pool = capacity.get(name, Pool(0, 0, 0))
+        before_s = ahead_s.get(name, 0.0)
+        eta_s = before_s / max(1, pool.replicas) + pool.start_s + estimate.seconds
+        found[job.id] = Place(told[name], round(eta_s, 2))
+        told[name] += 1
+        ahead_s[name] = before_s + estimate.step_seconds
+    beyond = {job.plan.pool: told[job.plan.pool] for job in waiting[limit:]}
+    return QueuePlaces(now, found, beyond)
+
+
+def places_to_note(places: QueuePlaces) -> dict[str, object]:
+    """The record as JSON values."""
+    jobs = {job_id: list(place) for job_id, place in places.jobs.items()}
+    return {"at": places.at, "jobs": jobs, "beyond": dict(places.beyond)}
+
+
+def places_from_note(note: Mapping[str, object] | None) -> QueuePlaces:
+    """The record of a note; without one, or of one that makes no sense, nobody has a place."""
+    try:
+        return QueuePlaces() if note is None else _PLACES.validate_python(note)
+    except ValidationError:
+        return QueuePlaces()
+
+
+def place_behind(places: QueuePlaces, backlog: Backlog | None, position: int, plan: Plan) -> Place:
+    """The place of a job that is not told one, with so many waiting who came before it."""
+    position = max(position, places.beyond.get(plan.pool, 0))
+    return Place(position, expected_s(backlog, position, plan))
+
+
+def queue_news(places: Mapping[str, Place], told: Mapping[str, Place]) -> dict[str, Place]:
+    """The places, by job id, of those whose position is not the one they were told."""
+    return {
+        job_id: place
+        for job_id, place in places.items()
+        if job_id not in told or told[job_id].position != place.position
+    }

@@ -1,0 +1,180 @@
+"""How long jobs will wait: estimated from the line for each class, and read from the backlog; no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from types import MappingProxyType
+
+from app.line.backlog import Backlog, PoolBacklog
+from app.line.dispatch import Pool, remaining, turn_left_s, turn_s
+from app.line.rules import HIGHEST, NORMAL, PRIORITIES
+from app.types import Job, Plan
+
+
+def measure(
+    waiting: Sequence[Job],
+    running: Sequence[Job],
+    capacity: Mapping[str, Pool],
+    now: float,
+    age_s: float = 120.0,
+    most_s: float = inf,
+    entered: Mapping[str, float] = MappingProxyType({}),
+) -> Backlog:
+    """The backlog: work in step-seconds by pool, and the longest pool's wait.
+
+    The wait is what one device after another would need for all that is ahead: it does not count on batches to pay. A
+    pool without replicas starts one first. The line is given in order of urgency; `age_s` is after which a job is
+    lifted by a class, `most_s` what a job may wait. `entered` counts what was let in, from before the line was read:
+    whatever has been added to it since is not in the line.
+    """
+    pools = {}
+    for name in sorted({job.plan.pool for job in (*waiting, *running)} | set(capacity)):
+        ahead = [job for job in waiting if job.plan.pool == name]
+        at_work = [job for job in running if job.plan.pool == name]
+        step_seconds = sum(job.plan.estimate.step_seconds for job in ahead) + sum(remaining(job) for job in at_work)
+        pool = capacity.get(name, Pool(0, 0, 0))
+        pools[name] = PoolBacklog(
+            jobs=len(ahead),
+            running=len(at_work),
+            step_seconds=round(step_seconds, 3),
+            slots=pool.slots,
+            replicas=pool.replicas,
+            wait_s=round(_work_s(ahead, at_work, pool) / max(1, pool.replicas) + pool.start_s, 3),
+            ahead_s=ahead_s(ahead, at_work, pool, now, age_s),
+            longest_s=longest_s(ahead, _waits_s(ahead, at_work, pool), now, age_s, most_s),
+        )
+    return Backlog(
+        at=now,
+        jobs=len(waiting),
+        running=len(running),
+        step_seconds=round(sum(row.step_seconds for row in pools.values()), 3),
+        wait_s=max((row.wait_s for row in pools.values()), default=0.0),
+        pools=pools,
+        entered=dict(entered),
+    )
+
+
+def wait_of(backlog: Backlog, job: Job) -> float:
+    """Seconds that a new job will wait, for its class in its pool."""
+    if backlog.pools is None:
+        return backlog.wait_s
+    row = backlog.pool(job.plan.pool)
+    return row.ahead_s.get(job.priority, row.wait_s)
+
+
+def held_up_s(backlog: Backlog, job: Job) -> float:
+    """The longest wait, in seconds, of those whom this new job goes before, once it does."""
+    row = backlog.pool(job.plan.pool)
+    longest = row.longest_s.get(job.priority, 0.0)
+    return longest + turn_in(backlog, job) / max(1, row.replicas) if longest else 0.0
+
+
+def turn_in(backlog: Backlog, job: Job) -> float:
+    """Seconds for which a new job will keep others from a device; see `turn_s`."""
+    return turn_s(job, backlog.pool(job.plan.pool).capacity)
+
+
+def counter_of(job: Job) -> str:
+    """The counter, among those of the work that was let in, to which a job's is added."""
+    return f"{job.plan.pool}/{job.priority}"
+
+
+def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job) -> float:
+    """Seconds of work that was let in before this job, and after the backlog was measured, and goes before it.
+
+    `entered` are the counters with the job's own work in them already. Where the backlog knows of none there is none.
+    """
+    if backlog.entered is None:
+        return 0.0
+    mine, work = PRIORITIES.get(job.priority, NORMAL), -turn_in(backlog, job)
+    for name, total in entered.items():
+        pool, _, priority = name.rpartition("/")
+        if pool == job.plan.pool and PRIORITIES.get(priority, NORMAL) >= mine:
+            work += total - backlog.entered.get(name, 0.0)
+    return max(0.0, work) / max(1, backlog.pool(job.plan.pool).replicas)
+
+
+def expected_s(backlog: Backlog | None, position: int, plan: Plan) -> float:
+    """Seconds until a job at this place is done: its share of the pool's wait, and its own time."""
+    row = (backlog or Backlog()).pool(plan.pool)
+    ahead = row.wait_s * min(1.0, (position + 1) / (row.jobs + 1))
+    return round(ahead + plan.estimate.seconds, 2)
+
+
+def behind_all(backlog: Backlog | None, plan: Plan) -> int:
+    """The position of a job that comes now, behind all that wait in its pool."""
+    return (backlog or Backlog()).pool(plan.pool).jobs
+
+
+def lifted(level: int, waited_s: float, age_s: float) -> int:
+    """The class of a job that has waited so long, as `app.line.order` lifts it."""
+    return min(HIGHEST, level + int(max(0.0, waited_s) / age_s))
+
+
+def ahead_s(waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: float, age_s: float) -> dict[str, float]:
+    """Seconds of work before a job of each class that comes to this pool now.
+
+    Before it go those of its class and above, and those who age into its class while it waits: they are found by
+    looking again with the longer wait, until nobody is added. Running jobs count that it cannot pause. It does not
+    count on batches to pay, nor does it know of those who will come.
+    """
+    return {name: round(_wait_s(level, waiting, running, pool, now, age_s), 3) for name, level in PRIORITIES.items()}
+
+
+def _wait_s(level: int, waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: float, age_s: float) -> float:
+    devices = max(1, pool.replicas)
+    stays = [job for job in running if _level(job) >= level or not pool.spare]
+    work = sum(turn_left_s(job, pool) for job in stays)
+    left = sorted((_passes_in_s(job, level, now, age_s), turn_s(job, pool)) for job in waiting)
+    for passes_in_s, length_s in left:
+        if passes_in_s > work / devices:
+            break
+        work += length_s
+    return work / devices
+
+
+def _passes_in_s(job: Job, level: int, now: float, age_s: float) -> float:
+    """When a waiting job stands at least as high as a new one of this class, seconds from now; both age."""
+    mine, waited_s = _level(job), max(0.0, now - job.created_at)
+    if lifted(mine, waited_s, age_s) >= level:
+        return 0.0
+    next_s = age_s - waited_s % age_s  # then it is lifted once more, before the new one is
+    return next_s if lifted(mine, waited_s + next_s, age_s) >= level else inf
+
+
+def longest_s(
+    waiting: Sequence[Job], waits_s: Mapping[str, float], now: float, age_s: float, most_s: float
+) -> dict[str, float]:
+    """The longest wait, as it is foreseen now, of those whom a job of each class would hold up.
+
+    `waiting` stands in order of urgency, `waits_s` says how long each will still wait. Only those who never ran, came
+    after nobody and still keep within `most_s` have a promise that can be broken.
+    """
+    found = dict.fromkeys(PRIORITIES, 0.0)
+    for job in waiting:
+        total_s = now - job.created_at + waits_s.get(job.id, 0.0)
+        if job.attempts or job.after or total_s > most_s:
+            continue
+        level = lifted(_level(job), now - job.created_at, age_s)
+        for name in PRIORITIES:
+            if PRIORITIES[name] > level:
+                found[name] = max(found[name], round(total_s, 3))
+    return found
+
+
+def _level(job: Job) -> int:
+    return PRIORITIES.get(job.priority, NORMAL)
+
+
+def _work_s(waiting: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> float:
+    return sum(turn_s(job, pool) for job in waiting) + sum(turn_left_s(job, pool) for job in at_work)
+
+
+def _waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:
+    """Seconds until each of one pool's line starts, most urgent first."""
+    before_s, found = sum(turn_left_s(job, pool) for job in at_work), {}
+    for job in line:
+        found[job.id] = before_s / max(1, pool.replicas)
+        before_s += turn_s(job, pool)
+    return found

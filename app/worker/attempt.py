@@ -1,0 +1,197 @@
+"""One attempt at one job on this replica: inputs, steps, reports, frames handed on; every write carries the fence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.cache.embeddings import EmbeddingCache
+from app.cache.similar import Latent
+from app.engine.timing.overhead import since
+from app.errors import (
+    Cancelled,
+    IllegalTransition,
+    JobNotFound,
+    KinorayError,
+    LeaseLost,
+    StoreUnavailable,
+    TimedOut,
+    WorkerLost,
+)
+from app.plan.cost import shape_key
+from app.service.endings import fail
+from app.service.similar_start import remember, use_of
+from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from app.worker.checkpoint_writer import CheckpointWriter
+from app.worker.facts import (
+    AttemptFailed,
+    CheckpointMade,
+    FactQueue,
+    FramesMade,
+    LatentMade,
+    PhaseChanged,
+    PreviewMade,
+    PromptsEncoded,
+    StepDone,
+)
+from app.worker.finishing import hand_on
+from app.worker.inputs import Inputs
+from app.worker.parts import ReplicaParts
+from app.worker.progress import Progress
+from app.worker.prompt_embeddings import EncodedPrompts, PromptEmbeddings
+
+log = logging.getLogger(__name__)
+
+
+class Attempt:
+    """Goes between the engine's thread and the stores for one job. `lease` is what the heartbeat is to renew."""
+
+    def __init__(self, job_id: str, fence: int, parts: ReplicaParts) -> None:
+        self.lease: Lease | None = None
+        self._job_id = job_id
+        self._fence = fence
+        self._parts = parts
+        self._stores = parts.stores
+        self._engine = parts.engine
+        self._timing = parts.timing
+        self._facts: FactQueue | None = None
+        self._latent: Latent | None = None
+        cache, settings = parts.caches.cache, parts.settings
+        self._prompts = PromptEmbeddings(EmbeddingCache(cache), settings, parts.encoder)
+        self._inputs = Inputs(parts.stores, cache, parts.engine, settings, parts.timing)
+        self._checkpoints = CheckpointWriter(
+            parts.stores.checkpoints,
+            settings.checkpoint_max_bytes,
+            parts.engine.checkpoint_cost,
+            parts.background,
+            parts.timing.monotonic,
+        )
+
+    async def run(self) -> None:
+        """From a lease to a closed job. A lost lease ends it quietly; what belongs to the job ends the job.
+
+        Raises:
+            StoreUnavailable, WorkerLost: not the job's fault; the dispatcher gives it to another replica.
+        """
+        try:
+            await self._run()
+        except (LeaseLost, JobNotFound) as error:
+            log.info("Attempt %s of %s ends: %s", self._fence, self._job_id, error)
+        except (StoreUnavailable, WorkerLost) as error:
+            log.warning("Attempt %s of %s gives up: %s", self._fence, self._job_id, error)
+            raise
+        except KinorayError as error:
+            self.stop()
+            await self._close_failed(error)
+        finally:
+            self.stop()
+            self.lease = None
+
+    def stop(self) -> None:
+        """The engine drops the job at its next boundary; another attempt at it, in the same engine, goes on."""
+        if self._facts is not None:
+            self._engine.stop(self._job_id, self._facts)
+
+    async def _run(self) -> None:
+        job = await self._stores.jobs.get(self._job_id)
+        if job.fence != self._fence or job.phase.ended:
+            raise LeaseLost(f"{self._job_id} has moved on.")
+        settings = self._parts.settings
+        self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
+        facts = FactQueue(keeps_latent=job.similar and job.cache_mode.writes and job.plan.start is None)
+        progress = Progress(job.id, self._fence, self._stores, lambda: self._overhead_s(job), self._timing.monotonic)
+        await self._submit(job, facts, progress)
+        try:
+            await asyncio.wait_for(self._follow(job, facts, progress), settings.job_timeout_s)
+        except asyncio.TimeoutError:
+            raise TimedOut(f"It took longer than {settings.job_timeout_s:.0f} s.") from None
+
+    async def _submit(self, job: Job, facts: FactQueue, progress: Progress) -> None:
+        """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
+        checkpoint = await self._inputs.checkpoint(job)
+        prompts, _ = await asyncio.gather(self._prompts.find(job), progress.phase(Phase.ENCODING))
+        hit = prompts.complete
+        if not hit and not checkpoint:  # a checkpoint has the embeddings
+            prompts = await self._encoded(job, facts)
+        image = await self._inputs.image(job)
+        source = await self._inputs.similar_latent(job)
+        now = self._stores.clock()
+        due_in_s = None if job.deadline is None else job.deadline - now
+        self._facts = facts
+        self._engine.submit(
+            job.id,
+            job.plan,
+            facts,
+            prompts.prompt,
+            prompts.negative,
+            urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
+            preview_every=self._parts.settings.preview_every if job.preview else 0,
+            checkpoint=checkpoint,
+            source=source,
+            picture=image,
+        )
+        skipped = 0 if job.plan.start is None or source is None else job.plan.start.step
+        use = use_of(job.plan, skipped, CacheUse(embedding_hit=hit))
+        await self._stores.jobs.note_cache(job.id, self._fence, use)
+
+    async def _encoded(self, job: Job, facts: FactQueue) -> EncodedPrompts:
+        """By the encoder that is asked beforehand, if there is one; else the engine encodes, and tells then."""
+        began = self._timing.monotonic()
+        prompts = await self._prompts.encode(job)
+        if prompts.complete:
+            facts.put(PromptsEncoded(prompts, self._timing.monotonic() - began))
+        return prompts
+
+    async def _follow(self, job: Job, facts: FactQueue, progress: Progress) -> None:
+        """Act on the engine's facts until the job has left the engine."""
+        while True:
+            match await facts.next():
+                case PhaseChanged(phase):
+                    await progress.phase(phase)
+                case StepDone() as done:
+                    await progress.step(done)
+                case PreviewMade() as made:
+                    await progress.preview(made)
+                case CheckpointMade(state):
+                    self._checkpoints.take(job.id, self._fence, state)
+                case LatentMade(clean):
+                    self._latent = clean
+                case PromptsEncoded(prompts, took_s):
+                    await self._prompts.keep(job, prompts, took_s)
+                case AttemptFailed(error):
+                    raise error
+                case FramesMade(frames, measured):
+                    await progress.announce(Phase.POSTPROCESSING)
+                    return await self._finish(job, frames, measured)
+
+    def _overhead_s(self, job: Job) -> float:
+        return self._parts.measurements.overhead.of(shape_key(job.plan.spec)) or self._parts.model.overhead_s
+
+    async def _finish(self, job: Job, frames: NDArray[np.uint8], measured: Measured) -> None:
+        """Hand the frames on, then learn from the job, and keep its latent for like ones."""
+        settings, learned = self._parts.settings, self._parts.measurements
+        energy_wh = learned.power.energy_wh(measured.device_seconds, settings.device_watts)
+        measured = replace(measured, energy_wh=energy_wh)
+        await hand_on(self._parts.finishing, job.id, self._fence, frames, measured, self._timing.sleep)
+        if job.attempts == 1:
+            took_s = self._stores.clock() - since(job.created_at, job.started_at)
+            learned.overhead.learn(shape_key(job.plan.spec), took_s, measured.stages_s)
+        if self._latent is not None:
+            await remember(job, self._latent, self._parts.caches, settings.similar_ttl_s)
+
+    async def _close_failed(self, error: KinorayError) -> None:
+        now = self._stores.clock()
+        try:
+            if isinstance(error, Cancelled):
+                # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
+                await self._checkpoints.settle()
+                await self._stores.jobs.requeue(self._job_id, self._fence, now)
+                await self._stores.events.append(self._job_id, "phase", now, {"phase": Phase.QUEUED.value})
+                return
+            await fail(self._job_id, self._fence, Failure(error.error_code, error.message), self._stores, now)
+        except (LeaseLost, JobNotFound, IllegalTransition):
+            return

@@ -1,0 +1,127 @@
+"""What the engine says of one job, as records: put down on the engine's thread, read by the attempt on its loop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engine.denoiser import Frames, JobState
+from app.engine.embedding import Embedding
+from app.errors import GenerationError
+from app.types import Measured, Phase
+from app.worker.prompt_embeddings import EncodedPrompts
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """The job has entered a phase."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """Step `step` of `total` is done; denoising takes `eta_s` more seconds."""
+
+    step: int
+    total: int
+    eta_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewMade:
+    """The clean estimate after a step, uint8 (h, w, 3)."""
+
+    step: int
+    total: int
+    frame: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointMade:
+    """The job's state after the step last done; nobody writes to it."""
+
+    state: JobState
+
+
+@dataclass(frozen=True, slots=True)
+class LatentMade:
+    """The final latent, float32 (C, F', H', W')."""
+
+    clean: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsEncoded:
+    """What the encoder made of both prompts, and the seconds that it took."""
+
+    prompts: EncodedPrompts
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FramesMade:
+    """The last fact of a job that went well: frames, uint8 (F, H, W, 3), and what they cost."""
+
+    frames: Frames
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """The last fact of a job that has no frames."""
+
+    error: GenerationError
+
+
+Fact: TypeAlias = (
+    PhaseChanged | StepDone | PreviewMade | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
+)
+
+
+class FactQueue:
+    """The engine's Sink for one attempt. Made on the loop that reads it; everything but `next` is for any thread."""
+
+    def __init__(self, keeps_latent: bool = False) -> None:
+        self.keeps_latent = keeps_latent
+        self._at = (0, 0)  # the step last heard of, and how many there are
+        self._loop = asyncio.get_running_loop()
+        self._facts: asyncio.Queue[Fact] = asyncio.Queue()
+
+    async def next(self) -> Fact:
+        """The next fact, in the order in which the engine said them."""
+        return await self._facts.get()
+
+    def put(self, fact: Fact) -> None:
+        """Add a fact."""
+        self._loop.call_soon_threadsafe(self._facts.put_nowait, fact)
+
+    def phase(self, phase: Phase) -> None:
+        if phase is not Phase.ENCODING:  # told when the attempt began
+            self.put(PhaseChanged(phase))
+
+    def step(self, step: int, total: int, eta_s: float) -> None:
+        self._at = (step, total)
+        self.put(StepDone(step, total, eta_s))
+
+    def preview(self, frame: NDArray[np.uint8]) -> None:
+        self.put(PreviewMade(*self._at, frame))
+
+    def checkpoint(self, state: JobState) -> None:
+        self.put(CheckpointMade(state))
+
+    def latent(self, clean: NDArray[np.float32]) -> None:
+        self.put(LatentMade(clean))
+
+    def encoded(self, prompt: Embedding, negative: Embedding, took_s: float) -> None:
+        self.put(PromptsEncoded(EncodedPrompts(prompt, negative), took_s))
+
+    def done(self, frames: Frames, measured: Measured) -> None:
+        self.put(FramesMade(frames, measured))
+
+    def failed(self, error: GenerationError) -> None:
+        self.put(AttemptFailed(error))

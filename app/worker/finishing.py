@@ -1,0 +1,154 @@
+"""Frames come in, a closed job goes out: artifacts stored, then the record, then the cache, then who follows it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts.store import UNAVAILABLE
+from app.cache.keys import plan_digest, pool_of
+from app.cache.results import CachedResult, ResultCache
+from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
+from app.plan.masks.mask import masks_of
+from app.plan.prompt.complexity import FIXED_STEPS
+from app.service.artifact_refs import mark_cached
+from app.service.background import Background
+from app.service.endings import tell_end
+from app.service.similar_start import figures_of, use_of
+from app.service.single_flight import settle
+from app.settings import Settings
+from app.telemetry import DEVICE_SECONDS, EVALUATIONS, STEPS_FIXED, STEPS_PLANNED
+from app.types import Artifact, Job, Measured, Phase
+from app.video.finish import UNSTORED, again_in, finish
+from app.worker.ports import Finishing, FinishingStores
+
+log = logging.getLogger(__name__)
+
+
+class JobFinisher:
+    """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks."""
+
+    def __init__(
+        self,
+        stores: FinishingStores,
+        settings: Settings,
+        results: ResultCache,
+        background: Background,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._results = results
+        self._background = background
+        self._monotonic = monotonic
+
+    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+        """Close a job with its frames, uint8 (F, H, W, 3). Raises what the port says."""
+        started = self._monotonic()
+        stores = self._stores
+        await stores.clock.sync()
+        job = await stores.jobs.get(job_id)
+        if job.fence == fence and job.phase is Phase.COMPLETED:
+            return  # a former call closed it, and its answer was lost
+        if job.fence != fence:
+            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
+        # 1. Artifacts
+        artifacts = await self._store(job_id, fence, frames, job.plan.spec.fps)
+        if job.plan.start is not None and job.cache.steps_skipped != measured.steps_skipped:
+            await stores.jobs.note_cache(job_id, fence, use_of(job.plan, measured.steps_skipped, job.cache))
+        # 2. The record
+        now = stores.clock()
+        stages = {**measured.stages_s, "finish": self._monotonic() - started, "total": now - job.created_at}
+        done = await self._complete(job_id, fence, artifacts, replace(measured, stages_s=stages), now)
+        # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
+        await self._remember(done)
+        await tell_end(done, stores, now, _figures(done))
+        # 4. Those who waited for the same video; the replica that made it need not
+        self._background.spawn(self._settle(done, now), f"flight of {job_id}")
+
+    async def _complete(
+        self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float
+    ) -> Job:
+        """Write the record; one who has lost the job takes its files away again."""
+        stores = self._stores
+        try:
+            await stores.board.hold(job_id, job_id)
+            return await stores.jobs.complete(
+                job_id, fence, artifacts, measured, now, expires_at=now + self._settings.retention_s
+            )
+        except LeaseLost:
+            await stores.board.release(job_id, job_id)
+            for artifact in artifacts.values():
+                await stores.artifacts.delete(artifact)
+            raise
+
+    async def _settle(self, job: Job, now: float) -> None:
+        try:
+            await settle(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
+        except KinorayError as error:
+            log.info("Left to the dispatcher: %s", error)
+
+    async def _store(self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int) -> dict[str, Artifact]:
+        files = await asyncio.to_thread(finish, frames, fps)
+        return {
+            variant: await self._stores.artifacts.put(
+                f"{job_id}/{fence}/{variant}{file.extension}", file.content, file.content_type
+            )
+            for variant, file in files.items()
+        }
+
+    async def _remember(self, job: Job) -> None:
+        plan = job.plan
+        if job.cache_mode.writes:
+            result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
+            ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
+            await mark_cached(job.id, ttl_s, self._stores.board)
+            pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
+            await self._results.put(plan_digest(plan, pool), result, ttl_s)
+
+
+async def hand_on(
+    finishing: Finishing,
+    job_id: str,
+    fence: int,
+    frames: NDArray[np.uint8],
+    measured: Measured,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Have a job closed with its frames, uint8 (F, H, W, 3); one that fails is asked again, for they are still here.
+
+    Raises:
+        LeaseLost, JobNotFound: somebody else has the job.
+        GenerationError: `artifact_store_failed` or `finish_failed`, after the last try.
+    """
+    for tries in count(1):
+        try:
+            return await finishing.finish(job_id, fence, frames, measured)
+        except (LeaseLost, JobNotFound):
+            raise
+        except KinorayError as error:
+            wait_s = again_in(tries, away=isinstance(error, ServiceUnavailable))
+            if wait_s is None:
+                code = UNSTORED if error.error_code == UNAVAILABLE else "finish_failed"
+                raise GenerationError(f"The video could not be stored: {error}", code=code) from error
+            log.warning("The finisher failed for %s: %s", job_id, error)
+            await sleep(wait_s)
+
+
+def _figures(job: Job) -> Mapping[str, float]:
+    """What a job that was made counts beside what every end does."""
+    plan, measured = job.plan, job.measured or Measured()
+    return {
+        DEVICE_SECONDS: measured.device_seconds,
+        EVALUATIONS: measured.evaluations,
+        STEPS_PLANNED: masks_of(plan).budget,
+        STEPS_FIXED: FIXED_STEPS,
+    } | figures_of(job, measured.steps_skipped)

@@ -1,0 +1,39 @@
+"""What all attempts on one replica share: engine, stores, caches, and what the replica learns of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.engine.encoding import Encoder
+from app.engine.loop import Engine
+from app.engine.timing.overhead import Overhead
+from app.engine.timing.power import Power
+from app.service.background import Background
+from app.service.similar_start import Shelf
+from app.settings import Settings
+from app.types import ModelProfile
+from app.worker.ports import Finishing, ReplicaStores, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What a replica learns of itself from job to job."""
+
+    overhead: Overhead
+    power: Power
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaParts:
+    """`encoder` None: the engine's own model encodes prompts."""
+
+    settings: Settings
+    model: ModelProfile
+    stores: ReplicaStores
+    engine: Engine
+    encoder: Encoder | None
+    caches: Shelf
+    finishing: Finishing
+    measurements: Measurements
+    background: Background = field(default_factory=Background)
+    timing: Timing = Timing()

@@ -1,0 +1,120 @@
+"""A replica's story: it warms up, announces itself, runs attempts side by side, and hands jobs back when it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
+from app.worker.attempt import Attempt
+from app.worker.heartbeat import BEAT_S, Heartbeat
+from app.worker.parts import ReplicaParts
+from app.worker.step_profile import StepProfile
+
+log = logging.getLogger(__name__)
+CLOSE_S = 10.0  # a replica that leaves waits this long for the step under way and for handing jobs back
+
+
+class Replica:
+    """One replica of a pool: the engine's thread computes, the loop that this runs on talks.
+
+    `drain_signal`: what is sent among the stop signals when this replica is to leave.
+    """
+
+    def __init__(self, name: str, pool: str, drain_signal: str, profile_key: str, parts: ReplicaParts) -> None:
+        self.name = name
+        self.pool = pool
+        self.leaving = False
+        self.attempts: dict[str, Attempt] = {}  # by job id; those that are running
+        self._drain_signal = drain_signal
+        self._parts = parts
+        self._running: set[asyncio.Task[None]] = set()
+        self._profile = StepProfile(profile_key, parts.stores.board, parts.engine)
+        self._heartbeat = Heartbeat(self, parts, self._profile)
+
+    async def start(self) -> None:
+        """Measure the model's steps, but for those that others have measured; then be there for jobs.
+
+        Raises:
+            DeviceOutOfMemory: the model does not fit.
+        """
+        await self._profile.adopt()
+        await asyncio.to_thread(self._parts.engine.warm_up, self._parts.model)
+        self._parts.background.keep(self._heartbeat.run(), "the heartbeat")
+        self._parts.background.keep(self._listen(), "the listener for stop signals")
+
+    async def run(self, job_id: str, fence: int) -> None:
+        """Run one attempt to its end. The attempt lives in its own task: it goes on if the caller dies.
+
+        A replica that is leaving hands the job back to the line instead.
+
+        Raises:
+            StoreUnavailable, WorkerLost: the attempt gave up; the job is to be given to another replica.
+        """
+        if self.leaving:
+            await self._hand_back(job_id, fence)
+            return
+        task = self._begin(job_id, fence)
+        try:
+            await asyncio.shield(task)
+        except (WorkerLost, asyncio.CancelledError):  # it had not begun to step when the engine closed
+            if not self._cut_short(task):
+                raise
+            await self._hand_back(job_id, fence)
+
+    def _cut_short(self, task: asyncio.Task[None]) -> bool:
+        return self.leaving and task.done()
+
+    def _begin(self, job_id: str, fence: int) -> asyncio.Task[None]:
+        attempt = Attempt(job_id, fence, self._parts)
+        self.attempts[job_id] = attempt
+        task = self._parts.background.spawn(attempt.run(), f"attempt {fence} of {job_id}")
+        self._running.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            if self.attempts.get(job_id) is attempt:
+                del self.attempts[job_id]
+
+        task.add_done_callback(ended)
+        return task
+
+    async def _hand_back(self, job_id: str, fence: int) -> None:
+        with contextlib.suppress(LeaseLost, JobNotFound, IllegalTransition):
+            await self._parts.stores.jobs.requeue(job_id, fence, self._parts.stores.clock())
+
+    async def leave(self) -> None:
+        """Take no more jobs; those here stop after the step under way, are checkpointed there and handed back."""
+        if self.leaving:
+            return
+        self.leaving = True
+        log.info("Leaving: %d jobs go back to the line", len(self._running))
+        with contextlib.suppress(StoreUnavailable):
+            await self._heartbeat.announce()
+        await asyncio.to_thread(self._parts.engine.close)
+
+    async def close(self, timeout_s: float = CLOSE_S) -> None:
+        """Leave, and wait until all jobs are handed back: for each of the two no longer than `timeout_s`."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.leave(), timeout_s)
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_s)
+
+    def check(self) -> None:
+        """Raises RuntimeError when the engine's thread is dead or hangs, or no heartbeat or stop signal is heard."""
+        if not self._parts.engine.healthy():
+            raise RuntimeError("the engine has stopped")
+        self._parts.background.check()
+
+    async def _listen(self) -> None:
+        """Jobs that somebody cancelled or deleted stop at the next step boundary; a replica named itself leaves."""
+        while True:
+            try:
+                async for signal in self._parts.stores.stops.listen():
+                    if signal == self._drain_signal:
+                        self._parts.background.spawn(self.leave(), "leaving")
+                    else:
+                        self._parts.engine.stop(signal)
+            except StoreUnavailable:
+                await self._parts.timing.sleep(BEAT_S)

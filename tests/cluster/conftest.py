@@ -1,5 +1,0 @@
-"""The real Redis that tests of backups use."""
-
-from tests.redis_server import prefix, redis, redis_server, redis_url
-
-__all__ = ["prefix", "redis", "redis_server", "redis_url"]

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from app.engine.timing.step_times import StepTimes
+
+SHAPE = (17, 64, 64)
+
+
+def test_a_burst_of_slow_steps_hardly_moves_the_mean_and_a_lasting_slowdown_does() -> None:
+    times = StepTimes()
+    times.learn(SHAPE, 2, 1.0, settled=True)
+    for _ in range(3):
+        times.learn(SHAPE, 2, 2.0)
+    assert times.step_s(SHAPE, 2) < 1.15
+    for _ in range(60):
+        times.learn(SHAPE, 2, 2.0)
+    assert times.step_s(SHAPE, 2) > 1.85
+
+
+def test_what_others_have_measured_is_taken_where_nothing_is_known() -> None:
+    times = StepTimes()
+    times.learn(SHAPE, 1, 1.0, settled=True)
+    times.adopt({(SHAPE, 1): 9.0, (SHAPE, 2): 1.5})
+    assert (times.step_s(SHAPE, 1), times.step_s(SHAPE, 2)) == (1.0, 1.5)
+    assert (SHAPE, 2) in times.profile.settled
+
+
+def test_predictions_go_by_whole_jobs_and_batches_by_their_steps() -> None:
+    times = StepTimes()
+    times.learn(SHAPE, 1, 1.0, settled=True)
+    assert times.expected_s(SHAPE) == 1.0
+    times.learn_job(SHAPE, evaluations=10, denoise_s=0.0)  # by a clock that stands still
+    assert times.expected_s(SHAPE) == 1.0
+    times.learn_job(SHAPE, evaluations=10, denoise_s=12.0)
+    assert (times.expected_s(SHAPE), times.begin_s(SHAPE)) == pytest.approx((1.0, 2.0))
+    assert times.step_s(SHAPE, 1) == 1.0

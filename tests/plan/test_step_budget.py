@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import InvalidRequest
+from app.plan.budgets import Budget, BudgetTable
+from app.plan.feedback.feedback import Place
+from app.plan.prompt.complexity import CLASSES
+from app.plan.step_budget import StepBudget, step_budget
+from app.plan.tiers import choose
+from app.types import VideoRequest
+from tests.plan.conftest import SHAPES
+
+MEASURED = BudgetTable(
+    SHAPES.id,
+    SHAPES.revision,
+    "adherence",
+    {},
+    tuple(Budget("standard", name, 25, budget, 95.5, 96.0) for name, budget in (("simple", 8), ("moderate", 12))),
+)
+
+
+def of(
+    complexity: str = "simple",
+    leanings: Mapping[Place, float] | None = None,
+    table: BudgetTable | None = MEASURED,
+    **wishes: Any,
+) -> StepBudget:
+    request = VideoRequest("a ball", **({"tier": "standard"} | wishes))
+    return step_budget(request, SHAPES, complexity, choose(request.tier, complexity), table, leanings or {})
+
+
+def test_without_a_table_all_steps_run() -> None:
+    assert of(table=None) == StepBudget(25, 25, by_planner=True)
+
+
+def test_a_measured_class_gets_its_budget_and_says_so() -> None:
+    made = of("moderate")
+    assert (made.steps, made.budget, made.calibrated) == (25, 12, True)
+    assert "lose 0.5 points of 96.0" in made.reasons[0]
+
+
+def test_a_class_that_was_not_measured_runs_all_steps() -> None:
+    assert (of("complex").budget, of("complex").calibrated) == (35, False)
+
+
+@pytest.mark.parametrize(("wishes", "got"), [({"steps": 30}, (30, 30)), ({"budget": 20}, (25, 20))])
+def test_what_the_request_says_comes_before_the_table_and_ratings(wishes: Any, got: tuple[int, int]) -> None:
+    made = of(leanings={(SHAPES.id, "standard", "simple"): 1.25}, **wishes)
+    assert ((made.steps, made.budget), made.calibrated) == (got, False)
+
+
+def test_ratings_move_a_budget_and_say_so() -> None:
+    made = of(leanings={(SHAPES.id, "standard", "simple"): 1.25})
+    assert made.budget == 10
+    assert "from 8 to 10" in made.reasons[-1]
+
+
+@given(
+    st.lists(st.floats(0.8, 1.25), min_size=4, max_size=4),
+    st.sampled_from(["preview", "standard", "auto"]),
+    st.sampled_from([None, MEASURED]),
+)
+def test_a_harder_class_never_gets_less_however_people_rate(
+    factors: list[float], tier: str, table: BudgetTable | None
+) -> None:
+    leanings = {(SHAPES.id, tier, row.name): factor for row, factor in zip(CLASSES, factors, strict=True)}
+    budgets_of = [of(row.name, leanings, table, tier=tier).budget for row in CLASSES]
+    assert budgets_of == sorted(budgets_of)
+
+
+@pytest.mark.parametrize(("wishes", "param"), [({"steps": 0}, "steps"), ({"budget": 26}, "budget")])
+def test_what_is_out_of_bounds_is_refused(wishes: Any, param: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        of(**wishes)
+    assert caught.value.param == param

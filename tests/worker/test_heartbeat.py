@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from app.types import Failure, Lease
+from app.worker.heartbeat import Heartbeat
+from app.worker.step_profile import StepProfile
+from tests.worker.workplace import Workplace
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Holder:
+    """An attempt that only holds its lease."""
+
+    lease: Lease | None
+    stopped: bool = False
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@dataclass
+class Alive:
+    """A replica that does nothing but live."""
+
+    name: str = "replica01"
+    pool: str = "main"
+    leaving: bool = False
+    attempts: dict[str, Holder] = field(default_factory=dict)
+
+
+async def test_leases_are_renewed_and_whoever_has_lost_its_own_is_stopped(workplace: Callable[..., Workplace]) -> None:
+    here = workplace(lease_s=30.0)
+    (kept, fence), (lost, old) = await here.leased(), await here.leased()
+    await here.stores.jobs.cancel(lost.id, None, Failure("cancelled", ""), here.time.unix())
+    holders = {
+        kept.id: Holder(Lease(kept.id, fence, "main", 0.0)),
+        lost.id: Holder(Lease(lost.id, old, "main", 0.0)),
+        "video_00000000": Holder(None),  # it has not read its job yet
+    }
+    heartbeat = Heartbeat(Alive(attempts=holders), here.parts, StepProfile("p", here.stores.board, here.engine))
+    here.time.advance(5.0)
+    await heartbeat.beat()
+    assert [lease.until for lease in await here.stores.jobs.leases()] == [here.time.unix() + 30.0]
+    assert [holder.stopped for holder in holders.values()] == [False, True, False]
+
+
+async def test_it_says_how_long_jobs_take_beside_their_steps(workplace: Callable[..., Workplace]) -> None:
+    here = workplace()
+    here.parts.measurements.overhead.learn("5x64x64", 3.0, {"denoise": 1.0, "decode": 0.5})
+    heartbeat = Heartbeat(Alive(), here.parts, StepProfile("p", here.stores.board, here.engine))
+    info = heartbeat.info()
+    assert (info.overhead_s, info.device_overhead_s, info.overheads) == (2.0, 0.5, {"5x64x64": 2.0})
