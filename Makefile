@@ -7,7 +7,7 @@ PROMPT ?= a crimson ball bounces across the sand
 STAMP := $(VENV)/.installed
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest
-NO_MODELS := --ignore tests/engine/families --ignore tests/embedded
+NO_MODELS := $(patsubst %,--ignore tests/%,engine/families engine/test_built_in.py embedded calibration models/test_loading.py)
 SHARED_OUT := -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: demo serve test test-fast drills bench lint format install

@@ -177,6 +177,10 @@ class StoreUnavailable(ServiceUnavailable):
     code = "store_unavailable"
 
 
+class StoreFull(StoreUnavailable):
+    """Redis answers, but has no memory for what was to be written."""
+
+
 class UnsafeStore(StoreUnavailable):
     """Redis is set up so that it could lose jobs; the message says what to change."""
 

@@ -35,7 +35,6 @@ from app.plan.styles.presets import MemoryPresets, Presets
 from app.plan.styles.redis_presets import RedisPresets
 from app.plan.tables import load_tables
 from app.redis.clock import SharedClock
-from app.redis.commands import Commands
 from app.redis.connection import connect
 from app.settings import Settings
 from app.telemetry import MemoryMeter, Meter
@@ -77,7 +76,7 @@ def open_stores(settings: Settings) -> Stores:
         meter=RedisMeter(redis, prefix),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
-        ratings=RedisRatings(Commands(redis), prefix, fading_of(settings)),
+        ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=SharedClock(redis),
     )
 

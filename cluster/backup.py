@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
-from redis.exceptions import RedisError
 
-from app.redis.connection import Client, connect
+from app.redis.connection import MISTAKES, Client, connect
 
 FORMAT = "kinoray-backup-1"
 LEFT_OUT = ("cache:", "cache!", "checkpoint:")  # made anew when they are missed
@@ -45,7 +44,7 @@ async def opened(url: str) -> AsyncIterator[Client]:
         raise BackupFailed(f"The Redis URL cannot be used: {error}") from error
     try:
         yield redis
-    except (RedisError, OSError) as error:
+    except (*MISTAKES, OSError) as error:
         raise BackupFailed(f"Redis: {type(error).__name__}: {error}") from error
     finally:
         await redis.aclose()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
@@ -18,6 +17,7 @@ import httpx
 import yaml
 from rich.console import Console
 
+from app.client.cli import app as kinoray
 from app.errors import StoreUnavailable
 from app.jobs.redis.scripts import Keys
 from app.redis.connection import connect
@@ -207,14 +207,10 @@ class LocalService:
         self._console.print(f"[dim]{what} …[/dim]")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(prog="kinoray serve", description=__doc__)
-    parser.add_argument("--config", type=Path, default=CONFIG, help="Serve config file")
-    options = parser.parse_args(argv)
+def serve(config: Path | None = None) -> int:
+    """What `kinoray serve` runs: serve until SIGINT or SIGTERM; the exit status."""
     console = Console(stderr=True)
-    settings = Settings()
-    service = LocalService(settings, options.config, console)
+    service = LocalService(Settings(), config or CONFIG, console)
     stopped = threading.Event()
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
@@ -255,4 +251,4 @@ def show_addresses(console: Console, service: LocalService) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    kinoray(["serve", *sys.argv[1:]], prog_name="kinoray")

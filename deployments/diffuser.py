@@ -9,12 +9,12 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from app.dispatch.routing import drain_signal
-from app.engine.encoding import SharedEncoder, from_afar
+from app.engine.encoding import SharedEncoder, blocking_encoder
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import power
 from app.line.pressure import limits_of
 from app.line.rules import rules_of
-from app.service.similar_start import Shelf
+from app.service.similar_start import ReplicaCaches
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.stores import open_stores
@@ -44,7 +44,7 @@ class Diffuser:
     ) -> None:
         log_to_serve()
         ask = None if encoder is None else EncoderHandle(encoder)
-        encode = None if ask is None else from_afar(ask, asyncio.get_running_loop())
+        encode = None if ask is None else blocking_encoder(ask, asyncio.get_running_loop())
         denoiser = await load_denoiser(settings, model, entry, pool, encode)
         parts = ReplicaParts(
             settings=settings,
@@ -52,7 +52,7 @@ class Diffuser:
             stores=open_stores(settings),
             engine=open_engine(denoiser, rules_of(settings), *limits_of(settings)),
             encoder=None if ask is None else SharedEncoder(ask),
-            caches=Shelf(CacheHandle(cache), SimilarHandle(cache), SentencesHandle(analyzer)),
+            caches=ReplicaCaches(CacheHandle(cache), SimilarHandle(cache), SentencesHandle(analyzer)),
             finishing=FinisherHandle(finisher),
             measurements=Measurements(Overhead(), power()),
         )

@@ -18,7 +18,7 @@ from app.dispatch.ports import AttemptLost
 from app.errors import StoreUnavailable
 from app.settings import Settings
 from app.stores import open_stores
-from app.webhooks.delivery import Courier
+from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
 from deployments.logs import log_to_serve
 from deployments.scaling import figures
@@ -63,7 +63,7 @@ class Dispatcher:
         pools = DiffuserPools(diffusers)
         self._diffusers = diffusers
         self._story = DispatcherStory(
-            settings, stores, pools, pools, Courier(stores, settings, sender, stores.clock), tuple(diffusers)
+            settings, stores, pools, pools, WebhookDeliveries(stores, settings, sender, stores.clock), tuple(diffusers)
         )
         _warn_of_local_files(stores.artifacts)
         self._story.start()

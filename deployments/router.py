@@ -65,7 +65,8 @@ class Router:
             finisher=partial(ping, finisher, PING_S, "finisher"),
         )
         checks = health_checks(stores, cache_port, pings, any(least == 0 for least, _ in settings.replicas.values()))
-        self._app = create_app(VideoService(ports, settings, stores.clock, stores.clock.sync), settings, checks)
+        service = VideoService(ports, settings, stores.clock, stores.clock.sync)
+        self._app = create_app(service, settings, checks, proxy_adds_request_id=True)  # Serve's proxy does
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

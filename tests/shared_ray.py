@@ -23,7 +23,7 @@ def shared_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     os.environ["RAY_AUTH_MODE"] = "disabled"
     config = CONFIG
     if any("several_models" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        from tests.deployments.several import written  # imports diffusers
+        from tests.deployments.several import written
 
         config = written(tmp_path_factory.mktemp("several"))
     state = tmp_path_factory.mktemp("state")

@@ -59,14 +59,24 @@ SUB_ROOMS = {
     "app/api/requests": {"app.api.requests", "app.errors", "app.types", "app.settings", "app.plan", "app.service"},
 }
 """Sub-rooms that know only some of their own room."""
-EXCEPTIONS = {("app/client/models.py", "app.engine.timing.hardware"), ("app/client/models.py", "app.models.report")}
+EXCEPTIONS = {
+    ("app/client/models.py", "app.engine.timing.hardware"),
+    ("app/client/models.py", "app.models.report"),
+    ("app/client/models.py", "app.settings"),
+    ("app/client/settings.py", "app.settings.document"),
+    ("app/client/calibrate.py", "app.calibration.subject"),
+    ("app/client/calibrate.py", "app.calibration.masks"),
+    ("app/client/calibrate.py", "app.calibration.budgets"),
+    ("app/client/calibrate.py", "app.calibration.similar"),
+    ("app/client/calibrate.py", "app.calibration.magnitudes"),
+}
 HEAVY = {
     "torch": ("app/engine/", "app/embedded/", "app/calibration/", "app/video/interpolate"),
     "diffusers": ("app/engine/families/", "app/embedded/"),
     "transformers": ("app/engine/families/", "app/engine/prompt_writer.py", "app/embedded/"),
     "fastapi": ("app/api/", "deployments/router.py"),
     "ray": ("deployments/", "cluster/"),
-    "redis": ("app/redis/",),
+    "redis": ("app/redis/", "cluster/redis.py"),  # the latter starts servers, before there is an event loop
 }
 OURS = ("app", "deployments", "cluster", "benchmarks")
 

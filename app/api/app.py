@@ -9,30 +9,50 @@ from fastapi_offline import FastAPIOffline
 
 from app import __version__
 from app.api.limits import BodyLimit
+from app.api.methods import answer_head
 from app.api.openapi import describe_api
 from app.api.problems import install
-from app.api.request_id import Stamp
-from app.api.routes import caches, content, events, feedback, images, models, styles, sync, videos
-from app.api.routes import event_socket as follow_socket
-from app.api.routes import operations as operate
-from app.api.routes.page import add_studio
+from app.api.request_id import RequestId
+from app.api.routes import (
+    caches,
+    content,
+    event_socket,
+    events,
+    feedback,
+    images,
+    models,
+    operations,
+    page,
+    styles,
+    sync,
+    videos,
+)
+from app.api.routes.page import add_studio_files
 from app.service.ports import Check
 from app.service.videos import VideoService
 from app.settings import Settings
 
 
-def create_app(service: VideoService, settings: Settings, checks: Mapping[str, Check]) -> FastAPI:
-    """The ASGI application; `checks` are the components of /health, by name."""
+def create_app(
+    service: VideoService, settings: Settings, checks: Mapping[str, Check], proxy_adds_request_id: bool = False
+) -> FastAPI:
+    """The ASGI application; `checks` are the components of /health, by name.
+
+    `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
+    """
     # A machine without a way out has its documentation page too.
     app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__)
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
-    for room in (sync, images, videos, content, events, follow_socket, feedback, models, styles, caches, operate):
+    rooms = (sync, images, videos, content, events, event_socket, feedback, models, styles, caches, operations, page)
+    answer_head(app, app.router)  # of the documentation's pages
+    for room in rooms:
         app.include_router(room.router)
-    add_studio(app)
+        answer_head(app, room.router)
+    add_studio_files(app)
     install(app)
     describe_api(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(Stamp)  # the last is the outermost
+    app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)  # the last is the outermost
     return app

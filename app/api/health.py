@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import anyio
+from typing_extensions import NotRequired, TypedDict
 
 from app.api.problems import error_body
 from app.errors import KinorayError, ServiceUnavailable
@@ -20,24 +21,31 @@ SPARE = frozenset({"cache"})
 """Components without which everything is still made, only slower."""
 
 
-async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tuple[int, dict[str, Any]]:
+class HealthBody(TypedDict):
+    """The body of /health; with status `unavailable`, an error in the shape that all have stands beside the rest."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    failing: list[str]
+    components: dict[str, Mapping[str, object]]  # each with `ok`, and its facts or an `error`
+    error: NotRequired[dict[str, str | None]]
+
+
+async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tuple[int, HealthBody]:
     """The status and body of /health: `ok`, `degraded` (still 200: a spare part is dead) or `unavailable` (503)."""
     found = await asyncio.gather(*(_component(name, check, timeout_s) for name, check in checks.items()))
     components = dict(zip(checks, found, strict=True))
     dead = [name for name, facts in components.items() if not facts["ok"]]
     essential = [name for name in dead if name not in SPARE]
-    body: dict[str, Any] = {
-        "status": "unavailable" if essential else "degraded" if dead else "ok",
-        "failing": dead,
-        "components": components,
-    }
+    body = HealthBody(
+        status="unavailable" if essential else "degraded" if dead else "ok", failing=dead, components=components
+    )
     if not essential:
         return 200, body
     why = "; ".join(f"{name}: {components[name]['error']}" for name in essential)
-    return 503, body | error_body(503, ServiceUnavailable.code, why)
+    return 503, HealthBody(**body, error=error_body(503, ServiceUnavailable.code, why)["error"])
 
 
-async def _component(name: str, check: Check, timeout_s: float) -> dict[str, Any]:
+async def _component(name: str, check: Check, timeout_s: float) -> Mapping[str, object]:
     """The check's facts, or why it is not well. A check may do anything but hold up the others."""
     facts: Mapping[str, object] = {}
     why = f"It did not answer within {timeout_s:g} s."

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.api.routes.caches import level_rows
+from app.api.routes.caches import CacheLevel, cache_levels
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
 from app.line.backlog import Backlog, backlog_from_note
@@ -92,12 +91,12 @@ class Reading:
     figures: Mapping[str, float]
     backlog: Backlog | None
     replicas: Sequence[ReplicaInfo]
-    caches: Mapping[str, Mapping[str, Any]]
+    caches: Mapping[str, CacheLevel]
     cache_up: bool
     price_per_device_hour: float | None = None
 
 
-class Page(Collector):
+class ReadingCollector(Collector):
     """A reading as Prometheus metrics."""
 
     def __init__(self, reading: Reading) -> None:
@@ -134,21 +133,24 @@ def _memory_metrics(who: Mapping[tuple[str, str, str], ReplicaInfo]) -> Iterator
     yield _gauge("kinoray_replica_memory_share", "Share of a memory in use", (*labels, "memory"), shares)
 
 
-def _cache_metrics(levels: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+def _cache_metrics(levels: Mapping[str, CacheLevel]) -> Iterator[Metric]:
     for key, about in _CACHE_GAUGES.items():
-        yield _gauge(f"kinoray_cache_{key}", about, ("level",), [((level,), row[key]) for level, row in levels.items()])
+        yield _gauge(
+            f"kinoray_cache_{key}", about, ("level",), [((level,), getattr(row, key)) for level, row in levels.items()]
+        )
     for key, about in _CACHE_COUNTERS.items():
         family = CounterMetricFamily(f"kinoray_cache_{key}", about, labels=["level"])
         for level, row in levels.items():
-            if row[key] is not None:
-                family.add_metric([level], row[key])
+            value: float | None = getattr(row, key)
+            if value is not None:
+                family.add_metric([level], value)
         yield family
 
 
 async def metrics(service: VideoService) -> bytes:
     """The page. A store that does not answer is told as `kinoray_up 0`, not as an error."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Page(await _read(service)))
+    registry.register(ReadingCollector(await _read(service)))
     return generate_latest(registry)
 
 
@@ -157,11 +159,11 @@ async def _read(service: VideoService) -> Reading:
     held, cache_up = await ports.cache.figures(), await ports.cache.healthy()
     try:
         figures = await ports.meter.read()
-        caches = level_rows(held, figures, price)
+        caches = cache_levels(held, figures, price)
         backlog = backlog_from_note(await ports.board.get(BACKLOG))
         return Reading(True, figures, backlog, await ports.jobs.replicas(), caches, cache_up, price)
     except StoreUnavailable:
-        return Reading(False, {}, None, (), level_rows(held, {}, price), cache_up, price)
+        return Reading(False, {}, None, (), cache_levels(held, {}, price), cache_up, price)
 
 
 def _counters(figures: Mapping[str, float]) -> Iterator[Metric]:

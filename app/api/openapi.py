@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TypedDict
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -16,9 +17,21 @@ Where keys are configured, send one as `Authorization: Bearer <key>`; the names 
 browser asks (`/health`, `/metrics`, `/docs`) need none. Errors always look like
 `{"error": {"code", "message", "param", "type"}}`."""
 
-ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
+Schema = dict[str, object]
 
-EXAMPLES: dict[str, Any] = {
+
+class Example(TypedDict):
+    """A body that can be tried."""
+
+    summary: str
+    value: Mapping[str, object]
+
+
+Examples = Mapping[str, Example]
+
+ERRORS: dict[int | str, Schema] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
+
+EXAMPLES: Examples = {
     "short": {"summary": "A prompt is enough", "value": {"prompt": "a red ball bounces on sand"}},
     "openai": {
         "summary": "As the openai package asks",
@@ -36,9 +49,9 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
-def form_or_json(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
+def form_or_json(model: type[BaseModel], examples: Examples) -> Schema:
     """The OpenAPI entry of a body that may be JSON or a form."""
-    schema = _inlined(model.model_json_schema())
+    schema = _inlined(model)
     first = next(iter(examples.values()))["value"]
     text = {name: value if isinstance(value, str) else str(value) for name, value in first.items()}
     content = {
@@ -49,26 +62,28 @@ def form_or_json(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, 
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema without references into itself."""
+def _inlined(model: type[BaseModel]) -> Schema:
+    """The model's schema without references into itself."""
+    schema = model.model_json_schema()
     inner = schema.pop("$defs", {})
+    return {name: _filled(part, inner) for name, part in schema.items()}
 
-    def fill(part: Any) -> Any:
-        if isinstance(part, list):
-            return [fill(each) for each in part]
-        if not isinstance(part, dict):
-            return part
-        name = str(part.get("$ref", "")).rpartition("/")[2]
-        return fill(inner[name]) if name in inner else {key: fill(value) for key, value in part.items()}
 
-    filled: dict[str, Any] = fill(schema)
-    return filled
+def _filled(part: object, inner: Mapping[str, object]) -> object:
+    if isinstance(part, list):
+        return [_filled(each, inner) for each in part]
+    if not isinstance(part, dict):
+        return part
+    name = str(part.get("$ref", "")).rpartition("/")[2]
+    if name in inner:
+        return _filled(inner[name], inner)
+    return {key: _filled(value, inner) for key, value in part.items()}
 
 
 def describe_api(app: FastAPI) -> None:
     """Have the OpenAPI page say 4XX where FastAPI says 422, which is never answered here."""
 
-    def openapi() -> dict[str, Any]:
+    def openapi() -> Schema:
         if app.openapi_schema is None:
             page = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
             for methods in page["paths"].values():
@@ -80,13 +95,13 @@ def describe_api(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def query_of(model: type[BaseModel]) -> dict[str, Any]:
+def query_of(model: type[BaseModel]) -> Schema:
     """The OpenAPI entry of the same fields in an address."""
-    schema = _inlined(model.model_json_schema())
-    required = schema.get("required", [])
+    schema = model.model_json_schema()
+    inner, required = schema.get("$defs", {}), schema.get("required", [])
     return {
         "parameters": [
-            {"name": name, "in": "query", "required": name in required, "schema": part}
+            {"name": name, "in": "query", "required": name in required, "schema": _filled(part, inner)}
             for name, part in schema["properties"].items()
             if name != "cache"
         ]

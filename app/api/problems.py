@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.methods import allowed
 from app.errors import KinorayError, RetryLater, Unauthorized
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
@@ -62,7 +63,7 @@ def shown(text: object) -> str:
     return repr(words if len(words) <= LONGEST_SHOWN else f"{words[: LONGEST_SHOWN - 1]}…")
 
 
-def error_body(status: int, code: str, message: str, param: str | None = None) -> dict[str, Any]:
+def error_body(status: int, code: str, message: str, param: str | None = None) -> dict[str, dict[str, str | None]]:
     """The one shape of all errors."""
     kind = _TYPES.get(status, "server_error" if status >= 500 and status != 499 else "invalid_request_error")
     return {"error": {"code": code, "message": message, "param": param, "type": kind}}
@@ -86,7 +87,7 @@ def of_error(error: KinorayError) -> Response:
     return problem(error.status, error.error_code, error.message, error.param, headers)
 
 
-def sentence(error: Mapping[str, Any]) -> tuple[str, str | None]:
+def sentence(error: ErrorDetails) -> tuple[str, str | None]:
     """A sentence and a field's name from one of pydantic's error records."""
     place = [str(part) for part in error["loc"] if part not in ("query", "path", "body", "header")]
     name = ".".join(place) or None
@@ -97,7 +98,7 @@ def sentence(error: Mapping[str, Any]) -> tuple[str, str | None]:
     return pattern.format(name=name or "The body", **context), name
 
 
-def _of_validation(errors: Sequence[Any]) -> Response:
+def _of_validation(errors: Sequence[ErrorDetails]) -> Response:
     message, name = sentence(errors[0]) if errors else ("The request is not well-formed.", None)
     return problem(400, "invalid_request", message, name)
 
@@ -109,14 +110,19 @@ _HTTP = {
 
 
 def _of_http(request: Request, error: HTTPException) -> Response:
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"allow": allowed(request)}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
     code, message = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
     if error.status_code == 404 and request.url.path.startswith("/v1/videos/"):
         code, message = "video_not_found", "There is no such video."
-    return problem(error.status_code, code, message, headers=error.headers)
+    return problem(error.status_code, code, message, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Have every expected error answered in our shape. What nobody expected is the stamp's business."""
+    """Have every expected error answered in our shape. What nobody expected is answered by `RequestId`."""
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, KinorayError)

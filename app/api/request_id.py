@@ -19,11 +19,15 @@ TIMING = "server-timing"
 _SANE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
-class Stamp:
-    """ASGI middleware: `x-request-id` (the client's own, if it is sane) and `Server-Timing: total`."""
+class RequestId:
+    """ASGI middleware: `x-request-id` (the client's own, if it is sane) and `Server-Timing: total`.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `adds_header` False: a proxy has named the request, and adds the header itself.
+    """
+
+    def __init__(self, app: ASGIApp, adds_header: bool = True) -> None:
         self._app = app
+        self._adds_header = adds_header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,25 +38,27 @@ class Stamp:
         request_id = given if _SANE.fullmatch(given) else f"req_{uuid.uuid4().hex}"
         started = False
 
-        async def stamped(message: Message) -> None:
+        async def identified(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _stamp(MutableHeaders(scope=message), request_id, time.perf_counter() - began)
+                headers = MutableHeaders(scope=message)
+                if self._adds_header:
+                    headers[REQUEST_ID] = request_id
+                _add_timing(headers, time.perf_counter() - began)
             await send(message)
 
         try:
-            await self._app(scope, receive, stamped)
+            await self._app(scope, receive, identified)
         except Exception:
             if started:
                 raise  # the server breaks the connection: the client must not take half an answer for a whole one
             log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
             message = f"Something went wrong inside; the log has it as {request_id}."
-            await problem(500, "internal_error", message)(scope, receive, stamped)
+            await problem(500, "internal_error", message)(scope, receive, identified)
 
 
-def _stamp(headers: MutableHeaders, request_id: str, total_s: float) -> None:
-    headers[REQUEST_ID] = request_id
+def _add_timing(headers: MutableHeaders, total_s: float) -> None:
     stages = headers.get(TIMING)
     total = f"total;dur={1000 * total_s:.1f}"
     headers[TIMING] = f"{stages}, {total}" if stages else total

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from pydantic import BaseModel, Field
 
 from app.plan.explain import describe
-from app.service.videos import Outlook
+from app.service.outlook import Outlook
 from app.settings import Settings
 from app.types import Delivery, Job, Measured
 
 VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
+NOT_WANTED = "not_wanted"  # the state of a webhook that nothing will be told
 LONGEST_POLL_S = 10.0
 POLLS = 10  # a client that polls asks about that often; the openai package keeps the first interval it is told
 
@@ -79,7 +80,10 @@ class VideoWebhook(BaseModel):
 
     url: str | None = Field(description="Yours; null where it is the server's own")
     events: list[str]
-    state: str = Field(description="waiting, delivered, failed (given up after about twelve hours) or disabled")
+    state: str = Field(
+        description="waiting, delivered, failed (given up after about twelve hours), disabled, or not_wanted: the "
+        "video has ended in a way that is not among the events"
+    )
     attempts: int
     last_error: str | None = Field(description="timeout, unknown_host, forbidden_address, http_500 …")
     last_attempt_at: float | None
@@ -132,6 +136,30 @@ class Video(BaseModel):
     webhook: VideoWebhook | None
 
 
+class MadeFigures(TypedDict):
+    """The fields of a Video that only a made one has, under their own names."""
+
+    stage_durations: dict[str, float]
+    inference_time_s: float | None
+    device_seconds: float | None
+    cost: float | None
+    energy_wh: float | None
+    peak_memory_mb: float | None
+
+
+class PlannedVideo(Optimization):
+    """The whole plan that a request would get now."""
+
+    prompt: str
+    model: str
+    size: str
+    frames: int
+    fps: int
+    seconds: float
+    seed: int
+    fixed_default_seconds: float = Field(description="What the same would take at a fixed default of steps")
+
+
 class VideoList(BaseModel):
     """A page of videos; `last_id` is the `after` of the next."""
 
@@ -150,7 +178,7 @@ class VideoDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
+def video_object(job: Job, outlook: Outlook, settings: Settings) -> Video:
     """The Video object of a job; one that waits for another's video shows how far that one is."""
     plan, measured = job.plan, job.measured
     at = outlook.leader or job
@@ -162,9 +190,9 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         phase=at.phase.value,
         progress=at.progress,
         created_at=int(job.created_at),
-        started_at=_whole(at.started_at),
-        completed_at=_whole(job.completed_at),
-        expires_at=_whole(job.expires_at),
+        started_at=_unix_seconds(at.started_at),
+        completed_at=_unix_seconds(job.completed_at),
+        expires_at=_unix_seconds(job.expires_at),
         size=plan.spec.size,
         seconds=f"{round(plan.spec.seconds, 3):g}",
         quality=plan.tier,
@@ -175,7 +203,7 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         total_steps=plan.sampling.steps,
         eta_s=None if outlook.eta_s is None else round(outlook.eta_s, 3),
         queue_position=outlook.position,
-        remixed_from_video_id=job.remixed_from,
+        remixed_from_video_id=job.wishes.remixed_from,
         error=VideoError(code=job.failure.code, message=job.failure.message) if job.failure else None,
         cache=VideoCache.model_validate(job.cache, from_attributes=True),
         optimization=Optimization.model_validate(describe(plan)),
@@ -186,10 +214,10 @@ def video(job: Job, outlook: Outlook, settings: Settings) -> Video:
         after=list(job.after),
         waiting_for=list(outlook.waits_for),
         promised_s=job.promised_s,
-        user=job.user,
+        user=job.wishes.user,
         url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
         webhook=_webhook(job),
-        **_measured(measured, settings),
+        **_figures(measured, settings),
     )
 
 
@@ -197,10 +225,11 @@ def _webhook(job: Job) -> VideoWebhook | None:
     if job.webhook is None:
         return None
     told = job.delivery or Delivery()
+    unwanted = job.phase.ended and not job.webhook.wants(job.phase)
     return VideoWebhook(
         url=job.webhook.url,
         events=list(job.webhook.events),
-        state=told.state,
+        state=NOT_WANTED if unwanted else told.state,
         attempts=told.attempts,
         last_error=told.error,
         last_attempt_at=told.at,
@@ -208,7 +237,7 @@ def _webhook(job: Job) -> VideoWebhook | None:
     )
 
 
-def videos(data: Sequence[Video], has_more: bool) -> VideoList:
+def video_list(data: Sequence[Video], has_more: bool) -> VideoList:
     """A page of Video objects."""
     first, last = (data[0].id, data[-1].id) if data else (None, None)
     return VideoList(data=list(data), first_id=first, last_id=last, has_more=has_more)
@@ -235,11 +264,17 @@ def _poll_after_s(job: Job, settings: Settings) -> float:
     return max(settings.poll_after_s, min(left_s / POLLS, LONGEST_POLL_S))
 
 
-def _measured(measured: Measured | None, settings: Settings) -> dict[str, Any]:
+def _figures(measured: Measured | None, settings: Settings) -> MadeFigures:
     """The fields that only a made video has."""
     if measured is None:
-        names = ("inference_time_s", "device_seconds", "cost", "energy_wh", "peak_memory_mb")
-        return {"stage_durations": {}, **dict.fromkeys(names)}
+        return MadeFigures(
+            stage_durations={},
+            inference_time_s=None,
+            device_seconds=None,
+            cost=None,
+            energy_wh=None,
+            peak_memory_mb=None,
+        )
     price, memory = settings.price_per_device_hour, measured.peak_memory_bytes
     return {
         "stage_durations": {name: round(seconds, 4) for name, seconds in measured.stages_s.items()},
@@ -251,5 +286,5 @@ def _measured(measured: Measured | None, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _whole(at: float | None) -> int | None:
+def _unix_seconds(at: float | None) -> int | None:
     return None if at is None else int(at)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from app.api.routes.caches import level_rows
-from app.api.routes.feedback import feedback_figures
+from pydantic import BaseModel, Field
+
+from app.api.routes.caches import CacheLevel, cache_levels, share
+from app.api.routes.feedback import FeedbackFigures, feedback_figures
 from app.jobs.board import BACKLOG
 from app.line.backlog import backlog_from_note, backlog_to_note
 from app.service.videos import VideoService
@@ -25,44 +26,111 @@ from app.telemetry import (
     TIERS,
     WEBHOOKS,
 )
-from app.types import Caller
+from app.types import Caller, ReplicaInfo
 
 Figures = Mapping[str, float]
 
 
-async def stats(service: VideoService, caller: Caller) -> dict[str, Any]:
-    """What has been done since the store began, and what is under way. Raises StoreUnavailable."""
+class PlanningFigures(BaseModel):
+    """What planning has saved, and how far ratings have moved it."""
+
+    tiers: dict[str, float] = Field(description="Jobs accepted, by tier")
+    steps_planned: float
+    steps_fixed_default: float = Field(description="What the same jobs would have taken at a fixed default")
+    steps_saved_share: float | None
+    step_seconds_saved: float = Field(description="Denoiser seconds spared by caches")
+    denoiser_evaluations: float
+    device_seconds: float
+    feedback: FeedbackFigures
+
+
+class CacheFigures(BaseModel):
+    """What the caches have done and hold, in all and by level; `healthy`: whether the shared tier answers."""
+
+    healthy: bool
+    hits: int | float
+    misses: int | float
+    evictions: int
+    size_bytes: int
+    hit_rate: float | None
+    saved_step_seconds: float
+    levels: dict[str, CacheLevel]
+
+
+class JobFigures(BaseModel):
+    """Jobs by outcome."""
+
+    created: float
+    completed: float
+    failed: dict[str, float] = Field(description="By code")
+    attempts_lost: float
+    job_seconds: float = Field(description="From acceptance to the end, summed")
+
+
+class TenantFigures(BaseModel):
+    """What the caller has under way and has asked for, and how much of it is allowed (null: any)."""
+
+    name: str
+    jobs: int
+    running: int
+    step_seconds: float
+    window_s: float
+    most_jobs: int | None
+    most_running: int | None
+    most_step_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaFigures(ReplicaInfo):
+    """What a replica said of itself last, and how long ago."""
+
+    silent_s: float = 0.0
+
+
+class Stats(BaseModel):
+    """What has been done since the store began, and what is under way."""
+
+    optimization: PlanningFigures
+    cache_stats: CacheFigures
+    jobs: JobFigures
+    webhooks: dict[str, float] = Field(description="Those waiting, and attempts by outcome")
+    tenant: TenantFigures
+    line: dict[str, object] | None = Field(description="As the dispatcher saw it last")
+    replicas: list[ReplicaFigures]
+
+
+async def stats(service: VideoService, caller: Caller) -> Stats:
+    """Raises StoreUnavailable."""
     ports = service.ports
     figures = await ports.meter.read()
     now = time.time()
     backlog = backlog_from_note(await ports.board.get(BACKLOG))
-    return {
-        "optimization": _optimization(figures) | {"feedback": await feedback_figures(ports.ratings, service.settings)},
-        "cache_stats": await _caches(service, figures),
-        "jobs": _jobs(figures),
-        "webhooks": {"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
-        "tenant": await _tenant(service, caller),
-        "line": None if backlog is None else backlog_to_note(backlog),
-        "replicas": [
-            {**asdict(replica), "silent_s": round(max(0.0, now - replica.seen_at), 3)}
+    return Stats(
+        optimization=_planning(figures, await feedback_figures(ports.ratings, service.settings)),
+        cache_stats=await _caches(service, figures),
+        jobs=_jobs(figures),
+        webhooks={"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
+        tenant=await _tenant(service, caller),
+        line=None if backlog is None else backlog_to_note(backlog),
+        replicas=[
+            ReplicaFigures(**asdict(replica), silent_s=round(max(0.0, now - replica.seen_at), 3))
             for replica in await ports.jobs.replicas()
         ],
-    }
+    )
 
 
-async def _tenant(service: VideoService, caller: Caller) -> dict[str, Any]:
-    """What the caller has under way and has asked for, and how much of it is allowed (null: any)."""
+async def _tenant(service: VideoService, caller: Caller) -> TenantFigures:
     settings, usage = service.settings, await service.usage(caller)
-    return {
-        "name": caller.tenant,
-        "jobs": usage.open,
-        "running": usage.running,
-        "step_seconds": usage.spent,
-        "window_s": settings.tenant_window_s,
-        "most_jobs": settings.tenant_max_jobs,
-        "most_running": settings.tenant_max_running,
-        "most_step_seconds": settings.tenant_step_seconds,
-    }
+    return TenantFigures(
+        name=caller.tenant,
+        jobs=usage.open,
+        running=usage.running,
+        step_seconds=usage.spent,
+        window_s=settings.tenant_window_s,
+        most_jobs=settings.tenant_max_jobs,
+        most_running=settings.tenant_max_running,
+        most_step_seconds=settings.tenant_step_seconds,
+    )
 
 
 def labelled(figures: Figures, name: str) -> dict[str, float]:
@@ -70,47 +138,42 @@ def labelled(figures: Figures, name: str) -> dict[str, float]:
     return {key.partition(":")[2]: value for key, value in figures.items() if key.startswith(f"{name}:")}
 
 
-def _share(part: float, whole: float) -> float | None:
-    return round(part / whole, 4) if whole else None
-
-
-def _optimization(figures: Figures) -> dict[str, Any]:
+def _planning(figures: Figures, feedback: FeedbackFigures) -> PlanningFigures:
     planned, fixed = figures.get(STEPS_PLANNED, 0.0), figures.get(STEPS_FIXED, 0.0)
-    return {
-        "tiers": labelled(figures, TIERS),
-        "steps_planned": planned,
-        "steps_fixed_default": fixed,
-        "steps_saved_share": _share(fixed - planned, fixed),
-        "step_seconds_saved": round(figures.get(STEP_SECONDS_SAVED, 0.0), 3),
-        "denoiser_evaluations": figures.get(EVALUATIONS, 0.0),
-        "device_seconds": round(figures.get(DEVICE_SECONDS, 0.0), 3),
-    }
+    return PlanningFigures(
+        tiers=labelled(figures, TIERS),
+        steps_planned=planned,
+        steps_fixed_default=fixed,
+        steps_saved_share=share(fixed - planned, fixed),
+        step_seconds_saved=round(figures.get(STEP_SECONDS_SAVED, 0.0), 3),
+        denoiser_evaluations=figures.get(EVALUATIONS, 0.0),
+        device_seconds=round(figures.get(DEVICE_SECONDS, 0.0), 3),
+        feedback=feedback,
+    )
 
 
-def _jobs(figures: Figures) -> dict[str, Any]:
+def _jobs(figures: Figures) -> JobFigures:
     ended = labelled(figures, JOBS_ENDED)
-    completed = ended.get("completed", 0.0)
-    return {
-        "created": figures.get(JOBS_CREATED, 0.0),
-        "completed": completed,
-        "failed": {code: count for code, count in ended.items() if code != "completed"},
-        "attempts_lost": figures.get(ATTEMPTS_LOST, 0.0),
-        "job_seconds": round(figures.get(JOB_SECONDS, 0.0), 3),
-    }
+    return JobFigures(
+        created=figures.get(JOBS_CREATED, 0.0),
+        completed=ended.get("completed", 0.0),
+        failed={code: count for code, count in ended.items() if code != "completed"},
+        attempts_lost=figures.get(ATTEMPTS_LOST, 0.0),
+        job_seconds=round(figures.get(JOB_SECONDS, 0.0), 3),
+    )
 
 
-async def _caches(service: VideoService, figures: Figures) -> dict[str, Any]:
-    """What each level has done and holds; `healthy`: whether the shared tier answers."""
+async def _caches(service: VideoService, figures: Figures) -> CacheFigures:
     held = await service.ports.cache.figures()
-    levels = level_rows(held, figures, service.settings.price_per_device_hour)
-    for row in levels.values():
-        row["hit_rate"] = _share(row["hits"], row["hits"] + row["misses"])
-    totals = {name: sum(row[name] for row in levels.values()) for name in ("hits", "misses", "evictions", "size_bytes")}
-    saved = sum(row["saved_step_seconds"] for row in levels.values())
-    return {
-        "healthy": await service.ports.cache.healthy(),
-        **totals,
-        "hit_rate": _share(totals["hits"], totals["hits"] + totals["misses"]),
-        "saved_step_seconds": round(saved, 3),
-        "levels": levels,
-    }
+    levels = cache_levels(held, figures, service.settings.price_per_device_hour)
+    hits, misses = sum(row.hits for row in levels.values()), sum(row.misses for row in levels.values())
+    return CacheFigures(
+        healthy=await service.ports.cache.healthy(),
+        hits=hits,
+        misses=misses,
+        evictions=sum(row.evictions for row in levels.values()),
+        size_bytes=sum(row.size_bytes for row in levels.values()),
+        hit_rate=share(hits, hits + misses),
+        saved_step_seconds=round(sum(row.saved_step_seconds for row in levels.values()), 3),
+        levels=levels,
+    )

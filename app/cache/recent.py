@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from cachetools import TTLCache
 
 from app.cache.store import RESULTS, ByteCache, LevelFigures
 
@@ -25,17 +26,14 @@ class RecentCache:
         self, cache: ByteCache, kept_s: float = KEPT_S, most: int = MOST, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._cache = cache
-        self._kept_s = kept_s
-        self._most = most
-        self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._kept: TTLCache[str, bytes] = TTLCache(most, kept_s, clock)
         self._asking: set[asyncio.Task[bytes | None]] = set()
 
     async def get(self, level: str, key: str) -> bytes | None:
         if level != RESULTS:
             return await self._cache.get(level, key)
-        told_at, value = self._kept.get(key, (float("-inf"), b""))
-        if self._clock() - told_at > self._kept_s:
+        value = self._kept.get(key)
+        if value is None:
             return await self._ask(key)
         task = asyncio.ensure_future(self._ask(key))
         self._asking.add(task)
@@ -64,7 +62,5 @@ class RecentCache:
         value = await self._cache.get(RESULTS, key)
         self._kept.pop(key, None)
         if value is not None and len(value) <= MOST_BYTES:
-            self._kept[key] = (self._clock(), value)
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._kept[key] = value
         return value

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-from redis.asyncio import Redis
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from app.cache.breaker import Breaker
 from app.cache.scripts import PUT, SHED, USE
 from app.cache.store import LevelFigures
 from app.cache.version import cache_version
+from app.errors import StoreFull, StoreUnavailable
+from app.redis.commands import Commands
+from app.redis.connection import MISTAKES, Client
+from app.redis.replies import Word, scored
 
 T = TypeVar("T")
 
@@ -45,20 +45,18 @@ class RedisCache:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: Client,
         prefix: str,
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
         version: str | None = None,
     ) -> None:
-        self._redis: Any = redis
-        self._timeout_s = float(redis.connection_pool.connection_kwargs.get("socket_timeout") or 2.0)
+        self._commands = Commands(redis)
         self._counts = f"{{{prefix}}}:cache!counts"
         self._base = f"{{{prefix}}}:cache:{version or cache_version()}"
         self._max_bytes = max_bytes
         self._clock = clock
         self._breaker = Breaker()
-        self._put, self._use, self._shed = (self._redis.register_script(text) for text in (PUT, USE, SHED))
         self._told_at = clock()
         self._untold: Counter[str] = Counter()
         self._untold_saved: dict[str, float] = {}
@@ -71,10 +69,10 @@ class RedisCache:
 
     async def find(self, level: str, key: str) -> Found | None:
         """The value with the time it has left and its worth."""
-        space = f"{self._base}:{level}"
-        pipe = self._redis.pipeline(transaction=False)  # a full Redis refuses transactions, and still answers these
-        pipe.get(f"{space}:{key}").pttl(f"{space}:{key}").hget(f"{space}!books", key)
-        value, left_ms, book = await self.ask(pipe.execute(), (None, 0, None))
+        place = f"{self._base}:{level}:{key}"
+        # Not as a transaction: a full Redis refuses those, and still answers these.
+        reads = [("GET", place), ("PTTL", place), ("HGET", self.book(level, "books"), key)]
+        value, left_ms, book = await self.ask(self._commands.all(reads), [None, 0, None])
         if value is None or left_ms <= 0:
             self._untold[f"misses:{level}"] += 1
             await self._tell_sometimes()
@@ -85,10 +83,8 @@ class RedisCache:
 
     async def kept(self, level: str, keys: Sequence[str]) -> list[bool]:
         """Which of them are there now; none of them while Redis is away."""
-        pipe = self._redis.pipeline(transaction=False)
-        for key in keys:
-            pipe.exists(f"{self._base}:{level}:{key}")
-        return [bool(there) for there in await self.ask(pipe.execute(), [0] * len(keys))]
+        reads = [("EXISTS", f"{self._base}:{level}:{key}") for key in keys]
+        return [bool(there) for there in await self.ask(self._commands.all(reads), [0] * len(keys))]
 
     def book(self, level: str, name: str) -> str:
         """The key of what else is kept of a level, beside its values and the books of them."""
@@ -116,7 +112,7 @@ class RedisCache:
 
         So the jobs' writes, in the same Redis, find room. Redis itself must be set to evict nothing.
         """
-        memory: Mapping[str, Any] = await self.ask(self._redis.info("memory"), {})
+        memory: Mapping[str, Word] = await self.ask(self._commands.call("INFO", "memory"), {})
         most = int(memory.get("maxmemory", 0))
         excess = int(memory.get("used_memory", 0)) - FULL_SHARE * most
         if most == 0 or excess <= 0:
@@ -150,33 +146,31 @@ class RedisCache:
         return {level: await self._level(level, counts) for level in _levels_in(counts)}
 
     async def healthy(self) -> bool:
-        return bool(await self.ask(self._redis.ping(), False))
+        return bool(await self.ask(self._commands.call("PING"), False))
 
     async def _all_counts(self) -> Mapping[bytes, bytes]:
-        return await self.ask(self._redis.hgetall(self._counts), {})
+        return await self.ask(self._commands.call("HGETALL", self._counts), {})
 
     async def _levels(self) -> list[str]:
         return _levels_in(await self._all_counts())
 
     async def _poorest(self, levels: Sequence[str]) -> str | None:
         """The level whose lowest entry has least benefit now; None when there is none."""
-        pipe = self._redis.pipeline(transaction=False)
+        reads: list[tuple[Word, ...]] = []
         for level in levels:
-            _, _, rank, _, floor = self._books(level)
-            pipe.zrange(rank, 0, 0, withscores=True).get(floor)
-        found = await self.ask(pipe.execute(), [])
+            reads += [("ZRANGE", self.book(level, "rank"), 0, 0, "WITHSCORES"), ("GET", self.book(level, "floor"))]
+        found = await self.ask(self._commands.all(reads), [])
         lowest = {
-            level: entries[0][1] - float(floor or 0)
+            level: rank - float(floor or 0)
             for level, entries, floor in zip(levels, found[::2], found[1::2], strict=False)
-            if entries
+            for _, rank in scored(entries)
         }
         return min(lowest, key=lambda level: lowest[level]) if lowest else None
 
     async def _level(self, level: str, counts: Mapping[bytes, bytes]) -> LevelFigures:
         await self._write(level, "", b"", 0)  # what has run out leaves the books
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zcard(f"{self._base}:{level}!expiry").get(f"{self._base}:{level}!bytes")
-        entries, size = await self.ask(pipe.execute(), (0, None))
+        reads = [("ZCARD", self.book(level, "expiry")), ("GET", self.book(level, "bytes"))]
+        entries, size = await self.ask(self._commands.all(reads), [0, None])
 
         def count(kind: str) -> float:
             return float(counts.get(f"{kind}:{level}".encode(), 0))
@@ -192,20 +186,20 @@ class RedisCache:
         )
 
     def _books(self, level: str) -> list[str]:
-        return [f"{self._base}:{level}!{book}" for book in ("expiry", "books", "rank", "bytes", "floor")]
+        return [self.book(level, name) for name in ("expiry", "books", "rank", "bytes", "floor")]
 
     async def _write(self, level: str, key: str, value: bytes, ttl_ms: int, worth: float = 0.0) -> None:
         keys = [*self._books(level), self._counts]
         prefix = f"{self._base}:{level}:"
-        args: list[str | bytes | float] = [time.time(), key, value, ttl_ms, worth, self._max_bytes, prefix, level]
-        await self.ask(self._put(keys=keys, args=args), 0)
+        args: list[Word] = [time.time(), key, value, ttl_ms, worth, self._max_bytes, prefix, level]
+        await self.ask(self._commands.run(PUT, keys, args), 0)
 
     async def _let_leave(self, level: str, wanted: float, evicted: bool) -> tuple[int, int]:
         """Those of least benefit, up to SHED_ENTRIES, until `wanted` bytes are free; how many, and their bytes."""
         keys = [*self._books(level), self._counts]
         most = int(min(wanted, 2**52)) + 1
-        args: list[str | float] = [most, SHED_ENTRIES, f"{self._base}:{level}:", level, int(evicted)]
-        count, freed = await self.ask(self._shed(keys=keys, args=args), (0, 0))
+        args: list[Word] = [most, SHED_ENTRIES, f"{self._base}:{level}:", level, int(evicted)]
+        count, freed = await self.ask(self._commands.run(SHED, keys, args), (0, 0))
         return int(count), int(freed)
 
     async def _tell_sometimes(self) -> None:
@@ -217,12 +211,9 @@ class RedisCache:
         told, self._untold = self._untold, Counter()
         saved, self._untold_saved = self._untold_saved, {}
         if told:
-            pipe = self._redis.pipeline(transaction=True)
-            for name, count in told.items():
-                pipe.hincrby(self._counts, name, count)
-            for level, seconds in saved.items():
-                pipe.hincrbyfloat(self._counts, f"saved:{level}", seconds)
-            if await self.ask(pipe.execute(), None) is None:
+            adds: list[tuple[Word, ...]] = [("HINCRBY", self._counts, name, count) for name, count in told.items()]
+            adds += [("HINCRBYFLOAT", self._counts, f"saved:{name}", seconds) for name, seconds in saved.items()]
+            if not await self.ask(self._commands.all(adds, atomic=True), []):
                 self._untold += told
                 self._untold_saved = {name: saved.get(name, 0.0) + self._untold_saved.get(name, 0.0) for name in saved}
                 return
@@ -232,34 +223,29 @@ class RedisCache:
         """Entries rise by their uses. Lost when Redis does not answer: it is only a matter of order."""
         uses, self._uses = self._uses, Counter()
         for level in sorted({level for level, _ in uses}):
-            words: list[str | float] = [
-                word for (its, key), count in uses.items() if its == level for word in (key, count)
-            ]
-            await self.ask(self._use(keys=self._books(level), args=words), 0)
+            words: list[Word] = [word for (its, key), count in uses.items() if its == level for word in (key, count)]
+            await self.ask(self._commands.run(USE, self._books(level), words), 0)
 
-    async def ask(self, call: Awaitable[T], otherwise: T) -> T:
+    async def ask(self, call: Coroutine[Any, Any, T], otherwise: T) -> T:
         """The call's answer, or `otherwise` when Redis fails, is too slow, or failed a moment ago.
 
         A full Redis is no reason to stay away from it: it still answers what is asked.
         """
         if not self._breaker.allows(self._clock()):
-            _discard(call)
+            call.close()
             return otherwise
         try:
-            answer = await asyncio.wait_for(call, self._timeout_s)
-        except (RedisError, OSError, asyncio.TimeoutError) as error:
+            answer = await call
+        except StoreFull:
             self.failures += 1
-            if _is_full(error):
-                self._breaker.worked()
-            else:
-                self._breaker.failed(self._clock())
+            self._breaker.worked()
+            return otherwise
+        except (StoreUnavailable, *MISTAKES):
+            self.failures += 1
+            self._breaker.failed(self._clock())
             return otherwise
         self._breaker.worked()
         return answer
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, OutOfMemoryError) or (isinstance(error, ResponseError) and "OOM" in str(error))
 
 
 def _levels_in(counts: Mapping[bytes, bytes]) -> list[str]:
@@ -273,10 +259,3 @@ def _worth(book: bytes | None) -> float:
         return float(parts[1]) if len(parts) == 3 else 0.0
     except ValueError:
         return 0.0
-
-
-def _discard(call: Awaitable[Any]) -> None:
-    """Close a coroutine that will not run."""
-    close = getattr(call, "close", None)
-    if close is not None:
-        close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
@@ -125,7 +125,7 @@ class Scope:
     """The notes of one scope with their vectors in one matrix, so that a question is one product."""
 
     def __init__(self) -> None:
-        self._notes: OrderedDict[str, Note] = OrderedDict()  # used last comes last
+        self._notes: dict[str, Note] = {}  # noted last comes last
         self._rows: dict[str, int] = {}
         self._matrix = np.zeros((MOST_ENTRIES, WIDTH), np.float32)
         self._free = list(range(MOST_ENTRIES))
@@ -152,11 +152,6 @@ class Scope:
             self._matrix[row] = 0.0
             self._free.append(row)
 
-    def used(self, entry: str) -> None:
-        """It stays longer than others."""
-        if entry in self._notes:
-            self._notes.move_to_end(entry)
-
     def near(self, vector: Vector, most: int) -> list[Near]:
         """The nearest by cosine, exactly."""
         if not self._notes:
@@ -170,20 +165,15 @@ class Scopes:
     """The scopes that one process holds; those not asked about for longest leave."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Scope] = OrderedDict()
+        self._kept: LRUCache[str, Scope] = LRUCache(MOST_SCOPES)
 
     def get(self, name: str) -> Scope | None:
         """The scope, if it is here."""
-        if name in self._kept:
-            self._kept.move_to_end(name)
         return self._kept.get(name)
 
     def put(self, name: str, scope: Scope) -> Scope:
         """Hold a scope in place of what there was of it."""
         self._kept[name] = scope
-        self._kept.move_to_end(name)
-        while len(self._kept) > MOST_SCOPES:
-            self._kept.popitem(last=False)
         return scope
 
 

@@ -6,7 +6,6 @@ built-in model), else likeness to the model's own full run.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Protocol
 from rich.console import Console
 
 from app.calibration.offline import made
-from app.calibration.subject import add_model, chosen
+from app.calibration.subject import CannotMeasure, Chosen
 from app.embedded.checker.judge import Adherence, drawn
 from app.engine.denoiser import Denoiser, Frames
 from app.engine.timing.step_times import warm_up_plan
@@ -153,39 +152,30 @@ def curves_of(
     return curves, full
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure a model's budgets and write them where the planner looks for them."""
-    parser = argparse.ArgumentParser(prog="kinoray calibrate budgets", description=__doc__)
-    parser.add_argument("--count", type=int, default=32, help="prompts of each class")
-    parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES), help="of the steps: budgets to try")
-    parser.add_argument("--prompts", type=Path, help="a file with a prompt in each line; judged by likeness")
-    parser.add_argument("--seed", type=int, default=1, help="of the held-out prompts")
-    parser.add_argument("--progress", type=Path)
-    parser.add_argument("--out", type=Path)
-    add_model(parser)
-    asked = parser.parse_args(arguments)
-    subject = chosen(parser, asked)
+def measure(
+    subject: Chosen,
+    prompts: Path | None,
+    count: int,
+    shares: Sequence[float] | None,
+    seed: int,
+    progress: Path | None = None,
+    out: Path | None = None,
+) -> None:
+    """Measure a model's budgets and write them where the planner looks for them. Raises CannotMeasure."""
     model = subject.profile
-    if not (asked.prompts or subject.built_in):
-        parser.error("--prompts FILE is needed: what people ask of this model")
     judge: Judge
-    if asked.prompts:
-        judge, lines = Likeness(), asked.prompts.read_text().splitlines()
+    if prompts is not None:
+        judge, lines = Likeness(), subject.prompts(prompts, ())
     else:
-        questions = drawn(asked.seed)
-        judge, lines = Adherence(questions), [question.prompt for question in questions]
-    prompts = by_class(lines, asked.count)
-    if not prompts:
-        parser.error(f"no class has {min(_LEAST, asked.count)} prompts")
-    progress, tables = asked.progress or subject.progress("budgets"), load_tables(subject.folder)
-    measuring = Measuring(subject.load(), model, judge, progress, tables)
-    shares = sorted({*asked.shares, 1.0})
-    curves, full = curves_of(measuring, prompts, shares, Console(highlight=False).print)
-    counts = {name: len(row) for name, row in prompts.items()}
-    out = asked.out or subject.table(FOLDER, "budgets")
+        questions = drawn(seed)
+        judge, lines = Adherence(questions), subject.prompts(None, [question.prompt for question in questions])
+    classes = by_class(lines, count)
+    if not classes:
+        raise CannotMeasure(f"no class has {min(_LEAST, count)} prompts")
+    notes, tables = progress or subject.progress("budgets"), load_tables(subject.folder)
+    measuring = Measuring(subject.load(), model, judge, notes, tables)
+    curves, full = curves_of(measuring, classes, sorted({*(shares or SHARES), 1.0}), Console(highlight=False).print)
+    counts = {name: len(row) for name, row in classes.items()}
+    out = out or subject.table(FOLDER, "budgets")
     out.parent.mkdir(parents=True, exist_ok=True)
     write(BudgetTable(model.id, model.revision, judge.measure, counts, rows_of(curves, full)), out)
-
-
-if __name__ == "__main__":
-    main()

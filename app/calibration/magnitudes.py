@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
-from app.calibration.subject import add_model, chosen
+from app.calibration.subject import CannotMeasure, Chosen
 from app.engine.denoiser import Conditioning
 from app.engine.families.embedded import CALIBRATION_PROMPTS
 from app.engine.families.family import FamilyDenoiser
@@ -37,23 +34,11 @@ def magnitudes(denoiser: FamilyDenoiser, model: ModelProfile, prompts: Sequence[
     return [round(sum(column) / len(column), _DIGITS) for column in zip(*rows, strict=True)]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print the setting, for the environment or a file."""
-    parser = argparse.ArgumentParser(prog="kinoray calibrate magnitudes", description=__doc__)
-    add_model(parser)
-    parser.add_argument("--steps", type=int, default=_STEPS, help="of the runs; for other lengths it is stretched")
-    parser.add_argument("--prompts", type=Path, help="a file with a prompt in each line; the first few are used")
-    asked = parser.parse_args(arguments)
-    subject = chosen(parser, asked)
-    if not (asked.prompts or subject.built_in):
-        parser.error("--prompts FILE is needed: what people ask of this model")
-    prompts = asked.prompts.read_text().splitlines() if asked.prompts else CALIBRATION_PROMPTS
+def measure(subject: Chosen, prompts: Path | None = None, steps: int | None = None) -> str:
+    """The setting, for the environment or a file, from the first few prompts. Raises CannotMeasure."""
+    lines = subject.prompts(prompts, CALIBRATION_PROMPTS)
     denoiser = subject.load()
     if not (subject.profile.step_caches and isinstance(denoiser, FamilyDenoiser)):
-        parser.error(f"models of the family {subject.profile.family} have no step caches")
-    found = magnitudes(denoiser, subject.profile, prompts[:_PROMPTS], asked.steps)
-    typer.echo(f"KINORAY_MAG_RATIOS='{json.dumps({subject.profile.id: found})}'")
-
-
-if __name__ == "__main__":
-    main()
+        raise CannotMeasure(f"models of the family {subject.profile.family} have no step caches")
+    found = magnitudes(denoiser, subject.profile, lines[:_PROMPTS], steps or _STEPS)
+    return f"KINORAY_MAG_RATIOS='{json.dumps({subject.profile.id: found})}'"

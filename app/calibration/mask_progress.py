@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from app.plan.masks.table import MaskRow, entry_of, row_of
 from app.types import Masks
@@ -33,7 +33,7 @@ class Climb:
 class Progress:
     """What a search has found so far, kept in a JSON file after every walk."""
 
-    def __init__(self, path: Path, asked: dict[str, Any]) -> None:
+    def __init__(self, path: Path, asked: Mapping[str, object]) -> None:
         """Raises ValueError when the file is of another search than `asked` says."""
         self._path = path
         self._asked = json.loads(json.dumps(asked))

@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from app.calibration.mask_search import SHARES, STEPS, Effort, calibrate, targets_of
-from app.calibration.subject import add_model, chosen
+from app.calibration.subject import CannotMeasure, Chosen
 from app.engine.families.embedded import CALIBRATION_PROMPTS
 from app.engine.sampler import SAMPLERS
 from app.plan.masks.table import FOLDER, write
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Search for a model's masks and write them where the planner looks for them."""
+def effort_of(
+    moves: int | None, tries: int | None, slack: float | None, seed: int | None, sampler: str | None
+) -> Effort:
+    """The usual effort but for what is said. Raises CannotMeasure: there is no such sampler."""
+    if sampler is not None and sampler not in SAMPLERS:
+        raise CannotMeasure(f"there is no sampler {sampler!r}; there is: {', '.join(SAMPLERS)}")
     usual = Effort()
-    parser = argparse.ArgumentParser(prog="kinoray calibrate masks", description=__doc__)
-    add_model(parser)
-    parser.add_argument("--steps", type=int, nargs="+", default=list(STEPS))
-    parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES))
-    parser.add_argument("--prompts", type=Path, help="a file with a prompt in each line")
-    parser.add_argument("--moves", type=int, default=usual.moves)
-    parser.add_argument("--tries", type=int, default=usual.tries)
-    parser.add_argument("--slack", type=float, default=usual.slack)
-    parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument("--sampler", choices=sorted(SAMPLERS), default=usual.sampler)
-    parser.add_argument("--progress", type=Path)
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args(arguments)
-    subject = chosen(parser, asked)
-    if not (asked.prompts or subject.built_in):
-        parser.error("--prompts FILE is needed: what people ask of this model")
-    prompts = asked.prompts.read_text().splitlines() if asked.prompts else CALIBRATION_PROMPTS
-    effort = Effort(asked.moves, asked.tries, asked.slack, asked.seed, asked.sampler)
-    targets, progress = targets_of(asked.steps, asked.shares), asked.progress or subject.progress("masks")
+    return Effort(
+        usual.moves if moves is None else moves,
+        usual.tries if tries is None else tries,
+        usual.slack if slack is None else slack,
+        usual.seed if seed is None else seed,
+        usual.sampler if sampler is None else sampler,
+    )
+
+
+def measure(
+    subject: Chosen,
+    prompts: Path | None,
+    steps: Sequence[int] | None,
+    shares: Sequence[float] | None,
+    effort: Effort,
+    progress: Path | None = None,
+    out: Path | None = None,
+) -> None:
+    """Search for a model's masks and write them where the planner looks for them. Raises CannotMeasure."""
+    lines = subject.prompts(prompts, CALIBRATION_PROMPTS)
+    targets = targets_of(steps or STEPS, shares or SHARES)
     say = Console(highlight=False).print
-    table = calibrate(subject.load(), subject.profile, prompts, targets, effort, progress, say)
-    out = asked.out or subject.table(FOLDER, "masks")
+    notes = progress or subject.progress("masks")
+    table = calibrate(subject.load(), subject.profile, lines, targets, effort, notes, say)
+    out = out or subject.table(FOLDER, "masks")
     out.parent.mkdir(parents=True, exist_ok=True)
     write(table, out)
-
-
-if __name__ == "__main__":
-    main()

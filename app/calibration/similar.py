@@ -8,7 +8,6 @@ measured is kept, so that a run that was broken off goes on.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -21,11 +20,11 @@ from rich.console import Console
 
 from app.calibration.budgets import Judge
 from app.calibration.offline import walked
+from app.calibration.subject import Chosen
 from app.embedded.checker.judge import Adherence
 from app.embedded.text import TextEncoder
 from app.embedded.world.pairs import Pair, edited, reworded
 from app.engine.denoiser import Denoiser
-from app.engine.families.embedded import built_in_profile, load_denoiser
 from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
 from app.plan.prompt.worlds import World
@@ -148,37 +147,31 @@ def from_noise(qualities: Qualities, share: float) -> float:
     return share * qualities["before"] + (1 - share) * qualities["cold"]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def measure(
+    subject: Chosen,
+    count: int,
+    shares: Sequence[float] | None,
+    edges: Sequence[float] | None,
+    steps: int | None,
+    seed: int,
+    progress: Path | None = None,
+    out: Path | None = None,
+) -> None:
     """Measure the built-in model and write the table where the planner looks for it."""
-    model = built_in_profile()
-    parser = argparse.ArgumentParser(prog="kinoray calibrate similar", description=__doc__)
-    parser.add_argument("--count", type=int, default=24, help="pairs of each range of similarity")
-    parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES), help="of the steps, to be skipped")
-    parser.add_argument("--edges", type=float, nargs="+", default=list(EDGES), help="similarities that ranges begin at")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--seed", type=int, default=1, help="of the held-out prompts")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--progress", type=Path, default=Path("runs") / f"similar-{model.id}.json")
-    parser.add_argument("--out", type=Path, default=FOLDER / f"{model.id}.json")
-    asked = parser.parse_args(arguments)
+    model = subject.profile
     say: Callable[[str], None] = Console(highlight=False).print
-    drawn = reworded(12 * asked.count, asked.seed) + edited(12 * asked.count, asked.seed)
-    pairs = alike(drawn, worlds()[model.id])
+    pairs = alike(reworded(12 * count, seed) + edited(12 * count, seed), worlds()[model.id])
     texts = [question.prompt for pair in pairs for question in pair]
     vectors = TextEncoder.load().sentences(texts).numpy().reshape(len(pairs), 2, -1)
-    comparing = Comparing(load_denoiser(asked.dtype, asked.threads), model, asked.steps, asked.progress)
+    comparing = Comparing(subject.load(), model, steps or STEPS, progress or subject.progress("similar"))
+    out = out or subject.table(FOLDER, "similar")
     found: dict[float, tuple[int, Qualities]] = {}
-    shares = sorted(min(share, MOST_SHARE) for share in asked.shares)
-    for edge, row in sorted(by_similarity(pairs, vectors, sorted(asked.edges)).items(), reverse=True):
-        taken = row[: asked.count]
+    skipped = sorted(min(share, MOST_SHARE) for share in shares or SHARES)
+    for edge, row in sorted(by_similarity(pairs, vectors, sorted(edges or EDGES)).items(), reverse=True):
+        taken = row[:count]
         judge = Adherence([pair[1] for pair in taken])
-        found[edge] = len(taken), comparing.qualities(taken, shares, judge)
+        found[edge] = len(taken), comparing.qualities(taken, skipped, judge)
         told = ", ".join(f"{name}: {quality:.1f}" for name, quality in found[edge][1].items())
         say(f"from {edge:g}, {len(taken)} pairs: {told}")
         table = SimilarTable(model.id, model.revision, Adherence.measure, rows_of(found))
-        write(table, asked.out)  # a part is sound, too
-
-
-if __name__ == "__main__":
-    main()
+        write(table, out)  # a part is sound, too

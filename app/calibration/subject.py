@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,10 @@ from app.models.served import served
 from app.plan.tables import file_name
 from app.settings import Settings
 from app.types import ModelProfile
+
+
+class CannotMeasure(Exception):
+    """There is no such model, or it cannot be measured like that; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,14 @@ class Chosen:
         """Whether it is the model that a checker can judge."""
         return self.folder is None
 
+    def prompts(self, file: Path | None, usual: Sequence[str]) -> Sequence[str]:
+        """Those of a file, a line each, or the usual ones of the built-in model. Raises CannotMeasure."""
+        if file is not None:
+            return file.read_text().splitlines()
+        if not self.built_in:
+            raise CannotMeasure("--prompts FILE is needed: what people ask of this model")
+        return usual
+
     def table(self, packaged: Path, kind: str) -> Path:
         """Where its table of a kind belongs."""
         folder = packaged if self.folder is None else self.folder / kind
@@ -40,23 +51,16 @@ class Chosen:
         return Path("runs") / f"{kind}-{file_name(self.profile.id)}"
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """The arguments that name a model."""
-    parser.add_argument("--model", default=MODEL_ID, help="one of KINORAY_MODELS; by default the built-in one")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of the built-in model")
-    parser.add_argument("--threads", type=int)
-
-
-def chosen(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> Chosen:
-    """The model that was named. Leaves with a message when there is none of that name."""
-    if asked.model == MODEL_ID:
-        return Chosen(built_in_profile(), lambda: load_denoiser(asked.dtype, asked.threads), None)
+def chosen(name: str | None, dtype: str, threads: int | None) -> Chosen:
+    """The model of that name, the built-in one for None; `dtype` is the built-in one's. Raises CannotMeasure."""
+    if name in (None, MODEL_ID):
+        return Chosen(built_in_profile(), lambda: load_denoiser(dtype, threads), None)
     settings = Settings()
-    if asked.threads:
-        settings = settings.model_copy(update={"threads": asked.threads})
-    name = settings.aliases.get(asked.model, asked.model)
+    if threads:
+        settings = settings.model_copy(update={"threads": threads})
     known = {model.id: (model, entry) for model, entry in served(settings).pools.values()}
-    if name not in known:
-        parser.error(f"KINORAY_MODELS has no model {asked.model!r}")
-    model, entry = known[name]
+    found = known.get(settings.aliases.get(name, name))
+    if found is None:
+        raise CannotMeasure(f"KINORAY_MODELS has no model {name!r}")
+    model, entry = found
     return Chosen(model, lambda: load_entry(entry, settings), settings.calibration_folder)

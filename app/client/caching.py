@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from app.client import show
+from app.client.session import say_json, talk
 
 
 class Level(str, Enum):
@@ -20,29 +20,25 @@ class Level(str, Enum):
     SIMILAR = "similar"
 
 
-def commands(talk: Callable[..., Any], say_json: Callable[[Any], None]) -> typer.Typer:
-    """The commands; `talk` runs a story with a client, as in `app.client.cli`."""
-    app = typer.Typer(help="Look at the caches, or clear them.", no_args_is_help=True)
+caches = typer.Typer(help="Look at the caches, or clear them.", no_args_is_help=True)
 
-    @app.command()
-    def stats(
-        context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
-    ) -> None:
-        """Show hits, misses, bytes, evictions and savings by level."""
-        figures = talk(context, lambda client: client.stats()).get("cache_stats") or {}
-        say_json(figures) if as_json else Console().print(show.caches(figures))
 
-    @app.command()
-    def clear(
-        context: typer.Context,
-        level: Annotated[Level | None, typer.Option(help="Only this one.")] = None,
-        yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    ) -> None:
-        """Forget what is cached, for all tenants; videos stay."""
-        what = f"the cached {level.value}" if level else "everything that is cached"
-        if not yes:
-            typer.confirm(f"Forget {what}?", abort=True)
-        removed = talk(context, lambda client: client.clear_cache(level.value if level else None))
-        typer.echo(f"Forgot {removed} entries.")
+@caches.command()
+def stats(context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """Show hits, misses, bytes, evictions and savings by level."""
+    figures = talk(context, lambda client: client.stats()).get("cache_stats") or {}
+    say_json(figures) if as_json else Console().print(show.caches(figures))
 
-    return app
+
+@caches.command()
+def clear(
+    context: typer.Context,
+    level: Annotated[Level | None, typer.Option(help="Only this one.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Forget what is cached, for all tenants; videos stay."""
+    what = f"the cached {level.value}" if level else "everything that is cached"
+    if not yes:
+        typer.confirm(f"Forget {what}?", abort=True)
+    removed = talk(context, lambda client: client.clear_cache(level.value if level else None))
+    typer.echo(f"Forgot {removed} entries.")

@@ -1,22 +1,128 @@
-"""`kinoray calibrate`: hands its words to what measures a model offline, which needs torch and no service."""
+"""`kinoray calibrate`: hands what is asked to what measures a model offline, which needs torch and no service."""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-KINDS = {
-    "masks": "app.calibration.masks",
-    "budgets": "app.calibration.budgets",
-    "similar": "app.calibration.similar",
-    "magnitudes": "app.calibration.magnitudes",
-}
-"""What is measured, and the module whose `main` does it; imported only then, for no other command needs torch."""
+calibrate = typer.Typer(
+    help="Measure a model offline, on the device there is; interrupted, it goes on where it was.", no_args_is_help=True
+)
 
 
-def calibrate(context: typer.Context) -> None:
-    """Measure a model: `masks` (steps that a budget runs), `budgets` (how many it takes), `similar`, `magnitudes`."""
-    words = list(context.args)
-    kind = words.pop(0) if words[:1] and words[0] in KINDS else "masks"
-    import_module(KINDS[kind]).main(words)
+class Dtype(str, Enum):
+    """Of the weights and activations of the built-in model."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+Model = Annotated[str | None, typer.Option(help="One of KINORAY_MODELS; by default the built-in one.")]
+OfBuiltIn = Annotated[Dtype, typer.Option(help="Of the built-in model.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Torch threads; by default all cores.")]
+Prompts = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="A file with a prompt in each line; needed for models of your own."),
+]
+Progress = Annotated[Path | None, typer.Option(dir_okay=False, help="Where to note how far it is; below runs/.")]
+Out = Annotated[Path | None, typer.Option(dir_okay=False, help="The table; by default where the planner looks.")]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What cannot be measured is a mistake in the command, and said as such."""
+    from app.calibration.subject import CannotMeasure
+
+    try:
+        yield
+    except CannotMeasure as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@calibrate.command()
+def masks(
+    model: Model = None,
+    dtype: OfBuiltIn = Dtype.FLOAT32,
+    threads: Threads = None,
+    prompts: Prompts = None,
+    steps: Annotated[list[int] | None, typer.Option(help="Lengths; may be given more than once.")] = None,
+    shares: Annotated[list[float] | None, typer.Option(help="Budgets, of the steps; more than once.")] = None,
+    moves: Annotated[int | None, typer.Option(min=0, help="Of the annealing.")] = None,
+    tries: Annotated[int | None, typer.Option(min=0, help="Masks that are walked in the climb.")] = None,
+    slack: Annotated[float | None, typer.Option(min=0, help="How much worse masks with fewer passes may be.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the annealing.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="euler, unipc or ddim.")] = None,
+    progress: Progress = None,
+    out: Out = None,
+) -> None:
+    """Search for the steps that a budget should run, and write a table."""
+    from app.calibration.masks import effort_of, measure
+    from app.calibration.subject import chosen
+
+    with _refusals():
+        effort = effort_of(moves, tries, slack, seed, sampler)
+        measure(chosen(model, dtype.value, threads), prompts, steps, shares, effort, progress, out)
+
+
+@calibrate.command()
+def budgets(
+    model: Model = None,
+    dtype: OfBuiltIn = Dtype.FLOAT32,
+    threads: Threads = None,
+    prompts: Prompts = None,
+    count: Annotated[int, typer.Option(min=1, help="Prompts of each class.")] = 32,
+    shares: Annotated[list[float] | None, typer.Option(help="Budgets to try, of the steps; more than once.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the held-out prompts.")] = 1,
+    progress: Progress = None,
+    out: Out = None,
+) -> None:
+    """Measure how few evaluations each class of prompt needs in each tier, and write a table.
+
+    With --prompts it is judged by likeness to the model's own full run, else by what a checker sees.
+    """
+    from app.calibration.budgets import measure
+    from app.calibration.subject import chosen
+
+    with _refusals():
+        measure(chosen(model, dtype.value, threads), prompts, count, shares, seed, progress, out)
+
+
+@calibrate.command()
+def similar(
+    dtype: OfBuiltIn = Dtype.FLOAT32,
+    threads: Threads = None,
+    count: Annotated[int, typer.Option(min=1, help="Pairs of each range of similarity.")] = 24,
+    shares: Annotated[list[float] | None, typer.Option(help="Of the steps, to be skipped; more than once.")] = None,
+    edges: Annotated[list[float] | None, typer.Option(help="Similarities that ranges begin at; as often.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Length of the runs.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the held-out prompts.")] = 1,
+    progress: Progress = None,
+    out: Out = None,
+) -> None:
+    """Measure how many steps a start with a similar video may skip; for the built-in model, which a checker judges."""
+    from app.calibration.similar import measure
+    from app.calibration.subject import chosen
+
+    with _refusals():
+        measure(chosen(None, dtype.value, threads), count, shares, edges, steps, seed, progress, out)
+
+
+@calibrate.command()
+def magnitudes(
+    model: Model = None,
+    dtype: OfBuiltIn = Dtype.FLOAT32,
+    threads: Threads = None,
+    prompts: Prompts = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the runs; for other lengths it is stretched.")] = None,
+) -> None:
+    """Measure what MagCache has to know of a model, and print it as the setting KINORAY_MAG_RATIOS."""
+    from app.calibration.magnitudes import measure
+    from app.calibration.subject import chosen
+
+    with _refusals():
+        typer.echo(measure(chosen(model, dtype.value, threads), prompts, steps))

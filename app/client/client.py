@@ -9,7 +9,6 @@ from contextlib import aclosing
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from urllib.parse import quote
 
 import anyio
@@ -17,9 +16,9 @@ from typing_extensions import Unpack
 
 from app.client.errors import TIMEOUT, KinorayClientError
 from app.client.options import StyleOptions, VideoOptions
-from app.client.records import Health, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
+from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.stream import follow
-from app.client.transport import Params, Transport, read_json
+from app.client.transport import Transport, read_json
 
 VIDEOS = "/v1/videos"
 STYLES = "/v1/styles"
@@ -160,7 +159,7 @@ class Kinoray:
         """Ask for a video like an earlier one with another prompt."""
         return await self._ask(_place(video_id, "/remix"), {"prompt": prompt}, idempotency_key)
 
-    async def rate(self, video_id: str, score: int, reasons: Sequence[str] = ()) -> Mapping[str, Any]:
+    async def rate(self, video_id: str, score: int, reasons: Sequence[str] = ()) -> JsonObject:
         """Say what you think of a completed video, 1 (bad) to 5 (good); saying it again replaces it.
 
         Reasons are "too_rough", "wrong_motion", "off_prompt", "too_slow" and "good_enough".
@@ -169,12 +168,12 @@ class Kinoray:
         answer = await self._transport.send("POST", _place(video_id, "/feedback"), body=body)
         return expect_mapping(read_json(answer), "feedback")
 
-    async def analyze(self, prompt: str, quality_tier: str = "auto") -> Mapping[str, Any]:
+    async def analyze(self, prompt: str, quality_tier: str = "auto") -> JsonObject:
         """The plan that a prompt would get, and why, without making anything."""
         params = {"prompt": prompt, "quality_tier": quality_tier}
         return await self._record("/api/optimization/analyze", params)
 
-    async def models(self) -> tuple[Mapping[str, Any], ...]:
+    async def models(self) -> tuple[JsonObject, ...]:
         """The models that can be asked for."""
         return tuple(expect_mapping(each, "model") for each in (await self._record("/v1/models")).get("data") or ())
 
@@ -202,7 +201,7 @@ class Kinoray:
         answer = read_json(await self._transport.send("DELETE", f"{STYLES}/{quote(style_id, safe='')}"))
         return bool(expect_mapping(answer, "answer").get("deleted", True))
 
-    async def stats(self) -> Mapping[str, Any]:
+    async def stats(self) -> JsonObject:
         """Figures of the service since its store began."""
         return await self._record("/api/stats")
 
@@ -211,7 +210,7 @@ class Kinoray:
         answer = await self._transport.send("DELETE", "/api/cache", {"level": level} if level else None)
         return int(expect_mapping(read_json(answer), "answer").get("removed", 0))
 
-    async def _record(self, path: str, params: Params | None = None) -> Mapping[str, Any]:
+    async def _record(self, path: str, params: Mapping[str, str | int] | None = None) -> JsonObject:
         return expect_mapping(read_json(await self._transport.send("GET", path, params)), f"answer to {path}")
 
     async def health(self) -> Health:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import httpx
 
@@ -38,12 +37,13 @@ def refusal(response: httpx.Response) -> KinorayClientError:
     except (json.JSONDecodeError, UnicodeDecodeError):
         body = None
     found = body.get("error") if isinstance(body, dict) else None
-    told: dict[str, Any] = found if isinstance(found, dict) else {}
+    told: dict[str, object] = found if isinstance(found, dict) else {}
+    param = told.get("param")
     return KinorayClientError(
         response.status_code,
         str(told.get("code") or f"http_{response.status_code}"),
         str(told.get("message") or response.text[:200].strip() or response.reason_phrase),
-        told.get("param"),
+        None if param is None else str(param),
         _retry_after_s(response),
     )
 

@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
 
+from app.client.session import say_json
+
+if TYPE_CHECKING:
+    from app.models.report import Report
+
 GIB = 2**30
 
 
-def add_to(app: typer.Typer, say_json: Callable[[Any], None]) -> None:
-    """Give the command its place."""
+def models(
+    config: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A serve_config.yaml with `models` in its args."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the models of the settings, check their files and estimate their memory; 1 when one is unsound."""
+    from app.engine.timing.hardware import device_memory  # brings torch, which no other command needs
+    from app.models.report import reports
+    from app.settings import Settings
 
-    @app.command()
-    def models(
-        config: Annotated[
-            Path | None,
-            typer.Option(exists=True, dir_okay=False, help="A serve_config.yaml with `models` in its args."),
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    ) -> None:
-        """List the models of the settings, check their files and estimate their memory; 1 when one is unsound."""
-        from app.engine.timing.hardware import device_memory  # brings torch, which no other command needs
-        from app.models.report import reports
-        from app.settings import Settings
-
-        try:
-            settings = Settings(**(_args(config) if config else {}))
-        except (ValueError, yaml.YAMLError) as error:  # pydantic's is a ValueError
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from error
-        device, room = device_memory()
-        found = reports(settings, room)
-        if as_json:
-            say_json({"device": device, "device_bytes": room, "models": [each.record() for each in found]})
-        else:
-            Console().print(_table(found, f"{device}, {room / GIB:.1f} GiB"))
-            for each in found:
-                for problem in each.problems:
-                    typer.echo(f"{each.id}: {problem}", err=True)
-        if any(each.problems for each in found):
-            raise typer.Exit(1)
+    try:
+        settings = Settings(**(_args(config) if config else {}))
+    except (ValueError, yaml.YAMLError) as error:  # pydantic's is a ValueError
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    device, room = device_memory()
+    found = reports(settings, room)
+    if as_json:
+        say_json({"device": device, "device_bytes": room, "models": [each.record() for each in found]})
+    else:
+        Console().print(_table(found, f"{device}, {room / GIB:.1f} GiB"))
+        for each in found:
+            for problem in each.problems:
+                typer.echo(f"{each.id}: {problem}", err=True)
+    if any(each.problems for each in found):
+        raise typer.Exit(1)
 
 
 def _args(config: Path) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _args(config: Path) -> dict[str, Any]:
     return args
 
 
-def _table(found: list[Any], device: str) -> Table:
+def _table(found: Sequence[Report], device: str) -> Table:
     table = Table(title=f"models, on {device}")
     for name in ("id", "family", "source", "revision", "pools", "weights", "with work", "fits"):
         table.add_column(name, overflow="fold")

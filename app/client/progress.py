@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.client.records import VideoEvent
+from app.client.records import JsonObject, VideoEvent
 
 LINES_PER_VIDEO = 10  # plain lines about steps, at most about this many
 
@@ -40,7 +40,7 @@ class Standing:
             return replace(self, phase=str(data.get("status", "ended")), position=None, eta_s=None)
         return self
 
-    def _told(self, data: Mapping[str, Any], position: int | None, phase: str) -> Standing:
+    def _told(self, data: JsonObject, position: int | None, phase: str) -> Standing:
         step, total = data.get("step", self.step), data.get("total_steps", self.total)
         return Standing(phase, position, int(step or 0), total, data.get("eta_s"))
 
@@ -70,7 +70,7 @@ class PlainLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._standing = Standing()
-        self._said: tuple[Any, ...] = ()
+        self._said: tuple[object, ...] = ()
 
     def see(self, event: VideoEvent) -> None:
         now = self._standing = self._standing.after(event)

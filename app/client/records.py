@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from app.client.errors import UNEXPECTED_ANSWER, KinorayClientError
 
@@ -12,20 +12,23 @@ ENDED = ("completed", "failed")
 
 T = TypeVar("T")
 
+JsonObject: TypeAlias = Mapping[str, Any]
+"""An object as the server sent it, a newer server's fields too; no type can say what those hold."""
 
-def _known(kind: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
+
+def _known(kind: type[T], data: JsonObject) -> dict[str, Any]:
     """The fields of a record class that the answer gives a value for."""
     names = {each.name for each in fields(kind)} - {"extra"}  # type: ignore[arg-type]
     return {name: data[name] for name in names if data.get(name) is not None}
 
 
-def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(data: JsonObject, name: str) -> JsonObject:
     """A nested object, empty when the answer has none."""
     found = data.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def expect_mapping(answer: Any, what: str) -> Mapping[str, Any]:
+def expect_mapping(answer: object, what: str) -> JsonObject:
     """The answer, if it is a JSON object; whatever else answered is not Kinoray."""
     if not isinstance(answer, Mapping):
         raise KinorayClientError(200, UNEXPECTED_ANSWER, f"The server's {what} is not a JSON object")
@@ -106,14 +109,14 @@ class Video:
     error: Failure | None = None
     cache: CacheUse = CacheUse()
     optimization: Optimization = Optimization()
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra: JsonObject = field(default_factory=dict, repr=False)
 
     @property
     def ended(self) -> bool:
         return self.status in ENDED
 
     @classmethod
-    def parse(cls, answer: Any) -> Video:
+    def parse(cls, answer: object) -> Video:
         """A Video object as the server sends it. Raises KinorayClientError when it is something else."""
         data = expect_mapping(answer, "video")
         if not isinstance(data.get("id"), str):
@@ -132,10 +135,10 @@ class Video:
         return cls(**known, extra={name: value for name, value in data.items() if name not in cls.__slots__})
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return float(value) if isinstance(value, (str, int, float)) else None
+    except ValueError:
         return None
 
 
@@ -148,7 +151,7 @@ class VideoPage:
     last_id: str | None = None
 
     @classmethod
-    def parse(cls, answer: Any) -> VideoPage:
+    def parse(cls, answer: object) -> VideoPage:
         """A list object as the server sends it."""
         data = expect_mapping(answer, "list")
         videos = tuple(Video.parse(each) for each in data.get("data") or ())
@@ -165,7 +168,7 @@ class VideoEvent:
 
     id: str
     kind: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: JsonObject = field(default_factory=dict)
 
     @property
     def video(self) -> Video | None:
@@ -191,10 +194,10 @@ class Style:
     fps: int | None = None
     uses: int = 0
     your_uses: int = 0
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra: JsonObject = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, answer: Any) -> Style:
+    def parse(cls, answer: object) -> Style:
         """A style object as the server sends it. Raises KinorayClientError when it is something else."""
         data = expect_mapping(answer, "style")
         if not isinstance(data.get("id"), str):
@@ -212,7 +215,7 @@ class RecommendedStyle:
     reason: str = ""
 
     @classmethod
-    def parse(cls, answer: Any) -> RecommendedStyle:
+    def parse(cls, answer: object) -> RecommendedStyle:
         """One entry of the server's advice."""
         data = expect_mapping(answer, "advice")
         return cls(Style.parse(data.get("style")), _number(data.get("score")) or 0.0, str(data.get("reason") or ""))
@@ -223,4 +226,4 @@ class Health:
     """How the service is, by component; `facts` is the whole answer."""
 
     ok: bool
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: JsonObject = field(default_factory=dict)

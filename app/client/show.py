@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -16,7 +15,7 @@ LONGEST_LIST = 12
 PROMPT_CHARS = 48
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """A value as one line without control characters."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -25,7 +24,7 @@ def plain(value: Any) -> str:
     return "".join(each if each.isprintable() else " " for each in str(value))
 
 
-def facts(record: Mapping[str, Any], title: str | None = None) -> Table:
+def facts(record: Mapping[str, object], title: str | None = None) -> Table:
     """Any record as names and values; records inside it become dotted names."""
     table = Table(title=title, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
@@ -35,7 +34,7 @@ def facts(record: Mapping[str, Any], title: str | None = None) -> Table:
     return table
 
 
-def _flat(record: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
+def _flat(record: Mapping[str, object], before: str = "") -> Iterable[tuple[str, str]]:
     for name, value in record.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name}.")
@@ -75,7 +74,7 @@ def videos(found: Iterable[Video]) -> Table:
 
 def video(found: Video) -> Table:
     """One video, with everything the server says of it."""
-    record: dict[str, Any] = {
+    record: dict[str, object] = {
         "id": found.id,
         "state": _state(found),
         "prompt": found.prompt,
@@ -131,7 +130,7 @@ def health(found: Health) -> Table:
     return facts(found.facts, "well" if found.ok else "NOT WELL")
 
 
-def caches(record: Mapping[str, Any]) -> Table:
+def caches(record: Mapping[str, object]) -> Table:
     """The caches, level by level; sizes in bytes."""
     levels = record.get("levels")
     rows = levels if isinstance(levels, Mapping) else {}
@@ -147,13 +146,14 @@ def caches(record: Mapping[str, Any]) -> Table:
     return table
 
 
-def factors(record: Mapping[str, Any]) -> Table:
+def factors(record: Mapping[str, object]) -> Table:
     """The factors of an analysis and what each adds to the score."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("factor")
     table.add_column("score", justify="right")
     table.add_column("found in the prompt")
-    for each in record.get("factors") or ():
+    named = record.get("factors")
+    for each in named if isinstance(named, (list, tuple)) else ():
         factor = each if isinstance(each, Mapping) else {"name": each}
         found = factor.get("found") or ()
         words = found if isinstance(found, str) else ", ".join(plain(word) for word in found)
@@ -161,9 +161,10 @@ def factors(record: Mapping[str, Any]) -> Table:
     return table
 
 
-def verdict(record: Mapping[str, Any]) -> Table:
+def verdict(record: Mapping[str, object]) -> Table:
     """The rest of an analysis: score, tier, steps, estimate, reasons."""
     named = {name: each for name, each in record.items() if name not in ("factors", "reasons")}
-    reasons = record.get("reasons") or ()
+    found = record.get("reasons")
+    reasons = found if isinstance(found, (list, tuple)) else ()
     numbered = {f"why {number}": reason for number, reason in enumerate(reasons, 1)}
     return facts(named | numbered)

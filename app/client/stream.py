@@ -15,6 +15,7 @@ from app.client.errors import CONNECTION_LOST, UNEXPECTED_ANSWER, KinorayClientE
 from app.client.records import VideoEvent
 from app.client.transport import LONGEST_PAUSE_S, Transport, retry_pause_s
 
+ALL_TOLD = 204  # the event that was named last is the end
 SILENCE_S = 60.0  # a healthy server pings more often than that
 GOOD_CONNECTION_S = 5.0  # one that lived this long was no failure to connect
 RECONNECTS = 9  # in a row, without anything new; about 50 s, time for a server to come back
@@ -33,6 +34,8 @@ async def follow(transport: Transport, path: str, last_event_id: str | None) -> 
                     if event.kind == "end":
                         return
             broken = KinorayClientError(0, CONNECTION_LOST, f"{transport.base_url} keeps closing the event stream")
+        except _AllTold:
+            return
         except KinorayClientError as failure:
             broken = failure
         fruitful = last != before or time.monotonic() - began >= GOOD_CONNECTION_S
@@ -52,12 +55,18 @@ def _pause_s(broken: KinorayClientError, failed: int, allowed: int) -> float:
     return pause_s
 
 
+class _AllTold(Exception):
+    """There is nothing behind the event that was named."""
+
+
 async def _connection(transport: Transport, path: str, last_event_id: str | None) -> AsyncGenerator[VideoEvent, None]:
     """The events of one connection."""
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
     timeout = httpx.Timeout(SILENCE_S, connect=5.0)
     try:
         async with aconnect_sse(transport.http, "GET", path, headers=headers, timeout=timeout) as source:
+            if source.response.status_code == ALL_TOLD:
+                raise _AllTold
             if not source.response.is_success:
                 await source.response.aread()
                 raise refusal(source.response)

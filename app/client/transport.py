@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any
 
 import anyio
 import httpx
@@ -63,7 +62,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Params | None = None,
+        params: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
         repeatable: bool = True,
         headers: Mapping[bytes, bytes] | None = None,
@@ -80,7 +79,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Params | None,
+        params: Mapping[str, str | int] | None,
         body: Mapping[str, object] | None,
         headers: Mapping[bytes, bytes] | None,
     ) -> httpx.Response:
@@ -93,7 +92,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Params | None = None,
+        params: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
         headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:
@@ -111,7 +110,7 @@ class Transport:
         await anyio.sleep(pause_s)
 
     @asynccontextmanager
-    async def open(self, path: str, params: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
+    async def open(self, path: str, params: Mapping[str, str | int]) -> AsyncIterator[httpx.Response]:
         """The answer to a GET, its body still to be read. Raises KinorayClientError."""
         try:
             async with self.http.stream("GET", path, params=params) as response:
@@ -123,7 +122,7 @@ class Transport:
             raise no_answer(failure, self.base_url) from failure
 
 
-def read_json(response: httpx.Response) -> Any:
+def read_json(response: httpx.Response) -> object:
     """The JSON in an answer. Raises KinorayClientError when a stranger answered."""
     try:
         return response.json()

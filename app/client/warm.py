@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,9 +19,8 @@ from app.client.errors import BAD_URL, UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted
 from app.client.options import CreateOptions
 from app.client.records import Video
+from app.client.session import talk
 from app.client.show import plain
-
-Talk = Callable[[typer.Context, Callable[[Kinoray], Coroutine[Any, Any, "Warmed"]]], "Warmed"]
 
 BUSY = 429
 PAUSE_S = 5.0  # before a prompt is sent again that the server had no room for, where it does not say how long
@@ -111,29 +110,25 @@ def _failed(warmed: Warmed, prompt: str, why: str) -> str:
     return FAILED
 
 
-def add_to(app: typer.Typer, talk: Talk) -> None:
-    """Make it a command; `talk` runs a story with a client."""
-
-    @app.command(name="warm")
-    def command(
-        context: typer.Context,
-        prompts: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file with one prompt a line.")],
-        tier: Annotated[str | None, typer.Option(help="auto, preview, standard, premium or ultra.")] = None,
-        size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT.")] = None,
-        style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
-        model: Annotated[str | None, typer.Option(help="Which model.")] = None,
-        at_once: Annotated[int, typer.Option(min=1, max=64, help="Videos under way at a time.")] = 4,
-    ) -> None:
-        """Fill the cache: make a video of each prompt in a file at low priority, unless it is there already."""
-        try:
-            wanted = prompts_in(prompts.read_text("utf-8-sig").splitlines())
-        except UnicodeDecodeError as error:
-            raise typer.BadParameter(f"{prompts} is not UTF-8 text", param_hint="PROMPTS") from error
-        options: CreateOptions = {"priority": "low", "quality_tier": tier, "size": size, "style": style, "model": model}
-        screen = Console(stderr=True)
-        warmed = talk(context, lambda client: warm(client, wanted, options, at_once, screen))
-        for line in warmed.failures:
-            typer.echo(line, err=True)
-        typer.echo(warmed.words())
-        if warmed.count[FAILED]:
-            raise typer.Exit(1)
+def warm_command(
+    context: typer.Context,
+    prompts: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file with one prompt a line.")],
+    tier: Annotated[str | None, typer.Option(help="auto, preview, standard, premium or ultra.")] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT.")] = None,
+    style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model.")] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="Videos under way at a time.")] = 4,
+) -> None:
+    """Fill the cache: make a video of each prompt in a file at low priority, unless it is there already."""
+    try:
+        wanted = prompts_in(prompts.read_text("utf-8-sig").splitlines())
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{prompts} is not UTF-8 text", param_hint="PROMPTS") from error
+    options: CreateOptions = {"priority": "low", "quality_tier": tier, "size": size, "style": style, "model": model}
+    screen = Console(stderr=True)
+    warmed = talk(context, lambda client: warm(client, wanted, options, at_once, screen))
+    for line in warmed.failures:
+        typer.echo(line, err=True)
+    typer.echo(warmed.words())
+    if warmed.count[FAILED]:
+        raise typer.Exit(1)

@@ -22,7 +22,7 @@ from app.line.lease_monitor import LeaseMonitor
 from app.line.rules import rules_of
 from app.line.scaling import Scaling, scale_rules_of
 from app.service.background import Background
-from app.service.dependencies import hear
+from app.service.dependencies import release_dependants
 from app.settings import Settings
 from app.types import Job, Lease
 
@@ -90,7 +90,7 @@ class Dispatcher:
         """One look at everything, one set of decisions, then the acts. Raises StoreUnavailable."""
         await self._stores.clock.sync()
         now = self._stores.clock()
-        await hear(self._stores, now)
+        await release_dependants(self._stores, now)
         seen = await self._look(now)
         start, left, late = choose(seen.waiting, seen.running, seen.capacity, now, self._rules)
         for job in start:
@@ -98,7 +98,7 @@ class Dispatcher:
         for job in late:
             await give_up(job, self._stores, now)
         await self._publisher.tell(seen, left, start)
-        await self._sweep.settle(await self._stores.flights.unsettled(now, SETTLED), now)
+        await self._sweep.resolve_flights(await self._stores.flights.unresolved(now, SETTLED), now)
         await give_up_followers(self._stores, now, SETTLED)
         for job_id in await self._deliveries.due(now):
             self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")

@@ -1,4 +1,4 @@
-"""What is done now and then beside the line: flights settled, expired records removed, the artifact store tidied."""
+"""What is done now and then beside the line: flights resolved, expired records removed, the artifact store tidied."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.dispatch.ports import DispatchStores
 from app.errors import KinorayError
 from app.service.background import Background
 from app.service.retention import expire, terms_of, tidy
-from app.service.single_flight import settle
+from app.service.single_flight import resolve
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,21 +35,21 @@ class Sweep:
         self._tidied_at = monotonic()
         self._tidying: asyncio.Task[None] | None = None
 
-    async def settle(self, digests: Sequence[str], now: float) -> None:
+    async def resolve_flights(self, digests: Sequence[str], now: float) -> None:
         """Nobody waits for a leader that failed, or whose finisher died just after closing it."""
         for digest in digests:
             try:
-                await settle(digest, self._stores, self._retention_s, now)
+                await resolve(digest, self._stores, self._retention_s, now)
             except KinorayError as error:
-                log.info("A flight stays unsettled: %s", error)
+                log.info("A flight stays unresolved: %s", error)
 
     async def run_if_due(self, now: float) -> None:
-        """Remove what is past its time; settle the flights of leaders that are gone without a trace."""
+        """Remove what is past its time; resolve the flights of leaders that are gone without a trace."""
         at = self._monotonic()
         if at - self._swept_at <= SWEEP_S:
             return
         self._swept_at = at
-        await self.settle(await self._stores.flights.followed(), now)
+        await self.resolve_flights(await self._stores.flights.followed(), now)
         await expire(self._stores, now, EXPIRED)
         if at - self._tidied_at > TIDY_S and (self._tidying is None or self._tidying.done()):
             self._tidied_at = at

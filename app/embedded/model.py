@@ -1,7 +1,5 @@
 """The denoiser: diffusers' Wan transformer that guesses the clean latent and answers with the flow's velocity."""
 
-from typing import Any
-
 import torch
 from diffusers import WanTransformer3DModel
 from diffusers.configuration_utils import register_to_config
@@ -72,7 +70,7 @@ class CleanWanTransformer(WanTransformer3DModel):
         encoder_hidden_states: Tensor,
         encoder_hidden_states_image: Tensor | None = None,
         return_dict: bool = True,
-        attention_kwargs: dict[str, Any] | None = None,
+        attention_kwargs: dict[str, object] | None = None,
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """The velocity (noise minus clean latent) at `hidden_states` (b, c, f, h, w), timesteps (b,) in 0..1000."""
         clean = self.estimate(hidden_states, timestep, encoder_hidden_states)

@@ -6,9 +6,9 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -29,6 +29,32 @@ MAX_MEMORY = 8  # latents that a sampler may keep
 _TEXTS = ("prompt.", "negative.")  # what the names of their tensors begin with
 
 
+class Entry(TypedDict):
+    """Where a tensor lies, as a safetensors header says it."""
+
+    dtype: str
+    shape: list[int]
+
+
+class Note(TypedDict):
+    """What is no tensor, as JSON in the header. What was read is taken for one only after it has been checked."""
+
+    format: str
+    made_by: list[str]
+    job_id: str
+    revision: str
+    plan: str
+    step: int
+    sigmas: Sequence[float]
+    timesteps: Sequence[float]
+    mask: Sequence[bool]
+    unconditional_mask: Sequence[bool]
+    order: int
+    seen_sigmas: Sequence[float]
+    memory: int
+    evaluations: int
+
+
 class CheckpointInvalid(ValueError):
     """The bytes are not a checkpoint of this plan by this version: start again from noise."""
 
@@ -45,7 +71,7 @@ def to_bytes(state: JobState) -> bytes:
     }
     if state.difference is not None:
         tensors["difference"] = state.difference
-    note = {
+    note: Note = {
         "format": FORMAT,
         "made_by": maker(state.latent.device),
         "job_id": state.job_id,
@@ -75,8 +101,7 @@ def from_bytes(data: bytes, plan: Plan, device: str | torch.device = "cpu") -> J
         CheckpointInvalid: cut short, of another format or plan, or contradicting itself.
     """
     try:
-        header = _header(data)
-        note = json.loads(header.pop("__metadata__")["kinoray"])
+        header, note = _header(data)
         _check_note(note, plan, torch.device(device))
         _check_sizes(header, plan)
         state = _state(note, {name: tensor.to(device) for name, tensor in load(data).items()}, plan)
@@ -106,7 +131,7 @@ def maker(device: torch.device) -> list[str]:
     return [str(torch.__version__), device.type, torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads())]
 
 
-def _header(data: bytes) -> dict[str, Any]:
+def _header(data: bytes) -> tuple[dict[str, Entry], Note]:
     """The safetensors header: 8 bytes of length, then JSON: where each tensor lies, our note under `__metadata__`."""
     (size,) = struct.unpack("<Q", data[:8])
     if size > MAX_HEADER_BYTES:
@@ -114,10 +139,11 @@ def _header(data: bytes) -> dict[str, Any]:
     header = json.loads(data[8 : 8 + size])
     if not isinstance(header, dict):
         raise ValueError("its header is no table")
-    return header
+    note: Note = json.loads(header.pop("__metadata__")["kinoray"])
+    return header, note
 
 
-def _check_note(note: Mapping[str, Any], plan: Plan, device: torch.device) -> None:
+def _check_note(note: Note, plan: Plan, device: torch.device) -> None:
     if note["format"] != FORMAT:
         raise CheckpointInvalid(f"The checkpoint's format is {note['format']!r}, not {FORMAT!r}.")
     if note["revision"] != plan.revision:
@@ -128,7 +154,7 @@ def _check_note(note: Mapping[str, Any], plan: Plan, device: torch.device) -> No
         raise CheckpointInvalid(f"The job is deterministic, and its checkpoint was made by {note['made_by']}.")
 
 
-def _check_sizes(header: Mapping[str, Any], plan: Plan) -> None:
+def _check_sizes(header: Mapping[str, Entry], plan: Plan) -> None:
     """Before a byte of it is read as a tensor: names, number and sizes are such as this plan's can be."""
     spec = plan.spec
     pixels = 3 * spec.width * spec.height * spec.frames  # no latent is larger than its video
@@ -145,7 +171,7 @@ def _check_sizes(header: Mapping[str, Any], plan: Plan) -> None:
             raise CheckpointInvalid(f"The checkpoint's {name[:40]!r} cannot be: {entry['dtype']} {shape}.")
 
 
-def _state(note: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobState:
+def _state(note: Note, tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobState:
     seen = enumerate(note["seen_sigmas"])
     picture = {name.removeprefix("picture."): part for name, part in tensors.items() if name.startswith("picture.")}
     return JobState(

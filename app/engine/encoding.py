@@ -55,7 +55,7 @@ class SharedEncoder:
         raise WorkerLost("The text encoder was not asked.")
 
 
-def from_afar(ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S) -> EncodePrompts:
+def blocking_encoder(ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S) -> EncodePrompts:
     """An encoder for the engine's thread, which waits for it: for the warm-up and jobs that come without embeddings.
 
     `ask` runs on `loop`, which must not be the calling thread's.

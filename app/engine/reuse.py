@@ -38,22 +38,23 @@ def forecast(history: Sequence[Prediction], sigma: float) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def guide(state: JobState, asked: torch.Tensor, free: torch.Tensor | None) -> torch.Tensor:
-    """The guided velocity from the conditional one, `asked`, and the unconditional one, each (C, F', H', W') float32.
+def guide(state: JobState, conditional: torch.Tensor, unconditional: torch.Tensor | None) -> torch.Tensor:
+    """The guided velocity from `conditional` and `unconditional`, each (C, F', H', W') float32.
 
-    Without `free`, the last difference between the two stands in, and the one that was computed last is kept for that:
-    it changes slowly, while an old unconditional velocity would be that of a noisier latent (on the built-in model, 16
-    times the error). FasterCache (arXiv 2410.19355) found the same in video models. Without guidance there is none.
+    Without `unconditional`, the last difference between the two stands in, and the one that was computed last is kept
+    for that: it changes slowly, while an old unconditional velocity would be that of a noisier latent (on the built-in
+    model, 16 times the error). FasterCache (arXiv 2410.19355) found the same in video models. Without guidance there is
+    none.
 
     Raises:
         ValueError: no unconditional velocity has been computed yet.
     """
     if not state.guided:
-        return asked
+        return conditional
     guidance = state.guidance
-    if free is not None:
-        state.difference = asked - free
-        return free + guidance * state.difference
+    if unconditional is not None:
+        state.difference = conditional - unconditional
+        return unconditional + guidance * state.difference
     if state.difference is None:
         raise ValueError("No unconditional velocity has been computed yet.")
-    return asked + (guidance - 1) * state.difference
+    return conditional + (guidance - 1) * state.difference

@@ -49,26 +49,26 @@ def named(name: str) -> Sampler:
 
 
 def begin(
-    job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor, walk: Schedule | None = None
+    job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor, schedule: Schedule | None = None
 ) -> JobState:
     """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
 
-    `walk`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's.
+    `schedule`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's.
 
     Raises:
         UnsupportedParameter: there is no such sampler.
     """
     asked = plan.sampling
-    way = named(asked.sampler)
-    walk = way.schedule(asked.steps, asked.shift) if walk is None else walk
+    chosen = named(asked.sampler)
+    schedule = chosen.schedule(asked.steps, asked.shift) if schedule is None else schedule
     masks = masks_of(plan)
     return JobState(
         job_id=job_id,
         plan=plan,
         conditioning=conditioning,
         latent=noise,
-        sigmas=walk.sigmas,
-        timesteps=walk.timesteps,
+        sigmas=schedule.sigmas,
+        timesteps=schedule.timesteps,
         mask=masks.run,
         unconditional_mask=masks.unconditional,
         order=masks.order,

@@ -8,7 +8,7 @@ from typing import Any
 from app.jobs.states import RUNNING, sources
 from app.types import Artifact, CacheUse, Delivery, Failure, Measured, Phase
 
-SETTLED_S = 2.0  # how long whoever completed a job is left alone with those that followed it
+RESOLVE_GRACE_S = 2.0  # how long whoever completed a job is left alone with those that followed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Change:
     wakes: bool = False  # the dispatcher has something to decide
 
     @property
-    def settle_at(self) -> float:
-        """When a flight may be settled by anyone, Unix seconds; a finisher that lives has done it by then."""
-        return self.values["completed_at"] + SETTLED_S if self.phase is Phase.COMPLETED else 0.0
+    def resolve_at(self) -> float:
+        """When a flight may be resolved by anyone, Unix seconds; a finisher that lives has done it by then."""
+        return self.values["completed_at"] + RESOLVE_GRACE_S if self.phase is Phase.COMPLETED else 0.0
 
 
 def lease(holder: str, until: float, now: float) -> Change:

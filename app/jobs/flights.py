@@ -9,15 +9,15 @@ from math import inf
 from typing import Protocol
 
 from app.errors import Overloaded
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change, stand_aside
-from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.memory import MemoryJobs
 from app.types import PRIORITIES, Job, Phase, Word
 
 MOST_FOLLOWERS = 10_000  # of one flight: each is a record that costs no device time
 
 
-class Stance(Word):
+class Role(Word):
     """What a new job is to a flight."""
 
     LEAD = "lead"  # nobody makes it: this one does, and others may follow
@@ -37,7 +37,7 @@ class Claim:
 class Flights(Protocol):
     """Flights by digest: one leader each, which is in the line or under way, and followers, which are neither.
 
-    A flight keeps its leader's claim until it is settled: until every follower has the leader's video, or one of them
+    A flight keeps its leader's claim until it is resolved: until every follower has the leader's video, or one of them
     leads in its place. All methods raise StoreUnavailable; those with a `leader_id` do nothing and say False when
     another has the claim by now.
     """
@@ -51,12 +51,12 @@ class Flights(Protocol):
         ...
 
     async def enter(
-        self, job: Job, digest: str, stance: Stance, claim: Claim | None, entrance: Entrance = ANYONE
+        self, job: Job, digest: str, role: Role, claim: Claim | None, limits: AdmissionLimits = UNLIMITED
     ) -> bool:
         """Create a queued job and give it its place in the flight, in one step; False when the claim has moved.
 
         A follower costs its tenant nothing. Raises Conflict (another has the id), Overloaded (MOST_FOLLOWERS) and what
-        `app.jobs.entrance.refusal` makes.
+        `app.jobs.admission_limits.refusal` makes.
         """
         ...
 
@@ -68,7 +68,7 @@ class Flights(Protocol):
         """A follower leads from now on, in the line at its place."""
         ...
 
-    async def rest(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
+    async def park(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
         """Nothing more is to be done for now: drop those of the followers that have ended; True when that is so.
 
         It is when the leader lives or nobody follows. A completed leader's claim lasts `keep_s` longer, for those who
@@ -76,7 +76,7 @@ class Flights(Protocol):
         """
         ...
 
-    async def unsettled(self, now: float, limit: int) -> Sequence[str]:
+    async def unresolved(self, now: float, limit: int) -> Sequence[str]:
         """Digests of which a job has ended some time ago or without a video."""
         ...
 
@@ -93,21 +93,21 @@ class Flights(Protocol):
         ...
 
 
-def stance(job: Job, claim: Claim | None, joins: bool, leads: bool) -> Stance:
+def role_of(job: Job, claim: Claim | None, joins: bool, leads: bool) -> Role:
     """What a job is to the flight of its digest, by whether it may be given another's video, and its own to others.
 
     Nobody waits for a leader that is less urgent. Where neither is as urgent as the other in both class and deadline,
     or the leader is under way, whose urgency cannot be changed, the job is made by itself.
     """
     if claim is None:
-        return Stance.LEAD if leads else Stance.ALONE
+        return Role.LEAD if leads else Role.ALONE
     if not joins:
-        return Stance.ALONE
+        return Role.ALONE
     leader = claim.leader
     if leader is None or leader.phase.ended or _as_urgent(leader, job):
-        return Stance.FOLLOW
+        return Role.FOLLOW
     takes_over = leads and leader.phase is Phase.QUEUED and _as_urgent(job, leader)
-    return Stance.TAKE_OVER if takes_over else Stance.ALONE
+    return Role.TAKE_OVER if takes_over else Role.ALONE
 
 
 def rank(job: Job) -> float:
@@ -128,7 +128,7 @@ class MemoryFlights:
     def __init__(self, jobs: MemoryJobs, clock: Callable[[], float] = time.monotonic) -> None:
         self._jobs = jobs
         self._clock = clock
-        self._until: dict[str, float] = {}  # how long a settled claim lasts, by digest
+        self._until: dict[str, float] = {}  # how long a resolved claim lasts, by digest
         self._leaders: dict[str, str] = {}
         self._followers: dict[str, dict[str, float]] = {}  # rank by id, by digest
 
@@ -143,30 +143,30 @@ class MemoryFlights:
         return sorted(ranks, key=lambda job_id: (ranks[job_id], job_id))[:limit]
 
     async def enter(
-        self, job: Job, digest: str, stance: Stance, claim: Claim | None, entrance: Entrance = ANYONE
+        self, job: Job, digest: str, role: Role, claim: Claim | None, limits: AdmissionLimits = UNLIMITED
     ) -> bool:
         if job.id in self._jobs.flights:
             await self._jobs.create(job)  # the same call again; or a Conflict
             return True
         if await self.leader(digest) != (claim.leader_id if claim else None):
             return False
-        if stance is Stance.FOLLOW and len(self._followers.get(digest, {})) >= MOST_FOLLOWERS:
+        if role is Role.FOLLOW and len(self._followers.get(digest, {})) >= MOST_FOLLOWERS:
             raise too_many()
         former = self._jobs.find(claim.leader_id if claim else None)
-        if stance is Stance.TAKE_OVER and (former is None or former.phase is not Phase.QUEUED):
+        if role is Role.TAKE_OVER and (former is None or former.phase is not Phase.QUEUED):
             return False
-        self._jobs.put(job, entrance, charge(job, stance))
-        if former is not None and stance is Stance.TAKE_OVER:
+        self._jobs.put(job, limits, charge(job, role))
+        if former is not None and role is Role.TAKE_OVER:
             self._set_aside(self._jobs.apply(former, stand_aside()), digest)
         self._jobs.flights[job.id] = digest
         self._until.pop(digest, None)
-        if stance is not Stance.FOLLOW:
+        if role is not Role.FOLLOW:
             self._leaders[digest] = job.id
             return True
         self._set_aside(job, digest)
         leader = self._jobs.find(self._leaders.get(digest))
         if leader is None or leader.phase.ended:
-            self._jobs.unsettled[digest] = 0.0
+            self._jobs.unresolved[digest] = 0.0
         return True
 
     async def answer(self, digest: str, job_id: str, change: Change) -> Job | None:
@@ -189,11 +189,11 @@ class MemoryFlights:
             return False
         self._until.pop(digest, None)
         self._leaders[digest] = job_id
-        self._jobs.unsettled.pop(digest, None)
+        self._jobs.unresolved.pop(digest, None)
         self._jobs.wake()
         return True
 
-    async def rest(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
+    async def park(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
         if await self.leader(digest) != leader_id:
             return False
         left = self._followers.get(digest, {})
@@ -205,7 +205,7 @@ class MemoryFlights:
         ended = leader is None or leader.phase.ended
         if ended and left:
             return False
-        self._jobs.unsettled.pop(digest, None)
+        self._jobs.unresolved.pop(digest, None)
         if not left:
             self._followers.pop(digest, None)
         if ended and leader_id is not None:
@@ -213,8 +213,8 @@ class MemoryFlights:
             self._until[digest] = self._clock() + (keep_s if completed else 0.0)
         return True
 
-    async def unsettled(self, now: float, limit: int) -> Sequence[str]:
-        return [digest for digest, at in self._jobs.unsettled.items() if at <= now][:limit]
+    async def unresolved(self, now: float, limit: int) -> Sequence[str]:
+        return [digest for digest, at in self._jobs.unresolved.items() if at <= now][:limit]
 
     async def followed(self) -> Sequence[str]:
         return [digest for digest, followers in self._followers.items() if followers]
@@ -232,9 +232,9 @@ class MemoryFlights:
             self._jobs.due[job.id] = job.deadline
 
 
-def charge(job: Job, stance: Stance) -> float:
+def charge(job: Job, role: Role) -> float:
     """Step-seconds that the job costs its tenant: one generation is paid once, by who asked for it first."""
-    return job.plan.estimate.step_seconds if stance in (Stance.LEAD, Stance.ALONE) else 0.0
+    return job.plan.estimate.step_seconds if role in (Role.LEAD, Role.ALONE) else 0.0
 
 
 def too_many() -> Overloaded:

@@ -13,10 +13,11 @@ import anyio
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
 from app.jobs import changes
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
+from app.jobs.store import CURSOR_KEPT_S
 from app.types import Artifact, CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 RETENTION_S = 7 * 86400.0
@@ -32,23 +33,24 @@ class MemoryJobs(MemoryWaits):
         self._clock = clock
         self._leases: dict[str, Lease] = {}
         self._replicas: dict[str, tuple[float, ReplicaInfo]] = {}
+        self._gone: dict[str, tuple[float, Job]] = {}  # deleted jobs that a page may go on behind, and until when
         self._work = asyncio.Event()
-        # Shared with MemoryFlights: which digest a job makes or waits for, what is to settle.
+        # Shared with MemoryFlights: which digest a job makes or waits for, what is to resolve.
         self.flights: dict[str, str] = {}
-        self.unsettled: dict[str, float] = {}
+        self.unresolved: dict[str, float] = {}
         self.outbox: dict[str, float] = {}  # shared with MemoryOutbox: when an ended job's webhook may be told
 
-    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+    async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
-        self.put(job, entrance, job.plan.estimate.step_seconds)
+        self.put(job, limits, job.plan.estimate.step_seconds)
 
-    def put(self, job: Job, entrance: Entrance, amount: float) -> None:
+    def put(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
         """As `create`; `amount` is what it costs its tenant, in step-seconds."""
         kept = self._jobs.get(check_id(job.id))
         if kept is not None and kept != job:
             raise Conflict(f"{job.id} exists already.")
         if kept is None:
-            self.enter(job, entrance, amount)
+            self.enter(job, limits, amount)
             self._jobs[job.id] = job
             self._tell(job)
         self._work.set()
@@ -61,12 +63,25 @@ class MemoryJobs(MemoryWaits):
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
         mine = sorted((job for job in self._jobs.values() if job.tenant == tenant), key=_place, reverse=newest_first)
-        start = 0 if after is None else mine.index(await self.get(after, tenant)) + 1
-        return Page(tuple(mine[start : start + limit]), len(mine) > start + limit)
+        if after is not None:
+            cursor = _place(await self._listed(after, tenant))
+            mine = [job for job in mine if (_place(job) < cursor if newest_first else _place(job) > cursor)]
+        return Page(tuple(mine[:limit]), len(mine) > limit)
+
+    async def _listed(self, job_id: str, tenant: str) -> Job:
+        """A job that is, or not long ago was, in the tenant's list. Raises JobNotFound."""
+        until, gone = self._gone.get(check_id(job_id), (0.0, None))
+        if gone is not None and gone.tenant == tenant and until > self._clock():
+            return gone
+        return await self.get(job_id, tenant)
 
     async def delete(self, job_id: str, tenant: str) -> Job:
         job = await self.get(job_id, tenant)
         del self._jobs[job_id]
+        now = self._clock()
+        while self._gone and next(iter(self._gone.values()))[0] <= now:  # the oldest is the first
+            del self._gone[next(iter(self._gone))]
+        self._gone[job_id] = (now + CURSOR_KEPT_S, job)
         self._leases.pop(job_id, None)
         self.outbox.pop(job_id, None)
         self.aside.discard(job_id)
@@ -165,12 +180,12 @@ class MemoryJobs(MemoryWaits):
     def _close(self, job: Job, change: Change) -> Job:
         return job if job.phase is change.phase else self.apply(job, change)
 
-    def _mark(self, job_id: str, settle_at: float) -> None:
+    def _mark(self, job_id: str, resolve_at: float) -> None:
         if job_id in self.flights:
-            self.unsettled[self.flights[job_id]] = settle_at
+            self.unresolved[self.flights[job_id]] = resolve_at
 
     def _tell(self, job: Job) -> None:
-        if job.webhook is not None and f"video.{job.phase.value}" in job.webhook.events:
+        if job.webhook is not None and job.webhook.wants(job.phase):
             self.outbox[job.id] = 0.0
 
     def find(self, job_id: str | None) -> Job | None:
@@ -197,7 +212,7 @@ class MemoryJobs(MemoryWaits):
         if change.phase is not None and changed.phase.ended:
             self._tell(changed)
             self.aside.discard(job.id)
-            self._mark(job.id, change.settle_at)
+            self._mark(job.id, change.resolve_at)
             self.leave(job.id)
         if change.wakes:
             self.wake()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.jobs.entrance import Entrance, Once, Usage, bucket, free_in_s, refusal, spent
+from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, Usage, bucket, free_in_s, refusal, spent
 from app.jobs.record import check_id
 from app.jobs.states import RUNNING
 from app.types import Job, Phase
@@ -19,15 +19,15 @@ class MemoryWaits:
         self.aside: set[str] = set()
         self.due: dict[str, float] = {}
         self._awaited: dict[str, set[str]] = {}
-        self._heard: set[str] = set()
-        self._once: dict[tuple[str, str], tuple[str, str, float]] = {}  # body, job id, end, by tenant and key
+        self._unreleased: set[str] = set()
+        self._idempotency_keys: dict[tuple[str, str], tuple[str, str, float]] = {}  # digest, job, end
         self._spent: dict[str, dict[int, float]] = {}
 
     async def awaited(self, job_id: str) -> Sequence[str]:
         return sorted(self._awaited.get(check_id(job_id), ()))
 
-    async def heard(self, limit: int) -> Sequence[str]:
-        return sorted(self._heard)[:limit]
+    async def unreleased(self, limit: int) -> Sequence[str]:
+        return sorted(self._unreleased)[:limit]
 
     async def dependants(self, job_id: str, limit: int) -> Sequence[str]:
         return [each for each, awaited in self._awaited.items() if job_id in awaited][:limit]
@@ -40,66 +40,67 @@ class MemoryWaits:
             self.due.pop(job_id, None)
             self.wake()
 
-    async def unheard(self, job_id: str) -> None:
+    async def mark_released(self, job_id: str) -> None:
         if not await self.dependants(job_id, 1):
-            self._heard.discard(job_id)
+            self._unreleased.discard(job_id)
 
-    async def answered(self, once: Once, tenant: str) -> str | None:
-        body, job_id, _ = self._once.get((tenant, once.key), ("", "", 0.0))
-        if job_id and body != once.body:
+    async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
+        body, job_id, _ = self._idempotency_keys.get((tenant, key.value), ("", "", 0.0))
+        if job_id and body != key.digest:
             raise refusal("reused")
         return job_id or None
 
-    async def usage(self, tenant: str, entrance: Entrance, now: float) -> Usage:
+    async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         mine = [job for job in self._jobs.values() if job.tenant == tenant and not job.phase.ended]
-        asked = round(spent(self._spent.get(tenant, {}), now, entrance), 3)
+        asked = round(spent(self._spent.get(tenant, {}), now, limits), 3)
         return Usage(len(mine), sum(job.phase in RUNNING for job in mine), asked)
 
     def wake(self) -> None:
         """The dispatcher has something to decide."""
 
-    def enter(self, job: Job, entrance: Entrance, amount: float) -> None:
+    def enter(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
         """Note what comes with a new job. Raises what `refusal` makes; nothing is noted then."""
-        once, made = entrance.once, not job.phase.ended
-        if once is not None:
-            self._once = {key: kept for key, kept in self._once.items() if kept[2] > job.created_at}
-            body, first, _ = self._once.get((job.tenant, once.key), ("", "", 0.0))
+        key, made = limits.idempotency_key, not job.phase.ended
+        if key is not None:
+            known = self._idempotency_keys.items()
+            self._idempotency_keys = {name: kept for name, kept in known if kept[2] > job.created_at}
+            body, first, _ = self._idempotency_keys.get((job.tenant, key.value), ("", "", 0.0))
             if first:
-                raise refusal("replayed" if body == once.body else "reused", first)
+                raise refusal("replayed" if body == key.digest else "reused", first)
         if made:
-            self._within_limits(job, entrance, amount)
+            self._within_limits(job, limits, amount)
         awaited = {each for each in job.after if self._to_come(each, job.tenant)} if made else set()
         if awaited:
             self._awaited[job.id] = awaited
             self.aside.add(job.id)
             if job.deadline is not None:
                 self.due[job.id] = job.deadline
-        if once is not None:
-            self._once[job.tenant, once.key] = (once.body, job.id, job.created_at + once.ttl_s)
-        if made and entrance.most_spent is not None:
+        if key is not None:
+            self._idempotency_keys[job.tenant, key.value] = (key.digest, job.id, job.created_at + key.ttl_s)
+        if made and limits.most_spent is not None:
             buckets = self._spent.setdefault(job.tenant, {})
-            place = bucket(job.created_at, entrance)
+            place = bucket(job.created_at, limits)
             buckets[place] = buckets.get(place, 0.0) + amount
 
     def leave(self, job_id: str) -> None:
         """A job has ended or is gone."""
         self._awaited.pop(job_id, None)
         if any(job_id in awaited for awaited in self._awaited.values()):
-            self._heard.add(job_id)
+            self._unreleased.add(job_id)
 
-    def _within_limits(self, job: Job, entrance: Entrance, amount: float) -> None:
+    def _within_limits(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
         open_jobs = [each for each in self._jobs.values() if not each.phase.ended]
         mine = sum(each.tenant == job.tenant for each in open_jobs)
-        if entrance.most_open is not None and mine >= entrance.most_open:
+        if limits.most_open is not None and mine >= limits.most_open:
             raise refusal("busy")
         waits = [each for each in open_jobs if each.phase is Phase.QUEUED]
         waiting = sum(each.id not in self.aside or each.id in self._awaited for each in waits)
-        if entrance.most_waiting is not None and waiting >= entrance.most_waiting:
+        if limits.most_waiting is not None and waiting >= limits.most_waiting:
             raise refusal("full")
         buckets = self._spent.get(job.tenant, {})
-        most = entrance.most_spent
-        if most is not None and spent(buckets, job.created_at, entrance) + amount > most + 1e-9:
-            raise refusal("spent", retry_after_s=free_in_s(buckets, amount, job.created_at, entrance))
+        most = limits.most_spent
+        if most is not None and spent(buckets, job.created_at, limits) + amount > most + 1e-9:
+            raise refusal("spent", retry_after_s=free_in_s(buckets, amount, job.created_at, limits))
 
     def _to_come(self, job_id: str, tenant: str) -> bool:
         job = self._jobs.get(job_id)

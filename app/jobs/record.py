@@ -12,7 +12,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import JobNotFound, StoreUnavailable
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Masks, Measured, Phase, Plan, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Masks, Measured, Phase, Plan, ReplicaInfo, Wishes
 from app.types.masks import bits, unbits
 
 VERSION = 1
@@ -41,6 +41,9 @@ _NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
 _COUNTED = ("phase", *sorted(_NUMBERS))
 _FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 
+_WISHES = {{"cache": "cache_mode"}.get(each.name, each.name): each.name for each in fields(Wishes)}
+"""The wishes by their names in a record, where they stand beside the job's own fields."""
+
 
 def check_id(job_id: str) -> str:
     """The id itself. Raises JobNotFound for what cannot be one: it never becomes part of a key or a path."""
@@ -59,7 +62,9 @@ def parse_event_id(event_id: str | None) -> tuple[int, int]:
 
 def job_to_json(job: Job) -> bytes:
     """The whole record, with the version of its form."""
-    return orjson.dumps({"version": VERSION, **_fields(job), "plan": _packed(job.plan)})
+    own = {each.name: getattr(job, each.name) for each in fields(job) if each.name != "wishes"}
+    wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
+    return orjson.dumps({"version": VERSION, **own, **wishes, "plan": _packed(job.plan)})
 
 
 @lru_cache(maxsize=2048)
@@ -70,12 +75,13 @@ def job_from_json(data: bytes) -> Job:
         version = values.pop("version")
         if version > VERSION:
             raise StoreUnavailable(f"A record has version {version}; this Kinoray reads up to {VERSION}. Update it.")
+        values["wishes"] = {name: values.pop(kept) for kept, name in _WISHES.items() if kept in values}
         return _JOB.validate_python({**values, "plan": _unpacked(values["plan"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # damaged JSON is a ValueError, too
         raise StoreUnavailable(f"A job record is damaged: {type(error).__name__}.") from error
 
 
-def fields_to_json(values: Mapping[str, Any]) -> dict[str, bytes]:
+def fields_to_json(values: Mapping[str, object]) -> dict[str, bytes]:
     """Changed fields by name; phases are bare words, so that scripts can compare them."""
     return {
         name: value.value.encode() if isinstance(value, Phase) else orjson.dumps(value)
@@ -161,6 +167,6 @@ def _masks(run: str, unconditional: str, order: int) -> Masks:
     return Masks(unbits(run), unbits(unconditional), int(order))
 
 
-def _fields(record: Job | Plan) -> dict[str, object]:
+def _fields(record: Plan) -> dict[str, object]:
     """Only one level deep: orjson knows dataclasses and enumerations below."""
     return {field.name: getattr(record, field.name) for field in fields(record)}

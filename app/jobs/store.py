@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.errors import JobNotFound
-from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.waits import Waits
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+
+CURSOR_KEPT_S = 86_400.0  # how long it is known where a deleted job stood in its tenant's list
 
 
 class JobStore(Waits, Protocol):
@@ -19,11 +21,11 @@ class JobStore(Waits, Protocol):
     legal transitions (IllegalTransition). `now` is Unix seconds.
     """
 
-    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+    async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; a queued one also enters the line, or waits for those it comes `after`.
 
         The very same record again is fine, so a call may be made again. Raises Conflict if another has the id, and
-        what `app.jobs.entrance.refusal` makes, in which case nothing is written.
+        what `app.jobs.admission_limits.refusal` makes, in which case nothing is written.
         """
         ...
 
@@ -32,7 +34,11 @@ class JobStore(Waits, Protocol):
         ...
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
-        """A page of a tenant's jobs by creation time, those behind `after`. Raises JobNotFound for unknown `after`."""
+        """A page of a tenant's jobs by creation time, those behind `after`.
+
+        That one may have been deleted meanwhile, up to CURSOR_KEPT_S ago. Raises JobNotFound for any other `after` that
+        is none of the tenant's jobs.
+        """
         ...
 
     async def delete(self, job_id: str, tenant: str) -> Job:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.jobs.entrance import Entrance, Once, Usage
+from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, Usage
 
 
 class Waits(Protocol):
     """Jobs that wait for others stand outside of the line until the last of those has completed.
 
-    A store only notes that a job has ended; who reads `heard` lets each of its dependants go on or fail, and says
-    `unheard` then. All that may be done again after a death in between. Raises StoreUnavailable.
+    A store only notes that a job has ended; who reads `unreleased` lets each of its dependants go on or fail, and says
+    `mark_released` then. All that may be done again after a death in between. Raises StoreUnavailable.
     """
 
     async def awaited(self, job_id: str) -> Sequence[str]:
         """The ids of the jobs that this one still waits for."""
         ...
 
-    async def heard(self, limit: int) -> Sequence[str]:
+    async def unreleased(self, limit: int) -> Sequence[str]:
         """Ids of jobs that have ended or are gone while others waited for them."""
         ...
 
@@ -31,14 +31,14 @@ class Waits(Protocol):
         """The job waits for that one no more; with none left, it enters the line at its place."""
         ...
 
-    async def unheard(self, job_id: str) -> None:
+    async def mark_released(self, job_id: str) -> None:
         """Nobody waits for this job any more; nothing changes while somebody does."""
         ...
 
-    async def answered(self, once: Once, tenant: str) -> str | None:
+    async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
         """The id of the job that the key made. Raises KeyReused when that was for another request."""
         ...
 
-    async def usage(self, tenant: str, entrance: Entrance, now: float) -> Usage:
+    async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         """What the tenant has under way and has asked for."""
         ...

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from app.embedded.profile import WEIGHTS
 from app.models.served import BadModel, served
@@ -39,7 +39,7 @@ class Report:
         """Bytes of the device that one replica takes."""
         return sum(self.parts.values()) + self.work
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """As JSON."""
         return {**asdict(self), "needed": self.needed}
 
@@ -66,9 +66,9 @@ def _report(entry: ModelEntry, settings: Settings, device_bytes: int) -> Report:
         mine = {key: pool for key, pool in settings.pools.items() if key.partition(":")[0] == entry.id}
         models = served(alone.model_copy(update={"pools": mine}))
     except BadModel as error:
-        return _with(plain, problems=(str(error).removeprefix("models: "),))
+        return replace(plain, problems=(str(error).removeprefix("models: "),))
     (profile,) = models.profiles
-    known = _with(plain, revision=profile.revision, pools=tuple(models.pools))
+    known = replace(plain, revision=profile.revision, pools=tuple(models.pools))
     family = FAMILIES.get(entry.family)
     try:
         folder = WEIGHTS if family is None else find(entry.source, entry.revision, True, entry.id)[0]
@@ -83,13 +83,9 @@ def _report(entry: ModelEntry, settings: Settings, device_bytes: int) -> Report:
         problems = () if family is None else tuple(_problems(folder, family, parts))
         work = working_bytes(folder, profile, dtype)
     except (SourceMissing, OSError, ValueError) as error:
-        return _with(known, problems=(str(error),))
+        return replace(known, problems=(str(error),))
     fits = sum(parts.values()) + work <= device_bytes
-    return _with(known, parts=parts, problems=problems, work=work, fits=fits)
-
-
-def _with(report: Report, **changes: Any) -> Report:
-    return Report(**{**asdict(report), **changes})
+    return replace(known, parts=parts, problems=problems, work=work, fits=fits)
 
 
 def _precision(dtype: str) -> str:
@@ -120,7 +116,7 @@ def working_bytes(folder: Path, profile: ModelProfile, dtype: str) -> int:
     return max(step, 6 * width * height * channels * frames * 4)
 
 
-def _tokens(spec: VideoSpec, model: Mapping[str, Any], press: Mapping[str, Any]) -> int:
+def _tokens(spec: VideoSpec, model: Mapping[str, object], press: Mapping[str, object]) -> int:
     temporal = _number(press, "scale_factor_temporal", _number(press, "temporal_compression_ratio", 4))
     spatial = _number(press, "scale_factor_spatial", _number(press, "spatial_compression_ratio", 8))
     patch = model.get("patch_size", 2)
@@ -129,20 +125,20 @@ def _tokens(spec: VideoSpec, model: Mapping[str, Any], press: Mapping[str, Any])
     return frames * (spec.height // (spatial * side)) * (spec.width // (spatial * side))
 
 
-def _width(model: Mapping[str, Any]) -> int:
+def _width(model: Mapping[str, object]) -> int:
     return _number(model, "num_attention_heads", 16) * _number(model, "attention_head_dim", 64)
 
 
-def _ffn(model: Mapping[str, Any]) -> int:
+def _ffn(model: Mapping[str, object]) -> int:
     return _number(model, "ffn_dim", 4 * _width(model))
 
 
-def _number(facts: Mapping[str, Any], name: str, usual: int) -> int:
+def _number(facts: Mapping[str, object], name: str, usual: int) -> int:
     found = facts.get(name)
     return found if isinstance(found, int) and found > 0 else usual
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _config(folder: Path) -> dict[str, object]:
     path = folder / "config.json"
     if not path.is_file():
         return {}

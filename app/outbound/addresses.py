@@ -1,11 +1,8 @@
-"""Addresses that others name: looked up, refused where they lead into our network, and asked as they were checked."""
+"""Addresses that others name: which are web addresses at all, and which lead out of our network."""
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
-import socket
-from dataclasses import dataclass
 
 import httpx
 
@@ -22,34 +19,11 @@ class AddressRefused(InvalidRequest):
     code = "address_refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A web address and the checked IP that answers to it."""
-
-    url: httpx.URL
-    ip: str
-
-    @property
-    def pinned(self) -> httpx.URL:
-        """The same address with the IP for a host: a second look-up could give another."""
-        return self.url.copy_with(host=self.ip)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What has to be sent to the IP, so that the host knows itself."""
-        return {"host": self.url.netloc.decode("ascii")}
-
-    @property
-    def extensions(self) -> dict[str, str]:
-        """For httpx: the name that the certificate is checked for."""
-        return {"sni_hostname": self.url.raw_host.decode("ascii")}
-
-
-async def target(address: str, private: bool = False, param: str | None = None) -> Target:
-    """The address, looked up. Every IP that it has must be a public one, unless `private` allows all.
+def web_address(address: str, param: str | None = None) -> httpx.URL:
+    """The address, parsed. Where its name leads is looked at when it is connected to (`app.outbound.connect`).
 
     Raises:
-        AddressRefused: not http or https, with a password in it, too long, unknown, or not public.
+        AddressRefused: not http or https, with a password in it, or too long.
     """
     try:
         url = httpx.URL(address)
@@ -58,16 +32,7 @@ async def target(address: str, private: bool = False, param: str | None = None) 
         known = False
     if not known:
         raise AddressRefused("The address must be an http or https URL without a password.", param)
-    port = url.port or (443 if url.scheme == "https" else 80)
-    try:
-        name = url.raw_host.decode("ascii").strip("[]")
-        found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise AddressRefused(f"There is no host {url.host[:80]!r}.", param) from None
-    ips = [str(entry[4][0]) for entry in found]
-    if not ips or not (private or all(is_public(ip) for ip in ips)):
-        raise AddressRefused(f"{url.host[:80]!r} is not a public host.", param)
-    return Target(url, ips[0])
+    return url
 
 
 def is_public(ip: str) -> bool:

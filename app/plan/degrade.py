@@ -19,14 +19,14 @@ async def in_time(
 
     `expected_s`: seconds until a job of that plan would be done, with all that waits before it.
     """
-    late_s, plan = expected_s(asked), asked
-    if request.deadline_s is None or late_s <= request.deadline_s:
+    late_s, plan, deadline_s = expected_s(asked), asked, request.wishes.deadline_s
+    if deadline_s is None or late_s <= deadline_s:
         return asked
     for tier in lower_tiers(request, asked):
         plan = await replan(replace(request, tier=tier))
-        if expected_s(plan) <= request.deadline_s:
+        if expected_s(plan) <= deadline_s:
             break
-    return asked if plan is asked else admitting(plan, asked, late_s, request.deadline_s)
+    return asked if plan is asked else admitting(plan, asked, late_s, deadline_s)
 
 
 def lower_tiers(request: VideoRequest, plan: Plan) -> tuple[str, ...]:

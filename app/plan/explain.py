@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from app.plan.prompt.complexity import FIXED_STEPS
 from app.types import Plan
 
 
-def describe(plan: Plan) -> dict[str, Any]:
+class FactorFound(TypedDict):
+    """What one factor adds to the score, and the words that did it."""
+
+    name: str
+    score: int
+    found: list[str]
+
+
+class Description(TypedDict):
+    """What is told of a plan, as JSON: the planner's part of a reply; seconds are those of an idle replica."""
+
+    model: str
+    pool: str
+    size: str
+    frames: int
+    fps: int
+    seconds: float
+    complexity_score: int
+    complexity: str
+    factors: list[FactorFound]
+    tier: str
+    asked_tier: str
+    steps: int
+    budget: int
+    sampler: str
+    deterministic: bool
+    step_cache: str | None
+    guidance: float
+    seed: int
+    estimated_step_seconds: float
+    estimated_seconds: float
+    estimated_cost: float | None
+    estimated_device_seconds: float
+    estimated_energy_wh: float | None
+    calibrated: bool
+    written_prompt: str | None
+    style: str | None
+    enhanced: bool
+    fixed_default_steps: int
+    fixed_default_seconds: float
+    steps_saved_share: float
+    reasons: list[str]
+
+
+def describe(plan: Plan) -> Description:
     """The planner's part of a reply, ready for JSON; also the `optimization` object of a video.
 
     Seconds are those of an idle replica. `steps_saved_share` compares the budget with the fixed default of 50 steps and

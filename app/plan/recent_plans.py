@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from cachetools import TTLCache
+
 from app.plan.seed import FRESH
-from app.types import CacheMode, Caller, Plan, VideoRequest
+from app.types import Caller, Plan, VideoRequest, Wishes
 
 KEPT_S = 15.0  # about as old as the step times and ratings that plans are made with may be
 MOST = 1024
@@ -31,38 +32,19 @@ class RememberingPlanner:
         self, planner: Planner, kept_s: float = KEPT_S, most: int = MOST, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._planner = planner
-        self._kept_s = kept_s
-        self._most = most
-        self._clock = clock
-        self._plans: OrderedDict[tuple[VideoRequest, Caller], tuple[float, Plan]] = OrderedDict()
+        self._plans: TTLCache[tuple[VideoRequest, Caller], Plan] = TTLCache(most, kept_s, clock)
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
         """Raises what the planner raises; refusals are not kept."""
         if request.seed == FRESH or request.enhance or request.style is not None:
             return await self._planner.plan(request, caller)
         key = _as_planned(request), caller
-        made_at, plan = self._plans.get(key, (float("-inf"), None))
-        if plan is None or self._clock() - made_at > self._kept_s:
-            plan = await self._planner.plan(request, caller)
-            self._plans[key] = (self._clock(), plan)
-            self._plans.move_to_end(key)
-            if len(self._plans) > self._most:
-                self._plans.popitem(last=False)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = await self._planner.plan(request, caller)
         return plan
 
 
 def _as_planned(request: VideoRequest) -> VideoRequest:
     """The request without what says nothing about the video."""
-    return replace(
-        request,
-        cache=CacheMode.USE,
-        cache_ttl_s=None,
-        similar=False,
-        priority="",
-        deadline_s=None,
-        preview=False,
-        user=None,
-        remixed_from=None,
-        webhook=None,
-        after=(),
-    )
+    return replace(request, wishes=Wishes())

@@ -6,12 +6,12 @@ import hashlib
 import re
 import time
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
+from cachetools import TTLCache
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
@@ -72,11 +72,7 @@ class CachedSentences:
         self, source: Sentences, max_bytes: int, ttl_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._source = source
-        self._max_bytes = max_bytes
-        self._ttl_s = ttl_s
-        self._clock = clock
-        self._kept: OrderedDict[bytes, tuple[Vectors, float]] = OrderedDict()
-        self._size_bytes = 0
+        self._kept: TTLCache[bytes, Vectors] = TTLCache(max_bytes, ttl_s, clock, getsizeof=_size)
         self._hits = self._misses = 0
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
@@ -85,7 +81,7 @@ class CachedSentences:
             return np.zeros((0, WIDTH), np.float32)
         asked = [tidy(text) for text in texts]
         keys = [sentence_key(text) for text in asked]
-        rows = {key: row for key in keys if (row := self._look(key)) is not None}
+        rows = {key: row for key in keys if (row := self._kept.get(key)) is not None}
         missing = {key: text for key, text in zip(keys, asked, strict=True) if key not in rows}
         self._hits += sum(key in rows for key in keys)
         self._misses += sum(key not in rows for key in keys)
@@ -97,32 +93,13 @@ class CachedSentences:
 
     def figures(self) -> SentenceFigures:
         """Hits and misses count texts, not calls."""
-        return SentenceFigures(self._hits, self._misses, len(self._kept), self._size_bytes)
-
-    def _look(self, key: bytes) -> Vectors | None:
-        found = self._kept.get(key)
-        if found is None:
-            return None
-        if found[1] <= self._clock():
-            self._remove(key)
-            return None
-        self._kept.move_to_end(key)
-        return found[0]
+        return SentenceFigures(self._hits, self._misses, len(self._kept), int(self._kept.currsize))
 
     def _keep(self, key: bytes, row: Vectors) -> Vectors:
         own = np.array(row, np.float32)  # a copy: a view would keep its whole batch alive
-        self._remove(key)  # another call may have been as fast
-        if self._ttl_s > 0 and _size(own) <= self._max_bytes:
-            self._kept[key] = (own, self._clock() + self._ttl_s)
-            self._size_bytes += _size(own)
-            while self._size_bytes > self._max_bytes:
-                self._remove(next(iter(self._kept)))
+        if _size(own) <= self._kept.maxsize:
+            self._kept[key] = own
         return own
-
-    def _remove(self, key: bytes) -> None:
-        found = self._kept.pop(key, None)
-        if found is not None:
-            self._size_bytes -= _size(found[0])
 
 
 def tidy(text: str) -> str:

@@ -18,11 +18,12 @@ from redis.exceptions import (
     InvalidResponse,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisError,
     ResponseError,
 )
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from app.errors import StoreUnavailable
+from app.errors import StoreFull, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -33,11 +34,14 @@ SENTINEL_PORT = 26379
 _SENTINEL = ("redis+sentinel", "rediss+sentinel")
 RETRY_AFTER_S = 1.0
 
-GONE = (ConnectionError, RedisTimeout, OSError, InvalidResponse, OutOfMemoryError, ReadOnlyError, ClusterDownError)
+GONE = (ConnectionError, RedisTimeout, OSError, InvalidResponse, ReadOnlyError, ClusterDownError)
 """Redis cannot be reached or cannot take writes; anything else from it is a mistake of ours and is not hidden."""
 
-_UNWELL = ("OOM", "MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY ")
-"""What Redis says, also from inside a script, when it is full, read-only or starting."""
+MISTAKES = (RedisError,)
+"""What is left of Redis' errors, such as a key of another kind: for who must not fail, whatever is kept there."""
+
+_UNWELL = ("MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY ")
+"""What Redis says, also from inside a script, when it is read-only or starting."""
 
 
 class Client(Redis):
@@ -75,8 +79,8 @@ class SentinelPlace:
 
     watchers: tuple[tuple[str, int], ...]
     service: str
-    login: dict[str, Any]  # database, user name and password of the service
-    watcher_login: dict[str, Any]
+    login: dict[str, str | int | None]  # database, user name and password of the service
+    watcher_login: dict[str, str]
     tls: bool
 
 
@@ -144,7 +148,8 @@ async def bounded(call: Awaitable[T], timeout_s: float) -> T:
     """The call's answer.
 
     The call runs in a task of its own, so that neither a slow server nor a cancelled caller leaves a connection
-    behind half-read. Raises StoreUnavailable when Redis is gone, unwell, or silent for `timeout_s`.
+    behind half-read. Raises StoreUnavailable when Redis is gone, unwell, or silent for `timeout_s`, and of these
+    StoreFull when it lacks memory.
     """
     task = asyncio.ensure_future(_named(call))
     try:
@@ -165,11 +170,13 @@ async def _named(call: Awaitable[T]) -> T:
     except GONE as error:
         raise StoreUnavailable(f"Redis: {type(error).__name__}.", retry_after_s=RETRY_AFTER_S) from error
     except ResponseError as error:
+        if isinstance(error, OutOfMemoryError) or "OOM" in str(error):  # inside a script it is a plain ResponseError
+            raise StoreFull("Redis is full.", retry_after_s=RETRY_AFTER_S) from error
         if any(word in str(error) for word in _UNWELL):
             raise StoreUnavailable("Redis takes no writes at the moment.", retry_after_s=RETRY_AFTER_S) from error
         raise
 
 
-def _abandon(task: asyncio.Future[Any]) -> None:
+def _abandon(task: asyncio.Future[T]) -> None:
     task.cancel()
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

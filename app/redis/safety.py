@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.errors import UnsafeStore
 from app.redis.connection import Client, bounded
@@ -11,7 +10,7 @@ from app.redis.connection import Client, bounded
 SAFE_POLICY = "noeviction"
 
 
-def danger(memory: Mapping[str, Any]) -> str | None:
+def danger(memory: Mapping[str, str | int | float]) -> str | None:
     """Why jobs could be lost in a Redis whose `INFO memory` says this; None: they cannot.
 
     Job records have no time to live while they wait and run, but one after they end, and so have checkpoints and

@@ -8,8 +8,8 @@ from dataclasses import asdict
 import orjson
 
 from app.errors import Overloaded
+from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey
 from app.jobs.board import BACKLOG, ENTERED, Board
-from app.jobs.entrance import Entrance, Once
 from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
@@ -18,10 +18,10 @@ from app.types import Job, VideoRequest
 LONGEST_RETRY_S = 600.0
 
 
-def entrance(settings: Settings, once: Once | None = None) -> Entrance:
+def limits_of(settings: Settings, key: IdempotencyKey | None = None) -> AdmissionLimits:
     """What the settings let in."""
-    return Entrance(
-        once=once,
+    return AdmissionLimits(
+        idempotency_key=key,
         most_open=settings.tenant_max_jobs,
         most_waiting=settings.max_queued,
         most_spent=settings.tenant_step_seconds,
@@ -29,12 +29,14 @@ def entrance(settings: Settings, once: Once | None = None) -> Entrance:
     )
 
 
-def named(request: VideoRequest, key: str | None, ttl_s: float) -> Once | None:
+def named(request: VideoRequest, key: str | None, ttl_s: float) -> IdempotencyKey | None:
     """The request under the client's key; the same for the same request, whatever it was written in."""
     if key is None:
         return None
-    words = orjson.dumps(asdict(request), default=_digested, option=orjson.OPT_SORT_KEYS)
-    return Once(key, hashlib.sha256(words).hexdigest(), ttl_s)
+    asked = asdict(request)
+    asked |= asked.pop("wishes")  # as they were digested when keys were first kept
+    words = orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)
+    return IdempotencyKey(key, hashlib.sha256(words).hexdigest(), ttl_s)
 
 
 async def admit(job: Job, board: Board, settings: Settings) -> float | None:

@@ -15,14 +15,14 @@ BATCH = 100  # jobs looked at together
 ROUNDS = 50  # those who fail take others with them; what is left after so many is left to the next pass
 
 
-async def hear(stores: Shared, now: float) -> int:
+async def release_dependants(stores: Shared, now: float) -> int:
     """Let those go on whose jobs have completed, end those whose jobs have failed or are gone; how many were told.
 
     May be called at any time, by several at once and again after a death in between. Raises StoreUnavailable.
     """
     told = 0
     for _ in range(ROUNDS):
-        ended = await stores.jobs.heard(BATCH)
+        ended = await stores.jobs.unreleased(BATCH)
         if not ended:
             break
         for job_id in ended:
@@ -39,7 +39,7 @@ async def _tell(job_id: str, stores: Shared, now: float) -> int:
                 await _fail(each, job_id, job, stores, now)
             await stores.jobs.release(each, job_id)
             told += 1
-    await stores.jobs.unheard(job_id)
+    await stores.jobs.mark_released(job_id)
     return told
 
 

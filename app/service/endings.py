@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.errors import LeaseLost
 from app.jobs.events import EventLog
@@ -56,9 +56,9 @@ def figures_of(job: Job, now: float) -> dict[str, float]:
     return {f"{JOBS_ENDED}:{how}": 1, latency_figure(took_s): 1, JOB_SECONDS: took_s}
 
 
-def end_of(job: Job | None) -> dict[str, Any]:
+def end_of(job: Job | None) -> dict[str, object]:
     """What the event that ends a job says; None: it was deleted."""
-    data: dict[str, Any] = {"status": job.status.value if job else "deleted"}
+    data: dict[str, object] = {"status": job.status.value if job else "deleted"}
     if job is not None and job.failure is not None:
         data["error"] = {"code": job.failure.code, "message": job.failure.message}
     return data

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
+from app.jobs.events import EventLog
+from app.jobs.record import parse_event_id
 from app.jobs.store import find
 from app.service.endings import end_of
 from app.service.ports import Shared
@@ -12,7 +14,20 @@ from app.service.single_flight import leader_of
 from app.types import Event, Job, Phase
 
 BLOCK_S = 5.0  # how long one wait for the next event lasts before the record is looked at again
+MADE_UP = 2**63 - 1  # the second half of the id of an end that nobody wrote: no event that is written has it
 BEHIND_BLOCK_S = 1.0  # the same behind another job, whose events do not tell when this one is cancelled
+
+
+async def told_all(job: Job, last: str, events: EventLog) -> bool:
+    """Whether who names the event `last` has been told all there is, the job's end too. Raises StoreUnavailable."""
+    if not job.phase.ended:
+        return False
+    at, number = parse_event_id(last)
+    if number == MADE_UP:
+        return True
+    before = f"{at}-{number - 1}" if number else f"{at - 1}-{MADE_UP}" if at else None
+    found = await events.read(job.id, before, 0.0)
+    return bool(found) and found[0].kind == "end" and parse_event_id(found[0].id) == (at, number)
 
 
 async def follow(job: Job, after: str | None, stores: Shared, clock: Callable[[], float]) -> AsyncIterator[Event]:
@@ -35,7 +50,8 @@ async def follow(job: Job, after: str | None, stores: Shared, clock: Callable[[]
         last = event.id
         if event.kind == "end":
             return
-    yield Event(id=last or "0-0", job_id=job.id, kind="end", at=clock(), data=end_of(now))
+    end = f"{parse_event_id(last)[0]}-{MADE_UP}"
+    yield Event(id=end, job_id=job.id, kind="end", at=clock(), data=end_of(now))
 
 
 async def _news(job: Job, former: str, source: str, last: str | None, block_s: float, stores: Shared) -> list[Event]:
@@ -56,4 +72,4 @@ def _told_to(job: Job, source: str, events: Sequence[Event]) -> list[Event]:
 
 def _shared(event: Event, job: Job) -> bool:
     """Whether a leader's event is told to a job behind it, whose end is its own."""
-    return event.kind != "end" and (event.kind != "preview" or job.preview)
+    return event.kind != "end" and (event.kind != "preview" or job.wishes.preview)

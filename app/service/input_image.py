@@ -6,28 +6,37 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import anyio
+import httpcore
 import httpx
 
 from app.artifacts.store import ArtifactStore
 from app.errors import InvalidRequest, NotFound, PayloadTooLarge
 from app.jobs.board import Board
-from app.outbound.addresses import AddressRefused, target
+from app.outbound.addresses import AddressRefused, web_address
+from app.outbound.connect import BROKEN, Forbidden, Outbound, Resolve, Resolver
 from app.settings import Settings
 from app.types import Artifact, Job
 from app.video.picture import CONTENT_TYPE, PARAM, cleaned
 
 REDIRECTS: Final = 3
-WANTED: Final = {"accept": "image/*", "accept-encoding": "identity"}  # unpacking could make much of little
+MOVED: Final = (301, 302, 303, 307, 308)
+WANTED: Final = {
+    "accept": "image/*",
+    "accept-encoding": "identity",  # unpacking could make much of little
+    "user-agent": "kinoray-pictures/1",
+}
 FETCH_TIMEOUT_S: Final = 10.0
 AT_ONCE: Final = 4  # pictures that one process decodes at a time: each may take hundreds of megabytes
 
 _decoders = ThreadPoolExecutor(AT_ONCE, "pictures")  # its threads start when they are needed
+_names = Resolver("picture-names")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,8 @@ def from_data_url(address: str, most_bytes: int) -> bytes:
         raise InvalidRequest("The data URL is not valid base64.", PARAM, "invalid_image") from error
 
 
-async def fetched(address: str, settings: Settings) -> bytes:
-    """What an address answers with, after at most three redirects, each of them checked.
+async def fetched(address: str, settings: Settings, resolve: Resolve = _names) -> bytes:
+    """What an address answers with, after at most three redirects, each of them checked. `resolve` looks names up.
 
     Raises:
         AddressRefused: it is not a public http address, or fetching is switched off.
@@ -87,34 +96,42 @@ async def fetched(address: str, settings: Settings) -> bytes:
         raise AddressRefused("This server fetches no pictures: send the file or a data URL.", PARAM)
     try:
         with anyio.fail_after(FETCH_TIMEOUT_S):
-            return await _followed(address, settings)
-    except (httpx.HTTPError, TimeoutError, OSError) as error:
+            return await _followed(address, settings, Outbound(settings.fetch_private, resolve))
+    except BROKEN as error:
         raise InvalidRequest("The picture's address does not answer in time.", PARAM, "image_not_fetched") from error
 
 
-async def _followed(address: str, settings: Settings) -> bytes:
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=FETCH_TIMEOUT_S) as client:
-        for _ in range(REDIRECTS + 1):
-            to = await target(address, settings.fetch_private, PARAM)
-            asked = client.build_request("GET", to.pinned, headers=to.headers | WANTED, extensions=to.extensions)
-            answer = await client.send(asked, stream=True)
-            try:
-                if answer.has_redirect_location:
-                    address = str(to.url.join(answer.headers["location"]))
-                    continue
-                return await _body(answer, settings.max_image_bytes)
-            finally:
-                await answer.aclose()
+async def _followed(address: str, settings: Settings, outbound: Outbound) -> bytes:
+    url = web_address(address, PARAM)
+    for _ in range(REDIRECTS + 1):
+        try:
+            async with outbound.request("GET", url, WANTED, FETCH_TIMEOUT_S) as answer:
+                headers = httpx.Headers(answer.headers)
+                if answer.status not in MOVED or "location" not in headers:
+                    return await _body(answer, headers, settings.max_image_bytes)
+        except Forbidden:
+            raise AddressRefused(f"{url.host[:80]!r} is not a public host.", PARAM) from None
+        except socket.gaierror:
+            raise AddressRefused(f"There is no host {url.host[:80]!r}.", PARAM) from None
+        url = _moved(url, headers["location"])
     raise InvalidRequest("The picture's address leads on too often.", PARAM, "image_not_fetched")
 
 
-async def _body(answer: httpx.Response, most_bytes: int) -> bytes:
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if answer.status_code != 200 or not kind.startswith("image/"):
-        message = f"The picture's address answers with {answer.status_code} {kind[:40] or 'of no type'}."
+def _moved(url: httpx.URL, location: str) -> httpx.URL:
+    """Where a redirect leads. Raises AddressRefused."""
+    try:
+        return web_address(str(url.join(location)), PARAM)
+    except httpx.InvalidURL:
+        raise AddressRefused("The picture's address leads on to what is no address.", PARAM) from None
+
+
+async def _body(answer: httpcore.Response, headers: httpx.Headers, most_bytes: int) -> bytes:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if answer.status != 200 or not kind.startswith("image/"):
+        message = f"The picture's address answers with {answer.status} {kind[:40] or 'of no type'}."
         raise InvalidRequest(message, PARAM, "image_not_fetched")
     read = bytearray()
-    async for chunk in answer.aiter_raw(64 * 2**10):
+    async for chunk in answer.aiter_stream():
         read += chunk
         if len(read) > most_bytes:
             raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS
 from app.errors import KinorayError, StoreUnavailable
-from app.jobs.entrance import ANYONE, Entrance
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.service.artifact_refs import readable
 from app.service.endings import tell_end
 from app.service.ports import Shared
@@ -23,12 +23,12 @@ async def repeat(
     retention_s: float,
     now: float,
     stages: Stages,
-    entrance: Entrance = ANYONE,
+    limits: AdmissionLimits = UNLIMITED,
 ) -> Job | None:
     """A completed job, recorded, made from the result stored under its plan's key; None when there is none.
 
     It is answered at once, even when it comes after jobs that have not ended: what it would wait for is made already.
-    Raises what `app.jobs.entrance.refusal` makes.
+    Raises what `app.jobs.admission_limits.refusal` makes.
     """
     found = await results.get(key)
     stages.done("lookup")
@@ -52,7 +52,7 @@ async def repeat(
     )
     stages.done("files")
     try:
-        await stores.jobs.create(done, entrance)
+        await stores.jobs.create(done, limits)
     except StoreUnavailable:  # it may have been recorded all the same
         raise
     except KinorayError:

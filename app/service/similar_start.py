@@ -35,7 +35,7 @@ class Similar(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ReplicaCaches:
     """The ports to what a replica takes from the caches and puts there."""
 
     cache: ByteCache
@@ -80,7 +80,7 @@ def _less(spent: Estimate, saved_s: float) -> Estimate:
     )
 
 
-async def remember(job: Job, latent: Latent, shelf: Shelf, ttl_s: float) -> None:
+async def remember(job: Job, latent: Latent, caches: ReplicaCaches, ttl_s: float) -> None:
     """Keep a finished job's final latent, so that later jobs of its tenant can begin with it.
 
     Only of jobs that began at noise: starts on top of starts would drift.
@@ -88,12 +88,12 @@ async def remember(job: Job, latent: Latent, shelf: Shelf, ttl_s: float) -> None
     scope = scope_of(job.plan, job.tenant)
     entry = entry_of(scope, job.id)
     try:
-        vector = (await shelf.sentences.embed([job.plan.prompt]))[0]
+        vector = (await caches.sentences.embed([job.plan.prompt]))[0]
     except KinorayError:
         return
     worth = WORTH_SHARE * job.plan.estimate.step_seconds
-    if await keep_latent(shelf.cache, entry, latent, ttl_s, worth):
-        await shelf.similar.note(scope, Note(entry, job.plan.prompt, job.plan.sampling.seed), vector, ttl_s)
+    if await keep_latent(caches.cache, entry, latent, ttl_s, worth):
+        await caches.similar.note(scope, Note(entry, job.plan.prompt, job.plan.sampling.seed), vector, ttl_s)
 
 
 def use_of(plan: Plan, skipped: int, before: CacheUse) -> CacheUse:
@@ -116,7 +116,7 @@ def use_of(plan: Plan, skipped: int, before: CacheUse) -> CacheUse:
 def figures_of(job: Job, skipped: int) -> dict[str, float]:
     """What the meter is told of a finished job that was allowed a similar start."""
     start = job.plan.start
-    if not job.similar or not job.cache_mode.reads:
+    if not job.wishes.similar or not job.wishes.cache.reads:
         return {}
     if start is None or skipped == 0:
         return {f"{CACHE_MISSES}:{SIMILAR}": 1}

@@ -12,8 +12,8 @@ from app.cache.keys import plan_digest
 from app.cache.store import RESULTS
 from app.errors import KinorayError
 from app.jobs import changes
-from app.jobs.entrance import ANYONE, Entrance
-from app.jobs.flights import Claim, Stance, stance
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
+from app.jobs.flights import Claim, Role, role_of
 from app.jobs.store import find
 from app.service.artifact_refs import forget_artifacts, owners, readable
 from app.service.endings import tell_end
@@ -23,9 +23,9 @@ from app.types import CacheUse, Job, Phase
 
 FLIGHT = "flight"  # a level of the caches, as the figures name it, and the kind of such an answer
 GRACE_S = 10.0  # a claim outlives its video by this: a request may have looked into the cache just before it came
-BATCH = 200  # followers settled together
+BATCH = 200  # followers resolved together
 AT_ONCE = 16  # of them, how many are written at a time
-ROUNDS = 500  # a flight that is not settled after so many is left to the next who tries
+ROUNDS = 500  # a flight that is not resolved after so many is left to the next who tries
 TRIES = 8  # a claim that has moved so often is not waited for
 
 
@@ -33,7 +33,7 @@ class Entered(NamedTuple):
     """The job on record, and what it is to its flight."""
 
     job: Job
-    stance: Stance
+    role: Role
 
 
 async def enter(
@@ -42,36 +42,36 @@ async def enter(
     stores: Shared,
     admit: Callable[[], Awaitable[float | None]],
     retention_s: float,
-    entrance: Entrance = ANYONE,
+    limits: AdmissionLimits = UNLIMITED,
 ) -> Entered:
     """Record a job: in the line, or behind the job that is making the same video already.
 
     `joins`: it may be given another's video. `admit` raises Overloaded; it is asked for jobs that will need a device
     and make the line longer, and says what wait they are promised. A job that comes after others takes no part in a
-    flight: nobody is to wait for a job that may not start. Raises what `app.jobs.entrance.refusal` makes.
+    flight: nobody is to wait for a job that may not start. Raises what `app.jobs.admission_limits.refusal` makes.
     """
-    joins, leads = joins and not job.after, job.cache_mode.writes and not job.after
+    joins, leads = joins and not job.after, job.wishes.cache.writes and not job.after
     digest = plan_digest(job.plan, job.tenant)
     admitted = False
     for _ in range(TRIES if joins or leads else 0):
         claim = await _claim(digest, stores)
-        is_to_be = stance(job, claim, joins, leads)
-        if is_to_be is Stance.ALONE:
+        is_to_be = role_of(job, claim, joins, leads)
+        if is_to_be is Role.ALONE:
             break
-        if is_to_be is Stance.LEAD and not admitted:
+        if is_to_be is Role.LEAD and not admitted:
             job = replace(job, promised_s=await admit())
             admitted = True
-        grows = is_to_be is Stance.LEAD
+        grows = is_to_be is Role.LEAD
         if await stores.flights.enter(
-            job, digest, is_to_be, claim, entrance if grows else replace(entrance, most_waiting=None)
+            job, digest, is_to_be, claim, limits if grows else replace(limits, most_waiting=None)
         ):
-            if is_to_be is Stance.FOLLOW and claim is not None and (claim.leader is None or claim.leader.phase.ended):
-                job = await _settled(job, digest, stores, retention_s)
+            if is_to_be is Role.FOLLOW and claim is not None and (claim.leader is None or claim.leader.phase.ended):
+                job = await _resolved(job, digest, stores, retention_s)
             return Entered(job, is_to_be)
     if not admitted:
         job = replace(job, promised_s=await admit())
-    await stores.jobs.create(job, entrance)
-    return Entered(job, Stance.ALONE)
+    await stores.jobs.create(job, limits)
+    return Entered(job, Role.ALONE)
 
 
 async def leader_of(job: Job, stores: Shared) -> Job | None:
@@ -85,7 +85,7 @@ async def leader_of(job: Job, stores: Shared) -> Job | None:
     return None if leader is None or leader.phase.ended else leader
 
 
-async def settle(digest: str, stores: Shared, retention_s: float, now: float) -> None:
+async def resolve(digest: str, stores: Shared, retention_s: float, now: float) -> None:
     """Give a completed leader's video to all who follow it; where it has none, let the most urgent of them lead.
 
     May be called at any time, by several at once and again after a death in between. Raises StoreUnavailable.
@@ -96,8 +96,12 @@ async def settle(digest: str, stores: Shared, retention_s: float, now: float) ->
         leader = None if leader_id is None else await find(stores.jobs, leader_id)
         followers = await flights.followers(digest, BATCH)
         if not followers or (leader is not None and not leader.phase.ended):
-            keep_s = GRACE_S if leader is None or leader.cache_ttl_s is None else min(GRACE_S, leader.cache_ttl_s)
-            if await flights.rest(digest, leader_id, followers, keep_s):
+            keep_s = (
+                GRACE_S
+                if leader is None or leader.wishes.cache_ttl_s is None
+                else min(GRACE_S, leader.wishes.cache_ttl_s)
+            )
+            if await flights.park(digest, leader_id, followers, keep_s):
                 return
             continue
         if leader is not None and await _share(leader, digest, followers, stores, retention_s, now):
@@ -154,17 +158,17 @@ async def _drop(digest: str, job_id: str, leader: Job, stores: Shared, now: floa
 
 
 async def _let_go(job: Job, leader: Job, stores: Shared) -> None:
-    """A job needs the leader's artifacts no more, unless another who settles has just given them to it."""
+    """A job needs the leader's artifacts no more, unless another who resolves has just given them to it."""
     found = await find(stores.jobs, job.id)
     if found is None or found.phase is not Phase.COMPLETED:
         given = replace(job, artifacts=leader.artifacts)
         await forget_artifacts(given, stores.board, stores.artifacts, even_cached=False)
 
 
-async def _settled(job: Job, digest: str, stores: Shared, retention_s: float) -> Job:
-    """The job as it is once its flight is settled; it is recorded, so whatever goes wrong is left to the dispatcher."""
+async def _resolved(job: Job, digest: str, stores: Shared, retention_s: float) -> Job:
+    """The job as it is once its flight is resolved; it is on record, so what goes wrong is left to the dispatcher."""
     with contextlib.suppress(KinorayError):
-        await settle(digest, stores, retention_s, job.created_at)
+        await resolve(digest, stores, retention_s, job.created_at)
         return await stores.jobs.get(job.id)
     return job
 

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -25,47 +25,33 @@ from app.errors import (
     StoreUnavailable,
     TimedOut,
 )
-from app.jobs.board import BACKLOG, PLACES
-from app.jobs.entrance import Entrance, Replayed, Usage, refusal
-from app.jobs.flights import Stance
+from app.jobs.admission_limits import AdmissionLimits, Replayed, Usage, refusal
+from app.jobs.board import BACKLOG
+from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
-from app.line.queue_places import place_behind, places_from_note
 from app.line.wait_estimates import behind_all, expected_s
 from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
-from app.service.admission import admit, entrance, named
+from app.service.admission import admit, limits_of, named
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import tell_end
-from app.service.event_stream import follow
+from app.service.event_stream import follow, told_all
 from app.service.input_image import Picture, keep, let_go, picture_of
+from app.service.outlook import Outlook, outlook_of
 from app.service.ports import Ports
 from app.service.result_hits import repeat
 from app.service.similar_start import with_start
-from app.service.single_flight import enter, leader_of
+from app.service.single_flight import enter
 from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
-from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest
+from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest, Wishes
 from app.webhooks.delivery import webhook_of
 
 log = logging.getLogger(__name__)
 CANCELLED = Failure("cancelled", "The job was cancelled.")
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """Jobs before this one in the line (None unless it waits), and seconds until it is done, as predicted.
-
-    `leader` is the job that makes the same video already, where this one waits for it; `waits_for` are the ids of those
-    that it comes after and that have not completed.
-    """
-
-    position: int | None
-    eta_s: float | None
-    leader: Job | None = None
-    waits_for: tuple[str, ...] = ()
 
 
 class Accepted(NamedTuple):
@@ -121,19 +107,19 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
-        once = named(request, key, self.settings.idempotency_ttl_s)
+        idempotency_key = named(request, key, self.settings.idempotency_ttl_s)
         try:
-            first = None if once is None else await self.ports.jobs.answered(once, caller.tenant)
+            first = None if idempotency_key is None else await self.ports.jobs.answered(idempotency_key, caller.tenant)
             if first is not None:
                 raise Replayed(first)
-            limits = entrance(self.settings, once)
+            limits = limits_of(self.settings, idempotency_key)
             return Accepted(await self._record(request, caller, limits, stages, picture), False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
 
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
-        return await self.ports.jobs.usage(caller.tenant, entrance(self.settings), self._clock())
+        return await self.ports.jobs.usage(caller.tenant, limits_of(self.settings), self._clock())
 
     async def _former(self, job_id: str, caller: Caller) -> Job:
         try:
@@ -143,19 +129,19 @@ class VideoService:
                 f"{job_id}, which this Idempotency-Key made, was deleted.", "Idempotency-Key", "idempotency_key_spent"
             ) from None
 
-    async def _come_after(self, request: VideoRequest, caller: Caller) -> None:
+    async def _come_after(self, awaited: tuple[str, ...], caller: Caller) -> None:
         """Refuse what is to come after unknown or failed jobs, before it costs anything; the record is the truth."""
-        for each in request.after:
+        for each in awaited:
             job = await find(self.ports.jobs, each, caller.tenant)
             if job is None or job.phase is Phase.FAILED:
                 raise refusal("unknown" if job is None else "failed", each)
 
     async def _record(
-        self, request: VideoRequest, caller: Caller, limits: Entrance, stages: Stages, picture: bytes | None
+        self, request: VideoRequest, caller: Caller, limits: AdmissionLimits, stages: Stages, picture: bytes | None
     ) -> Job:
-        webhook = webhook_of(request.webhook, caller, self.settings)
+        wishes = replace(request.wishes, webhook=webhook_of(request.wishes.webhook, caller, self.settings))
         await self._sync()
-        await self._come_after(request, caller)
+        await self._come_after(wishes.after, caller)
         # 1. Plan
         plan = await self.analyze(request, caller)
         stages.done("plan")
@@ -166,48 +152,40 @@ class VideoService:
             plan=plan,
             phase=Phase.QUEUED,
             created_at=now,
-            remixed_from=request.remixed_from,
-            cache_mode=request.cache,
-            cache_ttl_s=request.cache_ttl_s,
-            similar=request.similar,
-            priority=request.priority,
-            deadline=None if request.deadline_s is None else now + request.deadline_s,
-            preview=request.preview,
-            user=request.user,
-            webhook=webhook,
-            after=request.after,
+            wishes=wishes,
+            deadline=None if wishes.deadline_s is None else now + wishes.deadline_s,
         )
         # 2. The same plan made before?
-        if request.cache.reads:
+        if wishes.cache.reads:
             made = await self._made_before(job, now, stages, limits)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
-            if request.similar:
+            if wishes.similar:
                 plan = await with_start(plan, caller.tenant, self.ports)
                 job = replace(job, plan=plan)
                 stages.done("similar")
         # 3. Under way, or admitted; and the record, before anyone is told
-        joins = request.cache.reads and request.seed != FRESH
+        joins = wishes.cache.reads and request.seed != FRESH
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
         await keep(job, picture, self.ports.board, self.ports.artifacts)
         try:
-            job, stance = await enter(job, joins, self.ports, ask, keep_s, limits)
+            job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
         except StoreUnavailable:  # it may be on record
             raise
         except KinorayError:
             await let_go(job, self.ports.board, self.ports.artifacts)
             raise
         stages.done("record")
-        missed = {} if stance is Stance.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
+        missed = {} if role is Role.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
 
-    async def _made_before(self, job: Job, now: float, stages: Stages, limits: Entrance) -> Job | None:
+    async def _made_before(self, job: Job, now: float, stages: Stages, limits: AdmissionLimits) -> Job | None:
         """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
         pool, keep_s = pool_of(job.tenant, self.settings.share_results), self.settings.retention_s
-        for similar in (False, True) if job.similar else (False,):
+        for similar in (False, True) if job.wishes.similar else (False,):
             key = plan_digest(job.plan, job.tenant if similar else pool, similar)
             made = await repeat(job, key, self._results, self.ports, keep_s, now, stages, limits)
             if made is not None:
@@ -220,23 +198,7 @@ class VideoService:
 
     async def outlook(self, job: Job) -> Outlook:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
-        if job.phase is not Phase.QUEUED:
-            return Outlook(None, job.eta_s)
-        places = places_from_note(await self.ports.board.get(PLACES))
-        place = places.jobs.get(job.id)
-        if place is None:  # it has just come, is far back, or nobody has looked at the line lately
-            position = await self.ports.jobs.position(job.id)
-            if position is None:
-                awaited = tuple(await self.ports.jobs.awaited(job.id)) if job.after else ()
-                if awaited:
-                    return Outlook(None, None, waits_for=awaited)
-                leader = await leader_of(job, self.ports)
-                if leader is not None:
-                    return replace(await self.outlook(leader), leader=leader)
-                return Outlook(None, job.plan.estimate.seconds)  # it is being taken out of the line right now
-            backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
-            place = place_behind(places, backlog, position, job.plan)
-        return Outlook(*place)
+        return await outlook_of(job, self.ports)
 
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
         """A page of the caller's jobs."""
@@ -246,6 +208,10 @@ class VideoService:
         """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""
         async for event in follow(await self.get(job_id, caller), after, self.ports, self._clock):
             yield event
+
+    async def told_all(self, job_id: str, caller: Caller, last: str) -> bool:
+        """Whether who names the event `last` has nothing more to be told, ever. Raises JobNotFound."""
+        return await told_all(await self.get(job_id, caller), last, self.ports.events)
 
     async def wait(self, job_id: str, caller: Caller, timeout_s: float) -> Job:
         """The job once it has ended. Raises TimedOut (the job goes on) and JobNotFound (it was deleted)."""
@@ -307,9 +273,9 @@ class VideoService:
             seed=source.sampling.seed,
             guidance=source.sampling.guidance,
             tier=source.asked_tier,
-            remixed_from=job_id,
             image=source.image,
             guidance_2=source.sampling.guidance_2,
+            wishes=Wishes(remixed_from=job_id),
         )
         return await self.accept(request, caller, key)
 

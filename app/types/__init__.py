@@ -1,10 +1,11 @@
 """The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
-from app.types.job import CacheUse, Event, Failure, Job, Lease, Measured, Page
+from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, TierOfModel
 from app.types.plan import Analysis, Artifact, Estimate, Factor, Plan, Sampling, Start, VideoSpec
-from app.types.request import Caller, Delivery, VideoRequest, Webhook
+from app.types.request import Caller, VideoRequest
+from app.types.wishes import Webhook, Wishes
 from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "VideoSpec",
     "WEBHOOK_EVENTS",
     "Webhook",
+    "Wishes",
     "Word",
 ]

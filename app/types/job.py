@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.types.plan import Artifact, Plan
-from app.types.request import Delivery, Webhook
-from app.types.words import NORMAL, CacheMode, Phase, Status
+from app.types.wishes import Webhook, Wishes
+from app.types.words import Phase, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,17 @@ class CacheUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far the telling of its end is. `error` is a word such as timeout or http_500, never the receiver's text."""
+
+    state: str = "waiting"  # waiting | delivered | failed (given up) | disabled (the receiver wants no more)
+    attempts: int = 0
+    error: str | None = None  # of the last attempt
+    at: float | None = None  # of the last attempt, Unix seconds
+    next_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A plan under way: the durable record. Every change after creation is checked against `fence`."""
 
@@ -64,20 +75,27 @@ class Job:
     artifacts: dict[str, Artifact] = field(default_factory=dict)  # by variant: video, thumbnail, spritesheet
     measured: Measured | None = None
     cache: CacheUse = CacheUse()
-    remixed_from: str | None = None
-    cache_mode: CacheMode = CacheMode.USE
-    cache_ttl_s: float | None = None
-    similar: bool = False  # its final latent is kept for similar starts
-    priority: str = NORMAL  # one of PRIORITIES
-    deadline: float | None = None  # of no use after this
-    preview: bool = False
-    user: str | None = None
-    webhook: Webhook | None = None
-    delivery: Delivery | None = None  # None until the first attempt
-    after: tuple[str, ...] = ()  # ids of jobs that have to be completed before this one enters the line
+    wishes: Wishes = Wishes()
+    deadline: float | None = None  # of no use after this: what the wish came to when the job was accepted
+    delivery: Delivery | None = None  # of its webhook; None until the first attempt
     promised_s: float | None = None  # the wait before its first attempt, as predicted when it was accepted
     losses: int = 0  # attempts that ended because their replica was lost
     not_before: float | None = None  # after a loss, no attempt starts earlier
+
+    @property
+    def priority(self) -> str:
+        """One of PRIORITIES."""
+        return self.wishes.priority
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Ids of the jobs that have to be completed before this one enters the line."""
+        return self.wishes.after
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """Who is told of its end."""
+        return self.wishes.webhook
 
     @property
     def status(self) -> Status:
@@ -109,7 +127,7 @@ class Event:
     job_id: str
     kind: str  # phase | step | queue | preview | end
     at: float
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)  # what JSON can hold
 
 
 @dataclass(frozen=True, slots=True)

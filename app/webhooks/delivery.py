@@ -68,7 +68,7 @@ def webhook_of(asked: Webhook | None, caller: Caller, settings: Settings) -> Web
     return asked
 
 
-class Courier:
+class WebhookDeliveries:
     """Tells receivers. What is under way is known to this process alone; what is still to be told, to the outbox."""
 
     def __init__(

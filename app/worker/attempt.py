@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.similar import Latent
-from app.engine.timing.overhead import since
+from app.engine.timing.overhead import own_time_began
 from app.errors import (
     Cancelled,
     IllegalTransition,
@@ -102,7 +102,7 @@ class Attempt:
             raise LeaseLost(f"{self._job_id} has moved on.")
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        facts = FactQueue(keeps_latent=job.similar and job.cache_mode.writes and job.plan.start is None)
+        facts = FactQueue(keeps_latent=job.wishes.similar and job.wishes.cache.writes and job.plan.start is None)
         progress = Progress(job.id, self._fence, self._stores, lambda: self._overhead_s(job), self._timing.monotonic)
         await self._submit(job, facts, progress)
         try:
@@ -129,7 +129,7 @@ class Attempt:
             prompts.prompt,
             prompts.negative,
             urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
-            preview_every=self._parts.settings.preview_every if job.preview else 0,
+            preview_every=self._parts.settings.preview_every if job.wishes.preview else 0,
             checkpoint=checkpoint,
             source=source,
             picture=image,
@@ -178,7 +178,7 @@ class Attempt:
         measured = replace(measured, energy_wh=energy_wh)
         await hand_on(self._parts.finishing, job.id, self._fence, frames, measured, self._timing.sleep)
         if job.attempts == 1:
-            took_s = self._stores.clock() - since(job.created_at, job.started_at)
+            took_s = self._stores.clock() - own_time_began(job.created_at, job.started_at)
             learned.overhead.learn(shape_key(job.plan.spec), took_s, measured.stages_s)
         if self._latent is not None:
             await remember(job, self._latent, self._parts.caches, settings.similar_ttl_s)

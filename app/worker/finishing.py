@@ -22,7 +22,7 @@ from app.service.artifact_refs import mark_cached
 from app.service.background import Background
 from app.service.endings import tell_end
 from app.service.similar_start import figures_of, use_of
-from app.service.single_flight import settle
+from app.service.single_flight import resolve
 from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, STEPS_FIXED, STEPS_PLANNED
 from app.types import Artifact, Job, Measured, Phase
@@ -72,7 +72,7 @@ class JobFinisher:
         await self._remember(done)
         await tell_end(done, stores, now, _figures(done))
         # 4. Those who waited for the same video; the replica that made it need not
-        self._background.spawn(self._settle(done, now), f"flight of {job_id}")
+        self._background.spawn(self._resolve_flight(done, now), f"flight of {job_id}")
 
     async def _complete(
         self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float
@@ -90,9 +90,9 @@ class JobFinisher:
                 await stores.artifacts.delete(artifact)
             raise
 
-    async def _settle(self, job: Job, now: float) -> None:
+    async def _resolve_flight(self, job: Job, now: float) -> None:
         try:
-            await settle(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
+            await resolve(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
         except KinorayError as error:
             log.info("Left to the dispatcher: %s", error)
 
@@ -107,9 +107,9 @@ class JobFinisher:
 
     async def _remember(self, job: Job) -> None:
         plan = job.plan
-        if job.cache_mode.writes:
+        if job.wishes.cache.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
-            ttl_s = min(job.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
+            ttl_s = min(job.wishes.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
             await mark_cached(job.id, ttl_s, self._stores.board)
             pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
             await self._results.put(plan_digest(plan, pool), result, ttl_s)

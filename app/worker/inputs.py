@@ -49,12 +49,12 @@ class Inputs:
         if plan.image is None:
             return {}
         key = picture_key(plan.revision, plan.image, plan.spec, pool_of(job.tenant, self._settings.share_embeddings))
-        found = await self._embeddings.get(key) if job.cache_mode.reads_parts else None
+        found = await self._embeddings.get(key) if job.wishes.cache.reads_parts else None
         if found is not None:
             return found
         began = self._timing.monotonic()
         made = await self._encoded(plan.image, plan.spec)
-        if job.cache_mode.writes_parts:
+        if job.wishes.cache.writes_parts:
             took_s = self._timing.monotonic() - began
             await self._embeddings.put(key, made, self._settings.embedding_ttl_s, took_s)
         return made

@@ -9,7 +9,7 @@ from app.engine.loop import Engine
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import Power
 from app.service.background import Background
-from app.service.similar_start import Shelf
+from app.service.similar_start import ReplicaCaches
 from app.settings import Settings
 from app.types import ModelProfile
 from app.worker.ports import Finishing, ReplicaStores, Timing
@@ -32,7 +32,7 @@ class ReplicaParts:
     stores: ReplicaStores
     engine: Engine
     encoder: Encoder | None
-    caches: Shelf
+    caches: ReplicaCaches
     finishing: Finishing
     measurements: Measurements
     background: Background = field(default_factory=Background)

@@ -42,7 +42,7 @@ class PromptEmbeddings:
 
     async def find(self, job: Job) -> EncodedPrompts:
         """What the cache has, if the job may read it."""
-        if not job.cache_mode.reads_parts:
+        if not job.wishes.cache.reads_parts:
             return UNENCODED
         return EncodedPrompts(*await asyncio.gather(*(self._cache.get(key) for key in self._keys(job))))
 
@@ -54,7 +54,7 @@ class PromptEmbeddings:
 
     async def keep(self, job: Job, prompts: EncodedPrompts, took_s: float) -> None:
         """Put both into the cache, if the job may; `took_s`: what it took to encode them."""
-        if not job.cache_mode.writes_parts:
+        if not job.wishes.cache.writes_parts:
             return
         pairs = zip(self._keys(job), prompts, strict=True)
         puts = [self._put(key, embedding, took_s / 2) for key, embedding in pairs if embedding is not None]

@@ -28,7 +28,7 @@ from app.plan.sentences import WordSentences
 from app.plan.styles.presets import MemoryPresets, Presets
 from app.plan.tables import NO_TABLES
 from app.service.ports import Check, Ports
-from app.service.single_flight import settle
+from app.service.single_flight import resolve
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
@@ -141,12 +141,12 @@ class House:
         files = {"video": video, "thumbnail": thumbnail} | await self._stills(job_id, fence)
         done = await self.jobs.complete(job_id, fence, files, measured, time.time(), time.time() + 60)
         await self.events.append(job_id, "end", time.time(), {"status": "completed"})
-        if done.cache_mode.writes:
+        if done.wishes.cache.writes:
             result = CachedResult(job_id, files, time.time(), 2.0)
             key = plan_digest(done.plan, pool_of(done.tenant, self.settings.share_results))
             await ResultCache(self.cache).put(key, result, 60)
         await self.board.hold(job_id, job_id)
-        await self.settle(done)
+        await self.resolve(done)
         return done
 
     async def _stills(self, job_id: str, fence: int) -> dict[str, Artifact]:
@@ -160,9 +160,9 @@ class House:
             for kind, content in made.items()
         }
 
-    async def settle(self, job: Job) -> None:
+    async def resolve(self, job: Job) -> None:
         """What the finisher and the dispatcher do when a job has ended."""
-        await settle(plan_digest(job.plan, job.tenant), self.service.ports, 60.0, time.time())
+        await resolve(plan_digest(job.plan, job.tenant), self.service.ports, 60.0, time.time())
 
     async def count(self, tenant: str = "public") -> int:
         """Jobs on record."""

@@ -87,7 +87,17 @@ async def test_what_is_known_is_not_sent_again(house: House, client: httpx.Async
     address = f"/v1/videos/{job['id']}/content"
     tag = (await client.head(address)).headers["etag"]
     assert (await client.get(address, headers={"if-none-match": f'"other", {tag}'})).status_code == 304
+    for known in (f"W/{tag}", f'W/"other",W/{tag}', "*", f' "a, b" , {tag} '):
+        for answer in (
+            await client.get(address, headers={"if-none-match": known}),
+            await client.head(address, headers={"if-none-match": known}),
+        ):
+            assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+            assert answer.headers["cache-control"] == "private, no-cache"
+    for other in ('W/"other"', f'"{tag[1:-2]}"', tag[1:-1], ""):
+        assert (await client.get(address, headers={"if-none-match": other})).status_code == 200
     part = {"range": "bytes=0-1"}
+    assert (await client.get(address, headers={**part, "if-range": f"W/{tag}"})).status_code == 200
     assert (await client.get(address, headers={**part, "if-range": tag})).status_code == 206
     assert (await client.get(address, headers={**part, "if-range": '"other"'})).status_code == 200
 

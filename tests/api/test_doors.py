@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from app.api.app import create_app
 from tests.api.house import House
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +100,14 @@ async def test_a_length_that_is_none_is_refused(client: httpx.AsyncClient) -> No
 async def test_a_request_id_is_echoed_if_it_is_sane(given: str, kept: bool, client: httpx.AsyncClient) -> None:
     answered = (await client.get("/health", headers={"x-request-id": given})).headers["x-request-id"]
     assert answered == given if kept else answered.startswith("req_")
+
+
+async def test_behind_a_proxy_that_names_requests_the_header_is_not_added_again(house: House) -> None:
+    app = create_app(house.service, house.settings, {}, proxy_adds_request_id=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kinoray") as client:
+        answer = await client.get("/health", headers={"x-request-id": "abc-1"})
+    assert "x-request-id" not in answer.headers
+    assert "total;dur=" in answer.headers["server-timing"]
 
 
 async def test_what_nobody_expected_becomes_a_plain_500(

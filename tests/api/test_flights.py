@@ -80,7 +80,7 @@ async def test_the_story_goes_on_with_the_next_leader(house: House, client: http
     events = [await anext(story)]
     leader = await house.jobs.get(first["id"])
     await client.post(f"/v1/videos/{first['id']}/cancel")
-    await house.settle(leader)
+    await house.resolve(leader)
     await house.run(second["id"], step=3)
     events += [await anext(story), await anext(story)]
     assert [event.kind for event in events] == ["queue", "phase", "step"]
@@ -116,7 +116,7 @@ async def test_the_next_leads_when_the_leader_is_sent_away(way: str, house: Hous
         await client.post(f"/v1/videos/{first['id']}/cancel")
     else:
         await client.delete(f"/v1/videos/{first['id']}")
-    await house.settle(leader)
+    await house.resolve(leader)
     assert await line(house) == [second["id"]]
     await house.complete(second["id"])
     assert (await look(client, third["id"]))["cache"]["kind"] == "flight"

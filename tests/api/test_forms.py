@@ -98,7 +98,7 @@ async def test_cache_wishes_come_through_a_form(house: House, client: httpx.Asyn
     form = {"prompt": "a red ball", "cache[mode]": "write", "cache[ttl_s]": "60"}
     made = (await client.post("/v1/videos", data=form)).json()
     job = await house.jobs.get(made["id"])
-    assert (str(job.cache_mode), job.cache_ttl_s) == ("write", 60.0)
+    assert (str(job.wishes.cache), job.wishes.cache_ttl_s) == ("write", 60.0)
 
 
 async def test_an_uploaded_picture_is_refused_by_name(house: House, client: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.service.dependencies import hear
+from app.service.dependencies import release_dependants
 from tests.api.house import House
 
 pytestmark = pytest.mark.anyio
@@ -114,7 +114,7 @@ async def test_a_job_says_what_it_waits_for_until_that_has_completed(
     assert (made["status"], made["queue_position"], made["eta_s"]) == ("queued", None, None)
     assert made["after"] == made["waiting_for"] == [job["id"]]
     await house.complete(job["id"])
-    await hear(house.service.ports, 1.0)
+    await release_dependants(house.service.ports, 1.0)
     now = (await client.get(f"/v1/videos/{made['id']}")).json()
     assert (now["queue_position"], now["after"], now["waiting_for"]) == (0, [job["id"]], [])
 
@@ -138,7 +138,7 @@ async def test_when_what_it_waits_for_ends_badly_so_does_the_job_and_its_stream(
     stream = asyncio.ensure_future(client.get(f"/v1/videos/{made}/events"))
     path = f"/v1/videos/{job['id']}"
     await (client.delete(path) if end == "delete" else client.post(f"{path}/cancel"))
-    await hear(house.service.ports, 1.0)
+    await release_dependants(house.service.ports, 1.0)
     now = (await client.get(f"/v1/videos/{made}")).json()
     assert (now["status"], now["error"]["code"]) == ("failed", "dependency_failed")
     assert job["id"] in now["error"]["message"]

@@ -52,6 +52,16 @@ async def test_the_openai_package_gets_its_pictures(images: Any) -> None:
     assert made.data[1].seed == made.data[0].seed + 1
 
 
+async def test_openai_values_that_ask_for_what_happens_anyway_pass(images: Any) -> None:
+    harmless = {"stream": False, "moderation": "auto", "background": "auto", "partial_images": 0, "n": 1}
+    made = await images.generate(prompt="a lighthouse in fog", output_compression=100, quality="auto", **harmless)
+    assert len(made.data) == 1
+    for name, value in {"moderation": "strict", "partial_images": 2, "output_compression": 50}.items():
+        with pytest.raises(openai.BadRequestError) as caught:
+            await images.generate(prompt="a lighthouse in fog", extra_body={name: value})
+        assert (caught.value.code, caught.value.param) == ("unsupported_parameter", name)
+
+
 async def test_a_picture_has_an_address_and_is_a_job_like_any_other(house: House, images: Any) -> None:
     made = await images.generate(**FOG, model="stills", response_format="url", output_format="jpeg", size="auto")
     async with house.client() as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 import warnings
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ import anyio
 import openai
 import pytest
 
+from app.service.retention import expire
 from tests.api.house import VIDEO, House
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +45,14 @@ async def test_own_fields_go_through_extra_body(videos: Any) -> None:
     assert (made.seed, made.num_frames, made.quality) == (5, 9, "preview")
 
 
+async def test_openai_values_that_ask_for_what_happens_anyway_pass(videos: Any) -> None:
+    made = await videos.create(prompt=RED, extra_body={"stream": False, "moderation": "auto", "n": 1})
+    assert made.status == "queued"
+    with pytest.raises(openai.BadRequestError, match="follow a video's events") as caught:
+        await videos.create(prompt=RED, extra_body={"stream": True})
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "stream")
+
+
 async def test_polling_ends_with_the_video(house: House, videos: Any) -> None:
     async def make() -> None:
         assert await house.jobs.wait_for_work(5.0)
@@ -56,6 +66,27 @@ async def test_polling_ends_with_the_video(house: House, videos: Any) -> None:
 async def test_lists_are_paged_through(videos: Any) -> None:
     ids = [(await videos.create(prompt=f"a ball {n}")).id for n in range(5)]
     assert [video.id async for video in videos.list(limit=2, order="asc")] == ids
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_each_video_of_a_list_may_be_deleted_as_it_comes(videos: Any, order: str) -> None:
+    ids = [(await videos.create(prompt=f"a ball {n}")).id for n in range(9)]
+    gone = [(await videos.delete(video.id)).id async for video in videos.list(limit=4, order=order)]
+    assert gone == (ids if order == "asc" else ids[::-1])
+    assert [video.id async for video in videos.list(after="")] == []
+
+
+async def test_an_empty_cursor_is_the_first_page(videos: Any) -> None:
+    ids = [(await videos.create(prompt=f"a ball {n}")).id for n in range(3)]
+    assert [video.id async for video in videos.list(after="", limit=2, order="asc")] == ids
+
+
+async def test_a_list_goes_on_behind_a_video_whose_time_is_over(house: House, videos: Any) -> None:
+    ids = [(await videos.create(prompt=f"a ball {n}")).id for n in range(4)]
+    page = await videos.list(limit=2, order="asc")
+    await house.complete(ids[1])
+    assert await expire(house.service.ports, time.time() + 1e6, 9) == 1
+    assert [video.id for video in (await page.get_next_page()).data] == ids[2:]
 
 
 async def test_a_video_is_remixed_and_deleted(videos: Any) -> None:

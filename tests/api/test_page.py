@@ -20,6 +20,15 @@ async def test_the_page_loads_only_from_this_server(client: httpx.AsyncClient) -
         assert (await client.get(f"/{link}")).status_code == 200, link
 
 
+@pytest.mark.parametrize("path", ["/", "/studio/studio.js"])
+async def test_a_page_that_a_browser_has_is_not_sent_again(path: str, client: httpx.AsyncClient) -> None:
+    tag = (await client.get(path)).headers["etag"]
+    for known in (tag, f"W/{tag}", "*"):
+        answer = await client.get(path, headers={"if-none-match": known})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    assert (await client.get(path, headers={"if-none-match": '"other"'})).status_code == 200
+
+
 async def test_the_page_asks_only_routes_that_exist(client: httpx.AsyncClient) -> None:
     script = (await client.get("/studio/studio.js")).text
     routes = (await client.get("/openapi.json")).json()["paths"]

@@ -57,6 +57,27 @@ async def test_a_job_says_how_far_its_webhook_is() -> None:
     assert await house.outbox.claim(0.0, 1.0, 10) == [made["id"]]
 
 
+@pytest.mark.parametrize(
+    ("events", "completes", "state"),
+    [
+        (["video.failed"], True, "not_wanted"),
+        (["video.completed"], False, "not_wanted"),
+        (["video.failed"], False, "waiting"),
+        (["video.completed"], True, "waiting"),
+    ],
+)
+async def test_nobody_waits_for_what_will_not_be_told(events: list[str], completes: bool, state: str) -> None:
+    house = House(webhook_secret=SECRET)
+    async with house.client() as client:
+        wish = {"prompt": "a red ball", "webhook": {"url": "https://example.com/x", "events": events}}
+        made = (await client.post("/v1/videos", json=wish)).json()
+        await (house.complete(made["id"]) if completes else client.post(f"/v1/videos/{made['id']}/cancel"))
+        ended = (await client.get(f"/v1/videos/{made['id']}")).json()
+        repeat = (await client.post("/v1/videos", json=wish)).json()
+    assert (ended["webhook"]["state"], await house.outbox.count()) == (state, (state == "waiting") * (1 + completes))
+    assert repeat["webhook"]["state"] == ("waiting" if not completes else state)
+
+
 async def test_a_form_can_ask_for_one_too() -> None:
     house = House(webhook_secret=SECRET)
     async with house.client() as client:

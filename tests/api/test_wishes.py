@@ -32,7 +32,7 @@ async def test_every_wish_reaches_the_job(how: str, house: House, client: httpx.
     job = await house.jobs.get(response.json()["id"])
     sampling = job.plan.sampling
     assert (sampling.steps, sampling.budget, sampling.sampler, sampling.deterministic) == (20, 12, "unipc", True)
-    assert (job.priority, job.deadline, job.preview) == ("high", job.created_at + 30.5, True)
+    assert (job.priority, job.deadline, job.wishes.preview) == ("high", job.created_at + 30.5, True)
     said = response.json()
     assert (said["priority"], said["deadline_at"], said["optimization"]["budget"]) == ("high", job.deadline, 12)
 
@@ -42,7 +42,7 @@ async def test_without_wishes_a_job_is_an_ordinary_one(how: str, house: House, c
     nothing = {"prompt": "a red ball", "priority": "", "sampler": "", "deterministic": "", "preview": ""}
     response = await client.post("/v1/videos", **body(how, nothing))
     job = await house.jobs.get(response.json()["id"])
-    assert (job.priority, job.deadline, job.preview) == ("normal", None, False)
+    assert (job.priority, job.deadline, job.wishes.preview) == ("normal", None, False)
     assert (job.plan.sampling.sampler, job.plan.sampling.deterministic) == ("euler", False)
 
 
@@ -52,7 +52,7 @@ async def test_without_wishes_a_job_is_an_ordinary_one(how: str, house: House, c
 async def test_a_form_may_say_yes_in_many_ways(said: str, meant: bool, house: House, client: httpx.AsyncClient) -> None:
     form = {"prompt": "a red ball", "deterministic": said, "preview": said}
     job = await house.jobs.get((await client.post("/v1/videos", data=form)).json()["id"])
-    assert (job.plan.sampling.deterministic, job.preview) == (meant, meant)
+    assert (job.plan.sampling.deterministic, job.wishes.preview) == (meant, meant)
 
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {

@@ -78,5 +78,5 @@ async def test_a_full_server_is_told(s3_environment: str, monkeypatch: pytest.Mo
         full.answers = [b"507 Insufficient Storage"]
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{full.port}")
         with pytest.raises(StoreUnavailable):
-            await FileArtifacts(a_root(), timeout_s=3.0).put(KEY, b"abc", "video/mp4")
+            await FileArtifacts(a_root(), timeout_s=20.0).put(KEY, b"abc", "video/mp4")
         assert full.came

@@ -11,7 +11,7 @@ from app.cache.breaker import Breaker
 from app.cache.memory import MemoryCache
 from app.cache.redis import RedisCache
 from app.cache.tiered import TieredCache
-from app.redis.connection import connect
+from app.redis.connection import Client, connect
 
 pytestmark = pytest.mark.anyio
 
@@ -56,3 +56,11 @@ def test_failures_that_come_together_count_once() -> None:
     for _ in range(50):
         breaker.failed(5.0)
     assert breaker.allows(6.0)
+
+
+async def test_a_key_of_another_kind_is_an_empty_cache_too(redis: Client, prefix: str) -> None:
+    cache = RedisCache(redis, prefix)
+    await redis.lpush(cache.book("results", "books"), "stranger")
+    assert await cache.get("results", "key") is None
+    await cache.put("results", "key", b"x", 60.0)
+    assert cache.failures > 0

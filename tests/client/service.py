@@ -191,6 +191,8 @@ class Service:
         return Response(variant + CONTENT, media_type="video/mp4")
 
     def _events(self, video_id: str, last: str | None) -> Response:
+        if int(last or 0) >= len(self.story):
+            return Response(status_code=204)
         drop = self.drop_after.popleft() if self.drop_after else None
         return StreamingResponse(self._tell(video_id, int(last or 0), drop), media_type="text/event-stream")
 

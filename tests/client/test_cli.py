@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 
@@ -78,22 +80,41 @@ def test_rate_sends_a_score_and_reasons(service: Service, kinoray: Kinoray) -> N
     assert kinoray("rate", "v", "6").exit_code == 2
 
 
-def test_calibrate_hands_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    handed: list[list[str]] = []
-    for kind, module in {
-        "masks": "app.calibration.masks",
-        "budgets": "app.calibration.budgets",
-        "similar": "app.calibration.similar",
-        "magnitudes": "app.calibration.magnitudes",
-    }.items():
-        there = ModuleType(module)
-        there.main = handed.append  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, module, there)
-        for words in (["--steps", "15", "25", "--sampler", "unipc"], ["--help"], []):
-            assert CliRunner().invoke(app, ["calibrate", kind, *words]).exit_code == 0
-            assert handed.pop() == words
-    assert CliRunner().invoke(app, ["calibrate", "--help"]).exit_code == 0
-    assert handed.pop() == ["--help"]  # masks, when nothing is named
+KINDS: dict[str, tuple[list[str], dict[str, object]]] = {
+    "masks": (["--steps", "15", "--steps", "25", "--sampler", "unipc"], {"steps": [15, 25]}),
+    "budgets": (["--count", "3", "--shares", "0.5"], {"count": 3, "shares": [0.5]}),
+    "similar": (["--steps", "20", "--edges", "0.7"], {"steps": 20, "edges": [0.7]}),
+    "magnitudes": (["--steps", "6"], {"steps": 6}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_calibrate_hands_on_what_is_asked(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module(f"app.calibration.{kind}")
+    takes = signature(module.measure)
+    handed: list[dict[str, object]] = []
+
+    def measure(*args: object) -> str:
+        handed.append(takes.bind(*args).arguments)
+        return "measured"
+
+    monkeypatch.setattr(module, "measure", measure)
+    words, asked = KINDS[kind]
+    assert CliRunner().invoke(app, ["calibrate", kind, "--dtype", "bfloat16", *words]).exit_code == 0
+    ((found),) = handed
+    assert {name: found[name] for name in asked} == asked
+    assert found["subject"].built_in  # type: ignore[attr-defined]
+    if kind == "masks":
+        assert found["effort"].sampler == "unipc"  # type: ignore[attr-defined]
+
+
+def test_there_is_one_tree_of_help() -> None:
+    whole = CliRunner().invoke(app, ["--help"]).stdout
+    for verb in ("serve", "generate", "analyze", "styles", "warm", "list", "cache", "models", "settings", "calibrate"):
+        assert f" {verb} " in whole
+        assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0
+    kinds = CliRunner().invoke(app, ["calibrate", "--help"]).stdout
+    assert all(f" {kind} " in kinds for kind in KINDS)
 
 
 def test_without_a_terminal_progress_is_plain_lines(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
@@ -195,18 +216,28 @@ def test_cancel_and_delete_say_what_they_did(service: Service, kinoray: Kinoray)
     assert (gone.exit_code, gone.stderr) == (1, "video_not_found: No video v\n")
 
 
-def test_serve_becomes_the_local_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda program, words: started.append([program, *words]))
+def test_serve_hands_over_to_the_local_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started: list[Path | None] = []
+    there = ModuleType("cluster.local")
+    there.serve = lambda config: started.append(config) or 3  # type: ignore[attr-defined, func-returns-value]
+    monkeypatch.setitem(sys.modules, "cluster.local", there)
     for name in ("KINORAY_PORT", "KINORAY_STATE_DIR", "KINORAY_HOST", "KINORAY_REDIS_URL"):
         monkeypatch.setenv(name, "before")  # so that monkeypatch puts it back
     config = tmp_path / "serve_config.yaml"
     config.touch()
     words = ["serve", "--port", "9000", "--state-dir", str(tmp_path), "--config", str(config)]
-    assert CliRunner().invoke(app, words).exit_code == 0
-    assert started == [[sys.executable, sys.executable, "-m", "cluster.local", "--config", str(config)]]
+    assert CliRunner().invoke(app, words).exit_code == 3
+    assert started == [config]
     found = [os.environ[f"KINORAY_{name}"] for name in ("PORT", "STATE_DIR", "HOST")]
     assert found == ["9000", str(tmp_path), "before"]
+
+
+def test_the_local_cluster_is_the_same_command() -> None:
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "dumb"}
+    command = [sys.executable, "-m", "cluster.local", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    assert "kinoray serve" in told
+    assert "--state-dir" in told
 
 
 def test_the_command_starts_without_heavy_imports() -> None:

@@ -113,6 +113,13 @@ def test_only_what_is_safe_is_repeated(failure: KinorayClientError, repeatable: 
     assert retry_pause_s(failure, 0, repeatable) == pause_s
 
 
+async def test_behind_the_end_there_is_nothing_to_follow(service: Service, client: Kinoray) -> None:
+    service.videos["v"] = video("v")
+    end = [event async for event in client.events("v")][-1]
+    assert end.kind == "end"
+    assert [event async for event in client.events("v", last_event_id=end.id)] == []
+
+
 async def test_nobody_there_is_said_plainly(free_url: str) -> None:
     async with Kinoray(free_url, retries=1) as client:
         with pytest.raises(KinorayClientError, match=f"No Kinoray at {free_url}") as absent:

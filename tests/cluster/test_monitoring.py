@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import telemetry
-from app.api.metrics import Page, Reading
+from app.api.metrics import Reading, ReadingCollector
+from app.api.routes.caches import CacheLevel
 from app.line.backlog import Backlog, PoolBacklog
 from app.types import ReplicaInfo
 from cluster.dashboards import DASHBOARDS, FOLDER, as_text
@@ -60,20 +61,20 @@ def exposed() -> dict[str, set[str]]:
     labelled = {telemetry.JOBS_ENDED: "completed", telemetry.TIERS: "standard", telemetry.JOB_LATENCY: "1"}
     figures = {f"{name}:{labelled[name]}" if name in labelled else name: 1.0 for name in names}
     backlog = Backlog(pools={"main": PoolBacklog(jobs=1, running=1, step_seconds=1.0, wait_s=1.0)})
-    levels = (
-        "hits",
-        "misses",
-        "evictions",
-        "near_evictions",
-        "saved_step_seconds",
-        "saved_money",
-        "entries",
-        "size_bytes",
+    level = CacheLevel(
+        hits=1,
+        misses=1,
+        hit_rate=0.5,
+        entries=1,
+        size_bytes=1,
+        evictions=1,
+        near_evictions=1,
+        saved_step_seconds=1.0,
+        saved_money=1.0,
     )
-    caches = {"results": dict.fromkeys(levels, 1.0)}
     replica = ReplicaInfo("r", "main", "m", 1, 0, 0.1, 0.0)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Page(Reading(True, figures, backlog, (replica,), caches, True, 1.0)))
+    registry.register(ReadingCollector(Reading(True, figures, backlog, (replica,), {"results": level}, True, 1.0)))
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample in family.samples:

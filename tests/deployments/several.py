@@ -16,8 +16,6 @@ from PIL import Image
 from app.client.client import Kinoray
 from cluster.local import CONFIG
 from tests.drills.stats import until
-from tests.engine.families.loading.test_load import tiny_ltx, tiny_z_image
-from tests.engine.families.saved import save_i2v, save_lora, save_t2v
 
 SIZE = (32, 16)
 POOLS = ("words", "looks", "quick", "stills")
@@ -26,6 +24,10 @@ PATIENCE_S = 90.0
 
 def models(folder: Path) -> list[dict[str, Any]]:
     """Entries of the setting, their files written below the folder."""
+    # Only who needs them waits for diffusers.
+    from tests.engine.families.loading.test_load import tiny_ltx, tiny_z_image
+    from tests.engine.families.saved import save_i2v, save_lora, save_t2v
+
     save_t2v(folder / "words")
     save_lora(folder / "style.safetensors")
     save_i2v(folder / "looks")

@@ -91,6 +91,17 @@ async def test_every_step_is_told_to_those_who_follow(client: Kinoray) -> None:
     assert replayed == [event.id for event in events]
 
 
+async def test_an_answer_has_one_request_id(service: LocalService) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        for path in ("/health", "/v1/videos", "/v1/nothing"):
+            (own,) = (await http.get(path)).headers.get_list("x-request-id")
+            assert own
+            given = await http.get(path, headers={"x-request-id": "abc-1"})
+            assert given.headers.get_list("x-request-id") == ["abc-1"]
+        assert (await http.head("/v1/videos")).status_code == 200
+        assert (await http.options("/v1/videos")).headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
 async def test_cancel_frees_the_device(client: Kinoray) -> None:
     video = await client.create("a yellow triangle orbiting", seed=-1, steps=100)
     async for event in client.events(video.id):

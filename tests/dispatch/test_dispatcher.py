@@ -29,6 +29,7 @@ from tests.dispatch.workers import (
     Replica,
     Silent,
     a_replica,
+    code_of,
     dies,
     holds,
     is_full,
@@ -152,7 +153,7 @@ async def test_a_job_that_loses_its_replicas_too_often_ends(build: Callable[...,
         await world.pass_after(60.0)
         await world.workers.next()
         await world.stores.jobs.wait_for_work(1.0)
-    assert (await told(world.stores, job, "end")).data["error"]["code"] == "worker_lost"
+    assert code_of(await told(world.stores, job, "end")) == "worker_lost"
     found = await world.job(job)
     assert found.failure is not None
     assert (found.failure.code, found.attempts, found.losses) == ("worker_lost", 3, 2)
@@ -208,7 +209,7 @@ async def test_a_job_whose_deadline_passes_while_it_waits_fails(build: Callable[
     assert (found.failure.code, found.attempts) == ("timeout", 0)
     assert "deadline passed while it waited" in found.failure.message
     end = await told(world.stores, job, "end")
-    assert (end.data["status"], end.data["error"]["code"]) == ("failed", "timeout")
+    assert (end.data["status"], code_of(end)) == ("failed", "timeout")
     assert (await world.stores.meter.read())["jobs_ended:timeout"] == 1
 
 

@@ -11,7 +11,7 @@ from app.settings import Settings
 from app.stores import Stores
 from app.types import Phase
 from tests.dispatch.over_redis import Dispatch, dispatch, stores
-from tests.dispatch.workers import PlayedWorkers, Silent, dies, holds, leaves, makes, told
+from tests.dispatch.workers import PlayedWorkers, Silent, code_of, dies, holds, leaves, makes, told
 from tests.jobs.make import a_job
 
 __all__ = ["dispatch", "stores"]
@@ -97,7 +97,7 @@ async def test_a_dispatcher_that_comes_later_ends_what_waits_for_a_job_that_is_g
     await stores.jobs.delete(first.id, "public")  # while no dispatcher is there
     await dispatch(makes)
     for job in (second, third):
-        assert (await told(stores, job, "end")).data["error"]["code"] == "dependency_failed"
+        assert code_of(await told(stores, job, "end")) == "dependency_failed"
         found = await stores.jobs.get(job.id)
         assert found.failure is not None
         assert found.failure.code == "dependency_failed"
@@ -110,7 +110,7 @@ async def test_a_job_that_waits_for_another_is_given_up_at_its_deadline(stores: 
     await stores.jobs.create(first)
     await stores.jobs.create(second)
     await dispatch(holds)
-    assert (await told(stores, second, "end")).data["error"]["code"] == "timeout"
+    assert code_of(await told(stores, second, "end")) == "timeout"
     found = await stores.jobs.get(second.id)
     assert found.failure is not None
     assert (found.failure.code, found.phase) == ("timeout", Phase.FAILED)

@@ -13,10 +13,10 @@ from app.line.queue_places import places_from_note
 from app.settings import Settings
 from app.stores import Stores
 from app.types import Webhook
-from app.webhooks.delivery import Courier
+from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
 from tests.dispatch.over_redis import Dispatch, begin, dispatch, stores
-from tests.dispatch.workers import PlayedWorkers, told
+from tests.dispatch.workers import PlayedWorkers, code_of, told
 from tests.jobs.make import a_job
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
@@ -37,7 +37,7 @@ async def test_a_waiting_job_ends_when_its_deadline_has_passed(stores: Stores, d
     late = a_job(now, deadline=now - 1.0)
     await stores.jobs.create(late)
     end = await told(stores, late, "end")
-    assert (end.data["status"], end.data["error"]["code"]) == ("failed", "timeout")
+    assert (end.data["status"], code_of(end)) == ("failed", "timeout")
     ended = await stores.jobs.get(late.id)
     assert ended.failure is not None
     assert (ended.failure.code, ended.attempts) == ("timeout", 0)
@@ -64,7 +64,7 @@ async def test_a_higher_class_starts_in_a_full_pool_and_the_others_are_told_thei
     assert {job_id: place.position for job_id, place in places.items()} == {second.id: 0, low.id: 1}
 
 
-class Telling(Courier):
+class Telling(WebhookDeliveries):
     """Says when a receiver has been told and the record says so."""
 
     over: asyncio.Event
@@ -79,13 +79,13 @@ async def test_the_end_of_a_job_is_told_by_the_dispatcher(settings: Settings, st
         telling = settings.model_copy(
             update={"webhook_allow_private": True, "webhook_allow_http": True, "webhook_secret": SecretStr(SECRET)}
         )
-        courier = Telling(stores, telling, Sender(True, 5.0), stores.clock)
-        courier.over = asyncio.Event()
-        made = begin(telling, stores, PlayedWorkers(stores), courier)
+        deliveries = Telling(stores, telling, Sender(True, 5.0), stores.clock)
+        deliveries.over = asyncio.Event()
+        made = begin(telling, stores, PlayedWorkers(stores), deliveries)
         hook = Webhook(f"http://127.0.0.1:{there.port}/")
         job = a_job(time.time(), deadline=time.time() - 1.0, webhook=hook)
         await stores.jobs.create(job)
-        await asyncio.wait_for(courier.over.wait(), 10.0)
+        await asyncio.wait_for(deliveries.over.wait(), 10.0)
         await made.close()
     found = await stores.jobs.get(job.id)
     assert found.delivery is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import anyio
@@ -99,3 +99,10 @@ async def told(stores: Stores, job: Job, kind: str, after: str | None = None) ->
                 after = event.id
                 if event.kind == kind:
                     return event
+
+
+def code_of(end: Event) -> object:
+    """The code of the error that an end tells."""
+    error = end.data["error"]
+    assert isinstance(error, Mapping)
+    return error["code"]

@@ -83,5 +83,5 @@ class Listener:
         self._over.set()
 
     def wait(self) -> Listener:
-        assert self._over.wait(20), "the job did not end"
+        assert self._over.wait(60), "the job did not end"
         return self

@@ -11,8 +11,11 @@ import torch
 from app.calibration.mask_search import plans
 from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
 from app.engine.families.family import FamilyDenoiser
+from app.plan.masks.table import with_masks
+from app.plan.tables import load_tables
 from tests.engine.plans import hear, walk
 
+TABLES = load_tables().masks
 PROMPTS = CALIBRATION_PROMPTS[1:8:4]
 
 
@@ -36,7 +39,7 @@ def ends(
     states = []
     for plan in plans(built_in_profile(), prompts, steps, sampler):
         sampling = replace(plan.sampling, budget=budget, deterministic=alike)
-        asked = replace(plan, sampling=sampling)
+        asked = with_masks(replace(plan, sampling=sampling), TABLES)
         states.append(denoiser.start(plan.prompt, asked, hear(denoiser, asked)))
     walk(denoiser, *states)
     return torch.stack([state.latent for state in states])

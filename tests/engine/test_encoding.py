@@ -8,7 +8,7 @@ import pytest
 
 from app.engine.denoiser import TOKENS
 from app.engine.embedding import Embedding
-from app.engine.encoding import SharedEncoder, from_afar
+from app.engine.encoding import SharedEncoder, blocking_encoder
 from app.errors import ServiceUnavailable, WorkerLost
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +60,6 @@ async def test_what_is_no_embedding_goes_no_further(answer: Any) -> None:
 
 
 async def test_the_engines_thread_can_ask_it_too() -> None:
-    encode = from_afar(Far(), asyncio.get_running_loop())
+    encode = blocking_encoder(Far(), asyncio.get_running_loop())
     made = await asyncio.to_thread(encode, ["a", "abc"])
     assert [heard[TOKENS][0, 0].item() for heard in made] == [1.0, 3.0]

@@ -24,7 +24,7 @@ SHAPE = (TINY.frames, TINY.height, TINY.width)
 ONE = Rules(max_batch=1, slots=1)
 
 
-class Desk:
+class GatedEngine:
     """An engine of which each forward takes a second of its own clock, and what it was asked."""
 
     def __init__(self, rules: Rules, holds: int | None = None) -> None:
@@ -51,118 +51,118 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk(ONE)
-    yield desk
-    desk.close()
+def gated() -> Iterator[GatedEngine]:
+    gated = GatedEngine(ONE)
+    yield gated
+    gated.close()
 
 
-def test_an_urgent_job_pauses_a_running_one_which_then_goes_on_with_the_same_bits(desk: Desk) -> None:
-    long = desk.submit("a", 6)
-    desk.gate.wait()
-    urgent = desk.submit("b", 2, priority="high")
-    desk.gate.release()
+def test_an_urgent_job_pauses_a_running_one_which_then_goes_on_with_the_same_bits(gated: GatedEngine) -> None:
+    long = gated.submit("a", 6)
+    gated.gate.wait()
+    urgent = gated.submit("b", 2, priority="high")
+    gated.gate.release()
     assert np.array_equal(urgent.wait().frames, alone(make_plan("one", 2)))
     assert np.array_equal(long.wait().frames, alone(make_plan("one", 6)))
-    assert desk.forwards == "a b b a a a a a"
+    assert gated.forwards == "a b b a a a a a"
     assert long.steps == [1, 2, 3, 4, 5, 6]
     assert long.phases == [Phase.ENCODING, Phase.DENOISING, Phase.DECODING]
 
 
-def test_a_short_job_does_not_wait_for_a_long_one_that_has_time(desk: Desk) -> None:
-    long = desk.submit("a", 20)
+def test_a_short_job_does_not_wait_for_a_long_one_that_has_time(gated: GatedEngine) -> None:
+    long = gated.submit("a", 20)
     for _ in range(3):
-        desk.gate.wait()
-        desk.gate.let(1)
-    desk.gate.wait()
-    short = desk.submit("b", 2)
-    desk.gate.release()
+        gated.gate.wait()
+        gated.gate.let(1)
+    gated.gate.wait()
+    short = gated.submit("b", 2)
+    gated.gate.release()
     assert short.wait().error is None
     assert long.wait().error is None
-    assert desk.forwards.startswith("a a a a b b a")
+    assert gated.forwards.startswith("a a a a b b a")
 
 
-def test_a_job_whose_deadline_is_near_overtakes_those_who_have_time(desk: Desk) -> None:
-    first = desk.submit("a", 3)
-    desk.gate.wait()
-    late, pressed = desk.submit("b", 3), desk.submit("c", 3, due_in_s=8.0)
-    desk.gate.release()
+def test_a_job_whose_deadline_is_near_overtakes_those_who_have_time(gated: GatedEngine) -> None:
+    first = gated.submit("a", 3)
+    gated.gate.wait()
+    late, pressed = gated.submit("b", 3), gated.submit("c", 3, due_in_s=8.0)
+    gated.gate.release()
     for heard in (first, late, pressed):
         assert heard.wait().error is None
-    assert desk.forwards == "a a a c c c b b b"
+    assert gated.forwards == "a a a c c c b b b"
 
 
 @pytest.mark.parametrize("place", ["running", "waiting", "paused"])
 @pytest.mark.parametrize("why", ["deadline", "stop"])
-def test_a_job_ends_within_a_step_wherever_it_is(desk: Desk, place: str, why: str) -> None:
+def test_a_job_ends_within_a_step_wherever_it_is(gated: GatedEngine, place: str, why: str) -> None:
     due_in_s = 2.0 if why == "deadline" else None
-    other = desk.submit("x", 9, priority="high") if place == "waiting" else None
+    other = gated.submit("x", 9, priority="high") if place == "waiting" else None
     if other:
-        desk.gate.wait()
-    heard = desk.submit("a", 9, due_in_s=due_in_s)
+        gated.gate.wait()
+    heard = gated.submit("a", 9, due_in_s=due_in_s)
     if not other:
-        desk.gate.wait()
+        gated.gate.wait()
     if place == "paused":
-        other = desk.submit("x", 9, priority="high")
-    desk.gate.let(1)
-    desk.gate.wait()
+        other = gated.submit("x", 9, priority="high")
+    gated.gate.let(1)
+    gated.gate.wait()
     if why == "stop":
-        desk.engine.stop("a")
-    desk.gate.let(1)
+        gated.engine.stop("a")
+    gated.gate.let(1)
     assert isinstance(heard.wait().error, TimedOut if why == "deadline" else Cancelled)
-    assert desk.forwards.count("a") == {"running": 2, "waiting": 0, "paused": 1}[place]
-    desk.gate.release()
+    assert gated.forwards.count("a") == {"running": 2, "waiting": 0, "paused": 1}[place]
+    gated.gate.release()
     assert other is None or other.wait().error is None
 
 
-def test_a_job_that_is_late_when_it_comes_never_starts(desk: Desk) -> None:
+def test_a_job_that_is_late_when_it_comes_never_starts(gated: GatedEngine) -> None:
     heard = Listener()
-    desk.engine.submit("a", make_plan(), heard, urgency=Urgency(deadline=0.0))
+    gated.engine.submit("a", make_plan(), heard, urgency=Urgency(deadline=0.0))
     assert isinstance(heard.wait().error, TimedOut)
     assert heard.phases == []
 
 
-def test_there_are_no_other_priorities(desk: Desk) -> None:
+def test_there_are_no_other_priorities(gated: GatedEngine) -> None:
     with pytest.raises(InvalidRequest, match="low, normal, high"):
-        desk.engine.urgency("highest")
+        gated.engine.urgency("highest")
 
 
 def test_after_an_out_of_memory_each_job_is_tried_alone_and_batches_stay_smaller() -> None:
-    desk = Desk(Rules(max_batch=4, slots=8), holds=2)
-    first = desk.submit("x", 1)
-    desk.gate.wait()
-    jobs = [desk.submit(name, 6) for name in "abcd"]
-    desk.gate.release()
+    gated = GatedEngine(Rules(max_batch=4, slots=8), holds=2)
+    first = gated.submit("x", 1)
+    gated.gate.wait()
+    jobs = [gated.submit(name, 6) for name in "abcd"]
+    gated.gate.release()
     for heard in (first, *jobs):
         assert heard.wait().error is None
-    tried = [len(batch) for batch in desk.denoiser.forwards]
+    tried = [len(batch) for batch in gated.denoiser.forwards]
     assert tried[:3] == [1, 2, 3]
     assert tried[3:6] == [1, 1, 1]
     assert max(tried[6:]) == 1  # half of three
-    assert desk.engine.profile.limits == {SHAPE: 1}
-    assert desk.engine.healthy()
-    desk.close()
+    assert gated.engine.profile.limits == {SHAPE: 1}
+    assert gated.engine.healthy()
+    gated.close()
 
 
 def test_a_job_that_never_fits_fails_alone_after_one_more_try() -> None:
-    desk = Desk(Rules(max_batch=2, slots=4))
-    bad = desk.submit("b", 3, RUNS_OUT)
-    assert desk.engine.profile.limits == {}
-    desk.gate.wait()
-    good = desk.submit("g", 3)
-    desk.gate.release()
+    gated = GatedEngine(Rules(max_batch=2, slots=4))
+    bad = gated.submit("b", 3, RUNS_OUT)
+    assert gated.engine.profile.limits == {}
+    gated.gate.wait()
+    good = gated.submit("g", 3)
+    gated.gate.release()
     assert isinstance(bad.wait().error, DeviceOutOfMemory)
     assert np.array_equal(good.wait().frames, alone(make_plan("one", 3)))
-    assert desk.forwards == "b b g g g"
-    assert desk.engine.profile.limits == {SHAPE: 1}
-    desk.close()
+    assert gated.forwards == "b b g g g"
+    assert gated.engine.profile.limits == {SHAPE: 1}
+    gated.close()
 
 
-def test_an_out_of_memory_sends_paused_jobs_to_host_memory_and_they_come_back_the_same(desk: Desk) -> None:
-    long = desk.submit("a", 5)
-    desk.gate.wait()
-    bad = desk.submit("b", 2, RUNS_OUT, priority="high")
-    desk.gate.release()
+def test_an_out_of_memory_sends_paused_jobs_to_host_memory_and_they_come_back_the_same(gated: GatedEngine) -> None:
+    long = gated.submit("a", 5)
+    gated.gate.wait()
+    bad = gated.submit("b", 2, RUNS_OUT, priority="high")
+    gated.gate.release()
     assert bad.wait().error is not None
     assert np.array_equal(long.wait().frames, alone(make_plan("one", 5)))
 
@@ -188,30 +188,30 @@ def test_batches_of_a_size_that_gains_nothing_are_not_formed() -> None:
     assert {len(batch) for batch in denoiser.forwards[rehearsed:]} == {1}
 
 
-def test_the_watchdog_reports_a_step_that_takes_too_long(desk: Desk) -> None:
-    desk.gate.free = True
-    desk.engine.warm_up(MODEL)
-    desk.gate.free = False
-    while desk.gate.reached.acquire(blocking=False):
+def test_the_watchdog_reports_a_step_that_takes_too_long(gated: GatedEngine) -> None:
+    gated.gate.free = True
+    gated.engine.warm_up(MODEL)
+    gated.gate.free = False
+    while gated.gate.reached.acquire(blocking=False):
         pass
-    heard = desk.submit("a", 3)
-    desk.gate.wait()
-    begun = desk.gate.now
-    assert desk.engine.stuck_s(begun + 60.0) == 0
-    assert desk.engine.stuck_s(begun + 65.0) == 5
-    assert desk.engine.healthy()
-    desk.gate.now += 65.0
-    assert not desk.engine.healthy()
-    desk.gate.release()
+    heard = gated.submit("a", 3)
+    gated.gate.wait()
+    begun = gated.gate.now
+    assert gated.engine.stuck_s(begun + 60.0) == 0
+    assert gated.engine.stuck_s(begun + 65.0) == 5
+    assert gated.engine.healthy()
+    gated.gate.now += 65.0
+    assert not gated.engine.healthy()
+    gated.gate.release()
     assert heard.wait().error is None
-    assert desk.engine.healthy()
+    assert gated.engine.healthy()
 
 
-def test_the_first_step_of_a_shape_may_take_longer(desk: Desk) -> None:
-    desk.submit("a", 3)
-    desk.gate.wait()
-    assert desk.engine.stuck_s(600.0) == 0
-    assert desk.engine.stuck_s(601.0) == 1
+def test_the_first_step_of_a_shape_may_take_longer(gated: GatedEngine) -> None:
+    gated.submit("a", 3)
+    gated.gate.wait()
+    assert gated.engine.stuck_s(600.0) == 0
+    assert gated.engine.stuck_s(601.0) == 1
 
 
 class Looker(Listener):

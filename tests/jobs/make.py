@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from app.types import Analysis, Artifact, Estimate, Factor, Job, Phase, Plan, ReplicaInfo, Sampling, VideoSpec
+from app.types import Analysis, Artifact, Estimate, Factor, Job, Phase, Plan, ReplicaInfo, Sampling, VideoSpec, Wishes
 
 PLAN = Plan(
     model="kinoray-shapes",
@@ -21,12 +21,15 @@ PLAN = Plan(
     estimate=Estimate(1.5, 2.0),
     why=Analysis(40, "simple", (Factor("length", 3, ("red", "ball")),), ("It is short.",)),
 )
+WISHES = {each.name for each in fields(Wishes)} - {"cache"}  # which is, of a job, how the caches served it
 VIDEO = Artifact("job/1/video.mp4", "video/mp4", 1234)
 
 
 def a_job(created_at: float = 100.0, **changed: Any) -> Job:
+    """A job with those fields, and those of its wishes."""
     job = Job(id=f"video_{uuid.uuid4().hex}", tenant="public", plan=PLAN, phase=Phase.QUEUED, created_at=created_at)
-    return replace(job, **changed)
+    wishes = Wishes(**{name: changed.pop(name) for name in WISHES & changed.keys()})
+    return replace(job, **{"wishes": wishes, **changed})
 
 
 def a_replica(name: str = "r1") -> ReplicaInfo:

@@ -20,7 +20,7 @@ from app.jobs.record import (
 )
 from app.plan.masks.mask import masks_of
 from app.plan.masks.table import MaskRow, MaskTable, with_masks
-from app.types import CacheMode, CacheUse, Failure, Job, Masks, Measured, Phase
+from app.types import CacheMode, CacheUse, Failure, Job, Masks, Measured, Phase, Webhook, Wishes
 from app.types.masks import unbits
 from tests.jobs.make import PLAN, VIDEO, a_job, a_replica
 
@@ -37,9 +37,7 @@ FULL = a_job(
     artifacts={"video": VIDEO},
     measured=Measured({"encode": 0.25}, 1.5, 2**40, 12),
     cache=CacheUse("result", True, 1.5, False),
-    cache_mode=CacheMode.READ,
-    cache_ttl_s=60.0,
-    user="me",
+    wishes=Wishes(CacheMode.READ, 60.0, user="me"),
 )
 
 
@@ -100,6 +98,34 @@ def test_a_record_of_before_plans_carried_their_masks_gets_those_of_the_tables()
     without = job_from_fields({b"record": OLD}).plan
     assert (without.masks, without.mark, without.bits_mark) == (None, "1e1bd10a1d0cmag-0", "1e1bd10a1d0cmag-0")
     assert masks_of(without).run == unbits("0001001001")
+
+
+OLD = b"""{"version":1,"id":"video_0123456789","tenant":"ann","plan":{"model":"m","revision":"1","prompt":"a red ball",
+"negative_prompt":"","spec":{"width":64,"height":64,"frames":17,"fps":8},"sampling":{"steps":20,"budget":12,
+"guidance":3.0,"seed":7},"tier":"standard","asked_tier":"auto","pool":"main","estimate":{"step_seconds":1.5,
+"seconds":2.0},"why":{"score":40,"complexity":"simple"}},"phase":"queued","created_at":100.0,
+"cache":{"kind":"none"},"remixed_from":"video_9876543210","cache_mode":"read","cache_ttl_s":60.0,"similar":true,
+"priority":"high","deadline":130.5,"preview":true,"user":"me",
+"webhook":{"url":"https://example.com/hook","events":["video.failed"]},"after":["video_abcdefghij"]}"""
+
+
+def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_names() -> None:
+    job = job_from_json(OLD)
+    hook = Webhook("https://example.com/hook", ("video.failed",))
+    assert job.wishes == Wishes(
+        cache=CacheMode.READ,
+        cache_ttl_s=60.0,
+        similar=True,
+        priority="high",
+        preview=True,
+        user="me",
+        remixed_from="video_9876543210",
+        webhook=hook,
+        after=("video_abcdefghij",),
+    )
+    assert (job.deadline, job.cache.kind) == (130.5, "none")
+    kept, before = orjson.loads(job_to_json(job)), orjson.loads(OLD)
+    assert all(kept[name] == before[name] for name in before.keys() - {"plan", "cache"})
 
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:

@@ -86,6 +86,26 @@ async def test_lists_go_page_by_page_in_both_directions(jobs: JobStore) -> None:
         await jobs.list("public", a_job().id, 2, True)
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_a_page_goes_on_behind_a_job_that_is_gone(jobs: JobStore, newest_first: bool) -> None:
+    made = [a_job(float(place // 2), tenant="a b\nc") for place in range(8)]  # two at a time: the id decides
+    for job in made:
+        await jobs.create(job)
+    whole = [job.id for job in (await jobs.list("a b\nc", None, 9, newest_first)).jobs]
+    seen: list[str] = []
+    while True:
+        page = await jobs.list("a b\nc", seen[-1] if seen else None, 3, newest_first)
+        for job in page.jobs:
+            seen.append((await jobs.delete(job.id, "a b\nc")).id)
+        if not page.has_more:
+            break
+    assert seen == whole
+    assert (await jobs.list("a b\nc", None, 9, newest_first)).jobs == ()
+    assert (await jobs.list("a b\nc", whole[3], 9, newest_first)).jobs == ()
+    with pytest.raises(JobNotFound):
+        await jobs.list("public", whole[3], 9, newest_first)
+
+
 async def test_a_lease_takes_the_job_out_of_the_line_once(jobs: JobStore) -> None:
     job, lease = await leased(jobs)
     assert lease == Lease(job.id, 1, "main", 230.0)

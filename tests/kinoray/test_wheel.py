@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from app import __version__
-from benchmarks.machine import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

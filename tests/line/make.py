@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.types import Analysis, Estimate, Job, Phase, Plan, ReplicaInfo, Sampling, VideoSpec
+from app.types import Analysis, Estimate, Job, Phase, Plan, ReplicaInfo, Sampling, VideoSpec, Wishes
 
 
 def job(number: int, pool: str = "main", step_seconds: float = 2.0, **more: Any) -> Job:
@@ -21,7 +21,8 @@ def job(number: int, pool: str = "main", step_seconds: float = 2.0, **more: Any)
         estimate=Estimate(step_seconds, step_seconds + 1),
         why=Analysis(0, "simple"),
     )
-    known = {"created_at": float(number), "phase": Phase.QUEUED, **more}
+    wishes = Wishes(**{name: more.pop(name) for name in ("priority", "after") if name in more})
+    known = {"created_at": float(number), "phase": Phase.QUEUED, "wishes": wishes, **more}
     return Job(id=f"job-{number}", tenant="t", plan=plan, **known)
 
 

@@ -19,7 +19,7 @@ from app.line.queue_places import (
     queue_places,
 )
 from app.line.wait_estimates import measure
-from app.service.videos import Outlook
+from app.service.outlook import Outlook
 from app.types import Caller, VideoRequest
 from tests.api.house import House
 from tests.line.make import at_work, job

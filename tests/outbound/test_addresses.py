@@ -1,22 +1,10 @@
-"""Where strangers may send us, and that we go where we looked."""
+"""Which addresses are web addresses, and which are somebody's on the internet."""
 
 from __future__ import annotations
 
-import asyncio
-import io
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-
 import pytest
-from PIL import Image
 
-from app.errors import InvalidRequest, KinorayError
-from app.outbound.addresses import AddressRefused, is_public, target
-from app.service.input_image import fetched
-from app.settings import Settings
-
-pytestmark = pytest.mark.anyio
-OPEN = Settings(fetch_private=True, max_image_bytes=50_000)
+from app.outbound.addresses import AddressRefused, is_public, web_address
 
 
 @pytest.mark.parametrize(
@@ -40,83 +28,10 @@ def test_those_of_the_internet_are(ip: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        *("ftp://8.8.8.8/a", "file:///a", "//8.8.8.8/a", "http://", "nonsense", "http://[::1]/", "http://2130706433/"),
-        *("http://0x7f.1/", "http://127.1/", "http://localhost:6379/", "http://a:b@8.8.8.8/", "http://x.invalid/"),
-        *("http://8.8.8.8/" + "a" * 3000, "http://exa mple/", "http://[bad", ""),
+        *("ftp://8.8.8.8/a", "file:///a", "//8.8.8.8/a", "http://", "nonsense", "http://a:b@8.8.8.8/"),
+        *("http://8.8.8.8/" + "a" * 3000, ""),
     ],
 )
-async def test_what_leads_elsewhere_is_refused(address: str) -> None:
+def test_what_is_no_web_address_is_refused(address: str) -> None:
     with pytest.raises(AddressRefused):
-        await target(address)
-
-
-async def test_the_checked_ip_is_asked_under_the_hosts_name() -> None:
-    to = await target("http://localhost:8080/a?b=c", private=True)
-    assert to.pinned.host in ("127.0.0.1", "::1")
-    assert to.pinned.raw_path == b"/a?b=c"
-    assert (to.headers["host"], to.extensions["sni_hostname"]) == ("localhost:8080", "localhost")
-
-
-def picture() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (20, 20)).save(file, "PNG")
-    return file.getvalue()
-
-
-@asynccontextmanager
-async def serving(answer: Callable[[str], bytes]) -> AsyncIterator[str]:
-    """A real server on this machine; `answer` gives the raw reply to a path."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
-        writer.write(answer(path))
-        await writer.drain()
-        writer.close()
-
-    started: Awaitable[asyncio.Server] = asyncio.start_server(talk, "127.0.0.1", 0)
-    server = await started
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-
-
-def reply(body: bytes, kind: str = "image/png", status: str = "200 OK", more: str = "") -> bytes:
-    head = (
-        f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n{more}\r\n"
-    )
-    return head.encode() + body
-
-
-async def test_a_picture_is_fetched_after_a_redirect() -> None:
-    def answer(path: str) -> bytes:
-        moved = reply(b"", status="302 Found", more="location: /there.png\r\n")
-        return reply(picture()) if path == "/there.png" else moved
-
-    async with serving(answer) as url:
-        assert await fetched(f"{url}/here", OPEN) == picture()
-
-
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        (reply(b"<html>", "text/html"), "image_not_fetched"),
-        (reply(picture(), status="404 Not Found"), "image_not_fetched"),
-        (reply(bytes(60_000)), "image_too_large"),
-        (reply(b"", status="302 Found", more="location: /again\r\n"), "image_not_fetched"),
-        (reply(b"", status="302 Found", more="location: file:///etc/passwd\r\n"), "address_refused"),
-        (b"nonsense\r\n\r\n", "image_not_fetched"),
-    ],
-)
-async def test_what_answers_otherwise_is_refused(answer: bytes, code: str) -> None:
-    async with serving(lambda _: answer) as url:
-        with pytest.raises(KinorayError) as caught:
-            await fetched(f"{url}/a.png", OPEN)
-    assert caught.value.error_code == code
-
-
-async def test_a_redirect_into_our_own_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AddressRefused):
-        await fetched("http://127.0.0.1:1/a.png", Settings())
-    with pytest.raises(InvalidRequest, match="fetches no pictures"):
-        await fetched("http://93.184.216.34/a.png", Settings(fetch_images=False))
+        web_address(address)

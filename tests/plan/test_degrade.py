@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from app.plan.degrade import in_time, lower_tiers
-from app.types import Plan, VideoRequest
+from app.types import Plan, VideoRequest, Wishes
 from tests.plan.conftest import plan_for
 
 pytestmark = pytest.mark.anyio
 
-WISH = VideoRequest("a red ball", tier="premium", deadline_s=3.0, allow_degrade=True)
+WISH = VideoRequest("a red ball", tier="premium", wishes=Wishes(deadline_s=3.0), allow_degrade=True)
 
 
 async def replan(request: VideoRequest) -> Plan:
@@ -26,7 +26,7 @@ async def test_the_best_tier_that_is_in_time_is_used_and_admitted() -> None:
 
 
 async def test_a_plan_that_is_in_time_stays() -> None:
-    wish = VideoRequest("a red ball", tier="premium", deadline_s=60.0, allow_degrade=True)
+    wish = VideoRequest("a red ball", tier="premium", wishes=Wishes(deadline_s=60.0), allow_degrade=True)
     assert (await planned(wish, wait_s=0.0)).tier == "premium"
 
 
@@ -35,7 +35,7 @@ async def test_when_nothing_is_in_time_the_lowest_tier_has_the_best_chance() -> 
 
 
 async def test_nothing_is_lowered_without_leave() -> None:
-    wish = VideoRequest("a red ball", tier="premium", deadline_s=3.0)
+    wish = VideoRequest("a red ball", tier="premium", wishes=Wishes(deadline_s=3.0))
     assert (await planned(wish, wait_s=0.0)).tier == "premium"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import InvalidRequest
 from app.plan.recent_plans import RememberingPlanner
-from app.types import Caller, Plan, VideoRequest, Webhook
+from app.types import Caller, Plan, VideoRequest, Webhook, Wishes
 from tests.plan.conftest import plan_for
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,9 @@ async def test_the_same_request_is_planned_once_until_its_plan_is_old() -> None:
 async def test_what_says_nothing_about_the_video_makes_no_other_plan() -> None:
     planner, counting, _ = remembering()
     await planner.plan(BALL, ANN)
-    await planner.plan(replace(BALL, priority="high", user="u", webhook=Webhook("https://example.com")), ANN)
+    await planner.plan(
+        replace(BALL, wishes=Wishes(priority="high", user="u", webhook=Webhook("https://example.com"))), ANN
+    )
     assert counting.asked == 1
 
 

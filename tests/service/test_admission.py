@@ -9,9 +9,9 @@ from app.jobs.board import BACKLOG, ENTERED, MemoryBoard
 from app.line.backlog import backlog_to_note
 from app.line.dispatch import Pool
 from app.line.wait_estimates import measure
-from app.service.admission import admit
+from app.service.admission import admit, named
 from app.settings import Settings
-from app.types import Job
+from app.types import Artifact, CacheMode, Job, VideoRequest, Webhook, Wishes
 from tests.line.make import job
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +19,7 @@ SETTINGS = Settings(max_wait_s=5.0)
 
 
 def urgent(number: int) -> Job:
-    return replace(job(number), priority="high")
+    return replace(job(number), wishes=Wishes(priority="high"))
 
 
 async def noted(board: MemoryBoard, replicas: int = 1) -> None:
@@ -62,3 +62,26 @@ async def test_a_note_without_a_tally_is_read_as_before() -> None:
 
 async def test_without_a_note_nothing_is_promised() -> None:
     assert await admit(job(0), MemoryBoard(), SETTINGS) is None
+
+
+def test_a_key_that_was_kept_by_an_earlier_version_still_names_its_request() -> None:
+    asked = VideoRequest("a red ball")
+    full = replace(
+        asked,
+        seed=7,
+        image=Artifact("inputs/x.png", "image/png", 9),
+        wishes=Wishes(
+            cache=CacheMode.READ,
+            cache_ttl_s=60.0,
+            priority="high",
+            deadline_s=30.5,
+            user="me",
+            webhook=Webhook("https://example.com/hook"),
+            after=("video_0123456789",),
+        ),
+    )
+    kept = [once.digest for each in (asked, full) if (once := named(each, "k", 1.0)) is not None]
+    assert kept == [
+        "ee6a6f101c23d7449b55c4318e6a7c45f8aa115bbd5b1a694f260f6d67a1933d",
+        "c3646a09c034eecc8428ee1479e65517912845eed59bcdc01af9e09dfbf92c10",
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
 
 import pytest
@@ -21,13 +21,13 @@ from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore, find
 from app.redis.connection import connect
-from app.service.dependencies import hear
+from app.service.dependencies import release_dependants
 from app.telemetry import MemoryMeter
 from app.types import Failure, Job, Measured, Phase
 from tests.jobs.make import a_job
 
 LOST = Failure("worker_lost", "The replicas were lost.")
-ACTS = ("create", "create", "create", "complete", "complete", "fail", "cancel", "delete", "hear")
+ACTS = ("create", "create", "create", "complete", "complete", "fail", "cancel", "delete", "release")
 plays = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 9)), max_size=40)
 
 
@@ -60,15 +60,15 @@ async def test_a_failure_goes_down_the_whole_chain_and_every_stream_ends() -> No
     for job in chain:
         await house.jobs.create(job)
     await house.jobs.fail(chain[0].id, 0, LOST, 100.0)
-    assert await hear(house, 101.0) == 4
+    assert await release_dependants(house, 101.0) == 4
     for before, job in zip(chain[:-1], chain[1:], strict=True):
         ended = await house.jobs.get(job.id)
         assert ended.failure is not None
         assert ended.failure.code == "dependency_failed"
         assert before.id in ended.failure.message
         (end,) = await house.events.read(job.id, None, 0.0)
-        assert (end.kind, end.data["status"], end.data["error"]["code"]) == ("end", "failed", "dependency_failed")
-    assert await hear(house, 102.0) == 0
+        assert (end.kind, end.data) == ("end", {"status": "failed", "error": asdict(ended.failure)})
+    assert await release_dependants(house, 102.0) == 0
 
 
 async def played(house: House, acts: list[tuple[str, int]], draw: Random) -> None:
@@ -84,8 +84,8 @@ async def played(house: House, acts: list[tuple[str, int]], draw: Random) -> Non
                 assert any(each is None or each.phase is Phase.FAILED for each in gone)
                 continue
             made.append(job)
-        elif act == "hear":
-            await hear(house, 300.0)
+        elif act == "release":
+            await release_dependants(house, 300.0)
         elif made:
             await _end(house, act, made[pick % len(made)])
     await _to_the_end(house, made)
@@ -109,14 +109,14 @@ async def _end(house: House, act: str, job: Job) -> None:
 async def _to_the_end(house: House, made: list[Job]) -> None:
     """Run what can run; then nobody is left waiting."""
     for _ in range(len(made) + 1):
-        await hear(house, 400.0)
+        await release_dependants(house, 400.0)
         for job in await house.jobs.waiting():
             await _end(house, "complete", job)
     for job in made:
         found = await find(house.jobs, job.id)
         assert found is None or found.phase.ended
         assert await house.jobs.awaited(job.id) == []
-    assert await house.jobs.heard(9) == []
+    assert await house.jobs.unreleased(9) == []
 
 
 @settings(max_examples=60, deadline=None)

@@ -22,7 +22,7 @@ from app.redis.connection import Client
 from app.service.artifact_refs import mark_cached
 from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
-from app.types import Artifact, Failure, Job, Phase, Webhook
+from app.types import Artifact, Failure, Job, Phase, Webhook, Wishes
 from tests.jobs.make import a_job
 from tests.redis_server import MEMORY_AND_REDIS
 from tests.waiting import until
@@ -131,7 +131,7 @@ async def test_files_of_an_expired_record_stay_for_a_cached_result_until_that_is
 
 async def test_a_record_waits_for_its_webhook(stores: Stores) -> None:
     told = await stores.completed(NOW - 8 * DAY)
-    waiting = replace(done(NOW - 9 * DAY), webhook=Webhook("https://example.com"))
+    waiting = replace(done(NOW - 9 * DAY), wishes=Wishes(webhook=Webhook("https://example.com")))
     await stores.jobs.create(waiting)
     assert await expire(stores, NOW, 1) == 1
     assert (await find(stores.jobs, told.id), await find(stores.jobs, waiting.id)) == (None, waiting)

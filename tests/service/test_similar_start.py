@@ -12,7 +12,7 @@ import pytest
 from app.cache.similar import MemorySimilar, entry_of, kept_latent, scope_of
 from app.embedded.sentences import EmbeddedSentences, Encode
 from app.plan.masks.mask import evaluations
-from app.service.similar_start import GONE, Shelf, figures_of, remember, use_of
+from app.service.similar_start import GONE, ReplicaCaches, figures_of, remember, use_of
 from app.types import CacheUse, Job
 from tests.api.house import House
 
@@ -30,7 +30,7 @@ class Home(House):
         super().__init__(**settings)
         ports = replace(self.service.ports, similar=self.index)
         self.service.ports = ports
-        self.shelf = Shelf(self.cache, self.index, ports.sentences)
+        self.shelf = ReplicaCaches(self.cache, self.index, ports.sentences)
 
     async def finish(self, job_id: str) -> Job:
         done = await self.complete(job_id)
@@ -116,7 +116,7 @@ async def test_a_form_may_ask_for_it_too() -> None:
     home = Home()
     async with home.client() as client:
         answer = await client.post("/v1/videos", data={"prompt": "x", "cache[similar]": "true"})
-    assert (await home.jobs.get(answer.json()["id"])).similar
+    assert (await home.jobs.get(answer.json()["id"])).wishes.similar
 
 
 async def test_the_job_says_what_was_skipped_or_why_nothing_was() -> None:

@@ -24,14 +24,14 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
 from app.redis.connection import Client, connect
 from app.service.artifact_refs import forget_artifacts
-from app.service.single_flight import enter, settle
+from app.service.single_flight import enter, resolve
 from app.telemetry import JOBS_ENDED, MemoryMeter
-from app.types import PRIORITIES, CacheMode, Failure, Job, Measured, Phase
+from app.types import PRIORITIES, CacheMode, Failure, Job, Measured, Phase, Wishes
 from tests.jobs.make import PLAN, a_job
 
 DIGEST = plan_digest(PLAN, "public")
 LOST = Failure("worker_lost", "The replicas were lost.")
-ACTS = ("create", "create", "create", "start", "complete", "complete", "fail", "cancel", "delete", "settle", "killed")
+ACTS = ("create", "create", "create", "start", "complete", "complete", "fail", "cancel", "delete", "resolve", "killed")
 plays = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 9)), max_size=40)
 
 
@@ -73,8 +73,8 @@ class Play:
         self.now += 1.0
         if name == "create":
             await self.create(pick)
-        elif name in ("settle", "killed"):
-            await self.settle(killed=name == "killed", pick=pick)
+        elif name in ("resolve", "killed"):
+            await self.resolve(killed=name == "killed", pick=pick)
         elif name == "start":
             line = await self.stores.jobs.waiting()
             if line:
@@ -89,10 +89,10 @@ class Play:
     async def create(self, pick: int) -> None:
         deadline = self.now + 1000.0 if pick > 7 else None
         mode = CacheMode.READ if pick == 0 else CacheMode.USE
-        job = a_job(self.now, priority=PRIORITIES[pick % 3], deadline=deadline, cache_mode=mode)
+        job = a_job(self.now, deadline=deadline, wishes=Wishes(mode, priority=PRIORITIES[pick % 3]))
         entered = await enter(job, True, self.stores, _welcome, 60.0)
         self.created.append(job.id)
-        if entered.stance == "alone":
+        if entered.role == "alone":
             self.alone.add(job.id)
 
     async def end(self, name: str, pick: int) -> None:
@@ -118,8 +118,8 @@ class Play:
         job = await self.stores.jobs.delete(job_id, "public")
         await forget_artifacts(job, self.stores.board, self.stores.artifacts)
 
-    async def settle(self, killed: bool, pick: int) -> None:
-        work = asyncio.gather(*(settle(DIGEST, self.stores, 60.0, self.now) for _ in range(2)))
+    async def resolve(self, killed: bool, pick: int) -> None:
+        work = asyncio.gather(*(resolve(DIGEST, self.stores, 60.0, self.now) for _ in range(2)))
         if killed:
             for _ in range(pick * pick):
                 await checkpoint()
@@ -143,14 +143,14 @@ class Play:
     async def finish(self) -> None:
         """Everyone who was not sent away gets a video when replicas and finishers do their work."""
         for _ in range(2 * len(self.created) + 2):
-            await self.act("settle", 0)
+            await self.act("resolve", 0)
             await self.act("start", 0)
             await self.act("complete", 0)
-        await self.act("settle", 0)
+        await self.act("resolve", 0)
         for job in await self.there():
             assert job.phase is Phase.COMPLETED or job.failure == LOST
         assert list(await self.stores.flights.followed()) == []
-        assert list(await self.stores.flights.unsettled(1e12, 9)) == []
+        assert list(await self.stores.flights.unresolved(1e12, 9)) == []
 
 
 async def _welcome() -> None:
@@ -193,7 +193,7 @@ async def test_many_who_settle_at_once_count_each_follower_once() -> None:
         await play.create(1)
     await play.act("start", 0)
     await play.act("complete", 0)
-    await asyncio.gather(*(settle(DIGEST, play.stores, 60.0, play.now) for _ in range(5)))
+    await asyncio.gather(*(resolve(DIGEST, play.stores, 60.0, play.now) for _ in range(5)))
     figures = await play.stores.meter.read()
     assert (figures[f"{JOBS_ENDED}:completed"], figures["cache_hits:flight"]) == (19, 19)
 
@@ -205,7 +205,7 @@ async def test_the_video_goes_with_the_last_who_needs_it() -> None:
         await play.create(1)
     await play.act("start", 0)
     await play.act("complete", 0)
-    await play.act("settle", 0)
+    await play.act("resolve", 0)
     video = (await play.there())[0].artifacts["video"]
     for place in range(3):
         assert await play.stores.artifacts.exists(video)

@@ -50,9 +50,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+async def receiver(tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[Receiver]:
     made = Receiver()
-    server = await asyncio.start_server(made.meet, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(made.meet, "127.0.0.1", port, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made

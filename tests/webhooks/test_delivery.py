@@ -22,7 +22,7 @@ from app.redis.connection import Client
 from app.settings import Settings
 from app.telemetry import MemoryMeter
 from app.types import Delivery, Failure, Job, Phase, Webhook
-from app.webhooks.delivery import AT_ONE_RECEIVER, Courier
+from app.webhooks.delivery import AT_ONE_RECEIVER, WebhookDeliveries
 from app.webhooks.policy import RETRY_S
 from app.webhooks.send import Sender
 from tests.jobs.make import a_job
@@ -54,22 +54,22 @@ async def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> 
 
 @dataclass
 class House:
-    """A courier whose clock the test turns."""
+    """WebhookDeliveries whose clock the test turns."""
 
     stores: Stores
     settings: Settings
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.courier = Courier(self.stores, self.settings, self.sender(), lambda: self.now, lambda: 0.5)
+        self.deliveries = WebhookDeliveries(self.stores, self.settings, self.sender(), lambda: self.now, lambda: 0.5)
 
     def sender(self) -> Sender:
         return Sender(self.settings.webhook_allow_private, self.settings.webhook_timeout_s)
 
     async def turn(self) -> int:
         """One pass; how many jobs were due."""
-        due = await self.courier.due(self.now)
-        await asyncio.gather(*map(self.courier.deliver, due))
+        due = await self.deliveries.due(self.now)
+        await asyncio.gather(*map(self.deliveries.deliver, due))
         return len(due)
 
 
@@ -114,11 +114,11 @@ async def test_a_refusal_is_tried_again_later_under_the_same_id(stores: Stores) 
     assert (told.state, told.attempts) == ("delivered", 3)
 
 
-async def test_a_courier_that_dies_loses_nothing(stores: Stores) -> None:
+async def test_a_process_that_dies_loses_no_delivery(stores: Stores) -> None:
     async with receiver() as there:
         here, job = house(stores), await ended(stores, there.port)
-        assert await here.courier.due(0.0) == [job.id]  # and is seen no more
-        assert await here.courier.due(5.0) == []
+        assert await here.deliveries.due(0.0) == [job.id]  # and is seen no more
+        assert await here.deliveries.due(5.0) == []
         here.now = 100.0
         assert (await here.turn(), len(there.came)) == (1, 1)
 

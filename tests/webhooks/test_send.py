@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.webhooks.send import Answer, Resolve, Sender
+from app.outbound.connect import Resolve
+from app.webhooks.send import Answer, Sender
 from tests.webhooks.receiver import receiver
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +62,7 @@ async def test_a_name_that_changes_its_meaning_is_looked_at_each_time() -> None:
 
 async def test_a_number_that_is_a_private_address_does_not_get_round() -> None:
     async with receiver() as there:
-        for host in ("2130706433", "0x7f000001", "127.1"):
+        for host in ("2130706433", "0x7f000001", "127.1", f"{'a' * 64}.example"):
             answer = await Sender(False, 5.0).post(httpx.URL(f"http://{host}:{there.port}/"), b"", {})
             assert answer.error in ("forbidden_address", "unknown_host")
         assert there.came == []

@@ -18,7 +18,7 @@ from app.line.pressure import Limits
 from app.line.rules import Rules
 from app.plan.sentences import WordSentences
 from app.service.background import Background
-from app.service.similar_start import Shelf
+from app.service.similar_start import ReplicaCaches
 from app.settings import Settings
 from app.stores import Stores, memory_stores
 from app.types import Event, Job
@@ -77,7 +77,7 @@ class Workplace:
         self,
         stores: Stores | None = None,
         finishing: Finishing | None = None,
-        caches: Shelf | None = None,
+        caches: ReplicaCaches | None = None,
         time: Time | None = None,
         checkpoint_every: int = 0,
         **settings: Any,
@@ -96,7 +96,7 @@ class Workplace:
             self.gate.clock,
             MemoryMonitor(self.memory, limits, limits, self.gate.clock, every_s=0.0),
         )
-        background, caches = Background(), caches or Shelf(MemoryCache(2**24), MemorySimilar(), WordSentences())
+        background, caches = Background(), caches or ReplicaCaches(MemoryCache(2**24), MemorySimilar(), WordSentences())
         results = ResultCache(caches.cache)
         finisher = JobFinisher(self.stores, self.settings, results, background, self.time.monotonic)
         self.parts = ReplicaParts(

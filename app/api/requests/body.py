@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import orjson
 from python_multipart.exceptions import FormParserError
@@ -60,7 +59,7 @@ def query_fields(request: Request) -> Fields:
     return _of_text(request.query_params.multi_items())
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes) -> dict[str, object]:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -71,7 +70,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return found
 
 
-async def _form(request: Request) -> list[tuple[str, Any]]:
+async def _form(request: Request) -> list[tuple[str, object]]:
     try:
         async with request.form(
             max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
@@ -83,15 +82,15 @@ async def _form(request: Request) -> list[tuple[str, Any]]:
         raise InvalidRequest("The form is not well-formed.", code="invalid_form") from error
 
 
-async def _value(name: str, value: Any) -> Any:
+async def _value(name: str, value: UploadFile | str) -> File | str:
     if not isinstance(value, UploadFile):
         return value
     return File(await value.read()) if ALIASES.get(name, name) == PICTURE else File()
 
 
-def _of_text(pairs: Iterable[tuple[str, Any]]) -> Fields:
+def _of_text(pairs: Iterable[tuple[str, object]]) -> Fields:
     """Named values with their brackets undone and their objects read."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in pairs:
         if name.lstrip().startswith("{"):
             message = "This looks like JSON sent as a form: add the header 'content-type: application/json'."
@@ -101,20 +100,27 @@ def _of_text(pairs: Iterable[tuple[str, Any]]) -> Fields:
         if inner is None:
             _put(found, name, _read(name, value), name)
         elif inner == "":
-            _nest(found, outer, list, name).append(value)
+            _list_at(found, outer, name).append(value)
         else:
-            _put(_nest(found, outer, dict, name), inner, value, name)
+            _put(_object_at(found, outer, name), inner, value, name)
     return Fields(found, text=True)
 
 
-def _nest(found: dict[str, Any], outer: str, kind: type, name: str) -> Any:
-    inside = found.setdefault(outer, kind())
-    if not isinstance(inside, kind):
+def _list_at(found: dict[str, object], outer: str, name: str) -> list[object]:
+    inside = found.setdefault(outer, [])
+    if not isinstance(inside, list):
         raise _twice(name)
     return inside
 
 
-def _put(into: dict[str, Any], key: str, value: Any, name: str) -> None:
+def _object_at(found: dict[str, object], outer: str, name: str) -> dict[str, object]:
+    inside = found.setdefault(outer, {})
+    if not isinstance(inside, dict):
+        raise _twice(name)
+    return inside
+
+
+def _put(into: dict[str, object], key: str, value: object, name: str) -> None:
     if key in into:
         raise _twice(name)
     into[key] = value
@@ -124,11 +130,12 @@ def _twice(name: str) -> InvalidRequest:
     return InvalidRequest(f"{shown(name)} is given more than once.", name[:80], "duplicate_parameter")
 
 
-def _read(name: str, value: Any) -> Any:
+def _read(name: str, value: object) -> object:
     """A form's text, or the object that the text of such a field holds."""
     if name not in _OBJECTS or not isinstance(value, str) or not value.strip():
         return value if name not in _OBJECTS or value else None
     try:
-        return orjson.loads(value)
+        read: object = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"{name} is not valid JSON.", name, "invalid_json") from error
+    return read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from rapidfuzz import process
 
@@ -37,12 +37,20 @@ IGNORED: Final = {
 }
 """Accepted without effect, because leaving them out changes nothing that was asked for."""
 
+HARMLESS: Final = {
+    "moderation": ("auto", "low"),
+    "output_compression": ("100",),
+    "partial_images": ("0",),
+}
+"""Values of names that are refused otherwise, which ask for what happens here anyway."""
+
 _IMAGES = "of other pictures and videos only one to begin with, input_reference, is taken."
 _SOUND = "videos have no sound; leave it out and add sound afterwards."
 _UPSCALING = "there is no upscaling; ask for a size that the model makes, see /v1/models."
 _INTERPOLATION = "there is no frame interpolation; ask for fps and num_frames directly."
 _PATHS = "paths on the server are never read or written; get the file from /v1/videos/{id}/content."
 _SCHEDULE = "it is part of the model's profile; use tier, num_inference_steps or guidance_scale."
+_STREAM = "an answer is one JSON object; follow a video's events at /v1/videos/{id}/events."
 _LATER = "it is not available yet; leave it out."
 
 UNSUPPORTED: Final = {
@@ -57,6 +65,8 @@ UNSUPPORTED: Final = {
     "output_compression": "videos are always stored at one high quality; leave it out.",
     "lora": "adapters are not loaded by request; ask for a model from /v1/models.",
     "callback_url": "use webhook, an object with a url; or follow /v1/videos/{id}/events.",
+    **dict.fromkeys(("stream", "stream_format", "partial_images"), _STREAM),
+    "moderation": "prompts are not judged here; leave it out.",
     **dict.fromkeys(("response_format", "background", "session_id"), _LATER),
 }
 """Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""
@@ -68,7 +78,7 @@ _UNSUPPORTED_FAMILIES = (("source_", ""), ("", "_noise_mask"))  # beginnings and
 class Fields:
     """A request's fields as they came; `text`: from a form or an address, where every value is text."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     text: bool = False
 
 
@@ -81,7 +91,7 @@ def settled(fields: Fields, known: Iterable[str], aliases: Mapping[str, str] | N
     """
     names = tuple(known)
     also = ALIASES if aliases is None else aliases
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in _flat(fields.values):
         if not _wanted(name, value, (*names, *also)):
             continue
@@ -99,7 +109,7 @@ def unknown(name: str, known: Iterable[str]) -> InvalidRequest:
     return InvalidRequest(f"There is no parameter {shown(name)}.{hint}", name[:80], "unknown_parameter")
 
 
-def _flat(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def _flat(values: Mapping[str, object]) -> Iterable[tuple[str, object]]:
     """All fields, those inside merged objects too."""
     for name, value in values.items():
         if name not in MERGED:
@@ -112,7 +122,7 @@ def _flat(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             raise InvalidRequest(f"{name} must be an object.", name)
 
 
-def _wanted(name: str, value: Any, known: tuple[str, ...]) -> bool:
+def _wanted(name: str, value: object, known: tuple[str, ...]) -> bool:
     """Whether the field asks for something."""
     if name in known:
         return value is not None
@@ -123,12 +133,12 @@ def _wanted(name: str, value: Any, known: tuple[str, ...]) -> bool:
         reason = _IMAGES
     if reason is None:
         raise unknown(name, known)
-    if _empty(value):
+    if _empty(value) or str(value).strip().lower() in HARMLESS.get(name, ()):
         return False
     raise UnsupportedParameter(f"{name} is not supported: {reason}", name)
 
 
-def _empty(value: Any) -> bool:
+def _empty(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("", "false", "null", "none")
     return value is None or value is False or value == [] or value == {}

@@ -37,7 +37,7 @@ async def idempotency_key(
     return given[0]
 
 
-Key = Annotated[str | None, Depends(idempotency_key)]
+KeyHeader = Annotated[str | None, Depends(idempotency_key)]
 
 
 def replay_headers(replayed: bool) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -70,7 +70,7 @@ def image_wish(fields: Fields, max_prompt_chars: int) -> ImageWish:
     """
     names = settled(fields, CreateImage.model_fields, _ALIASES)
     asked = validated(CreateImage, names)
-    as_video: dict[str, Any] = asked.model_dump(exclude_none=True, exclude=set(_OWN))
+    as_video: dict[str, object] = asked.model_dump(exclude_none=True, exclude=set(_OWN))
     as_video["num_frames"] = 1
     if asked.size is not None and asked.size.strip().lower() == "auto":
         del as_video["size"]

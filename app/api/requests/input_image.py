@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from app.api.requests.body import File
 from app.api.requests.fields import PICTURE, Fields, settled
@@ -14,7 +13,7 @@ from app.settings import Settings
 from app.types import Caller, VideoRequest
 
 
-async def asked_of(
+async def request_with_image(
     fields: Fields, service: VideoService, settings: Settings, caller: Caller
 ) -> tuple[VideoRequest, bytes | None]:
     """The request in those fields, and its picture's content, if it has one. A picture is looked at last.
@@ -24,16 +23,16 @@ async def asked_of(
         PayloadTooLarge: the picture has too many bytes or pixels.
     """
     request = video_request(fields, settings.max_prompt_chars)
-    reference = reference_of(fields)
+    reference = image_reference(fields)
     if reference is None:
         return request, None
     picture = await service.picture(reference, request.model, caller)
     return replace(request, image=picture.artifact), picture.content
 
 
-def reference_of(fields: Fields) -> bytes | str | None:
+def image_reference(fields: Fields) -> bytes | str | None:
     """The picture's bytes or address. Raises InvalidRequest when it is named in no way that is known here."""
-    value: Any = settled(fields, CreateVideo.model_fields).values.get(PICTURE)
+    value = settled(fields, CreateVideo.model_fields).values.get(PICTURE)
     if isinstance(value, dict):
         if value.get("file_id"):
             raise InvalidRequest(

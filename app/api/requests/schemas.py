@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled, unknown
 from app.errors import InvalidRequest
-from app.jobs.entrance import MOST_AFTER
-from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook
+from app.jobs.admission_limits import MOST_AFTER
+from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
 
 MOST_SECONDS = 3600.0
 MOST_SEED = 2**32 - 1
@@ -104,7 +104,7 @@ class CreateVideo(Strict):
         None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
     )
     guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
-    input_reference: Any = Field(
+    input_reference: object = Field(
         None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
     )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
@@ -159,7 +159,6 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
     asked = validated(CreateVideo, settled(fields, CreateVideo.model_fields))
     width, height = _shape(asked)
     seed = asked.seed[0] if isinstance(asked.seed, list) else asked.seed
-    cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
     return VideoRequest(
         prompt=_prompt(asked.prompt, max_prompt_chars),
         model=asked.model,
@@ -180,6 +179,14 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         style=asked.style,
         enhance=bool(asked.enhance),
         allow_degrade=bool(asked.allow_degrade),
+        guidance_2=asked.guidance_scale_2,
+        wishes=_wishes(asked),
+    )
+
+
+def _wishes(asked: CreateVideo) -> Wishes:
+    cache = asked.cache or CacheWish(mode="use", ttl_s=None, similar=False)
+    return Wishes(
         cache=CacheMode(cache.mode),
         cache_ttl_s=cache.ttl_s,
         similar=cache.similar,
@@ -189,7 +196,6 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         user=asked.user,
         webhook=_webhook(asked.webhook),
         after=tuple(dict.fromkeys([asked.after] if isinstance(asked.after, str) else asked.after or ())),
-        guidance_2=asked.guidance_scale_2,
     )
 
 
@@ -233,7 +239,7 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     return InvalidRequest(message, name)
 
 
-def _typed(name: str, value: Any) -> Any:
+def _typed(name: str, value: object) -> object:
     """A form's text as the type that its field has; what does not fit stays text and is refused for it."""
     if isinstance(value, dict):
         return {inner: _typed(inner, each) for inner, each in value.items()}

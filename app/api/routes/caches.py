@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -13,11 +12,26 @@ from app.api.auth import Who
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS
 from app.api.routes.feedback import may_reset_all
+from app.cache.store import LevelFigures
 from app.errors import Forbidden
 from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED
 
 router = APIRouter(tags=["operate"], responses=ERRORS)
 Level = Literal["results", "embeddings", "similar"]
+
+
+class CacheLevel(BaseModel):
+    """What one level has done and holds. Evictions are of entries that left for lack of room, not of time."""
+
+    hits: int | float
+    misses: int | float
+    hit_rate: float | None = Field(description="null before the first question")
+    entries: int
+    size_bytes: int
+    evictions: int
+    near_evictions: int = Field(description="From a memory in front; the shared tier may still have them")
+    saved_step_seconds: float
+    saved_money: float | None = Field(description="At the price of a device; null without one")
 
 
 class Cleared(BaseModel):
@@ -41,29 +55,44 @@ async def clear(
     return Cleared(level=level, removed=await service.ports.cache.clear(level))
 
 
-def level_rows(
-    held: Mapping[str, Any], metered: Mapping[str, float], price_per_device_hour: float | None
-) -> dict[str, dict[str, Any]]:
+def cache_levels(
+    held: Mapping[str, LevelFigures], metered: Mapping[str, float], price_per_device_hour: float | None
+) -> dict[str, CacheLevel]:
     """The figures of each level; hits and misses are those of the meter where it counts a level, the rest the cache's.
 
-    `saved_money` is in the unit of the price, None without one: the saved step-seconds at the price of a device.
+    `saved_money` is in the unit of the price: the saved step-seconds at the price of a device.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    for level in sorted({*held, *_levels(metered)}):
-        row = {**_NOTHING, **(asdict(held[level]) if level in held else {})}
-        if level in _levels(metered):
-            row["hits"] = metered.get(f"{CACHE_HITS}:{level}", 0.0)
-            row["misses"] = metered.get(f"{CACHE_MISSES}:{level}", 0.0)
-        saved = round(metered.get(f"{CACHE_SAVED}:{level}", row["saved_step_seconds"]), 3)
-        row["saved_step_seconds"] = saved
-        row["saved_money"] = None if price_per_device_hour is None else round(saved * price_per_device_hour / 3600, 6)
-        rows[level] = row
-    return rows
+    counted = _levels(metered)
+    return {
+        level: _level(level, held.get(level, LevelFigures()), metered, level in counted, price_per_device_hour)
+        for level in sorted({*held, *counted})
+    }
 
 
-_NOTHING = dict.fromkeys(
-    ("hits", "misses", "entries", "size_bytes", "evictions", "saved_step_seconds", "near_evictions"), 0
-)
+def _level(
+    name: str, held: LevelFigures, metered: Mapping[str, float], counted: bool, price_per_device_hour: float | None
+) -> CacheLevel:
+    hits, misses = (
+        (metered.get(f"{figure}:{name}", 0.0) if counted else own)
+        for figure, own in ((CACHE_HITS, held.hits), (CACHE_MISSES, held.misses))
+    )
+    saved = round(metered.get(f"{CACHE_SAVED}:{name}", held.saved_step_seconds), 3)
+    return CacheLevel(
+        hits=hits,
+        misses=misses,
+        hit_rate=share(hits, hits + misses),
+        entries=held.entries,
+        size_bytes=held.size_bytes,
+        evictions=held.evictions,
+        near_evictions=held.near_evictions,
+        saved_step_seconds=saved,
+        saved_money=None if price_per_device_hour is None else round(saved * price_per_device_hour / 3600, 6),
+    )
+
+
+def share(part: float, whole: float) -> float | None:
+    """The part of the whole, None of nothing."""
+    return round(part / whole, 4) if whole else None
 
 
 def _levels(metered: Mapping[str, float]) -> set[str]:

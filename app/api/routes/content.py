@@ -14,6 +14,7 @@ from app.api.auth import Who
 from app.api.dependencies import Service
 from app.api.openapi import ERRORS
 from app.api.problems import of_error
+from app.api.requests.conditional import matches
 from app.api.requests.ranges import Span, Unsatisfiable, span_of
 from app.errors import RangeNotSatisfiable
 from app.jobs.record import check_id
@@ -32,7 +33,6 @@ Variant = Annotated[
 Text = Annotated[str | None, Header()]
 
 
-@router.head("/{video_id}/content", include_in_schema=False)
 @router.get(
     "/{video_id}/content",
     summary="Download a video",
@@ -52,8 +52,8 @@ async def content(
     """The file, or with `Range: bytes=…` a part of it. 404 until the video is completed."""
     artifact = await service.artifact(check_id(video_id), caller, variant)
     headers = _headers(artifact, f"{video_id}-{variant}" if variant != "video" else video_id)
-    if if_none_match is not None and headers["etag"] in (tag.strip() for tag in if_none_match.split(",")):
-        return Response(status_code=304, headers={"etag": headers["etag"]})
+    if if_none_match is not None and matches(if_none_match, headers["etag"]):
+        return Response(status_code=304, headers={name: headers[name] for name in ("etag", "cache-control")})
     try:
         span = span_of(range if if_range in (None, headers["etag"]) else None, artifact.size_bytes)
     except Unsatisfiable:

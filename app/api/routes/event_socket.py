@@ -1,11 +1,11 @@
-"""A job's story over a WebSocket, told while the client is heard: it may ask to cancel, and may leave at any time."""
+"""A job's event feed over a WebSocket to a client which may ask to cancel meanwhile, and may leave at any time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote
 
 import anyio
@@ -18,7 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from app.api.auth import tenant_of
 from app.api.dependencies import Config, Service
-from app.api.event_feed import Told, story
+from app.api.event_feed import FeedEvent, event_feed
 from app.api.problems import error_body, problem, sentence
 from app.api.requests.schemas import Strict
 from app.errors import InvalidRequest, KinorayError, PayloadTooLarge
@@ -30,13 +30,13 @@ router = APIRouter(prefix="/v1/videos")
 KEY = "kinoray-key."
 """Begins the subprotocol that carries a key, percent-encoded where it must be: a browser cannot send headers here."""
 
-MOST_HEARD_BYTES = 4096
+MOST_MESSAGE_BYTES = 4096
 DONE = 1000
 _CLOSED = {401: 4401, 404: 4404, 413: 1009, 503: 1013}  # by the status that HTTP would have answered
 _BROKEN = 1011
 
 
-class Wish(Strict):
+class ClientMessage(Strict):
     """What a client may say."""
 
     type: Literal["cancel"]
@@ -60,9 +60,9 @@ async def follow(
     with suppress(WebSocketDisconnect):  # the client has left: there is nobody to tell
         try:
             who = _who(socket, key, settings)
-            told = await story(service, settings, video_id, who, after)
-            hear = partial(_hear, socket, partial(service.cancel, video_id, who))
-            code = await _whichever_ends_first(partial(_tell, socket, told), hear)
+            feed = await event_feed(service, settings, video_id, who, after)
+            listen = partial(_listen, socket, partial(service.cancel, video_id, who))
+            code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
         except KinorayError as error:
             code = await _refuse(socket, error)
         if code is not None:
@@ -102,44 +102,44 @@ async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> 
     return code
 
 
-async def _tell(socket: WebSocket, told: AsyncGenerator[Told, None]) -> int:
+async def _send_feed(socket: WebSocket, feed: AsyncGenerator[FeedEvent, None]) -> int:
     try:
-        async with aclosing(told):
-            async for each in told:
-                await _say(socket, each.kind, each.data, each.id)
+        async with aclosing(feed):
+            async for each in feed:
+                await _send(socket, each.kind, each.data, each.id)
     except KinorayError as error:
         return await _refuse(socket, error)
     return DONE
 
 
-async def _hear(socket: WebSocket, cancel: Callable[[], Awaitable[object]]) -> int | None:
+async def _listen(socket: WebSocket, cancel: Callable[[], Awaitable[object]]) -> int | None:
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return None
         try:
-            _understand(_heard(message))
+            _parse(_received(message))
             with anyio.CancelScope(shield=True):  # the story may end before all is written that a cancel writes
                 await cancel()
         except PayloadTooLarge as error:
             return await _refuse(socket, error)
         except KinorayError as error:
-            await _say(socket, "error", _problem(error))
+            await _send(socket, "error", _problem(error))
 
 
-def _heard(message: Message) -> bytes:
+def _received(message: Message) -> bytes:
     """What the client sent. Raises PayloadTooLarge."""
     text: str | None = message.get("text")
     data: bytes = (message.get("bytes") or b"") if text is None else text.encode()
-    if len(data) > MOST_HEARD_BYTES:
-        raise PayloadTooLarge(f"A message may have at most {MOST_HEARD_BYTES:,} bytes.", code="message_too_large")
+    if len(data) > MOST_MESSAGE_BYTES:
+        raise PayloadTooLarge(f"A message may have at most {MOST_MESSAGE_BYTES:,} bytes.", code="message_too_large")
     return data
 
 
-def _understand(data: bytes) -> Wish:
-    """The wish in a message. Raises InvalidRequest."""
+def _parse(data: bytes) -> ClientMessage:
+    """What a message asks for. Raises InvalidRequest."""
     try:
-        return Wish.model_validate(orjson.loads(data))
+        return ClientMessage.model_validate(orjson.loads(data))
     except orjson.JSONDecodeError as error:
         raise InvalidRequest('A message must be JSON, such as {"type": "cancel"}.', code="invalid_json") from error
     except ValidationError as error:
@@ -149,14 +149,13 @@ def _understand(data: bytes) -> Wish:
 
 async def _refuse(socket: WebSocket, error: KinorayError) -> int:
     """Say what is wrong; returns the code to close with."""
-    await _say(socket, "error", _problem(error))
+    await _send(socket, "error", _problem(error))
     return _CLOSED.get(error.status, _BROKEN)
 
 
-def _problem(error: KinorayError) -> dict[str, Any]:
-    body: dict[str, Any] = error_body(error.status, error.error_code, error.message, error.param)["error"]
-    return body
+def _problem(error: KinorayError) -> Mapping[str, object]:
+    return error_body(error.status, error.error_code, error.message, error.param)["error"]
 
 
-async def _say(socket: WebSocket, event: str, data: dict[str, Any], event_id: str | None = None) -> None:
+async def _send(socket: WebSocket, event: str, data: Mapping[str, object], event_id: str | None = None) -> None:
     await socket.send_text(orjson.dumps({"event": event, "id": event_id, "data": data}).decode())

@@ -10,13 +10,15 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
-from app.api.event_feed import Told, story
+from app.api.event_feed import FeedEvent, event_feed, event_id
 from app.api.openapi import ERRORS
 from app.errors import KinorayError
+from app.jobs.record import check_id
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
@@ -27,10 +29,11 @@ PING_S = 10
     "/{video_id}/events",
     summary="Follow a video",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={200: {"content": {"text/event-stream": {}}}, 204: {"description": "All has been told, the end too."}},
 )
 async def events(
     video_id: str,
+    request: Request,
     service: Service,
     settings: Config,
     caller: Who,
@@ -41,19 +44,25 @@ async def events(
 
     A `preview` comes every few steps where the request said `"preview": true`: its `image` is the unfinished video
     as a small picture, `data:image/webp;base64,…`. Without an id to go on from, everything that has happened is told
-    again.
+    again; who has been told the end, and names it, is answered with 204, at which a browser stops asking.
 
     The same story is told over a WebSocket at `/v1/videos/{video_id}/ws`, in messages `{"event", "id", "data"}`; there
     `{"type": "cancel"}` stops the video, and a browser gives its key as the subprotocol `kinoray-key.<key>`.
     """
-    told = await story(service, settings, video_id, caller, last_event_id or after)
-    return EventSourceResponse(_as_events(told, video_id), ping=PING_S)
+    last = event_id(last_event_id or after)
+    if last is not None and await service.told_all(check_id(video_id), caller, last):
+        return Response(status_code=204)
+    feed = await event_feed(service, settings, video_id, caller, last)
+    if request.method == "HEAD":
+        await feed.aclose()
+        return Response(media_type="text/event-stream")
+    return EventSourceResponse(_as_events(feed, video_id), ping=PING_S)
 
 
-async def _as_events(told: AsyncGenerator[Told, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
+async def _as_events(feed: AsyncGenerator[FeedEvent, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
     try:
-        async with aclosing(told):
-            async for each in told:
+        async with aclosing(feed):
+            async for each in feed:
                 yield ServerSentEvent(orjson.dumps(each.data).decode(), event=each.kind, id=each.id)
     except KinorayError as error:  # the stream just stops: who reconnects learns why
         log.info("Events of %s stopped: %s", video_id, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, ValidationError
@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
-from app.api.openapi import ERRORS, form_or_json
+from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.problems import sentence
 from app.api.requests.body import body_fields
 from app.api.requests.fields import Fields, settled
@@ -52,6 +52,27 @@ class Feedback(BaseModel):
     counted: bool = Field(description="False: the request chose the steps itself, which says nothing of the class")
 
 
+class FeedbackClass(BaseModel):
+    """What the ratings of one class of prompts come to."""
+
+    model: str
+    tier: str
+    complexity: str
+    factor: float = Field(description="What budgets of this class are multiplied with")
+    weight: float
+    ratings: int
+    users: int
+
+
+class FeedbackFigures(BaseModel):
+    """How far ratings move budgets."""
+
+    half_life_s: float
+    least_factor: float
+    most_factor: float
+    classes: list[FeedbackClass]
+
+
 class Reset(BaseModel):
     """What was forgotten."""
 
@@ -60,7 +81,7 @@ class Reset(BaseModel):
     removed: int
 
 
-_EXAMPLES = {
+_EXAMPLES: Examples = {
     "rough": {"summary": "More steps would have helped", "value": {"score": 2, "reasons": ["too_rough"]}},
     "enough": {"summary": "Fewer would have done", "value": {"score": 5, "reasons": ["good_enough"]}},
 }
@@ -82,7 +103,7 @@ async def rate(video_id: str, request: Request, service: Service, caller: Who) -
     rating = Rating(
         video_id=job_id,
         tenant=fingerprint(job.tenant),
-        user=fingerprint(job.tenant, job.user),  # the one it was made for
+        user=fingerprint(job.tenant, job.wishes.user),  # the one it was made for
         place=place_of(job.plan),
         score=asked.score,
         reasons=tuple(sorted(set(asked.reasons or ()))),
@@ -127,28 +148,28 @@ def may_reset_all(caller: Caller, settings: Settings) -> bool:
     return not settings.api_keys or caller.tenant in settings.operators
 
 
-async def feedback_figures(ratings: Ratings, settings: Settings) -> dict[str, Any]:
+async def feedback_figures(ratings: Ratings, settings: Settings) -> FeedbackFigures:
     """The part of /api/stats: what the ratings of each place come to. Raises StoreUnavailable."""
     fading: Fading = fading_of(settings)
-    return {
-        "half_life_s": fading.half_life_s,
-        "least_factor": round(1.0 / fading.bound, 4),
-        "most_factor": fading.bound,
-        "classes": [_row(each) for each in await ratings.table()],
-    }
+    return FeedbackFigures(
+        half_life_s=fading.half_life_s,
+        least_factor=round(1.0 / fading.bound, 4),
+        most_factor=fading.bound,
+        classes=[_row(each) for each in await ratings.table()],
+    )
 
 
-def _row(leaning: Leaning) -> dict[str, Any]:
+def _row(leaning: Leaning) -> FeedbackClass:
     model, tier, complexity = leaning.place
-    return {
-        "model": model,
-        "tier": tier,
-        "complexity": complexity,
-        "factor": round(leaning.factor, 4),
-        "weight": round(leaning.weight, 4),
-        "ratings": leaning.ratings,
-        "users": leaning.users,
-    }
+    return FeedbackClass(
+        model=model,
+        tier=tier,
+        complexity=complexity,
+        factor=round(leaning.factor, 4),
+        weight=round(leaning.weight, 4),
+        ratings=leaning.ratings,
+        users=leaning.users,
+    )
 
 
 def _asked(fields: Fields) -> RateVideo:
@@ -163,7 +184,7 @@ def _asked(fields: Fields) -> RateVideo:
         raise InvalidRequest(message, name) from error
 
 
-def _typed(name: str, value: Any) -> Any:
+def _typed(name: str, value: object) -> object:
     """A form's text as what the field takes; what does not fit stays text and is refused for it."""
     if name == "score" and isinstance(value, str) and value.strip() in ("1", "2", "3", "4", "5"):
         return int(value)

@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
-from app.api.openapi import ERRORS, form_or_json
+from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.problems import problem
 from app.api.requests.body import body_fields
-from app.api.requests.idempotency import Key, replay_headers
+from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.requests.image_fields import CreateImage, ImageWish, image_wish
 from app.api.responses import VIDEO_ID, job_headers
 from app.api.waiting import ended, failed, withdraw
@@ -27,7 +27,7 @@ from app.settings import Settings
 from app.types import Caller, Job, Phase, VideoRequest
 
 router = APIRouter(prefix="/v1/images", tags=["images"], responses=ERRORS)
-_EXAMPLES = {"short": {"summary": "A prompt is enough", "value": {"prompt": "a lighthouse in fog"}}}
+_EXAMPLES: Examples = {"short": {"summary": "A prompt is enough", "value": {"prompt": "a lighthouse in fog"}}}
 
 
 class Image(BaseModel):
@@ -59,7 +59,7 @@ class Images(BaseModel):
     responses={504: {"description": "Not ready in time; the jobs go on, and the same request finds what they made."}},
 )
 async def generate(
-    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: Key
+    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
 ) -> Images | Response:
     """The pictures. A client that hangs up while it waits cancels them.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
@@ -16,9 +14,10 @@ from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import Fields
-from app.api.requests.input_image import asked_of
+from app.api.requests.input_image import request_with_image
 from app.api.requests.schemas import CreateVideo
-from app.api.stats import stats
+from app.api.responses import PlannedVideo
+from app.api.stats import Stats, stats
 from app.plan.explain import describe
 from app.service.videos import VideoService
 from app.settings import Settings
@@ -41,13 +40,13 @@ async def scraped(service: Service) -> Response:
 
 
 @router.get("/api/stats", summary="Figures as JSON")
-async def figures(service: Service, caller: Who) -> dict[str, Any]:
+async def figures(service: Service, caller: Who) -> Stats:
     """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share."""
     return await stats(service, caller)
 
 
 @router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo))
-async def analyze(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
+async def analyze(request: Request, service: Service, settings: Config, caller: Who) -> PlannedVideo:
     """What a request would get, and why; it takes the fields of POST /v1/videos."""
     return await _analysis(query_fields(request), service, settings, caller)
 
@@ -55,12 +54,12 @@ async def analyze(request: Request, service: Service, settings: Config, caller: 
 @router.post(
     "/api/optimization/analyze", summary="Plan without making", openapi_extra=form_or_json(CreateVideo, EXAMPLES)
 )
-async def analyze_body(request: Request, service: Service, settings: Config, caller: Who) -> dict[str, Any]:
+async def analyze_body(request: Request, service: Service, settings: Config, caller: Who) -> PlannedVideo:
     """The same, with the fields in the body."""
     return await _analysis(await body_fields(request), service, settings, caller)
 
 
-async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> dict[str, Any]:
-    asked, _ = await asked_of(fields, service, settings, caller)
+async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> PlannedVideo:
+    asked, _ = await request_with_image(fields, service, settings, caller)
     plan = await service.analyze(asked, caller)
-    return {"prompt": plan.prompt, **describe(plan)}
+    return PlannedVideo(prompt=plan.prompt, **describe(plan))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Header
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+
+from app.api.requests.conditional import matches
 
 STUDIO = Path(str(files("app.studio")))
 POLICY = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; frame-ancestors 'none'"
@@ -16,13 +20,26 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def page() -> Response:
+async def page(if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """The studio."""
+    index = STUDIO / "index.html"
     headers = {"content-security-policy": POLICY, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
-    return FileResponse(STUDIO / "index.html", headers=headers)
+    answer = FileResponse(index, headers=headers, stat_result=index.stat())
+    if if_none_match is not None and matches(if_none_match, answer.headers["etag"]):
+        return Response(status_code=304, headers={**headers, "etag": answer.headers["etag"]})
+    return answer
 
 
-def add_studio(app: FastAPI) -> None:
-    """The page and what it loads."""
-    app.include_router(router)
-    app.mount("/studio", StaticFiles(directory=STUDIO), name="studio")
+class StudioFiles(StaticFiles):
+    """The page's files, which a browser need not load again while they are as it has them."""
+
+    def is_not_modified(self, response_headers: Headers, request_headers: Headers) -> bool:
+        given = request_headers.get("if-none-match")
+        if given is None:
+            return super().is_not_modified(response_headers, request_headers)
+        return matches(given, response_headers["etag"])
+
+
+def add_studio_files(app: FastAPI) -> None:
+    """What the page loads."""
+    app.mount("/studio", StudioFiles(directory=STUDIO), name="studio")

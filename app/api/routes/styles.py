@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
-from app.api.openapi import ERRORS, form_or_json, query_of
+from app.api.openapi import ERRORS, Examples, form_or_json, query_of
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import Fields
 from app.api.requests.style_fields import (
@@ -36,16 +35,14 @@ from app.types import Caller
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"], responses=ERRORS)
 
-_CREATE: dict[str, Any] = {
+_CREATE: Examples = {
     "words": {
         "summary": "Words around the prompt",
         "value": {"name": "Night", "after": "at night, neon light", "negative_prompt": "daylight"},
     },
     "quick": {"summary": "What the planner is asked for", "value": {"name": "Draft", "tier": "preview", "fps": 8}},
 }
-_ADVICE: dict[str, Any] = {
-    "product": {"summary": "A prompt", "value": {"prompt": "a product shot of a watch, studio light"}}
-}
+_ADVICE: Examples = {"product": {"summary": "A prompt", "value": {"prompt": "a product shot of a watch, studio light"}}}
 
 
 @router.get("", summary="List the styles")

@@ -11,8 +11,8 @@ from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json
 from app.api.problems import problem
 from app.api.requests.body import body_fields
-from app.api.requests.idempotency import Key, replay_headers
-from app.api.requests.input_image import asked_of
+from app.api.requests.idempotency import KeyHeader, replay_headers
+from app.api.requests.input_image import request_with_image
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import VIDEO_ID, inference_time_s, job_headers
 from app.api.routes.content import opened
@@ -32,12 +32,14 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
     response_class=Response,
     responses={200: {"content": {"video/mp4": {}}}, 504: {"description": "Not ready in time; the job goes on."}},
 )
-async def create_and_wait(request: Request, service: Service, settings: Config, caller: Who, key: Key) -> Response:
+async def create_and_wait(
+    request: Request, service: Service, settings: Config, caller: Who, key: KeyHeader
+) -> Response:
     """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job.
 
     Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same job.
     """
-    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
+    asked, picture = await request_with_image(await body_fields(request), service, settings, caller)
     job, replayed = await service.accept(asked, caller, key, picture=picture)
     try:
         (job,) = await ended(request, service, [job], caller, settings.sync_timeout_s, cancels=key is None)

@@ -12,15 +12,16 @@ from starlette.responses import Response
 
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
-from app.api.openapi import ERRORS, EXAMPLES, form_or_json
+from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
-from app.api.requests.idempotency import Key, replay_headers
-from app.api.requests.input_image import asked_of
+from app.api.requests.idempotency import KeyHeader, replay_headers
+from app.api.requests.input_image import request_with_image
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
-from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video, videos
+from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list, video_object
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
-from app.service.videos import Outlook, VideoService
+from app.service.outlook import Outlook
+from app.service.videos import VideoService
 from app.settings import Settings
 from app.telemetry import Stages
 from app.types import Job
@@ -31,16 +32,16 @@ MOST_LISTED = 100
 
 @router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES))
 async def create(
-    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: Key
+    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
 ) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
-    asked, picture = await asked_of(await body_fields(request), service, settings, caller)
+    asked, picture = await request_with_image(await body_fields(request), service, settings, caller)
     began = time.perf_counter()
     stages = Stages()
     job, replayed = await service.accept(asked, caller, key, stages, picture)
     accept_s = time.perf_counter() - began
     response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s) | replay_headers(replayed))
-    return await _told(job, service, settings)
+    return await _answer(job, service, settings)
 
 
 @router.get("", summary="List your videos")
@@ -48,13 +49,16 @@ async def list_videos(
     service: Service,
     settings: Config,
     caller: Who,
-    after: Annotated[str | None, Query(description="The last id of the page before")] = None,
+    after: Annotated[
+        str | None,
+        Query(description="The last id of the page before; empty: the first page. It may have been deleted since"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 20,
     order: Annotated[Literal["asc", "desc"], Query(description="By creation time")] = "desc",
 ) -> VideoList:
     """A page of videos, newest first unless told otherwise."""
-    page = await service.list(caller, None if after is None else check_id(after), limit, order == "desc")
-    return videos(await asyncio.gather(*(_told(job, service, settings) for job in page.jobs)), page.has_more)
+    page = await service.list(caller, check_id(after) if after else None, limit, order == "desc")
+    return video_list(await asyncio.gather(*(_answer(job, service, settings) for job in page.jobs)), page.has_more)
 
 
 @router.get("/{video_id}", summary="Look at a video")
@@ -62,7 +66,7 @@ async def retrieve(video_id: str, response: Response, service: Service, settings
     """The video as it is now. The header `openai-poll-after-ms` says when to look again."""
     job = await service.get(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
-    return await _told(job, service, settings)
+    return await _answer(job, service, settings)
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")
@@ -77,15 +81,15 @@ async def cancel(video_id: str, response: Response, service: Service, settings: 
     """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays."""
     job = await service.cancel(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
-    return await _told(job, service, settings)
+    return await _answer(job, service, settings)
 
 
-_REMIX = {"remix": {"summary": "Another prompt", "value": {"prompt": "the same, but purple"}}}
+_REMIX: Examples = {"remix": {"summary": "Another prompt", "value": {"prompt": "the same, but purple"}}}
 
 
 @router.post("/{video_id}/remix", summary="Make another one like it", openapi_extra=form_or_json(RemixVideo, _REMIX))
 async def remix(
-    video_id: str, request: Request, response: Response, service: Service, settings: Config, caller: Who, key: Key
+    video_id: str, request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
 ) -> Video:
     """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
     source = check_id(video_id)
@@ -94,12 +98,12 @@ async def remix(
     job, replayed = await service.remix(source, prompt, caller, key)
     accept_s = time.perf_counter() - began
     response.headers.update(job_headers(job, settings, accept=accept_s) | replay_headers(replayed))
-    return await _told(job, service, settings)
+    return await _answer(job, service, settings)
 
 
-async def _told(job: Job, service: VideoService, settings: Settings) -> Video:
+async def _answer(job: Job, service: VideoService, settings: Settings) -> Video:
     try:
         outlook = await service.outlook(job)
     except StoreUnavailable:  # the job is recorded all the same, and must not be taken for refused
         outlook = Outlook(None, job.eta_s)
-    return video(job, outlook, settings)
+    return video_object(job, outlook, settings)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +41,7 @@ class Learner:
     losses: list[float] = field(default_factory=list)
     lessons: list[float] = field(default_factory=list)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """What a checkpoint holds."""
         return {
             "recipe": asdict(self.recipe),
@@ -80,7 +79,7 @@ class Learner:
 def start(recipe: Recipe, device: torch.device, weights: Path | None = None) -> Learner:
     """A learner at step 0, its weights drawn from the recipe's seed or read from a `weights` folder."""
     torch.manual_seed(recipe.seed)
-    sizes: dict[str, Any] = {
+    sizes = {
         "in_channels": recipe.channels,
         "out_channels": recipe.channels,
         "num_attention_heads": recipe.width // 64,

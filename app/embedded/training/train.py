@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -129,7 +128,7 @@ def make_cleaner(asked: argparse.Namespace, recipe: Recipe) -> None:
     fit.save(autoencoder, asked.weights / "autoencoder")
 
 
-def _history(weights: Path | None) -> list[dict[str, Any]]:
+def _history(weights: Path | None) -> list[dict[str, object]]:
     """The runs that weights came from, oldest first, for the next run's own record."""
     if weights is None:
         return []
@@ -137,7 +136,7 @@ def _history(weights: Path | None) -> list[dict[str, Any]]:
     return [*facts.get("earlier", []), {name: facts[name] for name in ("steps", "minutes", "recipe")}]
 
 
-def export(learner: learn.Learner, weights: Path, earlier: list[dict[str, Any]]) -> None:
+def export(learner: learn.Learner, weights: Path, earlier: list[dict[str, object]]) -> None:
     """Write the averaged weights in bfloat16, with what a program must know to use them; `earlier` runs led to them."""
     copy = CleanWanTransformer.from_config(learner.average.config)
     copy.load_state_dict(learner.average.state_dict())

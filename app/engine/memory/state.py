@@ -6,7 +6,6 @@ import resource
 import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
 
 import torch
 
@@ -54,7 +53,7 @@ def move_state(state: JobState, device: str | torch.device) -> torch.device:
     return home
 
 
-def _mapped(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+def _mapped(value: object, change: Callable[[torch.Tensor], torch.Tensor]) -> object:
     """The value with each tensor in it changed: in lists, tuples, dicts and records."""
     if isinstance(value, torch.Tensor):
         return change(value)

@@ -37,7 +37,7 @@ class Overhead:
         return self.by_shape.get(shape, self.seconds)
 
 
-def since(created_at: float, started_at: float | None) -> float:
+def own_time_began(created_at: float, started_at: float | None) -> float:
     """When a job's own time begins: as it is accepted, hand-overs and all, or, if it waited in the line, after that."""
     if started_at is None or started_at - created_at < _AT_ONCE_S:
         return created_at

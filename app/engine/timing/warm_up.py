@@ -53,7 +53,7 @@ def measure_batches(
     headroom, shape, done = headroom or UnlimitedHeadroom(), shape_of(plan), known or {}
     left_bytes, held, times = headroom.left_bytes(), list[tuple[int, int]](), dict[tuple[Shape, int], float]()
     prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
-    conditioning = Conditioning(prompt, negative, picture=_seen(denoiser, plan))
+    conditioning = Conditioning(prompt, negative, picture=_black_picture(denoiser, plan))
     for batch in range(1, min(max_batch, limit or max_batch) + 1):
         if batch > 1 and (shape, batch) in done:
             continue
@@ -72,7 +72,7 @@ def measure_batches(
     return BatchTimes(times, limit, left_bytes)
 
 
-def _seen(denoiser: Denoiser, plan: Plan) -> Mapping[str, torch.Tensor]:
+def _black_picture(denoiser: Denoiser, plan: Plan) -> Mapping[str, torch.Tensor]:
     """What a model that needs a picture sees of a black one."""
     if not isinstance(denoiser, TakesImage) or not denoiser.needs_image:
         return {}
@@ -133,7 +133,7 @@ class WarmUp:
     def _measure(self, plan: Plan) -> None:
         shape = shape_of(plan)
         self.default = self.default or shape
-        limit = still_true(self._known, shape, self._headroom.left_bytes())
+        limit = known_limit(self._known, shape, self._headroom.left_bytes())
         made = measure_batches(
             self._denoiser, plan, self._rules.max_batch, self._clock, self._headroom, self._known.times, limit
         )
@@ -144,7 +144,7 @@ class WarmUp:
             self.limits[shape] = (made.limit, made.left_bytes)
 
 
-def still_true(noted: Noted, shape: Shape, left_bytes: int) -> int | None:
+def known_limit(noted: Noted, shape: Shape, left_bytes: int) -> int | None:
     """The limit that another replica has noted for a shape; None when there is much more room here than it had."""
     limit, had_bytes = noted.limits.get(shape, (0, 0))
     return limit if limit and left_bytes <= 1.1 * had_bytes else None

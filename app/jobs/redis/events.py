@@ -12,6 +12,7 @@ from app.jobs.record import check_id, parse_event_id
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
 from app.redis.connection import Client
+from app.redis.replies import Word, entries
 from app.types import Event
 
 KEPT = 1000
@@ -39,7 +40,7 @@ class RedisEvents:
     async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
         key = self._key(job_id)
         if fence is not None:
-            args = [self._limit, self._kept_ms, fence, kind, repr(at), orjson.dumps(data)]
+            args: list[Word] = [self._limit, self._kept_ms, fence, kind, repr(at), orjson.dumps(data)]
             added = await self._commands.run(FENCED, [key, self._keys.job(job_id)], args)
             if added is None:
                 raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
@@ -58,23 +59,13 @@ class RedisEvents:
             answer = await self._commands.wait(block_s, "XREAD", "BLOCK", milliseconds, "STREAMS", key, last)
         else:
             answer = await self._commands.call("XREAD", "STREAMS", key, last)
-        return [_event(job_id, entry, fields) for entry, fields in _entries(answer)]
+        return [_event(job_id, entry, fields) for entry, fields in entries(answer)]
 
     async def forget(self, job_id: str) -> None:
         await self._commands.call("DEL", self._key(job_id))
 
     def _key(self, job_id: str) -> str:
         return self._keys.of("events", check_id(job_id))
-
-
-def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Entries of the one stream asked for, which come nested differently by protocol version."""
-    if not answer:
-        return []
-    found: Any = next(iter(answer.values())) if isinstance(answer, dict) else answer[0][1]
-    if found and isinstance(found[0], list) and found[0] and isinstance(found[0][0], (list, tuple)):
-        found = found[0]
-    return list(found)
 
 
 def _event(job_id: str, entry: bytes, fields: dict[bytes, bytes]) -> Event:

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from app.errors import Conflict
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.entrance import ANYONE, Entrance
-from app.jobs.flights import MOST_FOLLOWERS, Claim, Stance, charge, rank, too_many
+from app.jobs.flights import MOST_FOLLOWERS, Claim, Role, charge, rank, too_many
 from app.jobs.record import check_id, job_from_fields, job_to_fields
 from app.jobs.redis.jobs import change_keys
-from app.jobs.redis.script_args import change_words, flat, mapping
-from app.jobs.redis.scripts import CHANGE, ENTRANCE, WAKE, Keys
-from app.jobs.redis.waits import entrance_keys, entrance_words, refused
+from app.jobs.redis.script_args import change_args, flat
+from app.jobs.redis.scripts import ADMISSION, CHANGE, WAKE, Keys
+from app.jobs.redis.waits import admission_args, admission_keys, refused
 from app.redis.commands import Commands
 from app.redis.connection import Client
+from app.redis.replies import Word, mapping
 from app.types import Job
 
 FOLLOWED = 500  # flights looked at in one sweep, drawn at random
 
-# KEYS job line tenant wake flight followers followed due unsettled leader, then those of ENTRANCE
-# ARGV id digest stance leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'',
-#      the ten of ENTRANCE, window_ms, field value …
+# KEYS job line tenant wake flight followers followed due unresolved leader, then those of ADMISSION
+# ARGV id digest role leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'',
+#      the ten of ADMISSION, window_ms, field value …
 ENTER = (
     WAKE
-    + ENTRANCE
+    + ADMISSION
     + """
-local id, digest, stance, leader = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local id, digest, role, leader = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for i = 22, #ARGV, 2 do
     if ARGV[i] == 'record' then
@@ -43,11 +43,11 @@ local function aside(who, place, deadline)
   redis.call('SADD', KEYS[7], digest)
   if deadline ~= '' then redis.call('ZADD', KEYS[8], deadline, who) end
 end
-if stance == 'take_over' then
+if role == 'take_over' then
   if redis.call('ZREM', KEYS[2], leader) == 0 then return {'moved'} end
   redis.call('HINCRBY', KEYS[10], 'fence', 1)
   aside(leader, ARGV[9], ARGV[10])
-elseif stance == 'follow' then
+elseif role == 'follow' then
   if redis.call('ZCARD', KEYS[6]) >= tonumber(ARGV[8]) then return {'followed'} end
   aside(id, ARGV[6], ARGV[7])
   redis.call('PERSIST', KEYS[5])
@@ -61,7 +61,7 @@ admitted(11, 11, true, ARGV[21])
 count(KEYS[12], ARGV[11], 1)
 redis.call('HSET', KEYS[1], 'flight', digest, unpack(ARGV, 22))
 redis.call('ZADD', KEYS[3], ARGV[5], id)
-if stance ~= 'follow' then
+if role ~= 'follow' then
   redis.call('SET', KEYS[5], id)
   redis.call('ZADD', KEYS[2], ARGV[5], id)
   wake(KEYS[4])
@@ -80,7 +80,7 @@ redis.call('HDEL', KEYS[1], 'flight')
     + CHANGE
 )
 
-# KEYS job line wake flight followers followed due unsettled; ARGV id digest leader|''
+# KEYS job line wake flight followers followed due unresolved; ARGV id digest leader|''
 PROMOTE = (
     WAKE
     + """
@@ -98,8 +98,8 @@ return 'ok'
 """
 )
 
-# KEYS flight followers followed unsettled leader|followed follower …; ARGV digest leader|'' keep_ms follower …
-REST = """
+# KEYS flight followers followed unresolved leader|followed follower …; ARGV digest leader|'' keep_ms follower …
+PARK = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then return 'moved' end
 for i = 4, #ARGV do
   if redis.call('HGET', KEYS[i + 2], 'phase') ~= 'queued' then redis.call('ZREM', KEYS[2], ARGV[i]) end
@@ -135,20 +135,20 @@ class RedisFlights:
         return [job_id.decode() for job_id in found]
 
     async def enter(
-        self, job: Job, digest: str, stance: Stance, claim: Claim | None, entrance: Entrance = ANYONE
+        self, job: Job, digest: str, role: Role, claim: Claim | None, limits: AdmissionLimits = UNLIMITED
     ) -> bool:
         keys, leader = self._keys, claim.leader if claim else None
         leader_id = claim.leader_id if claim else ""
         names = [
             *(keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.wake),
             *self._flight(digest),
-            *(keys.due, keys.unsettled, keys.job(check_id(leader_id or job.id))),
-            *entrance_keys(keys, job, entrance),
+            *(keys.due, keys.unresolved, keys.job(check_id(leader_id or job.id))),
+            *admission_keys(keys, job, limits),
         ]
         args = [
-            *(job.id, digest, stance.value, leader_id, job.created_at, rank(job), _due(job), MOST_FOLLOWERS),
+            *(job.id, digest, role.value, leader_id, job.created_at, rank(job), _due(job), MOST_FOLLOWERS),
             *((rank(leader), _due(leader)) if leader else (0, "")),
-            *entrance_words(job, entrance, charge(job, stance)),
+            *admission_args(job, limits, charge(job, role)),
             *flat(job_to_fields(job)),
         ]
         answer = await self._commands.run(ENTER, names, args)
@@ -157,29 +157,29 @@ class RedisFlights:
         if answer[0] == b"followed":
             raise too_many()
         if answer[0] not in (b"ok", b"moved"):
-            raise refused(answer, job, entrance)
+            raise refused(answer, job, limits)
         return bool(answer[0] == b"ok")
 
     async def answer(self, digest: str, job_id: str, change: Change) -> Job | None:
         keys = self._keys
         names = [*change_keys(keys, job_id), keys.followers(digest), keys.due]
-        answer = await self._commands.run(ANSWER, names, change_words(job_id, change))
+        answer = await self._commands.run(ANSWER, names, change_args(job_id, change))
         return job_from_fields(mapping(answer[1])) if answer[0] == b"ok" else None
 
     async def promote(self, digest: str, leader_id: str | None, job_id: str) -> bool:
         keys = self._keys
-        names = [keys.job(check_id(job_id)), keys.line, keys.wake, *self._flight(digest), keys.due, keys.unsettled]
+        names = [keys.job(check_id(job_id)), keys.line, keys.wake, *self._flight(digest), keys.due, keys.unresolved]
         return bool(await self._commands.run(PROMOTE, names, [job_id, digest, leader_id or ""]) == b"ok")
 
-    async def rest(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
+    async def park(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
         keys = self._keys
         leader = keys.job(check_id(leader_id)) if leader_id else keys.followed
-        names = [*self._flight(digest), keys.unsettled, leader, *(keys.job(check_id(each)) for each in followers)]
-        args = [digest, leader_id or "", int(1000 * keep_s), *followers]
-        return bool(await self._commands.run(REST, names, args) == b"ok")
+        names = [*self._flight(digest), keys.unresolved, leader, *(keys.job(check_id(each)) for each in followers)]
+        args: list[Word] = [digest, leader_id or "", int(1000 * keep_s), *followers]
+        return bool(await self._commands.run(PARK, names, args) == b"ok")
 
-    async def unsettled(self, now: float, limit: int) -> Sequence[str]:
-        return await self._until(self._keys.unsettled, now, limit)
+    async def unresolved(self, now: float, limit: int) -> Sequence[str]:
+        return await self._until(self._keys.unresolved, now, limit)
 
     async def followed(self) -> Sequence[str]:
         found = await self._commands.call("SRANDMEMBER", self._keys.followed, FOLLOWED)
@@ -199,5 +199,5 @@ class RedisFlights:
         return self._keys.flight(digest), self._keys.followers(digest), self._keys.followed
 
 
-def _due(job: Job) -> Any:
+def _due(job: Job) -> float | str:
     return "" if job.deadline is None else job.deadline

@@ -6,20 +6,21 @@ import builtins
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
 from app.jobs import changes
+from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.entrance import ANYONE, Entrance
 from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.redis import scripts
 from app.jobs.redis.line import RedisLine
-from app.jobs.redis.script_args import change_words, flat, mapping
+from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
-from app.jobs.redis.waits import RedisWaits, entrance_keys, entrance_words, refused
+from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
+from app.jobs.store import CURSOR_KEPT_S
 from app.redis.commands import Commands
 from app.redis.connection import Client
+from app.redis.replies import Reply, Word, mapping, scored
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, Plan, ReplicaInfo
 
 log = logging.getLogger(__name__)
@@ -46,22 +47,22 @@ class RedisJobs(RedisWaits):
         self._retention_s = retention_s
         self._masked = masked
 
-    async def create(self, job: Job, entrance: Entrance = ANYONE) -> None:
+    async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
         keys = self._keys
         names = [keys.job(check_id(job.id)), keys.line, keys.tenant(job.tenant), keys.ended, keys.wake]
-        names += [*entrance_keys(keys, job, entrance), keys.due, keys.heard, keys.awaited(job.id)]
+        names += [*admission_keys(keys, job, limits), keys.due, keys.unreleased, keys.awaited(job.id)]
         names += [name for each in job.after for name in (keys.job(check_id(each)), keys.dependants(each))]
         names.append(keys.outbox)
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
         deadline = "" if job.deadline is None else job.deadline
-        args = [job.id, job.phase.value, job.created_at, expiry]
-        args += [*entrance_words(job, entrance, job.plan.estimate.step_seconds), deadline, len(job.after), *job.after]
+        args: list[Word] = [job.id, job.phase.value, job.created_at, expiry]
+        args += [*admission_args(job, limits, job.plan.estimate.step_seconds), deadline, len(job.after), *job.after]
         answer = await self._commands.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] != b"ok":
-            raise refused(answer, job, entrance)
+            raise refused(answer, job, limits)
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
         kept = mapping(await self._commands.call("HGETALL", self._keys.job(check_id(job_id))))
@@ -70,16 +71,17 @@ class RedisJobs(RedisWaits):
         return job_from_fields(kept, self._masked)
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
-        args = [check_id(after) if after is not None else "", limit, int(newest_first)]
-        answer = await self._commands.run(scripts.LIST, [self._keys.tenant(tenant)], args)
+        cursor = "" if after is None else check_id(after)
+        keys = [self._keys.tenant(tenant), self._keys.cursor(cursor)]
+        answer = await self._commands.run(scripts.LIST, keys, [cursor, limit, int(newest_first), tenant])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {after}.")
         ids = answer[1]
         return Page(tuple(await self._read(ids[:limit])), len(ids) > limit)
 
     async def delete(self, job_id: str, tenant: str) -> Job:
-        keys = [*self._places(job_id), self._keys.tenant(tenant)]
-        answer = await self._commands.run(scripts.DELETE, keys, [job_id, tenant])
+        keys = [*self._places(job_id), self._keys.tenant(tenant), self._keys.cursor(job_id)]
+        answer = await self._commands.run(scripts.DELETE, keys, [job_id, tenant, int(1000 * CURSOR_KEPT_S)])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(mapping(answer[1]), self._masked)
@@ -133,7 +135,8 @@ class RedisJobs(RedisWaits):
         return await self._line.waiting()
 
     async def leases(self) -> Sequence[Lease]:
-        rows = _scored(await self._commands.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
+        found = scored(await self._commands.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
+        rows = [(member.decode(), until) for member, until in found]
         reads = [("HMGET", self._keys.job(job_id), "fence", "holder") for job_id, _ in rows]
         kept = await self._commands.all(reads) if reads else []
         return [
@@ -179,11 +182,9 @@ class RedisJobs(RedisWaits):
     def _places(self, job_id: str) -> Sequence[str]:
         return change_keys(self._keys, job_id)
 
-    async def _apply(
-        self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None
-    ) -> Sequence[Any]:
-        args = change_words(job_id, change, fence, tenant)
-        answer: Sequence[Any] = await self._commands.run(scripts.CHANGE, self._places(job_id), args)
+    async def _apply(self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None) -> Reply:
+        args = change_args(job_id, change, fence, tenant)
+        answer: Reply = await self._commands.run(scripts.CHANGE, self._places(job_id), args)
         return answer
 
     async def _close(self, job_id: str, fence: int, change: Change) -> Job:
@@ -192,12 +193,12 @@ class RedisJobs(RedisWaits):
             return await self.get(job_id)  # closed by an earlier try of the same attempt
         return self._changed(job_id, answer, fence)
 
-    def _changed(self, job_id: str, answer: Sequence[Any], fence: int | None = None) -> Job:
+    def _changed(self, job_id: str, answer: Reply, fence: int | None = None) -> Job:
         self._raise(job_id, answer, fence)
         return job_from_fields(mapping(answer[1]), self._masked)
 
     @staticmethod
-    def _raise(job_id: str, answer: Sequence[Any], fence: int | None) -> None:
+    def _raise(job_id: str, answer: Reply, fence: int | None) -> None:
         if answer[0] == b"lost" or (answer[0] == b"missing" and fence is not None):
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         if answer[0] == b"missing":
@@ -221,11 +222,5 @@ class RedisJobs(RedisWaits):
 def change_keys(keys: Keys, job_id: str) -> list[str]:
     """The keys of `scripts.CHANGE`."""
     places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
-    places += [keys.unsettled, keys.open, keys.running, keys.blocked, keys.heard]
+    places += [keys.unresolved, keys.open, keys.running, keys.blocked, keys.unreleased]
     return [*places, keys.awaited(job_id), keys.dependants(job_id), keys.outbox]
-
-
-def _scored(answer: Sequence[Any]) -> list[tuple[str, float]]:
-    """Members with scores, which come in pairs or as a flat list, by protocol version."""
-    pairs = answer if answer and isinstance(answer[0], (list, tuple)) else zip(answer[::2], answer[1::2], strict=True)
-    return [(member.decode(), float(score)) for member, score in pairs]

@@ -1,15 +1,15 @@
-"""Changes into the words that a script is given, and its answers back: between the job stores and their Lua."""
+"""Changes into the arguments that a script is given: between the job stores and their Lua."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.jobs.changes import Change
 from app.jobs.record import fields_to_json
+from app.redis.replies import Word
 
 
-def change_words(job_id: str, change: Change, fence: int | None = None, tenant: str | None = None) -> list[Any]:
+def change_args(job_id: str, change: Change, fence: int | None = None, tenant: str | None = None) -> list[Word]:
     """The arguments of `scripts.CHANGE`."""
     return [
         job_id,
@@ -24,17 +24,12 @@ def change_words(job_id: str, change: Change, fence: int | None = None, tenant: 
         "" if change.until is None else change.until,
         change.values.get("expires_at", ""),
         int(change.wakes),
-        change.settle_at,
+        change.resolve_at,
         int(change.new_loss),
         *flat(fields_to_json(change.values)),
     ]
 
 
-def flat(values: Mapping[str, bytes]) -> list[str | bytes]:
+def flat(values: Mapping[str, bytes]) -> list[Word]:
     """Names and values, one after the other."""
     return [word for pair in values.items() for word in pair]
-
-
-def mapping(answer: Any) -> dict[bytes, bytes]:
-    """A hash, which comes as a mapping from commands and as a flat list from scripts."""
-    return answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))

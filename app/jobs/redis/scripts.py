@@ -26,15 +26,19 @@ class Keys:
         """ZSET of job ids by time of creation."""
         return self.of("tenant", tenant)
 
+    def cursor(self, job_id: str) -> str:
+        """STRING: when a job that is gone was created, and its tenant: where it stood in the list, for a while."""
+        return self.of("cursor", job_id)
+
     def flight(self, digest: str) -> str:
-        """STRING: the id of the job that makes what a digest names, until its followers are settled."""
+        """STRING: the id of the job that makes what a digest names, until its followers are resolved."""
         return self.of("flight", digest)
 
     def followers(self, digest: str) -> str:
         """ZSET of the ids of jobs that wait for what another makes, the most urgent first."""
         return self.of("followers", digest)
 
-    def once(self, name: str) -> str:
+    def idempotency_key(self, name: str) -> str:
         """HASH: the job that a client's idempotency key made, and the digest of what was asked."""
         return self.of("once", name)
 
@@ -56,7 +60,7 @@ class Keys:
         return self.of("blocked")
 
     @property
-    def heard(self) -> str:
+    def unreleased(self) -> str:
         """SET of the ids of jobs that ended, or went, while others waited for them."""
         return self.of("heard")
 
@@ -91,8 +95,8 @@ class Keys:
         return self.of("wake")
 
     @property
-    def unsettled(self) -> str:
-        """ZSET of digests of which a job has ended, by the time from which anyone may settle the flight."""
+    def unresolved(self) -> str:
+        """ZSET of digests of which a job has ended, by the time from which anyone may resolve the flight."""
         return self.of("unsettled")
 
     @property
@@ -135,10 +139,10 @@ local function live(phase) return ended(phase) and 0 or 1 end
 local function runs(phase) return (ended(phase) or phase == 'queued') and 0 or 1 end
 """
 
-# Whether a job may come in (`app.jobs.entrance`), and the counts of one that does.
+# Whether a job may come in (`app.jobs.admission_limits`), and the counts of one that does.
 # KEYS from k: once open spent line blocked
 # ARGV from a: tenant body|'' ttl_ms most_open|'' most_waiting|'' most_spent|'' amount bucket buckets id
-ENTRANCE = (
+ADMISSION = (
     COUNT
     + """
 local function refused(k, a, made)
@@ -178,14 +182,14 @@ end
 """
 )
 
-# KEYS job line tenant ended wake, once open spent line blocked (as ENTRANCE), due heard awaited,
+# KEYS job line tenant ended wake, once open spent line blocked (as ADMISSION), due unreleased awaited,
 #      of each job to wait for: job dependants, at last outbox
-# ARGV id phase created_at expires_at|'', the ten of ENTRANCE, window_ms deadline|'' most_after,
+# ARGV id phase created_at expires_at|'', the ten of ADMISSION, window_ms deadline|'' most_after,
 #      ids to wait for, field value …
 CREATE = (
     WAKE
     + TELL
-    + ENTRANCE
+    + ADMISSION
     + """
 local after = tonumber(ARGV[17])
 local first = 18 + after
@@ -228,10 +232,10 @@ return {'ok'}
 """
 )
 
-# KEYS job line leases ended wake checkpoint unsettled, open running blocked heard awaited dependants
+# KEYS job line leases ended wake checkpoint unresolved, open running blocked unreleased awaited dependants
 #      outbox
 # ARGV id tenant|'' fence|'' '|legal|sources|' phase|'' step fence+ attempts+
-#      holder|'' until|'' expires_at|'' wakes settle_at losses+ field value …
+#      holder|'' until|'' expires_at|'' wakes resolve_at losses+ field value …
 CHANGE = (
     WAKE
     + TELL
@@ -277,7 +281,7 @@ return {'ok', redis.call('HGETALL', KEYS[1])}
 """
 )
 
-# As CHANGE, then KEYS tenant; ARGV id tenant
+# As CHANGE, then KEYS tenant cursor; ARGV id tenant cursor_ms
 DELETE = (
     WAKE
     + COUNT
@@ -286,6 +290,7 @@ if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return {'missing'} end
 local kept = redis.call('HGETALL', KEYS[1])
 local digest = redis.call('HGET', KEYS[1], 'flight')
 local phase = redis.call('HGET', KEYS[1], 'phase')
+redis.call('SET', KEYS[16], redis.call('HGET', KEYS[1], 'created_at') .. ' ' .. ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[1], KEYS[6], KEYS[12])
 count(KEYS[8], ARGV[2], -live(phase))
 count(KEYS[9], ARGV[2], -runs(phase))
@@ -319,14 +324,22 @@ redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
 return 'ok'
 """
 
-# KEYS tenant; ARGV after|'' limit newest(1|0)
+# KEYS tenant cursor; ARGV after|'' limit newest(1|0) tenant
 LIST = """
 local start = 0
 local newest = ARGV[3] == '1'
 if ARGV[1] ~= '' then
-  local rank = redis.call(newest and 'ZREVRANK' or 'ZRANK', KEYS[1], ARGV[1])
-  if not rank then return {'missing'} end
-  start = rank + 1
+  local rank = newest and 'ZREVRANK' or 'ZRANK'
+  local place = redis.call(rank, KEYS[1], ARGV[1])
+  if place then
+    start = place + 1
+  else
+    local at, whose = string.match(redis.call('GET', KEYS[2]) or '', '^(%S+) (.*)$')
+    if whose ~= ARGV[4] then return {'missing'} end
+    redis.call('ZADD', KEYS[1], at, ARGV[1])
+    start = redis.call(rank, KEYS[1], ARGV[1])
+    redis.call('ZREM', KEYS[1], ARGV[1])
+  end
 end
 return {'ok', redis.call(newest and 'ZREVRANGE' or 'ZRANGE', KEYS[1], start, start + ARGV[2])}
 """

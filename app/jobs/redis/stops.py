@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 from app.errors import StoreUnavailable
 from app.jobs.record import check_id
 from app.jobs.redis.scripts import Keys
-from app.redis.commands import Commands
+from app.redis.commands import Commands, Listener
 from app.redis.connection import GONE, Client, bounded
 
 QUIET_S = 10.0  # a connection silent for longer is asked whether it is still there
@@ -37,8 +36,8 @@ class RedisStops:
                 while True:
                     message = await self._next(pubsub)
                     pause_s = 0.1
-                    if message is not None and message["type"] == "message":
-                        yield message["data"].decode()
+                    if message is not None:
+                        yield message
             except StoreUnavailable:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -46,8 +45,10 @@ class RedisStops:
                 with contextlib.suppress(*GONE):
                     await pubsub.aclose()
 
-    async def _next(self, pubsub: Any) -> dict[str, Any] | None:
-        message: dict[str, Any] | None = await bounded(pubsub.get_message(timeout=QUIET_S), QUIET_S + self._timeout_s)
+    async def _next(self, pubsub: Listener) -> str | None:
+        """What was sent; None when the connection is only known to be there."""
+        message = await bounded(pubsub.get_message(timeout=QUIET_S), QUIET_S + self._timeout_s)
         if message is None:
             await bounded(pubsub.ping(), self._timeout_s)
-        return message
+            return None
+        return str(message["data"].decode()) if message["type"] == "message" else None

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from app.errors import KinorayError
-from app.jobs.entrance import BUCKETS, Entrance, Once, Usage, bucket, free_in_s, key_name, refusal, spent
+from app.jobs.admission_limits import (
+    BUCKETS,
+    AdmissionLimits,
+    IdempotencyKey,
+    Usage,
+    bucket,
+    free_in_s,
+    key_name,
+    refusal,
+    spent,
+)
 from app.jobs.record import check_id
-from app.jobs.redis.script_args import mapping
 from app.jobs.redis.scripts import WAKE, Keys
 from app.redis.commands import Commands
+from app.redis.replies import Reply, Word, mapping, texts
 from app.types import Job
 
 # KEYS job line blocked awaited dependants wake due; ARGV id awaited
@@ -29,8 +38,8 @@ end
 """
 )
 
-# KEYS dependants heard; ARGV id
-UNHEARD = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end"
+# KEYS dependants unreleased; ARGV id
+MARK_RELEASED = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end"
 
 
 class RedisWaits:
@@ -41,13 +50,13 @@ class RedisWaits:
         self._keys = keys
 
     async def awaited(self, job_id: str) -> Sequence[str]:
-        return sorted(_words(await self._commands.call("SMEMBERS", self._keys.awaited(check_id(job_id)))))
+        return sorted(texts(await self._commands.call("SMEMBERS", self._keys.awaited(check_id(job_id)))))
 
-    async def heard(self, limit: int) -> Sequence[str]:
-        return _words(await self._commands.call("SRANDMEMBER", self._keys.heard, limit))
+    async def unreleased(self, limit: int) -> Sequence[str]:
+        return texts(await self._commands.call("SRANDMEMBER", self._keys.unreleased, limit))
 
     async def dependants(self, job_id: str, limit: int) -> Sequence[str]:
-        return _words(await self._commands.call("SRANDMEMBER", self._keys.dependants(check_id(job_id)), limit))
+        return texts(await self._commands.call("SRANDMEMBER", self._keys.dependants(check_id(job_id)), limit))
 
     async def release(self, job_id: str, awaited: str) -> None:
         keys = self._keys
@@ -55,60 +64,58 @@ class RedisWaits:
         names += [keys.dependants(check_id(awaited)), keys.wake, keys.due]
         await self._commands.run(RELEASE, names, [job_id, awaited])
 
-    async def unheard(self, job_id: str) -> None:
-        await self._commands.run(UNHEARD, [self._keys.dependants(check_id(job_id)), self._keys.heard], [job_id])
+    async def mark_released(self, job_id: str) -> None:
+        keys = [self._keys.dependants(check_id(job_id)), self._keys.unreleased]
+        await self._commands.run(MARK_RELEASED, keys, [job_id])
 
-    async def answered(self, once: Once, tenant: str) -> str | None:
-        kept = await self._commands.call("HMGET", self._keys.once(key_name(tenant, once.key)), "body", "id")
+    async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
+        kept = await self._commands.call("HMGET", self._keys.idempotency_key(key_name(tenant, key.value)), "body", "id")
         if kept[0] is None:
             return None
-        if kept[0].decode() != once.body:
+        if kept[0].decode() != key.digest:
             raise refusal("reused")
         return str(kept[1].decode())
 
-    async def usage(self, tenant: str, entrance: Entrance, now: float) -> Usage:
+    async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         keys = self._keys
         reads = [("HGET", keys.open, tenant), ("HGET", keys.running, tenant), ("HGETALL", keys.spent(tenant))]
         open_jobs, running, buckets = await self._commands.all(reads)
-        asked = round(spent(_buckets(buckets), now, entrance), 3)
+        asked = round(spent(_buckets(buckets), now, limits), 3)
         return Usage(int(open_jobs or 0), int(running or 0), asked)
 
 
-def entrance_keys(keys: Keys, job: Job, entrance: Entrance) -> list[str]:
-    """The keys of `scripts.ENTRANCE`."""
-    once = keys.once(key_name(job.tenant, entrance.once.key)) if entrance.once else keys.open
-    return [once, keys.open, keys.spent(job.tenant), keys.line, keys.blocked]
+def admission_keys(keys: Keys, job: Job, limits: AdmissionLimits) -> list[str]:
+    """The keys of `scripts.ADMISSION`."""
+    key = limits.idempotency_key
+    used = keys.idempotency_key(key_name(job.tenant, key.value)) if key else keys.open
+    return [used, keys.open, keys.spent(job.tenant), keys.line, keys.blocked]
 
 
-def entrance_words(job: Job, entrance: Entrance, amount: float) -> list[Any]:
-    """The arguments of `scripts.ENTRANCE` and how long, in milliseconds, what was spent is kept."""
-    once = entrance.once
-    limits = (entrance.most_open, entrance.most_waiting, entrance.most_spent)
+def admission_args(job: Job, limits: AdmissionLimits, amount: float) -> list[Word]:
+    """The arguments of `scripts.ADMISSION` and how long, in milliseconds, what was spent is kept."""
+    key = limits.idempotency_key
+    most = (limits.most_open, limits.most_waiting, limits.most_spent)
     return [
         job.tenant,
-        once.body if once else "",
-        max(1, int(1000 * once.ttl_s)) if once else 0,
-        *("" if limit is None else limit for limit in limits),
+        key.digest if key else "",
+        max(1, int(1000 * key.ttl_s)) if key else 0,
+        *("" if each is None else each for each in most),
         amount,
-        bucket(job.created_at, entrance),
+        bucket(job.created_at, limits),
         BUCKETS,
         job.id,
-        int(1000 * (entrance.window_s + entrance.bucket_s)),
+        int(1000 * (limits.window_s + limits.bucket_s)),
     ]
 
 
-def refused(answer: Sequence[Any], job: Job, entrance: Entrance) -> KinorayError:
-    """The error for what `scripts.ENTRANCE` found."""
+def refused(answer: Reply, job: Job, limits: AdmissionLimits) -> KinorayError:
+    """The error for what `scripts.ADMISSION` found."""
     word = answer[0].decode()
     if word == "spent":
-        wait_s = free_in_s(_buckets(answer[1]), job.plan.estimate.step_seconds, job.created_at, entrance)
+        wait_s = free_in_s(_buckets(answer[1]), job.plan.estimate.step_seconds, job.created_at, limits)
         return refusal(word, retry_after_s=wait_s)
     return refusal(word, answer[1].decode() if len(answer) > 1 else "")
 
 
-def _buckets(answer: Any) -> dict[int, float]:
-    return {int(place): float(amount) for place, amount in mapping(answer).items()}
-
-
-def _words(answer: Any) -> list[str]:
-    return [word.decode() for word in answer]
+def _buckets(reply: object) -> dict[int, float]:
+    return {int(place): float(amount) for place, amount in mapping(reply).items()}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Final, Protocol
+from typing import Final
 
 import orjson
 
 from app.plan.feedback.feedback import PER_TENANT, PER_USER, REASONS, SCORES, Fading, Leaning, Place, Rating
 from app.plan.feedback.ratings import Scope, tabled
+from app.redis.commands import Commands
+from app.redis.connection import Client
+from app.redis.replies import Word, scored
 
 BATCH: Final = 200  # sets read in one round trip
 _FIELDS: Final = frozenset(field.name for field in fields(Rating))
@@ -37,29 +40,13 @@ redis.call('ZADD', KEYS[2], ARGV[1] + ARGV[7], ARGV[8])
 """
 
 
-class Link(Protocol):
-    """The way to Redis: calls that end in time or raise StoreUnavailable."""
-
-    async def call(self, *words: Any) -> Any:
-        """One command."""
-        ...
-
-    async def all(self, commands: Sequence[Sequence[Any]], atomic: bool = False) -> list[Any]:
-        """Several commands in one round trip."""
-        ...
-
-    async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """A Lua script."""
-        ...
-
-
 class RedisRatings:
     """The Ratings port. A tenant holds at most 64 ratings in a place, and a model has 20 places."""
 
     def __init__(
-        self, link: Link, prefix: str, fading: Fading | None = None, clock: Callable[[], float] = time.time
+        self, redis: Client, prefix: str, fading: Fading | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._link = link
+        self._commands = Commands(redis)
         self._base = f"{{{prefix}}}:ratings"
         self._fading = fading or Fading()
         self._clock = clock
@@ -67,17 +54,17 @@ class RedisRatings:
     async def add(self, rating: Rating) -> None:
         horizon_s = self._fading.horizon_s
         note = ("SET", self._note(rating.video_id), orjson.dumps(rating), "PX", max(1, int(1000 * horizon_s)))
-        await self._link.call(*note)
+        await self._commands.call(*note)
         if not rating.counted:
             return
         user, mine = f"{rating.user}|", f"{rating.user}|{rating.video_id}|"
         member = f"{mine}{rating.score}|{','.join(rating.reasons)}"
         index = orjson.dumps([*rating.place, rating.tenant])
-        args = [repr(rating.at), member, mine, user, PER_USER, PER_TENANT, repr(horizon_s), index]
-        await self._link.run(_ADD, [self._key(rating.place, rating.tenant), self._index], args)
+        args: list[Word] = [repr(rating.at), member, mine, user, PER_USER, PER_TENANT, repr(horizon_s), index]
+        await self._commands.run(_ADD, [self._key(rating.place, rating.tenant), self._index], args)
 
     async def rated(self, video_id: str) -> Rating | None:
-        kept = await self._link.call("GET", self._note(video_id))
+        kept = await self._commands.call("GET", self._note(video_id))
         if kept is None:
             return None
         told = {name: value for name, value in orjson.loads(kept).items() if name in _FIELDS}  # not a newer version's
@@ -89,7 +76,7 @@ class RedisRatings:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             reads = [("ZRANGE", self._key(place, tenant), 0, -1, "WITHSCORES") for place, tenant in part]
-            for (place, tenant), kept in zip(part, await self._link.all(reads), strict=True):
+            for (place, tenant), kept in zip(part, await self._commands.all(reads), strict=True):
                 found.extend(_ratings(place, tenant, kept))
         return tabled(found, self._clock(), self._fading)
 
@@ -102,12 +89,12 @@ class RedisRatings:
         for place, tenant in rows:
             key, index = self._key(place, tenant), orjson.dumps([*place, tenant])
             commands = [("ZCARD", key), ("DEL", key), ("ZREM", self._index, index)]
-            count += int((await self._link.all(commands, atomic=True))[0])
+            count += int((await self._commands.all(commands, atomic=True))[0])
         return count
 
     async def _rows(self) -> list[tuple[Place, str]]:
         """The places and tenants that have ratings."""
-        told = [orjson.loads(row) for row in await self._link.call("ZRANGE", self._index, 0, -1)]
+        told = [orjson.loads(row) for row in await self._commands.call("ZRANGE", self._index, 0, -1)]
         return [((model, tier, complexity), tenant) for model, tier, complexity, tenant in told]
 
     @property
@@ -121,11 +108,10 @@ class RedisRatings:
         return f"{self._base}!of:{video_id}"
 
 
-def _ratings(place: Place, tenant: str, kept: Sequence[Any]) -> Iterator[Rating]:
-    """Members with scores, which come in pairs or as a flat list, by protocol version; unknown words are left out."""
-    pairs = kept if kept and isinstance(kept[0], (list, tuple)) else zip(kept[::2], kept[1::2], strict=True)
-    for member, at in pairs:
+def _ratings(place: Place, tenant: str, kept: object) -> Iterator[Rating]:
+    """What a set of ratings says; unknown words are left out."""
+    for member, at in scored(kept):
         user, video_id, score, reasons = member.decode().split("|")
         known = tuple(reason for reason in reasons.split(",") if reason in REASONS)
         if score.isdigit() and int(score) in SCORES:
-            yield Rating(video_id, tenant, user, place, int(score), known, float(at))
+            yield Rating(video_id, tenant, user, place, int(score), known, at)

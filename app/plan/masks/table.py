@@ -7,14 +7,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Final, TypedDict
 
 from app.plan.masks.mask import cost, ends_kept, evenly, for_guidance, stretched
 from app.types import Masks, Plan
 from app.types.masks import bits, unbits
 
-FOLDER = Path(__file__).parent
-FORMAT = "kinoray-masks-1"
+FOLDER: Final = Path(__file__).parent
+FORMAT: Final = "kinoray-masks-1"
 _NEAR = 0.25  # farthest row that is still used: |log of the lengths' ratio| + difference of the budgets' shares
 
 
@@ -26,6 +26,19 @@ class MaskRow:
     """
 
     masks: Masks
+    error: float
+    even_error: float
+
+
+class MaskEntry(TypedDict):
+    """A row as JSON; masks are 1s and 0s."""
+
+    steps: int
+    budget: int
+    order: int
+    mask: str
+    unconditional: str
+    cost: float
     error: float
     even_error: float
 
@@ -88,7 +101,7 @@ def write(table: MaskTable, path: Path) -> None:
     fresh.replace(path)
 
 
-def entry_of(row: MaskRow) -> dict[str, Any]:
+def entry_of(row: MaskRow) -> MaskEntry:
     """A row as JSON."""
     return {
         "steps": row.masks.steps,
@@ -102,7 +115,7 @@ def entry_of(row: MaskRow) -> dict[str, Any]:
     }
 
 
-def row_of(entry: Mapping[str, Any]) -> MaskRow:
+def row_of(entry: MaskEntry) -> MaskRow:
     """A row from JSON. Raises ValueError or KeyError when it is none."""
     masks = Masks(unbits(entry["mask"]), unbits(entry["unconditional"]), int(entry["order"]))
     if (masks.steps, masks.budget) != (entry["steps"], entry["budget"]):

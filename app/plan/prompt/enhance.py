@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
+
+from cachetools import LRUCache
 
 from app.errors import KinorayError, ServiceUnavailable
 from app.plan.prompt.expand import expand
@@ -107,7 +108,7 @@ class ModelEnhancer:
         self._most_chars = most_chars
         self._timeout_s = timeout_s
         self._worlds = worlds or {}
-        self._known: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._known: LRUCache[tuple[str, str], str] = LRUCache(REMEMBERED)
 
     async def enhance(self, prompt: str, model: str) -> Enhancement:
         try:
@@ -117,9 +118,6 @@ class ModelEnhancer:
         except KinorayError as error:
             return await self._by_rules(prompt, model, str(error).rstrip("."))
         self._known[prompt, model] = better
-        self._known.move_to_end((prompt, model))
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
         return Enhancement(better, "Enhanced by the language model.")
 
     async def _written(self, prompt: str, model: str) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from app.errors import Conflict, InvalidRequest, StoreUnavailable
 from app.plan.styles.presets import MOST_OWN, MOST_SHOWN, Preset, Usage, no_such_style, too_many
 from app.plan.styles.styles import TEMPLATES, Style, checked
-
-T = TypeVar("T")
+from app.redis.commands import Commands
+from app.redis.connection import Client
+from app.redis.replies import Word, mapping
 
 VERSION: Final = 1
 """Written into every record; a reader refuses what is newer than itself."""
@@ -78,26 +76,24 @@ return 1
 class RedisPresets:
     """The Presets port. A damaged record is refused when it is asked for, and left out of lists."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
-        self._redis: Any = redis
-        self._timeout_s = float(redis.connection_pool.connection_kwargs.get("socket_timeout") or 2.0)
+    def __init__(self, redis: Client, prefix: str) -> None:
+        self._commands = Commands(redis)
         self._base = f"{{{prefix}}}"  # the braces keep all keys on one node of a Redis cluster
-        self._scripts = {script: self._redis.register_script(script) for script in (_CREATE, _SHARE, _DELETE, _COUNT)}
 
     async def create(self, preset: Preset) -> None:
         style = preset.style
         if style.id in TEMPLATES:
             raise Conflict("A style of that id exists.")
         keys = [self._style(style.id), self._own(preset.tenant)]
-        args = [style.id, preset.tenant, repr(preset.created_at), MOST_OWN, _to_json(style)]
-        answer = await self._run(_CREATE, keys, args)
+        args: list[Word] = [style.id, preset.tenant, repr(preset.created_at), MOST_OWN, _to_json(style)]
+        answer = await self._commands.run(_CREATE, keys, args)
         if answer == b"full":
             raise too_many()
         if answer == b"taken":
             raise Conflict("A style of that id exists.")
 
     async def get(self, style_id: str, tenant: str) -> Preset:
-        kept = await self._bounded(self._redis.hgetall(self._style(style_id)))
+        kept = await self._commands.call("HGETALL", self._style(style_id))
         if not kept:
             raise no_such_style()
         preset = _from_fields(kept)
@@ -106,11 +102,11 @@ class RedisPresets:
         return preset
 
     async def own(self, tenant: str) -> tuple[Preset, ...]:
-        ids = await self._bounded(self._redis.zrange(self._own(tenant), 0, MOST_OWN - 1))
+        ids = await self._commands.call("ZRANGE", self._own(tenant), 0, MOST_OWN - 1)
         return tuple(preset for preset in await self._read(ids) if preset.tenant == tenant)
 
     async def shared(self, tenant: str, most: int = MOST_SHOWN) -> tuple[Preset, ...]:
-        ids = await self._bounded(self._redis.zrevrange(self._shared, 0, most + MOST_OWN - 1))  # own ones drop out
+        ids = await self._commands.call("ZREVRANGE", self._shared, 0, most + MOST_OWN - 1)  # own ones drop out
         found = [each for each in await self._read(ids) if each.tenant != tenant and each.visible_to(tenant)]
         return tuple(found[:most])
 
@@ -122,18 +118,16 @@ class RedisPresets:
 
     async def delete(self, style_id: str, tenant: str) -> None:
         keys = [self._style(style_id), self._own(tenant), self._shared, self._uses(style_id)]
-        if await self._run(_DELETE, keys, [style_id, tenant]) == b"missing":
+        if await self._commands.run(_DELETE, keys, [style_id, tenant]) == b"missing":
             raise no_such_style()
 
     async def count(self, style_id: str, tenant: str, now: float) -> None:
         keys = [self._style(style_id), self._uses(style_id)]
-        await self._run(_COUNT, keys, [tenant, repr(now), int(style_id in TEMPLATES)])
+        await self._commands.run(_COUNT, keys, [tenant, repr(now), int(style_id in TEMPLATES)])
 
     async def usage(self, style_ids: Sequence[str], tenant: str) -> tuple[Usage, ...]:
-        pipe = self._redis.pipeline(transaction=False)
-        for style_id in style_ids:
-            pipe.hmget(self._uses(style_id), "all", f"by:{tenant}", f"at:{tenant}")
-        rows = await self._bounded(pipe.execute()) if style_ids else []
+        reads = [("HMGET", self._uses(style_id), "all", f"by:{tenant}", f"at:{tenant}") for style_id in style_ids]
+        rows = await self._commands.all(reads) if reads else []
         return tuple(Usage(int(all_ or 0), int(by or 0), None if at is None else float(at)) for all_, by, at in rows)
 
     def _style(self, style_id: str) -> str:
@@ -150,46 +144,20 @@ class RedisPresets:
         return f"{self._base}:styles-shared"
 
     async def _set_shared(self, style_id: str, tenant: str, now: str) -> Preset:
-        pairs = await self._run(_SHARE, [self._style(style_id), self._shared], [style_id, tenant, now])
+        pairs = await self._commands.run(_SHARE, [self._style(style_id), self._shared], [style_id, tenant, now])
         if not pairs:
             raise no_such_style()
-        return _from_fields(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+        return _from_fields(mapping(pairs))
 
     async def _read(self, ids: Iterable[bytes]) -> list[Preset]:
-        pipe = self._redis.pipeline(transaction=False)
-        for style_id in ids:
-            pipe.hgetall(self._style(style_id.decode()))
+        reads = [("HGETALL", self._style(style_id.decode())) for style_id in ids]
         found = []
-        for kept in await self._bounded(pipe.execute()):
+        for kept in await self._commands.all(reads) if reads else ():
             try:
                 found.append(_from_fields(kept))
             except StoreUnavailable:  # one bad record must not hide the others
                 continue
         return found
-
-    async def _run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        return await self._bounded(self._scripts[script](keys=keys, args=args))
-
-    async def _bounded(self, call: Awaitable[T]) -> T:
-        """The call's answer; in a task of its own, so that who gives up leaves no connection half-read."""
-        task = asyncio.ensure_future(call)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=self._timeout_s)
-        except asyncio.CancelledError:
-            _abandon(task)
-            raise
-        if not done:
-            _abandon(task)
-            raise StoreUnavailable(f"Redis did not answer within {self._timeout_s:g} s.")
-        try:
-            return task.result()
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(f"Redis: {type(error).__name__}.") from error
-
-
-def _abandon(task: asyncio.Future[Any]) -> None:
-    task.cancel()
-    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
 
 def _to_json(style: Style) -> bytes:

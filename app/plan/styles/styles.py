@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -223,7 +223,7 @@ def _says(request: VideoRequest, name: str) -> bool:
     return value is not None and value != ""
 
 
-def _reason(style: Style, dressed_up: bool, taken: dict[str, Any], left: list[str]) -> str:
+def _reason(style: Style, dressed_up: bool, taken: Mapping[str, object], left: list[str]) -> str:
     around = ((style.before, "before"), (style.after, "behind")) if dressed_up else ()
     done = [f"puts {words!r} {where} the prompt" for words, where in around if words]
     done += [_SPOKEN[name].format(value=value) for name, value in taken.items()]

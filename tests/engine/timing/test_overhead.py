@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.timing.overhead import Overhead, since
+from app.engine.timing.overhead import Overhead, own_time_began
 
 
 def test_nothing_is_known_before_the_first_job() -> None:
@@ -33,5 +33,5 @@ def test_a_shape_has_its_own_mean_and_one_that_is_new_that_of_all() -> None:
 
 
 def test_the_line_is_no_part_of_it_but_handing_a_job_over_is() -> None:
-    assert since(100.0, 100.03) == since(100.0, None) == 100.0
-    assert since(100.0, 160.0) == 160.0
+    assert own_time_began(100.0, 100.03) == own_time_began(100.0, None) == 100.0
+    assert own_time_began(100.0, 160.0) == 160.0

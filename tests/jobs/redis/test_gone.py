@@ -13,7 +13,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from app.errors import StoreUnavailable
-from app.jobs.flights import Stance
+from app.jobs.flights import Role
 from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.flights import RedisFlights
@@ -44,9 +44,9 @@ def calls(redis: Client) -> list[Awaitable[object]]:
         RedisBoard(redis, "gone").get("backlog"),
         RedisMeter(redis, "gone").read(),
         flights.leader("d"),
-        flights.enter(JOB, "d", Stance.LEAD, None),
+        flights.enter(JOB, "d", Role.LEAD, None),
         flights.promote("d", None, JOB.id),
-        flights.unsettled(1.0, 1),
+        flights.unresolved(1.0, 1),
     ]
 
 

@@ -12,6 +12,7 @@ from app.errors import StoreUnavailable
 from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.scripts import Keys
+from app.jobs.store import CURSOR_KEPT_S
 from app.plan.masks.mask import evenly
 from app.plan.masks.table import MaskRow, MaskTable, write
 from app.redis.commands import Commands
@@ -51,14 +52,16 @@ async def test_both_versions_of_the_protocol_are_understood(redis_url: str, pref
     await redis.aclose()
 
 
-async def test_a_deleted_job_leaves_no_key_behind(redis: Client, prefix: str) -> None:
+async def test_a_deleted_job_leaves_no_key_behind_but_its_place_for_a_day(redis: Client, prefix: str) -> None:
     jobs = RedisJobs(redis, prefix)
     job = a_job()
     await jobs.create(job)
     await jobs.lease(job.id, "main", 30.0, 1.0)
     await jobs.advance(job.id, 1, Phase.DENOISING, 2.0, 3)
     await jobs.delete(job.id, "public")
-    assert await Commands(redis).call("KEYS", f"*{prefix}*") == [Keys(prefix).wake.encode()]
+    wake, cursor = Keys(prefix).wake, Keys(prefix).cursor(job.id)
+    assert set(await Commands(redis).call("KEYS", f"*{prefix}*")) == {wake.encode(), cursor.encode()}
+    assert 0 < await Commands(redis).call("PTTL", cursor) <= 1000 * CURSOR_KEPT_S
 
 
 async def test_hundreds_of_jobs_are_read_in_order(redis: Client, prefix: str) -> None:

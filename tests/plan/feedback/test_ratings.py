@@ -10,7 +10,6 @@ from app.errors import StoreUnavailable
 from app.plan.feedback.feedback import HORIZON, PER_TENANT, PER_USER, Fading, Rating
 from app.plan.feedback.ratings import MemoryRatings, Ratings, Scope
 from app.plan.feedback.redis_ratings import RedisRatings
-from app.redis.commands import Commands
 from app.redis.connection import Client, connect
 from tests.redis_server import MEMORY_AND_REDIS
 
@@ -38,7 +37,7 @@ def ratings(request: pytest.FixtureRequest, clock: Clock) -> Ratings:
     if request.param == "memory":
         return MemoryRatings(FADING, clock)
     client: Client = request.getfixturevalue("redis")
-    return RedisRatings(Commands(client), request.getfixturevalue("prefix"), FADING, clock)
+    return RedisRatings(client, request.getfixturevalue("prefix"), FADING, clock)
 
 
 def rating(video: int = 0, user: str = "u", **rest: object) -> Rating:
@@ -56,7 +55,7 @@ async def test_a_rating_moves_its_place_and_no_other(ratings: Ratings) -> None:
 
 
 async def test_both_count_alike(clock: Clock, redis: Client, prefix: str) -> None:
-    memory, kept = MemoryRatings(FADING, clock), RedisRatings(Commands(redis), prefix, FADING, clock)
+    memory, kept = MemoryRatings(FADING, clock), RedisRatings(redis, prefix, FADING, clock)
     for number in range(100):
         at = clock.now + 40 * number
         said = rating(number, f"u{number % 19}", score=1 + number % 5, tenant=f"t{number % 2}", at=at)
@@ -121,7 +120,7 @@ async def test_a_reset_forgets_what_it_names(ratings: Ratings) -> None:
 
 
 async def test_redis_keeps_nothing_for_ever(redis: Client, prefix: str) -> None:
-    await RedisRatings(Commands(redis), prefix, FADING).add(rating())
+    await RedisRatings(redis, prefix, FADING).add(rating())
     keys = [key for key in await redis.keys(f"*{prefix}*") if "!places" not in str(key)]
     assert len(keys) == 2
     for key in keys:
@@ -131,5 +130,5 @@ async def test_redis_keeps_nothing_for_ever(redis: Client, prefix: str) -> None:
 async def test_without_redis_it_says_so() -> None:
     client = connect("redis://127.0.0.1:1", 0.2)
     with pytest.raises(StoreUnavailable):
-        await RedisRatings(Commands(client), "p").leanings()
+        await RedisRatings(client, "p").leanings()
     await client.aclose()

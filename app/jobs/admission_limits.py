@@ -25,19 +25,19 @@ class KeyReused(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """A client's name for a request, so that asking again makes no second job. `body` is a digest of the request."""
+class IdempotencyKey:
+    """A client's name for a request, so that asking again makes no second job. `digest` is that of the request."""
 
-    key: str
-    body: str
+    value: str
+    digest: str
     ttl_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class AdmissionLimits:
     """Limits on who comes in; None: as many as like. Those on jobs and spending hold for jobs that will be made."""
 
-    once: Once | None = None
+    idempotency_key: IdempotencyKey | None = None
     most_open: int | None = None  # of the tenant's jobs, those that have not ended
     most_waiting: int | None = None  # of all tenants: in the line, or waiting for other jobs
     most_spent: float | None = None  # step-seconds that the tenant may ask for in a window
@@ -48,7 +48,7 @@ class Entrance:
         return self.window_s / BUCKETS
 
 
-ANYONE = Entrance()
+UNLIMITED = AdmissionLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +65,25 @@ def key_name(tenant: str, key: str) -> str:
     return hashlib.sha256(f"{len(tenant)}:{tenant}:{key}".encode()).hexdigest()
 
 
-def bucket(now: float, entrance: Entrance) -> int:
+def bucket(now: float, limits: AdmissionLimits) -> int:
     """The part of the window that this moment falls in."""
-    return math.floor(now / entrance.bucket_s)
+    return math.floor(now / limits.bucket_s)
 
 
-def spent(buckets: Mapping[int, float], now: float, entrance: Entrance) -> float:
+def spent(buckets: Mapping[int, float], now: float, limits: AdmissionLimits) -> float:
     """Step-seconds asked for within the window that ends now."""
-    oldest = bucket(now, entrance) - BUCKETS
+    oldest = bucket(now, limits) - BUCKETS
     return sum(amount for place, amount in buckets.items() if place > oldest)
 
 
-def free_in_s(buckets: Mapping[int, float], amount: float, now: float, entrance: Entrance) -> float:
+def free_in_s(buckets: Mapping[int, float], amount: float, now: float, limits: AdmissionLimits) -> float:
     """Seconds until enough has left the window for this amount to fit; the window itself for one that never does."""
-    left = spent(buckets, now, entrance)
-    for place in sorted(place for place in buckets if place > bucket(now, entrance) - BUCKETS):
+    left = spent(buckets, now, limits)
+    for place in sorted(place for place in buckets if place > bucket(now, limits) - BUCKETS):
         left -= buckets[place]
-        if left + amount <= (entrance.most_spent or 0.0) + 1e-9:
-            return max(1.0, (place + BUCKETS) * entrance.bucket_s - now)
-    return entrance.window_s
+        if left + amount <= (limits.most_spent or 0.0) + 1e-9:
+            return max(1.0, (place + BUCKETS) * limits.bucket_s - now)
+    return limits.window_s
 
 
 def refusal(word: str, detail: str = "", retry_after_s: float = BUSY_S) -> KinorayError:

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.stores import Stores
 from app.types import Failure, Job, Measured, Phase
 from tests.dispatch.over_redis import Dispatch, dispatch, stores
-from tests.dispatch.workers import told
+from tests.dispatch.workers import code_of, told
 from tests.jobs.make import PLAN, a_job
 
 __all__ = ["dispatch", "stores"]
@@ -90,7 +90,7 @@ async def test_a_follower_ends_when_its_deadline_has_passed(stores: Stores, disp
     leader = await entered(stores, deadline=now + 0.5)
     follower = await entered(stores, deadline=now + 0.7)
     assert (await (await dispatch()).next()).job_id == leader.id
-    assert (await told(stores, follower, "end")).data["error"]["code"] == "timeout"
+    assert code_of(await told(stores, follower, "end")) == "timeout"
     ended = await stores.jobs.get(follower.id)
     assert ended.failure is not None
     assert (ended.failure.code, ended.attempts) == ("timeout", 0)

@@ -1,0 +1,36 @@
+"""What an address takes: HEAD wherever GET is, an answer to OPTIONS, and `Allow` with every method of the address."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.routing import Match, Mount
+
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+FILES = ("GET", "HEAD")  # what a folder of files takes
+
+
+def answer_head(app: FastAPI, router: APIRouter) -> None:
+    """Have HEAD answered as GET is, by routes that the document does not show; the server leaves the body out."""
+    for route in list(router.routes):
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
+            app.add_api_route(
+                route.path,
+                route.endpoint,
+                methods=["HEAD"],
+                response_model=route.response_model,
+                response_class=route.response_class,
+                include_in_schema=False,
+            )
+
+
+def allowed(request: Request) -> str:
+    """The value of `Allow` for the address that was asked."""
+    asked = {**request.scope, "root_path": request.scope.get("app_root_path", request.scope.get("root_path", ""))}
+    found = {"OPTIONS"}
+    for route in request.app.routes:
+        for method in FILES if isinstance(route, Mount) else METHODS:
+            if route.matches({**asked, "method": method})[0] is Match.FULL:
+                found.add(method)
+    return ", ".join(sorted(found))
