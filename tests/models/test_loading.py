@@ -12,11 +12,12 @@ from app.engine.loop import Engine
 from app.line.batcher import Rules
 from app.models.loading import load_entry
 from app.models.report import reports
-from app.models.served import served
+from app.models.served import BadModel, served
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.planner import make_plan
 from app.settings import Settings
+from app.settings.model_entry import ModelEntry
 from app.types import VideoRequest
 from tests.engine.families.loading.test_load import tiny_cogvideox, tiny_hunyuan, tiny_ltx, tiny_z_image
 from tests.engine.families.saved import save_t2v
@@ -53,3 +54,16 @@ def test_a_folder_is_found_sound_loaded_planned_for_and_makes_its_frames(
     engine.close(20)
     assert made.shape == (frames, size[1], size[0], 3)
     assert made.std() > 0
+
+
+def test_a_lora_that_cannot_be_loaded_ends_the_start_naming_entry_adapter_and_file(tmp_path: Path) -> None:
+    save_t2v(tmp_path)
+    (tmp_path / "few.safetensors").write_bytes(b"no weights")
+    entry = ModelEntry(
+        id="it",
+        family="wan2.1-t2v-1.3b",
+        source=str(tmp_path),
+        loras={"few": {"source": str(tmp_path), "file": "few.safetensors"}},
+    )
+    with pytest.raises(BadModel, match=r"models: it: the LoRA few \(few\.safetensors\) cannot be loaded"):
+        load_entry(entry, Settings(threads=1))

@@ -69,7 +69,7 @@ class FirstFrame:
     needed = True
 
     def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
-        return {"latent": torch.full((8, 1, spec.height // 32, spec.width // 32), float(image.mean()) + 5)}
+        return {"latent": torch.full((8, 1, spec.height // 4, spec.width // 4), float(image.mean()) + 5)}
 
     def model_input(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([image["latent"], latent[:, 1:]], dim=1)
