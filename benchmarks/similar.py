@@ -24,10 +24,10 @@ from app.calibration.offline import walked
 from app.calibration.similar import alike
 from app.embedded.checker.checker import look
 from app.embedded.checker.judge import JUDGED
-from app.embedded.checker.rates import Question, Rate, rates_of
+from app.embedded.checker.rates import Rate, rates_of
 from app.embedded.profile import profile
 from app.embedded.sentences import EmbeddedSentences
-from app.embedded.world.pairs import Pair, changed, edited, reworded
+from app.embedded.world.pairs import Pair, Question, changed, edited, reworded
 from app.engine.denoiser import Frames
 from app.engine.families.family import FamilyDenoiser
 from app.engine.timing.step_times import warm_up_plan

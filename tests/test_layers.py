@@ -26,8 +26,8 @@ ROOMS = (
     "embedded",
     "engine",
     "models",
-    "service",
     "webhooks",
+    "service",
     "dispatch",
     "worker",
     "calibration",
@@ -49,14 +49,23 @@ NARROW = {
 }
 """Rooms that may use less than all that stands before them."""
 SUB_ROOMS = {
-    "app/engine/samplers": {"app.engine.samplers", "app.errors", "app.types"},
+    "app/engine/samplers": {"app.engine.samplers", "app.engine.denoiser", "app.errors", "app.types"},
     "app/engine/timing": {"app.engine", "app.errors", "app.types", "app.line", "app.settings", "app.plan"},
     "app/engine/memory": {"app.engine.memory", "app.engine.denoiser", "app.errors", "app.types", "app.line"},
     "app/embedded/world": {"app.embedded.world", "app.errors", "app.types"},
     "app/embedded/checker": {"app.embedded", "app.errors", "app.types", "app.plan"},
     "app/plan/prompt": {"app.plan.prompt", "app.errors", "app.types"},
     "app/plan/masks": {"app.plan.masks", "app.errors", "app.types", "app.settings"},
-    "app/api/requests": {"app.api.requests", "app.errors", "app.types", "app.settings", "app.plan", "app.service"},
+    "app/api/requests": {
+        "app.api.requests",
+        "app.api.limits",
+        "app.api.problems",
+        "app.errors",
+        "app.types",
+        "app.settings",
+        "app.plan",
+        "app.service",
+    },
 }
 """Sub-rooms that know only some of their own room."""
 EXCEPTIONS = {

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.checker.checker import Seen, look
-from app.embedded.checker.rates import Question, Rate, rates_of
+from app.embedded.checker.rates import Rate, rates_of
 from app.embedded.checker.sample import decode, sample
 from app.embedded.load import EmbeddedModel, load
 from app.embedded.profile import WEIGHTS
+from app.embedded.world.pairs import Question
 from app.embedded.world.prompts import describe
 from app.embedded.world.scenes import Ask, draw_asks, place
 from app.embedded.world.vocabulary import GROUND_PLACES, GROUND_WORDS, MOTION_WORDS, SIZE_WORDS

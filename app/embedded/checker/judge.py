@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from app.embedded.checker.checker import look
 from app.embedded.checker.evaluate import held_out_questions
-from app.embedded.checker.rates import Question, rates_of
+from app.embedded.checker.rates import rates_of
+from app.embedded.world.pairs import Question
 
 JUDGED = ("ground", "colour", "shape", "motion", "both colours", "colours with shapes", "colours with motions")
 _DRAWN = 4000  # prompts drawn to find enough of each complexity class

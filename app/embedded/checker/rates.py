@@ -7,19 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from app.embedded.checker.checker import Seen
+from app.embedded.world.pairs import Question
 from app.embedded.world.prompts import Said
-from app.embedded.world.scenes import Ask
 
 _Z = 1.959964  # a two-sided 95 % interval
-
-
-@dataclass(frozen=True)
-class Question:
-    """A prompt and what it asks for; `sized`: whether it names a lone subject's size, so that size can be judged."""
-
-    prompt: str
-    ask: Ask
-    sized: bool
 
 
 @dataclass(frozen=True)

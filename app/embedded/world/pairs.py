@@ -1,9 +1,8 @@
 """Pairs of prompts of the built-in world that ask for the same, or nearly so, for measuring similar starts."""
 
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from random import Random
 
-from app.embedded.checker.rates import Question
 from app.embedded.world import vocabulary as words
 from app.embedded.world.prompts import describe
 from app.embedded.world.scenes import Ask, draw_asks
@@ -15,6 +14,16 @@ _WAYS = (
     *words.GROUND_WORDS.values(),
     *(tuple(verb[form] for verb in verbs) for verbs in words.MOTION_WORDS.values() for form in range(3)),
 )
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt and what it asks for; `sized`: whether it names a lone subject's size, so that size can be judged."""
+
+    prompt: str
+    ask: Ask
+    sized: bool
+
 
 Pair = tuple[Question, Question]
 """A prompt that was asked before, and one that is asked now."""

@@ -3,8 +3,9 @@ import torch
 
 from app.embedded.checker.checker import Seen, SeenSubject, look
 from app.embedded.checker.evaluate import adherence, held_out_questions, judge
-from app.embedded.checker.rates import Question, Rate, rates_of
+from app.embedded.checker.rates import Rate, rates_of
 from app.embedded.load import load
+from app.embedded.world.pairs import Question
 from app.embedded.world.prompts import Said, is_held_out
 from app.embedded.world.scenes import place
 from app.embedded.world.world import render
