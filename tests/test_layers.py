@@ -57,6 +57,9 @@ SUB_ROOMS = {
     "app/plan/prompt": {"app.plan.prompt", "app.errors", "app.types"},
     "app/plan/masks": {"app.plan.masks", "app.errors", "app.types", "app.settings"},
     "app/api/requests": {
+        *("app.api.requests", "app.api.limits", "app.api.problems", "app.errors", "app.types", "app.settings"),
+        *("app.jobs.admission_limits", "app.plan", "app.service"),
+    },
         "app.api.requests",
         "app.api.limits",
         "app.api.problems",
