@@ -60,15 +60,6 @@ SUB_ROOMS = {
         *("app.api.requests", "app.api.limits", "app.api.problems", "app.errors", "app.types", "app.settings"),
         *("app.jobs.admission_limits", "app.plan", "app.service"),
     },
-        "app.api.requests",
-        "app.api.limits",
-        "app.api.problems",
-        "app.errors",
-        "app.types",
-        "app.settings",
-        "app.plan",
-        "app.service",
-    },
 }
 """Sub-rooms that know only some of their own room."""
 EXCEPTIONS = {

@@ -17,7 +17,7 @@ from app.plan.prompt.complexity import FIXED_STEPS
 from app.service.single_flight import enter
 from app.settings import Settings
 from app.stores import Stores, memory_stores
-from app.types import Artifact, CacheMode, Event, Failure, Job, Measured, Phase
+from app.types import Artifact, CacheMode, Event, Failure, Job, Measured, Phase, Wishes
 from tests.jobs.make import a_job
 from tests.worker.workplace import SHORT, Time, Workplace
 
@@ -113,7 +113,7 @@ async def test_who_hears_of_the_end_finds_the_video_in_the_cache(workplace: Make
 
 async def test_what_a_request_keeps_out_of_the_cache_is_not_put_there(workplace: Make) -> None:
     here = workplace()
-    job, fence = await here.leased(cache_mode=CacheMode.READ)
+    job, fence = await here.leased(wishes=Wishes(cache=CacheMode.READ))
     await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)
     assert not await cached(here, job)
 
