@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from app.client.client import Kinoray
 from app.client.errors import CONNECTION_LOST, KinorayClientError
-from app.client.options import CreateOptions
 from app.client.progress import screen
 from app.client.records import Video
+from app.client.target import Target
 
-CALL_OFF_S = 5.0  # how long a person who pressed Ctrl-C waits for the server
+CALL_OFF_S = 5.0  # how long a person who pressed Ctrl-C waits for each of two answers of the server
 
 
 class Interrupted(Exception):
-    """The person pressed Ctrl-C; the message says what became of the video."""
+    """The person, or the system, wants it to end; the message says what became of the video."""
 
 
-async def generate(client: Kinoray, prompt: str, options: CreateOptions, target: Path | None, console: Console) -> str:
-    """Make a video and write it down; the answer is the line that says so.
+class NotWritten(OSError):
+    """The video is made, and its file could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A completed video and where it was written."""
+
+    video: Video
+    path: Path
+    took_s: float
+
+
+async def generate(
+    client: Kinoray, ask: Callable[[Kinoray], Awaitable[Video]], target: Target | None, console: Console
+) -> Made:
+    """Have a video made that `ask` asks for, and write it down, without a target in a file named after it.
 
     Raises:
         KinorayClientError: it was refused or has failed; `code` says why.
+        NotWritten: it is made, and its file could not be written.
         Interrupted: the person called it off.
     """
     began = time.monotonic()
-    asking = asyncio.ensure_future(client.create(prompt, **options))
+    asking = asyncio.ensure_future(ask(client))
     try:
         video = await asyncio.shield(asking)  # an answer on its way must not be lost: it holds the id to cancel
         if not video.ended:
@@ -40,8 +58,19 @@ async def generate(client: Kinoray, prompt: str, options: CreateOptions, target:
         why = video.error
         code, message = (why.code, why.message) if why else ("unknown", "The server does not say why.")
         raise KinorayClientError(200, code, f"{video.id} failed: {message}")
-    path = await client.download(video.id, target or Path(f"{video.id}.mp4"))
-    return outcome(video, path, time.monotonic() - began)
+    path = await _written(client, video, target or Target(Path(f"{video.id}.mp4")))
+    return Made(video, path, time.monotonic() - began)
+
+
+async def _written(client: Kinoray, video: Video, target: Target) -> Path:
+    """Where it is now; what goes wrong only here costs nobody the video."""
+    kept = f"the video is kept: `kinoray download {video.id}`"
+    try:
+        return await client.download_to(video.id, target)
+    except OSError as error:
+        raise NotWritten(error.errno, f"{error.strerror or error}; {kept}", str(target.path)) from error
+    except asyncio.CancelledError:
+        raise Interrupted(f"Interrupted before {target.path} was written; {kept}.") from None
 
 
 async def _watch(client: Kinoray, video: Video, console: Console) -> Video:
@@ -61,19 +90,19 @@ async def _call_off(client: Kinoray, asking: asyncio.Future[Video]) -> str:
     try:
         video = await asyncio.wait_for(asking, CALL_OFF_S)
         stopped = await asyncio.wait_for(client.cancel(video.id), CALL_OFF_S)
-    except (KinorayClientError, asyncio.TimeoutError) as failure:
+    except (KinorayClientError, asyncio.TimeoutError, asyncio.CancelledError) as failure:
         return f"Interrupted, but the server could not be told ({failure or 'no answer'}); see `kinoray list`."
     if stopped.status == "completed":
         return f"Interrupted; {video.id} was already done and stays on the server."
     return f"Cancelled {video.id}."
 
 
-def outcome(video: Video, path: Path, took_s: float) -> str:
+def outcome(made: Made) -> str:
     """The last line: file, seconds, cache hit, steps saved."""
-    said = [f"{video.seconds:g} s of video in {took_s:.1f} s" if video.seconds else f"made in {took_s:.1f} s"]
+    video = made.video
+    said = [f"{video.seconds:g} s of video in {made.took_s:.1f} s" if video.seconds else f"made in {made.took_s:.1f} s"]
     said.append("cache hit" if video.cache.hit else "no cache hit")
-    steps = _steps(video)
-    return f"{path}: {', '.join(said + steps)}"
+    return f"{made.path}: {', '.join(said + _steps(video))}"
 
 
 def _steps(video: Video) -> list[str]:

@@ -22,7 +22,7 @@ def _known(kind: type[T], data: JsonObject) -> dict[str, Any]:
     return {name: data[name] for name in names if data.get(name) is not None}
 
 
-def _part(data: JsonObject, name: str) -> JsonObject:
+def part(data: JsonObject, name: str) -> JsonObject:
     """A nested object, empty when the answer has none."""
     found = data.get(name)
     return found if isinstance(found, Mapping) else {}
@@ -126,10 +126,10 @@ class Video:
             known["seconds"] = _number(known["seconds"])  # a string on the wire
         for name in ("after", "waiting_for"):
             known[name] = tuple(known.get(name, ()))
-        failure = _part(data, "error")
+        failure = part(data, "error")
         known["error"] = Failure(**_known(Failure, failure)) if failure else None
-        known["cache"] = CacheUse(**_known(CacheUse, _part(data, "cache")))
-        planned = _known(Optimization, _part(data, "optimization"))
+        known["cache"] = CacheUse(**_known(CacheUse, part(data, "cache")))
+        planned = _known(Optimization, part(data, "optimization"))
         planned["reasons"] = tuple(planned.get("reasons", ()))
         known["optimization"] = Optimization(**planned)
         return cls(**known, extra={name: value for name, value in data.items() if name not in cls.__slots__})
