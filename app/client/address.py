@@ -35,7 +35,7 @@ def from_environment(environment: Mapping[str, str]) -> str:
 
 
 def checked(url: str, named: str = "") -> str:
-    """The address, if it is one of a service; `named` says where it came from. Raises KinorayClientError (`bad_url`)."""
+    """The address, if it is one of a service; `named` says whence. Raises KinorayClientError (`bad_url`)."""
     why = _fault(url)
     if why is None:
         return url

@@ -1,4 +1,4 @@
-"""Signals to a command: the first has its story leave in order, a second is told what is waited for, a third ends it."""
+"""Signals to a command: the first has its story leave in order, a second is told what is waited for, a third ends."""
 
 from __future__ import annotations
 
