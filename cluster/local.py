@@ -24,6 +24,7 @@ from app.redis.connection import connect
 from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
 from cluster.redis import LocalRedis, RedisFailed
+from deployments.ray_private import metrics_port
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 READY_S = 180.0
@@ -169,7 +170,7 @@ class LocalService:
             address="local",
             include_dashboard=True,
             dashboard_host=self.settings.dashboard_host,
-            _metrics_export_port=self.settings.ray_metrics_port,
+            **metrics_port(self.settings.ray_metrics_port),
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level="warning",
