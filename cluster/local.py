@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
 import yaml
 from rich.console import Console
 
+from app.client.address import local_url
 from app.client.cli import app as kinoray
-from app.errors import StoreUnavailable
+from app.client.session import say_json
 from app.jobs.redis.scripts import Keys
-from app.redis.connection import connect
-from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
-from cluster.redis import LocalRedis, RedisFailed
-from deployments.ray_private import metrics_port
+from app.settings.read import BadSettings, args_of, read_settings, unknown
+from cluster.checks import StartFailed, check_artifacts, check_port, check_redis, prepare_state_dir
+from cluster.greeting import Addresses, show_addresses
+from cluster.redis import STOP_S, LocalRedis, RedisFailed
+from cluster.stopping import Stop
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 READY_S = 180.0
@@ -36,11 +36,9 @@ RAY_ENVIRONMENT = {
     "RAY_SERVE_HTTP_KEEP_ALIVE_TIMEOUT_S": "90",
     # By default Serve kills a proxy that is not up in 5 s, and the deployment fails with it on a slow machine.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+    # What Ray takes by default, and warns about in four lines; who wants none sets "disabled".
+    "RAY_AUTH_MODE": "token",
 }
-
-
-class StartFailed(Exception):
-    """The service cannot start; the message says why and what to do."""
 
 
 def load_config(path: Path, settings: Settings) -> dict[str, Any]:
@@ -50,34 +48,27 @@ def load_config(path: Path, settings: Settings) -> dict[str, Any]:
     return config
 
 
-def check_redis(url: str, timeout_s: float) -> None:
-    """Raises StartFailed: there is no such Redis, or it is one that could lose jobs."""
-
-    async def look() -> None:
-        redis = connect(url, timeout_s)
-        try:
-            await refuse_what_loses_jobs(redis)
-        finally:
-            await redis.aclose()
-
-    try:
-        asyncio.run(look())
-    except (StoreUnavailable, ValueError) as error:
-        raise StartFailed(f"KINORAY_REDIS_URL cannot be used. {error}") from error
-
-
 class LocalService:
     """Redis, Ray and Serve started and stopped together."""
 
     def __init__(self, settings: Settings, config: Path = CONFIG, console: Console | None = None) -> None:
         self.settings = settings
-        self.url = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{settings.port}"
+        self.url = local_url(settings.host, settings.port)
         self.dashboard_url: str | None = None
         self._config = config
         self._console = console or Console(stderr=True)
         self.redis: LocalRedis | None = None
         self._stopping = threading.Event()
         self._guardian: threading.Thread | None = None
+        self.has_begun = False
+        """Whether there is anything to stop."""
+        self.waits_for = "what was being started"
+        """What a stop is busy with."""
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where it is, once it has started."""
+        return Addresses(self.url, self.dashboard_url, self.settings.state_dir, bool(self.settings.api_keys))
 
     def start(self) -> None:
         """Return when `/health` answers 200.
@@ -86,8 +77,9 @@ class LocalService:
             StartFailed: the port is taken, Redis is not there or could lose jobs, or the service was not well after
                 READY_S seconds.
         """
-        self._check_port()
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        check_port(self.settings.host, self.settings.port)
+        prepare_state_dir(self.settings.state_dir)
+        check_artifacts(self.settings.artifact_root)
         self._start_redis()
         for name, value in RAY_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
@@ -103,25 +95,20 @@ class LocalService:
         import ray
 
         self._stopping.set()
+        self.waits_for = "the guardian of Redis"
         if self._guardian is not None:
             self._guardian.join()
+        self.waits_for = "Ray's processes to end"
         if ray.is_initialized():
             ray.shutdown()
+        self.waits_for = f"Redis to write its data (at most {STOP_S:.0f} s)"
         if self.redis is not None:
             self.redis.stop()
-
-    def _check_port(self) -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.settings.host, self.settings.port))
-            except OSError as error:
-                where = f"{self.settings.host}:{self.settings.port}"
-                raise StartFailed(f"{where} cannot be used ({error.strerror}); choose another with PORT=.") from None
 
     def _start_redis(self) -> None:
         if self.settings.redis_url is None:
             self._say("Starting Redis")
+            self.has_begun = True
             self.redis = LocalRedis(self.settings.state_dir / "redis")
             try:
                 self.redis.start()
@@ -163,8 +150,11 @@ class LocalService:
 
     def _start_ray(self) -> None:
         self._say("Starting Ray")
+        self.has_begun = True
         told_to_stop = signal.getsignal(signal.SIGTERM)
         import ray
+
+        from deployments.ray_private import metrics_port
 
         context = ray.init(
             address="local",
@@ -208,48 +198,51 @@ class LocalService:
         self._console.print(f"[dim]{what} …[/dim]")
 
 
-def serve(config: Path | None = None) -> int:
-    """What `kinoray serve` runs: serve until SIGINT or SIGTERM; the exit status."""
+def serve(config: Path | None = None, as_json: bool = False) -> int:
+    """What `kinoray serve` runs: serve until SIGINT, SIGTERM or SIGHUP; the exit status."""
     console = Console(stderr=True)
-    service = LocalService(Settings(), config or CONFIG, console)
-    stopped = threading.Event()
+    config = config or CONFIG
+    try:
+        settings = read_settings(args_of(config))
+    except BadSettings as error:
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return run(LocalService(settings, config, console), console, lambda service: _greet(console, service, as_json))
 
-    def stop(_signum: int, _frame: FrameType | None) -> None:
-        stopped.set()
 
-    signal.signal(signal.SIGTERM, stop)
-    started = time.monotonic()
+def run(service: LocalService, console: Console, ready: Callable[[LocalService], int | None]) -> int:
+    """Start, call `ready`, and serve until a signal, unless it answers with an exit status; the exit status."""
+    began = time.monotonic()
+    stop = Stop(lambda words: console.print(f"[dim]{words}[/dim]"), lambda: service.waits_for)
+    stop.heed()
+    for words in unknown(os.environ):
+        console.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
     try:
         service.start()
-        for each in (signal.SIGTERM, signal.SIGINT):  # once more: Ray has put its own in place, which exits with 15
-            signal.signal(each, stop)
-        _greet(console, service, time.monotonic() - started)
-        stopped.wait()
+        stop.heed()
+        console.print(f"[bold green]Kinoray is ready[/bold green] after {time.monotonic() - began:.0f} s")
+        status = ready(service)
+        stop.ready()
+        if status is None:
+            stop.asked.wait()
+        return status or 0
     except KeyboardInterrupt:
-        pass
+        return 0
     except StartFailed as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     finally:
-        console.print("[dim]Stopping; unfinished jobs are kept in Redis.[/dim]")
-        service.stop()
-    return 0
+        stop.asked.set()
+        stop.heed()
+        if service.has_begun:
+            console.print("[dim]Stopping; unfinished jobs are kept in Redis.[/dim]")
+            service.stop()
 
 
-def _greet(console: Console, service: LocalService, seconds: float) -> None:
-    console.print(f"[bold green]Kinoray is ready[/bold green] after {seconds:.0f} s")
-    show_addresses(console, service)
-    console.print('  try        kinoray generate "a red ball bouncing on sand" -o ball.mp4')
-
-
-def show_addresses(console: Console, service: LocalService) -> None:
-    """Where everything is, for people."""
-    token = "" if os.environ.get("RAY_AUTH_MODE") == "disabled" else "   (token: `ray get-auth-token`)"
-    console.print(f"  API        {service.url}/v1/videos")
-    console.print(f"  docs       {service.url}/docs")
-    console.print(f"  health     {service.url}/health")
-    console.print(f"  dashboard  {service.dashboard_url}{token}")
-    console.print(f"  state      {service.settings.state_dir}")
+def _greet(console: Console, service: LocalService, as_json: bool) -> None:
+    show_addresses(console, service.addresses)
+    if as_json:
+        say_json(service.addresses.record())
 
 
 if __name__ == "__main__":

@@ -51,8 +51,10 @@ def _fault(url: str) -> str | None:
         return str(error).rstrip(".") or "it cannot be read"
     if parts.scheme not in ("http", "https"):
         return "it must begin with http:// or https://"
-    if not parts.host or any(each.isspace() for each in parts.host):
+    if not parts.host:
         return "it has no host"
+    if any(each.isspace() for each in url):
+        return "there must be no blank in it"
     if port is not None and not 1 <= port <= 65535:
         return "its port must be 1 to 65535"
     return "nothing may follow a ? or #" if parts.query or parts.fragment else None

@@ -57,8 +57,8 @@ app.add_typer(calibrate, name="calibrate")
 
 
 def main() -> None:
-    """Entry point of `kinoray`."""
-    app()
+    """Entry point of `kinoray`, by which name it goes however it was called: completion goes by that."""
+    app(prog_name="kinoray")
 
 
 if __name__ == "__main__":

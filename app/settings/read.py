@@ -121,9 +121,8 @@ def _where(place: Sequence[int | str], given: bool) -> str:
 
 def _must(why: str) -> str:
     """Pydantic's words as a demand."""
-    return re.sub(r"^(Input|Value|Tuple|List|Dictionary|String|Number) should", "it must", why).replace(
-        " after validation", ""
-    )
+    words = re.sub(r"^(Input|Value|Tuple|List|Dictionary|String|Number) should", "it must", why)
+    return words.replace(" after validation", "")
 
 
 def allowed_of(name: str, field: FieldInfo) -> str:
