@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -11,6 +12,7 @@ from app import __version__
 from app.api.limits import BodyLimit
 from app.api.methods import answer_head
 from app.api.openapi import describe_api
+from app.api.own_task import OwnTask
 from app.api.problems import install
 from app.api.request_id import RequestId
 from app.api.routes import (
@@ -28,9 +30,12 @@ from app.api.routes import (
     videos,
 )
 from app.api.routes.page import add_studio_files
+from app.service.background import Background
 from app.service.ports import Check
 from app.service.videos import VideoService
 from app.settings import Settings
+
+SETTLE_S = 10.0  # what requests whose clients have left still do is waited for so long when the server stops
 
 
 def create_app(
@@ -41,7 +46,15 @@ def create_app(
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
     """
     # A machine without a way out has its documentation page too.
-    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__)
+    background = Background()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await background.settled(SETTLE_S)
+
+    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__, lifespan=lifespan)
+    app.state.background = background
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
@@ -54,5 +67,6 @@ def create_app(
     install(app)
     describe_api(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(OwnTask, background=background)
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)  # the last is the outermost
     return app
