@@ -12,7 +12,7 @@ from app.api.openapi import ERRORS, EXAMPLES, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong
 from app.api.requests.body import body_fields
 from app.api.requests.idempotency import KeyHeader, replay_headers
-from app.api.requests.input_image import request_with_image
+from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import VIDEO_ID, inference_time_s, job_headers
 from app.api.routes.content import opened
@@ -39,8 +39,8 @@ async def create_and_wait(
 
     Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same job.
     """
-    asked, picture = await request_with_image(await body_fields(request), service, settings, caller)
-    job, replayed = await service.accept(asked, caller, key, picture=picture)
+    asked, reference = request_with_reference(await body_fields(request), settings.max_prompt_chars)
+    job, replayed = await service.accept(asked, caller, key, reference=reference)
     try:
         (job,) = await ended(request, service, [job], caller, settings.sync_timeout_s, cancels=key is None)
         if job.phase is not Phase.COMPLETED:
