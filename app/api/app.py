@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
+from app.api.cross_origin import SameOrigin
 from app.api.limits import BodyLimit
-from app.api.methods import answer_head
+from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
 from app.api.problems import install
@@ -66,7 +68,23 @@ def create_app(
     add_studio_files(app)
     install(app)
     describe_api(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(OwnTask, background=background)
-    app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)  # the last is the outermost
+    _add_layers(app, settings, background, proxy_adds_request_id)
     return app
+
+
+def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_adds_request_id: bool) -> None:
+    """What stands around the routes; the last is the outermost."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if not settings.api_keys:  # a page of another site has no key
+        app.add_middleware(SameOrigin, allowed=settings.cors_origins)
+    app.add_middleware(OwnTask, background=background)
+    app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=METHODS,
+            allow_headers=("*",),
+            expose_headers=("*",),
+            allow_private_network=True,
+        )

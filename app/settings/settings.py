@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from typing_extensions import Self
 
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Replicas, Storage, Webhooks
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
 class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Storage, BaseSettings):
@@ -35,6 +38,15 @@ class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Stor
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        origins = [origin.rstrip("/").lower() for origin in value]
+        for origin in origins:
+            if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"{origin!r} is no origin: scheme://host or scheme://host:port, or * for all")
+        return origins
 
     @field_validator("webhook_secret", "webhook_secrets")
     @classmethod
