@@ -248,3 +248,13 @@ async def test_a_request_that_is_over_leaves_no_task_behind(house: House) -> Non
         assert (await client.post("/v1/videos", json={"prompt": "a red ball"})).status_code == 200
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_server_that_stops_waits_for_what_its_last_requests_still_do() -> None:
+    house = slow_house()
+    async with house.app.router.lifespan_context(house.app):
+        request = asyncio.ensure_future(asked(house, "/v1/videos/sync", WAITING["/v1/videos/sync"], asyncio.Event()))
+        assert await house.jobs.wait_for_work(5.0)
+        request.cancel()
+    assert ends(await jobs_of(house)) == ["cancelled"]
+    await asyncio.wait([request])
