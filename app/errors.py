@@ -21,11 +21,12 @@
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
     │       └── UnsafeStore       503  unsafe_store (Redis is set up so that it could lose jobs)
     └── GenerationError           500  what ends one job and leaves the service standing
-        ├── Cancelled             499  cancelled
+        ├── Cancelled             409  cancelled
+        ├── DependencyFailed      424  dependency_failed
         ├── DeviceOutOfMemory     500  out_of_memory
         ├── NumericalError        500  numerical_error (NaN in the latent)
         ├── WorkerLost            500  worker_lost
-        └── TimedOut              500  timeout
+        └── TimedOut              504  timeout
 
 All arguments go to the base constructor by position, so every error survives pickling between processes.
 """
@@ -196,8 +197,15 @@ class GenerationError(KinorayError):
 class Cancelled(GenerationError):
     """Somebody asked for the job to stop."""
 
-    status = 499
+    status = 409
     code = "cancelled"
+
+
+class DependencyFailed(GenerationError):
+    """A job that it was to come after has failed, or is gone."""
+
+    status = 424
+    code = "dependency_failed"
 
 
 class DeviceOutOfMemory(GenerationError):
@@ -219,6 +227,7 @@ class WorkerLost(GenerationError):
 
 
 class TimedOut(GenerationError):
-    """It took longer than allowed."""
+    """It took longer than allowed: by the caller's deadline, by the server, or by who waits for the answer."""
 
+    status = 504
     code = "timeout"

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.methods import allowed
-from app.errors import KinorayError, RetryLater, Unauthorized
+from app.errors import Conflict, GenerationError, KinorayError, RetryLater, Unauthorized
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
 
@@ -80,6 +80,8 @@ def problem(
 def of_error(error: KinorayError) -> Response:
     """The answer to one of our own errors."""
     headers = {}
+    if isinstance(error, (Conflict, GenerationError)):  # SDKs would ask again after 409 and 5xx, to no avail
+        headers["x-should-retry"] = "false"
     if isinstance(error, RetryLater):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     if isinstance(error, Unauthorized):

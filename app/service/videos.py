@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -18,28 +19,26 @@ from app.cache.store import RESULTS
 from app.errors import (
     Conflict,
     ContentNotReady,
-    InvalidRequest,
     JobNotFound,
     KinorayError,
     NotFound,
     StoreUnavailable,
     TimedOut,
 )
-from app.jobs.admission_limits import AdmissionLimits, Replayed, Usage, refusal
+from app.jobs.admission_limits import AdmissionLimits, PictureWillTell, Replayed, Usage, refusal
 from app.jobs.board import BACKLOG
 from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
 from app.line.wait_estimates import behind_all, expected_s
-from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
-from app.service.admission import admit, limits_of, named
+from app.service.admission import admit, check, limits_of, named
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import tell_end
 from app.service.event_stream import follow, told_all
-from app.service.input_image import Picture, keep, let_go, picture_of
+from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.outlook import Outlook, outlook_of
 from app.service.ports import Ports
 from app.service.result_hits import repeat
@@ -91,31 +90,39 @@ class VideoService:
         caller: Caller,
         key: str | None = None,
         stages: Stages | None = None,
-        picture: bytes | None = None,
+        reference: bytes | str | None = None,
     ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
         `key` is the client's name for the request: again with the same one, it is answered with the job of the first
-        time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `picture` is the content of
-        the request's, unless an earlier job has it stored.
+        time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `reference` names the picture
+        that it begins with, by its bytes or address; that is looked at only when nothing else speaks against the job.
 
         Raises:
-            InvalidRequest: the prompt or a parameter cannot be served.
+            InvalidRequest: the prompt or a parameter cannot be served, or the picture cannot be had or used.
+            PayloadTooLarge: the picture has too many bytes or pixels.
             JobNotFound: it is to come after a job that is not there.
             KeyReused: the key was used for another request.
             Overloaded: the predicted wait or the line is too long, or the tenant has had its share.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
-        idempotency_key = named(request, key, self.settings.idempotency_ttl_s)
         try:
-            first = None if idempotency_key is None else await self.ports.jobs.answered(idempotency_key, caller.tenant)
-            if first is not None:
-                raise Replayed(first)
-            limits = limits_of(self.settings, idempotency_key)
-            return Accepted(await self._record(request, caller, limits, stages, picture), False)
+            limits = await self._not_yet_answered(request, caller, key, reference)
+            return Accepted(await self._record(request, caller, limits, stages, reference), False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
+
+    async def _not_yet_answered(
+        self, request: VideoRequest, caller: Caller, key: str | None, reference: bytes | str | None
+    ) -> AdmissionLimits:
+        """What the job will be held to. Raises Replayed, or KeyReused, when the key has made one already."""
+        name = named(request, key, self.settings.idempotency_ttl_s, reference)
+        with suppress(PictureWillTell):
+            first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
+            if first is not None:
+                raise Replayed(first)
+        return limits_of(self.settings, name)
 
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
@@ -137,13 +144,18 @@ class VideoService:
                 raise refusal("unknown" if job is None else "failed", each)
 
     async def _record(
-        self, request: VideoRequest, caller: Caller, limits: AdmissionLimits, stages: Stages, picture: bytes | None
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        limits: AdmissionLimits,
+        stages: Stages,
+        reference: bytes | str | None,
     ) -> Job:
         wishes = replace(request.wishes, webhook=webhook_of(request.wishes.webhook, caller, self.settings))
         await self._sync()
         await self._come_after(wishes.after, caller)
         # 1. Plan
-        plan = await self.analyze(request, caller)
+        plan = await self._plan(request if reference is None else replace(request, image=PENDING), caller)
         stages.done("plan")
         now = self._clock()
         job = Job(
@@ -155,6 +167,15 @@ class VideoService:
             wishes=wishes,
             deadline=None if wishes.deadline_s is None else now + wishes.deadline_s,
         )
+        content: bytes | None = None
+        if reference is not None:
+            await check(job, self.ports.jobs, self.ports.board, self.settings)
+            picture = await picture_of(reference, caller.tenant, self.settings)
+            content, plan = picture.content, replace(plan, image=picture.artifact)
+            job = replace(job, plan=plan)
+            key = limits.idempotency_key.value if limits.idempotency_key else None
+            limits = await self._not_yet_answered(replace(request, image=plan.image), caller, key, reference)
+            stages.done("picture")
         # 2. The same plan made before?
         if wishes.cache.reads:
             made = await self._made_before(job, now, stages, limits)
@@ -168,7 +189,7 @@ class VideoService:
         # 3. Under way, or admitted; and the record, before anyone is told
         joins = wishes.cache.reads and request.seed != FRESH
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
-        await keep(job, picture, self.ports.board, self.ports.artifacts)
+        await keep(job, content, self.ports.board, self.ports.artifacts)
         try:
             job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
         except StoreUnavailable:  # it may be on record
@@ -279,15 +300,14 @@ class VideoService:
         )
         return await self.accept(request, caller, key)
 
-    async def picture(self, reference: bytes | str, model: str | None, caller: Caller) -> Picture:
-        """The picture that a request names, if its model takes one; nothing is stored. Raises InvalidRequest."""
-        profile = Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases).find(model)
-        if not profile.takes_image:
-            raise InvalidRequest(f"{profile.id} makes videos from text alone.", "input_reference", "image_not_taken")
-        return await picture_of(reference, caller.tenant, self.settings)
+    async def analyze(self, request: VideoRequest, caller: Caller, reference: bytes | str | None = None) -> Plan:
+        """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""
+        if reference is None:
+            return await self._plan(request, caller)
+        plan = await self._plan(replace(request, image=PENDING), caller)
+        return replace(plan, image=(await picture_of(reference, caller.tenant, self.settings)).artifact)
 
-    async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
-        """The plan a request would get now, without making anything."""
+    async def _plan(self, request: VideoRequest, caller: Caller) -> Plan:
         plan = await self.ports.planner.plan(request, caller)
         if not request.allow_degrade:
             return plan

@@ -82,6 +82,12 @@ class Front(BaseModel):
     api_keys: dict[str, SecretStr] = setting(
         {}, "Tenant name to API key; tenants never see each other's jobs", unset="everyone is the tenant `public`"
     )
+    cors_origins: list[str] = setting(
+        [],
+        "Origins whose pages may ask this server, such as https://app.example; * for all",
+        unset="its own page alone",
+        since="0.3",
+    )
     max_body_bytes: int = setting(20 * MIB, "Larger request bodies are refused with 413", "bytes", gt=0)
     max_prompt_chars: int = setting(4000, "Longer prompts are refused", "characters", gt=0)
     max_image_bytes: int = setting(10 * MIB, "Larger pictures to begin with are refused", "bytes", gt=0)

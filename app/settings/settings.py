@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Replicas, Storage, Webhooks
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
 class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Storage, BaseSettings):
@@ -53,6 +55,15 @@ class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Stor
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
                 raise ValueError(f"it must be an address such as https://example.org/hook, not {url!r}")
         return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        origins = [origin.rstrip("/").lower() for origin in value]
+        for origin in origins:
+            if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"{origin!r} is no origin: scheme://host or scheme://host:port, or * for all")
+        return origins
 
     @field_validator("webhook_secret", "webhook_secrets")
     @classmethod

@@ -160,6 +160,10 @@ class House:
             for kind, content in made.items()
         }
 
+    async def settled(self) -> None:
+        """What requests still do whose clients have left is done."""
+        assert await self.app.state.background.settled(10.0)
+
     async def resolve(self, job: Job) -> None:
         """What the finisher and the dispatcher do when a job has ended."""
         await resolve(plan_digest(job.plan, job.tenant), self.service.ports, 60.0, time.time())

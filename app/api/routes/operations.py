@@ -14,7 +14,7 @@ from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import Fields
-from app.api.requests.input_image import request_with_image
+from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import PlannedVideo
 from app.api.stats import Stats, stats
@@ -60,6 +60,6 @@ async def analyze_body(request: Request, service: Service, settings: Config, cal
 
 
 async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> PlannedVideo:
-    asked, _ = await request_with_image(fields, service, settings, caller)
-    plan = await service.analyze(asked, caller)
+    asked, reference = request_with_reference(fields, settings.max_prompt_chars)
+    plan = await service.analyze(asked, caller, reference)
     return PlannedVideo(prompt=plan.prompt, **describe(plan))
