@@ -93,9 +93,10 @@ class House:
         checks: dict[str, Check] | None = None,
         models: tuple[ModelProfile, ...] = (MODEL,),
         told: int = TENANT_KEPT,
+        video: bytes = VIDEO,
         **settings: Any,
     ) -> None:
-        self.models = models
+        self.models, self._video = models, video
         self.settings = Settings(default_model="shapes", model_aliases={"sora-2": "shapes"}, **settings)
         self.jobs, self.stops = MemoryJobs(), MemoryStops()
         self.events = MemoryEvents(jobs=self.jobs, tenant_limit=told)
@@ -141,7 +142,7 @@ class House:
     async def complete(self, job_id: str) -> Job:
         """Make the job's files and close it, as the finisher does."""
         fence = await self.run(job_id)
-        video = await self.artifacts.put(f"{job_id}/{fence}/video.mp4", VIDEO, "video/mp4")
+        video = await self.artifacts.put(f"{job_id}/{fence}/video.mp4", self._video, "video/mp4")
         thumbnail = await self.artifacts.put(f"{job_id}/{fence}/thumbnail.webp", THUMBNAIL, "image/webp")
         measured = Measured({"queue": 0.5, "denoise": 2.0, "finish": 0.1, "total": 2.6}, 2.0, 3 * 2**20, 25)
         files = {"video": video, "thumbnail": thumbnail} | await self._stills(job_id, fence)

@@ -92,7 +92,11 @@ async def test_who_comes_back_is_told_what_happened_meanwhile(house: House, clie
         assert [await stream.next() for _ in range(2)] == [("ready", None), ("snapshot", first)]
     second = await ask(client, "a blue box")
     await house.complete(first)
-    for asked in ({"last": stream.last}, {"params": {"after": stream.last}}, {"params": {"last_event_id": stream.last}}):
+    for asked in (
+        {"last": stream.last},
+        {"params": {"after": stream.last}},
+        {"params": {"last_event_id": stream.last}},
+    ):
         async with follow(client, **asked) as again:
             assert (await again.whole())[1]["whole"] is True
             told = [await again.next() for _ in range(5)]

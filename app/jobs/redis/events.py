@@ -1,4 +1,4 @@
-"""Job events in Redis streams, one a job and one a tenant: written by replicas, replayed and followed by every router."""
+"""Job events in Redis streams, one a job and one a tenant: written by replicas, followed by every router."""
 
 from __future__ import annotations
 
