@@ -1,4 +1,4 @@
-"""The event feed of a job, or of all of a caller's, as every stream sends it: the record, what happened, what happens."""
+"""The event feed of a job, or of all of a caller's, as every stream sends it: the record, then what happens."""
 
 from __future__ import annotations
 

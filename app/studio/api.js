@@ -4,6 +4,7 @@ const NAME = "kinoray-key";
 const $ = (id) => document.getElementById(id);
 const kept = (() => {
   try {
+    localStorage.removeItem(NAME); // where an earlier version of this page left it, for ever
     return window.sessionStorage; // of this tab, until it is closed
   } catch {
     return null; // where the browser keeps nothing, the key lives as long as the page

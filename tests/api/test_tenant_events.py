@@ -21,7 +21,7 @@ from tests.api.served import served
 
 pytestmark = pytest.mark.anyio
 PREVIEW = {"step": 1, "total_steps": 25, "width": 8, "height": 8, "image": "data:image/webp;base64,UklGRg=="}
-KEYS = {"api_keys": {"one": "key-one", "two": "key-two"}}
+KEYS = {"one": "key-one", "two": "key-two"}
 
 
 class Stream:
@@ -162,14 +162,14 @@ async def test_one_that_waits_for_another_s_video_shows_its_steps_and_only_the_p
 
 
 async def test_tenants_never_hear_of_each_other() -> None:
-    house = House(**KEYS)
-    one, two = ({"headers": {"authorization": f"Bearer {key}"}} for key in KEYS["api_keys"].values())
+    house = House(api_keys=KEYS)
+    one, two = ({"authorization": f"Bearer {key}"} for key in KEYS.values())
     async with served(house) as server, httpx.AsyncClient(base_url=server.url, timeout=10.0) as client:
         assert (await client.get("/v1/events")).status_code == 401
-        async with follow(client, **two) as stream:
+        async with follow(client, headers=two) as stream:
             assert await stream.next() == ("ready", None)
-            await house.complete(await ask(client, "a red ball", **one))
-            mine = await ask(client, "a blue box", **two)
+            await house.complete(await ask(client, "a red ball", headers=one))
+            mine = await ask(client, "a blue box", headers=two)
             assert await stream.next() == ("snapshot", mine)
 
 

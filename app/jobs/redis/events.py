@@ -13,7 +13,7 @@ from app.jobs.record import check_id, parse_event_id
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.replies import entries, mapping
+from app.redis.replies import Word, entries, mapping
 from app.types import Event
 
 KEPT = 1000
@@ -72,9 +72,10 @@ class RedisEvents:
         self._tenant_limit = tenant_limit
 
     async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
-        job = [self._limit, self._kept_ms, "" if fence is None else fence, kind, repr(at), orjson.dumps(data), job_id]
-        tenants = [self._keys.of(""), MOST_SHARED, self._tenant_limit, int(1000 * TENANT_KEPT_S), LONG]
-        added = await self._commands.run(APPEND, [self._key(job_id), self._keys.job(job_id)], [*job, *tenants])
+        event = (kind, repr(at), orjson.dumps(data), job_id)
+        tenants = (self._keys.of(""), MOST_SHARED, self._tenant_limit, int(1000 * TENANT_KEPT_S), LONG)
+        args: list[Word] = [self._limit, self._kept_ms, "" if fence is None else fence, *event, *tenants]
+        added = await self._commands.run(APPEND, [self._key(job_id), self._keys.job(job_id)], args)
         if added is None:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         return str(added.decode())
