@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("shared machine")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark drills by their folder, and tests that need the shared Ray, a Redis or a browser by the fixtures that start them."""
+    """Mark drills by their folder, and tests that need Ray, a Redis or a browser by the fixtures that start them."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.path.is_relative_to(DRILLS):

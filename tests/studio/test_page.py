@@ -99,7 +99,13 @@ async def test_a_key_is_asked_for_once_and_remembered(studio: Open) -> None:
 
 async def test_another_seed_is_asked_for_as_the_card_was(studio: Open) -> None:
     async with studio() as (page, server):
-        wishes: dict[str, Any] = {"quality_tier": "preview", "priority": "high", "size": "96x64", "num_frames": 9, "seed": 5}
+        wishes: dict[str, Any] = {
+            "quality_tier": "preview",
+            "priority": "high",
+            "size": "96x64",
+            "num_frames": 9,
+            "seed": 5,
+        }
         video = await ask(server, "a red ball", **wishes)
         await page.select_option("#tier", "premium")
         await page.select_option("#priority", "low")
