@@ -30,7 +30,7 @@ test: install
 	$(PYTEST) -m "cluster and not slow" tests/deployments
 
 test-fast: install
-	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not cluster and not drill and not redis and not slow"
+	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not browser and not cluster and not drill and not redis and not slow"
 
 drills: install
 	$(PYTEST) -n 2 --dist loadfile -m "drill or slow"

@@ -29,6 +29,7 @@ from app.api.routes import (
     page,
     styles,
     sync,
+    tenant_events,
     videos,
 )
 from app.api.routes.page import add_studio_files
@@ -60,7 +61,10 @@ def create_app(
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
-    rooms = (sync, images, videos, content, events, event_socket, feedback, models, styles, caches, operations, page)
+    rooms = (
+        *(sync, images, videos, content, events, tenant_events, event_socket, feedback, models, styles),
+        *(caches, operations, page),
+    )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
         app.include_router(room.router)

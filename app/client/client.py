@@ -23,6 +23,7 @@ from app.client.target import Target
 from app.client.transport import Transport, read_json
 
 VIDEOS = "/v1/videos"
+EVENTS = "/v1/events"
 STYLES = "/v1/styles"
 
 
@@ -101,9 +102,17 @@ class Kinoray:
                 return
             page = await self.list(page_size, page.last_id, order)
 
-    async def events(self, video_id: str, last_event_id: str | None = None) -> AsyncGenerator[VideoEvent, None]:
-        """What happens to a video, until it ends; survives dropped connections."""
-        async with aclosing(follow(self._transport, _place(video_id, "/events"), last_event_id)) as events:
+    async def events(
+        self, video_id: str | None = None, last_event_id: str | None = None
+    ) -> AsyncGenerator[VideoEvent, None]:
+        """What happens to a video, until it ends, or to all of your videos, without end; survives dropped connections.
+
+        Of all: each event has its `video_id`, and of each video a snapshot comes first. A `ready` whose data says
+        `whole` False means that some of what happened while the connection was down is not known any more. The ids of
+        the two kinds of stream are not each other's.
+        """
+        path = EVENTS if video_id is None else _place(video_id, "/events")
+        async with aclosing(follow(self._transport, path, last_event_id, endless=video_id is None)) as events:
             async for event in events:
                 yield event
 

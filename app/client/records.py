@@ -161,7 +161,7 @@ class VideoPage:
 
 @dataclass(frozen=True, slots=True)
 class VideoEvent:
-    """One fact about a video's progress; `kind` is snapshot, phase, step, queue, preview or end.
+    """One fact about a video's progress; `kind` is snapshot, phase, step, queue, preview or end, of all also ready.
 
     A preview's `image` is the unfinished video as a small picture, `data:image/webp;base64,…`.
     """
@@ -174,6 +174,12 @@ class VideoEvent:
     def video(self) -> Video | None:
         """The whole video, if this is a snapshot."""
         return Video.parse(self.data) if self.kind == "snapshot" else None
+
+    @property
+    def video_id(self) -> str | None:
+        """The video that it is of, where the events of all are followed."""
+        found = self.data.get("id" if self.kind == "snapshot" else "video_id")
+        return found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True, slots=True)

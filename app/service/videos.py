@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -36,7 +36,7 @@ from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
 from app.service.admission import admit, check, limits_of, named
 from app.service.artifact_refs import forget_artifacts, lost
-from app.service.endings import tell_end
+from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.outlook import Outlook, outlook_of
@@ -44,6 +44,7 @@ from app.service.ports import Ports
 from app.service.result_hits import repeat
 from app.service.similar_start import with_start
 from app.service.single_flight import enter
+from app.service.tenant_events import CREATED, News, follow_tenant
 from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest, Wishes
@@ -109,7 +110,9 @@ class VideoService:
         stages = stages or Stages()
         try:
             limits = await self._not_yet_answered(request, caller, key, reference)
-            return Accepted(await self._record(request, caller, limits, stages, reference), False)
+            job = await self._record(request, caller, limits, stages, reference)
+            await self._announce(job)
+            return Accepted(job, False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
 
@@ -123,6 +126,16 @@ class VideoService:
             if first is not None:
                 raise Replayed(first)
         return limits_of(self.settings, name)
+
+    async def _announce(self, job: Job) -> None:
+        """Those who follow the tenant hear of a new job; without Redis they do at its next event: it is on record."""
+        now = self._clock()
+        try:
+            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {})
+            if job.phase.ended:
+                await self.ports.events.tell_tenant(job.tenant, job.id, "end", now, end_of(job))
+        except StoreUnavailable as error:
+            log.warning("Nobody heard of %s: %s", job.id, error)
 
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
@@ -230,6 +243,10 @@ class VideoService:
         async for event in follow(await self.get(job_id, caller), after, self.ports, self._clock):
             yield event
 
+    def follow_all(self, caller: Caller, after: str | None = None) -> AsyncGenerator[News, None]:
+        """What happens to all of the caller's jobs, without end; as `follow_tenant`."""
+        return follow_tenant(caller.tenant, after, self.ports, self._clock)
+
     async def told_all(self, job_id: str, caller: Caller, last: str) -> bool:
         """Whether who names the event `last` has nothing more to be told, ever. Raises JobNotFound."""
         return await told_all(await self.get(job_id, caller), last, self.ports.events)
@@ -258,6 +275,7 @@ class VideoService:
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)
+        await self.ports.events.tell_tenant(caller.tenant, job_id, "end", self._clock(), end_of(None))
         try:
             await forget_artifacts(job, self.ports.board, self.ports.artifacts)
         except StoreUnavailable as error:  # the record is gone: its files have no owner, and are removed as such
