@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -23,10 +24,11 @@ from app.jobs.redis.scripts import Keys
 from app.redis.connection import connect
 from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
+from cluster.checks import unservable_here
 from cluster.redis import LocalRedis, RedisFailed
+from cluster.starting import Seen, StartFailed, StartTimedOut, too_late, tried_twice, wait_until_ready
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
-READY_S = 180.0
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
 
@@ -36,10 +38,6 @@ RAY_ENVIRONMENT = {
     # By default Serve kills a proxy that is not up in 5 s, and the deployment fails with it on a slow machine.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
 }
-
-
-class StartFailed(Exception):
-    """The service cannot start; the message says why and what to do."""
 
 
 def load_config(path: Path, settings: Settings) -> dict[str, Any]:
@@ -77,37 +75,56 @@ class LocalService:
         self.redis: LocalRedis | None = None
         self._stopping = threading.Event()
         self._guardian: threading.Thread | None = None
+        self._logs = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "session_latest" / "logs"  # until Ray says
 
     def start(self) -> None:
-        """Return when `/health` answers 200.
+        """Return when every pool takes jobs. What timed out on a busy machine is tried once more.
 
         Raises:
-            StartFailed: the port is taken, Redis is not there or could lose jobs, or the service was not well after
-                READY_S seconds.
+            StartFailed: the port is taken, a model cannot be served, Redis is not there or could lose jobs, or nothing
+                moved any more, twice.
         """
         self._check_port()
+        self._check_models()
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self._start_redis()
         for name, value in RAY_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        self._start_ray()
-        self._deploy()
-        self._wait_until_well()
+        since = time.time()
+
+        def bring_up() -> None:
+            self._start_ray()
+            self._deploy()
+            self._wait_until_ready(since)
+
+        tried_twice(bring_up, self._stop_ray, self._say)
 
     def stop(self) -> None:
         """Stop what this object started, in reverse order.
 
         Nothing waits for running jobs: they are in Redis, and the next start takes them up when their leases end.
         """
-        import ray
-
         self._stopping.set()
         if self._guardian is not None:
             self._guardian.join()
-        if ray.is_initialized():
-            ray.shutdown()
+        self._stop_ray()
         if self.redis is not None:
             self.redis.stop()
+
+    def _stop_ray(self) -> None:
+        import ray
+
+        if ray.is_initialized():
+            ray.shutdown()
+
+    def _check_models(self) -> None:
+        """Before anything is started: a model that cannot be served would end it minutes later, if at all."""
+        try:
+            why = unservable_here(load_config(self._config, self.settings))
+        except ValueError as error:
+            why = str(error)
+        if why is not None:
+            raise StartFailed(f"It cannot be served. {why}")
 
     def _check_port(self) -> None:
         with socket.socket() as probe:
@@ -165,16 +182,21 @@ class LocalService:
         told_to_stop = signal.getsignal(signal.SIGTERM)
         import ray
 
-        context = ray.init(
-            address="local",
-            include_dashboard=True,
-            dashboard_host=self.settings.dashboard_host,
-            _metrics_export_port=self.settings.ray_metrics_port,
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level="warning",
-            namespace="kinoray",
-        )
+        try:
+            context = ray.init(
+                address="local",
+                include_dashboard=True,
+                dashboard_host=self.settings.dashboard_host,
+                _metrics_export_port=self.settings.ray_metrics_port,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level="warning",
+                namespace="kinoray",
+            )
+        except Exception as error:  # of any kind: Ray's own "timed out during startup" is a plain Exception
+            ray.shutdown()
+            raise too_late(error, self._logs) from error
+        self._logs = Path(context.address_info["session_dir"]) / "logs"
         self.dashboard_url = f"http://{context.dashboard_url}"
         if callable(told_to_stop):
             # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
@@ -182,26 +204,32 @@ class LocalService:
 
     def _deploy(self) -> None:
         self._say("Deploying")
+        try:
+            self._serve().deploy_applications(load_config(self._config, self.settings))
+        except (OSError, RuntimeError) as error:  # the dashboard is not there yet, or too busy; requests' are OSErrors
+            raise too_late(error, self._logs) from error
+
+    def _serve(self) -> Any:
         from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
-        ServeSubmissionClient(self.dashboard_url).deploy_applications(load_config(self._config, self.settings))
+        return ServeSubmissionClient(self.dashboard_url)
 
-    def _wait_until_well(self) -> None:
+    def _wait_until_ready(self, since: float) -> None:
         self._say("Loading the model")
-        until = time.monotonic() + READY_S
-        answer: httpx.Response | None = None
-        while time.monotonic() < until:
-            try:
-                answer = httpx.get(f"{self.url}/health", timeout=5)
-            except httpx.HTTPError:
-                answer = None
-            if answer is not None and answer.status_code == 200:
-                return
-            time.sleep(0.2)
-        found = answer.text if answer is not None else "no answer"
-        raise StartFailed(
-            f"Not well after {READY_S:.0f} s: {found}. Ray's logs are in /tmp/ray/session_latest/logs/serve."
-        )
+        try:
+            wait_until_ready(self._look, since)
+        except StartTimedOut as error:
+            raise too_late(error, self._logs / "serve") from error
+
+    def _look(self, serve_too: bool) -> Seen:
+        health: dict[str, Any] | None = None
+        serve: dict[str, Any] | None = None
+        with contextlib.suppress(httpx.HTTPError, ValueError):  # the proxy's own answers, before we are there, are text
+            health = httpx.get(f"{self.url}/health", timeout=5).json()
+        if serve_too:
+            with contextlib.suppress(OSError, RuntimeError):
+                serve = self._serve().get_serve_details()
+        return Seen(health, serve)
 
     def _say(self, what: str) -> None:
         self._console.print(f"[dim]{what} …[/dim]")
