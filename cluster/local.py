@@ -75,7 +75,7 @@ class LocalService:
         self.redis: LocalRedis | None = None
         self._stopping = threading.Event()
         self._guardian: threading.Thread | None = None
-        self._logs = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "session_latest" / "logs"  # until Ray says
+        self.logs = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "session_latest" / "logs"  # until Ray says
 
     def start(self) -> None:
         """Return when every pool takes jobs. What timed out on a busy machine is tried once more.
@@ -195,8 +195,8 @@ class LocalService:
             )
         except Exception as error:  # of any kind: Ray's own "timed out during startup" is a plain Exception
             ray.shutdown()
-            raise too_late(error, self._logs) from error
-        self._logs = Path(context.address_info["session_dir"]) / "logs"
+            raise too_late(error, self.logs) from error
+        self.logs = Path(context.address_info["session_dir"]) / "logs"
         self.dashboard_url = f"http://{context.dashboard_url}"
         if callable(told_to_stop):
             # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
@@ -207,7 +207,7 @@ class LocalService:
         try:
             self._serve().deploy_applications(load_config(self._config, self.settings))
         except (OSError, RuntimeError) as error:  # the dashboard is not there yet, or too busy; requests' are OSErrors
-            raise too_late(error, self._logs) from error
+            raise too_late(error, self.logs) from error
 
     def _serve(self) -> Any:
         from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
@@ -219,7 +219,7 @@ class LocalService:
         try:
             wait_until_ready(self._look, since)
         except StartTimedOut as error:
-            raise too_late(error, self._logs / "serve") from error
+            raise too_late(error, self.logs / "serve") from error
 
     def _look(self, serve_too: bool) -> Seen:
         health: dict[str, Any] | None = None

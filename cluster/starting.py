@@ -50,7 +50,7 @@ class Seen:
         return self.health is not None and self.health.get("status") in ("ok", "degraded") and dead <= {"cache"}
 
     def failure(self, since: float) -> str | None:
-        """Why it will never be ready; None: it may be. Failures from before `since` (Unix seconds) are another start's."""
+        """Why it will never be ready; None: it may be. Failures before `since` (Unix seconds) are another start's."""
         told = {
             name: str(facts.get("error"))
             for name, facts in self.pools.items()
@@ -64,7 +64,7 @@ class Seen:
 
     @property
     def signs(self) -> str:
-        """What changes while a start makes progress, as text: what is well, how far pools are, how Serve's parts are."""
+        """What changes while a start makes progress, as text: what is well, how far pools and Serve's parts are."""
         pools = {name: [facts.get(key) for key in ("state", "replicas", "work")] for name, facts in self.pools.items()}
         components = {name: bool(facts.get("ok")) for name, facts in self._components.items()}
         parts = {

@@ -98,7 +98,7 @@ class Stats(BaseModel):
     tenant: TenantFigures
     line: dict[str, object] | None = Field(description="As the dispatcher saw it last")
     replicas: list[ReplicaFigures]
-    pools: dict[str, PoolStatus] = Field(description="How each is; `error`: why the last replica that failed to start did")
+    pools: dict[str, PoolStatus] = Field(description="`error`: why the last replica that could not start could not")
 
 
 async def stats(service: VideoService, caller: Caller) -> Stats:

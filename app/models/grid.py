@@ -17,7 +17,7 @@ NOTHING: Final[Config] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Frames are 1 plus a multiple of `temporal`, widths of `width`, heights of `height`; `temporal` None: one frame."""
+    """Frames are 1 plus a multiple of `temporal` (None: one frame), widths of `width`, heights of `height`."""
 
     temporal: int | None
     width: int

@@ -85,9 +85,7 @@ def why_not(status: PoolStatus) -> str:
 def pools_of(models: Iterable[ModelProfile], pools: Mapping[str, str]) -> dict[str, str]:
     """Every pool of a service with the id of its model; `pools` is the setting."""
     return {
-        pool: model.id
-        for model in models
-        for pool in (model.pool, *(pool_of(model, tier, pools) for tier in TIERS))
+        pool: model.id for model in models for pool in (model.pool, *(pool_of(model, tier, pools) for tier in TIERS))
     }
 
 

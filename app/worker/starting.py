@@ -1,4 +1,4 @@
-"""A replica's start, told to all: that it makes progress while it does, and why it failed, in its log and on the board."""
+"""A replica's start, told to all: its progress while it makes any, and why it failed, in its log and on the board."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ class Start:
     async def _failed(self, error: Exception) -> None:
         why = reason_of(self._note.model, error)
         log.error("This replica cannot start. %s", why, exc_info=error)
-        await self._tell(failure_name, replace(self._note, at=self._clock(), why=why, final=is_final(error)), FAILURE_TTL_S)
+        note = replace(self._note, at=self._clock(), why=why, final=is_final(error))
+        await self._tell(failure_name, note, FAILURE_TTL_S)
 
     async def _tell(self, name: Callable[[str, str], str], note: StartNote, ttl_s: float) -> None:
         for pool in self._pools:

@@ -54,7 +54,10 @@ def stores(now: Now) -> Stores:
 
 
 def checks_of(
-    stores: Stores, component: Component | None = None, asleep: bool = False, models: tuple[ModelProfile, ...] = (MODEL,)
+    stores: Stores,
+    component: Component | None = None,
+    asleep: bool = False,
+    models: tuple[ModelProfile, ...] = (MODEL,),
 ) -> dict[str, Check]:
     ping, settings = component or Component(), Settings(replicas={"main": (0, 1)} if asleep else {})
     watch = PoolWatch(models, settings, stores.jobs, stores.board)

@@ -95,4 +95,5 @@ async def test_a_note_of_another_version_counts_as_none(stores: Stores) -> None:
 
 
 def test_pools_are_those_of_models_and_of_their_tiers() -> None:
-    assert pools_of((MODEL, WORDS), {"words:preview": "draft"}) == {"main": "shapes", "words": "words", "draft": "words"}
+    found = pools_of((MODEL, WORDS), {"words:preview": "draft"})
+    assert found == {"main": "shapes", "words": "words", "draft": "words"}

@@ -113,9 +113,7 @@ def _catalogue(service: VideoService, settings: Settings) -> Catalogue:
     return Catalogue(service.ports.models, settings.default_name, settings.aliases)
 
 
-def _model(
-    profile: ModelProfile, service: VideoService, settings: Settings, pools: Mapping[str, PoolStatus]
-) -> Model:
+def _model(profile: ModelProfile, service: VideoService, settings: Settings, pools: Mapping[str, PoolStatus]) -> Model:
     default = _catalogue(service, settings).find().id
     lacking = [status for status in pools.values() if status.model == profile.id and not status.ready]
     return Model(
