@@ -14,9 +14,9 @@ import yaml
 
 from app.settings import Settings
 from cluster import backup as backups
-from cluster.checks import unservable_anywhere
 from cluster.gate import PROMPT, SMOKE_S, TIMEOUT_S, Place, roll_out
 from cluster.rollout import Exit, problem
+from cluster.servable import unservable_anywhere
 
 REDIS_FILE = "redis.jsonl.zst"
 

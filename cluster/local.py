@@ -24,9 +24,10 @@ from app.jobs.redis.scripts import Keys
 from app.redis.connection import connect
 from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
-from cluster.checks import unservable_here
+from cluster.checks import StartFailed
 from cluster.redis import LocalRedis, RedisFailed
-from cluster.starting import Seen, StartFailed, StartTimedOut, too_late, tried_twice, wait_until_ready
+from cluster.servable import unservable_here
+from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there

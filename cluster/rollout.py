@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from ray.serve.schema import HTTPOptionsSchema, ServeDeploySchema
 
-from cluster.checks import settings_of
+from cluster.servable import settings_of
 
 
 class Exit(IntEnum):

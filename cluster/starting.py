@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.checks import StartFailed
+
 STILL_S = 180.0  # a start in which nothing has moved for so long has stopped
 LOOK_S = 0.2
 SERVE_EVERY = 10  # looks between two questions to Serve, which is slow to answer
 MOST_CHARS = 600
 
 Answer = Mapping[str, Any]
-
-
-class StartFailed(Exception):
-    """The service cannot start; the message says why and what to do."""
 
 
 class StartTimedOut(StartFailed):

@@ -107,7 +107,10 @@ class Work:
         return busy
 
     def _so_far(self) -> tuple[float, int]:
-        cpu, moved = self._process.cpu_times(), self._process.io_counters()
+        cpu = self._process.cpu_times()
+        if not hasattr(self._process, "io_counters"):  # macOS keeps no such count
+            return cpu.user + cpu.system, 0
+        moved = self._process.io_counters()
         return cpu.user + cpu.system, moved.read_chars + moved.write_chars + moved.read_bytes
 
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from app.settings import Settings
+from cluster.checks import StartFailed
 from cluster.local import CONFIG, LocalService
-from cluster.starting import LOOK_S, Seen, StartFailed, StartTimedOut, too_late, tried_twice, wait_until_ready
+from cluster.starting import LOOK_S, Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
 from tests.ports import free_port
 
 SINCE = 1000.0

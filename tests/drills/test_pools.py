@@ -99,7 +99,8 @@ async def test_beside_others_it_is_told_everywhere_and_its_deploy_is_taken_back(
             except (httpx.HTTPError, ValueError):  # a Router is being replaced
                 return None
             pools = body["components"]["diffuser"].get("pools", {})
-            return body if pools.get("words", {}).get("state") == "failed" else None
+            states = [pools.get(name, {}).get("state") for name in ("main", "words")]
+            return body if states == ["ready", "failed"] else None
 
         body = await waiting.until(told, PATIENCE_S, every_s=0.1)
         assert body is not None

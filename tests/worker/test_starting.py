@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from app.models.served import BadModel
 from app.service.pools import DIFFUSER, failure_name, under_way_name
 from app.settings import Settings
 from app.stores import Stores, memory_stores
-from app.worker.starting import Start, is_final, reason_of
+from app.worker.starting import BUSY_BYTES, Start, Work, is_final, reason_of
 from tests.worker.workplace import Workplace
 
 pytestmark = pytest.mark.anyio
@@ -115,3 +116,9 @@ async def test_a_replica_whose_warm_up_fails_ends_its_engine(workplace: Callable
         await here.replica().start()
     assert not here.engine.healthy()
     assert await here.stores.jobs.replicas() == []
+
+
+def test_a_process_that_reads_has_worked(tmp_path: Path) -> None:
+    work = Work()
+    (tmp_path / "weights").write_bytes(bytes(4 * BUSY_BYTES))
+    assert work()
