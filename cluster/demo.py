@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from app.settings import Settings
-from cluster.local import LocalService, StartFailed, show_addresses
+from cluster.checks import StartFailed
+from cluster.local import LocalService, show_addresses
 
 OUTPUT = Path("demo.mp4")
 

@@ -28,6 +28,7 @@ from cluster.checks import StartFailed
 from cluster.redis import LocalRedis, RedisFailed
 from cluster.servable import unservable_here
 from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
+from deployments.ray_private import metrics_port
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
@@ -188,7 +189,7 @@ class LocalService:
                 address="local",
                 include_dashboard=True,
                 dashboard_host=self.settings.dashboard_host,
-                _metrics_export_port=self.settings.ray_metrics_port,
+                **metrics_port(self.settings.ray_metrics_port),
                 object_store_memory=OBJECT_STORE_BYTES,
                 log_to_driver=False,
                 logging_level="warning",

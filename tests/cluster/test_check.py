@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from cluster.local import StartFailed, check_redis
+from cluster.checks import StartFailed
+from cluster.local import check_redis
 from cluster.redis import LocalRedis
 
 
