@@ -28,7 +28,6 @@ from cluster.checks import StartFailed
 from cluster.redis import LocalRedis, RedisFailed
 from cluster.servable import unservable_here
 from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
-from deployments.ray_private import metrics_port
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
@@ -183,6 +182,8 @@ class LocalService:
         self._say("Starting Ray")
         told_to_stop = signal.getsignal(signal.SIGTERM)
         import ray
+
+        from deployments.ray_private import metrics_port
 
         try:
             context = ray.init(
