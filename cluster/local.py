@@ -113,6 +113,8 @@ class LocalService:
             self.redis.stop()
 
     def _stop_ray(self) -> None:
+        if "ray" not in sys.modules:  # it takes seconds to import, and what has not begun needs no stopping
+            return
         import ray
 
         if ray.is_initialized():
@@ -196,14 +198,17 @@ class LocalService:
                 logging_level="warning",
                 namespace="kinoray",
             )
+        except (ValueError, TypeError) as error:
+            raise StartFailed(f"Ray does not start: {error}") from error
         except Exception as error:  # of any kind: Ray's own "timed out during startup" is a plain Exception
             ray.shutdown()
-            raise too_late(error, self.logs) from error
+            raise too_late(error, self.logs.resolve()) from error
+        finally:
+            if callable(told_to_stop):
+                # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
+                signal.signal(signal.SIGTERM, told_to_stop)
         self.logs = Path(context.address_info["session_dir"]) / "logs"
         self.dashboard_url = f"http://{context.dashboard_url}"
-        if callable(told_to_stop):
-            # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
-            signal.signal(signal.SIGTERM, told_to_stop)
 
     def _deploy(self) -> None:
         self._say("Deploying")

@@ -28,7 +28,8 @@ def unservable_here(config: Mapping[str, Any]) -> str | None:
     Raises:
         ValueError: its settings are not valid.
     """
-    return "; ".join(why for settings in settings_of(config) for why in unservable(settings, _room(settings))) or None
+    found = [why for settings in settings_of(config) for why in unservable(settings, *_room(settings))]
+    return "; ".join(found) or None
 
 
 def unservable_anywhere(config: Mapping[str, Any]) -> str | None:
@@ -54,10 +55,10 @@ def _found_or_elsewhere(entry: ModelEntry) -> Located:
         return Located(None, "elsewhere")
 
 
-def _room(settings: Settings) -> int:
-    """Bytes of this machine's device; as good as endless for the built-in model alone, which fits everywhere."""
+def _room(settings: Settings) -> tuple[int, bool]:
+    """Bytes of this machine's device, and whether all pools share them; endless for the built-in model alone."""
     if all(entry.source == EMBEDDED for entry in settings.models):
-        return 2**63
-    from app.engine.timing.hardware import device_memory  # brings torch
+        return 2**63, False
+    from app.engine.timing.hardware import device_memory, on_processor  # torch: seconds for models of one's own alone
 
-    return device_memory()[1]
+    return device_memory()[1], on_processor()

@@ -101,22 +101,39 @@ def _too_large(held: int, device_bytes: int, settings: Settings) -> Iterator[str
 
     What a job takes beside them is a rough figure, and refuses nothing.
     """
-    layout = settings.layout
-    as_they_are = (layout.offload, layout.quantise, layout.layerwise) == ("none", "none", "none")
-    if as_they_are and settings.pretend_step_s is None and held > device_bytes:
+    if _as_they_are(settings) and held > device_bytes:
         yield (
             f"its weights take {held / GIB:.3g} GiB, and this device has {device_bytes / GIB:.3g} GiB; a preset that "
             "offloads or quantises needs less"
         )
 
 
-def unservable(settings: Settings, device_bytes: int) -> list[str]:
-    """Why a service of these settings cannot be started on this machine, each in a sentence that names the entry."""
-    return [
+def _as_they_are(settings: Settings) -> bool:
+    """Whether all weights are loaded, in the precision that they are counted in, and stay where they are used."""
+    layout = settings.layout
+    plain = (layout.offload, layout.quantise, layout.layerwise) == ("none", "none", "none")
+    return plain and settings.pretend_step_s is None
+
+
+def unservable(settings: Settings, device_bytes: int, shared: bool = False) -> list[str]:
+    """Why a service of these settings cannot be started on this machine, each in a sentence that names the entry.
+
+    `shared`: all pools have the device's memory in common, as they do on a processor.
+    """
+    found = reports(settings, device_bytes)
+    said = [
         why if each.id == ALL else f"{each.id}: {why.removeprefix(f'{each.id}: ')}"
-        for each in reports(settings, device_bytes)
+        for each in found
         for why in each.problems
     ]
+    held = sum(sum(each.parts.values()) * len(each.pools) for each in found)
+    if shared and not said and _as_they_are(settings) and held > device_bytes:
+        names = ", ".join(each.id for each in found)
+        said.append(
+            f"{names}: a replica of each pool takes {held / GIB:.3g} GiB together, and this machine has "
+            f"{device_bytes / GIB:.3g} GiB"
+        )
+    return said
 
 
 def _precision(dtype: str) -> str:

@@ -134,5 +134,10 @@ def test_weights_that_were_cut_short_are_told(folder: Path, tmp_path: Path) -> N
 
 def test_weights_larger_than_the_device_are_a_problem_unless_they_rest_elsewhere(folder: Path) -> None:
     assert "its weights take" in told(wan(folder), room=1000)[0].problems[0]
+    weights = sum(told(wan(folder))[0].parts.values())
+    both = Settings(models=[wan(folder), {**wan(folder), "id": "again"}])
+    assert unservable(both, weights, shared=False) == []
+    (why,) = unservable(both, weights, shared=True)
+    assert why.startswith("wan, again: a replica of each pool takes")
     offloaded = Settings(models=[wan(folder)], placement={"offload": "model"})
     assert reports(offloaded, 1000)[0].problems == ()
