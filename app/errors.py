@@ -18,6 +18,7 @@
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
     │   └── ServiceUnavailable    503  service_unavailable
+    │       ├── ModelUnavailable  503  model_unavailable (no replica of its pool can start)
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
     │       └── UnsafeStore       503  unsafe_store (Redis is set up so that it could lose jobs)
     └── GenerationError           500  what ends one job and leaves the service standing
@@ -170,6 +171,12 @@ class ServiceUnavailable(RetryLater):
     """A part that this request needs does not answer."""
 
     code = "service_unavailable"
+
+
+class ModelUnavailable(ServiceUnavailable):
+    """The model is one of this service, but no replica can start that would serve it; the message says why."""
+
+    code = "model_unavailable"
 
 
 class StoreUnavailable(ServiceUnavailable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -24,10 +25,11 @@ from app.settings.read import BadSettings, args_of, read_settings, unknown
 from cluster.checks import StartFailed, check_artifacts, check_port, check_redis, prepare_state_dir
 from cluster.greeting import Addresses, show_addresses
 from cluster.redis import STOP_S, LocalRedis, RedisFailed
+from cluster.servable import unservable_here
+from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
 from cluster.stopping import Stop
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
-READY_S = 180.0
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
 
@@ -64,6 +66,7 @@ class LocalService:
         """Whether there is anything to stop."""
         self.waits_for = "what was being started"
         """What a stop is busy with."""
+        self.logs = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "session_latest" / "logs"  # until Ray says
 
     @property
     def addresses(self) -> Addresses:
@@ -71,39 +74,59 @@ class LocalService:
         return Addresses(self.url, self.dashboard_url, self.settings.state_dir, bool(self.settings.api_keys))
 
     def start(self) -> None:
-        """Return when `/health` answers 200.
+        """Return when every pool takes jobs. What timed out on a busy machine is tried once more.
 
         Raises:
-            StartFailed: the port is taken, Redis is not there or could lose jobs, or the service was not well after
-                READY_S seconds.
+            StartFailed: the port is taken, a model cannot be served, Redis is not there or could lose jobs, or nothing
+                moved any more, twice.
         """
         check_port(self.settings.host, self.settings.port)
         prepare_state_dir(self.settings.state_dir)
         check_artifacts(self.settings.artifact_root)
+        self._check_models()
         self._start_redis()
         for name, value in RAY_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        self._start_ray()
-        self._deploy()
-        self._wait_until_well()
+        since = time.time()
+
+        def bring_up() -> None:
+            self._start_ray()
+            self._deploy()
+            self._wait_until_ready(since)
+
+        tried_twice(bring_up, self._stop_ray, self._say)
 
     def stop(self) -> None:
         """Stop what this object started, in reverse order.
 
         Nothing waits for running jobs: they are in Redis, and the next start takes them up when their leases end.
         """
-        import ray
-
         self._stopping.set()
         self.waits_for = "the guardian of Redis"
         if self._guardian is not None:
             self._guardian.join()
         self.waits_for = "Ray's processes to end"
-        if ray.is_initialized():
-            ray.shutdown()
+        self._stop_ray()
         self.waits_for = f"Redis to write its data (at most {STOP_S:.0f} s)"
         if self.redis is not None:
             self.redis.stop()
+
+    def _stop_ray(self) -> None:
+        if "ray" not in sys.modules:  # it takes seconds to import, and what has not begun needs no stopping
+            return
+        import ray
+
+        if ray.is_initialized():
+            ray.shutdown()
+
+    def _check_models(self) -> None:
+        """Before anything is started: a model that cannot be served would end it minutes later, if at all."""
+        try:
+            why = unservable_here(load_config(self._config, self.settings))
+        except ValueError as error:
+            why = str(error)
+        if why is not None:
+            raise StartFailed(f"It cannot be served. {why}")
 
     def _start_redis(self) -> None:
         if self.settings.redis_url is None:
@@ -156,43 +179,57 @@ class LocalService:
 
         from deployments.ray_private import metrics_port
 
-        context = ray.init(
-            address="local",
-            include_dashboard=True,
-            dashboard_host=self.settings.dashboard_host,
-            **metrics_port(self.settings.ray_metrics_port),
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level="warning",
-            namespace="kinoray",
-        )
+        try:
+            context = ray.init(
+                address="local",
+                include_dashboard=True,
+                dashboard_host=self.settings.dashboard_host,
+                **metrics_port(self.settings.ray_metrics_port),
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level="warning",
+                namespace="kinoray",
+            )
+        except (ValueError, TypeError) as error:
+            raise StartFailed(f"Ray does not start: {error}") from error
+        except Exception as error:  # of any kind: Ray's own "timed out during startup" is a plain Exception
+            ray.shutdown()
+            raise too_late(error, self.logs.resolve()) from error
+        finally:
+            if callable(told_to_stop):
+                # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
+                signal.signal(signal.SIGTERM, told_to_stop)
+        self.logs = Path(context.address_info["session_dir"]) / "logs"
         self.dashboard_url = f"http://{context.dashboard_url}"
-        if callable(told_to_stop):
-            # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
-            signal.signal(signal.SIGTERM, told_to_stop)
 
     def _deploy(self) -> None:
         self._say("Deploying")
+        try:
+            self._serve().deploy_applications(load_config(self._config, self.settings))
+        except (OSError, RuntimeError) as error:  # the dashboard is not there yet, or too busy; requests' are OSErrors
+            raise too_late(error, self.logs) from error
+
+    def _serve(self) -> Any:
         from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
-        ServeSubmissionClient(self.dashboard_url).deploy_applications(load_config(self._config, self.settings))
+        return ServeSubmissionClient(self.dashboard_url)
 
-    def _wait_until_well(self) -> None:
+    def _wait_until_ready(self, since: float) -> None:
         self._say("Loading the model")
-        until = time.monotonic() + READY_S
-        answer: httpx.Response | None = None
-        while time.monotonic() < until:
-            try:
-                answer = httpx.get(f"{self.url}/health", timeout=5)
-            except httpx.HTTPError:
-                answer = None
-            if answer is not None and answer.status_code == 200:
-                return
-            time.sleep(0.2)
-        found = answer.text if answer is not None else "no answer"
-        raise StartFailed(
-            f"Not well after {READY_S:.0f} s: {found}. Ray's logs are in /tmp/ray/session_latest/logs/serve."
-        )
+        try:
+            wait_until_ready(self._look, since)
+        except StartTimedOut as error:
+            raise too_late(error, self.logs / "serve") from error
+
+    def _look(self, serve_too: bool) -> Seen:
+        health: dict[str, Any] | None = None
+        serve: dict[str, Any] | None = None
+        with contextlib.suppress(httpx.HTTPError, ValueError):  # the proxy's own answers, before we are there, are text
+            health = httpx.get(f"{self.url}/health", timeout=5).json()
+        if serve_too:
+            with contextlib.suppress(OSError, RuntimeError):
+                serve = self._serve().get_serve_details()
+        return Seen(health, serve)
 
     def _say(self, what: str) -> None:
         self._console.print(f"[dim]{what} …[/dim]")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rapidfuzz import process
 
 from app.embedded.profile import MODEL_ID, profile
+from app.models.soundness import problems_of
 from app.models.sources import Located, locate, trained_shift
 from app.plan.catalogue import Catalogue
 from app.plan.families import FAMILIES, FamilyRow
@@ -104,8 +105,11 @@ def _found(
         trained = trained_shift(files.folder) if family.shift_trained and files.folder is not None else None
         if trained not in (None, family.shift):
             raise BadModel(f"the shift of {family.name} is {family.shift:g}, that of these weights is {trained:g}")
-        return profile_of(entry, family, f"{files.digest}-{layout.bits(entry.dtype)}"), bound
-    except ValueError as error:
+        found = profile_of(entry, family, f"{files.digest}-{layout.bits(entry.dtype)}")
+        if problems := problems_of(entry, family, found, files.folder):
+            raise BadModel("; ".join(problems))
+        return found, bound
+    except (ValueError, OSError) as error:
         raise BadModel(f"models: {entry.id}: {error}") from error
 
 

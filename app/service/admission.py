@@ -78,7 +78,7 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
         raise
 
 
-def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float:
+def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float | None:
     wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job)
     longest_s = max(wait_s, held_up_s(backlog, job))
     if longest_s > settings.max_wait_s or backlog.jobs >= settings.max_queued:
@@ -86,7 +86,7 @@ def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Se
         if longest_s > max(wait_s, settings.max_wait_s):
             message = "Too much is waiting: a new job of this priority would hold up others for too long."
         raise Overloaded(message, retry_after_s=max(1.0, min(longest_s - settings.max_wait_s, LONGEST_RETRY_S)))
-    return wait_s
+    return wait_s if backlog.foreseen(job.plan.pool) else None  # nobody knows when its pool will have a replica
 
 
 def _digest(request: VideoRequest) -> str:

@@ -40,6 +40,7 @@ from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.outlook import Outlook, outlook_of
+from app.service.pools import PoolWatch
 from app.service.ports import Ports
 from app.service.result_hits import repeat
 from app.service.similar_start import with_start
@@ -79,6 +80,7 @@ class VideoService:
         self.settings = settings
         self._clock = clock
         self._sync = sync
+        self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
         self._results = ResultCache(ports.cache)
 
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
@@ -105,6 +107,7 @@ class VideoService:
             JobNotFound: it is to come after a job that is not there.
             KeyReused: the key was used for another request.
             Overloaded: the predicted wait or the line is too long, or the tenant has had its share.
+            ModelUnavailable: no replica can start that would make it.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
@@ -200,6 +203,7 @@ class VideoService:
                 job = replace(job, plan=plan)
                 stages.done("similar")
         # 3. Under way, or admitted; and the record, before anyone is told
+        await self.pools.refuse_what_waits_for_ever(plan.pool, now)
         joins = wishes.cache.reads and request.seed != FRESH
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
         await keep(job, content, self.ports.board, self.ports.artifacts)

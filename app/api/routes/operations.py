@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,9 +29,15 @@ router = APIRouter(tags=["operate"], responses=ERRORS)
 
 
 @router.get("/health", summary="How the service is, by component")
-async def is_well(request: Request) -> Response:
-    """200 when videos can be made; else 503 with the components that are not well, and why."""
-    status, body = await health(request.app.state.checks)
+async def is_well(
+    request: Request,
+    pool: Annotated[str | None, Query(description="Be 503 unless this pool takes jobs")] = None,
+) -> Response:
+    """200 when videos can be made; else 503 with the components that are not well, and why.
+
+    Where some models can be made and others not, it is 200 with status `degraded`, and says which pools, and why.
+    """
+    status, body = await health(request.app.state.checks, pool=pool)
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 
