@@ -46,6 +46,13 @@ class VideoFactor(BaseModel):
     found: list[str]
 
 
+class VideoLora(BaseModel):
+    """A LoRA adapter that acts on a video."""
+
+    name: str
+    strength: float = Field(description="1: as strongly as the server's operator has set it")
+
+
 class Optimization(BaseModel):
     """What the planner decided, and why."""
 
@@ -60,6 +67,8 @@ class Optimization(BaseModel):
     deterministic: bool
     step_cache: str | None
     guidance: float
+    flow_shift: float = Field(description="Of the noise schedule")
+    loras: list[VideoLora] = Field(description="The LoRA adapters that act")
     fixed_default_steps: int
     steps_saved_share: float
     estimated_step_seconds: float

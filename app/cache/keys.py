@@ -43,7 +43,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             "sampling": sampling | {"guidance": float(plan.sampling.guidance), "shift": float(plan.sampling.shift)},
             "masks": plan.bits_mark,
             "image": None if plan.image is None else content_of(plan.image),
-            "adapter": plan.adapter,
+            "adapter": plan.adapters_mark,
             "post_processing": POST_PROCESSING,
             **begins,
         }

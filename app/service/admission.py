@@ -16,6 +16,8 @@ from app.settings import Settings
 from app.types import Job, VideoRequest
 
 LONGEST_RETRY_S = 600.0
+LATER = ("loras", "shift", "aspect_ratio", "resolution")
+"""Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
 
 def limits_of(settings: Settings, key: IdempotencyKey | None = None) -> AdmissionLimits:
@@ -33,7 +35,7 @@ def named(request: VideoRequest, key: str | None, ttl_s: float) -> IdempotencyKe
     """The request under the client's key; the same for the same request, whatever it was written in."""
     if key is None:
         return None
-    asked = asdict(request)
+    asked = {name: value for name, value in asdict(request).items() if name not in LATER or value not in (None, ())}
     asked |= asked.pop("wishes")  # as they were digested when keys were first kept
     words = orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)
     return IdempotencyKey(key, hashlib.sha256(words).hexdigest(), ttl_s)

@@ -31,6 +31,7 @@ from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
 from app.line.wait_estimates import behind_all, expected_s
+from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
@@ -116,6 +117,9 @@ class VideoService:
             return Accepted(await self._record(request, caller, limits, stages, picture), False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
+
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
 
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
@@ -275,13 +279,15 @@ class VideoService:
             tier=source.asked_tier,
             image=source.image,
             guidance_2=source.sampling.guidance_2,
+            loras=asked_of(source, self._catalogue().find(source.model)),
+            shift=source.sampling.shift,
             wishes=Wishes(remixed_from=job_id),
         )
         return await self.accept(request, caller, key)
 
     async def picture(self, reference: bytes | str, model: str | None, caller: Caller) -> Picture:
         """The picture that a request names, if its model takes one; nothing is stored. Raises InvalidRequest."""
-        profile = Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases).find(model)
+        profile = self._catalogue().find(model)
         if not profile.takes_image:
             raise InvalidRequest(f"{profile.id} makes videos from text alone.", "input_reference", "image_not_taken")
         return await picture_of(reference, caller.tenant, self.settings)

@@ -2,7 +2,7 @@
 
 from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
-from app.types.model import ModelProfile, ReplicaInfo, TierOfModel
+from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
 from app.types.plan import Analysis, Artifact, Estimate, Factor, Plan, Sampling, Start, VideoSpec
 from app.types.request import Caller, VideoRequest
 from app.types.wishes import Webhook, Wishes
@@ -30,6 +30,7 @@ __all__ = [
     "Phase",
     "Plan",
     "ReplicaInfo",
+    "RequestableLora",
     "STEP_CACHES",
     "Sampling",
     "Start",

@@ -124,7 +124,7 @@ class Plan:
     mark: str = ""  # what else decides the bits: MagCache's magnitudes
     start: Start | None = None  # None: from noise
     image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
-    adapter: str = ""  # the model's LoRA adapter that the tier switches on
+    adapters: tuple[tuple[str, float], ...] = ()  # the LoRA adapters that act: names and strengths, by name
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
@@ -135,3 +135,10 @@ class Plan:
     def bits_mark(self) -> str:
         """What decides the bits beside model, words and sampling: the digest of the masks, and the mark."""
         return ("" if self.masks is None else self.masks.digest) + self.mark
+
+    @property
+    def adapters_mark(self) -> str | list[list[str | float]]:
+        """The adapters as digests and records have them: none, or one at full strength, is a name, as it always was."""
+        if len(self.adapters) < 2 and all(strength == 1.0 for _, strength in self.adapters):
+            return "".join(name for name, _ in self.adapters)
+        return [[name, float(strength)] for name, strength in self.adapters]

@@ -40,4 +40,8 @@ class VideoRequest:
     allow_degrade: bool = False  # a lower tier is better than missing the deadline
     image: Artifact | None = None  # the picture to begin with, stored already
     guidance_2: float | None = None  # of a second expert
+    loras: tuple[tuple[str, float], ...] = ()  # LoRA adapters of the model that are to act, and how strongly
+    shift: float | None = None  # flow shift of the noise schedule
+    aspect_ratio: str | None = None  # W:H, instead of a size
+    resolution: str | None = None  # such as 720p: the shorter side
     wishes: Wishes = Wishes()
