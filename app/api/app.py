@@ -18,6 +18,7 @@ from app.api.routes import (
     content,
     event_socket,
     events,
+    extend,
     feedback,
     images,
     models,
@@ -45,7 +46,21 @@ def create_app(
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
-    rooms = (sync, images, videos, content, events, event_socket, feedback, models, styles, caches, operations, page)
+    rooms = (
+        sync,
+        images,
+        extend,
+        videos,
+        content,
+        events,
+        event_socket,
+        feedback,
+        models,
+        styles,
+        caches,
+        operations,
+        page,
+    )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
         app.include_router(room.router)

@@ -18,7 +18,7 @@ from app.types.masks import bits, unbits
 VERSION = 2
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 has LoRA adapters that it would not run."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 has what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -67,7 +67,7 @@ def job_to_json(job: Job) -> bytes:
     own = {each.name: getattr(job, each.name) for each in fields(job) if each.name != "wishes"}
     wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
     plan = _packed(job.plan)
-    version = PLAIN_VERSION if "adapter" in plan else VERSION
+    version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
 

@@ -67,7 +67,7 @@ def describe(plan: Plan) -> Description:
     Seconds are those of an idle replica. `steps_saved_share` compares the budget with the fixed default of 50 steps and
     is negative for a request that asks for more.
     """
-    sampling, spec, predicted = plan.sampling, plan.spec, plan.estimate
+    sampling, spec, predicted = plan.sampling, plan.whole, plan.estimate
     overhead_s = predicted.seconds - predicted.step_seconds
     return {
         "model": plan.model,

@@ -116,6 +116,7 @@ def make_plan(
         by_planner=work.by_planner,
         mark=mark(cache, limits.mag_ratios.get(model.id, ())),
         image=_image(request, model),
+        extends=request.extends,
         adapters=worn,
     )
     # 4. Which of the steps run the denoiser, and what that costs
@@ -226,7 +227,9 @@ def _explained(
 ) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
     reasons = [*why.reasons, choice.reason, *work.reasons]
-    if request.image is not None:
+    if request.extends is not None:
+        reasons.append(f"It goes on from the last frame of {request.extends.source}.")
+    elif request.image is not None:
         reasons.append("It begins with the picture that was sent.")
     if worn:
         reasons.append(f"It is made with the LoRA {said_of(worn)}.")

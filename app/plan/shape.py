@@ -28,7 +28,7 @@ def shape(request: VideoRequest, model: ModelProfile) -> VideoSpec:
     if request.seconds is None:
         return VideoSpec(width, height, model.default_frames, request.fps or model.default_fps)
     fps = request.fps or _rate(request.seconds, model)
-    frames = _needed(request.seconds, fps)
+    frames = _needed(request.seconds, fps) + (request.extends is not None)  # whose last frame is there already
     if frames > model.frames[-1]:
         raise _not_that_long(model, model.frames[-1] / fps, f" at {fps} frames per second")
     return VideoSpec(width, height, _legal(frames, model), fps)

@@ -93,12 +93,14 @@ class VideoService:
         key: str | None = None,
         stages: Stages | None = None,
         picture: bytes | None = None,
+        told: VideoRequest | None = None,
     ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
         `key` is the client's name for the request: again with the same one, it is answered with the job of the first
         time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `picture` is the content of
-        the request's, unless an earlier job has it stored.
+        the request's, unless an earlier job has it stored. `told` is what the key stands for, where the request was
+        completed with what is stored.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served.
@@ -108,7 +110,7 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
-        idempotency_key = named(request, key, self.settings.idempotency_ttl_s)
+        idempotency_key = named(told or request, key, self.settings.idempotency_ttl_s)
         try:
             first = None if idempotency_key is None else await self.ports.jobs.answered(idempotency_key, caller.tenant)
             if first is not None:
@@ -117,6 +119,12 @@ class VideoService:
             return Accepted(await self._record(request, caller, limits, stages, picture), False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
+
+    async def replayed(self, told: VideoRequest, caller: Caller, key: str | None) -> Accepted | None:
+        """The job of the first time, if this request came before under its key. Raises KeyReused, Conflict."""
+        name = named(told, key, self.settings.idempotency_ttl_s)
+        first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
+        return None if first is None else Accepted(await self._former(first, caller), True)
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
@@ -278,6 +286,7 @@ class VideoService:
             guidance=source.sampling.guidance,
             tier=source.asked_tier,
             image=source.image,
+            extends=source.extends,
             guidance_2=source.sampling.guidance_2,
             loras=asked_of(source, self._catalogue().find(source.model)),
             shift=source.sampling.shift,

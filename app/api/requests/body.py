@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from app.api.limits import MAX_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES
 from app.api.problems import shown
-from app.api.requests.fields import ALIASES, PICTURE, Fields
+from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields
 from app.errors import InvalidRequest, KinorayError
 
 _BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")  # seed[]=1, cache[mode]=off
@@ -29,7 +29,7 @@ class UnsupportedMediaType(KinorayError):
 
 
 class File:
-    """An uploaded file; only that of a picture to begin with is read."""
+    """An uploaded file; only that of a picture to begin with, or of a video to go on from, is read."""
 
     def __init__(self, content: bytes | None = None) -> None:
         self.content = content
@@ -86,7 +86,7 @@ async def _form(request: Request) -> list[tuple[str, object]]:
 async def _value(name: str, value: UploadFile | str) -> File | str:
     if not isinstance(value, UploadFile):
         return value
-    return File(await value.read()) if ALIASES.get(name, name) == PICTURE else File()
+    return File(await value.read()) if ALIASES.get(name, name) in (PICTURE, VIDEO) else File()
 
 
 def _of_text(pairs: Iterable[tuple[str, object]]) -> Fields:

@@ -12,7 +12,8 @@ from app.api.problems import shown
 from app.errors import InvalidRequest, UnsupportedParameter
 
 NEAR = 72.0  # how alike a name must be to be suggested, in percent
-PICTURE: Final = "input_reference"  # the one field that may be a file
+PICTURE: Final = "input_reference"  # one of the two fields that may be a file
+VIDEO: Final = "video"  # of an extension: the other
 MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 ALIASES: Final = {
