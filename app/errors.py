@@ -14,6 +14,7 @@
     │   ├── IllegalTransition     409  illegal_transition
     │   └── LeaseLost             409  lease_lost
     ├── PayloadTooLarge           413  payload_too_large
+    ├── NotSupported              501  not_supported (by this server, whatever is sent)
     ├── RangeNotSatisfiable       416  range_not_satisfiable
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
@@ -137,6 +138,13 @@ class PayloadTooLarge(KinorayError):
 
     status = 413
     code = "payload_too_large"
+
+
+class NotSupported(KinorayError):
+    """Known from other servers, and not to be had from this one; the message says what to use instead."""
+
+    status = 501
+    code = "not_supported"
 
 
 class RangeNotSatisfiable(KinorayError):

@@ -22,6 +22,7 @@ from app.api.routes import (
     content,
     event_socket,
     events,
+    extend,
     feedback,
     images,
     models,
@@ -62,7 +63,7 @@ def create_app(
     app.state.settings = settings
     app.state.checks = dict(checks)
     rooms = (
-        *(sync, images, videos, content, events, tenant_events, event_socket, feedback, models, styles),
+        *(sync, images, extend, videos, content, events, tenant_events, event_socket, feedback, models, styles),
         *(caches, operations, page),
     )
     answer_head(app, app.router)  # of the documentation's pages

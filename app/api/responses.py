@@ -46,6 +46,13 @@ class VideoFactor(BaseModel):
     found: list[str]
 
 
+class VideoLora(BaseModel):
+    """A LoRA adapter that acts on a video."""
+
+    name: str
+    strength: float = Field(description="1: as strongly as the server's operator has set it")
+
+
 class Optimization(BaseModel):
     """What the planner decided, and why."""
 
@@ -60,6 +67,8 @@ class Optimization(BaseModel):
     deterministic: bool
     step_cache: str | None
     guidance: float
+    flow_shift: float = Field(description="Of the noise schedule")
+    loras: list[VideoLora] = Field(description="The LoRA adapters that act")
     fixed_default_steps: int
     steps_saved_share: float
     estimated_step_seconds: float
@@ -194,10 +203,10 @@ def video_object(job: Job, outlook: Outlook, settings: Settings) -> Video:
         completed_at=_unix_seconds(job.completed_at),
         expires_at=_unix_seconds(job.expires_at),
         size=plan.spec.size,
-        seconds=f"{round(plan.spec.seconds, 3):g}",
+        seconds=f"{round(plan.whole.seconds, 3):g}",
         quality=plan.tier,
         fps=plan.spec.fps,
-        num_frames=plan.spec.frames,
+        num_frames=plan.whole.frames,
         seed=plan.sampling.seed,
         step=at.step,
         total_steps=plan.sampling.steps,

@@ -31,6 +31,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     `similar` this is the key: of any such video of this plan, whichever it began with.
     """
     begins = {"start": "similar"} if similar or plan.start is not None else {}
+    extends = {} if plan.extends is None else {"extends": plan.extends.video.key}  # which is written once
     sampling = asdict(plan.sampling)
     return _digest(
         {
@@ -43,9 +44,10 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             "sampling": sampling | {"guidance": float(plan.sampling.guidance), "shift": float(plan.sampling.shift)},
             "masks": plan.bits_mark,
             "image": None if plan.image is None else content_of(plan.image),
-            "adapter": plan.adapter,
+            "adapter": plan.adapters_mark,
             "post_processing": POST_PROCESSING,
             **begins,
+            **extends,
         }
     )
 

@@ -64,9 +64,9 @@ _NOTE = TypeAdapter(Note)
 
 
 def scope_of(plan: Plan, tenant: str) -> str:
-    """Whose latents a plan may begin with: the tenant's own, of the same weights and shape; SHA-256 in hex."""
+    """Whose latents a plan may begin with: the tenant's own, of the same weights, adapters and shape; SHA-256."""
     spec = plan.spec
-    facts = (tenant, plan.model, plan.revision, spec.width, spec.height, spec.frames)
+    facts = (tenant, plan.model, plan.revision, spec.width, spec.height, spec.frames, *plan.adapters)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

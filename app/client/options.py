@@ -32,6 +32,13 @@ class ImageUrl(TypedDict):
     image_url: str
 
 
+class LoraOptions(TypedDict, total=False):
+    """A LoRA adapter that is to act, one of the model's in /v1/models; strength 1 is as its operator has set it."""
+
+    name: Required[str]
+    strength: float
+
+
 class VideoOptions(TypedDict, total=False):
     """The API's fields beside the prompt (docs/api.md). None means the same as leaving it out."""
 
@@ -51,6 +58,11 @@ class VideoOptions(TypedDict, total=False):
     step_cache: str | None
     guidance_scale: float | None
     guidance_scale_2: float | None
+    loras: Sequence[LoraOptions] | LoraOptions | str | None
+    lora_strength: float | None
+    flow_shift: float | None
+    aspect_ratio: str | None  # W:H
+    resolution: str | int | None  # such as 720p
     tier: Tier | str | None
     style: str | None
     enhance: bool | None
@@ -73,6 +85,15 @@ class VideoOptions(TypedDict, total=False):
     enhance_prompt: bool | None
     quality: Tier | str | None
     quality_tier: Tier | str | None
+    lora: LoraOptions | str | None
+    lora_name: str | None
+    lora_scale: float | None
+    lora_weight: float | None
+    shift: float | None
+    sample_shift: float | None
+    ratio: str | None
+    duration: float | str | None
+    duration_seconds: float | str | None
     reference_url: str | None
     image_reference: str | ImageUrl | None
     image_url: str | None

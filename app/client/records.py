@@ -74,6 +74,8 @@ class Optimization:
     estimated_device_seconds: float | None = None
     estimated_cost: float | None = None
     estimated_energy_wh: float | None = None
+    flow_shift: float | None = None
+    loras: tuple[JsonObject, ...] = ()  # name and strength of each
     calibrated: bool = False  # the budget comes from a measured table
     style: str | None = None
     written_prompt: str | None = None  # what was sent, where a style or enhancement changed it
@@ -130,7 +132,8 @@ class Video:
         known["error"] = Failure(**_known(Failure, failure)) if failure else None
         known["cache"] = CacheUse(**_known(CacheUse, part(data, "cache")))
         planned = _known(Optimization, part(data, "optimization"))
-        planned["reasons"] = tuple(planned.get("reasons", ()))
+        for name in ("reasons", "loras"):
+            planned[name] = tuple(planned.get(name, ()))
         known["optimization"] = Optimization(**planned)
         return cls(**known, extra={name: value for name, value in data.items() if name not in cls.__slots__})
 

@@ -119,7 +119,7 @@ def fingerprint(plan: Plan) -> str:
     begins = () if plan.start is None else (plan.start.entry, plan.start.step)
     decisive = (
         *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling)),
-        *(picture, plan.adapter, *begins),
+        *(picture, plan.adapters_mark, *begins),
     )
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -167,7 +167,8 @@ def _check_sizes(header: Mapping[str, Entry], plan: Plan) -> None:
         if name.startswith("picture.") and plan.image is not None:
             limit = max(pixels, MAX_EMBEDDING)
         shape = entry["shape"]
-        if entry["dtype"] != "F32" or min(shape, default=0) < 1 or math.prod(shape) > limit:
+        least = 0 if name.startswith(_TEXTS) else 1  # an empty text may have no tokens
+        if entry["dtype"] != "F32" or not shape or min(shape) < least or math.prod(shape) > limit:
             raise CheckpointInvalid(f"The checkpoint's {name[:40]!r} cannot be: {entry['dtype']} {shape}.")
 
 

@@ -15,8 +15,10 @@ from app.errors import JobNotFound, StoreUnavailable
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Masks, Measured, Phase, Plan, ReplicaInfo, Wishes
 from app.types.masks import bits, unbits
 
-VERSION = 1
-"""Written into every record; a reader refuses what is newer than itself."""
+VERSION = 2
+"""The newest form of a record; a reader refuses what is newer than itself."""
+PLAIN_VERSION = 1
+"""What is written wherever an older Kinoray reads the record rightly: 2 has what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -64,7 +66,9 @@ def job_to_json(job: Job) -> bytes:
     """The whole record, with the version of its form."""
     own = {each.name: getattr(job, each.name) for each in fields(job) if each.name != "wishes"}
     wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
-    return orjson.dumps({"version": VERSION, **own, **wishes, "plan": _packed(job.plan)})
+    plan = _packed(job.plan)
+    version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else VERSION
+    return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
 
 @lru_cache(maxsize=2048)
@@ -142,6 +146,9 @@ def _packed(plan: Plan) -> dict[str, object]:
     """
     values = _fields(plan) | {"masks": plan.bits_mark}
     del values["mark"]
+    if isinstance(adapter := plan.adapters_mark, str):
+        values["adapter"] = adapter  # as it was when a plan had one at most
+        del values["adapters"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}
@@ -150,6 +157,8 @@ def _packed(plan: Plan) -> dict[str, object]:
 def _unpacked(plan: Mapping[str, Any]) -> dict[str, object]:
     """The same read back. Raises ValueError, KeyError or TypeError when it cannot be."""
     values = dict(plan)
+    if adapter := values.pop("adapter", ""):
+        values["adapters"] = ((adapter, 1.0),)
     packed, mark = values.pop("mask_bits", None), values.pop("masks", "")
     if packed is None:
         return values | {"mark": mark}

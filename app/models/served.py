@@ -17,7 +17,7 @@ from app.plan.tiers import TIERS
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry, TierEntry
 from app.settings.placement import Placement
-from app.types import ModelProfile, TierOfModel
+from app.types import ModelProfile, RequestableLora, TierOfModel
 
 
 class BadModel(ValueError):
@@ -83,6 +83,8 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         takes_image=family.takes_image,
         needs_image=family.needs_image,
         adapters=tuple(entry.loras),
+        loras=_by_request(entry),
+        shift_fixed=family.shift_trained or family.shift_by_size,
         step_caches=family.step_caches,
     )
 
@@ -145,6 +147,16 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
         guidance=entry.guidance or built_in.guidance,
         step_s=entry.step_s or built_in.step_s,
         tiers=tuple(_tier(name, own, None) for name, own in entry.tiers.items()) or built_in.tiers,
+    )
+
+
+def _by_request(entry: ModelEntry) -> tuple[RequestableLora, ...]:
+    """The LoRAs that requests may name. Those of tiers are mostly distilled ones, of use at the tier's steps alone."""
+    of_tiers = {own.lora for own in entry.tiers.values()}
+    return tuple(
+        RequestableLora(name, lora.description)
+        for name, lora in entry.loras.items()
+        if (name not in of_tiers if lora.by_request is None else lora.by_request)
     )
 
 

@@ -68,11 +68,6 @@ def within(model: ModelProfile, tier: str) -> ModelProfile:
     )
 
 
-def adapter_of(model: ModelProfile, tier: str) -> str:
-    """The LoRA adapter that a tier of a model switches on; "" for none."""
-    return next((own.adapter for own in model.tiers if own.tier == tier), "")
-
-
 def pool_of(model: ModelProfile, tier: str, pools: Mapping[str, str]) -> str:
     """The pool that makes a tier of a model: by "model:tier", by tier, else the model's own."""
     return pools.get(f"{model.id}:{tier}") or pools.get(tier) or model.pool
@@ -90,6 +85,7 @@ def _checked(model: ModelProfile) -> ModelProfile:
         and model.step_s > 0
         and model.overhead_s >= 0
         and (model.takes_image or not model.needs_image)
+        and {lora.name for lora in model.loras} <= set(model.adapters)
     )
     if not sound or not all(_sound(model, own) for own in model.tiers):
         raise ValueError(f"the profile of {model.id} contradicts itself: {model}")

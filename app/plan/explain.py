@@ -16,6 +16,13 @@ class FactorFound(TypedDict):
     found: list[str]
 
 
+class LoraWorn(TypedDict):
+    """A LoRA adapter that acts, and how strongly."""
+
+    name: str
+    strength: float
+
+
 class Description(TypedDict):
     """What is told of a plan, as JSON: the planner's part of a reply; seconds are those of an idle replica."""
 
@@ -36,6 +43,8 @@ class Description(TypedDict):
     deterministic: bool
     step_cache: str | None
     guidance: float
+    flow_shift: float
+    loras: list[LoraWorn]
     seed: int
     estimated_step_seconds: float
     estimated_seconds: float
@@ -58,7 +67,7 @@ def describe(plan: Plan) -> Description:
     Seconds are those of an idle replica. `steps_saved_share` compares the budget with the fixed default of 50 steps and
     is negative for a request that asks for more.
     """
-    sampling, spec, predicted = plan.sampling, plan.spec, plan.estimate
+    sampling, spec, predicted = plan.sampling, plan.whole, plan.estimate
     overhead_s = predicted.seconds - predicted.step_seconds
     return {
         "model": plan.model,
@@ -80,6 +89,8 @@ def describe(plan: Plan) -> Description:
         "deterministic": sampling.deterministic,
         "step_cache": sampling.step_cache or None,
         "guidance": sampling.guidance,
+        "flow_shift": sampling.shift,
+        "loras": [{"name": name, "strength": strength} for name, strength in plan.adapters],
         "seed": sampling.seed,
         "estimated_step_seconds": round(predicted.step_seconds, 3),
         "estimated_seconds": round(predicted.seconds, 3),

@@ -22,7 +22,8 @@ class FamilyRow:
 
     `loader` names the module under `app/engine/families` whose `READER` reads them. `frame_step`: frames are 1 plus a
     multiple of it, from `frames[0]` to `frames[1]`, the default is `frames[2]`. `fps` is slowest, fastest, default.
-    `guided_by` and `most_steps` are as in ModelProfile; `shift_trained`: the shift is a fact of the weights.
+    `guided_by` and `most_steps` are as in ModelProfile; `shift_trained`: the shift is a fact of the weights;
+    `shift_by_size`: it follows from the number of tokens.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FamilyRow:
     guided_by: str = "negative"
     most_steps: int | None = None
     shift_trained: bool = False
+    shift_by_size: bool = False
     exact_vae: bool = True  # the autoencoder is kept in float32 whatever the precision
     takes_loras: bool = True
     step_caches: bool = False  # its denoiser has one transformer, which hears text alone
@@ -74,6 +76,7 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
         tiers=() if steps is None else _always(steps),
         overhead_s=5.0,
         pipelines=("LTXPipeline", "LTXConditionPipeline"),
+        shift_by_size=True,
         guided_by="negative" if steps is None else "nothing",
         most_steps=steps,
         exact_vae=False,

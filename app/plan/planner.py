@@ -10,7 +10,8 @@ from typing import Protocol
 from rapidfuzz import process
 
 from app.errors import InvalidRequest, UnsupportedParameter
-from app.plan.catalogue import Catalogue, adapter_of, pool_of, within
+from app.plan.adapters import adapters, said_of
+from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
 from app.plan.feedback.feedback import Place
 from app.plan.masks.mask import evaluations
@@ -26,6 +27,7 @@ from app.plan.tiers import Choice, choose
 from app.types import Analysis, Artifact, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
 
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
+LEAST_SHIFT, MOST_SHIFT, SHIFT = 0.1, 100.0, "flow_shift"
 
 
 class Limits(Protocol):
@@ -87,15 +89,17 @@ def make_plan(
     choice = choose(request.tier, why.complexity, model.tiers)
     here = within(model, choice.tier)
     spec = _shape(request, here, model, choice.tier)
-    work = step_budget(request, model, why.complexity, choice, tables.budgets.get(model.id), leanings)
-    adapter = adapter_of(model, choice.tier)
-    cache = step_cache(request, model, limits.mag_ratios, adapter)
+    worn = adapters(request, model, choice.tier)
+    shift = _shift(request, model)
+    measured = tables if not request.loras and shift == model.shift else NO_TABLES  # they are of the model as it is
+    work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings)
+    cache = step_cache(request, model, limits.mag_ratios, worn)
     if cache:
         said = f"{cache} saves work as it sees fit, alone."
         work = StepBudget(work.steps, work.steps, work.by_planner, reasons=(said,))
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
-    sampling = _sampling(request, model, choice, work, cache, seed)
+    sampling = replace(_sampling(request, model, choice, work, cache, seed), shift=shift)
     plan = Plan(
         model=model.id,
         revision=model.revision,
@@ -107,15 +111,16 @@ def make_plan(
         asked_tier=request.tier.strip(),
         pool=pool_of(model, choice.tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec, work),
+        why=_explained(why, request, choice, spec, work, worn),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
         mark=mark(cache, limits.mag_ratios.get(model.id, ())),
         image=_image(request, model),
-        adapter=adapter,
+        extends=request.extends,
+        adapters=worn,
     )
     # 4. Which of the steps run the denoiser, and what that costs
-    plan = with_masks(plan, tables.masks)
+    plan = with_masks(plan, measured.masks)
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     return replace(plan, estimate=cost)
 
@@ -192,6 +197,17 @@ def _guidance_2(request: VideoRequest, model: ModelProfile, choice: Choice) -> f
     return float(request.guidance_2)
 
 
+def _shift(request: VideoRequest, model: ModelProfile) -> float:
+    """The flow shift. Raises InvalidRequest, UnsupportedParameter."""
+    if request.shift is None or request.shift == model.shift:
+        return model.shift
+    if model.shift_fixed:
+        raise UnsupportedParameter(f"{model.id} has a flow shift of its own, which no request changes.", SHIFT)
+    if not LEAST_SHIFT <= request.shift <= MOST_SHIFT:  # NaN falls out too
+        raise InvalidRequest(f"flow_shift must be {LEAST_SHIFT:g} to {MOST_SHIFT:g}.", SHIFT)
+    return float(request.shift)
+
+
 def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
     """The picture to begin with, if the model takes one."""
     if request.image is not None and not model.takes_image:
@@ -201,11 +217,22 @@ def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
     return request.image
 
 
-def _explained(why: Analysis, request: VideoRequest, choice: Choice, spec: VideoSpec, work: StepBudget) -> Analysis:
+def _explained(
+    why: Analysis,
+    request: VideoRequest,
+    choice: Choice,
+    spec: VideoSpec,
+    work: StepBudget,
+    worn: tuple[tuple[str, float], ...],
+) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
     reasons = [*why.reasons, choice.reason, *work.reasons]
-    if request.image is not None:
+    if request.extends is not None:
+        reasons.append(f"It goes on from the last frame of {request.extends.source}.")
+    elif request.image is not None:
         reasons.append("It begins with the picture that was sent.")
+    if worn:
+        reasons.append(f"It is made with the LoRA {said_of(worn)}.")
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if request.seconds is not None and request.frames is None:

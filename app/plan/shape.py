@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from app.errors import InvalidRequest
+from app.plan.aspect_ratio import of_form
 from app.types import ModelProfile, VideoRequest, VideoSpec
 
 _HALF_FRAME = 0.5 + 1e-9  # a video may play half a frame shorter than asked
@@ -27,16 +28,23 @@ def shape(request: VideoRequest, model: ModelProfile) -> VideoSpec:
     if request.seconds is None:
         return VideoSpec(width, height, model.default_frames, request.fps or model.default_fps)
     fps = request.fps or _rate(request.seconds, model)
-    frames = _needed(request.seconds, fps)
+    frames = _needed(request.seconds, fps) + (request.extends is not None)  # whose last frame is there already
     if frames > model.frames[-1]:
         raise _not_that_long(model, model.frames[-1] / fps, f" at {fps} frames per second")
     return VideoSpec(width, height, _legal(frames, model), fps)
 
 
 def _size(request: VideoRequest, model: ModelProfile) -> tuple[int, int]:
-    for width, height in model.sizes:
-        if request.width in (None, width) and request.height in (None, height):
-            return width, height
+    """The first size of the model that is asked for, by sides, by aspect ratio and resolution, or by all of these."""
+    fitting = [
+        (width, height)
+        for width, height in model.sizes
+        if request.width in (None, width) and request.height in (None, height)
+    ]
+    if fitting and (request.aspect_ratio or request.resolution):
+        return of_form(request.aspect_ratio, request.resolution, fitting, model)
+    if fitting:
+        return fitting[0]
     sizes = ", ".join(f"{width}x{height}" for width, height in model.sizes)
     message = f"{model.id} does not make videos of that size; it makes {sizes}."
     raise InvalidRequest(message, param="size", code="unsupported_size")

@@ -9,15 +9,19 @@ from collections.abc import Mapping, Sequence
 from rapidfuzz import process
 
 from app.errors import InvalidRequest
+from app.plan.adapters import said_of
 from app.types import STEP_CACHES, ModelProfile, VideoRequest
 
 
 def step_cache(
-    request: VideoRequest, model: ModelProfile, ratios: Mapping[str, Sequence[float]], adapter: str = ""
+    request: VideoRequest,
+    model: ModelProfile,
+    ratios: Mapping[str, Sequence[float]],
+    worn: tuple[tuple[str, float], ...] = (),
 ) -> str:
     """The cache's name, or nothing. `ratios`: MagCache's magnitudes, by the models for which they were measured.
 
-    `adapter` is what the tier wears: caches are measured for the weights as they are.
+    `worn` are the LoRA adapters that act: caches are measured for the weights as they are.
 
     Raises:
         InvalidRequest: unknown, not for this model, or together with what it cannot be combined with.
@@ -34,9 +38,9 @@ def step_cache(
         raise InvalidRequest(f"{model.id} has no step caches.", "step_cache")
     if name == "mag" and not ratios.get(model.id):
         raise InvalidRequest(f"MagCache is not measured for {model.id}; see the setting mag_ratios.", "step_cache")
-    if adapter:
+    if worn:
         raise InvalidRequest(
-            f"This tier of {model.id} wears the adapter {adapter}, for which there is no step cache.",
+            f"The LoRA {said_of(worn)} acts, and step caches are for {model.id} as it is; leave one of them out.",
             "step_cache",
             "conflicting_parameters",
         )

@@ -17,6 +17,8 @@ from app.settings import Settings
 from app.types import Job, VideoRequest
 
 LONGEST_RETRY_S = 600.0
+LATER = ("extends", "loras", "shift", "aspect_ratio", "resolution")
+"""Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
 
 def limits_of(settings: Settings, key: IdempotencyKey | None = None) -> AdmissionLimits:
@@ -90,7 +92,7 @@ def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Se
 
 
 def _digest(request: VideoRequest) -> str:
-    asked = asdict(request)
+    asked = {name: value for name, value in asdict(request).items() if name not in LATER or value not in (None, ())}
     asked |= asked.pop("wishes")  # as they were digested when keys were first kept
     return hashlib.sha256(orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

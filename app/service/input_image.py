@@ -140,14 +140,26 @@ async def _body(answer: httpcore.Response, headers: httpx.Headers, most_bytes: i
     return bytes(read)
 
 
+def maker_of(artifact: Artifact) -> str:
+    """The id of the job that made it: what its files are held by."""
+    return artifact.key.partition("/")[0]
+
+
 async def keep(job: Job, content: bytes | None, board: Board, artifacts: ArtifactStore) -> None:
     """Have a job's picture stored until the job is forgotten; held first, so that no other job's end can remove it.
 
+    So is the video that it extends, which is stored already.
+
     Raises:
-        NotFound: an earlier job's picture is wanted, and is gone.
+        NotFound: an earlier job's picture or video is wanted, and is gone.
         StoreUnavailable: it cannot be stored.
     """
-    image = job.plan.image
+    image, before = job.plan.image, job.plan.extends
+    if before is not None:
+        await board.hold(maker_of(before.video), job.id)
+        if not await artifacts.exists(before.video):
+            await board.release(maker_of(before.video), job.id)
+            raise NotFound(f"The file of {before.source} is no longer stored.", "video", "content_gone")
     if image is None:
         return
     await board.hold(image.key, job.id)
@@ -159,7 +171,9 @@ async def keep(job: Job, content: bytes | None, board: Board, artifacts: Artifac
 
 
 async def let_go(job: Job, board: Board, artifacts: ArtifactStore) -> None:
-    """The job needs its picture no more: it goes, unless others need it."""
-    image = job.plan.image
+    """The job needs its picture no more: it goes, unless others need it. A video that it extended is left to `tidy`."""
+    image, before = job.plan.image, job.plan.extends
+    if before is not None:
+        await board.release(maker_of(before.video), job.id)
     if image is not None and await board.release(image.key, job.id):
         await artifacts.delete(image)

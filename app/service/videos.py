@@ -31,6 +31,8 @@ from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
 from app.line.wait_estimates import behind_all, expected_s
+from app.plan.adapters import asked_of
+from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
@@ -94,12 +96,14 @@ class VideoService:
         key: str | None = None,
         stages: Stages | None = None,
         reference: bytes | str | None = None,
+        told: VideoRequest | None = None,
     ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
         `key` is the client's name for the request: again with the same one, it is answered with the job of the first
         time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `reference` names the picture
         that it begins with, by its bytes or address; that is looked at only when nothing else speaks against the job.
+        `told` is what the key stands for, where the request was completed with what is stored.
 
         Raises:
             InvalidRequest: the prompt or a parameter cannot be served, or the picture cannot be had or used.
@@ -112,7 +116,7 @@ class VideoService:
         """
         stages = stages or Stages()
         try:
-            limits = await self._not_yet_answered(request, caller, key, reference)
+            limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
             job = await self._record(request, caller, limits, stages, reference)
             await self._announce(job)
             return Accepted(job, False)
@@ -139,6 +143,15 @@ class VideoService:
                 await self.ports.events.tell_tenant(job.tenant, job.id, "end", now, end_of(job))
         except StoreUnavailable as error:
             log.warning("Nobody heard of %s: %s", job.id, error)
+
+    async def replayed(self, told: VideoRequest, caller: Caller, key: str | None) -> Accepted | None:
+        """The job of the first time, if this request came before under its key. Raises KeyReused, Conflict."""
+        name = named(told, key, self.settings.idempotency_ttl_s)
+        first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
+        return None if first is None else Accepted(await self._former(first, caller), True)
+
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
 
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
@@ -317,7 +330,10 @@ class VideoService:
             guidance=source.sampling.guidance,
             tier=source.asked_tier,
             image=source.image,
+            extends=source.extends,
             guidance_2=source.sampling.guidance_2,
+            loras=asked_of(source, self._catalogue().find(source.model)),
+            shift=source.sampling.shift,
             wishes=Wishes(remixed_from=job_id),
         )
         return await self.accept(request, caller, key)

@@ -29,7 +29,11 @@ class LoraEntry(_Strict):
     file: str | None = Field(None, pattern=r"^[^/].*\.safetensors$", description="The file in a folder or on the hub")
     file_2: str | None = Field(None, pattern=r"^[^/].*\.safetensors$", description="The one for the second expert")
     revision: str | None = Field(None, description="Hub revision")
-    scale: float = Field(1.0, gt=0, le=4, description="How strongly it acts")
+    scale: float = Field(1.0, gt=0, le=4, description="How strongly it acts; a request's strength is a share of it")
+    by_request: bool | None = Field(
+        None, description="Whether requests may name it in `loras`; unset: unless a tier switches it on"
+    )
+    description: str = Field("", max_length=200, description="What it is for, and words that a prompt needs for it")
 
 
 class TierEntry(_Strict):

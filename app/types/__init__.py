@@ -2,8 +2,8 @@
 
 from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
-from app.types.model import ModelProfile, ReplicaInfo, TierOfModel
-from app.types.plan import Analysis, Artifact, Estimate, Factor, Plan, Sampling, Start, VideoSpec
+from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
+from app.types.plan import Analysis, Artifact, Estimate, Extension, Factor, Plan, Sampling, Start, VideoSpec
 from app.types.request import Caller, VideoRequest
 from app.types.wishes import Webhook, Wishes
 from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
@@ -17,6 +17,7 @@ __all__ = [
     "Delivery",
     "Estimate",
     "Event",
+    "Extension",
     "Factor",
     "Failure",
     "Job",
@@ -30,6 +31,7 @@ __all__ = [
     "Phase",
     "Plan",
     "ReplicaInfo",
+    "RequestableLora",
     "STEP_CACHES",
     "Sampling",
     "Start",

@@ -18,6 +18,14 @@ class TierOfModel:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestableLora:
+    """A LoRA adapter of a model that requests may name; `description`: what it is for, in the operator's words."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelProfile:
     """What a model can make and how long it takes; all the planner and the API need to know of a model."""
 
@@ -42,6 +50,8 @@ class ModelProfile:
     takes_image: bool = False  # a video may begin with a picture
     needs_image: bool = False  # it has to
     adapters: tuple[str, ...] = ()  # LoRA adapters that its tiers may name
+    loras: tuple[RequestableLora, ...] = ()  # those of them that requests may name
+    shift_fixed: bool = False  # the shift follows from its weights or from the size, and no request changes it
     step_caches: bool = False  # requests may name one
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.types.masks import Masks
 
@@ -97,6 +97,15 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """The completed video that a plan's clip goes on from; the file that comes of it begins with all its frames."""
+
+    source: str  # id of its job
+    video: Artifact
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The immutable decision for one video.
 
@@ -124,7 +133,8 @@ class Plan:
     mark: str = ""  # what else decides the bits: MagCache's magnitudes
     start: Start | None = None  # None: from noise
     image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
-    adapter: str = ""  # the model's LoRA adapter that the tier switches on
+    extends: Extension | None = None  # the clip's first frame is the last of that video
+    adapters: tuple[tuple[str, float], ...] = ()  # the LoRA adapters that act: names and strengths, by name
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
@@ -132,6 +142,20 @@ class Plan:
             raise ValueError(f"The plan's masks are not of a budget of {asked.budget} in {asked.steps} steps.")
 
     @property
+    def whole(self) -> VideoSpec:
+        """The shape of the file: that of the clip, or of what it extends with the clip behind it, less the joint."""
+        if self.extends is None:
+            return self.spec
+        return replace(self.spec, frames=self.extends.frames + self.spec.frames - 1)
+
+    @property
     def bits_mark(self) -> str:
         """What decides the bits beside model, words and sampling: the digest of the masks, and the mark."""
         return ("" if self.masks is None else self.masks.digest) + self.mark
+
+    @property
+    def adapters_mark(self) -> str | list[list[str | float]]:
+        """The adapters as digests and records have them: none, or one at full strength, is a name, as it always was."""
+        if len(self.adapters) < 2 and all(strength == 1.0 for _, strength in self.adapters):
+            return "".join(name for name, _ in self.adapters)
+        return [[name, float(strength)] for name, strength in self.adapters]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.types.plan import Artifact
+from app.types.plan import Artifact, Extension
 from app.types.wishes import Wishes
 
 
@@ -40,4 +40,9 @@ class VideoRequest:
     allow_degrade: bool = False  # a lower tier is better than missing the deadline
     image: Artifact | None = None  # the picture to begin with, stored already
     guidance_2: float | None = None  # of a second expert
+    extends: Extension | None = None  # the video to go on from; `seconds` are then those of the clip behind it
+    loras: tuple[tuple[str, float], ...] = ()  # LoRA adapters of the model that are to act, and how strongly
+    shift: float | None = None  # flow shift of the noise schedule
+    aspect_ratio: str | None = None  # W:H, instead of a size
+    resolution: str | None = None  # such as 720p: the shorter side
     wishes: Wishes = Wishes()

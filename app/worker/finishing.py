@@ -27,6 +27,7 @@ from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, STEPS_FIXED, STEPS_PLANNED
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import UNSTORED, again_in, finish
+from app.video.join import joined
 from app.worker.ports import Finishing, FinishingStores
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class JobFinisher:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
-        artifacts = await self._store(job_id, fence, frames, job.plan.spec.fps)
+        artifacts = await self._store(job_id, fence, await self._whole(job, frames), job.plan.spec.fps)
         if job.plan.start is not None and job.cache.steps_skipped != measured.steps_skipped:
             await stores.jobs.note_cache(job_id, fence, use_of(job.plan, measured.steps_skipped, job.cache))
         # 2. The record
@@ -95,6 +96,14 @@ class JobFinisher:
             await resolve(plan_digest(job.plan, job.tenant), self._stores, self._settings.retention_s, now)
         except KinorayError as error:
             log.info("Left to the dispatcher: %s", error)
+
+    async def _whole(self, job: Job, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The frames of the file: those of the video that the job extends come first. Raises ArtifactLost."""
+        before = job.plan.extends
+        if before is None:
+            return frames
+        mp4 = b"".join([chunk async for chunk in self._stores.artifacts.read(before.video)])
+        return await asyncio.to_thread(joined, mp4, frames)
 
     async def _store(self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int) -> dict[str, Artifact]:
         files = await asyncio.to_thread(finish, frames, fps)

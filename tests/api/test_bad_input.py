@@ -85,10 +85,10 @@ BODIES: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "a place to write to": ({"prompt": RED, "output_path": "/etc/cron.d/x"}, "unsupported_parameter", "output_path"),
     "sound": ({"prompt": RED, "generate_sound": True}, "unsupported_parameter", "generate_sound"),
     "a callback": ({"prompt": RED, "callback_url": "http://a"}, "unsupported_parameter", "callback_url"),
-    "a picture in extra_params": (
+    "an adapter in extra_params": (
         {"prompt": RED, "extra_params": {"lora": {"name": "x"}}},
-        "unsupported_parameter",
-        None,
+        "unknown_lora",
+        "loras.0.name",
     ),
 }
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import io
 import time
 import warnings
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import openai
 import pytest
+from PIL import Image
 
 from app.service.retention import expire
-from tests.api.house import VIDEO, House
+from app.types import RequestableLora
+from tests.api.house import MODEL, VIDEO, House
 
 pytestmark = pytest.mark.anyio
 
@@ -22,13 +27,26 @@ RED = "a red ball"
 http: Any = importlib.import_module("httpx2" if int(openai.__version__.split(".")[0]) >= 3 else "httpx")
 
 
-@pytest.fixture
-async def videos(house: House) -> AsyncIterator[Any]:
+@asynccontextmanager
+async def opened(house: House) -> AsyncIterator[Any]:
     transport = http.AsyncClient(transport=http.ASGITransport(app=house.app))
     async with openai.AsyncOpenAI(api_key="any", base_url="http://kinoray/v1", http_client=transport) as client:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of OpenAI's own service, not of the API
             yield client.videos
+
+
+@pytest.fixture
+async def videos(house: House) -> AsyncIterator[Any]:
+    async with opened(house) as found:
+        yield found
+
+
+def png() -> bytes:
+    """A small picture."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "PNG")
+    return file.getvalue()
 
 
 async def test_a_video_is_made_looked_at_and_downloaded(house: House, videos: Any) -> None:
@@ -43,6 +61,16 @@ async def test_own_fields_go_through_extra_body(videos: Any) -> None:
     own = {"seed": 5, "cache": {"mode": "off"}, "video_params": {"num_frames": 9}, "quality_tier": "preview"}
     made = await videos.create(prompt=RED, extra_body=own)
     assert (made.seed, made.num_frames, made.quality) == (5, 9, "preview")
+
+
+async def test_adapters_go_through_extra_body_also_beside_a_file() -> None:
+    loras = (RequestableLora("film"), RequestableLora("ink"))
+    house = House(models=(replace(MODEL, adapters=("film", "ink"), loras=loras, takes_image=True),))
+    worn = [{"name": "film", "strength": 0.5}, {"name": "ink", "strength": 1.0}]
+    async with opened(house) as videos:
+        for picture in (openai.omit, ("first.png", png())):
+            made = await videos.create(prompt=RED, input_reference=picture, extra_body={"loras": worn})
+            assert made.optimization["loras"] == worn
 
 
 async def test_openai_values_that_ask_for_what_happens_anyway_pass(videos: Any) -> None:

@@ -38,12 +38,14 @@ plans = st.builds(
     why=st.just(Analysis(1, "simple")),
     mark=words,
 )
-BITS = {"model", "revision", "prompt", "negative_prompt", "mark", "adapter"}
+BITS = {"model", "revision", "prompt", "negative_prompt", "mark", "adapters"}
 
 
 def other(value: Any) -> Any:
     if value is None:
         return 1.0
+    if isinstance(value, tuple):
+        return (*value, ("ink", 0.5))
     return value + "x" if isinstance(value, str) else value + 1
 
 

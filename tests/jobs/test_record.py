@@ -54,11 +54,29 @@ UNMASKED = b"""{"version":1,"id":"video_b70c5d937f134f4ab6e5f8989bb7e6ce","tenan
 MASKED = replace(PLAN, masks=Masks(unbits("1" * 12 + "0" * 8), unbits("1" * 9 + "0" * 11), order=0), mark="mag-1")
 
 
-@pytest.mark.parametrize("job", [a_job(), FULL, a_job(plan=MASKED)])
+STYLED = replace(PLAN, adapters=(("film", 0.5), ("ink", 1.0)))
+FEW = replace(PLAN, adapters=(("few", 1.0),))
+
+
+@pytest.mark.parametrize("job", [a_job(), FULL, a_job(plan=MASKED), a_job(plan=STYLED), a_job(plan=FEW)])
 def test_a_record_comes_back_as_it_was(job: Job) -> None:
     assert job_from_json(job_to_json(job)) == job
     fields = {name.encode(): value for name, value in job_to_fields(job).items()}
     assert job_from_fields(fields) == job
+
+
+def test_an_adapter_at_full_strength_is_kept_as_an_older_kinoray_reads_it_and_several_are_not_for_it() -> None:
+    older = orjson.loads(job_to_json(a_job(plan=FEW)))
+    assert (older["version"], older["plan"]["adapter"]) == (1, "few")
+    assert "adapters" not in older["plan"]
+    newer = orjson.loads(job_to_json(a_job(plan=STYLED)))
+    assert (newer["version"], newer["plan"]["adapters"]) == (2, [["film", 0.5], ["ink", 1.0]])
+
+
+def test_a_record_of_before_adapters_were_several_is_read() -> None:
+    worn = UNMASKED.replace(b'"adapter":""', b'"adapter":"few"')
+    assert job_from_json(worn).plan.adapters == (("few", 1.0),)
+    assert job_from_json(UNMASKED).plan.adapters == ()
 
 
 def test_masks_are_kept_as_ones_and_zeros_beside_the_digest_that_an_older_kinoray_reads() -> None:
@@ -131,7 +149,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=r"version 2; this Kinoray reads up to 1"):
+    with pytest.raises(StoreUnavailable, match=r"version 3; this Kinoray reads up to 2"):
         job_from_json(newer)
 
 

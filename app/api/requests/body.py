@@ -13,10 +13,11 @@ from starlette.requests import Request
 
 from app.api.limits import MAX_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES
 from app.api.problems import shown
-from app.api.requests.fields import ALIASES, PICTURE, Fields
+from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields
 from app.errors import InvalidRequest, KinorayError
 
 _BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")  # seed[]=1, cache[mode]=off
+_NESTED = re.compile(r"([^\[\]]+)\[([0-9]{0,3})\]\[([^\[\]]+)\]")  # loras[][name]=a, loras[0][name]=a
 _OBJECTS = ("cache", "webhook", "extra_body", "extra_params", "video_params")
 
 
@@ -28,7 +29,7 @@ class UnsupportedMediaType(KinorayError):
 
 
 class File:
-    """An uploaded file; only that of a picture to begin with is read."""
+    """An uploaded file; only that of a picture to begin with, or of a video to go on from, is read."""
 
     def __init__(self, content: bytes | None = None) -> None:
         self.content = content
@@ -85,16 +86,20 @@ async def _form(request: Request) -> list[tuple[str, object]]:
 async def _value(name: str, value: UploadFile | str) -> File | str:
     if not isinstance(value, UploadFile):
         return value
-    return File(await value.read()) if ALIASES.get(name, name) == PICTURE else File()
+    return File(await value.read()) if ALIASES.get(name, name) in (PICTURE, VIDEO) else File()
 
 
 def _of_text(pairs: Iterable[tuple[str, object]]) -> Fields:
     """Named values with their brackets undone and their objects read."""
     found: dict[str, object] = {}
-    for name, value in pairs:
+    listed = list(pairs)
+    for name, value in listed:
         if name.lstrip().startswith("{"):
             message = "This looks like JSON sent as a form: add the header 'content-type: application/json'."
             raise UnsupportedMediaType(message, "content-type")
+        if (nested := _NESTED.fullmatch(name)) is not None:
+            _put(_item_at(_list_at(found, nested[1], name), nested[2], nested[3], name), nested[3], value, name)
+            continue
         bracketed = _BRACKETS.fullmatch(name)
         outer, inner = bracketed.groups() if bracketed else (name, None)
         if inner is None:
@@ -103,6 +108,8 @@ def _of_text(pairs: Iterable[tuple[str, object]]) -> Fields:
             _list_at(found, outer, name).append(value)
         else:
             _put(_object_at(found, outer, name), inner, value, name)
+    for outer in {nested[1] for name, _ in listed if (nested := _NESTED.fullmatch(name)) and not nested[2]}:
+        _check_whole(found[outer], outer)
     return Fields(found, text=True)
 
 
@@ -111,6 +118,27 @@ def _list_at(found: dict[str, object], outer: str, name: str) -> list[object]:
     if not isinstance(inside, list):
         raise _twice(name)
     return inside
+
+
+def _item_at(items: list[object], number: str, key: str, name: str) -> dict[str, object]:
+    """The object that `loras[0][name]` means; without a number, a key's n-th value is the n-th object's."""
+    place = int(number) if number else sum(isinstance(item, dict) and key in item for item in items)
+    if place > len(items):
+        raise InvalidRequest(f"{shown(name)} comes before the objects with lower numbers.", name[:80])
+    if place == len(items):
+        items.append({})
+    item = items[place]
+    if not isinstance(item, dict):
+        raise _twice(name)
+    return item
+
+
+def _check_whole(items: object, outer: str) -> None:
+    """Refuse objects without numbers of which not all have the same fields: whose each is nobody can say."""
+    keys = {tuple(sorted(item)) for item in items if isinstance(item, dict)} if isinstance(items, list) else set()
+    if len(keys) > 1:
+        message = f"In a form, give each object of {outer} a number, as in {outer}[0][name], or all the same fields."
+        raise InvalidRequest(message, outer[:80], "invalid_form")
 
 
 def _object_at(found: dict[str, object], outer: str, name: str) -> dict[str, object]:

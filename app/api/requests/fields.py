@@ -12,7 +12,8 @@ from app.api.problems import shown
 from app.errors import InvalidRequest, UnsupportedParameter
 
 NEAR = 72.0  # how alike a name must be to be suggested, in percent
-PICTURE: Final = "input_reference"  # the one field that may be a file
+PICTURE: Final = "input_reference"  # one of the two fields that may be a file
+VIDEO: Final = "video"  # of an extension: the other
 MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 ALIASES: Final = {
@@ -23,6 +24,11 @@ ALIASES: Final = {
     "enhance_prompt": "enhance",
     "quality": "tier",
     "quality_tier": "tier",
+    **dict.fromkeys(("lora", "lora_name"), "loras"),
+    **dict.fromkeys(("lora_scale", "lora_weight"), "lora_strength"),
+    **dict.fromkeys(("shift", "sample_shift"), "flow_shift"),
+    "ratio": "aspect_ratio",
+    **dict.fromkeys(("duration", "duration_seconds"), "seconds"),
     **dict.fromkeys(("reference_url", "image_reference", "image_url", "image"), "input_reference"),
 }
 
@@ -59,11 +65,11 @@ UNSUPPORTED: Final = {
     **dict.fromkeys(("enable_upscaling", "upscaling_model_path"), _UPSCALING),
     **dict.fromkeys(("enable_frame_interpolation", "frame_interpolation_model_path"), _INTERPOLATION),
     **dict.fromkeys(("output_path", "perf_dump_path", "video_path", "image_path", "file_path"), _PATHS),
-    **dict.fromkeys(("true_cfg_scale", "flow_shift", "boundary_ratio"), _SCHEDULE),
+    **dict.fromkeys(("true_cfg_scale", "boundary_ratio"), _SCHEDULE),
     "diffusers_kwargs": "arguments are not passed on to diffusers; use the named fields.",
     "output_quality": "videos are always stored at one high quality; leave it out.",
     "output_compression": "videos are always stored at one high quality; leave it out.",
-    "lora": "adapters are not loaded by request; ask for a model from /v1/models.",
+    "lora_path": "paths on the server are never read; name one of the model's LoRAs in loras, see /v1/models.",
     "callback_url": "use webhook, an object with a url; or follow /v1/videos/{id}/events.",
     **dict.fromkeys(("stream", "stream_format", "partial_images"), _STREAM),
     "moderation": "prompts are not judged here; leave it out.",

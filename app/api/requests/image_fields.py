@@ -8,7 +8,9 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from app.api.requests.fields import ALIASES, Fields, settled
-from app.api.requests.schemas import CacheWish, Strict, validated, video_request
+from app.api.requests.lora_fields import Loras
+from app.api.requests.schemas import CacheWish, validated, video_request
+from app.api.requests.strict import Strict
 from app.types import VideoRequest
 
 MOST_AT_ONCE: Final = 10
@@ -16,7 +18,9 @@ MOST_AT_ONCE: Final = 10
 _QUALITIES: Final = {"low": "preview", "medium": "standard", "high": "premium", "hd": "premium"}
 """OpenAI's words for what are tiers here; a tier's own name is understood, too."""
 
-_ALIASES: Final = {name: own for name, own in ALIASES.items() if own not in ("num_frames", "num_outputs_per_prompt")}
+_ALIASES: Final = {
+    name: own for name, own in ALIASES.items() if own not in ("num_frames", "num_outputs_per_prompt", "seconds")
+}
 _OWN: Final = ("n", "response_format", "output_format", "background")
 
 
@@ -43,6 +47,19 @@ class CreateImage(Strict):
     budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
     guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt; 1: freely")
     sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    loras: Loras | None = Field(
+        None, description="LoRA adapters of the model, several at once; also `lora` for one, `lora_name` by name alone"
+    )
+    lora_strength: float | None = Field(
+        None, ge=-4, le=4, description="Of the one that `lora_name` names; also `lora_scale` and `lora_weight`"
+    )
+    flow_shift: float | None = Field(None, ge=0.1, le=100, description="Of the noise schedule; also `shift`")
+    aspect_ratio: str | None = Field(
+        None, max_length=40, description="Such as 16:9, with or without `resolution`, instead of size; also `ratio`"
+    )
+    resolution: int | Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        None, description="The shorter side, such as 720p, instead of size"
+    )
     deterministic: bool | None = Field(None, description="The same bits in whatever company")
     enhance: bool | None = Field(None, description="Expand the prompt; the answer has what became of it")
     cache: CacheWish | None = Field(None, description="What the caches may do")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled, unknown
+from app.api.requests.lora_fields import Loras, LoraWish, with_strength
+from app.api.requests.strict import Strict
 from app.errors import InvalidRequest
 from app.jobs.admission_limits import MOST_AFTER
 from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
@@ -22,12 +24,6 @@ _NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})([eE][+-]?[
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Pixels = Annotated[int, Field(ge=1, le=16384)]
 _Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
-
-
-class Strict(BaseModel):
-    """Nothing is coerced, nothing is unknown, nothing is NaN."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class CacheWish(Strict):
@@ -104,6 +100,21 @@ class CreateVideo(Strict):
         None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
     )
     guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
+    loras: Loras | None = Field(
+        None, description="LoRA adapters of the model, several at once; also `lora` for one, `lora_name` by name alone"
+    )
+    lora_strength: float | None = Field(
+        None, ge=-4, le=4, description="Of the one that `lora_name` names; also `lora_scale` and `lora_weight`"
+    )
+    flow_shift: float | None = Field(
+        None, ge=0.1, le=100, description="Of the noise schedule: higher, more steps at high noise; also `shift`"
+    )
+    aspect_ratio: str | None = Field(
+        None, max_length=40, description="Such as 16:9, with or without `resolution`, instead of size; also `ratio`"
+    )
+    resolution: int | Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        None, description="The shorter side, such as 720p, instead of size"
+    )
     input_reference: object = Field(
         None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
     )
@@ -128,7 +139,10 @@ _INTEGERS = (
     "budget",
     "n",
 )
-_NUMBERS = ("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s")
+_NUMBERS = (
+    *("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s", "flow_shift"),
+    *("lora_strength", "strength", "scale", "weight"),
+)
 _TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
@@ -143,6 +157,9 @@ _BLANK = (
     "style",
     "after",
     "input_reference",
+    "loras",
+    "aspect_ratio",
+    "resolution",
     *_TRUTHS,
 )  # where an empty text means the same as nothing
 
@@ -180,6 +197,10 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         enhance=bool(asked.enhance),
         allow_degrade=bool(asked.allow_degrade),
         guidance_2=asked.guidance_scale_2,
+        loras=with_strength(asked.loras or [], asked.lora_strength),
+        shift=asked.flow_shift,
+        aspect_ratio=asked.aspect_ratio,
+        resolution=None if asked.resolution is None else str(asked.resolution),
         wishes=_wishes(asked),
     )
 
@@ -226,7 +247,7 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False)[0]
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":  # only nested objects: the others were looked at before
-        nested: dict[str, type[Strict]] = {"cache": CacheWish, "webhook": WebhookWish}
+        nested: dict[str, type[Strict]] = {"cache": CacheWish, "webhook": WebhookWish, "loras": LoraWish}
         known = nested.get(place[0], CreateVideo).model_fields
         return unknown(place[-1], known)
     if place[:1] == ["seed"]:
@@ -275,8 +296,10 @@ def _within(text: str, max_chars: int, name: str) -> str:
 def _seconds(asked: int | float | str | None) -> float | None:
     if asked is None or asked == "":
         return None
-    if isinstance(asked, str) and not _NUMBER.fullmatch(asked.strip()):
-        raise _bad_seconds()
+    if isinstance(asked, str):
+        asked = asked.strip().removesuffix("s").rstrip()  # 5s
+        if not _NUMBER.fullmatch(asked):
+            raise _bad_seconds()
     seconds = float(asked)
     if not 0.0 < seconds <= MOST_SECONDS:
         raise _bad_seconds()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled
-from app.api.requests.schemas import Strict
+from app.api.requests.strict import Strict
 from app.errors import InvalidRequest
 from app.plan.prompt.normalise import normalised, required
 from app.plan.styles.presets import Preset, Usage

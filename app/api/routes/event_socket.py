@@ -20,7 +20,7 @@ from app.api.auth import tenant_of
 from app.api.dependencies import Config, Service
 from app.api.event_feed import FeedEvent, event_feed
 from app.api.problems import error_body, problem, sentence
-from app.api.requests.schemas import Strict
+from app.api.requests.strict import Strict
 from app.errors import InvalidRequest, KinorayError, PayloadTooLarge
 from app.settings import Settings
 from app.types import Caller

@@ -15,7 +15,7 @@ from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.problems import sentence
 from app.api.requests.body import body_fields
 from app.api.requests.fields import Fields, settled
-from app.api.requests.schemas import Strict
+from app.api.requests.strict import Strict
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.jobs.record import check_id
 from app.plan.feedback.feedback import Fading, Leaning, Rating, fading_of, fingerprint, place_of

@@ -33,6 +33,13 @@ class ModelTier(BaseModel):
     pool: str
 
 
+class ModelLora(BaseModel):
+    """A LoRA adapter that requests may name in `loras`."""
+
+    name: str
+    description: str = Field(description="What it is for, and words that a prompt needs for it")
+
+
 class Model(BaseModel):
     """OpenAI's Model object, and what the model makes."""
 
@@ -55,6 +62,8 @@ class Model(BaseModel):
     pool: str
     takes_image: bool = Field(description="A video may begin with a picture, `input_reference`")
     needs_image: bool = Field(description="It has to")
+    loras: list[ModelLora] = Field(description="Adapters that requests may name in `loras`")
+    flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
     tiers: dict[str, ModelTier]
     ready: bool = Field(description="Whether all of its pools take jobs; one that sleeps does, and wakes for them")
     unavailable: str | None = Field(description="Why it is not ready; null where it is")
@@ -133,6 +142,8 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         pool=profile.pool,
         takes_image=profile.takes_image,
         needs_image=profile.needs_image,
+        loras=[ModelLora(name=lora.name, description=lora.description) for lora in profile.loras],
+        flow_shift=profile.shift,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
         ready=not lacking,
         unavailable="; ".join(map(why_not, lacking)) or None,

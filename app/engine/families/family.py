@@ -94,8 +94,8 @@ class StepCaching(Protocol):
 class AdapterSwitch(Protocol):
     """The LoRA adapters of one transformer."""
 
-    def activate(self, adapter: str) -> None:
-        """Switch to an adapter, or by "" to none."""
+    def activate(self, adapters: Sequence[tuple[str, float]]) -> None:
+        """Have these act, by name and strength, and no others; of those it does not have, nothing acts."""
         ...
 
 
@@ -129,7 +129,7 @@ class Family(Protocol):
         ...
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
-        """One forward: (B, C, F', H', W'), a row for each. All rows are of one expert, one adapter and one shape."""
+        """One forward: (B, C, F', H', W'), a row for each, all of one expert, the same adapters and one shape."""
         ...
 
     def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
@@ -200,7 +200,7 @@ class FamilyDenoiser:
             raise UnsupportedParameter(f"This model is sampled by {', '.join(family.samplers)}.", "sampler")
         if plan.sampling.step_cache and family.step_caches is None:
             raise UnsupportedParameter("This model has no step caches.", "step_cache")
-        if plan.sampling.step_cache and (family.experts is not None or plan.adapter or conditioning.picture):
+        if plan.sampling.step_cache and (family.experts is not None or plan.adapters or conditioning.picture):
             raise UnsupportedParameter("Step caches are for one transformer that hears text alone.", "step_cache")
         if self.needs_image and not conditioning.picture:
             raise InvalidRequest("The model needs a picture to begin with.", "input_reference", "image_required")
@@ -210,12 +210,12 @@ class FamilyDenoiser:
             return self._grouped(from_bytes(checkpoint, plan, self._family.device))
 
     def _grouped(self, state: JobState) -> JobState:
-        """The job with the expert, adapter and guidance of each step; without guidance at first there is none later."""
+        """The job with expert, adapters and guidance of each step; without guidance at first there is none later."""
         asked, experts = state.plan.sampling, self._family.experts
-        adapter = f"+{state.plan.adapter}" if state.plan.adapter else ""
+        worn = "".join(f"+{name}*{strength!r}" for name, strength in state.plan.adapters)
         names = [experts.at(timestep) for timestep in state.timesteps] if experts else []
-        if names or adapter:
-            state.groups = tuple(name + adapter for name in names or [""])
+        if names or worn:
+            state.groups = tuple(name + worn for name in names or [""])
         if LOW in names and asked.guidance_2 is not None and asked.guidance != 1:
             state.guidances = tuple(asked.guidance if name == HIGH else asked.guidance_2 for name in names)
         return state
@@ -232,7 +232,7 @@ class FamilyDenoiser:
         """
         family, first = self._family, states[0]
         with device_errors():
-            family.adapters[family.experts.at(first.timestep) if family.experts else ""].activate(first.plan.adapter)
+            family.adapters[family.experts.at(first.timestep) if family.experts else ""].activate(first.plan.adapters)
             if family.step_caches is not None:
                 if first.plan.sampling.step_cache:
                     return [(first, self._cached(family.step_caches, first))]

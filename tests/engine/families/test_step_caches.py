@@ -121,7 +121,7 @@ def test_without_magnitudes_there_is_no_mag_cache_and_they_can_be_measured() -> 
 
 
 def test_a_job_that_wears_an_adapter_or_sees_a_picture_has_no_step_cache(denoiser: FamilyDenoiser) -> None:
-    asked = replace(plan("first_block"), adapter="style")
+    asked = replace(plan("first_block"), adapters=(("style", 1.0),))
     with pytest.raises(UnsupportedParameter, match="text alone"):
         begun(denoiser, asked)
     seen = replace(hear(denoiser, plan("first_block")), picture={"tokens": torch.zeros(1, 8)})

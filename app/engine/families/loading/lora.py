@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -156,21 +156,25 @@ def _tell_magnitudes(path: Path, name: str) -> None:
 
 
 class Adapters:
-    """The adapters that were loaded into a transformer: one of them is active, as strongly as `scales` say, or none."""
+    """The adapters that were loaded into a transformer: some act, each at its strength times its `scales`, or none."""
 
     def __init__(self, transformer: Transformer, scales: Mapping[str, float] = UNSCALED) -> None:
         self._transformer = transformer
         self._scales = scales
         self.empty = not getattr(transformer, "peft_config", None)
-        self._active: str | None = None
+        self._active: tuple[tuple[str, float], ...] | None = None
 
-    def activate(self, adapter: str) -> None:
-        """Switch to an adapter, or to none: everybody in a batch has the same."""
-        if self.empty or adapter == self._active:
+    def activate(self, adapters: Sequence[tuple[str, float]]) -> None:
+        """Have these act, by name and strength, or none: everybody in a batch has the same."""
+        wanted = tuple(adapters)
+        if self.empty or wanted == self._active:
             return
-        if adapter in self._transformer.peft_config:
+        # It has none of a name where an adapter is for the other expert only.
+        here = {name: strength for name, strength in wanted if name in self._transformer.peft_config and strength}
+        if here:
             self._transformer.enable_adapters()
-            self._transformer.set_adapters([adapter], weights=[self._scales.get(adapter, 1.0)])
-        else:  # it has none of that name where an adapter is for the other expert only
+            weights = [strength * self._scales.get(name, 1.0) for name, strength in here.items()]
+            self._transformer.set_adapters(list(here), weights=weights)
+        else:
             self._transformer.disable_adapters()
-        self._active = adapter
+        self._active = wanted

@@ -220,7 +220,9 @@ def test_an_adapter_acts_on_its_jobs_alone_and_acts_as_in_diffusers(kind: str, t
     save_lora(file, pipeline.transformer)
     denoiser = family.READER.load(files(tmp_path), Options(loras=[Lora("few", str(file))]))
     plain = make_plan("red ball", 3, spec=spec, shift=1.0, sampler=sampler)
-    states = [denoiser.start("a", each, hear(denoiser, each)) for each in (plain, replace(plain, adapter="few"))]
+    states = [
+        denoiser.start("a", each, hear(denoiser, each)) for each in (plain, replace(plain, adapters=(("few", 1.0),)))
+    ]
     assert states[0].group != states[1].group
     walk(denoiser, *states)
     without, worn = (denoiser.decode_float(state) for state in states)

@@ -79,7 +79,7 @@ def both(kind: str, folder: Path) -> tuple[Any, Asked, Callable[[list[Lora]], As
 
     def ours(loras: list[Lora]) -> Asked:
         denoiser = reader(loader).load(files(folder), Options(loras=loras))
-        return lambda adapter: by_ours(denoiser, replace(plan, adapter=adapter))
+        return lambda adapter: by_ours(denoiser, replace(plan, adapters=((adapter, 1.0),) if adapter else ()))
 
     return pipeline, theirs, ours
 
@@ -158,7 +158,7 @@ def test_a_strong_adapter_of_a_second_expert_is_strong_too(tmp_path: Path) -> No
     denoiser = reader("wan.load").load(
         files(tmp_path), Options(loras=[Lora("few", str(tmp_path), "high.safetensors", "low.safetensors")])
     )
-    plan = replace(make_plan("red ball", 4, spec=SPEC), adapter="few")
+    plan = replace(make_plan("red ball", 4, spec=SPEC), adapters=(("few", 1.0),))
     made = by_ours(denoiser, plan)
     for name, second in (("high", False), ("low", True)):
         pipeline.load_lora_weights(

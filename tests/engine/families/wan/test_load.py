@@ -38,7 +38,7 @@ def read(folder: Path, *loras: Lora, placement: Placement | None = None) -> Fami
 
 def asked(seed: int = 2, guidance: float = 4.0, adapter: str = "") -> Plan:
     plan = make_plan("a red  ball &amp; a blue box", 4, seed=seed, guidance=guidance, spec=SPEC)
-    return replace(plan, negative_prompt="box", adapter=adapter)
+    return replace(plan, negative_prompt="box", adapters=((adapter, 1.0),) if adapter else ())
 
 
 def theirs(pipeline: Any, plan: Plan, **more: Any) -> NDArray[np.float32]:

@@ -1,0 +1,78 @@
+"""Extensions as a resource: a completed video comes in by its id, a job that makes it longer goes out."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.auth import Who
+from app.api.dependencies import Config, Service
+from app.api.openapi import ERRORS, Examples, form_or_json
+from app.api.requests.body import body_fields
+from app.api.requests.extension import ExtendReferenced, ExtendVideo, extension_request, referenced
+from app.api.requests.fields import Fields
+from app.api.requests.idempotency import KeyHeader, replay_headers
+from app.api.responses import Video, job_headers, video_object
+from app.errors import StoreUnavailable
+from app.jobs.record import check_id
+from app.service.extend import extend, made_here
+from app.service.outlook import Outlook
+from app.service.videos import VideoService
+from app.settings import Settings
+from app.types import Caller
+
+router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
+
+_NEXT = {"prompt": "the ball bounces away", "seconds": "2"}
+_EXTEND: Examples = {"extend": {"summary": "What happens next", "value": _NEXT}}
+_BY_ID: Examples = {
+    "extend": {"summary": "As OpenAI's package sends it", "value": {**_NEXT, "video": {"id": "video_0123456789abcdef"}}}
+}
+
+
+@router.post(
+    "/extensions", summary="Make a video longer, by its id", openapi_extra=form_or_json(ExtendReferenced, _BY_ID)
+)
+async def extend_referenced(
+    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+) -> Video:
+    """The same as `POST /v1/videos/{video_id}/extend`, as OpenAI's `videos.extend` asks for it."""
+    video, fields = referenced(await body_fields(request))
+    source = video if isinstance(video, str) else await made_here(service, video, caller)
+    return await _extended(source, fields, response, service, settings, caller, key)
+
+
+@router.post("/{video_id}/extend", summary="Make a video longer", openapi_extra=form_or_json(ExtendVideo, _EXTEND))
+async def extend_video(
+    video_id: str, request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+) -> Video:
+    """A new video: all frames of the completed one, then a clip that goes on from its last frame.
+
+    For models that take a picture to begin with; others answer 501 and say what can be used. `seconds` is the playing
+    time of what is new, at the source's size and rate.
+    """
+    return await _extended(video_id, await body_fields(request), response, service, settings, caller, key)
+
+
+async def _extended(
+    source: str,
+    fields: Fields,
+    response: Response,
+    service: VideoService,
+    settings: Settings,
+    caller: Caller,
+    key: str | None,
+) -> Video:
+    asked = extension_request(fields, settings.max_prompt_chars)
+    began = time.perf_counter()
+    job, replayed = await extend(service, check_id(source), asked, caller, key)
+    accept_s = time.perf_counter() - began
+    response.headers.update(job_headers(job, settings, accept=accept_s) | replay_headers(replayed))
+    try:
+        outlook = await service.outlook(job)
+    except StoreUnavailable:  # the job is recorded all the same, and must not be taken for refused
+        outlook = Outlook(None, job.eta_s)
+    return video_object(job, outlook, settings)
