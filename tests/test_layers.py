@@ -67,6 +67,7 @@ EXCEPTIONS = {
     ("app/client/models.py", "app.models.report"),
     ("app/client/models.py", "app.settings"),
     ("app/client/settings.py", "app.settings.document"),
+    ("app/client/calibrate.py", "app.settings.read"),
     ("app/client/calibrate.py", "app.calibration.subject"),
     ("app/client/calibrate.py", "app.calibration.masks"),
     ("app/client/calibrate.py", "app.calibration.budgets"),

@@ -117,7 +117,7 @@ class VideoService:
         stages = stages or Stages()
         try:
             limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
-            job = await self._record(request, caller, limits, stages, reference)
+            job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
             await self._announce(job)
             return Accepted(job, False)
         except Replayed as again:
@@ -179,6 +179,7 @@ class VideoService:
         limits: AdmissionLimits,
         stages: Stages,
         reference: bytes | str | None,
+        named_by_picture: bool,
     ) -> Job:
         wishes = replace(request.wishes, webhook=webhook_of(request.wishes.webhook, caller, self.settings))
         await self._sync()
@@ -202,8 +203,9 @@ class VideoService:
             picture = await picture_of(reference, caller.tenant, self.settings)
             content, plan = picture.content, replace(plan, image=picture.artifact)
             job = replace(job, plan=plan)
-            key = limits.idempotency_key.value if limits.idempotency_key else None
-            limits = await self._not_yet_answered(replace(request, image=plan.image), caller, key, reference)
+            if limits.idempotency_key and named_by_picture:
+                key, pictured = limits.idempotency_key.value, replace(request, image=plan.image)
+                limits = await self._not_yet_answered(pictured, caller, key, reference)
             stages.done("picture")
         # 2. The same plan made before?
         if wishes.cache.reads:
