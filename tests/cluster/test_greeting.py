@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,8 +24,8 @@ def at(url: str, keys: bool = False) -> Addresses:
 
 
 @pytest.fixture
-def no_path() -> Iterator[dict[str, str]]:
-    yield {"PATH": "/usr/bin:/bin"}
+def no_path() -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin"}
 
 
 def test_the_page_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:

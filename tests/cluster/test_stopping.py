@@ -11,6 +11,7 @@ import pytest
 SERVICE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from cluster.stopping import Stop
 
 def say(words):
