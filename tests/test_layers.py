@@ -65,7 +65,8 @@ SUB_ROOMS = {
 EXCEPTIONS = {
     ("app/client/models.py", "app.engine.timing.hardware"),
     ("app/client/models.py", "app.models.report"),
-    ("app/client/models.py", "app.settings"),
+    ("app/client/models.py", "app.settings.read"),
+    ("app/client/calibrate.py", "app.settings.read"),
     ("app/client/settings.py", "app.settings.document"),
     ("app/client/calibrate.py", "app.settings.read"),
     ("app/client/calibrate.py", "app.calibration.subject"),

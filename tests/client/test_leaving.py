@@ -16,8 +16,8 @@ from app.client.leaving import WAITING
 from tests.client.service import CANCELLED, Service, video
 from tests.waiting import wait_until
 
-# A test run in the background ignores Ctrl-C and hands that on to its children; a terminal does not.
-HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+# A test run in the background may be deaf to these and hands that on to its children; a terminal does not.
+HEARING = "from signal import *; signal(SIGINT, default_int_handler); signal(SIGHUP, SIG_DFL)"
 TERMINAL = f"{HEARING}; import app.client.cli as cli; cli.main()"
 
 
@@ -68,7 +68,7 @@ def test_a_second_ctrl_c_says_what_is_waited_for_and_a_third_leaves(service: Ser
 
 
 def test_who_was_started_deaf_stays_deaf(service: Service, tmp_path: Path) -> None:
-    deaf = TERMINAL.replace("signal.SIGINT, signal.default_int_handler", "signal.SIGHUP, signal.SIG_IGN")
+    deaf = TERMINAL.replace("SIG_DFL", "SIG_IGN")
     with under_way(service, "generate", "a red ball", "-o", str(tmp_path / "out.mp4"), program=deaf) as running:
         running.send_signal(signal.SIGHUP)
         service.stall_after = None

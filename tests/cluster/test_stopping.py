@@ -11,9 +11,14 @@ import pytest
 SERVICE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from cluster.stopping import Stop
+from tests.waiting import wait_until
+
+said = []
 
 def say(words):
+    said.append(words)
     print(words, flush=True)
 
 stop = Stop(say, lambda: "Redis to write its data")
@@ -27,9 +32,9 @@ try:
     stop.asked.wait()
 except KeyboardInterrupt:
     pass
+before = len(said)
 say("stopping")
-signal.pause()
-signal.pause()
+wait_until(lambda: len(said) == before + 3)
 say("stopped")
 """
 
