@@ -176,6 +176,13 @@ class Kinoray:
         """Ask for a video like an earlier one with another prompt."""
         return await self._ask(_place(video_id, "/remix"), {"prompt": prompt}, idempotency_key)
 
+    async def extend(
+        self, video_id: str, prompt: str, idempotency_key: str | None = None, **options: Unpack[VideoOptions]
+    ) -> Video:
+        """Ask for a completed video to go on from its last frame for `seconds`; the new file holds both."""
+        body = {"prompt": prompt} | {name: value for name, value in options.items() if value is not None}
+        return await self._ask(_place(video_id, "/extend"), body, idempotency_key)
+
     async def rate(self, video_id: str, score: int, reasons: Sequence[str] = ()) -> JsonObject:
         """Say what you think of a completed video, 1 (bad) to 5 (good); saying it again replaces it.
 

@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cache.keys import embedding_key, plan_digest, pool_of
+from app.cache.similar import scope_of
+from app.engine.checkpoint import fingerprint
 from app.plan.masks.mask import evenly
-from app.types import Analysis, Artifact, Estimate, Plan, Sampling, Start, VideoSpec
+from app.types import Analysis, Artifact, Estimate, Extension, Plan, Sampling, Start, VideoSpec
 from tests.engine.plans import make_plan
+from tests.jobs.make import PLAN
 
 words = st.text(max_size=20)
 sizes = st.integers(1, 4096)
@@ -135,3 +138,26 @@ def test_tenants_share_nothing_unless_a_setting_makes_the_pool_public(plan: Plan
     assert not public & apart
     assert embedding_key("1", "a", pool_of("ann", False)) != embedding_key("1", "a", pool_of("bob", False))
     assert embedding_key("1", "a", pool_of("ann", True)) == embedding_key("1", "a", pool_of("bob", True))
+
+
+def test_plans_of_before_requests_named_adapters_have_the_keys_that_they_had() -> None:
+    few = replace(PLAN, adapters=(("few", 1.0),))
+    assert plan_digest(PLAN, "public") == "eaede65cfda1ead2cac0adb81af7ca6625c16e8a0da223c7b29927b3033eca74"
+    assert plan_digest(few, "public") == "fd48a73c4019e410055c0567e7becfee340ddccd11e10b7e23a074ff99c5bb26"
+    assert fingerprint(PLAN) == "72a705dcc4024bd0750165f1621182f6e1602997cbc11e80051ee526e5525bc9"
+    assert fingerprint(few) == "9c657f2bcb81f4a8efff248301e33e1a9962e16bec1749f75eb0aebe3f6a3788"
+    assert scope_of(PLAN, "public") == "81a4000570804b9fd46db851507f9b72d93ff1a78a42359b22d9b7ffe3f26c00"
+
+
+def test_adapters_and_what_is_extended_are_part_of_every_key() -> None:
+    video = Artifact("video_1/1/video.mp4", "video/mp4", 10)
+    plans = [
+        PLAN,
+        replace(PLAN, adapters=(("few", 1.0),)),
+        replace(PLAN, adapters=(("few", 0.5),)),
+        replace(PLAN, adapters=(("few", 0.5), ("ink", 1.0))),
+        replace(PLAN, extends=Extension("video_1", video, 9)),
+        replace(PLAN, extends=Extension("video_2", replace(video, key="video_2/1/video.mp4"), 9)),
+    ]
+    assert len({plan_digest(plan, "a") for plan in plans}) == len(plans)
+    assert len({fingerprint(plan) for plan in plans[:4]}) == len({scope_of(plan, "a") for plan in plans[:4]}) == 4

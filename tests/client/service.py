@@ -150,7 +150,7 @@ class Service:
         if what == "feedback":
             self.bodies.append(await request.json())
             return JSONResponse({"id": video_id, "object": "video.feedback", **self.bodies[-1]})
-        if what == "remix":
+        if what in ("remix", "extend"):
             return await self._create(request, remixed_from_video_id=video_id)
         if what == "events":
             return self._events(video_id, request.headers.get("last-event-id"))

@@ -20,7 +20,7 @@ from app.jobs.record import (
 )
 from app.plan.masks.mask import masks_of
 from app.plan.masks.table import MaskRow, MaskTable, with_masks
-from app.types import CacheMode, CacheUse, Failure, Job, Masks, Measured, Phase, Webhook, Wishes
+from app.types import CacheMode, CacheUse, Extension, Failure, Job, Masks, Measured, Phase, Webhook, Wishes
 from app.types.masks import unbits
 from tests.jobs.make import PLAN, VIDEO, a_job, a_replica
 
@@ -56,9 +56,12 @@ MASKED = replace(PLAN, masks=Masks(unbits("1" * 12 + "0" * 8), unbits("1" * 9 + 
 
 STYLED = replace(PLAN, adapters=(("film", 0.5), ("ink", 1.0)))
 FEW = replace(PLAN, adapters=(("few", 1.0),))
+LONGER = replace(PLAN, extends=Extension("video_0", VIDEO, 9))
 
 
-@pytest.mark.parametrize("job", [a_job(), FULL, a_job(plan=MASKED), a_job(plan=STYLED), a_job(plan=FEW)])
+@pytest.mark.parametrize(
+    "job", [a_job(), FULL, a_job(plan=MASKED), a_job(plan=STYLED), a_job(plan=FEW), a_job(plan=LONGER)]
+)
 def test_a_record_comes_back_as_it_was(job: Job) -> None:
     assert job_from_json(job_to_json(job)) == job
     fields = {name.encode(): value for name, value in job_to_fields(job).items()}
@@ -69,6 +72,7 @@ def test_an_adapter_at_full_strength_is_kept_as_an_older_kinoray_reads_it_and_se
     older = orjson.loads(job_to_json(a_job(plan=FEW)))
     assert (older["version"], older["plan"]["adapter"]) == (1, "few")
     assert "adapters" not in older["plan"]
+    assert orjson.loads(job_to_json(a_job(plan=LONGER)))["version"] == 2
     newer = orjson.loads(job_to_json(a_job(plan=STYLED)))
     assert (newer["version"], newer["plan"]["adapters"]) == (2, [["film", 0.5], ["ink", 1.0]])
 

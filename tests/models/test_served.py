@@ -68,6 +68,21 @@ def test_a_distilled_adapter_is_a_models_preview_in_a_pool_of_its_own() -> None:
     assert pool_of(wan, "preview", models.tiers) == "draft"
 
 
+def test_requests_may_name_the_adapters_that_no_tier_wears_or_that_the_entry_says() -> None:
+    loras = {
+        "few": {"source": "a.safetensors"},
+        "film": {"source": "b.safetensors", "description": "grainy"},
+        "house": {"source": "c.safetensors", "by_request": False},
+    }
+    entry = {**WAN, "loras": loras, "tiers": {"preview": {"steps": 4, "lora": "few"}}}
+    (wan,) = served(given(entry), found).profiles
+    assert [(lora.name, lora.description) for lora in wan.loras] == [("film", "grainy")]
+    assert wan.adapters == ("few", "film", "house")
+    entry["loras"] = loras | {"few": {"source": "a.safetensors", "by_request": True}}
+    (wan,) = served(given(entry), found).profiles
+    assert [lora.name for lora in wan.loras] == ["few", "film"]
+
+
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: str) -> None:
     distilled = {"ltx-video-distilled": 7, "ltx-video-0.9.6-distilled": 8, "z-image-turbo": 8}

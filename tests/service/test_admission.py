@@ -85,3 +85,14 @@ def test_a_key_that_was_kept_by_an_earlier_version_still_names_its_request() -> 
         "ee6a6f101c23d7449b55c4318e6a7c45f8aa115bbd5b1a694f260f6d67a1933d",
         "c3646a09c034eecc8428ee1479e65517912845eed59bcdc01af9e09dfbf92c10",
     ]
+
+
+def test_a_request_without_the_newer_fields_is_known_by_the_digest_that_it_always_had() -> None:
+    request = VideoRequest("a red ball", seed=7)
+    older = named(request, "k", 1.0)
+    assert older is not None
+    assert older.digest == "5e30017fab4d049103117d28637169c1ded6be44ac88f9703b3ac52a0978e04c"
+    for newer in ({"loras": (("ink", 1.0),)}, {"shift": 5.0}, {"aspect_ratio": "1:1"}, {"resolution": "720p"}):
+        name = named(replace(request, **newer), "k", 1.0)
+        assert name is not None
+        assert name.digest != older.digest

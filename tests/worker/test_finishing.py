@@ -17,7 +17,10 @@ from app.plan.prompt.complexity import FIXED_STEPS
 from app.service.single_flight import enter
 from app.settings import Settings
 from app.stores import Stores, memory_stores
-from app.types import Artifact, CacheMode, Event, Failure, Job, Measured, Phase, Wishes
+from app.types import Artifact, CacheMode, Event, Extension, Failure, Job, Measured, Phase, Wishes
+from app.video.encode import encode
+from app.video.join import frames_of
+from app.worker.finishing import hand_on
 from tests.jobs.make import a_job
 from tests.worker.workplace import SHORT, Time, Workplace
 
@@ -55,6 +58,27 @@ async def test_frames_become_files_a_closed_record_and_figures(workplace: Make) 
     assert (figures["device_seconds"], figures["denoiser_evaluations"]) == (2.0, 6)
     assert (figures["steps_planned"], figures["steps_fixed_default"]) == (6, FIXED_STEPS)
     assert (figures["jobs_ended:completed"], figures["job_seconds"]) == (1, 3.0)
+
+
+async def test_the_file_of_an_extension_begins_with_the_frames_that_it_goes_on_from(workplace: Make) -> None:
+    here = workplace()
+    before = np.full((9, 64, 64, 3), 90, np.uint8)
+    video = await here.stores.artifacts.put("video_0/1/video.mp4", encode(before, 8), "video/mp4")
+    job, fence = await here.leased(plan=replace(SHORT, extends=Extension("video_0", video, 9)))
+    await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)
+    done = await here.stores.jobs.get(job.id)
+    made = b"".join([chunk async for chunk in here.stores.artifacts.read(done.artifacts["video"])])
+    frames = frames_of(made, 64, 64)
+    assert len(frames) == 9 + len(FRAMES) - 1
+    assert np.abs(frames[:8].astype(int) - 90).max() <= 3
+
+
+async def test_an_extension_whose_source_is_lost_says_so(workplace: Make) -> None:
+    here = workplace()
+    gone = Extension("video_0", Artifact("video_0/1/video.mp4", "video/mp4", 10), 9)
+    job, fence = await here.leased(plan=replace(SHORT, extends=gone))
+    with pytest.raises(GenerationError, match="no longer stored"):
+        await hand_on(here.parts.finishing, job.id, fence, FRAMES, MEASURED, here.time.sleep)
 
 
 async def test_a_call_whose_answer_was_lost_may_be_made_again(workplace: Make) -> None:
