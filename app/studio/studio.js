@@ -27,6 +27,7 @@ function tell({ kind, data }) {
   if (kind === "ready") {
     ready();
     for (const { video } of cards.values()) if (!ended(video)) refresh(video.id); // what the stream may have missed
+    if (!data.whole) newest().catch(() => {});
   } else if (kind === "snapshot") {
     arrived(data);
   } else if (cards.has(data.video_id)) {
@@ -128,6 +129,11 @@ async function trouble(work) {
   } catch (error) {
     $("trouble").textContent = error.message;
   }
+}
+
+async function newest() {
+  const page = await (await call(`v1/videos?limit=${PAGE}`)).json();
+  for (const video of page.data.reverse()) card(video, true);
 }
 
 async function older() {

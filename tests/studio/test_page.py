@@ -54,8 +54,9 @@ async def test_eight_running_jobs_move_over_one_connection(studio: Open) -> None
         assert not [path for path in asked if path.startswith("/v1/videos/") and path.endswith("/events")]
 
 
-async def test_the_page_goes_on_when_the_server_comes_back(studio: Open) -> None:
-    async with studio() as (page, server):
+@pytest.mark.parametrize("told", [10_000, 5])  # enough to go on behind the last event, and not enough
+async def test_the_page_goes_on_when_the_server_comes_back(told: int, studio: Open) -> None:
+    async with studio(House(video=mp4(), told=told)) as (page, server):
         ends, goes_on = await ask(server, "a red ball"), await ask(server, "a blue box")
         await expect(page.locator("article")).to_have_count(2)
         for _ in range(2):
@@ -65,8 +66,12 @@ async def test_the_page_goes_on_when_the_server_comes_back(studio: Open) -> None
             await expect(page.locator("#away")).to_be_hidden()
         await server.stop()
         await server.house.complete(ends)
+        async with server.house.client() as meanwhile:
+            new = (await meanwhile.post("/v1/videos", json={"prompt": "a green ring"})).json()["id"]
+        await server.house.complete(new)
         await server.start()
-        await expect(card(page, ends).locator('[data-act="save"]')).to_be_visible()
+        for video in (ends, new):
+            await expect(card(page, video).locator('[data-act="save"]')).to_be_visible()
         await server.house.run(goes_on, step=7)
         await expect(card(page, goes_on).locator(".state")).to_contain_text("step 7 of 25")
         await expect(page.locator("#trouble")).to_be_empty()
