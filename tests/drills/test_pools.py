@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import httpx
 import pytest
 import torch
@@ -90,10 +91,11 @@ async def test_beside_others_it_is_told_everywhere_and_its_deploy_is_taken_back(
     path.write_text(yaml.safe_dump(beside_the_built_in(broken_entry(tmp_path), before)))
     where = ["--address", place.dashboard, "--url", place.url, "--redis-url", shared_ray.redis.url]
     words = ["apply", str(path), *where, "--folder", str(tmp_path / "backups"), "--timeout-s", "120"]
-    deploying = asyncio.create_task(asyncio.to_thread(lambda: CliRunner().invoke(app, words)))
+    deploying = asyncio.create_task(anyio.to_thread.run_sync(lambda: CliRunner().invoke(app, words)))
     async with httpx.AsyncClient(base_url=place.url, timeout=10) as http, Kinoray(place.url) as client:
 
         async def told() -> dict[str, Any] | None:
+            assert not deploying.done(), deploying.result().output
             try:
                 body: dict[str, Any] = (await http.get("/health")).json()
             except (httpx.HTTPError, ValueError):  # a Router is being replaced
