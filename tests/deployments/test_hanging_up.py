@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 
 COUNT = 100
 PROMPT = "a red ball bounces, "
-WITHIN_S = 15.0
-LONGEST_S = 1.5  # before it hangs up: some are cut off in the accept, some while they wait
+WITHIN_S = 120.0  # generous: a job that ran on ends as completed
+LONGEST_S = 6.0  # before it hangs up: some are cut off in the accept, some while they wait
 
 
 async def asks_and_hangs_up(service: LocalService, number: int, after_s: float) -> None:
