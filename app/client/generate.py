@@ -13,6 +13,7 @@ from app.client.errors import CONNECTION_LOST, KinorayClientError
 from app.client.options import CreateOptions
 from app.client.progress import screen
 from app.client.records import Video
+from app.client.show import plain
 
 CALL_OFF_S = 5.0  # how long a person who pressed Ctrl-C waits for the server
 
@@ -32,6 +33,7 @@ async def generate(client: Kinoray, prompt: str, options: CreateOptions, target:
     asking = asyncio.ensure_future(client.create(prompt, **options))
     try:
         video = await asyncio.shield(asking)  # an answer on its way must not be lost: it holds the id to cancel
+        _warn(video, console)
         if not video.ended:
             video = await _watch(client, video, console)
     except asyncio.CancelledError:
@@ -42,6 +44,18 @@ async def generate(client: Kinoray, prompt: str, options: CreateOptions, target:
         raise KinorayClientError(200, code, f"{video.id} failed: {message}")
     path = await client.download(video.id, target or Path(f"{video.id}.mp4"))
     return outcome(video, path, time.monotonic() - began)
+
+
+def _warn(video: Video, console: Console) -> None:
+    """One line of what will not be as asked, before anything is waited for."""
+    if line := warned(video):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def warned(video: Video) -> str:
+    """The warnings in one line; empty when all is as asked."""
+    said = " ".join(plain(each.message) for each in video.warnings)
+    return f"Note: {said}" if said else ""
 
 
 async def _watch(client: Kinoray, video: Video, console: Console) -> Video:
@@ -69,18 +83,20 @@ async def _call_off(client: Kinoray, asking: asyncio.Future[Video]) -> str:
 
 
 def outcome(video: Video, path: Path, took_s: float) -> str:
-    """The last line: file, seconds, cache hit, steps saved."""
+    """The last line: file, seconds, cache hit, evaluations saved; and what was not as asked."""
     said = [f"{video.seconds:g} s of video in {took_s:.1f} s" if video.seconds else f"made in {took_s:.1f} s"]
     said.append("cache hit" if video.cache.hit else "no cache hit")
     steps = _steps(video)
-    return f"{path}: {', '.join(said + steps)}"
+    line = f"{path}: {', '.join(said + steps)}"
+    return f"{line}\n{note}" if (note := warned(video)) else line
 
 
 def _steps(video: Video) -> list[str]:
+    """Evaluations run against the model's own full run, of which a repeat runs none."""
     planned = video.optimization
-    run, fixed = planned.budget or planned.steps, planned.fixed_default_steps
-    if video.cache.hit:
-        return [f"all {run} steps saved"] if run else []
-    if not (run and fixed):
+    run, full = planned.evaluations or planned.budget or planned.steps, planned.fixed_default_steps
+    if not (run and full):
         return []
-    return [f"{run} steps instead of {fixed} ({max(0, fixed - run)} saved)"]
+    if video.cache.hit and video.cache.kind != "similar":
+        return [f"all {full} evaluations saved"]
+    return [f"{run} evaluations instead of {full} ({max(0, full - run)} saved)"]

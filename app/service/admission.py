@@ -34,6 +34,7 @@ def named(request: VideoRequest, key: str | None, ttl_s: float) -> IdempotencyKe
     if key is None:
         return None
     asked = asdict(request)
+    del asked["warnings"]  # they follow from what was asked
     asked |= asked.pop("wishes")  # as they were digested when keys were first kept
     words = orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)
     return IdempotencyKey(key, hashlib.sha256(words).hexdigest(), ttl_s)

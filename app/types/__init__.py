@@ -5,6 +5,7 @@ from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, TierOfModel
 from app.types.plan import Analysis, Artifact, Estimate, Factor, Plan, Sampling, Start, VideoSpec
 from app.types.request import Caller, VideoRequest
+from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
 from app.types.wishes import Webhook, Wishes
 from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
 
@@ -20,6 +21,7 @@ __all__ = [
     "Factor",
     "Failure",
     "Job",
+    "KnownWord",
     "Lease",
     "Masks",
     "Measured",
@@ -29,12 +31,16 @@ __all__ = [
     "Page",
     "Phase",
     "Plan",
+    "PlanWarning",
+    "Rephrased",
     "ReplicaInfo",
+    "Rewording",
     "STEP_CACHES",
     "Sampling",
     "Start",
     "Status",
     "TierOfModel",
+    "Understood",
     "VideoRequest",
     "VideoSpec",
     "WEBHOOK_EVENTS",

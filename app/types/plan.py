@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.types.masks import Masks
+from app.types.understood import PlanWarning, Understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,9 @@ class Plan:
     start: Start | None = None  # None: from noise
     image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
     adapter: str = ""  # the model's LoRA adapter that the tier switches on
+    full_run: int = 50  # evaluations of the model's own full run, or all the steps that were asked for, if more
+    warnings: tuple[PlanWarning, ...] = ()  # what will not be as asked
+    understood: Understood | None = None  # None: the model draws anything
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling

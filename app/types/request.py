@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.types.plan import Artifact
+from app.types.understood import PlanWarning
 from app.types.wishes import Wishes
 
 
@@ -41,3 +42,4 @@ class VideoRequest:
     image: Artifact | None = None  # the picture to begin with, stored already
     guidance_2: float | None = None  # of a second expert
     wishes: Wishes = Wishes()
+    warnings: tuple[PlanWarning, ...] = ()  # about fields that were taken without effect

@@ -37,7 +37,7 @@ def test_generate_writes_the_file_and_says_what_it_took(service: Service, kinora
         }
     ]
     assert done.stdout.startswith(f"{out}: 2.125 s of video in ")
-    assert done.stdout.endswith("no cache hit, 18 steps instead of 50 (32 saved)\n")
+    assert done.stdout.endswith("no cache hit, 18 evaluations instead of 50 (32 saved)\n")
 
 
 def test_generate_asks_for_urgency_budget_and_bits(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
