@@ -7,8 +7,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from rapidfuzz import process
-
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.catalogue import Catalogue, adapter_of, pool_of, within
 from app.plan.cost import Pace, estimate
@@ -23,6 +21,7 @@ from app.plan.seed import settle
 from app.plan.shape import rounded, shape
 from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
+from app.plan.suggest import did_you_mean
 from app.plan.tables import NO_TABLES, Tables
 from app.plan.tier_difference import same_as_lower
 from app.plan.tiers import Choice, choose
@@ -194,8 +193,7 @@ def _sampler(request: VideoRequest, model: ModelProfile) -> str:
     if request.sampler is None:
         return model.samplers[0]
     if request.sampler not in model.samplers:
-        near = process.extractOne(request.sampler[:40], model.samplers, score_cutoff=60.0)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(request.sampler, model.samplers)
         message = f"{model.id} has no sampler {request.sampler[:40]!r}.{hint} Samplers are {', '.join(model.samplers)}."
         raise InvalidRequest(message, param="sampler", code="unknown_sampler")
     return request.sampler
