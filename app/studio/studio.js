@@ -1,9 +1,9 @@
 // The page: asks the public API, follows each job's events, shows what came of it. Text from outside is only ever text.
 
 const EXAMPLES = [
-  "a crimson ball bounces across the sand",
+  "a crimson ball rolls to the right on a sand background",
   "a small white star spins on a night blue background",
-  "a green ring orbits in front of a gray wall",
+  "a green ring orbits on a gray background",
   "a red circle moves right and a blue square moves left on a black background",
 ];
 const $ = (id) => document.getElementById(id);
@@ -103,7 +103,7 @@ function sentence(video) {
 
 function badges(video) {
   const plan = video.optimization;
-  const found = [plan.tier, `${plan.steps} of ${plan.fixed_default_steps} steps`, `seed ${video.seed}`];
+  const found = [plan.tier, `${plan.evaluations} of ${plan.fixed_default_steps} evaluations`, `seed ${video.seed}`];
   if (plan.style) found.push(styles.get(plan.style) ?? "a style");
   if (video.priority !== "normal") found.push(`${video.priority} priority`);
   if (video.cache?.hit) found.push("from the cache");
@@ -203,7 +203,7 @@ async function figures() {
   const stats = await (await call("api/stats")).json();
   const share = (value) => (value == null ? "–" : `${Math.round(100 * value)} %`);
   $("figures").textContent =
-    `${stats.jobs.completed} made · ${share(stats.optimization.steps_saved_share)} of steps saved · ` +
+    `${stats.jobs.completed} made · ${share(stats.optimization.steps_saved_share)} of evaluations saved · ` +
     `${share(stats.cache_stats.levels.results?.hit_rate)} repeats from the cache · ${stats.line?.jobs ?? 0} waiting · ` +
     `${stats.replicas.length} replica${stats.replicas.length === 1 ? "" : "s"}`;
 }
@@ -237,7 +237,7 @@ async function plan() {
     if (mine !== asked) return;
     $("plan").textContent =
       `${found.complexity.replace("_", " ")} (${found.complexity_score}) → ${found.tier}, ${found.steps} steps, ` +
-      `${seconds(found.estimated_seconds)}`;
+      `${seconds(found.estimated_seconds)}` + found.warnings.map((each) => `. ${each.message}`).join("");
   } catch (error) {
     if (mine === asked) $("plan").textContent = error.message;
   }
