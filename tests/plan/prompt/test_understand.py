@@ -1,4 +1,4 @@
-"""What the built-in model makes of a prompt: the words that it knows, those that it does not, and what goes beyond it."""
+"""What the built-in model makes of a prompt: words that it knows, words that it does not, and what goes beyond it."""
 
 from __future__ import annotations
 
