@@ -123,9 +123,7 @@ def test_there_is_one_tree_of_help() -> None:
 def test_generate_says_before_and_after_what_is_not_as_asked(
     service: Service, kinoray: Kinoray, tmp_path: Path
 ) -> None:
-    service.warnings = [
-        {"code": "unknown_subject", "message": "it does not know \x1b[31m'cat'.", "param": "prompt"}
-    ]
+    service.warnings = [{"code": "unknown_subject", "message": "it does not know \x1b[31m'cat'.", "param": "prompt"}]
     done = kinoray("generate", "a cat", "-o", str(tmp_path / "out.mp4"))
     line = "Note: it does not know  [31m'cat'."
     assert (done.stderr.splitlines()[0], done.stdout.splitlines()[-1]) == (line, line)
