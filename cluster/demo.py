@@ -18,7 +18,7 @@ OUTPUT = Path("demo.mp4")
 
 def main(argv: list[str]) -> int:
     """Returns the exit status; ONCE=1 in the environment stops after the video."""
-    prompt = argv[0] if argv else "a crimson ball bounces across the sand"
+    prompt = argv[0] if argv else "a crimson ball rolls to the right on a sand background"
     once = os.environ.get("ONCE", "") not in ("", "0")
     console = Console(stderr=True)
     try:

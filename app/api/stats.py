@@ -36,9 +36,9 @@ class PlanningFigures(BaseModel):
     """What planning has saved, and how far ratings have moved it."""
 
     tiers: dict[str, float] = Field(description="Jobs accepted, by tier")
-    steps_planned: float
-    steps_fixed_default: float = Field(description="What the same jobs would have taken at a fixed default")
-    steps_saved_share: float | None
+    steps_planned: float = Field(description="Evaluations of the denoiser that the videos made were planned with")
+    steps_fixed_default: float = Field(description="What full runs of the same videos would have taken")
+    steps_saved_share: float | None = Field(description="Evaluations spared of full runs; repeats are told by caches")
     step_seconds_saved: float = Field(description="Denoiser seconds spared by caches")
     denoiser_evaluations: float
     device_seconds: float

@@ -14,6 +14,7 @@ from app.client.client import Kinoray
 from app.client.errors import CONNECTION_LOST, KinorayClientError
 from app.client.progress import screen
 from app.client.records import Video
+from app.client.show import plain
 from app.client.target import Target
 
 CALL_OFF_S = 5.0  # how long a person who pressed Ctrl-C waits for each of two answers of the server
@@ -50,6 +51,7 @@ async def generate(
     asking = asyncio.ensure_future(ask(client))
     try:
         video = await asyncio.shield(asking)  # an answer on its way must not be lost: it holds the id to cancel
+        _warn(video, console)
         if not video.ended:
             video = await _watch(client, video, console)
     except asyncio.CancelledError:
@@ -71,6 +73,18 @@ async def _written(client: Kinoray, video: Video, target: Target) -> Path:
         raise NotWritten(error.errno, f"{error.strerror or error}; {kept}", str(target.path)) from error
     except asyncio.CancelledError:
         raise Interrupted(f"Interrupted before {target.path} was written; {kept}.") from None
+
+
+def _warn(video: Video, console: Console) -> None:
+    """One line of what will not be as asked, before anything is waited for."""
+    if line := warned(video):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def warned(video: Video) -> str:
+    """The warnings in one line; empty when all is as asked."""
+    said = " ".join(plain(each.message) for each in video.warnings)
+    return f"Note: {said}" if said else ""
 
 
 async def _watch(client: Kinoray, video: Video, console: Console) -> Video:
@@ -98,18 +112,20 @@ async def _call_off(client: Kinoray, asking: asyncio.Future[Video]) -> str:
 
 
 def outcome(made: Made) -> str:
-    """The last line: file, seconds, cache hit, steps saved."""
+    """The last line: file, seconds, cache hit, evaluations saved; and what was not as asked."""
     video = made.video
     said = [f"{video.seconds:g} s of video in {made.took_s:.1f} s" if video.seconds else f"made in {made.took_s:.1f} s"]
     said.append("cache hit" if video.cache.hit else "no cache hit")
-    return f"{made.path}: {', '.join(said + _steps(video))}"
+    line = f"{made.path}: {', '.join(said + _steps(video))}"
+    return f"{line}\n{note}" if (note := warned(video)) else line
 
 
 def _steps(video: Video) -> list[str]:
+    """Evaluations run against the model's own full run, of which a repeat runs none."""
     planned = video.optimization
-    run, fixed = planned.budget or planned.steps, planned.fixed_default_steps
-    if video.cache.hit:
-        return [f"all {run} steps saved"] if run else []
-    if not (run and fixed):
+    run, full = planned.evaluations or planned.budget or planned.steps, planned.fixed_default_steps
+    if not (run and full):
         return []
-    return [f"{run} steps instead of {fixed} ({max(0, fixed - run)} saved)"]
+    if video.cache.hit and video.cache.kind != "similar":
+        return [f"all {full} evaluations saved"]
+    return [f"{run} evaluations instead of {full} ({max(0, full - run)} saved)"]

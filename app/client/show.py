@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from app.client.records import RecommendedStyle, Style, Video
+from app.client.records import RecommendedStyle, Style, Understood, Video, warnings_of
 
 LONGEST_LIST = 12
 PROMPT_CHARS = 48
@@ -147,8 +147,20 @@ def factors(record: Mapping[str, object]) -> Table:
 
 def verdict(record: Mapping[str, object]) -> Table:
     """The rest of an analysis: score, tier, steps, estimate, reasons."""
-    named = {name: each for name, each in record.items() if name not in ("factors", "reasons")}
+    apart = ("factors", "reasons", "warnings", "understood")
+    named = {name: each for name, each in record.items() if name not in apart}
     found = record.get("reasons")
     reasons = found if isinstance(found, (list, tuple)) else ()
-    numbered = {f"why {number}": reason for number, reason in enumerate(reasons, 1)}
-    return facts(named | numbered)
+    numbered: dict[str, object] = {f"why {number}": reason for number, reason in enumerate(reasons, 1)}
+    numbered |= {f"warning {number}": each.message for number, each in enumerate(warnings_of(record), 1)}
+    return facts(named | _words(record) | numbered)
+
+
+def _words(record: Mapping[str, object]) -> dict[str, object]:
+    """The words that the model knows, with what they mean to it, and those that it does not."""
+    told = record.get("understood")
+    read = Understood.parse(told) if isinstance(told, Mapping) else None
+    if read is None:
+        return {}
+    known = [f"{word.text} ({word.meaning})" for word in read.known]
+    return {"words known": known or "none", "words unknown": read.unknown or "none"}

@@ -93,6 +93,7 @@ def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Se
 
 def _digest(request: VideoRequest) -> str:
     asked = {name: value for name, value in asdict(request).items() if name not in LATER or value not in (None, ())}
+    del asked["warnings"]  # they follow from what was asked
     asked |= asked.pop("wishes")  # as they were digested when keys were first kept
     return hashlib.sha256(orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

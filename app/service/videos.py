@@ -36,6 +36,7 @@ from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
+from app.plan.unheeded import about_wishes
 from app.service.admission import admit, check, limits_of, named
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
@@ -349,12 +350,12 @@ class VideoService:
 
     async def _plan(self, request: VideoRequest, caller: Caller) -> Plan:
         plan = await self.ports.planner.plan(request, caller)
-        if not request.allow_degrade:
-            return plan
-        backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
-        return await in_time(
-            request,
-            plan,
-            expected_s=lambda each: expected_s(backlog, behind_all(backlog, each), each),
-            replan=lambda lower: self.ports.planner.plan(lower, caller),
-        )
+        if request.allow_degrade:
+            backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
+            plan = await in_time(
+                request,
+                plan,
+                expected_s=lambda each: expected_s(backlog, behind_all(backlog, each), each),
+                replan=lambda lower: self.ports.planner.plan(lower, caller),
+            )
+        return about_wishes(request, plan)

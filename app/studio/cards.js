@@ -97,7 +97,7 @@ function sentence(video) {
 
 function badges(video) {
   const plan = video.optimization;
-  const found = [plan.tier, `${plan.steps} of ${plan.fixed_default_steps} steps`, `seed ${video.seed}`];
+  const found = [plan.tier, `${plan.evaluations} of ${plan.fixed_default_steps} evaluations`, `seed ${video.seed}`];
   if (plan.style) found.push(styles.get(plan.style) ?? "a style");
   if (video.priority !== "normal") found.push(`${video.priority} priority`);
   if (video.cache?.hit) found.push("from the cache");

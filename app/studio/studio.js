@@ -5,9 +5,9 @@ import { card, cards, drop, ended, glimpse, seconds, show, styles, trim, warn } 
 import { follow } from "./feed.js";
 
 const EXAMPLES = [
-  "a crimson ball bounces across the sand",
+  "a crimson ball rolls to the right on a sand background",
   "a small white star spins on a night blue background",
-  "a green ring orbits in front of a gray wall",
+  "a green ring orbits on a gray background",
   "a red circle moves right and a blue square moves left on a black background",
 ];
 const PAGE = 12;
@@ -150,7 +150,7 @@ async function figures() {
   const stats = await (await call("api/stats")).json();
   const share = (value) => (value == null ? "-" : `${Math.round(100 * value)} %`);
   $("figures").textContent =
-    `${stats.jobs.completed} made · ${share(stats.optimization.steps_saved_share)} of steps saved · ` +
+    `${stats.jobs.completed} made · ${share(stats.optimization.steps_saved_share)} of evaluations saved · ` +
     `${share(stats.cache_stats.levels.results?.hit_rate)} repeats from the cache · ${stats.line?.jobs ?? 0} waiting · ` +
     `${stats.replicas.length} replica${stats.replicas.length === 1 ? "" : "s"}`;
 }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,8 +13,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from app.client import show
 from app.client.cli import app
 from tests.client.service import CANCELLED, CONTENT, OPTIMIZATION, Service, video
 
@@ -37,7 +40,7 @@ def test_generate_writes_the_file_and_says_what_it_took(service: Service, kinora
         }
     ]
     assert done.stdout.startswith(f"{out}: 2.125 s of video in ")
-    assert done.stdout.endswith("no cache hit, 18 steps instead of 50 (32 saved)\n")
+    assert done.stdout.endswith("no cache hit, 18 evaluations instead of 50 (32 saved)\n")
 
 
 def test_generate_asks_for_urgency_budget_and_bits(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
@@ -115,6 +118,25 @@ def test_there_is_one_tree_of_help() -> None:
         assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0
     kinds = CliRunner().invoke(app, ["calibrate", "--help"]).stdout
     assert all(f" {kind} " in kinds for kind in KINDS)
+
+
+def test_generate_says_before_and_after_what_is_not_as_asked(
+    service: Service, kinoray: Kinoray, tmp_path: Path
+) -> None:
+    service.warnings = [{"code": "unknown_subject", "message": "it does not know \x1b[31m'cat'.", "param": "prompt"}]
+    done = kinoray("generate", "a cat", "-o", str(tmp_path / "out.mp4"))
+    line = "Note: it does not know  [31m'cat'."
+    assert (done.stderr.splitlines()[0], done.stdout.splitlines()[-1]) == (line, line)
+    assert "does not know" in kinoray("status", "video_1").stdout
+
+
+def test_analyze_lists_the_words_that_a_model_knows_and_those_that_it_does_not() -> None:
+    known = [{"text": "orb", "meaning": "shape circle"}]
+    told = {"understood": {"known": known, "unknown": ["cat"]}, "warnings": [{"code": "x", "message": "No cat."}]}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(show.verdict(told))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(said in shown for said in ("words known", "orb (shape circle)", "words unknown", "cat", "No cat."))
 
 
 def test_without_a_terminal_progress_is_plain_lines(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
