@@ -83,12 +83,17 @@ class LocalService:
         self._start_redis()
         for name, value in RAY_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        self._start_ray()
-        self._deploy()
+        try:
+            self._start_ray()
+            self._deploy()
+        except (OSError, RuntimeError, ValueError) as error:
+            what = "Deploying failed" if self.dashboard_url else "Ray did not start"
+            why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise StartFailed(f"{what}: {why}. Ray's logs are in /tmp/ray/session_latest/logs.") from error
         self._wait_until_well()
 
-    def stop(self) -> None:
-        """Stop what this object started, in reverse order.
+    def stop(self, ray_gone: Callable[[], None] = lambda: None) -> None:
+        """Stop what this object started, in reverse order; `ray_gone` is called between Ray and Redis.
 
         Nothing waits for running jobs: they are in Redis, and the next start takes them up when their leases end.
         """
@@ -101,6 +106,7 @@ class LocalService:
         self.waits_for = "Ray's processes to end"
         if ray.is_initialized():
             ray.shutdown()
+        ray_gone()
         self.waits_for = f"Redis to write its data (at most {STOP_S:.0f} s)"
         if self.redis is not None:
             self.redis.stop()
@@ -236,7 +242,7 @@ def run(service: LocalService, console: Console, ready: Callable[[LocalService],
         stop.heed()
         if service.has_begun:
             console.print("[dim]Stopping; unfinished jobs are kept in Redis.[/dim]")
-            service.stop()
+            service.stop(stop.heed)  # Ray leaves SIGTERM as the system has it
 
 
 def _greet(console: Console, service: LocalService, as_json: bool) -> None:
