@@ -96,8 +96,8 @@ class LocalService:
 
         tried_twice(bring_up, self._stop_ray, self._say)
 
-    def stop(self) -> None:
-        """Stop what this object started, in reverse order.
+    def stop(self, ray_gone: Callable[[], None] = lambda: None) -> None:
+        """Stop what this object started, in reverse order; `ray_gone` is called between Ray and Redis.
 
         Nothing waits for running jobs: they are in Redis, and the next start takes them up when their leases end.
         """
@@ -107,6 +107,7 @@ class LocalService:
             self._guardian.join()
         self.waits_for = "Ray's processes to end"
         self._stop_ray()
+        ray_gone()
         self.waits_for = f"Redis to write its data (at most {STOP_S:.0f} s)"
         if self.redis is not None:
             self.redis.stop()
@@ -273,7 +274,7 @@ def run(service: LocalService, console: Console, ready: Callable[[LocalService],
         stop.heed()
         if service.has_begun:
             console.print("[dim]Stopping; unfinished jobs are kept in Redis.[/dim]")
-            service.stop()
+            service.stop(stop.heed)  # Ray leaves SIGTERM as the system has it
 
 
 def _greet(console: Console, service: LocalService, as_json: bool) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+DEAF = {signal.SIGHUP}
+"""What stays ignored where it was when the process started, as nohup wants it."""
 
 
 class Stop:
@@ -19,9 +21,9 @@ class Stop:
         self._starting = True
 
     def heed(self) -> None:
-        """Take the signals; again after Ray, which puts its own in place. Deaf ones (nohup) stay deaf."""
+        """Take the signals; again after Ray, which puts its own in place."""
         for signum in SIGNALS:
-            if signal.getsignal(signum) != signal.SIG_IGN:
+            if signum not in DEAF or signal.getsignal(signum) != signal.SIG_IGN:
                 signal.signal(signum, self._told)
 
     def ready(self) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 SERVICE = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from cluster.stopping import Stop
 from tests.waiting import wait_until
