@@ -218,3 +218,9 @@ async def test_a_look_at_the_headers_ends_at_once(client: httpx.AsyncClient) -> 
         answer = await client.head("/v1/events")
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_the_stream_is_in_the_document(client: httpx.AsyncClient) -> None:
+    said = (await client.get("/openapi.json")).json()["paths"]["/v1/events"]["get"]
+    assert "text/event-stream" in said["responses"]["200"]["content"]
+    assert {each["name"] for each in said["parameters"]} == {"last-event-id", "after", "last_event_id"}
