@@ -20,7 +20,7 @@ from rich.console import Console
 from app.client.cli import app as kinoray
 from app.errors import StoreUnavailable
 from app.jobs.redis.scripts import Keys
-from app.redis.connection import connect
+from app.redis.connection import Replicas, connect, replicas_of
 from app.redis.safety import refuse_what_loses_jobs
 from app.settings import Settings
 from cluster.redis import LocalRedis, RedisFailed
@@ -49,11 +49,11 @@ def load_config(path: Path, settings: Settings) -> dict[str, Any]:
     return config
 
 
-def check_redis(url: str, timeout_s: float) -> None:
-    """Raises StartFailed: there is no such Redis, or it is one that could lose jobs."""
+def check_redis(url: str, timeout_s: float, replicas: Replicas | None = None) -> None:
+    """Raises StartFailed: there is no such Redis, it is one that could lose jobs, or lacks the replicas asked for."""
 
     async def look() -> None:
-        redis = connect(url, timeout_s)
+        redis = connect(url, timeout_s, replicas)
         try:
             await refuse_what_loses_jobs(redis)
         finally:
@@ -120,6 +120,11 @@ class LocalService:
 
     def _start_redis(self) -> None:
         if self.settings.redis_url is None:
+            if self.settings.durability == "replicated":
+                raise StartFailed(
+                    "KINORAY_DURABILITY=replicated needs a Redis with a replica, and the one that Kinoray starts has "
+                    "none: set KINORAY_REDIS_URL, or KINORAY_DURABILITY=local."
+                )
             self._say("Starting Redis")
             self.redis = LocalRedis(self.settings.state_dir / "redis")
             try:
@@ -134,7 +139,7 @@ class LocalService:
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
         else:
-            check_redis(self.settings.redis_url, self.settings.redis_timeout_s)
+            check_redis(self.settings.redis_url, self.settings.redis_timeout_s, replicas_of(self.settings))
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
 
     def _say_mended(self, redis: LocalRedis) -> None:

@@ -13,7 +13,7 @@ from app.cache.similar import Near, Note, Vector
 from app.cache.store import LevelFigures
 from app.cache.tiered import TieredCache
 from app.errors import ServiceUnavailable, StoreUnavailable, UnsafeStore
-from app.redis.connection import connect
+from app.redis.connection import connect, replicas_of
 from app.redis.safety import refuse_what_loses_jobs
 from app.service.background import Background
 from app.settings import Settings
@@ -28,7 +28,7 @@ class Cache:
     async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
         if settings.redis_url is None:
             raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
-        await self._check(settings.redis_url, settings.redis_timeout_s)
+        await self._check(settings.redis_url, settings)
         redis = connect(settings.cache_redis_url or settings.redis_url, settings.redis_timeout_s)
         self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes)
         self._similar = RedisSimilar(redis, self._shared)
@@ -36,8 +36,8 @@ class Cache:
         self._background = Background()
         self._background.keep(self._relieve(), "making room in Redis")
 
-    async def _check(self, url: str, timeout_s: float) -> None:
-        redis = connect(url, timeout_s)
+    async def _check(self, url: str, settings: Settings) -> None:
+        redis = connect(url, settings.redis_timeout_s, replicas_of(settings))
         try:
             await refuse_what_loses_jobs(redis)
         except UnsafeStore:

@@ -74,6 +74,7 @@ class RedisWaits:
             return None
         if kept[0].decode() != key.digest:
             raise refusal("reused")
+        await self._commands.confirm()  # who wrote it may have been refused since
         return str(kept[1].decode())
 
     async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
