@@ -64,8 +64,8 @@ def replicas_of(settings: Settings) -> Replicas | None:
 class Client(Redis):
     """A client with a second one beside it, `patient`, for calls that wait on the server until there is news.
 
-    `replicas`: what `Commands` waits for; None: writes count as made when the server has them. `master_watch` follows the
-    master where there are sentinels.
+    `replicas`: what `Commands` waits for; None: writes count as made when the server has them. `master_watch`: what
+    follows the master where there are sentinels.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ async def test_hundreds_of_jobs_are_read_in_order(redis: Client, prefix: str) ->
 async def test_an_older_record_gets_masks_by_the_operators_tables(
     redis: Client, redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s, replicas: redis)  # one that is closed afterwards
     found = Masks(unbits("1" * 12 + "0" * 8), unbits("1" * 12 + "0" * 8), order=0)
     (tmp_path / "masks").mkdir()
     table = MaskTable(PLAN.model, PLAN.revision, (MaskRow(found, 0.1, 0.2),))
