@@ -15,7 +15,7 @@ __all__ = ["prefix", "redis", "redis_server", "redis_url", "several_models", "sh
 
 ROOM = Path(__file__).parent
 DRILLS, DEPLOYMENTS = ROOM / "drills", ROOM / "deployments"
-NEEDS = {"shared_ray": pytest.mark.cluster, "redis_server": pytest.mark.redis}  # by fixture
+NEEDS = {"shared_ray": pytest.mark.cluster, "redis_server": pytest.mark.redis, "pair": pytest.mark.redis}  # by fixture
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; read when torch is first imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")

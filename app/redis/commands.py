@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from redis.asyncio.client import PubSub
-from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError
 
 from app.errors import NotReplicated, StoreUnavailable
@@ -37,14 +37,13 @@ class Commands:
     """Calls that end in time or raise StoreUnavailable.
 
     Of a write, `run` says that the master has it. Where the client asks for replicas, `run_promised` and `confirm` say
-    that they have it too, and `run_shared` and `call_shared` that they have it or that nobody has taken the master's
-    place: for what must go on while no replica is there. Without such a client all these are `run` and `call`.
+    that they have it too, `run_shared` and `call_shared` that they have it or that nobody has taken the master's place:
+    for what must go on while no replica is there. Without such a client all these are `run` and `call`.
     """
 
     def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._timeout_s = redis.timeout_s
-        self._scripts: dict[str, AsyncScript] = {}
 
     async def call(self, *words: Word) -> Any:
         """One command."""
@@ -65,9 +64,8 @@ class Commands:
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
         """A Lua script, sent once and then named by its digest."""
-        if script not in self._scripts:
-            self._scripts[script] = self._redis.register_script(script)
-        return await bounded(self._scripts[script](keys=keys, args=args), self._timeout_s)
+        rest = (len(keys), *keys, *args)
+        return await bounded(self._evaluated(script, rest), self._timeout_s)
 
     async def run_promised(self, script: str, keys: Sequence[str], args: Sequence[Word]) -> Written:
         """As `run`, for a write that somebody is told of.
@@ -84,25 +82,25 @@ class Commands:
 
     async def run_shared(self, script: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
         """As `run`. Raises StoreUnavailable when the server that has it is not the master any more."""
-        replicas = self._redis.replicas
-        if replicas is None or self._lacks():
+        replicas, before = self._redis.replicas, self._master
+        if replicas is None:
             return await self.run(script, keys, args)
-        before = self._master
-        written = await self._run(replicas, script, keys, args)
-        if not written.replicated:
-            await self._same(before)
-        return written.answer
+        if self._lacks():
+            written = Written(await self.run(script, keys, args), False)
+        else:
+            written = await self._run(replicas, script, keys, args)
+        return await self._lasting(written, before)
 
     async def call_shared(self, *words: Word) -> Any:
         """As `call`. Raises as `run_shared`."""
-        replicas = self._redis.replicas
-        if replicas is None or self._lacks():
+        replicas, before = self._redis.replicas, self._master
+        if replicas is None:
             return await self.call(*words)
-        before = self._master
-        written = await self._write(replicas, *words)
-        if not written.replicated:
-            await self._same(before)
-        return written.answer
+        if self._lacks():
+            written = Written(await self.call(*words), False)
+        else:
+            written = await self._write(replicas, *words)
+        return await self._lasting(written, before)
 
     async def confirm(self) -> None:
         """Return when replicas have all that the master has by now. Raises NotReplicated."""
@@ -114,11 +112,18 @@ class Commands:
         """A pub/sub connection without a read limit of its own."""
         return Listener(self._redis.patient.connection_pool, ignore_subscribe_messages=True)
 
+    async def _evaluated(self, script: str, rest: tuple[Word, ...]) -> Any:
+        """Loading it first would not do: the next command may already go to another master, which does not know it."""
+        call: Any = self._redis.execute_command
+        try:
+            return await call("EVALSHA", _digest(script), *rest)
+        except NoScriptError:
+            return await call("EVAL", script, *rest)
+
     async def _run(self, replicas: Replicas, script: str, keys: Sequence[str], args: Sequence[Word]) -> Written:
-        digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
         rest = (len(keys), *keys, *args)
-        written = await self._write(replicas, "EVALSHA", digest, *rest)
-        if isinstance(written.answer, NoScriptError):  # a new master, too
+        written = await self._write(replicas, "EVALSHA", _digest(script), *rest)
+        if isinstance(written.answer, NoScriptError):
             written = await self._write(replicas, "EVAL", script, *rest)
         return written
 
@@ -142,13 +147,14 @@ class Commands:
     def _master(self) -> object:
         return self._redis.master_watch.address if self._redis.master_watch else None
 
-    async def _same(self, before: object) -> None:
-        """Raises StoreUnavailable: another has become the master, and may know nothing of what was written."""
+    async def _lasting(self, written: Written, before: object) -> Any:
+        """The answer. Raises StoreUnavailable when another is the master by now, and may know nothing of the write."""
         watch = self._redis.master_watch
-        if watch is None or before is None:
-            return
-        if await bounded(watch.discover_master(watch.service), self._timeout_s) != before:
-            raise StoreUnavailable("Another Redis has become the master.", retry_after_s=RETRY_AFTER_S)
+        if not written.replicated and watch is not None:
+            now = await bounded(watch.discover_master(watch.service), self._timeout_s)
+            if before not in (None, now):
+                raise StoreUnavailable("Another Redis has become the master.", retry_after_s=RETRY_AFTER_S)
+        return written.answer
 
 
 async def _executed(pipe: Any) -> list[Any]:
@@ -158,6 +164,12 @@ async def _executed(pipe: Any) -> list[Any]:
         if isinstance(answer, Exception) and not isinstance(answer, NoScriptError):
             raise answer
     return answers
+
+
+@lru_cache(maxsize=128)
+def _digest(script: str) -> str:
+    """What Redis calls it."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def not_replicated() -> NotReplicated:

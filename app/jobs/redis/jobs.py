@@ -62,7 +62,8 @@ class RedisJobs(RedisWaits):
         amount = job.plan.estimate.step_seconds
         args += [*admission_args(job, limits, amount), deadline, len(job.after), *job.after]
         args += flat(job_to_fields(job))
-        answer = await let_in(self._commands, keys, scripts.CREATE, names, args, job, limits, amount)
+        charged = 0.0 if job.phase.ended else amount
+        answer = await let_in(self._commands, keys, scripts.CREATE, names, args, job, limits, charged)
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] != b"ok":
