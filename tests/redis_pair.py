@@ -45,7 +45,7 @@ class Pair:
     def in_step(self) -> bool:
         try:
             with redis.Redis.from_url(self.url) as client:
-                return client.info("replication").get("slave0", {}).get("state") == "online"
+                return bool(client.info("replication").get("slave0", {}).get("state") == "online")
         except redis.RedisError:
             return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
+Servers = TypeVar("Servers", bound=Watched)
 AT_WORK = 4  # requests under way at any time
 
 
@@ -28,7 +30,7 @@ def parted(tmp_path: Path) -> Iterator[Parted]:
     yield from started(Parted(tmp_path))
 
 
-def started(servers: Watched) -> Iterator[Watched]:
+def started(servers: Servers) -> Iterator[Servers]:
     try:
         servers.start()
         yield servers
