@@ -12,7 +12,8 @@ from app.cache.redis_similar import RedisSimilar
 from app.cache.similar import Near, Note, Vector
 from app.cache.store import LevelFigures
 from app.cache.tiered import TieredCache
-from app.errors import ServiceUnavailable, StoreUnavailable, UnsafeStore
+from app.errors import NoReplica, ServiceUnavailable, StoreUnavailable, UnsafeStore
+from app.jobs.redis.jobs import RedisJobs
 from app.redis.connection import connect, replicas_of
 from app.redis.safety import refuse_what_loses_jobs
 from app.service.background import Background
@@ -40,6 +41,10 @@ class Cache:
         redis = connect(url, settings.redis_timeout_s, replicas_of(settings))
         try:
             await refuse_what_loses_jobs(redis)
+        except NoReplica as error:  # a service that has accepted jobs goes on with them, and accepts no other
+            if not await RedisJobs(redis, settings.redis_prefix).any():
+                raise
+            log.warning("No job is accepted until a replica is back: %s", error)
         except UnsafeStore:
             raise
         except StoreUnavailable as error:  # caches work without Redis; it is looked at again at the next start

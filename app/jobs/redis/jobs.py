@@ -179,6 +179,11 @@ class RedisJobs(RedisWaits):
         ids = await self._commands.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
         return await self._read(ids)
 
+    async def any(self) -> bool:
+        """Whether jobs are under way or on record. Raises StoreUnavailable."""
+        keys = self._keys
+        return bool(await self._commands.call("EXISTS", keys.line, keys.leases, keys.blocked, keys.ended))
+
     async def ping(self) -> float:
         start = time.perf_counter()
         await self._commands.call("PING")

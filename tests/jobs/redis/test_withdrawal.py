@@ -66,7 +66,9 @@ async def test_a_replay_is_confirmed_as_well(pair: Pair, replicated: Client, pre
 
 async def test_what_is_under_way_ends_without_a_replica(pair: Pair, replicated: Client, prefix: str) -> None:
     jobs, job = RedisJobs(replicated, prefix), a_job()
+    assert not await jobs.any()
     await jobs.create(job)
+    assert await jobs.any()
     pair.freeze()
     lease = await jobs.lease(job.id, "main", 30.0, 101.0)
     assert (
