@@ -197,10 +197,20 @@ class StoreFull(StoreUnavailable):
     """Redis answers, but has no memory for what was to be written."""
 
 
+class NotReplicated(StoreUnavailable):
+    """Redis has no replica that keeps up, and what was to be written must be in two places before it counts."""
+
+    code = "not_replicated"
+
+
 class UnsafeStore(StoreUnavailable):
     """Redis is set up so that it could lose jobs; the message says what to change."""
 
     code = "unsafe_store"
+
+
+class NoReplica(UnsafeStore):
+    """Jobs are to be in two places before they are accepted, and Redis has no replica."""
 
 
 class GenerationError(KinorayError):

@@ -16,7 +16,7 @@ from fsspec.core import split_protocol
 from fsspec.registry import get_filesystem_class
 
 from app.errors import StoreUnavailable
-from app.redis.connection import connect
+from app.redis.connection import Replicas, connect
 from app.redis.safety import refuse_what_loses_jobs
 
 STATE_DIR = "KINORAY_STATE_DIR"
@@ -78,11 +78,11 @@ def _no_listening(host: str, port: int, error: OSError) -> str:
     return f"KINORAY_HOST={host} cannot be used ({why}): it must be an address of this machine, such as 127.0.0.1."
 
 
-def check_redis(url: str, timeout_s: float) -> None:
-    """Raises StartFailed: there is no such Redis, or it is one that could lose jobs."""
+def check_redis(url: str, timeout_s: float, replicas: Replicas | None = None) -> None:
+    """Raises StartFailed: there is no such Redis, it is one that could lose jobs, or lacks the replicas asked for."""
 
     async def look() -> None:
-        redis = connect(url, timeout_s)
+        redis = connect(url, timeout_s, replicas)
         try:
             await refuse_what_loses_jobs(redis)
         finally:

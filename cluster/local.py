@@ -20,6 +20,7 @@ from app.client.address import local_url
 from app.client.cli import app as kinoray
 from app.client.session import say_json
 from app.jobs.redis.scripts import Keys
+from app.redis.connection import replicas_of
 from app.settings import Settings
 from app.settings.read import BadSettings, args_of, read_settings, unknown
 from cluster.checks import StartFailed, check_artifacts, check_port, check_redis, prepare_state_dir
@@ -131,6 +132,11 @@ class LocalService:
 
     def _start_redis(self) -> None:
         if self.settings.redis_url is None:
+            if self.settings.durability == "replicated":
+                raise StartFailed(
+                    "KINORAY_DURABILITY=replicated needs a Redis with a replica, and the one that Kinoray starts has "
+                    "none: set KINORAY_REDIS_URL, or KINORAY_DURABILITY=local."
+                )
             self._say("Starting Redis")
             self.has_begun = True
             self.redis = LocalRedis(self.settings.state_dir / "redis")
@@ -146,7 +152,7 @@ class LocalService:
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
         else:
-            check_redis(self.settings.redis_url, self.settings.redis_timeout_s)
+            check_redis(self.settings.redis_url, self.settings.redis_timeout_s, replicas_of(self.settings))
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
 
     def _say_mended(self, redis: LocalRedis) -> None:

@@ -18,6 +18,7 @@ DRILLS, DEPLOYMENTS = ROOM / "drills", ROOM / "deployments"
 NEEDS = {
     "shared_ray": pytest.mark.cluster,
     "redis_server": pytest.mark.redis,
+    "pair": pytest.mark.redis,
     "browser": pytest.mark.browser,
 }  # by fixture
 

@@ -44,7 +44,7 @@ class RedisBoard:
         return str(word.decode())
 
     async def hold(self, origin: str, job_id: str) -> None:
-        await self._commands.call("SADD", self._keys.of("holds", origin), job_id)
+        await self._commands.call_shared("SADD", self._keys.of("holds", origin), job_id)
 
     async def release(self, origin: str, job_id: str) -> bool:
         key = self._keys.of("holds", origin)

@@ -77,6 +77,7 @@ class RedisWaits:
         if kept[0] is None:
             return None
         refuse_another(kept[0].decode(), key.digest)
+        await self._commands.confirm()  # who wrote it may have been refused since
         return str(kept[1].decode())
 
     async def check(self, job: Job, limits: AdmissionLimits) -> None:
