@@ -14,7 +14,7 @@ from tests.api.house import House
 pytestmark = pytest.mark.anyio
 
 
-async def refused(house: House, path: str = "/v1/videos", /, **body: Any) -> dict[str, Any]:
+async def refused(house: House, body: dict[str, Any], path: str = "/v1/videos") -> dict[str, Any]:
     async with house.client() as client:
         answer = await client.post(path, json={"prompt": "a red ball", **body})
     assert answer.status_code == 400, answer.text
@@ -40,14 +40,14 @@ async def refused(house: House, path: str = "/v1/videos", /, **body: Any) -> dic
 )
 @pytest.mark.parametrize("path", ["/v1/videos", "/v1/videos/sync", "/api/optimization/analyze"])
 async def test_a_refusal_names_the_field_that_was_sent(house: House, path: str, name: str, value: object) -> None:
-    error = await refused(house, path, **{name: value})
+    error = await refused(house, {name: value}, path)
     assert error["param"] == name
     others = {"steps", "num_inference_steps", "frames", "num_frames", "guidance", "num_outputs_per_prompt"} - {name}
     assert not others & set(error["message"].replace(".", " ").split()[:1])
 
 
 async def test_a_field_inside_a_merged_object_is_named_as_it_stands_there(house: House) -> None:
-    assert (await refused(house, extra_body={"steps": 0}))["param"] == "steps"
+    assert (await refused(house, {"extra_body": {"steps": 0}}))["param"] == "steps"
 
 
 @pytest.mark.parametrize(("name", "most"), [("num_inference_steps", MOST_STEPS), ("guidance_scale", MOST_GUIDANCE)])
@@ -58,7 +58,7 @@ async def test_the_schemas_limit_is_the_one_that_is_kept(house: House, name: str
     async with house.client() as client:
         answer = await client.post("/v1/videos", json={"prompt": "a red ball", name: most})
     assert answer.status_code == 200, answer.text
-    assert f"{most:g}" in (await refused(house, **{name: most + 1}))["message"]
+    assert f"{most:g}" in (await refused(house, {name: most + 1}))["message"]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ async def test_the_schemas_limit_is_the_one_that_is_kept(house: House, name: str
     ],
 )
 async def test_a_suggestion_is_near_in_spelling_or_meaning(house: House, asked: str, meant: str) -> None:
-    assert f"Did you mean {meant!r}?" in (await refused(house, **{asked: 1}))["message"]
+    assert f"Did you mean {meant!r}?" in (await refused(house, {asked: 1}))["message"]
 
 
 @pytest.mark.parametrize("asked", ["zzz", "x", "banana", "lorem_ipsum_dolor"])
 async def test_what_is_near_to_nothing_gets_no_suggestion(house: House, asked: str) -> None:
-    assert "Did you mean" not in (await refused(house, **{asked: 1}))["message"]
+    assert "Did you mean" not in (await refused(house, {asked: 1}))["message"]
