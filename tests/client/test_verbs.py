@@ -178,7 +178,7 @@ def test_every_verb_knows_the_version(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed_so_far", "offered"), [("kinoray gen", b"generate"), ("kinoray generate x --tier pre", b"preview")]
+    ("typed_so_far", "offered"), [("kinoray gen", b"generate"), ("kinoray generate x --tier ul", b"ultra")]
 )
 def test_the_shell_completes_verbs_and_words(typed_so_far: str, offered: bytes, typed: Callable[..., Typed]) -> None:
     asked = {"_KINORAY_COMPLETE": "complete_bash", "COMP_WORDS": typed_so_far}
