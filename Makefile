@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-PROMPT ?= a crimson ball bounces across the sand
+PROMPT ?= a crimson ball rolls to the right on a sand background
 STAMP := $(VENV)/.installed
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest
@@ -30,7 +30,7 @@ test: install
 	$(PYTEST) -m "cluster and not slow" tests/deployments
 
 test-fast: install
-	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not cluster and not drill and not redis and not slow"
+	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not browser and not cluster and not drill and not redis and not slow"
 
 drills: install
 	$(PYTEST) -n 2 --dist loadfile -m "drill or slow"

@@ -19,14 +19,16 @@
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
     │   └── ServiceUnavailable    503  service_unavailable
+    │       ├── ModelUnavailable  503  model_unavailable (no replica of its pool can start)
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
     │       └── UnsafeStore       503  unsafe_store (Redis is set up so that it could lose jobs)
     └── GenerationError           500  what ends one job and leaves the service standing
-        ├── Cancelled             499  cancelled
+        ├── Cancelled             409  cancelled
+        ├── DependencyFailed      424  dependency_failed
         ├── DeviceOutOfMemory     500  out_of_memory
         ├── NumericalError        500  numerical_error (NaN in the latent)
         ├── WorkerLost            500  worker_lost
-        └── TimedOut              500  timeout
+        └── TimedOut              504  timeout
 
 All arguments go to the base constructor by position, so every error survives pickling between processes.
 """
@@ -179,6 +181,12 @@ class ServiceUnavailable(RetryLater):
     code = "service_unavailable"
 
 
+class ModelUnavailable(ServiceUnavailable):
+    """The model is one of this service, but no replica can start that would serve it; the message says why."""
+
+    code = "model_unavailable"
+
+
 class StoreUnavailable(ServiceUnavailable):
     """Redis or the artifact store does not answer."""
 
@@ -189,10 +197,20 @@ class StoreFull(StoreUnavailable):
     """Redis answers, but has no memory for what was to be written."""
 
 
+class NotReplicated(StoreUnavailable):
+    """Redis has no replica that keeps up, and what was to be written must be in two places before it counts."""
+
+    code = "not_replicated"
+
+
 class UnsafeStore(StoreUnavailable):
     """Redis is set up so that it could lose jobs; the message says what to change."""
 
     code = "unsafe_store"
+
+
+class NoReplica(UnsafeStore):
+    """Jobs are to be in two places before they are accepted, and Redis has no replica."""
 
 
 class GenerationError(KinorayError):
@@ -204,8 +222,15 @@ class GenerationError(KinorayError):
 class Cancelled(GenerationError):
     """Somebody asked for the job to stop."""
 
-    status = 499
+    status = 409
     code = "cancelled"
+
+
+class DependencyFailed(GenerationError):
+    """A job that it was to come after has failed, or is gone."""
+
+    status = 424
+    code = "dependency_failed"
 
 
 class DeviceOutOfMemory(GenerationError):
@@ -227,6 +252,7 @@ class WorkerLost(GenerationError):
 
 
 class TimedOut(GenerationError):
-    """It took longer than allowed."""
+    """It took longer than allowed: by the caller's deadline, by the server, or by who waits for the answer."""
 
+    status = 504
     code = "timeout"

@@ -35,7 +35,7 @@ from app.plan.styles.presets import MemoryPresets, Presets
 from app.plan.styles.redis_presets import RedisPresets
 from app.plan.tables import load_tables
 from app.redis.clock import SharedClock
-from app.redis.connection import connect
+from app.redis.connection import Client, connect, replicas_of
 from app.settings import Settings
 from app.telemetry import MemoryMeter, Meter
 
@@ -62,7 +62,11 @@ def open_stores(settings: Settings) -> Stores:
     """Connect lazily: nothing is sent until first use. Raises ServiceUnavailable when no Redis is configured."""
     if settings.redis_url is None:
         raise ServiceUnavailable("Set KINORAY_REDIS_URL, or start with `kinoray serve`, which brings its own Redis.")
-    redis = connect(settings.redis_url, settings.redis_timeout_s)
+    return stores_on(connect(settings.redis_url, settings.redis_timeout_s, replicas_of(settings)), settings)
+
+
+def stores_on(redis: Client, settings: Settings) -> Stores:
+    """The durable ones, over one client, which is the caller's to close."""
     prefix = settings.redis_prefix
     masked = partial(with_masks, tables=load_tables(settings.calibration_folder).masks)
     return Stores(

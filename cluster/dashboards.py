@@ -48,7 +48,7 @@ PERFORMANCE = (
         "Time to a video",
         "s",
         tuple((quantile(share, LATENCY), name) for share, name in ((0.5, "P50"), (0.95, "P95"), (0.99, "P99"))),
-        "From acceptance to completion, of videos that were made.",
+        "From acceptance to the end of a job: made, answered by a cache, failed or cancelled.",
     ),
     Panel("Videos completed", "reqps", ((per_second(COMPLETED), "completed"),), "With those that a cache answered."),
     Panel("Jobs ended, by how", "reqps", ((per_second(ENDED, "outcome"), "{{outcome}}"),)),

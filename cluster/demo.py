@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 from rich.console import Console
 
-from app.settings import Settings
-from cluster.local import LocalService, StartFailed, show_addresses
+from app.settings.read import BadSettings, read_settings
+from cluster.greeting import show_addresses, show_page
+from cluster.local import LocalService, run
 
 OUTPUT = Path("demo.mp4")
 
 
 def main(argv: list[str]) -> int:
     """Returns the exit status; ONCE=1 in the environment stops after the video."""
-    prompt = argv[0] if argv else "a crimson ball bounces across the sand"
+    prompt = argv[0] if argv else "a crimson ball rolls to the right on a sand background"
     once = os.environ.get("ONCE", "") not in ("", "0")
     console = Console(stderr=True)
-    service = LocalService(Settings(), console=console)
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     try:
-        service.start()
+        settings = read_settings()
+    except BadSettings as error:
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+
+    def ready(service: LocalService) -> int | None:
+        show_page(console, service.addresses)
         made = _generate(service.url, prompt)
         if made == 0:
             console.print(f"[bold]{OUTPUT}[/bold] is your video.")
-        show_addresses(console, service)
-        if made == 0 and not once:
-            console.print("Ctrl-C stops.")
-            stopped.wait()
-        return made
-    except KeyboardInterrupt:
-        return 0
-    except StartFailed as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
-    finally:
-        service.stop()
+        show_addresses(console, service.addresses)
+        if made or once:
+            return made
+        console.print("Ctrl-C stops.")
+        return None
+
+    return run(LocalService(settings, console=console), console, ready)
 
 
 def _generate(url: str, prompt: str) -> int:

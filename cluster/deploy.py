@@ -16,6 +16,7 @@ from app.settings import Settings
 from cluster import backup as backups
 from cluster.gate import PROMPT, SMOKE_S, TIMEOUT_S, Place, roll_out
 from cluster.rollout import Exit, problem
+from cluster.servable import unservable_anywhere
 
 REDIS_FILE = "redis.jsonl.zst"
 
@@ -99,7 +100,9 @@ def _read(config: Path) -> tuple[dict[str, Any], str | None]:
         wanted = yaml.safe_load(config.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return {}, str(error)
-    return (wanted, problem(wanted)) if isinstance(wanted, dict) else ({}, "It is no mapping.")
+    if not isinstance(wanted, dict):
+        return {}, "It is no mapping."
+    return wanted, problem(wanted) or unservable_anywhere(wanted)
 
 
 @app.command(name="backup")

@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 from app.client.client import Kinoray
 from app.client.errors import KinorayClientError
 from cluster.rollout import Exit, Finding, Verdict, deployed_at, former, judge
+from cluster.starting import Seen
 
 SERVE_FILE = "serve_config.yaml"
 LOOK_S = 1.0
@@ -137,13 +138,13 @@ async def _content(place: Place, names: list[str], before: Mapping[str, float], 
 
 
 async def _until_well(http: httpx.AsyncClient, until: float) -> str | None:
-    """None when `/health` answers 200 twice running; else what it said last."""
+    """None when `/health` says twice running that every pool takes jobs; else what it said last."""
     good, why = 0, "no answer"
     while good < 2:
         try:
             answer = await http.get("/health")
-            good, why = (good + 1, "") if answer.status_code == 200 else (0, answer.text[:2000])
-        except httpx.HTTPError as error:
+            good, why = (good + 1, "") if Seen(answer.json()).ready else (0, answer.text[:2000])
+        except (httpx.HTTPError, ValueError) as error:  # ValueError: the proxy's own answers are text
             good, why = 0, f"{type(error).__name__}: {error}"
         if time.monotonic() > until:
             return f"/health: {why or 'not well for long enough'}"

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
 import yaml
 from rich.console import Console
 
+from app.client.address import local_url
 from app.client.cli import app as kinoray
-from app.errors import StoreUnavailable
+from app.client.session import say_json
 from app.jobs.redis.scripts import Keys
-from app.redis.connection import connect
-from app.redis.safety import refuse_what_loses_jobs
+from app.redis.connection import replicas_of
 from app.settings import Settings
-from cluster.redis import LocalRedis, RedisFailed
+from app.settings.read import BadSettings, args_of, read_settings, unknown
+from cluster.checks import StartFailed, check_artifacts, check_port, check_redis, prepare_state_dir
+from cluster.greeting import Addresses, show_addresses
+from cluster.redis import STOP_S, LocalRedis, RedisFailed
+from cluster.servable import unservable_here
+from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
+from cluster.stopping import Stop
 
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
-READY_S = 180.0
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
 
@@ -35,11 +39,9 @@ RAY_ENVIRONMENT = {
     "RAY_SERVE_HTTP_KEEP_ALIVE_TIMEOUT_S": "90",
     # By default Serve kills a proxy that is not up in 5 s, and the deployment fails with it on a slow machine.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+    # What Ray takes by default, and warns about in four lines; who wants none sets "disabled".
+    "RAY_AUTH_MODE": "token",
 }
-
-
-class StartFailed(Exception):
-    """The service cannot start; the message says why and what to do."""
 
 
 def load_config(path: Path, settings: Settings) -> dict[str, Any]:
@@ -49,78 +51,94 @@ def load_config(path: Path, settings: Settings) -> dict[str, Any]:
     return config
 
 
-def check_redis(url: str, timeout_s: float) -> None:
-    """Raises StartFailed: there is no such Redis, or it is one that could lose jobs."""
-
-    async def look() -> None:
-        redis = connect(url, timeout_s)
-        try:
-            await refuse_what_loses_jobs(redis)
-        finally:
-            await redis.aclose()
-
-    try:
-        asyncio.run(look())
-    except (StoreUnavailable, ValueError) as error:
-        raise StartFailed(f"KINORAY_REDIS_URL cannot be used. {error}") from error
-
-
 class LocalService:
     """Redis, Ray and Serve started and stopped together."""
 
     def __init__(self, settings: Settings, config: Path = CONFIG, console: Console | None = None) -> None:
         self.settings = settings
-        self.url = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{settings.port}"
+        self.url = local_url(settings.host, settings.port)
         self.dashboard_url: str | None = None
         self._config = config
         self._console = console or Console(stderr=True)
         self.redis: LocalRedis | None = None
         self._stopping = threading.Event()
         self._guardian: threading.Thread | None = None
+        self.has_begun = False
+        """Whether there is anything to stop."""
+        self.waits_for = "what was being started"
+        """What a stop is busy with."""
+        self.logs = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "session_latest" / "logs"  # until Ray says
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where it is, once it has started."""
+        return Addresses(self.url, self.dashboard_url, self.settings.state_dir, bool(self.settings.api_keys))
 
     def start(self) -> None:
-        """Return when `/health` answers 200.
+        """Return when every pool takes jobs. What timed out on a busy machine is tried once more.
 
         Raises:
-            StartFailed: the port is taken, Redis is not there or could lose jobs, or the service was not well after
-                READY_S seconds.
+            StartFailed: the port is taken, a model cannot be served, Redis is not there or could lose jobs, or nothing
+                moved any more, twice.
         """
-        self._check_port()
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        check_port(self.settings.host, self.settings.port)
+        prepare_state_dir(self.settings.state_dir)
+        check_artifacts(self.settings.artifact_root)
+        self._check_models()
         self._start_redis()
         for name, value in RAY_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        self._start_ray()
-        self._deploy()
-        self._wait_until_well()
+        since = time.time()
 
-    def stop(self) -> None:
-        """Stop what this object started, in reverse order.
+        def bring_up() -> None:
+            self._start_ray()
+            self._deploy()
+            self._wait_until_ready(since)
+
+        tried_twice(bring_up, self._stop_ray, self._say)
+
+    def stop(self, ray_gone: Callable[[], None] = lambda: None) -> None:
+        """Stop what this object started, in reverse order; `ray_gone` is called between Ray and Redis.
 
         Nothing waits for running jobs: they are in Redis, and the next start takes them up when their leases end.
         """
-        import ray
-
         self._stopping.set()
+        self.waits_for = "the guardian of Redis"
         if self._guardian is not None:
             self._guardian.join()
-        if ray.is_initialized():
-            ray.shutdown()
+        self.waits_for = "Ray's processes to end"
+        self._stop_ray()
+        ray_gone()
+        self.waits_for = f"Redis to write its data (at most {STOP_S:.0f} s)"
         if self.redis is not None:
             self.redis.stop()
 
-    def _check_port(self) -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.settings.host, self.settings.port))
-            except OSError as error:
-                where = f"{self.settings.host}:{self.settings.port}"
-                raise StartFailed(f"{where} cannot be used ({error.strerror}); choose another with PORT=.") from None
+    def _stop_ray(self) -> None:
+        if "ray" not in sys.modules:  # it takes seconds to import, and what has not begun needs no stopping
+            return
+        import ray
+
+        if ray.is_initialized():
+            ray.shutdown()
+
+    def _check_models(self) -> None:
+        """Before anything is started: a model that cannot be served would end it minutes later, if at all."""
+        try:
+            why = unservable_here(load_config(self._config, self.settings))
+        except ValueError as error:
+            why = str(error)
+        if why is not None:
+            raise StartFailed(f"It cannot be served. {why}")
 
     def _start_redis(self) -> None:
         if self.settings.redis_url is None:
+            if self.settings.durability == "replicated":
+                raise StartFailed(
+                    "KINORAY_DURABILITY=replicated needs a Redis with a replica, and the one that Kinoray starts has "
+                    "none: set KINORAY_REDIS_URL, or KINORAY_DURABILITY=local."
+                )
             self._say("Starting Redis")
+            self.has_begun = True
             self.redis = LocalRedis(self.settings.state_dir / "redis")
             try:
                 self.redis.start()
@@ -134,7 +152,7 @@ class LocalService:
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
         else:
-            check_redis(self.settings.redis_url, self.settings.redis_timeout_s)
+            check_redis(self.settings.redis_url, self.settings.redis_timeout_s, replicas_of(self.settings))
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
 
     def _say_mended(self, redis: LocalRedis) -> None:
@@ -162,93 +180,113 @@ class LocalService:
 
     def _start_ray(self) -> None:
         self._say("Starting Ray")
+        self.has_begun = True
         told_to_stop = signal.getsignal(signal.SIGTERM)
         import ray
 
-        context = ray.init(
-            address="local",
-            include_dashboard=True,
-            dashboard_host=self.settings.dashboard_host,
-            _metrics_export_port=self.settings.ray_metrics_port,
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level="warning",
-            namespace="kinoray",
-        )
+        from deployments.ray_private import metrics_port
+
+        try:
+            context = ray.init(
+                address="local",
+                include_dashboard=True,
+                dashboard_host=self.settings.dashboard_host,
+                **metrics_port(self.settings.ray_metrics_port),
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level="warning",
+                namespace="kinoray",
+            )
+        except (ValueError, TypeError) as error:
+            raise StartFailed(f"Ray does not start: {error}") from error
+        except Exception as error:  # of any kind: Ray's own "timed out during startup" is a plain Exception
+            ray.shutdown()
+            raise too_late(error, self.logs.resolve()) from error
+        finally:
+            if callable(told_to_stop):
+                # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
+                signal.signal(signal.SIGTERM, told_to_stop)
+        self.logs = Path(context.address_info["session_dir"]) / "logs"
         self.dashboard_url = f"http://{context.dashboard_url}"
-        if callable(told_to_stop):
-            # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.
-            signal.signal(signal.SIGTERM, told_to_stop)
 
     def _deploy(self) -> None:
         self._say("Deploying")
+        try:
+            self._serve().deploy_applications(load_config(self._config, self.settings))
+        except (OSError, RuntimeError) as error:  # the dashboard is not there yet, or too busy; requests' are OSErrors
+            raise too_late(error, self.logs) from error
+
+    def _serve(self) -> Any:
         from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
-        ServeSubmissionClient(self.dashboard_url).deploy_applications(load_config(self._config, self.settings))
+        return ServeSubmissionClient(self.dashboard_url)
 
-    def _wait_until_well(self) -> None:
+    def _wait_until_ready(self, since: float) -> None:
         self._say("Loading the model")
-        until = time.monotonic() + READY_S
-        answer: httpx.Response | None = None
-        while time.monotonic() < until:
-            try:
-                answer = httpx.get(f"{self.url}/health", timeout=5)
-            except httpx.HTTPError:
-                answer = None
-            if answer is not None and answer.status_code == 200:
-                return
-            time.sleep(0.2)
-        found = answer.text if answer is not None else "no answer"
-        raise StartFailed(
-            f"Not well after {READY_S:.0f} s: {found}. Ray's logs are in /tmp/ray/session_latest/logs/serve."
-        )
+        try:
+            wait_until_ready(self._look, since)
+        except StartTimedOut as error:
+            raise too_late(error, self.logs / "serve") from error
+
+    def _look(self, serve_too: bool) -> Seen:
+        health: dict[str, Any] | None = None
+        serve: dict[str, Any] | None = None
+        with contextlib.suppress(httpx.HTTPError, ValueError):  # the proxy's own answers, before we are there, are text
+            health = httpx.get(f"{self.url}/health", timeout=5).json()
+        if serve_too:
+            with contextlib.suppress(OSError, RuntimeError):
+                serve = self._serve().get_serve_details()
+        return Seen(health, serve)
 
     def _say(self, what: str) -> None:
         self._console.print(f"[dim]{what} …[/dim]")
 
 
-def serve(config: Path | None = None) -> int:
-    """What `kinoray serve` runs: serve until SIGINT or SIGTERM; the exit status."""
+def serve(config: Path | None = None, as_json: bool = False) -> int:
+    """What `kinoray serve` runs: serve until SIGINT, SIGTERM or SIGHUP; the exit status."""
     console = Console(stderr=True)
-    service = LocalService(Settings(), config or CONFIG, console)
-    stopped = threading.Event()
+    config = config or CONFIG
+    try:
+        settings = read_settings(args_of(config))
+    except BadSettings as error:
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return run(LocalService(settings, config, console), console, lambda service: _greet(console, service, as_json))
 
-    def stop(_signum: int, _frame: FrameType | None) -> None:
-        stopped.set()
 
-    signal.signal(signal.SIGTERM, stop)
-    started = time.monotonic()
+def run(service: LocalService, console: Console, ready: Callable[[LocalService], int | None]) -> int:
+    """Start, call `ready`, and serve until a signal, unless it answers with an exit status; the exit status."""
+    began = time.monotonic()
+    stop = Stop(lambda words: console.print(f"[dim]{words}[/dim]"), lambda: service.waits_for)
+    stop.heed()
+    for words in unknown(os.environ):
+        console.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
     try:
         service.start()
-        for each in (signal.SIGTERM, signal.SIGINT):  # once more: Ray has put its own in place, which exits with 15
-            signal.signal(each, stop)
-        _greet(console, service, time.monotonic() - started)
-        stopped.wait()
+        stop.heed()
+        console.print(f"[bold green]Kinoray is ready[/bold green] after {time.monotonic() - began:.0f} s")
+        status = ready(service)
+        stop.ready()
+        if status is None:
+            stop.asked.wait()
+        return status or 0
     except KeyboardInterrupt:
-        pass
+        return 0
     except StartFailed as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     finally:
-        console.print("[dim]Stopping; unfinished jobs are kept in Redis.[/dim]")
-        service.stop()
-    return 0
+        stop.asked.set()
+        stop.heed()
+        if service.has_begun:
+            console.print("[dim]Stopping; unfinished jobs are kept in Redis.[/dim]")
+            service.stop(stop.heed)  # Ray leaves SIGTERM as the system has it
 
 
-def _greet(console: Console, service: LocalService, seconds: float) -> None:
-    console.print(f"[bold green]Kinoray is ready[/bold green] after {seconds:.0f} s")
-    show_addresses(console, service)
-    console.print('  try        kinoray generate "a red ball bouncing on sand" -o ball.mp4')
-
-
-def show_addresses(console: Console, service: LocalService) -> None:
-    """Where everything is, for people."""
-    token = "" if os.environ.get("RAY_AUTH_MODE") == "disabled" else "   (token: `ray get-auth-token`)"
-    console.print(f"  API        {service.url}/v1/videos")
-    console.print(f"  docs       {service.url}/docs")
-    console.print(f"  health     {service.url}/health")
-    console.print(f"  dashboard  {service.dashboard_url}{token}")
-    console.print(f"  state      {service.settings.state_dir}")
+def _greet(console: Console, service: LocalService, as_json: bool) -> None:
+    show_addresses(console, service.addresses)
+    if as_json:
+        say_json(service.addresses.record())
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from ray.serve.schema import HTTPOptionsSchema, ServeDeploySchema
 
-from app.settings import Settings
-
-BUILDERS = ("kinoray.serve:build", "deployments.build:build")  # the second: in a checkout, and before 0.2
+from cluster.servable import settings_of
 
 
 class Exit(IntEnum):
@@ -44,9 +42,7 @@ def problem(config: Mapping[str, Any]) -> str | None:
     """Why this must not be sent to a cluster at all; None when nothing is wrong with it."""
     try:
         wanted = ServeDeploySchema(**config)
-        for application in wanted.applications:
-            if application.import_path in BUILDERS:
-                Settings(**application.args)
+        tuple(settings_of(config))  # they are read, and thereby checked
     except (ValidationError, ValueError, TypeError) as error:
         return str(error)
     if not wanted.applications:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.embedded.sentences import EmbeddedSentences
 from app.models.enhancer import open_enhancer
+from app.models.vocabularies import readers
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
 from app.plan.sentences import CachedSentences, SentenceFigures
@@ -35,6 +36,7 @@ class PromptAnalyzer:
             enhancer=open_enhancer(settings),
             draw_seed=lambda: secrets.randbelow(2**31),
             tables=load_tables(settings.calibration_folder),
+            readers=readers(),
         )
         self._facts = PlanningFacts(stores.jobs, stores.ratings)
         encoder = EmbeddedSentences(threads=1)  # the Diffuser owns the cores

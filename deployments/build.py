@@ -37,7 +37,9 @@ def build(args: Settings) -> Application:
     finisher = serve.deployment(Finisher).bind(args, cache)
     analyzer = serve.deployment(PromptAnalyzer).bind(args, models.profiles)
     encoders = {
-        model.id: serve.deployment(TextEncoder, name=deployment_of(model.pool, "TextEncoder")).bind(args, entry)
+        model.id: serve.deployment(TextEncoder, name=deployment_of(model.pool, "TextEncoder")).bind(
+            args, entry, tuple(pool for pool, (served_by, _) in models.pools.items() if served_by.id == model.id)
+        )
         for model, entry in models.pools.values()
         if (entry.text_encoder or args.text_encoder) == "shared"
     }

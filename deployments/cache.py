@@ -12,8 +12,9 @@ from app.cache.redis_similar import RedisSimilar
 from app.cache.similar import Near, Note, Vector
 from app.cache.store import LevelFigures
 from app.cache.tiered import TieredCache
-from app.errors import ServiceUnavailable, StoreUnavailable, UnsafeStore
-from app.redis.connection import connect
+from app.errors import NoReplica, ServiceUnavailable, StoreUnavailable, UnsafeStore
+from app.jobs.redis.jobs import RedisJobs
+from app.redis.connection import connect, replicas_of
 from app.redis.safety import refuse_what_loses_jobs
 from app.service.background import Background
 from app.settings import Settings
@@ -28,7 +29,7 @@ class Cache:
     async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
         if settings.redis_url is None:
             raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
-        await self._check(settings.redis_url, settings.redis_timeout_s)
+        await self._check(settings.redis_url, settings)
         redis = connect(settings.cache_redis_url or settings.redis_url, settings.redis_timeout_s)
         self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes)
         self._similar = RedisSimilar(redis, self._shared)
@@ -36,10 +37,14 @@ class Cache:
         self._background = Background()
         self._background.keep(self._relieve(), "making room in Redis")
 
-    async def _check(self, url: str, timeout_s: float) -> None:
-        redis = connect(url, timeout_s)
+    async def _check(self, url: str, settings: Settings) -> None:
+        redis = connect(url, settings.redis_timeout_s, replicas_of(settings))
         try:
             await refuse_what_loses_jobs(redis)
+        except NoReplica as error:  # a service that has accepted jobs goes on with them, and accepts no other
+            if not await RedisJobs(redis, settings.redis_prefix).any():
+                raise
+            log.warning("No job is accepted until a replica is back: %s", error)
         except UnsafeStore:
             raise
         except StoreUnavailable as error:  # caches work without Redis; it is looked at again at the next start

@@ -14,6 +14,7 @@ from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import power
 from app.line.pressure import limits_of
 from app.line.rules import rules_of
+from app.service.pools import DIFFUSER
 from app.service.similar_start import ReplicaCaches
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
@@ -22,6 +23,7 @@ from app.types import ModelProfile
 from app.worker.opening import load_denoiser, open_engine
 from app.worker.parts import Measurements, ReplicaParts
 from app.worker.replica import Replica
+from app.worker.starting import Start
 from app.worker.step_profile import profile_key
 from deployments.cache_handles import CacheHandle, SimilarHandle
 from deployments.handles import EncoderHandle, FinisherHandle, SentencesHandle
@@ -30,6 +32,8 @@ from deployments.logs import log_to_serve
 
 class Diffuser:
     """Serve's calls, passed on to a replica."""
+
+    _replica: Replica | None = None  # until it has started: Serve also takes leave of one that could not
 
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self,
@@ -43,36 +47,45 @@ class Diffuser:
         encoder: DeploymentHandle[Any] | None = None,
     ) -> None:
         log_to_serve()
+        stores, name = open_stores(settings), serve.get_replica_context().replica_id.unique_id
         ask = None if encoder is None else EncoderHandle(encoder)
         encode = None if ask is None else blocking_encoder(ask, asyncio.get_running_loop())
-        denoiser = await load_denoiser(settings, model, entry, pool, encode)
-        parts = ReplicaParts(
-            settings=settings,
-            model=model,
-            stores=open_stores(settings),
-            engine=open_engine(denoiser, rules_of(settings), *limits_of(settings)),
-            encoder=None if ask is None else SharedEncoder(ask),
-            caches=ReplicaCaches(CacheHandle(cache), SimilarHandle(cache), SentencesHandle(analyzer)),
-            finishing=FinisherHandle(finisher),
-            measurements=Measurements(Overhead(), power()),
-        )
-        name: str = serve.get_replica_context().replica_id.unique_id
-        key = profile_key(model, entry, settings, denoiser.hardware)
-        self._replica = Replica(name, pool, drain_signal(name), key, parts)
-        await self._replica.start()
+        async with Start(stores.board, stores.clock, (pool,), DIFFUSER, entry.id, name).told():
+            denoiser = await load_denoiser(settings, model, entry, pool, encode)
+            parts = ReplicaParts(
+                settings=settings,
+                model=model,
+                stores=stores,
+                engine=open_engine(denoiser, rules_of(settings), *limits_of(settings)),
+                encoder=None if ask is None else SharedEncoder(ask),
+                caches=ReplicaCaches(CacheHandle(cache), SimilarHandle(cache), SentencesHandle(analyzer)),
+                finishing=FinisherHandle(finisher),
+                measurements=Measurements(Overhead(), power()),
+            )
+            key = profile_key(model, entry, settings, denoiser.hardware)
+            replica = Replica(name, pool, drain_signal(name), key, parts)
+            await replica.start()
+        self._replica = replica
 
     async def run(self, job_id: str, fence: int) -> None:
         """Run one attempt to its end."""
-        await self._replica.run(job_id, fence)
+        await self._started.run(job_id, fence)
 
     async def present(self) -> str:
         """The replica's name: an answer to the Dispatcher's roll call, which reaches those that Serve gives work to."""
-        return self._replica.name
+        return self._started.name
 
     async def __del__(self) -> None:
         """Serve calls this when the replica leaves and its calls have ended: jobs still here are handed back."""
-        await self._replica.close()
+        if self._replica is not None:
+            await self._replica.close()
 
     async def check_health(self) -> None:
         """Raises when the replica is beyond help: Serve then starts another."""
-        self._replica.check()
+        self._started.check()
+
+    @property
+    def _started(self) -> Replica:
+        if self._replica is None:
+            raise RuntimeError("this replica has not started")
+        return self._replica

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from ray import serve
 
+from app.service.pools import ENCODER
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
+from app.stores import open_stores
+from app.worker.starting import Start
 from deployments.logs import log_to_serve
 
 if TYPE_CHECKING:
@@ -23,13 +26,15 @@ WAIT_S = 0.01
 class TextEncoder:
     """One replica of the shared encoder: a fraction of a GPU, or a processor; it keeps nothing but its weights."""
 
-    async def __init__(self, settings: Settings, entry: ModelEntry) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(self, settings: Settings, entry: ModelEntry, pools: tuple[str, ...]) -> None:  # type: ignore[misc]  # Serve awaits it
         from app.models.loading import load_text_encoder  # torch: only where it is needed
 
         log_to_serve()
+        stores, name = open_stores(settings), serve.get_replica_context().replica_id.unique_id
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
         work = partial(load_text_encoder, entry, settings)
-        self._embed = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        async with Start(stores.board, stores.clock, pools, ENCODER, entry.id, name).told():
+            self._embed = await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def encode(self, text: str) -> Embedding:
         """The embedding of a prompt: arrays by name."""

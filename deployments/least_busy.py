@@ -9,6 +9,8 @@ from typing import Any
 
 from ray.serve.request_router import FIFOMixin, PendingRequest, ReplicaID, RequestRouter, RunningReplica
 
+from deployments.ray_private import ask_loads
+
 SENT_S = 1.0  # a call that has not been sent by then never will be: its caller is gone
 
 
@@ -30,7 +32,7 @@ class LeastBusy(FIFOMixin, RequestRouter):
         """A rank for each replica, the least busy first: Serve asks the next where one is full."""
         known = self.replica_queue_len_cache
         if strange := [replica for replica in candidate_replicas if known.get(replica.replica_id) is None]:
-            await self._probe_queue_lens(strange, 0)
+            await ask_loads(self, strange)
         ranks = sorted(random.sample(candidate_replicas, len(candidate_replicas)), key=self._load)
         if ranks:
             self._chosen.append((time.monotonic(), ranks[0].replica_id))

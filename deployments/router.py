@@ -64,8 +64,8 @@ class Router:
             dispatcher=partial(ping, dispatcher, PING_S, "dispatcher"),
             finisher=partial(ping, finisher, PING_S, "finisher"),
         )
-        checks = health_checks(stores, cache_port, pings, any(least == 0 for least, _ in settings.replicas.values()))
         service = VideoService(ports, settings, stores.clock, stores.clock.sync)
+        checks = health_checks(stores, cache_port, pings, service.pools)
         self._app = create_app(service, settings, checks, proxy_adds_request_id=True)  # Serve's proxy does
 
     def __serve_build_asgi_app__(self) -> FastAPI:

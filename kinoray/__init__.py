@@ -9,7 +9,16 @@ from __future__ import annotations
 from app import __version__
 from app.client import Health, Kinoray, KinorayClientError, Video, VideoEvent, VideoPage
 from app.client.options import CacheOptions, StyleOptions, VideoOptions, WebhookOptions
-from app.client.records import CacheUse, Failure, Optimization, RecommendedStyle, Style
+from app.client.records import (
+    CacheUse,
+    Failure,
+    KnownWord,
+    Optimization,
+    RecommendedStyle,
+    Style,
+    Understood,
+    VideoWarning,
+)
 
 __all__ = [
     "CacheOptions",
@@ -18,14 +27,17 @@ __all__ = [
     "Health",
     "Kinoray",
     "KinorayClientError",
+    "KnownWord",
     "Optimization",
     "RecommendedStyle",
     "Style",
     "StyleOptions",
+    "Understood",
     "Video",
     "VideoEvent",
     "VideoOptions",
     "VideoPage",
+    "VideoWarning",
     "WebhookOptions",
     "__version__",
 ]

@@ -15,7 +15,12 @@ __all__ = ["prefix", "redis", "redis_server", "redis_url", "several_models", "sh
 
 ROOM = Path(__file__).parent
 DRILLS, DEPLOYMENTS = ROOM / "drills", ROOM / "deployments"
-NEEDS = {"shared_ray": pytest.mark.cluster, "redis_server": pytest.mark.redis}  # by fixture
+NEEDS = {
+    "shared_ray": pytest.mark.cluster,
+    "redis_server": pytest.mark.redis,
+    "pair": pytest.mark.redis,
+    "browser": pytest.mark.browser,
+}  # by fixture
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; read when torch is first imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,7 +34,7 @@ hypothesis.settings.load_profile("shared machine")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark drills by their folder, and tests that need the shared Ray or a Redis by the fixtures that start them."""
+    """Mark drills by their folder, and tests that need Ray, a Redis or a browser by the fixtures that start them."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.path.is_relative_to(DRILLS):

@@ -65,8 +65,12 @@ SUB_ROOMS = {
 EXCEPTIONS = {
     ("app/client/models.py", "app.engine.timing.hardware"),
     ("app/client/models.py", "app.models.report"),
-    ("app/client/models.py", "app.settings"),
+    ("app/client/models.py", "app.settings.read"),
+    ("app/client/calibrate.py", "app.settings.read"),
+    ("app/client/models.py", "app.settings.read"),
     ("app/client/settings.py", "app.settings.document"),
+    ("app/client/calibrate.py", "app.settings.read"),
+    ("app/client/models.py", "app.settings.read"),
     ("app/client/calibrate.py", "app.calibration.subject"),
     ("app/client/calibrate.py", "app.calibration.masks"),
     ("app/client/calibrate.py", "app.calibration.budgets"),
@@ -81,7 +85,14 @@ HEAVY = {
     "ray": ("deployments/", "cluster/"),
     "redis": ("app/redis/", "cluster/redis.py"),  # the latter starts servers, before there is an event loop
 }
-OURS = ("app", "deployments", "cluster", "benchmarks")
+OURS = ("app", "deployments", "cluster", "benchmarks", "kinoray")
+PRIVATE = {
+    "diffusers": "app/engine/families/diffusers_private.py",
+    "torch": "app/engine/families/torch_private.py",
+    "ray": "deployments/ray_private.py",
+}
+"""The one file of each library that may use its underscore names."""
+PUBLIC = {"_asdict", "_fields", "_replace"}  # of named tuples
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -139,6 +150,49 @@ def test_a_heavy_package_is_imported_only_where_it_is_needed(package: str) -> No
     for path in sources("app", "deployments", "cluster"):
         if any(name.split(".")[0] == package for name in imports(path)):
             assert where(path).startswith(HEAVY[package]), f"{where(path)} imports {package}"
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name != "_"
+
+
+def own_names(tree: ast.AST) -> Iterator[str]:
+    """The underscore names that a file of ours defines."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+            if not isinstance(node, ast.ClassDef):
+                yield from (each.arg for each in (*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs))
+        elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
+            yield node.attr if isinstance(node, ast.Attribute) else node.id
+
+
+def used_names(tree: ast.AST) -> Iterator[str]:
+    """The names that a file uses of something else: attributes, keywords, and what it imports or asks for by text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "").split("."))
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr", "setattr"):
+            yield from (
+                each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            )
+
+
+def test_underscore_names_of_libraries_are_used_in_one_file_of_each() -> None:
+    trees = {where(path): ast.parse(path.read_text()) for path in sources(*OURS)}
+    ours = {name for tree in trees.values() for name in own_names(tree) if is_private(name)}
+    strange = {
+        file: found
+        for file, tree in trees.items()
+        if file not in PRIVATE.values()
+        and (found := {name for name in used_names(tree) if is_private(name) and name not in ours | PUBLIC})
+    }
+    assert not strange
 
 
 def test_nothing_imports_the_deployments_but_the_cluster() -> None:

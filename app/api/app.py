@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
+from app.api.cross_origin import SameOrigin
 from app.api.limits import BodyLimit
-from app.api.methods import answer_head
+from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
+from app.api.own_task import OwnTask
 from app.api.problems import install
 from app.api.request_id import RequestId
 from app.api.routes import (
@@ -26,12 +30,16 @@ from app.api.routes import (
     page,
     styles,
     sync,
+    tenant_events,
     videos,
 )
 from app.api.routes.page import add_studio_files
+from app.service.background import Background
 from app.service.ports import Check
 from app.service.videos import VideoService
 from app.settings import Settings
+
+SETTLE_S = 10.0  # what requests whose clients have left still do is waited for so long when the server stops
 
 
 def create_app(
@@ -42,24 +50,21 @@ def create_app(
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
     """
     # A machine without a way out has its documentation page too.
-    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__)
+    background = Background()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await background.settled(SETTLE_S)
+
+    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__, lifespan=lifespan)
+    app.state.background = background
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
     rooms = (
-        sync,
-        images,
-        extend,
-        videos,
-        content,
-        events,
-        event_socket,
-        feedback,
-        models,
-        styles,
-        caches,
-        operations,
-        page,
+        *(sync, images, extend, videos, content, events, tenant_events, event_socket, feedback, models, styles),
+        *(caches, operations, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -68,6 +73,23 @@ def create_app(
     add_studio_files(app)
     install(app)
     describe_api(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)  # the last is the outermost
+    _add_layers(app, settings, background, proxy_adds_request_id)
     return app
+
+
+def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_adds_request_id: bool) -> None:
+    """What stands around the routes; the last is the outermost."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if not settings.api_keys:  # a page of another site has no key
+        app.add_middleware(SameOrigin, allowed=settings.cors_origins)
+    app.add_middleware(OwnTask, background=background)
+    app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=METHODS,
+            allow_headers=("*",),
+            expose_headers=("*",),
+            allow_private_network=True,
+        )

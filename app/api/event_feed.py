@@ -1,9 +1,10 @@
-"""The event feed of a job, as every stream sends it: the record, then what happened, then what happens, to the end."""
+"""The event feed of a job, or of all of a caller's, as every stream sends it: the record, then what happens."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from app.api.responses import video_object
@@ -17,7 +18,7 @@ _EVENT_ID = re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?")
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event of the feed: `snapshot` (the whole video), `phase`, `step`, `queue`, `preview` or `end`.
+    """One event of a feed: `snapshot` (the whole video), `phase`, `step`, `queue`, `preview` or `end`; `ready` of all.
 
     A preview's data is `{"step", "total_steps", "width", "height", "image"}`, the image a data URL of a small WebP.
     """
@@ -48,3 +49,17 @@ async def _feed(
     yield FeedEvent("snapshot", snapshot)
     async for event in service.follow(job_id, caller, after):
         yield FeedEvent(event.kind, {**event.data, "at": event.at}, event.id)
+
+
+async def caller_feed(
+    service: VideoService, settings: Settings, caller: Caller, after: str | None
+) -> AsyncGenerator[FeedEvent, None]:
+    """The feed of all of a caller's jobs, without end; each event names its `video_id`. See `follow_tenant`."""
+    async with aclosing(service.follow_all(caller, event_id(after))) as told:
+        async for news in told:
+            if news.job is not None:
+                shown = video_object(news.job, await service.outlook(news.job), settings)
+                yield FeedEvent(news.kind, shown.model_dump(mode="json"), news.id)
+            else:
+                whose = {"video_id": news.job_id} if news.job_id else {}
+                yield FeedEvent(news.kind, {**whose, **news.data, "at": news.at}, news.id)

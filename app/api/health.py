@@ -30,18 +30,25 @@ class HealthBody(TypedDict):
     error: NotRequired[dict[str, str | None]]
 
 
-async def health(checks: Mapping[str, Check], timeout_s: float = CHECK_S) -> tuple[int, HealthBody]:
-    """The status and body of /health: `ok`, `degraded` (still 200: a spare part is dead) or `unavailable` (503)."""
+async def health(
+    checks: Mapping[str, Check], timeout_s: float = CHECK_S, pool: str | None = None
+) -> tuple[int, HealthBody]:
+    """The status and body of /health: `ok`, `degraded` (still 200) or `unavailable` (503).
+
+    Degraded: a spare part is dead, or some pools take no jobs while others do; who asks for such a `pool` hears 503.
+    """
     found = await asyncio.gather(*(_component(name, check, timeout_s) for name, check in checks.items()))
     components = dict(zip(checks, found, strict=True))
     dead = [name for name, facts in components.items() if not facts["ok"]]
-    essential = [name for name in dead if name not in SPARE]
+    essential = [name for name in dead if name not in SPARE and not components[name].get("partial")]
+    if pool is not None and not _pool_ready(components.get("diffuser", {}), pool) and "diffuser" not in essential:
+        essential.append("diffuser")
     body = HealthBody(
         status="unavailable" if essential else "degraded" if dead else "ok", failing=dead, components=components
     )
     if not essential:
         return 200, body
-    why = "; ".join(f"{name}: {components[name]['error']}" for name in essential)
+    why = "; ".join(f"{name}: {components[name].get('error', f'there is no pool {pool} here')}" for name in essential)
     return 503, HealthBody(**body, error=error_body(503, ServiceUnavailable.code, why)["error"])
 
 
@@ -58,4 +65,10 @@ async def _component(name: str, check: Check, timeout_s: float) -> Mapping[str, 
         except Exception as error:
             log.exception("The check of %s failed", name)
             why = f"Its check failed: {type(error).__name__}."
-    return {"ok": False, "error": why} if why else {**facts, "ok": True}
+    return {"ok": False, "error": why} if why else {**facts, "ok": "error" not in facts}
+
+
+def _pool_ready(facts: Mapping[str, object], pool: str) -> bool:
+    pools = facts.get("pools")
+    status = pools.get(pool) if isinstance(pools, Mapping) else None
+    return isinstance(status, Mapping) and bool(status.get("ready"))

@@ -14,6 +14,7 @@ from app.api.routes.caches import CacheLevel, cache_levels
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
 from app.line.backlog import Backlog, backlog_from_note
+from app.service.pools import PoolStatus
 from app.service.videos import VideoService
 from app.telemetry import (
     ARTIFACTS_REMOVED,
@@ -44,8 +45,8 @@ COUNTERS = {
     CACHE_HITS: "Answers from a cache, by level",
     CACHE_MISSES: "Questions a cache could not answer, by level",
     CACHE_SAVED: "Step-seconds that hits have saved",
-    STEPS_PLANNED: "Denoiser steps of completed jobs",
-    STEPS_FIXED: "Steps that the same jobs would have taken at a fixed default",
+    STEPS_PLANNED: "Planned evaluations of the denoiser of completed jobs",
+    STEPS_FIXED: "Evaluations that full runs of the same jobs would have taken",
     STEP_SECONDS_SAVED: "Denoiser seconds spared by caches",
     DEVICE_SECONDS: "Device seconds of completed jobs",
     JOB_SECONDS: "Seconds from acceptance to the end, summed over jobs",
@@ -94,6 +95,7 @@ class Reading:
     caches: Mapping[str, CacheLevel]
     cache_up: bool
     price_per_device_hour: float | None = None
+    pools: Sequence[PoolStatus] = ()
 
 
 class ReadingCollector(Collector):
@@ -114,6 +116,7 @@ class ReadingCollector(Collector):
         for key, (name, about) in _POOL_GAUGES.items():
             rows = [(pool, getattr(row, key)) for pool, row in pools.items()]
             yield _gauge(name, about, ("pool",), [((pool,), value) for pool, value in rows if value is not None])
+        yield from _pool_states(reading.pools)
         reasons = [((pool, row.because), 1.0) for pool, row in pools.items() if row.because is not None]
         yield _gauge("kinoray_scaling_reason", "What decided the replicas wanted", ("pool", "because"), reasons)
         who = {(replica.replica, replica.pool, replica.model): replica for replica in reading.replicas}
@@ -122,6 +125,15 @@ class ReadingCollector(Collector):
         yield from _memory_metrics(who)
         yield GaugeMetricFamily("kinoray_cache_up", "1 when the caches' Redis answers", value=float(reading.cache_up))
         yield from _cache_metrics(reading.caches)
+
+
+def _pool_states(pools: Sequence[PoolStatus]) -> Iterator[Metric]:
+    labels = ("pool", "model")
+    about = "1 when the pool takes jobs, or would wake for one"
+    yield _gauge("kinoray_pool_ready", about, labels, [((each.pool, each.model), each.ready) for each in pools])
+    about = "1 when no replica is there because the last could not start"
+    failed = [((each.pool, each.model), each.state == "failed") for each in pools]
+    yield _gauge("kinoray_pool_start_failed", about, labels, failed)
 
 
 def _memory_metrics(who: Mapping[tuple[str, str, str], ReplicaInfo]) -> Iterator[Metric]:
@@ -161,7 +173,8 @@ async def _read(service: VideoService) -> Reading:
         figures = await ports.meter.read()
         caches = cache_levels(held, figures, price)
         backlog = backlog_from_note(await ports.board.get(BACKLOG))
-        return Reading(True, figures, backlog, await ports.jobs.replicas(), caches, cache_up, price)
+        pools = tuple((await service.pools.look()).values())
+        return Reading(True, figures, backlog, await ports.jobs.replicas(), caches, cache_up, price, pools)
     except StoreUnavailable:
         return Reading(False, {}, None, (), cache_levels(held, {}, price), cache_up, price)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.methods import allowed
-from app.errors import KinorayError, RetryLater, Unauthorized
+from app.errors import Conflict, GenerationError, KinorayError, RetryLater, Unauthorized
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
 
@@ -77,14 +78,25 @@ def problem(
     return Response(content, status, headers, "application/json")
 
 
-def of_error(error: KinorayError) -> Response:
-    """The answer to one of our own errors."""
+class SentNames(Protocol):
+    """The names of the fields that a client sent."""
+
+    def told(self, message: str, param: str | None) -> tuple[str, str | None]:
+        """A refusal's sentence and field by those names."""
+        ...
+
+
+def of_error(error: KinorayError, sent: SentNames | None = None) -> Response:
+    """The answer to one of our own errors; it names fields as they were `sent`."""
     headers = {}
+    if isinstance(error, (Conflict, GenerationError)):  # SDKs would ask again after 409 and 5xx, to no avail
+        headers["x-should-retry"] = "false"
     if isinstance(error, RetryLater):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     if isinstance(error, Unauthorized):
         headers["www-authenticate"] = "Bearer"
-    return problem(error.status, error.error_code, error.message, error.param, headers)
+    message, param = (error.message, error.param) if sent is None else sent.told(error.message, error.param)
+    return problem(error.status, error.error_code, message, param, headers)
 
 
 def sentence(error: ErrorDetails) -> tuple[str, str | None]:
@@ -126,7 +138,7 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, KinorayError)
-        return of_error(error)
+        return of_error(error, getattr(request.state, "sent", None))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -53,6 +53,28 @@ class VideoLora(BaseModel):
     strength: float = Field(description="1: as strongly as the server's operator has set it")
 
 
+class VideoWarning(BaseModel):
+    """One thing that is not as asked."""
+
+    code: str = Field(description="unknown_subject, unknown_words, no_effect, rounded …; docs/api.md has them all")
+    message: str
+    param: str | None = Field(description="The field that it is about")
+
+
+class KnownWord(BaseModel):
+    """Words of the prompt, and what they mean to the model."""
+
+    text: str
+    meaning: str = Field(description="Such as: colour red, shape circle, motion right, ground sand")
+
+
+class Understood(BaseModel):
+    """What a model that draws only a few things makes of the prompt."""
+
+    known: list[KnownWord]
+    unknown: list[str] = Field(description="Words that mean nothing to it")
+
+
 class Optimization(BaseModel):
     """What the planner decided, and why."""
 
@@ -69,8 +91,11 @@ class Optimization(BaseModel):
     guidance: float
     flow_shift: float = Field(description="Of the noise schedule")
     loras: list[VideoLora] = Field(description="The LoRA adapters that act")
-    fixed_default_steps: int
-    steps_saved_share: float
+    evaluations: int = Field(description="Runs of the denoiser")
+    fixed_default_steps: int = Field(
+        description="Evaluations of the model's own full run, or all the steps that were asked for, if those are more"
+    )
+    steps_saved_share: float = Field(description="Evaluations that are spared, of that full run, 0 to 1")
     estimated_step_seconds: float
     estimated_seconds: float
     estimated_cost: float | None
@@ -82,6 +107,7 @@ class Optimization(BaseModel):
     enhanced: bool
     pool: str
     reasons: list[str]
+    understood: Understood | None = Field(description="Null for a model that draws anything")
 
 
 class VideoWebhook(BaseModel):
@@ -143,6 +169,7 @@ class Video(BaseModel):
     user: str | None
     url: str | None = Field(description="Where the file is, once completed")
     webhook: VideoWebhook | None
+    warnings: list[VideoWarning] = Field(description="What is not as asked; empty: all is")
 
 
 class MadeFigures(TypedDict):
@@ -166,7 +193,8 @@ class PlannedVideo(Optimization):
     fps: int
     seconds: float
     seed: int
-    fixed_default_seconds: float = Field(description="What the same would take at a fixed default of steps")
+    fixed_default_seconds: float = Field(description="What the same would take in a full run")
+    warnings: list[VideoWarning] = Field(description="What would not be as asked")
 
 
 class VideoList(BaseModel):
@@ -226,6 +254,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings) -> Video:
         user=job.wishes.user,
         url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
         webhook=_webhook(job),
+        warnings=[VideoWarning(code=each.code, message=each.message, param=each.param) for each in plan.warnings],
         **_figures(measured, settings),
     )
 

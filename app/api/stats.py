@@ -12,6 +12,7 @@ from app.api.routes.caches import CacheLevel, cache_levels, share
 from app.api.routes.feedback import FeedbackFigures, feedback_figures
 from app.jobs.board import BACKLOG
 from app.line.backlog import backlog_from_note, backlog_to_note
+from app.service.pools import PoolStatus
 from app.service.videos import VideoService
 from app.telemetry import (
     ATTEMPTS_LOST,
@@ -35,9 +36,9 @@ class PlanningFigures(BaseModel):
     """What planning has saved, and how far ratings have moved it."""
 
     tiers: dict[str, float] = Field(description="Jobs accepted, by tier")
-    steps_planned: float
-    steps_fixed_default: float = Field(description="What the same jobs would have taken at a fixed default")
-    steps_saved_share: float | None
+    steps_planned: float = Field(description="Evaluations of the denoiser that the videos made were planned with")
+    steps_fixed_default: float = Field(description="What full runs of the same videos would have taken")
+    steps_saved_share: float | None = Field(description="Evaluations spared of full runs; repeats are told by caches")
     step_seconds_saved: float = Field(description="Denoiser seconds spared by caches")
     denoiser_evaluations: float
     device_seconds: float
@@ -97,6 +98,7 @@ class Stats(BaseModel):
     tenant: TenantFigures
     line: dict[str, object] | None = Field(description="As the dispatcher saw it last")
     replicas: list[ReplicaFigures]
+    pools: dict[str, PoolStatus] = Field(description="`error`: why the last replica that could not start could not")
 
 
 async def stats(service: VideoService, caller: Caller) -> Stats:
@@ -116,6 +118,7 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
             ReplicaFigures(**asdict(replica), silent_s=round(max(0.0, now - replica.seen_at), 3))
             for replica in await ports.jobs.replicas()
         ],
+        pools=await service.pools.look(),
     )
 
 

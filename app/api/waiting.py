@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import Response
 
-from app.api.problems import problem
-from app.api.responses import VIDEO_ID
-from app.errors import Cancelled, GenerationError, JobNotFound
+from app.errors import JobNotFound, KinorayError, StoreUnavailable
 from app.service.videos import VideoService
 from app.types import Caller, Job
+
+log = logging.getLogger("kinoray")
+PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0, 30.0)  # between tries to cancel, while the store is away
+
+
+class ClientGone(KinorayError):
+    """The client hung up; nobody reads the answer, but logs and figures have its status."""
+
+    status = 499
+    code = "client_closed_request"
 
 
 async def ended(
@@ -25,6 +33,7 @@ async def ended(
 
     Raises:
         TimedOut: one is still being made after `timeout_s` seconds; all go on.
+        ClientGone: nobody waits any more.
     """
     each = [asyncio.ensure_future(service.wait(job.id, caller, timeout_s)) for job in jobs]
     waiting = asyncio.gather(*each)
@@ -34,28 +43,30 @@ async def ended(
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return list(waiting.result())
-        raise Cancelled("The client went away.")
-    finally:  # the server may also say that the client is gone by cancelling us
-        gone = not waiting.done()
+    finally:
         for wait in (*each, leaving):  # when one has raised, the others are still waiting
             wait.cancel()
-        if gone and cancels:
-            with anyio.CancelScope(shield=True):
-                await withdraw(service, jobs, caller)
+    if cancels:
+        await withdraw(service, jobs, caller)
+    raise ClientGone("The client went away.")
 
 
 async def withdraw(service: VideoService, jobs: Sequence[Job], caller: Caller) -> None:
-    """Cancel those that have not ended, and are still there."""
-    for job in jobs:
-        with suppress(JobNotFound):
-            await service.cancel(job.id, caller)
+    """Cancel those that have not ended, and are still there. While the store is away it is tried again for a while."""
+    await asyncio.gather(*(_withdraw(service, job, caller) for job in jobs))
 
 
-def failed(job: Job) -> Response:
-    """The error that answers for a job that has ended without being completed."""
-    assert job.failure is not None, "a job that has ended is completed or says why not"
-    status = Cancelled.status if job.failure.code == Cancelled.code else GenerationError.status
-    return problem(status, job.failure.code, job.failure.message, headers={VIDEO_ID: job.id})
+async def _withdraw(service: VideoService, job: Job, caller: Caller) -> None:
+    for pause_s in (*PAUSES_S, None):
+        try:
+            with suppress(JobNotFound):
+                await service.cancel(job.id, caller)
+            return
+        except StoreUnavailable as error:
+            if pause_s is None:
+                log.warning("%s, whose client has left, could not be cancelled: %s", job.id, error)
+                return
+            await anyio.sleep(pause_s)
 
 
 async def _left(request: Request) -> None:

@@ -160,8 +160,8 @@ def measure(
     seed: int,
     progress: Path | None = None,
     out: Path | None = None,
-) -> None:
-    """Measure a model's budgets and write them where the planner looks for them. Raises CannotMeasure."""
+) -> Path:
+    """Measure a model's budgets and write them where the planner looks for them: the file. Raises CannotMeasure."""
     model = subject.profile
     judge: Judge
     if prompts is not None:
@@ -179,3 +179,4 @@ def measure(
     out = out or subject.table(FOLDER, "budgets")
     out.parent.mkdir(parents=True, exist_ok=True)
     write(BudgetTable(model.id, model.revision, judge.measure, counts, rows_of(curves, full)), out)
+    return out

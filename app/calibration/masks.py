@@ -38,8 +38,8 @@ def measure(
     effort: Effort,
     progress: Path | None = None,
     out: Path | None = None,
-) -> None:
-    """Search for a model's masks and write them where the planner looks for them. Raises CannotMeasure."""
+) -> Path:
+    """Search for a model's masks and write them where the planner looks for them: the file. Raises CannotMeasure."""
     lines = subject.prompts(prompts, CALIBRATION_PROMPTS)
     targets = targets_of(steps or STEPS, shares or SHARES)
     say = Console(highlight=False).print
@@ -48,3 +48,4 @@ def measure(
     out = out or subject.table(FOLDER, "masks")
     out.parent.mkdir(parents=True, exist_ok=True)
     write(table, out)
+    return out

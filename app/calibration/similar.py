@@ -156,8 +156,8 @@ def measure(
     seed: int,
     progress: Path | None = None,
     out: Path | None = None,
-) -> None:
-    """Measure the built-in model and write the table where the planner looks for it."""
+) -> Path:
+    """Measure the built-in model and write the table where the planner looks for it: the file."""
     model = subject.profile
     say: Callable[[str], None] = Console(highlight=False).print
     pairs = alike(reworded(12 * count, seed) + edited(12 * count, seed), worlds()[model.id])
@@ -175,3 +175,4 @@ def measure(
         say(f"from {edge:g}, {len(taken)} pairs: {told}")
         table = SimilarTable(model.id, model.revision, Adherence.measure, rows_of(found))
         write(table, out)  # a part is sound, too
+    return out

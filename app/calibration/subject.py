@@ -12,7 +12,7 @@ from app.engine.families.embedded import built_in_profile, load_denoiser
 from app.models.loading import load_entry
 from app.models.served import served
 from app.plan.tables import file_name
-from app.settings import Settings
+from app.settings.read import read_settings
 from app.types import ModelProfile
 
 
@@ -52,10 +52,13 @@ class Chosen:
 
 
 def chosen(name: str | None, dtype: str, threads: int | None) -> Chosen:
-    """The model of that name, the built-in one for None; `dtype` is the built-in one's. Raises CannotMeasure."""
+    """The model of that name, the built-in one for None; `dtype` is the built-in one's.
+
+    Raises CannotMeasure, BadSettings.
+    """
     if name in (None, MODEL_ID):
         return Chosen(built_in_profile(), lambda: load_denoiser(dtype, threads), None)
-    settings = Settings()
+    settings = read_settings()
     if threads:
         settings = settings.model_copy(update={"threads": threads})
     known = {model.id: (model, entry) for model, entry in served(settings).pools.values()}

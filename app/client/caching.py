@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from app.client import show
-from app.client.session import say_json, talk
+from app.client.global_options import everywhere
+from app.client.session import AsJson, say_json, talk
 
 
 class Level(str, Enum):
@@ -24,21 +25,24 @@ caches = typer.Typer(help="Look at the caches, or clear them.", no_args_is_help=
 
 
 @caches.command()
-def stats(context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+@everywhere
+def stats(context: typer.Context, as_json: AsJson = False) -> None:
     """Show hits, misses, bytes, evictions and savings by level."""
     figures = talk(context, lambda client: client.stats()).get("cache_stats") or {}
     say_json(figures) if as_json else Console().print(show.caches(figures))
 
 
 @caches.command()
+@everywhere
 def clear(
     context: typer.Context,
     level: Annotated[Level | None, typer.Option(help="Only this one.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Forget what is cached, for all tenants; videos stay."""
     what = f"the cached {level.value}" if level else "everything that is cached"
     if not yes:
         typer.confirm(f"Forget {what}?", abort=True)
     removed = talk(context, lambda client: client.clear_cache(level.value if level else None))
-    typer.echo(f"Forgot {removed} entries.")
+    say_json({"removed": removed}) if as_json else typer.echo(f"Forgot {removed} entries.")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from app.client.global_options import everywhere
+from app.client.session import AsJson, say_json
 
 calibrate = typer.Typer(
     help="Measure a model offline, on the device there is; interrupted, it goes on where it was.", no_args_is_help=True
@@ -37,14 +41,31 @@ Out = Annotated[Path | None, typer.Option(dir_okay=False, help="The table; by de
 def _refusals() -> Iterator[None]:
     """What cannot be measured is a mistake in the command, and said as such."""
     from app.calibration.subject import CannotMeasure
+    from app.settings.read import BadSettings
 
     try:
         yield
     except CannotMeasure as error:
         raise typer.BadParameter(str(error)) from error
+    except BadSettings as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def _measuring(as_json: bool) -> Iterator[None]:
+    """What is said of the progress goes aside where standard output is for JSON."""
+    with _refusals(), redirect_stdout(sys.stderr) if as_json else nullcontext():
+        yield
+
+
+def _say_table(kind: str, model: str, table: object, as_json: bool) -> None:
+    if as_json:
+        say_json({"measured": kind, "model": model, "table": str(table)})
 
 
 @calibrate.command()
+@everywhere
 def masks(
     model: Model = None,
     dtype: OfBuiltIn = Dtype.FLOAT32,
@@ -59,17 +80,21 @@ def masks(
     sampler: Annotated[str | None, typer.Option(help="euler, unipc or ddim.")] = None,
     progress: Progress = None,
     out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Search for the steps that a budget should run, and write a table."""
     from app.calibration.masks import effort_of, measure
     from app.calibration.subject import chosen
 
-    with _refusals():
+    with _measuring(as_json):
         effort = effort_of(moves, tries, slack, seed, sampler)
-        measure(chosen(model, dtype.value, threads), prompts, steps, shares, effort, progress, out)
+        subject = chosen(model, dtype.value, threads)
+        table = measure(subject, prompts, steps, shares, effort, progress, out)
+    _say_table("masks", subject.profile.id, table, as_json)
 
 
 @calibrate.command()
+@everywhere
 def budgets(
     model: Model = None,
     dtype: OfBuiltIn = Dtype.FLOAT32,
@@ -80,6 +105,7 @@ def budgets(
     seed: Annotated[int, typer.Option(help="Of the held-out prompts.")] = 1,
     progress: Progress = None,
     out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how few evaluations each class of prompt needs in each tier, and write a table.
 
@@ -88,11 +114,14 @@ def budgets(
     from app.calibration.budgets import measure
     from app.calibration.subject import chosen
 
-    with _refusals():
-        measure(chosen(model, dtype.value, threads), prompts, count, shares, seed, progress, out)
+    with _measuring(as_json):
+        subject = chosen(model, dtype.value, threads)
+        table = measure(subject, prompts, count, shares, seed, progress, out)
+    _say_table("budgets", subject.profile.id, table, as_json)
 
 
 @calibrate.command()
+@everywhere
 def similar(
     dtype: OfBuiltIn = Dtype.FLOAT32,
     threads: Threads = None,
@@ -103,26 +132,36 @@ def similar(
     seed: Annotated[int, typer.Option(help="Of the held-out prompts.")] = 1,
     progress: Progress = None,
     out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how many steps a start with a similar video may skip; for the built-in model, which a checker judges."""
     from app.calibration.similar import measure
     from app.calibration.subject import chosen
 
-    with _refusals():
-        measure(chosen(None, dtype.value, threads), count, shares, edges, steps, seed, progress, out)
+    with _measuring(as_json):
+        subject = chosen(None, dtype.value, threads)
+        table = measure(subject, count, shares, edges, steps, seed, progress, out)
+    _say_table("similar", subject.profile.id, table, as_json)
 
 
 @calibrate.command()
+@everywhere
 def magnitudes(
     model: Model = None,
     dtype: OfBuiltIn = Dtype.FLOAT32,
     threads: Threads = None,
     prompts: Prompts = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of the runs; for other lengths it is stretched.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what MagCache has to know of a model, and print it as the setting KINORAY_MAG_RATIOS."""
     from app.calibration.magnitudes import measure
     from app.calibration.subject import chosen
 
-    with _refusals():
-        typer.echo(measure(chosen(model, dtype.value, threads), prompts, steps))
+    with _measuring(as_json):
+        subject = chosen(model, dtype.value, threads)
+        setting = measure(subject, prompts, steps)
+    if as_json:
+        say_json({"measured": "magnitudes", "model": subject.profile.id, "setting": setting})
+    else:
+        typer.echo(setting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
 
 import typer
 
@@ -10,61 +10,55 @@ from app import __version__
 from app.client import plan_commands, video_commands
 from app.client.caching import caches
 from app.client.calibrate import calibrate
-from app.client.generate_command import generate_command
+from app.client.generate_command import generate_command, remix_command
+from app.client.global_options import ApiKey, Server, Url, Version, everywhere
+from app.client.listing import list_videos
 from app.client.models import models
 from app.client.serve import serve
-from app.client.session import LOCAL_URL, Server
+from app.client.session import AsJson, say_json
 from app.client.settings import settings
+from app.client.standing import status
 from app.client.warm import warm_command
 
-app = typer.Typer(
-    help="Self-hosted text-to-video.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
-)
-
-
-def _say_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"kinoray {__version__}")
-        raise typer.Exit
+app = typer.Typer(help="Self-hosted text-to-video.", no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
-def _choose(
-    context: typer.Context,
-    say_version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and leave.")
-    ] = False,
-    url: Annotated[str, typer.Option(envvar="KINORAY_URL", help="The service to talk to.")] = LOCAL_URL,
-    api_key: Annotated[str | None, typer.Option(envvar="KINORAY_API_KEY", help="Your key, if it wants one.")] = None,
-) -> None:
+def _choose(context: typer.Context, say_version: Version = False, url: Url = None, api_key: ApiKey = None) -> None:
     context.obj = Server(url, api_key)
 
 
-def version() -> None:
+def version(as_json: AsJson = False) -> None:
     """Show the version, as `kinoray --version` does."""
-    typer.echo(__version__)
+    say_json({"version": __version__}) if as_json else typer.echo(__version__)
 
 
-app.command()(serve)
-app.command(name="generate")(generate_command)
-app.command()(plan_commands.analyze)
-app.command()(plan_commands.styles)
-app.command(name="warm")(warm_command)
-app.command(name="list")(video_commands.list_videos)
-app.command()(video_commands.status)
-app.command()(video_commands.rate)
-app.command()(video_commands.cancel)
-app.command()(video_commands.delete)
+VERBS: dict[str, Callable[..., None]] = {
+    "serve": serve,
+    "generate": generate_command,
+    "remix": remix_command,
+    "download": video_commands.download,
+    "analyze": plan_commands.analyze,
+    "styles": plan_commands.styles,
+    "warm": warm_command,
+    "list": list_videos,
+    "status": status,
+    "rate": video_commands.rate,
+    "cancel": video_commands.cancel,
+    "delete": video_commands.delete,
+    "models": models,
+    "settings": settings,
+    "version": version,
+}
+for verb, command in VERBS.items():
+    app.command(name=verb)(everywhere(command))
 app.add_typer(caches, name="cache")
-app.command()(models)
-app.command()(settings)
 app.add_typer(calibrate, name="calibrate")
-app.command()(version)
 
 
 def main() -> None:
-    """Entry point of `kinoray`."""
-    app()
+    """Entry point of `kinoray`, by which name it goes however it was called: completion goes by that."""
+    app(prog_name="kinoray")
 
 
 if __name__ == "__main__":

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from itertools import count
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 from urllib.parse import quote
 
 import anyio
 from typing_extensions import Unpack
 
+from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
 from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.stream import follow
+from app.client.target import Target
 from app.client.transport import Transport, read_json
 
 VIDEOS = "/v1/videos"
+EVENTS = "/v1/events"
 STYLES = "/v1/styles"
 
 
@@ -37,17 +40,18 @@ class Kinoray:
             video = await kinoray.wait(video.id)
             await kinoray.download(video.id, "ball.mp4")
 
-    Every method raises KinorayClientError. What can safely be repeated is, up to `retries` times.
+    Without a `base_url` it is KINORAY_URL, else the service of KINORAY_PORT (8000) on this machine. Every method raises
+    KinorayClientError. What can safely be repeated is, up to `retries` times.
     """
 
     def __init__(
         self,
-        base_url: str = "http://127.0.0.1:8000",
+        base_url: str | None = None,
         api_key: str | None = None,
         timeout_s: float = 30.0,
         retries: int = 3,
     ) -> None:
-        self._transport = Transport(base_url, api_key, timeout_s, retries)
+        self._transport = Transport(base_url or from_environment(os.environ), api_key, timeout_s, retries)
         self.base_url = self._transport.base_url
 
     async def __aenter__(self) -> Kinoray:
@@ -98,9 +102,17 @@ class Kinoray:
                 return
             page = await self.list(page_size, page.last_id, order)
 
-    async def events(self, video_id: str, last_event_id: str | None = None) -> AsyncGenerator[VideoEvent, None]:
-        """What happens to a video, until it ends; survives dropped connections."""
-        async with aclosing(follow(self._transport, _place(video_id, "/events"), last_event_id)) as events:
+    async def events(
+        self, video_id: str | None = None, last_event_id: str | None = None
+    ) -> AsyncGenerator[VideoEvent, None]:
+        """What happens to a video, until it ends, or to all of your videos, without end; survives dropped connections.
+
+        Of all: each event has its `video_id`, and of each video a snapshot comes first. A `ready` whose data says
+        `whole` False means that some of what happened while the connection was down is not known any more. The ids of
+        the two kinds of stream are not each other's.
+        """
+        path = EVENTS if video_id is None else _place(video_id, "/events")
+        async with aclosing(follow(self._transport, path, last_event_id, endless=video_id is None)) as events:
             async for event in events:
                 yield event
 
@@ -120,27 +132,32 @@ class Kinoray:
             raise KinorayClientError(0, TIMEOUT, f"{video_id} has not ended after {timeout_s:g} s; it goes on")
         return await self.retrieve(video_id)
 
-    async def download(self, video_id: str, path: str | Path, variant: str = "video") -> Path:
-        """Write a video (or its thumbnail or spritesheet) to a file, which appears only when it is whole."""
-        target = Path(path)
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
+    async def download(self, video_id: str, path: str | Path, variant: str = "video", overwrite: bool = True) -> Path:
+        """Write a video (or its thumbnail or spritesheet) to a file, which appears or changes only when all is there.
+
+        Links are followed; a device or a named pipe is written to. Raises OSError too, as where the file is there and
+        `overwrite` is false.
+        """
+        return await self.download_to(video_id, Target(Path(path), overwrite), variant)
+
+    async def download_to(self, video_id: str, target: Target, variant: str = "video") -> Path:
+        """The same for any target, such as a stream that is open."""
+        with target.part() as part:
             for attempt in count():
                 try:
                     await self._write(video_id, part, variant)
                     break
                 except KinorayClientError as failure:
                     await self._transport.pause(failure, attempt)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-        return target
+            await target.keep(part)
+        return target.path
 
-    async def _write(self, video_id: str, part: Path, variant: str) -> None:
+    async def _write(self, video_id: str, part: BinaryIO, variant: str) -> None:
+        part.seek(0)
+        part.truncate()
         async with self._transport.open(_place(video_id, "/content"), {"variant": variant}) as response:
-            with part.open("wb") as file:
-                async for chunk in response.aiter_bytes():
-                    file.write(chunk)
+            async for chunk in response.aiter_bytes():
+                part.write(chunk)
 
     async def content(self, video_id: str, variant: str = "video") -> bytes:
         """The bytes of a video, its thumbnail or its spritesheet."""

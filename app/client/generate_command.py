@@ -1,4 +1,4 @@
-"""`kinoray generate`: what a person types becomes the options of a request."""
+"""`kinoray generate` and `remix`: what a person types becomes the options of a request."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from base64 import b64encode
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
-from rich.console import Console
 
-from app.client.generate import generate
 from app.client.options import CreateOptions, Priority
-from app.client.session import talk
+from app.client.session import AsJson
+from app.client.words import TIERS, tiers
+from app.client.writing import IdempotencyKey, NoClobber, Out, make, target_of
 
 
 class Sampler(str, Enum):
@@ -33,11 +33,13 @@ def _finite(number: float | None) -> float | None:
 def generate_command(
     context: typer.Context,
     prompt: str,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; else named after the video.")] = None,
-    tier: Annotated[str | None, typer.Option(help="auto, preview, standard, premium or ultra.")] = None,
+    out: Out = None,
+    no_clobber: NoClobber = False,
+    tier: Annotated[str | None, typer.Option(help=TIERS, autocompletion=tiers)] = None,
     seed: Annotated[int | None, typer.Option(help="Same plan, same seed: same video.")] = None,
     seconds: Annotated[float | None, typer.Option(callback=_finite, help="Playing time.")] = None,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In pixels.")] = None,
+    fps: Annotated[int | None, typer.Option(min=1, help="Frames a second.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the noise schedule, instead of the planner's.")] = None,
     budget: Annotated[int | None, typer.Option(help="How many of the steps run the denoiser.")] = None,
     sampler: Annotated[Sampler | None, typer.Option(help="How the noise is walked down.")] = None,
@@ -54,22 +56,31 @@ def generate_command(
     after: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="A video to be completed first; may be given more than once.")
     ] = None,
-    idempotency_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Your name for this request: again with it, the same video.")
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
     image: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A picture to begin with: PNG, JPEG or WebP.")
+        str | None,
+        typer.Option(metavar="FILE|URL", help="A picture to begin with: a PNG, JPEG or WebP, or its http address."),
     ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:STRENGTH]", help="An adapter of the model; may be given more than once."),
+    ] = None,
+    enhance: Annotated[bool, typer.Option("--enhance", help="Have the prompt expanded.")] = False,
+    allow_degrade: Annotated[
+        bool, typer.Option("--allow-degrade", help="With --deadline: rather a lower tier than a late video.")
+    ] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make it anew and keep nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a video from PROMPT. Ctrl-C cancels it on the server too."""
-    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-        raise typer.BadParameter(f"{out} is not a file in an existing folder", param_hint="--out")
-    options: CreateOptions = {
+    """Make a video from PROMPT. Ctrl-C, or ending the command in another way, cancels it on the server too."""
+    target = target_of(out, no_clobber)
+    adapters, picture = [_adapter(each) for each in lora or ()], None if image is None else _picture(image)
+    options: dict[str, object] = {
         "quality_tier": tier,
         "seed": seed,
         "seconds": seconds,
         "size": size,
+        "fps": fps,
         "num_inference_steps": steps,
         "budget": budget,
         "sampler": sampler.value if sampler else None,
@@ -81,8 +92,50 @@ def generate_command(
         "style": style,
         "after": after or None,
         "idempotency_key": idempotency_key,
-        "input_reference": f"data:image/any;base64,{b64encode(image.read_bytes()).decode()}" if image else None,
+        "input_reference": picture,
+        "loras": adapters or None,
+        "enhance": enhance or None,
+        "allow_degrade": allow_degrade or None,
         "cache": {"mode": "off"} if no_cache else None,
     }
-    screen = Console(stderr=True)
-    typer.echo(talk(context, lambda client: generate(client, prompt, options, out, screen)))
+    asked = cast(CreateOptions, options)
+    make(context, lambda client: client.create(prompt, **asked), target, as_json)
+
+
+def remix_command(
+    context: typer.Context,
+    video_id: Annotated[str, typer.Argument(metavar="ID", help="The video to make another one like.")],
+    prompt: str,
+    out: Out = None,
+    no_clobber: NoClobber = False,
+    idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a video like an earlier one (model, shape, tier, seed) from another PROMPT."""
+    target = target_of(out, no_clobber)
+    make(context, lambda client: client.remix(video_id, prompt, idempotency_key), target, as_json)
+
+
+def _adapter(said: str) -> dict[str, object]:
+    """NAME or NAME:STRENGTH as the API's `{name, strength}`."""
+    name, colon, strength = said.rpartition(":")
+    if not colon:
+        return {"name": said, "strength": 1.0}
+    try:
+        number = float(strength)
+    except ValueError:
+        number = math.nan
+    if not name or not math.isfinite(number):
+        raise typer.BadParameter(f"{said!r} is not NAME or NAME:STRENGTH, such as film:0.8", param_hint="--lora")
+    return {"name": name, "strength": number}
+
+
+def _picture(said: str) -> str:
+    """A data URL of a file; an address as it is."""
+    if said.startswith(("http://", "https://", "data:")):
+        return said
+    try:
+        content = Path(said).read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{said}: {error.strerror}", param_hint="--image") from error
+    return f"data:image/any;base64,{b64encode(content).decode()}"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from app.client.session import say_json
+from app.client.session import AsJson, say_json
 
 if TYPE_CHECKING:
     from app.models.report import Report
@@ -24,16 +23,16 @@ def models(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A serve_config.yaml with `models` in its args."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the models of the settings, check their files and estimate their memory; 1 when one is unsound."""
     from app.engine.timing.hardware import device_memory  # brings torch, which no other command needs
     from app.models.report import reports
-    from app.settings import Settings
+    from app.settings.read import BadSettings, args_of, read_settings
 
     try:
-        settings = Settings(**(_args(config) if config else {}))
-    except (ValueError, yaml.YAMLError) as error:  # pydantic's is a ValueError
+        settings = read_settings(args_of(config) if config else {})
+    except BadSettings as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     device, room = device_memory()
@@ -47,15 +46,6 @@ def models(
                 typer.echo(f"{each.id}: {problem}", err=True)
     if any(each.problems for each in found):
         raise typer.Exit(1)
-
-
-def _args(config: Path) -> dict[str, Any]:
-    """The arguments of the application in a Serve config."""
-    applications = (yaml.safe_load(config.read_text()) or {}).get("applications") or [{}]
-    args = applications[0].get("args") or {}
-    if not isinstance(args, dict):
-        raise ValueError(f"{config}: args must be a table")
-    return args
 
 
 def _table(found: Sequence[Report], device: str) -> Table:

@@ -10,14 +10,15 @@ import typer
 from rich.console import Console
 
 from app.client import show
-from app.client.session import say_json, talk
+from app.client.session import AsJson, say_json, talk
+from app.client.words import TIERS, tiers
 
 
 def analyze(
     context: typer.Context,
     prompt: str,
-    tier: Annotated[str, typer.Option(help="auto, preview, standard, premium or ultra.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="The server's answer as it is.")] = False,
+    tier: Annotated[str, typer.Option(help=TIERS, autocompletion=tiers)] = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Show the plan PROMPT would get, and why, without making anything."""
     answer = talk(context, lambda client: client.analyze(prompt, tier))
@@ -36,7 +37,7 @@ def analyze(
 def styles(
     context: typer.Context,
     prompt: Annotated[str | None, typer.Argument(metavar="[PROMPT]", help="Recommend some for it.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the styles for `generate --style`, or those that suit PROMPT."""
     if prompt is None:

@@ -22,7 +22,7 @@ def _known(kind: type[T], data: JsonObject) -> dict[str, Any]:
     return {name: data[name] for name in names if data.get(name) is not None}
 
 
-def _part(data: JsonObject, name: str) -> JsonObject:
+def part(data: JsonObject, name: str) -> JsonObject:
     """A nested object, empty when the answer has none."""
     found = data.get(name)
     return found if isinstance(found, Mapping) else {}
@@ -57,6 +57,46 @@ class CacheUse:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoWarning:
+    """One thing that is not as asked; `param` names the field that it is about."""
+
+    code: str = "unknown"
+    message: str = ""
+    param: str | None = None
+
+
+def warnings_of(answer: JsonObject) -> tuple[VideoWarning, ...]:
+    """The warnings of a video or of an analysis; what is none is left out."""
+    told = answer.get("warnings")
+    rows = told if isinstance(told, (list, tuple)) else ()
+    return tuple(VideoWarning(**_known(VideoWarning, each)) for each in rows if isinstance(each, Mapping))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWord:
+    """Words of a prompt, and what they mean to a model of few words."""
+
+    text: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a model that draws only a few things makes of a prompt: words it knows, and words it does not."""
+
+    known: tuple[KnownWord, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, data: JsonObject) -> Understood | None:
+        """None where the server tells nothing of it: the model draws anything."""
+        if not data:
+            return None
+        known = tuple(KnownWord(**_known(KnownWord, each)) for each in data.get("known") or ())
+        return cls(known, tuple(str(word) for word in data.get("unknown") or ()))
+
+
+@dataclass(frozen=True, slots=True)
 class Optimization:
     """What the planner decided, and why."""
 
@@ -68,8 +108,9 @@ class Optimization:
     budget: int | None = None
     sampler: str | None = None
     deterministic: bool = False
-    fixed_default_steps: int | None = None
-    steps_saved_share: float | None = None
+    evaluations: int | None = None  # runs of the denoiser
+    fixed_default_steps: int | None = None  # evaluations of the model's own full run
+    steps_saved_share: float | None = None  # evaluations spared of it
     estimated_seconds: float | None = None
     estimated_device_seconds: float | None = None
     estimated_cost: float | None = None
@@ -80,6 +121,7 @@ class Optimization:
     style: str | None = None
     written_prompt: str | None = None  # what was sent, where a style or enhancement changed it
     reasons: tuple[str, ...] = ()
+    understood: Understood | None = None  # None: the model draws anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +153,7 @@ class Video:
     error: Failure | None = None
     cache: CacheUse = CacheUse()
     optimization: Optimization = Optimization()
+    warnings: tuple[VideoWarning, ...] = ()  # what is not as asked
     extra: JsonObject = field(default_factory=dict, repr=False)
 
     @property
@@ -128,10 +171,12 @@ class Video:
             known["seconds"] = _number(known["seconds"])  # a string on the wire
         for name in ("after", "waiting_for"):
             known[name] = tuple(known.get(name, ()))
-        failure = _part(data, "error")
+        failure = part(data, "error")
         known["error"] = Failure(**_known(Failure, failure)) if failure else None
-        known["cache"] = CacheUse(**_known(CacheUse, _part(data, "cache")))
-        planned = _known(Optimization, _part(data, "optimization"))
+        known["cache"] = CacheUse(**_known(CacheUse, part(data, "cache")))
+        known["warnings"] = warnings_of(data)
+        planned = _known(Optimization, part(data, "optimization"))
+        planned["understood"] = Understood.parse(part(planned, "understood"))
         for name in ("reasons", "loras"):
             planned[name] = tuple(planned.get(name, ()))
         known["optimization"] = Optimization(**planned)
@@ -164,7 +209,7 @@ class VideoPage:
 
 @dataclass(frozen=True, slots=True)
 class VideoEvent:
-    """One fact about a video's progress; `kind` is snapshot, phase, step, queue, preview or end.
+    """One fact about a video's progress; `kind` is snapshot, phase, step, queue, preview or end, of all also ready.
 
     A preview's `image` is the unfinished video as a small picture, `data:image/webp;base64,…`.
     """
@@ -177,6 +222,12 @@ class VideoEvent:
     def video(self) -> Video | None:
         """The whole video, if this is a snapshot."""
         return Video.parse(self.data) if self.kind == "snapshot" else None
+
+    @property
+    def video_id(self) -> str | None:
+        """The video that it is of, where the events of all are followed."""
+        found = self.data.get("id" if self.kind == "snapshot" else "video_id")
+        return found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True, slots=True)

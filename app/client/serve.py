@@ -16,9 +16,10 @@ def serve(
     config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A serve_config.yaml.")] = None,
     state_dir: Annotated[Path | None, typer.Option(help="Folder for Redis data, artifacts and logs.")] = None,
     redis_url: Annotated[str | None, typer.Option(help="Redis to use; without one, Kinoray starts its own.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Once it is ready, print its addresses as JSON.")] = False,
 ) -> None:
     """Start a Kinoray on this machine."""
     chosen = {"HOST": host, "PORT": port, "STATE_DIR": state_dir, "REDIS_URL": redis_url}
     # In the environment, where the replicas, which are other processes, find them too.
     os.environ.update({f"KINORAY_{name}": str(value) for name, value in chosen.items() if value is not None})
-    raise typer.Exit(import_module("cluster.local").serve(config))
+    raise typer.Exit(import_module("cluster.local").serve(config, as_json))

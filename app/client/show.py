@@ -9,10 +9,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from app.client.records import Health, RecommendedStyle, Style, Video
+from app.client.records import RecommendedStyle, Style, Understood, Video, warnings_of
 
 LONGEST_LIST = 12
 PROMPT_CHARS = 48
+SHORT_TIME = "31 Dec 23:59"
 
 
 def plain(value: object) -> str:
@@ -45,11 +46,13 @@ def _flat(record: Mapping[str, object], before: str = "") -> Iterable[tuple[str,
             yield f"{before}{name}", plain(value)
 
 
-def _when(at: float | None) -> str:
+def when(at: float | None) -> str:
+    """A moment in local time; empty when there is none."""
     return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _state(video: Video) -> str:
+def state(video: Video) -> str:
+    """Where a video stands, in a few words."""
     if video.status == "failed":
         return f"failed ({video.error.code})" if video.error else "failed"
     if video.status == "in_progress" and video.total_steps:
@@ -66,37 +69,23 @@ def videos(found: Iterable[Video]) -> Table:
     for name in ("state", "created", "prompt"):
         table.add_column(name)
     for video in found:
-        prompt = plain(video.prompt)
-        short = prompt if len(prompt) <= PROMPT_CHARS else f"{prompt[: PROMPT_CHARS - 1]}…"
-        table.add_row(*(Text(plain(each)) for each in (video.id, _state(video), _when(video.created_at), short)))
+        short = cut(plain(video.prompt), PROMPT_CHARS)
+        table.add_row(*(Text(plain(each)) for each in (video.id, state(video), when(video.created_at), short)))
     return table
 
 
-def video(found: Video) -> Table:
-    """One video, with everything the server says of it."""
-    record: dict[str, object] = {
-        "id": found.id,
-        "state": _state(found),
-        "prompt": found.prompt,
-        "model": found.model,
-        "size": found.size,
-        "seconds": found.seconds,
-        "seed": found.seed,
-        "eta_s": found.eta_s,
-        "created": _when(found.created_at),
-        "completed": _when(found.completed_at) or None,
-        "priority": found.priority,
-        "deadline": _when(found.deadline_at) or None,
-        "attempts": found.attempts or None,
-        "resumed_from_step": found.resumed_from_step,
-        "error": {"code": found.error.code, "message": found.error.message} if found.error else None,
-        "cache hit": found.cache.hit,
-    }
-    planned = found.optimization
-    for name in ("tier", "complexity", "steps", "budget", "sampler", "estimated_seconds"):
-        record[name] = getattr(planned, name)
-    record["reasons"] = planned.reasons or None
-    return facts(record | {name: each for name, each in found.extra.items() if name not in ("object", "expires_at")})
+def two_lines(video: Video, width: int) -> tuple[str, str]:
+    """A video for a narrow terminal: id and state, then when and what; neither longer than `width` columns."""
+    prompt = cut(plain(video.prompt), width - 2 - len(SHORT_TIME) - 2)
+    at = "" if video.created_at is None else datetime.fromtimestamp(video.created_at).strftime("%d %b %H:%M")
+    return cut(f"{plain(video.id)}  {state(video)}", width), f"  {at:<{len(SHORT_TIME)}}  {prompt}"
+
+
+def cut(text: str, width: int) -> str:
+    """At most `width` cells of a text, wide characters counted as two."""
+    shown = Text(text)
+    shown.truncate(max(1, width), overflow="ellipsis")
+    return shown.plain
 
 
 def styles(found: Iterable[Style]) -> Table:
@@ -123,11 +112,6 @@ def _table_of_styles(*more: str) -> Table:
     for name in ("name", *more):
         table.add_column(name)
     return table
-
-
-def health(found: Health) -> Table:
-    """The service, component by component."""
-    return facts(found.facts, "well" if found.ok else "NOT WELL")
 
 
 def caches(record: Mapping[str, object]) -> Table:
@@ -163,8 +147,20 @@ def factors(record: Mapping[str, object]) -> Table:
 
 def verdict(record: Mapping[str, object]) -> Table:
     """The rest of an analysis: score, tier, steps, estimate, reasons."""
-    named = {name: each for name, each in record.items() if name not in ("factors", "reasons")}
+    apart = ("factors", "reasons", "warnings", "understood")
+    named = {name: each for name, each in record.items() if name not in apart}
     found = record.get("reasons")
     reasons = found if isinstance(found, (list, tuple)) else ()
-    numbered = {f"why {number}": reason for number, reason in enumerate(reasons, 1)}
-    return facts(named | numbered)
+    numbered: dict[str, object] = {f"why {number}": reason for number, reason in enumerate(reasons, 1)}
+    numbered |= {f"warning {number}": each.message for number, each in enumerate(warnings_of(record), 1)}
+    return facts(named | _words(record) | numbered)
+
+
+def _words(record: Mapping[str, object]) -> dict[str, object]:
+    """The words that the model knows, with what they mean to it, and those that it does not."""
+    told = record.get("understood")
+    read = Understood.parse(told) if isinstance(told, Mapping) else None
+    if read is None:
+        return {}
+    known = [f"{word.text} ({word.meaning})" for word in read.known]
+    return {"words known": known or "none", "words unknown": read.unknown or "none"}

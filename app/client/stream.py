@@ -1,4 +1,4 @@
-"""A video's events as one unbroken stream: server-sent events, taken up again where a dropped connection left off."""
+"""Events of one video or of all as one unbroken stream: taken up again where a dropped connection left off."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ GOOD_CONNECTION_S = 5.0  # one that lived this long was no failure to connect
 RECONNECTS = 9  # in a row, without anything new; about 50 s, time for a server to come back
 
 
-async def follow(transport: Transport, path: str, last_event_id: str | None) -> AsyncGenerator[VideoEvent, None]:
-    """Events behind `last_event_id`, ending with kind "end". Raises KinorayClientError when reconnecting fails."""
+async def follow(
+    transport: Transport, path: str, last_event_id: str | None, endless: bool = False
+) -> AsyncGenerator[VideoEvent, None]:
+    """Events behind `last_event_id`, ending with kind "end" unless they are `endless`.
+
+    Raises KinorayClientError when reconnecting fails.
+    """
     last, failed, allowed = last_event_id, 0, transport.retries
     while True:
         began, before = time.monotonic(), last
@@ -31,7 +36,7 @@ async def follow(transport: Transport, path: str, last_event_id: str | None) -> 
                 async for event in events:
                     last, allowed = event.id or last, max(RECONNECTS, transport.retries)
                     yield event
-                    if event.kind == "end":
+                    if event.kind == "end" and not endless:
                         return
             broken = KinorayClientError(0, CONNECTION_LOST, f"{transport.base_url} keeps closing the event stream")
         except _AllTold:

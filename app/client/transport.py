@@ -10,8 +10,8 @@ from itertools import count
 import anyio
 import httpx
 
+from app.client.address import checked
 from app.client.errors import (
-    BAD_URL,
     CONNECTION_LOST,
     UNEXPECTED_ANSWER,
     UNREACHABLE,
@@ -48,15 +48,12 @@ class Transport:
     """A connection pool to one server."""
 
     def __init__(self, base_url: str, api_key: str | None, timeout_s: float, retries: int) -> None:
-        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.base_url = checked(base_url).rstrip("/").removesuffix("/v1")
         self.retries = retries
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        try:
-            self.http = httpx.AsyncClient(
-                base_url=self.base_url, headers=headers, timeout=httpx.Timeout(timeout_s, connect=5.0)
-            )
-        except httpx.InvalidURL as failure:
-            raise KinorayClientError(0, BAD_URL, f"{base_url} is not a URL: {failure}") from failure
+        self.http = httpx.AsyncClient(
+            base_url=self.base_url, headers=headers, timeout=httpx.Timeout(timeout_s, connect=5.0)
+        )
 
     async def send(
         self,

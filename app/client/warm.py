@@ -19,8 +19,9 @@ from app.client.errors import BAD_URL, UNREACHABLE, KinorayClientError
 from app.client.generate import Interrupted
 from app.client.options import CreateOptions
 from app.client.records import Video
-from app.client.session import talk
+from app.client.session import AsJson, say_json, talk
 from app.client.show import plain
+from app.client.words import TIERS, tiers
 
 BUSY = 429
 PAUSE_S = 5.0  # before a prompt is sent again that the server had no room for, where it does not say how long
@@ -113,11 +114,12 @@ def _failed(warmed: Warmed, prompt: str, why: str) -> str:
 def warm_command(
     context: typer.Context,
     prompts: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file with one prompt a line.")],
-    tier: Annotated[str | None, typer.Option(help="auto, preview, standard, premium or ultra.")] = None,
+    tier: Annotated[str | None, typer.Option(help=TIERS, autocompletion=tiers)] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT.")] = None,
     style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     at_once: Annotated[int, typer.Option(min=1, max=64, help="Videos under way at a time.")] = 4,
+    as_json: AsJson = False,
 ) -> None:
     """Fill the cache: make a video of each prompt in a file at low priority, unless it is there already."""
     try:
@@ -129,6 +131,7 @@ def warm_command(
     warmed = talk(context, lambda client: warm(client, wanted, options, at_once, screen))
     for line in warmed.failures:
         typer.echo(line, err=True)
-    typer.echo(warmed.words())
+    counts = {outcome.replace(" ", "_"): warmed.count[outcome] for outcome in (MADE, THERE, FAILED)}
+    say_json({**counts, "failures": warmed.failures}) if as_json else typer.echo(warmed.words())
     if warmed.count[FAILED]:
         raise typer.Exit(1)

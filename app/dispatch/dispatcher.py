@@ -49,6 +49,7 @@ class Dispatcher:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._pools = tuple(pools)
         self._stores = stores
         self._deliveries = deliveries
         self._monotonic = monotonic
@@ -127,7 +128,7 @@ class Dispatcher:
         held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)
         routable = self._routing.routable(replicas)
-        capacity = capacity_of(routable, held, self._settings, self._scaling)
+        capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools)
         return Snapshot(now, entered, waiting, running, routable, capacity)
 
     async def _running(self, held: Sequence[Lease]) -> list[Job]:

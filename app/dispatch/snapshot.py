@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.line.dispatch import Pool, pools
@@ -25,10 +25,15 @@ class Snapshot:
 
 
 def capacity_of(
-    replicas: Sequence[ReplicaInfo], held: Sequence[Lease], settings: Settings, scaling: Scaling
+    replicas: Sequence[ReplicaInfo],
+    held: Sequence[Lease],
+    settings: Settings,
+    scaling: Scaling,
+    known: Collection[str] = (),
 ) -> dict[str, Pool]:
-    """What every pool can take; one without replicas says how long its first takes to come."""
-    found = pools(replicas, Counter(lease.holder for lease in held), settings.max_paused)
+    """What every pool can take, those `known` among them; one that scales says how long its first replica takes."""
+    found = {name: Pool(0, 0, 0) for name in known}
+    found |= pools(replicas, Counter(lease.holder for lease in held), settings.max_paused)
     for name in settings.replicas:
         pool = found.get(name, Pool(0, 0, 0))
         start_s = scaling.start_s.get(name, settings.replica_start_s)

@@ -24,9 +24,17 @@ class KeyReused(Conflict):
     code = "idempotency_key_reused"
 
 
+class PictureWillTell(KeyReused):
+    """The key was used for the same request with a picture named in another way: it is the same if the picture is."""
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's name for a request, so that asking again makes no second job. `digest` is that of the request."""
+    """A client's name for a request, so that asking again makes no second job. `digest` is that of the request.
+
+    That of a request which names a picture has three parts between colons: the request with the picture itself (empty
+    until that has been looked at), the request without it, and how it was named.
+    """
 
     value: str
     digest: str
@@ -63,6 +71,21 @@ class Usage:
 def key_name(tenant: str, key: str) -> str:
     """The name under which a tenant's key is kept; it never shows the key, nor is it of the client's making."""
     return hashlib.sha256(f"{len(tenant)}:{tenant}:{key}".encode()).hexdigest()
+
+
+def refuse_another(kept: str, asked: str) -> None:
+    """Compare the digest that a key was used with to the one it is used with now.
+
+    Raises KeyReused unless they are of one request, or PictureWillTell where only the picture's content can say.
+    """
+    before, now = kept.split(":"), asked.split(":")
+    if kept == asked:
+        return
+    if len(before) != 3 or len(now) != 3 or before[1] != now[1]:
+        raise refusal("reused")
+    if before[2] == now[2] or before[0] == now[0]:
+        return
+    raise refusal("reused") if now[0] else PictureWillTell("The picture is not looked at yet.", "Idempotency-Key")
 
 
 def bucket(now: float, limits: AdmissionLimits) -> int:

@@ -22,6 +22,10 @@ class Board(Protocol):
         """The note, or None when there is none or it is too old."""
         ...
 
+    async def forget(self, name: str) -> None:
+        """Remove the note, if there is one."""
+        ...
+
     async def increment(self, name: str, field: str, amount: float) -> dict[str, float]:
         """Add to one of the counters of that name; all of them afterwards, nobody in between."""
         ...
@@ -63,6 +67,9 @@ class MemoryBoard:
     async def get(self, name: str) -> dict[str, object] | None:
         until, note = self._notes.get(name, (0.0, {}))
         return note if until > self._clock() else None
+
+    async def forget(self, name: str) -> None:
+        self._notes.pop(name, None)
 
     async def increment(self, name: str, field: str, amount: float) -> dict[str, float]:
         fields = self._counters.setdefault(name, {})

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from app.jobs.record import parse_event_id
 from app.types import Event
+
+TENANT_KEPT = 10_000  # events of a tenant's log: with eight jobs under way some five minutes
+BATCH = 100  # entries of a tenant's log that are read at once
+MOST_SHARED = 64  # jobs behind one leader that hear of its steps in their tenants' logs; all hear of their own end
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a follower of a tenant's log goes on: behind the event `id`.
+
+    `whole` is False when events behind the one that was named are lost: trimmed, or told by a log that is gone.
+    """
+
+    id: str
+    whole: bool
 
 
 class EventLog(Protocol):
-    """An ordered, bounded log of events per job, kept as long as the job. Raises StoreUnavailable."""
+    """An ordered, bounded log of events per job, kept as long as the job, and one of all a tenant's jobs.
+
+    The tenant's holds the newest TENANT_KEPT events of whatever jobs, with ids of its own. All raise StoreUnavailable.
+    """
 
     async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
-        """Add one event; returns its id (ids grow).
+        """Add one event to the job's log and its tenant's; returns its id in the job's (ids grow).
 
-        With a fence, only while that is the job's: whoever runs an attempt gives it. Raises LeaseLost.
+        With a fence, only while that is the job's: whoever runs an attempt gives it. Raises LeaseLost. What is not
+        an end is told to the tenants of those, up to MOST_SHARED, who wait for this job's video.
         """
         ...
 
@@ -25,6 +46,33 @@ class EventLog(Protocol):
     async def forget(self, job_id: str) -> None:
         """Drop a job's events."""
         ...
+
+    async def tell_tenant(self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any]) -> None:
+        """Add one event to a tenant's log alone: what happens before a job's log begins, or after it is gone."""
+        ...
+
+    async def resume_tenant(self, tenant: str, after: str | None) -> Resumption:
+        """Where to go on behind `after` in a tenant's log; None: at its end, with what happens from now on."""
+        ...
+
+    async def read_tenant(self, tenant: str, after: str, block_s: float) -> Sequence[Event]:
+        """Up to BATCH entries of a tenant's log behind `after`, waiting up to `block_s` for the first.
+
+        An entry that is told to several jobs is one event for each, with the same id. The data of a preview is empty
+        once its job is gone.
+        """
+        ...
+
+
+def resumption(after: str | None, first: str | None, last: str | None, length: int, limit: int) -> Resumption:
+    """As `resume_tenant`, for a log of `length` entries from `first` to `last` that is trimmed to `limit`."""
+    end = last or "0-0"
+    if after is None:
+        return Resumption(end, True)
+    at, oldest = parse_event_id(after), parse_event_id(first)
+    untrimmed = at == (0, 0) and length < limit
+    whole = at <= parse_event_id(end) and (untrimmed or oldest <= at)
+    return Resumption("{}-{}".format(*at) if whole else end, whole)
 
 
 class StopSignals(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
 from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
+from app.jobs.events import BATCH, MOST_SHARED, TENANT_KEPT, Resumption, resumption
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.store import CURSOR_KEPT_S
@@ -228,12 +229,20 @@ def _place(job: Job) -> tuple[float, str]:
 
 
 class MemoryEvents:
-    """The EventLog port; keeps the last `limit` events of each job. Fences are checked against `jobs`, if given."""
+    """The EventLog port; keeps the last `limit` events of each job and `tenant_limit` of each tenant.
 
-    def __init__(self, limit: int = EVENTS_KEPT, jobs: MemoryJobs | None = None) -> None:
+    Fences and tenants are those of `jobs`; without, nothing is fenced and a tenant hears what it is told itself.
+    """
+
+    def __init__(
+        self, limit: int = EVENTS_KEPT, jobs: MemoryJobs | None = None, tenant_limit: int = TENANT_KEPT
+    ) -> None:
         self._jobs = jobs
+        self._tenant_limit = tenant_limit
         self._logs: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=limit))
+        self._tenants: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=tenant_limit))
         self._count = 0
+        self._told = 0
         self._news = asyncio.Event()
 
     async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
@@ -243,23 +252,57 @@ class MemoryEvents:
         self._count += 1
         event = Event(f"{self._count}-0", check_id(job_id), kind, at, data)
         self._logs[job_id].append(event)
-        self._news.set()
-        self._news = asyncio.Event()
+        for heir in () if job is None else (job, *self._behind_job(job.id, kind)):
+            await self.tell_tenant(heir.tenant, heir.id, kind, at, data)
+        self._wake()
         return event.id
 
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
         check_id(job_id)
-        last = parse_event_id(after)
-        with anyio.move_on_after(block_s):
-            while not (found := self._behind(job_id, last)) and block_s > 0:
-                await self._news.wait()
-        return found
+        return await self._behind(self._logs, job_id, after, block_s)
 
     async def forget(self, job_id: str) -> None:
         self._logs.pop(check_id(job_id), None)
 
-    def _behind(self, job_id: str, last: tuple[int, int]) -> list[Event]:
-        return [event for event in self._logs.get(job_id, ()) if parse_event_id(event.id) > last]
+    async def tell_tenant(self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any]) -> None:
+        self._told += 1
+        self._tenants[tenant].append(Event(f"{self._told}-0", check_id(job_id), kind, at, data))
+        self._wake()
+
+    async def resume_tenant(self, tenant: str, after: str | None) -> Resumption:
+        log = self._tenants.get(tenant) or ()
+        first, last = (log[0].id, log[-1].id) if log else (None, None)
+        return resumption(after, first, last, len(log), self._tenant_limit)
+
+    async def read_tenant(self, tenant: str, after: str, block_s: float) -> Sequence[Event]:
+        return (await self._behind(self._tenants, tenant, after, block_s))[:BATCH]
+
+    def _behind_job(self, job_id: str, kind: str) -> list[Job]:
+        """The jobs that wait for this one's video, if it is they who hear."""
+        jobs = self._jobs
+        digest = jobs.flights.get(job_id) if jobs is not None and job_id not in jobs.aside else None
+        if jobs is None or digest is None or kind == "end":
+            return []
+        others = (jobs.find(other) for other in jobs.aside if jobs.flights.get(other) == digest)
+        return [job for job in others if job is not None][:MOST_SHARED]
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _behind(
+        self, logs: Mapping[str, Sequence[Event]], name: str, after: str | None, block_s: float
+    ) -> list[Event]:
+        last = parse_event_id(after)
+        found: list[Event] = []
+        with anyio.move_on_after(block_s):
+            while not (found := _newer(logs.get(name, ()), last)) and block_s > 0:
+                await self._news.wait()
+        return found
+
+
+def _newer(events: Sequence[Event], last: tuple[int, int]) -> list[Event]:
+    return [event for event in events if parse_event_id(event.id) > last]
 
 
 class MemoryStops:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, Usage, bucket, free_in_s, refusal, spent
+from app.jobs.admission_limits import (
+    AdmissionLimits,
+    IdempotencyKey,
+    Usage,
+    bucket,
+    free_in_s,
+    refusal,
+    refuse_another,
+    spent,
+)
 from app.jobs.record import check_id
 from app.jobs.states import RUNNING
 from app.types import Job, Phase
@@ -46,9 +55,12 @@ class MemoryWaits:
 
     async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
         body, job_id, _ = self._idempotency_keys.get((tenant, key.value), ("", "", 0.0))
-        if job_id and body != key.digest:
-            raise refusal("reused")
+        if job_id:
+            refuse_another(body, key.digest)
         return job_id or None
+
+    async def check(self, job: Job, limits: AdmissionLimits) -> None:
+        self._within_limits(job, limits, job.plan.estimate.step_seconds)
 
     async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         mine = [job for job in self._jobs.values() if job.tenant == tenant and not job.phase.ended]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, Usage
+from app.types import Job
 
 
 class Waits(Protocol):
@@ -36,7 +37,14 @@ class Waits(Protocol):
         ...
 
     async def answered(self, key: IdempotencyKey, tenant: str) -> str | None:
-        """The id of the job that the key made. Raises KeyReused when that was for another request."""
+        """The id of the job that the key made. Raises KeyReused when that was for another request.
+
+        PictureWillTell is raised where that depends on a picture that `key` does not have the content of yet.
+        """
+        ...
+
+    async def check(self, job: Job, limits: AdmissionLimits) -> None:
+        """Whether a job that will be made would be let in now; nothing is written. Raises what `refusal` makes."""
         ...
 
     async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:

@@ -49,6 +49,11 @@ class Backlog:
         """That pool's part; of a pool that nobody has used yet, an empty one."""
         return (self.pools or {}).get(name, PoolBacklog())
 
+    def foreseen(self, name: str) -> bool:
+        """Whether it is known when a job of that pool starts: not where it has no replica and does not scale either."""
+        row = (self.pools or {}).get(name)
+        return row is None or row.replicas > 0 or row.wanted is not None
+
 
 _BACKLOG = TypeAdapter(Backlog)
 

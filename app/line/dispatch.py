@@ -30,6 +30,11 @@ class Pool:
     start_s: float = 0.0  # how long until a first replica is there, for a pool without any
 
     @property
+    def foreseen(self) -> bool:
+        """Whether it is known when its jobs start: it has replicas, or comes by one in a time that is known."""
+        return self.replicas > 0 or self.start_s > 0
+
+    @property
     def free(self) -> int:
         return max(0, self.slots - self.busy)
 

@@ -18,10 +18,13 @@ TOLD = 200  # so many of the line are told their place
 
 
 class Place(NamedTuple):
-    """Jobs that go before this one in its pool, and seconds until it is done, as predicted."""
+    """Jobs that go before this one in its pool, and seconds until it is done, as predicted.
+
+    None: its pool has no replica, and nobody knows when there will be one.
+    """
 
     position: int
-    eta_s: float
+    eta_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def queue_places(
         pool = capacity.get(name, Pool(0, 0, 0))
         before_s = ahead_s.get(name, 0.0)
         eta_s = before_s / max(1, pool.replicas) + pool.start_s + estimate.seconds
-        found[job.id] = Place(told[name], round(eta_s, 2))
+        found[job.id] = Place(told[name], round(eta_s, 2) if pool.foreseen else None)
         told[name] += 1
         ahead_s[name] = before_s + estimate.step_seconds
     beyond = {job.plan.pool: told[job.plan.pool] for job in waiting[limit:]}
@@ -74,13 +77,16 @@ def places_from_note(note: Mapping[str, object] | None) -> QueuePlaces:
 def place_behind(places: QueuePlaces, backlog: Backlog | None, position: int, plan: Plan) -> Place:
     """The place of a job that is not told one, with so many waiting who came before it."""
     position = max(position, places.beyond.get(plan.pool, 0))
-    return Place(position, expected_s(backlog, position, plan))
+    foreseen = backlog is None or backlog.foreseen(plan.pool)
+    return Place(position, expected_s(backlog, position, plan) if foreseen else None)
 
 
 def queue_news(places: Mapping[str, Place], told: Mapping[str, Place]) -> dict[str, Place]:
-    """The places, by job id, of those whose position is not the one they were told."""
+    """The places, by job id, of those whose position is not the one they were told, or whose end is foreseen now."""
     return {
         job_id: place
         for job_id, place in places.items()
-        if job_id not in told or told[job_id].position != place.position
+        if job_id not in told
+        or told[job_id].position != place.position
+        or (told[job_id].eta_s is None) != (place.eta_s is None)
     }

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from app.embedded.profile import WEIGHTS
+from app.models.grid import config, number
 from app.models.served import BadModel, served
-from app.models.sources import INDEX, SourceMissing, find, headers
-from app.plan.families import FAMILIES, FamilyRow
+from app.models.sources import SourceMissing, find, headers
+from app.plan.families import FAMILIES
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.types import ModelProfile, VideoSpec
 
+GIB: Final = 2**30
+ALL: Final = "(all)"  # the id of a report on the entries beside each other
 BYTES: Final = {"float32": 4, "bfloat16": 2, "float16": 2}
 EXACT: Final = ("vae", "image_encoder", "autoencoder")  # parts that are kept in float32 whatever the precision
 
@@ -55,7 +57,7 @@ def _together(settings: Settings) -> list[Report]:
         served(settings)
     except BadModel as error:
         if all(f"models: {entry.id}: " not in str(error) for entry in settings.models):
-            return [Report("(all)", "", "", problems=(str(error),))]
+            return [Report(ALL, "", "", problems=(str(error),))]
     return []
 
 
@@ -80,12 +82,58 @@ def _report(entry: ModelEntry, settings: Settings, device_bytes: int) -> Report:
     try:
         exact = EXACT if family is None or family.exact_vae else ()
         parts = weights(folder, dtype, exact)
-        problems = () if family is None else tuple(_problems(folder, family, parts))
         work = working_bytes(folder, profile, dtype)
     except (SourceMissing, OSError, ValueError) as error:
         return replace(known, problems=(str(error),))
     fits = sum(parts.values()) + work <= device_bytes
+    problems = tuple(_too_large(_held(parts, entry, settings), device_bytes, settings))
     return replace(known, parts=parts, problems=problems, work=work, fits=fits)
+
+
+def _held(parts: Mapping[str, int], entry: ModelEntry, settings: Settings) -> int:
+    """Bytes of weights that stay on the device of one replica: not those of a text encoder that replicas share."""
+    elsewhere = "text_encoder" if (entry.text_encoder or settings.text_encoder) == "shared" else None
+    return sum(size for part, size in parts.items() if elsewhere is None or not part.startswith(elsewhere))
+
+
+def _too_large(held: int, device_bytes: int, settings: Settings) -> Iterator[str]:
+    """What is certain alone: weights that stay on the device as they are, and are more than it has.
+
+    What a job takes beside them is a rough figure, and refuses nothing.
+    """
+    if _as_they_are(settings) and held > device_bytes:
+        yield (
+            f"its weights take {held / GIB:.3g} GiB, and this device has {device_bytes / GIB:.3g} GiB; a preset that "
+            "offloads or quantises needs less"
+        )
+
+
+def _as_they_are(settings: Settings) -> bool:
+    """Whether all weights are loaded, in the precision that they are counted in, and stay where they are used."""
+    layout = settings.layout
+    plain = (layout.offload, layout.quantise, layout.layerwise) == ("none", "none", "none")
+    return plain and settings.pretend_step_s is None
+
+
+def unservable(settings: Settings, device_bytes: int, shared: bool = False) -> list[str]:
+    """Why a service of these settings cannot be started on this machine, each in a sentence that names the entry.
+
+    `shared`: all pools have the device's memory in common, as they do on a processor.
+    """
+    found = reports(settings, device_bytes)
+    said = [
+        why if each.id == ALL else f"{each.id}: {why.removeprefix(f'{each.id}: ')}"
+        for each in found
+        for why in each.problems
+    ]
+    held = sum(sum(each.parts.values()) * len(each.pools) for each in found)
+    if shared and not said and _as_they_are(settings) and held > device_bytes:
+        names = ", ".join(each.id for each in found)
+        said.append(
+            f"{names}: a replica of each pool takes {held / GIB:.3g} GiB together, and this machine has "
+            f"{device_bytes / GIB:.3g} GiB"
+        )
+    return said
 
 
 def _precision(dtype: str) -> str:
@@ -110,15 +158,15 @@ def working_bytes(folder: Path, profile: ModelProfile, dtype: str) -> int:
     """
     width, height = profile.sizes[0]
     spec = VideoSpec(width, height, profile.default_frames, profile.default_fps)
-    model, press = _config(folder / "transformer"), _config(folder / "vae") or _config(folder / "autoencoder")
+    model, press = config(folder / "transformer"), config(folder / "vae") or config(folder / "autoencoder")
     step = 2 * _tokens(spec, model, press) * (10 * _width(model) + 2 * _ffn(model)) * BYTES[dtype]
-    channels, frames = _number(press, "base_dim", 96), _number(press, "scale_factor_temporal", 4)
+    channels, frames = number(press, "base_dim", 96), number(press, "scale_factor_temporal", 4)
     return max(step, 6 * width * height * channels * frames * 4)
 
 
 def _tokens(spec: VideoSpec, model: Mapping[str, object], press: Mapping[str, object]) -> int:
-    temporal = _number(press, "scale_factor_temporal", _number(press, "temporal_compression_ratio", 4))
-    spatial = _number(press, "scale_factor_spatial", _number(press, "spatial_compression_ratio", 8))
+    temporal = number(press, "scale_factor_temporal", number(press, "temporal_compression_ratio", 4))
+    spatial = number(press, "scale_factor_spatial", number(press, "spatial_compression_ratio", 8))
     patch = model.get("patch_size", 2)
     side = int(patch[-1]) if isinstance(patch, list) else patch if isinstance(patch, int) else 2
     frames = (spec.frames - 1) // temporal + 1
@@ -126,45 +174,8 @@ def _tokens(spec: VideoSpec, model: Mapping[str, object], press: Mapping[str, ob
 
 
 def _width(model: Mapping[str, object]) -> int:
-    return _number(model, "num_attention_heads", 16) * _number(model, "attention_head_dim", 64)
+    return number(model, "num_attention_heads", 16) * number(model, "attention_head_dim", 64)
 
 
 def _ffn(model: Mapping[str, object]) -> int:
-    return _number(model, "ffn_dim", 4 * _width(model))
-
-
-def _number(facts: Mapping[str, object], name: str, usual: int) -> int:
-    found = facts.get(name)
-    return found if isinstance(found, int) and found > 0 else usual
-
-
-def _config(folder: Path) -> dict[str, object]:
-    path = folder / "config.json"
-    if not path.is_file():
-        return {}
-    found = json.loads(path.read_text())
-    return found if isinstance(found, dict) else {}
-
-
-def _problems(folder: Path, family: FamilyRow, parts: Mapping[str, int]) -> Sequence[str]:
-    """What the folder lacks of what its index lists, and whether it is of the family at all."""
-    facts = json.loads((folder / INDEX).read_text())
-    kind = facts.get("_class_name")
-    found = [] if not family.pipelines or kind in family.pipelines else [f"it is a {kind}, not {family.pipelines[0]}"]
-    for name, listed in facts.items():
-        if name.startswith("_") or not isinstance(listed, list) or len(listed) != 2 or listed[1] is None:
-            continue
-        if not (folder / name).is_dir():
-            found.append(f"the part {name} is missing")
-        elif _has_weights(folder / name) and name not in parts:
-            found.append(f"the part {name} has no safetensors; pickles are never read")
-    if family.guidance_2 is not None and "transformer_2" not in parts:
-        found.append("the family has two experts, but there is no transformer_2")
-    return found
-
-
-def _has_weights(folder: Path) -> bool:
-    """Whether a part is a model, and not a tokenizer, a processor or a noise schedule."""
-    facts = _config(folder)
-    kind = str(facts.get("_class_name", ""))
-    return bool(facts) and not kind.endswith("Scheduler") and "tokenizer" not in folder.name
+    return number(model, "ffn_dim", 4 * _width(model))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rapidfuzz import process
-
 from app.embedded.profile import MODEL_ID, profile
+from app.models.soundness import problems_of
 from app.models.sources import Located, locate, trained_shift
 from app.plan.catalogue import Catalogue
 from app.plan.families import FAMILIES, FamilyRow
 from app.plan.prompt.complexity import CLASSES
+from app.plan.suggest import did_you_mean
 from app.plan.tiers import TIERS
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry, TierEntry
@@ -97,8 +97,7 @@ def _found(
             return _built_in(entry), entry
         family = FAMILIES.get(entry.family)
         if family is None:
-            near = process.extractOne(entry.family[:80], tuple(FAMILIES), score_cutoff=60.0)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Families are {', '.join(FAMILIES)}."
+            hint = did_you_mean(entry.family, FAMILIES) or f" Families are {', '.join(FAMILIES)}."
             raise BadModel(f"there is no family {entry.family[:80]!r}.{hint}")
         files = find(entry)
         bound = entry.model_copy(update={"revision": files.commit or entry.revision})
@@ -106,8 +105,11 @@ def _found(
         trained = trained_shift(files.folder) if family.shift_trained and files.folder is not None else None
         if trained not in (None, family.shift):
             raise BadModel(f"the shift of {family.name} is {family.shift:g}, that of these weights is {trained:g}")
-        return profile_of(entry, family, f"{files.digest}-{layout.bits(entry.dtype)}"), bound
-    except ValueError as error:
+        found = profile_of(entry, family, f"{files.digest}-{layout.bits(entry.dtype)}")
+        if problems := problems_of(entry, family, found, files.folder):
+            raise BadModel("; ".join(problems))
+        return found, bound
+    except (ValueError, OSError) as error:
         raise BadModel(f"models: {entry.id}: {error}") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,12 +116,13 @@ def lora_digest(name: str, lora: LoraEntry, entry: ModelEntry) -> list[Any]:
     """What tells an adapter from every other: its files, or its hub revision, and its scale. Raises SourceMissing."""
     path = Path(lora.source).expanduser()
     if path.exists():
-        return [name, lora.scale, *(sampled(file) for file in _lora_files(path, lora))]
+        return [name, lora.scale, *(sampled(file) for file in lora_files(path, lora))]
     _, commit = find(lora.source, lora.revision, entry.local_files_only, name)
     return [name, lora.scale, commit, lora.file, lora.file_2]
 
 
-def _lora_files(path: Path, lora: LoraEntry) -> Iterable[Path]:
+def lora_files(path: Path, lora: LoraEntry) -> Sequence[Path]:
+    """The files of an adapter that is on this machine. Raises SourceMissing."""
     names = [name for name in (lora.file, lora.file_2) if name is not None]
     files = [path] if path.is_file() else [path / each for each in names] or sorted(path.glob("*.safetensors"))
     missing = [file for file in files if not file.is_file()]
@@ -134,19 +135,35 @@ def headers(folder: Path) -> dict[str, list[tuple[int, str]]]:
     """Of each component, a folder of its own: numbers and type ("BF16") of every tensor, from the headers alone.
 
     Raises:
-        SourceMissing: a file is no safetensors file.
+        SourceMissing: a file is no safetensors file, or not a whole one.
     """
     found: dict[str, list[tuple[int, str]]] = {}
     for path in sorted(folder.glob("*/*.safetensors")):
-        try:
-            with path.open("rb") as file:
-                length = int.from_bytes(file.read(8), "little")
-                table = json.loads(file.read(length if length <= MAX_HEADER_BYTES else 0))
-            tensors = [entry for name, entry in table.items() if name != "__metadata__"]
-            sizes = [(_product(entry["shape"]), str(entry["dtype"])) for entry in tensors]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SourceMissing(f"{path} is no safetensors file") from error
-        found.setdefault(path.parent.name, []).extend(sizes)
+        tensors = [(_product(shape), dtype) for dtype, shape in header(path).values()]
+        found.setdefault(path.parent.name, []).extend(tensors)
+    return found
+
+
+def header(path: Path) -> dict[str, tuple[str, list[int]]]:
+    """Type and shape of every tensor in a safetensors file, by name; its numbers are not read.
+
+    Raises:
+        SourceMissing: it is no safetensors file, or its end is missing, as after a download that was cut short.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            table = json.loads(file.read(length if length <= MAX_HEADER_BYTES else 0))
+        tensors = {name: entry for name, entry in table.items() if name != "__metadata__"}
+        end = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+        found = {name: (str(entry["dtype"]), [int(side) for side in entry["shape"]]) for name, entry in tensors.items()}
+    except OSError as error:
+        raise SourceMissing(f"{path} cannot be read: {error.strerror or type(error).__name__}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise SourceMissing(f"{path} is no safetensors file") from error
+    if 8 + length + end > size:
+        raise SourceMissing(f"{path} is cut short: it has {size} bytes of {8 + length + end}")
     return found
 
 

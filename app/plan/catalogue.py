@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from rapidfuzz import process
-
 from app.errors import ModelNotFound
 from app.plan.prompt.complexity import CLASSES
+from app.plan.suggest import did_you_mean
 from app.plan.tiers import MOST_STEPS, TIERS
 from app.types import ModelProfile, TierOfModel
 
@@ -46,8 +45,7 @@ class Catalogue:
         model = self._models.get(self._aliases.get(asked, asked))
         if model is not None:
             return model
-        near = process.extractOne(asked[:80], (*self._models, *self._aliases), score_cutoff=60.0)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Models are {', '.join(self._models)}."
+        hint = did_you_mean(asked, (*self._models, *self._aliases)) or f" Models are {', '.join(self._models)}."
         raise ModelNotFound(f"There is no model {asked[:80]!r} here.{hint}", param="model")
 
 

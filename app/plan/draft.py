@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.errors import InvalidRequest
 from app.plan.catalogue import Catalogue
@@ -11,6 +11,7 @@ from app.plan.cost import UNKNOWN, Pace
 from app.plan.feedback.feedback import Place
 from app.plan.planner import Limits, make_plan
 from app.plan.prompt.enhance import Enhancer, enhanced
+from app.plan.prompt.understand import Reader
 from app.plan.styles.lookup import find_style
 from app.plan.styles.presets import Presets
 from app.plan.styles.styles import StyledRequest, apply
@@ -28,6 +29,7 @@ class PlanningContext:
     enhancer: Enhancer
     draw_seed: Callable[[], int]
     tables: Tables
+    readers: Mapping[str, Reader] = field(default_factory=dict)  # of models of few words
 
 
 async def draft(
@@ -53,7 +55,14 @@ async def draft(
     pace = paces.get(model.id, UNKNOWN)
     try:
         plan = make_plan(
-            asked.request, context.catalogue, context.limits, pace, context.draw_seed, context.tables, leanings
+            asked.request,
+            context.catalogue,
+            context.limits,
+            pace,
+            context.draw_seed,
+            context.tables,
+            leanings,
+            context.readers,
         )
     except InvalidRequest as error:
         raise asked.blamed(error) from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from app.plan.prompt.complexity import FIXED_STEPS
-from app.types import Plan
+from app.plan.savings import savings
+from app.types import Plan, Understood
 
 
 class FactorFound(TypedDict):
@@ -21,6 +21,28 @@ class LoraWorn(TypedDict):
 
     name: str
     strength: float
+
+
+class WordTold(TypedDict):
+    """Words of the prompt, and what they mean to the model."""
+
+    text: str
+    meaning: str
+
+
+class Reading(TypedDict):
+    """The words that a model of few words knows, and those that it does not."""
+
+    known: list[WordTold]
+    unknown: list[str]
+
+
+class WarningTold(TypedDict):
+    """What will not be as asked, and the field that it is about."""
+
+    code: str
+    message: str
+    param: str | None
 
 
 class Description(TypedDict):
@@ -55,20 +77,23 @@ class Description(TypedDict):
     written_prompt: str | None
     style: str | None
     enhanced: bool
+    evaluations: int
     fixed_default_steps: int
     fixed_default_seconds: float
     steps_saved_share: float
     reasons: list[str]
+    understood: Reading | None
+    warnings: list[WarningTold]
 
 
 def describe(plan: Plan) -> Description:
     """The planner's part of a reply, ready for JSON; also the `optimization` object of a video.
 
-    Seconds are those of an idle replica. `steps_saved_share` compares the budget with the fixed default of 50 steps and
-    is negative for a request that asks for more.
+    Seconds are those of an idle replica. What is saved is told of evaluations, against the model's own full run, or all
+    steps that the request asks for, if they are more: never less than nothing.
     """
-    sampling, spec, predicted = plan.sampling, plan.whole, plan.estimate
-    overhead_s = predicted.seconds - predicted.step_seconds
+    sampling, spec, predicted, understood = plan.sampling, plan.whole, plan.estimate, plan.understood
+    overhead_s, spared = predicted.seconds - predicted.step_seconds, savings(plan)
     return {
         "model": plan.model,
         "pool": plan.pool,
@@ -101,8 +126,16 @@ def describe(plan: Plan) -> Description:
         "written_prompt": plan.written,
         "style": plan.style,
         "enhanced": plan.enhanced,
-        "fixed_default_steps": FIXED_STEPS,
-        "fixed_default_seconds": round(predicted.step_seconds / sampling.budget * FIXED_STEPS + overhead_s, 3),
-        "steps_saved_share": round(1.0 - sampling.budget / FIXED_STEPS, 4),
+        "evaluations": spared.run,
+        "fixed_default_steps": spared.full,
+        "fixed_default_seconds": round(predicted.step_seconds / spared.run * spared.full + overhead_s, 3),
+        "steps_saved_share": round(spared.share, 4),
         "reasons": list(plan.why.reasons),
+        "understood": None if understood is None else _told(understood),
+        "warnings": [{"code": each.code, "message": each.message, "param": each.param} for each in plan.warnings],
     }
+
+
+def _told(understood: Understood) -> Reading:
+    known: list[WordTold] = [{"text": each.text, "meaning": each.meaning} for each in understood.known]
+    return {"known": known, "unknown": list(understood.unknown)}

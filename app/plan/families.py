@@ -48,12 +48,14 @@ class FamilyRow:
     shift_by_size: bool = False
     exact_vae: bool = True  # the autoencoder is kept in float32 whatever the precision
     takes_loras: bool = True
+    one_frame: bool = False  # trained on pictures too, it makes a single frame as well
     step_caches: bool = False  # its denoiser has one transformer, which hears text alone
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
         """Every frame count that it makes, ascending."""
-        return tuple(range(self.frames[0], self.frames[1] + 1, self.frame_step))
+        single = (1,) if self.one_frame and self.frames[0] > 1 else ()
+        return (*single, *range(self.frames[0], self.frames[1] + 1, self.frame_step))
 
 
 def _always(steps: int) -> tuple[TierOfModel, ...]:
@@ -146,13 +148,40 @@ def _z_image(name: str, shift: float, steps: int | None = None) -> FamilyRow:
 _WAN: Final = ("WanPipeline", "WanImageToVideoPipeline")
 ROWS: Final = (
     FamilyRow(
-        "wan2.1-t2v-1.3b", "wan.load", _480P, (17, 81, 81), (8, 24, 16), 5.0, 3.0, pipelines=_WAN, step_caches=True
+        "wan2.1-t2v-1.3b",
+        "wan.load",
+        _480P,
+        (17, 81, 81),
+        (8, 24, 16),
+        5.0,
+        3.0,
+        pipelines=_WAN,
+        step_caches=True,
+        one_frame=True,
     ),
     FamilyRow(
-        "wan2.1-t2v-14b", "wan.load", _720P, (17, 81, 81), (8, 24, 16), 5.0, 5.0, pipelines=_WAN, step_caches=True
+        "wan2.1-t2v-14b",
+        "wan.load",
+        _720P,
+        (17, 81, 81),
+        (8, 24, 16),
+        5.0,
+        5.0,
+        pipelines=_WAN,
+        step_caches=True,
+        one_frame=True,
     ),
     FamilyRow(
-        "wan2.2-t2v-a14b", "wan.load", _720P, (17, 81, 81), (8, 24, 16), 4.0, 3.0, guidance_2=3.0, pipelines=_WAN
+        "wan2.2-t2v-a14b",
+        "wan.load",
+        _720P,
+        (17, 81, 81),
+        (8, 24, 16),
+        4.0,
+        3.0,
+        guidance_2=3.0,
+        pipelines=_WAN,
+        one_frame=True,
     ),
     FamilyRow(
         "wan2.2-ti2v-5b", "wan.load", _TI2V, (17, 121, 121), (12, 30, 24), 5.0, 5.0, takes_image=True, pipelines=_WAN
@@ -209,6 +238,7 @@ ROWS: Final = (
         pipelines=("HunyuanVideoPipeline",),
         guided_by="input",
         exact_vae=False,
+        one_frame=True,
     ),
     _hunyuan15("hunyuan-video-1.5-480p", ((848, 480), (480, 848), (624, 624)), 5.0),
     _hunyuan15("hunyuan-video-1.5-720p", ((1280, 720), (720, 1280), (960, 960)), 9.0),

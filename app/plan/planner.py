@@ -7,8 +7,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from rapidfuzz import process
-
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.adapters import adapters, said_of
 from app.plan.catalogue import Catalogue, pool_of, within
@@ -18,13 +16,18 @@ from app.plan.masks.mask import evaluations
 from app.plan.masks.table import with_masks
 from app.plan.prompt.complexity import analyse
 from app.plan.prompt.normalise import normalised, required
+from app.plan.prompt.understand import Reader
+from app.plan.savings import full_run
 from app.plan.seed import settle
-from app.plan.shape import shape
-from app.plan.step_budget import StepBudget, step_budget
+from app.plan.shape import rounded, shape
+from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
+from app.plan.suggest import did_you_mean
 from app.plan.tables import NO_TABLES, Tables
+from app.plan.tier_difference import same_as_lower
 from app.plan.tiers import Choice, choose
-from app.types import Analysis, Artifact, Estimate, ModelProfile, Plan, Sampling, VideoRequest, VideoSpec
+from app.plan.unheeded import unheeded
+from app.types import Analysis, Artifact, Estimate, ModelProfile, Plan, PlanWarning, Sampling, VideoRequest, VideoSpec
 
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
 LEAST_SHIFT, MOST_SHIFT, SHIFT = 0.1, 100.0, "flow_shift"
@@ -67,6 +70,7 @@ def make_plan(
     draw_seed: Callable[[], int],
     tables: Tables = NO_TABLES,
     leanings: Mapping[Place, float] = MappingProxyType({}),
+    readers: Mapping[str, Reader] = MappingProxyType({}),
 ) -> Plan:
     """Decide everything about one video. The same request gets the same plan, unless it asks for a fresh seed.
 
@@ -74,6 +78,7 @@ def make_plan(
     `draw_seed`: gives fresh seeds, 0..2**31-1.
     `tables`: what was measured of models: their budgets, and the masks that the plan then carries.
     `leanings`: by how much ratings move the budget of a class.
+    `readers`: who reads prompts as models of few words do, by model; the others draw anything.
 
     Raises:
         InvalidRequest: a field is out of bounds; `param` names it.
@@ -84,6 +89,7 @@ def make_plan(
     prompt = required(request.prompt, limits.max_prompt_chars)
     negative = normalised(request.negative_prompt, limits.max_prompt_chars, "negative_prompt")
     _check_fit(request, model)
+    understood, beyond = readers[model.id].understand(prompt) if model.id in readers else (None, ())
     # 2. How much work it needs
     why = analyse(prompt)
     choice = choose(request.tier, why.complexity, model.tiers)
@@ -93,6 +99,7 @@ def make_plan(
     shift = _shift(request, model)
     measured = tables if not request.loras and shift == model.shift else NO_TABLES  # they are of the model as it is
     work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings)
+    work = work if _as_measured(request, spec, here, beyond) else unmeasured(work)
     cache = step_cache(request, model, limits.mag_ratios, worn)
     if cache:
         said = f"{cache} saves work as it sees fit, alone."
@@ -118,11 +125,34 @@ def make_plan(
         image=_image(request, model),
         extends=request.extends,
         adapters=worn,
+        full_run=full_run(model, work.steps),
+        understood=understood,
     )
     # 4. Which of the steps run the denoiser, and what that costs
     plan = with_masks(plan, measured.masks)
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
-    return replace(plan, estimate=cost)
+    # 5. What of it is not as asked
+    warnings = (
+        *beyond,
+        *rounded(request, here, spec),
+        *same_as_lower(request, model, choice, why.complexity, None if beyond else measured.budgets.get(model.id)),
+        *unheeded(request, plan, model, choice),
+        *request.warnings,
+    )
+    return replace(plan, estimate=cost, warnings=warnings)
+
+
+def _as_measured(request: VideoRequest, spec: VideoSpec, here: ModelProfile, beyond: Sequence[PlanWarning]) -> bool:
+    """Whether the video is of the kind that budgets were measured with: as `kinoray calibrate` asks, or nearly."""
+    return (
+        not beyond
+        and request.sampler in (None, here.samplers[0])
+        and request.guidance in (None, here.guidance)
+        and not request.negative_prompt.strip()
+        and (spec.width, spec.height) == here.sizes[0]
+        and spec.frames == here.default_frames
+        and request.image is None
+    )
 
 
 def _sampling(
@@ -167,8 +197,7 @@ def _sampler(request: VideoRequest, model: ModelProfile) -> str:
     if request.sampler is None:
         return model.samplers[0]
     if request.sampler not in model.samplers:
-        near = process.extractOne(request.sampler[:40], model.samplers, score_cutoff=60.0)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(request.sampler, model.samplers)
         message = f"{model.id} has no sampler {request.sampler[:40]!r}.{hint} Samplers are {', '.join(model.samplers)}."
         raise InvalidRequest(message, param="sampler", code="unknown_sampler")
     return request.sampler

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from app.errors import InvalidRequest
 from app.plan.aspect_ratio import of_form
-from app.types import ModelProfile, VideoRequest, VideoSpec
+from app.types import ModelProfile, PlanWarning, VideoRequest, VideoSpec
 
+_ALIKE_S = 0.001  # what a video may be longer or shorter without a word
+_FEW = 5  # frame counts that are named one by one
 _HALF_FRAME = 0.5 + 1e-9  # a video may play half a frame shorter than asked
 
 
@@ -32,6 +35,31 @@ def shape(request: VideoRequest, model: ModelProfile) -> VideoSpec:
     if frames > model.frames[-1]:
         raise _not_that_long(model, model.frames[-1] / fps, f" at {fps} frames per second")
     return VideoSpec(width, height, _legal(frames, model), fps)
+
+
+def rounded(request: VideoRequest, model: ModelProfile, spec: VideoSpec) -> Iterator[PlanWarning]:
+    """A warning where the video has another length than was asked for, and why."""
+    if request.frames is not None:
+        if spec.frames != request.frames:
+            told = f"{request.frames} frames are made as {spec.frames}: {model.id} makes {_counts(model)}."
+            yield PlanWarning("rounded", told, "num_frames")
+    elif request.seconds is not None and abs(spec.seconds - request.seconds) > _ALIKE_S:
+        told = (
+            f"{request.seconds:.4g} s are made as {spec.seconds:.4g} s: {spec.frames} frames at {spec.fps} a second; "
+            f"{model.id} makes {_counts(model)}."
+        )
+        yield PlanWarning("rounded", told, "seconds")
+
+
+def _counts(model: ModelProfile) -> str:
+    """The frame counts that the model makes, as people say them."""
+    counts = model.frames
+    if len(counts) <= _FEW:
+        return f"{', '.join(map(str, counts))} frames"
+    first, second, third, last = *counts[:3], counts[-1]
+    if counts[1:] == tuple(range(second, last + 1, third - second)):
+        return f"{first}, {second}, {third} and so on up to {last} frames"
+    return f"{first} to {last} frames"
 
 
 def _size(request: VideoRequest, model: ModelProfile) -> tuple[int, int]:

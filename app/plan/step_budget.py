@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.errors import InvalidRequest
 from app.plan.budgets import Budget, BudgetTable, budget_for
@@ -22,6 +22,17 @@ class StepBudget:
     by_planner: bool = False
     calibrated: bool = False
     reasons: tuple[str, ...] = ()
+
+
+def unmeasured(work: StepBudget) -> StepBudget:
+    """The same for a video unlike those that were measured: it is given their budget, and promised nothing of it."""
+    if not work.calibrated:
+        return work
+    told = (
+        f"A budget of {work.budget} evaluations in {work.steps} steps, as for videos that were measured; "
+        "what it loses with this one is not known."
+    )
+    return replace(work, calibrated=False, reasons=(told, *work.reasons[1:]))
 
 
 def step_budget(

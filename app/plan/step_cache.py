@@ -6,10 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from rapidfuzz import process
-
 from app.errors import InvalidRequest
 from app.plan.adapters import said_of
+from app.plan.suggest import did_you_mean
 from app.types import STEP_CACHES, ModelProfile, VideoRequest
 
 
@@ -30,8 +29,7 @@ def step_cache(
     if not name:
         return ""
     if name not in STEP_CACHES:
-        near = process.extractOne(name[:40], STEP_CACHES, score_cutoff=60.0)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, STEP_CACHES)
         message = f"There is no step cache {name[:40]!r}.{hint} There is: {', '.join(STEP_CACHES)}."
         raise InvalidRequest(message, "step_cache", "unknown_step_cache")
     if not model.step_caches:

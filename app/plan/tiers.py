@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from rapidfuzz import process
-
 from app.errors import InvalidRequest
 from app.plan.prompt.complexity import CLASSES
+from app.plan.suggest import did_you_mean
 from app.types import TierOfModel
 
 AUTO: Final = "auto"
@@ -103,8 +102,7 @@ def tier_named(asked: str) -> str:
     name = ALIASES.get(name, name)
     if name in TIERS or name == AUTO:
         return name
-    near = process.extractOne(name[:40], (*TIERS, AUTO, *ALIASES), score_cutoff=60.0)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, (*TIERS, AUTO, *ALIASES))
     message = f"There is no tier {asked[:40]!r}.{hint} Tiers are {AUTO}, {', '.join(TIERS)}."
     raise InvalidRequest(message, param="tier", code="unknown_tier")
 

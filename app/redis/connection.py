@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ConstantBackoff, NoBackoff
 from redis.exceptions import (
     ClusterDownError,
@@ -24,6 +23,9 @@ from redis.exceptions import (
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from app.errors import StoreFull, StoreUnavailable
+from app.redis.reconnecting import reconnecting
+from app.redis.sentinels import BlockingMasterPool, MasterPool, MasterWatch
+from app.settings import Settings
 
 T = TypeVar("T")
 
@@ -44,33 +46,49 @@ _UNWELL = ("MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY "
 """What Redis says, also from inside a script, when it is read-only or starting."""
 
 
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """What must have a write before it counts as made: so many replicas, each waited for no longer than `within_s`."""
+
+    needed: int = 1
+    within_s: float = 1.0
+
+
+def replicas_of(settings: Settings) -> Replicas | None:
+    """What the settings ask for."""
+    if settings.durability == "local":
+        return None
+    return Replicas(settings.durability_replicas, settings.durability_timeout_s)
+
+
 class Client(Redis):
-    """A client with a second one beside it, `patient`, for calls that wait on the server until there is news."""
+    """A client with a second one beside it, `patient`, for calls that wait on the server until there is news.
+
+    `replicas`: what `Commands` waits for; None: writes count as made when the server has them. `master_watch`: what
+    follows the master where there are sentinels.
+    """
 
     def __init__(
-        self, pool: ConnectionPool, waiting: ConnectionPool, timeout_s: float, sentinel: Sentinel | None = None
+        self,
+        pool: ConnectionPool,
+        waiting: ConnectionPool,
+        timeout_s: float,
+        watch: MasterWatch | None = None,
+        replicas: Replicas | None = None,
     ) -> None:
         super().__init__(connection_pool=pool)
         self.patient = Redis(connection_pool=waiting)
         self.timeout_s = timeout_s
-        self._sentinel = sentinel
+        self.master_watch = watch
+        self.replicas = replicas
+        self.lacking_since: float | None = 0.0  # monotonic; replicas, until they are seen to keep up
 
     async def aclose(self, close_connection_pool: bool | None = True) -> None:
         """Close every connection of both, and those to sentinels."""
         await self.patient.aclose(close_connection_pool)
         await super().aclose(close_connection_pool)
-        for watcher in self._sentinel.sentinels if self._sentinel else ():
-            await watcher.aclose()
-
-
-class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Connections to whichever server the sentinels call the master; those beyond the most wait for one to end."""
-
-
-# redis-py does not say what these take.
-_Sentinel: Any = Sentinel
-_Master: Any = _MasterPool
-_Patient: Any = SentinelConnectionPool
+        if self.master_watch is not None:
+            await self.master_watch.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +102,26 @@ class SentinelPlace:
     tls: bool
 
 
-def connect(url: str, timeout_s: float) -> Client:
+def connect(url: str, timeout_s: float, replicas: Replicas | None = None) -> Client:
     """A client for `redis://`, `rediss://`, `unix://` or sentinels. Nothing is sent until first use.
 
     A broken connection is tried anew once; each call, with that, ends after `timeout_s`.
     Raises ValueError when the URL is none of these (see `sentinel_place`).
     """
     options: dict[str, Any] = {
-        "socket_timeout": timeout_s,
+        "socket_timeout": timeout_s + (replicas.within_s if replicas else 0.0),
         "socket_connect_timeout": timeout_s,
         "health_check_interval": HEALTH_CHECK_S,
         **({} if url.startswith("unix:") else {"socket_keepalive": True}),
         "retry": Retry(ConstantBackoff(0.05), 1, supported_errors=(ConnectionError,)),
     }
     if urlsplit(url).scheme in _SENTINEL:
-        return _by_sentinel(sentinel_place(url), timeout_s, options)
+        return _by_sentinel(sentinel_place(url), timeout_s, options, replicas)
     pool = BlockingConnectionPool.from_url(url, max_connections=MAX_CONNECTIONS, timeout=timeout_s, **options)
+    reconnecting(pool)
     patient = {**pool.connection_kwargs, "socket_timeout": None}
-    return Client(pool, ConnectionPool(pool.connection_class, max_connections=MAX_FOLLOWERS, **patient), timeout_s)
+    waiting = ConnectionPool(pool.connection_class, max_connections=MAX_FOLLOWERS, **patient)
+    return Client(pool, waiting, timeout_s, replicas=replicas)
 
 
 def sentinel_place(url: str) -> SentinelPlace:
@@ -131,17 +151,16 @@ def _host(text: str) -> tuple[str, int]:
     return parts.hostname, parts.port or SENTINEL_PORT
 
 
-def _by_sentinel(place: SentinelPlace, timeout_s: float, options: dict[str, Any]) -> Client:
+def _by_sentinel(place: SentinelPlace, timeout_s: float, options: dict[str, Any], replicas: Replicas | None) -> Client:
     # Within one call's time the second sentinel must have its turn when the first is gone.
     soon = timeout_s / (len(place.watchers) + 1)
     once = Retry(NoBackoff(), 0)
     watching = {"socket_timeout": soon, "socket_connect_timeout": soon, "retry": once, **place.watcher_login}
-    sentinel = _Sentinel(list(place.watchers), sentinel_kwargs=watching)
-    options = {**options, **place.login, **({"ssl": True} if place.tls else {})}
-    pool = _Master(place.service, sentinel, max_connections=MAX_CONNECTIONS, timeout=timeout_s, **options)
-    patient = {**options, "socket_timeout": None}
-    waiting = _Patient(place.service, sentinel, max_connections=MAX_FOLLOWERS, **patient)
-    return Client(pool, waiting, timeout_s, sentinel)
+    watch = MasterWatch(place.service, place.watchers, 2 * soon, watching)
+    options = {**options, **place.login}
+    pool = BlockingMasterPool(watch, place.tls, max_connections=MAX_CONNECTIONS, timeout=timeout_s, **options)
+    waiting = MasterPool(watch, place.tls, max_connections=MAX_FOLLOWERS, **{**options, "socket_timeout": None})
+    return Client(pool, waiting, timeout_s, watch, replicas)
 
 
 async def bounded(call: Awaitable[T], timeout_s: float) -> T:

@@ -1,13 +1,18 @@
-"""Looks at a Redis before jobs are entrusted to it: one that may throw keys away to save memory is refused."""
+"""Looks at a Redis before jobs are entrusted to it: one that may throw keys away, or lacks replicas, is refused."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
+from typing import Any
 
-from app.errors import UnsafeStore
+from app.errors import NoReplica, UnsafeStore
 from app.redis.connection import Client, bounded
 
 SAFE_POLICY = "noeviction"
+REPLICAS_WITHIN_S = 10.0  # servers that start together find each other in that time
+LOOK_S = 0.2
 
 
 def danger(memory: Mapping[str, str | int | float]) -> str | None:
@@ -27,13 +32,40 @@ def danger(memory: Mapping[str, str | int | float]) -> str | None:
     )
 
 
-async def refuse_what_loses_jobs(redis: Client) -> None:
-    """Ask the server, once.
+def lacking(replication: Mapping[str, Any], needed: int) -> str | None:
+    """Why nothing can be accepted as replicated where `INFO replication` says this; None: it can."""
+    replicas = [each for name, each in replication.items() if name.startswith("slave") and isinstance(each, Mapping)]
+    up = sum(each.get("state") == "online" for each in replicas)
+    if up >= needed:
+        return None
+    found = "has no replica" if not replicas else f"has {up} of {needed} replicas in step"
+    return (
+        f"KINORAY_DURABILITY=replicated asks for {needed} other Redis to have each job before it is accepted, and this "
+        f"one {found}. Start one with `replicaof` (cluster/compose.sentinel.yaml shows how), or set "
+        "KINORAY_DURABILITY=local and accept that a job of the last moment is lost with its machine."
+    )
+
+
+async def refuse_what_loses_jobs(redis: Client, within_s: float = REPLICAS_WITHIN_S) -> None:
+    """Ask the server, and, where the client asks for replicas, again for up to `within_s` until they are there.
 
     Raises:
-        UnsafeStore: it may throw jobs away; the message says what to set.
+        NoReplica: writes are to be replicated, and are not; the message says what to do.
+        UnsafeStore: it may throw jobs away, or is itself a replica; the message says what to set.
         StoreUnavailable: it does not answer.
     """
     why = danger(await bounded(redis.info("memory"), redis.timeout_s))
     if why is not None:
         raise UnsafeStore(why)
+    end = time.monotonic() + within_s
+    while redis.replicas is not None:
+        replication: Any = await bounded(redis.info("replication"), redis.timeout_s)
+        if replication["role"] != "master":
+            master = f"{replication.get('master_host')}:{replication.get('master_port')}"
+            raise UnsafeStore(f"This Redis is a replica of {master}, and takes no jobs: name its master or sentinels.")
+        why = lacking(replication, redis.replicas.needed)
+        if why is None:
+            return
+        if time.monotonic() > end:
+            raise NoReplica(why)
+        await asyncio.sleep(LOOK_S)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import orjson
 
 from app.errors import Overloaded
 from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey
 from app.jobs.board import BACKLOG, ENTERED, Board
+from app.jobs.waits import Waits
 from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
@@ -31,14 +32,32 @@ def limits_of(settings: Settings, key: IdempotencyKey | None = None) -> Admissio
     )
 
 
-def named(request: VideoRequest, key: str | None, ttl_s: float) -> IdempotencyKey | None:
-    """The request under the client's key; the same for the same request, whatever it was written in."""
+def named(
+    request: VideoRequest, key: str | None, ttl_s: float, reference: bytes | str | None = None
+) -> IdempotencyKey | None:
+    """The request under the client's key; the same for the same request, whatever it was written in.
+
+    `reference` is how its picture is named; `request.image` is that picture, once it has been looked at.
+    """
     if key is None:
         return None
-    asked = {name: value for name, value in asdict(request).items() if name not in LATER or value not in (None, ())}
-    asked |= asked.pop("wishes")  # as they were digested when keys were first kept
-    words = orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)
-    return IdempotencyKey(key, hashlib.sha256(words).hexdigest(), ttl_s)
+    if reference is None:
+        return IdempotencyKey(key, _digest(request), ttl_s)
+    whole = "" if request.image is None else _digest(request)
+    return IdempotencyKey(key, f"{whole}:{_digest(replace(request, image=None))}:{_digested(reference)}", ttl_s)
+
+
+async def check(job: Job, jobs: Waits, board: Board, settings: Settings) -> None:
+    """Refuse what would be refused, before anything costly is done for it; what passes may still be refused later.
+
+    Raises Overloaded, and what `app.jobs.admission_limits.refusal` makes.
+    """
+    await jobs.check(job, limits_of(settings))
+    backlog = backlog_from_note(await board.get(BACKLOG))
+    if backlog is None:
+        return
+    entered, own = await board.counters(ENTERED), counter_of(job)
+    _promise(job, backlog, entered | {own: entered.get(own, 0.0) + turn_in(backlog, job)}, settings)
 
 
 async def admit(job: Job, board: Board, settings: Settings) -> float | None:
@@ -61,7 +80,7 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
         raise
 
 
-def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float:
+def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float | None:
     wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job)
     longest_s = max(wait_s, held_up_s(backlog, job))
     if longest_s > settings.max_wait_s or backlog.jobs >= settings.max_queued:
@@ -69,7 +88,14 @@ def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Se
         if longest_s > max(wait_s, settings.max_wait_s):
             message = "Too much is waiting: a new job of this priority would hold up others for too long."
         raise Overloaded(message, retry_after_s=max(1.0, min(longest_s - settings.max_wait_s, LONGEST_RETRY_S)))
-    return wait_s
+    return wait_s if backlog.foreseen(job.plan.pool) else None  # nobody knows when its pool will have a replica
+
+
+def _digest(request: VideoRequest) -> str:
+    asked = {name: value for name, value in asdict(request).items() if name not in LATER or value not in (None, ())}
+    del asked["warnings"]  # they follow from what was asked
+    asked |= asked.pop("wishes")  # as they were digested when keys were first kept
+    return hashlib.sha256(orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _digested(value: object) -> str:

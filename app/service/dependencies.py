@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 
-from app.errors import Conflict
+from app.errors import Conflict, DependencyFailed
 from app.jobs.store import find
 from app.service.endings import fail
 from app.service.ports import Shared
 from app.types import Failure, Job, Phase
 
-DEPENDENCY_FAILED = "dependency_failed"
 BATCH = 100  # jobs looked at together
 ROUNDS = 50  # those who fail take others with them; what is left after so many is left to the next pass
 
@@ -49,6 +48,6 @@ async def _fail(job_id: str, awaited: str, gone: Job | None, stores: Shared, now
     if job is None or job.phase is not Phase.QUEUED:
         return
     why = "was deleted" if gone is None else f"failed ({gone.failure.code if gone.failure else 'unknown'})"
-    failure = Failure(DEPENDENCY_FAILED, f"{awaited}, which it comes after, {why}.")
+    failure = Failure(DependencyFailed.code, f"{awaited}, which it comes after, {why}.")
     with contextlib.suppress(Conflict):  # cancelled since it was read
         await fail(job_id, job.fence, failure, stores, now)

@@ -10,7 +10,6 @@ from app.errors import ArtifactLost, Conflict, InvalidRequest, NotSupported
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.plan.tiers import AUTO
-from app.service.input_image import picture_of
 from app.service.videos import Accepted, VideoService
 from app.types import Artifact, Caller, Extension, Job, ModelProfile, Phase, Plan, VideoRequest
 from app.video.join import MOST_BYTES, last_frame
@@ -54,16 +53,13 @@ async def extend(
     mp4 = b"".join([chunk async for chunk in service.read(video)])
     spec = source.plan.spec
     png, frames = await asyncio.to_thread(last_frame, mp4, spec.width, spec.height)
-    picture = await picture_of(png, caller.tenant, service.settings)
-    request = replace(
-        _as_source(asked, source, model), image=picture.artifact, extends=Extension(source_id, video, frames)
-    )
-    whole = (await service.analyze(request, caller)).whole
+    request = replace(_as_source(asked, source, model), extends=Extension(source_id, video, frames))
+    whole = (await service.analyze(request, caller, png)).whole
     if whole.frames * whole.height * whole.width * 3 > MOST_BYTES:
         most_s = MOST_BYTES / (whole.height * whole.width * 3) / whole.fps
         message = f"Together they would play {whole.seconds:.1f} s; at {whole.size} it may be {most_s:.1f} s."
         raise InvalidRequest(message, "seconds", "unsupported_length")
-    return await service.accept(request, caller, key, picture=picture.content, told=told)
+    return await service.accept(request, caller, key, reference=png, told=told)
 
 
 async def made_here(service: VideoService, content: bytes, caller: Caller) -> str:

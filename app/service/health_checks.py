@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from app.jobs.board import BACKLOG, Board
 from app.jobs.clock import Clock
 from app.jobs.store import JobStore
 from app.line.backlog import backlog_from_note
+from app.service.pools import PoolStatus, PoolWatch, why_not
 from app.service.ports import Check
 
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
@@ -44,14 +45,14 @@ class Pings:
     finisher: Ping
 
 
-def health_checks(stores: CheckedStores, cache: ByteCache, pings: Pings, asleep: bool) -> dict[str, Check]:
-    """A check for each component; `asleep`: a pool may have no replica until the next job wakes it."""
+def health_checks(stores: CheckedStores, cache: ByteCache, pings: Pings, pools: PoolWatch) -> dict[str, Check]:
+    """A check for each component."""
     return {
         "redis": partial(redis, stores),
         "artifacts": partial(artifacts, stores),
         "analyzer": partial(answers, pings.analyzer),
         "dispatcher": partial(dispatcher, stores, pings.dispatcher),
-        "diffuser": partial(diffusers, stores, asleep),
+        "diffuser": partial(diffusers, pools),
         "finisher": partial(answers, pings.finisher),
         "cache": partial(caches, cache),
     }
@@ -81,15 +82,30 @@ async def dispatcher(stores: CheckedStores, ping: Ping) -> Mapping[str, object]:
     return {"waiting": backlog.jobs, "running": backlog.running}
 
 
-async def diffusers(stores: CheckedStores, asleep: bool) -> Mapping[str, object]:
-    replicas = await stores.jobs.replicas()
-    if not replicas and asleep:
-        return {"replicas": 0, "slots": 0, "asleep": True}  # the next job wakes a pool
-    if not replicas:
-        raise ServiceUnavailable("No diffuser replica is running.")
-    short = sorted({replica.pressure for replica in replicas} - {"ok"})
-    facts = {"replicas": len(replicas), "slots": sum(replica.slots for replica in replicas)}
-    return {**facts, "memory": short[0] if short else "ok"}  # "critical" sorts before "warning"
+async def diffusers(watch: PoolWatch) -> Mapping[str, object]:
+    """The pools; `error` says which take no jobs and why, and `partial` that others do."""
+    pools = await watch.look()
+    lacking = [status for status in pools.values() if not status.ready]
+    why = "; ".join(why_not(status) for status in lacking)
+    partly = bool(lacking) and len(lacking) < len(pools)
+    if lacking and not partly:
+        why = f"No diffuser replica is running. {why}"
+    facts: dict[str, object] = {
+        "replicas": sum(status.replicas for status in pools.values()),
+        "slots": sum(status.slots for status in pools.values()),
+        "memory": min((status.memory for status in pools.values() if status.memory != "ok"), default="ok"),
+        "pools": {name: facts_of(status) for name, status in pools.items()},
+    }
+    if all(status.state == "asleep" for status in pools.values()):
+        facts["asleep"] = True  # the next job wakes a pool
+    return {**facts, "error": why, "partial": partly} if why else facts
+
+
+def facts_of(status: PoolStatus) -> dict[str, object]:
+    """A pool as health and the statistics show it."""
+    facts = asdict(status)
+    del facts["pool"]
+    return {"ready": status.ready, **{name: value for name, value in facts.items() if value is not None}}
 
 
 async def caches(cache: ByteCache) -> Mapping[str, object]:

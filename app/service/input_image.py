@@ -35,6 +35,8 @@ WANTED: Final = {
 FETCH_TIMEOUT_S: Final = 10.0
 AT_ONCE: Final = 4  # pictures that one process decodes at a time: each may take hundreds of megabytes
 
+PENDING: Final = Artifact("inputs/pending", CONTENT_TYPE, 0)  # stands for a picture that is not looked at yet
+
 _decoders = ThreadPoolExecutor(AT_ONCE, "pictures")  # its threads start when they are needed
 _names = Resolver("picture-names")
 

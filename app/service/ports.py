@@ -23,7 +23,10 @@ from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
 
 Check = Callable[[], Awaitable[Mapping[str, object]]]
-"""A component's health check: facts when well; raises KinorayError when not."""
+"""A component's health check: facts when well; raises KinorayError when not, or has an `error` among its facts.
+
+With `partial` beside the error, what it does not affect goes on.
+"""
 
 
 class Planner(Protocol):

@@ -16,6 +16,7 @@ from app.jobs.outbox import Outbox
 from app.jobs.record import check_id
 from app.jobs.store import JobStore, find
 from app.service.artifact_refs import cached_mark, forget_artifacts
+from app.service.endings import end_of
 from app.settings import Settings
 from app.telemetry import ARTIFACTS_REMOVED, Meter
 from app.types import Job, Word
@@ -99,6 +100,7 @@ async def expire(stores: Kept, now: float, limit: int) -> int:
         except JobNotFound:  # another was quicker
             continue
         await stores.events.forget(job.id)
+        await stores.events.tell_tenant(job.tenant, job.id, "end", now, end_of(None))
         try:
             await forget_artifacts(job, stores.board, stores.artifacts, even_cached=False)
         except KinorayError as error:

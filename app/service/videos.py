@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -18,14 +19,13 @@ from app.cache.store import RESULTS
 from app.errors import (
     Conflict,
     ContentNotReady,
-    InvalidRequest,
     JobNotFound,
     KinorayError,
     NotFound,
     StoreUnavailable,
     TimedOut,
 )
-from app.jobs.admission_limits import AdmissionLimits, Replayed, Usage, refusal
+from app.jobs.admission_limits import AdmissionLimits, PictureWillTell, Replayed, Usage, refusal
 from app.jobs.board import BACKLOG
 from app.jobs.flights import Role
 from app.jobs.store import find
@@ -36,16 +36,19 @@ from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
-from app.service.admission import admit, limits_of, named
+from app.plan.unheeded import about_wishes
+from app.service.admission import admit, check, limits_of, named
 from app.service.artifact_refs import forget_artifacts, lost
-from app.service.endings import tell_end
+from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
-from app.service.input_image import Picture, keep, let_go, picture_of
+from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.outlook import Outlook, outlook_of
+from app.service.pools import PoolWatch
 from app.service.ports import Ports
 from app.service.result_hits import repeat
 from app.service.similar_start import with_start
 from app.service.single_flight import enter
+from app.service.tenant_events import CREATED, News, follow_tenant
 from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
 from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest, Wishes
@@ -80,6 +83,7 @@ class VideoService:
         self.settings = settings
         self._clock = clock
         self._sync = sync
+        self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
         self._results = ResultCache(ports.cache)
 
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
@@ -92,33 +96,54 @@ class VideoService:
         caller: Caller,
         key: str | None = None,
         stages: Stages | None = None,
-        picture: bytes | None = None,
+        reference: bytes | str | None = None,
         told: VideoRequest | None = None,
     ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
 
         `key` is the client's name for the request: again with the same one, it is answered with the job of the first
-        time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `picture` is the content of
-        the request's, unless an earlier job has it stored. `told` is what the key stands for, where the request was
-        completed with what is stored.
+        time. `stages` is told when plan, lookup, files (of a repeat) and record are done. `reference` names the picture
+        that it begins with, by its bytes or address; that is looked at only when nothing else speaks against the job.
+        `told` is what the key stands for, where the request was completed with what is stored.
 
         Raises:
-            InvalidRequest: the prompt or a parameter cannot be served.
+            InvalidRequest: the prompt or a parameter cannot be served, or the picture cannot be had or used.
+            PayloadTooLarge: the picture has too many bytes or pixels.
             JobNotFound: it is to come after a job that is not there.
             KeyReused: the key was used for another request.
             Overloaded: the predicted wait or the line is too long, or the tenant has had its share.
+            ModelUnavailable: no replica can start that would make it.
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
-        idempotency_key = named(told or request, key, self.settings.idempotency_ttl_s)
         try:
-            first = None if idempotency_key is None else await self.ports.jobs.answered(idempotency_key, caller.tenant)
-            if first is not None:
-                raise Replayed(first)
-            limits = limits_of(self.settings, idempotency_key)
-            return Accepted(await self._record(request, caller, limits, stages, picture), False)
+            limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
+            job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
+            await self._announce(job)
+            return Accepted(job, False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
+
+    async def _not_yet_answered(
+        self, request: VideoRequest, caller: Caller, key: str | None, reference: bytes | str | None
+    ) -> AdmissionLimits:
+        """What the job will be held to. Raises Replayed, or KeyReused, when the key has made one already."""
+        name = named(request, key, self.settings.idempotency_ttl_s, reference)
+        with suppress(PictureWillTell):
+            first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
+            if first is not None:
+                raise Replayed(first)
+        return limits_of(self.settings, name)
+
+    async def _announce(self, job: Job) -> None:
+        """Those who follow the tenant hear of a new job; without Redis they do at its next event: it is on record."""
+        now = self._clock()
+        try:
+            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {})
+            if job.phase.ended:
+                await self.ports.events.tell_tenant(job.tenant, job.id, "end", now, end_of(job))
+        except StoreUnavailable as error:
+            log.warning("Nobody heard of %s: %s", job.id, error)
 
     async def replayed(self, told: VideoRequest, caller: Caller, key: str | None) -> Accepted | None:
         """The job of the first time, if this request came before under its key. Raises KeyReused, Conflict."""
@@ -149,13 +174,19 @@ class VideoService:
                 raise refusal("unknown" if job is None else "failed", each)
 
     async def _record(
-        self, request: VideoRequest, caller: Caller, limits: AdmissionLimits, stages: Stages, picture: bytes | None
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        limits: AdmissionLimits,
+        stages: Stages,
+        reference: bytes | str | None,
+        named_by_picture: bool,
     ) -> Job:
         wishes = replace(request.wishes, webhook=webhook_of(request.wishes.webhook, caller, self.settings))
         await self._sync()
         await self._come_after(wishes.after, caller)
         # 1. Plan
-        plan = await self.analyze(request, caller)
+        plan = await self._plan(request if reference is None else replace(request, image=PENDING), caller)
         stages.done("plan")
         now = self._clock()
         job = Job(
@@ -167,6 +198,16 @@ class VideoService:
             wishes=wishes,
             deadline=None if wishes.deadline_s is None else now + wishes.deadline_s,
         )
+        content: bytes | None = None
+        if reference is not None:
+            await check(job, self.ports.jobs, self.ports.board, self.settings)
+            picture = await picture_of(reference, caller.tenant, self.settings)
+            content, plan = picture.content, replace(plan, image=picture.artifact)
+            job = replace(job, plan=plan)
+            if limits.idempotency_key and named_by_picture:
+                key, pictured = limits.idempotency_key.value, replace(request, image=plan.image)
+                limits = await self._not_yet_answered(pictured, caller, key, reference)
+            stages.done("picture")
         # 2. The same plan made before?
         if wishes.cache.reads:
             made = await self._made_before(job, now, stages, limits)
@@ -178,9 +219,10 @@ class VideoService:
                 job = replace(job, plan=plan)
                 stages.done("similar")
         # 3. Under way, or admitted; and the record, before anyone is told
+        await self.pools.refuse_what_waits_for_ever(plan.pool, now)
         joins = wishes.cache.reads and request.seed != FRESH
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
-        await keep(job, picture, self.ports.board, self.ports.artifacts)
+        await keep(job, content, self.ports.board, self.ports.artifacts)
         try:
             job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
         except StoreUnavailable:  # it may be on record
@@ -221,6 +263,10 @@ class VideoService:
         async for event in follow(await self.get(job_id, caller), after, self.ports, self._clock):
             yield event
 
+    def follow_all(self, caller: Caller, after: str | None = None) -> AsyncGenerator[News, None]:
+        """What happens to all of the caller's jobs, without end; as `follow_tenant`."""
+        return follow_tenant(caller.tenant, after, self.ports, self._clock)
+
     async def told_all(self, job_id: str, caller: Caller, last: str) -> bool:
         """Whether who names the event `last` has nothing more to be told, ever. Raises JobNotFound."""
         return await told_all(await self.get(job_id, caller), last, self.ports.events)
@@ -249,6 +295,7 @@ class VideoService:
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)
+        await self.ports.events.tell_tenant(caller.tenant, job_id, "end", self._clock(), end_of(None))
         try:
             await forget_artifacts(job, self.ports.board, self.ports.artifacts)
         except StoreUnavailable as error:  # the record is gone: its files have no owner, and are removed as such
@@ -294,22 +341,21 @@ class VideoService:
         )
         return await self.accept(request, caller, key)
 
-    async def picture(self, reference: bytes | str, model: str | None, caller: Caller) -> Picture:
-        """The picture that a request names, if its model takes one; nothing is stored. Raises InvalidRequest."""
-        profile = self._catalogue().find(model)
-        if not profile.takes_image:
-            raise InvalidRequest(f"{profile.id} makes videos from text alone.", "input_reference", "image_not_taken")
-        return await picture_of(reference, caller.tenant, self.settings)
+    async def analyze(self, request: VideoRequest, caller: Caller, reference: bytes | str | None = None) -> Plan:
+        """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""
+        if reference is None:
+            return await self._plan(request, caller)
+        plan = await self._plan(replace(request, image=PENDING), caller)
+        return replace(plan, image=(await picture_of(reference, caller.tenant, self.settings)).artifact)
 
-    async def analyze(self, request: VideoRequest, caller: Caller) -> Plan:
-        """The plan a request would get now, without making anything."""
+    async def _plan(self, request: VideoRequest, caller: Caller) -> Plan:
         plan = await self.ports.planner.plan(request, caller)
-        if not request.allow_degrade:
-            return plan
-        backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
-        return await in_time(
-            request,
-            plan,
-            expected_s=lambda each: expected_s(backlog, behind_all(backlog, each), each),
-            replan=lambda lower: self.ports.planner.plan(lower, caller),
-        )
+        if request.allow_degrade:
+            backlog = backlog_from_note(await self.ports.board.get(BACKLOG))
+            plan = await in_time(
+                request,
+                plan,
+                expected_s=lambda each: expected_s(backlog, behind_all(backlog, each), each),
+                replan=lambda lower: self.ports.planner.plan(lower, caller),
+            )
+        return about_wishes(request, plan)

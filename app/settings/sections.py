@@ -6,7 +6,7 @@ Names are one flat list, `KINORAY_<NAME>`: a section is a heading in `docs/setti
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -28,6 +28,21 @@ class Storage(BaseModel):
     cache_redis_url: str | None = setting(None, "Another Redis for the caches alone", unset="the same")
     redis_prefix: str = setting("kinoray", "Every Redis key starts with this")
     redis_timeout_s: float = setting(2.0, "A Redis call that takes longer counts as failed", "s", gt=0)
+    durability: Literal["local", "replicated"] = setting(
+        "local",
+        "What an accepted job survives: `local` a crash of its Redis, `replicated` the loss of "
+        "its machine, too: a replica has the job before it is accepted (503 `not_replicated` while none keeps up)",
+        since="0.2",
+    )
+    durability_replicas: int = setting(
+        1,
+        "How many replicas must have a job, with `replicated`: all there are, to survive any failover",
+        since="0.2",
+        ge=1,
+    )
+    durability_timeout_s: float = setting(
+        1.0, "How long a replica is waited for, with `replicated`", "s", since="0.2", gt=0
+    )
     state_dir: Path = setting(Path("~/.kinoray"), "Folder for own Redis data, artifacts and logs")
     calibration_dir: Path | None = setting(
         None, "Folder of what `kinoray calibrate` found for other models", unset="`<state_dir>/calibration`"
@@ -81,6 +96,12 @@ class Front(BaseModel):
     )
     api_keys: dict[str, SecretStr] = setting(
         {}, "Tenant name to API key; tenants never see each other's jobs", unset="everyone is the tenant `public`"
+    )
+    cors_origins: list[str] = setting(
+        [],
+        "Origins whose pages may ask this server, such as https://app.example; * for all",
+        unset="its own page alone",
+        since="0.2",
     )
     max_body_bytes: int = setting(20 * MIB, "Larger request bodies are refused with 413", "bytes", gt=0)
     max_prompt_chars: int = setting(4000, "Longer prompts are refused", "characters", gt=0)

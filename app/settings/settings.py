@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +15,9 @@ from typing_extensions import Self
 
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Replicas, Storage, Webhooks
+
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
 class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Storage, BaseSettings):
@@ -35,6 +40,30 @@ class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Stor
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("redis_url", "cache_redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and (why := _redis_fault(value)):
+            raise ValueError(f"it must be such as redis://host:6379/0, and {why}")
+        return value
+
+    @field_validator("webhook_url", "webhook_urls")
+    @classmethod
+    def _web(cls, value: Any) -> Any:
+        for url in value.values() if isinstance(value, dict) else [value] if value else []:
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+                raise ValueError(f"it must be an address such as https://example.org/hook, not {url!r}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        origins = [origin.rstrip("/").lower() for origin in value]
+        for origin in origins:
+            if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"{origin!r} is no origin: scheme://host or scheme://host:port, or * for all")
+        return origins
 
     @field_validator("webhook_secret", "webhook_secrets")
     @classmethod
@@ -73,9 +102,9 @@ class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Stor
         for wish in self.parallel.values():
             parallel_of(wish)
         if self.host_memory_warning >= self.host_memory_critical:
-            raise ValueError("host_memory_warning is below host_memory_critical")
+            raise ValueError(_order("host_memory", self.host_memory_warning, self.host_memory_critical))
         if self.device_memory_warning >= self.device_memory_critical:
-            raise ValueError("device_memory_warning is below device_memory_critical")
+            raise ValueError(_order("device_memory", self.device_memory_warning, self.device_memory_critical))
         return self
 
     @property
@@ -105,6 +134,27 @@ class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Stor
     def artifact_root(self) -> str:
         """fsspec URL of the folder that holds every artifact."""
         return self.artifacts_url or (self.state_dir / "artifacts").as_uri()
+
+
+def _order(what: str, warning: float, critical: float) -> str:
+    return f"{what}_warning={warning:g} must be less than {what}_critical={critical:g}"
+
+
+def _redis_fault(url: str) -> str | None:
+    """What is wrong with the address of a Redis or its sentinels; None: nothing that can be seen."""
+    parts = urlsplit(url)
+    if parts.scheme not in REDIS_SCHEMES:
+        return f"begin with one of {', '.join(f'{scheme}://' for scheme in REDIS_SCHEMES)}"
+    if parts.scheme == "unix":
+        return None if parts.path else "name a socket"
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        try:
+            one = urlsplit(f"//{host.strip()}")
+            if not one.hostname or one.port == 0:
+                return "name a host" if not one.hostname else "have a port from 1 to 65535"
+        except ValueError:
+            return "have a port from 1 to 65535"
+    return None
 
 
 def _is_secret(key: str) -> bool:

@@ -1,180 +1,95 @@
-// The page: asks the public API, follows each job's events, shows what came of it. Text from outside is only ever text.
+// The page: asks the public API, follows what happens to all videos, shows what came of it.
+
+import { call, post } from "./api.js";
+import { card, cards, drop, ended, glimpse, seconds, show, styles, trim, warn } from "./cards.js";
+import { follow } from "./feed.js";
 
 const EXAMPLES = [
-  "a crimson ball bounces across the sand",
+  "a crimson ball rolls to the right on a sand background",
   "a small white star spins on a night blue background",
-  "a green ring orbits in front of a gray wall",
+  "a green ring orbits on a gray background",
   "a red circle moves right and a blue square moves left on a black background",
 ];
+const PAGE = 12;
+const FIGURES_MS = 10000;
+const AGAIN_MS = 2000;
 const $ = (id) => document.getElementById(id);
-const KEY = "kinoray-key";
-const PICTURE = /^data:image\/webp;base64,[A-Za-z0-9+/]+={0,2}$/; // nothing else becomes an image's address
-const BLUR_PX = 10; // of a preview after no step at all
-const cards = new Map(); // id -> { element, video }
-const styles = new Map(); // id -> name
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let oldest = null;
+let most = 10 * PAGE; // cards, before the oldest make room for what is asked for elsewhere
 
-async function call(path, options = {}) {
-  const key = localStorage.getItem(KEY);
-  const headers = { ...(options.headers ?? {}), ...(key ? { authorization: `Bearer ${key}` } : {}) };
-  const answer = await fetch(path, { ...options, headers });
-  if (answer.ok) return answer;
-  const problem = (await answer.json().catch(() => ({}))).error ?? { message: `The server answered ${answer.status}.` };
-  if (answer.status === 401) {
-    const given = prompt(`${problem.message}\nYour API key:`);
-    if (given) {
-      localStorage.setItem(KEY, given.trim());
-      return call(path, options);
-    }
-  }
-  const again = answer.headers.get("retry-after");
-  throw new Error(again ? `${problem.message} Try again in ${again} s.` : problem.message);
-}
+// What happens
 
-const post = (path, body) =>
-  call(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+let ready;
+const connected = new Promise((resolve) => (ready = resolve));
 
-// Server-sent events through fetch, since EventSource cannot send a key.
-async function* events(id, last) {
-  const answer = await call(`v1/videos/${id}/events`, { headers: last ? { "last-event-id": last } : {} });
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    text += value.replaceAll("\r", "");
-    const blocks = text.split("\n\n");
-    text = blocks.pop();
-    for (const block of blocks) {
-      const field = (name) => block.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      if (field("data")) yield { kind: field("event"), id: field("id"), data: JSON.parse(field("data")) };
-    }
+function tell({ kind, data }) {
+  if (kind === "ready") {
+    ready();
+    for (const { video } of cards.values()) if (!ended(video)) refresh(video.id); // what the stream may have missed
+    if (!data.whole) newest().catch(() => {});
+  } else if (kind === "snapshot") {
+    arrived(data);
+  } else if (cards.has(data.video_id)) {
+    happened(kind, data, cards.get(data.video_id));
   }
 }
 
-const seconds = (value) => (value < 1 ? "less than a second" : `about ${Math.round(value)} s`);
-
-function card(video, first) {
-  let found = cards.get(video.id);
-  if (!found) {
-    const element = $("card").content.firstElementChild.cloneNode(true);
-    found = { element, video };
-    cards.set(video.id, found);
-    first ? $("gallery").prepend(element) : $("gallery").append(element);
-    element.addEventListener("click", (click) => act(click.target.dataset?.act, video.id));
+function happened(kind, data, found) {
+  const { video } = found;
+  if (kind === "end" && data.status === "deleted") return drop(video.id);
+  if (ended(video)) return; // told again after a reconnect
+  if (kind === "end") return void refresh(video.id).then(soonFigures);
+  if (kind === "preview") return glimpse(found, data);
+  if (kind === "phase") Object.assign(video, { phase: data.phase, ...(data.phase === "queued" ? { step: 0, progress: 0 } : {}) });
+  if (kind === "queue") Object.assign(video, { queue_position: data.position, eta_s: data.eta_s });
+  if (kind === "step") {
+    const { step, total_steps: total, eta_s: eta } = data;
+    Object.assign(video, { step, total_steps: total, eta_s: eta, phase: "denoising", progress: Math.min(99, (100 * step) / total) });
   }
-  found.video = video;
   show(found);
-  return found;
 }
 
-function show({ element, video }) {
-  const part = (name) => element.querySelector(`.${name}`);
-  const ended = video.status === "completed" || video.status === "failed";
-  element.classList.toggle("failed", video.status === "failed");
-  part("prompt").textContent = video.optimization.written_prompt ?? video.prompt;
-  part("prompt").title = video.prompt;
-  part("state").textContent = sentence(video);
-  part("bar").firstElementChild.style.width = `${video.progress}%`;
-  part("bar").hidden = ended;
-  if (video.status === "failed") part("glimpse").hidden = true;
-  element.querySelector('[data-act="cancel"]').hidden = ended;
-  for (const what of ["save", "good", "bad"]) element.querySelector(`[data-act="${what}"]`).hidden = video.status !== "completed";
-  part("badges").replaceChildren(...badges(video).map((text) => Object.assign(document.createElement("span"), { textContent: text })));
-  if (video.status === "completed" && !element.dataset.loaded) load(element, video);
+function arrived(video) {
+  card(video, true);
+  const last = trim(most);
+  if (last) [oldest, $("more").hidden] = [last, false];
 }
 
-// The unfinished video: blurred at first, sharper step by step, gone when the video itself can be seen.
-function glimpse(element, { image, step, total_steps: total }) {
-  if (typeof image !== "string" || !PICTURE.test(image)) return;
-  const picture = element.querySelector(".glimpse");
-  picture.src = image;
-  picture.style.filter = `blur(${(BLUR_PX * Math.max(0, 1 - step / total)).toFixed(1)}px)`;
-  picture.hidden = false;
-}
-
-function sentence(video) {
-  if (video.status === "completed") return "";
-  if (video.status === "failed") return video.error ? `${video.error.code}: ${video.error.message}` : "failed";
-  if (video.phase === "queued") return video.queue_position ? `${video.queue_position} before it` : "next in line";
-  const eta = video.eta_s == null ? "" : `, ${seconds(video.eta_s)} to go`;
-  return video.phase === "denoising" ? `step ${video.step} of ${video.total_steps}${eta}` : video.phase;
-}
-
-function badges(video) {
-  const plan = video.optimization;
-  const found = [plan.tier, `${plan.steps} of ${plan.fixed_default_steps} steps`, `seed ${video.seed}`];
-  if (plan.style) found.push(styles.get(plan.style) ?? "a style");
-  if (video.priority !== "normal") found.push(`${video.priority} priority`);
-  if (video.cache?.hit) found.push("from the cache");
-  else if (video.inference_time_s != null) found.push(`${video.inference_time_s.toFixed(1)} s`);
-  return found;
-}
-
-async function load(element, video) {
-  element.dataset.loaded = "yes";
-  const screen = element.querySelector("video");
-  screen.addEventListener("loadeddata", () => (element.querySelector(".glimpse").hidden = true), { once: true });
-  try {
-    screen.src = URL.createObjectURL(await (await call(video.url.slice(1))).blob());
-  } catch (error) {
-    element.querySelector(".state").textContent = error.message;
-  }
-}
-
-async function follow(id) {
-  let last;
-  for (let lost = 0; lost < 20 && cards.has(id); lost += 1) {
+// The video as the server has it, as soon as it can say.
+async function refresh(id) {
+  while (cards.has(id)) {
     try {
-      for await (const event of events(id, last)) {
-        lost = 0;
-        last = event.id ?? last;
-        const found = cards.get(id);
-        if (!found) return;
-        if (event.kind === "snapshot") found.video = event.data;
-        if (event.kind === "phase") found.video.phase = event.data.phase;
-        if (event.kind === "queue") Object.assign(found.video, { queue_position: event.data.position, eta_s: event.data.eta_s });
-        if (event.kind === "step") {
-          const { step, total_steps: total } = event.data;
-          Object.assign(found.video, event.data, { phase: "denoising", progress: Math.min(99, (100 * step) / total) });
-        }
-        if (event.kind === "preview") glimpse(found.element, event.data);
-        if (event.kind === "end") {
-          card(await (await call(`v1/videos/${id}`)).json());
-          return figures();
-        }
-        show(found);
-      }
+      return void card(await (await call(`v1/videos/${id}`)).json());
     } catch (error) {
-      if (!cards.has(id)) return;
-      cards.get(id).element.querySelector(".state").textContent = `${error.message} Trying again.`;
+      if (error.status === 404) return drop(id);
+      await sleep(AGAIN_MS);
     }
-    await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
+
+function away(is) {
+  $("away").textContent = is ? "The server does not answer. Trying again until it does." : "";
+  $("away").hidden = !is;
+}
+
+// What is asked for
 
 async function act(what, id) {
-  if (!what) return;
   const { element, video } = cards.get(id);
+  const screen = element.querySelector("video");
+  if (what === "play") return void (screen.paused ? screen.play() : screen.pause());
   await trouble(async () => {
     if (what === "good" || what === "bad") {
       await post(`v1/videos/${id}/feedback`, { score: what === "good" ? 4 : 2 }); // 4: right as it is
       element.querySelector(".state").textContent = "Thank you for rating it.";
     }
     if (what === "cancel") card(await (await post(`v1/videos/${id}/cancel`, {})).json());
-    if (what === "again") {
-      const { written_prompt: written, style } = video.optimization;
-      await make({ ...wish(written ?? video.prompt), style: style ?? "", seed: -1 }); // its own style, not the picked one
-    }
-    if (what === "save") {
-      const link = Object.assign(document.createElement("a"), { href: element.querySelector("video").src, download: `${id}.mp4` });
-      link.click();
-    }
+    if (what === "again") await make(another(video));
+    if (what === "save") Object.assign(document.createElement("a"), { href: screen.src, download: `${id}.mp4` }).click();
     if (what === "delete") {
       await call(`v1/videos/${id}`, { method: "DELETE" });
-      cards.delete(id);
-      URL.revokeObjectURL(element.querySelector("video").src);
-      element.remove();
+      drop(id);
     }
   });
 }
@@ -183,11 +98,28 @@ async function act(what, id) {
 const asks = (text) => ({ prompt: text, quality_tier: $("tier").value, style: $("style").value });
 const wish = (text) => ({ ...asks(text), priority: $("priority").value, preview: true });
 
+// The same again, as it was asked for then, whatever the form says now, with a fresh seed.
+function another(video) {
+  const { written_prompt: written, asked_tier: asked, tier, style, enhanced } = video.optimization;
+  return {
+    prompt: written ?? video.prompt,
+    quality_tier: asked || tier,
+    style: style ?? "",
+    ...(enhanced ? { enhance: true } : {}),
+    model: video.model,
+    size: video.size,
+    num_frames: video.num_frames,
+    fps: video.fps,
+    priority: video.priority,
+    seed: -1,
+    preview: true,
+  };
+}
+
 async function make(wanted) {
   const video = await (await post("v1/videos", wanted)).json();
-  card(video, true);
-  if (video.status === "completed") await figures();
-  else follow(video.id);
+  if (!cards.has(video.id)) card(video, true); // else the stream was quicker, and knows more
+  if (ended(video)) soonFigures();
 }
 
 async function trouble(work) {
@@ -199,13 +131,34 @@ async function trouble(work) {
   }
 }
 
+async function newest() {
+  const page = await (await call(`v1/videos?limit=${PAGE}`)).json();
+  for (const video of page.data.reverse()) card(video, true);
+}
+
+async function older() {
+  const page = await (await call(`v1/videos?limit=${PAGE}${oldest ? `&after=${oldest}` : ""}`)).json();
+  for (const video of page.data) if (!cards.has(video.id)) card(video);
+  most = Math.max(most, cards.size + PAGE);
+  oldest = page.last_id;
+  $("more").hidden = !page.has_more;
+}
+
+// What is known
+
 async function figures() {
   const stats = await (await call("api/stats")).json();
-  const share = (value) => (value == null ? "–" : `${Math.round(100 * value)} %`);
+  const share = (value) => (value == null ? "-" : `${Math.round(100 * value)} %`);
   $("figures").textContent =
-    `${stats.jobs.completed} made · ${share(stats.optimization.steps_saved_share)} of steps saved · ` +
+    `${stats.jobs.completed} made · ${share(stats.optimization.steps_saved_share)} of evaluations saved · ` +
     `${share(stats.cache_stats.levels.results?.hit_rate)} repeats from the cache · ${stats.line?.jobs ?? 0} waiting · ` +
     `${stats.replicas.length} replica${stats.replicas.length === 1 ? "" : "s"}`;
+}
+
+let figuresSoon;
+function soonFigures() {
+  clearTimeout(figuresSoon);
+  figuresSoon = setTimeout(() => figures().catch(() => {}), 300);
 }
 
 async function pickStyles() {
@@ -214,32 +167,25 @@ async function pickStyles() {
     const text = owner === "other" ? `${name} (shared)` : name;
     $("style").append(Object.assign(document.createElement("option"), { value: id, textContent: text, title: description }));
   }
-}
-
-async function older() {
-  const page = await (await call(`v1/videos?limit=12${oldest ? `&after=${oldest}` : ""}`)).json();
-  for (const video of page.data) {
-    if (cards.has(video.id)) continue;
-    card(video);
-    if (video.status === "queued" || video.status === "in_progress") follow(video.id);
-  }
-  oldest = page.last_id;
-  $("more").hidden = !page.has_more;
+  for (const each of cards.values()) show(each);
 }
 
 let asked = 0;
 async function plan() {
   const mine = (asked += 1);
   const text = $("prompt").value.trim();
-  if (!text) return void ($("plan").textContent = "");
+  const say = (words, warnings) => {
+    if (mine !== asked) return;
+    $("plan").textContent = words;
+    warn($("plan-warnings"), warnings);
+  };
+  if (!text) return say("");
   try {
     const found = await (await post("api/optimization/analyze", asks(text))).json();
-    if (mine !== asked) return;
-    $("plan").textContent =
-      `${found.complexity.replace("_", " ")} (${found.complexity_score}) → ${found.tier}, ${found.steps} steps, ` +
-      `${seconds(found.estimated_seconds)}`;
+    const complexity = `${found.complexity.replace("_", " ")} (${found.complexity_score})`;
+    say(`${complexity}: ${found.tier}, ${found.steps} steps, ${seconds(found.estimated_seconds)}`, found.warnings);
   } catch (error) {
-    if (mine === asked) $("plan").textContent = error.message;
+    say(error.message);
   }
 }
 
@@ -248,6 +194,11 @@ const soon = () => {
   clearTimeout(later);
   later = setTimeout(plan, 300);
 };
+
+$("gallery").addEventListener("click", ({ target }) => {
+  const what = target.closest("[data-act]")?.dataset.act;
+  if (what) act(what, target.closest("article").dataset.id);
+});
 $("prompt").addEventListener("input", soon);
 $("tier").addEventListener("change", soon);
 $("style").addEventListener("change", soon);
@@ -269,9 +220,14 @@ for (const text of EXAMPLES) {
   });
   $("examples").append(button);
 }
+
+follow(tell, away);
 trouble(async () => {
-  await pickStyles();
+  await Promise.race([connected, sleep(3000)]); // what happens while the list is read is then told, too
   await older();
-  await figures();
+  await pickStyles();
 });
-setInterval(() => figures().catch(() => {}), 10000);
+for (;;) {
+  await figures().catch(() => {});
+  await sleep(FIGURES_MS);
+}

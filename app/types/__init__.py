@@ -5,6 +5,7 @@ from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
 from app.types.plan import Analysis, Artifact, Estimate, Extension, Factor, Plan, Sampling, Start, VideoSpec
 from app.types.request import Caller, VideoRequest
+from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
 from app.types.wishes import Webhook, Wishes
 from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
 
@@ -21,6 +22,7 @@ __all__ = [
     "Factor",
     "Failure",
     "Job",
+    "KnownWord",
     "Lease",
     "Masks",
     "Measured",
@@ -30,13 +32,17 @@ __all__ = [
     "Page",
     "Phase",
     "Plan",
+    "PlanWarning",
+    "Rephrased",
     "ReplicaInfo",
     "RequestableLora",
+    "Rewording",
     "STEP_CACHES",
     "Sampling",
     "Start",
     "Status",
     "TierOfModel",
+    "Understood",
     "VideoRequest",
     "VideoSpec",
     "WEBHOOK_EVENTS",

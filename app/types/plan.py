@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from app.types.masks import Masks
+from app.types.understood import PlanWarning, Understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,9 @@ class Plan:
     image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
     extends: Extension | None = None  # the clip's first frame is the last of that video
     adapters: tuple[tuple[str, float], ...] = ()  # the LoRA adapters that act: names and strengths, by name
+    full_run: int = 50  # evaluations of the model's own full run, or all the steps that were asked for, if more
+    warnings: tuple[PlanWarning, ...] = ()  # what will not be as asked
+    understood: Understood | None = None  # None: the model draws anything
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling

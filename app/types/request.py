@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.types.plan import Artifact, Extension
+from app.types.understood import PlanWarning
 from app.types.wishes import Wishes
 
 
@@ -46,3 +47,4 @@ class VideoRequest:
     aspect_ratio: str | None = None  # W:H, instead of a size
     resolution: str | None = None  # such as 720p: the shorter side
     wishes: Wishes = Wishes()
+    warnings: tuple[PlanWarning, ...] = ()  # about fields that were taken without effect

@@ -16,8 +16,7 @@ from app.artifacts.store import UNAVAILABLE
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
 from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
-from app.plan.masks.mask import masks_of
-from app.plan.prompt.complexity import FIXED_STEPS
+from app.plan.savings import savings
 from app.service.artifact_refs import mark_cached
 from app.service.background import Background
 from app.service.endings import tell_end
@@ -154,10 +153,10 @@ async def hand_on(
 
 def _figures(job: Job) -> Mapping[str, float]:
     """What a job that was made counts beside what every end does."""
-    plan, measured = job.plan, job.measured or Measured()
+    spared, measured = savings(job.plan), job.measured or Measured()
     return {
         DEVICE_SECONDS: measured.device_seconds,
         EVALUATIONS: measured.evaluations,
-        STEPS_PLANNED: masks_of(plan).budget,
-        STEPS_FIXED: FIXED_STEPS,
+        STEPS_PLANNED: spared.run,
+        STEPS_FIXED: spared.full,
     } | figures_of(job, measured.steps_skipped)

@@ -37,10 +37,14 @@ class Replica:
         """Measure the model's steps, but for those that others have measured; then be there for jobs.
 
         Raises:
-            DeviceOutOfMemory: the model does not fit.
+            DeviceOutOfMemory: the model does not fit. As with all else that is raised here, the engine has ended then.
         """
-        await self._profile.adopt()
-        await asyncio.to_thread(self._parts.engine.warm_up, self._parts.model)
+        try:
+            await self._profile.adopt()
+            await asyncio.to_thread(self._parts.engine.warm_up, self._parts.model)
+        except BaseException:
+            await asyncio.to_thread(self._parts.engine.close)
+            raise
         self._parts.background.keep(self._heartbeat.run(), "the heartbeat")
         self._parts.background.keep(self._listen(), "the listener for stop signals")
 

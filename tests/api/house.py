@@ -16,6 +16,7 @@ from app.cache.keys import plan_digest, pool_of
 from app.cache.memory import MemoryCache
 from app.cache.results import CachedResult, ResultCache
 from app.jobs.board import MemoryBoard
+from app.jobs.events import TENANT_KEPT
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
@@ -88,11 +89,17 @@ class House:
     """The ports, the application over them, and what a replica would do to a job."""
 
     def __init__(
-        self, checks: dict[str, Check] | None = None, models: tuple[ModelProfile, ...] = (MODEL,), **settings: Any
+        self,
+        checks: dict[str, Check] | None = None,
+        models: tuple[ModelProfile, ...] = (MODEL,),
+        told: int = TENANT_KEPT,
+        video: bytes = VIDEO,
+        **settings: Any,
     ) -> None:
-        self.models = models
+        self.models, self._video = models, video
         self.settings = Settings(default_model="shapes", model_aliases={"sora-2": "shapes"}, **settings)
-        self.jobs, self.events, self.stops = MemoryJobs(), MemoryEvents(), MemoryStops()
+        self.jobs, self.stops = MemoryJobs(), MemoryStops()
+        self.events = MemoryEvents(jobs=self.jobs, tenant_limit=told)
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
         self.board, self.meter = MemoryBoard(), MemoryMeter()
         self.flights = MemoryFlights(self.jobs)
@@ -135,7 +142,7 @@ class House:
     async def complete(self, job_id: str) -> Job:
         """Make the job's files and close it, as the finisher does."""
         fence = await self.run(job_id)
-        video = await self.artifacts.put(f"{job_id}/{fence}/video.mp4", VIDEO, "video/mp4")
+        video = await self.artifacts.put(f"{job_id}/{fence}/video.mp4", self._video, "video/mp4")
         thumbnail = await self.artifacts.put(f"{job_id}/{fence}/thumbnail.webp", THUMBNAIL, "image/webp")
         measured = Measured({"queue": 0.5, "denoise": 2.0, "finish": 0.1, "total": 2.6}, 2.0, 3 * 2**20, 25)
         files = {"video": video, "thumbnail": thumbnail} | await self._stills(job_id, fence)
@@ -159,6 +166,10 @@ class House:
             kind: await self.artifacts.put(f"{job_id}/{fence}/{kind}.{kind}", content, f"image/{kind}")
             for kind, content in made.items()
         }
+
+    async def settled(self) -> None:
+        """What requests still do whose clients have left is done."""
+        assert await self.app.state.background.settled(10.0)
 
     async def resolve(self, job: Job) -> None:
         """What the finisher and the dispatcher do when a job has ended."""

@@ -89,7 +89,7 @@ async def test_a_repeat_is_answered_from_the_cache(house: House) -> None:
         ({"num_frames": 9}, "num_frames"),
         ({"stream": True}, "stream"),
         ({"qualty": "high"}, "qualty"),
-        ({"quality": "splendid"}, "tier"),
+        ({"quality": "splendid"}, "quality"),
         ({"model": "shapes"}, "model"),
         ({"model": "nobody"}, "model"),
         ({"prompt": " "}, "prompt"),

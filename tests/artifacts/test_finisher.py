@@ -18,7 +18,7 @@ from app.errors import GenerationError
 from app.redis.connection import Client
 from app.service.background import Background
 from app.settings import Settings
-from app.stores import Stores, open_stores
+from app.stores import Stores, stores_on
 from app.types import Job, Measured, Phase
 from app.worker.finishing import JobFinisher, hand_on
 from tests.api.house import House
@@ -49,9 +49,8 @@ def settings(redis_url: str, prefix: str) -> Settings:
 
 
 @pytest.fixture
-async def stores(settings: Settings, redis: Client, monkeypatch: pytest.MonkeyPatch) -> Stores:
-    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
-    return open_stores(settings)
+async def stores(settings: Settings, redis: Client) -> Stores:
+    return stores_on(redis, settings)  # one that is closed afterwards
 
 
 async def at_the_end(stores: Stores) -> tuple[Job, int]:

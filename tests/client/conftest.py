@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -15,6 +20,15 @@ from app.client.cli import app
 from app.client.client import Kinoray
 from tests.client.service import Door, Service
 from tests.waiting import wait_until
+
+
+@dataclass(frozen=True)
+class Typed:
+    """How a command that was typed has ended."""
+
+    status: int
+    stdout: bytes
+    stderr: str
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +53,22 @@ def service(door: tuple[Door, str]) -> Iterator[Service]:
     opened.service = Service(url)
     yield opened.service
     opened.service.stall_after = None
+    opened.service.hold_cancel = False
+
+
+@pytest.fixture
+def typed(service: Service) -> Callable[..., Typed]:
+    """Runs the command against the service as a user does, in a process of its own."""
+
+    def run(*words: str, cwd: Path | None = None, **variables: str) -> Typed:
+        environment = {**os.environ, "KINORAY_URL": service.url, **variables}
+        command = [sys.executable, "-m", "kinoray", *words]
+        ended = subprocess.run(
+            command, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        )
+        return Typed(ended.returncode, ended.stdout, ended.stderr.decode())
+
+    return run
 
 
 @pytest.fixture

@@ -95,6 +95,8 @@ class Service:
     stall_after: int | None = None  # events before the stream says nothing more
     refusals: deque[Told] = field(default_factory=deque)  # told instead of answering the next requests
     torn_downloads: int = 0
+    hold_cancel: bool = False  # a cancellation is not answered while it is
+    warnings: list[dict[str, Any]] = field(default_factory=list)  # of each video that is asked for
     well: bool = True
     heard: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -142,6 +144,8 @@ class Service:
         if request.method == "DELETE":
             del self.videos[video_id]
             return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
+        while what == "cancel" and self.hold_cancel:
+            await asyncio.sleep(0.01)
         if what == "cancel" and self.videos[video_id]["status"] in ("queued", "in_progress"):
             self.videos[video_id] |= CANCELLED
         if what == "feedback":
@@ -169,7 +173,7 @@ class Service:
     async def _create(self, request: Request, **more: Any) -> Response:
         body = await request.json()
         self.bodies.append(body)
-        made = video(f"video_{len(self.videos) + 1}", prompt=body["prompt"], **more)
+        made = video(f"video_{len(self.videos) + 1}", prompt=body["prompt"], warnings=self.warnings, **more)
         self.videos[made["id"]] = made
         return JSONResponse(made)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,8 +13,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from app.client import show
 from app.client.cli import app
 from tests.client.service import CANCELLED, CONTENT, OPTIMIZATION, Service, video
 
@@ -37,7 +40,7 @@ def test_generate_writes_the_file_and_says_what_it_took(service: Service, kinora
         }
     ]
     assert done.stdout.startswith(f"{out}: 2.125 s of video in ")
-    assert done.stdout.endswith("no cache hit, 18 steps instead of 50 (32 saved)\n")
+    assert done.stdout.endswith("no cache hit, 18 evaluations instead of 50 (32 saved)\n")
 
 
 def test_generate_asks_for_urgency_budget_and_bits(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
@@ -115,6 +118,25 @@ def test_there_is_one_tree_of_help() -> None:
         assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0
     kinds = CliRunner().invoke(app, ["calibrate", "--help"]).stdout
     assert all(f" {kind} " in kinds for kind in KINDS)
+
+
+def test_generate_says_before_and_after_what_is_not_as_asked(
+    service: Service, kinoray: Kinoray, tmp_path: Path
+) -> None:
+    service.warnings = [{"code": "unknown_subject", "message": "it does not know \x1b[31m'cat'.", "param": "prompt"}]
+    done = kinoray("generate", "a cat", "-o", str(tmp_path / "out.mp4"))
+    line = "Note: it does not know  [31m'cat'."
+    assert (done.stderr.splitlines()[0], done.stdout.splitlines()[-1]) == (line, line)
+    assert "does not know" in kinoray("status", "video_1").stdout
+
+
+def test_analyze_lists_the_words_that_a_model_knows_and_those_that_it_does_not() -> None:
+    known = [{"text": "orb", "meaning": "shape circle"}]
+    told = {"understood": {"known": known, "unknown": ["cat"]}, "warnings": [{"code": "x", "message": "No cat."}]}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(show.verdict(told))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(said in shown for said in ("words known", "orb (shape circle)", "words unknown", "cat", "No cat."))
 
 
 def test_without_a_terminal_progress_is_plain_lines(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
@@ -198,11 +220,10 @@ def test_status_shows_a_video_or_the_service(service: Service, kinoray: Kinoray)
     service.videos["v"] = video("v", status="in_progress", phase="denoising", step=2)
     assert "denoising 2/3" in kinoray("status", "v").stdout
     shown = kinoray("status")
-    assert (shown.exit_code, "components.redis.ok" in shown.stdout, "cache_stats.hits" in shown.stdout) == (
-        0,
-        True,
-        True,
-    )
+    assert (shown.exit_code, "redis" in shown.stdout, "7 hits" in shown.stdout) == (0, True, True)
+    told = json.loads(kinoray("status", "--json").stdout)
+    assert told["health"]["components"]["redis"]["ok"]
+    assert told["stats"]["cache_stats"]["hits"] == 7
     service.well = False
     assert kinoray("status").exit_code == 1
 
@@ -219,7 +240,7 @@ def test_cancel_and_delete_say_what_they_did(service: Service, kinoray: Kinoray)
 def test_serve_hands_over_to_the_local_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     started: list[Path | None] = []
     there = ModuleType("cluster.local")
-    there.serve = lambda config: started.append(config) or 3  # type: ignore[attr-defined, func-returns-value]
+    there.serve = lambda config, as_json: started.append(config) or 3  # type: ignore[attr-defined, func-returns-value]
     monkeypatch.setitem(sys.modules, "cluster.local", there)
     for name in ("KINORAY_PORT", "KINORAY_STATE_DIR", "KINORAY_HOST", "KINORAY_REDIS_URL"):
         monkeypatch.setenv(name, "before")  # so that monkeypatch puts it back

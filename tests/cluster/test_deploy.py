@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis as redis_py
+import yaml
 from typer.testing import CliRunner, Result
 
 from cluster.deploy import app
@@ -39,6 +40,22 @@ def test_a_wrong_file_is_refused_before_anything_is_written(tmp_path: Path, text
     assert ended.exit_code == Exit.REFUSED
     assert why in ended.output
     assert not (tmp_path / "b").exists()
+
+
+def test_a_model_that_cannot_be_served_is_refused_though_its_files_may_be_on_the_nodes(tmp_path: Path) -> None:
+    def ended(**departs: object) -> Result:
+        entry = {"id": "wan", "family": "wan2.1-t2v-1.3b", "source": "/on/the/nodes", **departs}
+        application = {"name": "kinoray", "import_path": "kinoray.serve:build", "args": {"models": [entry]}}
+        wanted = tmp_path / "wanted.yaml"
+        wanted.write_text(yaml.safe_dump({"applications": [application]}))
+        return run("apply", wanted, "--address", NOWHERE, "--folder", tmp_path / "b", "--without-backup")
+
+    assert "wan: 40x40 is no size that it makes" in ended(sizes=[[40, 40]]).output
+    assert "wan: 6 frames" in ended(frames=[6]).output
+    torn = tmp_path / "style.safetensors"
+    torn.write_bytes(b"torn")
+    assert "the LoRA style" in ended(loras={"style": {"source": str(torn)}}).output
+    assert "not deployed" not in ended().output, "the cluster alone was not there"
 
 
 def test_a_backup_is_not_left_out_by_accident(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from app import telemetry
 from app.api.metrics import Reading, ReadingCollector
 from app.api.routes.caches import CacheLevel
 from app.line.backlog import Backlog, PoolBacklog
+from app.service.pools import PoolStatus
 from app.types import ReplicaInfo
 from cluster.dashboards import DASHBOARDS, FOLDER, as_text
 from cluster.rollout import Exit
@@ -74,7 +75,9 @@ def exposed() -> dict[str, set[str]]:
     )
     replica = ReplicaInfo("r", "main", "m", 1, 0, 0.1, 0.0)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ReadingCollector(Reading(True, figures, backlog, (replica,), {"results": level}, True, 1.0)))
+    pools = (PoolStatus("main", "m", "ready"),)
+    reading = Reading(True, figures, backlog, (replica,), {"results": level}, True, 1.0, pools)
+    registry.register(ReadingCollector(reading))
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample in family.samples:

@@ -111,7 +111,7 @@ async def test_a_roll_call_is_certain_or_tells_nothing(end: Any, names: list[str
 async def dispatcher(
     redis_url: str, prefix: str, redis: Client, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Dispatcher]:
-    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s, replicas: redis)  # one that is closed afterwards
     settings = Settings(redis_url=redis_url, redis_prefix=prefix, replicas={"main": (2, 3)})
     handles: dict[str, Any] = {"main": Handle()}
     yield Dispatcher(settings, handles)

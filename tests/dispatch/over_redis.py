@@ -11,7 +11,7 @@ from app.dispatch.dispatcher import Dispatcher
 from app.dispatch.ports import Deliveries
 from app.redis.connection import Client
 from app.settings import Settings
-from app.stores import Stores, open_stores
+from app.stores import Stores, stores_on
 from tests.dispatch.workers import PlayedWorkers, Replica, Silent, a_replica, holds
 
 __all__ = ["Dispatch", "begin", "dispatch", "stores"]
@@ -19,9 +19,8 @@ Dispatch = Callable[..., Awaitable[PlayedWorkers]]
 
 
 @pytest.fixture
-async def stores(settings: Settings, redis: Client, monkeypatch: pytest.MonkeyPatch) -> Stores:
-    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
-    return open_stores(settings)
+async def stores(settings: Settings, redis: Client) -> Stores:
+    return stores_on(redis, settings)  # one that is closed afterwards
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class Nodes(LocalService):
         """Kill the last node that was added, with all that runs on it."""
         self._cluster.remove_node(self._nodes.pop(), allow_graceful=False)
 
-    def stop(self) -> None:
+    def stop(self, ray_gone: Callable[[], None] = lambda: None) -> None:
         """As a local service, and the nodes."""
         import ray
 
@@ -73,4 +73,4 @@ class Nodes(LocalService):
             ray.shutdown()
         if self._cluster is not None:
             self._cluster.shutdown()
-        super().stop()
+        super().stop(ray_gone)

@@ -11,7 +11,8 @@ import pytest
 import redis
 
 from app.jobs.redis.jobs import RedisJobs
-from app.redis.connection import connect
+from app.redis.connection import Replicas, connect
+from app.redis.safety import refuse_what_loses_jobs
 from cluster.redis import find_redis
 from tests.drills.sentinels import accepted
 from tests.jobs.make import a_job
@@ -107,11 +108,16 @@ def ready(example: Example, me: str) -> bool:
 
 async def test_jobs_go_on_at_the_other_redis_and_the_first_comes_back_as_its_replica(example: Example) -> None:
     first, second = example.redis
-    client = connect(example.url, 1.0)
+    assert "always" in str(example.ask(first, "CONFIG", "GET", "appendfsync"))
+    client = connect(example.url, 1.0, Replicas())
+    await refuse_what_loses_jobs(client)
     jobs, before, after = RedisJobs(client, "p", 60.0), a_job(), a_job()
     await jobs.create(before)
-    await client.wait(1, 2000)
     example.kill(first)
+    assert not await accepted(jobs, after)  # nobody to have it, or nobody else
+    await client.aclose()
+    client = connect(example.url, 1.0)
+    jobs = RedisJobs(client, "p", 60.0)
     await until(lambda: accepted(jobs, after))
     assert {job.id for job in await jobs.waiting()} == {before.id, after.id}
     assert example.role(second) == "master"

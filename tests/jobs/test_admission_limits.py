@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app.errors import InvalidRequest, JobNotFound, KinorayError, Overloaded
-from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, KeyReused, Replayed
+from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, KeyReused, PictureWillTell, Replayed
 from app.jobs.flights import Claim, Flights, MemoryFlights, Role
 from app.jobs.memory import MemoryJobs
 from app.jobs.redis.flights import RedisFlights
@@ -197,3 +197,54 @@ async def test_losses_are_counted_apart_from_attempts(jobs: JobStore) -> None:
     (back,) = await jobs.waiting()
     assert (back.attempts, back.losses, back.not_before) == (2, 1, 207.0)
     assert back.plan == replace(PLAN)
+
+
+async def test_a_look_says_what_a_record_would_be_told_and_writes_nothing(jobs: JobStore) -> None:
+    limits = AdmissionLimits(most_open=2, most_waiting=3, most_spent=100.0)
+    for _ in range(5):
+        await jobs.check(a_job(), limits)
+    assert (await jobs.usage("public", limits, 100.0)).spent == 0.0
+    for _ in range(2):
+        await jobs.create(a_job(), limits)
+    with pytest.raises(Overloaded) as busy:
+        await jobs.check(a_job(), limits)
+    await jobs.create(a_job(tenant="other"), limits)
+    with pytest.raises(Overloaded) as full:
+        await jobs.check(a_job(tenant="third"), limits)
+    with pytest.raises(Overloaded) as spent:
+        await jobs.check(a_job(tenant="third"), AdmissionLimits(most_spent=1.0, window_s=60.0))
+    assert [each.value.error_code for each in (busy, full, spent)] == [
+        "tenant_jobs_limit",
+        "overloaded",
+        "tenant_spend_limit",
+    ]
+    assert len(await jobs.waiting()) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "outcome"),
+    [
+        ("a", "a", None),
+        ("a", "b", KeyReused),
+        ("whole:rest:url", ":rest:url", None),  # named in the same way: it need not be looked at
+        ("whole:rest:url", "other:rest:url", None),  # what the address answers with has changed
+        ("whole:rest:url", ":rest:signed anew", PictureWillTell),
+        ("whole:rest:url", "whole:rest:signed anew", None),
+        ("whole:rest:url", "other:rest:signed anew", KeyReused),
+        ("whole:rest:url", ":another:url", KeyReused),
+        ("whole", ":rest:url", KeyReused),
+        ("whole:rest:url", "rest", KeyReused),
+    ],
+)
+async def test_a_request_with_a_picture_is_the_same_by_name_or_by_content(
+    jobs: JobStore, before: str, now: str, outcome: type[KeyReused] | None
+) -> None:
+    job = a_job()
+    await jobs.create(job, AdmissionLimits(idempotency_key=IdempotencyKey("k", before, 60.0)))
+    asking = jobs.answered(IdempotencyKey("k", now, 60.0), "public")
+    if outcome is None:
+        assert await asking == job.id
+        return
+    with pytest.raises(KeyReused) as caught:
+        await asking
+    assert type(caught.value) is outcome

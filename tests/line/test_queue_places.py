@@ -85,7 +85,21 @@ async def test_a_video_is_told_its_place_by_urgency_as_soon_as_the_dispatcher_ha
     assert [(await house.service.outlook(each)).position for each in made] == [0, 1, 2]
     line = [made[2], made[0]]
     now = time.time()
-    await house.board.put(PLACES, places_to_note(queue_places(line, [], {}, now, limit=1)), 10.0)
-    await house.board.put(BACKLOG, backlog_to_note(measure(line, [], {}, now)), 10.0)
+    await house.board.put(PLACES, places_to_note(queue_places(line, [], ONE, now, limit=1)), 10.0)
+    await house.board.put(BACKLOG, backlog_to_note(measure(line, [], ONE, now)), 10.0)
     assert await house.service.outlook(made[2]) == Outlook(0, round(made[2].plan.estimate.seconds, 2))
     assert [(await house.service.outlook(each)).position for each in made[:2]] == [1, 1]
+
+
+def test_nobody_knows_when_a_pool_without_replicas_makes_a_job_and_it_is_told_once_that_is_known() -> None:
+    waits = job(1)
+    nobody = queue_places([waits], [], {"main": Pool(0, 0, 0)}, 0.0).jobs
+    assert nobody[waits.id] == Place(0, None)
+    assert places_from_note(places_to_note(QueuePlaces(0.0, nobody))).jobs == nobody
+    comes = queue_places([waits], [], {"main": Pool(0, 0, 0, start_s=20.0)}, 0.0).jobs
+    there = queue_places([waits], [], ONE, 0.0).jobs
+    assert (comes[waits.id].eta_s or 0) == 20.0 + (there[waits.id].eta_s or 0)
+    assert queue_news(there, nobody) == there
+    assert queue_news(there, there) == {}
+    backlog = measure([waits], [], {"main": Pool(0, 0, 0)}, 0.0)
+    assert place_behind(QueuePlaces(), backlog, 1, waits.plan).eta_s is None

@@ -11,9 +11,9 @@ import torch
 from typer.testing import CliRunner
 
 from app.client.cli import app
-from app.models.report import Report, reports
+from app.models.report import Report, reports, unservable
 from app.settings import Settings
-from tests.engine.families.saved import save_t2v
+from tests.engine.families.saved import save_lora, save_t2v
 
 SHAPES = {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"}
 ROOM = 2**40
@@ -88,3 +88,56 @@ def test_the_command_lists_and_fails_when_one_is_unsound(folder: Path, tmp_path:
     assert "wan" in table.stdout
     config.write_text(f"applications: [{{args: {{models: {json.dumps([wan(tmp_path / 'gone')])}}}}}]")
     assert CliRunner().invoke(app, ["models", "--config", str(config)]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("departs", "why"),
+    [
+        ({"sizes": [[40, 41]]}, "40x41 is no size"),
+        ({"sizes": [[64, 64], [40, 41]]}, "40x41 is no size"),
+        ({"sizes": [[64, 64], [40, 41]], "tiers": {"preview": {"sizes": [[40, 41]]}}}, "40x41 is no size"),
+        ({"frames": [6]}, "6 frames are not what it makes"),
+    ],
+)
+def test_a_shape_that_the_model_cannot_make_is_told_before_anything_starts(
+    folder: Path, departs: dict[str, Any], why: str
+) -> None:
+    (report,) = told(wan(folder, **departs))
+    assert why in report.problems[0]
+    assert unservable(Settings(models=[SHAPES, wan(folder, **departs)]), ROOM) == [f"wan: {report.problems[0][5:]}"]
+
+
+def test_an_adapter_that_cannot_be_read_is_told_by_its_name_and_file(folder: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.safetensors"
+    save_lora(whole)
+    assert told(wan(folder, loras={"style": {"source": str(whole)}}))[0].problems == ()
+    wrong = {
+        "cut.safetensors": (whole.read_bytes()[:-10], "is cut short"),
+        "text.safetensors": (b"<html>not found</html>", "is no safetensors file"),
+        "none.safetensors": (b"", "is no safetensors file"),
+        "style.bin": (b"\x80\x02}q\x00.", "is no safetensors file"),
+    }
+    for name, (content, why) in wrong.items():
+        (tmp_path / name).write_bytes(content)
+        (report,) = told(wan(folder, loras={"style": {"source": str(tmp_path / name)}}))
+        assert f"the LoRA style: {tmp_path / name} {why}" in report.problems[0]
+    (tmp_path / "folder.safetensors").mkdir()
+    assert told(wan(folder, loras={"style": {"source": str(tmp_path / "folder.safetensors")}}))[0].problems
+
+
+def test_weights_that_were_cut_short_are_told(folder: Path, tmp_path: Path) -> None:
+    save_t2v(tmp_path / "model")
+    weights = tmp_path / "model" / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert f"{weights} is cut short" in told(wan(tmp_path / "model"))[0].problems[0]
+
+
+def test_weights_larger_than_the_device_are_a_problem_unless_they_rest_elsewhere(folder: Path) -> None:
+    assert "its weights take" in told(wan(folder), room=1000)[0].problems[0]
+    weights = sum(told(wan(folder))[0].parts.values())
+    both = Settings(models=[wan(folder), {**wan(folder), "id": "again"}])
+    assert unservable(both, weights, shared=False) == []
+    (why,) = unservable(both, weights, shared=True)
+    assert why.startswith("wan, again: a replica of each pool takes")
+    offloaded = Settings(models=[wan(folder)], placement={"offload": "model"})
+    assert reports(offloaded, 1000)[0].problems == ()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,5 +24,17 @@ def test_a_description_is_json(plan: Planned) -> None:
     assert json.loads(json.dumps(told)) == told
 
 
-def test_more_than_the_default_saves_less_than_nothing(plan: Planned) -> None:
-    assert describe(plan("a dog", steps=100))["steps_saved_share"] == -1.0
+@pytest.mark.parametrize(
+    ("wishes", "run", "full", "share"),
+    [
+        ({"steps": 100}, 100, 100, 0.0),
+        ({"steps": 100, "budget": 25}, 25, 100, 0.75),
+        ({"steps": 20}, 20, 50, 0.6),
+        ({"tier": "ultra"}, 50, 50, 0.0),
+    ],
+)
+def test_savings_are_evaluations_against_the_models_own_full_run_and_never_negative(
+    plan: Planned, wishes: dict[str, Any], run: int, full: int, share: float
+) -> None:
+    told = describe(plan("a dog", **wishes))
+    assert (told["evaluations"], told["fixed_default_steps"], told["steps_saved_share"]) == (run, full, share)

@@ -62,3 +62,10 @@ def test_a_distilled_model_has_its_own_steps_and_no_more() -> None:
 def test_a_sampler_for_flows_is_no_sampler_of_cogvideox() -> None:
     with pytest.raises(InvalidRequest, match="ddim"):
         planned("cogvideox-5b", sampler="euler")
+
+
+@pytest.mark.parametrize("family", [name for name, row in FAMILIES.items() if row.one_frame])
+def test_what_was_trained_on_pictures_makes_one_frame(family: str) -> None:
+    plan = planned(family, frames=1)
+    assert (plan.spec.frames, plan.warnings) == (1, ())
+    assert planned(family, frames=2).warnings[0].code == "rounded"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import pytest
 
-from app.errors import StoreUnavailable, UnsafeStore
-from app.redis.connection import Client, connect
+from app.errors import NoReplica, StoreUnavailable, UnsafeStore
+from app.redis.connection import Client, Replicas, connect
 from app.redis.safety import danger, refuse_what_loses_jobs
+from tests.redis_pair import Pair
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +45,23 @@ async def test_a_real_redis_is_asked(evicting: Client) -> None:
         await refuse_what_loses_jobs(evicting)
     await evicting.config_set("maxmemory-policy", "noeviction")
     await refuse_what_loses_jobs(evicting)
+
+
+async def test_a_redis_without_the_replica_that_is_asked_for_is_refused(redis: Client, redis_url: str) -> None:
+    await refuse_what_loses_jobs(redis)
+    alone = connect(redis_url, 5.0, Replicas())
+    with pytest.raises(NoReplica, match="KINORAY_DURABILITY=replicated asks for 1 .* has no replica"):
+        await refuse_what_loses_jobs(alone, within_s=0.1)
+    await alone.aclose()
+
+
+@pytest.mark.redis
+async def test_a_redis_with_a_replica_may_promise_and_the_replica_itself_takes_no_jobs(pair: Pair) -> None:
+    for url, replicas, why in ((pair.url, 1, None), (pair.url, 2, "1 of 2"), (pair.replica_url, 1, "is a replica of")):
+        client = connect(url, 5.0, Replicas(replicas))
+        with nullcontext() if why is None else pytest.raises(UnsafeStore, match=why):
+            await refuse_what_loses_jobs(client, within_s=0.1)
+        await client.aclose()
 
 
 async def test_a_redis_that_does_not_answer_is_not_called_unsafe() -> None:

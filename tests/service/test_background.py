@@ -96,3 +96,45 @@ async def test_closing_cancels_what_runs_and_waits_for_it() -> None:
     await background.close()
     assert over == [True, True]
     background.check()  # it was meant to end
+
+
+async def test_work_that_is_to_be_done_whole_outlives_the_cancel_of_who_waits_for_it() -> None:
+    background, go, done = Background(), asyncio.Event(), []
+
+    async def work() -> str:
+        await go.wait()
+        done.append(True)
+        return "done"
+
+    waiter = asyncio.ensure_future(background.whole(work(), "a job"))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    assert waiter.cancelled()
+    assert not await background.settled(0.0)
+    go.set()
+    assert await background.settled(5.0)
+    assert done == [True]
+    assert await background.whole(work(), "another") == "done"
+
+
+async def test_its_error_goes_to_who_waits_and_else_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    background = Background()
+    with pytest.raises(ValueError, match="it broke"):
+        await background.whole(fails(), "a job")
+    await asyncio.sleep(0)
+    assert caplog.records == []
+    waiter = asyncio.ensure_future(background.whole(fails(), "a job"))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    await background.settled(5.0)
+    await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == ["a job failed"]
+
+
+async def test_what_runs_for_ever_is_not_waited_for() -> None:
+    background = Background()
+    background.keep(hangs(), "the heartbeat")
+    assert await background.settled(0.0)
+    await background.close()

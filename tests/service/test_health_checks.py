@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,12 @@ from app.cache.memory import MemoryCache
 from app.errors import KinorayError, ServiceUnavailable
 from app.jobs.board import BACKLOG
 from app.service.health_checks import NOTE_AGE_S, Pings, health_checks
+from app.service.pools import DIFFUSER, PoolWatch, StartNote, failure_name
 from app.service.ports import Check
 from app.settings import Settings
 from app.stores import Stores, memory_stores
+from app.types import ModelProfile
+from tests.api.house import MODEL
 from tests.jobs.make import a_replica
 
 pytestmark = pytest.mark.anyio
@@ -49,9 +53,15 @@ def stores(now: Now) -> Stores:
     return memory_stores(Settings(), now, now)
 
 
-def checks_of(stores: Stores, component: Component | None = None, asleep: bool = False) -> dict[str, Check]:
-    ping = component or Component()
-    return health_checks(stores, MemoryCache(2**20), Pings(ping, ping, ping), asleep)
+def checks_of(
+    stores: Stores,
+    component: Component | None = None,
+    asleep: bool = False,
+    models: tuple[ModelProfile, ...] = (MODEL,),
+) -> dict[str, Check]:
+    ping, settings = component or Component(), Settings(replicas={"main": (0, 1)} if asleep else {})
+    watch = PoolWatch(models, settings, stores.jobs, stores.board)
+    return health_checks(stores, MemoryCache(2**20), Pings(ping, ping, ping), watch)
 
 
 async def trouble(check: Check) -> str:
@@ -83,9 +93,27 @@ async def test_a_dispatcher_is_well_while_it_writes_and_is_not_asked_then(stores
 async def test_diffusers_are_counted_and_the_worst_memory_is_said(stores: Stores) -> None:
     for name, pressure in (("r1", "ok"), ("r2", "warning"), ("r3", "critical")):
         await stores.jobs.announce(replace(a_replica(name), pressure=pressure), 60.0)
-    assert await checks_of(stores)["diffuser"]() == {"replicas": 3, "slots": 12, "memory": "critical"}
+    facts = await checks_of(stores)["diffuser"]()
+    assert (facts["replicas"], facts["slots"], facts["memory"], facts.get("error")) == (3, 12, "critical", None)
 
 
 async def test_no_diffuser_is_fine_only_where_a_pool_may_sleep(stores: Stores) -> None:
-    assert "No diffuser" in await trouble(checks_of(stores)["diffuser"])
-    assert await checks_of(stores, asleep=True)["diffuser"]() == {"replicas": 0, "slots": 0, "asleep": True}
+    nobody = await checks_of(stores)["diffuser"]()
+    assert "No diffuser" in str(nobody["error"])
+    assert not nobody["partial"]
+    facts = await checks_of(stores, asleep=True)["diffuser"]()
+    assert (facts["replicas"], facts["slots"], facts["asleep"], facts.get("error")) == (0, 0, True, None)
+
+
+async def test_a_pool_without_a_replica_is_told_beside_one_that_has_one(stores: Stores) -> None:
+    await stores.jobs.announce(a_replica(), 60.0)
+    failed = asdict(StartNote(1000.0, "words", "r2", "words: the LoRA style cannot be read", True))
+    await stores.board.put(failure_name("words", DIFFUSER), failed, 60.0)
+    facts = await checks_of(stores, models=(MODEL, replace(MODEL, id="words", pool="words")))["diffuser"]()
+    assert facts["error"] == "The pool words cannot start: words: the LoRA style cannot be read"
+    assert facts["partial"]
+    pools: Any = facts["pools"]
+    assert [(pools[name]["ready"], pools[name]["state"]) for name in ("main", "words")] == [
+        (True, "ready"),
+        (False, "failed"),
+    ]

@@ -13,7 +13,8 @@ from starlette.requests import Request
 
 from app.api.limits import MAX_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES
 from app.api.problems import shown
-from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields
+from app.api.requests.as_sent import Sent
+from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields, names_of
 from app.errors import InvalidRequest, KinorayError
 
 _BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")  # seed[]=1, cache[mode]=off
@@ -39,13 +40,19 @@ class File:
 
 
 async def body_fields(request: Request) -> Fields:
-    """The fields of the body.
+    """The fields of the body, whose names the request then remembers, for refusals.
 
     Raises:
         InvalidRequest: not well-formed (`invalid_json`, `invalid_form`), or a field given twice.
         UnsupportedMediaType: neither JSON nor a form.
         PayloadTooLarge: from the layer that counts.
     """
+    fields = await _read_body(request)
+    request.state.sent = Sent(names_of(fields))
+    return fields
+
+
+async def _read_body(request: Request) -> Fields:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return Fields(_json_object(await request.body()))
@@ -57,7 +64,9 @@ async def body_fields(request: Request) -> Fields:
 
 def query_fields(request: Request) -> Fields:
     """The fields of the address. Raises InvalidRequest when one is given twice."""
-    return _of_text(request.query_params.multi_items())
+    fields = _of_text(request.query_params.multi_items())
+    request.state.sent = Sent(names_of(fields))
+    return fields
 
 
 def _json_object(body: bytes) -> dict[str, object]:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rapidfuzz import process
-
 from app.api.problems import shown
 from app.errors import InvalidRequest, UnsupportedParameter
+from app.plan.suggest import did_you_mean
+from app.types import PlanWarning
 
-NEAR = 72.0  # how alike a name must be to be suggested, in percent
 PICTURE: Final = "input_reference"  # one of the two fields that may be a file
 VIDEO: Final = "video"  # of an extension: the other
 MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
@@ -31,6 +30,29 @@ ALIASES: Final = {
     **dict.fromkeys(("duration", "duration_seconds"), "seconds"),
     **dict.fromkeys(("reference_url", "image_reference", "image_url", "image"), "input_reference"),
 }
+
+MEANINGS: Final = {
+    **dict.fromkeys(("duration", "length", "video_length", "duration_s", "duration_seconds", "secs"), "seconds"),
+    **dict.fromkeys(("frame_count", "number_of_frames", "video_frames", "total_frames"), "num_frames"),
+    **dict.fromkeys(("frame_rate", "framerate", "frames_per_second"), "fps"),
+    **dict.fromkeys(("resolution", "aspect_ratio", "dimensions", "ratio"), "size"),
+    **dict.fromkeys(("cfg", "cfg_scale", "guidance", "scale", "guidance_strength"), "guidance_scale"),
+    **dict.fromkeys(("num_steps", "sampling_steps", "iterations", "denoising_steps"), "num_inference_steps"),
+    **dict.fromkeys(("negative", "neg_prompt", "uc", "avoid", "exclude"), "negative_prompt"),
+    **dict.fromkeys(("text", "description", "caption", "input", "instruction"), "prompt"),
+    **dict.fromkeys(("scheduler", "solver", "sampling_method", "sample_solver"), "sampler"),
+    **dict.fromkeys(("init_image", "first_frame", "start_image", "reference_image", "input_image"), "input_reference"),
+    **dict.fromkeys(("callback", "webhook_url", "notify_url", "hook"), "webhook"),
+    **dict.fromkeys(("random_seed", "noise_seed", "manual_seed"), "seed"),
+    **dict.fromkeys(("timeout", "deadline", "max_wait"), "deadline_s"),
+    **dict.fromkeys(("depends_on", "dependencies", "wait_for"), "after"),
+    **dict.fromkeys(("user_id", "end_user"), "user"),
+    **dict.fromkeys(("num_videos", "count", "num_outputs", "batch_size"), "num_outputs_per_prompt"),
+    **dict.fromkeys(("preset", "template"), "style"),
+    **dict.fromkeys(("ttl", "expires_in"), "ttl_s"),
+    **dict.fromkeys(("rewrite_prompt", "prompt_extend", "expand_prompt", "prompt_upsampling"), "enhance"),
+}
+"""Other words for our fields, which are not taken but understood well enough to say which was meant."""
 
 IGNORED: Final = {
     "max_sequence_length": "prompts are encoded whole, as far as the text encoder reads",
@@ -108,10 +130,25 @@ def settled(fields: Fields, known: Iterable[str], aliases: Mapping[str, str] | N
     return Fields(found, fields.text)
 
 
+def without_effect(fields: Fields) -> tuple[PlanWarning, ...]:
+    """The fields that are taken without effect, for the client to know."""
+    names = [name for name, value in _flat(fields.values) if name in IGNORED and not _empty(value)]
+    return tuple(PlanWarning("no_effect", f"{name} changes nothing: {IGNORED[name]}.", name) for name in names)
+
+
+def names_of(fields: Fields) -> tuple[str, ...]:
+    """The names as they were sent, those inside merged objects too."""
+    inner = [each for name in MERGED for each in _inside(fields.values.get(name))]
+    return (*fields.values, *inner)
+
+
+def _inside(value: object) -> Iterable[str]:
+    return map(str, value) if isinstance(value, Mapping) else ()
+
+
 def unknown(name: str, known: Iterable[str]) -> InvalidRequest:
     """The error for a name that nobody knows, with the one that was probably meant."""
-    near = process.extractOne(name[:80], tuple(known), score_cutoff=NEAR)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, known, MEANINGS)
     return InvalidRequest(f"There is no parameter {shown(name)}.{hint}", name[:80], "unknown_parameter")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from app.api.requests.fields import ALIASES, Fields, settled
+from app.api.requests.fields import ALIASES, Fields, settled, without_effect
 from app.api.requests.lora_fields import Loras
 from app.api.requests.schemas import CacheWish, validated, video_request
 from app.api.requests.strict import Strict
+from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
+from app.plan.tiers import MOST_STEPS
 from app.types import VideoRequest
 
 MOST_AT_ONCE: Final = 10
@@ -43,9 +45,13 @@ class CreateImage(Strict):
     )
     negative_prompt: str | None = Field(None, description="What it should not show")
     seed: int | None = Field(None, ge=-1, le=2**32 - 1, description="Of the first; the others count up. -1: fresh ones")
-    num_inference_steps: int | None = Field(None, ge=1, le=1000, description="Comes before the tier; also `steps`")
-    budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
-    guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt; 1: freely")
+    num_inference_steps: int | None = Field(
+        None, ge=1, le=MOST_STEPS, description="Comes before the tier; also `steps`"
+    )
+    budget: int | None = Field(None, ge=1, le=MOST_STEPS, description="Of the steps, how many run the denoiser")
+    guidance_scale: float | None = Field(
+        None, ge=LEAST_GUIDANCE, le=MOST_GUIDANCE, description="How closely to follow the prompt; 1: freely"
+    )
     sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
     loras: Loras | None = Field(
         None, description="LoRA adapters of the model, several at once; also `lora` for one, `lora_name` by name alone"
@@ -93,5 +99,5 @@ def image_wish(fields: Fields, max_prompt_chars: int) -> ImageWish:
         del as_video["size"]
     if asked.tier is not None:
         as_video["tier"] = _QUALITIES.get(asked.tier.lower(), asked.tier)
-    request = video_request(Fields(as_video), max_prompt_chars)
+    request = replace(video_request(Fields(as_video), max_prompt_chars), warnings=without_effect(fields))
     return ImageWish(request, asked.n or 1, asked.response_format != "url", asked.output_format or "png")

@@ -1,33 +1,22 @@
-"""A request's fields come in; the picture that they name, however they name it, goes with the request."""
+"""A request's fields come in; the request and the picture that it names, however it does, go out: nobody looks yet."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from app.api.requests.body import File
 from app.api.requests.fields import PICTURE, Fields, settled
 from app.api.requests.schemas import CreateVideo, video_request
 from app.errors import InvalidRequest
-from app.service.videos import VideoService
-from app.settings import Settings
-from app.types import Caller, VideoRequest
+from app.types import VideoRequest
 
 
-async def request_with_image(
-    fields: Fields, service: VideoService, settings: Settings, caller: Caller
-) -> tuple[VideoRequest, bytes | None]:
-    """The request in those fields, and its picture's content, if it has one. A picture is looked at last.
+def request_with_reference(fields: Fields, max_prompt_chars: int) -> tuple[VideoRequest, bytes | str | None]:
+    """The request in those fields, and its picture's bytes or address, if it has one.
 
     Raises:
-        InvalidRequest: as `video_request`, or the picture cannot be had or used; `param` is `input_reference`.
-        PayloadTooLarge: the picture has too many bytes or pixels.
+        UnsupportedParameter: a field that this server cannot honour.
+        InvalidRequest: anything else that is wrong; `param` names the field.
     """
-    request = video_request(fields, settings.max_prompt_chars)
-    reference = image_reference(fields)
-    if reference is None:
-        return request, None
-    picture = await service.picture(reference, request.model, caller)
-    return replace(request, image=picture.artifact), picture.content
+    return video_request(fields, max_prompt_chars), image_reference(fields)
 
 
 def image_reference(fields: Fields) -> bytes | str | None:

@@ -8,11 +8,13 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, StringConstraints, ValidationError
 
 from app.api.problems import sentence
-from app.api.requests.fields import Fields, settled, unknown
+from app.api.requests.fields import Fields, settled, unknown, without_effect
 from app.api.requests.lora_fields import Loras, LoraWish, with_strength
 from app.api.requests.strict import Strict
 from app.errors import InvalidRequest
 from app.jobs.admission_limits import MOST_AFTER
+from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
+from app.plan.tiers import MOST_STEPS
 from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
 
 MOST_SECONDS = 3600.0
@@ -67,8 +69,10 @@ class CreateVideo(Strict):
     seed: _Seed | Annotated[list[_Seed], Field(min_length=1, max_length=1)] | None = Field(
         None, description="Same seed, same video; -1: a fresh one; without it the seed follows from the request"
     )
-    num_inference_steps: int | None = Field(None, ge=1, le=1000, description="Comes before the tier; also `steps`")
-    budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
+    num_inference_steps: int | None = Field(
+        None, ge=1, le=MOST_STEPS, description="Comes before the tier; also `steps`"
+    )
+    budget: int | None = Field(None, ge=1, le=MOST_STEPS, description="Of the steps, how many run the denoiser")
     sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
         None, description="euler, unipc or ddim; see /v1/models for the model's"
     )
@@ -78,7 +82,9 @@ class CreateVideo(Strict):
     step_cache: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
         None, description="first_block, mag or taylorseer: steps are saved by what is seen on the way, without a budget"
     )
-    guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt")
+    guidance_scale: float | None = Field(
+        None, ge=LEAST_GUIDANCE, le=MOST_GUIDANCE, description="How closely to follow the prompt; 1: freely"
+    )
     tier: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
         None, description="auto, preview, standard, premium or ultra; also `quality` and `quality_tier`"
     )
@@ -99,7 +105,9 @@ class CreateVideo(Strict):
     after: _Id | Annotated[list[_Id], Field(max_length=MOST_AFTER)] | None = Field(
         None, description="Ids of your videos that have to be completed first; when one fails, this one does too"
     )
-    guidance_scale_2: float | None = Field(None, ge=0, le=100, description="The same for a second expert, if there is")
+    guidance_scale_2: float | None = Field(
+        None, ge=LEAST_GUIDANCE, le=MOST_GUIDANCE, description="The same for a second expert, if there is"
+    )
     loras: Loras | None = Field(
         None, description="LoRA adapters of the model, several at once; also `lora` for one, `lora_name` by name alone"
     )
@@ -202,6 +210,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         aspect_ratio=asked.aspect_ratio,
         resolution=None if asked.resolution is None else str(asked.resolution),
         wishes=_wishes(asked),
+        warnings=without_effect(fields),
     )
 
 

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, Examples, form_or_json
-from app.api.problems import problem
+from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong, ids_of
 from app.api.requests.body import body_fields
 from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.requests.image_fields import CreateImage, ImageWish, image_wish
 from app.api.responses import VIDEO_ID, job_headers
-from app.api.waiting import ended, failed, withdraw
-from app.errors import InvalidRequest, KinorayError, TimedOut
+from app.api.waiting import ended, withdraw
+from app.errors import InvalidRequest, KinorayError
 from app.plan.catalogue import Catalogue
 from app.plan.seed import FRESH, MOST
 from app.service.videos import VideoService
@@ -56,7 +56,7 @@ class Images(BaseModel):
     openapi_extra=form_or_json(CreateImage, _EXAMPLES),
     response_model=Images,
     response_model_exclude_none=True,
-    responses={504: {"description": "Not ready in time; the jobs go on, and the same request finds what they made."}},
+    responses=OUTCOMES_DESCRIBED,
 )
 async def generate(
     request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
@@ -68,19 +68,19 @@ async def generate(
     wish = image_wish(await body_fields(request), settings.max_prompt_chars)
     asked = replace(wish.request, model=_model(wish.request.model, service, settings))
     jobs, replayed = await _accepted(replace(wish, request=asked), service, caller, key)
-    ids = {VIDEO_ID: ",".join(job.id for job in jobs)} | replay_headers(replayed)
     try:
         jobs = await ended(request, service, jobs, caller, settings.sync_timeout_s, cancels=key is None)
-    except TimedOut as error:
-        return problem(504, error.error_code, error.message, headers=ids)
-    for job in jobs:
-        if job.phase is not Phase.COMPLETED:
-            return failed(job)
-    response.headers.update(job_headers(jobs[0], settings) | ids)
+        bad = next((job for job in jobs if job.phase is not Phase.COMPLETED), None)
+        if bad is not None:
+            return failed(bad, replayed)
+        data = [await _image(job, wish, request, service, caller) for job in jobs]
+    except KinorayError as error:
+        return gone_wrong(error, jobs, replayed)
+    response.headers.update(job_headers(jobs[0], settings) | {VIDEO_ID: ids_of(jobs)} | replay_headers(replayed))
     plan = jobs[0].plan
     return Images(
         created=int(max(job.completed_at or job.created_at for job in jobs)),
-        data=[await _image(job, wish, request, service, caller) for job in jobs],
+        data=data,
         output_format=wish.form,
         size=plan.spec.size,
         model=plan.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -14,6 +15,7 @@ from app.api.openapi import ERRORS
 from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS, choose
+from app.service.pools import PoolStatus, why_not
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.types import ModelProfile
@@ -63,6 +65,8 @@ class Model(BaseModel):
     loras: list[ModelLora] = Field(description="Adapters that requests may name in `loras`")
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
     tiers: dict[str, ModelTier]
+    ready: bool = Field(description="Whether all of its pools take jobs; one that sleeps does, and wakes for them")
+    unavailable: str | None = Field(description="Why it is not ready; null where it is")
 
 
 class ModelList(BaseModel):
@@ -84,14 +88,16 @@ class ModelInfo(Model):
 @router.get("/v1/models", summary="List the models")
 async def list_models(service: Service, settings: Config, caller: Who) -> ModelList:
     """The models and what each makes, the default first."""
-    models = [_model(profile, service, settings) for profile in service.ports.models]
+    pools = await service.pools.look()
+    models = [_model(profile, service, settings, pools) for profile in service.ports.models]
     return ModelList(data=sorted(models, key=lambda model: not model.default))
 
 
 @router.get("/v1/models/{model_id:path}", summary="Look at a model")
 async def retrieve_model(model_id: str, service: Service, settings: Config, caller: Who) -> Model:
     """A model by its id or one of its other names."""
-    return _model(_catalogue(service, settings).find(model_id), service, settings)
+    profile = _catalogue(service, settings).find(model_id)
+    return _model(profile, service, settings, await service.pools.look())
 
 
 @router.get("/v1/model_info", summary="Look at the default model")
@@ -108,15 +114,17 @@ async def model_info(
         "I2V" if profile.needs_image else "TI2V" if profile.takes_image else "T2V"
     )
     task = "T2I" if profile.pictures_only else task
-    return ModelInfo(**_model(profile, service, settings).model_dump(), model_path=profile.id, task_type=task)
+    known = _model(profile, service, settings, await service.pools.look())
+    return ModelInfo(**known.model_dump(), model_path=profile.id, task_type=task)
 
 
 def _catalogue(service: VideoService, settings: Settings) -> Catalogue:
     return Catalogue(service.ports.models, settings.default_name, settings.aliases)
 
 
-def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> Model:
+def _model(profile: ModelProfile, service: VideoService, settings: Settings, pools: Mapping[str, PoolStatus]) -> Model:
     default = _catalogue(service, settings).find().id
+    lacking = [status for status in pools.values() if status.model == profile.id and not status.ready]
     return Model(
         id=profile.id,
         family=profile.family,
@@ -137,6 +145,8 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings) -> 
         loras=[ModelLora(name=lora.name, description=lora.description) for lora in profile.loras],
         flow_shift=profile.shift,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
+        ready=not lacking,
+        unavailable="; ".join(map(why_not, lacking)) or None,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,7 +16,7 @@ from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import Fields
-from app.api.requests.input_image import request_with_image
+from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import PlannedVideo
 from app.api.stats import Stats, stats
@@ -27,9 +29,15 @@ router = APIRouter(tags=["operate"], responses=ERRORS)
 
 
 @router.get("/health", summary="How the service is, by component")
-async def is_well(request: Request) -> Response:
-    """200 when videos can be made; else 503 with the components that are not well, and why."""
-    status, body = await health(request.app.state.checks)
+async def is_well(
+    request: Request,
+    pool: Annotated[str | None, Query(description="Be 503 unless this pool takes jobs")] = None,
+) -> Response:
+    """200 when videos can be made; else 503 with the components that are not well, and why.
+
+    Where some models can be made and others not, it is 200 with status `degraded`, and says which pools, and why.
+    """
+    status, body = await health(request.app.state.checks, pool=pool)
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 
@@ -60,6 +68,6 @@ async def analyze_body(request: Request, service: Service, settings: Config, cal
 
 
 async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> PlannedVideo:
-    asked, _ = await request_with_image(fields, service, settings, caller)
-    plan = await service.analyze(asked, caller)
+    asked, reference = request_with_reference(fields, settings.max_prompt_chars)
+    plan = await service.analyze(asked, caller, reference)
     return PlannedVideo(prompt=plan.prompt, **describe(plan))

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Header
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from app.api.requests.conditional import matches
 
@@ -31,7 +32,12 @@ async def page(if_none_match: Annotated[str | None, Header()] = None) -> Respons
 
 
 class StudioFiles(StaticFiles):
-    """The page's files, which a browser need not load again while they are as it has them."""
+    """The page's files: a browser asks for each, lest it mix two versions, and need not load what is as it has it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
 
     def is_not_modified(self, response_headers: Headers, request_headers: Headers) -> bool:
         given = request_headers.get("if-none-match")

@@ -9,15 +9,15 @@ from starlette.responses import Response, StreamingResponse
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json
-from app.api.problems import problem
+from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong
 from app.api.requests.body import body_fields
 from app.api.requests.idempotency import KeyHeader, replay_headers
-from app.api.requests.input_image import request_with_image
+from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import VIDEO_ID, inference_time_s, job_headers
 from app.api.routes.content import opened
-from app.api.waiting import ended, failed
-from app.errors import TimedOut
+from app.api.waiting import ended
+from app.errors import KinorayError
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.types import Caller, Job, Phase
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
     summary="Ask for a video and wait for it",
     openapi_extra=form_or_json(CreateVideo, EXAMPLES),
     response_class=Response,
-    responses={200: {"content": {"video/mp4": {}}}, 504: {"description": "Not ready in time; the job goes on."}},
+    responses={200: {"content": {"video/mp4": {}}}, **OUTCOMES_DESCRIBED},
 )
 async def create_and_wait(
     request: Request, service: Service, settings: Config, caller: Who, key: KeyHeader
@@ -39,15 +39,15 @@ async def create_and_wait(
 
     Not so with an `Idempotency-Key`: who asked with one can ask again and is given the same job.
     """
-    asked, picture = await request_with_image(await body_fields(request), service, settings, caller)
-    job, replayed = await service.accept(asked, caller, key, picture=picture)
+    asked, reference = request_with_reference(await body_fields(request), settings.max_prompt_chars)
+    job, replayed = await service.accept(asked, caller, key, reference=reference)
     try:
         (job,) = await ended(request, service, [job], caller, settings.sync_timeout_s, cancels=key is None)
-    except TimedOut as error:
-        return problem(504, error.error_code, error.message, headers={VIDEO_ID: job.id} | replay_headers(replayed))
-    if job.phase is not Phase.COMPLETED:
-        return failed(job)
-    answer = await _content(job, service, settings, caller)
+        if job.phase is not Phase.COMPLETED:
+            return failed(job, replayed)
+        answer = await _content(job, service, settings, caller)
+    except KinorayError as error:
+        return gone_wrong(error, [job], replayed)
     answer.headers.update(replay_headers(replayed))
     return answer
 

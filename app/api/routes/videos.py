@@ -15,7 +15,7 @@ from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
 from app.api.requests.idempotency import KeyHeader, replay_headers
-from app.api.requests.input_image import request_with_image
+from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list, video_object
 from app.errors import StoreUnavailable
@@ -35,10 +35,10 @@ async def create(
     request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
 ) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
-    asked, picture = await request_with_image(await body_fields(request), service, settings, caller)
+    asked, reference = request_with_reference(await body_fields(request), settings.max_prompt_chars)
     began = time.perf_counter()
     stages = Stages()
-    job, replayed = await service.accept(asked, caller, key, stages, picture)
+    job, replayed = await service.accept(asked, caller, key, stages, reference)
     accept_s = time.perf_counter() - began
     response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s) | replay_headers(replayed))
     return await _answer(job, service, settings)

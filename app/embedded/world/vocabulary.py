@@ -196,3 +196,32 @@ MOTION_WORDS: Final = MappingProxyType[str, tuple[tuple[str, str, str], ...]](
         ),
     }
 )
+
+_GOING = ("move", "slide", "roll", "drift", "glide", "go", "travel", "float", "fly", "run")
+_SIDES = MappingProxyType(
+    {
+        side: (side, f"{side}ward", f"{side}wards", f"to the {side}", f"towards the {side}", f"toward the {side}", came)
+        for side, came in (("left", "from right to left"), ("right", "from left to right"))
+    }
+)
+_HEIGHTS = MappingProxyType(
+    {
+        "up": ("up", "upward", "upwards", "towards the top", "to the top"),
+        "down": ("down", "downward", "downwards", "towards the bottom", "to the bottom"),
+    }
+)
+
+
+def _verbs(verb: str) -> tuple[str, ...]:
+    third = {"fly": "flies", "go": "goes"}.get(verb, f"{verb}s")
+    participle = {"run": "running", "travel": "travelling"}.get(verb, f"{verb.removesuffix('e')}ing")
+    return third, participle, verb
+
+
+MORE_MOTION_WORDS: Final = MappingProxyType[str, tuple[str, ...]](
+    {
+        motion: tuple(f"{form} {way}" for verb in _GOING for form in _verbs(verb) for way in ways)
+        for motion, ways in {**_SIDES, **_HEIGHTS}.items()
+    }
+)
+"""Other ways to say four of the motions: not drawn for training, but read alike."""

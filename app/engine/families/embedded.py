@@ -11,6 +11,7 @@ import torch
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import WEIGHTS, profile
 from app.embedded.text import TextEncoder
+from app.embedded.world.rephrase import rephrased
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.placement import place_transformers
@@ -78,6 +79,7 @@ def built_in_profile() -> ModelProfile:
 
 def _encoding(encoder: TextEncoder) -> EncodePrompts:
     def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
-        return [{TOKENS: tokens} for tokens in encoder.tokens(prompts).float().cpu()]
+        read = [rephrased(prompt).text for prompt in prompts]
+        return [{TOKENS: tokens} for tokens in encoder.tokens(read).float().cpu()]
 
     return encode

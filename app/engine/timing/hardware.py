@@ -22,6 +22,11 @@ def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return names[0] if names else os.uname().machine
 
 
+def on_processor() -> bool:
+    """Whether replicas on this machine compute on its processor, and so have its memory in common."""
+    return not torch.cuda.is_available()
+
+
 def device_memory() -> tuple[str, int]:
     """The device that a replica on this machine would use, and its bytes: all of a GPU's, or what of RAM is free."""
     if torch.cuda.is_available():

@@ -27,6 +27,9 @@ class RedisBoard:
         note: dict[str, object] | None = None if kept is None else orjson.loads(kept)
         return note
 
+    async def forget(self, name: str) -> None:
+        await self._commands.call("DEL", self._keys.of("note", name))
+
     async def increment(self, name: str, field: str, amount: float) -> dict[str, float]:
         key = self._keys.of("tally", name)
         _, found = await self._commands.all([("HINCRBYFLOAT", key, field, amount), ("HGETALL", key)], atomic=True)
@@ -41,7 +44,7 @@ class RedisBoard:
         return str(word.decode())
 
     async def hold(self, origin: str, job_id: str) -> None:
-        await self._commands.call("SADD", self._keys.of("holds", origin), job_id)
+        await self._commands.call_shared("SADD", self._keys.of("holds", origin), job_id)
 
     async def release(self, origin: str, job_id: str) -> bool:
         key = self._keys.of("holds", origin)

@@ -1,4 +1,4 @@
-"""Job events in Redis streams: written by replicas, replayed and followed by every router."""
+"""Job events in Redis streams, one a job and one a tenant: written by replicas, followed by every router."""
 
 from __future__ import annotations
 
@@ -8,65 +8,124 @@ from typing import Any
 import orjson
 
 from app.errors import LeaseLost
+from app.jobs.events import BATCH, MOST_SHARED, TENANT_KEPT, Resumption, resumption
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
 from app.redis.connection import Client
-from app.redis.replies import Word, entries
+from app.redis.replies import Word, entries, mapping
 from app.types import Event
 
 KEPT = 1000
 KEPT_S = 30 * 86400.0
+TENANT_KEPT_S = 86400.0  # of a tenant of whom nothing is heard
 LONGEST_BLOCK_S = 30.0  # longer waits come back empty-handed: the caller asks again
+GONE = b"{}"  # what is left of data that went with its job
+LONG = 1024  # bytes of data; what is longer, a preview, a tenant's log refers to in the job's
 
-# KEYS events job; ARGV limit kept_ms fence kind at data
-FENCED = """
-if redis.call('HGET', KEYS[2], 'fence') ~= ARGV[3] then return false end
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'k', ARGV[4], 't', ARGV[5], 'd', ARGV[6])
+# One event into the job's log and, in the same step, into those of its tenant and of the tenants of the jobs that wait
+# for its video. Which those are is seen here: the names of their keys are built under the same braces.
+# KEYS events job
+# ARGV limit kept_ms fence|'' kind at data id base most_shared tenant_limit tenant_kept_ms long
+APPEND = """
+local job = redis.call('HMGET', KEYS[2], 'tenant', 'fence', 'flight')
+if ARGV[3] ~= '' and job[2] ~= ARGV[3] then return false end
+local kind, at, data, id, base = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local event = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'k', kind, 't', at, 'd', data)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return id
+if not job[1] then return event end
+local heard = {[job[1]] = id}
+if job[3] and kind ~= 'end' and redis.call('GET', base .. 'flight:' .. job[3]) == id then
+  for _, other in ipairs(redis.call('ZRANGE', base .. 'followers:' .. job[3], 0, ARGV[9] - 1)) do
+    local tenant = redis.call('HGET', base .. 'job:' .. other, 'tenant')
+    if tenant then heard[tenant] = (heard[tenant] and heard[tenant] .. ',' or '') .. other end
+  end
+end
+for tenant, ids in pairs(heard) do
+  local log = base .. 'told:' .. tenant
+  local what = kind ~= 'end' and #data > tonumber(ARGV[12]) and {'s', id, 'e', event} or {'d', data}
+  redis.call('XADD', log, 'MAXLEN', '~', ARGV[10], '*', 'j', ids, 'k', kind, 't', at, unpack(what))
+  redis.call('PEXPIRE', log, ARGV[11])
+end
+return event
 """
 
 
 class RedisEvents:
-    """The EventLog port: about the last `limit` events of a job, until `kept_s` after the last one."""
+    """The EventLog port: about the last `limit` events of a job, until `kept_s` after the last one.
 
-    def __init__(self, redis: Client, prefix: str, limit: int = KEPT, kept_s: float = KEPT_S) -> None:
+    Of a tenant's jobs about the last `tenant_limit`.
+    """
+
+    def __init__(
+        self,
+        redis: Client,
+        prefix: str,
+        limit: int = KEPT,
+        kept_s: float = KEPT_S,
+        tenant_limit: int = TENANT_KEPT,
+    ) -> None:
         self._commands = Commands(redis)
         self._keys = Keys(prefix)
         self._limit = limit
         self._kept_ms = int(1000 * kept_s)
+        self._tenant_limit = tenant_limit
 
     async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
-        key = self._key(job_id)
-        if fence is not None:
-            args: list[Word] = [self._limit, self._kept_ms, fence, kind, repr(at), orjson.dumps(data)]
-            added = await self._commands.run(FENCED, [key, self._keys.job(job_id)], args)
-            if added is None:
-                raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
-            return str(added.decode())
-        add = ("XADD", key, "MAXLEN", "~", self._limit, "*", "k", kind, "t", repr(at), "d", orjson.dumps(data))
-        answers = await self._commands.all([add, ("PEXPIRE", key, self._kept_ms)])
-        event_id: str = answers[0].decode()
-        return event_id
+        event = (kind, repr(at), orjson.dumps(data), job_id)
+        tenants = (self._keys.of(""), MOST_SHARED, self._tenant_limit, int(1000 * TENANT_KEPT_S), LONG)
+        args: list[Word] = [self._limit, self._kept_ms, "" if fence is None else fence, *event, *tenants]
+        added = await self._commands.run(APPEND, [self._key(job_id), self._keys.job(job_id)], args)
+        if added is None:
+            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        return str(added.decode())
 
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
-        key = self._key(job_id)
-        last = "{}-{}".format(*parse_event_id(after))
-        if block_s > 0:
-            block_s = min(block_s, LONGEST_BLOCK_S)
-            milliseconds = max(1, int(1000 * block_s))
-            answer = await self._commands.wait(block_s, "XREAD", "BLOCK", milliseconds, "STREAMS", key, last)
-        else:
-            answer = await self._commands.call("XREAD", "STREAMS", key, last)
-        return [_event(job_id, entry, fields) for entry, fields in entries(answer)]
+        found = await self._read(self._key(job_id), after, block_s)
+        return [_event(entry.decode(), job_id, fields, fields[b"d"]) for entry, fields in found]
 
     async def forget(self, job_id: str) -> None:
         await self._commands.call("DEL", self._key(job_id))
+
+    async def tell_tenant(self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any]) -> None:
+        log, what = self._keys.of("told", tenant), ("k", kind, "t", repr(at), "d", orjson.dumps(data))
+        add = ("XADD", log, "MAXLEN", "~", self._tenant_limit, "*", "j", check_id(job_id), *what)
+        await self._commands.all([add, ("PEXPIRE", log, int(1000 * TENANT_KEPT_S))])
+
+    async def resume_tenant(self, tenant: str, after: str | None) -> Resumption:
+        log = self._keys.of("told", tenant)
+        ends = [("XRANGE", log, "-", "+", "COUNT", 1), ("XREVRANGE", log, "+", "-", "COUNT", 1)]
+        *found, length = await self._commands.all([*ends, ("XLEN", log)], atomic=True)
+        first, last = (rows[0][0].decode() if rows else None for rows in found)
+        return resumption(after, first, last, length, self._tenant_limit)
+
+    async def read_tenant(self, tenant: str, after: str, block_s: float) -> Sequence[Event]:
+        found = await self._read(self._keys.of("told", tenant), after, block_s, BATCH)
+        distant = {entry: (fields[b"s"].decode(), fields[b"e"]) for entry, fields in found if b"s" in fields}
+        reads = [("XRANGE", self._key(job_id), event, event) for job_id, event in distant.values()]
+        rows = await self._commands.all(reads) if reads else []
+        there = {entry: mapping(row[0][1])[b"d"] for entry, row in zip(distant, rows, strict=True) if row}
+        return [
+            _event(entry.decode(), job_id, fields, fields.get(b"d") or there.get(entry, GONE))
+            for entry, fields in found
+            for job_id in fields[b"j"].decode().split(",")
+        ]
+
+    async def _read(
+        self, key: str, after: str | None, block_s: float, count: int | None = None
+    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        last = "{}-{}".format(*parse_event_id(after))
+        most = () if count is None else ("COUNT", count)
+        if block_s <= 0:
+            return entries(await self._commands.call("XREAD", *most, "STREAMS", key, last))
+        block_s = min(block_s, LONGEST_BLOCK_S)
+        milliseconds = max(1, int(1000 * block_s))
+        answer = await self._commands.wait(block_s, "XREAD", *most, "BLOCK", milliseconds, "STREAMS", key, last)
+        return entries(answer)
 
     def _key(self, job_id: str) -> str:
         return self._keys.of("events", check_id(job_id))
 
 
-def _event(job_id: str, entry: bytes, fields: dict[bytes, bytes]) -> Event:
-    return Event(entry.decode(), job_id, fields[b"k"].decode(), float(fields[b"t"]), orjson.loads(fields[b"d"]))
+def _event(event_id: str, job_id: str, fields: dict[bytes, bytes], data: bytes) -> Event:
+    return Event(event_id, job_id, fields[b"k"].decode(), float(fields[b"t"]), orjson.loads(data))

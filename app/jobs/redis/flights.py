@@ -9,10 +9,11 @@ from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
 from app.jobs.flights import MOST_FOLLOWERS, Claim, Role, charge, rank, too_many
 from app.jobs.record import check_id, job_from_fields, job_to_fields
-from app.jobs.redis.jobs import change_keys
+from app.jobs.redis.places import change_keys
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import ADMISSION, CHANGE, WAKE, Keys
 from app.jobs.redis.waits import admission_args, admission_keys, refused
+from app.jobs.redis.withdrawal import let_in
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.redis.replies import Word, mapping
@@ -145,13 +146,14 @@ class RedisFlights:
             *(keys.due, keys.unresolved, keys.job(check_id(leader_id or job.id))),
             *admission_keys(keys, job, limits),
         ]
+        amount = charge(job, role)
         args = [
             *(job.id, digest, role.value, leader_id, job.created_at, rank(job), _due(job), MOST_FOLLOWERS),
             *((rank(leader), _due(leader)) if leader else (0, "")),
-            *admission_args(job, limits, charge(job, role)),
+            *admission_args(job, limits, amount),
             *flat(job_to_fields(job)),
         ]
-        answer = await self._commands.run(ENTER, names, args)
+        answer = await let_in(self._commands, keys, ENTER, names, args, job, limits, amount)
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] == b"followed":
@@ -163,7 +165,7 @@ class RedisFlights:
     async def answer(self, digest: str, job_id: str, change: Change) -> Job | None:
         keys = self._keys
         names = [*change_keys(keys, job_id), keys.followers(digest), keys.due]
-        answer = await self._commands.run(ANSWER, names, change_args(job_id, change))
+        answer = await self._commands.run_shared(ANSWER, names, change_args(job_id, change))
         return job_from_fields(mapping(answer[1])) if answer[0] == b"ok" else None
 
     async def promote(self, digest: str, leader_id: str | None, job_id: str) -> bool:

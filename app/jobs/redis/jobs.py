@@ -14,9 +14,11 @@ from app.jobs.changes import Change
 from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.redis import scripts
 from app.jobs.redis.line import RedisLine
+from app.jobs.redis.places import change_keys
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
+from app.jobs.redis.withdrawal import let_in
 from app.jobs.store import CURSOR_KEPT_S
 from app.redis.commands import Commands
 from app.redis.connection import Client
@@ -57,8 +59,11 @@ class RedisJobs(RedisWaits):
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
         deadline = "" if job.deadline is None else job.deadline
         args: list[Word] = [job.id, job.phase.value, job.created_at, expiry]
-        args += [*admission_args(job, limits, job.plan.estimate.step_seconds), deadline, len(job.after), *job.after]
-        answer = await self._commands.run(scripts.CREATE, names, [*args, *flat(job_to_fields(job))])
+        amount = job.plan.estimate.step_seconds
+        args += [*admission_args(job, limits, amount), deadline, len(job.after), *job.after]
+        args += flat(job_to_fields(job))
+        charged = 0.0 if job.phase.ended else amount
+        answer = await let_in(self._commands, keys, scripts.CREATE, names, args, job, limits, charged)
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] != b"ok":
@@ -81,7 +86,7 @@ class RedisJobs(RedisWaits):
 
     async def delete(self, job_id: str, tenant: str) -> Job:
         keys = [*self._places(job_id), self._keys.tenant(tenant), self._keys.cursor(job_id)]
-        answer = await self._commands.run(scripts.DELETE, keys, [job_id, tenant, int(1000 * CURSOR_KEPT_S)])
+        answer = await self._commands.run_shared(scripts.DELETE, keys, [job_id, tenant, int(1000 * CURSOR_KEPT_S)])
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(mapping(answer[1]), self._masked)
@@ -174,6 +179,11 @@ class RedisJobs(RedisWaits):
         ids = await self._commands.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
         return await self._read(ids)
 
+    async def any(self) -> bool:
+        """Whether jobs are under way or on record. Raises StoreUnavailable."""
+        keys = self._keys
+        return bool(await self._commands.call("EXISTS", keys.line, keys.leases, keys.blocked, keys.ended))
+
     async def ping(self) -> float:
         start = time.perf_counter()
         await self._commands.call("PING")
@@ -183,8 +193,11 @@ class RedisJobs(RedisWaits):
         return change_keys(self._keys, job_id)
 
     async def _apply(self, job_id: str, change: Change, fence: int | None = None, tenant: str | None = None) -> Reply:
+        """What ends a job or moves its fence is not to be undone by a failover: two attempts would share a fence."""
         args = change_args(job_id, change, fence, tenant)
-        answer: Reply = await self._commands.run(scripts.CHANGE, self._places(job_id), args)
+        lasting = change.new_fence or (change.phase is not None and change.phase.ended)
+        run = self._commands.run_shared if lasting else self._commands.run
+        answer: Reply = await run(scripts.CHANGE, self._places(job_id), args)
         return answer
 
     async def _close(self, job_id: str, fence: int, change: Change) -> Job:
@@ -217,10 +230,3 @@ class RedisJobs(RedisWaits):
                 except StoreUnavailable as error:
                     log.error("Passed over %s: %s", job_id.decode(), error)
         return found
-
-
-def change_keys(keys: Keys, job_id: str) -> list[str]:
-    """The keys of `scripts.CHANGE`."""
-    places = [keys.job(check_id(job_id)), keys.line, keys.leases, keys.ended, keys.wake, keys.checkpoint(job_id)]
-    places += [keys.unresolved, keys.open, keys.running, keys.blocked, keys.unreleased]
-    return [*places, keys.awaited(job_id), keys.dependants(job_id), keys.outbox]

@@ -14,10 +14,11 @@ from app.jobs.admission_limits import (
     free_in_s,
     key_name,
     refusal,
+    refuse_another,
     spent,
 )
 from app.jobs.record import check_id
-from app.jobs.redis.scripts import WAKE, Keys
+from app.jobs.redis.scripts import ADMISSION, WAKE, Keys
 from app.redis.commands import Commands
 from app.redis.replies import Reply, Word, mapping, texts
 from app.types import Job
@@ -40,6 +41,9 @@ end
 
 # KEYS dependants unreleased; ARGV id
 MARK_RELEASED = "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end"
+
+# KEYS and ARGV of ADMISSION
+ADMISSIBLE = ADMISSION + "return refused(1, 1, true) or {'ok'}"
 
 
 class RedisWaits:
@@ -72,9 +76,18 @@ class RedisWaits:
         kept = await self._commands.call("HMGET", self._keys.idempotency_key(key_name(tenant, key.value)), "body", "id")
         if kept[0] is None:
             return None
-        if kept[0].decode() != key.digest:
-            raise refusal("reused")
+        refuse_another(kept[0].decode(), key.digest)
+        await self._commands.confirm()  # who wrote it may have been refused since
         return str(kept[1].decode())
+
+    async def check(self, job: Job, limits: AdmissionLimits) -> None:
+        answer = await self._commands.run(
+            ADMISSIBLE,
+            admission_keys(self._keys, job, limits),
+            admission_args(job, limits, job.plan.estimate.step_seconds),
+        )
+        if answer[0] != b"ok":
+            raise refused(answer, job, limits)
 
     async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         keys = self._keys

@@ -56,12 +56,14 @@ class RedisRatings:
         note = ("SET", self._note(rating.video_id), orjson.dumps(rating), "PX", max(1, int(1000 * horizon_s)))
         await self._commands.call(*note)
         if not rating.counted:
+            await self._commands.confirm()
             return
         user, mine = f"{rating.user}|", f"{rating.user}|{rating.video_id}|"
         member = f"{mine}{rating.score}|{','.join(rating.reasons)}"
         index = orjson.dumps([*rating.place, rating.tenant])
         args: list[Word] = [repr(rating.at), member, mine, user, PER_USER, PER_TENANT, repr(horizon_s), index]
         await self._commands.run(_ADD, [self._key(rating.place, rating.tenant), self._index], args)
+        await self._commands.confirm()
 
     async def rated(self, video_id: str) -> Rating | None:
         kept = await self._commands.call("GET", self._note(video_id))

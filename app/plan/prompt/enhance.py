@@ -14,7 +14,7 @@ from app.errors import KinorayError, ServiceUnavailable
 from app.plan.prompt.expand import expand
 from app.plan.prompt.normalise import normalised, required
 from app.plan.prompt.worlds import World, spell_out
-from app.types import Plan, VideoRequest
+from app.types import Plan, PlanWarning, VideoRequest
 
 REMEMBERED: Final = 256  # prompts whose answers a model is not asked for again
 _JOINERS: Final = "\u200c\u200d"
@@ -43,7 +43,14 @@ class EnhancedRequest:
         if self.reason is None:
             return plan
         why = replace(plan.why, reasons=(*plan.why.reasons, self.reason))
-        return replace(plan, written=self.written or plan.written, enhanced=self.written is not None, why=why)
+        none = (PlanWarning("no_effect", self.reason, "enhance"),) if self.written is None else ()
+        return replace(
+            plan,
+            written=self.written or plan.written,
+            enhanced=self.written is not None,
+            why=why,
+            warnings=(*plan.warnings, *none),
+        )
 
 
 class Enhancer(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from app.plan.prompt.expand import CLAUSES, plainly_english
 from app.plan.prompt.features import factors_of
+from app.types import Rephrased
 
 Words = Mapping[str, tuple[str, ...]]
 """Plain word -> all ways to say it."""
@@ -21,7 +22,10 @@ _PLACED: Final = next(each.silenced_by for each in CLAUSES if each.factor == "sc
 
 @dataclass(frozen=True)  # not slotted: what is derived from the words is kept
 class World:
-    """All that a model can draw. Its prompts are "a <size> <colour> <shape> <motion> on a <ground> background"."""
+    """All that a model can draw, and how it is told.
+
+    Its prompts are "a <size> <colour> <shape> <motion> on a <ground> background".
+    """
 
     colours: Words
     shapes: Words
@@ -31,6 +35,11 @@ class World:
     ground_nouns: tuple[str, ...]
     motions: Mapping[str, tuple[tuple[str, ...], ...]]  # motion -> its verbs, each in several forms
     ground: str  # what a prompt without one is given: it must suit every colour
+    more_motions: Words = field(default_factory=dict)  # motion -> other ways to say it, which are understood as well
+    unseen: Mapping[str, frozenset[str]] = field(default_factory=dict)  # motion -> shapes on which nobody sees it
+    most_subjects: int = 2
+    most_words: int = 46  # of a prompt; what lies behind is not read
+    rephrase: Callable[[str], Rephrased] = Rephrased  # a prompt as the model's text encoder reads it
 
     @cached_property
     def plain(self) -> Mapping[str, str]:

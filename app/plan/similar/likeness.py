@@ -97,7 +97,7 @@ def decisive(text: str) -> Counter[str]:
 
 def facts_of(prompt: str, world: World) -> Facts:
     """Everything that the world can show of a prompt."""
-    text = tidy(prompt)
+    text = world.rephrase(tidy(prompt)).text
     rest = world.backdrop.sub(" , ", text)
     moves = list(world.motion.finditer(rest))  # "in a circle" is no subject
     subjects = [found for found in world.subject.finditer(rest) if not any(_overlap(found, move) for move in moves)]

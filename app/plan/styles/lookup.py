@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
-
-from rapidfuzz import process
 
 from app.errors import InvalidRequest, NotFound, StoreUnavailable
 from app.plan.styles.presets import Presets
 from app.plan.styles.styles import TEMPLATES, Style, is_id
+from app.plan.suggest import nearest
 from app.types import Caller
-
-NEAR: Final = 60.0  # how alike a name must be to be suggested, in percent
 
 
 async def find_style(asked: str, caller: Caller, presets: Presets) -> Style:
@@ -39,7 +35,8 @@ async def count_use(style_id: str | None, caller: Caller, presets: Presets, now:
 async def _unknown(asked: str, caller: Caller, presets: Presets) -> InvalidRequest:
     own = {preset.style.id: preset.style.name.casefold() for preset in await presets.own(caller.tenant)}
     names = {**own, **{style_id: style_id for style_id in TEMPLATES}}
-    near = process.extractOne(asked[:64].strip().casefold(), names, score_cutoff=NEAR)
-    hint = f" Did you mean {near[2]!r}?" if near else ""
+    near = nearest(asked[:64], names.values())
+    meant = next((style_id for style_id, name in names.items() if name == near), None)
+    hint = f" Did you mean {meant!r}?" if meant else ""
     message = f"There is no style {asked[:64]!r}.{hint} The server's are {', '.join(TEMPLATES)}; see /v1/styles."
     return InvalidRequest(message, param="style", code="unknown_style")

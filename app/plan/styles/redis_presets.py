@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.errors import Conflict, InvalidRequest, StoreUnavailable
 from app.plan.styles.presets import MOST_OWN, MOST_SHOWN, Preset, Usage, no_such_style, too_many
 from app.plan.styles.styles import TEMPLATES, Style, checked
-from app.redis.commands import Commands
+from app.redis.commands import Commands, not_replicated
 from app.redis.connection import Client
 from app.redis.replies import Word, mapping
 
@@ -86,11 +86,14 @@ class RedisPresets:
             raise Conflict("A style of that id exists.")
         keys = [self._style(style.id), self._own(preset.tenant)]
         args: list[Word] = [style.id, preset.tenant, repr(preset.created_at), MOST_OWN, _to_json(style)]
-        answer = await self._commands.run(_CREATE, keys, args)
+        answer, replicated = await self._commands.run_promised(_CREATE, keys, args)
         if answer == b"full":
             raise too_many()
         if answer == b"taken":
             raise Conflict("A style of that id exists.")
+        if not replicated:
+            await self.delete(style.id, preset.tenant)
+            raise not_replicated()
 
     async def get(self, style_id: str, tenant: str) -> Preset:
         kept = await self._commands.call("HGETALL", self._style(style_id))
@@ -118,7 +121,7 @@ class RedisPresets:
 
     async def delete(self, style_id: str, tenant: str) -> None:
         keys = [self._style(style_id), self._own(tenant), self._shared, self._uses(style_id)]
-        if await self._commands.run(_DELETE, keys, [style_id, tenant]) == b"missing":
+        if await self._commands.run_shared(_DELETE, keys, [style_id, tenant]) == b"missing":
             raise no_such_style()
 
     async def count(self, style_id: str, tenant: str, now: float) -> None:
@@ -144,7 +147,8 @@ class RedisPresets:
         return f"{self._base}:styles-shared"
 
     async def _set_shared(self, style_id: str, tenant: str, now: str) -> Preset:
-        pairs = await self._commands.run(_SHARE, [self._style(style_id), self._shared], [style_id, tenant, now])
+        keys = [self._style(style_id), self._shared]
+        pairs = await self._commands.run_shared(_SHARE, keys, [style_id, tenant, now])
         if not pairs:
             raise no_such_style()
         return _from_fields(mapping(pairs))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.errors import InvalidRequest
 from app.plan.tiers import ALIASES, AUTO, MOST_STEPS, tier_named
-from app.types import Plan, VideoRequest
+from app.types import Plan, PlanWarning, VideoRequest
 
 MOST_CHARS: Final = MappingProxyType({"name": 60, "description": 300, "before": 200, "after": 200, "negative": 400})
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0  # as the planner's
@@ -129,7 +129,18 @@ class StyledRequest:
         if self.style is None or self.reason is None:
             return plan
         why = replace(plan.why, reasons=(*plan.why.reasons, self.reason))
-        return replace(plan, style=self.style.id, written=self.written or plan.written, why=why)
+        warnings = [self._warned(each) for each in plan.warnings]
+        if not self.decided:
+            warnings.append(PlanWarning("no_effect", self.reason, "style"))
+        return replace(
+            plan, style=self.style.id, written=self.written or plan.written, why=why, warnings=tuple(warnings)
+        )
+
+    def _warned(self, warning: PlanWarning) -> PlanWarning:
+        """A warning that names the style where what it is about comes from the style."""
+        if warning.code != "no_effect" or warning.param not in self.decided:
+            return warning
+        return replace(warning, message=f"{warning.message} That comes from the style.", param="style")
 
     def blamed(self, error: InvalidRequest) -> InvalidRequest:
         """The planner's refusal; it names the style where what is refused comes from the style."""

@@ -54,6 +54,16 @@ def plan_of(tiny: Tiny, prompt: str = "a red ball", seed: int = 3, deterministic
     )
 
 
+def test_a_family_that_makes_single_frames_makes_the_pipelines() -> None:
+    tiny = hunyuan()
+    tiny = replace(tiny, spec=replace(tiny.spec, frames=1))
+    state = begun(tiny, plan_of(tiny))
+    walk(tiny.denoiser, state)
+    ours = tiny.denoiser.decode_float(state)
+    assert len(ours) == 1
+    assert np.abs(ours - by_pipeline(tiny, plan_of(tiny))).max() <= 1e-4
+
+
 def begun(tiny: Tiny, plan: Plan) -> JobState:
     return tiny.denoiser.start("a", plan, hear(tiny.denoiser, plan))
 

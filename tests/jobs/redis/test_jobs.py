@@ -18,7 +18,7 @@ from app.plan.masks.table import MaskRow, MaskTable, write
 from app.redis.commands import Commands
 from app.redis.connection import Client, connect
 from app.settings import Settings
-from app.stores import open_stores
+from app.stores import stores_on
 from app.types import Lease, Masks, Phase
 from app.types.masks import unbits
 from tests.jobs.make import PLAN, a_job
@@ -71,15 +71,12 @@ async def test_hundreds_of_jobs_are_read_in_order(redis: Client, prefix: str) ->
     assert list(await jobs.waiting()) == made
 
 
-async def test_an_older_record_gets_masks_by_the_operators_tables(
-    redis: Client, redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.stores.connect", lambda url, timeout_s: redis)  # one that is closed afterwards
+async def test_an_older_record_gets_masks_by_the_operators_tables(redis: Client, prefix: str, tmp_path: Path) -> None:
     found = Masks(unbits("1" * 12 + "0" * 8), unbits("1" * 12 + "0" * 8), order=0)
     (tmp_path / "masks").mkdir()
     table = MaskTable(PLAN.model, PLAN.revision, (MaskRow(found, 0.1, 0.2),))
     write(table, tmp_path / "masks" / "mine.json")
-    stores = open_stores(Settings(redis_url=redis_url, redis_prefix=prefix, calibration_dir=tmp_path))
+    stores = stores_on(redis, Settings(redis_prefix=prefix, calibration_dir=tmp_path))
     older, newer = a_job(1.0), a_job(2.0, plan=replace(PLAN, masks=evenly(20, 12)))
     await stores.jobs.create(older)
     await stores.jobs.create(newer)

@@ -1,0 +1,122 @@
+"""Which sizes and frame counts a model's latents divide into, read from its configuration files without loading it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+Config: TypeAlias = Mapping[str, object]
+"""A part's `config.json`; empty where it has none."""
+
+NOTHING: Final[Config] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Frames are 1 plus a multiple of `temporal` (None: one frame), widths of `width`, heights of `height`."""
+
+    temporal: int | None
+    width: int
+    height: int
+
+    def problem(self, size: tuple[int, int]) -> str | None:
+        """Why a (width, height) cannot be made; None: it can."""
+        width, height = size
+        if not width % self.width and not height % self.height:
+            return None
+        sides = f"{self.width}" if self.width == self.height else f"{self.width} and {self.height}"
+        return f"{width}x{height} is no size that it makes: width and height have to be multiples of {sides}"
+
+    def frames_problem(self, frames: int) -> str | None:
+        """Why so many frames cannot be made; None: they can."""
+        if self.temporal is None:
+            return None if frames == 1 else f"{frames} frames are not what it makes: it makes one"
+        if (frames - 1) % self.temporal == 0:
+            return None
+        return f"{frames} frames are not what it makes: the number has to be a multiple of {self.temporal}, plus 1"
+
+
+def grid_of(loader: str, folder: Path | None) -> Grid:
+    """The grid of a model that a family's `loader` reads; that of the published weights where its files are not here.
+
+    Raises:
+        OSError, ValueError: a configuration cannot be read.
+    """
+    if folder is None:
+        return _READERS[loader](NOTHING, NOTHING)
+    return _READERS[loader](config(folder / "transformer"), config(folder / "vae"))
+
+
+def config(folder: Path) -> Config:
+    """What a part's folder says of it. Raises OSError, ValueError: it cannot be read."""
+    path = folder / "config.json"
+    if not path.is_file():
+        return NOTHING
+    found = json.loads(path.read_text())
+    return found if isinstance(found, dict) else NOTHING
+
+
+def number(facts: Config, name: str, usual: int) -> int:
+    """A positive whole number of a configuration, or the usual one where it says none."""
+    found = facts.get(name)
+    return int(found) if isinstance(found, (int, float)) and found >= 1 else usual
+
+
+def _wan(transformer: Config, vae: Config) -> Grid:
+    patch = transformer.get("patch_size")
+    _, high, wide = patch if isinstance(patch, list) and len(patch) == 3 else (1, 2, 2)
+    spatial = number(vae, "scale_factor_spatial", 8)
+    return Grid(number(vae, "scale_factor_temporal", 4), spatial * int(wide), spatial * int(high))
+
+
+def _ltx(transformer: Config, vae: Config) -> Grid:
+    scaling = vae.get("spatio_temporal_scaling")
+    halved = 2 ** sum(map(bool, scaling if isinstance(scaling, list) else (True, True, True, False)))
+    spatial = number(vae, "spatial_compression_ratio", number(vae, "patch_size", 4) * halved)
+    temporal = number(vae, "temporal_compression_ratio", number(vae, "patch_size_t", 1) * halved)
+    return Grid(temporal, spatial, spatial)
+
+
+def _hunyuan(transformer: Config, vae: Config) -> Grid:
+    return _patched(transformer, vae, spatial=8, patch=2)
+
+
+def _hunyuan15(transformer: Config, vae: Config) -> Grid:
+    return _patched(transformer, vae, spatial=16, patch=1)
+
+
+def _patched(transformer: Config, vae: Config, spatial: int, patch: int) -> Grid:
+    side = number(vae, "spatial_compression_ratio", spatial) * number(transformer, "patch_size", patch)
+    return Grid(number(vae, "temporal_compression_ratio", 4), side, side)
+
+
+def _cogvideox(transformer: Config, vae: Config) -> Grid:
+    side = _halvings(vae) * number(transformer, "patch_size", 2)
+    return Grid(number(vae, "temporal_compression_ratio", 4), side, side)
+
+
+def _z_image(transformer: Config, vae: Config) -> Grid:
+    side = 2 * _halvings(vae)  # its tokens are two latent pixels wide
+    return Grid(None, side, side)
+
+
+def _halvings(vae: Config) -> int:
+    """Pixels to a latent pixel: the autoencoder halves the sides between each two of its levels."""
+    levels = vae.get("block_out_channels")
+    return int(2 ** ((len(levels) if isinstance(levels, list) and levels else 4) - 1))
+
+
+_READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyType(
+    {
+        "wan.load": _wan,
+        "ltx": _ltx,
+        "hunyuan": _hunyuan,
+        "hunyuan15": _hunyuan15,
+        "cogvideox": _cogvideox,
+        "z_image": _z_image,
+    }
+)

@@ -1,0 +1,100 @@
+"""What happens to all of a tenant's jobs, as it happens: for a page or a program that follows more than one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cachetools import LRUCache
+
+from app.jobs.events import BATCH, EventLog
+from app.jobs.store import JobStore, find
+from app.service.ports import Shared
+from app.types import Event, Job
+
+BLOCK_S = 5.0  # how long one wait for the next event lasts
+LOOKED_AT = 100  # of the newest jobs, those that have not ended are told first
+KNOWN = 4096  # jobs that one follower has been told of; of one that is forgotten the record is told again
+CREATED = "created"  # the kind that a tenant's log has for a job that was accepted
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One thing that is told: `ready`, a `snapshot` (with `job`, the record), or an event of the job `job_id`.
+
+    `id` is what a follower names to go on behind it; None where something with the same id is still to be told.
+    """
+
+    kind: str
+    at: float
+    id: str | None = None
+    job_id: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+    job: Job | None = None
+
+
+async def follow_tenant(
+    tenant: str, after: str | None, stores: Shared, clock: Callable[[], float]
+) -> AsyncGenerator[News, None]:
+    """Without end: `ready`, then what happened behind `after` and what happens; of each job the record comes first.
+
+    Without `after`, or when what came behind it is lost (`ready` says so with `whole`), the records of jobs under way
+    are told and then what happens from now on. So it goes on too when a follower is so slow that the log is trimmed
+    under it. Raises StoreUnavailable.
+    """
+    known: LRUCache[str, bool] = LRUCache(KNOWN)  # whether previews were wished for
+    while True:
+        place = await stores.events.resume_tenant(tenant, after)
+        after = place.id if after is not None and place.whole else None
+        last = place.id
+        yield News("ready", clock(), last, data={"whole": place.whole})
+        for job in await _under_way(tenant, stores.jobs) if after is None else ():
+            known[job.id] = job.wishes.preview
+            yield News("snapshot", clock(), last, job.id, job=job)
+        while True:
+            events = await stores.events.read_tenant(tenant, last, BLOCK_S)
+            if len(events) >= BATCH and not await _reaches(last, tenant, stores.events):
+                after = last
+                break
+            for each in _with_ids(events):
+                async for news in _told(each, tenant, known, stores.jobs, clock):
+                    yield news
+            last = events[-1].id if events else last
+
+
+async def _told(
+    event: News, tenant: str, known: LRUCache[str, bool], jobs: JobStore, clock: Callable[[], float]
+) -> AsyncIterator[News]:
+    """An event, and before the first of a job its record."""
+    if event.job_id not in known:
+        job = await find(jobs, event.job_id, tenant)
+        if job is not None:
+            known[job.id] = job.wishes.preview
+            news_id = event.id if event.kind == CREATED else None
+            yield News("snapshot", clock(), news_id, job.id, job=job)
+        elif event.kind != "end":  # deleted since: its end will say so
+            return
+    if event.kind == "preview" and not (event.data and known[event.job_id]):
+        return
+    if event.kind != CREATED:
+        yield event
+
+
+async def _under_way(tenant: str, jobs: JobStore) -> list[Job]:
+    """Of the newest jobs those that have not ended, the oldest first."""
+    page = await jobs.list(tenant, None, LOOKED_AT, True)
+    return [job for job in reversed(page.jobs) if not job.phase.ended]
+
+
+async def _reaches(last: str, tenant: str, log: EventLog) -> bool:
+    """Whether the log still reaches back to where the follower stood: whoever reads full batches may be too slow."""
+    return (await log.resume_tenant(tenant, last)).whole
+
+
+def _with_ids(events: Sequence[Event]) -> list[News]:
+    """The events as news; only the last of one entry names its id, so that nobody goes on in the middle of it."""
+    following = [*(event.id for event in events[1:]), None]
+    return [
+        News(event.kind, event.at, None if event.id == then else event.id, event.job_id, event.data)
+        for event, then in zip(events, following, strict=True)
+    ]
