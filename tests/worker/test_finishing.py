@@ -77,8 +77,12 @@ async def test_an_extension_whose_source_is_lost_says_so(workplace: Make) -> Non
     here = workplace()
     gone = Extension("video_0", Artifact("video_0/1/video.mp4", "video/mp4", 10), 9)
     job, fence = await here.leased(plan=replace(SHORT, extends=gone))
+
+    async def at_once(seconds: float) -> None:
+        assert seconds > 0
+
     with pytest.raises(GenerationError, match="no longer stored"):
-        await hand_on(here.parts.finishing, job.id, fence, FRAMES, MEASURED, here.time.sleep)
+        await hand_on(here.parts.finishing, job.id, fence, FRAMES, MEASURED, at_once)
 
 
 async def test_a_call_whose_answer_was_lost_may_be_made_again(workplace: Make) -> None:
