@@ -82,9 +82,9 @@ class LocalService:
                 moved any more, twice.
         """
         check_port(self.settings.host, self.settings.port)
+        self._check_models()
         prepare_state_dir(self.settings.state_dir)
         check_artifacts(self.settings.artifact_root)
-        self._check_models()
         self._start_redis()
         for name, value in RAY_ENVIRONMENT.items():
             os.environ.setdefault(name, value)

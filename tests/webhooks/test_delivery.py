@@ -151,6 +151,11 @@ async def test_a_slow_receiver_does_not_hold_up_another(stores: Stores) -> None:
         await until(delivered, 5.0)
         assert not turn.done()
         assert len(quick.came) == 1
+
+        async def all_at_the_slow_one() -> bool:
+            return slow.most_at_once == AT_ONE_RECEIVER
+
+        await until(all_at_the_slow_one, 5.0)
         slow.may_answer.set()
         await turn
         assert (slow.most_at_once, len(slow.came)) == (AT_ONE_RECEIVER, AT_ONE_RECEIVER)
