@@ -12,6 +12,7 @@ from app.api.limits import BodyLimit
 from app.api.methods import answer_head
 from app.api.openapi import describe_api
 from app.api.problems import install
+from app.api.public_url import PublicAddress
 from app.api.request_id import RequestId
 from app.api.routes import (
     caches,
@@ -54,5 +55,6 @@ def create_app(
     install(app)
     describe_api(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(PublicAddress, settings=settings)
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)  # the last is the outermost
     return app

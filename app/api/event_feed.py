@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
@@ -28,12 +29,15 @@ class FeedEvent:
 
 
 async def event_feed(
-    service: VideoService, settings: Settings, video_id: str, caller: Caller, after: str | None
+    service: VideoService, settings: Settings, base: str, video_id: str, caller: Caller, after: str | None
 ) -> AsyncGenerator[FeedEvent, None]:
-    """The feed behind the event `after`; all of it when that is no event's id. Raises JobNotFound at once."""
+    """The feed behind the event `after`; all of it when that is no event's id. Raises JobNotFound at once.
+
+    `base` is the address before `/v1` under which the client reaches the service.
+    """
     job = await service.get(check_id(video_id), caller)
     after = event_id(after)
-    snapshot = video_object(job, await service.outlook(job), settings).model_dump(mode="json")
+    snapshot = video_object(job, await service.outlook(job), settings, base, time.time()).model_dump(mode="json")
     return _feed(service, job.id, caller, snapshot, after)
 
 

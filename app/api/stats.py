@@ -37,7 +37,7 @@ class PlanningFigures(BaseModel):
     tiers: dict[str, float] = Field(description="Jobs accepted, by tier")
     steps_planned: float
     steps_fixed_default: float = Field(description="What the same jobs would have taken at a fixed default")
-    steps_saved_share: float | None
+    steps_saved_share: float
     step_seconds_saved: float = Field(description="Denoiser seconds spared by caches")
     denoiser_evaluations: float
     device_seconds: float
@@ -52,7 +52,7 @@ class CacheFigures(BaseModel):
     misses: int | float
     evictions: int
     size_bytes: int
-    hit_rate: float | None
+    hit_rate: float
     saved_step_seconds: float
     levels: dict[str, CacheLevel]
 

@@ -60,20 +60,21 @@ class CacheUse:
 class Optimization:
     """What the planner decided, and why."""
 
-    complexity_score: int | None = None
+    complexity_score: int = 0
     complexity: str | None = None
     tier: str | None = None
     asked_tier: str | None = None
-    steps: int | None = None
-    budget: int | None = None
+    steps: int = 0
+    budget: int = 0
     sampler: str | None = None
     deterministic: bool = False
-    fixed_default_steps: int | None = None
-    steps_saved_share: float | None = None
-    estimated_seconds: float | None = None
-    estimated_device_seconds: float | None = None
-    estimated_cost: float | None = None
-    estimated_energy_wh: float | None = None
+    fixed_default_steps: int = 0
+    steps_saved_share: float = 0.0
+    estimated_step_seconds: float = 0.0
+    estimated_seconds: float = 0.0
+    estimated_device_seconds: float = 0.0
+    estimated_cost: float = 0.0  # 0.0 where no price is set
+    estimated_energy_wh: float = 0.0  # 0.0 where the device's power is not known
     calibrated: bool = False  # the budget comes from a measured table
     style: str | None = None
     written_prompt: str | None = None  # what was sent, where a style or enhancement changed it
@@ -91,8 +92,8 @@ class Video:
     prompt: str = ""
     progress: int = 0
     step: int = 0
-    total_steps: int | None = None
-    eta_s: float | None = None
+    total_steps: int = 0
+    eta_s: float | None = None  # 0.0 once it has ended, None while not known
     queue_position: int | None = None
     size: str | None = None
     seconds: float | None = None
@@ -104,7 +105,14 @@ class Video:
     attempts: int = 0
     after: tuple[str, ...] = ()  # ids of videos that have to be completed first
     waiting_for: tuple[str, ...] = ()  # those of them that are not yet
-    promised_s: float | None = None  # the wait that was predicted when it was accepted
+    promised_s: float = 0.0  # the wait that was predicted when it was accepted
+    stage_durations: Mapping[str, float] = field(default_factory=dict)  # seconds by stage, once completed
+    inference_time_s: float = 0.0  # these five are 0.0 of what was not made for this job: unfinished, or a repeat
+    device_seconds: float = 0.0
+    cost: float = 0.0  # money; 0.0 without a price, too
+    energy_wh: float = 0.0
+    peak_memory_mb: float = 0.0
+    url: str | None = None  # where the file is, once there is one to fetch
     resumed_from_step: int | None = None  # the checkpoint it went on from after an interruption
     error: Failure | None = None
     cache: CacheUse = CacheUse()

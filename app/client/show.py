@@ -95,6 +95,8 @@ def video(found: Video) -> Table:
     planned = found.optimization
     for name in ("tier", "complexity", "steps", "budget", "sampler", "estimated_seconds"):
         record[name] = getattr(planned, name)
+    for name in ("stage_durations", "inference_time_s", "device_seconds", "cost", "energy_wh", "peak_memory_mb", "url"):
+        record[name] = getattr(found, name) or None
     record["reasons"] = planned.reasons or None
     return facts(record | {name: each for name, each in found.extra.items() if name not in ("object", "expires_at")})
 

@@ -114,9 +114,10 @@ function badges(video) {
 async function load(element, video) {
   element.dataset.loaded = "yes";
   const screen = element.querySelector("video");
+  const { id } = video;
   screen.addEventListener("loadeddata", () => (element.querySelector(".glimpse").hidden = true), { once: true });
   try {
-    screen.src = URL.createObjectURL(await (await call(video.url.slice(1))).blob());
+    screen.src = URL.createObjectURL(await (await call(`v1/videos/${id}/content`)).blob());
   } catch (error) {
     element.querySelector(".state").textContent = error.message;
   }

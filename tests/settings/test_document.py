@@ -33,7 +33,7 @@ def test_every_setting_is_told_once() -> None:
 def test_a_setting_says_what_it_means_in_which_unit_by_default_and_since_when(row: Told) -> None:
     assert row.meaning[:1].isupper()
     assert row.default
-    assert (0, 1) <= version(row.since) <= max((0, 2), version(__version__))
+    assert (0, 1) <= version(row.since) <= max((0, 3), version(__version__))
     for suffix, unit in {"_S": "s", "_BYTES": "bytes", "_PIXELS": "pixels", "_WATTS": "W"}.items():
         assert not row.name.endswith(suffix) or row.unit == unit
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Who
-from app.api.dependencies import Config, Service
+from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.problems import problem
 from app.api.requests.body import body_fields
@@ -59,7 +59,13 @@ class Images(BaseModel):
     responses={504: {"description": "Not ready in time; the jobs go on, and the same request finds what they made."}},
 )
 async def generate(
-    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+    request: Request,
+    response: Response,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Who,
+    key: KeyHeader,
 ) -> Images | Response:
     """The pictures. A client that hangs up while it waits cancels them.
 
@@ -80,7 +86,7 @@ async def generate(
     plan = jobs[0].plan
     return Images(
         created=int(max(job.completed_at or job.created_at for job in jobs)),
-        data=[await _image(job, wish, request, service, caller) for job in jobs],
+        data=[await _image(job, wish, base, service, caller) for job in jobs],
         output_format=wish.form,
         size=plan.spec.size,
         model=plan.model,
@@ -137,11 +143,11 @@ def _numbered(asked: VideoRequest, number: int, before: list[Job]) -> VideoReque
     return replace(asked, seed=(before[0].plan.sampling.seed + number) % (MOST + 1))
 
 
-async def _image(job: Job, wish: ImageWish, request: Request, service: VideoService, caller: Caller) -> Image:
+async def _image(job: Job, wish: ImageWish, base: str, service: VideoService, caller: Caller) -> Image:
     plan = job.plan
     image = Image(id=job.id, seed=plan.sampling.seed, revised_prompt=plan.prompt if plan.written else None)
     if not wish.encoded:
-        image.url = f"{request.base_url}v1/videos/{job.id}/content?variant={wish.form}"
+        image.url = f"{base}/v1/videos/{job.id}/content?variant={wish.form}"
         return image
     artifact = await service.artifact(job.id, caller, wish.form)
     content = b"".join([chunk async for chunk in service.read(artifact)])
