@@ -14,6 +14,8 @@
     │   ├── IllegalTransition     409  illegal_transition
     │   └── LeaseLost             409  lease_lost
     ├── PayloadTooLarge           413  payload_too_large
+    ├── UnsupportedMediaType      415  unsupported_media_type
+    ├── NotSupported              501  not_supported (by this server, whatever is sent)
     ├── RangeNotSatisfiable       416  range_not_satisfiable
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
@@ -135,6 +137,20 @@ class PayloadTooLarge(KinorayError):
 
     status = 413
     code = "payload_too_large"
+
+
+class UnsupportedMediaType(KinorayError):
+    """The body is in a form that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class NotSupported(KinorayError):
+    """Known from other servers, and not to be had from this one; the message says what to use instead."""
+
+    status = 501
+    code = "not_supported"
 
 
 class RangeNotSatisfiable(KinorayError):

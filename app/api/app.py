@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app import __version__
+from app.api.compression import Compression
+from app.api.decompression import Decompression
 from app.api.limits import BodyLimit
 from app.api.methods import answer_head
 from app.api.openapi import describe_api
@@ -22,6 +24,7 @@ from app.api.routes import (
     feedback,
     images,
     models,
+    not_here,
     operations,
     page,
     styles,
@@ -46,15 +49,17 @@ def create_app(
     app.state.service = service
     app.state.settings = settings
     app.state.checks = dict(checks)
-    rooms = (sync, images, videos, content, events, event_socket, feedback, models, styles, caches, operations, page)
+    rooms = (videos, not_here, sync, images, content, events, event_socket, feedback, models, styles, caches)
     answer_head(app, app.router)  # of the documentation's pages
-    for room in rooms:
+    for room in (*rooms, operations, page):
         app.include_router(room.router)
         answer_head(app, room.router)
     add_studio_files(app)
     install(app)
     describe_api(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Compression)
     app.add_middleware(PublicAddress, settings=settings)
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)  # the last is the outermost
     return app

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.methods import allowed
-from app.errors import KinorayError, RetryLater, Unauthorized
+from app.errors import KinorayError, NotSupported, RetryLater, Unauthorized
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
 
@@ -82,6 +82,8 @@ def of_error(error: KinorayError) -> Response:
     headers = {}
     if isinstance(error, RetryLater):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, NotSupported):
+        headers["x-should-retry"] = "false"  # OpenAI's packages ask again after any other 5xx
     if isinstance(error, Unauthorized):
         headers["www-authenticate"] = "Bearer"
     return problem(error.status, error.error_code, error.message, error.param, headers)

@@ -111,6 +111,7 @@ class Video(BaseModel):
     fps: int
     num_frames: int
     seed: int
+    seed_text: str = Field(description="The seed as text: above 2^53 a number is not exact in JavaScript")
     step: int
     total_steps: int
     eta_s: float | None = Field(description="Seconds until it is done; 0.0 once it has ended, null while not known")
@@ -158,6 +159,7 @@ class PlannedVideo(Optimization):
     fps: int
     seconds: float
     seed: int
+    seed_text: str = Field(description="The same as text")
     fixed_default_seconds: float = Field(description="What the same would take at a fixed default of steps")
 
 
@@ -203,6 +205,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         fps=plan.spec.fps,
         num_frames=plan.spec.frames,
         seed=plan.sampling.seed,
+        seed_text=str(plan.sampling.seed),
         step=at.step,
         total_steps=plan.sampling.steps,
         eta_s=_eta_s(job, outlook),

@@ -98,6 +98,7 @@ class Video:
     size: str | None = None
     seconds: float | None = None
     seed: int | None = None
+    seed_text: str = ""  # the same as text
     created_at: float | None = None
     completed_at: float | None = None
     priority: str | None = None

@@ -9,7 +9,8 @@ from typing import Final
 from rapidfuzz import process
 
 from app.api.problems import shown
-from app.errors import InvalidRequest, UnsupportedParameter
+from app.api.requests.picture_values import ONE_ONLY
+from app.errors import InvalidRequest, NotSupported, UnsupportedParameter
 
 NEAR = 72.0  # how alike a name must be to be suggested, in percent
 PICTURE: Final = "input_reference"  # the one field that may be a file
@@ -71,6 +72,15 @@ UNSUPPORTED: Final = {
 }
 """Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""
 
+SEVERAL: Final = frozenset(
+    {
+        *("last_frame", "last_image", "last_frame_image", "last_frame_url", "tail_image", "image_tail", "image_end"),
+        *("end_frame", "end_image", "end_image_url", "final_frame", "lastFrame", "keyframes", "frame_images"),
+        *("reference_images", "referenceImages", "input_references", "images", "image_urls", "image_list"),
+    }
+)
+"""Other servers' names for a picture in the end, or for several: answered 501, with what can be used instead."""
+
 _UNSUPPORTED_FAMILIES = (("source_", ""), ("", "_noise_mask"))  # beginnings and ends of names, about other pictures
 
 
@@ -128,6 +138,10 @@ def _wanted(name: str, value: object, known: tuple[str, ...]) -> bool:
         return value is not None
     if name in IGNORED:
         return False
+    if name in SEVERAL:
+        if _empty(value):
+            return False
+        raise NotSupported(f"{name} is not supported: {ONE_ONLY}.", name)
     reason = UNSUPPORTED.get(name)
     if reason is None and any(name.startswith(head) and name.endswith(tail) for head, tail in _UNSUPPORTED_FAMILIES):
         reason = _IMAGES

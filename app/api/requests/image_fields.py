@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from app.api.requests.fields import ALIASES, Fields, settled
 from app.api.requests.schemas import CacheWish, Strict, validated, video_request
+from app.api.requests.seed_values import Seed
 from app.types import VideoRequest
 
 MOST_AT_ONCE: Final = 10
@@ -38,7 +39,7 @@ class CreateImage(Strict):
         None, description="Also `quality`: low, medium, high, hd, auto, or a tier's name"
     )
     negative_prompt: str | None = Field(None, description="What it should not show")
-    seed: int | None = Field(None, ge=-1, le=2**32 - 1, description="Of the first; the others count up. -1: fresh ones")
+    seed: Seed = Field(None, description="Of the first; the others count up. Otherwise as a video's: -1 to 2^63-1")
     num_inference_steps: int | None = Field(None, ge=1, le=1000, description="Comes before the tier; also `steps`")
     budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
     guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt; 1: freely")

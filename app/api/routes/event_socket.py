@@ -20,6 +20,7 @@ from app.api.auth import tenant_of
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed
 from app.api.problems import error_body, problem, sentence
+from app.api.requests.json_text import json_value
 from app.api.requests.schemas import Strict
 from app.errors import InvalidRequest, KinorayError, PayloadTooLarge
 from app.settings import Settings
@@ -140,9 +141,7 @@ def _received(message: Message) -> bytes:
 def _parse(data: bytes) -> ClientMessage:
     """What a message asks for. Raises InvalidRequest."""
     try:
-        return ClientMessage.model_validate(orjson.loads(data))
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest('A message must be JSON, such as {"type": "cancel"}.', code="invalid_json") from error
+        return ClientMessage.model_validate(json_value(data, "A message"))
     except ValidationError as error:
         said, name = sentence(error.errors(include_url=False, include_input=False)[0])
         raise InvalidRequest(said, name) from error

@@ -38,6 +38,7 @@ class Image(BaseModel):
     url: str | None = None
     revised_prompt: str | None = Field(None, description="Where the prompt was expanded")
     seed: int
+    seed_text: str = Field(description="The seed as text")
 
 
 class Images(BaseModel):
@@ -145,7 +146,8 @@ def _numbered(asked: VideoRequest, number: int, before: list[Job]) -> VideoReque
 
 async def _image(job: Job, wish: ImageWish, base: str, service: VideoService, caller: Caller) -> Image:
     plan = job.plan
-    image = Image(id=job.id, seed=plan.sampling.seed, revised_prompt=plan.prompt if plan.written else None)
+    seed = plan.sampling.seed
+    image = Image(id=job.id, seed=seed, seed_text=str(seed), revised_prompt=plan.prompt if plan.written else None)
     if not wish.encoded:
         image.url = f"{base}/v1/videos/{job.id}/content?variant={wish.form}"
         return image

@@ -62,4 +62,4 @@ async def analyze_body(request: Request, service: Service, settings: Config, cal
 async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> PlannedVideo:
     asked, _ = await request_with_image(fields, service, settings, caller)
     plan = await service.analyze(asked, caller)
-    return PlannedVideo(prompt=plan.prompt, **describe(plan))
+    return PlannedVideo(prompt=plan.prompt, seed_text=str(plan.sampling.seed), **describe(plan))
