@@ -8,13 +8,13 @@ from typing import Final
 
 from rapidfuzz import process
 
+from app.api.openapi import MERGED
 from app.api.problems import shown
 from app.api.requests.picture_values import ONE_ONLY
 from app.errors import InvalidRequest, NotSupported, UnsupportedParameter
 
 NEAR = 72.0  # how alike a name must be to be suggested, in percent
 PICTURE: Final = "input_reference"  # the one field that may be a file
-MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 ALIASES: Final = {
     "frames": "num_frames",

@@ -17,7 +17,9 @@ MOST_AT_ONCE: Final = 10
 _QUALITIES: Final = {"low": "preview", "medium": "standard", "high": "premium", "hd": "premium"}
 """OpenAI's words for what are tiers here; a tier's own name is understood, too."""
 
-_ALIASES: Final = {name: own for name, own in ALIASES.items() if own not in ("num_frames", "num_outputs_per_prompt")}
+IMAGE_ALIASES: Final = {
+    name: own for name, own in ALIASES.items() if own not in ("num_frames", "num_outputs_per_prompt")
+}
 _OWN: Final = ("n", "response_format", "output_format", "background")
 
 
@@ -43,7 +45,9 @@ class CreateImage(Strict):
     num_inference_steps: int | None = Field(None, ge=1, le=1000, description="Comes before the tier; also `steps`")
     budget: int | None = Field(None, ge=1, le=1000, description="Of the steps, how many run the denoiser")
     guidance_scale: float | None = Field(None, ge=0, le=100, description="How closely to follow the prompt; 1: freely")
-    sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="One of the model's, see /v1/models"
+    )
     deterministic: bool | None = Field(None, description="The same bits in whatever company")
     enhance: bool | None = Field(None, description="Expand the prompt; the answer has what became of it")
     cache: CacheWish | None = Field(None, description="What the caches may do")
@@ -69,7 +73,7 @@ def image_wish(fields: Fields, max_prompt_chars: int) -> ImageWish:
         UnsupportedParameter: a field that this server cannot honour.
         InvalidRequest: anything else that is wrong; `param` names the field.
     """
-    names = settled(fields, CreateImage.model_fields, _ALIASES)
+    names = settled(fields, CreateImage.model_fields, IMAGE_ALIASES)
     asked = validated(CreateImage, names)
     as_video: dict[str, object] = asked.model_dump(exclude_none=True, exclude=set(_OWN))
     as_video["num_frames"] = 1

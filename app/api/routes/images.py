@@ -16,7 +16,7 @@ from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.problems import problem
 from app.api.requests.body import body_fields
 from app.api.requests.idempotency import KeyHeader, replay_headers
-from app.api.requests.image_fields import CreateImage, ImageWish, image_wish
+from app.api.requests.image_fields import IMAGE_ALIASES, CreateImage, ImageWish, image_wish
 from app.api.responses import VIDEO_ID, job_headers
 from app.api.waiting import ended, failed, withdraw
 from app.errors import InvalidRequest, KinorayError, TimedOut
@@ -54,7 +54,7 @@ class Images(BaseModel):
 @router.post(
     "/generations",
     summary="Ask for pictures and wait for them",
-    openapi_extra=form_or_json(CreateImage, _EXAMPLES),
+    openapi_extra=form_or_json(CreateImage, _EXAMPLES, IMAGE_ALIASES),
     response_model=Images,
     response_model_exclude_none=True,
     responses={504: {"description": "Not ready in time; the jobs go on, and the same request finds what they made."}},

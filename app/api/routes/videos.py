@@ -14,6 +14,7 @@ from app.api.auth import Who
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
+from app.api.requests.fields import ALIASES, PICTURE
 from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.requests.input_image import request_with_image
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
@@ -30,7 +31,7 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 MOST_LISTED = 100
 
 
-@router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES))
+@router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE))
 async def create(
     request: Request,
     response: Response,
