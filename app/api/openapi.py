@@ -79,10 +79,7 @@ def _with_aliases(schema: Schema, aliases: Mapping[str, str]) -> Schema:
         for name, own in aliases.items()
         if own in fields
     }
-    merged = {
-        name: {"type": "object", "additionalProperties": True, "description": "May hold any of the other fields"}
-        for name in MERGED
-    }
+    merged = {name: {"type": ["object", "null"], "description": "May hold any of the other fields"} for name in MERGED}
     return {**schema, "properties": {**fields, **named, **merged}}
 
 
@@ -101,7 +98,9 @@ def _plain_field(field: Mapping[str, object]) -> dict[str, object]:
     kind = next(({**each} for each in kinds if each.get("type") != "null"), {})
     if kind.get("type") not in ("string", "integer", "number", "boolean"):
         kind = {"type": "string"}
-    kept = {name: kind[name] for name in ("type", "minimum", "maximum", "maxLength", "enum", "format") if name in kind}
+    kept: dict[str, object] = {
+        name: kind[name] for name in ("type", "minimum", "maximum", "maxLength", "enum", "format") if name in kind
+    }
     return {**kept, "description": field.get("description", "")}
 
 

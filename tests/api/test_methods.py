@@ -46,7 +46,7 @@ async def test_head_is_answered_wherever_get_is(house: House, client: httpx.Asyn
     asked = [path for path, methods in paths.items() if "get" in methods and not path.endswith("/events")]
     assert len(asked) > 12
     for path in (*asked, "/", "/docs", "/studio/studio.css"):
-        address = path.format(video_id=job["id"], model_id="shapes", style_id="cinematic")
+        address = path.format(video_id=job["id"], model_id="shapes", style_id="cinematic", character_id="a")
         got, head = await client.get(address), await client.head(address)
         assert head.status_code == got.status_code != 405, path
         assert head.headers["content-type"] == got.headers["content-type"], path
