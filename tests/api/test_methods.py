@@ -20,7 +20,7 @@ ALLOWED = {
     "/v1/videos/video_0123456789abcdef": "DELETE, GET, HEAD, OPTIONS",
     "/v1/videos/video_0123456789abcdef/remix": "OPTIONS, POST",
     "/v1/videos/video_0123456789abcdef/feedback": "GET, HEAD, OPTIONS, POST",
-    "/v1/styles/recommend": "DELETE, GET, HEAD, OPTIONS, POST",
+    "/v1/styles/recommend": "GET, HEAD, OPTIONS, POST",
     "/v1/images/generations": "OPTIONS, POST",
     "/api/optimization/analyze": "GET, HEAD, OPTIONS, POST",
     "/api/cache": "DELETE, OPTIONS",
