@@ -14,6 +14,7 @@
     │   ├── IllegalTransition     409  illegal_transition
     │   └── LeaseLost             409  lease_lost
     ├── PayloadTooLarge           413  payload_too_large
+    ├── UnsupportedMediaType      415  unsupported_media_type
     ├── NotSupported              501  not_supported (by this server, whatever is sent)
     ├── RangeNotSatisfiable       416  range_not_satisfiable
     ├── RetryLater                     has retry_after_s
@@ -138,6 +139,13 @@ class PayloadTooLarge(KinorayError):
 
     status = 413
     code = "payload_too_large"
+
+
+class UnsupportedMediaType(KinorayError):
+    """The body is in a form that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
 
 
 class NotSupported(KinorayError):

@@ -34,7 +34,7 @@ async def served(client: Kinoray) -> tuple[float, dict[str, Any]]:
     seconds = time.perf_counter() - started
     if video.status != "completed":
         raise RuntimeError(f"the job failed: {video.error}")
-    return seconds, dict(video.extra.get("stage_durations") or {})
+    return seconds, dict(video.stage_durations)
 
 
 async def repeats(client: Kinoray, count: int) -> dict[str, float]:

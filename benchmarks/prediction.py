@@ -32,7 +32,7 @@ async def measure(url: str, jobs: int, console: Console) -> dict[str, Any]:
             for job in mixed(jobs, seed=11, frames=FRAMES)
         ]
     ratios = [(video.optimization.estimated_seconds or 0.0) / _took(video, "total") for video in videos]
-    device = [(video.optimization.estimated_device_seconds or 0.0) / video.extra["device_seconds"] for video in videos]
+    device = [video.optimization.estimated_device_seconds / video.device_seconds for video in videos]
     console.print(f"[dim]predicted over measured: {[round(ratio, 2) for ratio in ratios]}[/dim]")
     return {
         "jobs": jobs,
@@ -52,4 +52,4 @@ async def _made(client: Kinoray, prompt: str, frames: int, tier: str, seed: int)
 
 
 def _took(video: Video, stage: str) -> float:
-    return float(video.extra["stage_durations"][stage])
+    return float(video.stage_durations[stage])

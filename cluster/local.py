@@ -153,6 +153,8 @@ class LocalService:
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
         else:
             check_redis(self.settings.redis_url, self.settings.redis_timeout_s, replicas_of(self.settings))
+        # Else Serve's proxy takes what anybody on this machine says for the client's address, and hides who said it.
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
 
     def _say_mended(self, redis: LocalRedis) -> None:

@@ -10,12 +10,15 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
+from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
+from app.api.decompression import Decompression
 from app.api.limits import BodyLimit
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
 from app.api.problems import install
+from app.api.public_url import PublicAddress
 from app.api.request_id import RequestId
 from app.api.routes import (
     caches,
@@ -26,6 +29,7 @@ from app.api.routes import (
     feedback,
     images,
     models,
+    not_here,
     operations,
     page,
     styles,
@@ -63,8 +67,8 @@ def create_app(
     app.state.settings = settings
     app.state.checks = dict(checks)
     rooms = (
-        *(sync, images, extend, videos, content, events, tenant_events, event_socket, feedback, models, styles),
-        *(caches, operations, page),
+        *(videos, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback, models),
+        *(styles, caches, operations, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -80,6 +84,9 @@ def create_app(
 def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_adds_request_id: bool) -> None:
     """What stands around the routes; the last is the outermost."""
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Compression)
+    app.add_middleware(PublicAddress, settings=settings)
     if not settings.api_keys:  # a page of another site has no key
         app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     app.add_middleware(OwnTask, background=background)

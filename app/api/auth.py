@@ -6,18 +6,17 @@ import hmac
 from typing import Annotated
 
 from fastapi import Depends, Security
-from fastapi.security import APIKeyHeader
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.api.dependencies import Config
 from app.errors import Unauthorized
 from app.settings import Settings
 from app.types import Caller
 
-_HEADER = APIKeyHeader(
-    name="Authorization",
+_HEADER = HTTPBearer(
     scheme_name="key",
     auto_error=False,
-    description="`Bearer <key>`. Without configured keys anything is accepted. "
+    description="Without configured keys anything is accepted. "
     "`/health`, `/metrics`, `/docs` and `/openapi.json` never ask.",
 )
 
@@ -37,9 +36,11 @@ def tenant_of(settings: Settings, authorization: str | None) -> Caller:
     return Caller(found)
 
 
-async def caller(settings: Config, authorization: Annotated[str | None, Security(_HEADER)] = None) -> Caller:
+async def caller(
+    settings: Config, given: Annotated[HTTPAuthorizationCredentials | None, Security(_HEADER)] = None
+) -> Caller:
     """As `tenant_of`, for routes."""
-    return tenant_of(settings, authorization)
+    return tenant_of(settings, None if given is None else f"{given.scheme} {given.credentials}")
 
 
 Who = Annotated[Caller, Depends(caller)]

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from app.api.public_url import KEY
 from app.service.videos import VideoService
 from app.settings import Settings
 
@@ -19,5 +20,11 @@ async def _settings(asked: HTTPConnection) -> Settings:
     return cast(Settings, asked.app.state.settings)
 
 
+async def _public_url(asked: HTTPConnection) -> str:
+    return cast(str, asked.scope[KEY])
+
+
 Service = Annotated[VideoService, Depends(_service)]
 Config = Annotated[Settings, Depends(_settings)]
+PublicUrl = Annotated[str, Depends(_public_url)]
+"""The address before `/v1` under which whoever asks reaches this service."""

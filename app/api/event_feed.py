@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -29,12 +30,15 @@ class FeedEvent:
 
 
 async def event_feed(
-    service: VideoService, settings: Settings, video_id: str, caller: Caller, after: str | None
+    service: VideoService, settings: Settings, base: str, video_id: str, caller: Caller, after: str | None
 ) -> AsyncGenerator[FeedEvent, None]:
-    """The feed behind the event `after`; all of it when that is no event's id. Raises JobNotFound at once."""
+    """The feed behind the event `after`; all of it when that is no event's id. Raises JobNotFound at once.
+
+    `base` is the address before `/v1` under which the client reaches the service.
+    """
     job = await service.get(check_id(video_id), caller)
     after = event_id(after)
-    snapshot = video_object(job, await service.outlook(job), settings).model_dump(mode="json")
+    snapshot = video_object(job, await service.outlook(job), settings, base, time.time()).model_dump(mode="json")
     return _feed(service, job.id, caller, snapshot, after)
 
 
@@ -52,13 +56,13 @@ async def _feed(
 
 
 async def caller_feed(
-    service: VideoService, settings: Settings, caller: Caller, after: str | None
+    service: VideoService, settings: Settings, base: str, caller: Caller, after: str | None
 ) -> AsyncGenerator[FeedEvent, None]:
     """The feed of all of a caller's jobs, without end; each event names its `video_id`. See `follow_tenant`."""
     async with aclosing(service.follow_all(caller, event_id(after))) as told:
         async for news in told:
             if news.job is not None:
-                shown = video_object(news.job, await service.outlook(news.job), settings)
+                shown = video_object(news.job, await service.outlook(news.job), settings, base, time.time())
                 yield FeedEvent(news.kind, shown.model_dump(mode="json"), news.id)
             else:
                 whose = {"video_id": news.job_id} if news.job_id else {}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.decompression import too_large
 from app.api.problems import of_error, problem
-from app.errors import PayloadTooLarge
 
 MAX_FORM_FIELDS = 100
 MAX_FORM_FILES = 4
-MAX_FIELD_BYTES = 2**20  # of one form field; files count against the whole body only
 
 
 class BodyLimit:
@@ -29,7 +28,7 @@ class BodyLimit:
             await problem(400, "invalid_request", "The content-length is not a number.")(scope, receive, send)
             return
         if len(declared) > 18 or int(declared) > self._max_bytes:
-            await of_error(self._too_large())(scope, receive, send)
+            await of_error(too_large(self._max_bytes))(scope, receive, send)
             return
         seen = 0
 
@@ -38,10 +37,7 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._max_bytes:
-                raise self._too_large()
+                raise too_large(self._max_bytes)
             return message
 
         await self._app(scope, counted, send)
-
-    def _too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(f"The body is too large: at most {self._max_bytes:,} bytes.")

@@ -29,6 +29,10 @@ def allowed(request: Request) -> str:
     """The value of `Allow` for the address that was asked."""
     asked = {**request.scope, "root_path": request.scope.get("app_root_path", request.scope.get("root_path", ""))}
     found = {"OPTIONS"}
+    path = request.scope["path"].removeprefix(asked["root_path"])
+    if (named := request.app.openapi()["paths"].get(path)) is not None:  # as /v1/videos/sync, which is no video's id
+        found |= {method.upper() for method in named}
+        return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
     for route in request.app.routes:
         for method in FILES if isinstance(route, Mount) else METHODS:
             if route.matches({**asked, "method": method})[0] is Match.FULL:

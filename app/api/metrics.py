@@ -124,7 +124,7 @@ class ReadingCollector(Collector):
             yield _gauge(name, about, ("replica", "pool", "model"), [(of, getattr(who[of], key)) for of in who])
         yield from _memory_metrics(who)
         yield GaugeMetricFamily("kinoray_cache_up", "1 when the caches' Redis answers", value=float(reading.cache_up))
-        yield from _cache_metrics(reading.caches)
+        yield from _cache_metrics(reading.caches, reading.price_per_device_hour is not None)
 
 
 def _pool_states(pools: Sequence[PoolStatus]) -> Iterator[Metric]:
@@ -145,7 +145,7 @@ def _memory_metrics(who: Mapping[tuple[str, str, str], ReplicaInfo]) -> Iterator
     yield _gauge("kinoray_replica_memory_share", "Share of a memory in use", (*labels, "memory"), shares)
 
 
-def _cache_metrics(levels: Mapping[str, CacheLevel]) -> Iterator[Metric]:
+def _cache_metrics(levels: Mapping[str, CacheLevel], priced: bool) -> Iterator[Metric]:
     for key, about in _CACHE_GAUGES.items():
         yield _gauge(
             f"kinoray_cache_{key}", about, ("level",), [((level,), getattr(row, key)) for level, row in levels.items()]
@@ -153,9 +153,8 @@ def _cache_metrics(levels: Mapping[str, CacheLevel]) -> Iterator[Metric]:
     for key, about in _CACHE_COUNTERS.items():
         family = CounterMetricFamily(f"kinoray_cache_{key}", about, labels=["level"])
         for level, row in levels.items():
-            value: float | None = getattr(row, key)
-            if value is not None:
-                family.add_metric([level], value)
+            if priced or key != "saved_money":
+                family.add_metric([level], getattr(row, key))
         yield family
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from types import MappingProxyType
+from typing import TypedDict, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from app.api.document import completed
 from app.api.problems import ErrorBody
 
 ABOUT = """Text in, MP4 out, by the OpenAI Videos API: the `openai` package works unmodified.
@@ -16,6 +18,8 @@ ABOUT = """Text in, MP4 out, by the OpenAI Videos API: the `openai` package work
 Where keys are configured, send one as `Authorization: Bearer <key>`; the names under *operate* that a probe or a
 browser asks (`/health`, `/metrics`, `/docs`) need none. Errors always look like
 `{"error": {"code", "message", "param", "type"}}`."""
+
+MERGED = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 Schema = dict[str, object]
 
@@ -49,17 +53,63 @@ EXAMPLES: Examples = {
 }
 
 
-def form_or_json(model: type[BaseModel], examples: Examples) -> Schema:
-    """The OpenAPI entry of a body that may be JSON or a form."""
-    schema = _inlined(model)
+def form_or_json(
+    model: type[BaseModel], examples: Examples, aliases: Mapping[str, str] = MappingProxyType({}), file: str = ""
+) -> Schema:
+    """The OpenAPI entry of a body that may be JSON or a form.
+
+    `aliases` are other names for its fields, `file` the field that may be an uploaded file.
+    """
+    schema = _with_aliases(_inlined(model), aliases)
     first = next(iter(examples.values()))["value"]
-    text = {name: value if isinstance(value, str) else str(value) for name, value in first.items()}
+    form = form_schema(schema, first)
     content = {
         "application/json": {"schema": schema, "examples": examples},
-        "multipart/form-data": {"schema": schema, "example": text},
-        "application/x-www-form-urlencoded": {"schema": schema, "example": text},
+        "multipart/form-data": {"schema": _with_file(form, file)},
+        "application/x-www-form-urlencoded": {"schema": form},
     }
     return {"requestBody": {"required": True, "content": content}}
+
+
+def _with_aliases(schema: Schema, aliases: Mapping[str, str]) -> Schema:
+    """The schema with each other name that a client may send, and the objects whose fields stand beside the others."""
+    fields = cast(dict[str, dict[str, object]], schema["properties"])
+    named = {
+        name: {**fields[own], "title": name, "description": f"The same as `{own}`"}
+        for name, own in aliases.items()
+        if own in fields
+    }
+    merged = {name: {"type": ["object", "null"], "description": "May hold any of the other fields"} for name in MERGED}
+    return {**schema, "properties": {**fields, **named, **merged}}
+
+
+def form_schema(schema: Schema, example: Mapping[str, object]) -> Schema:
+    """The same fields as a form has them: each of one type, objects as JSON, nothing filled in but the example."""
+    fields = cast(dict[str, dict[str, object]], schema["properties"])
+    plain = {name: _plain_field(field) for name, field in fields.items()}
+    for name, value in example.items():
+        if isinstance(value, (str, int, float)):
+            plain[name]["example"] = value
+    return {"type": "object", "required": schema.get("required", []), "properties": plain}
+
+
+def _plain_field(field: Mapping[str, object]) -> dict[str, object]:
+    kinds = cast(list[dict[str, object]], field.get("anyOf") or [dict(field)])
+    kind = next(({**each} for each in kinds if each.get("type") != "null"), {})
+    if kind.get("type") not in ("string", "integer", "number", "boolean"):
+        kind = {"type": "string"}
+    kept: dict[str, object] = {
+        name: kind[name] for name in ("type", "minimum", "maximum", "maxLength", "enum", "format") if name in kind
+    }
+    return {**kept, "description": field.get("description", "")}
+
+
+def _with_file(form: Schema, file: str) -> Schema:
+    fields = cast(dict[str, dict[str, object]], form["properties"])
+    if file not in fields:
+        return form
+    chosen = {"type": "string", "format": "binary", "description": fields[file]["description"]}
+    return {**form, "properties": {**fields, file: chosen}}
 
 
 def _inlined(model: type[BaseModel]) -> Schema:
@@ -81,28 +131,32 @@ def _filled(part: object, inner: Mapping[str, object]) -> object:
 
 
 def describe_api(app: FastAPI) -> None:
-    """Have the OpenAPI page say 4XX where FastAPI says 422, which is never answered here."""
+    """Have the OpenAPI page say what the code of the routes cannot."""
 
     def openapi() -> Schema:
         if app.openapi_schema is None:
             page = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
-            for methods in page["paths"].values():
-                for operation in methods.values():
-                    operation["responses"].pop("422", None)
-            app.openapi_schema = page
+            app.openapi_schema = completed(page)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def query_of(model: type[BaseModel]) -> Schema:
+def query_of(model: type[BaseModel], aliases: Mapping[str, str] = MappingProxyType({})) -> Schema:
     """The OpenAPI entry of the same fields in an address."""
-    schema = model.model_json_schema()
-    inner, required = schema.get("$defs", {}), schema.get("required", [])
+    schema = form_schema(_with_aliases(_inlined(model), aliases), {})
+    fields = cast(dict[str, dict[str, object]], schema["properties"])
+    required = cast(list[str], schema["required"])
     return {
         "parameters": [
-            {"name": name, "in": "query", "required": name in required, "schema": _filled(part, inner)}
-            for name, part in schema["properties"].items()
-            if name != "cache"
+            {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                "description": field["description"],
+                "schema": {key: value for key, value in field.items() if key != "description"},
+            }
+            for name, field in fields.items()
+            if name not in ("cache", "webhook", *MERGED)
         ]
     }

@@ -16,6 +16,7 @@ VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
 NOT_WANTED = "not_wanted"  # the state of a webhook that nothing will be told
 LONGEST_POLL_S = 10.0
+UNMADE = "; 0.0 of what was not made for this job: unfinished, or a repeat"
 POLLS = 10  # a client that polls asks about that often; the openai package keeps the first interval it is told
 
 
@@ -98,9 +99,9 @@ class Optimization(BaseModel):
     steps_saved_share: float = Field(description="Evaluations that are spared, of that full run, 0 to 1")
     estimated_step_seconds: float
     estimated_seconds: float
-    estimated_cost: float | None
+    estimated_cost: float = Field(description="Money; 0.0 where no price per device hour is set")
     estimated_device_seconds: float
-    estimated_energy_wh: float | None
+    estimated_energy_wh: float = Field(description="0.0 where the device's power is not known")
     calibrated: bool = Field(description="The budget comes from a measured table")
     written_prompt: str | None = Field(description="The prompt as it was sent, where a style or enhancement changed it")
     style: str | None
@@ -145,27 +146,28 @@ class Video(BaseModel):
     fps: int
     num_frames: int
     seed: int
+    seed_text: str = Field(description="The seed as text: above 2^53 a number is not exact in JavaScript")
     step: int
     total_steps: int
-    eta_s: float | None
+    eta_s: float | None = Field(description="Seconds until it is done; 0.0 once it has ended, null while not known")
     queue_position: int | None = Field(description="Jobs ahead in the line, while it waits")
     remixed_from_video_id: str | None
     error: VideoError | None
     cache: VideoCache
     optimization: Optimization
     stage_durations: dict[str, float] = Field(description="Seconds by stage, once completed")
-    inference_time_s: float | None = Field(description="From encoding to the finished file, without the wait")
-    device_seconds: float | None
-    cost: float | None = Field(description="Money, where a price per device hour is set")
-    energy_wh: float | None = Field(description="Energy of the device, where its power is known")
-    peak_memory_mb: float | None
+    inference_time_s: float = Field(description="From encoding to the finished file, without the wait" + UNMADE)
+    device_seconds: float = Field(description="Time of the device" + UNMADE)
+    cost: float = Field(description="Money" + UNMADE + ", or where no price per device hour is set")
+    energy_wh: float = Field(description="Energy of the device, Wh" + UNMADE + ", or where its power is not known")
+    peak_memory_mb: float = Field(description="Most memory of the device, MiB" + UNMADE + ", or where it is not known")
     attempts: int
     resumed_from_step: int | None = Field(description="The checkpoint it went on from after an interruption")
     priority: str = Field(description="low, normal or high")
     deadline_at: float | None = Field(description="Unix seconds after which it is given up")
     after: list[str] = Field(description="Videos that have to be completed first")
     waiting_for: list[str] = Field(description="Those of them that are not yet")
-    promised_s: float | None = Field(description="The wait that was predicted when it was accepted, in seconds")
+    promised_s: float = Field(description="The wait that was predicted when it was accepted, in seconds; 0.0: none")
     user: str | None
     url: str | None = Field(description="Where the file is, once completed")
     webhook: VideoWebhook | None
@@ -176,11 +178,11 @@ class MadeFigures(TypedDict):
     """The fields of a Video that only a made one has, under their own names."""
 
     stage_durations: dict[str, float]
-    inference_time_s: float | None
-    device_seconds: float | None
-    cost: float | None
-    energy_wh: float | None
-    peak_memory_mb: float | None
+    inference_time_s: float
+    device_seconds: float
+    cost: float
+    energy_wh: float
+    peak_memory_mb: float
 
 
 class PlannedVideo(Optimization):
@@ -193,6 +195,7 @@ class PlannedVideo(Optimization):
     fps: int
     seconds: float
     seed: int
+    seed_text: str = Field(description="The same as text")
     fixed_default_seconds: float = Field(description="What the same would take in a full run")
     warnings: list[VideoWarning] = Field(description="What would not be as asked")
 
@@ -215,8 +218,11 @@ class VideoDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-def video_object(job: Job, outlook: Outlook, settings: Settings) -> Video:
-    """The Video object of a job; one that waits for another's video shows how far that one is."""
+def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now: float) -> Video:
+    """The Video object of a job; one that waits for another's video shows how far that one is.
+
+    `base` is the address before `/v1` under which the client reaches the service, `now` the time, Unix seconds.
+    """
     plan, measured = job.plan, job.measured
     at = outlook.leader or job
     return Video(
@@ -236,9 +242,10 @@ def video_object(job: Job, outlook: Outlook, settings: Settings) -> Video:
         fps=plan.spec.fps,
         num_frames=plan.whole.frames,
         seed=plan.sampling.seed,
+        seed_text=str(plan.sampling.seed),
         step=at.step,
         total_steps=plan.sampling.steps,
-        eta_s=None if outlook.eta_s is None else round(outlook.eta_s, 3),
+        eta_s=_eta_s(job, outlook),
         queue_position=outlook.position,
         remixed_from_video_id=job.wishes.remixed_from,
         error=VideoError(code=job.failure.code, message=job.failure.message) if job.failure else None,
@@ -250,13 +257,24 @@ def video_object(job: Job, outlook: Outlook, settings: Settings) -> Video:
         deadline_at=job.deadline,
         after=list(job.after),
         waiting_for=list(outlook.waits_for),
-        promised_s=job.promised_s,
+        promised_s=job.promised_s or 0.0,
         user=job.wishes.user,
-        url=f"/v1/videos/{job.id}/content" if "video" in job.artifacts else None,
+        url=f"{base}/v1/videos/{job.id}/content" if _has_file(job, settings, now) else None,
         webhook=_webhook(job),
         warnings=[VideoWarning(code=each.code, message=each.message, param=each.param) for each in plan.warnings],
         **_figures(measured, settings),
     )
+
+
+def _eta_s(job: Job, outlook: Outlook) -> float | None:
+    if job.phase.ended:
+        return 0.0
+    return None if outlook.eta_s is None else round(outlook.eta_s, 3)
+
+
+def _has_file(job: Job, settings: Settings, now: float) -> bool:
+    """Whether there is a video to fetch, as far as the record and its time say."""
+    return "video" in job.artifacts and now < (job.completed_at or now) + settings.artifacts_kept_s
 
 
 def _webhook(job: Job) -> VideoWebhook | None:
@@ -303,24 +321,16 @@ def _poll_after_s(job: Job, settings: Settings) -> float:
 
 
 def _figures(measured: Measured | None, settings: Settings) -> MadeFigures:
-    """The fields that only a made video has."""
-    if measured is None:
-        return MadeFigures(
-            stage_durations={},
-            inference_time_s=None,
-            device_seconds=None,
-            cost=None,
-            energy_wh=None,
-            peak_memory_mb=None,
-        )
-    price, memory = settings.price_per_device_hour, measured.peak_memory_bytes
+    """The fields that only a made video has: numbers in any case, for clients compute with them."""
+    measured = measured or Measured()
+    price = settings.price_per_device_hour or 0.0
     return {
         "stage_durations": {name: round(seconds, 4) for name, seconds in measured.stages_s.items()},
         "inference_time_s": round(inference_time_s(measured), 4),
         "device_seconds": round(measured.device_seconds, 4),
-        "cost": None if price is None else round(price * measured.device_seconds / 3600, 6),
-        "energy_wh": None if measured.energy_wh is None else round(measured.energy_wh, 6),
-        "peak_memory_mb": None if memory is None else round(memory / 2**20, 1),
+        "cost": round(price * measured.device_seconds / 3600, 6),
+        "energy_wh": round(measured.energy_wh or 0.0, 6),
+        "peak_memory_mb": round((measured.peak_memory_bytes or 0) / 2**20, 1),
     }
 
 

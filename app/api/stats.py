@@ -38,7 +38,9 @@ class PlanningFigures(BaseModel):
     tiers: dict[str, float] = Field(description="Jobs accepted, by tier")
     steps_planned: float = Field(description="Evaluations of the denoiser that the videos made were planned with")
     steps_fixed_default: float = Field(description="What full runs of the same videos would have taken")
-    steps_saved_share: float | None = Field(description="Evaluations spared of full runs; repeats are told by caches")
+    steps_saved_share: float = Field(
+        description="Evaluations spared of full runs, 0.0 of nothing; repeats are told by caches"
+    )
     step_seconds_saved: float = Field(description="Denoiser seconds spared by caches")
     denoiser_evaluations: float
     device_seconds: float
@@ -53,7 +55,7 @@ class CacheFigures(BaseModel):
     misses: int | float
     evictions: int
     size_bytes: int
-    hit_rate: float | None
+    hit_rate: float
     saved_step_seconds: float
     levels: dict[str, CacheLevel]
 

@@ -26,10 +26,20 @@ class WebhookOptions(TypedDict, total=False):
     events: Sequence[Literal["video.completed", "video.failed"]] | None
 
 
-class ImageUrl(TypedDict):
-    """A picture to begin with, as OpenAI's API names it: an http address or a data URL."""
+class NestedUrl(TypedDict, total=False):
+    """An address inside of an address, as chat messages have it."""
 
-    image_url: str
+    url: Required[str]
+    detail: str
+
+
+class ImageUrl(TypedDict, total=False):
+    """A picture to begin with, as OpenAI's APIs name it: an http address, a data URL or base64."""
+
+    type: str
+    image_url: str | NestedUrl
+    url: str
+    b64_json: str
 
 
 class LoraOptions(TypedDict, total=False):
@@ -50,7 +60,7 @@ class VideoOptions(TypedDict, total=False):
     height: int | None
     num_frames: int | None
     fps: int | None
-    seed: int | Sequence[int] | None
+    seed: int | float | str | Sequence[int] | None
     num_inference_steps: int | None
     budget: int | None
     sampler: str | None  # /v1/models names those of each model
@@ -73,7 +83,7 @@ class VideoOptions(TypedDict, total=False):
     priority: Priority | None
     deadline_s: float | None
     after: str | Sequence[str] | None
-    input_reference: str | ImageUrl | None
+    input_reference: str | ImageUrl | Sequence[str | ImageUrl] | None
     preview: bool | None
     webhook: WebhookOptions | None
 
@@ -95,9 +105,9 @@ class VideoOptions(TypedDict, total=False):
     duration: float | str | None
     duration_seconds: float | str | None
     reference_url: str | None
-    image_reference: str | ImageUrl | None
-    image_url: str | None
-    image: str | ImageUrl | None
+    image_reference: str | ImageUrl | Sequence[str | ImageUrl] | None
+    image_url: str | ImageUrl | Sequence[str | ImageUrl] | None
+    image: str | ImageUrl | Sequence[str | ImageUrl] | None
 
     # Objects that may hold any of them, and fields of a newer server than this client.
     extra_body: Mapping[str, object] | None

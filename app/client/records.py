@@ -100,21 +100,22 @@ class Understood:
 class Optimization:
     """What the planner decided, and why."""
 
-    complexity_score: int | None = None
+    complexity_score: int = 0
     complexity: str | None = None
     tier: str | None = None
     asked_tier: str | None = None
-    steps: int | None = None
-    budget: int | None = None
+    steps: int = 0
+    budget: int = 0
     sampler: str | None = None
     deterministic: bool = False
-    evaluations: int | None = None  # runs of the denoiser
-    fixed_default_steps: int | None = None  # evaluations of the model's own full run
-    steps_saved_share: float | None = None  # evaluations spared of it
-    estimated_seconds: float | None = None
-    estimated_device_seconds: float | None = None
-    estimated_cost: float | None = None
-    estimated_energy_wh: float | None = None
+    evaluations: int = 0  # runs of the denoiser
+    fixed_default_steps: int = 0  # evaluations of the model's own full run
+    steps_saved_share: float = 0.0  # evaluations spared of it
+    estimated_step_seconds: float = 0.0
+    estimated_seconds: float = 0.0
+    estimated_device_seconds: float = 0.0
+    estimated_cost: float = 0.0  # 0.0 where no price is set
+    estimated_energy_wh: float = 0.0  # 0.0 where the device's power is not known
     flow_shift: float | None = None
     loras: tuple[JsonObject, ...] = ()  # name and strength of each
     calibrated: bool = False  # the budget comes from a measured table
@@ -135,12 +136,13 @@ class Video:
     prompt: str = ""
     progress: int = 0
     step: int = 0
-    total_steps: int | None = None
-    eta_s: float | None = None
+    total_steps: int = 0
+    eta_s: float | None = None  # 0.0 once it has ended, None while not known
     queue_position: int | None = None
     size: str | None = None
     seconds: float | None = None
     seed: int | None = None
+    seed_text: str = ""  # the same as text
     created_at: float | None = None
     completed_at: float | None = None
     priority: str | None = None
@@ -148,7 +150,14 @@ class Video:
     attempts: int = 0
     after: tuple[str, ...] = ()  # ids of videos that have to be completed first
     waiting_for: tuple[str, ...] = ()  # those of them that are not yet
-    promised_s: float | None = None  # the wait that was predicted when it was accepted
+    promised_s: float = 0.0  # the wait that was predicted when it was accepted
+    stage_durations: Mapping[str, float] = field(default_factory=dict)  # seconds by stage, once completed
+    inference_time_s: float = 0.0  # these five are 0.0 of what was not made for this job: unfinished, or a repeat
+    device_seconds: float = 0.0
+    cost: float = 0.0  # money; 0.0 without a price, too
+    energy_wh: float = 0.0
+    peak_memory_mb: float = 0.0
+    url: str | None = None  # where the file is, once there is one to fetch
     resumed_from_step: int | None = None  # the checkpoint it went on from after an interruption
     error: Failure | None = None
     cache: CacheUse = CacheUse()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -46,7 +47,12 @@ class Catalogue:
         if model is not None:
             return model
         hint = did_you_mean(asked, (*self._models, *self._aliases)) or f" Models are {', '.join(self._models)}."
-        raise ModelNotFound(f"There is no model {asked[:80]!r} here.{hint}", param="model")
+        alias = json.dumps({asked[:40]: self._default})
+        raise ModelNotFound(
+            f"There is no model {asked[:80]!r} here.{hint} "
+            f"Its operator can give that name to one: KINORAY_MODEL_ALIASES='{alias}'.",
+            param="model",
+        )
 
 
 def within(model: ModelProfile, tier: str) -> ModelProfile:

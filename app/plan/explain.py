@@ -70,9 +70,9 @@ class Description(TypedDict):
     seed: int
     estimated_step_seconds: float
     estimated_seconds: float
-    estimated_cost: float | None
+    estimated_cost: float
     estimated_device_seconds: float
-    estimated_energy_wh: float | None
+    estimated_energy_wh: float
     calibrated: bool
     written_prompt: str | None
     style: str | None
@@ -119,9 +119,9 @@ def describe(plan: Plan) -> Description:
         "seed": sampling.seed,
         "estimated_step_seconds": round(predicted.step_seconds, 3),
         "estimated_seconds": round(predicted.seconds, 3),
-        "estimated_cost": predicted.cost,
+        "estimated_cost": predicted.cost or 0.0,
         "estimated_device_seconds": round(predicted.device_seconds, 3),
-        "estimated_energy_wh": None if predicted.energy_wh is None else round(predicted.energy_wh, 5),
+        "estimated_energy_wh": round(predicted.energy_wh or 0.0, 5),
         "calibrated": plan.calibrated,
         "written_prompt": plan.written,
         "style": plan.style,

@@ -11,7 +11,7 @@ from app.errors import InvalidRequest
 from app.types import VideoSpec
 
 FRESH: Final = -1
-MOST: Final = 2**32 - 1
+MOST: Final = 2**63 - 1
 
 
 def settle(asked: int | None, subject: tuple[str, ...], spec: VideoSpec, draw: Callable[[], int]) -> int:
@@ -19,7 +19,10 @@ def settle(asked: int | None, subject: tuple[str, ...], spec: VideoSpec, draw: C
 
     None: 31 bits of the SHA-256 of `subject` (model, prompt, negative prompt) and the shape. So the same request always
     gets the same video, at every tier from the same noise, and its repeats are answered by the result cache.
-    -1: a fresh one from `draw`, 0..2**31-1. Otherwise the seed itself, 0..2**32-1.
+    -1: a fresh one from `draw`, 0..2**31-1. Otherwise the seed itself, 0..2**63-1.
+
+    A replica hands it to a torch generator on the CPU, as those who call diffusers' pipelines do. That takes 64 bits,
+    but starts from the lower 32 (a Mersenne Twister): seeds that differ only above them give the same noise.
 
     Raises:
         InvalidRequest: out of range.

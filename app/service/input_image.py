@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from app.errors import InvalidRequest, NotFound, PayloadTooLarge
 from app.jobs.board import Board
 from app.outbound.addresses import AddressRefused, web_address
 from app.outbound.connect import BROKEN, Forbidden, Outbound, Resolve, Resolver
+from app.service.picture_text import from_base64
 from app.settings import Settings
 from app.types import Artifact, Job
 from app.video.picture import CONTENT_TYPE, PARAM, cleaned
@@ -50,18 +49,15 @@ class Picture:
 
 
 async def picture_of(reference: bytes | str, tenant: str, settings: Settings) -> Picture:
-    """The picture that a request names: its bytes, a data URL, or an http address that is fetched.
+    """The picture that a request names: its bytes, base64, a data URL, or an http address that is fetched.
 
     Raises:
         InvalidRequest: no picture that can be read, or an address that is refused or does not answer with one.
         PayloadTooLarge: too many bytes or pixels.
     """
-    if isinstance(reference, bytes):
-        data = reference
-    elif reference[:5].lower() == "data:":
-        data = from_data_url(reference, settings.max_image_bytes)
-    else:
-        data = await fetched(reference, settings)
+    data = from_base64(reference, settings.max_image_bytes)
+    if data is None:
+        data = reference if isinstance(reference, bytes) else await fetched(reference, settings)
     work = partial(cleaned, data, settings.max_image_bytes, settings.max_image_pixels)
     content = await asyncio.get_running_loop().run_in_executor(_decoders, work)
     return Picture(Artifact(key_of(content, tenant), CONTENT_TYPE, len(content)), content)
@@ -71,19 +67,6 @@ def key_of(content: bytes, tenant: str) -> str:
     """Where a tenant's picture lies: equal ones in one place, and those of two tenants apart."""
     whose = hashlib.sha256(tenant.encode()).hexdigest()[:16]
     return f"inputs/{whose}/{hashlib.sha256(content).hexdigest()}.png"
-
-
-def from_data_url(address: str, most_bytes: int) -> bytes:
-    """The bytes in a base64 data URL of a picture. Raises InvalidRequest, PayloadTooLarge before it decodes."""
-    head, comma, body = address.partition(",")
-    if not comma or not head.lower().startswith("data:image/") or not head.lower().endswith(";base64"):
-        raise InvalidRequest("A data URL must begin like data:image/png;base64,", PARAM, "invalid_image")
-    if len(body) > 4 * (most_bytes // 3 + 2):
-        raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest("The data URL is not valid base64.", PARAM, "invalid_image") from error
 
 
 async def fetched(address: str, settings: Settings, resolve: Resolve = _names) -> bytes:

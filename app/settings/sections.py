@@ -90,6 +90,18 @@ class Front(BaseModel):
 
     host: str = setting("127.0.0.1", "Address the HTTP server binds")
     port: int = setting(8000, "Port of the HTTP server", ge=1, le=65535)
+    public_url: str | None = setting(
+        None,
+        "Where clients reach the service, such as https://video.example.com/kinoray: addresses in answers begin so",
+        unset="as each request came, see `trusted_proxies`",
+        since="0.2",
+    )
+    trusted_proxies: list[str] = setting(
+        [],
+        'Addresses and networks, such as ["10.0.0.0/8"], whose `Forwarded`, `X-Forwarded-*` are believed; ["*"]: all',
+        unset="none are",
+        since="0.2",
+    )
     dashboard_host: str = setting("127.0.0.1", "Address that the dashboard of a Ray of our own binds")
     ray_metrics_port: int | None = setting(
         None, "Port of that Ray's figures for Prometheus", unset="a free one", ge=1, le=65535

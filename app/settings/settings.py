@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from typing_extensions import Self
 
 from app.settings.placement import Placement, chosen, parallel_of
+from app.settings.proxies import checked_proxies, checked_public_url
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Replicas, Storage, Webhooks
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
@@ -64,6 +65,16 @@ class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Stor
             if origin != "*" and _ORIGIN.fullmatch(origin) is None:
                 raise ValueError(f"{origin!r} is no origin: scheme://host or scheme://host:port, or * for all")
         return origins
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        return checked_public_url(value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _trusted(cls, value: list[str]) -> list[str]:
+        return checked_proxies(value)
 
     @field_validator("webhook_secret", "webhook_secrets")
     @classmethod

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.api.requests.fields import ALIASES, IGNORED, MERGED, UNSUPPORTED
+from app.api.openapi import MERGED
+from app.api.requests.fields import ALIASES, IGNORED, UNSUPPORTED
 from app.api.requests.schemas import CreateVideo
 from tests.api.house import House
 
@@ -59,9 +60,13 @@ BODIES: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "true for seconds": ({"prompt": RED, "seconds": True}, "invalid_request", "seconds"),
     "too fast": ({"prompt": RED, "fps": 60}, "unsupported_fps", "fps"),
     "zero fps": ({"prompt": RED, "fps": 0}, "invalid_request", "fps"),
-    "a huge seed": ({"prompt": RED, "seed": 2**32}, "invalid_request", "seed"),
+    "a huge seed": ({"prompt": RED, "seed": 2**63}, "invalid_request", "seed"),
     "a seed beyond 64 bits": ({"prompt": RED, "seed": 10**30}, "invalid_request", "seed"),
     "a negative seed": ({"prompt": RED, "seed": -2}, "invalid_request", "seed"),
+    "a seed that is a fraction": ({"prompt": RED, "seed": 1.5}, "invalid_request", "seed"),
+    "a seed in words": ({"prompt": RED, "seed": "seven"}, "invalid_request", "seed"),
+    "true for a seed": ({"prompt": RED, "seed": True}, "invalid_request", "seed"),
+    "a seed as a float beyond all": ({"prompt": RED, "seed": "1e99"}, "invalid_request", "seed"),
     "two seeds": ({"prompt": RED, "seed": [1, 2]}, "invalid_request", "seed"),
     "no seed in a list": ({"prompt": RED, "seed": []}, "invalid_request", "seed"),
     "guidance of text": ({"prompt": RED, "guidance_scale": "high"}, "invalid_request", "guidance_scale"),

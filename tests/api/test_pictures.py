@@ -7,9 +7,11 @@ import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import openai
+import orjson
 import pytest
 from PIL import Image
 
@@ -131,6 +133,122 @@ BAD: dict[str, tuple[Any, int, str]] = {
     "a cloud's secrets": ("http://169.254.169.254/latest/meta-data", 400, "address_refused"),
     "an address with a password": ("http://me:secret@93.184.216.34/a.png", 400, "address_refused"),
 }
+
+
+WRITTEN = base64.b64encode(png()).decode()
+WRAPPED = base64.encodebytes(png()).decode().replace("\n", "\r\n")
+SAID: dict[str, Any] = {
+    "bare base64": WRITTEN,
+    "base64 in lines": WRAPPED,
+    "base64 for addresses, unpadded": base64.urlsafe_b64encode(png()).decode().rstrip("="),
+    "a data URL in lines": f"data:image/png;base64,{WRAPPED}",
+    "a data URL with a parameter": f"data:image/png;name=a.png;base64,{WRITTEN}",
+    "a data URL with percent signs": f"data:image/png;base64,{quote(WRITTEN, safe='')}",
+    "a data URL of no type": f"data:;base64,{WRITTEN}",
+    "as chat messages": {"type": "image_url", "image_url": {"url": data_url(png()), "detail": "auto"}},
+    "as the Responses API": {"type": "input_image", "image_url": data_url(png())},
+    "a url": {"url": data_url(png())},
+    "b64_json": {"b64_json": WRITTEN},
+    "a list of one": [data_url(png())],
+    "a list of one message": [{"type": "image_url", "image_url": {"url": data_url(png())}}],
+}
+
+
+@pytest.mark.parametrize("how", SAID)
+@pytest.mark.parametrize("name", ["input_reference", "image", "image_url"])
+async def test_a_picture_may_be_written_in_many_ways(
+    how: str, name: str, house: House, client: httpx.AsyncClient
+) -> None:
+    plain = await made(house, client, input_reference=data_url(png()))
+    assert (await made(house, client, **{name: SAID[how]})).plan.image == plain.plan.image
+
+
+PARTS: dict[str, tuple[str, bytes]] = {
+    "without a file name": ('name="image"', png()),
+    "with an empty file name": ('name="image"; filename=""', png()),
+    "with filename* alone": ("name=\"image\"; filename*=UTF-8''k%C3%A4se.png", png()),
+    "in brackets": ('name="image[]"; filename="a.png"', png()),
+    "in brackets without a file name": ('name="image[]"', png()),
+    "numbered": ('name="image[0]"; filename="a.png"', png()),
+    "an object in brackets": ('name="input_reference[image_url]"', data_url(png()).encode()),
+    "a message in brackets": ('name="image[image_url][url]"', data_url(png()).encode()),
+    "a JSON object": ('name="image"', orjson.dumps({"image_url": {"url": data_url(png())}})),
+    "a list in JSON": ('name="image"', orjson.dumps([data_url(png())])),
+    "base64": ('name="image"', WRITTEN.encode()),
+    "base64 in lines": ('name="image"', WRAPPED.encode()),
+    "base64 in a file": ('name="image"; filename="a.b64"', WRAPPED.encode()),
+    "a large picture without a file name": ('name="image"', png(size=(40, 24)) + bytes(90_000)),
+}
+
+
+@pytest.mark.parametrize("how", PARTS)
+async def test_a_forms_part_may_be_named_in_many_ways(how: str, house: House, client: httpx.AsyncClient) -> None:
+    disposition, content = PARTS[how]
+    head = f"--x\r\nContent-Disposition: form-data; {disposition}\r\nContent-Type: image/png\r\n\r\n".encode()
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na red ball\r\n'
+        + head
+        + content
+        + b"\r\n--x--\r\n"
+    )
+    answer = await client.post("/v1/videos", content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+    assert answer.status_code == 200, answer.text
+    plain = await made(house, client, input_reference=data_url(png()))
+    assert (await house.jobs.get(answer.json()["id"])).plan.image == plain.plan.image
+
+
+async def test_a_jpegs_bytes_survive_a_part_without_a_file_name(house: House, client: httpx.AsyncClient) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 90).convert("RGB").save(file, "JPEG")
+    boundary = {"content-type": "multipart/form-data; boundary=x"}
+    body = b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % part
+        for part in ((b"prompt", RED.encode()), (b"image", file.getvalue()))
+    )
+    answer = await client.post("/v1/videos", content=body + b"--x--\r\n", headers=boundary)
+    by_file = await client.post("/v1/videos", data={"prompt": RED}, files={"image": ("a.jpg", file.getvalue())})
+    jobs = [await house.jobs.get(each.json()["id"]) for each in (answer, by_file)]
+    assert jobs[0].plan.image == jobs[1].plan.image is not None
+
+
+async def test_a_plus_that_a_form_turned_into_a_blank_is_a_plus(house: House, client: httpx.AsyncClient) -> None:
+    picture = next(each for n in range(256) if "+" in (each := base64.b64encode(png(f"#{n:02x}7733")).decode()))
+    answer = await client.post(
+        "/v1/videos",
+        content=f"prompt=a&image={picture}",
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "a data URL without a comma": ("data:image/png;base64", "no comma"),
+    "a data URL that is not base64": ("data:image/svg+xml,%3Csvg%3E", "not in base64"),
+    "a data URL of text": ("data:text/html;base64,aGVsbG8=", "'text/html'"),
+    "an empty data URL": ("data:image/png;base64,", "is empty"),
+    "letters that base64 has not": ("data:image/png;base64,a*b", "not valid base64"),
+    "base64 of a GIF": (base64.b64encode(b"GIF89a" + bytes(90)).decode(), "it is of a GIF"),
+    "a number": (7, "is a number"),
+    "true": (True, "is true or false"),
+    "an object of something else": ({"picture": "x"}, "'picture'"),
+    "an object without a picture": ({"type": "image_url"}, "image_url is missing"),
+    "a picture in two ways": ({"url": "http://a.example", "b64_json": WRITTEN}, "more than one way"),
+    "a stored file": ({"file_id": "file_1"}, "no stored files"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_a_refusal_says_what_was_wrong_with_this_picture(what: str, client: httpx.AsyncClient) -> None:
+    value, said = WRONG[what]
+    answer = await client.post("/v1/videos", json={"prompt": RED, "input_reference": value})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "input_reference")
+    assert said in error["message"]
+
+
+async def test_an_empty_file_is_said_to_be_empty(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/videos", data={"prompt": RED}, files={"image": ("a.png", b"")})
+    assert "is empty" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("what", list(BAD))

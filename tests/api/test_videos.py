@@ -37,7 +37,7 @@ async def test_a_completed_video_tells_what_it_took(house: House, client: httpx.
     assert (video["status"], video["progress"], video["attempts"], video["user"]) == ("completed", 100, 1, "ann")
     assert video["stage_durations"]["denoise"] == 2.0
     assert (video["inference_time_s"], video["peak_memory_mb"]) == (2.1, 3.0)
-    assert video["url"] == f"/v1/videos/{made['id']}/content"
+    assert video["url"] == f"http://kinoray/v1/videos/{made['id']}/content"
     assert "denoise;dur=2000.0" in response.headers["server-timing"]
     assert "total;dur=" in response.headers["server-timing"]
 

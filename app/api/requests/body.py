@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from email.message import Message
+from typing import Final
 
-import orjson
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.api.limits import MAX_FIELD_BYTES, MAX_FORM_FIELDS, MAX_FORM_FILES
+from app.api.limits import MAX_FORM_FIELDS, MAX_FORM_FILES
 from app.api.problems import shown
 from app.api.requests.as_sent import Sent
 from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields, names_of
-from app.errors import InvalidRequest, KinorayError
+from app.api.requests.json_text import json_value, twice
+from app.api.requests.picture_values import File, file_of_text
+from app.errors import InvalidRequest, UnsupportedMediaType
 
-_BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")  # seed[]=1, cache[mode]=off
-_NESTED = re.compile(r"([^\[\]]+)\[([0-9]{0,3})\]\[([^\[\]]+)\]")  # loras[][name]=a, loras[0][name]=a
-_OBJECTS = ("cache", "webhook", "extra_body", "extra_params", "video_params")
-
-
-class UnsupportedMediaType(KinorayError):
-    """The body is in a form that is not read here."""
-
-    status = 415
-    code = "unsupported_media_type"
-
-
-class File:
-    """An uploaded file; only that of a picture to begin with, or of a video to go on from, is read."""
-
-    def __init__(self, content: bytes | None = None) -> None:
-        self.content = content
-
-    def __repr__(self) -> str:
-        return "a file"
+_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\]){1,4})")  # seed[]=1, cache[mode]=off, image[image_url][url]=…
+_INNER = re.compile(r"\[([^\[\]]*)\]")
+_PLACE = re.compile(r"[0-9]{0,3}")  # in a list: loras[][name]=a, loras[0][name]=a
+_OBJECTS: Final = ("cache", "webhook", "extra_body", "extra_params", "video_params")
+_MARKS: Final = ("\ufeff", "\xef\xbb\xbf")  # a byte order mark before a form, as its parser decodes it
+_JSON: Final = "application/json"
+_MULTIPART: Final = "multipart/form-data"
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 async def body_fields(request: Request) -> Fields:
@@ -53,12 +44,13 @@ async def body_fields(request: Request) -> Fields:
 
 
 async def _read_body(request: Request) -> Fields:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind == "application/json" or kind.endswith("+json"):
-        return Fields(_json_object(await request.body()))
-    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    header = request.headers.get("content-type", _JSON)
+    kind = header.partition(";")[0].strip().lower()
+    if kind == _JSON or kind.endswith("+json"):
+        return Fields(_json_object(await request.body(), _charset(header)))
+    if kind in (_MULTIPART, _FORM):
         return _of_text(await _form(request))
-    message = f"{shown(kind)} is not read here: send application/json or multipart/form-data."
+    message = f"{shown(kind)} is not read here: send {_JSON} or {_MULTIPART}."
     raise UnsupportedMediaType(message, "content-type")
 
 
@@ -69,22 +61,23 @@ def query_fields(request: Request) -> Fields:
     return fields
 
 
-def _json_object(body: bytes) -> dict[str, object]:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        why = "it is empty" if not body.strip() else str(error)[:200]
-        raise InvalidRequest(f"The body is not valid JSON: {why}.", code="invalid_json") from error
+def _charset(content_type: str) -> str:
+    header = Message()
+    header["content-type"] = content_type
+    return header.get_content_charset() or "utf-8"
+
+
+def _json_object(body: bytes, charset: str) -> dict[str, object]:
+    found = json_value(body, "The body", charset=charset)
     if not isinstance(found, dict):
         raise InvalidRequest('The body must be a JSON object, such as {"prompt": "a red ball"}.')
     return found
 
 
 async def _form(request: Request) -> list[tuple[str, object]]:
+    most_bytes: int = request.app.state.settings.max_body_bytes  # a picture may come as text
     try:
-        async with request.form(
-            max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
-        ) as form:
+        async with request.form(max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=most_bytes) as form:
             return [(name, await _value(name, value)) for name, value in form.multi_items()]
     except HTTPException as error:
         raise InvalidRequest(f"The form is not well-formed: {error.detail}", code="invalid_form") from error
@@ -93,53 +86,85 @@ async def _form(request: Request) -> list[tuple[str, object]]:
 
 
 async def _value(name: str, value: UploadFile | str) -> File | str:
+    """A picture's file is read, and found where a part without a name for its file was taken for text."""
     if not isinstance(value, UploadFile):
-        return value
-    return File(await value.read()) if ALIASES.get(name, name) in (PICTURE, VIDEO) else File()
+        return (file_of_text(value) if _is_file(name) else None) or value
+    return File(await value.read()) if _is_file(name) else File()
+
+
+def _is_file(name: str) -> bool:
+    return _is_picture(name) or name == VIDEO
+
+
+def _is_picture(name: str) -> bool:
+    outer = name.partition("[")[0]
+    return ALIASES.get(outer, outer) == PICTURE
 
 
 def _of_text(pairs: Iterable[tuple[str, object]]) -> Fields:
     """Named values with their brackets undone and their objects read."""
     found: dict[str, object] = {}
-    listed = list(pairs)
-    for name, value in listed:
+    unnumbered: set[str] = set()  # lists of objects in which a place is only told by order
+    for number, (name, value) in enumerate(pairs):
+        if number == 0:
+            for mark in _MARKS:
+                name = name.removeprefix(mark)
         if name.lstrip().startswith("{"):
-            message = "This looks like JSON sent as a form: add the header 'content-type: application/json'."
+            message = f"This looks like JSON sent as a form: add the header 'content-type: {_JSON}'."
             raise UnsupportedMediaType(message, "content-type")
-        if (nested := _NESTED.fullmatch(name)) is not None:
-            _put(_item_at(_list_at(found, nested[1], name), nested[2], nested[3], name), nested[3], value, name)
-            continue
-        bracketed = _BRACKETS.fullmatch(name)
-        outer, inner = bracketed.groups() if bracketed else (name, None)
-        if inner is None:
-            _put(found, name, _read(name, value), name)
-        elif inner == "":
-            _list_at(found, outer, name).append(value)
+        bracketed = _NAME.fullmatch(name)
+        if bracketed is not None:
+            outer, keys = bracketed[1], _INNER.findall(bracketed[2])
+            found[outer] = _into(found.get(outer), keys, value, name)
+            if keys[0] == "" and len(keys) > 1 and not _is_picture(outer):
+                unnumbered.add(outer)
+        elif name in found and _is_picture(name):  # several: refused by what they are for
+            found[name] = [*_as_list(found[name]), value]
         else:
-            _put(_object_at(found, outer, name), inner, value, name)
-    for outer in {nested[1] for name, _ in listed if (nested := _NESTED.fullmatch(name)) and not nested[2]}:
+            _put(found, name, _read(name, value), name)
+    for outer in unnumbered:
         _check_whole(found[outer], outer)
     return Fields(found, text=True)
 
 
-def _list_at(found: dict[str, object], outer: str, name: str) -> list[object]:
-    inside = found.setdefault(outer, [])
-    if not isinstance(inside, list):
-        raise _twice(name)
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _into(there: object, keys: list[str], value: object, name: str) -> object:
+    """What is there already, with the value at the place that the keys in brackets name."""
+    if not keys:
+        if there is not None:
+            raise twice(name)
+        return value
+    key, *rest = keys
+    if _PLACE.fullmatch(key):
+        if not isinstance(there, (list, type(None))):
+            raise twice(name)
+        return _into_list(there or [], key, rest, value, name)
+    if not isinstance(there, (dict, type(None))):
+        raise twice(name)
+    inside = dict(there or {})
+    inside[key] = _into(inside.get(key), rest, value, name)
     return inside
 
 
-def _item_at(items: list[object], number: str, key: str, name: str) -> dict[str, object]:
-    """The object that `loras[0][name]` means; without a number, a key's n-th value is the n-th object's."""
-    place = int(number) if number else sum(isinstance(item, dict) and key in item for item in items)
-    if place > len(items):
+def _into_list(there: list[object], number: str, rest: list[str], value: object, name: str) -> list[object]:
+    """The list with one value more, or with the value in the object that `loras[0][name]` means.
+
+    Without a number, a key's n-th value is the n-th object's.
+    """
+    if not rest:
+        return [*there, value]
+    place = int(number) if number else sum(_has(item, rest) for item in there)
+    if place > len(there):
         raise InvalidRequest(f"{shown(name)} comes before the objects with lower numbers.", name[:80])
-    if place == len(items):
-        items.append({})
-    item = items[place]
-    if not isinstance(item, dict):
-        raise _twice(name)
-    return item
+    before = there[place] if place < len(there) else None
+    return [*there[:place], _into(before, rest, value, name), *there[place + 1 :]]
+
+
+def _has(item: object, keys: list[str]) -> bool:
+    return not keys or (isinstance(item, dict) and keys[0] in item and _has(item[keys[0]], keys[1:]))
 
 
 def _check_whole(items: object, outer: str) -> None:
@@ -150,29 +175,16 @@ def _check_whole(items: object, outer: str) -> None:
         raise InvalidRequest(message, outer[:80], "invalid_form")
 
 
-def _object_at(found: dict[str, object], outer: str, name: str) -> dict[str, object]:
-    inside = found.setdefault(outer, {})
-    if not isinstance(inside, dict):
-        raise _twice(name)
-    return inside
-
-
 def _put(into: dict[str, object], key: str, value: object, name: str) -> None:
     if key in into:
-        raise _twice(name)
+        raise twice(name)
     into[key] = value
-
-
-def _twice(name: str) -> InvalidRequest:
-    return InvalidRequest(f"{shown(name)} is given more than once.", name[:80], "duplicate_parameter")
 
 
 def _read(name: str, value: object) -> object:
     """A form's text, or the object that the text of such a field holds."""
-    if name not in _OBJECTS or not isinstance(value, str) or not value.strip():
-        return value if name not in _OBJECTS or value else None
-    try:
-        read: object = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"{name} is not valid JSON.", name, "invalid_json") from error
-    return read
+    if isinstance(value, str) and name in _OBJECTS:
+        return json_value(value, name, name) if value.strip() else None
+    if isinstance(value, str) and _is_picture(name) and value.lstrip()[:1] in ("{", "["):
+        return json_value(value, name, name)
+    return value

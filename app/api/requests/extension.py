@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from app.api.requests.body import File
 from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields, settled
+from app.api.requests.picture_values import File
 from app.api.requests.schemas import CreateVideo, video_request
 from app.api.requests.strict import Strict
 from app.errors import InvalidRequest

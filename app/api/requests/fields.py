@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from app.api.openapi import MERGED
 from app.api.problems import shown
-from app.errors import InvalidRequest, UnsupportedParameter
+from app.api.requests.picture_values import ONE_ONLY
+from app.errors import InvalidRequest, NotSupported, UnsupportedParameter
 from app.plan.suggest import did_you_mean
 from app.types import PlanWarning
 
 PICTURE: Final = "input_reference"  # one of the two fields that may be a file
 VIDEO: Final = "video"  # of an extension: the other
-MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 ALIASES: Final = {
     "frames": "num_frames",
@@ -99,6 +100,15 @@ UNSUPPORTED: Final = {
 }
 """Known from other servers and refused, with what to do instead; null, false and empty ones ask for nothing."""
 
+SEVERAL: Final = frozenset(
+    {
+        *("last_frame", "last_image", "last_frame_image", "last_frame_url", "tail_image", "image_tail", "image_end"),
+        *("end_frame", "end_image", "end_image_url", "final_frame", "lastFrame", "keyframes", "frame_images"),
+        *("reference_images", "referenceImages", "input_references", "images", "image_urls", "image_list"),
+    }
+)
+"""Other servers' names for a picture in the end, or for several: answered 501, with what can be used instead."""
+
 _UNSUPPORTED_FAMILIES = (("source_", ""), ("", "_noise_mask"))  # beginnings and ends of names, about other pictures
 
 
@@ -171,6 +181,10 @@ def _wanted(name: str, value: object, known: tuple[str, ...]) -> bool:
         return value is not None
     if name in IGNORED:
         return False
+    if name in SEVERAL:
+        if _empty(value):
+            return False
+        raise NotSupported(f"{name} is not supported: {ONE_ONLY}.", name)
     reason = UNSUPPORTED.get(name)
     if reason is None and any(name.startswith(head) and name.endswith(tail) for head, tail in _UNSUPPORTED_FAMILIES):
         reason = _IMAGES

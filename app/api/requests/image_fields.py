@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from app.api.requests.fields import ALIASES, Fields, settled, without_effect
 from app.api.requests.lora_fields import Loras
 from app.api.requests.schemas import CacheWish, validated, video_request
+from app.api.requests.seed_values import Seed
 from app.api.requests.strict import Strict
 from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
 from app.plan.tiers import MOST_STEPS
@@ -20,7 +21,7 @@ MOST_AT_ONCE: Final = 10
 _QUALITIES: Final = {"low": "preview", "medium": "standard", "high": "premium", "hd": "premium"}
 """OpenAI's words for what are tiers here; a tier's own name is understood, too."""
 
-_ALIASES: Final = {
+IMAGE_ALIASES: Final = {
     name: own for name, own in ALIASES.items() if own not in ("num_frames", "num_outputs_per_prompt", "seconds")
 }
 _OWN: Final = ("n", "response_format", "output_format", "background")
@@ -44,7 +45,7 @@ class CreateImage(Strict):
         None, description="Also `quality`: low, medium, high, hd, auto, or a tier's name"
     )
     negative_prompt: str | None = Field(None, description="What it should not show")
-    seed: int | None = Field(None, ge=-1, le=2**32 - 1, description="Of the first; the others count up. -1: fresh ones")
+    seed: Seed = Field(None, description="Of the first; the others count up. Otherwise as a video's: -1 to 2^63-1")
     num_inference_steps: int | None = Field(
         None, ge=1, le=MOST_STEPS, description="Comes before the tier; also `steps`"
     )
@@ -52,7 +53,9 @@ class CreateImage(Strict):
     guidance_scale: float | None = Field(
         None, ge=LEAST_GUIDANCE, le=MOST_GUIDANCE, description="How closely to follow the prompt; 1: freely"
     )
-    sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    sampler: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        None, description="One of the model's, see /v1/models"
+    )
     loras: Loras | None = Field(
         None, description="LoRA adapters of the model, several at once; also `lora` for one, `lora_name` by name alone"
     )
@@ -91,7 +94,7 @@ def image_wish(fields: Fields, max_prompt_chars: int) -> ImageWish:
         UnsupportedParameter: a field that this server cannot honour.
         InvalidRequest: anything else that is wrong; `param` names the field.
     """
-    names = settled(fields, CreateImage.model_fields, _ALIASES)
+    names = settled(fields, CreateImage.model_fields, IMAGE_ALIASES)
     asked = validated(CreateImage, names)
     as_video: dict[str, object] = asked.model_dump(exclude_none=True, exclude=set(_OWN))
     as_video["num_frames"] = 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-import orjson
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from app.api.problems import shown
+from app.api.requests.json_text import json_value
 from app.api.requests.strict import Strict
 from app.errors import InvalidRequest, UnsupportedParameter
 
@@ -64,10 +64,7 @@ def with_strength(wishes: list[LoraWish], strength: float | None) -> tuple[tuple
 def _of_text(text: str) -> object:
     if text.lstrip()[:1] not in ("[", "{"):
         return [part.strip() for part in text.split(",") if part.strip()]
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"{FIELD} is not valid JSON.", FIELD, "invalid_json") from error
+    return json_value(text, FIELD, FIELD)
 
 
 def _item(value: object, place: int) -> object:

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled, unknown, without_effect
 from app.api.requests.lora_fields import Loras, LoraWish, with_strength
+from app.api.requests.seed_values import BAD_SEED, Seed
 from app.api.requests.strict import Strict
 from app.errors import InvalidRequest
 from app.jobs.admission_limits import MOST_AFTER
@@ -18,14 +19,12 @@ from app.plan.tiers import MOST_STEPS
 from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
 
 MOST_SECONDS = 3600.0
-MOST_SEED = 2**32 - 1
 _SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?")
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Pixels = Annotated[int, Field(ge=1, le=16384)]
-_Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
 
 
 class CacheWish(Strict):
@@ -66,9 +65,7 @@ class CreateVideo(Strict):
     height: _Pixels | None = Field(None, description="Instead of size")
     num_frames: int | None = Field(None, ge=1, le=100_000, description="Comes before seconds; also `frames`")
     fps: int | None = Field(None, ge=1, le=240, description="Frames per second")
-    seed: _Seed | Annotated[list[_Seed], Field(min_length=1, max_length=1)] | None = Field(
-        None, description="Same seed, same video; -1: a fresh one; without it the seed follows from the request"
-    )
+    seed: Seed = None
     num_inference_steps: int | None = Field(
         None, ge=1, le=MOST_STEPS, description="Comes before the tier; also `steps`"
     )
@@ -141,7 +138,6 @@ _INTEGERS = (
     "height",
     "num_frames",
     "fps",
-    "seed",
     "num_inference_steps",
     "num_outputs_per_prompt",
     "budget",
@@ -154,6 +150,7 @@ _NUMBERS = (
 _TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
+    "seed",
     "size",
     "negative_prompt",
     "user",
@@ -183,7 +180,6 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
     """
     asked = validated(CreateVideo, settled(fields, CreateVideo.model_fields))
     width, height = _shape(asked)
-    seed = asked.seed[0] if isinstance(asked.seed, list) else asked.seed
     return VideoRequest(
         prompt=_prompt(asked.prompt, max_prompt_chars),
         model=asked.model,
@@ -193,7 +189,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         seconds=_seconds(asked.seconds),
         frames=asked.num_frames,
         fps=asked.fps,
-        seed=seed,
+        seed=asked.seed,
         steps=asked.num_inference_steps,
         budget=asked.budget,
         guidance=asked.guidance_scale,
@@ -260,7 +256,7 @@ def _refusal(error: ValidationError) -> InvalidRequest:
         known = nested.get(place[0], CreateVideo).model_fields
         return unknown(place[-1], known)
     if place[:1] == ["seed"]:
-        return InvalidRequest(f"seed must be an integer from -1 to {MOST_SEED}, or a list of one.", "seed")
+        return InvalidRequest(BAD_SEED, "seed")
     if place[:1] == ["after"]:
         return InvalidRequest(f"after must be the id of a video, or a list of at most {MOST_AFTER}.", "after")
     if place[:1] == ["seconds"]:
@@ -278,8 +274,6 @@ def _typed(name: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if name == "seed" and text.startswith("[") and text.endswith("]"):
-        return [_typed(name, text[1:-1])]
     if name in _INTEGERS and _WHOLE.fullmatch(text):
         return int(text)
     if name in _NUMBERS and _NUMBER.fullmatch(text):

@@ -20,7 +20,7 @@ from app.plan.tiers import MOST_STEPS, tier_named
 from app.types import Caller
 
 MOST_ADVISED: Final = 20
-_ALIASES: Final = MappingProxyType(
+STYLE_ALIASES: Final = MappingProxyType(
     {
         "steps": "num_inference_steps",
         "guidance": "guidance_scale",
@@ -166,7 +166,7 @@ def advice(prompt: str, found: Sequence[Recommendation], infos: Sequence[StyleIn
 
 def _validated(model: type[M], fields: Fields) -> M:
     """The fields as that record; an empty text says nothing, and only a form's text is read as a number."""
-    asked = settled(fields, model.model_fields, _ALIASES if model is CreateStyle else {})
+    asked = settled(fields, model.model_fields, STYLE_ALIASES if model is CreateStyle else {})
     values = {name: value for name, value in asked.values.items() if value != "" or name in ("name", "prompt")}
     try:
         return model.model_validate(values, strict=not fields.text)

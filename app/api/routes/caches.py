@@ -25,13 +25,13 @@ class CacheLevel(BaseModel):
 
     hits: int | float
     misses: int | float
-    hit_rate: float | None = Field(description="null before the first question")
+    hit_rate: float = Field(description="0.0 before the first question")
     entries: int
     size_bytes: int
     evictions: int
     near_evictions: int = Field(description="From a memory in front; the shared tier may still have them")
     saved_step_seconds: float
-    saved_money: float | None = Field(description="At the price of a device; null without one")
+    saved_money: float = Field(description="At the price of a device; 0.0 without one")
 
 
 class Cleared(BaseModel):
@@ -86,13 +86,13 @@ def _level(
         evictions=held.evictions,
         near_evictions=held.near_evictions,
         saved_step_seconds=saved,
-        saved_money=None if price_per_device_hour is None else round(saved * price_per_device_hour / 3600, 6),
+        saved_money=round(saved * (price_per_device_hour or 0.0) / 3600, 6),
     )
 
 
-def share(part: float, whole: float) -> float | None:
-    """The part of the whole, None of nothing."""
-    return round(part / whole, 4) if whole else None
+def share(part: float, whole: float) -> float:
+    """The part of the whole, 0.0 of nothing."""
+    return round(part / whole, 4) if whole else 0.0
 
 
 def _levels(metered: Mapping[str, float]) -> set[str]:

@@ -17,9 +17,10 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from app.api.auth import tenant_of
-from app.api.dependencies import Config, Service
+from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed
 from app.api.problems import error_body, problem, sentence
+from app.api.requests.json_text import json_value
 from app.api.requests.strict import Strict
 from app.errors import InvalidRequest, KinorayError, PayloadTooLarge
 from app.settings import Settings
@@ -48,6 +49,7 @@ async def follow(
     video_id: str,
     service: Service,
     settings: Config,
+    base: PublicUrl,
     after: Annotated[str | None, Query(alias="last_event_id")] = None,
 ) -> None:
     """Tell a video's story in messages `{"event", "id", "data"}`, then close with 1000.
@@ -60,7 +62,7 @@ async def follow(
     with suppress(WebSocketDisconnect):  # the client has left: there is nobody to tell
         try:
             who = _who(socket, key, settings)
-            feed = await event_feed(service, settings, video_id, who, after)
+            feed = await event_feed(service, settings, base, video_id, who, after)
             listen = partial(_listen, socket, partial(service.cancel, video_id, who))
             code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
         except KinorayError as error:
@@ -139,9 +141,7 @@ def _received(message: Message) -> bytes:
 def _parse(data: bytes) -> ClientMessage:
     """What a message asks for. Raises InvalidRequest."""
     try:
-        return ClientMessage.model_validate(orjson.loads(data))
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest('A message must be JSON, such as {"type": "cancel"}.', code="invalid_json") from error
+        return ClientMessage.model_validate(json_value(data, "A message"))
     except ValidationError as error:
         said, name = sentence(error.errors(include_url=False, include_input=False)[0])
         raise InvalidRequest(said, name) from error

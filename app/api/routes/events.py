@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Who
-from app.api.dependencies import Config, Service
+from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed, event_id
 from app.api.openapi import ERRORS
 from app.errors import KinorayError
@@ -36,6 +36,7 @@ async def events(
     request: Request,
     service: Service,
     settings: Config,
+    base: PublicUrl,
     caller: Who,
     last_event_id: Annotated[str | None, Header(description="Replay what came after that event")] = None,
     after: Annotated[str | None, Query(alias="last_event_id", description="The same, as a parameter")] = None,
@@ -52,7 +53,7 @@ async def events(
     last = event_id(last_event_id or after)
     if last is not None and await service.told_all(check_id(video_id), caller, last):
         return Response(status_code=204)
-    feed = await event_feed(service, settings, video_id, caller, last)
+    feed = await event_feed(service, settings, base, video_id, caller, last)
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Who
-from app.api.dependencies import Config, Service
+from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.requests.body import body_fields
 from app.api.requests.extension import ExtendReferenced, ExtendVideo, extension_request, referenced
-from app.api.requests.fields import Fields
+from app.api.requests.fields import ALIASES, VIDEO, Fields
 from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.responses import Video, job_headers, video_object
 from app.errors import StoreUnavailable
@@ -34,27 +34,44 @@ _BY_ID: Examples = {
 
 
 @router.post(
-    "/extensions", summary="Make a video longer, by its id", openapi_extra=form_or_json(ExtendReferenced, _BY_ID)
+    "/extensions",
+    summary="Make a video longer, by its id",
+    openapi_extra=form_or_json(ExtendReferenced, _BY_ID, ALIASES, VIDEO),
 )
 async def extend_referenced(
-    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+    request: Request,
+    response: Response,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Who,
+    key: KeyHeader,
 ) -> Video:
     """The same as `POST /v1/videos/{video_id}/extend`, as OpenAI's `videos.extend` asks for it."""
     video, fields = referenced(await body_fields(request))
     source = video if isinstance(video, str) else await made_here(service, video, caller)
-    return await _extended(source, fields, response, service, settings, caller, key)
+    return await _extended(source, fields, response, service, settings, base, caller, key)
 
 
-@router.post("/{video_id}/extend", summary="Make a video longer", openapi_extra=form_or_json(ExtendVideo, _EXTEND))
+@router.post(
+    "/{video_id}/extend", summary="Make a video longer", openapi_extra=form_or_json(ExtendVideo, _EXTEND, ALIASES)
+)
 async def extend_video(
-    video_id: str, request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+    video_id: str,
+    request: Request,
+    response: Response,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Who,
+    key: KeyHeader,
 ) -> Video:
     """A new video: all frames of the completed one, then a clip that goes on from its last frame.
 
     For models that take a picture to begin with; others answer 501 and say what can be used. `seconds` is the playing
     time of what is new, at the source's size and rate.
     """
-    return await _extended(video_id, await body_fields(request), response, service, settings, caller, key)
+    return await _extended(video_id, await body_fields(request), response, service, settings, base, caller, key)
 
 
 async def _extended(
@@ -63,6 +80,7 @@ async def _extended(
     response: Response,
     service: VideoService,
     settings: Settings,
+    base: str,
     caller: Caller,
     key: str | None,
 ) -> Video:
@@ -75,4 +93,4 @@ async def _extended(
         outlook = await service.outlook(job)
     except StoreUnavailable:  # the job is recorded all the same, and must not be taken for refused
         outlook = Outlook(None, job.eta_s)
-    return video_object(job, outlook, settings)
+    return video_object(job, outlook, settings, base, time.time())

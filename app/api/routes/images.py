@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Who
-from app.api.dependencies import Config, Service
+from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong, ids_of
 from app.api.requests.body import body_fields
 from app.api.requests.idempotency import KeyHeader, replay_headers
-from app.api.requests.image_fields import CreateImage, ImageWish, image_wish
+from app.api.requests.image_fields import IMAGE_ALIASES, CreateImage, ImageWish, image_wish
 from app.api.responses import VIDEO_ID, job_headers
 from app.api.waiting import ended, withdraw
 from app.errors import InvalidRequest, KinorayError
@@ -38,6 +38,7 @@ class Image(BaseModel):
     url: str | None = None
     revised_prompt: str | None = Field(None, description="Where the prompt was expanded")
     seed: int
+    seed_text: str = Field(description="The seed as text")
 
 
 class Images(BaseModel):
@@ -53,13 +54,19 @@ class Images(BaseModel):
 @router.post(
     "/generations",
     summary="Ask for pictures and wait for them",
-    openapi_extra=form_or_json(CreateImage, _EXAMPLES),
+    openapi_extra=form_or_json(CreateImage, _EXAMPLES, IMAGE_ALIASES),
     response_model=Images,
     response_model_exclude_none=True,
     responses=OUTCOMES_DESCRIBED,
 )
 async def generate(
-    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+    request: Request,
+    response: Response,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Who,
+    key: KeyHeader,
 ) -> Images | Response:
     """The pictures. A client that hangs up while it waits cancels them.
 
@@ -73,7 +80,7 @@ async def generate(
         bad = next((job for job in jobs if job.phase is not Phase.COMPLETED), None)
         if bad is not None:
             return failed(bad, replayed)
-        data = [await _image(job, wish, request, service, caller) for job in jobs]
+        data = [await _image(job, wish, base, service, caller) for job in jobs]
     except KinorayError as error:
         return gone_wrong(error, jobs, replayed)
     response.headers.update(job_headers(jobs[0], settings) | {VIDEO_ID: ids_of(jobs)} | replay_headers(replayed))
@@ -137,11 +144,12 @@ def _numbered(asked: VideoRequest, number: int, before: list[Job]) -> VideoReque
     return replace(asked, seed=(before[0].plan.sampling.seed + number) % (MOST + 1))
 
 
-async def _image(job: Job, wish: ImageWish, request: Request, service: VideoService, caller: Caller) -> Image:
+async def _image(job: Job, wish: ImageWish, base: str, service: VideoService, caller: Caller) -> Image:
     plan = job.plan
-    image = Image(id=job.id, seed=plan.sampling.seed, revised_prompt=plan.prompt if plan.written else None)
+    seed = plan.sampling.seed
+    image = Image(id=job.id, seed=seed, seed_text=str(seed), revised_prompt=plan.prompt if plan.written else None)
     if not wish.encoded:
-        image.url = f"{request.base_url}v1/videos/{job.id}/content?variant={wish.form}"
+        image.url = f"{base}/v1/videos/{job.id}/content?variant={wish.form}"
         return image
     artifact = await service.artifact(job.id, caller, wish.form)
     content = b"".join([chunk async for chunk in service.read(artifact)])

@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
-from app.api.health import health
+from app.api.health import HealthBody, health
 from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
 from app.api.requests.body import body_fields, query_fields
-from app.api.requests.fields import Fields
+from app.api.requests.fields import ALIASES, PICTURE, Fields
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import PlannedVideo
@@ -28,7 +28,11 @@ from app.types import Caller
 router = APIRouter(tags=["operate"], responses=ERRORS)
 
 
-@router.get("/health", summary="How the service is, by component")
+@router.get(
+    "/health",
+    summary="How the service is, by component",
+    responses={200: {"model": HealthBody}, 503: {"model": HealthBody}},
+)
 async def is_well(
     request: Request,
     pool: Annotated[str | None, Query(description="Be 503 unless this pool takes jobs")] = None,
@@ -41,7 +45,12 @@ async def is_well(
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 
-@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def scraped(service: Service) -> Response:
     """Counters since the store began, the line, the replicas and the caches."""
     return Response(await metrics(service), media_type=CONTENT_TYPE_LATEST)
@@ -53,14 +62,16 @@ async def figures(service: Service, caller: Who) -> Stats:
     return await stats(service, caller)
 
 
-@router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo))
+@router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo, ALIASES))
 async def analyze(request: Request, service: Service, settings: Config, caller: Who) -> PlannedVideo:
     """What a request would get, and why; it takes the fields of POST /v1/videos."""
     return await _analysis(query_fields(request), service, settings, caller)
 
 
 @router.post(
-    "/api/optimization/analyze", summary="Plan without making", openapi_extra=form_or_json(CreateVideo, EXAMPLES)
+    "/api/optimization/analyze",
+    summary="Plan without making",
+    openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE),
 )
 async def analyze_body(request: Request, service: Service, settings: Config, caller: Who) -> PlannedVideo:
     """The same, with the fields in the body."""
@@ -70,4 +81,4 @@ async def analyze_body(request: Request, service: Service, settings: Config, cal
 async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> PlannedVideo:
     asked, reference = request_with_reference(fields, settings.max_prompt_chars)
     plan = await service.analyze(asked, caller, reference)
-    return PlannedVideo(prompt=plan.prompt, **describe(plan))
+    return PlannedVideo(prompt=plan.prompt, seed_text=str(plan.sampling.seed), **describe(plan))

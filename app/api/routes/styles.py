@@ -14,6 +14,7 @@ from app.api.openapi import ERRORS, Examples, form_or_json, query_of
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import Fields
 from app.api.requests.style_fields import (
+    STYLE_ALIASES,
     CreateStyle,
     RecommendStyle,
     StyleAdvice,
@@ -53,7 +54,7 @@ async def list_styles(service: Service, caller: Who) -> StyleList:
     return StyleList(data=await _told([*server, *kept], service, caller))
 
 
-@router.post("", summary="Make a style", openapi_extra=form_or_json(CreateStyle, _CREATE))
+@router.post("", summary="Make a style", openapi_extra=form_or_json(CreateStyle, _CREATE, STYLE_ALIASES))
 async def create(request: Request, service: Service, caller: Who) -> StyleInfo:
     """Keep a style of your own; `style` on a request then takes its id. You may have 100."""
     style = checked(style_of(await body_fields(request), new_id()))

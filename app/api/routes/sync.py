@@ -11,6 +11,7 @@ from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong
 from app.api.requests.body import body_fields
+from app.api.requests.fields import ALIASES, PICTURE
 from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
@@ -28,9 +29,12 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 @router.post(
     "/sync",
     summary="Ask for a video and wait for it",
-    openapi_extra=form_or_json(CreateVideo, EXAMPLES),
+    openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE),
     response_class=Response,
-    responses={200: {"content": {"video/mp4": {}}}, **OUTCOMES_DESCRIBED},
+    responses={
+        200: {"content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}},
+        **OUTCOMES_DESCRIBED,
+    },
 )
 async def create_and_wait(
     request: Request, service: Service, settings: Config, caller: Who, key: KeyHeader

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Who
-from app.api.dependencies import Config, Service
+from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, caller_feed
 from app.api.openapi import ERRORS
 from app.api.routes.events import PING_S
@@ -36,6 +36,7 @@ async def tenant_events(
     request: Request,
     service: Service,
     settings: Config,
+    base: PublicUrl,
     caller: Who,
     last_event_id: Annotated[str | None, Header(description="Go on behind that event")] = None,
     after: Annotated[str | None, Query(description="The same, as a parameter")] = None,
@@ -54,7 +55,7 @@ async def tenant_events(
     meanwhile is in `GET /v1/videos`. The stream is never over, so that it is never answered with 204; after 20,000
     events the server closes it, and a client that comes back with the last id misses nothing.
     """
-    feed = caller_feed(service, settings, caller, last_event_id or after or last)
+    feed = caller_feed(service, settings, base, caller, last_event_id or after or last)
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Who
-from app.api.dependencies import Config, Service
+from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
+from app.api.requests.fields import ALIASES, PICTURE
 from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
@@ -30,9 +31,15 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 MOST_LISTED = 100
 
 
-@router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES))
+@router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE))
 async def create(
-    request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+    request: Request,
+    response: Response,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Who,
+    key: KeyHeader,
 ) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
     asked, reference = request_with_reference(await body_fields(request), settings.max_prompt_chars)
@@ -41,13 +48,14 @@ async def create(
     job, replayed = await service.accept(asked, caller, key, stages, reference)
     accept_s = time.perf_counter() - began
     response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s) | replay_headers(replayed))
-    return await _answer(job, service, settings)
+    return await _answer(job, service, settings, base)
 
 
 @router.get("", summary="List your videos")
 async def list_videos(
     service: Service,
     settings: Config,
+    base: PublicUrl,
     caller: Who,
     after: Annotated[
         str | None,
@@ -58,15 +66,19 @@ async def list_videos(
 ) -> VideoList:
     """A page of videos, newest first unless told otherwise."""
     page = await service.list(caller, check_id(after) if after else None, limit, order == "desc")
-    return video_list(await asyncio.gather(*(_answer(job, service, settings) for job in page.jobs)), page.has_more)
+    return video_list(
+        await asyncio.gather(*(_answer(job, service, settings, base) for job in page.jobs)), page.has_more
+    )
 
 
 @router.get("/{video_id}", summary="Look at a video")
-async def retrieve(video_id: str, response: Response, service: Service, settings: Config, caller: Who) -> Video:
+async def retrieve(
+    video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Who
+) -> Video:
     """The video as it is now. The header `openai-poll-after-ms` says when to look again."""
     job = await service.get(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
-    return await _answer(job, service, settings)
+    return await _answer(job, service, settings, base)
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")
@@ -77,11 +89,13 @@ async def delete(video_id: str, service: Service, caller: Who) -> VideoDeleted:
 
 
 @router.post("/{video_id}/cancel", summary="Stop making a video")
-async def cancel(video_id: str, response: Response, service: Service, settings: Config, caller: Who) -> Video:
+async def cancel(
+    video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Who
+) -> Video:
     """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays."""
     job = await service.cancel(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
-    return await _answer(job, service, settings)
+    return await _answer(job, service, settings, base)
 
 
 _REMIX: Examples = {"remix": {"summary": "Another prompt", "value": {"prompt": "the same, but purple"}}}
@@ -89,7 +103,14 @@ _REMIX: Examples = {"remix": {"summary": "Another prompt", "value": {"prompt": "
 
 @router.post("/{video_id}/remix", summary="Make another one like it", openapi_extra=form_or_json(RemixVideo, _REMIX))
 async def remix(
-    video_id: str, request: Request, response: Response, service: Service, settings: Config, caller: Who, key: KeyHeader
+    video_id: str,
+    request: Request,
+    response: Response,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Who,
+    key: KeyHeader,
 ) -> Video:
     """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
     source = check_id(video_id)
@@ -98,12 +119,12 @@ async def remix(
     job, replayed = await service.remix(source, prompt, caller, key)
     accept_s = time.perf_counter() - began
     response.headers.update(job_headers(job, settings, accept=accept_s) | replay_headers(replayed))
-    return await _answer(job, service, settings)
+    return await _answer(job, service, settings, base)
 
 
-async def _answer(job: Job, service: VideoService, settings: Settings) -> Video:
+async def _answer(job: Job, service: VideoService, settings: Settings, base: str) -> Video:
     try:
         outlook = await service.outlook(job)
     except StoreUnavailable:  # the job is recorded all the same, and must not be taken for refused
         outlook = Outlook(None, job.eta_s)
-    return video_object(job, outlook, settings)
+    return video_object(job, outlook, settings, base, time.time())

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from app.errors import InvalidRequest
 from app.plan.prompt.normalise import normalised, required
 
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+STRAY = "\U000e0067\U000e0062"
+
 
 @pytest.mark.parametrize(
     ("typed", "planned"),
@@ -17,13 +20,15 @@ from app.plan.prompt.normalise import normalised, required
         ("a\ud800 ball", "a\ufffd ball"),
         ("e\u0301clair", "éclair"),
         ("👩‍👧 dance", "👩‍👧 dance"),
+        (f"a {ENGLAND} 🇩🇪 ❤️ and {STRAY}", f"a {ENGLAND} 🇩🇪 ❤️ and"),
+        ("“It’s” – a ‘ﬁlm’… ＮＥＯＮ ½ × &amp; --ar 16:9", "“It’s” – a ‘ﬁlm’… ＮＥＯＮ ½ × &amp; --ar 16:9"),
     ],
 )
 def test_a_prompt_is_repaired_and_trimmed(typed: str, planned: str) -> None:
     assert normalised(typed, 100) == planned
 
 
-@pytest.mark.parametrize("typed", ["", "   ", "\x00\x07", "\u200d \u200d", "\u202e\ufeff"])
+@pytest.mark.parametrize("typed", ["", "   ", "\x00\x07", "\u200d \u200d", "\u202e\ufeff", STRAY])
 def test_a_prompt_with_nothing_to_see_is_refused(typed: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         required(typed, 100)

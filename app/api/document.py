@@ -1,0 +1,135 @@
+"""The finish of the OpenAPI document: the page that FastAPI makes comes in; what its code cannot tell is added."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from pydantic.json_schema import models_json_schema
+
+from app.api.event_schemas import EVENTS
+from app.api.field_meanings import MEANINGS
+from app.api.route_outcomes import EVERYWHERE, HEADERS, NO_RETRY, RETRY, SENTENCES, codes_of
+
+Page = dict[str, Any]
+
+_REF: Final = "#/components/schemas/"
+_PARAMETERS: Final = {
+    "video_id": "The video's id",
+    "style_id": "The style's id",
+    "model_id": "The model's id, or another name of it",
+    "character_id": "OpenAI's id of a character",
+    "limit": "Entries of a page",
+    "range": "`bytes=first-last`: a part of the file",
+    "if-range": "The ETag: a part only of that very file",
+    "if-none-match": "The ETag of what you have; 304 if it is still that",
+    "model": "The model's id",
+    "complexity": "A class of prompts",
+    "level": "One level; all, if not given",
+    "last_event_id": "Replay what came after that event",
+}
+
+
+def completed(page: Page) -> Page:
+    """The page with every parameter and field explained, every outcome listed, and the WebSocket."""
+    schemas = page["components"]["schemas"]
+    _add_events(page, schemas)
+    for path, methods in page["paths"].items():
+        for method, operation in methods.items():
+            _explain_parameters(operation)
+            _list_outcomes(operation, method, path)
+    page["paths"]["/v1/videos/{video_id}/ws"] = _socket()
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            if "description" not in field and name in MEANINGS:
+                field["description"] = MEANINGS[name]
+    return page
+
+
+def _explain_parameters(operation: Page) -> None:
+    for each in operation.get("parameters", ()):
+        if "description" not in each and each["name"] in _PARAMETERS:
+            each["description"] = _PARAMETERS[each["name"]]
+
+
+def _list_outcomes(operation: Page, method: str, path: str) -> None:
+    """Each status with its codes instead of FastAPI's 422, which is never answered here; and the headers of each."""
+    answers = operation["responses"]
+    answers.pop("422", None)
+    for status, codes in codes_of(method, path, "security" in operation).items():
+        row = answers.setdefault(str(status), {})
+        row["description"] = f"{SENTENCES[status]}: {', '.join(f'`{code}`' for code in codes)}"
+        row.setdefault("content", {"application/json": {"schema": {"$ref": f"{_REF}ErrorBody"}}})
+    for status, answer in answers.items():
+        headers = dict(EVERYWHERE)
+        headers |= HEADERS.get(f"{method.upper()} {path}", {}) if status.startswith("2") else {}
+        headers |= RETRY if status in ("429", "503") else NO_RETRY if status in ("409", "501") else {}
+        answer["headers"] = headers
+
+
+def _add_events(page: Page, schemas: Page) -> None:
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in EVENTS.values()], ref_template=_REF + "{model}"
+    )
+    for name, schema in definitions["$defs"].items():
+        schemas.setdefault(name, schema)
+    schemas["VideoEvent"] = {
+        "title": "VideoEvent",
+        "description": "One event. A WebSocket's message is this object; among server-sent events `event`, `id` and "
+        "`data` are fields of the stream, `data` being JSON.",
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"type": "string", "enum": list(EVENTS), "description": "What happened"},
+            "id": {"type": ["string", "null"], "description": "What `Last-Event-ID` names; a snapshot has none"},
+            "data": {
+                "description": "By the name of the event: "
+                + ", ".join(f"{n}: {m.__name__}" for n, m in EVENTS.items()),
+                "anyOf": [{"$ref": _REF + model.__name__} for model in EVENTS.values()],
+            },
+        },
+    }
+    for path in ("/v1/videos/{video_id}/events", "/v1/events"):
+        stream = page["paths"][path]["get"]["responses"]["200"]
+        stream["content"]["text/event-stream"] = {
+            "schema": {"type": "string", "description": "Server-sent events; each is a VideoEvent"},
+            "itemSchema": {"$ref": f"{_REF}VideoEvent"},  # OpenAPI 3.2
+        }
+
+
+def _socket() -> Page:
+    """As far as OpenAPI can say it: the handshake in its own words, the messages in prose and as schemas."""
+    about = (
+        "A WebSocket. Messages to you are `VideoEvent`s as JSON texts, and the event `error` with a `Problem`; the "
+        'message `{"type": "cancel"}` from you stops the video. A browser gives its key as the subprotocol '
+        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4404 (no such video), 1009 (your message is "
+        "too large) or 1013 (come again later)."
+    )
+    operation: Page = {
+        "tags": ["videos"],
+        "summary": "Follow a video over a WebSocket",
+        "operationId": "follow_video_over_a_websocket",
+        "description": about,
+        "parameters": [
+            _parameter("video_id", "path", "The video's id", True),
+            _parameter("last_event_id", "query", "Replay what came after that event", False),
+        ],
+        "responses": {
+            "101": {"description": "The story is told as messages"},
+            "426": {
+                "description": "Not asked for as a WebSocket: `upgrade_required`",
+                "headers": dict(EVERYWHERE),
+                "content": {"application/json": {"schema": {"$ref": f"{_REF}ErrorBody"}}},
+            },
+        },
+        "x-websocket": {
+            "send": {"type": "object", "required": ["type"], "properties": {"type": {"const": "cancel"}}},
+            "receive": {"$ref": f"{_REF}VideoEvent"},
+        },
+    }
+    return {"get": operation}
+
+
+def _parameter(name: str, place: str, about: str, required: bool) -> Page:
+    return cast(
+        Page, {"name": name, "in": place, "required": required, "description": about, "schema": {"type": "string"}}
+    )

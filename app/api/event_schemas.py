@@ -1,0 +1,72 @@
+"""What the events of a video's story look like, for the document: server-sent events and a WebSocket's messages."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, Field
+
+from app.api.responses import Video, VideoError
+
+
+class PhaseEvent(BaseModel):
+    """It has come to a phase."""
+
+    phase: str
+    attempts: int = Field(0, description="Tries so far, where a replica was lost")
+    at: float
+
+
+class StepEvent(BaseModel):
+    """A step is done."""
+
+    step: int
+    total_steps: int
+    eta_s: float | None = Field(description="Seconds until it is done; null while not known")
+    at: float
+
+
+class QueueEvent(BaseModel):
+    """Its place in the line has changed."""
+
+    position: int | None = Field(description="Jobs ahead of it")
+    eta_s: float | None = Field(description="Seconds until it is done; null while not known")
+    at: float
+
+
+class PreviewEvent(BaseModel):
+    """The unfinished video as a small picture."""
+
+    step: int
+    total_steps: int
+    width: int = Field(description="Pixels")
+    height: int = Field(description="Pixels")
+    image: str = Field(description="A data URL, image/webp")
+    at: float
+
+
+class EndEvent(BaseModel):
+    """All is over, and the last event."""
+
+    status: Literal["completed", "failed", "deleted"]
+    error: VideoError | None = None
+    at: float
+
+
+class ReadyEvent(BaseModel):
+    """The stream of all videos begins."""
+
+    whole: bool = Field(description="Whether it goes on just behind the event that was named; else look at the list")
+    at: float
+
+
+EVENTS: Final[dict[str, type[BaseModel]]] = {
+    "snapshot": Video,
+    "phase": PhaseEvent,
+    "step": StepEvent,
+    "queue": QueueEvent,
+    "preview": PreviewEvent,
+    "end": EndEvent,
+    "ready": ReadyEvent,  # of all videos alone, whose other events each have a `video_id`
+}
+"""By the name of the event."""

@@ -1,0 +1,67 @@
+"""JSON as a client sends it, in whatever encoding; what it says goes out, and it may say each thing only once."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Final
+
+import orjson
+
+from app.api.problems import shown
+from app.errors import InvalidRequest, UnsupportedMediaType
+
+_MARKS: Final = (  # the longer first: UTF-32's begins as UTF-16's
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CHARSETS: Final = frozenset({"utf-8", "ascii", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso8859-1", "cp1252"})
+
+
+def json_value(text: bytes | str, what: str, param: str | None = None, charset: str = "utf-8") -> object:
+    """The value of a JSON text; `what` it is, for the sentence of a refusal. A byte order mark is passed over.
+
+    Raises:
+        InvalidRequest: no JSON (`invalid_json`), or an object has a name twice (`duplicate_parameter`).
+        UnsupportedMediaType: a charset that is not read here.
+    """
+    try:
+        plain = _utf8(text, charset)
+        found: object = orjson.loads(plain)
+        json.loads(plain, object_pairs_hook=_each_once)
+    except (orjson.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = "it is empty" if not text.strip() else str(error)[:200]
+        raise InvalidRequest(f"{what} is not valid JSON: {why}.", param, "invalid_json") from error
+    return found
+
+
+def twice(name: str) -> InvalidRequest:
+    """The refusal of a name that is given more than once, in whatever form."""
+    return InvalidRequest(f"{shown(name)} is given more than once.", name[:80], "duplicate_parameter")
+
+
+def _utf8(text: bytes | str, charset: str) -> bytes:
+    """The text in UTF-8, without a mark; a mark says more than the header."""
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
+    for mark, name in _MARKS:
+        if text.startswith(mark):
+            return text[len(mark) :].decode(name).encode() if name != "utf-8" else text[len(mark) :]
+    try:
+        known = codecs.lookup(charset).name
+    except LookupError:
+        known = ""
+    if known not in _CHARSETS:
+        raise UnsupportedMediaType(f"The charset {shown(charset)} is not read here: send UTF-8.", "content-type")
+    return text if known in ("utf-8", "ascii") else text.decode(known).encode()
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        raise twice(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+    return found

@@ -1,0 +1,84 @@
+"""The ways in which clients write one picture: a field's value comes in, its bytes, text or address goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.errors import InvalidRequest, NotSupported
+
+_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")  # how files of pictures begin
+_MP4: Final = b"ftyp"  # what stands behind the first four bytes of a video
+_PLACES: Final = ("image_url", "url", "b64_json")  # where an object has its picture
+_BESIDE: Final = ("type", "detail", "file_id")  # what may stand beside it
+ONE_ONLY: Final = (
+    "a video begins with one picture here: send that one alone as input_reference. "
+    "For a picture in the end or several on the way, make a video of each and join them"
+)
+
+
+class File:
+    """An uploaded file; only that of a picture to begin with, or of a video to go on from, is read."""
+
+    def __init__(self, content: bytes | None = None) -> None:
+        self.content = content
+
+    def __repr__(self) -> str:
+        return "a file"
+
+
+def file_of_text(text: str) -> File | None:
+    """The file of a form's part that was taken for text, having no file name (or `filename*` alone); else None."""
+    try:
+        content = text.encode("latin-1")  # how bytes come out that are no UTF-8
+        content.decode()
+    except UnicodeDecodeError:
+        pass
+    except UnicodeEncodeError:
+        content = text.encode("utf-8", "surrogatepass")
+    else:
+        content = text.encode()
+    return File(content) if content.startswith(_PICTURES) or content[4:8] == _MP4 else None
+
+
+def picture_reference(value: object, name: str) -> bytes | str | None:
+    """The bytes of a file, or the text that is a data URL, base64 or an address; None for nothing.
+
+    Understood are a file, a text, `{"image_url": …}`, `{"type": "image_url", "image_url": {"url": …}}`,
+    `{"url": …}`, `{"b64_json": …}`, and a list of one of these.
+
+    Raises:
+        InvalidRequest: none of them; the sentence says what it is.
+        NotSupported: several pictures.
+    """
+    if isinstance(value, (list, tuple)):
+        given = [each for each in value if each not in (None, "")]
+        if len(given) > 1:
+            raise NotSupported(f"{len(given)} pictures are not supported: {ONE_ONLY}.", name)
+        return picture_reference(given[0], name) if given else None
+    if isinstance(value, Mapping):
+        return picture_reference(_inside(value, name), name)
+    if isinstance(value, File):
+        if not value.content:
+            raise InvalidRequest(f"The file in {name} is empty.", name, "invalid_image")
+        return value.content
+    if value is None or isinstance(value, str):
+        return (value or "").strip() or None
+    said = f"{'true or false' if isinstance(value, bool) else 'a number'}"
+    message = f"{name} is {said}; it must be a file, a data URL, base64 or an http URL of a picture."
+    raise InvalidRequest(message, name, "invalid_image")
+
+
+def _inside(value: Mapping[str, object], name: str) -> object:
+    """What an object has as its picture."""
+    if value.get("file_id"):
+        raise InvalidRequest("There are no stored files: send the picture itself.", name, "unsupported_parameter")
+    if strange := [key for key in value if key not in (*_PLACES, *_BESIDE)]:
+        message = f"{name} has {strange[0][:40]!r}, which is not read: it is an object with an image_url alone."
+        raise InvalidRequest(message, name)
+    given = [value[key] for key in _PLACES if value.get(key) not in (None, "")]
+    if len(given) > 1:
+        raise InvalidRequest(f"{name} names its picture in more than one way.", name, "conflicting_parameters")
+    if not given and value:
+        raise InvalidRequest(f"{name} is an object without a picture: its image_url is missing.", name, "invalid_image")
+    return given[0] if given else None

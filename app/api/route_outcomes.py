@@ -1,0 +1,159 @@
+"""What each route may be answered with beside a 200: statuses with their codes, and headers, for the document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Codes = dict[int, list[str]]
+
+_ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
+_KEYED: Final = {401: "invalid_api_key"}
+_BODY: Final = {
+    400: "invalid_request invalid_json invalid_form invalid_encoding duplicate_parameter unknown_parameter",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+_QUERY: Final = {400: "invalid_request duplicate_parameter unknown_parameter"}
+_WISH: Final = {  # of whoever asks for a video or its plan
+    400: "unsupported_parameter conflicting_parameters prompt_too_long unknown_tier unknown_style unknown_sampler "
+    "unknown_step_cache unsupported_size unsupported_length unsupported_fps unusable_frames not_a_video_model",
+    404: "model_not_found",
+}
+_PICTURE: Final = {
+    400: "invalid_image image_not_taken image_required image_not_fetched address_refused",
+    413: "image_too_large",
+    501: "not_supported",
+}
+_ACCEPTED: Final = {  # where a job is made
+    400: "invalid_idempotency_key",
+    409: "idempotency_key_reused idempotency_key_spent dependency_failed",
+    429: "overloaded tenant_jobs_limit tenant_spend_limit",
+    503: "model_unavailable not_replicated",
+}
+_WAITED: Final = {
+    409: "cancelled",
+    424: "dependency_failed",
+    500: "generation_failed out_of_memory numerical_error worker_lost finish_failed artifact_store_failed",
+    504: "timeout",
+}
+_VIDEO: Final = {404: "video_not_found"}
+_FILE: Final = {
+    404: "content_not_ready content_gone",
+    410: "artifact_lost content_expired",
+    416: "range_not_satisfiable",
+    503: "artifact_store_unavailable",
+}
+_STYLE: Final = {404: "style_not_found"}
+_OWN_STYLE: Final = {404: "style_not_found", 409: "server_style"}
+_ABSENT: Final = {501: "not_supported"}
+
+_WISHED: Final = (_BODY, _WISH, _PICTURE)
+_EXTENDED: Final = (  # where a completed video goes on
+    *(_BODY, _WISH, _ACCEPTED, _VIDEO, _FILE, _ABSENT),
+    {409: "video_not_completed"},
+)
+OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
+    "POST /v1/videos": (*_WISHED, _ACCEPTED),
+    "GET /v1/videos": (_QUERY,),
+    "GET /v1/videos/{video_id}": (_VIDEO,),
+    "DELETE /v1/videos/{video_id}": (_VIDEO,),
+    "POST /v1/videos/{video_id}/cancel": (_VIDEO,),
+    "POST /v1/videos/{video_id}/remix": (_BODY, _WISH, _ACCEPTED, _VIDEO),
+    "POST /v1/videos/{video_id}/extend": _EXTENDED,
+    "POST /v1/videos/extensions": _EXTENDED,
+    "POST /v1/videos/sync": (*_WISHED, _ACCEPTED, _WAITED, {503: "artifact_store_unavailable"}),
+    "POST /v1/images/generations": (_BODY, _WISH, {400: "not_an_image_model"}, _ACCEPTED, _WAITED),
+    "GET /v1/videos/{video_id}/content": (_QUERY, _VIDEO, _FILE),
+    "GET /v1/videos/{video_id}/events": (_VIDEO,),
+    "GET /v1/videos/{video_id}/feedback": (_VIDEO, {404: "feedback_not_found"}),
+    "POST /v1/videos/{video_id}/feedback": (_BODY, _VIDEO, {409: "video_not_completed"}),
+    "DELETE /api/optimization/feedback": (_QUERY, {400: "unknown_tier"}),
+    "GET /v1/models/{model_id}": ({404: "model_not_found"},),
+    "GET /v1/model_info": ({404: "model_not_found"},),
+    "POST /v1/styles": (_BODY, {400: "prompt_too_long unknown_tier", 409: "too_many_styles"}),
+    "GET /v1/styles/recommend": (_QUERY, {400: "prompt_too_long"}),
+    "POST /v1/styles/recommend": (_BODY, {400: "prompt_too_long"}),
+    "GET /v1/styles/{style_id}": (_STYLE,),
+    "DELETE /v1/styles/{style_id}": (_OWN_STYLE,),
+    "POST /v1/styles/{style_id}/share": (_OWN_STYLE,),
+    "DELETE /v1/styles/{style_id}/share": (_OWN_STYLE,),
+    "DELETE /api/cache": (_QUERY, {403: "not_an_operator"}),
+    "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
+    "POST /api/optimization/analyze": _WISHED,
+    "POST /v1/videos/edits": (_ABSENT,),
+    "POST /v1/videos/characters": (_ABSENT,),
+    "GET /v1/videos/characters/{character_id}": (_ABSENT,),
+}
+"""By method and address: what it may be refused with, beside what every route may."""
+
+SENTENCES: Final[Mapping[int, str]] = {
+    400: "Not well-formed, or it asks for what cannot be made",
+    401: "No key, or a wrong one",
+    403: "Not for this key",
+    404: "There is no such thing",
+    409: "It does not go with what there is",
+    410: "It was there, and is no longer",
+    413: "Too large",
+    415: "In a form that is not read here",
+    416: "Outside of the file",
+    424: "What it waited for failed",
+    429: "Too much at once: come again after `Retry-After`",
+    500: "It failed, or something went wrong inside",
+    501: "Not supported here; the message says what to use instead",
+    503: "A part does not answer: come again after `Retry-After`",
+    504: "Not ready in time; the job goes on",
+}
+
+
+def codes_of(method: str, path: str, keyed: bool) -> Codes:
+    """The statuses of a route and the error codes of each; `keyed`: it asks for a key where there are any."""
+    found: Codes = {}
+    rules = OUTCOMES.get(f"{method.upper()} {path}", ())
+    for rule in (*rules, *((_KEYED,) if keyed else ()), _ALWAYS):
+        for status, codes in rule.items():
+            row = found.setdefault(status, [])
+            row += [code for code in codes.split() if code not in row]
+    return dict(sorted(found.items()))
+
+
+Header = dict[str, object]
+
+
+def _header(about: str, type_: str = "string") -> Header:
+    return {"description": about, "schema": {"type": type_}}
+
+
+EVERYWHERE: Final[Mapping[str, Header]] = {
+    "x-request-id": _header("The request's id, yours if you sent a sane one; the server's log has it too"),
+    "server-timing": _header("Milliseconds that stages took, `name;dur=…`, and `total`"),
+}
+RETRY: Final[Mapping[str, Header]] = {"retry-after": _header("Seconds after which to come again", "integer")}
+NO_RETRY: Final[Mapping[str, Header]] = {"x-should-retry": _header("`false`: asking again changes nothing")}
+_POLL: Final = {"openai-poll-after-ms": _header("Milliseconds after which to look again", "integer")}
+_REPLAYED: Final = {"idempotent-replayed": _header("`true`: the answer is that of an earlier request with this key")}
+_IDS: Final = {"x-video-id": _header("The id of the video, or ids with commas between")}
+_FILE_HEADERS: Final = {
+    "etag": _header("For If-None-Match and If-Range"),
+    "accept-ranges": _header("Always bytes"),
+    "content-length": _header("Bytes", "integer"),
+    "content-disposition": _header("A name for the file"),
+    "cache-control": _header("Ask whether it is still so"),
+}
+HEADERS: Final[Mapping[str, Mapping[str, Header]]] = {
+    "POST /v1/videos": {**_POLL, **_REPLAYED},
+    "GET /v1/videos/{video_id}": _POLL,
+    "POST /v1/videos/{video_id}/cancel": _POLL,
+    "POST /v1/videos/{video_id}/remix": {**_POLL, **_REPLAYED},
+    "POST /v1/videos/{video_id}/extend": {**_POLL, **_REPLAYED},
+    "POST /v1/videos/extensions": {**_POLL, **_REPLAYED},
+    "POST /v1/videos/sync": {
+        **_POLL,
+        **_REPLAYED,
+        **_IDS,
+        "x-inference-time-s": _header("Seconds from encoding to the finished file", "number"),
+    },
+    "POST /v1/images/generations": {**_POLL, **_REPLAYED, **_IDS},
+    "GET /v1/videos/{video_id}/content": _FILE_HEADERS,
+}
+"""By method and address: what a 2xx has beside what every answer has."""
