@@ -103,7 +103,7 @@ async def test_forms_hold_adapters_in_every_way_that_clients_write_them(
         ({"loras": ["ink", "film"], "lora_strength": 0.5}, "conflicting_parameters", "lora_strength"),
         ({"flow_shift": 0}, "invalid_request", "flow_shift"),
         ({"aspect_ratio": "9:16"}, "unsupported_size", "aspect_ratio"),
-        ({"duration": "long"}, "invalid_request", "seconds"),
+        ({"duration": "long"}, "invalid_request", "duration"),
     ],
 )
 async def test_what_does_not_fit_is_400_by_its_field_and_nothing_is_queued(
