@@ -12,14 +12,13 @@ from pydantic import BaseModel
 
 from app.api.document import completed
 from app.api.problems import ErrorBody
+from app.api.requests.fields import MERGED
 
 ABOUT = """Text in, MP4 out, by the OpenAI Videos API: the `openai` package works unmodified.
 
 Where keys are configured, send one as `Authorization: Bearer <key>`; the names under *operate* that a probe or a
 browser asks (`/health`, `/metrics`, `/docs`) need none. Errors always look like
 `{"error": {"code", "message", "param", "type"}}`."""
-
-MERGED = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 Schema = dict[str, object]
 

@@ -17,7 +17,8 @@ _BODY: Final = {
 _QUERY: Final = {400: "invalid_request duplicate_parameter unknown_parameter"}
 _WISH: Final = {  # of whoever asks for a video or its plan
     400: "unsupported_parameter conflicting_parameters prompt_too_long unknown_tier unknown_style unknown_sampler "
-    "unknown_step_cache unsupported_size unsupported_length unsupported_fps unusable_frames not_a_video_model",
+    "unknown_step_cache unknown_lora unsupported_size unsupported_length unsupported_fps unusable_frames "
+    "not_a_video_model",
     404: "model_not_found",
 }
 _PICTURE: Final = {

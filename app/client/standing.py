@@ -51,7 +51,8 @@ def of_video(video: Video) -> Lines:
     planned = video.optimization
     return {
         "id": video.id,
-        "state": show.state(video) + ("" if video.eta_s is None else f", about {video.eta_s:.0f} s to go"),
+        "state": show.state(video)
+        + ("" if video.eta_s is None or video.ended else f", about {video.eta_s:.0f} s to go"),
         "prompt": video.prompt,
         "plan": _joined(
             [
@@ -63,7 +64,7 @@ def of_video(video: Video) -> Lines:
         ),
         "steps": _joined(
             [
-                None if planned.steps is None else f"{planned.budget or planned.steps} of {planned.steps} run",
+                f"{planned.budget or planned.steps} of {planned.steps} run" if planned.steps else None,
                 planned.tier and f"tier {planned.tier}",
                 planned.complexity and f"{planned.complexity} prompt",
             ]
@@ -73,7 +74,7 @@ def of_video(video: Video) -> Lines:
         "waits for": ", ".join(video.waiting_for),
         "error": f"{video.error.code}: {video.error.message}" if video.error else None,
         "from cache": _joined([video.cache.kind, video.cache.note]) if video.cache.hit else None,
-        "warnings": "; ".join(str(each) for each in _listed(video.extra.get("warnings"))),
+        "warnings": " ".join(each.message for each in video.warnings),
         "file": f"kinoray download {video.id}" if video.status == "completed" else None,
     }
 

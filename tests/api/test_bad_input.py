@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.api.openapi import MERGED
-from app.api.requests.fields import ALIASES, IGNORED, UNSUPPORTED
+from app.api.requests.fields import ALIASES, IGNORED, MERGED, UNSUPPORTED
 from app.api.requests.schemas import CreateVideo
 from tests.api.house import House
 

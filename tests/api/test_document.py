@@ -11,8 +11,7 @@ import orjson
 import pytest
 
 from app.api.app import create_app
-from app.api.openapi import MERGED
-from app.api.requests.fields import ALIASES
+from app.api.requests.fields import ALIASES, MERGED
 from app.api.requests.image_fields import IMAGE_ALIASES, CreateImage
 from app.api.requests.style_fields import STYLE_ALIASES
 from tests.api.house import House

@@ -73,7 +73,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "endless words": ({"after": "x" * 201}, "prompt_too_long", "after"),
     "a text for a number": ({"fps": "8"}, "invalid_request", "fps"),
     "no frames": ({"fps": 0}, "invalid_request", "fps"),
-    "more steps than may be": ({"steps": 101}, "invalid_request", "num_inference_steps"),
+    "more steps than may be": ({"steps": 101}, "invalid_request", "steps"),
     "two numbers of steps": ({"num_inference_steps": 13}, "conflicting_parameters", "num_inference_steps"),
     "too much guidance": ({"guidance_scale": 99}, "invalid_request", "guidance_scale"),
     "a tier that is none": ({"tier": "golden"}, "unknown_tier", "tier"),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import get_args, get_type_hints
 
-from app.api.openapi import MERGED
-from app.api.requests.fields import ALIASES
+from app.api.requests.fields import ALIASES, MERGED
 from app.api.requests.schemas import CacheWish, CreateVideo, WebhookWish
 from app.api.requests.style_fields import CreateStyle
 from app.client import options

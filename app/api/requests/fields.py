@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.api.openapi import MERGED
 from app.api.problems import shown
 from app.api.requests.picture_values import ONE_ONLY
 from app.errors import InvalidRequest, NotSupported, UnsupportedParameter
@@ -15,6 +14,7 @@ from app.types import PlanWarning
 
 PICTURE: Final = "input_reference"  # one of the two fields that may be a file
 VIDEO: Final = "video"  # of an extension: the other
+MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
 ALIASES: Final = {
     "frames": "num_frames",
