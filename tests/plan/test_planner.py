@@ -59,7 +59,7 @@ def test_a_derived_seed_never_changes_between_releases(plan: Planned) -> None:
     assert plan("a red ball").sampling.seed == 986110874
 
 
-@pytest.mark.parametrize(("asked", "got"), [(-1, 77), (0, 0), (2**32 - 1, 2**32 - 1)])
+@pytest.mark.parametrize(("asked", "got"), [(-1, 77), (0, 0), (2**32 - 1, 2**32 - 1), (2**63 - 1, 2**63 - 1)])
 def test_a_seed_is_taken_or_drawn(plan: Planned, asked: int, got: int) -> None:
     assert plan("a", seed=asked).sampling.seed == got
 
@@ -73,7 +73,7 @@ def test_a_seed_is_taken_or_drawn(plan: Planned, asked: int, got: int) -> None:
         ({"guidance": 21.0}, "guidance"),
         ({"guidance": float("nan")}, "guidance"),
         ({"seed": -2}, "seed"),
-        ({"seed": 2**32}, "seed"),
+        ({"seed": 2**63}, "seed"),
         ({"tier": "luxury"}, "tier"),
         ({"model": "other"}, "model"),
         ({"negative_prompt": "x" * 5000}, "negative_prompt"),
