@@ -38,6 +38,8 @@ def retry_pause_s(failure: KinorayClientError, attempt: int, repeatable: bool) -
         return backoff_s
     if not repeatable:
         return None
+    if failure.status == 500 and failure.code == "http_500":  # not the API's own: its replica died under the proxy
+        return backoff_s
     if failure.status in BUSY:
         asked_s = backoff_s if failure.retry_after_s is None else failure.retry_after_s
         return asked_s if asked_s <= LONGEST_PAUSE_S else None
