@@ -33,7 +33,7 @@ test-fast: install
 	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not browser and not cluster and not drill and not redis and not slow"
 
 drills: install
-	$(PYTEST) -n 2 --dist loadfile -m "drill or slow"
+	$(PYTEST) -m "drill or slow"
 
 bench: install
 	GOMP_SPINCOUNT=3000 $(BIN)/python -m benchmarks

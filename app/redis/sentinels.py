@@ -75,10 +75,11 @@ class MasterWatch:
 
     async def aclose(self) -> None:
         """Close what speaks to the sentinels."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        left, self._tasks = set(self._tasks), []
+        while left:  # a cancel that meets a time-out inside redis-py is lost with it
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=PAUSE_S)
         for watcher in self._watchers:
             await watcher.aclose()
 
