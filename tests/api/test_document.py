@@ -33,7 +33,13 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 def bodies(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The fields of a body, by content type."""
     content = operation.get("requestBody", {}).get("content", {})
-    return {kind: each["schema"]["properties"] for kind, each in content.items()}
+    return {kind: named(each["schema"])["properties"] for kind, each in content.items()}
+
+
+def named(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema that a reference names."""
+    found: dict[str, Any] = PAGE["components"]["schemas"][schema["$ref"].removeprefix("#/components/schemas/")]
+    return found
 
 
 OPERATIONS = dict(operations())
