@@ -112,8 +112,8 @@ def _socket() -> Page:
     about = (
         "A WebSocket. Messages to you are `VideoEvent`s as JSON texts, and the event `error` with a `Problem`; the "
         'message `{"type": "cancel"}` from you stops the video. A browser gives its key as the subprotocol '
-        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4404 (no such video), 1009 (your message is "
-        "too large) or 1013 (come again later)."
+        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4403 (a page of another site), 4404 "
+        "(no such video), 1009 (your message is too large) or 1013 (come again later)."
     )
     operation: Page = {
         "tags": ["videos"],

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from app.api.cross_origin import SAFE
+
 Codes = dict[int, list[str]]
 
 _ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
 _KEYED: Final = {401: "invalid_api_key"}
+_CHANGES: Final = {403: "cross_origin"}
 _BODY: Final = {
     400: "invalid_request invalid_json invalid_form invalid_encoding duplicate_parameter unknown_parameter",
     413: "payload_too_large",
@@ -91,7 +94,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
 SENTENCES: Final[Mapping[int, str]] = {
     400: "Not well-formed, or it asks for what cannot be made",
     401: "No key, or a wrong one",
-    403: "Not for this key",
+    403: "Not for this key, or not for a page of another site",
     404: "There is no such thing",
     409: "It does not go with what there is",
     410: "It was there, and is no longer",
@@ -111,7 +114,8 @@ def codes_of(method: str, path: str, keyed: bool) -> Codes:
     """The statuses of a route and the error codes of each; `keyed`: it asks for a key where there are any."""
     found: Codes = {}
     rules = OUTCOMES.get(f"{method.upper()} {path}", ())
-    for rule in (*rules, *((_KEYED,) if keyed else ()), _ALWAYS):
+    changes = () if method.upper() in SAFE else (_CHANGES,)
+    for rule in (*rules, *((_KEYED,) if keyed else ()), *changes, _ALWAYS):
         for status, codes in rule.items():
             row = found.setdefault(status, [])
             row += [code for code in codes.split() if code not in row]

@@ -112,6 +112,17 @@ async def test_each_refusal_of_a_body_is_listed(case: str, client: httpx.AsyncCl
     assert f"`{answer.json()['error']['code']}`" in said
 
 
+async def test_a_page_of_another_site_is_listed_where_it_is_refused(client: httpx.AsyncClient) -> None:
+    foreign = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    for name, operation in OPERATIONS.items():
+        method, path = name.split(" ")
+        if path.endswith(("/events", "/ws")):
+            continue  # the one never ends, the other is no request
+        answer = await client.request(method, path.replace("{", "").replace("}", ""), headers=foreign)
+        listed = "`cross_origin`" in operation["responses"].get("403", {}).get("description", "")
+        assert listed == ("cross_origin" in answer.text), name
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 async def test_the_headers_of_an_answer_are_listed(method: str, house: House, client: httpx.AsyncClient) -> None:
     made = (await client.post("/v1/videos", json=RED)).json()["id"]
