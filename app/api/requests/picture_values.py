@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.errors import InvalidRequest, NotSupported
-from app.video.picture import BEGINNINGS
 
-_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")  # how files of pictures begin
-_OTHERS: Final = tuple(beginning for beginning, _ in BEGINNINGS if beginning != b"{")  # that of an object is one
-_NO_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # in no address, base64 or JSON
+_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")  # how files of pictures begin
+_NO_TEXT: Final = re.compile(rb"\A\s*[<%]|[\x00-\x08\x0e-\x1f]")  # in no address, base64 or JSON
 _HEAD: Final = 256  # bytes of a file that say what it is
-_MP4: Final = b"ftyp"  # what stands behind the first four bytes of a video
 _PLACES: Final = ("image_url", "url", "b64_json")  # where an object has its picture
 _BESIDE: Final = ("type", "detail", "file_id")  # what may stand beside it
 ONE_ONLY: Final = (
@@ -43,8 +40,7 @@ def file_of_text(text: str) -> File | None:
         content = text.encode("utf-8", "surrogatepass")
     else:
         content = text.encode()
-    known = content.startswith((*_PICTURES, *_OTHERS)) or content[4:8] == _MP4
-    return File(content) if known or _NO_TEXT.search(content[:_HEAD]) else None
+    return File(content) if content.startswith(_PICTURES) or _NO_TEXT.search(content[:_HEAD]) else None
 
 
 def picture_reference(value: object, name: str) -> bytes | str | None:
