@@ -5,7 +5,8 @@
     │   ├── UnsupportedParameter  400  unsupported_parameter
     │   └── ModelNotFound         404  model_not_found
     ├── Unauthorized              401  invalid_api_key
-    ├── Forbidden                 403  not_an_operator
+    ├── Forbidden                 403  forbidden
+    │   └── InsufficientScope     403  insufficient_scope (`param` is the scope that the key lacks)
     ├── NotFound                  404
     │   ├── JobNotFound           404  video_not_found
     │   ├── ContentNotReady       404  content_not_ready
@@ -89,7 +90,13 @@ class Forbidden(KinorayError):
     """A valid key, but not of one who may do this."""
 
     status = 403
-    code = "not_an_operator"
+    code = "forbidden"
+
+
+class InsufficientScope(Forbidden):
+    """The key lacks a scope; `param` names it."""
+
+    code = "insufficient_scope"
 
 
 class NotFound(KinorayError):
