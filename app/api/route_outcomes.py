@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from app.api.cross_origin import SAFE
@@ -11,6 +11,7 @@ Codes = dict[int, list[str]]
 
 _ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
 _KEYED: Final = {401: "invalid_api_key"}
+_SCOPED: Final = {403: "insufficient_scope"}
 _CHANGES: Final = {403: "cross_origin"}
 _BODY: Final = {
     400: "invalid_request invalid_json invalid_form invalid_encoding duplicate_parameter unknown_parameter",
@@ -82,7 +83,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "DELETE /v1/styles/{style_id}": (_OWN_STYLE,),
     "POST /v1/styles/{style_id}/share": (_OWN_STYLE,),
     "DELETE /v1/styles/{style_id}/share": (_OWN_STYLE,),
-    "DELETE /api/cache": (_QUERY, {403: "not_an_operator"}),
+    "DELETE /api/cache": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
     "POST /v1/videos/edits": (_ABSENT,),
@@ -94,7 +95,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
 SENTENCES: Final[Mapping[int, str]] = {
     400: "Not well-formed, or it asks for what cannot be made",
     401: "No key, or a wrong one",
-    403: "Not for this key, or not for a page of another site",
+    403: "The key lacks the scope that `param` names, or a page of another site asks",
     404: "There is no such thing",
     409: "It does not go with what there is",
     410: "It was there, and is no longer",
@@ -110,12 +111,13 @@ SENTENCES: Final[Mapping[int, str]] = {
 }
 
 
-def codes_of(method: str, path: str, keyed: bool) -> Codes:
-    """The statuses of a route and the error codes of each; `keyed`: it asks for a key where there are any."""
+def codes_of(method: str, path: str, scopes: Sequence[str] | None) -> Codes:
+    """The statuses of a route and the error codes of each; `scopes`: what a key needs there; None: it asks for none."""
     found: Codes = {}
     rules = OUTCOMES.get(f"{method.upper()} {path}", ())
+    keyed = () if scopes is None else (_KEYED, _SCOPED) if scopes else (_KEYED,)
     changes = () if method.upper() in SAFE else (_CHANGES,)
-    for rule in (*rules, *((_KEYED,) if keyed else ()), *changes, _ALWAYS):
+    for rule in (*rules, *keyed, *changes, _ALWAYS):
         for status, codes in rule.items():
             row = found.setdefault(status, [])
             row += [code for code in codes.split() if code not in row]
