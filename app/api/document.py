@@ -122,7 +122,7 @@ def _socket() -> Page:
     about = (
         "A WebSocket. Messages to you are `VideoEvent`s as JSON texts, and the event `error` with a `Problem`; the "
         'message `{"type": "cancel"}` from you stops the video. A browser gives its key as the subprotocol '
-        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4403 (its scopes, or a page of another site), "
+        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4403 (its scopes, or another site's page), "
         "4404 (no such video), 1009 (your message is too large) or 1013 (come again later)."
     )
     operation: Page = {
