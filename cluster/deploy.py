@@ -13,8 +13,11 @@ import typer
 import yaml
 
 from app.settings import Settings
+from app.settings.read import BadSettings, read_settings
+from app.stores import stores_on
 from cluster import backup as backups
 from cluster.gate import PROMPT, SMOKE_S, TIMEOUT_S, Place, roll_out
+from cluster.restoring import restore
 from cluster.rollout import Exit, problem
 from cluster.servable import unservable_anywhere
 
@@ -123,12 +126,24 @@ def bring_back(
     redis_url: Redis = None,
     prefix: Prefix = PREFIX,
     replace: Annotated[bool, typer.Option("--replace", help="Remove what is there under the prefix first.")] = False,
+    artifacts: Annotated[
+        str | None, typer.Option(envvar="KINORAY_ARTIFACTS_URL", help="The service's artifact store.")
+    ] = None,
+    without_artifacts: Annotated[
+        bool, typer.Option("--without-artifacts", help="Do not search there for what completed since.")
+    ] = False,
 ) -> None:
-    """Bring a backup back into a Redis. Do it while no service runs on it."""
+    """Bring a backup back into a Redis, while no service runs on it, and say what became of its jobs."""
 
     async def story(url: str) -> str:
+        try:
+            settings = read_settings({"artifacts_url": artifacts} if artifacts else None)
+        except BadSettings as error:
+            raise backups.BackupFailed(str(error)) from error
         async with backups.opened(url) as redis:
-            return f"{await backups.restore(redis, prefix, file, replace)} keys are back."
+            stores = stores_on(redis, settings.model_copy(update={"redis_prefix": prefix}))
+            done = await restore(redis, prefix, file, stores, replace, look=not without_artifacts)
+        return "\n".join(done.sentences())
 
     _told(story, redis_url)
 

@@ -45,6 +45,7 @@ from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.outlook import Outlook, outlook_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
+from app.service.recovery import lost_or
 from app.service.result_hits import repeat
 from app.service.similar_start import with_start
 from app.service.single_flight import enter
@@ -247,8 +248,11 @@ class VideoService:
         return None
 
     async def get(self, job_id: str, caller: Caller) -> Job:
-        """The job's record. Raises JobNotFound."""
-        return await self.ports.jobs.get(job_id, caller.tenant)
+        """The job's record. Raises JobNotFound, which says so where a restore has lost it."""
+        try:
+            return await self.ports.jobs.get(job_id, caller.tenant)
+        except JobNotFound as error:
+            raise await lost_or(error, job_id, self.ports.board) from None
 
     async def outlook(self, job: Job) -> Outlook:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
