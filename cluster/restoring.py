@@ -1,4 +1,4 @@
-"""Brings a backup back: its keys take their places at once, fences go on in a new epoch, and each job is looked after."""
+"""Brings a backup back: its keys take their places at once, fences go on in a new epoch, each job is looked after."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Restored:
             yield "Nobody looked into the artifact store: jobs that completed since are made again, or lost."
         yield f"{len(jobs.lost)} are lost{':' if jobs.lost else '.'}"
         yield from (f"  {job_id}: {why}" for job_id, why in jobs.lost.items())
-        yield "Jobs that were accepted after the backup and had not completed are in no backup: they must be sent again."
+        yield "Other jobs that were accepted after the backup are known to nobody: they must be sent again."
 
 
 async def restore(
@@ -77,8 +77,8 @@ async def restore(
     anew with `replace`.
 
     Raises:
-        BackupFailed: the file is damaged or another's; a service is at work on it; the Redis holds keys under the prefix
-            and `replace`, which removes them, is not set; the artifact store is not the backup's.
+        BackupFailed: the file is damaged or another's; a service is at work; the Redis holds keys under the prefix and
+            `replace`, which removes them, is not set; the artifact store is not the backup's.
         StoreUnavailable: the artifact store, or Redis, does not answer.
     """
     backup = read_backup(path, prefix)
@@ -140,7 +140,9 @@ async def _check_owner(redis: Client, prefix: str, brought: Mapping[str, Row], s
         return
     kept = await redis.get(place)
     try:
-        mark = b"".join([chunk async for chunk in stores.artifacts.read(Artifact(OWNER_KEY, "text/plain", files[OWNER_KEY]))])
+        mark = b"".join(
+            [chunk async for chunk in stores.artifacts.read(Artifact(OWNER_KEY, "text/plain", files[OWNER_KEY]))]
+        )
     except ArtifactLost:
         return
     if mark != kept:
@@ -161,7 +163,7 @@ async def _epoch(redis: Client, prefix: str, brought: Mapping[str, Row]) -> int:
 async def _take_places(
     redis: Client, prefix: str, held: Sequence[bytes], brought: Mapping[str, Row], epoch: int
 ) -> None:
-    """In one step, so that no death leaves half of it: what is there goes, what was brought comes, fences are lifted."""
+    """In one step, so that no death leaves half of it: what is there goes, what was brought comes, fences rise."""
     pairs = [(name.encode(), row.name) for name, row in brought.items()]
     jobs = [row.name for row in brought.values() if row.name.startswith(key_of(prefix, "job", "").encode())]
     async with redis.pipeline(transaction=True) as line:

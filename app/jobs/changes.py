@@ -80,7 +80,17 @@ def answer(
 
 def recover(job: Job) -> Change:
     """A job whose record had forgotten its end is completed as it was: under the fence, and by the clock, of then."""
-    names = ("artifacts", "measured", "cache", "fence", "attempts", "losses", "started_at", "completed_at", "expires_at")
+    names = (
+        "artifacts",
+        "measured",
+        "cache",
+        "fence",
+        "attempts",
+        "losses",
+        "started_at",
+        "completed_at",
+        "expires_at",
+    )
     values = {name: getattr(job, name) for name in names} | {"eta_s": None, "not_before": None}
     return Change(frozenset({Phase.QUEUED, *RUNNING}), Phase.COMPLETED, values, step=job.step, wakes=True)
 

@@ -92,9 +92,9 @@ class JobStore(Waits, Protocol):
         ...
 
     async def recover(self, job: Job) -> bool:
-        """Have a completed job on record that the record has forgotten, after a restore: over what stands there of it, or
-        anew. False: it has ended by its record, which stays as it is.
+        """Have a completed job on record that the record has forgotten, after a restore.
 
+        It takes the place of what stands there of it, or comes anew. False: it has ended by its record, which stays.
         Its dependencies are left out where they are not on record.
         """
         ...

@@ -1,5 +1,4 @@
-"""After a restore: jobs as the backup knew them and what the artifact store holds come in; each is brought to where it ends
-well, what completed since is on record again, and what is lost has a name."""
+"""After a restore: a backup's jobs and what the artifact store holds come in; each goes on, is found, or is lost."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ class Recovering(Shared, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What became of the jobs. `waiting`: those of the backup that go on; `found`: completed since, and on record again."""
+    """What became of jobs. `waiting`: those of the backup that go on; `found`: completed since, and on record again."""
 
     waiting: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
@@ -63,7 +62,7 @@ async def recover(kept: Collection[str], held: Collection[str], stores: Recoveri
     return Recovery(
         waiting=tuple(each.job_id for each in seen if each.waits),
         found=tuple(each.job_id for each in seen if each.found),
-        lost=lost | {job_id: UNKNOWN for job_id in sorted(nowhere)},
+        lost=lost | dict.fromkeys(sorted(nowhere), UNKNOWN),
     )
 
 
@@ -83,11 +82,13 @@ def lost_mark(job_id: str) -> str:
 
 
 async def lost_or(error: JobNotFound, job_id: str, board: Board) -> JobNotFound:
-    """What to say of a job that is not on record: that a restore has lost it, or else `error`. Raises StoreUnavailable."""
+    """What to say of a job that is not on record: that a restore has lost it, else `error`. Raises StoreUnavailable."""
     note = await board.get(lost_mark(job_id)) if is_id(job_id) else None
     if note is None:
         return error
-    return JobNotFound(f"{job_id} was lost when a backup was restored: {note.get('why')}. Ask again.", code="video_lost")
+    return JobNotFound(
+        f"{job_id} was lost when a backup was restored: {note.get('why')}. Ask again.", code="video_lost"
+    )
 
 
 @dataclass(frozen=True, slots=True)
