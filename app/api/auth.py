@@ -17,7 +17,7 @@ _HEADER = HTTPBearer(
     scheme_name="key",
     auto_error=False,
     description="Without configured keys anything is accepted. "
-    "`/health`, `/metrics`, `/docs` and `/openapi.json` never ask.",
+    "`/health` and what is below it, `/metrics`, `/docs` and `/openapi.json` never ask.",
 )
 
 
