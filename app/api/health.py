@@ -49,8 +49,8 @@ async def ready(
 ) -> tuple[int, ReadyBody]:
     """The status and body of /health/ready, 200 or 503.
 
-    Ready is a service of which all that makes videos is well and some pool takes jobs, or the one that is asked for: one
-    of which all replicas are loading or leaving takes none.
+    Ready is a service of which all that makes videos is well and some pool takes jobs, or the one that is asked for:
+    one of which all replicas are loading or leaving takes none.
     """
     status, found = await health(checks, timeout_s, pool)
     pools = found["components"].get("diffuser", {}).get("pools")
