@@ -14,6 +14,7 @@ import yaml
 
 from app.settings import Settings
 from app.settings.read import BadSettings, read_settings
+from app.settings.strict_yaml import loaded
 from app.stores import stores_on
 from cluster import backup as backups
 from cluster.gate import PROMPT, SMOKE_S, TIMEOUT_S, Place, roll_out
@@ -100,7 +101,7 @@ def apply(
 def _read(config: Path) -> tuple[dict[str, Any], str | None]:
     """The config in a file, and why it must not be deployed."""
     try:
-        wanted = yaml.safe_load(config.read_text())
+        wanted = loaded(config.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return {}, str(error)
     if not isinstance(wanted, dict):
