@@ -174,9 +174,3 @@ def test_a_diffuser_that_would_be_sent_fewer_jobs_than_it_holds_is_refused(
 def test_all_shipped_configs_have_keys_that_somebody_reads(name: str) -> None:
     config = loaded((CONFIG.parent / name).read_text())
     assert problem(yaml.safe_load(config["spec"]["serveConfigV2"]) if "spec" in config else config) is None
-
-
-def test_a_key_that_stands_twice_is_refused() -> None:
-    with pytest.raises(yaml.YAMLError, match="'slots' stands twice"):
-        loaded("args: {slots: 1, max_batch: 2, slots: 3}")
-    assert loaded("a: &a {x: 1}\nb: {<<: *a, x: 2}") == {"a": {"x": 1}, "b": {"x": 2}}
