@@ -109,6 +109,14 @@ def _read(config: Path) -> tuple[dict[str, Any], str | None]:
     return wanted, problem(wanted) or unservable_anywhere(wanted)
 
 
+@app.command()
+def check(config: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A Serve config file.")]) -> None:
+    """Say what speaks against a config, without a cluster. Exit status: 0 nothing, 1 something."""
+    _, why = _read(config)
+    typer.echo(f"Nothing speaks against {config}." if why is None else f"{config}: {why}", err=why is not None)
+    raise typer.Exit(Exit.DEPLOYED if why is None else Exit.REFUSED)
+
+
 @app.command(name="backup")
 def back_up(redis_url: Redis = None, prefix: Prefix = PREFIX, folder: Folder = BACKUPS) -> None:
     """Write what Kinoray keeps in Redis to a folder of its own."""
