@@ -1,7 +1,7 @@
 """A real Kinoray before and after a restore: what it accepted, and how that stands afterwards, as JSON.
 
-Run as a process of its own, since a process has one Ray: `python -m tests.drills.restored begin FOLDER` takes a backup with
-jobs at every stage and then ends them all; `… again FOLDER JSON` starts on what was brought back.
+Run as a process of its own, since a process has one Ray: `python -m tests.drills.restored begin FOLDER` takes a backup
+with jobs at every stage and then ends them all; `… again FOLDER JSON` starts on what was brought back.
 """
 
 from __future__ import annotations
