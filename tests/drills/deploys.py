@@ -32,7 +32,7 @@ from tests.ports import free_port
 STEP_S, STEPS = 0.15, 24
 EVERY_S = 1.5
 PATIENCE_S = 240.0
-GATE_S = 150
+GATE_S = 400  # of a machine that others keep busy, too
 ARGS: dict[str, Any] = {"pretend_step_s": STEP_S, "slots": 2, "checkpoint_every": 4, "lease_s": 10.0}
 WISH: dict[str, Any] = {"steps": STEPS, "cache": {"mode": "off"}, "seed": -1}
 

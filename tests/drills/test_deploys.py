@@ -16,11 +16,11 @@ from tests.drills.test_machines import killed_with_all_it_started
 ROOT = Path(__file__).parent.parent.parent
 DRIVER = [sys.executable, "-m", "tests.drills.deploys"]
 
-pytestmark = pytest.mark.timeout(900)  # five deploys, one after the other
+pytestmark = pytest.mark.timeout(2000)  # five deploys, one after the other
 
 
 def said_by(words: list[str]) -> dict[str, Any]:
-    ran = subprocess.run([*DRIVER, *words], cwd=ROOT, capture_output=True, text=True, timeout=800)
+    ran = subprocess.run([*DRIVER, *words], cwd=ROOT, capture_output=True, text=True, timeout=1800)
     assert ran.returncode == 0, ran.stderr[-4000:]
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
