@@ -180,7 +180,7 @@ async def drill(client: Kinoray, act: Callable[[], Awaitable[dict[str, Any]]]) -
     async with under_load(client) as load:
         found = await act()
     rows = [await _row(client, job_id) for job_id in load.ids]
-    return {
+    counted = {
         **found,
         "accepted": len(rows),
         "refused": load.refused,
@@ -189,6 +189,8 @@ async def drill(client: Kinoray, act: Callable[[], Awaitable[dict[str, Any]]]) -
         "handed_back": sum(row["back"] for row in rows),
         "steps_redone": sum(row["redone"] for row in rows),
     }
+    sys.stderr.write(f"{counted}\n")
+    return counted
 
 
 async def story(service: Nodes, folder: Path) -> dict[str, Any]:
@@ -208,7 +210,7 @@ async def story(service: Nodes, folder: Path) -> dict[str, Any]:
         deploy = Deploy(service, folder)
         await deploy.begin(more)
         await deploy.says("not ready: Diffuser")
-        await asyncio.to_thread(service.add_node)
+        service.add_node()  # not on a thread: Ray wants to hear signals
         status, said = await deploy.ended()
         return {"status": status, "said": said, "as_wanted": await deploy.serving() == more}
 
