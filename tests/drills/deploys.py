@@ -1,7 +1,7 @@
 """Deploys to a live service under load: what the operator's command says, and what becomes of accepted jobs, as JSON.
 
 Run as a process of its own, which can be killed with all that it started:
-`python -m tests.drills.deploys story FOLDER` (good, slip, model that does not load, slow start, deploy killed midway),
+`python -m tests.drills.deploys story FOLDER [NAME …]` (good, slip, model that does not load, slow start, deploy killed midway),
 `… begin FOLDER` (midway in a deploy it prints what it has accepted, and waits for its end), `… again FOLDER JSON`.
 """
 
@@ -193,21 +193,20 @@ async def drill(client: Kinoray, act: Callable[[], Awaitable[dict[str, Any]]]) -
     return counted
 
 
-async def story(service: Nodes, folder: Path) -> dict[str, Any]:
-    """All deploys of which the service sees the end."""
+async def story(service: Nodes, folder: Path, *wanted: str) -> dict[str, Any]:
+    """All deploys of which the service sees the end, or those that are named."""
     await until(service.url, lambda told: len(replicas(told)) == 2)
-    first = await Deploy(service, folder).serving()
+    deploy = Deploy(service, folder)
+    first = before = await deploy.serving()
     newer = changed(first, "Diffuser", ray_actor_options={**SLEEPER, "num_cpus": 0.15})
 
-    async def deployed(wanted: Config, *more: str) -> dict[str, Any]:
-        deploy = Deploy(service, folder)
-        await deploy.begin(wanted, *more)
+    async def deployed(config: Config) -> dict[str, Any]:
+        await deploy.begin(config)
         status, said = await deploy.ended()
         now = await deploy.serving()
-        return {"status": status, "said": said, "as_wanted": now == wanted, "as_before": now == before}
+        return {"status": status, "said": said, "as_wanted": now == config, "as_before": now == before}
 
     async def slow() -> dict[str, Any]:
-        deploy = Deploy(service, folder)
         await deploy.begin(more)
         await deploy.says("not ready: Diffuser")
         service.add_node()  # not on a thread: Ray wants to hear signals
@@ -215,25 +214,26 @@ async def story(service: Nodes, folder: Path) -> dict[str, Any]:
         return {"status": status, "said": said, "as_wanted": await deploy.serving() == more}
 
     async def cut_off() -> dict[str, Any]:
-        deploy = Deploy(service, folder)
-        await deploy.begin(first)
+        await deploy.begin(newest)
         await deploy.says("DEPLOYING")
         await deploy.kill()
-        return await deployed(first)
+        return await deployed(newest)
 
+    newest = changed(first, "Diffuser", ray_actor_options={**SLEEPER, "num_cpus": 0.2})
+    slip, broken = changed(newer, "Diffuser", max_ongoing_request=64), with_broken_model(first, folder)
+    more = changed(first, "Diffuser", num_replicas=3)
+    acts: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
+        "good": lambda: deployed(newer),
+        "slip": lambda: deployed(slip),
+        "model": lambda: deployed(broken),
+        "slow": slow,
+        "cut_off": cut_off,
+    }
     found: dict[str, Any] = {}
     async with Kinoray(service.url, timeout_s=60, retries=8) as client:
-        before = first
-        found["good"] = await drill(client, lambda: deployed(newer))
-        before = newer
-        slip = changed(newer, "Diffuser", max_ongoing_request=64)
-        found["slip"] = await drill(client, lambda: deployed(slip))
-        broken = with_broken_model(newer, folder)
-        found["model"] = await drill(client, lambda: deployed(broken))
-        more = changed(newer, "Diffuser", num_replicas=3)
-        found["slow"] = await drill(client, slow)
-        before = more
-        found["cut_off"] = await drill(client, cut_off)
+        for name in wanted or acts:
+            before = await deploy.serving()
+            found[name] = await drill(client, acts[name])
     return found
 
 
@@ -255,16 +255,16 @@ async def again(service: Nodes, ids: list[str]) -> dict[str, Any]:
         return {"jobs": [await _row(client, job_id) for job_id in ids]}
 
 
-def main(verb: str, folder: Path, told: str = "{}") -> None:
+def main(verb: str, folder: Path, *told: str) -> None:
     """Start, act, say, stop."""
     os.environ["RAY_AUTH_MODE"] = "disabled"
     service = service_in(folder)
     try:
         service.start()
         if verb == "again":
-            found = asyncio.run(again(service, json.loads(told)["ids"]))
+            found = asyncio.run(again(service, json.loads(told[0])["ids"]))
         else:
-            found = asyncio.run({"story": story, "begin": begin}[verb](service, folder))
+            found = asyncio.run(story(service, folder, *told) if verb == "story" else begin(service, folder))
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
         if verb == "begin":
