@@ -23,6 +23,7 @@ from app.service.outlook import Outlook, outlook_of
 from app.service.planning import plan_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
+from app.service.recovery import lost_or
 from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
 from app.telemetry import Stages
@@ -98,8 +99,11 @@ class VideoService:
         return await self.ports.jobs.usage(caller.tenant, limits_of(self.settings), self._clock())
 
     async def get(self, job_id: str, caller: Caller) -> Job:
-        """The job's record. Raises JobNotFound."""
-        return await self.ports.jobs.get(job_id, caller.tenant)
+        """The job's record. Raises JobNotFound, which says so where a restore has lost it."""
+        try:
+            return await self.ports.jobs.get(job_id, caller.tenant)
+        except JobNotFound as error:
+            raise await lost_or(error, job_id, self.ports.board) from None
 
     async def outlook(self, job: Job) -> Outlook:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
