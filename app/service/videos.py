@@ -28,6 +28,8 @@ from app.errors import (
 from app.jobs.admission_limits import AdmissionLimits, PictureWillTell, Replayed, Usage, refusal
 from app.jobs.board import BACKLOG
 from app.jobs.flights import Role
+from app.jobs.reports.account import INTAKE
+from app.jobs.reports.records import Report
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
 from app.line.wait_estimates import behind_all, expected_s
@@ -42,6 +44,7 @@ from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.input_image import PENDING, keep, let_go, picture_of
+from app.service.job_report import intake, report_of
 from app.service.outlook import Outlook, outlook_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
@@ -119,7 +122,7 @@ class VideoService:
         try:
             limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
             job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
-            await self._announce(job)
+            await self._announce(job, stages)
             return Accepted(job, False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
@@ -135,11 +138,12 @@ class VideoService:
                 raise Replayed(first)
         return limits_of(self.settings, name)
 
-    async def _announce(self, job: Job) -> None:
+    async def _announce(self, job: Job, stages: Stages) -> None:
         """Those who follow the tenant hear of a new job; without Redis they do at its next event: it is on record."""
         now = self._clock()
         try:
-            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {})
+            entries = {INTAKE: intake(job, stages.took_s)}
+            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {}, entries)
             if job.phase.ended:
                 await self.ports.events.tell_tenant(job.tenant, job.id, "end", now, end_of(job))
         except StoreUnavailable as error:
@@ -249,6 +253,10 @@ class VideoService:
     async def get(self, job_id: str, caller: Caller) -> Job:
         """The job's record. Raises JobNotFound."""
         return await self.ports.jobs.get(job_id, caller.tenant)
+
+    async def report(self, job_id: str, caller: Caller) -> Report:
+        """What became of a job so far, and why it took as long. Raises JobNotFound, StoreUnavailable."""
+        return await report_of(await self.get(job_id, caller), self.ports, self._clock())
 
     async def outlook(self, job: Job) -> Outlook:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
