@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from app.jobs.reports.records import AttemptRow, Bottleneck, Cause, Facts, Outcome, Stage, StageRow, WaitRow
+from app.types import Word
 
 LOST_WORK = "lost_work"
 INSIDE_STEPS = {Cause.PREEMPTED, Cause.MEMORY, Cause.TURNS}
-SAID = {
+_SAID: dict[Word | str, str] = {
     Stage.ANALYSED: "went into analysing the prompt",
     Stage.PICTURE: "went into fetching and checking its picture",
     Stage.CACHE: "went into looking it up in the cache",
@@ -33,6 +34,7 @@ SAID = {
     Cause.LEASE_LOST: "went by until the loss of its replica was noticed",
     LOST_WORK: "was work that was lost with a replica and done again",
 }
+SAID = {str(word): said for word, said in _SAID.items()}
 """After a share of the time."""
 
 

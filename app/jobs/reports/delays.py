@@ -12,6 +12,7 @@ from app.types import Phase
 SHORTEST_S = 0.05  # of time between a job's own forwards that is told
 LEAST_SHARE = 0.05  # of its steps' time
 FLIGHT = "flight"
+CAUSES = [str(cause) for cause in Cause]
 
 
 def outside_the_line(facts: Facts) -> bool:
@@ -91,7 +92,7 @@ def _lost(facts: Facts, attempts: tuple[AttemptRow, ...]) -> Iterator[WaitRow]:
 def _pauses(facts: Facts, attempt: AttemptRow, told: AttemptAccount) -> Iterator[WaitRow]:
     over_at = None if attempt.outcome is Outcome.RUNNING else told.heard_at or attempt.ended_at
     for pause in told.pauses:
-        if pause.cause not in set(Cause):
+        if pause.cause not in CAUSES:
             continue
         until = pause.until if pause.until is not None else over_at
         known = (pause.rival,) if pause.rival in facts.others and pause.rival else ()
