@@ -22,7 +22,7 @@ class ReportStage(_Row):
 
     name: str = Field(
         description="received, analysed, picture, cache_lookup, cached_files, similar_lookup, admitted, line, leased, "
-        "encode, steps, decode, file, stored, closed or webhook"
+        "encode, steps, decode, handed_on, file, stored, closed or webhook"
     )
     started_at: float = Field(description="Unix seconds")
     offset_s: float = Field(description="Seconds since the request came")

@@ -87,7 +87,7 @@ class Kinoray:
         return Video.parse(read_json(await self._transport.send("GET", _place(video_id))))
 
     async def report(self, video_id: str) -> VideoReport:
-        """Where a video's time went: stages, waits, attempts, and the bottleneck in a sentence; also of one under way."""
+        """Where a video's time went so far: stages, waits, attempts, and the bottleneck in a sentence."""
         return VideoReport.parse(read_json(await self._transport.send("GET", _place(video_id, "/report"))))
 
     async def list(self, limit: int = 20, after: str | None = None, order: str = "desc") -> VideoPage:

@@ -44,26 +44,26 @@ class AttemptLog:
         """What the attempt goes on with: the prompt's embedding from the cache, an earlier attempt's checkpoint."""
         self._facts |= {"embedding_hit": embedding, "resumes": checkpoint}
 
-    def heed(self, fact: Fact) -> None:
-        """Something the engine said."""
+    def heed(self, fact: Fact, at: float) -> None:
+        """Something the engine said at that moment."""
         match fact:
             case PhaseChanged(phase):
-                self.enter(STAGES.get(phase, phase.value))
+                self.enter(STAGES.get(phase, phase.value), at)
             case StepDone(step, _, _, batch, took_s):
                 self.ran(step, batch, took_s)
             case HeldUp(cause, rival):
-                self.waits(cause, rival)
+                self.waits(cause, rival, at)
             case WentOn():
-                self.goes_on()
+                self.goes_on(at)
             case PromptsEncoded(_, took_s) if not any(span["name"] == "encode" for span in self._spans):
-                self.enter("encode", ago_s=took_s)
-                self.leave()
+                self.enter("encode", at - took_s)
+                self._close(at)
             case FramesMade():
-                self.end(HANDED_ON)
+                self.end(HANDED_ON, at=at)
 
-    def enter(self, stage: str, ago_s: float = 0.0) -> None:
-        """A stage begins, or did so many seconds ago; the one before is over then."""
-        at = self._clock() - ago_s
+    def enter(self, stage: str, at: float | None = None) -> None:
+        """A stage begins, now or at that moment; the one before is over then."""
+        at = self._clock() if at is None else at
         self._close(at)
         host_bytes, device_bytes = self._held()
         self._spans.append({"name": stage, "at": at, "host_bytes": host_bytes, "device_bytes": device_bytes})
@@ -84,29 +84,30 @@ class AttemptLog:
         last["steps"] += 1
         last["took_s"] += took_s
 
-    def waits(self, cause: str, rival: str | None = None) -> None:
-        """The attempt is kept from the device from now on."""
+    def waits(self, cause: str, rival: str | None, at: float) -> None:
+        """The attempt is kept from the device from then on."""
         if self._waiting and self._pauses[-1]["cause"] == cause:
             return
-        self.goes_on()
-        self._pauses.append({"cause": cause, "at": self._clock(), "rival": rival})
+        self.goes_on(at)
+        self._pauses.append({"cause": cause, "at": at, "rival": rival})
 
-    def goes_on(self) -> None:
+    def goes_on(self, at: float) -> None:
         """It has a slot."""
         if not self._waiting:
             return
-        last, now = self._pauses[-1], self._clock()
-        last["until"] = now
-        if now - last["at"] < SHORTEST_S:
+        last = self._pauses[-1]
+        last["until"] = at
+        if at - last["at"] < SHORTEST_S:
             self._pauses.pop()
         elif len(self._pauses) > MOST_PAUSES:
             self._pauses.remove(min(self._pauses, key=lambda each: float(each["until"] - each["at"])))
 
-    def end(self, outcome: str, why: str | None = None) -> None:
+    def end(self, outcome: str, why: str | None = None, at: float | None = None) -> None:
         """The attempt is over."""
-        self.leave()
-        self.goes_on()
-        self._facts |= {"ended_at": self._clock(), "outcome": outcome, "why": why}
+        at = self._clock() if at is None else at
+        self._close(at)
+        self.goes_on(at)
+        self._facts |= {"ended_at": at, "outcome": outcome, "why": why}
 
     def entries(self) -> Mapping[str, Mapping[str, Any]]:
         """The account so far, as the event log takes it."""

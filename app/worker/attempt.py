@@ -107,7 +107,8 @@ class Attempt:
             raise LeaseLost(f"{self._job_id} has moved on.")
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        facts = FactQueue(keeps_latent=job.wishes.similar and job.wishes.cache.writes and job.plan.start is None)
+        keeps_latent = job.wishes.similar and job.wishes.cache.writes and job.plan.start is None
+        facts = FactQueue(keeps_latent, self._stores.clock)
         self._log.leased(job.started_at)
         overhead_s = partial(self._overhead_s, job)
         progress = Progress(job.id, self._fence, self._stores, overhead_s, self._timing.monotonic, self._log)
@@ -132,7 +133,7 @@ class Attempt:
         self._facts = facts
         self._log.found(hit, checkpoint is not None)
         self._log.leave()
-        self._log.waits(SLOT)
+        self._log.waits(SLOT, None, self._stores.clock())
         self._engine.submit(
             job.id,
             job.plan,
@@ -152,10 +153,11 @@ class Attempt:
     async def _encoded(self, job: Job, facts: FactQueue) -> EncodedPrompts:
         """By the encoder that is asked beforehand, if there is one; else the engine encodes, and tells then."""
         began = self._timing.monotonic()
-        self._log.enter("encode")
+        if self._parts.encoder is not None:
+            self._log.enter("encode")
         prompts = await self._prompts.encode(job)
-        self._log.enter("inputs")
         if prompts.complete:
+            self._log.enter("inputs")
             facts.put(PromptsEncoded(prompts, self._timing.monotonic() - began))
         return prompts
 
@@ -163,7 +165,7 @@ class Attempt:
         """Act on the engine's facts until the job has left the engine."""
         while True:
             fact = await facts.next()
-            self._log.heed(fact)
+            self._log.heed(fact, facts.at)
             match fact:
                 case PhaseChanged(phase):
                     await progress.phase(phase)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -113,20 +115,23 @@ Fact: TypeAlias = (
 class FactQueue:
     """The engine's Sink for one attempt. Made on the loop that reads it; everything but `next` is for any thread."""
 
-    def __init__(self, keeps_latent: bool = False) -> None:
+    def __init__(self, keeps_latent: bool = False, clock: Callable[[], float] = time.time) -> None:
         self.keeps_latent = keeps_latent
+        self.at = clock()  # when the fact last read was put down, Unix seconds
+        self._clock = clock
         self._at = (0, 0)  # the step last heard of, and how many there are
         self._forward = (0, 0.0)  # batch and seconds of the forward behind the next step
         self._loop = asyncio.get_running_loop()
-        self._facts: asyncio.Queue[Fact] = asyncio.Queue()
+        self._facts: asyncio.Queue[tuple[float, Fact]] = asyncio.Queue()
 
     async def next(self) -> Fact:
         """The next fact, in the order in which the engine said them."""
-        return await self._facts.get()
+        self.at, fact = await self._facts.get()
+        return fact
 
     def put(self, fact: Fact) -> None:
         """Add a fact."""
-        self._loop.call_soon_threadsafe(self._facts.put_nowait, fact)
+        self._loop.call_soon_threadsafe(self._facts.put_nowait, (self._clock(), fact))
 
     def phase(self, phase: Phase) -> None:
         if phase is not Phase.ENCODING:  # told when the attempt began

@@ -56,6 +56,12 @@ async def test_health_is_honest(checks: Any, status: int, word: str, failing: li
     assert status == 200 or set(failing) <= {each.split(":")[0] for each in body["error"]["message"].split("; ")}
 
 
+async def test_a_pool_is_not_there_where_nobody_looks_after_pools() -> None:
+    async with House().client() as client:
+        answer = await client.get("/health", params={"pool": "main"})
+    assert (answer.status_code, "no pool main" in answer.json()["error"]["message"]) == (503, True)
+
+
 async def test_a_silent_component_does_not_hold_up_the_others() -> None:
     began = time.monotonic()
     status, body = await health({"redis": well, "diffuser": silent, "finisher": silent}, timeout_s=0.05)
@@ -188,7 +194,7 @@ async def test_the_documentation_names_every_route(client: httpx.AsyncClient) ->
     assert set(body) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
     assert "422" not in str(page["paths"])
     assert "$ref" not in str(body)
-    assert len(page["paths"]) == 29
+    assert len(page["paths"]) == 30
     assert (await client.get("/docs")).status_code == 200
 
 

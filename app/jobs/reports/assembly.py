@@ -6,7 +6,7 @@ from app.jobs.reports.attempts import attempts_of
 from app.jobs.reports.bottleneck import bottleneck_of
 from app.jobs.reports.delays import outside_the_line, waits_of
 from app.jobs.reports.records import CacheRow, Facts, Report
-from app.jobs.reports.timeline import received_at, stages_of
+from app.jobs.reports.timeline import ended_at, received_at, stages_of
 from app.types import Job
 
 
@@ -16,7 +16,7 @@ def assemble(facts: Facts, now: float) -> Report:
     attempts = attempts_of(facts)
     waits = waits_of(facts, attempts)
     stages = stages_of(facts, attempts, outside_the_line(facts))
-    ended = job.completed_at if job.completed_at is not None else now
+    ended = ended_at(facts) or now
     began = received_at(facts)
     makers = {artifact.key.split("/", 1)[0] for artifact in job.artifacts.values()}
     return Report(

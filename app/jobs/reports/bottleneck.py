@@ -20,6 +20,7 @@ _SAID: dict[Word | str, str] = {
     Stage.LEASED: "went into what its replica read before the first step",
     Stage.ENCODE: "went into encoding the prompt",
     Stage.DECODE: "went into decoding the latent",
+    Stage.HANDED_ON: "went into handing the frames to a finisher",
     Stage.FILE: "went into making a file of the frames",
     Stage.STORED: "went into storing the files",
     Stage.CLOSED: "went into closing its record",

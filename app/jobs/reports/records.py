@@ -24,6 +24,7 @@ class Stage(Word):
     ENCODE = "encode"  # of the prompt
     STEPS = "steps"
     DECODE = "decode"
+    HANDED_ON = "handed_on"  # frames went to a finisher
     FILE = "file"  # frames became mp4, thumbnail, spritesheet
     STORED = "stored"
     CLOSED = "closed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from app.jobs.reports.account import AttemptAccount, Finish
+from app.jobs.reports.account import HANDED_ON, AttemptAccount, Finish
 from app.jobs.reports.records import AttemptRow, Facts, Outcome, Stage, StageRow
 from app.types import Phase
 
@@ -31,6 +31,14 @@ def queued_at(facts: Facts) -> float:
     """When the job began to wait: it was on record."""
     intake = facts.account.intake
     return facts.job.created_at if intake is None else intake.received_at + sum(intake.stages_s.values())
+
+
+def ended_at(facts: Facts) -> float | None:
+    """When the job was over; a repeat's record is dated before it has been looked up and written."""
+    job = facts.job
+    return (
+        max(job.completed_at, queued_at(facts)) if job.completed_at and job.cache.kind == "result" else job.completed_at
+    )
 
 
 def line_began_at(facts: Facts) -> float:
@@ -89,6 +97,9 @@ def _of_attempts(facts: Facts, attempts: Iterable[AttemptRow]) -> Iterator[Stage
             yield from _spans(attempt, told)
         finish = facts.account.finishes.get(attempt.fence)
         if finish is not None:
+            if told is not None and told.outcome == HANDED_ON and told.ended_at is not None:
+                took_s = max(0.0, finish.began_at - told.ended_at)
+                yield StageRow(Stage.HANDED_ON, told.ended_at, took_s, attempt.number)
             yield from _finish(attempt, finish)
 
 
@@ -118,13 +129,13 @@ def _finish(attempt: AttemptRow, finish: Finish) -> Iterator[StageRow]:
 
 
 def _end(facts: Facts) -> Iterator[StageRow]:
-    job = facts.job
-    if job.completed_at is None:
+    job, ended = facts.job, ended_at(facts)
+    if job.completed_at is None or ended is None:
         return
-    stored_at = max((each.stored_at for each in facts.account.finishes.values()), default=job.completed_at)
-    began = min(stored_at, job.completed_at)
+    stored_at = max((each.stored_at for each in facts.account.finishes.values()), default=ended)
+    began = min(stored_at, ended)
     note = job.failure.code if job.failure else None
-    yield StageRow(Stage.CLOSED, began, job.completed_at - began, note=note)
+    yield StageRow(Stage.CLOSED, began, ended - began, note=note)
     told = job.delivery
     if job.webhook is not None and job.webhook.wants(job.phase):
         over = told is not None and told.state != "waiting" and told.at is not None
