@@ -231,5 +231,6 @@ def test_no_report_has_a_negative_time_or_a_share_beyond_the_whole(
     }
     job = a_job(phase=phase, fence=fence, attempts=2, completed_at=ended if phase.ended else None)
     found = report(job, entries, 200.0)
-    assert all(row.duration_s is None or row.duration_s >= 0 for row in (*found.stages, *found.waits))
+    took = [*(row.duration_s for row in found.stages), *(row.duration_s for row in found.waits)]
+    assert all(seconds is None or seconds >= 0 for seconds in took)
     assert 0 <= found.bottleneck.share <= 1
