@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.auth import Who
+from app.api.auth import Reader
 from app.api.dependencies import Service
 from app.api.openapi import ERRORS
 from app.api.report_schema import VideoReport, report_object
@@ -14,6 +14,6 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 
 
 @router.get("/{video_id}/report", summary="Where the time of a video went")
-async def report(video_id: str, service: Service, caller: Who) -> VideoReport:
+async def report(video_id: str, service: Service, caller: Reader) -> VideoReport:
     """Stages, waits and attempts so far, and the bottleneck in a sentence; kept as long as the video's record."""
     return report_object(await service.report(check_id(video_id), caller))
