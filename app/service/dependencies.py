@@ -37,8 +37,8 @@ async def _tell(job_id: str, stores: Shared, now: float) -> int:
         for each in waiting:
             if job is None or job.phase is not Phase.COMPLETED:
                 await _fail(each, job_id, job, stores, now)
-            await stores.jobs.release(each, job_id)
             await stores.events.note(each, {RELEASED: {"at": now}})  # of several, the last stands
+            await stores.jobs.release(each, job_id)
             told += 1
     await stores.jobs.mark_released(job_id)
     return told

@@ -34,7 +34,8 @@ async def report_of(job: Job, stores: Shared, now: float) -> Report:
     account = account_of(await stores.events.account(job.id))
     leader = await leader_of(job, stores) if job.phase is Phase.QUEUED else None
     others = await _known(_others(job, account), job.tenant, stores)
-    return assemble(Facts(job, account, others, None if leader is None else leader.id), now)
+    awaits = tuple(await stores.jobs.awaited(job.id)) if job.after and job.phase is Phase.QUEUED else ()
+    return assemble(Facts(job, account, others, None if leader is None else leader.id, awaits), now)
 
 
 def _others(job: Job, account: Account) -> list[str]:

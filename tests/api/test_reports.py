@@ -98,3 +98,13 @@ async def test_the_report_of_anothers_video_is_not_there() -> None:
         answer = await client.post("/v1/videos", json={"prompt": "a red ball"}, headers=mine)
         path = f"/v1/videos/{answer.json()['id']}/report"
         assert [(await client.get(path, headers=who)).status_code for who in mine_or_yours] == [200, 404]
+
+
+async def test_a_job_that_comes_after_another_names_it(client: httpx.AsyncClient, job: dict[str, Any]) -> None:
+    wish = {"prompt": "a blue box", "after": [job["id"]]}
+    later = (await client.post("/v1/videos", json=wish)).json()
+    found = await report(client, later["id"])
+    assert [(wait["cause"], wait["by"], wait["duration_s"]) for wait in found["waits"]] == [
+        ("dependency", [job["id"]], None)
+    ]
+    assert found["bottleneck"]["name"] == "dependency"

@@ -18,14 +18,13 @@ def assemble(facts: Facts, now: float) -> Report:
     stages = stages_of(facts, attempts, outside_the_line(facts))
     ended = ended_at(facts) or now
     began = received_at(facts)
-    makers = {artifact.key.split("/", 1)[0] for artifact in job.artifacts.values()}
     return Report(
         job=job,
         received_at=began,
         at=now,
         total_s=max(0.0, ended - began),
         bottleneck=bottleneck_of(facts, stages, waits, attempts, ended),
-        cache=CacheRow(job.cache, next((each for each in sorted(makers) if each in facts.others), None)),
+        cache=CacheRow(job.cache, facts.maker),
         stages=stages,
         waits=waits,
         attempts=attempts,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from app.jobs.reports.account import AttemptAccount, Loss, Pause
 from app.jobs.reports.records import AttemptRow, Cause, Facts, Outcome, WaitRow
 from app.jobs.reports.timeline import line_spans, queued_at
-from app.types import Phase
 
 SHORTEST_S = 0.05  # of time between a job's own forwards that is told
 LEAST_SHARE = 0.05  # of its steps' time
@@ -17,13 +16,15 @@ CAUSES = [str(cause) for cause in Cause]
 
 def outside_the_line(facts: Facts) -> bool:
     """Whether it was answered, or will be, without ever standing in the line."""
-    return facts.leader is not None or facts.job.cache.kind in ("result", FLIGHT)
+    job = facts.job
+    blocked = bool(job.after) and facts.account.released is None and not job.attempts
+    return facts.leader is not None or bool(facts.awaits) or blocked or job.cache.kind in ("result", FLIGHT)
 
 
 def waits_of(facts: Facts, attempts: tuple[AttemptRow, ...]) -> tuple[WaitRow, ...]:
     """In order of their beginning."""
-    rows = [*_before_the_line(facts), *_lost(facts, attempts)]
-    if not outside_the_line(facts) and not _still_awaits(facts):
+    rows = [*_before_the_line(facts, attempts), *_lost(facts, attempts)]
+    if not outside_the_line(facts):
         rows += _in_line(facts, attempts)
     for attempt in attempts:
         told = facts.account.attempts.get(attempt.fence)
@@ -33,23 +34,18 @@ def waits_of(facts: Facts, attempts: tuple[AttemptRow, ...]) -> tuple[WaitRow, .
     return tuple(sorted(rows, key=lambda row: row.started_at))
 
 
-def _still_awaits(facts: Facts) -> bool:
-    job = facts.job
-    return bool(job.after) and facts.account.released is None and not job.attempts
-
-
-def _before_the_line(facts: Facts) -> Iterator[WaitRow]:
+def _before_the_line(facts: Facts, attempts: tuple[AttemptRow, ...]) -> Iterator[WaitRow]:
     job, began = facts.job, queued_at(facts)
     if job.after and job.cache.kind != "result":
-        released = facts.account.released
-        until = released.at if released else None if job.phase is Phase.QUEUED else job.completed_at
-        known = tuple(each for each in job.after if each in facts.others)
+        released, leased = facts.account.released, next((each.leased_at for each in attempts), None)
+        until = None if facts.awaits else released.at if released else leased or job.completed_at
+        known = tuple(each for each in facts.awaits or job.after if each in facts.others)
         why = f"It came after {_named(len(job.after), 'job')} that had to be completed first."
         yield WaitRow(Cause.DEPENDENCY, began, _took(began, until), why, by=known)
     promoted = facts.account.promoted
     if facts.leader is not None or promoted is not None or job.cache.kind == FLIGHT:
         until = job.completed_at if job.cache.kind == FLIGHT else promoted.at if promoted else None
-        maker = facts.leader or next((each for each in facts.others if each not in job.after), None)
+        maker = facts.leader or facts.maker
         why = "Another job made the same video, and it waited for that."
         if promoted is not None:
             why = "Another job was making the same video, and did not complete."

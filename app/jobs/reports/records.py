@@ -58,12 +58,22 @@ class Outcome(Word):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a report is made of. `others` are jobs of the same tenant, by id; `leader` makes the video now."""
+    """All that a report is made of.
+
+    `others` are jobs of the same tenant, by id; `leader` makes the video now; `awaits` have to be completed before.
+    """
 
     job: Job
     account: Account
     others: Mapping[str, Job]
     leader: str | None = None
+    awaits: tuple[str, ...] = ()
+
+    @property
+    def maker(self) -> str | None:
+        """The job of the same tenant that made the video that this one was given."""
+        makers = sorted(artifact.key.split("/", 1)[0] for artifact in self.job.artifacts.values())
+        return next((each for each in makers if each in self.others and each != self.job.id), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,19 @@ def test_a_job_that_came_after_others_names_those_of_its_tenant() -> None:
     entries = {"released": {"at": 108.0}, attempt_entry(1): attempt(108.0), finish_entry(1): finish(119.0)}
     found = report(job, entries, 500.0, mine)
     assert [(wait.cause, wait.by) for wait in found.waits if wait.duration_s] == [(Cause.DEPENDENCY, (mine.id,))]
-    assert [wait.cause for wait in report(a_job(after=(mine.id,)), {}, 130.0).waits] == [Cause.DEPENDENCY]
+
+
+def test_a_job_waits_until_the_last_of_those_that_it_comes_after_is_done() -> None:
+    done_one, other = a_job(), a_job()
+    job = a_job(after=(done_one.id, other.id))
+    known = {each.id: each for each in (done_one, other)}
+    account = account_of({"intake": INTAKE, "released": {"at": 105.0}})
+    [wait] = assemble(Facts(job, account, known, awaits=(other.id,)), 130.0).waits
+    assert (wait.cause, wait.by, wait.duration_s) == (Cause.DEPENDENCY, (other.id,), None)
+    gone = a_job(after=("video_1",), phase=Phase.FAILED, completed_at=110.0, failure=Failure("dependency_failed", ""))
+    found = report(gone, {})
+    assert [(wait.cause, round(wait.duration_s or 0.0)) for wait in found.waits] == [(Cause.DEPENDENCY, 10)]
+    assert Stage.LINE not in [row.name for row in found.stages]
 
 
 def test_a_failed_job_says_why() -> None:
