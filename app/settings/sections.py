@@ -132,6 +132,13 @@ class Front(BaseModel):
         None, "What a tenant may ask for in a window", "step-seconds", "any", gt=0
     )
     tenant_window_s: float = setting(3600.0, "That window, which rolls", "s", ge=60)
+    tenant_weights: dict[str, Annotated[float, Field(gt=0, le=1000)]] = setting(
+        {},
+        'Tenant to the weight of its fair share, such as {"studio": 4}: while both wait in one class, it gets '
+        "four times the step-seconds of a tenant that is not named",
+        unset="1 for each",
+        since="0.3",
+    )
     sync_timeout_s: float = setting(600.0, "How long POST /v1/videos/sync waits", "s", gt=0)
     poll_after_s: float = setting(0.5, "Smallest openai-poll-after-ms, in seconds", "s", gt=0)
 
