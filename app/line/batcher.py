@@ -135,16 +135,11 @@ def _turn_of_tenants(ready: Sequence[Standing]) -> dict[str, tuple[int, float]]:
     own = by_tenant(ready)
     if len(own) == 1:
         return dict.fromkeys(own, (0, 0.0))
-    levels, used_s = class_levels(ready), {}
-    for tenant, ones in own.items():
-        running = [one.entry.tenant_used_s for one in ones if isinstance(one.entry, Running)]
-        used_s[tenant] = running[0] if running else None
-    least_s = min((each for each in used_s.values() if each is not None), default=0.0)
+    levels = class_levels(ready)
+    used_s = {one.entry.urgency.tenant: one.entry.tenant_used_s for one in ready if isinstance(one.entry, Running)}
+    least_s = min(used_s.values(), default=0.0)
     return {
-        tenant: (
-            -max(levels[one.entry.urgency.priority] for one in ones),
-            least_s if used_s[tenant] is None else used_s[tenant],
-        )
+        tenant: (-max(levels[one.entry.urgency.priority] for one in ones), used_s.get(tenant, least_s))
         for tenant, ones in own.items()
     }
 

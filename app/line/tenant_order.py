@@ -27,7 +27,7 @@ def by_tenant(some: Iterable[Standing]) -> dict[str, list[Standing]]:
 
 
 def class_levels(some: Iterable[Standing]) -> dict[int, int]:
-    """At which level each class stands where tenants are compared: as high as age has lifted one of it, or of one below.
+    """At which level each class stands between tenants: as high as age has lifted one of it, or of one below.
 
     Age lifts a job above those of its own class; between tenants it lifts the whole class. Otherwise a tenant with a
     long line, whose jobs are old because there are so many, would come before everybody else's new ones.
@@ -58,7 +58,9 @@ def fair_order(own: Own, starts: Mapping[str, float], rules: Rules) -> list[Stan
     for tenant, line in own.items():
         weight = rules.weight(tenant)
         tags = accumulate((one.remaining_s / weight for one in line), initial=starts.get(tenant, 0.0))
-        rows += [(-level, tag, one.key, one) for level, tag, one in zip(_levels(line, levels), tags, line, strict=False)]
+        rows += [
+            (-level, tag, one.key, one) for level, tag, one in zip(_levels(line, levels), tags, line, strict=False)
+        ]
     rows.sort()
     return [row[3] for row in rows]
 
@@ -83,8 +85,14 @@ def in_turn(
     levels = None if by_class else class_levels(some)
     rows: list[tuple[int, float, float, Any, Standing]] = []
     for tenant, line in own.items():
-        first, weight, used = heapq.nsmallest(count, line, key=key), rules.weight(tenant), (used_s or {}).get(tenant, 0.0)
-        rest = max((levels[one.entry.urgency.priority] for one in line), default=0) if levels and len(line) > count else 0
+        first, weight, used = (
+            heapq.nsmallest(count, line, key=key),
+            rules.weight(tenant),
+            (used_s or {}).get(tenant, 0.0),
+        )
+        rest = (
+            max((levels[one.entry.urgency.priority] for one in line), default=0) if levels and len(line) > count else 0
+        )
         standing = [one.entry.urgency.priority for one in first] if levels is None else _levels(first, levels, rest)
         rows += [
             (-level, (held.get(tenant, 0) + place) / weight, used, one.key, one)

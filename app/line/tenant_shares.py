@@ -1,4 +1,4 @@
-"""Where each tenant's share of each pool is, in step-seconds over its weight: charged as jobs start, pure, kept as a note."""
+"""Where each tenant's share of each pool is, in step-seconds over its weight: charged as jobs start; pure, a note."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class TenantShares:
     """The virtual times of start-time fair queueing, as `app.line.tenant_order` compares them.
 
     A job is charged whole when it starts, since what is under way counts when the next is chosen; what it did not use
-    after all is given back when it has left. A job that is paused stays charged, one that others follow is charged once,
-    to the tenant who leads. Of those who are away only who is ahead of the others is remembered, until they have come as
-    far: so what is remembered is bounded, and a tenant that comes again has nothing saved up.
+    after all is given back when it has left. A job that is paused stays charged; one that others follow is charged
+    once, to the tenant who leads. Of those who are away only who is ahead of the others is remembered, until they have
+    come as far: so what is remembered is bounded, and a tenant that comes again has nothing saved up.
     """
 
     def __init__(self, rules: Rules, note: SharesNote | None = None) -> None:
@@ -100,7 +100,8 @@ class TenantShares:
 
     def note(self) -> SharesNote:
         """All of it."""
-        return SharesNote(self._at, self._used, self._floor, self._charged, self._recent)
+        used = {pool: dict(row) for pool, row in self._used.items()}
+        return SharesNote(self._at, used, dict(self._floor), dict(self._charged), dict(self._recent))
 
     def _level(self, pool: str, tenants: set[str]) -> dict[str, float]:
         """A pool's virtual times with all of `tenants` in it, and those others who are ahead of the least of them."""

@@ -30,7 +30,7 @@ from app.jobs.board import BACKLOG
 from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
-from app.line.wait_estimates import behind_all, expected_s
+from app.line.wait_estimates import expected_of_new
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
@@ -355,7 +355,7 @@ class VideoService:
             plan = await in_time(
                 request,
                 plan,
-                expected_s=lambda each: expected_s(backlog, behind_all(backlog, each), each),
+                expected_s=lambda each: expected_of_new(backlog, each, caller.tenant, request.wishes.priority),
                 replan=lambda lower: self.ports.planner.plan(lower, caller),
             )
         return about_wishes(request, plan)

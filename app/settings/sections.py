@@ -122,7 +122,12 @@ class Front(BaseModel):
     fetch_images: bool = setting(True, "Pictures may be named by an http address, which is then fetched")
     fetch_private: bool = setting(False, "Fetch from private and local addresses, too: who asks is trusted")
     max_wait_s: float = setting(1800.0, "A longer predicted wait is answered with 429 and `Retry-After`", "s", gt=0)
-    max_queued: int = setting(1000, "More waiting jobs than this are refused with 429", "jobs", ge=1)
+    max_queued: int = setting(
+        1000,
+        "More waiting jobs than this are refused with 429; the last tenth is for tenants with few",
+        "jobs",
+        ge=1,
+    )
     idempotency_ttl_s: float = setting(DAY_S, "How long an Idempotency-Key is remembered", "s", gt=0)
     tenant_max_jobs: int | None = setting(
         None, "A tenant's most jobs waiting and running; 429 beyond", "jobs", "any", ge=1

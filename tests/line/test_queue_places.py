@@ -60,8 +60,8 @@ def test_whoever_is_not_told_a_place_stands_behind_all_of_its_pool_that_are() ->
     line = [job(3, "draft"), job(2), job(1), job(0)]
     places = queue_places(line, [], ONE, now=0.0, limit=3)
     assert (places.jobs["job-1"], places.jobs.get("job-0")) == (Place(1, 5.0), None)
-    assert place_behind(places, None, 0, line[3].plan).position == 2
-    assert place_behind(QueuePlaces(), None, 0, line[3].plan).position == 0
+    assert place_behind(places, None, 0, line[3]).position == 2
+    assert place_behind(QueuePlaces(), None, 0, line[3]).position == 0
     assert queue_places(line, [], ONE, now=0.0).beyond == {}
 
 
@@ -102,4 +102,4 @@ def test_nobody_knows_when_a_pool_without_replicas_makes_a_job_and_it_is_told_on
     assert queue_news(there, nobody) == there
     assert queue_news(there, there) == {}
     backlog = measure([waits], [], {"main": Pool(0, 0, 0)}, 0.0)
-    assert place_behind(QueuePlaces(), backlog, 1, waits.plan).eta_s is None
+    assert place_behind(QueuePlaces(), backlog, 1, waits).eta_s is None
