@@ -66,7 +66,7 @@ def queue_places(
 
 def places_to_note(places: QueuePlaces) -> dict[str, object]:
     """The record as JSON values."""
-    jobs = {job_id: list(place) for job_id, place in places.jobs.items()}
+    jobs = {job_id: list(place if place.reason else place[:2]) for job_id, place in places.jobs.items()}
     return {"at": places.at, "jobs": jobs, "beyond": dict(places.beyond)}
 
 
