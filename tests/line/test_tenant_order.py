@@ -1,4 +1,4 @@
-"""Tenants' fair shares of a line: bounded lag, each tenant's own order, nobody starved, whatever order it is read in."""
+"""Tenants' fair shares of a line: bounded lag, each tenant's own order, nobody starved, however it is read."""
 
 from __future__ import annotations
 
