@@ -1,7 +1,7 @@
 """How long one tenant's single job takes behind another tenant's five hundred, against the same job alone.
 
-On the real service: Router, line, Dispatcher, engine and batcher are those that serve. In the sleeping arms each forward
-SLEEPS as long as a device would take, however many jobs share it; the other arm runs the built-in model on this machine.
+On the real service: Router, line, Dispatcher, engine and batcher are those that serve. In the sleeping arms each
+forward SLEEPS as long as a device would take, however many jobs share it; the other arm runs the built-in model here.
 """
 
 from __future__ import annotations
