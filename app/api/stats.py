@@ -132,7 +132,7 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
         jobs=_jobs(figures),
         webhooks={"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
         tenant=await _tenant(service, caller, backlog),
-        tenants=_tenants(backlog) if caller.tenant in service.settings.operators else None,
+        tenants=_tenants(backlog) if caller.is_operator else None,
         line=None if backlog is None else without_tenants(backlog_to_note(backlog)),
         replicas=[
             ReplicaFigures(**asdict(replica), silent_s=round(max(0.0, now - replica.seen_at), 3))
