@@ -131,7 +131,7 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
         cache_stats=await _caches(service, figures),
         jobs=_jobs(figures),
         webhooks={"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
-        tenant=await _tenant(service, caller, backlog),
+        tenant=await _tenant(service, caller),
         tenants=_tenants(backlog) if caller.is_operator else None,
         line=None if backlog is None else without_tenants(backlog_to_note(backlog)),
         replicas=[
@@ -155,8 +155,9 @@ def _tenants(backlog: Backlog | None) -> dict[str, TenantShareFigures]:
     }
 
 
-async def _tenant(service: VideoService, caller: Caller, backlog: Backlog | None) -> TenantFigures:
+async def _tenant(service: VideoService, caller: Caller) -> TenantFigures:
     settings, usage = service.settings, await service.usage(caller)
+    backlog = backlog_from_note(await service.ports.board.get(BACKLOG))
     use = ((backlog or Backlog()).tenants or {}).get(caller.tenant, TenantUse())
     return TenantFigures(
         name=caller.tenant,

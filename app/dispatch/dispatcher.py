@@ -136,7 +136,7 @@ class Dispatcher:
         held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)
         routable = self._routing.routable(replicas)
-        capacity = capacity_of(routable, held, self._settings, self._scaling, now, self._pools)
+        capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, now)
         return Snapshot(now, entered, waiting, running, routable, capacity)
 
     async def _running(self, held: Sequence[Lease]) -> list[Job]:

@@ -29,8 +29,8 @@ def capacity_of(
     held: Sequence[Lease],
     settings: Settings,
     scaling: Scaling,
-    now: float,
     known: Collection[str] = (),
+    now: float = 0.0,
 ) -> dict[str, Pool]:
     """What every pool can take, those `known` among them; one that scales says how long its first replica takes."""
     found = {name: Pool(0, 0, 0) for name in known}

@@ -172,7 +172,11 @@ class Scaling:
         One that is overdue is expected every moment: within a tenth of what the last one took.
         """
         took_s = self.starts.took_s.get(pool, otherwise_s)
-        return max(took_s - max(0.0, now - self.starts.asked_at.get(pool, now)), took_s / 10)
+        return max(took_s - self.asked_for_s(pool, now), took_s / 10)
+
+    def asked_for_s(self, pool: str, now: float) -> float:
+        """For how long a pool's first replica has been asked for and is not there; 0 where none is."""
+        return max(0.0, now - self.starts.asked_at.get(pool, now))
 
     def _time_start(self, pool: str, here: bool, now: float) -> None:
         asked_at, took_s = dict(self.starts.asked_at), dict(self.starts.took_s)
