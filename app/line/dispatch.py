@@ -115,7 +115,7 @@ def choose(
     jobs = {job.id: job for job in waiting}
     for job in late:
         del jobs[job.id]
-    line = _in_order([rank(_entry(job)) for job in jobs.values()], jobs, running, starts, rules)
+    line = _in_order([rank(_entry(job)) for job in jobs.values()], jobs, starts, rules)
     taken: set[str] = set()
     held = Counter(job.tenant for job in running)
     for name, pool in capacity.items():
@@ -135,7 +135,6 @@ def choose(
 def _in_order(
     line: Sequence[Standing],
     jobs: Mapping[str, Job],
-    running: Sequence[Job],
     starts: Callable[[str], Mapping[str, float]],
     rules: Rules,
 ) -> list[Standing]:
@@ -147,8 +146,7 @@ def _in_order(
     for tenant, ones in own.items():
         for one in ones:
             pools.setdefault(jobs[one.entry.job_id].plan.pool, {}).setdefault(tenant, []).append(one)
-    held = {name: Counter(job.tenant for job in running if job.plan.pool == name) for name in pools}
-    return [one for name, here in pools.items() for one in fair_order(here, starts(name), held[name], rules)]
+    return [one for name, here in pools.items() for one in fair_order(here, starts(name), rules)]
 
 
 def _key(one: Standing) -> tuple[int, int, float, float, str]:

@@ -41,29 +41,28 @@ def class_levels(some: Iterable[Standing]) -> dict[int, int]:
     return found
 
 
-def fair_order(own: Own, starts: Mapping[str, float], held: Mapping[str, int], rules: Rules) -> list[Standing]:
+def fair_order(own: Own, starts: Mapping[str, float], rules: Rules) -> list[Standing]:
     """All jobs by class, then by start tag: the virtual time at which its tenant's share comes to it.
 
     Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with step-seconds as the length of a job: a tenant's
     virtual time goes on by the work of each of its jobs over its weight, and the least is served next. As in Virtual
     Token Counters (Sheng et al., OSDI 2024) who comes starts level with the least of those who are there; `starts`
-    holds where each tenant is now. Of equal tags the job goes first whose tenant has fewest under way (`held`), by
-    weight, so that a newcomer waits for nobody's next; then the more urgent. So of two tenants that wait in one class
-    neither gets ahead of the other by more than one job of each, over weights; and a single tenant's order, like that
-    of each tenant's own jobs, is that of their keys.
+    holds where each tenant is now. Of equal tags the more urgent job goes first. So of two tenants that wait in one
+    class neither gets ahead of the other by more than one job of each, over weights; and a single tenant's order, like
+    that of each tenant's own jobs, is that of their keys.
     """
     if len(own) < 2:
         return [one for line in own.values() for one in line]
     levels = class_levels(one for line in own.values() for one in line)
-    rows: list[tuple[int, float, float, Any, Standing]] = []
+    rows: list[tuple[int, float, Any, Standing]] = []
     for tenant, line in own.items():
         weight = rules.weight(tenant)
-        has = held.get(tenant, 0) / weight
         tags = accumulate((one.remaining_s / weight for one in line), initial=starts.get(tenant, 0.0))
-        standing = zip(_levels(line, levels), tags, line, strict=False)
-        rows += [(-level, tag, has, one.key, one) for level, tag, one in standing]
+        rows += [
+            (-level, tag, one.key, one) for level, tag, one in zip(_levels(line, levels), tags, line, strict=False)
+        ]
     rows.sort()
-    return [row[4] for row in rows]
+    return [row[3] for row in rows]
 
 
 def in_turn(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf
+from operator import itemgetter
 from typing import NamedTuple
 
 from app.line.backlog import Backlog, TenantUse, TenantWaits
@@ -40,7 +41,7 @@ class _Line:
     rules: Rules
     levels: Mapping[int, int]
     held: Mapping[str, int]
-    tags: Mapping[int, Sequence[tuple[float, float]]]  # by level, ascending, and what its tenant holds, by weight
+    tags: Mapping[int, Sequence[float]]  # by level, ascending
     work_s: Mapping[int, Sequence[float]]  # by level: of the first 0, 1, … of them
     rising: Mapping[int, Sequence[tuple[float, float, float]]]  # by class: who ages into it when, its tag, its turn
 
@@ -49,14 +50,10 @@ class _Line:
         rows = [each for each in self.tags if each > level]
         return sum(self.work_s[each][-1] for each in rows), sum(len(self.tags[each]) for each in rows)
 
-    def before(self, level: int, tag: float, tenant: str) -> tuple[float, int]:
+    def before(self, level: int, tag: float) -> tuple[float, int]:
         """The same of those at the level who have a claim before this tag, or one as good."""
-        count = bisect_right(self.tags.get(level, ()), (tag, self.has(tenant)))
+        count = bisect_right(self.tags.get(level, ()), tag)
         return (self.work_s[level][count] if count else 0.0), count
-
-    def has(self, tenant: str) -> float:
-        """Jobs under way of a tenant, by its weight."""
-        return self.held.get(tenant, 0) / self.rules.weight(tenant)
 
     def work_of_running(self, tenant: str, level: int, ahead: int) -> float:
         """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
@@ -171,9 +168,8 @@ def _read(
     standing: dict[int, list[_Waiting]] = defaultdict(list)
     for one in everyone:
         standing[levels[one.level]].append(one)
-    has = {tenant: held.get(tenant, 0) / rules.weight(tenant) for tenant in own}
     for row in standing.values():
-        row.sort(key=lambda one: (one.tag, has[one.job.tenant]))
+        row.sort(key=itemgetter(0))  # its tag
     rising = {}
     for level in PRIORITIES.values():
         below = [one for one in everyone if levels[one.level] < levels[level]]
@@ -185,7 +181,7 @@ def _read(
         rules=rules,
         levels=levels,
         held=held,
-        tags={level: [(one.tag, has[one.job.tenant]) for one in row] for level, row in standing.items()},
+        tags={level: [one.tag for one in row] for level, row in standing.items()},
         work_s={level: [0.0, *accumulate(one.turn_s for one in row)] for level, row in standing.items()},
         rising=rising,
     )
@@ -214,7 +210,7 @@ def _waits(
 def _wait(tenant: str, level: int, line: _Line, tag: float, own: int) -> tuple[float, int]:
     """Seconds, and jobs, before a job of this class with this tag: those who age past it while it waits among them."""
     at, devices, start_s = line.levels[level], max(1, line.pool.replicas), line.pool.start_s
-    above, same = line.above(at), line.before(at, tag, tenant)
+    above, same = line.above(at), line.before(at, tag)
     work, jobs = above[0] + same[0] + line.work_of_running(tenant, level, own), above[1] + same[1]
     for passes_s, its_tag, turn in line.rising[level]:
         if passes_s > work / devices + start_s:

@@ -168,7 +168,7 @@ def test_a_tenant_with_all_its_leases_holds_up_nobody() -> None:
     line = [*(of("greedy", number) for number in range(4)), of("modest", 4)]
     running = [replace(at_work(9), tenant="greedy")]
     found = choose(line, running, {"main": Pool(8, 1, 1), "draft": Pool(1, 0, 1)}, 10.0, two)
-    assert [one.id for one in found.start] == ["job-4", "job-0"]
+    assert [one.id for one in found.start] == ["job-0", "job-4"]
     assert [one.id for one in found.left] == ["job-1", "job-2", "job-3"]
 
 
