@@ -179,7 +179,7 @@ def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     os.environ["KINORAY_API_KEYS"] = json.dumps(fairness.KEYS)  # replicas read the same environment
-    jobs, tries = (40, 1) if options.quick else (500, 5)
+    jobs, tries = (40, 1) if options.quick else (500, 3)
     found: dict[str, Any] = {}
     for name, args in fairness.ARMS.items():
         with _served({}, args) as service:

@@ -15,6 +15,7 @@ from app.types import Job, Phase
 
 KEPT = 1000  # tenants of a pool that are remembered beside those who wait or run
 HALF_LIFE_S = 600.0  # of the work that counts as recent
+A_MOMENT = 1e-6  # of virtual time, by which a newcomer is before the least of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class TenantShares:
     A job is charged whole when it starts, since what is under way counts when the next is chosen; what it did not use
     after all is given back when it has left. A job that is paused stays charged; one that others follow is charged
     once, to the tenant who leads. Of those who are away only who is ahead of the others is remembered, until they have
-    come as far: so what is remembered is bounded, and a tenant that comes again has nothing saved up.
+    come as far: so what is remembered is bounded, and a tenant that comes again has nothing saved up. Its first job
+    goes before the next of those who have just had one.
     """
 
     def __init__(self, rules: Rules, note: SharesNote | None = None) -> None:
@@ -60,8 +62,8 @@ class TenantShares:
 
     def starts(self, pool: str) -> defaultdict[str, float]:
         """By tenant, the virtual time at which its next job in that pool would start."""
-        floor = self._floor.get(pool, 0.0)
-        return defaultdict(lambda: floor, self._used.get(pool, {}))
+        level = self._floor.get(pool, 0.0) - A_MOMENT
+        return defaultdict(lambda: level, self._used.get(pool, {}))
 
     def recent(self, now: float) -> dict[str, float]:
         """Step-seconds that each tenant was given lately; they halve every `HALF_LIFE_S`."""
@@ -110,11 +112,12 @@ class TenantShares:
         floor = self._floor[pool] = max(self._floor[pool], min(known, default=0.0))
         ahead = [(at, tenant) for tenant, at in used.items() if at > floor and tenant not in tenants]
         found = {tenant: at for at, tenant in heapq.nlargest(KEPT, ahead)}
-        return found | {tenant: max(floor, used.get(tenant, floor)) for tenant in tenants}
+        level = floor - A_MOMENT
+        return found | {tenant: max(level, used.get(tenant, level)) for tenant in tenants}
 
     def _add(self, pool: str, tenant: str, work: float) -> None:
-        row, floor = self._used.setdefault(pool, {}), self._floor.setdefault(pool, 0.0)
-        row[tenant] = max(floor, row.get(tenant, floor) + work / self._rules.weight(tenant))
+        row, level = self._used.setdefault(pool, {}), self._floor.setdefault(pool, 0.0) - A_MOMENT
+        row[tenant] = max(level, row.get(tenant, level) + work / self._rules.weight(tenant))
         self._recent[tenant] = max(0.0, self._recent.get(tenant, 0.0) + work)
 
     def _fade(self, now: float) -> float:

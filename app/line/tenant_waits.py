@@ -18,6 +18,7 @@ from app.line.tenant_shares import TenantShares
 from app.line.wait_estimates import lifted, longest_s, passes_in_s, waits_s
 from app.types import Job
 
+NOBODY = ""  # no tenant's name
 TOLD = 64  # tenants of a pool whose own waits are told, those with most jobs; to the others applies what newcomers wait
 
 
@@ -127,9 +128,9 @@ def tenant_waits(
     own = _by_tenant(waiting, pool, now, rules, starts)
     held = Counter(job.tenant for job in running)
     line, waits = _read(own, running, held, pool, now, rules), waits_s(waiting, running, pool)
-    least = min((starts[tenant] for tenant in (own.keys() | held.keys())), default=0.0)
+    least = starts[NOBODY]
     heads = longest_s([jobs[0].job for jobs in own.values()], waits, now, rules.age_s, most_s)
-    newcomer = _waits("", [], line, least, 0.0, heads)
+    newcomer = _waits(NOBODY, [], line, least, 0.0, heads)
     found = {}
     for tenant in sorted(own, key=lambda tenant: (-len(own[tenant]), tenant))[:TOLD]:
         mine, longest = own[tenant], heads

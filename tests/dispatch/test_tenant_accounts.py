@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def used(world: World) -> dict[str, float]:
     note = shares_from_note(await world.stores.board.get(SHARES))
     assert note is not None
-    return dict(note.used["main"])
+    return {tenant: round(at, 3) for tenant, at in note.used["main"].items()}
 
 
 async def started(world: World) -> list[str]:

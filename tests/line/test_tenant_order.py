@@ -151,3 +151,16 @@ def test_a_low_job_starts_at_last_whatever_comes_above_it_from_others() -> None:
     low = job(0, tenant="one", priority="low", created_at=NOW - 2 * RULES.age_s)
     stream = [job(n, tenant="other", priority="high", created_at=NOW) for n in range(1, 50)]
     assert low in served([low, *stream], TenantShares(RULES), 2)
+
+
+def test_with_one_slot_a_newcomer_waits_for_what_runs_and_for_nobodys_next() -> None:
+    shares = TenantShares(RULES)
+    line = [job(n, tenant="one", created_at=NOW - 5.0) for n in range(9)]
+    runs = replace(job(99, tenant="one"), phase=Phase.DENOISING)
+    for _ in range(2):
+        shares.observe(line, [runs], NOW)
+    comes = job(50, tenant="other", created_at=NOW)
+    shares.observe([*line, comes], [runs], NOW)
+    shares.settle(runs.id, replace(runs, phase=Phase.COMPLETED))
+    shares.observe([*line, comes], [], NOW)
+    assert choose([*line, comes], [], ONE, NOW, RULES, shares.starts).start == [comes]

@@ -20,11 +20,11 @@ def test_a_job_is_charged_once_by_weight_and_one_that_ends_early_gives_back_the_
     running = at_work(0, tenant="heavy", step_seconds=20.0)
     for now in (1.0, 2.0):
         shares.observe(waits, [running], now)
-    assert dict(shares.starts("main")) == {"heavy": 10.0, "other": 0.0}
+    assert dict(shares.starts("main")) == pytest.approx({"heavy": 10.0, "other": 0.0}, abs=1e-5)
     assert shares.left([running]) == []
     assert shares.left([]) == [running.id]
     shares.settle(running.id, replace(running, phase=Phase.FAILED, step=5))
-    assert shares.starts("main")["heavy"] == 2.5, "of a quarter of its steps"
+    assert shares.starts("main")["heavy"] == pytest.approx(2.5), "of a quarter of its steps"
 
 
 def test_a_job_that_is_done_or_gone_gives_nothing_back_and_one_back_in_the_line_all_of_it() -> None:
@@ -33,22 +33,22 @@ def test_a_job_that_is_done_or_gone_gives_nothing_back_and_one_back_in_the_line_
     shares.observe(waits, jobs, 1.0)
     shares.settle("job-0", replace(jobs[0], phase=Phase.COMPLETED))
     shares.settle("job-1", None)
-    assert shares.starts("main")["t"] == 12.0
+    assert shares.starts("main")["t"] == pytest.approx(12.0)
     shares.settle("job-2", replace(jobs[2], phase=Phase.QUEUED))
-    assert shares.starts("main")["t"] == 8.0
+    assert shares.starts("main")["t"] == pytest.approx(8.0)
 
 
 def test_each_pool_has_shares_of_its_own() -> None:
     shares = TenantShares(RULES)
     shares.observe([job(1, "draft"), job(2)], [at_work(0)], 1.0)
-    assert (shares.starts("main")["t"], shares.starts("draft")["t"]) == (2.0, 0.0)
+    assert (shares.starts("main")["t"], shares.starts("draft")["t"]) == pytest.approx((2.0, 0.0), abs=1e-5)
 
 
 def test_a_newcomer_stands_level_with_the_least_of_those_who_are_there() -> None:
     shares, running = TenantShares(RULES), at_work(0, step_seconds=30.0)
     for now in (1.0, 2.0):
         shares.observe([job(1)], [running], now)
-    assert shares.starts("main")["new"] == 30.0
+    assert shares.starts("main")["new"] == pytest.approx(30.0)
 
 
 def test_as_a_note_it_is_the_same_to_another_dispatcher_also_what_it_started_and_had_not_seen_running() -> None:
@@ -59,7 +59,9 @@ def test_as_a_note_it_is_the_same_to_another_dispatcher_also_what_it_started_and
     assert note == shares.note()
     again = TenantShares(RULES, note)
     again.observe([job(1)], [running, at_work(2, tenant="heavy"), at_work(3, tenant="heavy")], 5.0)
-    assert dict(again.starts("main")) == {"t": 30.0, "heavy": 2.0}, "the third it found by its lease"
+    assert dict(again.starts("main")) == pytest.approx({"t": 30.0, "heavy": 2.0}, abs=1e-5), (
+        "the third it found by its lease"
+    )
 
 
 @pytest.mark.parametrize("note", [None, {"used": 3}, {"charged": {"job": {"pool": "main"}}}])
