@@ -29,6 +29,7 @@ from benchmarks import (
     chaos,
     drills,
     fairness,
+    fairness_in_process,
     families,
     main_job,
     overload,
@@ -180,7 +181,7 @@ def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     os.environ["KINORAY_API_KEYS"] = json.dumps(fairness.KEYS)  # replicas read the same environment
     jobs, tries = (40, 1) if options.quick else (500, 3)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"in this process, sleeping": asyncio.run(fairness_in_process.measure(jobs, tries))}
     for name, args in fairness.ARMS.items():
         with _served({}, args) as service:
             found[name] = asyncio.run(fairness.measure(service.url, jobs, tries, console))

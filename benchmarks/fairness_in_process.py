@@ -41,6 +41,11 @@ from tests.jobs.make import PLAN
 
 STEP_S: Final = 0.1
 STEPS: Final = 20
+ARMS: Final[dict[str, dict[str, int]]] = {
+    "a slot": {"max_batch": 1, "slots": 1},
+    "8 slots, batches of 4": {"max_batch": 4, "slots": 8},
+    "8 slots, no batches": {"max_batch": 1, "slots": 8},
+}
 PAUSE_S: Final = 0.7  # between two single jobs, so that they meet the others' jobs at different steps
 
 
@@ -57,7 +62,12 @@ class _OneReplica:
         return [self._replica.name]
 
 
-async def measure(settings: Settings, jobs: int, tries: int) -> dict[str, Any]:
+async def measure(jobs: int, tries: int) -> dict[str, Any]:
+    """All arms."""
+    return {name: await behind(Settings(**args), jobs, tries) for name, args in ARMS.items()}
+
+
+async def behind(settings: Settings, jobs: int, tries: int) -> dict[str, Any]:
     """One tenant's single job, `tries` times alone, then as often behind another's `jobs`."""
     async with _at_work(settings) as stores:
         alone = [await _one(stores, settings, "single") for _ in range(tries + 1)][1:]
