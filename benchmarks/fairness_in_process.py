@@ -41,7 +41,7 @@ from tests.jobs.make import PLAN
 
 STEP_S: Final = 0.1
 STEPS: Final = 20
-ARMS: Final[dict[str, dict[str, int]]] = {
+ARMS: Final[dict[str, dict[str, Any]]] = {
     "a slot": {"max_batch": 1, "slots": 1},
     "8 slots, batches of 4": {"max_batch": 4, "slots": 8},
     "8 slots, no batches": {"max_batch": 1, "slots": 8},
