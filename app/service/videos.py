@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import anyio
 
-from app.errors import ContentNotReady, NotFound, StoreUnavailable, TimedOut
+from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
