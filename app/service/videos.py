@@ -31,6 +31,7 @@ from app.jobs.flights import Role
 from app.jobs.store import find
 from app.line.backlog import backlog_from_note
 from app.line.wait_estimates import behind_all, expected_s
+from app.logs.context import about, about_job, facts, tenant_hash, unsaid
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.plan.degrade import in_time
@@ -51,6 +52,8 @@ from app.service.single_flight import enter
 from app.service.tenant_events import CREATED, News, follow_tenant
 from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
+from app.tracing.jobs import place_of_new_job
+from app.tracing.spans import span
 from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest, Wishes
 from app.webhooks.delivery import webhook_of
 
@@ -63,6 +66,25 @@ class Accepted(NamedTuple):
 
     job: Job
     replayed: bool
+
+
+def _log_accepted(job: Job, role: Role) -> None:
+    plan = job.plan
+    said = facts(
+        role=role.value,
+        model=plan.model,
+        tier=plan.tier,
+        size=f"{plan.spec.width}x{plan.spec.height}",
+        frames=plan.spec.frames,
+        steps=plan.sampling.steps,
+        budget=plan.sampling.budget,
+        priority=job.priority,
+        step_seconds=round(plan.estimate.step_seconds, 3),
+        promised_s=job.promised_s,
+        after=list(job.after) or None,
+    )
+    with about_job(job):
+        log.info("accepted", extra=said)
 
 
 async def _no_sync() -> None:
@@ -116,13 +138,28 @@ class VideoService:
             StoreUnavailable: Redis does not answer; nothing was accepted.
         """
         stages = stages or Stages()
+        with unsaid(request.prompt, request.negative_prompt), about(tenant=tenant_hash(caller.tenant)):
+            return await self._accept(request, caller, key, stages, reference, told)
+
+    async def _accept(
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        key: str | None,
+        stages: Stages,
+        reference: bytes | str | None,
+        told: VideoRequest | None,
+    ) -> Accepted:
         try:
             limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
             job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
             await self._announce(job)
             return Accepted(job, False)
         except Replayed as again:
-            return Accepted(await self._former(again.message, caller), True)
+            job = await self._former(again.message, caller)
+            with about_job(job):
+                log.info("asked again, under the same key")
+            return Accepted(job, True)
 
     async def _not_yet_answered(
         self, request: VideoRequest, caller: Caller, key: str | None, reference: bytes | str | None
@@ -186,9 +223,10 @@ class VideoService:
         await self._sync()
         await self._come_after(wishes.after, caller)
         # 1. Plan
-        plan = await self._plan(request if reference is None else replace(request, image=PENDING), caller)
+        with span("plan"):
+            plan = await self._plan(request if reference is None else replace(request, image=PENDING), caller)
         stages.done("plan")
-        now = self._clock()
+        now, place = self._clock(), place_of_new_job()
         job = Job(
             id=f"video_{uuid.uuid4().hex}",
             tenant=caller.tenant,
@@ -197,6 +235,8 @@ class VideoService:
             created_at=now,
             wishes=wishes,
             deadline=None if wishes.deadline_s is None else now + wishes.deadline_s,
+            trace=place.trace,
+            trace_parent=place.parent,
         )
         content: bytes | None = None
         if reference is not None:
@@ -210,7 +250,8 @@ class VideoService:
             stages.done("picture")
         # 2. The same plan made before?
         if wishes.cache.reads:
-            made = await self._made_before(job, now, stages, limits)
+            with span("lookup"):
+                made = await self._made_before(job, now, stages, limits)
             if made is not None:
                 await count_use(plan.style, caller, self.ports.presets, now)
                 return made
@@ -224,13 +265,15 @@ class VideoService:
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
         await keep(job, content, self.ports.board, self.ports.artifacts)
         try:
-            job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
+            with span("record"):
+                job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
         except StoreUnavailable:  # it may be on record
             raise
         except KinorayError:
             await let_go(job, self.ports.board, self.ports.artifacts)
             raise
         stages.done("record")
+        _log_accepted(job, role)
         missed = {} if role is Role.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
         await count_use(plan.style, caller, self.ports.presets, now)
@@ -285,6 +328,8 @@ class VideoService:
         before = await self.get(job_id, caller)
         job = await self.ports.jobs.cancel(job_id, caller.tenant, CANCELLED, self._clock())
         if not before.phase.ended:
+            with about_job(before):
+                log.info("is to be cancelled", extra=facts(phase=before.phase.value, step=before.step))
             await self.ports.stops.send(job_id)
             await tell_end(job, self.ports, self._clock())
         return job
@@ -292,6 +337,8 @@ class VideoService:
     async def delete(self, job_id: str, caller: Caller) -> None:
         """Cancel if need be, and forget the job; artifacts go unless another job was answered with them."""
         job = await self.ports.jobs.delete(job_id, caller.tenant)
+        with about_job(job):
+            log.info("deleted", extra=facts(phase=job.phase.value))
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.similar import Latent
+from app.engine.boundary_news import Moved, Stepped
 from app.engine.timing.overhead import own_time_began
 from app.errors import (
     Cancelled,
@@ -22,10 +23,14 @@ from app.errors import (
     TimedOut,
     WorkerLost,
 )
+from app.logs.context import about, about_job
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
+from app.tracing.jobs import attempt_span
+from app.tracing.spans import NO_SPAN
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from app.worker.attempt_trace import AttemptTrace
 from app.worker.checkpoint_writer import CheckpointWriter
 from app.worker.facts import (
     AttemptFailed,
@@ -37,6 +42,7 @@ from app.worker.facts import (
     PreviewMade,
     PromptsEncoded,
     StepDone,
+    Told,
 )
 from app.worker.finishing import hand_on
 from app.worker.inputs import Inputs
@@ -60,6 +66,7 @@ class Attempt:
         self._timing = parts.timing
         self._facts: FactQueue | None = None
         self._latent: Latent | None = None
+        self._trace = AttemptTrace(NO_SPAN)
         cache, settings = parts.caches.cache, parts.settings
         self._prompts = PromptEmbeddings(EmbeddingCache(cache), settings, parts.encoder)
         self._inputs = Inputs(parts.stores, cache, parts.engine, settings, parts.timing)
@@ -77,12 +84,16 @@ class Attempt:
         Raises:
             StoreUnavailable, WorkerLost: not the job's fault; the dispatcher gives it to another replica.
         """
+        with about(job=self._job_id, fence=self._fence):
+            await self._in_context()
+
+    async def _in_context(self) -> None:
         try:
             await self._run()
         except (LeaseLost, JobNotFound) as error:
-            log.info("Attempt %s of %s ends: %s", self._fence, self._job_id, error)
+            log.info("The attempt ends: %s", error)
         except (StoreUnavailable, WorkerLost) as error:
-            log.warning("Attempt %s of %s gives up: %s", self._fence, self._job_id, error)
+            log.warning("The attempt gives up: %s", error)
             raise
         except KinorayError as error:
             self.stop()
@@ -100,9 +111,16 @@ class Attempt:
         job = await self._stores.jobs.get(self._job_id)
         if job.fence != self._fence or job.phase.ended:
             raise LeaseLost(f"{self._job_id} has moved on.")
+        with about_job(job), attempt_span(job, self._fence) as span:
+            self._trace = AttemptTrace(span)
+            log.info("started")
+            await self._make(job, span.traceparent if span.kept else None)
+
+    async def _make(self, job: Job, goes_by: str | None) -> None:
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        facts = FactQueue(keeps_latent=job.wishes.similar and job.wishes.cache.writes and job.plan.start is None)
+        keeps_latent = job.wishes.similar and job.wishes.cache.writes and job.plan.start is None
+        facts = FactQueue(keeps_latent, goes_by)
         progress = Progress(job.id, self._fence, self._stores, lambda: self._overhead_s(job), self._timing.monotonic)
         await self._submit(job, facts, progress)
         try:
@@ -150,12 +168,6 @@ class Attempt:
         """Act on the engine's facts until the job has left the engine."""
         while True:
             match await facts.next():
-                case PhaseChanged(phase):
-                    await progress.phase(phase)
-                case StepDone() as done:
-                    await progress.step(done)
-                case PreviewMade() as made:
-                    await progress.preview(made)
                 case CheckpointMade(state):
                     self._checkpoints.take(job.id, self._fence, state)
                 case LatentMade(clean):
@@ -167,6 +179,21 @@ class Attempt:
                 case FramesMade(frames, measured):
                     await progress.announce(Phase.POSTPROCESSING)
                     return await self._finish(job, frames, measured)
+                case told:
+                    await self._tell(told, progress)
+
+    async def _tell(self, told: Told, progress: Progress) -> None:
+        match told:
+            case PhaseChanged(phase):
+                await progress.phase(phase)
+            case StepDone() as done:
+                await progress.step(done)
+            case PreviewMade() as made:
+                await progress.preview(made)
+            case Moved() as move:
+                self._trace.moved(move)
+            case Stepped() as stepped:
+                self._trace.stepped(stepped)
 
     def _overhead_s(self, job: Job) -> float:
         return self._parts.measurements.overhead.of(shape_key(job.plan.spec)) or self._parts.model.overhead_s
@@ -190,6 +217,7 @@ class Attempt:
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
                 await self._checkpoints.settle()
                 await self._stores.jobs.requeue(self._job_id, self._fence, now)
+                log.info("handed over: %s", error)
                 await self._stores.events.append(self._job_id, "phase", now, {"phase": Phase.QUEUED.value})
                 return
             await fail(self._job_id, self._fence, Failure(error.error_code, error.message), self._stores, now)

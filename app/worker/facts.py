@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.engine.boundary_news import Moved, Stepped
 from app.engine.denoiser import Frames, JobState
 from app.engine.embedding import Embedding
 from app.errors import GenerationError
@@ -78,16 +79,16 @@ class AttemptFailed:
     error: GenerationError
 
 
-Fact: TypeAlias = (
-    PhaseChanged | StepDone | PreviewMade | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
-)
+Told: TypeAlias = PhaseChanged | StepDone | PreviewMade | Moved | Stepped
+Fact: TypeAlias = Told | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
 
 
 class FactQueue:
     """The engine's Sink for one attempt. Made on the loop that reads it; everything but `next` is for any thread."""
 
-    def __init__(self, keeps_latent: bool = False) -> None:
+    def __init__(self, keeps_latent: bool = False, goes_by: str | None = None) -> None:
         self.keeps_latent = keeps_latent
+        self.goes_by = goes_by  # the traceparent of the attempt's span, if that is kept
         self._at = (0, 0)  # the step last heard of, and how many there are
         self._loop = asyncio.get_running_loop()
         self._facts: asyncio.Queue[Fact] = asyncio.Queue()
@@ -119,6 +120,12 @@ class FactQueue:
 
     def encoded(self, prompt: Embedding, negative: Embedding, took_s: float) -> None:
         self.put(PromptsEncoded(EncodedPrompts(prompt, negative), took_s))
+
+    def moved(self, move: Moved) -> None:
+        self.put(move)
+
+    def stepped(self, stepped: Stepped) -> None:
+        self.put(stepped)
 
     def done(self, frames: Frames, measured: Measured) -> None:
         self.put(FramesMade(frames, measured))

@@ -16,6 +16,7 @@ from app.artifacts.store import UNAVAILABLE
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
 from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
+from app.logs.context import about_job
 from app.plan.savings import savings
 from app.service.artifact_refs import mark_cached
 from app.service.background import Background
@@ -24,6 +25,8 @@ from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import resolve
 from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, STEPS_FIXED, STEPS_PLANNED
+from app.tracing.jobs import attempt_of
+from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import UNSTORED, again_in, finish
 from app.video.join import joined
@@ -59,6 +62,18 @@ class JobFinisher:
             return  # a former call closed it, and its answer was lost
         if job.fence != fence:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        with about_job(job), span("finish", attempt_of(job, fence), kind="server", facts={"job": job_id}):
+            try:
+                await self._close(job, fence, frames, measured, started)
+            except (LeaseLost, JobNotFound) as error:
+                log.info("Not finished: %s", error)
+                raise
+            except Exception as error:
+                log.warning("Not finished: %s", error, exc_info=True)
+                raise
+
+    async def _close(self, job: Job, fence: int, frames: NDArray[np.uint8], measured: Measured, started: float) -> None:
+        stores, job_id = self._stores, job.id
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
         artifacts = await self._store(job_id, fence, await self._whole(job, frames), job.plan.spec.fps)
@@ -147,7 +162,7 @@ async def hand_on(
             if wait_s is None:
                 code = UNSTORED if error.error_code == UNAVAILABLE else "finish_failed"
                 raise GenerationError(f"The video could not be stored: {error}", code=code) from error
-            log.warning("The finisher failed for %s: %s", job_id, error)
+            log.warning("The finisher failed for %s, it is asked again: %s", job_id, error)
             await sleep(wait_s)
 
 

@@ -73,4 +73,4 @@ async def _as_events(feed: AsyncGenerator[FeedEvent, None], tenant: str) -> Asyn
                 if told >= MOST_EVENTS and each.id is not None:
                     return
     except KinorayError as error:  # the stream just stops: who reconnects learns why
-        log.info("Events of %s stopped: %s", tenant, error)
+        log.info("Events of all of a tenant stopped: %s", error, extra=facts(tenant=tenant_hash(tenant)))

@@ -1,0 +1,71 @@
+"""How a line is written: a log record comes in, one line of JSON or of text for people goes out, without secrets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict
+
+from app.logs.context import private, words
+from app.logs.hiding import Hiding
+
+Format = Literal["json", "console"]
+PROMPTS: Final = frozenset({"prompt", "negative_prompt", "written"})
+"""Facts that a line has only where that is allowed: what people asked for."""
+FIRST: Final = ("time", "level", "message", "logger", "job", "attempt", "fence")
+_SERVES_OWN: Final = {"request_id": "request", "route": "route"}  # what Serve adds to its own records
+
+
+class LineFormatter(ProcessorFormatter):
+    """`process` is said by every line: deployment, replica, node. `prompts`: lines may say what people asked for."""
+
+    def __init__(self, form: Format, process: Mapping[str, object], hiding: Hiding, prompts: bool = False) -> None:
+        self._process = dict(process)
+        self._hiding = hiding
+        self._prompts = prompts
+        render = _json if form == "json" else _for_people()
+        exceptions = [structlog.processors.format_exc_info] if form == "json" else []
+        super().__init__(processors=[self._said, *exceptions, render])
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        unsaid = () if self._prompts else getattr(record, "private", None) or private()
+        return self._hiding(super().format(record), unsaid)
+
+    def _said(self, _logger: Any, _method: str, told: EventDict) -> EventDict:
+        record: logging.LogRecord = told.pop("_record")
+        told.pop("_from_structlog", None)
+        said: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z",
+            "level": record.levelname.lower(),
+            "message": told.pop("event"),
+            "logger": record.name,
+        }
+        serves = {ours: getattr(record, name) for name, ours in _SERVES_OWN.items() if getattr(record, name, None)}
+        context, own = getattr(record, "context", None), getattr(record, "facts", {})
+        said |= {**self._process, **serves, **(words() if context is None else context), **own, **told}
+        if record.threadName not in (None, "MainThread"):
+            said.setdefault("thread", record.threadName)
+        if not self._prompts:
+            said = {name: value for name, value in said.items() if name not in PROMPTS}
+        return {**{name: said[name] for name in FIRST if name in said}, **said}
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=False,
+        sort_keys=False,
+        event_key="message",
+        timestamp_key="time",
+        exception_formatter=structlog.dev.plain_traceback,  # its others print local variables: prompts, keys
+    )
+
+
+def _json(_logger: Any, _method: str, told: EventDict) -> str:
+    return orjson.dumps(told, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
