@@ -105,7 +105,7 @@ class WebhookDeliveries:
         try:
             await self._deliver(job_id)
         except KinorayError as error:
-            log.info("The webhook of %s is tried again: %s", job_id, error)
+            log.info("The webhook is tried again: %s", error, extra=facts(job=job_id))
 
     async def _deliver(self, job_id: str) -> None:
         stores = self._stores

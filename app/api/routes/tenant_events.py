@@ -19,6 +19,7 @@ from app.api.event_feed import FeedEvent, caller_feed
 from app.api.openapi import ERRORS
 from app.api.routes.events import PING_S
 from app.errors import KinorayError
+from app.logs.context import facts, tenant_hash
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", tags=["videos"], responses=ERRORS)
