@@ -13,6 +13,7 @@ from app.client.calibrate import calibrate
 from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
 from app.client.listing import list_videos
+from app.client.logs_command import logs
 from app.client.models import models
 from app.client.serve import serve
 from app.client.session import AsJson, say_json
@@ -43,6 +44,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "warm": warm_command,
     "list": list_videos,
     "status": status,
+    "logs": logs,
     "rate": video_commands.rate,
     "cancel": video_commands.cancel,
     "delete": video_commands.delete,

@@ -23,13 +23,22 @@ class Hiding:
         # The longest first: one secret may begin with another.
         self._told = re.compile("|".join(map(re.escape, sorted(told, key=len, reverse=True)))) if told else None
 
-    def __call__(self, text: str, private: Collection[str] = ()) -> str:
-        for each in sorted(private, key=len, reverse=True):
-            for form in {each, json.dumps(each)[1:-1], json.dumps(each, ensure_ascii=False)[1:-1], repr(each)[1:-1]}:
-                text = text.replace(form, UNSAID)
+    def __call__(self, text: str) -> str:
         if self._told is not None:
             text = self._told.sub(HIDDEN, text)
         if "://" in text:
             text = _PASSWORD.sub(rf"\1:{HIDDEN}@", text)
         text = _BEARER.sub(rf"\1\2{HIDDEN}", text)
         return _WEBHOOK.sub(HIDDEN, text) if "whsec_" in text else text
+
+
+def without(value: object, private: Collection[str]) -> object:
+    """A value of a line without these texts, as they are or as `repr` and JSON write them; longer ones first."""
+    if isinstance(value, str):
+        for each in sorted(private, key=len, reverse=True):
+            for form in (each, repr(each)[1:-1], json.dumps(each)[1:-1], json.dumps(each, ensure_ascii=False)[1:-1]):
+                value = value.replace(form, UNSAID)
+        return value
+    if isinstance(value, dict):
+        return {name: without(each, private) for name, each in value.items()}
+    return [without(each, private) for each in value] if isinstance(value, (list, tuple)) else value

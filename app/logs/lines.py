@@ -13,12 +13,13 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict
 
 from app.logs.context import private, words
-from app.logs.hiding import Hiding
+from app.logs.hiding import Hiding, without
 
 Format = Literal["json", "console"]
 PROMPTS: Final = frozenset({"prompt", "negative_prompt", "written"})
 """Facts that a line has only where that is allowed: what people asked for."""
 FIRST: Final = ("time", "level", "message", "logger", "job", "attempt", "fence")
+_PRIVATE: Final = "_private"
 _SERVES_OWN: Final = {"request_id": "request", "route": "route"}  # what Serve adds to its own records
 
 
@@ -30,13 +31,11 @@ class LineFormatter(ProcessorFormatter):
         self._hiding = hiding
         self._prompts = prompts
         render = _json if form == "json" else _for_people()
-        exceptions = [structlog.processors.format_exc_info] if form == "json" else []
-        super().__init__(processors=[self._said, *exceptions, render])
+        super().__init__(processors=[self._said, structlog.processors.format_exc_info, self._unsaid, render])
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
-        unsaid = () if self._prompts else getattr(record, "private", None) or private()
-        return self._hiding(super().format(record), unsaid)
+        return self._hiding(super().format(record))
 
     def _said(self, _logger: Any, _method: str, told: EventDict) -> EventDict:
         record: logging.LogRecord = told.pop("_record")
@@ -54,7 +53,14 @@ class LineFormatter(ProcessorFormatter):
             said.setdefault("thread", record.threadName)
         if not self._prompts:
             said = {name: value for name, value in said.items() if name not in PROMPTS}
+            said[_PRIVATE] = getattr(record, "private", None) or private()
         return {**{name: said[name] for name in FIRST if name in said}, **said}
+
+    @staticmethod
+    def _unsaid(_logger: Any, _method: str, told: EventDict) -> EventDict:
+        """Without what people asked for, whatever an error or a library has made of it."""
+        texts = told.pop(_PRIVATE, ())
+        return {name: without(value, texts) for name, value in told.items()} if texts else told
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:
@@ -63,7 +69,6 @@ def _for_people() -> structlog.dev.ConsoleRenderer:
         sort_keys=False,
         event_key="message",
         timestamp_key="time",
-        exception_formatter=structlog.dev.plain_traceback,  # its others print local variables: prompts, keys
     )
 
 
