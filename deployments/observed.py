@@ -47,4 +47,5 @@ def observe(settings: Settings) -> None:
     process = {"deployment": here.deployment, "replica": here.replica_id.unique_id, "node": node}
     into = IntoServe(formatter_of(settings, process), settings.log_max_bytes, settings.log_files)
     listen(into, settings.log_level)
+    SERVE.setLevel(logging.DEBUG if settings.log_level == "debug" else logging.WARNING)  # it tells of every handle
     trace_process(settings, process)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import problem
+from app.api.problems import ERROR_CODE, problem
 from app.logs.context import about, facts, trace_id
 from app.tracing.spans import NO_SPAN, Span, below
 from app.tracing.spans import span as make_span
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "x-request-id"
 TIMING = "server-timing"
 LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})  # and change nothing: their lines are for debugging, as polls are many
+TURNED_AWAY = frozenset({401, 403, 429})
 _SANE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -85,9 +86,10 @@ def _tell(scope: Scope, status: int, took_s: float, span: Span) -> None:
     route = getattr(scope.get("route"), "path", scope["path"])
     span.rename(f"{scope['method']} {route}")
     span.note({"http.response.status_code": status, "http.route": route})
-    level = logging.WARNING if status >= 500 else logging.DEBUG if scope["method"] in LOOKS else logging.INFO
+    looked = scope["method"] in LOOKS and status not in TURNED_AWAY
+    level = logging.WARNING if status >= 500 else logging.DEBUG if looked else logging.INFO
     if log.isEnabledFor(level):
-        said = facts(status=status, took_ms=round(1000 * took_s, 1))
+        said = facts(status=status, took_ms=round(1000 * took_s, 1), code=scope.get(ERROR_CODE))
         log.log(level, "%s %s", scope["method"], scope["path"], extra=said)
 
 

@@ -19,8 +19,9 @@ Format = Literal["json", "console"]
 PROMPTS: Final = frozenset({"prompt", "negative_prompt", "written"})
 """Facts that a line has only where that is allowed: what people asked for."""
 FIRST: Final = ("time", "level", "message", "logger", "job", "attempt", "fence")
+OUR_THREADS: Final = frozenset({"engine", "encoder_0", "redis guardian"})
+"""Threads that have a name of ours: others say nothing to anybody."""
 _PRIVATE: Final = "_private"
-_SERVES_OWN: Final = {"request_id": "request", "route": "route"}  # what Serve adds to its own records
 
 
 class LineFormatter(ProcessorFormatter):
@@ -46,11 +47,10 @@ class LineFormatter(ProcessorFormatter):
             "message": told.pop("event"),
             "logger": record.name,
         }
-        serves = {ours: getattr(record, name) for name, ours in _SERVES_OWN.items() if getattr(record, name, None)}
         context, own = getattr(record, "context", None), getattr(record, "facts", {})
-        said |= {**self._process, **serves, **(words() if context is None else context), **own, **told}
-        if record.threadName not in (None, "MainThread"):
-            said.setdefault("thread", record.threadName)
+        said |= {**self._process, **(words() if context is None else context), **own, **told}
+        if record.threadName in OUR_THREADS:
+            said["thread"] = record.threadName
         if not self._prompts:
             said = {name: value for name, value in said.items() if name not in PROMPTS}
             said[_PRIVATE] = getattr(record, "private", None) or private()

@@ -80,7 +80,7 @@ def _log_accepted(job: Job, role: Role) -> None:
         budget=plan.sampling.budget,
         priority=job.priority,
         step_seconds=round(plan.estimate.step_seconds, 3),
-        promised_s=job.promised_s,
+        promised_s=None if job.promised_s is None else round(job.promised_s, 3),
         after=list(job.after) or None,
     )
     with about_job(job):

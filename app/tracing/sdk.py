@@ -82,6 +82,10 @@ class OpenTelemetryTracer:
             self._ids.give(None)
         return _Kept(made)
 
+    def flush(self) -> None:
+        """Hand out what has ended, now."""
+        self._provider.force_flush()
+
     def close(self) -> None:
         self._provider.shutdown()
 

@@ -38,7 +38,7 @@ STEPS = 40
 KEY = "sk-planted-key-5d1f"
 WEBHOOK = "whsec_cGxhbnRlZC13ZWJob29rLXNlY3JldC0xMjM0"
 PROMPT = "an unmistakable heliotrope armadillo"
-ARGS = {"pretend_step_s": 0.1, "max_batch": 2, "slots": 4, "checkpoint_every": 5, "retry_first_s": 0.0}
+ARGS = {"pretend_step_s": 0.1, "max_batch": 2, "slots": 2, "checkpoint_every": 5, "retry_first_s": 0.0}
 WISH: dict[str, Any] = {"steps": STEPS, "budget": STEPS, "num_frames": 9}
 
 
