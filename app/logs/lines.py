@@ -18,10 +18,19 @@ from app.logs.hiding import Hiding, without
 Format = Literal["json", "console"]
 PROMPTS: Final = frozenset({"prompt", "negative_prompt", "written"})
 """Facts that a line has only where that is allowed: what people asked for."""
+OWN_WORDS: Final = frozenset(
+    {
+        *("time", "level", "logger", "job", "jobs", "by", "attempt", "fence", "tenant", "pool", "trace", "request"),
+        *("deployment", "replica", "node", "thread", "role", "model", "tier", "size", "priority", "status", "code"),
+        *("phase", "cache", "holder"),
+    }
+)
+"""Facts that we choose the values of: a prompt that happens to be one of them does not blank it."""
 FIRST: Final = ("time", "level", "message", "logger", "job", "attempt", "fence")
 OUR_THREADS: Final = frozenset({"engine", "encoder_0", "redis guardian"})
 """Threads that have a name of ours: others say nothing to anybody."""
 _PRIVATE: Final = "_private"
+_OWN_MESSAGE: Final = "_own_message"
 
 
 class LineFormatter(ProcessorFormatter):
@@ -54,13 +63,17 @@ class LineFormatter(ProcessorFormatter):
         if not self._prompts:
             said = {name: value for name, value in said.items() if name not in PROMPTS}
             said[_PRIVATE] = getattr(record, "private", None) or private()
+            said[_OWN_MESSAGE] = getattr(record, "literal", False)
         return {**{name: said[name] for name in FIRST if name in said}, **said}
 
     @staticmethod
     def _unsaid(_logger: Any, _method: str, told: EventDict) -> EventDict:
         """Without what people asked for, whatever an error or a library has made of it."""
-        texts = told.pop(_PRIVATE, ())
-        return {name: without(value, texts) for name, value in told.items()} if texts else told
+        texts, own = told.pop(_PRIVATE, ()), told.pop(_OWN_MESSAGE, False)
+        if not texts:
+            return told
+        ours = OWN_WORDS | {"message"} if own else OWN_WORDS
+        return {name: value if name in ours else without(value, texts) for name, value in told.items()}
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:

@@ -79,6 +79,13 @@ def test_a_prompt_is_never_written_unless_it_may_be(form: str) -> None:
         assert ("heliotrope" in log.text, "ponies" in log.text) == (allowed, allowed)
 
 
+def test_a_prompt_that_is_one_of_our_own_words_blanks_none_of_them() -> None:
+    with recorded() as log, about_job(replace(a_job(), plan=replace(PLAN, prompt="completed"))):
+        LOG.info("completed", extra=facts(status="completed", cause="it was completed"))
+    [line] = log.lines
+    assert (line["message"], line["status"], line["cause"]) == ("completed", "completed", "it was …")
+
+
 def test_a_traceback_is_part_of_its_line_and_shows_no_local_variables() -> None:
     hidden = "of-a-local-variable"
     with recorded() as log:
