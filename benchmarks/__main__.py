@@ -30,6 +30,7 @@ from benchmarks import (
     drills,
     families,
     main_job,
+    observability,
     overload,
     prediction,
     redis_outage,
@@ -64,6 +65,7 @@ def main() -> None:
         "served_analysis": _served_analysis,
         "chaos": _chaos,
         "drills": _drills,
+        "observability": _observability,
         "overload": _overload,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
@@ -167,6 +169,10 @@ def _drills(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     args = {"pretend_step_s": drills.STEP_S, "checkpoint_every": drills.CHECKPOINT_EVERY, "max_attempts": 20}
     with _served({"Diffuser": changes}, args) as service:
         return asyncio.run(drills.measure(service, 2 if options.quick else 8, console))
+
+
+def _observability(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return asyncio.run(observability.measure(3 if options.quick else 40, console))
 
 
 def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:

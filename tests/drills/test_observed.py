@@ -87,7 +87,7 @@ def test_the_lines_of_a_job_tell_what_happened_to_it_in_order(seen: dict[str, An
     assert told[-2:] == ["completed", "webhook delivered"]
     assert "resumed" in told
     assert messages(seen, "cached") == ["cached"]
-    assert messages(seen, "cancelled")[-3:-1] == ["is to be cancelled", "cancelled"]
+    assert messages(seen, "cancelled")[3:5] == ["is to be cancelled", "cancelled"]
 
 
 def test_a_failure_is_a_line_with_code_cause_and_traceback(seen: dict[str, Any]) -> None:
