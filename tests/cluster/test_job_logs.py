@@ -56,9 +56,7 @@ def test_who_follows_hears_what_comes_once_until_the_job_has_ended(ray: Path) ->
     folder = ray / name / "logs" / "serve"
     comes: list[Callable[[], object]] = [
         lambda: written(ray, name, "replica_Diffuser.log", line(11, "started", job=late)),
-        lambda: (ray / name / "logs/serve/replica_Diffuser.log").rename(
-            ray / name / "logs/serve/replica_Diffuser.log.2"
-        ),
+        lambda: (folder / "replica_Diffuser.log").rename(folder / "replica_Diffuser.log.2"),
         lambda: written(ray, name, "replica_Diffuser.log", line(12, "resumed", job=late)),
         lambda: written(ray, name, "replica_Finisher.log", line(13, "completed", job=late)),
     ]

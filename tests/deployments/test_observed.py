@@ -18,16 +18,24 @@ from tests.logs.recorded import recorded
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Path]:
     """Serve's log as it sets it up in a replica: a file behind a buffer."""
-    before = SERVE.handlers[:]
+    before, SERVE.handlers = SERVE.handlers, []
     path = tmp_path / "replica_Diffuser.log"
     _serve_sets_up(path)
     with recorded():
         yield path
+    _clear()
     SERVE.handlers = before
 
 
-def _serve_sets_up(path: Path) -> None:
+def _clear() -> None:
+    for handler in SERVE.handlers:
+        if isinstance(handler, MemoryHandler) and handler.target is not None:
+            handler.target.close()
     SERVE.handlers.clear()
+
+
+def _serve_sets_up(path: Path) -> None:
+    _clear()
     SERVE.addHandler(MemoryHandler(1, target=RotatingFileHandler(path)))
 
 

@@ -19,7 +19,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What was logged and traced; in a process of its own, since the session's service has this one's Ray."""
     folder = tmp_path_factory.mktemp("observed")
     command = [sys.executable, "-m", "tests.drills.observed", str(folder)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=480)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert ran.returncode == 0, ran.stderr[-4000:]
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
