@@ -30,6 +30,7 @@ ROOMS = (
     "models",
     "webhooks",
     "service",
+    "access",
     "dispatch",
     "worker",
     "calibration",
