@@ -7,6 +7,7 @@ from logging.handlers import MemoryHandler, RotatingFileHandler
 
 import ray
 from ray import serve
+from ray.serve.exceptions import RayServeException
 
 from app.logs.setup import formatter_of, listen
 from app.settings import Settings
@@ -41,8 +42,11 @@ class IntoServe(logging.Handler):
 
 
 def observe(settings: Settings) -> None:
-    """To be called first as a deployment starts; Serve has set up its own log by then."""
-    here = serve.get_replica_context()
+    """To be called first as a deployment starts; Serve has set up its own log by then. Outside of Serve: nothing."""
+    try:
+        here = serve.get_replica_context()
+    except RayServeException:
+        return
     node = ray.get_runtime_context().get_node_id()[:NODE_CHARS]
     process = {"deployment": here.deployment, "replica": here.replica_id.unique_id, "node": node}
     into = IntoServe(formatter_of(settings, process), settings.log_max_bytes, settings.log_files)

@@ -106,20 +106,8 @@ class Engine:
         urgency = Urgency(arrived=now) if urgency is None else urgency
         seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        ticket = Ticket(
-            name,
-            job_id,
-            plan,
-            sink,
-            conditioning,
-            now,
-            urgency,
-            boundaries=sink if isinstance(sink, BoundarySink) else None,
-            preview_every=every,
-            checkpoint=checkpoint,
-            source=source,
-            picture=seen,
-        )
+        told = sink if isinstance(sink, BoundarySink) else None
+        ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen, told)
         self._inbox.hand_in(ticket)
 
     def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:

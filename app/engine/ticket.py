@@ -100,12 +100,12 @@ class Ticket:
     conditioning: Conditioning | None  # None: the engine encodes the plan's prompts
     submitted: float  # times are the engine's clock
     urgency: Urgency
-    context: Context = field(default_factory=copy_context)  # of who asked: what lines of the log about this job say
-    boundaries: BoundarySink | None = None  # its sink, if that wants to hear of them
     preview_every: int = 0  # steps between previews; 0: none
     checkpoint: bytes | None = None  # to go on from, instead of from noise
     source: NDArray[np.float32] | None = None  # final latent of the similar video that its plan begins with
     picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # what the denoiser made of the plan's picture
+    boundaries: BoundarySink | None = None  # its sink, if that wants to hear of them
+    context: Context = field(default_factory=copy_context)  # of who asked: what lines of the log about this job say
     resumed_from: int | None = None  # the step that it held
     stopped: bool = False
     state: JobState | None = None
