@@ -25,6 +25,8 @@ from app.cache.memory import MemoryCache
 from app.cache.results import ResultCache
 from app.cache.similar import MemorySimilar
 from app.embedded.profile import profile
+from app.engine.denoiser import Denoiser
+from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import Power
@@ -51,6 +53,7 @@ TARGET = 0.98
 TOGETHER = 4  # jobs of a turn, which share forwards
 STEPS = 20
 DRY_TURNS = 2
+IDLE_PAIRS = 40
 
 
 class Took(NamedTuple):
@@ -63,10 +66,10 @@ class Took(NamedTuple):
 class Bench:
     """A replica's parts over stores in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, denoiser: Denoiser) -> None:
         self.settings = Settings(state_dir=folder)
         self.stores: Stores = memory_stores(self.settings)
-        self.engine = Engine(fresh_denoiser(), rules_of(self.settings))
+        self.engine = Engine(denoiser, rules_of(self.settings))
         self.engine.warm_up(profile())
         background, cache = Background(), MemoryCache(2**26)
         self.parts = ReplicaParts(
@@ -135,25 +138,35 @@ def silence() -> None:
         logger.setLevel(logging.CRITICAL)
 
 
+async def _in_turns(bench: Bench, folder: Path, pairs: int, console: Console) -> tuple[list[Took], list[Took]]:
+    """Turns with and without, side by side."""
+    folder.mkdir(exist_ok=True)
+    for _ in range(DRY_TURNS):
+        await bench.turn()
+    with_it, without = [], []
+    for number in range(pairs):
+        for on in (number % 2 == 0, number % 2 == 1):
+            if on:
+                with observed(bench.settings, folder):
+                    with_it.append(await bench.turn())
+            else:
+                without.append(await bench.turn())
+        console.print(f"[dim]on {with_it[-1]}, off {without[-1]}[/dim]")
+    await asyncio.to_thread(bench.engine.close)
+    return with_it, without
+
+
 async def measure(pairs: int, console: Console) -> dict[str, Any]:
     """`pairs` of turns, on and off."""
     with tempfile.TemporaryDirectory() as kept:
-        bench, folder = Bench(Path(kept)), Path(kept)
+        folder = Path(kept)
         silence()
-        for _ in range(DRY_TURNS):
-            await bench.turn()
-        with_it, without = [], []
-        for number in range(pairs):
-            for on in (number % 2 == 0, number % 2 == 1):
-                if on:
-                    with observed(bench.settings, folder):
-                        with_it.append(await bench.turn())
-                else:
-                    without.append(await bench.turn())
-            console.print(f"[dim]on {with_it[-1]}, off {without[-1]}[/dim]")
-        await asyncio.to_thread(bench.engine.close)
+        with_it, without = await _in_turns(Bench(folder, fresh_denoiser()), folder, pairs, console)
         lines = (folder / "replica.log").read_text().count("\n")
+        idle = await _in_turns(Bench(folder, FakeDenoiser()), folder / "idle", IDLE_PAIRS, console)
         written = sum(path.stat().st_size for path in (folder / "traces").glob("*"))
+    added_s = statistics.median(on.processor_s - off.processor_s for on, off in zip(*idle, strict=True)) / TOGETHER
+    job_s = statistics.median(off.processor_s for off in without) / TOGETHER
     ratios = [off.wall_s / on.wall_s for on, off in zip(with_it, without, strict=True)]
     processor = [off.processor_s / on.processor_s for on, off in zip(with_it, without, strict=True)]
     return {
@@ -161,6 +174,9 @@ async def measure(pairs: int, console: Console) -> dict[str, Any]:
         "steps": STEPS,
         "throughput_on_per_off": at_least(statistics.median(ratios), TARGET, pairs=spread(ratios)),
         "processor_off_per_on": at_least(statistics.median(processor), TARGET, pairs=spread(processor)),
+        # The same bookkeeping without a model, where a busy machine blurs it less.
+        "added_processor_ms_per_job": round(1000 * added_s, 3),
+        "throughput_as_added_to_a_job": at_least(job_s / (job_s + added_s), TARGET),
         "turn_on_s": spread([each.wall_s for each in with_it]),
         "turn_off_s": spread([each.wall_s for each in without]),
         "lines_per_job": round(lines / (pairs * TOGETHER), 1),
