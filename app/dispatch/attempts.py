@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from app.dispatch.ports import AttemptLost, DispatchStores, Workers
 from app.errors import KinorayError
 from app.jobs.backoff import Backoff
+from app.jobs.reports.account import NOT_TAKEN, RAN_OUT, REPLICA_LOST, loss_entry
 from app.logs.context import about, about_job, facts
 from app.service.background import Background
 from app.service.endings import fail
@@ -50,7 +52,7 @@ class Attempts:
             with about(job=lease.job_id, fence=lease.fence):
                 log.warning("lost: its lease ran out", extra=facts(holder=lease.holder))
                 try:
-                    await self._again(lease, now, error="lease_lost")
+                    await self._again(lease, now, RAN_OUT, error="lease_lost")
                 except KinorayError as error:
                     log.info("Not taken back: %s", error)
 
@@ -61,11 +63,12 @@ class Attempts:
             log.warning("lost: %s", error, extra=facts(counts=error.replica_at_fault))
             died = str(error) if error.died else None
             try:
-                await self._again(lease, self._stores.clock(), error.replica_at_fault, died)
+                why = REPLICA_LOST if error.replica_at_fault else NOT_TAKEN
+                await self._again(lease, self._stores.clock(), why, died)
             except KinorayError as trouble:  # its lease will run out, and the next pass takes it back then
                 log.info("Left to its lease: %s", trouble)
 
-    async def _again(self, lease: Lease, now: float, lost: bool = True, error: str | None = None) -> None:
+    async def _again(self, lease: Lease, now: float, why: str, error: str | None = None) -> None:
         """Back into the line after a pause, or, after too many lost replicas, out of the way.
 
         `error`: what ended an attempt that can tell nothing of itself any more.
@@ -74,14 +77,18 @@ class Attempts:
         job = await stores.jobs.get(lease.job_id)
         if job.phase.ended or job.fence != lease.fence:
             return
+        lost = why != NOT_TAKEN
+        loss: dict[str, Any] = {"leased_at": job.started_at, "at": now, "why": why}
         await stores.meter.add({ATTEMPTS_LOST: int(lost)})
         if error is not None:
             record_lost_attempt(job, lease.fence, now, error)
         if lost and self._backoff.gives_up(job):
             failure = Failure("worker_lost", f"The replicas that ran it were lost {job.losses + 1} times.")
-            await fail(job.id, lease.fence, failure, stores, now)
+            await fail(job.id, lease.fence, failure, stores, now, {loss_entry(lease.fence): loss})
             return
         not_before = now + self._backoff.pause_s(job.losses + 1)
         await stores.jobs.requeue(job.id, lease.fence, now, lost, not_before)
         log.info("back in the line", extra=facts(step=job.step, losses=job.losses + int(lost)))
-        await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})
+        entries = {loss_entry(lease.fence): {**loss, "not_before": not_before}}
+        data = {"phase": "queued", "attempts": job.attempts}
+        await stores.events.append(job.id, "phase", now, data, entries=entries)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from app.errors import Cancelled, LeaseLost
-from app.jobs.events import EventLog
+from app.jobs.events import Entries, EventLog
 from app.jobs.store import JobStore
 from app.logs.context import about_job, facts
 from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
@@ -31,13 +31,15 @@ class Ending(Protocol):
     def meter(self) -> Meter: ...
 
 
-async def fail(job_id: str, fence: int, failure: Failure, stores: Ending, now: float) -> Job:
-    """End a job as failed, if it still has that fence.
+async def fail(
+    job_id: str, fence: int, failure: Failure, stores: Ending, now: float, entries: Entries | None = None
+) -> Job:
+    """End a job as failed, if it still has that fence; `entries` go into its account.
 
     Raises LeaseLost, JobNotFound or IllegalTransition where it has moved on, and StoreUnavailable.
     """
     job = await stores.jobs.fail(job_id, fence, failure, now)
-    await tell_end(job, stores, now)
+    await tell_end(job, stores, now, entries=entries)
     return job
 
 
@@ -47,18 +49,19 @@ async def tell_end(
     now: float,
     figures: Mapping[str, float] | None = None,
     followed: bool = True,
+    entries: Entries | None = None,
     leader: str | None = None,
 ) -> None:
     """Of a job whose record has just been closed: a line of the log, the event for those who follow it, the figures.
 
-    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts. `leader`: the
-    trace of the job whose video it was given.
+    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts, `entries` go
+    into its account. `leader`: the trace of the job whose video it was given.
     """
     log_end(job, now)
     record_job(job, now, leader)
     if followed:
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
-            await stores.events.append(job.id, "end", now, end_of(job), job.fence)
+            await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
     await stores.meter.add({**figures_of(job, now), **(figures or {})})
 
 

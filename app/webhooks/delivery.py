@@ -140,7 +140,7 @@ class WebhookDeliveries:
     async def _attempt(self, job: Job, url: httpx.URL) -> Answer:
         content = body(job)
         keys = self._settings.webhook_keys(job.tenant)
-        signed = headers(event_id(job.id), content, keys, self._clock())
+        signed = headers(event_id(job.id, job.fence), content, keys, self._clock())
         with span("webhook", job.trace, kind="client", facts={"job": job.id, "server.address": url.host}) as made:
             above = made.traceparent or job.trace
             answer = await self._sender.post(url, content, signed | ({TRACEPARENT: above} if above else {}))
