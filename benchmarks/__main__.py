@@ -32,6 +32,7 @@ from benchmarks import (
     fairness_in_process,
     families,
     main_job,
+    observability,
     overload,
     prediction,
     redis_outage,
@@ -68,6 +69,7 @@ def main() -> None:
         "served_analysis": _served_analysis,
         "chaos": _chaos,
         "drills": _drills,
+        "observability": _observability,
         "restore": _restore,
         "overload": _overload,
         "fairness": _fairness,
@@ -174,6 +176,10 @@ def _drills(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     args = {"pretend_step_s": drills.STEP_S, "checkpoint_every": drills.CHECKPOINT_EVERY, "max_attempts": 20}
     with _served({"Diffuser": changes}, args) as service:
         return asyncio.run(drills.measure(service, 2 if options.quick else 8, console))
+
+
+def _observability(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return asyncio.run(observability.measure(3 if options.quick else 40, console))
 
 
 def _restore(options: argparse.Namespace, console: Console) -> dict[str, Any]:

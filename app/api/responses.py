@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 from pydantic import BaseModel, Field
 
 from app.api.plan_schemas import Optimization, VideoWarning
+from app.logs.context import trace_id
 from app.plan.explain import describe
 from app.service.outlook import Outlook
 from app.settings import Settings
@@ -103,6 +104,7 @@ class Video(BaseModel):
     url: str | None = Field(description="Where the file is, once completed")
     webhook: VideoWebhook | None
     warnings: list[VideoWarning] = Field(description="What is not as asked; empty: all is")
+    trace_id: str | None = Field(description="Its trace, as OpenTelemetry has it; null: it was not traced")
 
 
 class MadeFigures(TypedDict):
@@ -179,6 +181,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         url=f"{base}/v1/videos/{job.id}/content" if _has_file(job, settings, now) else None,
         webhook=_webhook(job),
         warnings=[VideoWarning(code=each.code, message=each.message, param=each.param) for each in plan.warnings],
+        trace_id=trace_id(job.trace),
         **_figures(measured, settings),
     )
 

@@ -14,6 +14,7 @@ from app.client.calibrate import calibrate
 from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
 from app.client.listing import list_videos
+from app.client.logs_command import logs
 from app.client.models import models
 from app.client.report_command import report
 from app.client.serve import serve
@@ -45,6 +46,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "warm": warm_command,
     "list": list_videos,
     "status": status,
+    "logs": logs,
     "report": report,
     "rate": video_commands.rate,
     "cancel": video_commands.cancel,

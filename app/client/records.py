@@ -164,6 +164,7 @@ class Video:
     cache: CacheUse = CacheUse()
     optimization: Optimization = Optimization()
     warnings: tuple[VideoWarning, ...] = ()  # what is not as asked
+    trace_id: str | None = None  # its trace, as OpenTelemetry has it
     extra: JsonObject = field(default_factory=dict, repr=False)
 
     @property

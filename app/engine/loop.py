@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine.boundary_news import BoundarySink, moved, tell_stepped
 from app.engine.checkpoint_policy import CheckpointPolicy
 from app.engine.denoiser import Conditioning, Denoiser, Frames
 from app.engine.embedding import Embedding, as_arrays, as_tensors
@@ -106,7 +107,8 @@ class Engine:
         urgency = Urgency(arrived=now) if urgency is None else urgency
         seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen)
+        told = sink if isinstance(sink, BoundarySink) else None
+        ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen, told)
         self._inbox.hand_in(ticket)
 
     def urgency(
@@ -279,6 +281,7 @@ class Engine:
         for ticket in stepped:
             ticket.account(number, now, took, len(batch), self._rules)
             self._alone(ticket, partial(self._emit, round_s))
+        tell_stepped(stepped, took, self._alone)
         here = [ticket for ticket in stepped if ticket.name in self._jobs.running]
         self._previews.show(here, took, self._alone)
         self._checkpoints.hand_out_due(here, self._alone)
@@ -288,18 +291,21 @@ class Engine:
             self._alone(self._jobs.find(name), self._leave)
         for name in boundary.hand_back:
             self._alone(self._jobs.find(name), self._hand_back)
+        by = [self._jobs.find(name).job_id for name in (*boundary.join, *boundary.resume)] if boundary.pause else []
         for name in boundary.pause:
             self._jobs.pause(name, boundary.rivals.get(name))
+            self._alone(self._jobs.find(name), moved("preempted", by))
         for name in boundary.park:
             self._jobs.park(name)
+            self._alone(self._jobs.find(name), moved("parked"))
         for name in boundary.resume:
-            self._alone(self._jobs.find(name), self._jobs.resume)
+            self._alone(self._jobs.find(name), self._resume)
         for name in boundary.join:
             self._alone(self._jobs.find(name), partial(self._join, number))
 
     def _alone(self, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
         """Do it; what it raises ends this job only."""
-        error = outcome(lambda: work(ticket))
+        error = outcome(lambda: ticket.context.copy().run(work, ticket))
         if isinstance(error, Exception):
             self._fail(ticket, error)
         return error is None
@@ -312,8 +318,13 @@ class Engine:
         ticket.start(state, number)
         ticket.sink.phase(Phase.DENOISING)
         self._jobs.run(ticket)
+        moved("joined")(ticket)
         if state.step:
             self._emit(self._times.step_s(ticket.shape, 1), ticket)  # and take the forecast steps that come first
+
+    def _resume(self, ticket: Ticket) -> None:
+        self._jobs.resume(ticket)
+        moved("went on")(ticket)
 
     def _advance(self, prediction: Answer, ticket: Ticket) -> None:
         if isinstance(prediction, Exception):
@@ -356,7 +367,7 @@ class Engine:
     def _fail(self, ticket: Ticket, error: Exception) -> None:
         self._forget(ticket)
         if not isinstance(error, Cancelled):
-            log.warning("Job %s failed: %s", ticket.job_id, error, exc_info=error)
+            ticket.context.copy().run(partial(log.warning, "Job %s failed: %s", ticket.job_id, error, exc_info=error))
         unheard = outcome(lambda: ticket.sink.failed(failure(error)))
         if isinstance(unheard, Exception):
             log.warning("Nobody hears that job %s failed: %s", ticket.job_id, unheard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine.boundary_news import BoundarySink
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.embedding import Embedding
 from app.engine.memory.state import state_bytes
@@ -122,6 +124,8 @@ class Ticket:
     checkpoint: bytes | None = None  # to go on from, instead of from noise
     source: NDArray[np.float32] | None = None  # final latent of the similar video that its plan begins with
     picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # what the denoiser made of the plan's picture
+    boundaries: BoundarySink | None = None  # its sink, if that wants to hear of them
+    context: Context = field(default_factory=copy_context)  # of who asked: what lines of the log about this job say
     resumed_from: int | None = None  # the step that it held
     stopped: bool = False
     state: JobState | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from app.jobs.admission_limits import AdmissionLimits, PictureWillTell, Replayed
 from app.jobs.flights import Role
 from app.jobs.reports.account import INTAKE
 from app.jobs.store import find
+from app.logs.context import about, about_job, facts, tenant_hash, unsaid
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
 from app.service.admission import admit, check, limits_of, named
@@ -33,6 +34,8 @@ from app.service.single_flight import enter
 from app.service.tenant_events import CREATED
 from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
+from app.tracing.jobs import place_of_new_job
+from app.tracing.spans import span
 from app.types import Caller, Job, Phase, VideoRequest
 from app.webhooks.delivery import webhook_of
 
@@ -44,6 +47,25 @@ class Accepted(NamedTuple):
 
     job: Job
     replayed: bool
+
+
+def _log_accepted(job: Job, role: Role) -> None:
+    plan = job.plan
+    said = facts(
+        role=role.value,
+        model=plan.model,
+        tier=plan.tier,
+        size=f"{plan.spec.width}x{plan.spec.height}",
+        frames=plan.spec.frames,
+        steps=plan.sampling.steps,
+        budget=plan.sampling.budget,
+        priority=job.priority,
+        step_seconds=round(plan.estimate.step_seconds, 3),
+        promised_s=None if job.promised_s is None else round(job.promised_s, 3),
+        after=list(job.after) or None,
+    )
+    with about_job(job):
+        log.info("accepted", extra=said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +88,28 @@ class Acceptance:
         told: VideoRequest | None,
     ) -> Accepted:
         """As `VideoService.accept`."""
+        with unsaid(request.prompt, request.negative_prompt), about(tenant=tenant_hash(caller.tenant)):
+            return await self._accept(request, caller, key, stages, reference, told)
+
+    async def _accept(
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        key: str | None,
+        stages: Stages,
+        reference: bytes | str | None,
+        told: VideoRequest | None,
+    ) -> Accepted:
         try:
             limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
             job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
             await self._announce(job, stages)
             return Accepted(job, False)
         except Replayed as again:
-            return Accepted(await self._former(again.message, caller), True)
+            job = await self._former(again.message, caller)
+            with about_job(job):
+                log.info("asked again, under the same key")
+            return Accepted(job, True)
 
     async def replayed(self, told: VideoRequest, caller: Caller, key: str | None) -> Accepted | None:
         """The job of the first time, if this request came before under its key. Raises KeyReused, Conflict."""
@@ -135,7 +172,8 @@ class Acceptance:
             stages.done("picture")
         # 2. The same plan made before?
         reads = job.wishes.cache.reads
-        recorded = await self._made_before(job, stages, limits) if reads else None
+        with span("lookup") if reads else nullcontext():
+            recorded = await self._made_before(job, stages, limits) if reads else None
         # 3. Under way, or admitted; and the record, before anyone is told
         if recorded is None:
             if reads and job.wishes.similar:
@@ -151,8 +189,9 @@ class Acceptance:
         wishes = replace(request.wishes, webhook=webhook_of(request.wishes.webhook, caller, self.settings))
         await self.sync()
         await self._come_after(wishes.after, caller)
-        plan = await plan_of(request, caller, self.ports)
-        now = self.clock()
+        with span("plan"):
+            plan = await plan_of(request, caller, self.ports)
+        now, place = self.clock(), place_of_new_job()
         return Job(
             id=f"video_{uuid.uuid4().hex}",
             tenant=caller.tenant,
@@ -161,6 +200,8 @@ class Acceptance:
             created_at=now,
             wishes=wishes,
             deadline=None if wishes.deadline_s is None else now + wishes.deadline_s,
+            trace=place.trace,
+            trace_parent=place.parent,
         )
 
     async def _come_after(self, awaited: tuple[str, ...], caller: Caller) -> None:
@@ -189,13 +230,15 @@ class Acceptance:
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
         await keep(job, content, self.ports.board, self.ports.artifacts)
         try:
-            job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
+            with span("record"):
+                job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
         except StoreUnavailable:  # it may be on record
             raise
         except KinorayError:
             await let_go(job, self.ports.board, self.ports.artifacts)
             raise
         stages.done("record")
+        _log_accepted(job, role)
         missed = {} if role is Role.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
         await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{job.plan.tier}": 1} | missed)
         return job

@@ -151,7 +151,7 @@ async def _give(leader: Job, job: Job, digest: str, stores: Shared, retention_s:
         await _let_go(job, leader, stores)
         return
     figures = {f"{CACHE_HITS}:{FLIGHT}": 1, STEP_SECONDS_SAVED: saved, f"{CACHE_SAVED}:{FLIGHT}": saved}
-    await tell_end(done, stores, now, figures)
+    await tell_end(done, stores, now, figures, leader=leader.trace)
 
 
 async def _drop(digest: str, job_id: str, leader: Job, stores: Shared, now: float) -> None:

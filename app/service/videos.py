@@ -12,6 +12,7 @@ import anyio
 from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
 from app.jobs.reports.records import Report
+from app.logs.context import about_job, facts
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.service.acceptance import Acceptance, Accepted
@@ -146,6 +147,8 @@ class VideoService:
         before = await self.get(job_id, caller)
         job = await self.ports.jobs.cancel(job_id, caller.tenant, CANCELLED, self._clock())
         if not before.phase.ended:
+            with about_job(before):
+                log.info("is to be cancelled", extra=facts(phase=before.phase.value, step=before.step))
             await self.ports.stops.send(job_id)
             await tell_end(job, self.ports, self._clock())
         return job
@@ -153,6 +156,8 @@ class VideoService:
     async def delete(self, job_id: str, caller: Caller) -> None:
         """Cancel if need be, and forget the job; artifacts go unless another job was answered with them."""
         job = await self.ports.jobs.delete(job_id, caller.tenant)
+        with about_job(job):
+            log.info("deleted", extra=facts(phase=job.phase.value))
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
         await self.ports.events.forget(job_id)

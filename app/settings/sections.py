@@ -275,4 +275,31 @@ class Caches(BaseModel):
     share_embeddings: bool = setting(False, "Tenants share cached prompt embeddings: one public pool")
 
 
-SECTIONS: tuple[type[BaseModel], ...] = (Storage, Webhooks, Front, Models, Replicas, Feedback, Engine, Caches)
+class Observed(BaseModel):
+    """Logs and traces"""
+
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "Lines of Kinoray's own below this level are not written", since="0.3"
+    )
+    log_format: Literal["json", "console"] | None = setting(
+        None, "A line is an object (`json`) or text for people (`console`)", unset="console on a terminal", since="0.3"
+    )
+    log_prompts: bool = setting(False, "Lines may say what people asked for", since="0.3")
+    log_max_bytes: int = setting(64 * MIB, "A process's log file is put aside at this size", "bytes", since="0.3", gt=0)
+    log_files: int = setting(
+        4, "So many files that were put aside are kept for each process", "files", since="0.3", ge=1
+    )
+    traces: Literal["otlp", "file", "off"] | None = setting(
+        None,
+        "Where OpenTelemetry spans go: `otlp`, as OTEL_EXPORTER_OTLP_* say; `file`: a folder of this machine",
+        unset="otlp where an OTEL_EXPORTER_OTLP_ENDPOINT is set, else off",
+        since="0.3",
+    )
+    traces_dir: Path | None = setting(
+        None, "That folder: a file of OTLP JSON for each process", unset="`<state_dir>/traces`", since="0.3"
+    )
+
+
+SECTIONS: tuple[type[BaseModel], ...] = (
+    *(Storage, Webhooks, Front, Models, Replicas, Feedback, Engine, Caches, Observed),
+)

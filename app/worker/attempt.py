@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.similar import Latent
+from app.engine.boundary_news import Moved, Stepped
 from app.engine.ticket import MEMORY, SLOT
 from app.engine.timing.overhead import own_time_began
 from app.errors import (
@@ -25,22 +26,29 @@ from app.errors import (
     WorkerLost,
 )
 from app.jobs.reports.account import FAILED, HANDED_BACK, REPLICA_LEFT
+from app.logs.context import about, about_job
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
+from app.tracing.jobs import attempt_span
+from app.tracing.spans import NO_SPAN
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
 from app.worker.account import AttemptLog
+from app.worker.attempt_trace import AttemptTrace
 from app.worker.checkpoint_writer import CheckpointWriter
 from app.worker.facts import (
     AttemptFailed,
     CheckpointMade,
     FactQueue,
     FramesMade,
+    HeldUp,
     LatentMade,
     PhaseChanged,
     PreviewMade,
     PromptsEncoded,
     StepDone,
+    Told,
+    WentOn,
 )
 from app.worker.finishing import hand_on
 from app.worker.inputs import Inputs
@@ -64,6 +72,7 @@ class Attempt:
         self._timing = parts.timing
         self._facts: FactQueue | None = None
         self._latent: Latent | None = None
+        self._trace = AttemptTrace(NO_SPAN)
         self._log = AttemptLog(fence, replica, parts.stores.clock, parts.engine.held)
         cache, settings = parts.caches.cache, parts.settings
         self._prompts = PromptEmbeddings(EmbeddingCache(cache), settings, parts.encoder)
@@ -82,12 +91,16 @@ class Attempt:
         Raises:
             StoreUnavailable, WorkerLost: not the job's fault; the dispatcher gives it to another replica.
         """
+        with about(job=self._job_id, fence=self._fence):
+            await self._in_context()
+
+    async def _in_context(self) -> None:
         try:
             await self._run()
         except (LeaseLost, JobNotFound) as error:
-            log.info("Attempt %s of %s ends: %s", self._fence, self._job_id, error)
+            log.info("The attempt ends: %s", error)
         except (StoreUnavailable, WorkerLost) as error:
-            log.warning("Attempt %s of %s gives up: %s", self._fence, self._job_id, error)
+            log.warning("The attempt gives up: %s", error)
             raise
         except KinorayError as error:
             self.stop()
@@ -105,10 +118,16 @@ class Attempt:
         job = await self._stores.jobs.get(self._job_id)
         if job.fence != self._fence or job.phase.ended:
             raise LeaseLost(f"{self._job_id} has moved on.")
+        with about_job(job), attempt_span(job, self._fence) as span:
+            self._trace = AttemptTrace(span)
+            log.info("started")
+            await self._make(job, span.traceparent if span.kept else None)
+
+    async def _make(self, job: Job, goes_by: str | None) -> None:
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
         keeps_latent = job.wishes.similar and job.wishes.cache.writes and job.plan.start is None
-        facts = FactQueue(keeps_latent, self._stores.clock)
+        facts = FactQueue(keeps_latent, self._stores.clock, goes_by)
         self._log.leased(job.started_at)
         overhead_s = partial(self._overhead_s, job)
         progress = Progress(job.id, self._fence, self._stores, overhead_s, self._timing.monotonic, self._log)
@@ -168,12 +187,6 @@ class Attempt:
             fact = await facts.next()
             self._log.heed(fact, facts.at)
             match fact:
-                case PhaseChanged(phase):
-                    await progress.phase(phase)
-                case StepDone() as done:
-                    await progress.step(done)
-                case PreviewMade() as made:
-                    await progress.preview(made)
                 case CheckpointMade(state):
                     self._checkpoints.take(job.id, self._fence, state)
                 case LatentMade(clean):
@@ -185,6 +198,23 @@ class Attempt:
                 case FramesMade(frames, measured):
                     await progress.announce(Phase.POSTPROCESSING)
                     return await self._finish(job, frames, measured)
+                case told:
+                    await self._tell(told, progress)
+
+    async def _tell(self, told: Told, progress: Progress) -> None:
+        match told:
+            case PhaseChanged(phase):
+                await progress.phase(phase)
+            case StepDone() as done:
+                await progress.step(done)
+            case PreviewMade() as made:
+                await progress.preview(made)
+            case Moved() as move:
+                self._trace.moved(move)
+            case Stepped() as stepped:
+                self._trace.stepped(stepped)
+            case HeldUp() | WentOn():  # the account has them
+                pass
 
     def _overhead_s(self, job: Job) -> float:
         return self._parts.measurements.overhead.of(shape_key(job.plan.spec)) or self._parts.model.overhead_s
@@ -209,6 +239,7 @@ class Attempt:
                 await self._checkpoints.settle()
                 self._log.end(HANDED_BACK, MEMORY if error.error_code == MEMORY else REPLICA_LEFT)
                 await self._stores.jobs.requeue(self._job_id, self._fence, now)
+                log.info("handed over: %s", error)
                 data, entries = {"phase": Phase.QUEUED.value}, self._log.entries()
                 await self._stores.events.append(self._job_id, "phase", now, data, entries=entries)
                 return

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.engine.boundary_news import Moved, Stepped
 from app.engine.denoiser import Frames, JobState
 from app.engine.embedding import Embedding
 from app.errors import GenerationError
@@ -98,25 +99,18 @@ class AttemptFailed:
     error: GenerationError
 
 
-Fact: TypeAlias = (
-    PhaseChanged
-    | StepDone
-    | HeldUp
-    | WentOn
-    | PreviewMade
-    | CheckpointMade
-    | LatentMade
-    | PromptsEncoded
-    | FramesMade
-    | AttemptFailed
-)
+Told: TypeAlias = PhaseChanged | StepDone | HeldUp | WentOn | PreviewMade | Moved | Stepped
+Fact: TypeAlias = Told | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
 
 
 class FactQueue:
     """The engine's Sink for one attempt. Made on the loop that reads it; everything but `next` is for any thread."""
 
-    def __init__(self, keeps_latent: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, keeps_latent: bool = False, clock: Callable[[], float] = time.time, goes_by: str | None = None
+    ) -> None:
         self.keeps_latent = keeps_latent
+        self.goes_by = goes_by  # the traceparent of the attempt's span, if that is kept
         self.at = clock()  # when the fact last read was put down, Unix seconds
         self._clock = clock
         self._at = (0, 0)  # the step last heard of, and how many there are
@@ -163,6 +157,12 @@ class FactQueue:
 
     def encoded(self, prompt: Embedding, negative: Embedding, took_s: float) -> None:
         self.put(PromptsEncoded(EncodedPrompts(prompt, negative), took_s))
+
+    def moved(self, move: Moved) -> None:
+        self.put(move)
+
+    def stepped(self, stepped: Stepped) -> None:
+        self.put(stepped)
 
     def done(self, frames: Frames, measured: Measured) -> None:
         self.put(FramesMade(frames, measured))

@@ -19,6 +19,7 @@ from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
 from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
 from app.jobs.reports.account import finish_entry
+from app.logs.context import about_job
 from app.plan.savings import savings
 from app.service.artifact_refs import mark_cached
 from app.service.background import Background
@@ -28,6 +29,8 @@ from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import resolve
 from app.settings import Settings
 from app.telemetry import DEVICE_SECONDS, EVALUATIONS, STEPS_FIXED, STEPS_PLANNED
+from app.tracing.jobs import attempt_of
+from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import UNSTORED, again_in, finish
 from app.video.join import joined
@@ -64,6 +67,20 @@ class JobFinisher:
             return  # a former call closed it, and its answer was lost
         if job.fence != fence:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        with about_job(job), span("finish", attempt_of(job, fence), kind="server", facts={"job": job_id}):
+            try:
+                await self._close(job, frames, measured, started, told)
+            except (LeaseLost, JobNotFound) as error:
+                log.info("Not finished: %s", error)
+                raise
+            except Exception as error:
+                log.warning("Not finished: %s", error, exc_info=True)
+                raise
+
+    async def _close(
+        self, job: Job, frames: NDArray[np.uint8], measured: Measured, started: float, told: dict[str, Any]
+    ) -> None:
+        stores, job_id, fence = self._stores, job.id, job.fence
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
         whole = await self._whole(job, frames)

@@ -8,6 +8,7 @@ import logging
 
 from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
 from app.jobs.reports.account import REPLICA_LEFT, loss_entry
+from app.logs.context import about
 from app.worker.attempt import Attempt
 from app.worker.heartbeat import BEAT_S, Heartbeat
 from app.worker.parts import ReplicaParts
@@ -88,6 +89,8 @@ class Replica:
     async def _hand_back(self, job_id: str, fence: int) -> None:
         with contextlib.suppress(LeaseLost, JobNotFound, IllegalTransition):
             stores, now = self._parts.stores, self._parts.stores.clock()
+            with about(job=job_id, fence=fence):
+                log.info("handed over: this replica leaves")
             leased_at = (await stores.jobs.requeue(job_id, fence, now)).started_at
             await stores.events.note(
                 job_id, {loss_entry(fence): {"leased_at": leased_at, "at": now, "why": REPLICA_LEFT}}

@@ -10,10 +10,13 @@ from app.dispatch.dispatcher import Dispatcher
 from app.service.job_report import report_of
 from app.settings import Settings
 from app.stores import Stores
+from app.tracing.traceparent import of_attempt
 from app.types import Phase
 from tests.dispatch.over_redis import Dispatch, dispatch, stores
 from tests.dispatch.workers import PlayedWorkers, Silent, code_of, dies, holds, leaves, makes, told
 from tests.jobs.make import a_job
+from tests.logs.recorded import recorded
+from tests.tracing.kept import ids, kept
 
 __all__ = ["dispatch", "stores"]
 pytestmark = pytest.mark.anyio
@@ -38,6 +41,29 @@ async def test_a_job_that_loses_its_replica_three_times_is_set_aside_with_growin
     assert found.failure is not None
     assert (found.failure.code, found.attempts, found.losses) == ("worker_lost", 3, 2)
     assert (began[1] - began[0] >= 0.38, began[2] - began[1] >= 0.78) == (True, True)
+
+
+async def test_the_attempts_of_replicas_that_died_are_told_by_the_dispatcher(
+    stores: Stores, dispatch: Dispatch
+) -> None:
+    trace = f"00-{'4' * 32}-{'7' * 16}-01"
+    job = a_job(time.time(), trace=trace)
+    with kept() as traced, recorded() as log:
+        await stores.jobs.create(job)
+        workers = await dispatch(dies, retry_first_s=0.0, max_attempts=2)
+        fences = [(await workers.next()).fence for _ in range(2)]
+        await told(stores, job, "end")
+        await stores.jobs.get(job.id)
+        found = traced.spans()
+    assert [ids(span) for span in found["attempt"]] == [
+        ("4" * 32, of_attempt(trace, fence).split("-")[2], "7" * 16) for fence in fences
+    ]
+    assert {span.status.description for span in found["attempt"]} == {"RayActorError"}
+    assert log.about(job.id) == [
+        *("leased", "lost: RayActorError", "back in the line"),
+        *("leased", "lost: RayActorError", "failed"),
+    ]
+    assert log.lines[-1]["code"] == "worker_lost"
 
 
 async def test_a_job_that_is_handed_back_in_order_has_lost_nothing(stores: Stores, dispatch: Dispatch) -> None:
