@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
+from app.access.rate_limits import RateLimiter
 from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.jobs.redis.meter import BackgroundMeter
@@ -51,6 +52,7 @@ class Router:
             flights=stores.flights,
             outbox=stores.outbox,
             meter=BackgroundMeter(stores.meter),
+            usage=stores.usage,
             models=models,
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),
@@ -66,7 +68,11 @@ class Router:
         )
         service = VideoService(ports, settings, stores.clock, stores.clock.sync)
         checks = health_checks(stores, cache_port, pings, service.pools)
-        self._app = create_app(service, settings, checks, proxy_adds_request_id=True)  # Serve's proxy does
+        rates = RateLimiter(
+            settings.limits, stores.rates, stores.clock, stores.clock.sync, settings.limits_without_redis
+        )
+        # Serve's proxy names requests
+        self._app = create_app(service, settings, checks, proxy_adds_request_id=True, rates=rates)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

@@ -11,8 +11,8 @@ from cachetools import LRUCache
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 
 from app.access.forwarded import network_of
-from app.access.local_windows import LocalWindows
 from app.errors import RateLimited, StoreUnavailable
+from app.redis.local_windows import LocalWindows
 from app.redis.rate_windows import Granted, Window, Windows
 from app.settings.limits import Limits, Rate, RouteClass
 from app.types import Caller
@@ -52,6 +52,10 @@ class _Account:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+async def _no_sync() -> None:
+    """A clock that follows no other."""
+
+
 class RateLimiter:
     """Counts requests in windows that all Routers share.
 
@@ -66,7 +70,7 @@ class RateLimiter:
         limits: Limits,
         windows: Windows,
         clock: Callable[[], float],
-        sync: Callable[[], Awaitable[None]],
+        sync: Callable[[], Awaitable[None]] = _no_sync,
         without_redis: Literal["open", "closed"] = "open",
     ) -> None:
         self._limits = limits

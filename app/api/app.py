@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.access.gate import Gate
+from app.access.rate_limits import RateLimiter
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
@@ -20,6 +21,7 @@ from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
 from app.api.problems import install
 from app.api.public_url import PublicAddress
+from app.api.rate_headers import RateHeaders
 from app.api.request_id import RequestId
 from app.api.routes import (
     caches,
@@ -36,9 +38,12 @@ from app.api.routes import (
     styles,
     sync,
     tenant_events,
+    usage,
     videos,
 )
 from app.api.routes.page import add_studio_files
+from app.api.security_headers import SecurityHeaders
+from app.redis.local_windows import LocalWindows
 from app.service.background import Background
 from app.service.ports import Check
 from app.service.videos import VideoService
@@ -53,11 +58,12 @@ def create_app(
     checks: Mapping[str, Check],
     proxy_adds_request_id: bool = False,
     gate: Gate | None = None,
+    rates: RateLimiter | None = None,
 ) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name.
 
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
-    `gate`: who gets in; None: who has a key of the settings.
+    `gate`: who gets in; None: who has a key of the settings. `rates`: who may ask how often; None: counted here alone.
     """
     # A machine without a way out has its documentation page too.
     background = Background()
@@ -72,10 +78,11 @@ def create_app(
     app.state.service = service
     app.state.settings = settings
     app.state.gate = gate or Gate(settings)
+    app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
     rooms = (
         *(videos, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback, models),
-        *(styles, caches, operations, page),
+        *(styles, caches, operations, usage, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -90,6 +97,7 @@ def create_app(
 
 def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_adds_request_id: bool) -> None:
     """What stands around the routes; the last is the outermost."""
+    app.add_middleware(RateHeaders, service=app.state.service)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
@@ -107,3 +115,4 @@ def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_
             expose_headers=("*",),
             allow_private_network=True,
         )
+    app.add_middleware(SecurityHeaders)

@@ -12,6 +12,7 @@ from app.access.forwarded import client_address
 from app.access.gate import Gate
 from app.access.scopes import STATS, VIDEOS_READ, VIDEOS_WRITE, require
 from app.api.dependencies import Config
+from app.api.rate_headers import permit
 from app.settings import Settings
 from app.types import Caller
 from app.types.words import OPERATE
@@ -25,7 +26,10 @@ _HEADER = HTTPBearer(
 
 
 async def entered(connection: HTTPConnection, settings: Settings, authorization: str | None) -> Caller:
-    """The caller of a request or a WebSocket, from now on in its `state.caller`. Raises Unauthorized."""
+    """The caller of a request or a WebSocket, from now on in its `state.caller`.
+
+    Raises Unauthorized, and RateLimited where that caller, or address, has asked too often.
+    """
     headers = connection.headers
     address = client_address(
         connection.client.host if connection.client else "",
@@ -36,6 +40,7 @@ async def entered(connection: HTTPConnection, settings: Settings, authorization:
     gate = cast(Gate, connection.app.state.gate)
     found = await gate.enter(authorization, address)
     connection.state.caller = found
+    await permit(connection, found)
     return found
 
 

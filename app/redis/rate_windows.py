@@ -124,7 +124,7 @@ class RedisWindows(Storage, MovingWindowSupport):
         return StoreUnavailable
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        args = [repr(self._clock()), limit, expiry, amount]
+        args: list[Word] = [repr(self._clock()), limit, expiry, amount]
         return bool(await self._commands.run(ACQUIRE, [self._key(key)], args))
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
