@@ -23,9 +23,7 @@ def usage(
     context: typer.Context,
     first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="First day; thirty days ago.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day; today.")] = None,
-    group_by: Annotated[
-        str, typer.Option("--by", help="Some of day, tenant, model and key, with commas.")
-    ] = "day,model",
+    group_by: Annotated[str, typer.Option("--by", help="Some of day, tenant, model, key.")] = "day,model",
     tenant: Annotated[str | None, typer.Option(help="For operators: another tenant, or * for all.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="As CSV, for tables.")] = False,
     as_json: AsJson = False,
