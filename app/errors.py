@@ -20,6 +20,7 @@
     ├── RangeNotSatisfiable       416  range_not_satisfiable
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
+    │   ├── TooManyWrongKeys      429  too_many_wrong_keys
     │   └── ServiceUnavailable    503  service_unavailable
     │       ├── ModelUnavailable  503  model_unavailable (no replica of its pool can start)
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
@@ -188,6 +189,13 @@ class Overloaded(RetryLater):
 
     status = 429
     code = "overloaded"
+
+
+class TooManyWrongKeys(RetryLater):
+    """The client has tried too many keys that are none."""
+
+    status = 429
+    code = "too_many_wrong_keys"
 
 
 class ServiceUnavailable(RetryLater):

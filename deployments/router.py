@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
+from app.access.opening import open_access
 from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.jobs.redis.meter import BackgroundMeter
@@ -66,7 +67,7 @@ class Router:
         )
         service = VideoService(ports, settings, stores.clock, stores.clock.sync)
         checks = health_checks(stores, cache_port, pings, service.pools)
-        self._app = create_app(service, settings, checks, proxy_adds_request_id=True)  # Serve's proxy does
+        self._app = create_app(service, settings, checks, True, open_access(settings))  # True: Serve's proxy does
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app
