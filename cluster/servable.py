@@ -19,7 +19,7 @@ def settings_of(config: Mapping[str, Any]) -> Iterator[Settings]:
     """The settings of each application of ours in a config. Raises ValueError: they are not valid."""
     for application in config.get("applications") or ():
         if application.get("import_path") in BUILDERS:
-            yield Settings(**(application.get("args") or {}))
+            yield Settings.from_args(application.get("args") or {})
 
 
 def unservable_here(config: Mapping[str, Any]) -> str | None:

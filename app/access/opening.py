@@ -44,7 +44,8 @@ def open_access(settings: Settings) -> Access:
     """Connect lazily, beside the stores. Raises BadKeys, ServiceUnavailable: no Redis is configured."""
     if settings.redis_url is None:
         raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
-    return access_on(connect(settings.redis_url, settings.redis_timeout_s, replicas_of(settings)), settings)
+    url = settings.redis_url.get_secret_value()
+    return access_on(connect(url, settings.redis_timeout_s, replicas_of(settings)), settings)
 
 
 def memory_access(settings: Settings, clock: Callable[[], float] = time.time) -> Access:

@@ -20,12 +20,12 @@ MIB, GIB = 2**20, 2**30
 class Storage(BaseModel):
     """Where things are kept, and for how long"""
 
-    redis_url: str | None = setting(
+    redis_url: SecretStr | None = setting(
         None,
         "Redis for jobs, events and caches, also redis+sentinel://host:port,host:port/service/0",
         unset="Kinoray starts its own",
     )
-    cache_redis_url: str | None = setting(None, "Another Redis for the caches alone", unset="the same")
+    cache_redis_url: SecretStr | None = setting(None, "Another Redis for the caches alone", unset="the same")
     redis_prefix: str = setting("kinoray", "Every Redis key starts with this")
     redis_timeout_s: float = setting(2.0, "A Redis call that takes longer counts as failed", "s", gt=0)
     durability: Literal["local", "replicated"] = setting(
