@@ -63,7 +63,7 @@ def _told(name: str, field: FieldInfo) -> Told:
     unit, unset = said.get("unit", ""), said.get("unset", "")
     default = f"unset: {unset}" if unset else _shown(field.default, unit)
     prefix = Settings.model_config["env_prefix"]
-    meaning = f"**secret** · {field.description}" if is_secret(field) else field.description or ""
+    meaning = f"{field.description} (**secret**)" if is_secret(field) else field.description or ""
     return Told(f"{prefix}{name.upper()}", meaning, unit, default, said.get("since", ""))
 
 
