@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from deployments.cache_handles import CacheHandle, SimilarHandle
 from deployments.handles import AnalyzerHandle, SentencesHandle, ping
 
 PING_S = 2.0
+HAPROXY = "RAY_SERVE_ENABLE_HA_PROXY"  # where Serve has one on each machine, everyone comes in over loopback
 
 
 class Router:
@@ -65,9 +67,10 @@ class Router:
             dispatcher=partial(ping, dispatcher, PING_S, "dispatcher"),
             finisher=partial(ping, finisher, PING_S, "finisher"),
         )
+        access = open_access(settings, loopback_tells=os.environ.get(HAPROXY, "0") != "1")
         service = VideoService(ports, settings, stores.clock, stores.clock.sync)
         checks = health_checks(stores, cache_port, pings, service.pools)
-        self._app = create_app(service, settings, checks, True, open_access(settings))  # True: Serve's proxy does
+        self._app = create_app(service, settings, checks, True, access)  # True: Serve's proxy does
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

@@ -34,18 +34,18 @@ class Access:
         await self.writer.flush()
 
 
-def access_on(redis: Client, settings: Settings) -> Access:
+def access_on(redis: Client, settings: Settings, loopback_tells: bool = True) -> Access:
     """Over one client, which is the caller's to close. Raises BadKeys: the file of keys cannot be used."""
     audit = RedisAuditLog(redis, settings.redis_prefix, retention_of(settings))
-    return _access(RedisKeyStore(redis, settings.redis_prefix), audit, settings, time.time)
+    return _access(RedisKeyStore(redis, settings.redis_prefix), audit, settings, time.time, loopback_tells)
 
 
-def open_access(settings: Settings) -> Access:
-    """Connect lazily, beside the stores. Raises BadKeys, ServiceUnavailable: no Redis is configured."""
+def open_access(settings: Settings, loopback_tells: bool = True) -> Access:
+    """Connect lazily, beside the stores; see `Gate`. Raises BadKeys, ServiceUnavailable: no Redis is configured."""
     if settings.redis_url is None:
         raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
     url = settings.redis_url.get_secret_value()
-    return access_on(connect(url, settings.redis_timeout_s, replicas_of(settings)), settings)
+    return access_on(connect(url, settings.redis_timeout_s, replicas_of(settings)), settings, loopback_tells)
 
 
 def memory_access(settings: Settings, clock: Callable[[], float] = time.time) -> Access:
@@ -58,6 +58,8 @@ def retention_of(settings: Settings) -> Retention:
     return Retention(settings.audit_most, settings.audit_retention_s)
 
 
-def _access(keys: KeyStore, audit: AuditLog, settings: Settings, clock: Callable[[], float]) -> Access:
-    gate = Gate(settings, KeyRing(keys, wall=clock), clock)
+def _access(
+    keys: KeyStore, audit: AuditLog, settings: Settings, clock: Callable[[], float], loopback_tells: bool = True
+) -> Access:
+    gate = Gate(settings, KeyRing(keys, wall=clock), clock, loopback_tells)
     return Access(gate, keys, audit, AuditWriter(audit), clock)

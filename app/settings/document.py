@@ -20,8 +20,8 @@ Every setting is a variable of the environment, or its name in lower case and wi
 `serve_config.yaml`, which comes first. Lists and maps are JSON. A value that cannot be is refused at the start.
 
 Secrets (marked **secret**, and addresses with a password in them) must not stand in `args`, which Ray writes into its
-log and shows in its dashboard. Set the variable; or `KINORAY_<NAME>_FILE`, the file that a container's secret is mounted
-as; or refer to either in `args`: `redis_url: env:REDIS_URL`, `webhook_secret: file:/run/secrets/webhook`.
+log and shows in its dashboard. Set the variable; or `KINORAY_<NAME>_FILE`, the file that a container's secret is in;
+or refer to either in `args`: `redis_url: env:REDIS_URL`, `webhook_secret: file:/run/secrets/hook`.
 
 <!-- Written by `kinoray settings --markdown > docs/settings.md`; what it says stands in app/settings/sections.py. -->
 """
