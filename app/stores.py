@@ -68,7 +68,9 @@ def open_stores(settings: Settings) -> Stores:
     """Connect lazily: nothing is sent until first use. Raises ServiceUnavailable when no Redis is configured."""
     if settings.redis_url is None:
         raise ServiceUnavailable("Set KINORAY_REDIS_URL, or start with `kinoray serve`, which brings its own Redis.")
-    return stores_on(connect(settings.redis_url, settings.redis_timeout_s, replicas_of(settings)), settings)
+    return stores_on(
+        connect(settings.redis_url.get_secret_value(), settings.redis_timeout_s, replicas_of(settings)), settings
+    )
 
 
 def stores_on(redis: Client, settings: Settings) -> Stores:

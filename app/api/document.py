@@ -28,6 +28,7 @@ _PARAMETERS: Final = {
     "style_id": "The style's id",
     "model_id": "The model's id, or another name of it",
     "character_id": "OpenAI's id of a character",
+    "key_id": "The key's id",
     "limit": "Entries of a page",
     "range": "`bytes=first-last`: a part of the file",
     "if-range": "The ETag: a part only of that very file",

@@ -142,6 +142,7 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, KinorayError)
+        request.state.error_code = error.error_code  # for the audit log
         return of_error(error, getattr(request.state, "sent", None))
 
     async def invalid(request: Request, error: Exception) -> Response:

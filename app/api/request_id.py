@@ -36,6 +36,7 @@ class RequestId:
         began = time.perf_counter()
         given = Headers(scope=scope).get(REQUEST_ID, "")
         request_id = given if _SANE.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+        scope.setdefault("state", {})["request_id"] = request_id
         started = False
 
         async def identified(message: Message) -> None:

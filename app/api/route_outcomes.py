@@ -10,7 +10,7 @@ from app.api.security_headers import HEADERS as BROWSERS
 Codes = dict[int, list[str]]
 
 _ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
-_KEYED: Final = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+_KEYED: Final = {401: "invalid_api_key", 429: "rate_limit_exceeded too_many_wrong_keys"}
 _SCOPED: Final = {403: "insufficient_scope"}
 _BODY: Final = {
     400: "invalid_request invalid_json invalid_form invalid_encoding duplicate_parameter unknown_parameter",
@@ -48,6 +48,7 @@ _FILE: Final = {
     416: "range_not_satisfiable",
     503: "artifact_store_unavailable",
 }
+_KEY: Final = {404: "key_not_found"}
 _STYLE: Final = {404: "style_not_found"}
 _OWN_STYLE: Final = {404: "style_not_found", 409: "server_style"}
 _ABSENT: Final = {501: "not_supported"}
@@ -86,6 +87,12 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
     "GET /v1/usage": ({400: "invalid_request", 403: "insufficient_scope"},),
+    "POST /v1/keys": (_BODY, {400: "unknown_scope first_key_not_operator"}),
+    "GET /v1/keys": (_QUERY, _KEY),
+    "GET /v1/keys/{key_id}": (_KEY,),
+    "POST /v1/keys/{key_id}/rotate": (_BODY, _KEY, {409: "key_not_active conflict"}),
+    "POST /v1/keys/{key_id}/revoke": (_KEY, {409: "conflict"}),
+    "GET /v1/audit": (_QUERY,),
     "POST /v1/videos/edits": (_ABSENT,),
     "POST /v1/videos/characters": (_ABSENT,),
     "GET /v1/videos/characters/{character_id}": (_ABSENT,),

@@ -12,6 +12,7 @@ from app.client.caching import caches
 from app.client.calibrate import calibrate
 from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
+from app.client.key_commands import keys
 from app.client.listing import list_videos
 from app.client.models import models
 from app.client.serve import serve
@@ -55,6 +56,7 @@ VERBS: dict[str, Callable[..., None]] = {
 for verb, command in VERBS.items():
     app.command(name=verb)(everywhere(command))
 app.add_typer(caches, name="cache")
+app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
 
 

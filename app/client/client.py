@@ -16,6 +16,7 @@ from typing_extensions import Unpack
 
 from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
+from app.client.operator_calls import OperatorCalls
 from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.stream import follow
@@ -32,7 +33,7 @@ def _place(video_id: str, what: str = "") -> str:
     return f"{VIDEOS}/{quote(video_id, safe='')}{what}"
 
 
-class Kinoray:
+class Kinoray(OperatorCalls):
     """A client of one Kinoray service.
 
         async with Kinoray() as kinoray:

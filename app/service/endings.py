@@ -10,6 +10,7 @@ from app.errors import LeaseLost
 from app.jobs.events import EventLog
 from app.jobs.store import JobStore
 from app.jobs.usage import UsageLog, used_by
+from app.service.own_figures import with_own
 from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
 from app.types import Failure, Job, Phase
 
@@ -49,7 +50,7 @@ async def tell_end(
     if followed:
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
             await stores.events.append(job.id, "end", now, end_of(job), job.fence)
-    await stores.meter.add({**figures_of(job, now), **(figures or {})})
+    await stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})}))
     await stores.usage.add(used_by(job, now))
 
 

@@ -45,6 +45,7 @@ from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.outlook import Outlook, outlook_of
+from app.service.own_figures import with_own
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
 from app.service.result_hits import repeat
@@ -248,7 +249,7 @@ class VideoService:
             raise
         stages.done("record")
         missed = {} if role is Role.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
-        await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed)
+        await self.ports.meter.add(with_own(caller.tenant, {JOBS_CREATED: 1, f"{TIERS}:{plan.tier}": 1} | missed))
         await count_use(plan.style, caller, self.ports.presets, now)
         return job
 

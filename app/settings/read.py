@@ -16,13 +16,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from app.settings.settings import Settings
+from app.settings.masking import masked
+from app.settings.secret_values import FILE, LiteralSecret, is_secret
+from app.settings.settings import PREFIX, Settings
 
-PREFIX = "KINORAY_"
 CLIENTS = frozenset({"KINORAY_URL", "KINORAY_API_KEY"})
 """Variables that are the client's, not the service's."""
 LONGEST = 80  # characters of a value that are repeated
-SECRET = "SecretStr"
 MADE_OF = {
     "integer": "a whole number",
     "number": "a number",
@@ -39,7 +39,6 @@ BOUNDS = {
     "maximum": "of at most",
     "exclusiveMaximum": "of less than",
 }
-_PASSWORD = re.compile(r"(://[^/@\s]*:)[^@\s]*@")
 
 
 class BadSettings(ValueError):
@@ -50,13 +49,15 @@ def read_settings(args: Mapping[str, Any] | None = None) -> Settings:
     """The settings of the environment, under the `args` of a config file. Raises BadSettings."""
     given = dict(args or {})
     try:
-        return Settings(**given)
+        return Settings.from_args(given)
     except ValidationError as error:
         problems = error.errors()
         said = [_sentence(each, given) for each in problems if not _is_echo(each, problems)]
         raise BadSettings("\n".join(dict.fromkeys(said))) from None
     except SettingsError as error:
         raise BadSettings(_unreadable(error)) from None
+    except LiteralSecret as error:
+        raise BadSettings(str(error)) from None
 
 
 def _is_echo(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
@@ -85,6 +86,7 @@ def args_of(config: Path) -> dict[str, Any]:
 def unknown(environment: Mapping[str, str]) -> tuple[str, ...]:
     """A sentence for each variable that looks like a setting and is none."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENTS
+    known |= {f"{PREFIX}{name.upper()}{FILE}" for name, field in Settings.model_fields.items() if is_secret(field)}
     said = []
     for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
         near = get_close_matches(name, known, 1)
@@ -108,7 +110,7 @@ def _sentence(problem: ErrorDetails, given: Mapping[str, Any]) -> str:
         return f"{where} is missing: it must be given."
     if kind == "extra_forbidden":
         return f"{where} cannot be used: there is no such field."
-    value = "" if SECRET in str(field.annotation) else f"={_shown(problem['input'])}"
+    value = "" if _is_hidden(name, field) else f"={_shown(problem['input'])}"
     own_type = len(place) == 1 and kind not in ("value_error", "too_short")
     return f"{where}{value} cannot be used: {allowed_of(name, field) if own_type else _must(why)}."
 
@@ -117,6 +119,11 @@ def _where(place: Sequence[int | str], given: bool) -> str:
     """A place within a setting: `KINORAY_MODELS[0].sizes`, or `models[0].sizes` of a config file."""
     inside = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
     return f"{place[0]}{inside}" if given else f"{PREFIX}{str(place[0]).upper()}{inside}"
+
+
+def _is_hidden(name: str, field: FieldInfo) -> bool:
+    """Whether a value is shown to nobody; an address is shown without what is secret in it."""
+    return is_secret(field) and not name.endswith("_url")
 
 
 def _must(why: str) -> str:
@@ -146,7 +153,7 @@ def _unreadable(error: SettingsError) -> str:
         if f'"{name}"' not in str(error):
             continue
         said = os.environ.get(PREFIX + name.upper(), "")
-        value = "" if SECRET in str(field.annotation) else f"={_shown(said)}"
+        value = "" if _is_hidden(name, field) else f"={_shown(said)}"
         return f"{PREFIX}{name.upper()}{value} cannot be used: {allowed_of(name, field)}{_json_fault(said)}."
     return f"The settings cannot be read: {error}."
 
@@ -163,5 +170,5 @@ def _json_fault(text: str) -> str:
 def _shown(value: object) -> str:
     """A value as a person would have written it, the beginning of a long one."""
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    line = _PASSWORD.sub(r"\1***@", "".join(each if each.isprintable() else " " for each in text))
+    line = masked("".join(each if each.isprintable() else " " for each in text))
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

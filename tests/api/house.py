@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 from fastapi import FastAPI
 
+from app.access.opening import memory_access
 from app.api.app import create_app
 from app.artifacts.memory import MemoryArtifacts
 from app.cache.keys import plan_digest, pool_of
@@ -109,7 +110,8 @@ class House:
         self.presets = MemoryPresets()
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
-        self.app: FastAPI = create_app(self.service, self.settings, checks or {})
+        self.access = memory_access(self.settings)
+        self.app: FastAPI = create_app(self.service, self.settings, checks or {}, access=self.access)
 
     def _ports(self) -> Ports:
         return Ports(

@@ -47,6 +47,7 @@ async def create(
     stages = Stages()
     job, replayed = await service.accept(asked, caller, key, stages, reference)
     accept_s = time.perf_counter() - began
+    request.state.resource = job.id
     response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s) | replay_headers(replayed))
     return await _answer(job, service, settings, base)
 
@@ -118,6 +119,7 @@ async def remix(
     began = time.perf_counter()
     job, replayed = await service.remix(source, prompt, caller, key)
     accept_s = time.perf_counter() - began
+    request.state.resource = job.id
     response.headers.update(job_headers(job, settings, accept=accept_s) | replay_headers(replayed))
     return await _answer(job, service, settings, base)
 
