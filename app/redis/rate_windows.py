@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from limits import RateLimitItem
@@ -63,13 +65,14 @@ ACQUIRE, MOVING_WINDOW, CLEAR, INCR = (
 """The package's own scripts."""
 
 
-class Window(NamedTuple):
+@dataclass(frozen=True)
+class Window:
     """A limit on requests, and whose they are."""
 
     item: RateLimitItem
     whose: str
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its name among all windows."""
         return self.item.key_for(self.whose)
