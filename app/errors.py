@@ -21,6 +21,9 @@
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
     │   ├── TooManyWrongKeys      429  too_many_wrong_keys
+    │   │   └── ConcurrencyExceeded 429  concurrency_exceeded (as many jobs at once as one may)
+    │   ├── RateLimited           429  rate_limit_exceeded (requests a minute, or at once)
+    │   ├── QuotaExceeded         429  quota_exceeded (of a day or month; asking again soon changes nothing)
     │   └── ServiceUnavailable    503  service_unavailable
     │       ├── ModelUnavailable  503  model_unavailable (no replica of its pool can start)
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
@@ -196,6 +199,26 @@ class TooManyWrongKeys(RetryLater):
 
     status = 429
     code = "too_many_wrong_keys"
+
+
+class ConcurrencyExceeded(Overloaded):
+    """The tenant or key has as many jobs under way as it may; `param` names the limit."""
+
+    code = "concurrency_exceeded"
+
+
+class RateLimited(RetryLater):
+    """More requests than the tenant, key or address may make in that time; `param` names the limit."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+
+class QuotaExceeded(RetryLater):
+    """The tenant or key has had what it may have in this day or month; `param` names the limit."""
+
+    status = 429
+    code = "quota_exceeded"
 
 
 class ServiceUnavailable(RetryLater):
