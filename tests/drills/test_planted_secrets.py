@@ -51,7 +51,7 @@ class Trial:
     dashboard: str
 
     def call(self, method: str, path: str, key: str = PLANTED["an operator's key"], **body: object) -> httpx.Response:
-        headers = {"authorization": f"Bearer {key}"}
+        headers = {"authorization": f"Bearer {key}"} if key else {}
         return httpx.request(method, f"{self.url}{path}", headers=headers, json=body or None, timeout=60.0)
 
 
@@ -93,6 +93,8 @@ def trial() -> Iterator[Trial]:
         finally:
             process.terminate()
             process.wait(60)
+            out.close()
+            said.close()
             redis.stop()
 
 
