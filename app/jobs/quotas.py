@@ -15,7 +15,7 @@ GivesBack = Literal["never", "unstarted", "always"]
 CLIENTS_OWN: Final = frozenset({"cancelled", "timeout"})
 """Codes of failures that are nobody's fault here: what was paid is given back only if no device has worked for it."""
 OPEN_OF_KEY: Final = "\x1fkey:"
-"""Begins, among the counts of open jobs by tenant, the names of those by key."""
+"""Begins, among the sums, the names of the counts of open jobs by key."""
 MORE: Final = 1e-9  # sums of floats are not exact
 
 

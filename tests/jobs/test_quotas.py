@@ -298,3 +298,11 @@ async def test_a_window_that_rolls_gets_back_what_was_never_begun(stores: Stores
     await jobs.cancel(job.id, "public", CANCELLED, NOON)
     assert (await jobs.usage("public", limits, NOON)).spent == 0.0
     await jobs.create(a_job(NOON), limits)
+
+
+async def test_keys_are_no_tenants_among_those_who_share_the_line(stores: Stores) -> None:
+    jobs, _ = stores
+    limits = AdmissionLimits(most_waiting=10)  # of which the last one is for who has less than its part
+    for number in range(9):
+        await jobs.create(a_job(NOON, tenant="a" if number < 4 else "b", key_id=f"k{number}"), limits)
+    await jobs.create(a_job(NOON, tenant="a", key_id="k0"), limits)

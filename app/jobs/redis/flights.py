@@ -61,7 +61,7 @@ elseif role == 'follow' then
 end
 admitted(11, 11, true, role ~= 'take_over')
 redis.call('HSET', KEYS[1], 'flight', digest, unpack(ARGV, 23))
-count_open(KEYS[12], KEYS[1], ARGV[11], 1)
+count_open(KEYS[12], KEYS[16], KEYS[1], ARGV[11], 1)
 redis.call('ZADD', KEYS[3], ARGV[5], id)
 if role ~= 'follow' then
   redis.call('SET', KEYS[5], id)

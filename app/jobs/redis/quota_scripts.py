@@ -24,7 +24,8 @@ local function forget_over(quota, day, month)
 end
 local function over(open, quota, book)
   for _, seat in ipairs(book.seats) do
-    if tonumber(redis.call('HGET', open, seat[1]) or '0') >= seat[2] then return {'seats', seat[3]} end
+    local counts = string.sub(seat[1], 1, #OPEN_OF_KEY) == OPEN_OF_KEY and quota or open
+    if tonumber(redis.call('HGET', counts, seat[1]) or '0') >= seat[2] then return {'seats', seat[3]} end
   end
   if not book.pays then return nil end
   for _, charge in ipairs(book.charges) do

@@ -73,7 +73,7 @@ class Keys:
 
     @property
     def open(self) -> str:
-        """HASH: how many jobs of each tenant, and of each key, have not ended."""
+        """HASH: how many jobs of each tenant have not ended; those of each key are counted in `quotas`."""
         return self.of("open")
 
     @property
@@ -143,10 +143,10 @@ COUNT = (
 local function count(key, tenant, by)
   if by ~= 0 and redis.call('HINCRBY', key, tenant, by) <= 0 then redis.call('HDEL', key, tenant) end
 end
-local function count_open(key, job, tenant, by)
-  count(key, tenant, by)
+local function count_open(open, quotas, job, tenant, by)
+  count(open, tenant, by)
   local used = redis.call('HGET', job, 'key')
-  if used then count(key, OPEN_OF_KEY .. used, by) end
+  if used then count(quotas, OPEN_OF_KEY .. used, by) end
 end
 local function ended(phase) return phase == 'completed' or phase == 'failed' end
 local function live(phase) return ended(phase) and 0 or 1 end
@@ -176,7 +176,12 @@ local function refused(k, a, made)
   local open = tonumber(redis.call('HGET', KEYS[k + 1], ARGV[a]) or '0')
   if ARGV[a + 3] ~= '' and open >= tonumber(ARGV[a + 3]) then return {'busy'} end
   local waiting = redis.call('ZCARD', KEYS[k + 3]) + redis.call('ZCARD', KEYS[k + 4])
-  if ARGV[a + 4] ~= '' and waiting >= tonumber(ARGV[a + 4]) then return {'full'} end
+  local most = tonumber(ARGV[a + 4])
+  if most then
+    local taken = most - math.floor(most / 10)
+    local part = open * redis.call('HLEN', KEYS[k + 1])
+    if waiting >= most or (waiting >= taken and part >= taken) then return {'full'} end
+  end
   if ARGV[a + 5] ~= '' then
     local kept, sum, oldest = redis.call('HGETALL', KEYS[k + 2]), 0, tonumber(ARGV[a + 7]) - tonumber(ARGV[a + 8])
     for i = 1, #kept, 2 do
@@ -245,7 +250,7 @@ end
 admitted(6, 5, made, true)
 redis.call('HSET', KEYS[1], unpack(ARGV, first))
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-count_open(KEYS[7], KEYS[1], ARGV[5], live(ARGV[2]))
+count_open(KEYS[7], KEYS[11], KEYS[1], ARGV[5], live(ARGV[2]))
 if #awaited > 0 then
   redis.call('ZADD', KEYS[10], ARGV[3], ARGV[1])
   if ARGV[17] ~= '' then redis.call('ZADD', KEYS[12], ARGV[17], ARGV[1]) end
@@ -287,7 +292,7 @@ redis.call('HINCRBY', KEYS[1], 'fence', ARGV[7])
 redis.call('HINCRBY', KEYS[1], 'attempts', ARGV[8])
 if phase ~= '' then
   redis.call('HSET', KEYS[1], 'phase', phase)
-  count_open(KEYS[8], KEYS[1], kept[1], live(phase) - live(kept[3]))
+  count_open(KEYS[8], KEYS[15], KEYS[1], kept[1], live(phase) - live(kept[3]))
   count(KEYS[9], kept[1], runs(phase) - runs(kept[3]))
 end
 if ARGV[9] ~= '' then
@@ -325,7 +330,7 @@ local digest = redis.call('HGET', KEYS[1], 'flight')
 local phase = redis.call('HGET', KEYS[1], 'phase')
 redis.call('SET', KEYS[18], redis.call('HGET', KEYS[1], 'created_at') .. ' ' .. ARGV[2], 'PX', ARGV[3])
 if gives(KEYS[1], KEYS[2], KEYS[10], ARGV[1], 'unstarted') then give_back(KEYS[1], KEYS[15], KEYS[16] .. ARGV[2]) end
-count_open(KEYS[8], KEYS[1], ARGV[2], -live(phase))
+count_open(KEYS[8], KEYS[15], KEYS[1], ARGV[2], -live(phase))
 redis.call('DEL', KEYS[1], KEYS[6], KEYS[12])
 count(KEYS[9], ARGV[2], -runs(phase))
 if redis.call('EXISTS', KEYS[13]) == 1 then redis.call('SADD', KEYS[11], ARGV[1]) end
