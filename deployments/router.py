@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
 from app.access.opening import open_access
+from app.access.rate_limits import RateLimiter
 from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.jobs.redis.meter import BackgroundMeter
@@ -54,6 +55,7 @@ class Router:
             flights=stores.flights,
             outbox=stores.outbox,
             meter=BackgroundMeter(stores.meter),
+            usage=stores.usage,
             models=models,
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),
@@ -70,7 +72,9 @@ class Router:
         access = open_access(settings, loopback_tells=os.environ.get(HAPROXY, "0") != "1")
         service = VideoService(ports, settings, stores.clock, stores.clock.sync)
         checks = health_checks(stores, cache_port, pings, service.pools)
-        self._app = create_app(service, settings, checks, True, access)  # True: Serve's proxy does
+        limits, alone = settings.limits, settings.limits_without_redis
+        rates = RateLimiter(limits, stores.rates, stores.clock, stores.clock.sync, alone)
+        self._app = create_app(service, settings, checks, True, access, rates)  # True: Serve's proxy does
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.access.opening import Access, memory_access
+from app.access.rate_limits import RateLimiter
 from app.api.audit import Audit
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
@@ -21,6 +22,7 @@ from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
 from app.api.problems import install
 from app.api.public_url import PublicAddress
+from app.api.rate_headers import RateHeaders
 from app.api.request_id import RequestId
 from app.api.routes import (
     audit,
@@ -39,9 +41,12 @@ from app.api.routes import (
     styles,
     sync,
     tenant_events,
+    usage,
     videos,
 )
 from app.api.routes.page import add_studio_files
+from app.api.security_headers import SecurityHeaders
+from app.redis.local_windows import LocalWindows
 from app.service.background import Background
 from app.service.ports import Check
 from app.service.videos import VideoService
@@ -56,11 +61,13 @@ def create_app(
     checks: Mapping[str, Check],
     proxy_adds_request_id: bool = False,
     access: Access | None = None,
+    rates: RateLimiter | None = None,
 ) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name.
 
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
     `access`: who gets in; None: who has a key of the settings, or one that is made here and lasts as long as this.
+    `rates`: who may ask how often; None: counted here alone.
     """
     # A machine without a way out has its documentation page too.
     background = Background()
@@ -77,10 +84,11 @@ def create_app(
     app.state.service = service
     app.state.settings = settings
     app.state.access = access
+    app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
     rooms = (
         *(videos, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback, models),
-        *(styles, keys, audit, caches, operations, page),
+        *(styles, keys, audit, caches, operations, usage, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -98,6 +106,7 @@ def _add_layers(
 ) -> None:
     """What stands around the routes; the last is the outermost."""
     app.add_middleware(Audit, writer=access.writer, settings=settings)
+    app.add_middleware(RateHeaders, service=app.state.service)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
@@ -115,3 +124,4 @@ def _add_layers(
             expose_headers=("*",),
             allow_private_network=True,
         )
+    app.add_middleware(SecurityHeaders)

@@ -12,6 +12,7 @@ from app.access.forwarded import client_address
 from app.access.opening import Access
 from app.access.scopes import STATS, VIDEOS_READ, VIDEOS_WRITE, require
 from app.api.dependencies import Config
+from app.api.rate_headers import permit
 from app.settings import Settings
 from app.types import Caller
 from app.types.words import OPERATE
@@ -25,11 +26,15 @@ _HEADER = HTTPBearer(
 
 
 async def entered(connection: HTTPConnection, settings: Settings, authorization: str | None) -> Caller:
-    """The caller of a request or a WebSocket, from now on in its `state.caller`. Raises Unauthorized."""
+    """The caller of a request or a WebSocket, from now on in its `state.caller`.
+
+    Raises Unauthorized, and RateLimited where that caller, or address, has asked too often.
+    """
     access = cast(Access, connection.app.state.access)
     server = connection.scope.get("server") or ("",)
     found = await access.gate.enter(authorization, address_of(connection, settings), server[0])
     connection.state.caller = found
+    await permit(connection, found)
     return found
 
 

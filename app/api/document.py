@@ -8,7 +8,17 @@ from pydantic.json_schema import models_json_schema
 
 from app.api.event_schemas import EVENTS
 from app.api.field_meanings import MEANINGS
-from app.api.route_outcomes import EVERYWHERE, HEADERS, NO_RETRY, RETRY, SENTENCES, codes_of
+from app.api.route_outcomes import (
+    EVERYWHERE,
+    HEADERS,
+    NO_RETRY,
+    RATES,
+    RETRY,
+    SENTENCES,
+    STEP_SECONDS,
+    codes_of,
+    makes_jobs,
+)
 
 Page = dict[str, Any]
 
@@ -67,6 +77,8 @@ def _list_outcomes(operation: Page, method: str, path: str) -> None:
     for status, answer in answers.items():
         headers = dict(EVERYWHERE)
         headers |= HEADERS.get(f"{method.upper()} {path}", {}) if status.startswith("2") else {}
+        headers |= RATES if scopes is not None else {}
+        headers |= STEP_SECONDS if makes_jobs(method, path) else {}
         headers |= RETRY if status in ("429", "503") else NO_RETRY if status in ("409", "501") else {}
         answer["headers"] = headers
 

@@ -48,7 +48,9 @@ async def health(
     )
     if not essential:
         return 200, body
-    why = "; ".join(f"{name}: {components[name].get('error', f'there is no pool {pool} here')}" for name in essential)
+    why = "; ".join(
+        f"{name}: {components.get(name, {}).get('error', f'there is no pool {pool} here')}" for name in essential
+    )
     return 503, HealthBody(**body, error=error_body(503, ServiceUnavailable.code, why)["error"])
 
 

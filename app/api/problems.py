@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.methods import allowed
-from app.errors import Conflict, GenerationError, KinorayError, NotSupported, RetryLater, Unauthorized
+from app.errors import Conflict, GenerationError, KinorayError, NotSupported, QuotaExceeded, RetryLater, Unauthorized
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
 
@@ -93,6 +93,8 @@ def of_error(error: KinorayError, sent: SentNames | None = None) -> Response:
         headers["x-should-retry"] = "false"
     if isinstance(error, RetryLater):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, QuotaExceeded):
+        headers["x-should-retry"] = "false"  # not within the patience of any package
     if isinstance(error, NotSupported):
         headers["x-should-retry"] = "false"  # OpenAI's packages ask again after any other 5xx
     if isinstance(error, Unauthorized):

@@ -19,6 +19,7 @@ from app.client.serve import serve
 from app.client.session import AsJson, say_json
 from app.client.settings import settings
 from app.client.standing import status
+from app.client.usage import usage
 from app.client.warm import warm_command
 
 app = typer.Typer(help="Self-hosted text-to-video.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -47,6 +48,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "rate": video_commands.rate,
     "cancel": video_commands.cancel,
     "delete": video_commands.delete,
+    "usage": usage,
     "models": models,
     "settings": settings,
     "version": version,

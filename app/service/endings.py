@@ -1,4 +1,4 @@
-"""The one way for a job to end: its record is closed, then those who follow it hear, then the figures count it."""
+"""The one way for a job to end: its record is closed, followers hear, figures and its tenant's usage count it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 from app.errors import LeaseLost
 from app.jobs.events import EventLog
 from app.jobs.store import JobStore
+from app.jobs.usage import UsageLog, used_by
 from app.service.own_figures import with_own
 from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
 from app.types import Failure, Job, Phase
@@ -25,6 +26,8 @@ class Ending(Protocol):
     def events(self) -> EventLog: ...
     @property
     def meter(self) -> Meter: ...
+    @property
+    def usage(self) -> UsageLog: ...
 
 
 async def fail(job_id: str, fence: int, failure: Failure, stores: Ending, now: float) -> Job:
@@ -48,6 +51,7 @@ async def tell_end(
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
             await stores.events.append(job.id, "end", now, end_of(job), job.fence)
     await stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})}))
+    await stores.usage.add(used_by(job, now))
 
 
 def figures_of(job: Job, now: float) -> dict[str, float]:

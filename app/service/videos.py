@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,9 @@ from app.errors import (
 from app.jobs.admission_limits import AdmissionLimits, PictureWillTell, Replayed, Usage, refusal
 from app.jobs.board import BACKLOG
 from app.jobs.flights import Role
+from app.jobs.quotas import Standing
 from app.jobs.store import find
+from app.jobs.usage import Used, used_by
 from app.line.backlog import backlog_from_note
 from app.line.wait_estimates import behind_all, expected_s
 from app.plan.adapters import asked_of
@@ -37,7 +39,7 @@ from app.plan.degrade import in_time
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
 from app.plan.unheeded import about_wishes
-from app.service.admission import admit, check, limits_of, named
+from app.service.admission import admit, check, held_of, limits_of, named
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
@@ -87,6 +89,10 @@ class VideoService:
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
         self._results = ResultCache(ports.cache)
 
+    def now(self) -> float:
+        """Unix seconds, by the clock of all records."""
+        return self._clock()
+
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
         """As `accept`, without a key."""
         return (await self.accept(request, caller, None, stages)).job
@@ -134,7 +140,7 @@ class VideoService:
             first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
             if first is not None:
                 raise Replayed(first)
-        return limits_of(self.settings, name)
+        return limits_of(self.settings, name, caller.tenant, caller.key_id)
 
     async def _announce(self, job: Job) -> None:
         """Those who follow the tenant hear of a new job; without Redis they do at its next event: it is on record."""
@@ -158,6 +164,15 @@ class VideoService:
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
         return await self.ports.jobs.usage(caller.tenant, limits_of(self.settings), self._clock())
+
+    async def quotas(self, caller: Caller) -> Sequence[Standing]:
+        """How much of their quotas the caller's tenant and key have used. Raises StoreUnavailable."""
+        held = held_of(self.settings.limits, caller.tenant, caller.key_id)
+        return await self.ports.jobs.quotas(held, self._clock()) if held else ()
+
+    async def used(self, tenant: str | None, first: str, last: str) -> Sequence[Used]:
+        """What a tenant, or every one, has used from the first day to the last. Raises StoreUnavailable."""
+        return await self.ports.usage.read(tenant, first, last)
 
     async def _former(self, job_id: str, caller: Caller) -> Job:
         try:
@@ -193,6 +208,7 @@ class VideoService:
         job = Job(
             id=f"video_{uuid.uuid4().hex}",
             tenant=caller.tenant,
+            key_id=caller.key_id,
             plan=plan,
             phase=Phase.QUEUED,
             created_at=now,
@@ -295,6 +311,7 @@ class VideoService:
         job = await self.ports.jobs.delete(job_id, caller.tenant)
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
+            await self.ports.usage.add(used_by(job, self._clock()))
         await self.ports.events.forget(job_id)
         await self.ports.events.tell_tenant(caller.tenant, job_id, "end", self._clock(), end_of(None))
         try:

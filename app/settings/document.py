@@ -9,8 +9,9 @@ from typing import Final
 
 from pydantic.fields import FieldInfo
 
+from app.settings.limits import DAY_S
 from app.settings.secret_values import is_secret
-from app.settings.sections import DAY_S, GIB, MIB, SECTIONS
+from app.settings.sections import GIB, MIB, SECTIONS
 from app.settings.settings import Settings
 
 HEAD: Final = """\

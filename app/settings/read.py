@@ -139,7 +139,8 @@ def allowed_of(name: str, field: FieldInfo) -> str:
     told = {**schema, **(kinds[0] if kinds else {})}
     if "pattern" in told:
         return f"it must be one of {', '.join(told['pattern'].strip('^()$').split('|'))}"
-    said = f"it must be {MADE_OF.get(str(told.get('type')), 'another value')}"
+    made_of = "object" if told.keys() & {"$ref", "allOf"} else str(told.get("type"))  # a map with named parts
+    said = f"it must be {MADE_OF.get(made_of, 'another value')}"
     limits = [f"{words} {told[key]:.12g}" for key, words in BOUNDS.items() if key in told]
     if "minimum" in told and "maximum" in told:
         limits = [f"from {told['minimum']:.12g} to {told['maximum']:.12g}"]

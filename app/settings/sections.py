@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, SecretStr
 
 from app.settings.field import setting
+from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
 
-DAY_S = 86400.0
 MIB, GIB = 2**20, 2**30
 
 
@@ -284,4 +284,4 @@ class Caches(BaseModel):
     share_embeddings: bool = setting(False, "Tenants share cached prompt embeddings: one public pool")
 
 
-SECTIONS: tuple[type[BaseModel], ...] = (Storage, Webhooks, Front, Models, Replicas, Feedback, Engine, Caches)
+SECTIONS: tuple[type[BaseModel], ...] = (Storage, Webhooks, Front, Limiting, Models, Replicas, Feedback, Engine, Caches)

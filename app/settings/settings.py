@@ -14,6 +14,7 @@ from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import Self
 
+from app.settings.limits import Limiting
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
 from app.settings.secret_values import SecretFiles, resolved
@@ -24,7 +25,7 @@ REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
-class Settings(Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Storage, BaseSettings):
+class Settings(Caches, Engine, Feedback, Replicas, Models, Limiting, Front, Webhooks, Storage, BaseSettings):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON.
 
     What there is stands in `app.settings.sections`; here are the rules between them, and what follows from them.

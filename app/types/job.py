@@ -81,6 +81,7 @@ class Job:
     promised_s: float | None = None  # the wait before its first attempt, as predicted when it was accepted
     losses: int = 0  # attempts that ended because their replica was lost
     not_before: float | None = None  # after a loss, no attempt starts earlier
+    key_id: str | None = None  # of the key that asked for it; None: nobody needs one
 
     @property
     def priority(self) -> str:

@@ -21,6 +21,7 @@ from app.jobs.events import TENANT_KEPT
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
+from app.jobs.usage import MemoryUsage
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import fading_of
@@ -104,6 +105,7 @@ class House:
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
         self.board, self.meter = MemoryBoard(), MemoryMeter()
         self.flights = MemoryFlights(self.jobs)
+        self.usage = MemoryUsage()
         self.outbox = MemoryOutbox(self.jobs)
         self.presets = MemoryPresets()
         self.ratings = MemoryRatings(fading_of(self.settings))
@@ -122,6 +124,7 @@ class House:
             board=self.board,
             flights=self.flights,
             meter=self.meter,
+            usage=self.usage,
             outbox=self.outbox,
             models=self.models,
             presets=self.presets,

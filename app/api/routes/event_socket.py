@@ -37,7 +37,8 @@ KEY = "kinoray-key."
 
 MOST_MESSAGE_BYTES = 4096
 DONE = 1000
-_CLOSED = {401: 4401, 403: 4403, 404: 4404, 413: 1009, 503: 1013}  # by the status that HTTP would have answered
+# By the status that HTTP would have answered.
+_CLOSED = {401: 4401, 403: 4403, 404: 4404, 413: 1009, 429: 1013, 503: 1013}
 _BROKEN = 1011
 
 
