@@ -188,7 +188,7 @@ async def test_the_documentation_names_every_route(client: httpx.AsyncClient) ->
     assert set(body) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
     assert "422" not in str(page["paths"])
     assert "$ref" not in str(body)
-    assert len(page["paths"]) == 34
+    assert len(page["paths"]) == 35
     assert (await client.get("/docs")).status_code == 200
 
 
