@@ -21,9 +21,9 @@
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
     │   │   └── ConcurrencyExceeded 429  concurrency_exceeded (as many jobs at once as one may)
+    │   ├── TooManyWrongKeys      429  too_many_wrong_keys
     │   ├── RateLimited           429  rate_limit_exceeded (requests a minute, or at once)
     │   ├── QuotaExceeded         429  quota_exceeded (of a day or month; asking again soon changes nothing)
-    │   ├── TooManyWrongKeys      429  too_many_wrong_keys
     │   └── ServiceUnavailable    503  service_unavailable
     │       ├── ModelUnavailable  503  model_unavailable (no replica of its pool can start)
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
@@ -194,6 +194,13 @@ class Overloaded(RetryLater):
     code = "overloaded"
 
 
+class TooManyWrongKeys(RetryLater):
+    """The client has tried too many keys that are none."""
+
+    status = 429
+    code = "too_many_wrong_keys"
+
+
 class ConcurrencyExceeded(Overloaded):
     """The tenant or key has as many jobs under way as it may; `param` names the limit."""
 
@@ -212,13 +219,6 @@ class QuotaExceeded(RetryLater):
 
     status = 429
     code = "quota_exceeded"
-
-
-class TooManyWrongKeys(RetryLater):
-    """The client has tried too many keys that are none."""
-
-    status = 429
-    code = "too_many_wrong_keys"
 
 
 class ServiceUnavailable(RetryLater):

@@ -175,7 +175,7 @@ def _standing(account: _Account, now: float) -> Standing:
     at = _tightest(account, account.last.counts)
     item = account.windows[at].item
     left = item.amount - account.last.counts[at] + account.held
-    return Standing(item.amount, max(0, left), max(0.0, account.last.newest[at] + item.get_expiry() - now))
+    return Standing(item.amount, max(0, left), max(0.0, item.get_expiry() - (now - account.last.newest[at])))
 
 
 def _refused(account: _Account, now: float) -> Standing:
@@ -185,5 +185,5 @@ def _refused(account: _Account, now: float) -> Standing:
     per = "minute" if item.get_expiry() == 60 else "second"
     message = f"Too many requests: {item.amount} a {per} are allowed ({account.names[at]})."
     wait_s = max(0.001, account.full_until - now)
-    reset_s = max(0.0, account.last.newest[at] + item.get_expiry() - now)
+    reset_s = max(0.0, item.get_expiry() - (now - account.last.newest[at]))
     return Standing(item.amount, 0, reset_s, RateLimited(message, account.names[at], retry_after_s=wait_s))

@@ -38,6 +38,7 @@ from app.api.routes import (
     not_here,
     operations,
     page,
+    reports,
     styles,
     sync,
     tenant_events,
@@ -87,8 +88,8 @@ def create_app(
     app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
     rooms = (
-        *(videos, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback, models),
-        *(styles, keys, audit, caches, operations, usage, page),
+        *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
+        *(models, styles, keys, audit, caches, operations, usage, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

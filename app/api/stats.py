@@ -100,8 +100,8 @@ class Stats(BaseModel):
     """
 
     scope: Literal["all", "own"] = Field(description="own: your key lacks the scope operate")
-    optimization: PlanningFigures | None
-    cache_stats: CacheFigures | None
+    optimization: PlanningFigures | None = Field(description="What planning has saved")
+    cache_stats: CacheFigures | None = Field(description="What the caches have done and hold")
     jobs: JobFigures = Field(description="Of `scope`")
     webhooks: dict[str, float] = Field(description="Those waiting, and attempts by outcome")
     tenant: TenantFigures
