@@ -77,7 +77,8 @@ async def health(
     )
     if not essential:
         return 200, body
-    why = "; ".join(f"{name}: {components[name].get('error', f'there is no pool {pool} here')}" for name in essential)
+    said = {name: components.get(name, {}).get("error", f"there is no pool {pool} here") for name in essential}
+    why = "; ".join(f"{name}: {error}" for name, error in said.items())
     return 503, HealthBody(**body, error=error_body(503, ServiceUnavailable.code, why)["error"])
 
 

@@ -1,7 +1,7 @@
 """Deploys to a live service under load: what the operator's command says, and what becomes of accepted jobs, as JSON.
 
 Run as a process of its own, which can be killed with all that it started:
-`python -m tests.drills.deploys story FOLDER [NAME …]` (good, slip, model that does not load, slow start, deploy killed midway),
+`python -m tests.drills.deploys story FOLDER [NAME …]` (good, slip, model that does not load, slow start, cut off),
 `… begin FOLDER` (midway in a deploy it prints what it has accepted, and waits for its end), `… again FOLDER JSON`.
 """
 
