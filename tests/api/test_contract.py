@@ -38,6 +38,7 @@ def test_every_answer_is_one_that_the_document_has(case: Any) -> None:
     answer = case.call()
     # What is well-formed may still ask for what no model here makes; and 501 and 504 are answers, not accidents.
     excluded = [positive_data_acceptance]
-    if answer.status_code in (501, 504):
+    of_probe = answer.status_code == 503 and case.path.startswith("/health")  # no such pool takes jobs
+    if answer.status_code in (501, 504) or of_probe:
         excluded.append(not_a_server_error)
     case.validate_response(answer, excluded_checks=excluded)
