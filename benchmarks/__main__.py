@@ -28,8 +28,11 @@ from benchmarks import (
     ceiling,
     chaos,
     drills,
+    fairness,
+    fairness_in_process,
     families,
     main_job,
+    observability,
     overload,
     prediction,
     redis_outage,
@@ -66,8 +69,10 @@ def main() -> None:
         "served_analysis": _served_analysis,
         "chaos": _chaos,
         "drills": _drills,
+        "observability": _observability,
         "restore": _restore,
         "overload": _overload,
+        "fairness": _fairness,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
@@ -173,6 +178,10 @@ def _drills(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         return asyncio.run(drills.measure(service, 2 if options.quick else 8, console))
 
 
+def _observability(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return asyncio.run(observability.measure(3 if options.quick else 40, console))
+
+
 def _restore(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     count = options.drills or (len(After) if options.quick else 20)
     return _in_folder(lambda folder, console: asyncio.run(restore.measure(count, folder, console)), console)
@@ -182,6 +191,16 @@ def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     args = {"pretend_step_s": overload.STEP_S, "max_wait_s": overload.MAX_WAIT_S, "max_batch": 1, "slots": 1}
     with _served({}, args) as service:
         return asyncio.run(overload.measure(service.url, 10 if options.quick else 60, memory_bytes, console))
+
+
+def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    os.environ["KINORAY_API_KEYS"] = json.dumps(fairness.KEYS)  # replicas read the same environment
+    jobs, tries = (40, 1) if options.quick else (500, 3)
+    found: dict[str, Any] = {"in this process, sleeping": asyncio.run(fairness_in_process.measure(jobs, tries))}
+    for name, args in fairness.ARMS.items():
+        with _served({}, args) as service:
+            found[name] = asyncio.run(fairness.measure(service.url, jobs, tries, console))
+    return found
 
 
 def _in_folder(measure: Callable[[Path, Console], dict[str, Any]], console: Console) -> dict[str, Any]:

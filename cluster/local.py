@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from app.client.address import local_url
 from app.client.cli import app as kinoray
 from app.client.session import say_json
 from app.jobs.redis.scripts import Keys
+from app.logs.setup import log_to_stream
 from app.redis.connection import replicas_of
 from app.settings import Settings
 from app.settings.read import BadSettings, args_of, read_settings, unknown
@@ -30,6 +32,7 @@ from cluster.servable import unservable_here
 from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
 from cluster.stopping import Stop
 
+log = logging.getLogger(__name__)
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
@@ -41,13 +44,25 @@ RAY_ENVIRONMENT = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     # What Ray takes by default, and warns about in four lines; who wants none sets "disabled".
     "RAY_AUTH_MODE": "token",
+    # Serve's lines have files of their own, which `kinoray logs` reads; standard error would have them once more.
+    "RAY_SERVE_LOG_TO_STDERR": "0",
 }
+
+
+def rotation(settings: Settings) -> dict[str, str]:
+    """Variables that hold the files of Ray's own processes to the size that ours have."""
+    return {
+        "RAY_ROTATION_MAX_BYTES": str(settings.log_max_bytes),
+        "RAY_ROTATION_BACKUP_COUNT": str(settings.log_files),
+    }
 
 
 def load_config(path: Path, settings: Settings) -> dict[str, Any]:
     """The Serve config with this machine's host, port and settings filled in."""
     config: dict[str, Any] = loaded(path.read_text())
     config["http_options"] = {**config.get("http_options", {}), "host": settings.host, "port": settings.port}
+    if settings.log_format == "console":  # of Serve's own processes; replicas' lines are ours
+        config["logging_config"] = {**config.get("logging_config", {}), "encoding": "TEXT"}
     return config
 
 
@@ -86,7 +101,7 @@ class LocalService:
         prepare_state_dir(self.settings.state_dir)
         check_artifacts(self.settings.artifact_root)
         self._start_redis()
-        for name, value in RAY_ENVIRONMENT.items():
+        for name, value in {**RAY_ENVIRONMENT, **rotation(self.settings)}.items():
             os.environ.setdefault(name, value)
         since = time.time()
 
@@ -244,7 +259,10 @@ class LocalService:
         return Seen(health, serve)
 
     def _say(self, what: str) -> None:
-        self._console.print(f"[dim]{what} …[/dim]")
+        if self.settings.log_format == "json":
+            log.info("%s", what)
+        else:
+            self._console.print(f"[dim]{what} …[/dim]")
 
 
 def serve(config: Path | None = None, as_json: bool = False) -> int:
@@ -256,6 +274,7 @@ def serve(config: Path | None = None, as_json: bool = False) -> int:
     except BadSettings as error:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
+    log_to_stream(settings, {"deployment": "serve"})
     return run(LocalService(settings, config, console), console, lambda service: _greet(console, service, as_json))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.embedded.sentences import EmbeddedSentences
+from app.logs.context import unsaid
 from app.models.enhancer import open_enhancer
 from app.models.vocabularies import readers
 from app.plan.catalogue import Catalogue
@@ -18,7 +19,9 @@ from app.plan.tables import load_tables
 from app.service.planning_facts import PlanningFacts
 from app.settings import Settings
 from app.stores import open_stores
+from app.tracing.carry import Carried, continued
 from app.types import Caller, ModelProfile, Plan, VideoRequest
+from deployments.observed import observe
 from deployments.sentences import BatchedSentences
 
 SENTENCE_BYTES = 16 * 2**20  # about 8,000 prompts
@@ -28,6 +31,7 @@ class PromptAnalyzer:
     """Plans prompts and embeds sentences. What it holds can be had again: profiles, step times, recent vectors."""
 
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
+        observe(settings)
         stores = open_stores(settings)
         self._context = PlanningContext(
             catalogue=Catalogue(models, settings.default_name, settings.aliases),
@@ -43,10 +47,11 @@ class PromptAnalyzer:
         encoder.warm()  # meanwhile, and without an encoder, prompts are planned
         self._sentences = CachedSentences(BatchedSentences(encoder), SENTENCE_BYTES, settings.embedding_ttl_s)
 
-    async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
+    async def plan(self, request: VideoRequest, caller: Caller, sent: Carried = None) -> Plan:
         """Raises InvalidRequest and its kin."""
-        await self._facts.refresh()
-        return await draft(request, caller, self._context, self._facts.paces, self._facts.leanings)
+        with continued(sent, "PromptAnalyzer.plan"), unsaid(request.prompt, request.negative_prompt):
+            await self._facts.refresh()
+            return await draft(request, caller, self._context, self._facts.paces, self._facts.leanings)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The Sentences port: one unit vector per text, float32 (n, 384). Raises ServiceUnavailable."""

@@ -18,8 +18,10 @@ from app.redis.connection import connect, replicas_of
 from app.redis.safety import refuse_what_loses_jobs
 from app.service.background import Background
 from app.settings import Settings
+from app.tracing.carry import Carried, continued
+from deployments.observed import observe
 
-log = logging.getLogger("ray.serve")
+log = logging.getLogger(__name__)
 RELIEVE_S = 1.0
 
 
@@ -27,6 +29,7 @@ class Cache:
     """The ByteCache port as a deployment. It does not start on a job store that could lose jobs."""
 
     async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
+        observe(settings)
         if settings.redis_url is None:
             raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
         await self._check(settings.redis_url, settings)
@@ -59,11 +62,15 @@ class Cache:
             if left := await self._shared.relieve():
                 log.warning("Redis is nearly full: %s cache entries have left it.", left)
 
-    async def get(self, level: str, key: str) -> bytes | None:
-        return await self._cache.get(level, key)
+    async def get(self, level: str, key: str, sent: Carried = None) -> bytes | None:
+        with continued(sent, f"Cache.get {level}"):
+            return await self._cache.get(level, key)
 
-    async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
-        await self._cache.put(level, key, value, ttl_s, worth)
+    async def put(
+        self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0, sent: Carried = None
+    ) -> None:
+        with continued(sent, f"Cache.put {level}"):
+            await self._cache.put(level, key, value, ttl_s, worth)
 
     async def drop(self, level: str, key: str) -> None:
         await self._cache.drop(level, key)

@@ -14,6 +14,7 @@ from ray.serve.handle import DeploymentHandle
 from app.cache.similar import MOST_NEAR, Near, Note
 from app.cache.store import SIMILAR, LevelFigures
 from app.errors import KinorayError
+from app.tracing.carry import traced
 from deployments.calls import ask
 
 CLEAR_S = 30.0
@@ -35,13 +36,15 @@ class CacheHandle:
 
     async def get(self, level: str, key: str) -> bytes | None:
         try:
-            found: bytes | None = await ask(self._at(level, key).get.remote(level, key), self._timeout_s, "cache")
+            found: bytes | None = await ask(
+                self._at(level, key).get.remote(level, key, traced()), self._timeout_s, "cache"
+            )
         except (KinorayError, RayError):
             return None
         return found
 
     async def put(self, level: str, key: str, value: bytes, ttl_s: float, worth: float = 0.0) -> None:
-        await self._quietly(self._at(level, key).put.remote(level, key, value, ttl_s, worth))
+        await self._quietly(self._at(level, key).put.remote(level, key, value, ttl_s, worth, traced()))
 
     async def drop(self, level: str, key: str) -> None:
         await self._quietly(self._at(level, key).drop.remote(level, key))

@@ -27,7 +27,7 @@ from app.worker.starting import Start
 from app.worker.step_profile import profile_key
 from deployments.cache_handles import CacheHandle, SimilarHandle
 from deployments.handles import EncoderHandle, FinisherHandle, SentencesHandle
-from deployments.logs import log_to_serve
+from deployments.observed import observe
 
 
 class Diffuser:
@@ -46,7 +46,7 @@ class Diffuser:
         analyzer: DeploymentHandle[Any],
         encoder: DeploymentHandle[Any] | None = None,
     ) -> None:
-        log_to_serve()
+        observe(settings)
         stores, name = open_stores(settings), serve.get_replica_context().replica_id.unique_id
         ask = None if encoder is None else EncoderHandle(encoder)
         encode = None if ask is None else blocking_encoder(ask, asyncio.get_running_loop())

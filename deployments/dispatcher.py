@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
@@ -20,10 +20,10 @@ from app.settings import Settings
 from app.stores import open_stores
 from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
-from deployments.logs import log_to_serve
+from deployments.observed import observe
 from deployments.scaling import figures
 
-log = logging.getLogger("ray.serve")
+log = logging.getLogger(__name__)
 ANSWER_S = 5.0  # a roll call that takes longer says nothing
 
 
@@ -38,7 +38,8 @@ class DiffuserPools:
         try:
             await self._handles[pool].run.remote(job_id, fence)
         except (RayError, RayServeException, KeyError) as error:
-            raise AttemptLost(type(error).__name__, replica_at_fault=not _never_ran(error)) from error
+            died = isinstance(error, RayActorError)
+            raise AttemptLost(type(error).__name__, not _never_ran(error), died) from error
 
     async def present(self, pool: str) -> Collection[str] | None:
         """Whom Serve still routes to, as their answers to a broadcast tell; None where that is not certain."""
@@ -57,7 +58,7 @@ class Dispatcher:
     """Exactly one is active (see the config file); it may die at any moment."""
 
     def __init__(self, settings: Settings, diffusers: Mapping[str, DeploymentHandle[Any]]) -> None:
-        log_to_serve()
+        observe(settings)
         stores = open_stores(settings)
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
         pools = DiffuserPools(diffusers)

@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.stores import open_stores
 from app.worker.starting import Start
-from deployments.logs import log_to_serve
+from deployments.observed import observe
 
 if TYPE_CHECKING:
     from app.engine.embedding import Embedding
@@ -29,7 +29,7 @@ class TextEncoder:
     async def __init__(self, settings: Settings, entry: ModelEntry, pools: tuple[str, ...]) -> None:  # type: ignore[misc]  # Serve awaits it
         from app.models.loading import load_text_encoder  # torch: only where it is needed
 
-        log_to_serve()
+        observe(settings)
         stores, name = open_stores(settings), serve.get_replica_context().replica_id.unique_id
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
         work = partial(load_text_encoder, entry, settings)

@@ -15,14 +15,14 @@ from app.stores import open_stores
 from app.types import Measured
 from app.worker.finishing import JobFinisher
 from deployments.cache_handles import CacheHandle
-from deployments.logs import log_to_serve
+from deployments.observed import observe
 
 
 class Finisher:
     """Serve's calls, passed on to a JobFinisher."""
 
     def __init__(self, settings: Settings, cache: DeploymentHandle[Any]) -> None:
-        log_to_serve()
+        observe(settings)
         results = ResultCache(CacheHandle(cache))
         self._finisher = JobFinisher(open_stores(settings), settings, results, Background())
 

@@ -12,6 +12,7 @@ from ray.serve.handle import DeploymentHandle
 
 from app.errors import ServiceUnavailable
 from app.plan.sentences import SentenceFigures
+from app.tracing.carry import carried
 from app.types import Caller, Measured, Plan, VideoRequest
 from deployments.calls import ask
 
@@ -30,7 +31,8 @@ class AnalyzerHandle:
         self._timeout_s = timeout_s
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
-        answer: Plan = await ask(self._handle.plan.remote(request, caller), self._timeout_s, "prompt analyzer")
+        asked = self._handle.plan.remote(request, caller, carried())
+        answer: Plan = await ask(asked, self._timeout_s, "prompt analyzer")
         return answer
 
 

@@ -22,6 +22,7 @@ from app.stores import open_stores
 from app.types import ModelProfile
 from deployments.cache_handles import CacheHandle, SimilarHandle
 from deployments.handles import AnalyzerHandle, SentencesHandle, ping
+from deployments.observed import observe
 
 PING_S = 2.0
 
@@ -38,6 +39,7 @@ class Router:
         dispatcher: DeploymentHandle[Any],
         finisher: DeploymentHandle[Any],
     ) -> None:
+        observe(settings)
         stores = open_stores(settings)
         cache_port = CacheHandle(cache)
         ports = Ports(

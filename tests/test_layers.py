@@ -14,6 +14,8 @@ ROOMS = (
     "errors",
     "telemetry",
     "settings",
+    "logs",
+    "tracing",
     "redis",
     "outbound",
     "line",
@@ -43,6 +45,8 @@ NARROW = {
     "errors": {"types"},
     "telemetry": {"types", "errors"},
     "line": {"types", "errors", "settings"},  # pure: no stores, no clock, no torch
+    "logs": {"types", "errors", "settings"},  # nearly everybody logs
+    "tracing": {"types", "errors", "settings", "logs"},
     "plan": {"types", "errors", "telemetry", "settings", "redis"},
     "embedded": {"types", "errors", "plan"},  # a model, not a service
     "client": set[str](),  # what people install to call a service; the entries below hand over to it on demand
@@ -82,6 +86,8 @@ HEAVY = {
     "torch": ("app/engine/", "app/embedded/", "app/calibration/", "app/video/interpolate"),
     "diffusers": ("app/engine/families/", "app/embedded/"),
     "transformers": ("app/engine/families/", "app/engine/prompt_writer.py", "app/embedded/"),
+    "opentelemetry": ("app/tracing/sdk.py", "app/tracing/files.py", "app/client/callers_trace.py"),
+    "structlog": ("app/logs/", "app/tracing/carry.py"),
     "fastapi": ("app/api/", "deployments/router.py"),
     "ray": ("deployments/", "cluster/"),
     "redis": ("app/redis/", "cluster/redis.py"),  # the latter starts servers, before there is an event loop

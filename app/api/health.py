@@ -77,8 +77,8 @@ async def health(
     )
     if not essential:
         return 200, body
-    said = {name: components.get(name, {}).get("error", f"there is no pool {pool} here") for name in essential}
-    why = "; ".join(f"{name}: {error}" for name, error in said.items())
+    unknown = f"there is no pool {pool} here"
+    why = "; ".join(f"{name}: {components.get(name, {}).get('error', unknown)}" for name in essential)
     return 503, HealthBody(**body, error=error_body(503, ServiceUnavailable.code, why)["error"])
 
 

@@ -116,6 +116,7 @@ class ReadingCollector(Collector):
         for key, (name, about) in _POOL_GAUGES.items():
             rows = [(pool, getattr(row, key)) for pool, row in pools.items()]
             yield _gauge(name, about, ("pool",), [((pool,), value) for pool, value in rows if value is not None])
+        yield from _tenants(reading.backlog or Backlog())
         yield from _pool_states(reading.pools)
         reasons = [((pool, row.because), 1.0) for pool, row in pools.items() if row.because is not None]
         yield _gauge("kinoray_scaling_reason", "What decided the replicas wanted", ("pool", "because"), reasons)
@@ -125,6 +126,22 @@ class ReadingCollector(Collector):
         yield from _memory_metrics(who)
         yield GaugeMetricFamily("kinoray_cache_up", "1 when the caches' Redis answers", value=float(reading.cache_up))
         yield from _cache_metrics(reading.caches, reading.price_per_device_hour is not None)
+
+
+def _tenants(backlog: Backlog) -> Iterator[Metric]:
+    """Their shares without their names, which are nobody's business here."""
+    pools = backlog.pools or {}
+    about = "Tenants that wait or run"
+    yield _gauge(
+        "kinoray_pool_tenants", about, ("pool",), [((pool,), len(row.tenants or ())) for pool, row in pools.items()]
+    )
+    new = {pool: row.newcomer.ahead_s for pool, row in pools.items() if row.newcomer is not None}
+    about = "How long a new job of a tenant would wait that has nothing in the pool"
+    rows = [((pool, priority), wait_s) for pool, waits in new.items() for priority, wait_s in waits.items()]
+    yield _gauge("kinoray_newcomer_wait_seconds", about, ("pool", "priority"), rows)
+    largest = max((use.share for use in (backlog.tenants or {}).values()), default=0.0)
+    about = "The largest part of recent step-seconds that one tenant was given, 0 to 1"
+    yield GaugeMetricFamily("kinoray_largest_tenant_share", about, value=largest)
 
 
 def _pool_states(pools: Sequence[PoolStatus]) -> Iterator[Metric]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from app.api.methods import allowed
 from app.errors import Conflict, GenerationError, KinorayError, NotSupported, RetryLater, Unauthorized
@@ -58,6 +59,9 @@ class ErrorBody(BaseModel):
     error: Problem
 
 
+ERROR_CODE: Final = "kinoray.error_code"  # of the ASGI scope
+
+
 def shown(text: object) -> str:
     """The client's own words, quoted and cut to what an answer may repeat."""
     words = str(text)
@@ -75,7 +79,21 @@ def problem(
 ) -> Response:
     """An answer in that shape; safe for any text."""
     content = json.dumps(error_body(status, code, message, param)).encode()
-    return Response(content, status, headers, "application/json")
+    return _Problem(code, content, status, headers)
+
+
+class _Problem(Response):
+    """Leaves its code in the request's scope, for the line that tells of the answer."""
+
+    media_type = "application/json"
+
+    def __init__(self, code: str, content: bytes, status: int, headers: Mapping[str, str] | None) -> None:
+        super().__init__(content, status, headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ERROR_CODE] = self._code
+        await super().__call__(scope, receive, send)
 
 
 class SentNames(Protocol):

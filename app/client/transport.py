@@ -11,6 +11,7 @@ import anyio
 import httpx
 
 from app.client.address import checked
+from app.client.callers_trace import traced
 from app.client.errors import (
     CONNECTION_LOST,
     UNEXPECTED_ANSWER,
@@ -97,7 +98,7 @@ class Transport:
     ) -> httpx.Response:
         """Whatever is answered to one request, refusals too. Raises KinorayClientError when nothing is."""
         try:
-            return await self.http.request(method, path, params=params, json=body, headers=headers)
+            return await self.http.request(method, path, params=params, json=body, headers=traced(headers))
         except httpx.TransportError as failure:
             raise no_answer(failure, self.base_url) from failure
 
@@ -112,7 +113,7 @@ class Transport:
     async def open(self, path: str, params: Mapping[str, str | int]) -> AsyncIterator[httpx.Response]:
         """The answer to a GET, its body still to be read. Raises KinorayClientError."""
         try:
-            async with self.http.stream("GET", path, params=params) as response:
+            async with self.http.stream("GET", path, params=params, headers=traced(None)) as response:
                 if not response.is_success:
                     await response.aread()
                     raise refusal(response)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from app.dispatch.ports import AttemptLost, DispatchStores, Workers
 from app.errors import KinorayError
 from app.jobs.backoff import Backoff
+from app.jobs.reports.account import NOT_TAKEN, RAN_OUT, REPLICA_LOST, loss_entry
+from app.logs.context import about, about_job, facts
 from app.service.background import Background
 from app.service.endings import fail
 from app.settings import Settings
 from app.telemetry import ATTEMPTS_LOST
+from app.tracing.jobs import record_lost_attempt, record_wait
 from app.types import Failure, Job, Lease
 
 log = logging.getLogger(__name__)
@@ -34,38 +39,56 @@ class Attempts:
         except KinorayError as error:  # cancelled or deleted
             log.info("Not started: %s", error)
             return
-        self._background.spawn(self._run(job, lease), f"attempt {lease.fence} of {job.id}")
+        leased = replace(job, fence=lease.fence, attempts=job.attempts + 1)
+        with about_job(leased):
+            now = self._stores.clock()
+            log.info("leased", extra=facts(waited_s=round(now - job.created_at, 3), priority=job.priority))
+            record_wait(job, lease.fence, now)
+            self._background.spawn(self._run(leased, lease), f"attempt {lease.fence} of {job.id}")
 
     async def take_back(self, leases: Sequence[Lease], now: float) -> None:
         """Leases that ran out: whoever held them may write no more."""
         for lease in leases:
-            log.warning("The lease on %s ran out", lease.job_id)
-            try:
-                await self._again(lease, now)
-            except KinorayError as error:
-                log.info("Not taken back: %s", error)
+            with about(job=lease.job_id, fence=lease.fence):
+                log.warning("lost: its lease ran out", extra=facts(holder=lease.holder))
+                try:
+                    await self._again(lease, now, RAN_OUT, error="lease_lost")
+                except KinorayError as error:
+                    log.info("Not taken back: %s", error)
 
     async def _run(self, job: Job, lease: Lease) -> None:
         try:
             await self._workers.run(job.plan.pool, job.id, lease.fence)
         except AttemptLost as error:
-            log.warning("Attempt %s of %s was lost: %s", lease.fence, job.id, error)
+            log.warning("lost: %s", error, extra=facts(counts=error.replica_at_fault))
+            died = str(error) if error.died else None
             try:
-                await self._again(lease, self._stores.clock(), lost=error.replica_at_fault)
+                why = REPLICA_LOST if error.replica_at_fault else NOT_TAKEN
+                await self._again(lease, self._stores.clock(), why, died)
             except KinorayError as trouble:  # its lease will run out, and the next pass takes it back then
                 log.info("Left to its lease: %s", trouble)
 
-    async def _again(self, lease: Lease, now: float, lost: bool = True) -> None:
-        """Back into the line after a pause, or, after too many lost replicas, out of the way."""
+    async def _again(self, lease: Lease, now: float, why: str, error: str | None = None) -> None:
+        """Back into the line after a pause, or, after too many lost replicas, out of the way.
+
+        `error`: what ended an attempt that can tell nothing of itself any more.
+        """
         stores = self._stores
         job = await stores.jobs.get(lease.job_id)
         if job.phase.ended or job.fence != lease.fence:
             return
+        lost = why != NOT_TAKEN
+        loss: dict[str, Any] = {"leased_at": job.started_at, "at": now, "why": why}
         await stores.meter.add({ATTEMPTS_LOST: int(lost)})
+        if error is not None:
+            record_lost_attempt(job, lease.fence, now, error)
         if lost and self._backoff.gives_up(job):
             failure = Failure("worker_lost", f"The replicas that ran it were lost {job.losses + 1} times.")
-            await fail(job.id, lease.fence, failure, stores, now)
+            await fail(job.id, lease.fence, failure, stores, now, {loss_entry(lease.fence): loss})
             return
         not_before = now + self._backoff.pause_s(job.losses + 1)
         await stores.jobs.requeue(job.id, lease.fence, now, lost, not_before)
-        await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})
+        log.info("back in the line", extra=facts(step=job.step, losses=job.losses + int(lost)))
+        entries = {loss_entry(lease.fence): {**loss, "not_before": not_before}}
+        data = {"phase": "queued", "attempts": job.attempts}
+        await stores.events.append(job.id, "phase", now, data, entries=entries)

@@ -16,15 +16,16 @@ class AttemptLost(KinorayError):
     """An attempt came back without having ended its job.
 
     `replica_at_fault`: it was lost with a replica that ran it, which counts against the job; otherwise no replica ever
-    took it, or one gave it up because the stores were away.
+    took it, or one gave it up because the stores were away. `died`: with its process, which can tell nothing any more.
     """
 
     code = "attempt_lost"
 
-    def __init__(self, message: str = "", replica_at_fault: bool = True) -> None:
+    def __init__(self, message: str = "", replica_at_fault: bool = True, died: bool = False) -> None:
         super().__init__(message)
-        self.args = (message, replica_at_fault)
+        self.args = (message, replica_at_fault, died)
         self.replica_at_fault = replica_at_fault
+        self.died = died
 
 
 class Workers(Protocol):

@@ -30,12 +30,13 @@ def capacity_of(
     settings: Settings,
     scaling: Scaling,
     known: Collection[str] = (),
+    now: float = 0.0,
 ) -> dict[str, Pool]:
     """What every pool can take, those `known` among them; one that scales says how long its first replica takes."""
     found = {name: Pool(0, 0, 0) for name in known}
     found |= pools(replicas, Counter(lease.holder for lease in held), settings.max_paused)
     for name in settings.replicas:
         pool = found.get(name, Pool(0, 0, 0))
-        start_s = scaling.start_s.get(name, settings.replica_start_s)
+        start_s = scaling.start_left_s(name, settings.replica_start_s, now)
         found[name] = pool if pool.replicas else replace(pool, start_s=start_s)
     return found

@@ -13,6 +13,7 @@ from app.engine.memory.state import let_go
 from app.engine.ticket import Ticket, outcome
 from app.engine.timing.step_times import StepTimes
 from app.errors import DeviceOutOfMemory
+from app.logs.context import facts
 
 log = logging.getLogger(__name__)
 Answer: TypeAlias = "torch.Tensor | Exception"  # a velocity (C, F', H', W'), or why there is none
@@ -41,7 +42,8 @@ class Forward:
             self._make_room()
         elif len(batch) == 1:
             return [made], False
-        log.warning("A forward of %d jobs failed, each is tried by itself: %s", len(batch), made)
+        who = facts(jobs=[ticket.job_id for ticket in batch])
+        log.warning("A forward of %d jobs failed, each is tried by itself: %s", len(batch), made, extra=who)
         return [self._alone(ticket) for ticket in batch], False
 
     def _alone(self, ticket: Ticket) -> Answer:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine.boundary_news import BoundarySink, moved, tell_stepped
 from app.engine.checkpoint_policy import CheckpointPolicy
 from app.engine.denoiser import Conditioning, Denoiser, Frames
 from app.engine.embedding import Embedding, as_arrays, as_tensors
@@ -23,11 +24,12 @@ from app.engine.forward import Answer, Forward
 from app.engine.inbox import Inbox
 from app.engine.job_table import JobTable
 from app.engine.memory.headroom import Headroom
+from app.engine.memory.held import Held, held
 from app.engine.memory.pressure import MemoryMonitor
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.start import begun, encoded_image, resumed
-from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
+from app.engine.ticket import MEMORY, SLOT, PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.timing.step_times import StepTimes, Times
 from app.engine.timing.warm_up import WarmUp
 from app.engine.watchdog import Watchdog
@@ -105,10 +107,13 @@ class Engine:
         urgency = Urgency(arrived=now) if urgency is None else urgency
         seen = {part: torch.tensor(tensor) for part, tensor in picture.items()}
         every = preview_every if isinstance(sink, PreviewSink) else 0
-        ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen)
+        told = sink if isinstance(sink, BoundarySink) else None
+        ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen, told)
         self._inbox.hand_in(ticket)
 
-    def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
+    def urgency(
+        self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0, tenant: str = ""
+    ) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
 
         Raises:
@@ -117,7 +122,7 @@ class Engine:
         if priority not in PRIORITIES:
             raise InvalidRequest(f"The priority is one of {', '.join(PRIORITIES)}.", "priority")
         now = self._clock()
-        return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s)
+        return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s, tenant)
 
     def checkpoint_cost(self, seconds: float) -> None:
         """Say what it took to store a checkpoint that a sink was given: it decides how often there is one."""
@@ -218,6 +223,10 @@ class Engine:
             with suppress(WorkerLost):
                 self._inbox.call(self._memory.look)
 
+    def held(self) -> Held:
+        """What the process and its device hold now; quick, and for any thread."""
+        return held(self._denoiser.device)
+
     # What its thread does
 
     def _run(self) -> None:
@@ -241,6 +250,7 @@ class Engine:
         fresh = self._memory is not None and self._memory.look()
         boundary = self._jobs.decide(self._clock(), self._rules, self._times.profile, self.pressure, fresh)
         self._rearrange(boundary, number)
+        self._jobs.tell_waiting(MEMORY if self.pressure.worst is not Level.OK else SLOT)
 
         # 2. Gather: those who could not start are gone, and those who did may turn out to be of another group.
         there = [self._jobs.running[name] for name in boundary.batch if name in self._jobs.running]
@@ -266,11 +276,12 @@ class Engine:
         took = now - begun
         if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
             self._times.learn(shape, len(batch), took)
-        self._jobs.fair_share.charge(shape, took)
+        self._jobs.charge(batch, took, self._rules)
         round_s = self._times.round_s((ticket.shape for ticket in self._jobs.running.values()), self._rules)
         for ticket in stepped:
             ticket.account(number, now, took, len(batch), self._rules)
             self._alone(ticket, partial(self._emit, round_s))
+        tell_stepped(stepped, took, self._alone)
         here = [ticket for ticket in stepped if ticket.name in self._jobs.running]
         self._previews.show(here, took, self._alone)
         self._checkpoints.hand_out_due(here, self._alone)
@@ -280,31 +291,40 @@ class Engine:
             self._alone(self._jobs.find(name), self._leave)
         for name in boundary.hand_back:
             self._alone(self._jobs.find(name), self._hand_back)
+        by = [self._jobs.find(name).job_id for name in (*boundary.join, *boundary.resume)] if boundary.pause else []
         for name in boundary.pause:
-            self._jobs.pause(name)
+            self._jobs.pause(name, boundary.rivals.get(name))
+            self._alone(self._jobs.find(name), moved("preempted", by))
         for name in boundary.park:
             self._jobs.park(name)
+            self._alone(self._jobs.find(name), moved("parked"))
         for name in boundary.resume:
-            self._alone(self._jobs.find(name), self._jobs.resume)
+            self._alone(self._jobs.find(name), self._resume)
         for name in boundary.join:
             self._alone(self._jobs.find(name), partial(self._join, number))
 
     def _alone(self, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
         """Do it; what it raises ends this job only."""
-        error = outcome(lambda: work(ticket))
+        error = outcome(lambda: ticket.context.copy().run(work, ticket))
         if isinstance(error, Exception):
             self._fail(ticket, error)
         return error is None
 
     def _join(self, number: int, ticket: Ticket) -> None:
         ticket.joined = self._clock()
+        ticket.goes_on()
         ticket.stages_s["queue"] = ticket.joined - ticket.submitted
         state = resumed(self._denoiser, ticket) or begun(self._denoiser, ticket, self._clock)
         ticket.start(state, number)
         ticket.sink.phase(Phase.DENOISING)
         self._jobs.run(ticket)
+        moved("joined")(ticket)
         if state.step:
             self._emit(self._times.step_s(ticket.shape, 1), ticket)  # and take the forecast steps that come first
+
+    def _resume(self, ticket: Ticket) -> None:
+        self._jobs.resume(ticket)
+        moved("went on")(ticket)
 
     def _advance(self, prediction: Answer, ticket: Ticket) -> None:
         if isinstance(prediction, Exception):
@@ -342,12 +362,12 @@ class Engine:
     def _hand_back(self, ticket: Ticket) -> None:
         """Memory is short: what has been done of it is kept, and another replica goes on, or this one later."""
         self._checkpoints.hand_out_all([ticket], self._alone)
-        raise Cancelled("Memory is short; the job goes back to the line.")
+        raise Cancelled("Memory is short; the job goes back to the line.", code=MEMORY)
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
         self._forget(ticket)
         if not isinstance(error, Cancelled):
-            log.warning("Job %s failed: %s", ticket.job_id, error, exc_info=error)
+            ticket.context.copy().run(partial(log.warning, "Job %s failed: %s", ticket.job_id, error, exc_info=error))
         unheard = outcome(lambda: ticket.sink.failed(failure(error)))
         if isinstance(unheard, Exception):
             log.warning("Nobody hears that job %s failed: %s", ticket.job_id, unheard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine.boundary_news import BoundarySink
 from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.embedding import Embedding
 from app.engine.memory.state import state_bytes
@@ -21,6 +23,9 @@ from app.plan.masks.mask import masks_of
 from app.types import Measured, Phase, Plan
 
 T = TypeVar("T")
+
+SLOT, MEMORY, PREEMPTED = "slot", "memory", "preempted"
+"""Why a job in an engine does not step."""
 
 
 class Sink(Protocol):
@@ -87,6 +92,23 @@ class EncodedSink(Sink, Protocol):
         ...
 
 
+@runtime_checkable
+class AccountSink(Sink, Protocol):
+    """A sink that also keeps account of what the job shared and waited for; told before the step that it is about."""
+
+    def ran(self, batch: int, took_s: float) -> None:
+        """The forward behind the next step: so many jobs, so many seconds. Forecast steps have none."""
+        ...
+
+    def waits(self, cause: str, rival: str | None) -> None:
+        """From now on it is kept from the device: SLOT, MEMORY or PREEMPTED, the last by the job `rival`."""
+        ...
+
+    def goes_on(self) -> None:
+        """It has a slot."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Ticket:
     """One attempt at a job. `name` is unique in the engine; `job_id` may come again in a later attempt."""
@@ -102,6 +124,8 @@ class Ticket:
     checkpoint: bytes | None = None  # to go on from, instead of from noise
     source: NDArray[np.float32] | None = None  # final latent of the similar video that its plan begins with
     picture: Mapping[str, torch.Tensor] = field(default_factory=dict)  # what the denoiser made of the plan's picture
+    boundaries: BoundarySink | None = None  # its sink, if that wants to hear of them
+    context: Context = field(default_factory=copy_context)  # of who asked: what lines of the log about this job say
     resumed_from: int | None = None  # the step that it held
     stopped: bool = False
     state: JobState | None = None
@@ -119,12 +143,15 @@ class Ticket:
     since: float = 0.0
     evaluations: int = 0
     state_bytes: int = 0
+    held_up: str | None = None  # why it does not step, as its sink was told
     _waiting: Waiting | None = None
+    _account: AccountSink | None = None
 
     def __post_init__(self) -> None:
         self.shape = shape_of(self.plan)
         self.since = self.urgency.arrived
         self.evaluations = masks_of(self.plan).budget
+        self._account = self.sink if isinstance(self.sink, AccountSink) else None
 
     def start(self, state: JobState, boundary: int) -> None:
         """Its state, with room for the predictions it will remember."""
@@ -147,8 +174,8 @@ class Ticket:
             )
         return self._waiting
 
-    def running(self, used_s: float) -> Running:
-        """`used_s`: device time that its shape has had."""
+    def running(self, used_s: float, tenant_used_s: float = 0.0) -> Running:
+        """`used_s`: device time that its shape has had; `tenant_used_s`: that its tenant has had, by weight."""
         return Running(
             job_id=self.name,
             shape=self.shape,
@@ -163,6 +190,7 @@ class Ticket:
             group=self.started.group,
             stepped=self.stepped,
             used_s=used_s,
+            tenant_used_s=tenant_used_s,
         )
 
     def paused(self) -> Paused:
@@ -197,7 +225,21 @@ class Ticket:
         """Note a step: its share of the device's `took_s` seconds, and what it costs of its age."""
         self.stepped = boundary
         self.device_s += took_s / batch
+        if self._account is not None:
+            self._account.ran(batch, took_s)
         self.since = aged(self.since, self.urgency.priority, now, took_s, rules)
+
+    def waits(self, cause: str, rival: str | None = None) -> None:
+        """It is kept from the device; its sink hears of a cause once."""
+        if self._account is not None and cause != self.held_up:
+            self._account.waits(cause, rival)
+        self.held_up = cause
+
+    def goes_on(self) -> None:
+        """It has a slot."""
+        if self._account is not None:
+            self._account.goes_on()
+        self.held_up = None
 
     def measured(self) -> Measured:
         return Measured(

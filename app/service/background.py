@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from app.tracing.carry import fresh_context
 
 T = TypeVar("T")
 log = logging.getLogger("kinoray")
@@ -65,8 +66,8 @@ class Background:
         return task
 
     def _begin(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        # An empty context: what runs here must not be cancelled with the call that happened to start it.
-        task = contextvars.Context().run(asyncio.ensure_future, work)
+        # A fresh context: what runs here must not be cancelled with the call that happened to start it.
+        task = fresh_context().run(asyncio.ensure_future, work)
         task.set_name(name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
-from app.errors import LeaseLost
-from app.jobs.events import EventLog
+from app.errors import Cancelled, LeaseLost
+from app.jobs.events import Entries, EventLog
 from app.jobs.store import JobStore
+from app.logs.context import about_job, facts
 from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
-from app.types import Failure, Job, Phase
+from app.tracing.jobs import record_job
+from app.types import Failure, Job, Measured, Phase
+
+log = logging.getLogger(__name__)
 
 COMPLETED = "completed"
 
@@ -26,27 +31,59 @@ class Ending(Protocol):
     def meter(self) -> Meter: ...
 
 
-async def fail(job_id: str, fence: int, failure: Failure, stores: Ending, now: float) -> Job:
-    """End a job as failed, if it still has that fence.
+async def fail(
+    job_id: str, fence: int, failure: Failure, stores: Ending, now: float, entries: Entries | None = None
+) -> Job:
+    """End a job as failed, if it still has that fence; `entries` go into its account.
 
     Raises LeaseLost, JobNotFound or IllegalTransition where it has moved on, and StoreUnavailable.
     """
     job = await stores.jobs.fail(job_id, fence, failure, now)
-    await tell_end(job, stores, now)
+    await tell_end(job, stores, now, entries=entries)
     return job
 
 
 async def tell_end(
-    job: Job, stores: Ending, now: float, figures: Mapping[str, float] | None = None, followed: bool = True
+    job: Job,
+    stores: Ending,
+    now: float,
+    figures: Mapping[str, float] | None = None,
+    followed: bool = True,
+    entries: Entries | None = None,
+    leader: str | None = None,
 ) -> None:
-    """Of a job whose record has just been closed: the event for those who follow it, then the figures.
+    """Of a job whose record has just been closed: a line of the log, the event for those who follow it, the figures.
 
-    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts.
+    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts, `entries` go
+    into its account. `leader`: the trace of the job whose video it was given.
     """
+    log_end(job, now)
+    record_job(job, now, leader)
     if followed:
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
-            await stores.events.append(job.id, "end", now, end_of(job), job.fence)
+            await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
     await stores.meter.add({**figures_of(job, now), **(figures or {})})
+
+
+def log_end(job: Job, now: float) -> None:
+    """The last line of a job's log."""
+    measured, failure = job.measured or Measured(), job.failure
+    said = facts(
+        took_s=round(now - job.created_at, 3),
+        device_s=round(measured.device_seconds, 3) or None,
+        evaluations=measured.evaluations or None,
+        resumed_from_step=measured.resumed_from_step,
+        cache=job.cache.kind if job.cache.hit else None,
+        code=failure and failure.code,
+        cause=failure and failure.message,
+    )
+    with about_job(job):
+        if failure is None:
+            log.info("cached" if job.cache.kind == "result" else COMPLETED, extra=said)
+        elif failure.code == Cancelled.code:
+            log.info("cancelled", extra=said)
+        else:
+            log.warning("failed", extra=said)
 
 
 def figures_of(job: Job, now: float) -> dict[str, float]:

@@ -81,6 +81,8 @@ class Job:
     promised_s: float | None = None  # the wait before its first attempt, as predicted when it was accepted
     losses: int = 0  # attempts that ended because their replica was lost
     not_before: float | None = None  # after a loss, no attempt starts earlier
+    trace: str | None = None  # W3C traceparent of the job's own span, or of who asked, where nothing is traced here
+    trace_parent: str | None = None  # span id of the request's span, above the job's
 
     @property
     def priority(self) -> str:

@@ -17,8 +17,11 @@ from app.errors import IllegalTransition, InvalidRequest, JobNotFound, KinorayEr
 from app.jobs.board import Board
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore, find
+from app.logs.context import about_job, facts
 from app.settings import Settings
 from app.telemetry import WEBHOOKS, Meter
+from app.tracing.spans import span
+from app.tracing.traceparent import TRACEPARENT
 from app.types import Caller, Delivery, Job, Webhook
 from app.webhooks.addresses import check_url
 from app.webhooks.message import body, event_id, headers
@@ -102,7 +105,7 @@ class WebhookDeliveries:
         try:
             await self._deliver(job_id)
         except KinorayError as error:
-            log.info("The webhook of %s is tried again: %s", job_id, error)
+            log.info("The webhook is tried again: %s", error, extra=facts(job=job_id))
 
     async def _deliver(self, job_id: str) -> None:
         stores = self._stores
@@ -137,7 +140,12 @@ class WebhookDeliveries:
     async def _attempt(self, job: Job, url: httpx.URL) -> Answer:
         content = body(job)
         keys = self._settings.webhook_keys(job.tenant)
-        return await self._sender.post(url, content, headers(event_id(job.id, job.fence), content, keys, self._clock()))
+        signed = headers(event_id(job.id, job.fence), content, keys, self._clock())
+        with span("webhook", job.trace, kind="client", facts={"job": job.id, "server.address": url.host}) as made:
+            above = made.traceparent or job.trace
+            answer = await self._sender.post(url, content, signed | ({TRACEPARENT: above} if above else {}))
+            made.note({"http.response.status_code": answer.status, "error": answer.error})
+        return answer
 
     def _url(self, job: Job) -> httpx.URL:
         """Raises InvalidRequest: there is none any more, or it may not be sent to."""
@@ -159,8 +167,12 @@ class WebhookDeliveries:
             await stores.outbox.put_off(job.id, told.next_at or self._clock())
         else:
             await stores.outbox.close(job.id)
-        if told.state in ("failed", "disabled"):
-            log.warning("The webhook of %s is %s after %s attempts: %s", job.id, told.state, told.attempts, told.error)
+        said = facts(attempts=told.attempts, cause=told.error)
+        with about_job(job):
+            if told.state in ("failed", "disabled"):
+                log.warning("webhook %s", told.state, extra=said)
+            else:
+                log.info("webhook %s", "to be tried again" if told.state == "waiting" else told.state, extra=said)
         await stores.meter.add({f"{WEBHOOKS}:{'retried' if told.state == 'waiting' else told.state}": 1})
 
 

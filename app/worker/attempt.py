@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.similar import Latent
+from app.engine.boundary_news import Moved, Stepped
+from app.engine.ticket import MEMORY, SLOT
 from app.engine.timing.overhead import own_time_began
 from app.errors import (
     Cancelled,
@@ -22,21 +25,30 @@ from app.errors import (
     TimedOut,
     WorkerLost,
 )
+from app.jobs.reports.account import FAILED, HANDED_BACK, REPLICA_LEFT
+from app.logs.context import about, about_job
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
+from app.tracing.jobs import attempt_span
+from app.tracing.spans import NO_SPAN
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from app.worker.account import AttemptLog
+from app.worker.attempt_trace import AttemptTrace
 from app.worker.checkpoint_writer import CheckpointWriter
 from app.worker.facts import (
     AttemptFailed,
     CheckpointMade,
     FactQueue,
     FramesMade,
+    HeldUp,
     LatentMade,
     PhaseChanged,
     PreviewMade,
     PromptsEncoded,
     StepDone,
+    Told,
+    WentOn,
 )
 from app.worker.finishing import hand_on
 from app.worker.inputs import Inputs
@@ -50,7 +62,7 @@ log = logging.getLogger(__name__)
 class Attempt:
     """Goes between the engine's thread and the stores for one job. `lease` is what the heartbeat is to renew."""
 
-    def __init__(self, job_id: str, fence: int, parts: ReplicaParts) -> None:
+    def __init__(self, job_id: str, fence: int, parts: ReplicaParts, replica: str = "") -> None:
         self.lease: Lease | None = None
         self._job_id = job_id
         self._fence = fence
@@ -60,6 +72,8 @@ class Attempt:
         self._timing = parts.timing
         self._facts: FactQueue | None = None
         self._latent: Latent | None = None
+        self._trace = AttemptTrace(NO_SPAN)
+        self._log = AttemptLog(fence, replica, parts.stores.clock, parts.engine.held)
         cache, settings = parts.caches.cache, parts.settings
         self._prompts = PromptEmbeddings(EmbeddingCache(cache), settings, parts.encoder)
         self._inputs = Inputs(parts.stores, cache, parts.engine, settings, parts.timing)
@@ -77,12 +91,16 @@ class Attempt:
         Raises:
             StoreUnavailable, WorkerLost: not the job's fault; the dispatcher gives it to another replica.
         """
+        with about(job=self._job_id, fence=self._fence):
+            await self._in_context()
+
+    async def _in_context(self) -> None:
         try:
             await self._run()
         except (LeaseLost, JobNotFound) as error:
-            log.info("Attempt %s of %s ends: %s", self._fence, self._job_id, error)
+            log.info("The attempt ends: %s", error)
         except (StoreUnavailable, WorkerLost) as error:
-            log.warning("Attempt %s of %s gives up: %s", self._fence, self._job_id, error)
+            log.warning("The attempt gives up: %s", error)
             raise
         except KinorayError as error:
             self.stop()
@@ -100,10 +118,19 @@ class Attempt:
         job = await self._stores.jobs.get(self._job_id)
         if job.fence != self._fence or job.phase.ended:
             raise LeaseLost(f"{self._job_id} has moved on.")
+        with about_job(job), attempt_span(job, self._fence) as span:
+            self._trace = AttemptTrace(span)
+            log.info("started")
+            await self._make(job, span.traceparent if span.kept else None)
+
+    async def _make(self, job: Job, goes_by: str | None) -> None:
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        facts = FactQueue(keeps_latent=job.wishes.similar and job.wishes.cache.writes and job.plan.start is None)
-        progress = Progress(job.id, self._fence, self._stores, lambda: self._overhead_s(job), self._timing.monotonic)
+        keeps_latent = job.wishes.similar and job.wishes.cache.writes and job.plan.start is None
+        facts = FactQueue(keeps_latent, self._stores.clock, goes_by)
+        self._log.leased(job.started_at)
+        overhead_s = partial(self._overhead_s, job)
+        progress = Progress(job.id, self._fence, self._stores, overhead_s, self._timing.monotonic, self._log)
         await self._submit(job, facts, progress)
         try:
             await asyncio.wait_for(self._follow(job, facts, progress), settings.job_timeout_s)
@@ -112,6 +139,7 @@ class Attempt:
 
     async def _submit(self, job: Job, facts: FactQueue, progress: Progress) -> None:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
+        self._log.enter("inputs")
         checkpoint = await self._inputs.checkpoint(job)
         prompts, _ = await asyncio.gather(self._prompts.find(job), progress.phase(Phase.ENCODING))
         hit = prompts.complete
@@ -121,14 +149,18 @@ class Attempt:
         source = await self._inputs.similar_latent(job)
         now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
+        urgency = self._engine.urgency(job.priority, due_in_s, max(0.0, now - job.created_at), job.tenant)
         self._facts = facts
+        self._log.found(hit, checkpoint is not None)
+        self._log.leave()
+        self._log.waits(SLOT, None, self._stores.clock())
         self._engine.submit(
             job.id,
             job.plan,
             facts,
             prompts.prompt,
             prompts.negative,
-            urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
+            urgency=urgency,
             preview_every=self._parts.settings.preview_every if job.wishes.preview else 0,
             checkpoint=checkpoint,
             source=source,
@@ -141,21 +173,20 @@ class Attempt:
     async def _encoded(self, job: Job, facts: FactQueue) -> EncodedPrompts:
         """By the encoder that is asked beforehand, if there is one; else the engine encodes, and tells then."""
         began = self._timing.monotonic()
+        if self._parts.encoder is not None:
+            self._log.enter("encode")
         prompts = await self._prompts.encode(job)
         if prompts.complete:
+            self._log.enter("inputs")
             facts.put(PromptsEncoded(prompts, self._timing.monotonic() - began))
         return prompts
 
     async def _follow(self, job: Job, facts: FactQueue, progress: Progress) -> None:
         """Act on the engine's facts until the job has left the engine."""
         while True:
-            match await facts.next():
-                case PhaseChanged(phase):
-                    await progress.phase(phase)
-                case StepDone() as done:
-                    await progress.step(done)
-                case PreviewMade() as made:
-                    await progress.preview(made)
+            fact = await facts.next()
+            self._log.heed(fact, facts.at)
+            match fact:
                 case CheckpointMade(state):
                     self._checkpoints.take(job.id, self._fence, state)
                 case LatentMade(clean):
@@ -167,6 +198,23 @@ class Attempt:
                 case FramesMade(frames, measured):
                     await progress.announce(Phase.POSTPROCESSING)
                     return await self._finish(job, frames, measured)
+                case told:
+                    await self._tell(told, progress)
+
+    async def _tell(self, told: Told, progress: Progress) -> None:
+        match told:
+            case PhaseChanged(phase):
+                await progress.phase(phase)
+            case StepDone() as done:
+                await progress.step(done)
+            case PreviewMade() as made:
+                await progress.preview(made)
+            case Moved() as move:
+                self._trace.moved(move)
+            case Stepped() as stepped:
+                self._trace.stepped(stepped)
+            case HeldUp() | WentOn():  # the account has them
+                pass
 
     def _overhead_s(self, job: Job) -> float:
         return self._parts.measurements.overhead.of(shape_key(job.plan.spec)) or self._parts.model.overhead_s
@@ -189,9 +237,14 @@ class Attempt:
             if isinstance(error, Cancelled):
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
                 await self._checkpoints.settle()
+                self._log.end(HANDED_BACK, MEMORY if error.error_code == MEMORY else REPLICA_LEFT)
                 await self._stores.jobs.requeue(self._job_id, self._fence, now)
-                await self._stores.events.append(self._job_id, "phase", now, {"phase": Phase.QUEUED.value})
+                log.info("handed over: %s", error)
+                data, entries = {"phase": Phase.QUEUED.value}, self._log.entries()
+                await self._stores.events.append(self._job_id, "phase", now, data, entries=entries)
                 return
-            await fail(self._job_id, self._fence, Failure(error.error_code, error.message), self._stores, now)
+            self._log.end(FAILED, error.error_code)
+            failure = Failure(error.error_code, error.message)
+            await fail(self._job_id, self._fence, failure, self._stores, now, self._log.entries())
         except (LeaseLost, JobNotFound, IllegalTransition):
             return

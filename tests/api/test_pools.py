@@ -74,6 +74,14 @@ async def test_health_is_unavailable_where_no_pool_is_there() -> None:
     assert WHY in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("pool", ["", "main", "x" * 99])
+async def test_a_pool_is_not_ready_where_nobody_knows_of_pools(pool: str) -> None:
+    async with House().client() as client:
+        answer = await client.get("/health", params={"pool": pool})
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert f"there is no pool {pool} here" in answer.json()["error"]["message"]
+
+
 async def nobody() -> list[ReplicaInfo]:
     return []
 

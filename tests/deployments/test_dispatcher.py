@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
@@ -13,24 +13,16 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from app.dispatch.ports import AttemptLost
 from app.errors import GenerationError, StoreUnavailable
+from app.logs.setup import listen
 from app.redis.connection import Client
 from app.settings import Settings
 from deployments.dispatcher import DiffuserPools, Dispatcher
-from deployments.logs import OURS, SERVE, log_to_serve
+from deployments.observed import SERVE, IntoServe
+from tests.logs.recorded import recorded
 from tests.redis_server import prefix, redis, redis_server, redis_url
 
 __all__ = ["prefix", "redis", "redis_server", "redis_url"]
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    logs = [SERVE, *map(logging.getLogger, OURS)]
-    before = [(log, list(log.handlers), log.level, log.propagate) for log in logs]
-    yield
-    for log, handlers, level, propagate in before:
-        log.handlers, log.propagate = handlers, propagate
-        log.setLevel(level)
 
 
 class Handle:
@@ -140,8 +132,12 @@ def test_what_the_app_logs_is_in_serves_log() -> None:
     listener = logging.Handler()
     listener.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
     SERVE.addHandler(listener)
-    SERVE.setLevel(logging.INFO)
-    log_to_serve()
-    logging.getLogger("app.dispatch.attempts").info("a lease ran out")
-    logging.getLogger("kinoray").debug("nothing of interest")
-    assert seen == ["a lease ran out"]
+    try:
+        with recorded():
+            listen(IntoServe(logging.Formatter(), 1000, 1), "info")
+            for name in ("app.dispatch.attempts", "deployments.dispatcher", "cluster.local"):
+                logging.getLogger(name).info("a lease ran out")
+            logging.getLogger("kinoray").debug("nothing of interest")
+    finally:
+        SERVE.removeHandler(listener)
+    assert seen == ["a lease ran out"] * 3

@@ -7,12 +7,16 @@ import time
 import pytest
 
 from app.dispatch.dispatcher import Dispatcher
+from app.service.job_report import report_of
 from app.settings import Settings
 from app.stores import Stores
+from app.tracing.traceparent import of_attempt
 from app.types import Phase
 from tests.dispatch.over_redis import Dispatch, dispatch, stores
 from tests.dispatch.workers import PlayedWorkers, Silent, code_of, dies, holds, leaves, makes, told
 from tests.jobs.make import a_job
+from tests.logs.recorded import recorded
+from tests.tracing.kept import ids, kept
 
 __all__ = ["dispatch", "stores"]
 pytestmark = pytest.mark.anyio
@@ -37,6 +41,29 @@ async def test_a_job_that_loses_its_replica_three_times_is_set_aside_with_growin
     assert found.failure is not None
     assert (found.failure.code, found.attempts, found.losses) == ("worker_lost", 3, 2)
     assert (began[1] - began[0] >= 0.38, began[2] - began[1] >= 0.78) == (True, True)
+
+
+async def test_the_attempts_of_replicas_that_died_are_told_by_the_dispatcher(
+    stores: Stores, dispatch: Dispatch
+) -> None:
+    trace = f"00-{'4' * 32}-{'7' * 16}-01"
+    job = a_job(time.time(), trace=trace)
+    with kept() as traced, recorded() as log:
+        await stores.jobs.create(job)
+        workers = await dispatch(dies, retry_first_s=0.0, max_attempts=2)
+        fences = [(await workers.next()).fence for _ in range(2)]
+        await told(stores, job, "end")
+        await stores.jobs.get(job.id)
+        found = traced.spans()
+    assert [ids(span) for span in found["attempt"]] == [
+        ("4" * 32, of_attempt(trace, fence).split("-")[2], "7" * 16) for fence in fences
+    ]
+    assert {span.status.description for span in found["attempt"]} == {"RayActorError"}
+    assert log.about(job.id) == [
+        *("leased", "lost: RayActorError", "back in the line"),
+        *("leased", "lost: RayActorError", "failed"),
+    ]
+    assert log.lines[-1]["code"] == "worker_lost"
 
 
 async def test_a_job_that_is_handed_back_in_order_has_lost_nothing(stores: Stores, dispatch: Dispatch) -> None:
@@ -129,3 +156,43 @@ async def test_a_tenant_runs_no_more_than_it_may_and_holds_up_nobody(stores: Sto
     assert (await workers.next()).job_id == extra.id  # and another
     assert given == {mine[0].id, theirs.id}
     assert len(workers.given) == 3
+
+
+async def test_what_was_lost_and_why_stands_in_the_jobs_account(stores: Stores, dispatch: Dispatch) -> None:
+    workers, job = await dispatch(dies, retry_first_s=0.0), a_job(time.time())
+    await stores.jobs.create(job)
+    for _ in range(3):
+        await workers.next()
+    await told(stores, job, "end")
+    report = await report_of(await stores.jobs.get(job.id), stores, time.time())
+    assert [(row.fence, str(row.outcome), row.why) for row in report.attempts] == [
+        (1, "lost", "The replica was lost while it ran."),
+        (3, "lost", "The replica was lost while it ran."),
+        (5, "lost", "The replica was lost while it ran."),
+    ]
+    assert all(row.leased_at and row.ended_at and row.leased_at <= row.ended_at for row in report.attempts)
+    assert {str(wait.cause) for wait in report.waits} == {"line", "lease_lost"}
+
+
+async def test_a_lease_that_ran_out_is_told_as_such(stores: Stores, dispatch: Dispatch) -> None:
+    job = a_job(time.time())
+    await stores.jobs.create(job)
+    await stores.jobs.lease(job.id, "main", 30.0, time.time())
+    workers = await dispatch(makes, slots=4, lease_s=1.0, retry_first_s=0.0)
+    await workers.next()
+    report = await report_of(await stores.jobs.get(job.id), stores, time.time())
+    assert (report.attempts[0].why or "").startswith("Its lease ran out")
+
+
+async def test_a_job_that_came_after_another_says_since_when_it_stood_in_the_line(
+    stores: Stores, dispatch: Dispatch
+) -> None:
+    first = a_job(time.time())
+    second = a_job(time.time(), after=(first.id,))
+    for each in (first, second):
+        await stores.jobs.create(each)
+    workers = await dispatch(makes, slots=4)
+    assert [(await workers.next()).job_id for _ in range(2)] == [first.id, second.id]
+    report = await report_of(await stores.jobs.get(second.id), stores, time.time())
+    dependency = next(wait for wait in report.waits if str(wait.cause) == "dependency")
+    assert (dependency.by, dependency.duration_s is not None) == ((first.id,), True)

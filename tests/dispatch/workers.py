@@ -33,7 +33,7 @@ async def holds(stores: Stores, given: Given) -> None:
 
 async def dies(stores: Stores, given: Given) -> None:
     """With all that it held."""
-    raise AttemptLost("RayActorError")
+    raise AttemptLost("RayActorError", died=True)
 
 
 async def is_full(stores: Stores, given: Given) -> None:

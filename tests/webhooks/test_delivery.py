@@ -27,6 +27,7 @@ from app.webhooks.policy import RETRY_S
 from app.webhooks.send import Sender
 from tests.jobs.make import a_job
 from tests.redis_server import MEMORY_AND_REDIS
+from tests.tracing.kept import ids, kept
 from tests.waiting import until
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
@@ -95,6 +96,21 @@ async def test_an_end_is_told_once_signed(stores: Stores) -> None:
     told = (await stores.jobs.get(job.id)).delivery
     assert told == Delivery("delivered", 1, None, here.now)
     assert (await stores.meter.read())["webhooks:delivered"] == 1
+
+
+async def test_a_receiver_hears_of_the_jobs_trace(stores: Stores) -> None:
+    trace = f"00-{'4' * 32}-{'7' * 16}-01"
+    async with receiver() as there:
+        here = house(stores)
+        await ended(stores, there.port, trace=trace)
+        await here.turn()
+        with kept() as traced:
+            await ended(stores, there.port, trace=trace)
+            await here.turn()
+            [span] = traced.spans()["webhook"]
+        passed_on, below = (headers["traceparent"] for headers, _ in there.came)
+    assert passed_on == trace
+    assert ids(span) == ("4" * 32, below.split("-")[2], "7" * 16)
 
 
 async def test_a_refusal_is_tried_again_later_under_the_same_id(stores: Stores) -> None:

@@ -14,11 +14,11 @@ from app.api.dependencies import Config, Service
 from app.api.health import HealthBody, LiveBody, ReadyBody, health, ready
 from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
+from app.api.plan_schemas import PlannedVideo
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import ALIASES, PICTURE, Fields
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
-from app.api.responses import PlannedVideo
 from app.api.stats import Stats, stats
 from app.plan.explain import describe
 from app.service.videos import VideoService

@@ -19,6 +19,7 @@ from app.api.event_feed import FeedEvent, caller_feed
 from app.api.openapi import ERRORS
 from app.api.routes.events import PING_S
 from app.errors import KinorayError
+from app.logs.context import facts, tenant_hash
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", tags=["videos"], responses=ERRORS)
@@ -73,4 +74,4 @@ async def _as_events(feed: AsyncGenerator[FeedEvent, None], tenant: str) -> Asyn
                 if told >= MOST_EVENTS and each.id is not None:
                     return
     except KinorayError as error:  # the stream just stops: who reconnects learns why
-        log.info("Events of %s stopped: %s", tenant, error)
+        log.info("Events of all of a tenant stopped: %s", error, extra=facts(tenant=tenant_hash(tenant)))

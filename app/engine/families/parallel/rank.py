@@ -13,6 +13,9 @@ import torch.distributed as dist
 
 from app.engine.families.parallel.ranks import RankFacts, join, receive, split
 from app.engine.families.registry import reader_of
+from app.logs.hiding import Hiding
+from app.logs.lines import LineFormatter
+from app.logs.setup import listen
 from app.settings.placement import Parallel
 
 log = logging.getLogger(__name__)
@@ -39,7 +42,11 @@ def main(facts: RankFacts) -> None:
 
 
 if __name__ == "__main__":
+    told = json.loads(sys.argv[1])
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(LineFormatter("json", {"deployment": "Diffuser", "rank": told["rank"]}, Hiding()))
+    listen(to_stderr, "info")
     try:
-        main(json.loads(sys.argv[1]))
+        main(told)
     except RuntimeError as error:  # rank 0 has ended, and with it this one's work
         sys.exit(f"rank ends: {str(error)[:200]}")

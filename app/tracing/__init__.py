@@ -1,0 +1,1 @@
+"""Tracing: what a job goes through, as spans of one trace; without cost where it is off."""
