@@ -43,7 +43,7 @@ _WAITED: Final = {
     500: "generation_failed out_of_memory numerical_error worker_lost finish_failed artifact_store_failed",
     504: "timeout",
 }
-_VIDEO: Final = {404: "video_not_found"}
+_VIDEO: Final = {404: "video_not_found video_lost"}  # lost: by a restore
 _FILE: Final = {
     404: "content_not_ready content_gone",
     410: "artifact_lost content_expired",
