@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import ray
+from ray import serve
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
@@ -20,6 +21,7 @@ from app.settings import Settings
 from app.stores import open_stores
 from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
+from deployments.cluster import RayCluster
 from deployments.logs import log_to_serve
 from deployments.scaling import figures
 
@@ -62,8 +64,11 @@ class Dispatcher:
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
         pools = DiffuserPools(diffusers)
         self._diffusers = diffusers
+        application = serve.get_replica_context().app_name
+        names = {pool: handle.deployment_name for pool, handle in diffusers.items()}
+        deliveries = WebhookDeliveries(stores, settings, sender, stores.clock)
         self._story = DispatcherStory(
-            settings, stores, pools, pools, WebhookDeliveries(stores, settings, sender, stores.clock), tuple(diffusers)
+            *(settings, stores, pools, pools, deliveries, tuple(diffusers)), cluster=RayCluster(application, names)
         )
         _warn_of_local_files(stores.artifacts)
         self._story.start()

@@ -36,6 +36,7 @@ from app.api.routes import (
     sync,
     tenant_events,
     videos,
+    vitals,
 )
 from app.api.routes.page import add_studio_files
 from app.service.background import Background
@@ -68,7 +69,7 @@ def create_app(
     app.state.checks = dict(checks)
     rooms = (
         *(videos, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback, models),
-        *(styles, caches, operations, page),
+        *(styles, caches, operations, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

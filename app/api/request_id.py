@@ -10,7 +10,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import problem
+from app.api.problems import count, problem
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ class RequestId:
                 raise  # the server breaks the connection: the client must not take half an answer for a whole one
             log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
             message = f"Something went wrong inside; the log has it as {request_id}."
+            await count(scope, "internal_error", 500)
             await problem(500, "internal_error", message)(scope, receive, identified)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 BACKLOG = "backlog"  # a note, `app.line.backlog`
 PLACES = "places"  # a note, `app.line.queue_places`; of all tenants, so never shown whole
+NODES = "nodes"  # a note: how many nodes the cluster has, and has lost; `app.dispatch.cluster_watch`
 ENTERED = "entered"  # counters: "pool/priority" to step-seconds of all that was ever let in; the backlog holds a copy
 
 

@@ -25,6 +25,10 @@ class PoolBacklog:
     wanted: int | None = None  # replicas that the scaling policy asks for; None: the pool does not scale
     because: str | None = None  # what decided that, as a label
     why: str | None = None  # the same as a sentence
+    comes: bool = (
+        True  # without replicas: whether it is known when the first will be there; older notes take it as known
+    )
+    unplaced: str | None = None  # why the cluster has no place for a replica that is wanted
 
     @property
     def capacity(self) -> Pool:
@@ -52,7 +56,7 @@ class Backlog:
     def foreseen(self, name: str) -> bool:
         """Whether it is known when a job of that pool starts: not where it has no replica and does not scale either."""
         row = (self.pools or {}).get(name)
-        return row is None or row.replicas > 0 or row.wanted is not None
+        return row is None or row.replicas > 0 or (row.wanted is not None and row.comes)
 
 
 _BACKLOG = TypeAdapter(Backlog)

@@ -142,6 +142,10 @@ class Scaling:
             elif not here and self.decided[pool].wanted:
                 self._asked_at.setdefault(pool, now)
 
+    def asked_for_s(self, pool: str, now: float) -> float:
+        """For how long a pool's first replica has been asked for and is not there; 0 where none is."""
+        return max(0.0, now - self._asked_at.get(pool, now))
+
     def noted(self, load: Mapping[str, PoolBacklog]) -> dict[str, PoolBacklog]:
         """The pools' backlog with what was decided for each: how many replicas are wanted, and why."""
         found = dict(load)

@@ -40,6 +40,7 @@ def measure(
             step_seconds=round(step_seconds, 3),
             slots=pool.slots,
             replicas=pool.replicas,
+            comes=pool.foreseen,
             wait_s=round(_work_s(ahead, at_work, pool) / max(1, pool.replicas) + pool.start_s, 3),
             ahead_s=ahead_s(ahead, at_work, pool, now, age_s),
             longest_s=longest_s(ahead, _waits_s(ahead, at_work, pool), now, age_s, most_s),

@@ -25,6 +25,7 @@ from app.errors import (
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
+from app.telemetry import FENCES_REFUSED, RETRIES, figure
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
 from app.worker.checkpoint_writer import CheckpointWriter
 from app.worker.facts import (
@@ -65,6 +66,7 @@ class Attempt:
         self._inputs = Inputs(parts.stores, cache, parts.engine, settings, parts.timing)
         self._checkpoints = CheckpointWriter(
             parts.stores.checkpoints,
+            parts.stores.meter,
             settings.checkpoint_max_bytes,
             parts.engine.checkpoint_cost,
             parts.background,
@@ -81,6 +83,7 @@ class Attempt:
             await self._run()
         except (LeaseLost, JobNotFound) as error:
             log.info("Attempt %s of %s ends: %s", self._fence, self._job_id, error)
+            await self._stores.meter.add({figure(FENCES_REFUSED, "attempt"): int(isinstance(error, LeaseLost))})
         except (StoreUnavailable, WorkerLost) as error:
             log.warning("Attempt %s of %s gives up: %s", self._fence, self._job_id, error)
             raise
@@ -190,6 +193,7 @@ class Attempt:
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
                 await self._checkpoints.settle()
                 await self._stores.jobs.requeue(self._job_id, self._fence, now)
+                await self._stores.meter.add({figure(RETRIES, "handed_back"): 1})
                 await self._stores.events.append(self._job_id, "phase", now, {"phase": Phase.QUEUED.value})
                 return
             await fail(self._job_id, self._fence, Failure(error.error_code, error.message), self._stores, now)

@@ -23,7 +23,16 @@ from app.service.endings import tell_end
 from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import resolve
 from app.settings import Settings
-from app.telemetry import DEVICE_SECONDS, EVALUATIONS, STEPS_FIXED, STEPS_PLANNED
+from app.telemetry import (
+    COST,
+    DEVICE_SECONDS,
+    ENERGY,
+    EVALUATIONS,
+    EVALUATIONS_SKIPPED,
+    STEPS_FIXED,
+    STEPS_PLANNED,
+    figure,
+)
 from app.types import Artifact, Job, Measured, Phase
 from app.video.finish import UNSTORED, again_in, finish
 from app.video.join import joined
@@ -70,7 +79,7 @@ class JobFinisher:
         done = await self._complete(job_id, fence, artifacts, replace(measured, stages_s=stages), now)
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
-        await tell_end(done, stores, now, _figures(done))
+        await tell_end(done, stores, now, _figures(done, self._settings.price_per_device_hour))
         # 4. Those who waited for the same video; the replica that made it need not
         self._background.spawn(self._resolve_flight(done, now), f"flight of {job_id}")
 
@@ -151,11 +160,17 @@ async def hand_on(
             await sleep(wait_s)
 
 
-def _figures(job: Job) -> Mapping[str, float]:
+def _figures(job: Job, price_per_device_hour: float | None) -> Mapping[str, float]:
     """What a job that was made counts beside what every end does."""
     spared, measured = savings(job.plan), job.measured or Measured()
+    kind = (job.plan.tier, job.plan.model)
+    paid = {} if price_per_device_hour is None else {COST: measured.device_seconds * price_per_device_hour / 3600}
+    used = {DEVICE_SECONDS: measured.device_seconds, ENERGY: 3600 * (measured.energy_wh or 0.0)} | paid
+    begun = job.plan.start.spared if job.plan.start is not None and measured.steps_skipped else 0
     return {
-        DEVICE_SECONDS: measured.device_seconds,
+        **{figure(name, *kind): value for name, value in used.items()},
+        figure(EVALUATIONS_SKIPPED, "planned"): max(0, spared.saved - begun),
+        figure(EVALUATIONS_SKIPPED, "similar"): begun,
         EVALUATIONS: measured.evaluations,
         STEPS_PLANNED: spared.run,
         STEPS_FIXED: spared.full,

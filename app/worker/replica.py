@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
+from app.telemetry import RETRIES, figure
 from app.worker.attempt import Attempt
 from app.worker.heartbeat import BEAT_S, Heartbeat
 from app.worker.parts import ReplicaParts
@@ -87,6 +88,7 @@ class Replica:
     async def _hand_back(self, job_id: str, fence: int) -> None:
         with contextlib.suppress(LeaseLost, JobNotFound, IllegalTransition):
             await self._parts.stores.jobs.requeue(job_id, fence, self._parts.stores.clock())
+            await self._parts.stores.meter.add({figure(RETRIES, "handed_back"): 1})
 
     async def leave(self) -> None:
         """Take no more jobs; those here stop after the step under way, are checkpointed there and handed back."""

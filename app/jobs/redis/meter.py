@@ -33,17 +33,28 @@ class RedisMeter:
 
 
 class BackgroundMeter:
-    """A Meter that adds behind the caller's back: an answer does not wait until it is counted."""
+    """A Meter that adds behind the caller's back: an answer does not wait until it is counted.
+
+    What comes while a call is under way is added up and sent with the next: a flood of answers is one call at a time.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._adding: set[asyncio.Task[None]] = set()
+        self._pending: dict[str, float] = {}
+        self._adding: asyncio.Task[None] | None = None
 
     async def add(self, figures: dict[str, float]) -> None:
-        task = asyncio.ensure_future(self._meter.add(figures))
-        self._adding.add(task)
-        task.add_done_callback(self._adding.discard)
+        for name, value in figures.items():
+            self._pending[name] = self._pending.get(name, 0.0) + value
+        if self._pending and (self._adding is None or self._adding.done()):
+            self._adding = asyncio.ensure_future(self._send())
 
     async def read(self) -> dict[str, float]:
-        await asyncio.gather(*self._adding)
+        if self._adding is not None:
+            await asyncio.shield(self._adding)
         return await self._meter.read()
+
+    async def _send(self) -> None:
+        while self._pending:
+            figures, self._pending = self._pending, {}
+            await self._meter.add(figures)
