@@ -48,10 +48,9 @@ class Kpi:
     cool_s: float = 15 * MINUTE
     only_if: str = ""
 
-    @property
-    def condition(self) -> str:
-        """The alert's expression."""
-        breach = f"{self.expression} {self.breach} {self.threshold:g}"
+    def condition(self, times: float = 1.0) -> str:
+        """The alert's expression; a threshold in seconds is reached sooner where time runs so many times faster."""
+        breach = f"{self.expression} {self.breach} {self.threshold / (times if self.unit == 's' else 1):g}"
         return f"({breach}) and on() {self.only_if}" if self.only_if else breach
 
 

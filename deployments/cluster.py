@@ -16,7 +16,11 @@ from app.dispatch.cluster_watch import ClusterView
 
 log = logging.getLogger("ray.serve")
 NO_PLACE = ("to be scheduled", "Failed to create a placement group")  # in what Serve says of a deployment
-TOLD_TO_GO = (1, 3, 4)  # of the reasons in `DeathReason`: terminated as expected, drained before preemption, drained as idle
+TOLD_TO_GO = (
+    1,
+    3,
+    4,
+)  # `DeathReason`: terminated as expected, drained before preemption or as idle
 MOST_CHARS = 400
 
 

@@ -1,4 +1,4 @@
-"""What the engine's thread counts between two heartbeats: batches and preemptions, taken by the loop that sends them on."""
+"""What the engine's thread counts between two heartbeats: batches and preemptions; the loop takes them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.timing.power import GpuReading, Power, read_gpu
+from app.engine.timing.power import GpuReading, Power
 
 
 def test_power_is_read_only_at_work() -> None:
