@@ -21,9 +21,9 @@ class RedisMeter:
         self._owed: dict[str, float] = {}
 
     async def add(self, figures: dict[str, float]) -> None:
-        """Add each value in one round trip; what finds no Redis is added with the next, so that an outage is counted too.
+        """Add each value in one round trip; what finds no Redis goes with the next: an outage is counted too.
 
-        Of a call that timed out nobody knows whether Redis had it: its figures may count twice, which is the lesser evil.
+        Of a call that timed out nobody knows whether Redis had it: its figures may count twice, the lesser evil.
         """
         if not figures:
             return
