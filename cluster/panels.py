@@ -268,7 +268,14 @@ COSTS = (
         ((each("kinoray_energy_joules_total", COMPLETED), "energy"),),
         "Where the power is known: NVML, or KINORAY_DEVICE_WATTS.",
     ),
-    Panel("Power", "watt", ((per_second("kinoray_energy_joules_total", "model"), "{{model}}"),)),
+    Panel(
+        "Power",
+        "watt",
+        (
+            (per_second("kinoray_energy_joules_total", "model"), "{{model}}"),
+            ("kinoray_replica_gpu_watts", "{{pool}} {{replica}} at work"),
+        ),
+    ),
     Panel("Saved by the caches", "short", (("kinoray_cache_saved_money_total", "{{level}}"),)),
     Panel("Step-seconds saved", "s", (("kinoray_cache_saved_step_seconds_total", "{{level}}"),)),
     Panel("Denoiser runs", "ops", ((per_second("kinoray_denoiser_evaluations_total"), "evaluations"),)),

@@ -27,17 +27,17 @@ MOST_CHARS = 400
 class RayCluster:
     """`deployments` names each pool's deployment, in the application that this replica belongs to."""
 
-    def __init__(self, application: str, deployments: Mapping[str, str]) -> None:
-        self._application = application
+    def __init__(self, deployments: Mapping[str, str]) -> None:
         self._deployments = deployments
 
     async def look(self) -> ClusterView | None:
         try:
+            application = serve.get_replica_context().app_name
             nodes, told = await asyncio.to_thread(lambda: (ray.nodes(), serve.status().applications))
         except (RayError, RayServeException, OSError) as error:
             log.info("The cluster tells nothing: %s", type(error).__name__)
             return None
-        here = told.get(self._application)
+        here = told.get(application)
         messages = {} if here is None else {name: each.message for name, each in here.deployments.items()}
         return ClusterView(
             alive=sum(bool(node.get("Alive")) for node in nodes),

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import ray
-from ray import serve
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
@@ -64,11 +63,10 @@ class Dispatcher:
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
         pools = DiffuserPools(diffusers)
         self._diffusers = diffusers
-        application = serve.get_replica_context().app_name
         names = {pool: handle.deployment_name for pool, handle in diffusers.items()}
         deliveries = WebhookDeliveries(stores, settings, sender, stores.clock)
         self._story = DispatcherStory(
-            *(settings, stores, pools, pools, deliveries, tuple(diffusers)), cluster=RayCluster(application, names)
+            *(settings, stores, pools, pools, deliveries, tuple(diffusers)), cluster=RayCluster(names)
         )
         _warn_of_local_files(stores.artifacts)
         self._story.start()

@@ -30,6 +30,7 @@ FINER = {
 }
 """Codes that whoever raises an error gives it instead of its class's own."""
 OTHERS = {
+    "address_refused": 400,
     "attempt_lost": 500,
     "client_closed_request": 499,
     "cross_origin": 403,

@@ -127,7 +127,7 @@ async def test_what_nobody_expected_is_counted_as_ours(client: httpx.AsyncClient
     async def broken(*_: object) -> Job:
         raise RuntimeError("a fault")
 
-    house.jobs.get = broken  # type: ignore[method-assign]
+    house.jobs.get = broken  # type: ignore[method-assign,assignment]
     assert (await client.get("/v1/videos/video_0000000000000000")).status_code == 500
     labels = frozenset({"code": "internal_error", "fault": "server"}.items())
     assert (await series(client))["kinoray_error_answers_total", labels] == 1

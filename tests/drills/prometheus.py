@@ -79,7 +79,7 @@ class Prometheus:
 
     async def has_data(self, expression: str) -> bool:
         """Whether the expression had a value, which is a number, at any time since this began."""
-        window = {"start": self.began, "end": time.time(), "step": "1s"}
-        answer = (await self._client.get("/api/v1/query_range", params={"query": expression, **window})).json()
+        window = {"query": expression, "start": str(self.began), "end": str(time.time()), "step": "1s"}
+        answer = (await self._client.get("/api/v1/query_range", params=window)).json()
         assert answer["status"] == "success", (expression, answer)
         return any(not math.isnan(float(value)) for row in answer["data"]["result"] for _, value in row["values"])

@@ -285,6 +285,6 @@ class Watched:
                 found: Mapping[str, Any] = (await self.client.get(f"/v1/videos/{answer.json()['id']}")).json()
                 return found if found.get("status") in ("completed", "failed") else None
 
-            return await until(look, within_s, 0.2)  # type: ignore[return-value]
+            return await until(look, within_s, 0.2)  # type: ignore[arg-type]
 
         return [await one(answer) for answer in asked]

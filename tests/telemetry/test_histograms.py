@@ -16,7 +16,7 @@ OF = ("normal", "standard", "a|model/with:signs")
 def told(*values: float) -> Histogram:
     figures: Counter[str] = Counter()
     for value in values:
-        figures.update(observed(JOB_LATENCY, value, *OF))  # type: ignore[arg-type]
+        figures.update(observed(JOB_LATENCY, value, *OF))
     return read(figures, JOB_LATENCY)[OF]
 
 
