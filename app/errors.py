@@ -5,7 +5,8 @@
     │   ├── UnsupportedParameter  400  unsupported_parameter
     │   └── ModelNotFound         404  model_not_found
     ├── Unauthorized              401  invalid_api_key
-    ├── Forbidden                 403  not_an_operator
+    ├── Forbidden                 403  forbidden
+    │   └── InsufficientScope     403  insufficient_scope (`param` is the scope that the key lacks)
     ├── NotFound                  404
     │   ├── JobNotFound           404  video_not_found
     │   ├── ContentNotReady       404  content_not_ready
@@ -19,6 +20,9 @@
     ├── RangeNotSatisfiable       416  range_not_satisfiable
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
+    │   │   └── ConcurrencyExceeded 429  concurrency_exceeded (as many jobs at once as one may)
+    │   ├── RateLimited           429  rate_limit_exceeded (requests a minute, or at once)
+    │   ├── QuotaExceeded         429  quota_exceeded (of a day or month; asking again soon changes nothing)
     │   └── ServiceUnavailable    503  service_unavailable
     │       ├── ModelUnavailable  503  model_unavailable (no replica of its pool can start)
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
@@ -86,7 +90,13 @@ class Forbidden(KinorayError):
     """A valid key, but not of one who may do this."""
 
     status = 403
-    code = "not_an_operator"
+    code = "forbidden"
+
+
+class InsufficientScope(Forbidden):
+    """The key lacks a scope; `param` names it."""
+
+    code = "insufficient_scope"
 
 
 class NotFound(KinorayError):
@@ -181,6 +191,26 @@ class Overloaded(RetryLater):
 
     status = 429
     code = "overloaded"
+
+
+class ConcurrencyExceeded(Overloaded):
+    """The tenant or key has as many jobs under way as it may; `param` names the limit."""
+
+    code = "concurrency_exceeded"
+
+
+class RateLimited(RetryLater):
+    """More requests than the tenant, key or address may make in that time; `param` names the limit."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+
+class QuotaExceeded(RetryLater):
+    """The tenant or key has had what it may have in this day or month; `param` names the limit."""
+
+    status = 429
+    code = "quota_exceeded"
 
 
 class ServiceUnavailable(RetryLater):

@@ -28,6 +28,7 @@ ROOMS = (
     "models",
     "webhooks",
     "service",
+    "access",
     "dispatch",
     "worker",
     "calibration",

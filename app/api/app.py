@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
+from app.access.gate import Gate
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
@@ -48,11 +49,16 @@ SETTLE_S = 10.0  # what requests whose clients have left still do is waited for 
 
 
 def create_app(
-    service: VideoService, settings: Settings, checks: Mapping[str, Check], proxy_adds_request_id: bool = False
+    service: VideoService,
+    settings: Settings,
+    checks: Mapping[str, Check],
+    proxy_adds_request_id: bool = False,
+    gate: Gate | None = None,
 ) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name.
 
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
+    `gate`: who gets in; None: who has a key of the settings.
     """
     # A machine without a way out has its documentation page too.
     background = Background()
@@ -66,6 +72,7 @@ def create_app(
     app.state.background = background
     app.state.service = service
     app.state.settings = settings
+    app.state.gate = gate or Gate(settings)
     app.state.checks = dict(checks)
     rooms = (
         *(videos, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback, models),

@@ -1,46 +1,66 @@
-"""Who is asking: a bearer key comes in, the tenant it belongs to goes out."""
+"""Who is asking, for routes: a bearer key comes in, the caller goes out, who has the scopes that the route wants."""
 
 from __future__ import annotations
 
-import hmac
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from starlette.requests import HTTPConnection
 
+from app.access.forwarded import client_address
+from app.access.gate import Gate
+from app.access.scopes import STATS, VIDEOS_READ, VIDEOS_WRITE, require
 from app.api.dependencies import Config
-from app.errors import Unauthorized
 from app.settings import Settings
 from app.types import Caller
+from app.types.words import OPERATE
 
 _HEADER = HTTPBearer(
     scheme_name="key",
     auto_error=False,
     description="Without configured keys anything is accepted. "
-    "`/health`, `/metrics`, `/docs` and `/openapi.json` never ask.",
+    "`/health`, `/metrics`, `/docs` and `/openapi.json` never ask. The scopes that a route wants are listed with it.",
 )
 
 
-def tenant_of(settings: Settings, authorization: str | None) -> Caller:
-    """The tenant of the key; "public" when no keys are configured. Raises Unauthorized."""
-    if not settings.api_keys:
-        return Caller()
-    scheme, _, given = (authorization or "").partition(" ")
-    key = given.strip().encode()
-    found = None
-    for tenant, secret in settings.api_keys.items():  # all of them: the time taken tells nothing
-        if hmac.compare_digest(secret.get_secret_value().encode(), key):
-            found = tenant
-    if found is None or scheme.lower() != "bearer" or not key:
-        raise Unauthorized("Give a valid key: 'Authorization: Bearer <key>'.")
-    return Caller(found)
+async def entered(connection: HTTPConnection, settings: Settings, authorization: str | None) -> Caller:
+    """The caller of a request or a WebSocket, from now on in its `state.caller`. Raises Unauthorized."""
+    headers = connection.headers
+    address = client_address(
+        connection.client.host if connection.client else "",
+        headers.getlist("forwarded"),
+        headers.getlist("x-forwarded-for"),
+        settings.trusted_proxies,
+    )
+    gate = cast(Gate, connection.app.state.gate)
+    found = await gate.enter(authorization, address)
+    connection.state.caller = found
+    return found
 
 
 async def caller(
-    settings: Config, given: Annotated[HTTPAuthorizationCredentials | None, Security(_HEADER)] = None
+    connection: HTTPConnection,
+    settings: Config,
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(_HEADER)] = None,
 ) -> Caller:
-    """As `tenant_of`, for routes."""
-    return tenant_of(settings, None if given is None else f"{given.scheme} {given.credentials}")
+    """Whoever has a valid key, whatever it may. Raises Unauthorized."""
+    known: Caller | None = getattr(connection.state, "caller", None)
+    if known is not None:  # another dependency of the same request has asked
+        return known
+    return await entered(connection, settings, None if given is None else f"{given.scheme} {given.credentials}")
 
 
 Who = Annotated[Caller, Depends(caller)]
+
+
+async def allowed(wanted: SecurityScopes, who: Who) -> Caller:
+    """The caller, who has all of the scopes wanted. Raises Unauthorized, InsufficientScope."""
+    require(who, wanted.scopes)
+    return who
+
+
+Writer = Annotated[Caller, Security(allowed, scopes=[VIDEOS_WRITE])]
+Reader = Annotated[Caller, Security(allowed, scopes=[VIDEOS_READ])]
+StatsReader = Annotated[Caller, Security(allowed, scopes=[STATS])]
+Operator = Annotated[Caller, Security(allowed, scopes=[OPERATE])]

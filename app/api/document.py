@@ -55,7 +55,11 @@ def _list_outcomes(operation: Page, method: str, path: str) -> None:
     """Each status with its codes instead of FastAPI's 422, which is never answered here; and the headers of each."""
     answers = operation["responses"]
     answers.pop("422", None)
-    for status, codes in codes_of(method, path, "security" in operation).items():
+    scopes = _scopes(operation)
+    if scopes:
+        said = operation.get("description", "")
+        operation["description"] = f"{said}\n\nScope of the key: {', '.join(f'`{each}`' for each in scopes)}.".strip()
+    for status, codes in codes_of(method, path, scopes).items():
         row = answers.setdefault(str(status), {})
         row["description"] = f"{SENTENCES[status]}: {', '.join(f'`{code}`' for code in codes)}"
         row.setdefault("content", {"application/json": {"schema": {"$ref": f"{_REF}ErrorBody"}}})
@@ -64,6 +68,12 @@ def _list_outcomes(operation: Page, method: str, path: str) -> None:
         headers |= HEADERS.get(f"{method.upper()} {path}", {}) if status.startswith("2") else {}
         headers |= RETRY if status in ("429", "503") else NO_RETRY if status in ("409", "501") else {}
         answer["headers"] = headers
+
+
+def _scopes(operation: Page) -> list[str] | None:
+    """The scopes that a key needs there, which OpenAPI 3.1 has with the bearer scheme; None: it asks for no key."""
+    security = operation.get("security")
+    return None if security is None else sorted({scope for row in security for each in row.values() for scope in each})
 
 
 def _add_events(page: Page, schemas: Page) -> None:
@@ -101,8 +111,8 @@ def _socket() -> Page:
     about = (
         "A WebSocket. Messages to you are `VideoEvent`s as JSON texts, and the event `error` with a `Problem`; the "
         'message `{"type": "cancel"}` from you stops the video. A browser gives its key as the subprotocol '
-        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4404 (no such video), 1009 (your message is "
-        "too large) or 1013 (come again later)."
+        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4403 (its scopes), 4404 (no such video), "
+        "1009 (your message is too large) or 1013 (come again later)."
     )
     operation: Page = {
         "tags": ["videos"],

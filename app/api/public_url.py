@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.forwarded import bare_address, elements, hops, listed
 from app.settings import Settings
 from app.settings.proxies import is_trusted
 
 KEY: Final = "kinoray.public_url"  # of the ASGI scope
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-_PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))\s*')
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _MOVED: Final = (307, 308)
 
@@ -53,67 +53,35 @@ def _forwarded(headers: Headers, scope: Scope, trusted: Sequence[str]) -> tuple[
     peer = (scope.get("client") or ("",))[0]
     if not is_trusted(peer, trusted):
         return "", "", ""
-    if elements := _elements(headers.getlist("forwarded")):
-        said = _outermost(elements, [_address(each.get("for", "")) for each in elements], trusted)
+    if found := elements(headers.getlist("forwarded")):
+        said = _outermost(found, [bare_address(each.get("for", "")) for each in found], trusted)
         return said.get("proto", ""), said.get("host", ""), _prefix(headers, 1)
-    hops = _hops([_address(each) for each in _listed(headers, "x-forwarded-for")], trusted)
-    host = _nth(_listed(headers, "x-forwarded-host"), hops)
-    port = _nth(_listed(headers, "x-forwarded-port"), hops)
-    scheme = _nth(_listed(headers, "x-forwarded-proto"), hops)
+    proxies = hops([bare_address(each) for each in listed(headers.getlist("x-forwarded-for"))], trusted)
+    host = _nth(listed(headers.getlist("x-forwarded-host")), proxies)
+    port = _nth(listed(headers.getlist("x-forwarded-port")), proxies)
+    scheme = _nth(listed(headers.getlist("x-forwarded-proto")), proxies)
     if host and port.isdigit() and not re.search(r":[0-9]+$", host) and port != _usual_port(scheme):
         host = f"{host}:{port}"
-    return scheme, host, _prefix(headers, hops)
+    return scheme, host, _prefix(headers, proxies)
 
 
 def _usual_port(scheme: str) -> str:
     return {"http": "80", "https": "443"}.get(scheme.lower(), "")
 
 
-def _prefix(headers: Headers, hops: int) -> str:
+def _prefix(headers: Headers, proxies: int) -> str:
     """The path that a proxy has taken away."""
-    prefix = _nth(_listed(headers, "x-forwarded-prefix"), hops).rstrip("/")
+    prefix = _nth(listed(headers.getlist("x-forwarded-prefix")), proxies).rstrip("/")
     return prefix if _PREFIX.fullmatch(prefix) else ""
 
 
-def _hops(before: Sequence[str], trusted: Sequence[str]) -> int:
-    """How many proxies in a row, from the nearest on, are trusted; `before` are the addresses that asked them."""
-    hops = 1
-    for address in reversed(before):
-        if not is_trusted(address, trusted):
-            break
-        hops += 1
-    return hops
-
-
-def _nth(values: Sequence[str], hops: int) -> str:
+def _nth(values: Sequence[str], proxies: int) -> str:
     """What the outermost trusted proxy said: each appends on the right, and what lies further left may be invented."""
-    return values[-min(hops, len(values))] if values else ""
+    return values[-min(proxies, len(values))] if values else ""
 
 
-def _outermost(
-    elements: Sequence[Mapping[str, str]], before: Sequence[str], trusted: Sequence[str]
-) -> Mapping[str, str]:
-    return elements[-min(_hops(before, trusted), len(elements))]
-
-
-def _listed(headers: Headers, name: str) -> list[str]:
-    return [part.strip() for line in headers.getlist(name) for part in line.split(",") if part.strip()]
-
-
-def _elements(lines: Iterable[str]) -> list[dict[str, str]]:
-    """The elements of `Forwarded`, each as its parameters by name."""
-    found = []
-    for part in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', ",".join(lines)):
-        pairs = [_PAIR.fullmatch(each) for each in re.findall(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+', part)]
-        found.append({each[1].lower(): each[2] or each[3] or "" for each in pairs if each is not None})
-    return found
-
-
-def _address(node: str) -> str:
-    """The bare address of a node, which may have a port and brackets."""
-    if node.startswith("["):
-        return node[1:].partition("]")[0]
-    return node.partition(":")[0] if node.count(":") == 1 else node
+def _outermost(said: Sequence[Mapping[str, str]], before: Sequence[str], trusted: Sequence[str]) -> Mapping[str, str]:
+    return said[-min(hops(before, trusted), len(said))]
 
 
 class PublicAddress:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 Codes = dict[int, list[str]]
 
 _ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
 _KEYED: Final = {401: "invalid_api_key"}
+_SCOPED: Final = {403: "insufficient_scope"}
 _BODY: Final = {
     400: "invalid_request invalid_json invalid_form invalid_encoding duplicate_parameter unknown_parameter",
     413: "payload_too_large",
@@ -79,7 +80,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "DELETE /v1/styles/{style_id}": (_OWN_STYLE,),
     "POST /v1/styles/{style_id}/share": (_OWN_STYLE,),
     "DELETE /v1/styles/{style_id}/share": (_OWN_STYLE,),
-    "DELETE /api/cache": (_QUERY, {403: "not_an_operator"}),
+    "DELETE /api/cache": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
     "POST /v1/videos/edits": (_ABSENT,),
@@ -91,7 +92,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
 SENTENCES: Final[Mapping[int, str]] = {
     400: "Not well-formed, or it asks for what cannot be made",
     401: "No key, or a wrong one",
-    403: "Not for this key",
+    403: "The key lacks the scope that `param` names",
     404: "There is no such thing",
     409: "It does not go with what there is",
     410: "It was there, and is no longer",
@@ -107,11 +108,12 @@ SENTENCES: Final[Mapping[int, str]] = {
 }
 
 
-def codes_of(method: str, path: str, keyed: bool) -> Codes:
-    """The statuses of a route and the error codes of each; `keyed`: it asks for a key where there are any."""
+def codes_of(method: str, path: str, scopes: Sequence[str] | None) -> Codes:
+    """The statuses of a route and the error codes of each; `scopes`: what a key needs there; None: it asks for none."""
     found: Codes = {}
     rules = OUTCOMES.get(f"{method.upper()} {path}", ())
-    for rule in (*rules, *((_KEYED,) if keyed else ()), _ALWAYS):
+    keyed = () if scopes is None else (_KEYED, _SCOPED) if scopes else (_KEYED,)
+    for rule in (*rules, *keyed, _ALWAYS):
         for status, codes in rule.items():
             row = found.setdefault(status, [])
             row += [code for code in codes.split() if code not in row]

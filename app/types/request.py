@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.types.plan import Artifact, Extension
 from app.types.understood import PlanWarning
 from app.types.wishes import Wishes
+from app.types.words import OPERATE
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking; tenants never see each other's jobs or cache entries."""
+    """Who is asking; tenants never see each other's jobs or cache entries.
+
+    Two callers are the same to the service when their tenant is: what a key may is settled before the service is asked.
+    """
 
     tenant: str = "public"
+    key_id: str | None = field(default=None, compare=False)  # None: nobody needs a key here
+    scopes: frozenset[str] = field(default=frozenset(), compare=False)  # see `app.access.scopes`
+    address: str = field(default="", compare=False)  # of the client, as far as proxies are trusted; empty: not known
+
+    @property
+    def is_operator(self) -> bool:
+        return OPERATE in self.scopes
 
 
 @dataclass(frozen=True, slots=True)

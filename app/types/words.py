@@ -83,3 +83,7 @@ STEP_CACHES = ("first_block", "mag", "taylorseer")
 
 WEBHOOK_EVENTS = ("video.completed", "video.failed")
 """What a webhook can be told, by OpenAI's names."""
+
+
+OPERATE = "operate"
+"""The scope of those who run the service; the others are in `app.access.scopes`."""

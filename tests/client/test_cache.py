@@ -34,7 +34,7 @@ def test_clear_takes_a_level(service: Service, kinoray: Kinoray) -> None:
 
 
 def test_who_may_not_is_told_so(service: Service, kinoray: Kinoray) -> None:
-    error = {"code": "not_an_operator", "message": "Only operators clear the caches."}
+    error = {"code": "insufficient_scope", "message": "Only operators clear the caches."}
     service.refusals.append((403, {"error": error}, {}))
     refused = kinoray("cache", "clear", "--yes")
-    assert (refused.exit_code, refused.stderr) == (1, "not_an_operator: Only operators clear the caches.\n")
+    assert (refused.exit_code, refused.stderr) == (1, "insufficient_scope: Only operators clear the caches.\n")

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.api.auth import Who
+from app.api.auth import Reader
 from app.api.dependencies import Service
 from app.api.openapi import ERRORS
 from app.api.problems import of_error
@@ -43,7 +43,7 @@ async def content(
     video_id: str,
     request: Request,
     service: Service,
-    caller: Who,
+    caller: Reader,
     variant: Variant = "video",
     range: Text = None,
     if_range: Text = None,

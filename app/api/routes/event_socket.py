@@ -16,13 +16,15 @@ from starlette.responses import Response
 from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
-from app.api.auth import tenant_of
+from app.access.scopes import VIDEOS_READ, VIDEOS_WRITE, require
+from app.api.auth import entered
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed
 from app.api.problems import error_body, problem, sentence
 from app.api.requests.json_text import json_value
 from app.api.requests.strict import Strict
 from app.errors import InvalidRequest, KinorayError, PayloadTooLarge
+from app.service.videos import VideoService
 from app.settings import Settings
 from app.types import Caller
 
@@ -33,7 +35,7 @@ KEY = "kinoray-key."
 
 MOST_MESSAGE_BYTES = 4096
 DONE = 1000
-_CLOSED = {401: 4401, 404: 4404, 413: 1009, 503: 1013}  # by the status that HTTP would have answered
+_CLOSED = {401: 4401, 403: 4403, 404: 4404, 413: 1009, 503: 1013}  # by the status that HTTP would have answered
 _BROKEN = 1011
 
 
@@ -54,16 +56,18 @@ async def follow(
 ) -> None:
     """Tell a video's story in messages `{"event", "id", "data"}`, then close with 1000.
 
-    What is wrong is told as the event `error`. Then the socket is closed with 4401 (key), 4404 (no such video), 1009
-    (the client's message is too large) or 1013 (come again later); after a message not understood it goes on.
+    What is wrong is told as the event `error`. Then the socket is closed with 4401 (key), 4403 (its scopes), 4404 (no
+    such video), 1009 (the client's message is too large) or 1013 (come again later); after a message not understood,
+    or one that the key may not send, it goes on.
     """
     key = next((each for each in socket.scope.get("subprotocols", ()) if each.startswith(KEY)), None)
     await socket.accept(key)
     with suppress(WebSocketDisconnect):  # the client has left: there is nobody to tell
         try:
-            who = _who(socket, key, settings)
+            who = await _who(socket, key, settings)
+            require(who, (VIDEOS_READ,))
             feed = await event_feed(service, settings, base, video_id, who, after)
-            listen = partial(_listen, socket, partial(service.cancel, video_id, who))
+            listen = partial(_listen, socket, partial(_cancel, service, video_id, who))
             code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
         except KinorayError as error:
             code = await _refuse(socket, error)
@@ -78,12 +82,17 @@ async def upgrade_first() -> Response:
     return problem(426, "upgrade_required", message, headers={"upgrade": "websocket", "connection": "upgrade"})
 
 
-def _who(socket: WebSocket, key: str | None, settings: Settings) -> Caller:
+async def _who(socket: WebSocket, key: str | None, settings: Settings) -> Caller:
     """The tenant, by the header or, without one, by the subprotocol. Raises Unauthorized."""
     authorization = socket.headers.get("authorization")
     if authorization is None and key is not None:
         authorization = f"Bearer {unquote(key.removeprefix(KEY))}"
-    return tenant_of(settings, authorization)
+    return await entered(socket, settings, authorization)
+
+
+async def _cancel(service: VideoService, video_id: str, who: Caller) -> None:
+    require(who, (VIDEOS_WRITE,))
+    await service.cancel(video_id, who)
 
 
 async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> int | None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.auth import Who
+from app.api.auth import Writer
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.requests.body import body_fields
@@ -44,7 +44,7 @@ async def extend_referenced(
     service: Service,
     settings: Config,
     base: PublicUrl,
-    caller: Who,
+    caller: Writer,
     key: KeyHeader,
 ) -> Video:
     """The same as `POST /v1/videos/{video_id}/extend`, as OpenAI's `videos.extend` asks for it."""
@@ -63,7 +63,7 @@ async def extend_video(
     service: Service,
     settings: Config,
     base: PublicUrl,
-    caller: Who,
+    caller: Writer,
     key: KeyHeader,
 ) -> Video:
     """A new video: all frames of the completed one, then a clip that goes on from its last frame.

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
-from app.api.auth import Who
-from app.api.dependencies import Config, Service
+from app.api.auth import Reader, Writer
+from app.api.dependencies import Service
 from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.problems import sentence
 from app.api.requests.body import body_fields
@@ -22,7 +22,7 @@ from app.plan.feedback.feedback import Fading, Leaning, Rating, fading_of, finge
 from app.plan.feedback.ratings import Ratings, Scope
 from app.plan.tiers import tier_named
 from app.settings import Settings
-from app.types import Caller, Phase
+from app.types import Phase
 
 router = APIRouter(responses=ERRORS)
 MOST_REASONS = 5
@@ -77,7 +77,7 @@ class Reset(BaseModel):
     """What was forgotten."""
 
     object: Literal["feedback.reset"] = "feedback.reset"
-    scope: Literal["all", "own"] = Field(description="own: of your tenant alone, as you are no operator")
+    scope: Literal["all", "own"] = Field(description="own: of your tenant alone, as your key lacks the scope operate")
     removed: int
 
 
@@ -93,7 +93,7 @@ _EXAMPLES: Examples = {
     tags=["videos"],
     openapi_extra=form_or_json(RateVideo, _EXAMPLES),
 )
-async def rate(video_id: str, request: Request, service: Service, caller: Who) -> Feedback:
+async def rate(video_id: str, request: Request, service: Service, caller: Writer) -> Feedback:
     """Ratings move the budget of such videos within bounds, and fade. Rating again replaces what you said."""
     job_id = check_id(video_id)
     asked = _asked(await body_fields(request))
@@ -115,7 +115,7 @@ async def rate(video_id: str, request: Request, service: Service, caller: Who) -
 
 
 @router.get("/v1/videos/{video_id}/feedback", summary="What you said of a video", tags=["videos"])
-async def rated(video_id: str, service: Service, caller: Who) -> Feedback:
+async def rated(video_id: str, service: Service, caller: Reader) -> Feedback:
     """The rating that was given last."""
     job = await service.get(check_id(video_id), caller)
     rating = await service.ports.ratings.rated(job.id)
@@ -127,25 +127,19 @@ async def rated(video_id: str, service: Service, caller: Who) -> Feedback:
 @router.delete("/api/optimization/feedback", summary="Forget ratings", tags=["operate"])
 async def reset(
     service: Service,
-    settings: Config,
-    caller: Who,
+    caller: Writer,
     model: Annotated[str | None, Query(max_length=200)] = None,
     tier: Annotated[str | None, Query(max_length=40, description="auto is a row of its own")] = None,
     complexity: Annotated[Class | None, Query()] = None,
 ) -> Reset:
     """Budgets are again as the planner has them: all, or those of a model, a tier or a class.
 
-    Where keys are configured, only the tenants in `KINORAY_OPERATORS` reset everyone's ratings.
+    With the scope `operate` everyone's ratings go, without it those of your tenant.
     """
-    everyone = may_reset_all(caller, settings)
+    everyone = caller.is_operator
     row = None if tier is None else tier_named(tier)
     scope = Scope(model, row, complexity, None if everyone else fingerprint(caller.tenant))
     return Reset(scope="all" if everyone else "own", removed=await service.ports.ratings.reset(scope))
-
-
-def may_reset_all(caller: Caller, settings: Settings) -> bool:
-    """Without keys there is one tenant, and nobody to protect from it."""
-    return not settings.api_keys or caller.tenant in settings.operators
 
 
 async def feedback_figures(ratings: Ratings, settings: Settings) -> FeedbackFigures:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.auth import Who
+from app.api.auth import Writer
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong, ids_of
@@ -65,7 +65,7 @@ async def generate(
     service: Service,
     settings: Config,
     base: PublicUrl,
-    caller: Who,
+    caller: Writer,
     key: KeyHeader,
 ) -> Images | Response:
     """The pictures. A client that hangs up while it waits cancels them.

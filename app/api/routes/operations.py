@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.auth import Who
+from app.api.auth import Reader, StatsReader
 from app.api.dependencies import Config, Service
 from app.api.health import HealthBody, health
 from app.api.metrics import metrics
@@ -60,13 +60,13 @@ async def scraped(request: Request, service: Service) -> Response:
 
 
 @router.get("/api/stats", summary="Figures as JSON")
-async def figures(service: Service, caller: Who) -> Stats:
+async def figures(service: Service, caller: StatsReader) -> Stats:
     """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share."""
     return await stats(service, caller)
 
 
 @router.get("/api/optimization/analyze", summary="Plan without making", openapi_extra=query_of(CreateVideo, ALIASES))
-async def analyze(request: Request, service: Service, settings: Config, caller: Who) -> PlannedVideo:
+async def analyze(request: Request, service: Service, settings: Config, caller: Reader) -> PlannedVideo:
     """What a request would get, and why; it takes the fields of POST /v1/videos."""
     return await _analysis(query_fields(request), service, settings, caller)
 
@@ -76,7 +76,7 @@ async def analyze(request: Request, service: Service, settings: Config, caller: 
     summary="Plan without making",
     openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE),
 )
-async def analyze_body(request: Request, service: Service, settings: Config, caller: Who) -> PlannedVideo:
+async def analyze_body(request: Request, service: Service, settings: Config, caller: Reader) -> PlannedVideo:
     """The same, with the fields in the body."""
     return await _analysis(await body_fields(request), service, settings, caller)
 

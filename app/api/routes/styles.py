@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from app.api.auth import Who
+from app.api.auth import Reader, Writer
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, Examples, form_or_json, query_of
 from app.api.requests.body import body_fields, query_fields
@@ -47,7 +47,7 @@ _ADVICE: Examples = {"product": {"summary": "A prompt", "value": {"prompt": "a p
 
 
 @router.get("", summary="List the styles")
-async def list_styles(service: Service, caller: Who) -> StyleList:
+async def list_styles(service: Service, caller: Reader) -> StyleList:
     """The server's styles, then your own, then what others share (the 100 shared last), with the figures of use."""
     server = [(style, None) for style in TEMPLATES.values()]
     kept = [(preset.style, preset) for preset in await _presets(service, caller)]
@@ -55,7 +55,7 @@ async def list_styles(service: Service, caller: Who) -> StyleList:
 
 
 @router.post("", summary="Make a style", openapi_extra=form_or_json(CreateStyle, _CREATE, STYLE_ALIASES))
-async def create(request: Request, service: Service, caller: Who) -> StyleInfo:
+async def create(request: Request, service: Service, caller: Writer) -> StyleInfo:
     """Keep a style of your own; `style` on a request then takes its id. You may have 100."""
     style = checked(style_of(await body_fields(request), new_id()))
     preset = Preset(style, caller.tenant, time.time())
@@ -64,19 +64,19 @@ async def create(request: Request, service: Service, caller: Who) -> StyleInfo:
 
 
 @router.get("/recommend", summary="Which styles suit a prompt", openapi_extra=query_of(RecommendStyle))
-async def recommended(request: Request, service: Service, settings: Config, caller: Who) -> StyleAdvice:
+async def recommended(request: Request, service: Service, settings: Config, caller: Reader) -> StyleAdvice:
     """The styles nearest in meaning to a prompt, the nearest first, each with a score and a reason."""
     return await _advice(query_fields(request), service, settings, caller)
 
 
 @router.post("/recommend", summary="Which styles suit a prompt", openapi_extra=form_or_json(RecommendStyle, _ADVICE))
-async def recommended_body(request: Request, service: Service, settings: Config, caller: Who) -> StyleAdvice:
+async def recommended_body(request: Request, service: Service, settings: Config, caller: Reader) -> StyleAdvice:
     """The same, with the fields in the body."""
     return await _advice(await body_fields(request), service, settings, caller)
 
 
 @router.get("/{style_id}", summary="Look at a style")
-async def retrieve(style_id: str, service: Service, caller: Who) -> StyleInfo:
+async def retrieve(style_id: str, service: Service, caller: Reader) -> StyleInfo:
     """One of the server's, your own, or one that is shared."""
     if style_id in TEMPLATES:
         return (await _told([(TEMPLATES[style_id], None)], service, caller))[0]
@@ -84,21 +84,21 @@ async def retrieve(style_id: str, service: Service, caller: Who) -> StyleInfo:
 
 
 @router.delete("/{style_id}", summary="Forget a style")
-async def delete(style_id: str, service: Service, caller: Who) -> StyleDeleted:
+async def delete(style_id: str, service: Service, caller: Writer) -> StyleDeleted:
     """Only your own. Videos made in it stay as they are."""
     await service.ports.presets.delete(_own_id(style_id), caller.tenant)
     return StyleDeleted(id=style_id)
 
 
 @router.post("/{style_id}/share", summary="Let others use a style")
-async def share(style_id: str, service: Service, caller: Who) -> StyleInfo:
+async def share(style_id: str, service: Service, caller: Writer) -> StyleInfo:
     """Everyone on this server then sees it and may use it; nobody else can change or delete it."""
     preset = await service.ports.presets.share(_own_id(style_id), caller.tenant, time.time())
     return await _one(preset, service, caller)
 
 
 @router.delete("/{style_id}/share", summary="Keep a style to yourself again")
-async def unshare(style_id: str, service: Service, caller: Who) -> StyleInfo:
+async def unshare(style_id: str, service: Service, caller: Writer) -> StyleInfo:
     """Requests of others that name it are then refused."""
     preset = await service.ports.presets.unshare(_own_id(style_id), caller.tenant)
     return await _one(preset, service, caller)

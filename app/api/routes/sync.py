@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.api.auth import Who
+from app.api.auth import Writer
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
     },
 )
 async def create_and_wait(
-    request: Request, service: Service, settings: Config, caller: Who, key: KeyHeader
+    request: Request, service: Service, settings: Config, caller: Writer, key: KeyHeader
 ) -> Response:
     """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job.
 

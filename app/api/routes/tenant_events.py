@@ -13,7 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.auth import Who
+from app.api.auth import Reader
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, caller_feed
 from app.api.openapi import ERRORS
@@ -37,7 +37,7 @@ async def tenant_events(
     service: Service,
     settings: Config,
     base: PublicUrl,
-    caller: Who,
+    caller: Reader,
     last_event_id: Annotated[str | None, Header(description="Go on behind that event")] = None,
     after: Annotated[str | None, Query(description="The same, as a parameter")] = None,
     last: Annotated[str | None, Query(alias="last_event_id", description="The same, by the header's name")] = None,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.auth import Who
+from app.api.auth import Reader, Writer
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
@@ -38,7 +38,7 @@ async def create(
     service: Service,
     settings: Config,
     base: PublicUrl,
-    caller: Who,
+    caller: Writer,
     key: KeyHeader,
 ) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
@@ -56,7 +56,7 @@ async def list_videos(
     service: Service,
     settings: Config,
     base: PublicUrl,
-    caller: Who,
+    caller: Reader,
     after: Annotated[
         str | None,
         Query(description="The last id of the page before; empty: the first page. It may have been deleted since"),
@@ -73,7 +73,7 @@ async def list_videos(
 
 @router.get("/{video_id}", summary="Look at a video")
 async def retrieve(
-    video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Who
+    video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Reader
 ) -> Video:
     """The video as it is now. The header `openai-poll-after-ms` says when to look again."""
     job = await service.get(check_id(video_id), caller)
@@ -82,7 +82,7 @@ async def retrieve(
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")
-async def delete(video_id: str, service: Service, caller: Who) -> VideoDeleted:
+async def delete(video_id: str, service: Service, caller: Writer) -> VideoDeleted:
     """Its record goes, and its files unless a repeat was answered with them."""
     await service.delete(check_id(video_id), caller)
     return VideoDeleted(id=video_id)
@@ -90,7 +90,7 @@ async def delete(video_id: str, service: Service, caller: Who) -> VideoDeleted:
 
 @router.post("/{video_id}/cancel", summary="Stop making a video")
 async def cancel(
-    video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Who
+    video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Writer
 ) -> Video:
     """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays."""
     job = await service.cancel(check_id(video_id), caller)
@@ -109,7 +109,7 @@ async def remix(
     service: Service,
     settings: Config,
     base: PublicUrl,
-    caller: Who,
+    caller: Writer,
     key: KeyHeader,
 ) -> Video:
     """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
