@@ -20,6 +20,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from app.dispatch.attempts import LATE_S
 from app.engine.fake import RAISES
 from cluster.alerts import alerts
 from cluster.panels import DASHBOARDS
@@ -32,7 +33,7 @@ pytestmark = [
 ]
 log = logging.getLogger(__name__)
 TIMES = 90.0
-FIRES_S, CLEARS_S = 180.0, 600.0  # a window of six hours lasts four minutes
+FIRES_S, CLEARS_S = 90.0, 600.0  # a window of six hours lasts four minutes
 OF_TIME = {
     *("KinorayDown", "NodeUnreachable", "KinoraySlowP50", "KinoraySlowP95", "KinorayQueueLong", "KinorayCostly"),
     *("KinorayPromisesBurnFast", "KinorayPromisesBurnSlow", "KinorayNothingCompleted"),
@@ -97,8 +98,10 @@ async def a_device_that_stands_still(watched: Watched, seen: Seen) -> AsyncItera
     """Jobs wait longer than they were promised; the GPU, as it is fed, idles; then all of them start too late."""
     watched.device.held = True
     watched.ray.gpu_use.labels("0").set(3)
-    held = [await watched.ask(fresh(), tier="standard") for _ in range(30)]
+    held = [await watched.ask(fresh()) for _ in range(24)]
+    late_at = time.monotonic() + max(answer.json()["promised_s"] for answer in held) + LATE_S + 2.0
     await seen({"DevicesIdle", "KinorayNothingCompleted"})
+    await anyio.sleep(max(0.0, late_at - time.monotonic()))
     watched.device.held = False
     watched.ray.well()
     await watched.ended(*held)
@@ -232,6 +235,7 @@ async def test_every_alert_fires_under_its_fault_and_clears_and_every_panel_has_
     await watched.start()
     prometheus = Prometheus(tmp_path / "prometheus", {"kinoray": watched.port, "ray": watched.ray.port}, TIMES)
     fired: dict[str, float] = {}
+    silent: list[str] = []
     began = time.monotonic()
 
     async def note() -> set[str]:
@@ -247,7 +251,7 @@ async def test_every_alert_fires_under_its_fault_and_clears_and_every_panel_has_
                     await note()
                     await anyio.sleep(0.2)
         except TimeoutError:
-            raise AssertionError(f"{sorted(expected - fired.keys())} did not fire") from None
+            silent.extend(sorted(expected - fired.keys()))
 
     try:
         await prometheus.ready()
@@ -259,6 +263,7 @@ async def test_every_alert_fires_under_its_fault_and_clears_and_every_panel_has_
             async with fault(watched, seen):
                 pass
             log.info("%4.0f s after %s: %s", time.monotonic() - began, fault.__name__, sorted(fired))
+        assert silent == []
         assert set(fired) == {alert.name for alert in alerts()}
         await cleared(prometheus, watched)
         await panels_have_data(prometheus)
