@@ -9,7 +9,7 @@ URGENT, MEMORY = "urgent", "memory"
 
 
 class Tally:
-    """Counts of one replica since they were last taken. For any thread; a count costs a microsecond or less."""
+    """Counts of one replica since they were last taken. For any thread; a count takes microseconds."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
