@@ -133,9 +133,9 @@ async def replicas_that_die(watched: Watched, seen: Seen) -> AsyncIterator[None]
 @asynccontextmanager
 async def a_pool_that_cannot_start(watched: Watched, seen: Seen) -> AsyncIterator[None]:
     await watched.fail_to_start()
-    async with going_on(lambda: watched.ask(fresh(), model="stills")):
+    async with going_on(lambda: watched.ask(fresh(), model="words")):
         await seen({"KinorayPoolCannotStart", "KinorayAnswersFail"})
-    assert (await watched.ask(fresh(), model="stills")).json()["error"]["code"] == "model_unavailable"
+    assert (await watched.ask(fresh(), model="words")).json()["error"]["code"] == "model_unavailable"
     await watched.recover_start()
     yield
 
@@ -145,7 +145,7 @@ async def a_pool_without_a_place(watched: Watched, seen: Seen) -> AsyncIterator[
     """Its job says that nobody knows when it will be done; with the other pool gone, too, none is left."""
     watched.cluster.view = replace(watched.cluster.view, unplaced={"side": "4 GPUs on one node; 2 are there"})
     await seen({"KinorayPoolUnplaced"})
-    waits = await watched.ask(fresh(), model="stills")
+    waits = await watched.ask(fresh(), model="words")
     told = (await watched.client.get(f"/v1/videos/{waits.json()['id']}")).json()
     assert (told["status"], told.get("eta_s")) == ("queued", None)
     await watched.client.post(f"/v1/videos/{waits.json()['id']}/cancel")

@@ -39,12 +39,12 @@ from app.worker.parts import Measurements, ReplicaParts
 from app.worker.replica import Replica
 from app.worker.starting import Start
 from cluster.redis import LocalRedis
-from tests.api.house import MODEL, PICTURES, Plans
+from tests.api.house import MODEL, Plans
 from tests.dispatch.workers import Silent
 from tests.ports import free_port
 from tests.waiting import until
 
-SIDE = replace(PICTURES, pool="side")  # a second model, in a pool that is asleep by design
+SIDE = replace(MODEL, id="words", pool="side")  # a second model, in a pool that is asleep by design
 QUICK_S = 0.002  # of a step
 PRICE = 1800.0  # per device hour: a second of the device costs half a unit
 
