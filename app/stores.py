@@ -60,9 +60,17 @@ class Stores:
 
 def open_stores(settings: Settings) -> Stores:
     """Connect lazily: nothing is sent until first use. Raises ServiceUnavailable when no Redis is configured."""
+    return stores_on(connect(redis_url_of(settings), settings.redis_timeout_s, replicas_of(settings)), settings)
+
+
+def redis_url_of(settings: Settings) -> str:
+    """The Redis of a service. Raises ServiceUnavailable when none is named."""
     if settings.redis_url is None:
-        raise ServiceUnavailable("Set KINORAY_REDIS_URL, or start with `kinoray serve`, which brings its own Redis.")
-    return stores_on(connect(settings.redis_url, settings.redis_timeout_s, replicas_of(settings)), settings)
+        raise ServiceUnavailable(
+            "KINORAY_REDIS_URL is not set on the nodes of this cluster: set it there, or in the `env_vars` of the "
+            "application's runtime_env, or start with `kinoray serve`, which brings its own Redis."
+        )
+    return settings.redis_url
 
 
 def stores_on(redis: Client, settings: Settings) -> Stores:

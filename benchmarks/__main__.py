@@ -34,6 +34,7 @@ from benchmarks import (
     prediction,
     redis_outage,
     repeats,
+    restore,
     scaling,
     service_load,
     similar,
@@ -41,6 +42,7 @@ from benchmarks import (
 )
 from benchmarks.machine import facts, memory_bytes
 from cluster.local import CONFIG, LocalService
+from tests.drills.restores import After
 from tests.ports import free_port
 
 RESULTS = Path(__file__).parent / "results"
@@ -64,6 +66,7 @@ def main() -> None:
         "served_analysis": _served_analysis,
         "chaos": _chaos,
         "drills": _drills,
+        "restore": _restore,
         "overload": _overload,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
@@ -71,6 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(runs)}; all by default")
     parser.add_argument("--quick", action="store_true", help="just enough to see that they run")
+    parser.add_argument("--drills", type=int, default=None, help="how many restores; 20 by default")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
     if unknown := set(options.names) - set(runs):
@@ -167,6 +171,11 @@ def _drills(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     args = {"pretend_step_s": drills.STEP_S, "checkpoint_every": drills.CHECKPOINT_EVERY, "max_attempts": 20}
     with _served({"Diffuser": changes}, args) as service:
         return asyncio.run(drills.measure(service, 2 if options.quick else 8, console))
+
+
+def _restore(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    count = options.drills or (len(After) if options.quick else 20)
+    return _in_folder(lambda folder, console: asyncio.run(restore.measure(count, folder, console)), console)
 
 
 def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:

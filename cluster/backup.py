@@ -1,11 +1,13 @@
-"""Backups of what Kinoray keeps in Redis: keys come out into one file, and go back into any Redis from there."""
+"""Backups of what Kinoray keeps in Redis: its keys come out into one file; `cluster.restoring` brings them back."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import uuid
 from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,13 +16,17 @@ from typing import Any
 
 import zstandard
 
+from app.errors import KinorayError
 from app.redis.connection import MISTAKES, Client, connect
 
-FORMAT = "kinoray-backup-1"
-LEFT_OUT = ("cache:", "cache!", "checkpoint:")  # made anew when they are missed
+FORMAT = "kinoray-backup-2"
+FORMATS = (FORMAT, "kinoray-backup-1")  # the second, of before 0.3, does not say when it was taken
+BROUGHT = "restoring:"  # keys on their way back, before they take their places
+LEFT_OUT = ("cache:", "cache!", "checkpoint:", BROUGHT)  # made anew when they are missed
+AT_WORK = "note:backlog"  # which a service that is running writes again and again
+OF_A_RUN = (AT_WORK, "note:places", "replicas", "replica:")  # of no meaning to the next one
 CALL_S = 120.0
 SCAN = 1000
-RESTORED_AT_ONCE = 200
 
 
 class BackupFailed(Exception):
@@ -35,6 +41,23 @@ class Kept:
     size_bytes: int  # of the file
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A key as it was dumped; `until_ms`: when it ends, Unix milliseconds, 0 for never."""
+
+    name: bytes
+    value: bytes
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a file holds: `at` is when it was taken, Unix seconds, where it says so."""
+
+    at: float | None
+    rows: tuple[Row, ...]
+
+
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Client]:
     """A patient connection, also through sentinels. Raises BackupFailed: the URL is none, or Redis fails."""
@@ -46,6 +69,8 @@ async def opened(url: str) -> AsyncIterator[Client]:
         yield redis
     except (*MISTAKES, OSError) as error:
         raise BackupFailed(f"Redis: {type(error).__name__}: {error}") from error
+    except KinorayError as error:
+        raise BackupFailed(error.message) from error
     finally:
         await redis.aclose()
 
@@ -57,8 +82,12 @@ async def back_up(redis: Client, prefix: str, path: Path) -> Kept:
     answers nobody else for that long (30 ms for a thousand waiting jobs on a slow core). The file appears only when it
     is whole, readable by its owner alone: it holds prompts.
     """
-    names = [name async for name in redis.scan_iter(match=_pattern(prefix), count=SCAN) if _is_kept(name, prefix)]
-    names.sort()
+    names = [name async for name in redis.scan_iter(match=pattern(prefix), count=SCAN) if is_kept(name, prefix)]
+    if names:  # by this word a store of artifacts is known to be this Redis's; a sweep would write it
+        word = key_of(prefix, "word", "identity").encode()
+        await redis.set(word, uuid.uuid4().hex, nx=True)
+        names.append(word)
+    names = sorted(set(names))
     async with redis.pipeline(transaction=True) as line:
         line.time()
         for name in names:
@@ -67,37 +96,49 @@ async def back_up(redis: Client, prefix: str, path: Path) -> Kept:
         seconds, *rows = await line.execute()
     now_ms = int(seconds[0]) * 1000 + int(seconds[1]) // 1000
     lines = list(_lines(names, rows, now_ms))
-    _write(path, prefix, lines)
+    _write(path, {"format": FORMAT, "prefix": prefix, "at_ms": now_ms}, lines)
     return Kept(len(lines), path.stat().st_size)
 
 
-async def restore(redis: Client, prefix: str, path: Path, replace: bool = False) -> int:
-    """Bring a backup back and give the number of its keys; times to live go on as if nothing had happened.
+def read_backup(path: Path, prefix: str) -> Backup:
+    """Everything in a file. Raises BackupFailed: it is damaged, or another's."""
+    try:
+        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as plain:
+            head, *lines = plain.read().splitlines(keepends=True)
+        foot = json.loads(lines.pop())
+        about = json.loads(head)
+    except (OSError, zstandard.ZstdError, ValueError, IndexError, MemoryError, RecursionError) as error:
+        raise BackupFailed(f"{path} is not a whole backup: {error}") from error
+    if not isinstance(about, dict) or about.get("format") not in FORMATS:
+        raise BackupFailed(f"{path} is no backup of this Kinoray or an older one.")
+    if about.get("prefix") != prefix:
+        raise BackupFailed(f"{path} is of the prefix {about.get('prefix')!r}, not a backup of {prefix!r}.")
+    if foot != {"keys": len(lines), "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}:
+        raise BackupFailed(f"{path} is damaged: its lines are not those that were written.")
+    try:
+        at = None if about.get("at_ms") is None else int(about["at_ms"]) / 1000
+        rows = tuple(map(_row, lines))
+    except (ValueError, KeyError, TypeError, NotBase64) as error:
+        raise BackupFailed(f"{path} is damaged: {type(error).__name__} in one of its lines.") from error
+    if stray := next((row.name for row in rows if not row.name.startswith(key_of(prefix, "").encode())), None):
+        raise BackupFailed(f"{path} is damaged: its key {stray!r} is not of the prefix {prefix!r}.")
+    return Backup(at, rows)
 
-    Raises BackupFailed: the file is damaged or another's, or the Redis holds keys under the prefix and `replace`,
-    which removes them first, is not set.
-    """
-    rows = list(_read(path, prefix))
-    held = [name async for name in redis.scan_iter(match=_pattern(prefix), count=SCAN)]
-    if held and not replace:
-        raise BackupFailed(f"There are {len(held)} keys under {prefix!r}; --replace removes them first.")
-    for start in range(0, len(held), SCAN):
-        await redis.delete(*held[start : start + SCAN])
-    for start in range(0, len(rows), RESTORED_AT_ONCE):
-        async with redis.pipeline(transaction=False) as line:
-            for name, value, until_ms in rows[start : start + RESTORED_AT_ONCE]:
-                line.restore(name, until_ms, value, absttl=until_ms > 0)
-            await line.execute()
-    return len(rows)
 
-
-def _pattern(prefix: str) -> str:
+def pattern(prefix: str) -> str:
+    """What SCAN finds the keys under a prefix by."""
     plain = "".join(f"\\{sign}" if sign in "*?[]\\" else sign for sign in prefix)
     return f"{{{plain}}}:*"
 
 
-def _is_kept(name: bytes, prefix: str) -> bool:
-    return not name.decode(errors="replace").removeprefix(f"{{{prefix}}}:").startswith(LEFT_OUT)
+def key_of(prefix: str, *parts: str) -> str:
+    """A key under the prefix, as `app.jobs.redis` names them."""
+    return ":".join((f"{{{prefix}}}", *parts))
+
+
+def is_kept(name: bytes, prefix: str) -> bool:
+    """Whether a key is to outlive a service that is gone."""
+    return not name.decode(errors="replace").removeprefix(key_of(prefix, "")).startswith((*LEFT_OUT, *OF_A_RUN))
 
 
 def _lines(names: list[bytes], rows: list[Any], now_ms: int) -> Iterator[bytes]:
@@ -109,7 +150,12 @@ def _lines(names: list[bytes], rows: list[Any], now_ms: int) -> Iterator[bytes]:
             yield json.dumps(record).encode() + b"\n"
 
 
-def _write(path: Path, prefix: str, lines: list[bytes]) -> None:
+def _row(line: bytes) -> Row:
+    row = json.loads(line)
+    return Row(b64decode(row["k"], validate=True), b64decode(row["v"], validate=True), int(row["until_ms"]))
+
+
+def _write(path: Path, head: dict[str, Any], lines: list[bytes]) -> None:
     """A head, the keys, and a foot that says how many there are and what they add up to."""
     digest = hashlib.sha256()
     part = path.with_name(f".{path.name}.part")
@@ -118,26 +164,9 @@ def _write(path: Path, prefix: str, lines: list[bytes]) -> None:
         os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
         zstandard.ZstdCompressor(level=6).stream_writer(file) as out,
     ):
-        out.write(json.dumps({"format": FORMAT, "prefix": prefix}).encode() + b"\n")
+        out.write(json.dumps(head).encode() + b"\n")
         for line in lines:
             digest.update(line)
             out.write(line)
         out.write(json.dumps({"keys": len(lines), "sha256": digest.hexdigest()}).encode() + b"\n")
     part.replace(path)
-
-
-def _read(path: Path, prefix: str) -> Iterator[tuple[bytes, bytes, int]]:
-    try:
-        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as plain:
-            head, *lines = plain.read().splitlines(keepends=True)
-        foot = json.loads(lines.pop())
-        about = json.loads(head)
-    except (OSError, zstandard.ZstdError, ValueError, IndexError) as error:
-        raise BackupFailed(f"{path} is not a whole backup: {error}") from error
-    if about != {"format": FORMAT, "prefix": prefix}:
-        raise BackupFailed(f"{path} is {about}, not a backup of {prefix!r}.")
-    if foot != {"keys": len(lines), "sha256": hashlib.sha256(b"".join(lines)).hexdigest()}:
-        raise BackupFailed(f"{path} is damaged: its lines are not those that were written.")
-    for line in lines:
-        row = json.loads(line)
-        yield b64decode(row["k"]), b64decode(row["v"]), int(row["until_ms"])

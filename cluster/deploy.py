@@ -13,8 +13,12 @@ import typer
 import yaml
 
 from app.settings import Settings
+from app.settings.read import BadSettings, read_settings
+from app.settings.strict_yaml import loaded
+from app.stores import stores_on
 from cluster import backup as backups
 from cluster.gate import PROMPT, SMOKE_S, TIMEOUT_S, Place, roll_out
+from cluster.restoring import restore
 from cluster.rollout import Exit, problem
 from cluster.servable import unservable_anywhere
 
@@ -97,12 +101,20 @@ def apply(
 def _read(config: Path) -> tuple[dict[str, Any], str | None]:
     """The config in a file, and why it must not be deployed."""
     try:
-        wanted = yaml.safe_load(config.read_text())
+        wanted = loaded(config.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return {}, str(error)
     if not isinstance(wanted, dict):
         return {}, "It is no mapping."
     return wanted, problem(wanted) or unservable_anywhere(wanted)
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A Serve config file.")]) -> None:
+    """Say what speaks against a config, without a cluster. Exit status: 0 nothing, 1 something."""
+    _, why = _read(config)
+    typer.echo(f"Nothing speaks against {config}." if why is None else f"{config}: {why}", err=why is not None)
+    raise typer.Exit(Exit.DEPLOYED if why is None else Exit.REFUSED)
 
 
 @app.command(name="backup")
@@ -123,12 +135,24 @@ def bring_back(
     redis_url: Redis = None,
     prefix: Prefix = PREFIX,
     replace: Annotated[bool, typer.Option("--replace", help="Remove what is there under the prefix first.")] = False,
+    artifacts: Annotated[
+        str | None, typer.Option(envvar="KINORAY_ARTIFACTS_URL", help="The service's artifact store.")
+    ] = None,
+    without_artifacts: Annotated[
+        bool, typer.Option("--without-artifacts", help="Do not search there for what completed since.")
+    ] = False,
 ) -> None:
-    """Bring a backup back into a Redis. Do it while no service runs on it."""
+    """Bring a backup back into a Redis, while no service runs on it, and say what became of its jobs."""
 
     async def story(url: str) -> str:
+        try:
+            settings = read_settings({"artifacts_url": artifacts} if artifacts else None)
+        except BadSettings as error:
+            raise backups.BackupFailed(str(error)) from error
         async with backups.opened(url) as redis:
-            return f"{await backups.restore(redis, prefix, file, replace)} keys are back."
+            stores = stores_on(redis, settings.model_copy(update={"redis_prefix": prefix}))
+            done = await restore(redis, prefix, file, stores, replace, look=not without_artifacts)
+        return "\n".join(done.sentences())
 
     _told(story, redis_url)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 from rich.console import Console
 
 from app.client.address import local_url
@@ -23,6 +22,7 @@ from app.jobs.redis.scripts import Keys
 from app.redis.connection import replicas_of
 from app.settings import Settings
 from app.settings.read import BadSettings, args_of, read_settings, unknown
+from app.settings.strict_yaml import loaded
 from cluster.checks import StartFailed, check_artifacts, check_metrics_port, check_port, check_redis, prepare_state_dir
 from cluster.greeting import Addresses, show_addresses
 from cluster.redis import STOP_S, LocalRedis, RedisFailed
@@ -46,7 +46,7 @@ RAY_ENVIRONMENT = {
 
 def load_config(path: Path, settings: Settings) -> dict[str, Any]:
     """The Serve config with this machine's host, port and settings filled in."""
-    config: dict[str, Any] = yaml.safe_load(path.read_text())
+    config: dict[str, Any] = loaded(path.read_text())
     config["http_options"] = {**config.get("http_options", {}), "host": settings.host, "port": settings.port}
     return config
 
@@ -125,7 +125,10 @@ class LocalService:
     def _check_models(self) -> None:
         """Before anything is started: a model that cannot be served would end it minutes later, if at all."""
         try:
-            why = unservable_here(load_config(self._config, self.settings))
+            from cluster.rollout import problem  # and Ray's schema with it: seconds
+
+            config = load_config(self._config, self.settings)
+            why = unservable_here(config) or problem(config)
         except ValueError as error:
             why = str(error)
         if why is not None:

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from ray.serve.schema import HTTPOptionsSchema, ServeDeploySchema
 
-from cluster.servable import settings_of
+from app.settings.read import read_settings
+from cluster.config_keys import stray_deployments, stray_keys, too_few_requests
+from cluster.servable import ours
 
 
 class Exit(IntEnum):
@@ -41,13 +43,17 @@ class Finding:
 def problem(config: Mapping[str, Any]) -> str | None:
     """Why this must not be sent to a cluster at all; None when nothing is wrong with it."""
     try:
+        if stray := stray_keys(config):
+            return " ".join(stray)
         wanted = ServeDeploySchema(**config)
-        tuple(settings_of(config))  # they are read, and thereby checked
-    except (ValidationError, ValueError, TypeError) as error:
+        for application in ours(config):
+            read_settings(application.get("args"))
+        wrong = [*stray_deployments(config), *too_few_requests(config)]
+    except (ValidationError, ValueError, TypeError, AttributeError) as error:
         return str(error)
     if not wanted.applications:
         return "It names no application; Serve would remove those that run."
-    return None
+    return " ".join(wrong) or None
 
 
 def former(details: Mapping[str, Any]) -> dict[str, Any] | None:

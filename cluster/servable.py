@@ -17,9 +17,13 @@ BUILDERS = ("kinoray.serve:build", "deployments.build:build")  # the second: in 
 
 def settings_of(config: Mapping[str, Any]) -> Iterator[Settings]:
     """The settings of each application of ours in a config. Raises ValueError: they are not valid."""
-    for application in config.get("applications") or ():
-        if application.get("import_path") in BUILDERS:
-            yield Settings(**(application.get("args") or {}))
+    for application in ours(config):
+        yield Settings(**(application.get("args") or {}))
+
+
+def ours(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The applications of a config that are Kinoray's."""
+    return (each for each in config.get("applications") or () if each.get("import_path") in BUILDERS)
 
 
 def unservable_here(config: Mapping[str, Any]) -> str | None:
@@ -40,13 +44,14 @@ def unservable_anywhere(config: Mapping[str, Any]) -> str | None:
     """
     for settings in settings_of(config):
         try:
-            served(settings, _found_or_elsewhere)
+            served(settings, elsewhere)
         except BadModel as error:
             return str(error)
     return None
 
 
-def _found_or_elsewhere(entry: ModelEntry) -> Located:
+def elsewhere(entry: ModelEntry) -> Located:
+    """Where an entry's files are; those that are not on this machine may be on a node. Raises SourceMissing."""
     try:
         return locate(entry)
     except SourceMissing:

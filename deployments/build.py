@@ -9,6 +9,7 @@ from ray.serve.config import RequestRouterConfig
 
 from app.models.served import served
 from app.settings import Settings
+from app.stores import redis_url_of
 from deployments import scaling
 from deployments.analyzer import PromptAnalyzer
 from deployments.cache import Cache
@@ -30,7 +31,9 @@ def build(args: Settings) -> Application:
 
     Raises:
         BadModel: an entry of `models` cannot be served; the message names it.
+        ServiceUnavailable: no Redis is named; said here once, or each deployment would say it by a traceback.
     """
+    redis_url_of(args)
     models = served(args)
     args = args.model_copy(update={"pools": {**models.tiers, **args.pools}})
     cache = serve.deployment(Cache).bind(args)
@@ -58,8 +61,9 @@ def build(args: Settings) -> Application:
 
 
 def _scaled(args: Settings, pool: str) -> dict[str, Any]:
-    """Bounds for Serve, of a pool that scales."""
-    return {"autoscaling_config": scaling.bounds(*args.replicas[pool])} if pool in args.replicas else {}
+    """Calls enough for all that a replica holds, where the config says nothing; and bounds, of a pool that scales."""
+    room = {"max_ongoing_requests": args.slots + args.max_paused}
+    return room | ({"autoscaling_config": scaling.bounds(*args.replicas[pool])} if pool in args.replicas else {})
 
 
 def deployment_of(pool: str, kind: str = "Diffuser") -> str:

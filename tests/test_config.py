@@ -11,9 +11,11 @@ from pydantic import SecretStr, ValidationError
 from ray.serve.config import RequestRouterConfig
 from ray.serve.schema import ServeDeploySchema
 
+from app.errors import ServiceUnavailable
 from app.settings import Settings
 from cluster.local import CONFIG, load_config
 from deployments import scaling
+from deployments.build import build
 
 CLUSTER = CONFIG.with_name("serve_config.cluster.yaml")
 DEPLOYMENTS = {"Router", "PromptAnalyzer", "Cache", "Dispatcher", "Diffuser", "Finisher"}
@@ -113,3 +115,15 @@ def test_every_setting_says_what_it_is() -> None:
 
 def test_the_state_folder_is_absolute() -> None:
     assert Settings(state_dir=Path("somewhere")).state_dir.is_absolute()
+
+
+def test_a_missing_redis_is_said_by_the_builder_before_any_deployment_says_it() -> None:
+    with pytest.raises(ServiceUnavailable, match="KINORAY_REDIS_URL is not set on the nodes"):
+        build(Settings(redis_url=None))
+
+
+def test_a_diffuser_is_given_as_many_calls_as_it_holds_jobs_where_the_config_says_nothing() -> None:
+    application = build(Settings(redis_url="redis://127.0.0.1:1", slots=40, max_paused=30))
+    dispatcher = application._bound_deployment.init_args[4]
+    diffuser = dispatcher._bound_deployment.init_args[1]["main"]
+    assert diffuser._bound_deployment.max_ongoing_requests == 70

@@ -29,9 +29,7 @@ class LocalWindows:
             if len(found) >= window.item.amount:
                 wait_s = max(wait_s, found[-window.item.amount] + window.item.get_expiry() - now)
             found += [now] * granted
-        return Granted(
-            granted, wait_s, tuple(map(len, lists)), tuple(found[-1] if found else now for found in lists)
-        )
+        return Granted(granted, wait_s, tuple(map(len, lists)), tuple(found[-1] if found else now for found in lists))
 
     def _within(self, window: Window, now: float) -> list[float]:
         """The entries that are young enough; the others are forgotten."""

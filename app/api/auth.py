@@ -20,7 +20,8 @@ _HEADER = HTTPBearer(
     scheme_name="key",
     auto_error=False,
     description="Without configured keys anything is accepted. "
-    "`/health`, `/metrics`, `/docs` and `/openapi.json` never ask. The scopes that a route wants are listed with it.",
+    "`/health` and what is below it, `/metrics`, `/docs` and `/openapi.json` never ask. "
+    "The scopes that a route wants are listed with it.",
 )
 
 

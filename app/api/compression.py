@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import Headers
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import GZipMiddleware, IdentityResponder
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LEAST_BYTES = 1024
@@ -20,7 +20,8 @@ class Compression(GZipMiddleware):
         super().__init__(app, LEAST_BYTES, LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _REFUSED.search(Headers(scope=scope).get("accept-encoding", "")):
-            await self.app(scope, receive, send)
+        if scope["type"] == "http" and _REFUSED.search(Headers(scope=scope).get("accept-encoding", "")):
+            plain = IdentityResponder(self.app, self.minimum_size)  # caches hear that others may get it compressed
+            await plain(scope, receive, send)
             return
         await super().__call__(scope, receive, send)

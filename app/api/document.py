@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from pydantic.json_schema import models_json_schema
 
+from app.api.body_schemas import REF, Page, name_bodies
 from app.api.event_schemas import EVENTS
 from app.api.field_meanings import MEANINGS
 from app.api.route_outcomes import EVERYWHERE, HEADERS, NO_RETRY, RETRY, SENTENCES, codes_of
 
-Page = dict[str, Any]
-
-_REF: Final = "#/components/schemas/"
 _PARAMETERS: Final = {
     "video_id": "The video's id",
     "style_id": "The style's id",
@@ -36,6 +34,8 @@ def completed(page: Page) -> Page:
     for path, methods in page["paths"].items():
         for method, operation in methods.items():
             _explain_parameters(operation)
+            _add_request_id(operation)
+            name_bodies(operation, schemas)
             _list_outcomes(operation, method, path)
     page["paths"]["/v1/videos/{video_id}/ws"] = _socket()
     for schema in schemas.values():
@@ -51,6 +51,17 @@ def _explain_parameters(operation: Page) -> None:
             each["description"] = _PARAMETERS[each["name"]]
 
 
+def _add_request_id(operation: Page) -> None:
+    """The header that names a request, where there is a body.
+
+    It is read everywhere; but of a body in several forms with no parameter beside it openapi-python-client makes a
+    module that cannot be imported.
+    """
+    if "requestBody" in operation:
+        about = "A name of your own for the request, for logs: letters, digits and `_.:-`, up to 128"
+        operation["parameters"] = [*operation.get("parameters", ()), _parameter("x-request-id", "header", about, False)]
+
+
 def _list_outcomes(operation: Page, method: str, path: str) -> None:
     """Each status with its codes instead of FastAPI's 422, which is never answered here; and the headers of each."""
     answers = operation["responses"]
@@ -62,7 +73,7 @@ def _list_outcomes(operation: Page, method: str, path: str) -> None:
     for status, codes in codes_of(method, path, scopes).items():
         row = answers.setdefault(str(status), {})
         row["description"] = f"{SENTENCES[status]}: {', '.join(f'`{code}`' for code in codes)}"
-        row.setdefault("content", {"application/json": {"schema": {"$ref": f"{_REF}ErrorBody"}}})
+        row.setdefault("content", {"application/json": {"schema": {"$ref": f"{REF}ErrorBody"}}})
     for status, answer in answers.items():
         headers = dict(EVERYWHERE)
         headers |= HEADERS.get(f"{method.upper()} {path}", {}) if status.startswith("2") else {}
@@ -78,7 +89,7 @@ def _scopes(operation: Page) -> list[str] | None:
 
 def _add_events(page: Page, schemas: Page) -> None:
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in EVENTS.values()], ref_template=_REF + "{model}"
+        [(model, "serialization") for model in EVENTS.values()], ref_template=REF + "{model}"
     )
     for name, schema in definitions["$defs"].items():
         schemas.setdefault(name, schema)
@@ -94,7 +105,7 @@ def _add_events(page: Page, schemas: Page) -> None:
             "data": {
                 "description": "By the name of the event: "
                 + ", ".join(f"{n}: {m.__name__}" for n, m in EVENTS.items()),
-                "anyOf": [{"$ref": _REF + model.__name__} for model in EVENTS.values()],
+                "anyOf": [{"$ref": REF + model.__name__} for model in EVENTS.values()],
             },
         },
     }
@@ -102,7 +113,7 @@ def _add_events(page: Page, schemas: Page) -> None:
         stream = page["paths"][path]["get"]["responses"]["200"]
         stream["content"]["text/event-stream"] = {
             "schema": {"type": "string", "description": "Server-sent events; each is a VideoEvent"},
-            "itemSchema": {"$ref": f"{_REF}VideoEvent"},  # OpenAPI 3.2
+            "itemSchema": {"$ref": f"{REF}VideoEvent"},  # OpenAPI 3.2
         }
 
 
@@ -111,8 +122,8 @@ def _socket() -> Page:
     about = (
         "A WebSocket. Messages to you are `VideoEvent`s as JSON texts, and the event `error` with a `Problem`; the "
         'message `{"type": "cancel"}` from you stops the video. A browser gives its key as the subprotocol '
-        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4403 (its scopes), 4404 (no such video), "
-        "1009 (your message is too large) or 1013 (come again later)."
+        "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4403 (its scopes, or another site's page), "
+        "4404 (no such video), 1009 (your message is too large) or 1013 (come again later)."
     )
     operation: Page = {
         "tags": ["videos"],
@@ -128,12 +139,12 @@ def _socket() -> Page:
             "426": {
                 "description": "Not asked for as a WebSocket: `upgrade_required`",
                 "headers": dict(EVERYWHERE),
-                "content": {"application/json": {"schema": {"$ref": f"{_REF}ErrorBody"}}},
+                "content": {"application/json": {"schema": {"$ref": f"{REF}ErrorBody"}}},
             },
         },
         "x-websocket": {
             "send": {"type": "object", "required": ["type"], "properties": {"type": {"const": "cancel"}}},
-            "receive": {"$ref": f"{_REF}VideoEvent"},
+            "receive": {"$ref": f"{REF}VideoEvent"},
         },
     }
     return {"get": operation}

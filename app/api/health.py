@@ -30,6 +30,35 @@ class HealthBody(TypedDict):
     error: NotRequired[dict[str, str | None]]
 
 
+class LiveBody(TypedDict):
+    """The body of /health/live."""
+
+    status: Literal["ok"]
+
+
+class ReadyBody(TypedDict):
+    """The body of /health/ready: whether a new video would be made, in all and by pool, and else why not."""
+
+    ready: bool
+    pools: dict[str, bool]
+    error: NotRequired[dict[str, str | None]]
+
+
+async def ready(
+    checks: Mapping[str, Check], timeout_s: float = CHECK_S, pool: str | None = None
+) -> tuple[int, ReadyBody]:
+    """The status and body of /health/ready, 200 or 503.
+
+    Ready is a service of which all that makes videos is well and some pool takes jobs, or the one that is asked for:
+    one of which all replicas are loading or leaving takes none.
+    """
+    status, found = await health(checks, timeout_s, pool)
+    pools = found["components"].get("diffuser", {}).get("pools")
+    told = {name: bool(facts.get("ready")) for name, facts in pools.items()} if isinstance(pools, Mapping) else {}
+    body = ReadyBody(ready=status == 200, pools=told)
+    return status, ReadyBody(**body, error=found["error"]) if "error" in found else body
+
+
 async def health(
     checks: Mapping[str, Check], timeout_s: float = CHECK_S, pool: str | None = None
 ) -> tuple[int, HealthBody]:
@@ -48,7 +77,8 @@ async def health(
     )
     if not essential:
         return 200, body
-    why = "; ".join(f"{name}: {components[name].get('error', f'there is no pool {pool} here')}" for name in essential)
+    unknown = f"there is no pool {pool} here"
+    why = "; ".join(f"{name}: {components.get(name, {}).get('error', unknown)}" for name in essential)
     return 503, HealthBody(**body, error=error_body(503, ServiceUnavailable.code, why)["error"])
 
 

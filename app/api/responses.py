@@ -7,6 +7,7 @@ from typing import Literal, TypedDict
 
 from pydantic import BaseModel, Field
 
+from app.api.plan_schemas import Optimization, VideoWarning
 from app.plan.explain import describe
 from app.service.outlook import Outlook
 from app.settings import Settings
@@ -37,78 +38,6 @@ class VideoCache(BaseModel):
     similarity: float | None
     steps_skipped: int
     note: str | None
-
-
-class VideoFactor(BaseModel):
-    """What one factor adds to the complexity score, and the words that did it."""
-
-    name: str
-    score: int
-    found: list[str]
-
-
-class VideoLora(BaseModel):
-    """A LoRA adapter that acts on a video."""
-
-    name: str
-    strength: float = Field(description="1: as strongly as the server's operator has set it")
-
-
-class VideoWarning(BaseModel):
-    """One thing that is not as asked."""
-
-    code: str = Field(description="unknown_subject, unknown_words, no_effect, rounded …; docs/api.md has them all")
-    message: str
-    param: str | None = Field(description="The field that it is about")
-
-
-class KnownWord(BaseModel):
-    """Words of the prompt, and what they mean to the model."""
-
-    text: str
-    meaning: str = Field(description="Such as: colour red, shape circle, motion right, ground sand")
-
-
-class Understood(BaseModel):
-    """What a model that draws only a few things makes of the prompt."""
-
-    known: list[KnownWord]
-    unknown: list[str] = Field(description="Words that mean nothing to it")
-
-
-class Optimization(BaseModel):
-    """What the planner decided, and why."""
-
-    complexity_score: int
-    complexity: str
-    factors: list[VideoFactor]
-    tier: str
-    asked_tier: str
-    steps: int
-    budget: int
-    sampler: str
-    deterministic: bool
-    step_cache: str | None
-    guidance: float
-    flow_shift: float = Field(description="Of the noise schedule")
-    loras: list[VideoLora] = Field(description="The LoRA adapters that act")
-    evaluations: int = Field(description="Runs of the denoiser")
-    fixed_default_steps: int = Field(
-        description="Evaluations of the model's own full run, or all the steps that were asked for, if those are more"
-    )
-    steps_saved_share: float = Field(description="Evaluations that are spared, of that full run, 0 to 1")
-    estimated_step_seconds: float
-    estimated_seconds: float
-    estimated_cost: float = Field(description="Money; 0.0 where no price per device hour is set")
-    estimated_device_seconds: float
-    estimated_energy_wh: float = Field(description="0.0 where the device's power is not known")
-    calibrated: bool = Field(description="The budget comes from a measured table")
-    written_prompt: str | None = Field(description="The prompt as it was sent, where a style or enhancement changed it")
-    style: str | None
-    enhanced: bool
-    pool: str
-    reasons: list[str]
-    understood: Understood | None = Field(description="Null for a model that draws anything")
 
 
 class VideoWebhook(BaseModel):
@@ -183,21 +112,6 @@ class MadeFigures(TypedDict):
     cost: float
     energy_wh: float
     peak_memory_mb: float
-
-
-class PlannedVideo(Optimization):
-    """The whole plan that a request would get now."""
-
-    prompt: str
-    model: str
-    size: str
-    frames: int
-    fps: int
-    seconds: float
-    seed: int
-    seed_text: str = Field(description="The same as text")
-    fixed_default_seconds: float = Field(description="What the same would take in a full run")
-    warnings: list[VideoWarning] = Field(description="What would not be as asked")
 
 
 class VideoList(BaseModel):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from app.api.cross_origin import SAFE
+
 Codes = dict[int, list[str]]
 
 _ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
 _KEYED: Final = {401: "invalid_api_key"}
 _SCOPED: Final = {403: "insufficient_scope"}
+_CHANGES: Final = {403: "cross_origin"}
 _BODY: Final = {
     400: "invalid_request invalid_json invalid_form invalid_encoding duplicate_parameter unknown_parameter",
     413: "payload_too_large",
@@ -92,7 +95,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
 SENTENCES: Final[Mapping[int, str]] = {
     400: "Not well-formed, or it asks for what cannot be made",
     401: "No key, or a wrong one",
-    403: "The key lacks the scope that `param` names",
+    403: "The key lacks the scope that `param` names, or a page of another site asks",
     404: "There is no such thing",
     409: "It does not go with what there is",
     410: "It was there, and is no longer",
@@ -113,7 +116,8 @@ def codes_of(method: str, path: str, scopes: Sequence[str] | None) -> Codes:
     found: Codes = {}
     rules = OUTCOMES.get(f"{method.upper()} {path}", ())
     keyed = () if scopes is None else (_KEYED, _SCOPED) if scopes else (_KEYED,)
-    for rule in (*rules, *keyed, _ALWAYS):
+    changes = () if method.upper() in SAFE else (_CHANGES,)
+    for rule in (*rules, *keyed, *changes, _ALWAYS):
         for status, codes in rule.items():
             row = found.setdefault(status, [])
             row += [code for code in codes.split() if code not in row]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fsspec.core import split_protocol, url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from app.artifacts.keys import check_key
+from app.artifacts.keys import check_key, is_key
 from app.artifacts.store import UNAVAILABLE
 from app.artifacts.whole import write_whole
 from app.errors import ArtifactLost, Conflict, KinorayError, StoreUnavailable
@@ -95,6 +95,12 @@ class FileArtifacts:
         times = [_written_at(info) for info in found.values()]
         known = [at for at in times if at is not None]
         return max(known) if known and len(known) == len(times) else None
+
+    async def files(self, maker: str) -> Mapping[str, int]:
+        path = self._path(maker)
+        found = await self._on_thread(lambda: self._fs.find(path, detail=True))
+        sizes = {str(name).partition(f"{path}/")[2]: int(info["size"]) for name, info in found.items()}
+        return {f"{maker}/{name}": size for name, size in sizes.items() if is_key(f"{maker}/{name}")}
 
     async def clear(self, maker: str) -> None:
         path = self._path(maker)

@@ -15,6 +15,11 @@ def check_key(key: str) -> str:
 
     Raises NotFound for anything else: nothing can be stored under it.
     """
-    if not isinstance(key, str) or _KEY.fullmatch(key) is None:
+    if not isinstance(key, str) or not is_key(key):
         raise NotFound("There is no such artifact.")
     return key
+
+
+def is_key(text: str) -> bool:
+    """Whether something can be stored under it; a file that is still being written has a name that is none."""
+    return _KEY.fullmatch(text) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from app.artifacts.keys import check_key
 from app.errors import ArtifactLost, Conflict
@@ -49,6 +49,9 @@ class MemoryArtifacts:
 
     async def written_at(self, maker: str) -> float | None:
         return max((at for key, at in self._written.items() if key.startswith(f"{maker}/")), default=None)
+
+    async def files(self, maker: str) -> Mapping[str, int]:
+        return {key: len(kept) for key, kept in self._kept.items() if key.startswith(f"{maker}/")}
 
     async def clear(self, maker: str) -> None:
         for key in [key for key in self._kept if key.startswith(f"{maker}/")]:

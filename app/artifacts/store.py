@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from app.types import Artifact
@@ -12,7 +12,7 @@ UNAVAILABLE = "artifact_store_unavailable"
 
 
 class ArtifactStore(Protocol):
-    """Immutable files by key (`<job>/<fence>/<name>`).
+    """Immutable files by key (`<job>/<fence>/<name>`; fences never begin again, `app.jobs.epoch`).
 
     Raises StoreUnavailable (`artifact_store_unavailable`) when the store fails, is full, does not answer in time, or
     is not there at all.
@@ -45,6 +45,10 @@ class ArtifactStore(Protocol):
 
     async def written_at(self, maker: str) -> float | None:
         """When the newest file of a maker was written, Unix seconds; None when there is none or it is not known."""
+        ...
+
+    async def files(self, maker: str) -> Mapping[str, int]:
+        """The keys of a maker's files with their sizes in bytes."""
         ...
 
     async def clear(self, maker: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.jobs.states import RUNNING, sources
-from app.types import Artifact, CacheUse, Delivery, Failure, Measured, Phase
+from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase
 
 RESOLVE_GRACE_S = 2.0  # how long whoever completed a job is left alone with those that followed it
 
@@ -76,6 +76,23 @@ def answer(
     """A job that followed another is given what that one has made: the only way to completed without an attempt."""
     values = {"artifacts": artifacts, "cache": cache, "started_at": started_at} | _closing(now, expires_at)
     return Change(frozenset({Phase.QUEUED}), Phase.COMPLETED, values, step=step)
+
+
+def recover(job: Job) -> Change:
+    """A job whose record had forgotten its end is completed as it was: under the fence, and by the clock, of then."""
+    names = (
+        "artifacts",
+        "measured",
+        "cache",
+        "fence",
+        "attempts",
+        "losses",
+        "started_at",
+        "completed_at",
+        "expires_at",
+    )
+    values = {name: getattr(job, name) for name in names} | {"eta_s": None, "not_before": None}
+    return Change(frozenset({Phase.QUEUED, *RUNNING}), Phase.COMPLETED, values, step=job.step, wakes=True)
 
 
 def fail(failure: Failure, now: float, expires_at: float) -> Change:

@@ -18,7 +18,7 @@ from app.jobs.changes import Change
 from app.jobs.events import BATCH, MOST_SHARED, TENANT_KEPT, Resumption, resumption
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
-from app.jobs.store import CURSOR_KEPT_S
+from app.jobs.store import CURSOR_KEPT_S, free
 from app.types import Artifact, CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 RETENTION_S = 7 * 86400.0
@@ -140,6 +140,16 @@ class MemoryJobs(MemoryWaits):
         self, job_id: str, fence: int, now: float, lost: bool = False, not_before: float | None = None
     ) -> Job:
         return self.apply(self._held(job_id, fence), changes.requeue(lost, not_before))
+
+    async def recover(self, job: Job) -> bool:
+        kept = self._jobs.get(check_id(job.id))
+        if kept is None:
+            await self.create(job if all(each in self._jobs for each in job.after) else free(job))
+            return True
+        if kept.phase.ended:
+            return False
+        self.apply(kept, changes.recover(job))
+        return True
 
     async def waiting(self) -> Sequence[Job]:
         line = (job for job in self._jobs.values() if job.phase is Phase.QUEUED and job.id not in self.aside)

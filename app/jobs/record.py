@@ -49,9 +49,14 @@ _WISHES = {{"cache": "cache_mode"}.get(each.name, each.name): each.name for each
 
 def check_id(job_id: str) -> str:
     """The id itself. Raises JobNotFound for what cannot be one: it never becomes part of a key or a path."""
-    if not isinstance(job_id, str) or _ID.fullmatch(job_id) is None:
+    if not isinstance(job_id, str) or not is_id(job_id):
         raise JobNotFound("There is no such video.")
     return job_id
+
+
+def is_id(text: str) -> bool:
+    """Whether it may be a job's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def parse_event_id(event_id: str | None) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from app.errors import JobNotFound
@@ -90,6 +91,14 @@ class JobStore(Waits, Protocol):
         """
         ...
 
+    async def recover(self, job: Job) -> bool:
+        """Have a completed job on record that the record has forgotten, after a restore.
+
+        It takes the place of what stands there of it, or comes anew. False: it has ended by its record, which stays.
+        Its dependencies are left out where they are not on record.
+        """
+        ...
+
     async def waiting(self) -> Sequence[Job]:
         """The line, oldest first."""
         ...
@@ -121,6 +130,11 @@ class JobStore(Waits, Protocol):
     async def ping(self) -> float:
         """Seconds a round trip takes."""
         ...
+
+
+def free(job: Job) -> Job:
+    """The job without those that it came after."""
+    return replace(job, wishes=replace(job.wishes, after=()))
 
 
 async def find(jobs: JobStore, job_id: str, tenant: str | None = None) -> Job | None:

@@ -8,6 +8,7 @@ from app.artifacts.store import ArtifactStore
 from app.errors import ArtifactLost
 from app.jobs.board import Board
 from app.service.input_image import let_go
+from app.service.manifests import forget_manifests
 from app.types import Artifact, Job
 
 MARKED_LONGER_S = 60.0  # than the cached result lives: a request may have found it in its last moment
@@ -47,6 +48,8 @@ async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, eve
     Its owner's wish goes before a cached result that refers to them; the end of its time (`even_cached` False) not.
     """
     await let_go(job, board, artifacts)
+    if job.id in owners(job.artifacts.values()):  # its files may stay for others; its record does not
+        await forget_manifests(job.id, artifacts)
     for origin in owners(job.artifacts.values()):
         if not await board.release(origin, job.id):
             return

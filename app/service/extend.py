@@ -10,7 +10,8 @@ from app.errors import ArtifactLost, Conflict, InvalidRequest, NotSupported
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.plan.tiers import AUTO
-from app.service.videos import Accepted, VideoService
+from app.service.acceptance import Accepted
+from app.service.videos import VideoService
 from app.types import Artifact, Caller, Extension, Job, ModelProfile, Phase, Plan, VideoRequest
 from app.video.join import MOST_BYTES, last_frame
 

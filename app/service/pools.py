@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -70,6 +70,7 @@ class PoolStatus:
     failed_at: float | None = None  # Unix seconds
     final: bool = False
     work: int = 0
+    leaving: int = 0  # replicas that take no more jobs
 
     @property
     def ready(self) -> bool:
@@ -83,6 +84,8 @@ def why_not(status: PoolStatus) -> str:
         return f"The pool {status.pool} cannot start: {status.error}"
     if status.state == "unplaced":
         return f"The pool {status.pool} has no place in the cluster: {status.error}"
+    if status.leaving:
+        return f"The pool {status.pool} takes no jobs: its {status.leaving} replicas are leaving"
     return f"The pool {status.pool} has no replica yet"
 
 
@@ -125,7 +128,7 @@ class PoolWatch:
                 f"{status.model} cannot be served at present: {status.error}", param="model", retry_after_s=30.0
             )
 
-    async def _status(self, pool: str, replicas: Iterable[ReplicaInfo]) -> PoolStatus:
+    async def _status(self, pool: str, replicas: Collection[ReplicaInfo]) -> PoolStatus:
         here = [each for each in replicas if each.pool == pool and not each.leaving]
         failure, work = await self._failure(pool), await self._work(pool)
         unplaced = None if here or failure is not None else await self._unplaced(pool)
@@ -141,6 +144,7 @@ class PoolWatch:
             failed_at=None if failure is None else failure.at,
             final=failure is not None and failure.final,
             work=work,
+            leaving=sum(each.pool == pool and each.leaving for each in replicas),
         )
 
     async def _unplaced(self, pool: str) -> str | None:

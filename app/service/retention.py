@@ -13,7 +13,7 @@ from app.errors import Conflict, JobNotFound, KinorayError
 from app.jobs.board import Board
 from app.jobs.events import EventLog
 from app.jobs.outbox import Outbox
-from app.jobs.record import check_id
+from app.jobs.record import is_id
 from app.jobs.store import JobStore, find
 from app.service.artifact_refs import cached_mark, forget_artifacts
 from app.service.endings import end_of
@@ -158,7 +158,4 @@ async def _is_ours(stores: Kept) -> bool:
 
 
 def _is_job(name: str) -> bool:
-    try:
-        return check_id(name).startswith("video_")
-    except JobNotFound:
-        return False
+    return is_id(name) and name.startswith("video_")

@@ -16,7 +16,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from app.settings.model_entry import ModelEntry
 from app.settings.settings import Settings
+from app.settings.strict_yaml import loaded
 
 PREFIX = "KINORAY_"
 CLIENTS = frozenset({"KINORAY_URL", "KINORAY_API_KEY"})
@@ -68,7 +70,7 @@ def _is_echo(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
 def args_of(config: Path) -> dict[str, Any]:
     """The arguments of the application in a Serve config. Raises BadSettings."""
     try:
-        told = yaml.safe_load(config.read_text())
+        told = loaded(config.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{config} cannot be read: {error}.") from None
     except yaml.YAMLError as error:
@@ -107,7 +109,8 @@ def _sentence(problem: ErrorDetails, given: Mapping[str, Any]) -> str:
     if kind == "missing":
         return f"{where} is missing: it must be given."
     if kind == "extra_forbidden":
-        return f"{where} cannot be used: there is no such field."
+        near = get_close_matches(str(place[-1]), ModelEntry.model_fields if name == "models" else (), 1)
+        return f"{where} cannot be used: there is no such field{f'; did you mean {near[0]}?' if near else '.'}"
     value = "" if SECRET in str(field.annotation) else f"={_shown(problem['input'])}"
     own_type = len(place) == 1 and kind not in ("value_error", "too_short")
     return f"{where}{value} cannot be used: {allowed_of(name, field) if own_type else _must(why)}."

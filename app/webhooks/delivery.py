@@ -137,7 +137,7 @@ class WebhookDeliveries:
     async def _attempt(self, job: Job, url: httpx.URL) -> Answer:
         content = body(job)
         keys = self._settings.webhook_keys(job.tenant)
-        return await self._sender.post(url, content, headers(event_id(job.id), content, keys, self._clock()))
+        return await self._sender.post(url, content, headers(event_id(job.id, job.fence), content, keys, self._clock()))
 
     def _url(self, job: Job) -> httpx.URL:
         """Raises InvalidRequest: there is none any more, or it may not be sent to."""

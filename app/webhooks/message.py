@@ -8,19 +8,25 @@ from datetime import datetime, timezone
 import orjson
 from standardwebhooks import Webhook as Signer
 
+from app.jobs.epoch import was_restored
 from app.types import Job
 
 
-def event_id(job_id: str) -> str:
-    """The event's id, the same for every attempt: a job ends once."""
-    return f"evt_{job_id.partition('_')[2]}"
+def event_id(job_id: str, fence: int = 0) -> str:
+    """The event's id, the same for every attempt: a job ends once.
+
+    One that was under way in a backup that was restored ends again, perhaps in another way, which a receiver who knows
+    the first end by its id is to hear.
+    """
+    name = f"evt_{job_id.partition('_')[2]}"
+    return f"{name}_{fence}" if was_restored(fence) else name
 
 
 def body(job: Job) -> bytes:
     """The event as OpenAI's webhooks have it; the receiver asks for the video by its id."""
     return orjson.dumps(
         {
-            "id": event_id(job.id),
+            "id": event_id(job.id, job.fence),
             "object": "event",
             "type": f"video.{job.phase.value}",
             "created_at": int(job.completed_at or job.created_at),

@@ -20,6 +20,7 @@ from app.plan.savings import savings
 from app.service.artifact_refs import mark_cached
 from app.service.background import Background
 from app.service.endings import tell_end
+from app.service.manifests import digest_of, key_of, store_manifest
 from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import resolve
 from app.settings import Settings
@@ -70,32 +71,43 @@ class JobFinisher:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
-        artifacts = await self._store(job_id, fence, await self._whole(job, frames), job.plan.spec.fps)
-        if job.plan.start is not None and job.cache.steps_skipped != measured.steps_skipped:
-            await stores.jobs.note_cache(job_id, fence, use_of(job.plan, measured.steps_skipped, job.cache))
-        # 2. The record
+        artifacts, digests = await self._store(job_id, fence, await self._whole(job, frames), job.plan.spec.fps)
+        cache = job.cache
+        if job.plan.start is not None and cache.steps_skipped != measured.steps_skipped:
+            cache = use_of(job.plan, measured.steps_skipped, cache)
+            await stores.jobs.note_cache(job_id, fence, cache)
+        # 2. The record; beside the files first, where a restore finds it
         now = stores.clock()
         stages = {**measured.stages_s, "finish": self._monotonic() - started, "total": now - job.created_at}
-        done = await self._complete(job_id, fence, artifacts, replace(measured, stages_s=stages), now)
+        made = replace(
+            job,
+            phase=Phase.COMPLETED,
+            step=job.plan.sampling.steps,
+            eta_s=None,
+            completed_at=now,
+            expires_at=now + self._settings.retention_s,
+            artifacts=artifacts,
+            measured=replace(measured, stages_s=stages),
+            cache=cache,
+        )
+        done = await self._complete(made, digests)
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
         await tell_end(done, stores, now, _figures(done, self._settings.price_per_device_hour))
         # 4. Those who waited for the same video; the replica that made it need not
         self._background.spawn(self._resolve_flight(done, now), f"flight of {job_id}")
 
-    async def _complete(
-        self, job_id: str, fence: int, artifacts: dict[str, Artifact], measured: Measured, now: float
-    ) -> Job:
-        """Write the record; one who has lost the job takes its files away again."""
-        stores = self._stores
+    async def _complete(self, made: Job, digests: Mapping[str, str]) -> Job:
+        """Write the record as it is to be; one who has lost the job takes its files away again."""
+        stores, measured = self._stores, made.measured or Measured()
+        now, expires_at = made.completed_at or 0.0, made.expires_at or 0.0
+        manifest = await store_manifest(made, digests, stores.artifacts)
         try:
-            await stores.board.hold(job_id, job_id)
-            return await stores.jobs.complete(
-                job_id, fence, artifacts, measured, now, expires_at=now + self._settings.retention_s
-            )
+            await stores.board.hold(made.id, made.id)
+            return await stores.jobs.complete(made.id, made.fence, made.artifacts, measured, now, expires_at)
         except LeaseLost:
-            await stores.board.release(job_id, job_id)
-            for artifact in artifacts.values():
+            await stores.board.release(made.id, made.id)
+            for artifact in (manifest, *made.artifacts.values()):
                 await stores.artifacts.delete(artifact)
             raise
 
@@ -113,14 +125,19 @@ class JobFinisher:
         mp4 = b"".join([chunk async for chunk in self._stores.artifacts.read(before.video)])
         return await asyncio.to_thread(joined, mp4, frames)
 
-    async def _store(self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int) -> dict[str, Artifact]:
+    async def _store(
+        self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int
+    ) -> tuple[dict[str, Artifact], dict[str, str]]:
+        """The files, stored, and their digests."""
         files = await asyncio.to_thread(finish, frames, fps)
-        return {
+        digests = {variant: digest_of(file.content) for variant, file in files.items()}
+        artifacts = {
             variant: await self._stores.artifacts.put(
-                f"{job_id}/{fence}/{variant}{file.extension}", file.content, file.content_type
+                key_of(job_id, fence, variant, digests[variant], file.extension), file.content, file.content_type
             )
             for variant, file in files.items()
         }
+        return artifacts, digests
 
     async def _remember(self, job: Job) -> None:
         plan = job.plan

@@ -41,9 +41,7 @@ async def hold_to_what_a_window_is(windows: Windows, limit: int, burst: int, cal
     now = 1e9
     for later, most in calls:
         now = round(now + later, 2)
-        room = [
-            window.item.amount - sum(at > now - window.item.get_expiry() for at in entries) for window in pair
-        ]
+        room = [window.item.amount - sum(at > now - window.item.get_expiry() for at in entries) for window in pair]
         granted = await windows.take(pair, most, now)
         assert granted.amount == max(0, min(most, *room)), "as many as fit, and none too few"
         entries += [now] * granted.amount

@@ -121,6 +121,26 @@ async def test_an_origin_that_is_allowed_may_do_all_and_read_the_answers(keys: d
         assert (await socket.event())["event"] == "snapshot"
 
 
+@pytest.mark.parametrize("coding", ["gzip", "identity", "gzip;q=0"])
+async def test_an_answer_is_compressed_across_origins_too_and_caches_hear_of_both(coding: str) -> None:
+    async with House(cors_origins=[APP]).client() as client:
+        for seed in range(9):
+            await client.post("/v1/videos", json=RED | {"seed": seed})
+        answer = await client.get("/v1/videos", headers={"origin": APP, "accept-encoding": coding})
+    assert answer.headers.get("content-encoding") == ("gzip" if coding == "gzip" else None)
+    assert len(answer.json()["data"]) == 9
+    assert answer.headers["access-control-allow-origin"] == APP
+    assert {"accept-encoding", "origin"} <= {each.strip().lower() for each in answer.headers["vary"].split(",")}
+
+
+async def test_what_is_refused_on_the_way_in_tells_an_allowed_page_why() -> None:
+    async with House(cors_origins=[APP], max_body_bytes=2_000).client() as client:
+        for body, status in ((b"x" * 9_000, 413), (b"no gzip", 400)):
+            headers = {"origin": APP, "content-encoding": "gzip" if status == 400 else "identity"}
+            answer = await client.post("/v1/videos", content=body, headers=headers)
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, APP)
+
+
 async def test_a_star_lets_everyone_in() -> None:
     async with House(cors_origins=["*"]).client() as client:
         for headers in FOREIGN.values():

@@ -33,7 +33,13 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 def bodies(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The fields of a body, by content type."""
     content = operation.get("requestBody", {}).get("content", {})
-    return {kind: each["schema"]["properties"] for kind, each in content.items()}
+    return {kind: named(each["schema"])["properties"] for kind, each in content.items()}
+
+
+def named(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema that a reference names."""
+    found: dict[str, Any] = PAGE["components"]["schemas"][schema["$ref"].removeprefix("#/components/schemas/")]
+    return found
 
 
 OPERATIONS = dict(operations())
@@ -104,6 +110,17 @@ async def test_each_refusal_of_a_body_is_listed(case: str, client: httpx.AsyncCl
     answer = await client.post("/v1/videos", content=body, headers={"content-type": kind} if kind else {})
     said = CREATE["responses"][str(answer.status_code)]["description"]
     assert f"`{answer.json()['error']['code']}`" in said
+
+
+async def test_a_page_of_another_site_is_listed_where_it_is_refused(client: httpx.AsyncClient) -> None:
+    foreign = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    for name, operation in OPERATIONS.items():
+        method, path = name.split(" ")
+        if path.endswith(("/events", "/ws")):
+            continue  # the one never ends, the other is no request
+        answer = await client.request(method, path.replace("{", "").replace("}", ""), headers=foreign)
+        listed = "`cross_origin`" in operation["responses"].get("403", {}).get("description", "")
+        assert listed == ("cross_origin" in answer.text), name
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])

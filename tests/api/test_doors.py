@@ -37,7 +37,9 @@ async def test_without_a_valid_key_nothing_is_told(header: str | None) -> None:
             assert response.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("address", ["/health", "/metrics", "/docs", "/openapi.json", "/"])
+@pytest.mark.parametrize(
+    "address", ["/health", "/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json", "/"]
+)
 async def test_probes_and_documentation_need_no_key(address: str) -> None:
     async with House(api_keys=KEYS).client() as client:
         assert (await client.get(address)).status_code < 400

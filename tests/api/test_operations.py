@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -54,6 +55,14 @@ async def test_health_is_honest(checks: Any, status: int, word: str, failing: li
     assert (response.status_code, body["status"], body["failing"]) == (status, word, failing)
     assert "secret" not in response.text
     assert status == 200 or set(failing) <= {each.split(":")[0] for each in body["error"]["message"].split("; ")}
+
+
+async def test_a_service_of_which_a_part_is_dead_is_alive_and_not_ready() -> None:
+    async with House({"redis": dead, "cache": well}).client() as client:
+        alive, ready = await client.get("/health/live"), await client.get("/health/ready")
+    assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
+    assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    assert ready.json()["error"]["message"] == "redis: It does not answer."
 
 
 async def test_a_silent_component_does_not_hold_up_the_others() -> None:
@@ -189,8 +198,12 @@ async def test_the_documentation_names_every_route(client: httpx.AsyncClient) ->
     body = page["paths"]["/v1/videos"]["post"]["requestBody"]["content"]
     assert set(body) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
     assert "422" not in str(page["paths"])
-    assert "$ref" not in str(body)
-    assert len(page["paths"]) == 30
+    named = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(page)))
+    assert (
+        {"CreateVideo", "CreateVideoForm", "CreateVideoUpload"} <= named == named & set(page["components"]["schemas"])
+    )
+    assert str(page).count("'$ref'") == str(page).count("'$ref': '#/components/schemas/")
+    assert len(page["paths"]) == 32
     assert (await client.get("/docs")).status_code == 200
 
 

@@ -211,6 +211,38 @@ async def test_a_jpegs_bytes_survive_a_part_without_a_file_name(house: House, cl
     assert jobs[0].plan.image == jobs[1].plan.image is not None
 
 
+NO_PICTURES: dict[str, tuple[bytes, str]] = {
+    "a video": (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(range(256)) * 4, "an MP4 or other video"),
+    "a video that is UTF-8": (b"\0\0\0\x18ftypisom" + bytes(100), "an MP4 or other video"),
+    "a WebM": (b"\x1a\x45\xdf\xa3" + bytes(range(256)), "a Matroska or WebM video"),
+    "a HEIC": (b"\0\0\0\x18ftypheic" + bytes(range(256)), "a HEIC"),
+    "a PDF": (b"%PDF-1.7\n" + bytes(range(200, 256)), "a PDF"),
+    "a TIFF": (b"II*\0" + bytes(range(256)), "a TIFF"),
+    "a GIF": (b"GIF89a" + bytes(range(256)), "a GIF"),
+    "an SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG"),
+    "a ZIP": (b"PK\x03\x04" + bytes(range(256)), "a ZIP"),
+    "any bytes": (bytes(range(256)), "nothing known as a picture"),
+}
+
+
+@pytest.mark.parametrize("name", ["", '; filename="a.bin"', "; filename*=UTF-8''a.bin"])
+@pytest.mark.parametrize("what", NO_PICTURES)
+async def test_another_file_is_refused_for_what_it_is_with_a_file_name_or_without(
+    what: str, name: str, client: httpx.AsyncClient
+) -> None:
+    content, said = NO_PICTURES[what]
+    head = f'--x\r\nContent-Disposition: form-data; name="input_reference"{name}\r\n\r\n'.encode()
+    prompt = b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na red ball\r\n'
+    answer = await client.post(
+        "/v1/videos",
+        content=prompt + head + content + b"\r\n--x--\r\n",
+        headers={"content-type": "multipart/form-data; boundary=x"},
+    )
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_image", "input_reference")
+    assert f"it is {said};" in error["message"]
+
+
 async def test_a_plus_that_a_form_turned_into_a_blank_is_a_plus(house: House, client: httpx.AsyncClient) -> None:
     picture = next(each for n in range(256) if "+" in (each := base64.b64encode(png(f"#{n:02x}7733")).decode()))
     answer = await client.post(

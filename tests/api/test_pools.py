@@ -50,6 +50,21 @@ async def test_health_says_which_pool_and_why_while_others_go_on(there: tuple[Ho
     assert (of_words["status"], WHY in of_words["error"]["message"]) == ("unavailable", True)
 
 
+async def test_readiness_goes_by_pool_and_is_over_when_the_replicas_leave(
+    there: tuple[House, httpx.AsyncClient],
+) -> None:
+    house, client = there
+    answer = await client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "pools": {"main": True, "words": False}})
+    for pool, status in (("main", 200), ("words", 503), ("x", 503)):
+        assert (await client.get("/health/ready", params={"pool": pool})).status_code == status
+    await house.jobs.announce(ReplicaInfo("r1", "main", "shapes", 8, 0, 0.1, time.time(), leaving=True), 60.0)
+    answer = await client.get("/health/ready")
+    assert (answer.status_code, answer.json()["pools"]["main"]) == (503, False)
+    assert "replicas are leaving" in answer.json()["error"]["message"]
+    assert (await client.get("/health/live")).status_code == 200
+
+
 async def test_health_is_unavailable_where_no_pool_is_there() -> None:
     house = await broken_house()
     house.jobs.replicas = nobody  # type: ignore[method-assign]
@@ -57,6 +72,14 @@ async def test_health_is_unavailable_where_no_pool_is_there() -> None:
         answer = await client.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
     assert WHY in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("pool", ["", "main", "x" * 99])
+async def test_a_pool_is_not_ready_where_nobody_knows_of_pools(pool: str) -> None:
+    async with House().client() as client:
+        answer = await client.get("/health", params={"pool": pool})
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert f"there is no pool {pool} here" in answer.json()["error"]["message"]
 
 
 async def nobody() -> list[ReplicaInfo]:

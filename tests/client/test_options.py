@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import get_args, get_type_hints
 
 from app.api.requests.fields import ALIASES, MERGED
-from app.api.requests.schemas import CacheWish, CreateVideo, WebhookWish
+from app.api.requests.schemas import CreateVideo
 from app.api.requests.style_fields import CreateStyle
+from app.api.requests.wish_fields import CacheWish, WebhookWish
 from app.client import options
 
 

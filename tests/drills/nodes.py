@@ -50,9 +50,8 @@ class Nodes(LocalService):
             "dashboard_port": free_port(),  # another Ray of this machine may have the usual one
         }
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self._nodes = [
-            self._cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20) for _ in range(self._count)
-        ]
+        for _ in range(self._count):
+            self.add_node()
         context = ray.init(self._cluster.address, log_to_driver=False, logging_level="warning", namespace="kinoray")
         self.dashboard_url = f"http://{context.dashboard_url}"
 
@@ -60,6 +59,10 @@ class Nodes(LocalService):
         """Hand Serve another file; it changes what differs, while jobs go on."""
         self._config = path
         self._deploy()
+
+    def add_node(self) -> None:
+        """One more, as when a machine that was asked for has come."""
+        self._nodes.append(self._cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20))
 
     def lose_node(self) -> None:
         """Kill the last node that was added, with all that runs on it."""

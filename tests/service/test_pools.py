@@ -49,7 +49,9 @@ async def test_one_pools_replica_does_not_make_another_ready(stores: Stores) -> 
 
 async def test_a_replica_that_leaves_makes_no_pool_ready(stores: Stores) -> None:
     await stores.jobs.announce(replace(a_replica(), leaving=True), 60.0)
-    assert (await states(watch(stores)))["main"] == "starting"
+    status = await watch(stores).of("main")
+    assert (status.state, status.ready, status.leaving) == ("starting", False, 1)
+    assert why_not(status) == "The pool main takes no jobs: its 1 replicas are leaving"
 
 
 async def test_a_pool_whose_next_replica_fails_stays_ready_and_tells_it(stores: Stores) -> None:

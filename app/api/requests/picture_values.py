@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from app.errors import InvalidRequest, NotSupported
 
 _PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")  # how files of pictures begin
-_MP4: Final = b"ftyp"  # what stands behind the first four bytes of a video
+_NO_TEXT: Final = re.compile(rb"\A\s*[<%]|[\x00-\x08\x0e-\x1f]")  # in no address, base64 or JSON
+_HEAD: Final = 256  # bytes of a file that say what it is
 _PLACES: Final = ("image_url", "url", "b64_json")  # where an object has its picture
 _BESIDE: Final = ("type", "detail", "file_id")  # what may stand beside it
 ONE_ONLY: Final = (
@@ -38,7 +40,7 @@ def file_of_text(text: str) -> File | None:
         content = text.encode("utf-8", "surrogatepass")
     else:
         content = text.encode()
-    return File(content) if content.startswith(_PICTURES) or content[4:8] == _MP4 else None
+    return File(content) if content.startswith(_PICTURES) or _NO_TEXT.search(content[:_HEAD]) else None
 
 
 def picture_reference(value: object, name: str) -> bytes | str | None:

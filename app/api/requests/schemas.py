@@ -9,9 +9,11 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled, unknown, without_effect
+from app.api.requests.form_values import NUMBER, TRUTHS, typed
 from app.api.requests.lora_fields import Loras, LoraWish, with_strength
 from app.api.requests.seed_values import BAD_SEED, Seed
 from app.api.requests.strict import Strict
+from app.api.requests.wish_fields import CacheWish, WebhookWish
 from app.errors import InvalidRequest
 from app.jobs.admission_limits import MOST_AFTER
 from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
@@ -20,35 +22,8 @@ from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, 
 
 MOST_SECONDS = 3600.0
 _SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-_NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?")
-
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Pixels = Annotated[int, Field(ge=1, le=16384)]
-
-
-class CacheWish(Strict):
-    """What the caches may do for a request."""
-
-    mode: Literal["use", "read", "write", "bypass", "off"] = Field(
-        "use",
-        description="use: read and keep. read: read only. write: make it anew and keep it. "
-        "bypass: make it anew and do not keep it. off: the same, and without cached embeddings",
-    )
-    ttl_s: float | None = Field(None, gt=0, le=366 * 86400.0, description="Keep the result for so long")
-    similar: bool = Field(
-        False,
-        description="It may begin with a similar video of yours instead of noise, and is kept for others to do so",
-    )
-
-
-class WebhookWish(Strict):
-    """Who is to be told of the job's end."""
-
-    url: str = Field(max_length=2048, description="An https:// address that takes a signed POST")
-    events: Annotated[list[Literal["video.completed", "video.failed"]], Field(min_length=1, max_length=2)] | None = (
-        Field(None, description="Both, if not given")
-    )
 
 
 class CreateVideo(Strict):
@@ -133,22 +108,6 @@ class RemixVideo(Strict):
     prompt: str = Field(description="What the new video should show")
 
 
-_INTEGERS = (
-    "width",
-    "height",
-    "num_frames",
-    "fps",
-    "num_inference_steps",
-    "num_outputs_per_prompt",
-    "budget",
-    "n",
-)
-_NUMBERS = (
-    *("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s", "flow_shift"),
-    *("lora_strength", "strength", "scale", "weight"),
-)
-_TRUTHS = ("deterministic", "preview", "enhance", "allow_degrade", "similar")
-_SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _BLANK = (
     "seed",
     "size",
@@ -165,7 +124,7 @@ _BLANK = (
     "loras",
     "aspect_ratio",
     "resolution",
-    *_TRUTHS,
+    *TRUTHS,
 )  # where an empty text means the same as nothing
 
 M = TypeVar("M", bound=Strict)
@@ -241,7 +200,7 @@ def validated(model: type[M], fields: Fields) -> M:
     """The fields as that model has them. Raises InvalidRequest."""
     values = {name: value for name, value in fields.values.items() if not (name in _BLANK and value == "")}
     if fields.text:
-        values = {name: _typed(name, value) for name, value in values.items()}
+        values = {name: typed(name, value) for name, value in values.items()}
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -265,24 +224,6 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     return InvalidRequest(message, name)
 
 
-def _typed(name: str, value: object) -> object:
-    """A form's text as the type that its field has; what does not fit stays text and is refused for it."""
-    if isinstance(value, dict):
-        return {inner: _typed(inner, each) for inner, each in value.items()}
-    if isinstance(value, list):
-        return [_typed(name, each) for each in value]
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if name in _INTEGERS and _WHOLE.fullmatch(text):
-        return int(text)
-    if name in _NUMBERS and _NUMBER.fullmatch(text):
-        return float(text)
-    if name in _TRUTHS:
-        return _SAID.get(text.lower(), value)
-    return value
-
-
 def _prompt(prompt: str, max_chars: int) -> str:
     if not prompt.strip():
         raise InvalidRequest("The prompt is empty: say what the video should show.", "prompt")
@@ -301,7 +242,7 @@ def _seconds(asked: int | float | str | None) -> float | None:
         return None
     if isinstance(asked, str):
         asked = asked.strip().removesuffix("s").rstrip()  # 5s
-        if not _NUMBER.fullmatch(asked):
+        if not NUMBER.fullmatch(asked):
             raise _bad_seconds()
     seconds = float(asked)
     if not 0.0 < seconds <= MOST_SECONDS:

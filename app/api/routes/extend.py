@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,12 +12,11 @@ from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.requests.body import body_fields
 from app.api.requests.extension import ExtendReferenced, ExtendVideo, extension_request, referenced
 from app.api.requests.fields import ALIASES, VIDEO, Fields
-from app.api.requests.idempotency import KeyHeader, replay_headers
-from app.api.responses import Video, job_headers, video_object
-from app.errors import StoreUnavailable
+from app.api.requests.idempotency import KeyHeader
+from app.api.responses import Video
+from app.api.video_answers import accepted_video
 from app.jobs.record import check_id
 from app.service.extend import extend, made_here
-from app.service.outlook import Outlook
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.types import Caller
@@ -85,12 +82,5 @@ async def _extended(
     key: str | None,
 ) -> Video:
     asked = extension_request(fields, settings.max_prompt_chars)
-    began = time.perf_counter()
-    job, replayed = await extend(service, check_id(source), asked, caller, key)
-    accept_s = time.perf_counter() - began
-    response.headers.update(job_headers(job, settings, accept=accept_s) | replay_headers(replayed))
-    try:
-        outlook = await service.outlook(job)
-    except StoreUnavailable:  # the job is recorded all the same, and must not be taken for refused
-        outlook = Outlook(None, job.eta_s)
-    return video_object(job, outlook, settings, base, time.time())
+    accepting = extend(service, check_id(source), asked, caller, key)
+    return await accepted_video(accepting, response, service, settings, base)

@@ -10,14 +10,14 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.auth import Reader, StatsReader
 from app.api.dependencies import Config, Service
-from app.api.health import HealthBody, health
+from app.api.health import HealthBody, LiveBody, ReadyBody, health, ready
 from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
+from app.api.plan_schemas import PlannedVideo
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import ALIASES, PICTURE, Fields
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
-from app.api.responses import PlannedVideo
 from app.api.stats import Stats, stats
 from app.plan.explain import describe
 from app.service.videos import VideoService
@@ -41,6 +41,30 @@ async def is_well(
     Where some models can be made and others not, it is 200 with status `degraded`, and says which pools, and why.
     """
     status, body = await health(request.app.state.checks, pool=pool)
+    return JSONResponse(body, status, {"cache-control": "no-store"})
+
+
+@router.get("/health/live", summary="Whether it answers")
+async def is_alive(response: Response) -> LiveBody:
+    """Always 200: requests reach a Router. It looks at nothing else, and costs nothing."""
+    response.headers["cache-control"] = "no-store"
+    return LiveBody(status="ok")
+
+
+@router.get(
+    "/health/ready",
+    summary="Whether new videos would be made",
+    responses={200: {"model": ReadyBody}, 503: {"model": ReadyBody}},
+)
+async def is_ready(
+    request: Request,
+    pool: Annotated[str | None, Query(description="Be 503 unless this pool takes jobs")] = None,
+) -> Response:
+    """200 when all that makes videos is well and a pool takes jobs, or the one asked for; else 503, and why.
+
+    A pool of which all replicas are leaving takes none. Videos that are there can be read nevertheless.
+    """
+    status, body = await ready(request.app.state.checks, pool=pool)
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -15,17 +14,13 @@ from app.api.dependencies import Config, PublicUrl, Service
 from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
 from app.api.requests.fields import ALIASES, PICTURE
-from app.api.requests.idempotency import KeyHeader, replay_headers
+from app.api.requests.idempotency import KeyHeader
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
-from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list, video_object
-from app.errors import StoreUnavailable
+from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
+from app.api.video_answers import accepted_video, video_of
 from app.jobs.record import check_id
-from app.service.outlook import Outlook
-from app.service.videos import VideoService
-from app.settings import Settings
 from app.telemetry import Stages
-from app.types import Job
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 MOST_LISTED = 100
@@ -43,12 +38,9 @@ async def create(
 ) -> Video:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
     asked, reference = request_with_reference(await body_fields(request), settings.max_prompt_chars)
-    began = time.perf_counter()
     stages = Stages()
-    job, replayed = await service.accept(asked, caller, key, stages, reference)
-    accept_s = time.perf_counter() - began
-    response.headers.update(job_headers(job, settings, **stages.took_s, accept=accept_s) | replay_headers(replayed))
-    return await _answer(job, service, settings, base)
+    accepting = service.accept(asked, caller, key, stages, reference)
+    return await accepted_video(accepting, response, service, settings, base, stages)
 
 
 @router.get("", summary="List your videos")
@@ -67,7 +59,7 @@ async def list_videos(
     """A page of videos, newest first unless told otherwise."""
     page = await service.list(caller, check_id(after) if after else None, limit, order == "desc")
     return video_list(
-        await asyncio.gather(*(_answer(job, service, settings, base) for job in page.jobs)), page.has_more
+        await asyncio.gather(*(video_of(job, service, settings, base) for job in page.jobs)), page.has_more
     )
 
 
@@ -78,7 +70,7 @@ async def retrieve(
     """The video as it is now. The header `openai-poll-after-ms` says when to look again."""
     job = await service.get(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
-    return await _answer(job, service, settings, base)
+    return await video_of(job, service, settings, base)
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")
@@ -95,7 +87,7 @@ async def cancel(
     """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays."""
     job = await service.cancel(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
-    return await _answer(job, service, settings, base)
+    return await video_of(job, service, settings, base)
 
 
 _REMIX: Examples = {"remix": {"summary": "Another prompt", "value": {"prompt": "the same, but purple"}}}
@@ -115,16 +107,4 @@ async def remix(
     """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
     source = check_id(video_id)
     prompt = remix_prompt(await body_fields(request), settings.max_prompt_chars)
-    began = time.perf_counter()
-    job, replayed = await service.remix(source, prompt, caller, key)
-    accept_s = time.perf_counter() - began
-    response.headers.update(job_headers(job, settings, accept=accept_s) | replay_headers(replayed))
-    return await _answer(job, service, settings, base)
-
-
-async def _answer(job: Job, service: VideoService, settings: Settings, base: str) -> Video:
-    try:
-        outlook = await service.outlook(job)
-    except StoreUnavailable:  # the job is recorded all the same, and must not be taken for refused
-        outlook = Outlook(None, job.eta_s)
-    return video_object(job, outlook, settings, base, time.time())
+    return await accepted_video(service.remix(source, prompt, caller, key), response, service, settings, base)

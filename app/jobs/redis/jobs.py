@@ -19,7 +19,7 @@ from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
 from app.jobs.redis.withdrawal import let_in
-from app.jobs.store import CURSOR_KEPT_S
+from app.jobs.store import CURSOR_KEPT_S, find, free
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.redis.replies import Reply, Word, mapping, scored
@@ -135,6 +135,17 @@ class RedisJobs(RedisWaits):
     ) -> Job:
         answer = await self._apply(job_id, changes.requeue(lost, not_before), fence)
         return self._changed(job_id, answer, fence)
+
+    async def recover(self, job: Job) -> bool:
+        kept = await find(self, job.id)
+        if kept is None:
+            known = [await find(self, each) for each in job.after]
+            await self.create(job if all(known) else free(job))
+            return True
+        if kept.phase.ended:
+            return False
+        self._raise(job.id, await self._apply(job.id, changes.recover(job)), None)
+        return True
 
     async def waiting(self) -> Sequence[Job]:
         return await self._line.waiting()

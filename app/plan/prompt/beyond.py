@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.plan.prompt.expand import plainly_english
 from app.plan.prompt.features import factors_of
+from app.plan.prompt.languages import plainly_english
 from app.plan.prompt.vocabulary import NUMBERS
 from app.plan.prompt.worlds import World
 from app.types import PlanWarning, Rephrased

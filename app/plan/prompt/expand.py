@@ -10,10 +10,10 @@ from typing import Final
 from app.plan.prompt import vocabulary
 from app.plan.prompt.complexity import CLASSES, class_of
 from app.plan.prompt.features import factors_of
+from app.plan.prompt.languages import plainly_english
 
 _WORD: Final = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _LONG: Final = 3  # points of length from which on a prompt is thought out
-_FOREIGN_SHARE: Final = 0.1  # of the letters: more than that, and a prompt is not English
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,6 @@ CLAUSES: Final = (
 )
 """In this order, so that what is dropped for want of room is the least of it."""
 
-_FOREIGN: Final = _words(
-    "un une le les et dans sur avec el los las del una con por il gli che nel nella sul uma com der "
-    "das ein eine einem einen und mit auf im vom zum och ett het een"
-)
-"""Small words of other languages that English does not have: of those nothing is known about what they leave open."""
-
 
 def clauses_for(prompt: str) -> tuple[str, ...]:
     """What the prompt leaves open, in words that no rule of ours finds open a second time."""
@@ -103,15 +97,6 @@ def expand(prompt: str, most_chars: int) -> tuple[str, tuple[str, ...]]:
         if len(longer) <= most_chars:
             return longer, clauses[:count]
     return prompt, ()
-
-
-def plainly_english(prompt: str) -> bool:
-    """Whether rules made of English words may judge it."""
-    letters = [char for char in prompt if char.isalpha()]
-    foreign = sum(not char.isascii() for char in letters)
-    if not letters or foreign > _FOREIGN_SHARE * len(letters):
-        return False
-    return not _FOREIGN & frozenset(_WORD.findall(prompt.casefold()))
 
 
 def _joined(prompt: str, clauses: Sequence[str]) -> str:

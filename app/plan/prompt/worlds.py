@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from app.plan.prompt.expand import CLAUSES, plainly_english
+from app.plan.prompt.expand import CLAUSES
 from app.plan.prompt.features import factors_of
+from app.plan.prompt.languages import plainly_english
 from app.types import Rephrased
 
 Words = Mapping[str, tuple[str, ...]]

@@ -49,6 +49,8 @@ def test_known_words_are_told_with_their_meaning_and_unknown_ones_by_name() -> N
         ("ein roter Ball rollt", "unknown_language"),
         ("红色的球", "unknown_language"),
         ("un balle rouge", "unknown_language"),
+        ("un gato camina por la playa", "unknown_language"),
+        ("palla rossa rimbalza", "unknown_language"),
         ("a red ball, drone shot", "unknown_camera"),
         ("the camera pans, a red ball falls", "unknown_camera"),
         ("a red ball on a white background", "unknown_ground"),

@@ -1,0 +1,198 @@
+"""A request comes in; a job goes out that is planned, looked up in the caches, admitted, and durably recorded."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+from app.cache.keys import plan_digest, pool_of
+from app.cache.results import ResultCache
+from app.cache.store import RESULTS
+from app.errors import Conflict, JobNotFound, KinorayError, StoreUnavailable
+from app.jobs.admission_limits import AdmissionLimits, PictureWillTell, Replayed, refusal
+from app.jobs.flights import Role
+from app.jobs.store import find
+from app.plan.seed import FRESH
+from app.plan.styles.lookup import count_use
+from app.service.admission import admit, check, limits_of, named
+from app.service.endings import end_of
+from app.service.input_image import PENDING, keep, let_go, picture_of
+from app.service.planning import plan_of
+from app.service.pools import PoolWatch
+from app.service.ports import Ports
+from app.service.result_hits import repeat
+from app.service.similar_start import with_start
+from app.service.single_flight import enter
+from app.service.tenant_events import CREATED
+from app.settings import Settings
+from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
+from app.types import Caller, Job, Phase, VideoRequest
+from app.webhooks.delivery import webhook_of
+
+log = logging.getLogger(__name__)
+
+
+class Accepted(NamedTuple):
+    """The job on record; `replayed`: recorded when the same request came before, under the same key."""
+
+    job: Job
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The way of a request from the wire to the line; `sync` sets the clock before a job is dated by it."""
+
+    ports: Ports
+    settings: Settings
+    clock: Callable[[], float]
+    sync: Callable[[], Awaitable[None]]
+    pools: PoolWatch
+
+    async def accept(
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        key: str | None,
+        stages: Stages,
+        reference: bytes | str | None,
+        told: VideoRequest | None,
+    ) -> Accepted:
+        """As `VideoService.accept`."""
+        try:
+            limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
+            job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
+            await self._announce(job)
+            return Accepted(job, False)
+        except Replayed as again:
+            return Accepted(await self._former(again.message, caller), True)
+
+    async def replayed(self, told: VideoRequest, caller: Caller, key: str | None) -> Accepted | None:
+        """The job of the first time, if this request came before under its key. Raises KeyReused, Conflict."""
+        name = named(told, key, self.settings.idempotency_ttl_s)
+        first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
+        return None if first is None else Accepted(await self._former(first, caller), True)
+
+    async def _not_yet_answered(
+        self, request: VideoRequest, caller: Caller, key: str | None, reference: bytes | str | None
+    ) -> AdmissionLimits:
+        """What the job will be held to. Raises Replayed, or KeyReused, when the key has made one already."""
+        name = named(request, key, self.settings.idempotency_ttl_s, reference)
+        with suppress(PictureWillTell):
+            first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
+            if first is not None:
+                raise Replayed(first)
+        return limits_of(self.settings, name)
+
+    async def _former(self, job_id: str, caller: Caller) -> Job:
+        try:
+            return await self.ports.jobs.get(job_id, caller.tenant)
+        except JobNotFound:  # asking again must not make it again
+            raise Conflict(
+                f"{job_id}, which this Idempotency-Key made, was deleted.", "Idempotency-Key", "idempotency_key_spent"
+            ) from None
+
+    async def _announce(self, job: Job) -> None:
+        """Those who follow the tenant hear of a new job; without Redis they do at its next event: it is on record."""
+        now = self.clock()
+        try:
+            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {})
+            if job.phase.ended:
+                await self.ports.events.tell_tenant(job.tenant, job.id, "end", now, end_of(job))
+        except StoreUnavailable as error:
+            log.warning("Nobody heard of %s: %s", job.id, error)
+
+    async def _record(
+        self,
+        request: VideoRequest,
+        caller: Caller,
+        limits: AdmissionLimits,
+        stages: Stages,
+        reference: bytes | str | None,
+        named_by_picture: bool,
+    ) -> Job:
+        """The job's story up to its record; a picture is had only when nothing else speaks against the job."""
+        # 1. Plan
+        job = await self._planned(request if reference is None else replace(request, image=PENDING), caller)
+        stages.done("plan")
+        content: bytes | None = None
+        if reference is not None:
+            await check(job, self.ports.jobs, self.ports.board, self.settings)
+            picture = await picture_of(reference, caller.tenant, self.settings)
+            content, image = picture.content, picture.artifact
+            job = replace(job, plan=replace(job.plan, image=image))
+            if limits.idempotency_key and named_by_picture:
+                key, pictured = limits.idempotency_key.value, replace(request, image=image)
+                limits = await self._not_yet_answered(pictured, caller, key, reference)
+            stages.done("picture")
+        # 2. The same plan made before?
+        reads = job.wishes.cache.reads
+        recorded = await self._made_before(job, stages, limits) if reads else None
+        # 3. Under way, or admitted; and the record, before anyone is told
+        if recorded is None:
+            if reads and job.wishes.similar:
+                job = replace(job, plan=await with_start(job.plan, job.tenant, self.ports))
+                stages.done("similar")
+            joins = reads and request.seed != FRESH
+            recorded = await self._entered(job, content, joins, limits, stages)
+        await count_use(job.plan.style, caller, self.ports.presets, job.created_at)
+        return recorded
+
+    async def _planned(self, request: VideoRequest, caller: Caller) -> Job:
+        """The job as it is planned, on no record yet."""
+        wishes = replace(request.wishes, webhook=webhook_of(request.wishes.webhook, caller, self.settings))
+        await self.sync()
+        await self._come_after(wishes.after, caller)
+        plan = await plan_of(request, caller, self.ports)
+        now = self.clock()
+        return Job(
+            id=f"video_{uuid.uuid4().hex}",
+            tenant=caller.tenant,
+            plan=plan,
+            phase=Phase.QUEUED,
+            created_at=now,
+            wishes=wishes,
+            deadline=None if wishes.deadline_s is None else now + wishes.deadline_s,
+        )
+
+    async def _come_after(self, awaited: tuple[str, ...], caller: Caller) -> None:
+        """Refuse what is to come after unknown or failed jobs, before it costs anything; the record is the truth."""
+        for each in awaited:
+            job = await find(self.ports.jobs, each, caller.tenant)
+            if job is None or job.phase is Phase.FAILED:
+                raise refusal("unknown" if job is None else "failed", each)
+
+    async def _made_before(self, job: Job, stages: Stages, limits: AdmissionLimits) -> Job | None:
+        """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
+        pool, keep_s = pool_of(job.tenant, self.settings.share_results), self.settings.retention_s
+        results = ResultCache(self.ports.cache)
+        for similar in (False, True) if job.wishes.similar else (False,):
+            key = plan_digest(job.plan, job.tenant if similar else pool, similar)
+            made = await repeat(job, key, results, self.ports, keep_s, job.created_at, stages, limits)
+            if made is not None:
+                return made
+        return None
+
+    async def _entered(
+        self, job: Job, content: bytes | None, joins: bool, limits: AdmissionLimits, stages: Stages
+    ) -> Job:
+        """The job in the line, or behind one that makes the same; its picture is stored before, let go if refused."""
+        await self.pools.refuse_what_waits_for_ever(job.plan.pool, job.created_at)
+        ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
+        await keep(job, content, self.ports.board, self.ports.artifacts)
+        try:
+            job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
+        except StoreUnavailable:  # it may be on record
+            raise
+        except KinorayError:
+            await let_go(job, self.ports.board, self.ports.artifacts)
+            raise
+        stages.done("record")
+        missed = {} if role is Role.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
+        await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{job.plan.tier}": 1} | missed)
+        return job
