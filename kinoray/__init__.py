@@ -19,6 +19,7 @@ from app.client.records import (
     Understood,
     VideoWarning,
 )
+from app.client.report import VideoReport
 
 __all__ = [
     "CacheOptions",
@@ -37,6 +38,7 @@ __all__ = [
     "VideoEvent",
     "VideoOptions",
     "VideoPage",
+    "VideoReport",
     "VideoWarning",
     "WebhookOptions",
     "__version__",

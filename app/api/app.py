@@ -33,6 +33,7 @@ from app.api.routes import (
     not_here,
     operations,
     page,
+    reports,
     styles,
     sync,
     tenant_events,
@@ -75,7 +76,20 @@ def create_app(
     app.state.gate = gate or Gate(settings)
     app.state.checks = dict(checks)
     rooms = (
-        *(videos, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback, models),
+        *(
+            videos,
+            reports,
+            not_here,
+            sync,
+            images,
+            extend,
+            content,
+            events,
+            tenant_events,
+            event_socket,
+            feedback,
+            models,
+        ),
         *(styles, caches, operations, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages

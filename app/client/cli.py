@@ -8,12 +8,14 @@ import typer
 
 from app import __version__
 from app.client import plan_commands, video_commands
+from app.client.bench_commands import bench, profile
 from app.client.caching import caches
 from app.client.calibrate import calibrate
 from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
 from app.client.listing import list_videos
 from app.client.models import models
+from app.client.report_command import report
 from app.client.serve import serve
 from app.client.session import AsJson, say_json
 from app.client.settings import settings
@@ -43,9 +45,12 @@ VERBS: dict[str, Callable[..., None]] = {
     "warm": warm_command,
     "list": list_videos,
     "status": status,
+    "report": report,
     "rate": video_commands.rate,
     "cancel": video_commands.cancel,
     "delete": video_commands.delete,
+    "profile": profile,
+    "bench": bench,
     "models": models,
     "settings": settings,
     "version": version,

@@ -18,6 +18,7 @@ from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
 from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
+from app.client.report import VideoReport
 from app.client.stream import follow
 from app.client.target import Target
 from app.client.transport import Transport, read_json
@@ -84,6 +85,10 @@ class Kinoray:
     async def retrieve(self, video_id: str) -> Video:
         """A video as it is now."""
         return Video.parse(read_json(await self._transport.send("GET", _place(video_id))))
+
+    async def report(self, video_id: str) -> VideoReport:
+        """Where a video's time went so far: stages, waits, attempts, and the bottleneck in a sentence."""
+        return VideoReport.parse(read_json(await self._transport.send("GET", _place(video_id, "/report"))))
 
     async def list(self, limit: int = 20, after: str | None = None, order: str = "desc") -> VideoPage:
         """A page of videos, newest first unless `order` is "asc"."""

@@ -16,7 +16,7 @@ JsonObject: TypeAlias = Mapping[str, Any]
 """An object as the server sent it, a newer server's fields too; no type can say what those hold."""
 
 
-def _known(kind: type[T], data: JsonObject) -> dict[str, Any]:
+def known_fields(kind: type[T], data: JsonObject) -> dict[str, Any]:
     """The fields of a record class that the answer gives a value for."""
     names = {each.name for each in fields(kind)} - {"extra"}  # type: ignore[arg-type]
     return {name: data[name] for name in names if data.get(name) is not None}
@@ -69,7 +69,7 @@ def warnings_of(answer: JsonObject) -> tuple[VideoWarning, ...]:
     """The warnings of a video or of an analysis; what is none is left out."""
     told = answer.get("warnings")
     rows = told if isinstance(told, (list, tuple)) else ()
-    return tuple(VideoWarning(**_known(VideoWarning, each)) for each in rows if isinstance(each, Mapping))
+    return tuple(VideoWarning(**known_fields(VideoWarning, each)) for each in rows if isinstance(each, Mapping))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Understood:
         """None where the server tells nothing of it: the model draws anything."""
         if not data:
             return None
-        known = tuple(KnownWord(**_known(KnownWord, each)) for each in data.get("known") or ())
+        known = tuple(KnownWord(**known_fields(KnownWord, each)) for each in data.get("known") or ())
         return cls(known, tuple(str(word) for word in data.get("unknown") or ()))
 
 
@@ -175,16 +175,16 @@ class Video:
         data = expect_mapping(answer, "video")
         if not isinstance(data.get("id"), str):
             raise KinorayClientError(200, UNEXPECTED_ANSWER, "The server's video has no id")
-        known = _known(cls, data)
+        known = known_fields(cls, data)
         if "seconds" in known:
             known["seconds"] = _number(known["seconds"])  # a string on the wire
         for name in ("after", "waiting_for"):
             known[name] = tuple(known.get(name, ()))
         failure = part(data, "error")
-        known["error"] = Failure(**_known(Failure, failure)) if failure else None
-        known["cache"] = CacheUse(**_known(CacheUse, part(data, "cache")))
+        known["error"] = Failure(**known_fields(Failure, failure)) if failure else None
+        known["cache"] = CacheUse(**known_fields(CacheUse, part(data, "cache")))
         known["warnings"] = warnings_of(data)
-        planned = _known(Optimization, part(data, "optimization"))
+        planned = known_fields(Optimization, part(data, "optimization"))
         planned["understood"] = Understood.parse(part(planned, "understood"))
         for name in ("reasons", "loras"):
             planned[name] = tuple(planned.get(name, ()))
@@ -266,7 +266,7 @@ class Style:
         if not isinstance(data.get("id"), str):
             raise KinorayClientError(200, UNEXPECTED_ANSWER, "The server's style has no id")
         more = {name: value for name, value in data.items() if name not in cls.__slots__}
-        return cls(**_known(cls, data), extra=more)
+        return cls(**known_fields(cls, data), extra=more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from app.dispatch.ports import AttemptLost, DispatchStores, Workers
 from app.errors import KinorayError
 from app.jobs.backoff import Backoff
+from app.jobs.reports.account import NOT_TAKEN, RAN_OUT, REPLICA_LOST, loss_entry
 from app.service.background import Background
 from app.service.endings import fail
 from app.settings import Settings
@@ -44,7 +46,7 @@ class Attempts:
         for lease in leases:
             log.warning("The lease on %s ran out", lease.job_id)
             try:
-                await self._again(lease, now)
+                await self._again(lease, now, RAN_OUT)
             except KinorayError as error:
                 log.info("Not taken back: %s", error)
 
@@ -54,25 +56,30 @@ class Attempts:
         except AttemptLost as error:
             log.warning("Attempt %s of %s was lost: %s", lease.fence, job.id, error)
             try:
-                await self._again(lease, self._stores.clock(), lost=error.replica_at_fault)
+                why = REPLICA_LOST if error.replica_at_fault else NOT_TAKEN
+                await self._again(lease, self._stores.clock(), why)
             except KinorayError as trouble:  # its lease will run out, and the next pass takes it back then
                 log.info("Left to its lease: %s", trouble)
 
-    async def _again(self, lease: Lease, now: float, lost: bool = True) -> None:
+    async def _again(self, lease: Lease, now: float, why: str) -> None:
         """Back into the line after a pause, or, after too many lost replicas, out of the way."""
         stores = self._stores
         job = await stores.jobs.get(lease.job_id)
         if job.phase.ended or job.fence != lease.fence:
             return
+        lost = why != NOT_TAKEN
+        loss: dict[str, Any] = {"leased_at": job.started_at, "at": now, "why": why}
         await stores.meter.add({ATTEMPTS_LOST: int(lost)})
         if lost and self._backoff.gives_up(job):
             failure = Failure("worker_lost", f"The replicas that ran it were lost {job.losses + 1} times.")
-            await fail(job.id, lease.fence, failure, stores, now)
+            await fail(job.id, lease.fence, failure, stores, now, {loss_entry(lease.fence): loss})
             return
         not_before = now + self._backoff.pause_s(job.losses + 1)
         await stores.jobs.requeue(job.id, lease.fence, now, lost, not_before)
         await stores.meter.add({figure(RETRIES, "replica_lost" if lost else "not_started"): 1})
-        await stores.events.append(job.id, "phase", now, {"phase": "queued", "attempts": job.attempts})
+        entries = {loss_entry(lease.fence): {**loss, "not_before": not_before}}
+        data = {"phase": "queued", "attempts": job.attempts}
+        await stores.events.append(job.id, "phase", now, data, entries=entries)
 
 
 def _first_wait(job: Job, now: float) -> dict[str, float]:

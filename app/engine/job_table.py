@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.engine.memory.state import let_go, move_state
-from app.engine.ticket import Ticket, outcome
+from app.engine.ticket import MEMORY, PREEMPTED, Ticket, outcome
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Boundary, Profile, Rules
 from app.line.fair_share import FairShare
@@ -59,10 +59,16 @@ class JobTable:
             for each in self.running.values():
                 each.alone = False
 
-    def pause(self, name: str) -> None:
-        """It gives its slot up and keeps its state."""
-        self.paused[name] = self.running.pop(name)
-        self.paused[name].alone = False
+    def pause(self, name: str, rival: str | None = None) -> None:
+        """It gives its slot up, to `rival` or because memory is short, and keeps its state."""
+        self.paused[name] = ticket = self.running.pop(name)
+        ticket.alone = False
+        ticket.waits(MEMORY if rival is None else PREEMPTED, None if rival is None else self.find(rival).job_id)
+
+    def tell_waiting(self, cause: str) -> None:
+        """Why those who have not joined have not."""
+        for ticket in self.waiting.values():
+            ticket.waits(cause)
 
     def park(self, name: str) -> None:
         """A paused job's tensors go to host memory."""
@@ -84,6 +90,7 @@ class JobTable:
         elif isinstance(error, Exception):
             raise error
         self.run(ticket)
+        ticket.goes_on()
 
     def make_room(self) -> None:
         """All paused jobs leave the device."""

@@ -23,12 +23,14 @@ from app.engine.forward import Answer, Forward
 from app.engine.inbox import Inbox
 from app.engine.job_table import JobTable
 from app.engine.memory.headroom import Headroom
+from app.engine.memory.held import Held, held
 from app.engine.memory.pressure import MemoryMonitor
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.start import begun, encoded_image, resumed
-from app.engine.tally import MEMORY, URGENT, Tally
-from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
+from app.engine.tally import MEMORY as MEMORY_SHORT
+from app.engine.tally import URGENT, Tally
+from app.engine.ticket import MEMORY, SLOT, PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.timing.step_times import StepTimes, Times
 from app.engine.timing.warm_up import WarmUp
 from app.engine.watchdog import Watchdog
@@ -221,6 +223,10 @@ class Engine:
             with suppress(WorkerLost):
                 self._inbox.call(self._memory.look)
 
+    def held(self) -> Held:
+        """What the process and its device hold now; quick, and for any thread."""
+        return held(self._denoiser.device)
+
     # What its thread does
 
     def _run(self) -> None:
@@ -244,6 +250,7 @@ class Engine:
         fresh = self._memory is not None and self._memory.look()
         boundary = self._jobs.decide(self._clock(), self._rules, self._times.profile, self.pressure, fresh)
         self._rearrange(boundary, number)
+        self._jobs.tell_waiting(MEMORY if self.pressure.worst is not Level.OK else SLOT)
 
         # 2. Gather: those who could not start are gone, and those who did may turn out to be of another group.
         there = [self._jobs.running[name] for name in boundary.batch if name in self._jobs.running]
@@ -285,7 +292,7 @@ class Engine:
         for name in boundary.hand_back:
             self._alone(self._jobs.find(name), self._hand_back)
         for name in boundary.pause:
-            self._jobs.pause(name)
+            self._jobs.pause(name, boundary.rivals.get(name))
             self.tally.preempted(URGENT)
         for name in boundary.park:
             self._jobs.park(name)
@@ -303,6 +310,7 @@ class Engine:
 
     def _join(self, number: int, ticket: Ticket) -> None:
         ticket.joined = self._clock()
+        ticket.goes_on()
         ticket.stages_s["queue"] = ticket.joined - ticket.submitted
         state = resumed(self._denoiser, ticket) or begun(self._denoiser, ticket, self._clock)
         ticket.start(state, number)
@@ -347,8 +355,8 @@ class Engine:
     def _hand_back(self, ticket: Ticket) -> None:
         """Memory is short: what has been done of it is kept, and another replica goes on, or this one later."""
         self._checkpoints.hand_out_all([ticket], self._alone)
-        self.tally.preempted(MEMORY)
-        raise Cancelled("Memory is short; the job goes back to the line.")
+        self.tally.preempted(MEMORY_SHORT)
+        raise Cancelled("Memory is short; the job goes back to the line.", code=MEMORY)
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
         self._forget(ticket)

@@ -22,6 +22,9 @@ from app.types import Measured, Phase, Plan
 
 T = TypeVar("T")
 
+SLOT, MEMORY, PREEMPTED = "slot", "memory", "preempted"
+"""Why a job in an engine does not step."""
+
 
 class Sink(Protocol):
     """Hears of one job, on the engine's thread: be quick (`loop.call_soon_threadsafe`). What it raises ends its job.
@@ -87,6 +90,23 @@ class EncodedSink(Sink, Protocol):
         ...
 
 
+@runtime_checkable
+class AccountSink(Sink, Protocol):
+    """A sink that also keeps account of what the job shared and waited for; told before the step that it is about."""
+
+    def ran(self, batch: int, took_s: float) -> None:
+        """The forward behind the next step: so many jobs, so many seconds. Forecast steps have none."""
+        ...
+
+    def waits(self, cause: str, rival: str | None) -> None:
+        """From now on it is kept from the device: SLOT, MEMORY or PREEMPTED, the last by the job `rival`."""
+        ...
+
+    def goes_on(self) -> None:
+        """It has a slot."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Ticket:
     """One attempt at a job. `name` is unique in the engine; `job_id` may come again in a later attempt."""
@@ -119,12 +139,15 @@ class Ticket:
     since: float = 0.0
     evaluations: int = 0
     state_bytes: int = 0
+    held_up: str | None = None  # why it does not step, as its sink was told
     _waiting: Waiting | None = None
+    _account: AccountSink | None = None
 
     def __post_init__(self) -> None:
         self.shape = shape_of(self.plan)
         self.since = self.urgency.arrived
         self.evaluations = masks_of(self.plan).budget
+        self._account = self.sink if isinstance(self.sink, AccountSink) else None
 
     def start(self, state: JobState, boundary: int) -> None:
         """Its state, with room for the predictions it will remember."""
@@ -197,7 +220,21 @@ class Ticket:
         """Note a step: its share of the device's `took_s` seconds, and what it costs of its age."""
         self.stepped = boundary
         self.device_s += took_s / batch
+        if self._account is not None:
+            self._account.ran(batch, took_s)
         self.since = aged(self.since, self.urgency.priority, now, took_s, rules)
+
+    def waits(self, cause: str, rival: str | None = None) -> None:
+        """It is kept from the device; its sink hears of a cause once."""
+        if self._account is not None and cause != self.held_up:
+            self._account.waits(cause, rival)
+        self.held_up = cause
+
+    def goes_on(self) -> None:
+        """It has a slot."""
+        if self._account is not None:
+            self._account.goes_on()
+        self.held_up = None
 
     def measured(self) -> Measured:
         return Measured(

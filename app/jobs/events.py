@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from app.jobs.record import parse_event_id
 from app.types import Event
 
 TENANT_KEPT = 10_000  # events of a tenant's log: with eight jobs under way some five minutes
 BATCH = 100  # entries of a tenant's log that are read at once
+MOST_ENTRIES = 512  # of a job's account: some hundred and seventy attempts
 MOST_SHARED = 64  # jobs behind one leader that hear of its steps in their tenants' logs; all hear of their own end
+
+
+Entries: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Of a job's account, by name: what `app.jobs.reports` makes a report of. Writing one replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +33,25 @@ class Resumption:
 class EventLog(Protocol):
     """An ordered, bounded log of events per job, kept as long as the job, and one of all a tenant's jobs.
 
-    The tenant's holds the newest TENANT_KEPT events of whatever jobs, with ids of its own. All raise StoreUnavailable.
+    The tenant's holds the newest TENANT_KEPT events of whatever jobs, with ids of its own. Beside its log each job has
+    an account: up to MOST_ENTRIES entries that nobody follows. They travel with events, in the same write, so that
+    keeping account costs no round trip. All raise StoreUnavailable.
     """
 
-    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
+    async def append(
+        self,
+        job_id: str,
+        kind: str,
+        at: float,
+        data: dict[str, Any],
+        fence: int | None = None,
+        entries: Entries | None = None,
+    ) -> str:
         """Add one event to the job's log and its tenant's; returns its id in the job's (ids grow).
 
         With a fence, only while that is the job's: whoever runs an attempt gives it. Raises LeaseLost. What is not
-        an end is told to the tenants of those, up to MOST_SHARED, who wait for this job's video.
+        an end is told to the tenants of those, up to MOST_SHARED, who wait for this job's video. `entries` go into
+        its account, if the event goes into its log.
         """
         ...
 
@@ -44,11 +60,24 @@ class EventLog(Protocol):
         ...
 
     async def forget(self, job_id: str) -> None:
-        """Drop a job's events."""
+        """Drop a job's events and its account."""
         ...
 
-    async def tell_tenant(self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any]) -> None:
-        """Add one event to a tenant's log alone: what happens before a job's log begins, or after it is gone."""
+    async def note(self, job_id: str, entries: Entries) -> None:
+        """Write entries of a job's account without an event."""
+        ...
+
+    async def account(self, job_id: str) -> dict[str, dict[str, Any]]:
+        """All entries of a job's account."""
+        ...
+
+    async def tell_tenant(
+        self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any], entries: Entries | None = None
+    ) -> None:
+        """Add one event to a tenant's log alone: what happens before a job's log begins, or after it is gone.
+
+        `entries` go into the job's account.
+        """
         ...
 
     async def resume_tenant(self, tenant: str, after: str | None) -> Resumption:

@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import orjson
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
 from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.events import BATCH, MOST_SHARED, TENANT_KEPT, Resumption, resumption
+from app.jobs.events import BATCH, MOST_ENTRIES, MOST_SHARED, TENANT_KEPT, Entries, Resumption, resumption
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.store import CURSOR_KEPT_S, free
@@ -251,17 +252,27 @@ class MemoryEvents:
         self._tenant_limit = tenant_limit
         self._logs: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=limit))
         self._tenants: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=tenant_limit))
+        self._accounts: dict[str, dict[str, dict[str, Any]]] = {}
         self._count = 0
         self._told = 0
         self._news = asyncio.Event()
 
-    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
+    async def append(
+        self,
+        job_id: str,
+        kind: str,
+        at: float,
+        data: dict[str, Any],
+        fence: int | None = None,
+        entries: Entries | None = None,
+    ) -> str:
         job = self._jobs.find(check_id(job_id)) if self._jobs is not None else None
         if fence is not None and self._jobs is not None and (job is None or job.fence != fence):
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         self._count += 1
         event = Event(f"{self._count}-0", check_id(job_id), kind, at, data)
         self._logs[job_id].append(event)
+        self._keep(job_id, entries)
         for heir in () if job is None else (job, *self._behind_job(job.id, kind)):
             await self.tell_tenant(heir.tenant, heir.id, kind, at, data)
         self._wake()
@@ -273,10 +284,26 @@ class MemoryEvents:
 
     async def forget(self, job_id: str) -> None:
         self._logs.pop(check_id(job_id), None)
+        self._accounts.pop(job_id, None)
 
-    async def tell_tenant(self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any]) -> None:
+    async def note(self, job_id: str, entries: Entries) -> None:
+        self._keep(check_id(job_id), entries)
+
+    async def account(self, job_id: str) -> dict[str, dict[str, Any]]:
+        return dict(self._accounts.get(check_id(job_id), {}))
+
+    def _keep(self, job_id: str, entries: Entries | None) -> None:
+        """As JSON would keep them."""
+        kept = self._accounts.setdefault(job_id, {}) if entries else {}
+        if len(kept) < MOST_ENTRIES:
+            kept.update(orjson.loads(orjson.dumps(entries or {})))
+
+    async def tell_tenant(
+        self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any], entries: Entries | None = None
+    ) -> None:
         self._told += 1
         self._tenants[tenant].append(Event(f"{self._told}-0", check_id(job_id), kind, at, data))
+        self._keep(job_id, entries)
         self._wake()
 
     async def resume_tenant(self, tenant: str, after: str | None) -> Resumption:

@@ -6,7 +6,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -29,6 +29,7 @@ class Boundary:
     join: tuple[str, ...] = ()
     batch: tuple[str, ...] = ()
     hand_back: tuple[str, ...] = ()  # checkpointed, and out of the engine: memory is short
+    rivals: Mapping[str, str] = field(default_factory=dict, compare=False)  # of those paused: for whom, if for anyone
 
 
 def decide(
@@ -62,6 +63,7 @@ def decide(
         resume=tuple(one.entry.job_id for one in slots.admitted if isinstance(one.entry, Paused)),
         join=tuple(one.entry.job_id for one in slots.admitted if isinstance(one.entry, Waiting)),
         batch=_batch(holders, rules, profile),
+        rivals=slots.rivals,
     )
 
 

@@ -16,6 +16,7 @@ class SlotAssignment:
         self.kept = list(kept)
         self.admitted: list[Standing] = []
         self.preempted: list[Entry] = []
+        self.rivals: dict[str, str] = {}  # who was preempted, and for whom
         self.held_bytes = sum(one.entry.state_bytes for one in kept)
 
     @property
@@ -42,6 +43,7 @@ class SlotAssignment:
         victim = min(willing, key=lambda other: (other.entry.urgency.priority, -other.relative_slack))
         self.kept.remove(victim)
         self.preempted.append(victim.entry)
+        self.rivals[victim.entry.job_id] = one.entry.job_id
         self.held_bytes -= victim.entry.state_bytes
         self._admit(one)
         return True

@@ -16,12 +16,14 @@ from app.cache.store import RESULTS
 from app.errors import Conflict, JobNotFound, KinorayError, StoreUnavailable
 from app.jobs.admission_limits import AdmissionLimits, PictureWillTell, Replayed, refusal
 from app.jobs.flights import Role
+from app.jobs.reports.account import INTAKE
 from app.jobs.store import find
 from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
 from app.service.admission import admit, check, limits_of, named
 from app.service.endings import end_of
 from app.service.input_image import PENDING, keep, let_go, picture_of
+from app.service.job_report import intake
 from app.service.planning import plan_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
@@ -67,7 +69,7 @@ class Acceptance:
         try:
             limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
             job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
-            await self._announce(job)
+            await self._announce(job, stages)
             return Accepted(job, False)
         except Replayed as again:
             return Accepted(await self._former(again.message, caller), True)
@@ -97,11 +99,12 @@ class Acceptance:
                 f"{job_id}, which this Idempotency-Key made, was deleted.", "Idempotency-Key", "idempotency_key_spent"
             ) from None
 
-    async def _announce(self, job: Job) -> None:
+    async def _announce(self, job: Job, stages: Stages) -> None:
         """Those who follow the tenant hear of a new job; without Redis they do at its next event: it is on record."""
         now = self.clock()
         try:
-            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {})
+            entries = {INTAKE: intake(job, stages.took_s)}
+            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {}, entries)
             if job.phase.ended:
                 await self.ports.events.tell_tenant(job.tenant, job.id, "end", now, end_of(job))
         except StoreUnavailable as error:

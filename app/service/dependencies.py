@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from app.errors import Conflict, DependencyFailed
+from app.jobs.reports.account import RELEASED
 from app.jobs.store import find
 from app.service.endings import fail
 from app.service.ports import Shared
@@ -36,6 +37,7 @@ async def _tell(job_id: str, stores: Shared, now: float) -> int:
         for each in waiting:
             if job is None or job.phase is not Phase.COMPLETED:
                 await _fail(each, job_id, job, stores, now)
+            await stores.events.note(each, {RELEASED: {"at": now}})  # of several, the last stands
             await stores.jobs.release(each, job_id)
             told += 1
     await stores.jobs.mark_released(job_id)

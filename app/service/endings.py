@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from app.errors import Cancelled, LeaseLost
-from app.jobs.events import EventLog
+from app.jobs.events import Entries, EventLog
 from app.jobs.store import JobStore
 from app.telemetry import JOB_LATENCY, JOB_SECONDS, JOBS_ENDED, PROMISES, Meter, figure, observed
 from app.types import Failure, Job, Phase
@@ -26,26 +26,34 @@ class Ending(Protocol):
     def meter(self) -> Meter: ...
 
 
-async def fail(job_id: str, fence: int, failure: Failure, stores: Ending, now: float) -> Job:
-    """End a job as failed, if it still has that fence.
+async def fail(
+    job_id: str, fence: int, failure: Failure, stores: Ending, now: float, entries: Entries | None = None
+) -> Job:
+    """End a job as failed, if it still has that fence; `entries` go into its account.
 
     Raises LeaseLost, JobNotFound or IllegalTransition where it has moved on, and StoreUnavailable.
     """
     job = await stores.jobs.fail(job_id, fence, failure, now)
-    await tell_end(job, stores, now)
+    await tell_end(job, stores, now, entries=entries)
     return job
 
 
 async def tell_end(
-    job: Job, stores: Ending, now: float, figures: Mapping[str, float] | None = None, followed: bool = True
+    job: Job,
+    stores: Ending,
+    now: float,
+    figures: Mapping[str, float] | None = None,
+    followed: bool = True,
+    entries: Entries | None = None,
 ) -> None:
     """Of a job whose record has just been closed: the event for those who follow it, then the figures.
 
-    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts.
+    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts, `entries` go
+    into its account.
     """
     if followed:
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
-            await stores.events.append(job.id, "end", now, end_of(job), job.fence)
+            await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
     await stores.meter.add({**figures_of(job, now), **(figures or {})})
 
 

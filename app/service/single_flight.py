@@ -14,6 +14,7 @@ from app.errors import KinorayError
 from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.flights import Claim, Role, role_of
+from app.jobs.reports.account import PROMOTED
 from app.jobs.store import find
 from app.service.artifact_refs import forget_artifacts, owners, readable
 from app.service.endings import tell_end
@@ -107,6 +108,7 @@ async def resolve(digest: str, stores: Shared, retention_s: float, now: float) -
         if leader is not None and await _share(leader, digest, followers, stores, retention_s, now):
             continue
         if await flights.promote(digest, leader_id, followers[0]):
+            await stores.events.note(followers[0], {PROMOTED: {"at": now}})
             await stores.meter.add({f"{CACHE_MISSES}:{RESULTS}": 1})
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import anyio
 
-from app.errors import ContentNotReady, NotFound, StoreUnavailable, TimedOut
+from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
+from app.jobs.reports.records import Report
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.service.acceptance import Acceptance, Accepted
@@ -19,6 +20,7 @@ from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.input_image import PENDING, picture_of
+from app.service.job_report import report_of
 from app.service.outlook import Outlook, outlook_of
 from app.service.planning import plan_of
 from app.service.pools import PoolWatch
@@ -108,6 +110,10 @@ class VideoService:
             return await self.ports.jobs.get(job_id, caller.tenant)
         except JobNotFound as error:
             raise await lost_or(error, job_id, self.ports.board) from None
+
+    async def report(self, job_id: str, caller: Caller) -> Report:
+        """What became of a job so far, and why it took as long. Raises JobNotFound, StoreUnavailable."""
+        return await report_of(await self.get(job_id, caller), self.ports, self._clock())
 
     async def outlook(self, job: Job) -> Outlook:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""

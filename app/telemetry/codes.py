@@ -18,6 +18,7 @@ FINER = {
         *("unsupported_parameter", "unsupported_size", "webhooks_not_set_up"),
     ),
     errors.NotFound: ("content_gone", "feedback_not_found", "style_not_found"),
+    errors.JobNotFound: ("video_lost",),
     errors.ArtifactLost: ("content_expired",),
     errors.Conflict: ("idempotency_key_spent", "server_style", "too_many_styles", "video_not_completed"),
     errors.PayloadTooLarge: ("image_too_large", "message_too_large"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.similar import Latent
+from app.engine.ticket import MEMORY, SLOT
 from app.engine.timing.overhead import own_time_began
 from app.errors import (
     Cancelled,
@@ -22,11 +24,13 @@ from app.errors import (
     TimedOut,
     WorkerLost,
 )
+from app.jobs.reports.account import FAILED, HANDED_BACK, REPLICA_LEFT
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
 from app.telemetry import FENCES_REFUSED, RETRIES, figure
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from app.worker.account import AttemptLog
 from app.worker.checkpoint_writer import CheckpointWriter
 from app.worker.facts import (
     AttemptFailed,
@@ -51,7 +55,7 @@ log = logging.getLogger(__name__)
 class Attempt:
     """Goes between the engine's thread and the stores for one job. `lease` is what the heartbeat is to renew."""
 
-    def __init__(self, job_id: str, fence: int, parts: ReplicaParts) -> None:
+    def __init__(self, job_id: str, fence: int, parts: ReplicaParts, replica: str = "") -> None:
         self.lease: Lease | None = None
         self._job_id = job_id
         self._fence = fence
@@ -61,6 +65,7 @@ class Attempt:
         self._timing = parts.timing
         self._facts: FactQueue | None = None
         self._latent: Latent | None = None
+        self._log = AttemptLog(fence, replica, parts.stores.clock, parts.engine.held)
         cache, settings = parts.caches.cache, parts.settings
         self._prompts = PromptEmbeddings(EmbeddingCache(cache), settings, parts.encoder)
         self._inputs = Inputs(parts.stores, cache, parts.engine, settings, parts.timing)
@@ -105,8 +110,11 @@ class Attempt:
             raise LeaseLost(f"{self._job_id} has moved on.")
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        facts = FactQueue(keeps_latent=job.wishes.similar and job.wishes.cache.writes and job.plan.start is None)
-        progress = Progress(job.id, self._fence, self._stores, lambda: self._overhead_s(job), self._timing.monotonic)
+        keeps_latent = job.wishes.similar and job.wishes.cache.writes and job.plan.start is None
+        facts = FactQueue(keeps_latent, self._stores.clock)
+        self._log.leased(job.started_at)
+        overhead_s = partial(self._overhead_s, job)
+        progress = Progress(job.id, self._fence, self._stores, overhead_s, self._timing.monotonic, self._log)
         await self._submit(job, facts, progress)
         try:
             await asyncio.wait_for(self._follow(job, facts, progress), settings.job_timeout_s)
@@ -115,6 +123,7 @@ class Attempt:
 
     async def _submit(self, job: Job, facts: FactQueue, progress: Progress) -> None:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
+        self._log.enter("inputs")
         checkpoint = await self._inputs.checkpoint(job)
         prompts, _ = await asyncio.gather(self._prompts.find(job), progress.phase(Phase.ENCODING))
         hit = prompts.complete
@@ -125,6 +134,9 @@ class Attempt:
         now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
         self._facts = facts
+        self._log.found(hit, checkpoint is not None)
+        self._log.leave()
+        self._log.waits(SLOT, None, self._stores.clock())
         self._engine.submit(
             job.id,
             job.plan,
@@ -144,15 +156,20 @@ class Attempt:
     async def _encoded(self, job: Job, facts: FactQueue) -> EncodedPrompts:
         """By the encoder that is asked beforehand, if there is one; else the engine encodes, and tells then."""
         began = self._timing.monotonic()
+        if self._parts.encoder is not None:
+            self._log.enter("encode")
         prompts = await self._prompts.encode(job)
         if prompts.complete:
+            self._log.enter("inputs")
             facts.put(PromptsEncoded(prompts, self._timing.monotonic() - began))
         return prompts
 
     async def _follow(self, job: Job, facts: FactQueue, progress: Progress) -> None:
         """Act on the engine's facts until the job has left the engine."""
         while True:
-            match await facts.next():
+            fact = await facts.next()
+            self._log.heed(fact, facts.at)
+            match fact:
                 case PhaseChanged(phase):
                     await progress.phase(phase)
                 case StepDone() as done:
@@ -192,10 +209,14 @@ class Attempt:
             if isinstance(error, Cancelled):
                 # Whoever cancelled has closed the record; if nobody has, this replica is leaving and hands it back.
                 await self._checkpoints.settle()
+                self._log.end(HANDED_BACK, MEMORY if error.error_code == MEMORY else REPLICA_LEFT)
                 await self._stores.jobs.requeue(self._job_id, self._fence, now)
                 await self._stores.meter.add({figure(RETRIES, "handed_back"): 1})
-                await self._stores.events.append(self._job_id, "phase", now, {"phase": Phase.QUEUED.value})
+                data, entries = {"phase": Phase.QUEUED.value}, self._log.entries()
+                await self._stores.events.append(self._job_id, "phase", now, data, entries=entries)
                 return
-            await fail(self._job_id, self._fence, Failure(error.error_code, error.message), self._stores, now)
+            self._log.end(FAILED, error.error_code)
+            failure = Failure(error.error_code, error.message)
+            await fail(self._job_id, self._fence, failure, self._stores, now, self._log.entries())
         except (LeaseLost, JobNotFound, IllegalTransition):
             return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,11 +27,29 @@ class PhaseChanged:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """Step `step` of `total` is done; denoising takes `eta_s` more seconds."""
+    """Step `step` of `total` is done; denoising takes `eta_s` more seconds.
+
+    It ran in a batch of so many, which took so many seconds; 0: it was forecast.
+    """
 
     step: int
     total: int
     eta_s: float
+    batch: int = 0
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """The engine keeps the job from the device, for the job `rival` if it is preempted."""
+
+    cause: str
+    rival: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """The job has a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +99,39 @@ class AttemptFailed:
 
 
 Fact: TypeAlias = (
-    PhaseChanged | StepDone | PreviewMade | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
+    PhaseChanged
+    | StepDone
+    | HeldUp
+    | WentOn
+    | PreviewMade
+    | CheckpointMade
+    | LatentMade
+    | PromptsEncoded
+    | FramesMade
+    | AttemptFailed
 )
 
 
 class FactQueue:
     """The engine's Sink for one attempt. Made on the loop that reads it; everything but `next` is for any thread."""
 
-    def __init__(self, keeps_latent: bool = False) -> None:
+    def __init__(self, keeps_latent: bool = False, clock: Callable[[], float] = time.time) -> None:
         self.keeps_latent = keeps_latent
+        self.at = clock()  # when the fact last read was put down, Unix seconds
+        self._clock = clock
         self._at = (0, 0)  # the step last heard of, and how many there are
+        self._forward = (0, 0.0)  # batch and seconds of the forward behind the next step
         self._loop = asyncio.get_running_loop()
-        self._facts: asyncio.Queue[Fact] = asyncio.Queue()
+        self._facts: asyncio.Queue[tuple[float, Fact]] = asyncio.Queue()
 
     async def next(self) -> Fact:
         """The next fact, in the order in which the engine said them."""
-        return await self._facts.get()
+        self.at, fact = await self._facts.get()
+        return fact
 
     def put(self, fact: Fact) -> None:
         """Add a fact."""
-        self._loop.call_soon_threadsafe(self._facts.put_nowait, fact)
+        self._loop.call_soon_threadsafe(self._facts.put_nowait, (self._clock(), fact))
 
     def phase(self, phase: Phase) -> None:
         if phase is not Phase.ENCODING:  # told when the attempt began
@@ -106,7 +139,18 @@ class FactQueue:
 
     def step(self, step: int, total: int, eta_s: float) -> None:
         self._at = (step, total)
-        self.put(StepDone(step, total, eta_s))
+        batch, took_s = self._forward
+        self._forward = (0, 0.0)
+        self.put(StepDone(step, total, eta_s, batch, took_s))
+
+    def ran(self, batch: int, took_s: float) -> None:
+        self._forward = (batch, took_s)
+
+    def waits(self, cause: str, rival: str | None) -> None:
+        self.put(HeldUp(cause, rival))
+
+    def goes_on(self) -> None:
+        self.put(WentOn())
 
     def preview(self, frame: NDArray[np.uint8]) -> None:
         self.put(PreviewMade(*self._at, frame))

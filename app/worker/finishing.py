@@ -8,14 +8,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from app.artifacts.store import UNAVAILABLE
 from app.cache.keys import plan_digest, pool_of
 from app.cache.results import CachedResult, ResultCache
 from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
+from app.jobs.reports.account import finish_entry
 from app.plan.savings import savings
 from app.service.artifact_refs import mark_cached
 from app.service.background import Background
@@ -64,6 +67,7 @@ class JobFinisher:
         started = self._monotonic()
         stores = self._stores
         await stores.clock.sync()
+        told: dict[str, Any] = {"began_at": stores.clock(), "host_bytes": psutil.Process().memory_info().rss}
         job = await stores.jobs.get(job_id)
         if job.fence == fence and job.phase is Phase.COMPLETED:
             return  # a former call closed it, and its answer was lost
@@ -71,7 +75,8 @@ class JobFinisher:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
-        artifacts, digests = await self._store(job_id, fence, await self._whole(job, frames), job.plan.spec.fps)
+        whole = await self._whole(job, frames)
+        artifacts, digests = await self._store(job_id, fence, whole, job.plan.spec.fps, told)
         cache = job.cache
         if job.plan.start is not None and cache.steps_skipped != measured.steps_skipped:
             cache = use_of(job.plan, measured.steps_skipped, cache)
@@ -93,7 +98,8 @@ class JobFinisher:
         done = await self._complete(made, digests)
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
-        await tell_end(done, stores, now, _figures(done, self._settings.price_per_device_hour))
+        figures = _figures(done, self._settings.price_per_device_hour)
+        await tell_end(done, stores, now, figures, entries={finish_entry(fence): told})
         # 4. Those who waited for the same video; the replica that made it need not
         self._background.spawn(self._resolve_flight(done, now), f"flight of {job_id}")
 
@@ -126,10 +132,11 @@ class JobFinisher:
         return await asyncio.to_thread(joined, mp4, frames)
 
     async def _store(
-        self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int
+        self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int, told: dict[str, Any]
     ) -> tuple[dict[str, Artifact], dict[str, str]]:
-        """The files, stored, and their digests."""
+        """The files, stored, and their digests; `told` is what the job's account is to say of it."""
         files = await asyncio.to_thread(finish, frames, fps)
+        told["encoded_at"] = self._stores.clock()
         digests = {variant: digest_of(file.content) for variant, file in files.items()}
         artifacts = {
             variant: await self._stores.artifacts.put(
@@ -137,6 +144,7 @@ class JobFinisher:
             )
             for variant, file in files.items()
         }
+        told |= {"stored_at": self._stores.clock(), "size_bytes": sum(each.size_bytes for each in artifacts.values())}
         return artifacts, digests
 
     async def _remember(self, job: Job) -> None:

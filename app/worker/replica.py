@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
+from app.jobs.reports.account import REPLICA_LEFT, loss_entry
 from app.telemetry import RETRIES, figure
 from app.worker.attempt import Attempt
 from app.worker.heartbeat import BEAT_S, Heartbeat
@@ -72,7 +73,7 @@ class Replica:
         return self.leaving and task.done()
 
     def _begin(self, job_id: str, fence: int) -> asyncio.Task[None]:
-        attempt = Attempt(job_id, fence, self._parts)
+        attempt = Attempt(job_id, fence, self._parts, self.name)
         self.attempts[job_id] = attempt
         task = self._parts.background.spawn(attempt.run(), f"attempt {fence} of {job_id}")
         self._running.add(task)
@@ -87,8 +88,12 @@ class Replica:
 
     async def _hand_back(self, job_id: str, fence: int) -> None:
         with contextlib.suppress(LeaseLost, JobNotFound, IllegalTransition):
-            await self._parts.stores.jobs.requeue(job_id, fence, self._parts.stores.clock())
-            await self._parts.stores.meter.add({figure(RETRIES, "handed_back"): 1})
+            stores, now = self._parts.stores, self._parts.stores.clock()
+            leased_at = (await stores.jobs.requeue(job_id, fence, now)).started_at
+            await stores.events.note(
+                job_id, {loss_entry(fence): {"leased_at": leased_at, "at": now, "why": REPLICA_LEFT}}
+            )
+            await stores.meter.add({figure(RETRIES, "handed_back"): 1})
 
     async def leave(self) -> None:
         """Take no more jobs; those here stop after the step under way, are checkpointed there and handed back."""

@@ -54,6 +54,39 @@ STYLE = {
     "your_uses": 2,
     "a_newer_field": 1,
 }
+REPORT = {
+    "object": "video.report",
+    "model": "kinoray-shapes",
+    "status": "completed",
+    "phase": "completed",
+    "received_at": 1763000000.0,
+    "completed_at": 1763000010.0,
+    "total_s": 10.0,
+    "step": 3,
+    "total_steps": 3,
+    "device_seconds": 6.5,
+    "trace_id": None,
+    "bottleneck": {"name": "steps", "duration_s": 6.0, "share": 0.6, "sentence": "60% of 10 s went into denoising."},
+    "cache": {"kind": "none", "hit": False, "embedding_hit": True, "made_by": None},
+    "stages": [
+        {"name": "received", "offset_s": 0.0, "duration_s": 0.0, "host_memory_bytes": 2**20},
+        {"name": "line", "offset_s": 0.1, "duration_s": 3.0, "attempt": 1},
+        {"name": "steps", "offset_s": 3.1, "duration_s": 6.0, "attempt": 1, "host_memory_bytes": 2**30},
+        {"name": "closed", "offset_s": 10.0, "duration_s": 0.0, "note": None},
+        {"name": "webhook", "offset_s": 10.0, "duration_s": None, "note": "waiting\x1b[31m"},
+    ],
+    "waits": [{"cause": "line", "offset_s": 0.1, "duration_s": 3.0, "attempt": 1, "why": "It waited.", "by": []}],
+    "attempts": [
+        {
+            "number": 1,
+            "fence": 1,
+            "replica": "r1",
+            "outcome": "completed",
+            "batches": [{"batch": 4, "steps": 2, "took_s": 5.0}, {"batch": 0, "steps": 1, "took_s": 0.0}],
+        }
+    ],
+    "a_newer_field": 1,
+}
 Told = tuple[int, dict[str, Any], dict[str, str]]  # status, body, headers
 
 
@@ -98,6 +131,8 @@ class Service:
     hold_cancel: bool = False  # a cancellation is not answered while it is
     warnings: list[dict[str, Any]] = field(default_factory=list)  # of each video that is asked for
     well: bool = True
+    report: dict[str, Any] = field(default_factory=lambda: dict(REPORT))
+    cost: float = 0.0  # of each video that is made
     heard: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -157,7 +192,7 @@ class Service:
             return self._events(video_id, request.headers.get("last-event-id"))
         if what == "content":
             return self._content(request)
-        return JSONResponse(self.videos[video_id])
+        return JSONResponse({"id": video_id, **self.report} if what == "report" else self.videos[video_id])
 
     async def _styles(self, request: Request, parts: list[str]) -> Response:
         if not parts[0]:
@@ -174,6 +209,7 @@ class Service:
         body = await request.json()
         self.bodies.append(body)
         made = video(f"video_{len(self.videos) + 1}", prompt=body["prompt"], warnings=self.warnings, **more)
+        made |= {"cost": self.cost, "device_seconds": 2.0}
         self.videos[made["id"]] = made
         return JSONResponse(made)
 

@@ -127,6 +127,9 @@ def test_status_says_what_is_not_well(service: Service, kinoray: Kinoray) -> Non
 
 
 ONE = {
+    "bench": ["--config", "run.yaml"],
+    "profile": ["a red ball", "--n", "1"],
+    "report": ["v"],
     "generate": ["a red ball"],
     "remix": ["v", "a blue ball"],
     "download": ["v"],
@@ -147,6 +150,7 @@ def test_every_verb_says_json(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompts.txt").write_text("a red ball\n")
+    (tmp_path / "run.yaml").write_text("{prompt: a red ball, n: 1}")
     service.videos["v"] = video("v", **DONE)
     done = kinoray(*verb.split(), *ONE.get(verb, []), "--json")
     assert done.exit_code == 0, done.output

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from app.dispatch.dispatcher import Dispatcher
+from app.service.job_report import report_of
 from app.settings import Settings
 from app.stores import Stores
 from app.types import Phase
@@ -129,3 +130,43 @@ async def test_a_tenant_runs_no_more_than_it_may_and_holds_up_nobody(stores: Sto
     assert (await workers.next()).job_id == extra.id  # and another
     assert given == {mine[0].id, theirs.id}
     assert len(workers.given) == 3
+
+
+async def test_what_was_lost_and_why_stands_in_the_jobs_account(stores: Stores, dispatch: Dispatch) -> None:
+    workers, job = await dispatch(dies, retry_first_s=0.0), a_job(time.time())
+    await stores.jobs.create(job)
+    for _ in range(3):
+        await workers.next()
+    await told(stores, job, "end")
+    report = await report_of(await stores.jobs.get(job.id), stores, time.time())
+    assert [(row.fence, str(row.outcome), row.why) for row in report.attempts] == [
+        (1, "lost", "The replica was lost while it ran."),
+        (3, "lost", "The replica was lost while it ran."),
+        (5, "lost", "The replica was lost while it ran."),
+    ]
+    assert all(row.leased_at and row.ended_at and row.leased_at <= row.ended_at for row in report.attempts)
+    assert {str(wait.cause) for wait in report.waits} == {"line", "lease_lost"}
+
+
+async def test_a_lease_that_ran_out_is_told_as_such(stores: Stores, dispatch: Dispatch) -> None:
+    job = a_job(time.time())
+    await stores.jobs.create(job)
+    await stores.jobs.lease(job.id, "main", 30.0, time.time())
+    workers = await dispatch(makes, slots=4, lease_s=1.0, retry_first_s=0.0)
+    await workers.next()
+    report = await report_of(await stores.jobs.get(job.id), stores, time.time())
+    assert (report.attempts[0].why or "").startswith("Its lease ran out")
+
+
+async def test_a_job_that_came_after_another_says_since_when_it_stood_in_the_line(
+    stores: Stores, dispatch: Dispatch
+) -> None:
+    first = a_job(time.time())
+    second = a_job(time.time(), after=(first.id,))
+    for each in (first, second):
+        await stores.jobs.create(each)
+    workers = await dispatch(makes, slots=4)
+    assert [(await workers.next()).job_id for _ in range(2)] == [first.id, second.id]
+    report = await report_of(await stores.jobs.get(second.id), stores, time.time())
+    dependency = next(wait for wait in report.waits if str(wait.cause) == "dependency")
+    assert (dependency.by, dependency.duration_s is not None) == ((first.id,), True)

@@ -6,12 +6,14 @@ import asyncio
 
 import pytest
 
-from app.errors import JobNotFound
-from app.jobs.events import EventLog, StopSignals
-from app.jobs.memory import MemoryEvents, MemoryStops
+from app.errors import JobNotFound, LeaseLost
+from app.jobs.events import MOST_ENTRIES, EventLog, StopSignals
+from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.redis import stops as redis_stops
 from app.jobs.redis.events import RedisEvents
+from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.stops import RedisStops
+from app.jobs.store import JobStore
 from app.redis.connection import Client
 from tests.jobs.conftest import Asleep
 from tests.jobs.make import a_job
@@ -28,6 +30,17 @@ def events(request: pytest.FixtureRequest) -> EventLog:
         return MemoryEvents()
     redis: Client = request.getfixturevalue("redis")
     return RedisEvents(redis, request.getfixturevalue("prefix"))
+
+
+@pytest.fixture(params=MEMORY_AND_REDIS)
+def stores(request: pytest.FixtureRequest) -> tuple[JobStore, EventLog]:
+    """A log with the jobs that it is of."""
+    if request.param == "memory":
+        jobs = MemoryJobs()
+        return jobs, MemoryEvents(jobs=jobs)
+    redis: Client = request.getfixturevalue("redis")
+    prefix: str = request.getfixturevalue("prefix")
+    return RedisJobs(redis, prefix), RedisEvents(redis, prefix)
 
 
 @pytest.fixture(params=MEMORY_AND_REDIS)
@@ -122,3 +135,53 @@ async def test_a_quiet_listener_stays_connected(redis: Client, prefix: str, monk
     await until(lambda: pinged(redis, before + 3), 5.0)
     await stops.send(JOB)
     assert await asyncio.wait_for(heard, 5.0) == JOB
+
+
+async def test_a_jobs_account_travels_with_its_events_and_goes_with_them(stores: tuple[JobStore, EventLog]) -> None:
+    jobs, events = stores
+    job = a_job()
+    await jobs.create(job)
+    await events.tell_tenant(job.tenant, job.id, "created", 1.0, {}, {"intake": {"at": 1}})
+    await events.append(job.id, "step", 2.0, {}, 0, {"attempt:1": {"step": 1}, "loss:1": {}})
+    await events.append(job.id, "step", 3.0, {}, 0, {"attempt:1": {"step": 2}})
+    await events.note(job.id, {"released": {"at": 4.5}})
+    assert await events.account(job.id) == {
+        "intake": {"at": 1},
+        "attempt:1": {"step": 2},
+        "loss:1": {},
+        "released": {"at": 4.5},
+    }
+    await events.forget(job.id)
+    assert await events.account(job.id) == {}
+
+
+async def test_who_has_lost_the_job_writes_no_account_either(stores: tuple[JobStore, EventLog]) -> None:
+    jobs, events = stores
+    job = a_job()
+    await jobs.create(job)
+    lease = await jobs.lease(job.id, "main", 30.0, 1.0)
+    await jobs.requeue(job.id, lease.fence, 2.0)
+    with pytest.raises(LeaseLost):
+        await events.append(job.id, "step", 3.0, {}, lease.fence, {"attempt:1": {"step": 9}})
+    assert await events.account(job.id) == {}
+
+
+async def test_an_account_does_not_grow_for_ever(stores: tuple[JobStore, EventLog]) -> None:
+    jobs, events = stores
+    job = a_job()
+    await jobs.create(job)
+    for number in range(MOST_ENTRIES + 5):
+        await events.append(job.id, "phase", 1.0, {}, None, {f"loss:{number}": {}})
+    assert len(await events.account(job.id)) == MOST_ENTRIES
+
+
+@pytest.mark.redis
+async def test_an_account_is_kept_as_long_as_the_events(redis: Client, prefix: str) -> None:
+    jobs, events = RedisJobs(redis, prefix), RedisEvents(redis, prefix, kept_s=100.0)
+    job = a_job()
+    await jobs.create(job)
+    await events.tell_tenant(job.tenant, job.id, "created", 1.0, {}, {"intake": {}})
+    for _ in range(2):
+        left_s = [await redis.ttl(name) for name in await redis.keys(f"*account:{job.id}")]
+        assert 90 < left_s[0] <= 100
+        await events.append(job.id, "step", 1.0, {}, 0, {"attempt:1": {}})

@@ -124,6 +124,14 @@ def test_a_higher_class_pauses_the_running_job_with_most_slack() -> None:
     assert "d" in boundary.batch
 
 
+def test_who_is_paused_is_told_for_whom() -> None:
+    rules = replace(ONE, slots=2)
+    low = [running("a", priority=LOW), running("b", priority=LOW)]
+    found = decide(9.0, low, [waiting("c", 9.0, priority=HIGH), waiting("d", 9.0, priority=NORMAL)], [], rules, KNOWN)
+    assert (sorted(found.rivals), sorted(found.rivals.values())) == (["a", "b"], ["c", "d"])
+    assert decide(9.0, low, [], [], rules, KNOWN).rivals == {}
+
+
 def test_an_ordinary_short_job_pauses_a_long_one_that_can_wait_and_not_the_other_way_round() -> None:
     long, short = running("a", steps=1000), waiting("b", 0.0, steps=4)
     assert decide(0.0, [long], [short], [], ONE, KNOWN).pause == ()  # both have just come

@@ -170,7 +170,9 @@ async def test_an_attempt_that_has_lost_its_job_does_not_stop_the_next_one_in_th
 
 async def test_a_store_that_is_away_ends_the_attempt_and_not_the_job(workplace: Make) -> None:
     class Away(MemoryEvents):
-        async def append(self, job_id: str, kind: str, at: float, data: Any, fence: int | None = None) -> str:
+        async def append(
+            self, job_id: str, kind: str, at: float, data: Any, fence: int | None = None, entries: Any = None
+        ) -> str:
             if data.get("phase") == "denoising":
                 raise StoreUnavailable("Redis is away.")
             return await super().append(job_id, kind, at, data, fence)

@@ -127,7 +127,9 @@ async def test_one_that_loses_its_job_while_it_stores_takes_its_files_away_again
 
 async def test_who_hears_of_the_end_finds_the_video_in_the_cache(workplace: Make) -> None:
     class Followed(MemoryEvents):
-        async def append(self, job_id: str, kind: str, at: float, data: Any, fence: int | None = None) -> str:
+        async def append(
+            self, job_id: str, kind: str, at: float, data: Any, fence: int | None = None, entries: Any = None
+        ) -> str:
             found.append(await cached(here, job))
             return await super().append(job_id, kind, at, data, fence)
 

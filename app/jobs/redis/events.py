@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from app.errors import LeaseLost
-from app.jobs.events import BATCH, MOST_SHARED, TENANT_KEPT, Resumption, resumption
+from app.jobs.events import BATCH, MOST_ENTRIES, MOST_SHARED, TENANT_KEPT, Entries, Resumption, resumption
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
@@ -25,8 +25,9 @@ LONG = 1024  # bytes of data; what is longer, a preview, a tenant's log refers t
 
 # One event into the job's log and, in the same step, into those of its tenant and of the tenants of the jobs that wait
 # for its video. Which those are is seen here: the names of their keys are built under the same braces.
-# KEYS events job
-# ARGV limit kept_ms fence|'' kind at data id base most_shared tenant_limit tenant_kept_ms long
+# KEYS events job account
+# ARGV limit kept_ms fence|'' kind at data id base most_shared tenant_limit tenant_kept_ms long most_entries
+#      entry value …
 APPEND = """
 local job = redis.call('HMGET', KEYS[2], 'tenant', 'fence', 'flight')
 if ARGV[3] ~= '' and job[2] ~= ARGV[3] then return false end
@@ -34,6 +35,10 @@ local kind, at, data, id, base = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local event = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'k', kind, 't', at, 'd', data)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if not job[1] then return event end
+if #ARGV > 13 and redis.call('HLEN', KEYS[3]) < tonumber(ARGV[13]) then
+  redis.call('HSET', KEYS[3], unpack(ARGV, 14))
+  redis.call('PEXPIRE', KEYS[3], ARGV[2])
+end
 local heard = {[job[1]] = id}
 if job[3] and kind ~= 'end' and redis.call('GET', base .. 'flight:' .. job[3]) == id then
   for _, other in ipairs(redis.call('ZRANGE', base .. 'followers:' .. job[3], 0, ARGV[9] - 1)) do
@@ -71,11 +76,20 @@ class RedisEvents:
         self._kept_ms = int(1000 * kept_s)
         self._tenant_limit = tenant_limit
 
-    async def append(self, job_id: str, kind: str, at: float, data: dict[str, Any], fence: int | None = None) -> str:
+    async def append(
+        self,
+        job_id: str,
+        kind: str,
+        at: float,
+        data: dict[str, Any],
+        fence: int | None = None,
+        entries: Entries | None = None,
+    ) -> str:
         event = (kind, repr(at), orjson.dumps(data), job_id)
-        tenants = (self._keys.of(""), MOST_SHARED, self._tenant_limit, int(1000 * TENANT_KEPT_S), LONG)
+        tenants = (self._keys.of(""), MOST_SHARED, self._tenant_limit, int(1000 * TENANT_KEPT_S), LONG, MOST_ENTRIES)
         args: list[Word] = [self._limit, self._kept_ms, "" if fence is None else fence, *event, *tenants]
-        added = await self._commands.run(APPEND, [self._key(job_id), self._keys.job(job_id)], args)
+        keys = [self._key(job_id), self._keys.job(job_id), self._account(job_id)]
+        added = await self._commands.run(APPEND, keys, [*args, *_written(entries or {})])
         if added is None:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         return str(added.decode())
@@ -85,12 +99,22 @@ class RedisEvents:
         return [_event(entry.decode(), job_id, fields, fields[b"d"]) for entry, fields in found]
 
     async def forget(self, job_id: str) -> None:
-        await self._commands.call("DEL", self._key(job_id))
+        await self._commands.call("DEL", self._key(job_id), self._account(job_id))
 
-    async def tell_tenant(self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any]) -> None:
+    async def note(self, job_id: str, entries: Entries) -> None:
+        await self._commands.all(self._puts(job_id, entries))
+
+    async def account(self, job_id: str) -> dict[str, dict[str, Any]]:
+        kept = mapping(await self._commands.call("HGETALL", self._account(job_id)))
+        return {name.decode(): orjson.loads(entry) for name, entry in kept.items()}
+
+    async def tell_tenant(
+        self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any], entries: Entries | None = None
+    ) -> None:
         log, what = self._keys.of("told", tenant), ("k", kind, "t", repr(at), "d", orjson.dumps(data))
         add = ("XADD", log, "MAXLEN", "~", self._tenant_limit, "*", "j", check_id(job_id), *what)
-        await self._commands.all([add, ("PEXPIRE", log, int(1000 * TENANT_KEPT_S))])
+        keep = ("PEXPIRE", log, int(1000 * TENANT_KEPT_S))
+        await self._commands.all([add, keep, *(self._puts(job_id, entries) if entries else ())])
 
     async def resume_tenant(self, tenant: str, after: str | None) -> Resumption:
         log = self._keys.of("told", tenant)
@@ -123,8 +147,19 @@ class RedisEvents:
         answer = await self._commands.wait(block_s, "XREAD", *most, "BLOCK", milliseconds, "STREAMS", key, last)
         return entries(answer)
 
+    def _puts(self, job_id: str, entries: Entries) -> list[tuple[Word, ...]]:
+        account = self._account(job_id)
+        return [("HSET", account, *_written(entries)), ("PEXPIRE", account, self._kept_ms)]
+
     def _key(self, job_id: str) -> str:
         return self._keys.of("events", check_id(job_id))
+
+    def _account(self, job_id: str) -> str:
+        return self._keys.of("account", check_id(job_id))
+
+
+def _written(entries: Entries) -> list[Word]:
+    return [word for name, entry in entries.items() for word in (name, orjson.dumps(entry))]
 
 
 def _event(event_id: str, job_id: str, fields: dict[bytes, bytes], data: bytes) -> Event:
