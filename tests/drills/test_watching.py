@@ -169,7 +169,7 @@ async def a_node_that_is_lost(watched: Watched, seen: Seen) -> AsyncIterator[Non
 async def machines_that_are_full(watched: Watched, seen: Seen) -> AsyncIterator[None]:
     ray = watched.ray
     ray.memory.set(95)
-    ray.disk_free.set(5)
+    ray.disk_free.set(3)
     ray.redis_used.set(95)
     ray.redis_up.set(0)
     ray.healthy.labels("kinoray", "Diffuser", "r1").set(0)
@@ -186,7 +186,6 @@ async def machines_that_are_full(watched: Watched, seen: Seen) -> AsyncIterator[
             },
         )
     )
-    ray.disk_free.set(60)
     ray.well()
     yield
 
