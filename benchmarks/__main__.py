@@ -28,6 +28,8 @@ from benchmarks import (
     ceiling,
     chaos,
     drills,
+    fairness,
+    fairness_in_process,
     families,
     main_job,
     overload,
@@ -68,6 +70,7 @@ def main() -> None:
         "drills": _drills,
         "restore": _restore,
         "overload": _overload,
+        "fairness": _fairness,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
@@ -182,6 +185,16 @@ def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     args = {"pretend_step_s": overload.STEP_S, "max_wait_s": overload.MAX_WAIT_S, "max_batch": 1, "slots": 1}
     with _served({}, args) as service:
         return asyncio.run(overload.measure(service.url, 10 if options.quick else 60, memory_bytes, console))
+
+
+def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    os.environ["KINORAY_API_KEYS"] = json.dumps(fairness.KEYS)  # replicas read the same environment
+    jobs, tries = (40, 1) if options.quick else (500, 3)
+    found: dict[str, Any] = {"in this process, sleeping": asyncio.run(fairness_in_process.measure(jobs, tries))}
+    for name, args in fairness.ARMS.items():
+        with _served({}, args) as service:
+            found[name] = asyncio.run(fairness.measure(service.url, jobs, tries, console))
+    return found
 
 
 def _in_folder(measure: Callable[[Path, Console], dict[str, Any]], console: Console) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class _Playing:
 def played(stream: Sequence[Job], arrivals: Sequence[float], times: Times, rules: Rules) -> list[float]:
     """Seconds from arrival to the last step of each job, by the batcher's decisions alone."""
     jobs = {str(n): _Playing(job, at, job.steps) for n, (job, at) in enumerate(zip(stream, arrivals, strict=True))}
-    known, fair_share, now, number = Profile(times, frozenset(times)), FairShare(), 0.0, 0
+    known, fair_share, now, number = Profile(times, frozenset(times)), FairShare[Shape](), 0.0, 0
     while coming := {name: each for name, each in jobs.items() if each.left}:
         here = {name: each for name, each in coming.items() if each.arrives <= now}
         if not here:
@@ -73,7 +73,7 @@ def _waiting(name: str, each: _Playing) -> Waiting:
     return Waiting(name, _shape(each), urgency, each.job.steps, each.left, since=each.arrives)
 
 
-def _running(name: str, each: _Playing, fair_share: FairShare) -> Running:
+def _running(name: str, each: _Playing, fair_share: FairShare[Shape]) -> Running:
     urgency, shape = Urgency(arrived=each.arrives), _shape(each)
     used_s = fair_share.used_s(shape)
     return Running(

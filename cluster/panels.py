@@ -156,6 +156,14 @@ SCALE = (
     Panel("Waiting jobs", "short", (("kinoray_waiting_jobs", "{{pool}}"),)),
     Panel("Running jobs", "short", (("kinoray_running_jobs", "{{pool}}"),)),
     Panel("Predicted wait", "s", (("kinoray_predicted_wait_seconds", "{{pool}}"),), kpi="queue depth"),
+    Panel("Tenants", "short", (("kinoray_pool_tenants", "{{pool}}"),), "That wait or run."),
+    Panel(
+        "Fairness",
+        "percentunit",
+        (("kinoray_largest_tenant_share", "largest share"),),
+        "Of the recent step-seconds, the part that one tenant was given.",
+    ),
+    Panel("Wait of a newcomer", "s", (("kinoray_newcomer_wait_seconds", "{{pool}} {{priority}}"),)),
     Panel("Backlog", "s", (("kinoray_backlog_step_seconds", "{{pool}}"),), "Seconds of denoising ahead."),
     Panel(
         "Replicas and their jobs",

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from app.api.responses import Video, VideoError
+from app.api.responses import QUEUE_REASON, Video, VideoError
 
 
 class PhaseEvent(BaseModel):
@@ -31,6 +31,7 @@ class QueueEvent(BaseModel):
 
     position: int | None = Field(description="Jobs ahead of it")
     eta_s: float | None = Field(description="Seconds until it is done; null while not known")
+    reason: str | None = Field(None, description=QUEUE_REASON)
     at: float
 
 

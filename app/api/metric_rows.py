@@ -84,13 +84,18 @@ def rows_of_line(backlog: Backlog | None, pools: Sequence[str]) -> Rows:
     if backlog is None:
         return {}
     by_pool = {name: backlog.pool(name) for name in sorted({*pools, *(backlog.pools or {})})}
-    found: Rows = {name: {} for name in (*_OF_POOL, "scaling_reason")}
+    found: Rows = {name: {} for name in (*_OF_POOL, "scaling_reason", "pool_tenants", "newcomer_wait_seconds")}
+    shares = [use.share for use in (backlog.tenants or {}).values()]  # whose they are is nobody's business here
+    found["largest_tenant_share"] = {(): max(shares, default=0.0)}
     for pool, row in by_pool.items():
         for name, attribute in _OF_POOL.items():
             value = getattr(row, attribute)
             made_up = name == "predicted_wait_seconds" and not backlog.foreseen(pool)
             if value is not None and not made_up:
                 found[name][(pool,)] = float(value)
+        found["pool_tenants"][(pool,)] = float(len(row.tenants or ()))
+        waits = {} if row.newcomer is None or not backlog.foreseen(pool) else row.newcomer.ahead_s
+        found["newcomer_wait_seconds"] |= {(pool, priority): wait_s for priority, wait_s in waits.items()}
         if row.because is not None:
             found["scaling_reason"][(pool, row.because)] = 1.0
     return found

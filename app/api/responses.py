@@ -17,6 +17,7 @@ VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
 NOT_WANTED = "not_wanted"  # the state of a webhook that nothing will be told
 LONGEST_POLL_S = 10.0
+QUEUE_REASON = "pool_starting: its pool slept, and a replica is on its way; no_replica: nobody knows when; else null"
 UNMADE = "; 0.0 of what was not made for this job: unfinished, or a repeat"
 POLLS = 10  # a client that polls asks about that often; the openai package keeps the first interval it is told
 
@@ -80,6 +81,7 @@ class Video(BaseModel):
     total_steps: int
     eta_s: float | None = Field(description="Seconds until it is done; 0.0 once it has ended, null while not known")
     queue_position: int | None = Field(description="Jobs ahead in the line, while it waits")
+    queue_reason: str | None = Field(description=QUEUE_REASON)
     remixed_from_video_id: str | None
     error: VideoError | None
     cache: VideoCache
@@ -161,6 +163,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         total_steps=plan.sampling.steps,
         eta_s=_eta_s(job, outlook),
         queue_position=outlook.position,
+        queue_reason=outlook.reason,
         remixed_from_video_id=job.wishes.remixed_from,
         error=VideoError(code=job.failure.code, message=job.failure.message) if job.failure else None,
         cache=VideoCache.model_validate(job.cache, from_attributes=True),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.api.routes.caches import CacheLevel, cache_levels, share
 from app.api.routes.feedback import FeedbackFigures, feedback_figures
 from app.jobs.board import BACKLOG
-from app.line.backlog import backlog_from_note, backlog_to_note
+from app.line.backlog import Backlog, TenantUse, backlog_from_note, backlog_to_note, without_tenants
 from app.service.pools import PoolStatus
 from app.service.videos import VideoService
 from app.telemetry import (
@@ -83,6 +83,20 @@ class TenantFigures(BaseModel):
     most_jobs: int | None
     most_running: int | None
     most_step_seconds: float | None
+    weight: float = Field(description="Of its fair share, beside other tenants' 1")
+    waiting: int = Field(description="Of its jobs, those in the line, as the dispatcher saw it last")
+    recent_step_seconds: float = Field(description="That it was given lately: they halve every ten minutes")
+    share: float = Field(description="Of all that was given lately, 0.0 to 1.0")
+
+
+class TenantShareFigures(BaseModel):
+    """What a tenant has in the line and was given of the devices."""
+
+    weight: float
+    waiting: int
+    running: int
+    recent_step_seconds: float = Field(description="They halve every ten minutes")
+    share: float = Field(description="Of all that was given lately, 0.0 to 1.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,9 @@ class Stats(BaseModel):
     jobs: JobFigures
     webhooks: dict[str, float] = Field(description="Those waiting, and attempts by outcome")
     tenant: TenantFigures
+    tenants: dict[str, TenantShareFigures] | None = Field(
+        description="Shares of all tenants that wait, run or did lately; for operators, else null"
+    )
     line: dict[str, object] | None = Field(description="As the dispatcher saw it last")
     replicas: list[ReplicaFigures]
     pools: dict[str, PoolStatus] = Field(description="`error`: why the last replica that could not start could not")
@@ -117,7 +134,8 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
         jobs=_jobs(figures),
         webhooks={"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
         tenant=await _tenant(service, caller),
-        line=None if backlog is None else backlog_to_note(backlog),
+        tenants=_tenants(backlog) if caller.is_operator else None,
+        line=None if backlog is None else without_tenants(backlog_to_note(backlog)),
         replicas=[
             ReplicaFigures(**asdict(replica), silent_s=round(max(0.0, now - replica.seen_at), 3))
             for replica in await ports.jobs.replicas()
@@ -126,8 +144,23 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
     )
 
 
+def _tenants(backlog: Backlog | None) -> dict[str, TenantShareFigures]:
+    return {
+        tenant: TenantShareFigures(
+            weight=use.weight,
+            waiting=use.jobs,
+            running=use.running,
+            recent_step_seconds=use.step_seconds,
+            share=use.share,
+        )
+        for tenant, use in ((backlog or Backlog()).tenants or {}).items()
+    }
+
+
 async def _tenant(service: VideoService, caller: Caller) -> TenantFigures:
     settings, usage = service.settings, await service.usage(caller)
+    backlog = backlog_from_note(await service.ports.board.get(BACKLOG))
+    use = ((backlog or Backlog()).tenants or {}).get(caller.tenant, TenantUse())
     return TenantFigures(
         name=caller.tenant,
         jobs=usage.open,
@@ -137,6 +170,10 @@ async def _tenant(service: VideoService, caller: Caller) -> TenantFigures:
         most_jobs=settings.tenant_max_jobs,
         most_running=settings.tenant_max_running,
         most_step_seconds=settings.tenant_step_seconds,
+        weight=settings.tenant_weights.get(caller.tenant, 1.0),
+        waiting=use.jobs,
+        recent_step_seconds=use.step_seconds,
+        share=use.share,
     )
 
 

@@ -14,6 +14,8 @@ from app.client.records import JsonObject, VideoEvent
 
 LINES_PER_VIDEO = 10  # plain lines about steps, at most about this many
 
+_REASONS = {"pool_starting": "a replica is starting", "no_replica": "there is no replica"}
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -24,14 +26,17 @@ class Standing:
     step: int = 0
     total: int | None = None
     eta_s: float | None = None
+    reason: str | None = None
 
     def after(self, event: VideoEvent) -> Standing:
         """Where it stands once that has happened."""
         data = event.data
         if event.kind == "snapshot":
-            return self._told(data, position=data.get("queue_position"), phase=data.get("phase") or self.phase)
+            told = self._told(data, position=data.get("queue_position"), phase=data.get("phase") or self.phase)
+            return replace(told, reason=data.get("queue_reason"))
         if event.kind == "queue":
-            return self._told(data, position=data.get("position"), phase="queued")
+            told = self._told(data, position=data.get("position"), phase="queued")
+            return replace(told, reason=data.get("reason"))
         if event.kind == "step":
             return self._told(data, position=None, phase="denoising" if self.phase == "queued" else self.phase)
         if event.kind == "phase":
@@ -49,6 +54,8 @@ class Standing:
         said = [self.phase]
         if self.phase == "queued" and self.position is not None:
             said.append("next in line" if self.position == 0 else f"{self.position} ahead")
+        if self.phase == "queued" and self.reason in _REASONS:
+            said.append(_REASONS[self.reason])
         if self.phase == "denoising" and self.total:
             said.append(f"step {self.step} of {self.total}")
         if self.eta_s is not None:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Sequence
 from app.dispatch.attempts import Attempts
 from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
 from app.dispatch.deadlines import give_up, give_up_followers
+from app.dispatch.pool_starts import PoolStarts
 from app.dispatch.ports import Deliveries, DispatchStores, RollCall, Workers
 from app.dispatch.publisher import Publisher
 from app.dispatch.routing_monitor import RoutingMonitor
 from app.dispatch.snapshot import Snapshot, capacity_of
 from app.dispatch.sweep import Sweep
+from app.dispatch.tenant_accounts import TenantAccounts
 from app.errors import KinorayError
 from app.jobs.board import ENTERED
 from app.jobs.store import find
@@ -62,7 +64,9 @@ class Dispatcher:
         self._routing = RoutingMonitor(pools, roll_call, stores, monotonic)
         self._cluster = ClusterWatch(cluster or NoCluster(), stores.board)
         self._attempts = Attempts(settings, stores, workers, self._background)
+        self._pool_starts = PoolStarts(self._scaling, stores)
         self._publisher = Publisher(settings, stores, self._scaling)
+        self._accounts = TenantAccounts(self._rules, stores)
         self._sweep = Sweep(settings, stores, self._background, monotonic)
         self._passed_at = monotonic()
 
@@ -100,13 +104,17 @@ class Dispatcher:
         await self._stores.clock.sync()
         now = self._stores.clock()
         await release_dependants(self._stores, now)
+        await self._pool_starts.restore()
         seen = await self._look(now)
-        start, left, late = choose(seen.waiting, seen.running, seen.capacity, now, self._rules)
+        shares = await self._accounts.observe(seen.waiting, seen.running, now)
+        start, left, late = choose(seen.waiting, seen.running, seen.capacity, now, self._rules, shares.starts)
+        await self._accounts.charge(start)
         for job in start:
             await self._attempts.start(job)
         for job in late:
             await give_up(job, self._stores, now)
-        await self._publisher.tell(seen, left, start, self._cluster.unplaced)
+        await self._publisher.tell(seen, left, start, shares, self._cluster.unplaced)
+        await self._pool_starts.keep()
         await self._sweep.resolve_flights(await self._stores.flights.unresolved(now, SETTLED), now)
         await give_up_followers(self._stores, now, SETTLED)
         for job_id in await self._deliveries.due(now):
@@ -136,7 +144,7 @@ class Dispatcher:
         held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)
         routable = self._routing.routable(replicas)
-        capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, self._cluster.unplaced, now)
+        capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, now, self._cluster.unplaced)
         return Snapshot(now, entered, waiting, running, routable, capacity)
 
     async def _running(self, held: Sequence[Lease]) -> list[Job]:

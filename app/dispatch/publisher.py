@@ -11,7 +11,10 @@ from app.dispatch.snapshot import Snapshot
 from app.jobs.board import BACKLOG, PLACES
 from app.line.backlog import PoolBacklog, backlog_to_note
 from app.line.queue_places import Place, places_to_note, queue_news, queue_places
+from app.line.rules import rules_of
 from app.line.scaling import Scaling
+from app.line.tenant_shares import TenantShares
+from app.line.tenant_waits import with_tenants
 from app.line.wait_estimates import measure
 from app.settings import Settings
 from app.types import Job
@@ -23,7 +26,7 @@ class Publisher:
     """Remembers which places have been told, so that a job hears of its place when that has changed."""
 
     def __init__(self, settings: Settings, stores: DispatchStores, scaling: Scaling) -> None:
-        self._age_s, self._most_s = settings.age_s, settings.max_wait_s
+        self._rules, self._most_s = rules_of(settings), settings.max_wait_s
         self._stores = stores
         self._scaling = scaling
         self._told: Mapping[str, Place] = {}
@@ -33,15 +36,17 @@ class Publisher:
         seen: Snapshot,
         left: Sequence[Job],
         started: Sequence[Job],
+        shares: TenantShares,
         unplaced: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`left` still wait, the most urgent first; `started` were in the line when it was read.
+        """`left` still wait, in order; `started` were in the line when it was read, and are charged to `shares`.
 
         `unplaced`: why, by pool that the cluster has no place for.
         """
         stores, now = self._stores, seen.now
         running = [*seen.running, *started]
-        backlog = measure(left, running, seen.capacity, now, self._age_s, self._most_s, seen.entered)
+        backlog = measure(left, running, seen.capacity, now, self._rules.age_s, self._most_s, seen.entered)
+        backlog = with_tenants(backlog, left, running, seen.capacity, self._rules, shares, self._most_s)
         rows = backlog.pools or {}
         self._scaling.decide(rows, seen.replicas, now)
         noted = self._scaling.noted(rows)

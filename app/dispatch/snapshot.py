@@ -32,8 +32,8 @@ def capacity_of(
     settings: Settings,
     scaling: Scaling,
     known: Collection[str] = (),
-    unplaced: Collection[str] = (),
     now: float = 0.0,
+    unplaced: Collection[str] = (),
 ) -> dict[str, Pool]:
     """What every pool can take, those `known` among them; one that scales says how long its first replica takes.
 
@@ -43,8 +43,9 @@ def capacity_of(
     found |= pools(replicas, Counter(lease.holder for lease in held), settings.max_paused)
     for name in settings.replicas:
         pool = found.get(name, Pool(0, 0, 0))
-        start_s = scaling.start_s.get(name, settings.replica_start_s)
-        overdue = scaling.asked_for_s(name, now) > max(LEAST_PATIENCE_S, PATIENCE * start_s)
+        start_s = scaling.start_left_s(name, settings.replica_start_s, now)
+        takes_s = scaling.starts.took_s.get(name, settings.replica_start_s)
+        overdue = scaling.asked_for_s(name, now) > max(LEAST_PATIENCE_S, PATIENCE * takes_s)
         unknown = name in unplaced or overdue
         found[name] = pool if pool.replicas else replace(pool, start_s=0.0 if unknown else start_s)
     return found

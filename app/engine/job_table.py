@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from app.engine.memory.state import let_go, move_state
 from app.engine.ticket import MEMORY, PREEMPTED, Ticket, outcome
 from app.errors import DeviceOutOfMemory
-from app.line.batcher import Boundary, Profile, Rules
+from app.line.batcher import Boundary, Profile, Rules, Shape
 from app.line.fair_share import FairShare
 from app.line.pressure import Pressure, pressed
 
@@ -19,7 +19,8 @@ class JobTable:
         self.waiting: dict[str, Ticket] = {}
         self.running: dict[str, Ticket] = {}
         self.paused: dict[str, Ticket] = {}
-        self.fair_share = FairShare()
+        self.fair_share: FairShare[Shape] = FairShare()
+        self.tenant_share: FairShare[str] = FairShare()  # by weight
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.running or self.paused)
@@ -33,7 +34,10 @@ class JobTable:
         """Ask the batcher about those who are here; `fresh`: the memory's `pressure` has just been read."""
         return pressed(
             now,
-            [ticket.running(self.fair_share.used_s(ticket.shape)) for ticket in self.running.values()],
+            [
+                ticket.running(self.fair_share.used_s(ticket.shape), self.tenant_share.used_s(ticket.urgency.tenant))
+                for ticket in self.running.values()
+            ],
             [ticket.waiting() for ticket in self.waiting.values()],
             [ticket.paused() for ticket in self.paused.values()],
             rules,
@@ -54,10 +58,18 @@ class JobTable:
         """It has a slot from now on; whoever is there beside it has the device no longer to itself."""
         self.forget(ticket)
         self.fair_share.enter(ticket.shape, {other.shape for other in self.running.values()})
+        self.tenant_share.enter(ticket.urgency.tenant, {other.urgency.tenant for other in self.running.values()})
         self.running[ticket.name] = ticket
         if len(self.running) > 1:
             for each in self.running.values():
                 each.alone = False
+
+    def charge(self, batch: Sequence[Ticket], took_s: float, rules: Rules) -> None:
+        """These, of one shape, have had the device together: each tenant by its part."""
+        self.fair_share.charge(batch[0].shape, took_s)
+        for ticket in batch:
+            tenant = ticket.urgency.tenant
+            self.tenant_share.charge(tenant, took_s / len(batch) / rules.weight(tenant))
 
     def pause(self, name: str, rival: str | None = None) -> None:
         """It gives its slot up, to `rival` or because memory is short, and keeps its state."""

@@ -113,7 +113,9 @@ class Engine:
         ticket = Ticket(name, job_id, plan, sink, conditioning, now, urgency, every, checkpoint, source, seen)
         self._inbox.hand_in(ticket)
 
-    def urgency(self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0) -> Urgency:
+    def urgency(
+        self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0, tenant: str = ""
+    ) -> Urgency:
         """On this engine's clock: due so many seconds from now, come so many seconds ago.
 
         Raises:
@@ -122,7 +124,7 @@ class Engine:
         if priority not in PRIORITIES:
             raise InvalidRequest(f"The priority is one of {', '.join(PRIORITIES)}.", "priority")
         now = self._clock()
-        return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s)
+        return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s, tenant)
 
     def checkpoint_cost(self, seconds: float) -> None:
         """Say what it took to store a checkpoint that a sink was given: it decides how often there is one."""
@@ -277,7 +279,7 @@ class Engine:
         took = now - begun
         if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
             self._times.learn(shape, len(batch), took)
-        self._jobs.fair_share.charge(shape, took)
+        self._jobs.charge(batch, took, self._rules)
         round_s = self._times.round_s((ticket.shape for ticket in self._jobs.running.values()), self._rules)
         for ticket in stepped:
             ticket.account(number, now, took, len(batch), self._rules)

@@ -170,8 +170,8 @@ class Ticket:
             )
         return self._waiting
 
-    def running(self, used_s: float) -> Running:
-        """`used_s`: device time that its shape has had."""
+    def running(self, used_s: float, tenant_used_s: float = 0.0) -> Running:
+        """`used_s`: device time that its shape has had; `tenant_used_s`: that its tenant has had, by weight."""
         return Running(
             job_id=self.name,
             shape=self.shape,
@@ -186,6 +186,7 @@ class Ticket:
             group=self.started.group,
             stepped=self.stepped,
             used_s=used_s,
+            tenant_used_s=tenant_used_s,
         )
 
     def paused(self) -> Paused:

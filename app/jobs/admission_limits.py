@@ -47,7 +47,7 @@ class AdmissionLimits:
 
     idempotency_key: IdempotencyKey | None = None
     most_open: int | None = None  # of the tenant's jobs, those that have not ended
-    most_waiting: int | None = None  # of all tenants: in the line, or waiting for other jobs
+    most_waiting: int | None = None  # of all tenants: in the line, or waiting for other jobs; see `fills_line`
     most_spent: float | None = None  # step-seconds that the tenant may ask for in a window
     window_s: float = 3600.0
 
@@ -86,6 +86,16 @@ def refuse_another(kept: str, asked: str) -> None:
     if before[2] == now[2] or before[0] == now[0]:
         return
     raise refusal("reused") if now[0] else PictureWillTell("The picture is not looked at yet.", "Idempotency-Key")
+
+
+def fills_line(waiting: int, mine: int, tenants: int, most: int) -> bool:
+    """Whether one more finds no place where so many wait; of `tenants` with open jobs its own has `mine`.
+
+    The last tenth of the line is kept for those who have less than their part of it, so that nobody can shut out the
+    others by filling it.
+    """
+    taken = most - most // 10
+    return waiting >= most or (waiting >= taken and mine * tenants >= taken)
 
 
 def bucket(now: float, limits: AdmissionLimits) -> int:

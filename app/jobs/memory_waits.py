@@ -9,6 +9,7 @@ from app.jobs.admission_limits import (
     IdempotencyKey,
     Usage,
     bucket,
+    fills_line,
     free_in_s,
     refusal,
     refuse_another,
@@ -107,7 +108,8 @@ class MemoryWaits:
             raise refusal("busy")
         waits = [each for each in open_jobs if each.phase is Phase.QUEUED]
         waiting = sum(each.id not in self.aside or each.id in self._awaited for each in waits)
-        if limits.most_waiting is not None and waiting >= limits.most_waiting:
+        tenants = len({each.tenant for each in open_jobs})
+        if limits.most_waiting is not None and fills_line(waiting, mine, tenants, limits.most_waiting):
             raise refusal("full")
         buckets = self._spent.get(job.tenant, {})
         most = limits.most_spent

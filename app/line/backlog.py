@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 
 from pydantic import TypeAdapter, ValidationError
 
 from app.line.dispatch import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class TenantWaits:
+    """What one tenant has in a pool, and what its next job of each class would wait for."""
+
+    jobs: int = 0  # waiting
+    running: int = 0
+    ahead_s: Mapping[str, float] = field(default_factory=dict)  # seconds
+    ahead: Mapping[str, int] = field(default_factory=dict)  # jobs
+    lead: Mapping[str, float] = field(default_factory=dict)  # virtual time by which the least of the others is behind
+    longest_s: Mapping[str, float] = field(default_factory=dict)  # the longest wait of those whom it would hold up
+
+
+@dataclass(frozen=True, slots=True)
+class TenantUse:
+    """One tenant's part of all pools, for operators."""
+
+    weight: float = 1.0
+    jobs: int = 0  # waiting
+    running: int = 0
+    step_seconds: float = 0.0  # that it was given lately, as `app.line.tenant_shares` counts
+    share: float = 0.0  # of all that was given lately, 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +48,16 @@ class PoolBacklog:
     wanted: int | None = None  # replicas that the scaling policy asks for; None: the pool does not scale
     because: str | None = None  # what decided that, as a label
     why: str | None = None  # the same as a sentence
-    comes: bool = (
-        True  # without replicas: whether it is known when the first will be there; older notes take it as known
-    )
+    # Without replicas: whether it is known when the first will be there; older notes take it as known
+    comes: bool = True
     unplaced: str | None = None  # why the cluster has no place for a replica that is wanted
+    start_s: float | None = None  # a first replica takes so long to come, of a pool that has none
+    tenants: Mapping[str, TenantWaits] | None = None  # of those who wait or run; None: an older note
+    newcomer: TenantWaits | None = None  # of a tenant that has nothing in the pool
+
+    def waits_of(self, tenant: str) -> TenantWaits | None:
+        """What holds for a tenant's next job; None of an older note, or of a pool that nobody has used."""
+        return (self.tenants or {}).get(tenant, self.newcomer)
 
     @property
     def capacity(self) -> Pool:
@@ -48,6 +77,7 @@ class Backlog:
     pools: Mapping[str, PoolBacklog] | None = None  # None: an older note, which knew of no pools
     # Step-seconds ever let in by "pool/priority", from before the line was read; None: an older note
     entered: Mapping[str, float] | None = None
+    tenants: Mapping[str, TenantUse] | None = None  # for operators alone
 
     def pool(self, name: str) -> PoolBacklog:
         """That pool's part; of a pool that nobody has used yet, an empty one."""
@@ -60,6 +90,7 @@ class Backlog:
 
 
 _BACKLOG = TypeAdapter(Backlog)
+_OF_TENANTS = ("tenants", "newcomer")
 
 
 def backlog_to_note(backlog: Backlog) -> dict[str, object]:
@@ -79,6 +110,20 @@ def backlog_from_note(note: Mapping[str, object] | None) -> Backlog | None:
         return None
 
 
+def without_tenants(note: Mapping[str, object]) -> dict[str, object]:
+    """A note as anybody may see it: without what it says of single tenants."""
+    pools = note.get("pools")
+    rows = pools if isinstance(pools, Mapping) else {}
+    shown = {name: {key: row[key] for key in row if key not in _OF_TENANTS} for name, row in rows.items()}
+    kept = {key: value for key, value in note.items() if key not in _OF_TENANTS}
+    return {**kept, "pools": shown} if "pools" in kept else kept
+
+
 def _filled(row: Backlog | PoolBacklog) -> dict[str, object]:
     values = {each.name: getattr(row, each.name) for each in fields(row)}
-    return {name: value for name, value in values.items() if value is not None}
+    found = {name: value for name, value in values.items() if value is not None}
+    if row.tenants is not None:
+        found["tenants"] = {tenant: asdict(each) for tenant, each in row.tenants.items()}
+    if isinstance(row, PoolBacklog) and row.newcomer is not None:
+        found["newcomer"] = asdict(row.newcomer)
+    return found

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
 from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
 from app.line.rules import Rules
 from app.line.slots import SlotAssignment
+from app.line.tenant_order import by_tenant, class_levels, in_turn
 
 __all__ = ["Boundary", "Paused", "Profile", "Rules", "Running", "Shape", "Urgency", "Waiting", "decide"]
 
@@ -42,9 +41,10 @@ def decide(
 ) -> Boundary:
     """The next boundary.
 
-    Free slots go to the most urgent, waiting or paused. When there are none, a more urgent job pauses the running one
-    with most slack. The batch is of one shape and of a size that pays: those who would be late at a fair share first,
-    by slack; else the shape that has had least of the device's time.
+    Free slots go to the most urgent, waiting or paused, within a class of the tenant that holds least. When there are
+    none, a more urgent job, or one of a tenant short of its share, pauses the running one with most slack. The batch is
+    of one shape and of a size that pays: of several tenants begins who has had least of the device's time; of its jobs
+    those who would be late at a fair share first, by slack; else the shape that has had least.
     """
     rank = standings(now, rules, profile)
     everyone: list[Entry] = [*running, *paused, *waiting]
@@ -70,11 +70,11 @@ def decide(
 def _admit(line: list[Standing], slots: SlotAssignment, paused: int) -> None:
     """Fill the free slots in order, then let the more urgent take a slot each from one who can wait."""
     if slots.free:
-        for one in heapq.nsmallest(slots.free, line, key=itemgetter(1)):  # its key
+        for one in in_turn(slots.free, line, slots.held, slots.rules):
             if not slots.admit(one):
                 break  # a large job is not overtaken for ever by smaller ones
     rivals = line if not slots.admitted else [one for one in line if one.entry.job_id not in slots.admitted_ids]
-    for one in heapq.nsmallest(slots.rules.slots, rivals, key=lambda one: (-one.entry.urgency.priority, one.key)):
+    for one in in_turn(slots.rules.slots, rivals, slots.held, slots.rules, by_class=True):
         leaves_pause = isinstance(one.entry, Paused)
         if paused - leaves_pause < slots.rules.max_paused and slots.preempt_for(one):
             paused += 1 - leaves_pause
@@ -115,12 +115,35 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple
         by_claim = one.key[1:3] if pressed else (used_s.get(entry.shape, least_s), 0.0)
         return (-one.level, not pressed, *by_claim, stepped, entry.urgency.arrived, entry.job_id)
 
-    first = min(ready, key=turn)
+    shared = _turn_of_tenants(ready)
+
+    def place(one: Standing) -> tuple[Any, ...]:
+        return (*shared[one.entry.urgency.tenant], *turn(one))
+
+    key = turn if len(shared) == 1 else place
+    first = min(ready, key=key)
     if first.entry.alone:
         return (first.entry.job_id,)
     shape = first.entry.shape
-    mates = sorted((one for one in ready if _shares(one.entry, first.entry)), key=turn)
+    mates = sorted((one for one in ready if _shares(one.entry, first.entry)), key=key)
     return tuple(one.entry.job_id for one in mates[: fitting_size(sizes[shape], len(mates))])
+
+
+def _turn_of_tenants(ready: Sequence[Standing]) -> dict[str, tuple[int, float]]:
+    """Of each tenant the class that it stands in and the device time that it has had, by weight: the least goes first.
+
+    One that has no running job yet starts level with the least of the others.
+    """
+    own = by_tenant(ready)
+    if len(own) == 1:
+        return dict.fromkeys(own, (0, 0.0))
+    levels = class_levels(ready)
+    used_s = {one.entry.urgency.tenant: one.entry.tenant_used_s for one in ready if isinstance(one.entry, Running)}
+    least_s = min(used_s.values(), default=0.0)
+    return {
+        tenant: (-max(levels[one.entry.urgency.priority] for one in ones), used_s.get(tenant, least_s))
+        for tenant, ones in own.items()
+    }
 
 
 def _shares(entry: Entry, first: Entry) -> bool:

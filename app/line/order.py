@@ -18,6 +18,7 @@ class Urgency:
     priority: int = NORMAL  # one of PRIORITIES' values
     deadline: float | None = None
     arrived: float = 0.0
+    tenant: str = ""  # whose it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Running(Entry):
 
     stepped: int = 0  # number of the boundary at which it last was in a batch, or of the one before it joined
     used_s: float = 0.0  # device time that its shape has had, as `FairShare` counts it
+    tenant_used_s: float = 0.0  # the same of its tenant, by weight
 
 
 @dataclass(frozen=True, slots=True)

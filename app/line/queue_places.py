@@ -12,19 +12,22 @@ from pydantic import TypeAdapter, ValidationError
 from app.line.backlog import Backlog
 from app.line.dispatch import Pool, remaining
 from app.line.wait_estimates import expected_s
-from app.types import Job, Plan
+from app.types import Job
 
 TOLD = 200  # so many of the line are told their place
+POOL_STARTING = "pool_starting"  # its pool has no replica, and one comes
+NO_REPLICA = "no_replica"  # nor does anybody know when there will be one
 
 
 class Place(NamedTuple):
     """Jobs that go before this one in its pool, and seconds until it is done, as predicted.
 
-    None: its pool has no replica, and nobody knows when there will be one.
+    None: its pool has no replica, and nobody knows when there will be one. `reason` is what it waits for besides.
     """
 
     position: int
     eta_s: float | None
+    reason: str | None = None  # POOL_STARTING, NO_REPLICA; None: for those before it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def queue_places(
         pool = capacity.get(name, Pool(0, 0, 0))
         before_s = ahead_s.get(name, 0.0)
         eta_s = before_s / max(1, pool.replicas) + pool.start_s + estimate.seconds
-        found[job.id] = Place(told[name], round(eta_s, 2) if pool.foreseen else None)
+        reason = None if pool.replicas else POOL_STARTING if pool.foreseen else NO_REPLICA
+        found[job.id] = Place(told[name], round(eta_s, 2) if pool.foreseen else None, reason)
         told[name] += 1
         ahead_s[name] = before_s + estimate.step_seconds
     beyond = {job.plan.pool: told[job.plan.pool] for job in waiting[limit:]}
@@ -62,7 +66,7 @@ def queue_places(
 
 def places_to_note(places: QueuePlaces) -> dict[str, object]:
     """The record as JSON values."""
-    jobs = {job_id: list(place) for job_id, place in places.jobs.items()}
+    jobs = {job_id: list(place if place.reason else place[:2]) for job_id, place in places.jobs.items()}
     return {"at": places.at, "jobs": jobs, "beyond": dict(places.beyond)}
 
 
@@ -74,19 +78,29 @@ def places_from_note(note: Mapping[str, object] | None) -> QueuePlaces:
         return QueuePlaces()
 
 
-def place_behind(places: QueuePlaces, backlog: Backlog | None, position: int, plan: Plan) -> Place:
-    """The place of a job that is not told one, with so many waiting who came before it."""
+def place_behind(places: QueuePlaces, backlog: Backlog | None, position: int, job: Job) -> Place:
+    """The place of a job that is not told one, with so many waiting who came before it.
+
+    One that came after the places were told stands where the next of its tenant and class does.
+    """
+    plan, priority, reason = job.plan, job.priority, None
+    row = (backlog or Backlog()).pool(plan.pool)
+    foreseen, waits = backlog is None or backlog.foreseen(plan.pool), row.waits_of(job.tenant)
+    if backlog is not None and plan.pool in (backlog.pools or {}) and not row.replicas:
+        reason = POOL_STARTING if foreseen else NO_REPLICA
+    if waits is not None and job.created_at > places.at and priority in waits.ahead:
+        eta_s = round(waits.ahead_s.get(priority, row.wait_s) + plan.estimate.seconds, 2)
+        return Place(min(position, waits.ahead[priority]), eta_s if foreseen else None, reason)
     position = max(position, places.beyond.get(plan.pool, 0))
-    foreseen = backlog is None or backlog.foreseen(plan.pool)
-    return Place(position, expected_s(backlog, position, plan) if foreseen else None)
+    return Place(position, expected_s(backlog, position, plan) if foreseen else None, reason)
 
 
 def queue_news(places: Mapping[str, Place], told: Mapping[str, Place]) -> dict[str, Place]:
-    """The places, by job id, of those whose position is not the one they were told, or whose end is foreseen now."""
+    """The places, by job id, of those whose position or reason is not what they were told, or whose end is foreseen."""
     return {
         job_id: place
         for job_id, place in places.items()
         if job_id not in told
-        or told[job_id].position != place.position
+        or (told[job_id].position, told[job_id].reason) != (place.position, place.reason)
         or (told[job_id].eta_s is None) != (place.eta_s is None)
     }

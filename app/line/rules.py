@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from app import types
@@ -35,12 +35,19 @@ class Rules:
     stuck_first_s: float = 600.0  # but the first steps of a shape may compile
     most_of_tenant: int | None = None  # leases that one tenant may hold; None: any number
     pause_most_s: float = 60.0  # longest time that a job stays out after its replica was lost
+    weights: Mapping[str, float] = field(default_factory=dict)  # of tenants' shares; of those not named here 1
 
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.slots < 1:
             raise ValueError("max_batch and slots are at least 1")
         if self.max_paused < 0 or min(self.patience, self.grain, self.age_s, self.aged_share) <= 0:
             raise ValueError("max_paused is at least 0; patience, grain, age_s and aged_share are above 0")
+        if min(self.weights.values(), default=1.0) <= 0:
+            raise ValueError("a tenant's weight is above 0")
+
+    def weight(self, tenant: str) -> float:
+        """What a tenant's share is worth beside another's of weight 1."""
+        return self.weights.get(tenant, 1.0)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -54,4 +61,5 @@ def rules_of(settings: Settings) -> Rules:
         checkpoint_every=settings.checkpoint_every,
         most_of_tenant=settings.tenant_max_running,
         pause_most_s=settings.retry_most_s,
+        weights=settings.tenant_weights,
     )

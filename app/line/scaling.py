@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
 
 from app.line.backlog import PoolBacklog
 from app.settings.settings import Settings
 from app.types import ReplicaInfo, Word
+
+LONGEST_START_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +124,37 @@ def _needed(load: Load, idle_for: float, held: int, rules: ScaleRules) -> tuple[
     return needed, because, why
 
 
+@dataclass(frozen=True, slots=True)
+class StartTimes:
+    """By pool: what its first replica took to come the last time, and since when one is awaited now, Unix seconds."""
+
+    took_s: Mapping[str, float] = field(default_factory=dict)
+    asked_at: Mapping[str, float] = field(default_factory=dict)
+
+
+_STARTS = TypeAdapter(StartTimes)
+
+
+def starts_to_note(starts: StartTimes) -> dict[str, object]:
+    """The record as JSON values."""
+    return {"took_s": dict(starts.took_s), "asked_at": dict(starts.asked_at)}
+
+
+def starts_from_note(note: Mapping[str, object] | None) -> StartTimes:
+    """The record of a note; without one, or of one that makes no sense, nothing was measured."""
+    try:
+        return StartTimes() if note is None else _STARTS.validate_python(note)
+    except ValidationError:
+        return StartTimes()
+
+
 class Scaling:
     """The policies of all pools that scale, with what each has decided last."""
 
     def __init__(self, rules: Mapping[str, ScaleRules]) -> None:
         self._rules = dict(rules)
         self.decided: dict[str, Scale] = {}
-        self.start_s: dict[str, float] = {}  # what a pool's first replica took to come, the last time
-        self._asked_at: dict[str, float] = {}
+        self.starts = StartTimes()
 
     def decide(self, load: Mapping[str, PoolBacklog], replicas: Sequence[ReplicaInfo], now: float) -> None:
         """Decide for each pool by its part of the backlog and by what its replicas say of themselves."""
@@ -137,14 +164,31 @@ class Scaling:
             busy = sum(replica.running > 0 for replica in here)
             work = Load(row.jobs + row.running, row.step_seconds, len(here), busy)
             self.decided[pool] = scale(work, self.decided.get(pool), now, rules)
-            if here and pool in self._asked_at:
-                self.start_s[pool] = now - self._asked_at.pop(pool)
-            elif not here and self.decided[pool].wanted:
-                self._asked_at.setdefault(pool, now)
+            self._time_start(pool, bool(here), now)
+
+    def start_left_s(self, pool: str, otherwise_s: float, now: float) -> float:
+        """Seconds until a first replica of a pool without any is there; `otherwise_s`: where none was ever measured.
+
+        One that is overdue is expected every moment: within a tenth of what the last one took.
+        """
+        took_s = self.starts.took_s.get(pool, otherwise_s)
+        return max(took_s - self.asked_for_s(pool, now), took_s / 10)
 
     def asked_for_s(self, pool: str, now: float) -> float:
         """For how long a pool's first replica has been asked for and is not there; 0 where none is."""
-        return max(0.0, now - self._asked_at.get(pool, now))
+        return max(0.0, now - self.starts.asked_at.get(pool, now))
+
+    def _time_start(self, pool: str, here: bool, now: float) -> None:
+        asked_at, took_s = dict(self.starts.asked_at), dict(self.starts.took_s)
+        if here and pool in asked_at:
+            waited_s = now - asked_at.pop(pool)
+            if 0.0 <= waited_s <= LONGEST_START_S:  # nobody may have looked for a while
+                took_s[pool] = waited_s
+        elif not here and self.decided[pool].wanted:
+            asked_at.setdefault(pool, now)
+        elif not here:
+            asked_at.pop(pool, None)
+        self.starts = StartTimes(took_s, asked_at)
 
     def noted(self, load: Mapping[str, PoolBacklog]) -> dict[str, PoolBacklog]:
         """The pools' backlog with what was decided for each: how many replicas are wanted, and why."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import inf
 from types import MappingProxyType
+from zlib import crc32
 
 from app.line.backlog import Backlog, PoolBacklog
 from app.line.dispatch import Pool, remaining, turn_left_s, turn_s
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES
 from app.types import Job, Plan
+
+COUNTERS = 32  # of each pool and class, for all tenants
 
 
 def measure(
@@ -42,8 +45,9 @@ def measure(
             replicas=pool.replicas,
             comes=pool.foreseen,
             wait_s=round(_work_s(ahead, at_work, pool) / max(1, pool.replicas) + pool.start_s, 3),
+            start_s=round(pool.start_s, 3) or None,
             ahead_s=ahead_s(ahead, at_work, pool, now, age_s),
-            longest_s=longest_s(ahead, _waits_s(ahead, at_work, pool), now, age_s, most_s),
+            longest_s=longest_s(ahead, waits_s(ahead, at_work, pool), now, age_s, most_s),
         )
     return Backlog(
         at=now,
@@ -57,17 +61,21 @@ def measure(
 
 
 def wait_of(backlog: Backlog, job: Job) -> float:
-    """Seconds that a new job will wait, for its class in its pool."""
+    """Seconds that a new job will wait, for its class and tenant in its pool."""
     if backlog.pools is None:
         return backlog.wait_s
     row = backlog.pool(job.plan.pool)
-    return row.ahead_s.get(job.priority, row.wait_s)
+    waits = row.waits_of(job.tenant)
+    return (row if waits is None else waits).ahead_s.get(job.priority, row.wait_s)
 
 
 def held_up_s(backlog: Backlog, job: Job) -> float:
-    """The longest wait, in seconds, of those whom this new job goes before, once it does."""
+    """The longest wait, in seconds, of those whom this new job goes before, once it does.
+
+    Of another tenant only the first counts: its others wait for its own.
+    """
     row = backlog.pool(job.plan.pool)
-    longest = row.longest_s.get(job.priority, 0.0)
+    longest = (row.waits_of(job.tenant) or row).longest_s.get(job.priority, 0.0)
     return longest + turn_in(backlog, job) / max(1, row.replicas) if longest else 0.0
 
 
@@ -77,23 +85,58 @@ def turn_in(backlog: Backlog, job: Job) -> float:
 
 
 def counter_of(job: Job) -> str:
-    """The counter, among those of the work that was let in, to which a job's is added."""
-    return f"{job.plan.pool}/{job.priority}"
+    """The counter, among those of the work that was let in, to which a job's is added: of its pool, class and tenant.
+
+    Tenants share a few: there are as many counters as there are pools, whoever comes.
+    """
+    return f"{job.plan.pool}/{job.priority}/{crc32(job.tenant.encode()) % COUNTERS}"
 
 
-def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job) -> float:
+def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job, weight: float = 1.0) -> float:
     """Seconds of work that was let in before this job, and after the backlog was measured, and goes before it.
 
-    `entered` are the counters with the job's own work in them already. Where the backlog knows of none there is none.
+    `entered` are the counters with the job's own work in them already, `weight` that of its tenant. Of its class goes
+    before it what its own tenant was let in with, and of each other as much as comes up meanwhile, and one such job.
+    Where the backlog knows of no counters there is none.
     """
     if backlog.entered is None:
         return 0.0
-    mine, work = PRIORITIES.get(job.priority, NORMAL), -turn_in(backlog, job)
+    row, cost = backlog.pool(job.plan.pool), turn_in(backlog, job)
+    mine, own_counter = PRIORITIES.get(job.priority, NORMAL), counter_of(job).rpartition("/")[2]
+    above, own, others = 0.0, -cost, list[float]()
     for name, total in entered.items():
-        pool, _, priority = name.rpartition("/")
-        if pool == job.plan.pool and PRIORITIES.get(priority, NORMAL) >= mine:
-            work += total - backlog.entered.get(name, 0.0)
-    return max(0.0, work) / max(1, backlog.pool(job.plan.pool).replicas)
+        pool, level, counter = _counted(name)
+        since = total - backlog.entered.get(name, 0.0)
+        if pool != job.plan.pool or level < mine:
+            continue
+        if counter == own_counter:
+            own += since
+        elif level > mine or not counter:
+            above += since
+        else:
+            others.append(since)
+    waits, own = row.waits_of(job.tenant), max(0.0, own)
+    comes_up = (own + cost) / weight + (0.0 if waits is None else waits.lead.get(job.priority, 0.0))
+    work = above + own + sum(max(0.0, min(since, comes_up)) for since in others)
+    return max(0.0, work) / max(1, row.replicas)
+
+
+def _counted(name: str) -> tuple[str, int, str]:
+    """Pool, class and tenants' number of a counter; an older one has no number."""
+    rest, _, last = name.rpartition("/")
+    if last in PRIORITIES:
+        return rest, PRIORITIES[last], ""
+    pool, _, priority = rest.rpartition("/")
+    return pool, PRIORITIES.get(priority, NORMAL), last
+
+
+def expected_of_new(backlog: Backlog | None, plan: Plan, tenant: str, priority: str) -> float:
+    """Seconds until a job of that tenant and class would be done if it came now."""
+    row = (backlog or Backlog()).pool(plan.pool)
+    waits = row.waits_of(tenant)
+    if waits is None:
+        return expected_s(backlog, behind_all(backlog, plan), plan)
+    return round(min(row.wait_s, waits.ahead_s.get(priority, row.wait_s)) + plan.estimate.seconds, 2)
 
 
 def expected_s(backlog: Backlog | None, position: int, plan: Plan) -> float:
@@ -127,15 +170,15 @@ def _wait_s(level: int, waiting: Sequence[Job], running: Sequence[Job], pool: Po
     devices = max(1, pool.replicas)
     stays = [job for job in running if _level(job) >= level or not pool.spare]
     work = sum(turn_left_s(job, pool) for job in stays)
-    left = sorted((_passes_in_s(job, level, now, age_s), turn_s(job, pool)) for job in waiting)
-    for passes_in_s, length_s in left:
-        if passes_in_s > work / devices:
+    left = sorted((passes_in_s(job, level, now, age_s), turn_s(job, pool)) for job in waiting)
+    for passes_s, length_s in left:
+        if passes_s > work / devices + pool.start_s:
             break
         work += length_s
-    return work / devices
+    return work / devices + pool.start_s
 
 
-def _passes_in_s(job: Job, level: int, now: float, age_s: float) -> float:
+def passes_in_s(job: Job, level: int, now: float, age_s: float) -> float:
     """When a waiting job stands at least as high as a new one of this class, seconds from now; both age."""
     mine, waited_s = _level(job), max(0.0, now - job.created_at)
     if lifted(mine, waited_s, age_s) >= level:
@@ -172,10 +215,10 @@ def _work_s(waiting: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> float
     return sum(turn_s(job, pool) for job in waiting) + sum(turn_left_s(job, pool) for job in at_work)
 
 
-def _waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:
+def waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:
     """Seconds until each of one pool's line starts, most urgent first."""
     before_s, found = sum(turn_left_s(job, pool) for job in at_work), {}
     for job in line:
-        found[job.id] = before_s / max(1, pool.replicas)
+        found[job.id] = before_s / max(1, pool.replicas) + pool.start_s
         before_s += turn_s(job, pool)
     return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.adapters import adapters, said_of
+from app.plan.budgets import BudgetTable
 from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
 from app.plan.feedback.feedback import Place
@@ -101,19 +102,16 @@ def make_plan(
     work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings)
     work = work if _as_measured(request, spec, here, beyond) else unmeasured(work)
     cache = step_cache(request, model, limits.mag_ratios, worn)
-    if cache:
-        said = f"{cache} saves work as it sees fit, alone."
-        work = StepBudget(work.steps, work.steps, work.by_planner, reasons=(said,))
+    work = _uncut(work, cache) if cache else work
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
-    sampling = replace(_sampling(request, model, choice, work, cache, seed), shift=shift)
     plan = Plan(
         model=model.id,
         revision=model.revision,
         prompt=prompt,
         negative_prompt=negative,
         spec=spec,
-        sampling=sampling,
+        sampling=replace(_sampling(request, model, choice, work, cache, seed), shift=shift),
         tier=choice.tier,
         asked_tier=request.tier.strip(),
         pool=pool_of(model, choice.tier, limits.pools),
@@ -128,18 +126,26 @@ def make_plan(
         full_run=full_run(model, work.steps),
         understood=understood,
     )
-    # 4. Which of the steps run the denoiser, and what that costs
+    # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
     plan = with_masks(plan, measured.masks)
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
-    # 5. What of it is not as asked
-    warnings = (
-        *beyond,
-        *rounded(request, here, spec),
-        *same_as_lower(request, model, choice, why.complexity, None if beyond else measured.budgets.get(model.id)),
-        *unheeded(request, plan, model, choice),
-        *request.warnings,
-    )
-    return replace(plan, estimate=cost, warnings=warnings)
+    budgets = None if beyond else measured.budgets.get(model.id)
+    return replace(plan, estimate=cost, warnings=(*beyond, *_not_as_asked(request, plan, model, choice, budgets)))
+
+
+def _uncut(work: StepBudget, cache: str) -> StepBudget:
+    """All steps, of which a step cache skips what it likes."""
+    return StepBudget(work.steps, work.steps, work.by_planner, reasons=(f"{cache} saves work as it sees fit, alone.",))
+
+
+def _not_as_asked(
+    request: VideoRequest, plan: Plan, model: ModelProfile, choice: Choice, budgets: BudgetTable | None
+) -> Iterator[PlanWarning]:
+    """`budgets` are those that were measured of the model, where they hold for this prompt."""
+    yield from rounded(request, within(model, choice.tier), plan.spec)
+    yield from same_as_lower(request, model, choice, plan.why.complexity, budgets)
+    yield from unheeded(request, plan, model, choice)
+    yield from request.warnings
 
 
 def _as_measured(request: VideoRequest, spec: VideoSpec, here: ModelProfile, beyond: Sequence[PlanWarning]) -> bool:

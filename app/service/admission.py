@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import orjson
 
 from app.errors import Overloaded
-from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey
+from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, fills_line
 from app.jobs.board import BACKLOG, ENTERED, Board
 from app.jobs.waits import Waits
 from app.line.backlog import Backlog, backlog_from_note
@@ -81,14 +81,23 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
 
 
 def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float | None:
-    wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job)
+    weight = settings.tenant_weights.get(job.tenant, 1.0)
+    wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job, weight)
     longest_s = max(wait_s, held_up_s(backlog, job))
-    if longest_s > settings.max_wait_s or backlog.jobs >= settings.max_queued:
+    if longest_s > settings.max_wait_s or _full(backlog, job, settings.max_queued):
         message = f"Too much is waiting: a new job would start in about {wait_s:.0f} s."
         if longest_s > max(wait_s, settings.max_wait_s):
             message = "Too much is waiting: a new job of this priority would hold up others for too long."
         raise Overloaded(message, retry_after_s=max(1.0, min(longest_s - settings.max_wait_s, LONGEST_RETRY_S)))
     return wait_s if backlog.foreseen(job.plan.pool) else None  # nobody knows when its pool will have a replica
+
+
+def _full(backlog: Backlog, job: Job, most: int) -> bool:
+    if backlog.tenants is None:
+        return backlog.jobs >= most
+    open_jobs = {tenant: use.jobs + use.running for tenant, use in backlog.tenants.items() if use.jobs or use.running}
+    mine = open_jobs.get(job.tenant, 0)
+    return fills_line(backlog.jobs, mine, max(1, len(open_jobs)), most)
 
 
 def _digest(request: VideoRequest) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from app.jobs.board import BACKLOG, PLACES
 from app.line.backlog import backlog_from_note
-from app.line.queue_places import place_behind, places_from_note
+from app.line.queue_places import Place, place_behind, places_from_note
 from app.service.ports import Shared
 from app.service.single_flight import leader_of
 from app.types import Job, Phase
@@ -24,6 +24,7 @@ class Outlook:
     eta_s: float | None
     leader: Job | None = None
     waits_for: tuple[str, ...] = ()
+    reason: str | None = None  # what it waits for in the line besides those before it, as `app.line.queue_places`
 
 
 async def outlook_of(job: Job, stores: Shared) -> Outlook:
@@ -33,13 +34,17 @@ async def outlook_of(job: Job, stores: Shared) -> Outlook:
     places = places_from_note(await stores.board.get(PLACES))
     place = places.jobs.get(job.id)
     if place is not None:
-        return Outlook(*place)
+        return _placed(place)
     # It has just come, is far back, or nobody has looked at the line lately.
     position = await stores.jobs.position(job.id)
     if position is None:
         return await _outside_the_line(job, stores)
     backlog = backlog_from_note(await stores.board.get(BACKLOG))
-    return Outlook(*place_behind(places, backlog, position, job.plan))
+    return _placed(place_behind(places, backlog, position, job))
+
+
+def _placed(place: Place) -> Outlook:
+    return Outlook(place.position, place.eta_s, reason=place.reason)
 
 
 async def _outside_the_line(job: Job, stores: Shared) -> Outlook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.jobs.board import BACKLOG
 from app.line.backlog import backlog_from_note
-from app.line.wait_estimates import behind_all, expected_s
+from app.line.wait_estimates import expected_of_new
 from app.plan.degrade import in_time
 from app.plan.unheeded import about_wishes
 from app.service.ports import Ports
@@ -19,7 +19,7 @@ async def plan_of(request: VideoRequest, caller: Caller, ports: Ports) -> Plan:
         plan = await in_time(
             request,
             plan,
-            expected_s=lambda each: expected_s(backlog, behind_all(backlog, each), each),
+            expected_s=lambda each: expected_of_new(backlog, each, caller.tenant, request.wishes.priority),
             replan=lambda lower: ports.planner.plan(lower, caller),
         )
     return about_wishes(request, plan)

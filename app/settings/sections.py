@@ -128,7 +128,12 @@ class Front(BaseModel):
     fetch_images: bool = setting(True, "Pictures may be named by an http address, which is then fetched")
     fetch_private: bool = setting(False, "Fetch from private and local addresses, too: who asks is trusted")
     max_wait_s: float = setting(1800.0, "A longer predicted wait is answered with 429 and `Retry-After`", "s", gt=0)
-    max_queued: int = setting(1000, "More waiting jobs than this are refused with 429", "jobs", ge=1)
+    max_queued: int = setting(
+        1000,
+        "More waiting jobs than this are refused with 429; the last tenth is for tenants with few",
+        "jobs",
+        ge=1,
+    )
     idempotency_ttl_s: float = setting(DAY_S, "How long an Idempotency-Key is remembered", "s", gt=0)
     tenant_max_jobs: int | None = setting(
         None, "A tenant's most jobs waiting and running; 429 beyond", "jobs", "any", ge=1
@@ -138,6 +143,13 @@ class Front(BaseModel):
         None, "What a tenant may ask for in a window", "step-seconds", "any", gt=0
     )
     tenant_window_s: float = setting(3600.0, "That window, which rolls", "s", ge=60)
+    tenant_weights: dict[str, Annotated[float, Field(gt=0, le=1000)]] = setting(
+        {},
+        'Tenant to the weight of its fair share, such as {"studio": 4}: while both wait in one class, it gets '
+        "four times the step-seconds of a tenant that is not named",
+        unset="1 for each",
+        since="0.3",
+    )
     sync_timeout_s: float = setting(600.0, "How long POST /v1/videos/sync waits", "s", gt=0)
     poll_after_s: float = setting(0.5, "Smallest openai-poll-after-ms, in seconds", "s", gt=0)
 

@@ -272,6 +272,17 @@ POOLS = (
         (POOL,),
         seldom="where it is known",
     ),
+    Metric("pool_tenants", "gauge", "tenants", "Tenants that wait or run", (POOL,)),
+    Metric(
+        "newcomer_wait_seconds",
+        "gauge",
+        "seconds",
+        "How long a new job of a tenant would wait that has nothing in the pool",
+        (POOL, PRIORITY),
+    ),
+    Metric(
+        "largest_tenant_share", "gauge", "share", "The largest part of recent step-seconds that one tenant was given"
+    ),
     Metric("pool_replicas", "gauge", "replicas", "Replicas that take jobs", (POOL,)),
     Metric(
         "pool_wanted_replicas",

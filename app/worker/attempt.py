@@ -133,6 +133,7 @@ class Attempt:
         source = await self._inputs.similar_latent(job)
         now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
+        urgency = self._engine.urgency(job.priority, due_in_s, max(0.0, now - job.created_at), job.tenant)
         self._facts = facts
         self._log.found(hit, checkpoint is not None)
         self._log.leave()
@@ -143,7 +144,7 @@ class Attempt:
             facts,
             prompts.prompt,
             prompts.negative,
-            urgency=self._engine.urgency(job.priority, due_in_s, waited_s=max(0.0, now - job.created_at)),
+            urgency=urgency,
             preview_every=self._parts.settings.preview_every if job.wishes.preview else 0,
             checkpoint=checkpoint,
             source=source,

@@ -19,6 +19,10 @@ def told(kind: str, **data: object) -> VideoEvent:
         ([], "queued"),
         ([told("queue", position=0, eta_s=None)], "queued, next in line"),
         ([told("queue", position=3, eta_s=12.4)], "queued, 3 ahead, about 12 s to go"),
+        (
+            [told("queue", position=0, eta_s=40.0, reason="pool_starting")],
+            "queued, next in line, a replica is starting, about 40 s to go",
+        ),
         ([told("queue", position=3, eta_s=12.4), told("phase", phase="encoding")], "encoding"),
         ([told("step", step=4, total_steps=25, eta_s=0.2)], "denoising, step 4 of 25, less than a second to go"),
         ([told("step", step=25, total_steps=25, eta_s=None), told("phase", phase="decoding")], "decoding"),

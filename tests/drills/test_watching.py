@@ -229,6 +229,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
+@pytest.mark.timeout(1500)
 async def test_every_alert_fires_under_its_fault_and_clears_and_every_panel_has_data(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     await watched.start()

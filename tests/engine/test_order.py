@@ -33,12 +33,17 @@ class GatedEngine:
         self.engine = Engine(self.denoiser, rules, clock=self.gate.clock)
 
     def submit(
-        self, job_id: str, steps: int = 4, prompt: str = "one", priority: str = "normal", due_in_s: float | None = None
+        self,
+        job_id: str,
+        steps: int = 4,
+        prompt: str = "one",
+        priority: str = "normal",
+        due_in_s: float | None = None,
+        tenant: str = "",
     ) -> Listener:
         heard = Listener()
-        self.engine.submit(
-            job_id, make_plan(prompt, steps), heard, urgency=self.engine.urgency(priority, due_in_s=due_in_s)
-        )
+        urgency = self.engine.urgency(priority, due_in_s=due_in_s, tenant=tenant)
+        self.engine.submit(job_id, make_plan(prompt, steps), heard, urgency=urgency)
         return heard
 
     @property
@@ -264,3 +269,20 @@ def test_a_state_moves_with_all_its_tensors_and_comes_back_the_same() -> None:
     assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert state_bytes(state) == state_bytes(other) == 4 * (3 * 3 * 5 * 8 * 8 + 2 * 3)
     assert replace(other, latent=state.latent, conditioning=state.conditioning, history=state.history) == state
+
+
+def test_a_tenant_short_of_its_share_takes_a_slot_at_the_next_boundary_and_then_every_second_forward() -> None:
+    gated = GatedEngine(Rules(max_batch=1, slots=2, weights={"paying": 1.0}))
+    try:
+        many = [gated.submit(name, 6, tenant="many") for name in "ab"]
+        gated.gate.wait()
+        single = gated.submit("x", 4, tenant="paying")
+        gated.gate.release()
+        assert np.array_equal(single.wait().frames, alone(make_plan("one", 4)))
+        for heard in many:
+            assert np.array_equal(heard.wait().frames, alone(make_plan("one", 6))), "also the one that was paused"
+        after = gated.forwards.replace(" ", "")[1:]
+        assert after.index("x") <= 1
+        assert after.rindex("x") <= 8, "four of its forwards beside four of the other tenant's"
+    finally:
+        gated.close()

@@ -114,6 +114,17 @@ async def test_the_line_is_bounded_for_all_tenants_together(jobs: JobStore) -> N
     assert found.count("ok") == 2
 
 
+async def test_a_tenant_that_fills_the_line_leaves_its_last_tenth_to_the_others_who_have_theirs_each(
+    jobs: JobStore,
+) -> None:
+    ten = AdmissionLimits(most_waiting=20)
+    many = [await outcome(jobs.create(a_job(tenant="many"), ten)) for _ in range(25)]
+    assert many.count("ok") == 18
+    few = [await outcome(jobs.create(a_job(tenant="few"), ten)) for _ in range(3)]
+    assert few.count("ok") == 2
+    await jobs.check(a_job(tenant="many"), AdmissionLimits(most_waiting=40))
+
+
 async def test_what_was_asked_for_leaves_the_window_as_it_rolls(jobs: JobStore) -> None:
     limit = AdmissionLimits(most_spent=4.0, window_s=600.0)  # a job is 1.5 step-seconds
     await jobs.create(a_job(1000.0), limit)

@@ -22,8 +22,8 @@ def job(number: int, pool: str = "main", step_seconds: float = 2.0, **more: Any)
         why=Analysis(0, "simple"),
     )
     wishes = Wishes(**{name: more.pop(name) for name in ("priority", "after") if name in more})
-    known = {"created_at": float(number), "phase": Phase.QUEUED, "wishes": wishes, **more}
-    return Job(id=f"job-{number}", tenant="t", plan=plan, **known)
+    known = {"tenant": "t", "created_at": float(number), "phase": Phase.QUEUED, "wishes": wishes, **more}
+    return Job(id=f"job-{number}", plan=plan, **known)
 
 
 def at_work(number: int, **more: Any) -> Job:

@@ -22,6 +22,7 @@ class Played:
     priority: int = 1
     deadline_s: float | None = None  # after it arrives
     stopped_s: float | None = None  # after it arrives
+    tenant: str = ""
     fails_at: int | None = None  # step
     state_bytes: int = 0
     place: str = "coming"  # waiting, running, paused, left
@@ -34,7 +35,7 @@ class Played:
     @property
     def urgency(self) -> Urgency:
         deadline = None if self.deadline_s is None else self.arrives + self.deadline_s
-        return Urgency(self.priority, deadline, self.arrives)
+        return Urgency(self.priority, deadline, self.arrives, self.tenant)
 
     @property
     def rest(self) -> list[bool]:
@@ -56,7 +57,8 @@ class Play:
         self.rules = rules
         self.times = times
         self.known: dict[tuple[Shape, int], float] = {}
-        self.fair_share = FairShare()
+        self.fair_share: FairShare[Shape] = FairShare()
+        self.tenant_share: FairShare[str] = FairShare()
         self.now = 0.0
         self.number = 0
         self.boundaries: list[Boundary] = []
@@ -91,6 +93,7 @@ class Play:
                     **self._entry(job),
                     stepped=job.stepped,
                     used_s=self.fair_share.used_s(job.shape),
+                    tenant_used_s=self.tenant_share.used_s(job.tenant),
                 )
                 for job in self.at("running")
             ],
@@ -140,6 +143,7 @@ class Play:
         for name in (*boundary.resume, *boundary.join):
             job = self.jobs[name]
             self.fair_share.enter(job.shape, {other.shape for other in self.at("running")})
+            self.tenant_share.enter(job.tenant, {other.tenant for other in self.at("running")})
             job.place, job.parked = "running", False
             if name in boundary.join:
                 job.stepped = self.number - 1
@@ -179,6 +183,7 @@ class Play:
         self.now += took
         self.fair_share.charge(shape, took)
         for job in batch:
+            self.tenant_share.charge(job.tenant, took / len(batch) / self.rules.weight(job.tenant))
             job.first_step = self.now if job.first_step is None else job.first_step
             job.stepped = self.number
             job.since = aged(job.since, job.priority, self.now, took, self.rules)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -178,6 +179,6 @@ def test_a_job_that_is_larger_than_all_room_may_run_alone() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"max_batch": 0}, {"slots": 0}, {"age_s": 0.0}, {"max_paused": -1}])
-def test_limits_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
+def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at least"):
         Rules(**{"max_batch": 1, "slots": 1, **wrong})

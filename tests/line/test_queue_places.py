@@ -10,6 +10,8 @@ from app.jobs.board import BACKLOG, PLACES
 from app.line.backlog import backlog_to_note
 from app.line.dispatch import Pool
 from app.line.queue_places import (
+    NO_REPLICA,
+    POOL_STARTING,
     Place,
     QueuePlaces,
     place_behind,
@@ -36,7 +38,7 @@ def test_two_replicas_halve_the_wait() -> None:
 def test_where_no_replica_is_one_has_to_come_first() -> None:
     asleep = {"main": Pool(0, 0, 0, start_s=30.0)}
     assert measure([job(1)], [], asleep, now=0.0).wait_s == 32.0
-    assert queue_places([job(1)], [], asleep, now=0.0).jobs["job-1"] == Place(0, 33.0)
+    assert queue_places([job(1)], [], asleep, now=0.0).jobs["job-1"] == Place(0, 33.0, POOL_STARTING)
 
 
 def test_a_job_waits_for_what_runs_and_for_those_before_it_in_its_pool() -> None:
@@ -60,8 +62,8 @@ def test_whoever_is_not_told_a_place_stands_behind_all_of_its_pool_that_are() ->
     line = [job(3, "draft"), job(2), job(1), job(0)]
     places = queue_places(line, [], ONE, now=0.0, limit=3)
     assert (places.jobs["job-1"], places.jobs.get("job-0")) == (Place(1, 5.0), None)
-    assert place_behind(places, None, 0, line[3].plan).position == 2
-    assert place_behind(QueuePlaces(), None, 0, line[3].plan).position == 0
+    assert place_behind(places, None, 0, line[3]).position == 2
+    assert place_behind(QueuePlaces(), None, 0, line[3]).position == 0
     assert queue_places(line, [], ONE, now=0.0).beyond == {}
 
 
@@ -94,7 +96,7 @@ async def test_a_video_is_told_its_place_by_urgency_as_soon_as_the_dispatcher_ha
 def test_nobody_knows_when_a_pool_without_replicas_makes_a_job_and_it_is_told_once_that_is_known() -> None:
     waits = job(1)
     nobody = queue_places([waits], [], {"main": Pool(0, 0, 0)}, 0.0).jobs
-    assert nobody[waits.id] == Place(0, None)
+    assert nobody[waits.id] == Place(0, None, NO_REPLICA)
     assert places_from_note(places_to_note(QueuePlaces(0.0, nobody))).jobs == nobody
     comes = queue_places([waits], [], {"main": Pool(0, 0, 0, start_s=20.0)}, 0.0).jobs
     there = queue_places([waits], [], ONE, 0.0).jobs
@@ -102,4 +104,4 @@ def test_nobody_knows_when_a_pool_without_replicas_makes_a_job_and_it_is_told_on
     assert queue_news(there, nobody) == there
     assert queue_news(there, there) == {}
     backlog = measure([waits], [], {"main": Pool(0, 0, 0)}, 0.0)
-    assert place_behind(QueuePlaces(), backlog, 1, waits.plan).eta_s is None
+    assert place_behind(QueuePlaces(), backlog, 1, waits).eta_s is None

@@ -35,6 +35,7 @@ jobs = st.builds(
     stopped_s=st.none() | st.none() | st.floats(0, 30),
     fails_at=st.none() | st.none() | st.integers(0, 9),
     state_bytes=st.integers(0, 20),
+    tenant=st.sampled_from(["one", "other", "third"]),
 )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.line.backlog import PoolBacklog
-from app.line.scaling import Because, Load, Scale, ScaleRules, Scaling, scale
+from app.line.scaling import Because, Load, Scale, ScaleRules, Scaling, StartTimes, scale
 from tests.line.make import replica
 
 RULES = ScaleRules(least=0, most=3, drain_s=60.0, idle_s=300.0, lower_s=30.0)
@@ -131,7 +131,7 @@ def test_what_a_first_replica_takes_to_come_is_learnt_from_the_last_that_came() 
     row = {"main": PoolBacklog(jobs=1, step_seconds=1.0)}
     for now, here in ((0.0, []), (1.0, []), (12.0, [replica("main")]), (50.0, [replica("main")])):
         pools.decide(row, here, now)
-    assert pools.start_s == {"main": 12.0}
+    assert pools.starts == StartTimes({"main": 12.0})
 
 
 @pytest.mark.parametrize("wrong", [{"least": -1}, {"least": 4}, {"most": 0, "least": 0}, {"drain_s": 0.0}])

@@ -118,7 +118,7 @@ WISHES = st.fixed_dictionaries(
 def assert_legal(made: Plan) -> None:
     assert 1 <= made.sampling.budget <= made.sampling.steps <= 100
     assert 1.0 <= made.sampling.guidance <= 20.0
-    assert 0 <= made.sampling.seed < 2**32
+    assert 0 <= made.sampling.seed < 2**63
     assert made.spec.frames in SHAPES.frames
     assert SHAPES.fps[0] <= made.spec.fps <= SHAPES.fps[1]
     assert 0 < len(made.prompt) <= 4000

@@ -8,7 +8,7 @@ from app.errors import Overloaded
 from app.jobs.board import BACKLOG, ENTERED, MemoryBoard
 from app.line.backlog import backlog_to_note
 from app.line.dispatch import Pool
-from app.line.wait_estimates import measure
+from app.line.wait_estimates import counter_of, measure
 from app.service.admission import admit, named
 from app.settings import Settings
 from app.types import Artifact, CacheMode, Job, VideoRequest, Webhook, Wishes
@@ -34,7 +34,7 @@ async def test_a_crowd_that_comes_before_the_dispatcher_looks_again_is_let_in_on
     assert promised == [0.0, 2.0, 4.0]  # each has two seconds of work
     with pytest.raises(Overloaded):
         await admit(job(3), board, SETTINGS)
-    assert await board.counters(ENTERED) == {"main/normal": 6.0}, "who was refused is no longer in the way"
+    assert await board.counters(ENTERED) == {counter_of(job(0)): 6.0}, "who was refused is no longer in the way"
 
 
 async def test_what_the_dispatcher_has_seen_since_counts_once() -> None:

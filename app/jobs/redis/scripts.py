@@ -154,7 +154,12 @@ local function refused(k, a, made)
   local open = tonumber(redis.call('HGET', KEYS[k + 1], ARGV[a]) or '0')
   if ARGV[a + 3] ~= '' and open >= tonumber(ARGV[a + 3]) then return {'busy'} end
   local waiting = redis.call('ZCARD', KEYS[k + 3]) + redis.call('ZCARD', KEYS[k + 4])
-  if ARGV[a + 4] ~= '' and waiting >= tonumber(ARGV[a + 4]) then return {'full'} end
+  local most = tonumber(ARGV[a + 4])
+  if most then
+    local taken = most - math.floor(most / 10)
+    local part = open * redis.call('HLEN', KEYS[k + 1])
+    if waiting >= most or (waiting >= taken and part >= taken) then return {'full'} end
+  end
   if ARGV[a + 5] ~= '' then
     local kept, sum, oldest = redis.call('HGETALL', KEYS[k + 2]), 0, tonumber(ARGV[a + 7]) - tonumber(ARGV[a + 8])
     for i = 1, #kept, 2 do

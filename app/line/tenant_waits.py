@@ -1,0 +1,225 @@
+"""What each tenant's next job would wait: the line as fair shares order it comes in, waits by class go out; pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from math import inf
+from operator import itemgetter
+from typing import NamedTuple
+
+from app.line.backlog import Backlog, TenantUse, TenantWaits
+from app.line.dispatch import Pool, remaining, turn_left_s, turn_s
+from app.line.rules import NORMAL, PRIORITIES, Rules
+from app.line.tenant_shares import TenantShares
+from app.line.wait_estimates import lifted, longest_s, passes_in_s, waits_s
+from app.types import Job
+
+NOBODY = ""  # no tenant's name
+TOLD = 64  # tenants of a pool whose own waits are told, those with most jobs; to the others applies what newcomers wait
+
+
+class _Waiting(NamedTuple):
+    """A job in the line with all that is asked of it more than once. `level` is its class, `lifted` that by its age."""
+
+    tag: float
+    turn_s: float
+    work: float
+    level: int
+    lifted: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A pool's line, read once for all tenants. Levels are those at which classes stand between tenants."""
+
+    running: Sequence[Job]
+    pool: Pool
+    rules: Rules
+    levels: Mapping[int, int]
+    held: Mapping[str, int]
+    tags: Mapping[int, Sequence[float]]  # by level, ascending
+    work_s: Mapping[int, Sequence[float]]  # by level: of the first 0, 1, … of them
+    rising: Mapping[int, Sequence[tuple[float, float, float]]]  # by class: who ages into it when, its tag, its turn
+
+    def above(self, level: int) -> tuple[float, int]:
+        """Seconds of work, and jobs, that go before a level whatever the shares."""
+        rows = [each for each in self.tags if each > level]
+        return sum(self.work_s[each][-1] for each in rows), sum(len(self.tags[each]) for each in rows)
+
+    def before(self, level: int, tag: float) -> tuple[float, int]:
+        """The same of those at the level who have a claim before this tag, or one as good."""
+        count = bisect_right(self.tags.get(level, ()), tag)
+        return (self.work_s[level][count] if count else 0.0), count
+
+    def work_of_running(self, tenant: str, level: int, ahead: int) -> float:
+        """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
+        stays = [job for job in self.running if _class(job) >= level or not self.pool.spare]
+        replicas, weight = max(1, self.pool.replicas), self.rules.weight
+        gets = ((self.held.get(tenant, 0) + ahead) / replicas + 1) / weight(tenant)
+        for job in stays if self.pool.spare else ():
+            other = job.tenant
+            if other != tenant and gets <= (self.held[other] / replicas - 1) / weight(other) and _class(job) <= level:
+                return 0.0
+        return sum(turn_left_s(job, self.pool) for job in stays)
+
+
+def with_tenants(
+    backlog: Backlog,
+    waiting: Sequence[Job],
+    running: Sequence[Job],
+    capacity: Mapping[str, Pool],
+    rules: Rules,
+    shares: TenantShares,
+    most_s: float,
+) -> Backlog:
+    """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait."""
+    rows = {}
+    for name, row in (backlog.pools or {}).items():
+        ahead = [job for job in waiting if job.plan.pool == name]
+        at_work = [job for job in running if job.plan.pool == name]
+        pool, starts = capacity.get(name, Pool(0, 0, 0)), shares.starts(name)
+        found, newcomer = tenant_waits(ahead, at_work, pool, backlog.at, rules, starts, most_s)
+        if len({job.tenant for job in (*ahead, *at_work)}) == len(found) == 1:
+            alone = next(iter(found))  # all that is there is its own, in whose order the row's waits are
+            found[alone] = replace(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
+        rows[name] = replace(row, tenants=found, newcomer=newcomer)
+    return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, shares.recent(backlog.at)))
+
+
+def _use(
+    waiting: Sequence[Job], running: Sequence[Job], rules: Rules, recent: Mapping[str, float]
+) -> dict[str, TenantUse]:
+    """The tenants that matter most: who waits or runs, then those who were given most."""
+    waits, runs = Counter(job.tenant for job in waiting), Counter(job.tenant for job in running)
+    total = sum(recent.values())
+    names = sorted(waits.keys() | runs.keys(), key=lambda tenant: -waits[tenant] - runs[tenant])
+    names += sorted(recent.keys() - set(names), key=lambda tenant: -recent[tenant])
+    return {
+        tenant: TenantUse(
+            rules.weight(tenant),
+            waits[tenant],
+            runs[tenant],
+            round(recent.get(tenant, 0.0), 3),
+            round(recent.get(tenant, 0.0) / total, 4) if total else 0.0,
+        )
+        for tenant in names[:TOLD]
+    }
+
+
+def tenant_waits(
+    waiting: Sequence[Job],
+    running: Sequence[Job],
+    pool: Pool,
+    now: float,
+    rules: Rules,
+    starts: Mapping[str, float],
+    most_s: float,
+) -> tuple[dict[str, TenantWaits], TenantWaits]:
+    """By tenant, and of a tenant that has nothing there, what its next job of each class would wait in one pool.
+
+    `starts` says where each tenant's share is, also those of newcomers. A job waits for those whose claim is before its
+    own tenant's next: its own tenant's jobs all, of others only as many as come up meanwhile.
+    """
+    own = _by_tenant(waiting, pool, now, rules, starts)
+    held = Counter(job.tenant for job in running)
+    line, waits = _read(own, running, held, pool, now, rules), waits_s(waiting, running, pool)
+    least = starts[NOBODY]
+    heads = longest_s([jobs[0].job for jobs in own.values()], waits, now, rules.age_s, most_s)
+    newcomer = _waits(NOBODY, [], line, least, 0.0, heads)
+    found = {}
+    for tenant in sorted(own, key=lambda tenant: (-len(own[tenant]), tenant))[:TOLD]:
+        mine, longest = own[tenant], heads
+        if len(own) > 1:
+            theirs = longest_s([one.job for one in mine], waits, now, rules.age_s, most_s)
+            longest = {name: max(heads[name], theirs[name]) for name in PRIORITIES}
+        found[tenant] = _waits(tenant, mine, line, starts[tenant], starts[tenant] - least, longest)
+    return found, newcomer
+
+
+def _by_tenant(
+    waiting: Sequence[Job], pool: Pool, now: float, rules: Rules, starts: Mapping[str, float]
+) -> dict[str, list[_Waiting]]:
+    """Each tenant's jobs, in order, with their tags."""
+    own: dict[str, list[_Waiting]] = {}
+    tags = dict[str, float]()
+    for job in waiting:
+        tenant, work, level = job.tenant, remaining(job), _class(job)
+        tag = tags[tenant] if tenant in tags else starts[tenant]
+        tags[tenant] = tag + work / rules.weight(tenant)
+        lift = lifted(level, now - job.created_at, rules.age_s)
+        own.setdefault(tenant, []).append(_Waiting(tag, turn_s(job, pool), work, level, lift, job))
+    return own
+
+
+def _read(
+    own: Mapping[str, Sequence[_Waiting]],
+    running: Sequence[Job],
+    held: Mapping[str, int],
+    pool: Pool,
+    now: float,
+    rules: Rules,
+) -> _Line:
+    everyone = [one for ones in own.values() for one in ones]
+    levels = _levels(everyone)
+    standing: dict[int, list[_Waiting]] = defaultdict(list)
+    for one in everyone:
+        standing[levels[one.level]].append(one)
+    for row in standing.values():
+        row.sort(key=itemgetter(0))  # its tag
+    rising = {}
+    for level in PRIORITIES.values():
+        below = [one for one in everyone if levels[one.level] < levels[level]]
+        when = ((passes_in_s(one.job, level, now, rules.age_s), one.tag, one.turn_s) for one in below)
+        rising[level] = sorted(row for row in when if row[0] < inf)
+    return _Line(
+        running=running,
+        pool=pool,
+        rules=rules,
+        levels=levels,
+        held=held,
+        tags={level: [one.tag for one in row] for level, row in standing.items()},
+        work_s={level: [0.0, *accumulate(one.turn_s for one in row)] for level, row in standing.items()},
+        rising=rising,
+    )
+
+
+def _levels(waiting: Sequence[_Waiting]) -> dict[int, int]:
+    """As `app.line.tenant_order.class_levels`, of every class."""
+    reached = {level: level for level in PRIORITIES.values()}
+    for level, lift in {(one.level, one.lifted) for one in waiting}:
+        reached[level] = max(reached[level], lift)
+    return dict(zip(sorted(reached), accumulate((reached[level] for level in sorted(reached)), max), strict=True))
+
+
+def _waits(
+    tenant: str, mine: Sequence[_Waiting], line: _Line, start: float, lead: float, longest: Mapping[str, float]
+) -> TenantWaits:
+    ahead_s, ahead, leads = {}, {}, {}
+    for name, level in PRIORITIES.items():
+        before = [one.work for one in mine if one.lifted >= level]
+        done = sum(before) / line.rules.weight(tenant)
+        wait_s, jobs = _wait(tenant, level, line, start + done, len(before))
+        ahead_s[name], ahead[name], leads[name] = round(wait_s, 3), jobs, round(lead + done, 3)
+    return TenantWaits(len(mine), line.held.get(tenant, 0), ahead_s, ahead, leads, dict(longest))
+
+
+def _wait(tenant: str, level: int, line: _Line, tag: float, own: int) -> tuple[float, int]:
+    """Seconds, and jobs, before a job of this class with this tag: those who age past it while it waits among them."""
+    at, devices, start_s = line.levels[level], max(1, line.pool.replicas), line.pool.start_s
+    above, same = line.above(at), line.before(at, tag)
+    work, jobs = above[0] + same[0] + line.work_of_running(tenant, level, own), above[1] + same[1]
+    for passes_s, its_tag, turn in line.rising[level]:
+        if passes_s > work / devices + start_s:
+            break
+        if its_tag <= tag:
+            work, jobs = work + turn, jobs + 1
+    return work / devices + start_s, jobs
+
+
+def _class(job: Job) -> int:
+    return PRIORITIES.get(job.priority, NORMAL)
