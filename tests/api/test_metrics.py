@@ -50,7 +50,11 @@ async def test_every_metric_of_the_table_can_be_seen_and_nothing_else(house: Hou
     replica = ReplicaInfo("r1", "main", "shapes", 8, 2, 0.1, time.time(), **gpu)  # type: ignore[arg-type]
     priced = House(price_per_device_hour=3.6)
     await priced.jobs.announce(replica, 60)
-    await priced.board.put(BACKLOG, {"pools": {"main": {"wanted": 1, "because": "busy", "replicas": 1}}}, 60)
+    await priced.board.put(
+        BACKLOG,
+        {"pools": {"main": {"wanted": 1, "because": "busy", "replicas": 1, "newcomer": {"ahead_s": {"normal": 1.0}}}}},
+        60,
+    )
     await priced.board.put(NODES, {"alive": 3, "lost": 1}, 60)
     async with priced.client() as client:
         made = (await client.post("/v1/videos", json={"prompt": "a red ball"})).json()

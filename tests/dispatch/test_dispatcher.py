@@ -452,7 +452,7 @@ async def test_a_job_whose_pool_has_no_place_has_no_eta(build: Callable[..., Wor
     world.cluster.view = ClusterView(1, 0, {"main": "4 GPUs on one node; 2 are there"})
     await world.dispatcher.look_at_cluster()
     await world.dispatcher.run_pass()
-    assert (await outlook_of(job, world.shared())) == Outlook(0, None)
+    assert (await outlook_of(job, world.shared())) == Outlook(0, None, reason="no_replica")
     backlog = await world.backlog()
     assert backlog.pool("main").unplaced == "4 GPUs on one node; 2 are there"
     assert not backlog.foreseen("main")
