@@ -37,10 +37,12 @@ from app.api.routes import (
     styles,
     sync,
     tenant_events,
+    trends,
     videos,
 )
 from app.api.routes.page import add_studio_files
 from app.service.background import Background
+from app.service.component_since import ComponentSince
 from app.service.ports import Check
 from app.service.videos import VideoService
 from app.settings import Settings
@@ -74,6 +76,7 @@ def create_app(
     app.state.settings = settings
     app.state.gate = gate or Gate(settings)
     app.state.checks = dict(checks)
+    app.state.since = ComponentSince(service.ports.board, service.now)
     rooms = (
         *(
             videos,
@@ -89,7 +92,7 @@ def create_app(
             feedback,
             models,
         ),
-        *(styles, caches, operations, page),
+        *(styles, caches, operations, trends, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from app.dispatch.ports import DispatchStores
 from app.dispatch.snapshot import Snapshot
 from app.jobs.board import BACKLOG, PLACES
-from app.line.backlog import backlog_to_note
+from app.line.backlog import Backlog, backlog_to_note
 from app.line.queue_places import Place, places_to_note, queue_news, queue_places
 from app.line.rules import rules_of
 from app.line.scaling import Scaling
@@ -30,8 +30,11 @@ class Publisher:
         self._scaling = scaling
         self._told: Mapping[str, Place] = {}
 
-    async def tell(self, seen: Snapshot, left: Sequence[Job], started: Sequence[Job], shares: TenantShares) -> None:
-        """`left` still wait, in order; `started` were in the line when it was read, and are charged to `shares`."""
+    async def tell(self, seen: Snapshot, left: Sequence[Job], started: Sequence[Job], shares: TenantShares) -> Backlog:
+        """What is published.
+
+        `left` still wait, in order; `started` were in the line when it was read, and are charged to `shares`.
+        """
         stores, now = self._stores, seen.now
         running = [*seen.running, *started]
         backlog = measure(left, running, seen.capacity, now, self._rules.age_s, self._most_s, seen.entered)
@@ -45,3 +48,4 @@ class Publisher:
         for job_id, place in queue_news(places.jobs, self._told).items():
             await stores.events.append(job_id, "queue", now, place._asdict())
         self._told = places.jobs
+        return backlog

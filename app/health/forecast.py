@@ -45,7 +45,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """A figure over time: its last value, and by how much it changes in a second (0: it does not, as far as is seen)."""
+    """A figure over time: its last value, and its change in a second (0: none that can be seen)."""
 
     now: float
     slope: float

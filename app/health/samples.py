@@ -1,4 +1,4 @@
-"""Minute samples of the service: the Dispatcher keeps one a minute in a ring of an hour, trends and forecasts read it."""
+"""Minute samples of the service: the Dispatcher keeps one a minute in a ring of an hour, which forecasts read."""
 
 from __future__ import annotations
 

@@ -56,6 +56,10 @@ class VideoService:
         self._sync = sync
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
 
+    def now(self) -> float:
+        """Unix seconds, by the clock of the stores."""
+        return self._clock()
+
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
         """As `accept`, without a key."""
         return (await self.accept(request, caller, None, stages)).job
