@@ -34,8 +34,9 @@ class Cache:
         observe(settings)
         if settings.redis_url is None:
             raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
-        await self._check(settings.redis_url, settings)
-        redis = connect(settings.cache_redis_url or settings.redis_url, settings.redis_timeout_s)
+        await self._check(settings.redis_url.get_secret_value(), settings)
+        url = (settings.cache_redis_url or settings.redis_url).get_secret_value()
+        redis = connect(url, settings.redis_timeout_s)
         self._background, stores = Background(), open_stores(settings)
         told = BreakerReports(stores.recoveries, self._background, stores.clock)
         self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes, breaker_told=told)
