@@ -92,7 +92,7 @@ class Webhooks(BaseModel):
     )
     notify_format: Literal["auto", "slack", "event"] = setting(
         "auto",
-        "`slack`: a line of text, as Slack, Mattermost and Discord (`…/slack`) take it; `event`: JSON; `auto`: the "
+        "How they are told. `slack`: a line of text, as Slack, Mattermost and Discord (`…/slack`) take it; `event`: JSON; `auto`: the "
         "first for their addresses, the second for others",
         since="0.3",
     )
