@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import anyio
+from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.api.problems import error_body
@@ -24,9 +25,9 @@ SPARE = frozenset({"cache", "webhooks"})
 class Lost(TypedDict):
     """Points that a component costs, and for what."""
 
-    component: str
-    points: int
-    why: str
+    component: Annotated[str, Field(description="Its name")]
+    points: Annotated[int, Field(description="Of 100")]
+    why: Annotated[str, Field(description="What does not work then")]
 
 
 class HealthBody(TypedDict):
@@ -35,8 +36,8 @@ class HealthBody(TypedDict):
     status: Literal["ok", "degraded", "unavailable"]
     failing: list[str]
     components: dict[str, Mapping[str, object]]  # each with `ok`, status, since, why, and its facts or an `error`
-    score: NotRequired[int]  # 0 to 100, by the rule of `app.health.score`
-    lost: NotRequired[list[Lost]]  # of 100
+    score: NotRequired[Annotated[int, Field(description="0 to 100, by the rule in docs/operating.md")]]
+    lost: NotRequired[Annotated[list[Lost], Field(description="What it lost points for, the most first")]]
     error: NotRequired[dict[str, str | None]]
 
 

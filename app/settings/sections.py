@@ -92,8 +92,8 @@ class Webhooks(BaseModel):
     )
     notify_format: Literal["auto", "slack", "event"] = setting(
         "auto",
-        "How they are told. `slack`: a line of text, as Slack, Mattermost and Discord (`…/slack`) take it; `event`: JSON; `auto`: the "
-        "first for their addresses, the second for others",
+        "How they are told. `slack`: a line of text, as Slack, Mattermost and Discord (`…/slack`) take it; `event`: "
+        "JSON; `auto`: the first for Slack's addresses and those that end in `/slack`, the second for others",
         since="0.3",
     )
 

@@ -137,8 +137,5 @@ async def test_a_webhook_that_nobody_sends_makes_the_outbox_unwell() -> None:
     assert await webhooks(stores) == {"waiting": 1}
     stores.outbox.enter("notice_a_2", time.time() - 200.0)  # type: ignore[attr-defined]
     found = await webhooks(stores)
-    assert (found["waiting"], found["partial"], found["error"]) == (
-        2,
-        True,
-        "1 webhooks should have been sent 120 s ago.",
-    )
+    assert (found["waiting"], found["partial"]) == (2, True)
+    assert found["error"] == "1 webhooks should have been sent 120 s ago."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.redis.commands import Commands
 from app.redis.connection import Client, connect
 from app.redis.server_identity import ServerIdentity
 from cluster.redis import LocalRedis
@@ -23,11 +24,11 @@ async def test_a_server_is_another_after_each_start_and_else_the_same(redis: Cli
 
 
 async def test_where_it_may_not_be_asked_it_is_nobody(redis: Client, redis_url: str) -> None:
-    await redis.execute_command("ACL", "SETUSER", "blind", "on", ">word", "~*", "+@all", "-info")
+    await Commands(redis).call("ACL", "SETUSER", "blind", "on", ">word", "~*", "+@all", "-info")
     host = redis_url.partition("@")[2]
     blind = connect(f"redis://blind:word@{host}", 5.0)
     try:
         assert await ServerIdentity(blind).ask() == ("", None)
     finally:
         await blind.aclose()
-        await redis.execute_command("ACL", "DELUSER", "blind")
+        await Commands(redis).call("ACL", "DELUSER", "blind")

@@ -24,10 +24,10 @@ class TrendMinute(BaseModel):
 
     at: float = Field(description="Unix seconds")
     line_step_seconds: float = Field(description="Work of waiting and running jobs")
-    waiting: int
-    running: int
+    waiting: int = Field(description="Jobs in the line")
+    running: int = Field(description="Jobs that replicas have")
     wait_s: float = Field(description="Of a job that would have come then; the longest of the pools'")
-    replicas: int
+    replicas: int = Field(description="Of all pools")
     videos_per_minute: float | None = Field(description="Completed; null where it is not known")
     error_rate: float | None = Field(description="Failed of those that ended, 0 to 1; null where none ended")
     hit_rate: float | None = Field(description="Of the cache of results, 0 to 1; null where nobody asked")
@@ -36,8 +36,8 @@ class TrendMinute(BaseModel):
 class CapacityForecast(BaseModel):
     """Where the line goes if the last ten minutes go on."""
 
-    state: Literal["grows", "falls", "steady", "full"]
-    sentence: str
+    state: Literal["grows", "falls", "steady", "full"] = Field(description="Where it goes")
+    sentence: str = Field(description="The same for people")
     step_seconds: float = Field(description="In the line now")
     growth: float = Field(description="Step-seconds a second; below 0 it falls")
     full_in_s: float | None = Field(description="Until new videos are refused; null: not within a day")
@@ -55,26 +55,26 @@ class Trends(BaseModel):
 class RecoveryEvent(BaseModel):
     """Something that was mended, or is being, without anybody's doing."""
 
-    id: str
+    id: str = Field(description="The same as in notifications, there behind evt_")
     at: float = Field(description="Unix seconds")
     cause: str = Field(description="Such as replica_lost; see docs/operating.md")
     subject: str = Field(description="A pool, or a part of the service")
-    change: Literal["happened", "began", "ended"]
+    change: Literal["happened", "began", "ended"] = Field(description="What lasts begins and ends")
     means: str = Field(description="The cause in a sentence")
     done: str = Field(description="What the service did, or does, about it")
-    detail: str
+    detail: str = Field(description="What was seen this time")
     times: int = Field(description="How often it happened since it was told before, this time included")
 
 
 class RecoveryTally(BaseModel):
     """How often a cause has met a subject. Times are Unix seconds."""
 
-    cause: str
-    subject: str
-    count: int
-    first_at: float
-    last_at: float
-    under_way: bool
+    cause: str = Field(description="Such as replica_lost")
+    subject: str = Field(description="A pool, or a part of the service")
+    count: int = Field(description="How often it happened or began")
+    first_at: float = Field(description="When first")
+    last_at: float = Field(description="When last")
+    under_way: bool = Field(description="It has begun and not ended")
     untold: int = Field(description="Since the last event of it, within its cool-down")
 
 
