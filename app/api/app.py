@@ -45,6 +45,7 @@ from app.api.routes import (
     trends,
     usage,
     videos,
+    vitals,
 )
 from app.api.routes.page import add_studio_files
 from app.api.security_headers import SecurityHeaders
@@ -92,7 +93,7 @@ def create_app(
     app.state.since = ComponentSince(service.ports.board, service.now)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
-        *(models, styles, keys, audit, caches, operations, trends, usage, page),
+        *(models, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
