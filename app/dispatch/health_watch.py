@@ -8,7 +8,7 @@ from app.dispatch.ports import DispatchStores
 from app.health.observer import RedisObserver, ReplicaObserver
 from app.health.samples import MINUTE_S, PoolSample, Sample
 from app.line.backlog import Backlog
-from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_ENDED
+from app.telemetry import CACHE_HITS, CACHE_MISSES, JOBS_ENDED, labelled
 from app.types import ReplicaInfo
 
 RESULTS, COMPLETED = "results", "completed"
@@ -58,7 +58,7 @@ class HealthWatch:
 
 def sample_of(backlog: Backlog, replicas: int, figures: Mapping[str, float]) -> Sample:
     """What a pass has published, and the counters, as one sample."""
-    ended = _by_label(figures, JOBS_ENDED)
+    ended = labelled(figures, JOBS_ENDED)
     completed = ended.get(COMPLETED, 0.0)
     pools = {
         name: PoolSample(round(row.step_seconds, 3), round(row.wait_s, 3), row.replicas)
@@ -73,18 +73,7 @@ def sample_of(backlog: Backlog, replicas: int, figures: Mapping[str, float]) -> 
         replicas=replicas,
         completed=completed,
         failed=sum(count for code, count in ended.items() if code not in WANTED),
-        hits=_by_label(figures, CACHE_HITS).get(RESULTS, 0.0),
-        misses=_by_label(figures, CACHE_MISSES).get(RESULTS, 0.0),
+        hits=labelled(figures, CACHE_HITS).get(RESULTS, 0.0),
+        misses=labelled(figures, CACHE_MISSES).get(RESULTS, 0.0),
         pools=pools,
     )
-
-
-def _by_label(figures: Mapping[str, float], name: str) -> dict[str, float]:
-    """A figure by its first label, the others summed."""
-    found: dict[str, float] = {}
-    for key, value in figures.items():
-        what, _, labels = key.partition(":")
-        if what == name:
-            first = labels.partition("|")[0]
-            found[first] = found.get(first, 0.0) + value
-    return found
