@@ -122,8 +122,8 @@ class Dispatcher:
         for job_id in await self._deliveries.due(now):
             self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")
         await self._sweep.run_if_due(now)
-        await self._health.after_pass(seen.announced, backlog, self.wanted, now)
         self._passed_at = self._monotonic()
+        await self._health.after_pass(seen.announced, backlog, self.wanted, now)
 
     async def _run(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -25,8 +26,9 @@ from app.health.recoveries import (
 )
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
-from app.redis.connection import Client
+from app.redis.connection import MISTAKES, Client
 
+log = logging.getLogger(__name__)
 PENDING = 100  # signals that a process keeps while Redis is away
 
 # The same as `app.health.recoveries.judged`, at once for all processes; the tests hold them together.
@@ -84,6 +86,8 @@ class RedisRecoveries:
             except StoreUnavailable:
                 self._pending.appendleft(signal)
                 return
+            except MISTAKES:  # what is kept makes no sense: no job is to suffer for a log
+                log.exception("Not logged: %s of %s", signal.cause, signal.subject)
 
     async def recent(self, most: int) -> list[Recovery]:
         rows = await self._commands.call("XREVRANGE", self._keys.of("recoveries"), "+", "-", "COUNT", most)

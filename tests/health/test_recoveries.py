@@ -160,3 +160,13 @@ def test_the_guide_names_every_cause() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
     assert set(KINDS) == set(Cause)
     assert not [cause for cause, kind in KINDS.items() if f"| `{cause}` | {kind.means} {kind.done} |" not in guide]
+
+
+@pytest.mark.redis
+async def test_a_log_that_makes_no_sense_troubles_nobody(redis: Client, prefix: str) -> None:
+    recoveries = RedisRecoveries(redis, prefix)
+    await redis.set(f"{{{prefix}}}:recovery_tallies", "no hash")
+    await recoveries.record(lost("began", 0))
+    await redis.delete(f"{{{prefix}}}:recovery_tallies")
+    await recoveries.record(lost("began", 1, "other"))
+    assert [each.subject for each in await recoveries.recent(9)] == ["other"]
