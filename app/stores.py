@@ -38,6 +38,8 @@ from app.redis.clock import SharedClock
 from app.redis.connection import Client, connect, replicas_of
 from app.settings import Settings
 from app.telemetry import MemoryMeter, Meter
+from app.uploads.loras import LoraUploads, MemoryLoraUploads
+from app.uploads.redis_loras import RedisLoraUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Stores:
     meter: Meter
     artifacts: ArtifactStore
     presets: Presets
+    loras: LoraUploads
     ratings: Ratings
     clock: Clock
 
@@ -88,6 +91,7 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         meter=RedisMeter(redis, prefix),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
+        loras=RedisLoraUploads(redis, prefix),
         ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=SharedClock(redis),
     )
@@ -114,6 +118,7 @@ def memory_stores(
         meter=MemoryMeter(),
         artifacts=MemoryArtifacts(clock),
         presets=MemoryPresets(),
+        loras=MemoryLoraUploads(),
         ratings=MemoryRatings(fading_of(settings), clock),
         clock=MemoryClock(clock),
     )

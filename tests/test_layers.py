@@ -24,6 +24,7 @@ ROOMS = (
     "jobs",
     "artifacts",
     "video",
+    "uploads",
     "stores",
     "embedded",
     "engine",

@@ -14,7 +14,7 @@ from app.access.gate import Gate
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
-from app.api.limits import BodyLimit
+from app.api.limits import FORM_BYTES, BodyLimit
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
@@ -29,6 +29,7 @@ from app.api.routes import (
     extend,
     feedback,
     images,
+    loras,
     models,
     not_here,
     operations,
@@ -39,6 +40,7 @@ from app.api.routes import (
     tenant_events,
     videos,
 )
+from app.api.routes.loras import LORAS
 from app.api.routes.page import add_studio_files
 from app.service.background import Background
 from app.service.ports import Check
@@ -88,6 +90,7 @@ def create_app(
             event_socket,
             feedback,
             models,
+            loras,
         ),
         *(styles, caches, operations, page),
     )
@@ -104,7 +107,8 @@ def create_app(
 
 def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_adds_request_id: bool) -> None:
     """What stands around the routes; the last is the outermost."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    larger = {LORAS: settings.lora_upload_max_bytes + FORM_BYTES}
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
     app.add_middleware(PublicAddress, settings=settings)

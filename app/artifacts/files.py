@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from app.artifacts.keys import check_key, is_key
 from app.artifacts.store import UNAVAILABLE
-from app.artifacts.whole import write_whole
+from app.artifacts.whole import copy_whole, write_whole
 from app.errors import ArtifactLost, Conflict, KinorayError, StoreUnavailable
 from app.types import Artifact
 
@@ -54,6 +54,15 @@ class FileArtifacts:
         except ArtifactLost as error:  # so says an object store whose bucket is not there
             raise _unavailable("there is no such place") from error
         return Artifact(key, content_type, len(content))
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> Artifact:
+        """Raises Conflict when the key is taken, StoreUnavailable when it cannot be written."""
+        place = self._path(key)
+        try:
+            await self._on_thread(lambda: self._put_file(place, key, path))
+        except ArtifactLost as error:
+            raise _unavailable("there is no such place") from error
+        return Artifact(key, content_type, path.stat().st_size)
 
     async def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         path = self._path(artifact.key)
@@ -148,6 +157,14 @@ class FileArtifacts:
             write_whole(Path(path), content)
         else:  # object stores show a file only when it is whole
             self._fs.pipe_file(path, content)
+
+    def _put_file(self, path: str, key: str, source: Path) -> None:
+        if self._fs.exists(path):
+            raise Conflict(f"{key} is stored already.")
+        if self.local:
+            copy_whole(Path(path), source)
+        else:
+            self._fs.put_file(str(source), path)
 
     def _remove_empty_folders(self, path: Path) -> None:
         """Up to the root; a folder that is in use, or already gone, ends the climb."""

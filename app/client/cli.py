@@ -15,6 +15,7 @@ from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
 from app.client.listing import list_videos
 from app.client.logs_command import logs
+from app.client.lora_commands import loras
 from app.client.models import models
 from app.client.report_command import report
 from app.client.serve import serve
@@ -61,6 +62,7 @@ for verb, command in VERBS.items():
     app.command(name=verb)(everywhere(command))
 app.add_typer(caches, name="cache")
 app.add_typer(calibrate, name="calibrate")
+app.add_typer(loras, name="lora")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from app.settings.field import setting
 from app.settings.model_entry import BUILT_IN, ModelEntry
+from app.settings.uploads import Uploads
 
 DAY_S = 86400.0
 MIB, GIB = 2**20, 2**30
@@ -301,5 +302,5 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
 )
