@@ -233,7 +233,8 @@ class Kinoray:
 
     async def upload_lora(self, path: str | Path, name: str, **options: Unpack[LoraUploadOptions]) -> JsonObject:
         """Keep a LoRA of your own (safetensors) for one model; `loras` then takes its name. Raises OSError too."""
-        fields = {"name": name} | {option: value for option, value in options.items() if value is not None}
+        said = {option: value for option, value in options.items() if isinstance(value, (str, bool))}
+        fields: dict[str, str | bool] = {"name": name, **said}
         return expect_mapping(read_json(await self._transport.upload(LORAS, Path(path), fields)), "LoRA")
 
     async def loras(self, limit: int = 20, after: str | None = None, order: str = "desc") -> tuple[JsonObject, ...]:

@@ -112,7 +112,7 @@ def _tensor(name: str, entry: object) -> Tensor:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise _refused(f"the tensor {_short(name)} is not described as safetensors does")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if dtype not in BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         raise _refused(f"the tensor {_short(name)} is {_short(str(dtype))}; there may be {', '.join(BITS)}")
     if not _are_sizes(shape) or len(shape) > MOST_SIDES or not _are_sizes(offsets) or len(offsets) != 2:
         raise _refused(f"the tensor {_short(name)} has no sane shape or place")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import tempfile
+import weakref
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +21,7 @@ class AdapterFiles:
     """A folder of its own, made when the first file comes. Files that attempts hold are never removed."""
 
     def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._kept: OrderedDict[str, int] = OrderedDict()  # by SHA-256, the longest unused first: bytes
         self._held: Counter[str] = Counter()
         self._turns: dict[str, asyncio.Lock] = {}
@@ -78,5 +80,6 @@ class AdapterFiles:
 
     def _path(self, digest: str) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="kinoray-loras-")
-        return Path(self._folder.name, f"{digest}.safetensors")
+            self._folder = Path(tempfile.mkdtemp(prefix="kinoray-loras-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder / f"{digest}.safetensors"

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import IO, Final, Literal
 
 import anyio
 from pydantic import Field
@@ -57,7 +57,7 @@ async def received(request: Request, most_bytes: int) -> AsyncIterator[Sent]:
         message = f"{shown(kind)} is not read here: send {_MULTIPART}, or the bare file as {_BARE[0]}."
         raise UnsupportedMediaType(message, "content-type")
     with tempfile.NamedTemporaryFile(prefix="kinoray-lora-", suffix=".safetensors") as file:
-        into = _Into(file, most_bytes)
+        into = _Into(file.file, most_bytes)
         facts = await (_form(request, into) if kind == _MULTIPART else _bare(request, into))
         await anyio.to_thread.run_sync(file.flush)
         yield _sent(facts, Path(file.name), into.digest.hexdigest())
@@ -66,7 +66,7 @@ async def received(request: Request, most_bytes: int) -> AsyncIterator[Sent]:
 class _Into:
     """Writes to a file what comes, up to so many bytes."""
 
-    def __init__(self, file: BinaryIO, most_bytes: int) -> None:
+    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
         self.digest = hashlib.sha256()
         self._file = file
         self._most_bytes = most_bytes

@@ -84,9 +84,9 @@ def _configs(trial: Trial) -> Path:
 def _skeleton(facts: Any) -> Any:
     """The transformer of that configuration, its weights without numbers."""
     import diffusers
-    from accelerate import init_empty_weights
+    from accelerate import init_empty_weights  # type: ignore[import-untyped]
 
-    kind = getattr(diffusers, str(facts.get("_class_name")), None)
+    kind: Any = getattr(diffusers, str(facts.get("_class_name")), None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin)):
         raise ValueError(f"diffusers has no model {str(facts.get('_class_name'))[:80]}")
     with init_empty_weights():
