@@ -33,11 +33,8 @@ from app.api.routes import (
     extend,
     feedback,
     images,
-<<<<<<< HEAD
-    loras,
-=======
     keys,
->>>>>>> main
+    loras,
     models,
     not_here,
     operations,
@@ -94,27 +91,8 @@ def create_app(
     app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
     rooms = (
-<<<<<<< HEAD
-        *(
-            videos,
-            reports,
-            not_here,
-            sync,
-            images,
-            extend,
-            content,
-            events,
-            tenant_events,
-            event_socket,
-            feedback,
-            models,
-            loras,
-        ),
-        *(styles, caches, operations, page),
-=======
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
-        *(models, styles, keys, audit, caches, operations, usage, vitals, page),
->>>>>>> main
+        *(models, loras, styles, keys, audit, caches, operations, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -131,14 +109,10 @@ def _add_layers(
     app: FastAPI, settings: Settings, background: Background, access: Access, proxy_adds_request_id: bool
 ) -> None:
     """What stands around the routes; the last is the outermost."""
-<<<<<<< HEAD
-    larger = {LORAS: settings.lora_upload_max_bytes + FORM_BYTES}
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=larger)
-=======
     app.add_middleware(Audit, writer=access.writer, settings=settings)
     app.add_middleware(RateHeaders, service=app.state.service)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
->>>>>>> main
+    larger = {LORAS: settings.lora_upload_max_bytes + FORM_BYTES}
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
     app.add_middleware(PublicAddress, settings=settings)

@@ -9,13 +9,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from starlette.requests import HTTPConnection
 
 from app.access.forwarded import client_address
-<<<<<<< HEAD
-from app.access.gate import Gate
-from app.access.scopes import STATS, UPLOADS, VIDEOS_READ, VIDEOS_WRITE, require
-=======
 from app.access.opening import Access
-from app.access.scopes import STATS, VIDEOS_READ, VIDEOS_WRITE, require
->>>>>>> main
+from app.access.scopes import STATS, UPLOADS, VIDEOS_READ, VIDEOS_WRITE, require
 from app.api.dependencies import Config
 from app.api.rate_headers import permit
 from app.settings import Settings

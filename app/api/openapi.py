@@ -75,7 +75,7 @@ def upload_form(model: type[BaseModel], file: str) -> Schema:
     schema = _inlined(model)
     bare = {"type": "string", "format": "binary"}
     content = {
-        "multipart/form-data": {"schema": _with_file(form_schema(schema, {}), file)},
+        "multipart/form-data": {"schema": {**_with_file(form_schema(schema, {}), file), "title": model.__name__}},
         "application/octet-stream": {"schema": bare},
     }
     fields = cast(dict[str, dict[str, object]], form_schema(schema, {})["properties"])

@@ -91,7 +91,6 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "DELETE /api/cache": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
-<<<<<<< HEAD
     "POST /v1/loras": (
         {
             400: "invalid_request invalid_form unknown_parameter duplicate_parameter invalid_lora lora_does_not_fit",
@@ -106,7 +105,6 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "GET /v1/loras": (_QUERY,),
     "GET /v1/loras/{lora}": (_LORA,),
     "DELETE /v1/loras/{lora}": (_LORA, {409: "operator_lora", 503: "artifact_store_unavailable"}),
-=======
     "GET /v1/usage": ({400: "invalid_request", 403: "insufficient_scope"},),
     "POST /v1/keys": (_BODY, {400: "unknown_scope first_key_not_operator"}),
     "GET /v1/keys": (_QUERY, _KEY),
@@ -114,7 +112,6 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "POST /v1/keys/{key_id}/rotate": (_BODY, _KEY, {409: "key_not_active conflict"}),
     "POST /v1/keys/{key_id}/revoke": (_KEY, {409: "conflict"}),
     "GET /v1/audit": (_QUERY,),
->>>>>>> main
     "POST /v1/videos/edits": (_ABSENT,),
     "POST /v1/videos/characters": (_ABSENT,),
     "GET /v1/videos/characters/{character_id}": (_ABSENT,),

@@ -16,12 +16,8 @@ from typing_extensions import Unpack
 
 from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
-<<<<<<< HEAD
-from app.client.options import LoraUploadOptions, StyleOptions, VideoOptions
-=======
 from app.client.operator_calls import OperatorCalls
-from app.client.options import StyleOptions, VideoOptions
->>>>>>> main
+from app.client.options import LoraUploadOptions, StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.report import VideoReport
 from app.client.stream import follow

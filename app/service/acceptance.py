@@ -25,11 +25,8 @@ from app.service.admission import admit, check, limits_of, named
 from app.service.endings import end_of
 from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.job_report import intake
-<<<<<<< HEAD
 from app.service.lora_uploads import hold_loras, with_uploads
-=======
 from app.service.own_figures import with_own
->>>>>>> main
 from app.service.planning import plan_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports

@@ -329,9 +329,5 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-<<<<<<< HEAD
-    *(Storage, Webhooks, Front, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
-=======
-    *(Storage, Webhooks, Front, Limiting, Models, Replicas, Feedback, Engine, Caches, Observed),
->>>>>>> main
+    *(Storage, Webhooks, Front, Limiting, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
 )

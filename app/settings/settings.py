@@ -26,11 +26,9 @@ REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
-<<<<<<< HEAD
-class Settings(Uploads, Observed, Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Storage, BaseSettings):
-=======
-class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, Front, Webhooks, Storage, BaseSettings):
->>>>>>> main
+class Settings(
+    Uploads, Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, Front, Webhooks, Storage, BaseSettings
+):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON.
 
     What there is stands in `app.settings.sections`; here are the rules between them, and what follows from them.

@@ -20,7 +20,19 @@ from app.jobs.record import (
 )
 from app.plan.masks.mask import masks_of
 from app.plan.masks.table import MaskRow, MaskTable, with_masks
-from app.types import CacheMode, CacheUse, Extension, Failure, Job, Masks, Measured, Phase, UploadedLora, Webhook, Wishes
+from app.types import (
+    CacheMode,
+    CacheUse,
+    Extension,
+    Failure,
+    Job,
+    Masks,
+    Measured,
+    Phase,
+    UploadedLora,
+    Webhook,
+    Wishes,
+)
 from app.types.masks import unbits
 from tests.jobs.make import PLAN, VIDEO, a_job, a_replica
 

@@ -27,7 +27,10 @@ def tensor(dtype: str = "F32", shape: object = (2, 2), offsets: object = (0, 16)
 
 
 def test_ranks_types_and_alphas_are_read_without_the_tensors(tmp_path: Path) -> None:
-    kohya = {"lora_unet_a.lora_down.weight": np.ones((8, 4), np.float16), "lora_unet_a.alpha": np.full((), 2.5, np.float16)}
+    kohya = {
+        "lora_unet_a.lora_down.weight": np.ones((8, 4), np.float16),
+        "lora_unet_a.alpha": np.full((), 2.5, np.float16),
+    }
     found = read(tmp_path, adapter(4, {"trained_by": "ann"}, **kohya))
     assert (found.tensors, found.ranks, found.alphas, found.dtypes) == (4, (4, 8), (2.5,), ("F16", "F32"))
     assert (found.dora, dict(found.metadata)) == (False, {"trained_by": "ann"})
