@@ -17,7 +17,8 @@ _SUFFIXES: Final = {"multipart/form-data": "Upload", "application/x-www-form-url
 def name_bodies(operation: Page, schemas: Page) -> None:
     """Have an operation name the schemas of its body, which are put among the others.
 
-    A form is named after what may be sent as JSON, or, alone, after what it is made of. What the operation was made of is left as it is: others share it.
+    A form is named after what may be sent as JSON, or, alone, after what it is made of. What the operation was made of
+    is left as it is: others share it.
     Raises ValueError: two different schemas have one name.
     """
     body = operation.get("requestBody")

@@ -16,8 +16,9 @@ from typing_extensions import Unpack
 
 from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
+from app.client.lora_calls import LoraCalls
 from app.client.operator_calls import OperatorCalls
-from app.client.options import LoraUploadOptions, StyleOptions, VideoOptions
+from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.report import VideoReport
 from app.client.stream import follow
@@ -27,7 +28,6 @@ from app.client.transport import Transport, read_json
 VIDEOS = "/v1/videos"
 EVENTS = "/v1/events"
 STYLES = "/v1/styles"
-LORAS = "/v1/loras"
 
 
 def _place(video_id: str, what: str = "") -> str:
@@ -35,7 +35,7 @@ def _place(video_id: str, what: str = "") -> str:
     return f"{VIDEOS}/{quote(video_id, safe='')}{what}"
 
 
-class Kinoray(OperatorCalls):
+class Kinoray(LoraCalls, OperatorCalls):
     """A client of one Kinoray service.
 
         async with Kinoray() as kinoray:
@@ -230,27 +230,6 @@ class Kinoray(OperatorCalls):
     async def delete_style(self, style_id: str) -> bool:
         """Forget a style of yours."""
         answer = read_json(await self._transport.send("DELETE", f"{STYLES}/{quote(style_id, safe='')}"))
-        return bool(expect_mapping(answer, "answer").get("deleted", True))
-
-    async def upload_lora(self, path: str | Path, name: str, **options: Unpack[LoraUploadOptions]) -> JsonObject:
-        """Keep a LoRA of your own (safetensors) for one model; `loras` then takes its name. Raises OSError too."""
-        said = {option: value for option, value in options.items() if isinstance(value, (str, bool))}
-        fields: dict[str, str | bool] = {"name": name, **said}
-        return expect_mapping(read_json(await self._transport.upload(LORAS, Path(path), fields)), "LoRA")
-
-    async def loras(self, limit: int = 20, after: str | None = None, order: str = "desc") -> tuple[JsonObject, ...]:
-        """A page of your LoRAs and of the operator's; the `id` of the last is the `after` of the next."""
-        params: dict[str, str | int] = {"limit": limit, "order": order, **({"after": after} if after else {})}
-        found = await self._record(LORAS, params)
-        return tuple(expect_mapping(each, "LoRA") for each in found.get("data") or ())
-
-    async def lora(self, name: str) -> JsonObject:
-        """A LoRA by its name or id."""
-        return await self._record(f"{LORAS}/{quote(name, safe='')}")
-
-    async def delete_lora(self, name: str) -> bool:
-        """Delete a LoRA of yours, by its name or id; jobs that wear it already are made."""
-        answer = read_json(await self._transport.send("DELETE", f"{LORAS}/{quote(name, safe='')}"))
         return bool(expect_mapping(answer, "answer").get("deleted", True))
 
     async def stats(self) -> JsonObject:
