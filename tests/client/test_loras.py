@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,9 @@ async def test_the_command_does_the_same(tmp_path: Path) -> None:
     async with served(House(models=(replace(MODEL, lora_uploads=True),))) as server:
 
         async def kinoray(*words: str) -> Result:
-            return await asyncio.to_thread(CliRunner().invoke, app, ["--url", server.url, "lora", *words])
+            work = partial(CliRunner().invoke, app, ["--url", server.url, "lora", *words])
+            # Not to_thread: with this task's context the command would take its own loop for this one.
+            return await asyncio.get_running_loop().run_in_executor(None, work)
 
         assert "Kept ink for shapes: 1 layers, rank 4." in (await kinoray("upload", str(file))).output
         [kept] = json.loads((await kinoray("list", "--json")).output)

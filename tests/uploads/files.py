@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+NOTHING: Mapping[str, Any] = {}
 LAYER = "transformer.blocks.0.attn1.to_q"
 
 
-def adapter(rank: int = 4, metadata: Mapping[str, str] | None = None, seed: int = 0, **more: Any) -> bytes:
+def adapter(
+    rank: int = 4, metadata: Mapping[str, str] | None = None, seed: int = 0, more: Mapping[str, Any] = NOTHING
+) -> bytes:
     """An adapter of one layer."""
     draw = np.random.default_rng(seed)
     tensors = {

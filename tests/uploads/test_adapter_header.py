@@ -31,7 +31,7 @@ def test_ranks_types_and_alphas_are_read_without_the_tensors(tmp_path: Path) -> 
         "lora_unet_a.lora_down.weight": np.ones((8, 4), np.float16),
         "lora_unet_a.alpha": np.full((), 2.5, np.float16),
     }
-    found = read(tmp_path, adapter(4, {"trained_by": "ann"}, **kohya))
+    found = read(tmp_path, adapter(4, {"trained_by": "ann"}, more=kohya))
     assert (found.tensors, found.ranks, found.alphas, found.dtypes) == (4, (4, 8), (2.5,), ("F16", "F32"))
     assert (found.dora, dict(found.metadata)) == (False, {"trained_by": "ann"})
 
@@ -40,7 +40,7 @@ def test_what_diffusers_says_of_the_layers_is_heard(tmp_path: Path) -> None:
     said = {"transformer.lora_alpha": 16, "transformer.alpha_pattern": {"to_v": 8}, "transformer.use_dora": True}
     found = read(tmp_path, adapter(4, {"lora_adapter_metadata": json.dumps(said)}))
     assert (found.alphas, found.dora) == ((8.0, 16.0), True)
-    assert read(tmp_path, adapter(**{f"{LAYER}.lora_magnitude_vector": np.ones(24, np.float32)})).dora
+    assert read(tmp_path, adapter(more={f"{LAYER}.lora_magnitude_vector": np.ones(24, np.float32)})).dora
 
 
 def test_long_metadata_is_kept_in_part(tmp_path: Path) -> None:

@@ -89,8 +89,9 @@ def _skeleton(facts: Any) -> Any:
     kind: Any = getattr(diffusers, str(facts.get("_class_name")), None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin)):
         raise ValueError(f"diffusers has no model {str(facts.get('_class_name'))[:80]}")
+    skeleton: Any = kind
     with init_empty_weights():
-        return kind.from_config(dict(facts))
+        return skeleton.from_config(dict(facts))
 
 
 def main() -> None:
