@@ -99,6 +99,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
             409: "lora_exists too_many_loras conflict",
             413: "payload_too_large lora_too_large",
             415: "unsupported_media_type",
+            429: "overloaded",
             503: "not_replicated artifact_store_unavailable",
         },
     ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -10,7 +11,7 @@ from typing import Final, TypeAlias
 import anyio
 
 from app.artifacts.store import ArtifactStore
-from app.errors import Conflict, Forbidden, InvalidRequest, KinorayError
+from app.errors import Conflict, Forbidden, InvalidRequest, KinorayError, Overloaded
 from app.jobs.board import Board
 from app.jobs.store import JobStore, find
 from app.plan.catalogue import Catalogue
@@ -23,6 +24,8 @@ from app.uploads.fit import Fit
 from app.uploads.loras import LoraUpload, Most, found, is_name, new_id, no_such_lora
 
 CONTENT_TYPE: Final = "application/octet-stream"
+AT_ONCE: Final = 4  # files that one process takes in
+RETRY_AFTER_S: Final = 10.0
 EXPERTS: Final = ("high", LOW)
 
 
@@ -56,12 +59,24 @@ Row: TypeAlias = LoraUpload | OperatorLora
 
 
 class LoraShelf:
-    """What a Router does about LoRAs; it holds no state."""
+    """What a Router does about LoRAs."""
 
     def __init__(self, ports: Ports, settings: Settings, clock: Callable[[], float]) -> None:
         self._ports = ports
         self._settings = settings
         self._clock = clock
+        self._coming = 0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """So many files come at a time: each takes room on this machine's disk. Raises Overloaded."""
+        if self._coming >= AT_ONCE:
+            raise Overloaded("Too many LoRAs are being uploaded; come again soon.", retry_after_s=RETRY_AFTER_S)
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
 
     async def expect(self, caller: Caller) -> None:
         """Refuse, before a file is read, who could not keep it. Raises Forbidden, Conflict."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.service.lora_uploads import AT_ONCE
 from app.types import RequestableLora
 from app.uploads.fit import Fit
 from tests.api.house import MODEL, PICTURES, House
@@ -207,3 +209,13 @@ async def test_what_is_no_file_is_refused_by_its_type(place: Place) -> None:
     assert refused(answer) == (400, "invalid_request", "file")
     big = await place.ann.post("/v1/videos", json={"prompt": "x" * 2000})
     assert big.status_code == 413, "other routes keep their limit"
+
+
+async def test_only_so_many_files_come_at_a_time(place: Place) -> None:
+    with ExitStack() as others:
+        for _ in range(AT_ONCE):
+            others.enter_context(place.house.service.loras.turn())
+        answer = await sent(place.ann)
+        assert refused(answer) == (429, "overloaded", None)
+        assert "retry-after" in answer.headers
+    assert (await sent(place.ann)).status_code == 200

@@ -65,8 +65,9 @@ class LoraDeleted(BaseModel):
 async def upload(request: Request, service: Service, settings: Config, caller: Uploader) -> Lora:
     """Keep a LoRA of your own for one model. When this answers, it was read as the model would, and fits its layers."""
     await service.loras.expect(caller)
-    async with received(request, settings.lora_upload_max_bytes) as sent:
-        return lora_object(await service.loras.keep(sent, caller))
+    with service.loras.turn():
+        async with received(request, settings.lora_upload_max_bytes) as sent:
+            return lora_object(await service.loras.keep(sent, caller))
 
 
 @router.get("", summary="List the LoRAs")

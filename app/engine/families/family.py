@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, Frames, JobState, TextEmbedding
+from app.engine.families.adapters import AdapterSwitch, BroughtAdapters
 from app.engine.families.grouping import forward_by_group, guided
 from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.memory.state import held_bytes
@@ -89,30 +90,6 @@ class StepCaching(Protocol):
         Raises:
             UnsupportedParameter: the model cannot be measured.
         """
-        ...
-
-
-class AdapterSwitch(Protocol):
-    """The LoRA adapters of one transformer."""
-
-    def activate(self, adapters: Sequence[tuple[str, float]]) -> None:
-        """Have these act, by name and strength, and no others; of those it does not have, nothing acts."""
-        ...
-
-    def changed(self) -> None:
-        """Some have been loaded, or have gone."""
-        ...
-
-
-class BroughtAdapters(Protocol):
-    """The LoRA adapters that jobs bring."""
-
-    def offer(self, files: Mapping[str, Path]) -> None:
-        """Where the files of a job's adapters are, by name; from any thread, before the job starts."""
-        ...
-
-    def ensure(self, names: Iterable[str]) -> bool:
-        """Have these loaded; whether anything changed. Raises AdapterUnusable."""
         ...
 
 
