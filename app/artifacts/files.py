@@ -24,6 +24,7 @@ from app.types import Artifact
 T = TypeVar("T")
 
 CHUNK_BYTES = 2**20
+FILE_BYTES = 64 * 2**20
 RETRY_AFTER_S = 5.0
 TIMEOUT_S = 30.0
 THREADS = 16  # calls at a time; a store that stands still holds up these alone, not the process' other threads
@@ -59,7 +60,9 @@ class FileArtifacts:
         """Raises Conflict when the key is taken, StoreUnavailable when it cannot be written."""
         place = self._path(key)
         try:
-            await self._on_thread(lambda: self._put_file(place, key, path))
+            # A large file may take as many times as long as one call of 64 MiB.
+            patience_s = self._timeout_s * (1 + path.stat().st_size // FILE_BYTES)
+            await self._on_thread(lambda: self._put_file(place, key, path), patience_s)
         except ArtifactLost as error:
             raise _unavailable("there is no such place") from error
         return Artifact(key, content_type, path.stat().st_size)
@@ -127,11 +130,11 @@ class FileArtifacts:
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_key(key)}"
 
-    async def _on_thread(self, work: Callable[[], T]) -> T:
+    async def _on_thread(self, work: Callable[[], T], patience_s: float | None = None) -> T:
         """Do blocking work; the store's errors come out under our names."""
         call = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
-            return await asyncio.wait_for(call, self._timeout_s)
+            return await asyncio.wait_for(call, patience_s or self._timeout_s)
         except FileNotFoundError as error:
             raise ArtifactLost("The artifact is no longer stored.") from error
         except (asyncio.TimeoutError, TimeoutError) as error:
