@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, SecretStr
 from app.settings.field import setting
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
+from app.settings.uploads import Uploads
 
 MIB, GIB = 2**20, 2**30
 
@@ -341,5 +342,5 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Limiting, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Limiting, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
 )
