@@ -141,7 +141,19 @@ def changed(wanted: Config, name: str, **values: Any) -> Config:
 
 
 def with_broken_model(wanted: Config, folder: Path) -> Config:
-    """A second model, of which every file is there and the weights end too soon."""
+    """A second model: all that is looked at before a start is well, and it cannot be loaded."""
+    from tests.engine.families.saved import save_t2v
+
+    save_t2v(folder / "words")
+    (folder / "words" / "tokenizer" / "tokenizer.json").write_text("{")
+    copy: Config = yaml.safe_load(yaml.safe_dump(wanted))
+    (row,) = [row for row in copy["applications"][0]["deployments"] if row["name"] == name]
+    row.update(values)
+    return copy
+
+
+def with_broken_model(wanted: Config, folder: Path) -> Config:
+    """A second model: all that is looked at before a start is well, and it cannot be loaded."""
     from tests.engine.families.saved import save_t2v
 
     save_t2v(folder / "words")
