@@ -147,19 +147,6 @@ def with_broken_model(wanted: Config, folder: Path) -> Config:
     save_t2v(folder / "words")
     (folder / "words" / "tokenizer" / "tokenizer.json").write_text("{")
     copy: Config = yaml.safe_load(yaml.safe_dump(wanted))
-    (row,) = [row for row in copy["applications"][0]["deployments"] if row["name"] == name]
-    row.update(values)
-    return copy
-
-
-def with_broken_model(wanted: Config, folder: Path) -> Config:
-    """A second model: all that is looked at before a start is well, and it cannot be loaded."""
-    from tests.engine.families.saved import save_t2v
-
-    save_t2v(folder / "words")
-    weights = max((folder / "words" / "transformer").glob("*.safetensors"), key=lambda path: path.stat().st_size)
-    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
-    copy: Config = yaml.safe_load(yaml.safe_dump(wanted))
     (application,) = copy["applications"]
     built_in = {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"}
     words = {"id": "words", "family": "wan2.1-t2v-1.3b", "source": str(folder / "words"), "sizes": [[32, 16]]}
