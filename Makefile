@@ -8,6 +8,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest
 NO_MODELS := $(patsubst %,--ignore tests/%,engine/families engine/test_built_in.py embedded calibration models/test_loading.py)
+DRILLS ?= drill or slow
 SHARED_OUT := -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: demo serve test test-fast drills bench lint format install
@@ -33,7 +34,7 @@ test-fast: install
 	$(PYTEST) $(SHARED_OUT) $(NO_MODELS) -m "not browser and not cluster and not drill and not redis and not slow"
 
 drills: install
-	$(PYTEST) -m "drill or slow"
+	$(PYTEST) -m "$(DRILLS)"
 
 bench: install
 	GOMP_SPINCOUNT=3000 $(BIN)/python -m benchmarks

@@ -16,7 +16,7 @@ from tests.drills.test_machines import killed_with_all_it_started
 ROOT = Path(__file__).parent.parent.parent
 DRIVER = [sys.executable, "-m", "tests.drills.deploys"]
 
-pytestmark = pytest.mark.timeout(2000)  # five deploys, one after the other
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(2000)]  # five deploys, one after the other
 
 
 def said_by(words: list[str]) -> dict[str, Any]:

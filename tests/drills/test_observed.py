@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).parent.parent.parent
 PARTS = {"Router", "PromptAnalyzer", "Cache", "Dispatcher", "Diffuser", "Finisher"}
 

@@ -19,6 +19,8 @@ from cluster.redis import LocalRedis
 from tests.ports import free_port
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 420.0
 WHSEC = "whsec_cGxhbnRlZC1wbGFudGVkLXBsYW50ZWQtcGxhbnRlZA=="

@@ -13,7 +13,7 @@ from cluster.local import LocalService
 from tests.drills.processes import only_pid
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.nightly]
 
 RECOVERY_S = 120.0
 STEPS = 90

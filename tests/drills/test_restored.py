@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 
-pytestmark = pytest.mark.timeout(900)  # three starts of a service
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]  # three starts of a service
 
 
 def ran(module: str, *words: str) -> str:

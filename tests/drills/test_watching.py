@@ -28,6 +28,7 @@ from tests.drills.prometheus import PROGRAM, Prometheus
 from tests.drills.watched import QUICK_S, Watched
 
 pytestmark = [
+    pytest.mark.nightly,
     pytest.mark.anyio,
     pytest.mark.skipif(PROGRAM is None, reason="Prometheus is not installed here"),
 ]
