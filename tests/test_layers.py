@@ -63,11 +63,12 @@ SUB_ROOMS = {
     "app/plan/masks": {"app.plan.masks", "app.errors", "app.types", "app.settings"},
     "app/api/requests": {
         *("app.api.requests", "app.api.limits", "app.api.problems", "app.errors", "app.types", "app.settings"),
-        *("app.jobs.admission_limits", "app.plan", "app.service"),
+        *("app.jobs.admission_limits", "app.plan", "app.service", "app.access.api_key", "app.access.scopes"),
     },
 }
 """Sub-rooms that know only some of their own room."""
 EXCEPTIONS = {
+    ("app/client/key_commands.py", "app.access.direct"),
     ("app/client/models.py", "app.engine.timing.hardware"),
     ("app/client/models.py", "app.models.report"),
     ("app/client/models.py", "app.settings.read"),

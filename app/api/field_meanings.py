@@ -165,5 +165,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "at": "When it happened, Unix seconds",
         "failing": "The components that are not well",
         "components": "By component: `ok`, and its facts or an `error`",
+        "pools": "By pool: whether it takes jobs",
+        "ready": "Whether a new video would be made",
     }
 )

@@ -14,6 +14,7 @@ from app.api.routes.caches import CacheLevel, cache_levels
 from app.errors import StoreUnavailable
 from app.jobs.board import BACKLOG
 from app.line.backlog import Backlog, backlog_from_note
+from app.service.own_figures import of_all
 from app.service.pools import PoolStatus
 from app.service.videos import VideoService
 from app.telemetry import (
@@ -186,7 +187,7 @@ async def _read(service: VideoService) -> Reading:
     ports, price = service.ports, service.settings.price_per_device_hour
     held, cache_up = await ports.cache.figures(), await ports.cache.healthy()
     try:
-        figures = await ports.meter.read()
+        figures = of_all(await ports.meter.read())
         caches = cache_levels(held, figures, price)
         backlog = backlog_from_note(await ports.board.get(BACKLOG))
         pools = tuple((await service.pools.look()).values())

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.api.methods import allowed
-from app.errors import Conflict, GenerationError, KinorayError, NotSupported, RetryLater, Unauthorized
+from app.errors import Conflict, GenerationError, KinorayError, NotSupported, QuotaExceeded, RetryLater, Unauthorized
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
 
@@ -111,6 +111,8 @@ def of_error(error: KinorayError, sent: SentNames | None = None) -> Response:
         headers["x-should-retry"] = "false"
     if isinstance(error, RetryLater):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, QuotaExceeded):
+        headers["x-should-retry"] = "false"  # not within the patience of any package
     if isinstance(error, NotSupported):
         headers["x-should-retry"] = "false"  # OpenAI's packages ask again after any other 5xx
     if isinstance(error, Unauthorized):
@@ -158,6 +160,7 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, KinorayError)
+        request.state.error_code = error.error_code  # for the audit log
         return of_error(error, getattr(request.state, "sent", None))
 
     async def invalid(request: Request, error: Exception) -> Response:

@@ -43,6 +43,7 @@ class RequestId:
         headers = Headers(scope=scope)
         given = headers.get(REQUEST_ID, "")
         request_id = given if _SANE.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+        scope.setdefault("state", {})["request_id"] = request_id
         asked_by = checked(headers.get(TRACEPARENT))
         with _span(scope, asked_by) as span:
             trace = trace_id(span.traceparent or asked_by)

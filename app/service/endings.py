@@ -1,4 +1,4 @@
-"""The one way for a job to end: its record is closed, then those who follow it hear, then the figures count it."""
+"""The one way for a job to end: its record is closed, followers hear, figures and its tenant's usage count it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Protocol
 from app.errors import Cancelled, LeaseLost
 from app.jobs.events import Entries, EventLog
 from app.jobs.store import JobStore
+from app.jobs.usage import UsageLog, used_by
 from app.logs.context import about_job, facts
+from app.service.own_figures import with_own
 from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
 from app.tracing.jobs import record_job
 from app.types import Failure, Job, Measured, Phase
@@ -29,6 +31,8 @@ class Ending(Protocol):
     def events(self) -> EventLog: ...
     @property
     def meter(self) -> Meter: ...
+    @property
+    def usage(self) -> UsageLog: ...
 
 
 async def fail(
@@ -62,7 +66,8 @@ async def tell_end(
     if followed:
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
             await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
-    await stores.meter.add({**figures_of(job, now), **(figures or {})})
+    await stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})}))
+    await stores.usage.add(used_by(job, now))
 
 
 def log_end(job: Job, now: float) -> None:

@@ -11,21 +11,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, SecretStr
 
 from app.settings.field import setting
+from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
 
-DAY_S = 86400.0
 MIB, GIB = 2**20, 2**30
 
 
 class Storage(BaseModel):
     """Where things are kept, and for how long"""
 
-    redis_url: str | None = setting(
+    redis_url: SecretStr | None = setting(
         None,
         "Redis for jobs, events and caches, also redis+sentinel://host:port,host:port/service/0",
         unset="Kinoray starts its own",
     )
-    cache_redis_url: str | None = setting(None, "Another Redis for the caches alone", unset="the same")
+    cache_redis_url: SecretStr | None = setting(None, "Another Redis for the caches alone", unset="the same")
     redis_prefix: str = setting("kinoray", "Every Redis key starts with this")
     redis_timeout_s: float = setting(2.0, "A Redis call that takes longer counts as failed", "s", gt=0)
     durability: Literal["local", "replicated"] = setting(
@@ -108,6 +108,27 @@ class Front(BaseModel):
     )
     api_keys: dict[str, SecretStr] = setting(
         {}, "Tenant name to API key; tenants never see each other's jobs", unset="everyone is the tenant `public`"
+    )
+    api_keys_file: Path | None = setting(
+        None,
+        "A file (YAML or JSON) or folder of more keys, such as a mounted secret; read again when it changes",
+        unset="none",
+        since="0.3",
+    )
+    api_key_scopes: dict[str, list[str]] = setting(
+        {},
+        'Tenant to the scopes of its key in `api_keys`, such as {"alice": ["videos:read", "stats"]}',
+        unset="all but `operate`, and that for `operators`",
+        since="0.3",
+    )
+    open: bool = setting(
+        False, "Answer everyone on any address while there is no key; else only this machine is", since="0.3"
+    )
+    audit_most: int = setting(
+        100_000, "The audit log keeps so many of the newest entries", "entries", since="0.3", ge=1
+    )
+    audit_retention_s: float = setting(
+        90 * DAY_S, "Entries of the audit log are kept this long", "s", since="0.3", gt=0
     )
     cors_origins: list[str] = setting(
         [],
@@ -201,7 +222,7 @@ class Feedback(BaseModel):
         1.25, "Ratings move a budget by this factor at most, up or down; 1: not at all", ge=1, le=2
     )
     operators: list[str] = setting(
-        [], "Tenants that may reset everyone's feedback; others reset their own", unset="none"
+        [], "Tenants whose keys of the settings and their file have the scope `operate`", unset="none"
     )
     enhancer_model: str | None = setting(
         None, "Folder or name of a transformers text-generation model that expands prompts", unset="rules do"
@@ -301,5 +322,5 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Limiting, Models, Replicas, Feedback, Engine, Caches, Observed),
 )

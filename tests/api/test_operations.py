@@ -65,6 +65,13 @@ async def test_a_service_of_which_a_part_is_dead_is_alive_and_not_ready() -> Non
     assert ready.json()["error"]["message"] == "redis: It does not answer."
 
 
+@pytest.mark.parametrize("address", ["/health", "/health/ready"])
+async def test_a_pool_that_nobody_knows_is_not_ready(address: str) -> None:
+    async with House({}).client() as client:
+        answer = await client.get(address, params={"pool": ""})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (503, "diffuser: there is no pool  here")
+
+
 async def test_a_silent_component_does_not_hold_up_the_others() -> None:
     began = time.monotonic()
     status, body = await health({"redis": well, "diffuser": silent, "finisher": silent}, timeout_s=0.05)
@@ -201,7 +208,7 @@ async def test_the_documentation_names_every_route(client: httpx.AsyncClient) ->
         {"CreateVideo", "CreateVideoForm", "CreateVideoUpload"} <= named == named & set(page["components"]["schemas"])
     )
     assert str(page).count("'$ref'") == str(page).count("'$ref': '#/components/schemas/")
-    assert len(page["paths"]) == 32
+    assert len(page["paths"]) == 38
     assert (await client.get("/docs")).status_code == 200
 
 

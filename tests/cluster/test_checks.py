@@ -8,10 +8,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from cluster.checks import StartFailed, check_artifacts, check_port, check_redis, prepare_state_dir, shown
+from app.access.direct import make_key
+from app.settings import Settings
+from cluster.checks import StartFailed, check_artifacts, check_open, check_port, check_redis, prepare_state_dir, shown
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,3 +98,25 @@ def test_files_are_kept_only_where_fsspec_finds_a_way() -> None:
 
 def test_no_password_is_shown() -> None:
     assert shown("s3://key:secret@bucket/folder?token=secret") == "s3://***@bucket/folder"
+
+
+@pytest.mark.redis
+def test_an_address_that_others_reach_is_not_started_without_a_key(
+    redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").write_text("alice: secret")
+    anywhere: dict[str, Any] = {"host": "0.0.0.0", "redis_prefix": prefix}
+    with pytest.raises(StartFailed, match=r"KINORAY_HOST=0\.0\.0\.0 is not started: there is no key.*KINORAY_OPEN"):
+        check_open(Settings(**anywhere), redis_url)
+    for host in ("127.0.0.1", "::1", "localhost"):
+        check_open(Settings(**anywhere | {"host": host}), redis_url)
+    check_open(Settings(**anywhere, open=True), redis_url)
+    check_open(Settings(**anywhere, api_keys={"alice": SecretStr("secret")}), redis_url)
+    check_open(Settings(**anywhere, api_keys_file=tmp_path / "keys"), redis_url)
+    with pytest.raises(StartFailed, match="KINORAY_API_KEYS_FILE"):
+        check_open(Settings(**anywhere, api_keys_file=tmp_path / "none"), redis_url)
+    monkeypatch.setenv("KINORAY_REDIS_PREFIX", prefix)
+    make_key(redis_url, "first", "ops", None, None)
+    check_open(Settings(**anywhere), redis_url)
+    with pytest.raises(StartFailed):
+        check_open(Settings(**anywhere | {"redis_prefix": f"{prefix}-2"}), redis_url)

@@ -82,7 +82,10 @@ async def scraped(service: Service) -> Response:
 
 @router.get("/api/stats", summary="Figures as JSON")
 async def figures(service: Service, caller: StatsReader) -> Stats:
-    """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share."""
+    """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share.
+
+    Without the scope `operate`: your tenant's jobs and share alone.
+    """
     return await stats(service, caller)
 
 
