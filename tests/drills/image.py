@@ -25,6 +25,7 @@ from tests.drills.dockerfile import Dockerfile, Instruction, argv, copied, fille
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_S, STOP_S = 400.0, 90.0
+STARTED = {"KINORAY_API_KEYS": '{"trial": "a-key-for-this-trial-alone"}'}  # it listens on all addresses: it wants a key
 
 
 @dataclass
@@ -79,9 +80,12 @@ class Machine:
 class Trial:
     """Makes the stages of one target, each in a folder of its own."""
 
-    def __init__(self, file: Dockerfile, base: Path, folder: Path, machine: Machine, given: dict[str, str]) -> None:
+    def __init__(
+        self, file: Dockerfile, base: Path, folder: Path, machine: Machine, given: dict[str, str], *, again: bool = True
+    ) -> None:
+        """`again`: stages of a former trial that are there are made anew."""
         self._file, self._base, self._folder = file, base, folder
-        self._machine, self._given = machine, given
+        self._machine, self._given, self._again = machine, given, again
         self._made: dict[str, Image] = {}
         self.tried = 0
 
@@ -96,8 +100,10 @@ class Trial:
         known = self._made.get(stage.parent)
         root = self._folder / name
         say(f"FROM {filled(stage.parent, self._file.arguments)} AS {name}")
-        shutil.rmtree(root, ignore_errors=True)
-        subprocess.run(["cp", "-a", "--reflink=auto", known.root if known else self._base, root], check=True)
+        there = root.exists() and not self._again
+        if not there:
+            shutil.rmtree(root, ignore_errors=True)
+            subprocess.run(["cp", "-a", "--reflink=auto", known.root if known else self._base, root], check=True)
         image = Image(root)
         if known:
             image = Image(root, dict(known.env), {}, known.shell, known.folder, known.user, list(known.volumes))
@@ -105,6 +111,8 @@ class Trial:
             image.health, image.stop = known.health, known.stop
         self.tried += 1
         for each in stage.instructions:
+            if there and each.word in ("RUN", "COPY"):
+                continue
             say(f"{each.word} {each.rest}")
             began = time.monotonic()
             self._apply(image, each)
@@ -264,16 +272,18 @@ def main() -> int:
     ask.add_argument("--bind", action="append", default=[], help="a path of this machine that RUN sees at the same place")
     ask.add_argument("--env", action="append", default=[], help="NAME=VALUE, for RUN alone")
     ask.add_argument("--build-arg", action="append", default=[], help="NAME=VALUE")
+    ask.add_argument("--keep", action="store_true", help="do not make stages again that are in the folder")
     ask.add_argument("--start", action="store_true", help="start the image, too")
     asked = ask.parse_args()
     machine = Machine(asked.bind, dict(each.split("=", 1) for each in asked.env))
     given = dict(each.split("=", 1) for each in asked.build_arg)
     asked.folder.mkdir(parents=True, exist_ok=True)
-    trial = Trial(parse((ROOT / "cluster" / "Dockerfile").read_text()), asked.base, asked.folder, machine, given)
+    file = parse((ROOT / "cluster" / "Dockerfile").read_text())
+    trial = Trial(file, asked.base, asked.folder, machine, given, again=not asked.keep)
     image = trial.make(asked.target)
     say(f"{trial.tried} instructions of target {asked.target} were run")
     if asked.start:
-        say(f"healthy after {start(image, {}):.0f} s, and ended at {image.stop}")
+        say(f"healthy after {start(image, STARTED):.0f} s, and ended at {image.stop}")
     return 0
 
 
