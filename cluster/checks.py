@@ -73,6 +73,26 @@ def check_port(host: str, port: int) -> None:
         raise StartFailed(_no_listening(host, port, error)) from None
 
 
+def check_metrics_port(port: int | None, own: int) -> None:
+    """Ray's agent listens there on all addresses, and when it cannot, it says so in a log that nobody reads.
+
+    `own` is the service's port. Raises StartFailed.
+    """
+    if port is None:
+        return
+    said = f"KINORAY_RAY_METRICS_PORT={port} cannot be used"
+    if port == own:
+        raise StartFailed(f"{said}: it is the service's own port; choose another, or leave it unset for any.")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("0.0.0.0", port))
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        why = f"port {port} of this machine is taken" if taken else error.strerror or str(error)
+        raise StartFailed(f"{said}: {why}; choose another, or leave it unset for any.") from None
+
+
 def _no_listening(host: str, port: int, error: OSError) -> str:
     where, why = f"{host}:{port}", error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:

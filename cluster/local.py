@@ -25,7 +25,15 @@ from app.redis.connection import replicas_of
 from app.settings import Settings
 from app.settings.read import BadSettings, args_of, read_settings, unknown
 from app.settings.strict_yaml import loaded
-from cluster.checks import StartFailed, check_artifacts, check_open, check_port, check_redis, prepare_state_dir
+from cluster.checks import (
+    StartFailed,
+    check_artifacts,
+    check_metrics_port,
+    check_open,
+    check_port,
+    check_redis,
+    prepare_state_dir,
+)
 from cluster.greeting import Addresses, show_addresses
 from cluster.redis import STOP_S, LocalRedis, RedisFailed
 from cluster.servable import unservable_here
@@ -97,6 +105,7 @@ class LocalService:
                 moved any more, twice.
         """
         check_port(self.settings.host, self.settings.port)
+        check_metrics_port(self.settings.ray_metrics_port, self.settings.port)
         self._check_models()
         prepare_state_dir(self.settings.state_dir)
         check_artifacts(self.settings.artifact_root)

@@ -44,6 +44,7 @@ from app.api.routes import (
     tenant_events,
     usage,
     videos,
+    vitals,
 )
 from app.api.routes.page import add_studio_files
 from app.api.security_headers import SecurityHeaders
@@ -89,7 +90,7 @@ def create_app(
     app.state.checks = dict(checks)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
-        *(models, styles, keys, audit, caches, operations, usage, page),
+        *(models, styles, keys, audit, caches, operations, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

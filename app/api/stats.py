@@ -28,6 +28,8 @@ from app.telemetry import (
     STEPS_PLANNED,
     TIERS,
     WEBHOOKS,
+    labelled,
+    total,
 )
 from app.types import Caller, ReplicaInfo
 
@@ -200,11 +202,6 @@ async def _tenant(service: VideoService, caller: Caller) -> TenantFigures:
     )
 
 
-def labelled(figures: Figures, name: str) -> dict[str, float]:
-    """The figures called `name:<label>`, by label."""
-    return {key.partition(":")[2]: value for key, value in figures.items() if key.startswith(f"{name}:")}
-
-
 def _planning(figures: Figures, feedback: FeedbackFigures) -> PlanningFigures:
     planned, fixed = figures.get(STEPS_PLANNED, 0.0), figures.get(STEPS_FIXED, 0.0)
     return PlanningFigures(
@@ -214,7 +211,7 @@ def _planning(figures: Figures, feedback: FeedbackFigures) -> PlanningFigures:
         steps_saved_share=share(fixed - planned, fixed),
         step_seconds_saved=round(figures.get(STEP_SECONDS_SAVED, 0.0), 3),
         denoiser_evaluations=figures.get(EVALUATIONS, 0.0),
-        device_seconds=round(figures.get(DEVICE_SECONDS, 0.0), 3),
+        device_seconds=round(total(figures, DEVICE_SECONDS), 3),
         feedback=feedback,
     )
 
@@ -227,7 +224,7 @@ def _jobs(figures: Figures) -> JobFigures:
         failed={code: count for code, count in ended.items() if code != "completed"},
         attempts_lost=figures.get(ATTEMPTS_LOST, 0.0),
         job_seconds=round(figures.get(JOB_SECONDS, 0.0), 3),
-        device_seconds=round(figures.get(DEVICE_SECONDS, 0.0), 3),
+        device_seconds=round(total(figures, DEVICE_SECONDS), 3),
     )
 
 

@@ -13,7 +13,7 @@ from app.jobs.store import JobStore
 from app.jobs.usage import UsageLog, used_by
 from app.logs.context import about_job, facts
 from app.service.own_figures import with_own
-from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
+from app.telemetry import JOB_LATENCY, JOB_SECONDS, JOBS_ENDED, PROMISES, Meter, figure, observed
 from app.tracing.jobs import record_job
 from app.types import Failure, Job, Measured, Phase
 
@@ -95,7 +95,16 @@ def figures_of(job: Job, now: float) -> dict[str, float]:
     """What every end counts: how it ended, and how long the job took from acceptance to its end."""
     how = COMPLETED if job.phase is Phase.COMPLETED else job.failure.code if job.failure else "unknown"
     took_s = max(0.0, now - job.created_at)
-    return {f"{JOBS_ENDED}:{how}": 1, latency_figure(took_s): 1, JOB_SECONDS: took_s}
+    latency = observed(JOB_LATENCY, took_s, job.priority, job.plan.tier, job.plan.model)
+    return {figure(JOBS_ENDED, how): 1, JOB_SECONDS: took_s, **latency, **_of_never_started(job)}
+
+
+def _of_never_started(job: Job) -> dict[str, float]:
+    """A job that failed in the line did not start within the wait that it was promised; a cancel is none."""
+    waited = job.attempts == 0 and job.phase is Phase.FAILED and job.promised_s is not None
+    if not waited or job.failure is None or job.failure.code == Cancelled.code:
+        return {}
+    return {figure(PROMISES, "no"): 1}
 
 
 def end_of(job: Job | None) -> dict[str, object]:

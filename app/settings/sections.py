@@ -106,6 +106,12 @@ class Front(BaseModel):
     ray_metrics_port: int | None = setting(
         None, "Port of that Ray's figures for Prometheus", unset="a free one", ge=1, le=65535
     )
+    metrics_videos: int = setting(
+        50, "Jobs under way that `/metrics` names one by one, for the dashboard of one job; 0: none", since="0.3", ge=0
+    )
+    web_vitals: bool = setting(
+        True, "Whether `POST /api/vitals` keeps sums of what browsers measured of the page", since="0.3"
+    )
     api_keys: dict[str, SecretStr] = setting(
         {}, "Tenant name to API key; tenants never see each other's jobs", unset="everyone is the tenant `public`"
     )
