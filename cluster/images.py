@@ -1,4 +1,4 @@
-"""Which images of others are run, in one place: `python -m cluster.images` writes cluster/images.yaml's tags everywhere."""
+"""Which images of others are run: `python -m cluster.images` writes the tags of cluster/images.yaml everywhere."""
 
 from __future__ import annotations
 

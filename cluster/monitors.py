@@ -21,7 +21,7 @@ _LABELS = {"app.kubernetes.io/name": "kinoray"}
 
 
 def manifests() -> list[dict[str, Any]]:
-    """Scrapes of the service, of every Ray pod, of each Redis's exporter (also the component redis-sentinel's), and the rules."""
+    """Scrapes of the service, every Ray pod and each Redis (also the component redis-sentinel's), and the rules."""
     return [
         _manifest(
             "monitoring.coreos.com/v1alpha1",

@@ -8,9 +8,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-KNOWN = frozenset(
-    "ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL RUN SHELL STOPSIGNAL USER VOLUME WORKDIR".split()
-)
+TRIED = ("ARG", "COPY", "ENV", "FROM", "RUN", "WORKDIR")  # and what an image only says to those who run it:
+SAID = ("CMD", "ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "LABEL", "SHELL", "STOPSIGNAL", "USER", "VOLUME")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def parse(text: str) -> Dockerfile:
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
     for each in instructions(text):
-        if each.word not in KNOWN:
+        if each.word not in TRIED + SAID:
             raise ValueError(f"{each.word} is not an instruction that can be tried here")
         if each.word == "FROM":
             parent, _, name = each.rest.partition(" AS ")

@@ -1,10 +1,11 @@
-"""Runs every instruction of cluster/Dockerfile in fresh roots where there is no builder: `python -m tests.drills.image`.
+"""Runs every instruction of cluster/Dockerfile where there is no builder: `python -m tests.drills.image --help`.
 
-It needs root, `unshare`, `chroot`, and a folder that stands for the base image: a Debian of the same release with a
-`python` of the same minor version (`debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,python3-dev
-bookworm BASE` makes one). Each stage is a copy of what it begins with; RUN runs in it, as its USER, with its ENV and SHELL.
-At the end the image is started as it would be: its ENTRYPOINT and CMD as its USER, with a root that cannot be written but
-for its volumes and /tmp, in a network of its own, until its HEALTHCHECK passes; then it gets its STOPSIGNAL and has to end.
+It needs root, `unshare`, `chroot`, and a folder that stands for the base image, a Debian of the same release with a
+`python` of the same minor version, such as `debootstrap --variant=minbase bookworm BASE` makes one with
+`--include=ca-certificates,python3,python3-venv,python3-dev` and a link `python`. Each stage is a copy of what it begins
+with; RUN runs in it, as its USER, with its ENV and SHELL. With `--start` the image is started as it would be: its
+ENTRYPOINT and CMD as its USER, with a root that cannot be written but for its volumes and /tmp, in a network of its own, until its
+HEALTHCHECK passes; then it gets its STOPSIGNAL and has to end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from tests.drills.dockerfile import Dockerfile, Instruction, argv, copied, filled, health_command, pairs, parse
 
@@ -54,7 +57,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine adds to a build: `binds` (a path here, to be seen there) and variables for RUN, as for a proxy."""
+    """What this machine adds to a build: `binds`, paths that RUN sees at the same place, and variables."""
 
     binds: list[str]
     env: dict[str, str]
@@ -183,7 +186,9 @@ def put(source: str, target: Path, into: bool) -> None:
     if source not in kept():
         raise FileNotFoundError(f"COPY {source}: not in the build's context, see .dockerignore")
     if (ROOT / source).is_dir():
-        shutil.copytree(ROOT / source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(
+            ROOT / source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+        )
     else:
         shutil.copy(ROOT / source, target / source if into else target)
 
@@ -243,10 +248,8 @@ def start(image: Image, env: dict[str, str]) -> float:
             running.kill()
 
 
-def _first(pid: int):  # type: ignore[no-untyped-def]
+def _first(pid: int) -> psutil.Process:
     """The process that is number 1 in there."""
-    import psutil
-
     return psutil.Process(pid).children()[0]
 
 
@@ -269,7 +272,9 @@ def main() -> int:
     ask.add_argument("--target", required=True, help="the stage to make, cpu or gpu")
     ask.add_argument("--base", type=Path, required=True, help="a root folder that stands for the base image")
     ask.add_argument("--folder", type=Path, required=True, help="where the stages' roots are made")
-    ask.add_argument("--bind", action="append", default=[], help="a path of this machine that RUN sees at the same place")
+    ask.add_argument(
+        "--bind", action="append", default=[], help="a path of this machine that RUN sees at the same place"
+    )
     ask.add_argument("--env", action="append", default=[], help="NAME=VALUE, for RUN alone")
     ask.add_argument("--build-arg", action="append", default=[], help="NAME=VALUE")
     ask.add_argument("--keep", action="store_true", help="do not make stages again that are in the folder")
