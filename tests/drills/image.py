@@ -4,8 +4,8 @@ It needs root, `unshare`, `chroot`, and a folder that stands for the base image,
 `python` of the same minor version, such as `debootstrap --variant=minbase bookworm BASE` makes one with
 `--include=ca-certificates,python3,python3-venv,python3-dev` and a link `python`. Each stage is a copy of what it begins
 with; RUN runs in it, as its USER, with its ENV and SHELL. With `--start` the image is started as it would be: its
-ENTRYPOINT and CMD as its USER, with a root that cannot be written but for its volumes and /tmp, in a network of its own, until its
-HEALTHCHECK passes; then it gets its STOPSIGNAL and has to end.
+ENTRYPOINT and CMD as its USER, with a root that cannot be written but for its volumes and /tmp, in a network of its
+own, until its HEALTHCHECK passes; then it gets its STOPSIGNAL and has to end.
 """
 
 from __future__ import annotations
@@ -208,18 +208,34 @@ def isolated(
     `sealed`: with a network of its own too, and a root that cannot be written but for /tmp and the volumes.
     """
     lines = ["set -e", f"mount --bind {image.root} {image.root}"]
-    if sealed:
-        lines += ["ip link set lo up", f"mount -o remount,bind,ro {image.root}"]
-        lines += [f"mount -t tmpfs -o mode=1777 tmpfs {image.root}/tmp"]
-        lines += [f"mount -t tmpfs -o uid=1000,gid=1000 tmpfs {image.root}{volume}" for volume in image.volumes]
-        lines += Machine([], {}).mounts(image.root)[:3]
-    else:
-        lines += machine.mounts(image.root)
+    lines += _sealed(image) if sealed else machine.mounts(image.root)
     given = [f"{name}={value}" for name, value in env.items()]
     inner = ["chroot", f"--userspec={image.user}", "--groups=", str(image.root), "/usr/bin/env", "-i"]
     lines.append("exec " + shlex.join([*inner, "-C", image.folder, *given, *command]))
-    spaces = ["--mount", "--pid", "--fork", "--kill-child", *(["--net"] if sealed else [])]
+    spaces = ["--mount", "--pid", "--fork", "--kill-child", *(["--net", "--uts"] if sealed else [])]
     return ["unshare", *spaces, "sh", "-c", "\n".join(lines)]
+
+
+def _sealed(image: Image) -> list[str]:
+    """A name, an address and a route as a container has them, though they lead nowhere; /tmp stays to be looked at."""
+    root, place = image.root, image.root.parent / f"{image.root.name}-started"
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "tmp").mkdir(parents=True)
+    (place / "tmp").chmod(0o1777)
+    (root / "etc" / "hosts").touch()
+    (place / "hosts").write_text("127.0.0.1 localhost\n172.31.255.2 kinoray\n")
+    owner = image.user.split(":")
+    return [
+        "hostname kinoray",
+        "ip link set lo up",
+        "ip addr add 172.31.255.2/24 dev lo",
+        "ip route add default dev lo src 172.31.255.2",
+        f"mount -o remount,bind,ro {root}",
+        f"mount --bind {place}/hosts {root}/etc/hosts",
+        f"mount --bind {place}/tmp {root}/tmp",
+        *(f"mount -t tmpfs -o uid={owner[0]},gid={owner[1]} tmpfs {root}{volume}" for volume in image.volumes),
+        *Machine([], {}).mounts(root)[:3],
+    ]
 
 
 def start(image: Image, env: dict[str, str]) -> float:

@@ -1,4 +1,4 @@
-"""The image is built where there is a builder; elsewhere `python -m tests.drills.image` runs its instructions by hand."""
+"""The image is built where a builder is; elsewhere `python -m tests.drills.image` runs its instructions by hand."""
 
 from __future__ import annotations
 
