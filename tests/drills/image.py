@@ -11,7 +11,6 @@ own, until its HEALTHCHECK passes; then it gets its STOPSIGNAL and has to end.
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import shlex
 import shutil
 import signal
@@ -197,7 +196,7 @@ def kept() -> list[str]:
     """What .dockerignore lets into the context; it keeps all back but what it names."""
     lines = (ROOT / ".dockerignore").read_text().split()
     assert lines[0] == "*"
-    return [name for line in lines if line.startswith("!") for name in fnmatch.filter([line[1:]], "*")]
+    return [line[1:] for line in lines if line.startswith("!")]
 
 
 def isolated(
