@@ -95,9 +95,9 @@ class TenantFigures(BaseModel):
 class TenantShareFigures(BaseModel):
     """What a tenant has in the line and was given of the devices."""
 
-    weight: float
-    waiting: int
-    running: int
+    weight: float = Field(description="Of its fair share, beside other tenants' 1")
+    waiting: int = Field(description="Jobs in the line")
+    running: int = Field(description="Jobs being made")
     recent_step_seconds: float = Field(description="They halve every ten minutes")
     share: float = Field(description="Of all that was given lately, 0.0 to 1.0")
 

@@ -126,8 +126,9 @@ def _show_issued(record: JsonObject, as_json: bool) -> None:
 def _table(rows: list[JsonObject]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("id", no_wrap=True)
-    for name in ("name", "tenant", "status", "scopes", "created", "expires", "last used"):
-        table.add_column(name)
+    table.add_column("name", overflow="fold", min_width=12)
+    for name in ("tenant", "status", "scopes", "created", "expires", "last used"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         scopes = " ".join(str(each) for each in _listed(row.get("scopes")))
         times = [_when(row.get(name)) for name in ("created_at", "expires_at", "last_used_at")]

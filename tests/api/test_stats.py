@@ -13,7 +13,9 @@ pytestmark = pytest.mark.anyio
 BUSY = Backlog(
     jobs=3,
     pools={
-        "main": PoolBacklog(jobs=3, tenants={"bob": TenantWaits(3, 1)}, newcomer=TenantWaits(ahead_s={"normal": 4.0}))
+        "main": PoolBacklog(
+            jobs=3, replicas=1, tenants={"bob": TenantWaits(3, 1)}, newcomer=TenantWaits(ahead_s={"normal": 4.0})
+        )
     },
     tenants={"bob": TenantUse(2.0, 3, 1, 40.0, 0.8), "ann": TenantUse(1.0, 0, 0, 10.0, 0.2)},
 )
