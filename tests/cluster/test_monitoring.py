@@ -240,5 +240,5 @@ def test_links_and_settings_of_the_guide_exist() -> None:
 
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", GUIDE) if "://" not in link]
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
-    named = set(re.findall(r"KINORAY_([A-Z_]+[A-Z])", GUIDE)) - {"URL", "API_KEY", "TAG"}
+    named = set(re.findall(r"KINORAY_([A-Z_]+[A-Z])", GUIDE)) - {"URL", "API_KEY", "TAG", "MEMORY"}
     assert {name.lower() for name in named} <= set(Settings.model_fields)
