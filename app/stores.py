@@ -11,6 +11,12 @@ from app.artifacts.files import FileArtifacts
 from app.artifacts.memory import MemoryArtifacts
 from app.artifacts.store import ArtifactStore
 from app.errors import ServiceUnavailable
+from app.health.receivers import receivers_of
+from app.health.recoveries import MemoryRecoveries, Recoveries
+from app.health.redis_recoveries import RedisRecoveries
+from app.health.redis_samples import RedisSamples
+from app.health.samples import MemorySamples, Samples
+from app.health.server import MemoryServer, RedisServer, ServerPort
 from app.jobs.board import Board, MemoryBoard
 from app.jobs.checkpoints import Checkpoints, MemoryCheckpoints
 from app.jobs.clock import Clock, MemoryClock
@@ -42,6 +48,8 @@ from app.redis.local_windows import LocalWindows
 from app.redis.rate_windows import RedisWindows, Windows
 from app.settings import Settings
 from app.telemetry import MemoryMeter, Meter
+from app.uploads.loras import LoraUploads, MemoryLoraUploads
+from app.uploads.redis_loras import RedisLoraUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,12 @@ class Stores:
     rates: Windows
     artifacts: ArtifactStore
     presets: Presets
+    loras: LoraUploads
     ratings: Ratings
     clock: Clock
+    samples: Samples
+    recoveries: Recoveries
+    server: ServerPort
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -97,8 +109,12 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         rates=RedisWindows(redis=redis, prefix=prefix, clock=clock),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
+        loras=RedisLoraUploads(redis, prefix),
         ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=clock,
+        samples=RedisSamples(redis, prefix),
+        recoveries=RedisRecoveries(redis, prefix, tuple(receivers_of(settings))),
+        server=RedisServer(redis),
     )
 
 
@@ -112,19 +128,24 @@ def memory_stores(
     `clock` gives Unix seconds, by which records are dated; `monotonic` those by which what is announced runs out.
     """
     jobs = MemoryJobs(settings.failed_kept_s, monotonic)
+    board, outbox = MemoryBoard(clock), MemoryOutbox(jobs)
     return Stores(
         jobs=jobs,
         checkpoints=MemoryCheckpoints(jobs),
         events=MemoryEvents(jobs=jobs),
         stops=MemoryStops(),
-        board=MemoryBoard(clock),
+        board=board,
         flights=MemoryFlights(jobs, monotonic),
-        outbox=MemoryOutbox(jobs),
+        outbox=outbox,
         meter=MemoryMeter(),
         usage=MemoryUsage(),
         rates=LocalWindows(),
         artifacts=MemoryArtifacts(clock),
         presets=MemoryPresets(),
+        loras=MemoryLoraUploads(),
         ratings=MemoryRatings(fading_of(settings), clock),
         clock=MemoryClock(clock),
+        samples=MemorySamples(),
+        recoveries=MemoryRecoveries(board, outbox, tuple(receivers_of(settings))),
+        server=MemoryServer(),
     )

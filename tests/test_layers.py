@@ -24,6 +24,8 @@ ROOMS = (
     "jobs",
     "artifacts",
     "video",
+    "health",
+    "uploads",
     "stores",
     "embedded",
     "engine",

@@ -16,7 +16,7 @@ from app.api.audit import Audit
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
-from app.api.limits import BodyLimit
+from app.api.limits import FORM_BYTES, BodyLimit
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
@@ -34,6 +34,7 @@ from app.api.routes import (
     feedback,
     images,
     keys,
+    loras,
     models,
     not_here,
     operations,
@@ -42,14 +43,17 @@ from app.api.routes import (
     styles,
     sync,
     tenant_events,
+    trends,
     usage,
     videos,
     vitals,
 )
+from app.api.routes.loras import LORAS
 from app.api.routes.page import add_studio_files
 from app.api.security_headers import SecurityHeaders
 from app.redis.local_windows import LocalWindows
 from app.service.background import Background
+from app.service.component_since import ComponentSince
 from app.service.ports import Check
 from app.service.videos import VideoService
 from app.settings import Settings
@@ -88,9 +92,10 @@ def create_app(
     app.state.access = access
     app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
+    app.state.since = ComponentSince(service.ports.board, service.now)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
-        *(models, styles, keys, audit, caches, operations, usage, vitals, page),
+        *(models, loras, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -109,7 +114,8 @@ def _add_layers(
     """What stands around the routes; the last is the outermost."""
     app.add_middleware(Audit, writer=access.writer, settings=settings)
     app.add_middleware(RateHeaders, service=app.state.service)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    larger = {LORAS: settings.lora_upload_max_bytes + FORM_BYTES}
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
     app.add_middleware(PublicAddress, settings=settings)

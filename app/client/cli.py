@@ -13,9 +13,11 @@ from app.client.caching import caches
 from app.client.calibrate import calibrate
 from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
+from app.client.health_command import health
 from app.client.key_commands import keys
 from app.client.listing import list_videos
 from app.client.logs_command import logs
+from app.client.lora_commands import loras
 from app.client.models import models
 from app.client.report_command import report
 from app.client.serve import serve
@@ -48,6 +50,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "warm": warm_command,
     "list": list_videos,
     "status": status,
+    "health": health,
     "logs": logs,
     "report": report,
     "rate": video_commands.rate,
@@ -65,6 +68,7 @@ for verb, command in VERBS.items():
 app.add_typer(caches, name="cache")
 app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
+app.add_typer(loras, name="lora")
 
 
 def main() -> None:

@@ -6,10 +6,14 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from app.errors import KinorayError
+from app.health.recoveries import Recoveries
+from app.health.samples import Samples
+from app.health.server import ServerPort
 from app.jobs.clock import Clock
 from app.jobs.events import StopSignals
 from app.jobs.outbox import Outbox
 from app.service.ports import Shared
+from app.uploads.loras import LoraUploads
 
 
 class AttemptLost(KinorayError):
@@ -67,4 +71,12 @@ class DispatchStores(Shared, Protocol):
     @property
     def outbox(self) -> Outbox: ...
     @property
+    def loras(self) -> LoraUploads: ...
+    @property
     def clock(self) -> Clock: ...
+    @property
+    def samples(self) -> Samples: ...
+    @property
+    def recoveries(self) -> Recoveries: ...
+    @property
+    def server(self) -> ServerPort: ...

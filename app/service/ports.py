@@ -9,6 +9,8 @@ from typing import Protocol
 from app.artifacts.store import ArtifactStore
 from app.cache.similar import NoSimilar, SimilarIndex
 from app.cache.store import ByteCache
+from app.health.recoveries import MemoryRecoveries, Recoveries
+from app.health.samples import MemorySamples, Samples
 from app.jobs.board import Board
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights
@@ -22,6 +24,8 @@ from app.plan.similar.table import SimilarTable
 from app.plan.styles.presets import Presets
 from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
+from app.uploads.fit import AdapterFits, FitsAll
+from app.uploads.loras import LoraUploads, MemoryLoraUploads
 
 Check = Callable[[], Awaitable[Mapping[str, object]]]
 """A component's health check: facts when well; raises KinorayError when not, or has an `error` among its facts.
@@ -75,7 +79,11 @@ class Ports:
     presets: Presets
     sentences: Sentences
     ratings: Ratings
+    loras: LoraUploads = field(default_factory=MemoryLoraUploads)
+    fits: AdapterFits = FitsAll()
     similar: SimilarIndex = NoSimilar()
     worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
     usage: UsageLog = NullUsage()
     starts: Mapping[str, SimilarTable] = field(default_factory=dict)  # by model: what a similar start may skip
+    samples: Samples = field(default_factory=MemorySamples)
+    recoveries: Recoveries = field(default_factory=MemoryRecoveries)

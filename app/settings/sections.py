@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, SecretStr
 from app.settings.field import setting
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
+from app.settings.uploads import Uploads
 
 MIB, GIB = 2**20, 2**30
 
@@ -83,6 +84,19 @@ class Webhooks(BaseModel):
     webhook_allow_private: bool = setting(False, "Webhooks may go to private addresses")
     webhook_allow_http: bool = setting(False, "Webhooks may go to http:// URLs")
     webhook_timeout_s: float = setting(10.0, "A receiver that takes longer has not been told", "s", gt=0, le=60)
+    notify_urls: list[SecretStr] = setting(
+        [],
+        "Told when the service mended something by itself, once per cause and cool-down, and when it is over; "
+        "signed as webhooks are, but for Slack's, whose addresses are secrets",
+        unset="nobody is",
+        since="0.3",
+    )
+    notify_format: Literal["auto", "slack", "event"] = setting(
+        "auto",
+        "How they are told. `slack`: a line of text, as Slack, Mattermost and Discord (`…/slack`) take it; `event`: "
+        "JSON; `auto`: the first for Slack's addresses and those that end in `/slack`, the second for others",
+        since="0.3",
+    )
 
 
 class Front(BaseModel):
@@ -328,5 +342,5 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Limiting, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Limiting, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
 )

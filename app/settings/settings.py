@@ -15,17 +15,21 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import Self
 
 from app.settings.limits import Limiting
+from app.settings.notify import is_slack
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
 from app.settings.secret_values import SecretFiles, resolved
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Observed, Replicas, Storage, Webhooks
+from app.settings.uploads import Uploads
 
 PREFIX = "KINORAY_"
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
-class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, Front, Webhooks, Storage, BaseSettings):
+class Settings(
+    Uploads, Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, Front, Webhooks, Storage, BaseSettings
+):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON.
 
     What there is stands in `app.settings.sections`; here are the rules between them, and what follows from them.
@@ -83,6 +87,15 @@ class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, F
                 raise ValueError(f"it must be an address such as https://example.org/hook, not {url!r}")
         return value
 
+    @field_validator("notify_urls")
+    @classmethod
+    def _notified(cls, value: list[SecretStr]) -> list[SecretStr]:
+        for place, url in enumerate(value):
+            parts = urlsplit(url.get_secret_value())
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"number {place + 1} must be an address such as https://example.org/hook")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: list[str]) -> list[str]:
@@ -116,6 +129,13 @@ class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, F
         tenants = [None] if self.webhook_url else list(self.webhook_urls)
         if not all(self.webhook_keys(tenant or "") for tenant in tenants):
             raise ValueError("webhooks are always signed: set KINORAY_WEBHOOK_SECRET, or _SECRETS for each tenant")
+        return self
+
+    @model_validator(mode="after")
+    def _notifications_signed(self) -> Settings:
+        plain = [url for url in self.notify_urls if not is_slack(url.get_secret_value(), self.notify_format)]
+        if plain and not self.webhook_keys(""):
+            raise ValueError("notifications, but for Slack's, are signed: set KINORAY_WEBHOOK_SECRET")
         return self
 
     def webhook_keys(self, tenant: str) -> tuple[str, ...]:
