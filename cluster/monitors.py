@@ -9,11 +9,11 @@ import yaml
 
 from cluster.alerts import groups
 
-FILE: Final = Path(__file__).parent / "kuberay" / "monitoring.yaml"
+FILE: Final = Path(__file__).parent / "kuberay" / "components" / "monitoring" / "monitoring.yaml"
 HEAD = """\
 # Written by `python -m cluster.monitors`: change cluster/monitors.py, cluster/kpis.py or cluster/alerts.py.
-# For Prometheus Operator (kube-prometheus-stack), whose label selectors may want a label of yours, such as `release`:
-#   kubectl apply -f cluster/kuberay/monitoring.yaml
+# For Prometheus Operator (kube-prometheus-stack), whose label selectors may want a label of yours, such as `release`;
+# it is a component of kustomize, beside this file, as in cluster/kuberay/overlays/production.
 # The job names are those that the rules ask for. Every replica of the Router tells of the whole service, so that one
 # target, the service's address, is enough: more would count everything twice.
 """
@@ -21,7 +21,7 @@ _LABELS = {"app.kubernetes.io/name": "kinoray"}
 
 
 def manifests() -> list[dict[str, Any]]:
-    """One scrape of the service, one of every Ray pod, one of Redis's exporter, and the rules."""
+    """Scrapes of the service, every Ray pod and each Redis (also the component redis-sentinel's), and the rules."""
     return [
         _manifest(
             "monitoring.coreos.com/v1alpha1",
@@ -36,6 +36,7 @@ def manifests() -> list[dict[str, Any]]:
         ),
         _pods("kinoray-ray", "ray", _LABELS | {"ray.io/is-ray-node": "yes"}, "metrics"),
         _pods("kinoray-redis", "redis", {"app.kubernetes.io/name": "kinoray-redis"}, "metrics"),
+        _pods("kinoray-jobs", "redis", {"app.kubernetes.io/name": "kinoray-jobs"}, "metrics"),
         _manifest("monitoring.coreos.com/v1", "PrometheusRule", "kinoray", {"groups": groups()}),
     ]
 

@@ -15,7 +15,7 @@ HEAD = f"""# Metrics
 `GET /metrics` has these, of all processes and replicas of a service at once: one target is enough. Every series whose
 labels are known is there from the start, at 0, so that `increase()` sees the first time too. Histograms that are
 *native and classic* have native buckets (schema {SCHEMA}: 9 % apart) for a Prometheus that asks for its protobuf form
-(`--enable-feature=native-histograms`, with `scrape_classic_histograms: true` beside it for the dashboards), and classic
+(`scrape_native_histograms: true`, with `always_scrape_classic_histograms: true` for the dashboards), and classic
 ones for everybody. Nodes, GPUs and HTTP are Ray's metrics (port 8080 of each node), Redis's are `redis_exporter`'s.
 """
 FEW = 6  # of a label's values are written out

@@ -1,4 +1,4 @@
-"""The files that bring Kinoray to machines are such as Docker, Compose, Kubernetes and Ray take, and fit the code."""
+"""The files that bring Kinoray to machines are such as Docker, Compose, KubeRay and Ray take, and fit the code."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate
 import pytest
 import ray
 import yaml
@@ -21,12 +19,11 @@ from ray.serve.schema import ServeDeploySchema
 from app.settings import Settings
 from cluster.local import CONFIG
 from deployments.build import build
-from tests.cluster.rayservice import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "cluster"
-KUBERNETES = "1.31"
 COMPOSE = ("compose.yaml", "compose.gpu.yaml", "compose.sentinel.yaml")
+GPU_CONFIG = CLUSTER / "serve_config.gpu.yaml"
 GIVEN = {"REDIS_PASSWORD": "secret", "RAY_AUTH_TOKEN": "token", "GRAFANA_PASSWORD": "secret"}
 
 
@@ -43,7 +40,7 @@ def compose(name: str) -> dict[str, Any]:
 
 
 def documents(name: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((CLUSTER / "kuberay" / name).read_text()))
+    return list(yaml.safe_load_all((CLUSTER / "kuberay" / "base" / name).read_text()))
 
 
 def rayservice() -> dict[str, Any]:
@@ -133,23 +130,11 @@ def test_only_the_service_is_open_to_other_machines() -> None:
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == ["8000:8000"]
 
 
-def manifests() -> Iterator[dict[str, Any]]:
-    yield from documents("redis.yaml")
-    yield from documents("storage.yaml")
-    for name, template in groups().items():  # KubeRay's pods are Kubernetes' own
-        yield {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": name}, "template": template}
-
-
-@pytest.mark.parametrize("manifest", list(manifests()), ids=lambda each: f"{each['kind']}-{each['metadata']['name']}")
-def test_manifests_are_valid(manifest: dict[str, Any]) -> None:
-    kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
-
-
-def test_the_rayservice_has_only_fields_that_kuberay_knows() -> None:
-    jsonschema.validate(rayservice(), SCHEMA)
-
-
-@pytest.mark.parametrize("config", [CONFIG.read_text(), yaml.safe_dump(serve())], ids=["serve_config", "rayservice"])
+@pytest.mark.parametrize(
+    "config",
+    [CONFIG.read_text(), GPU_CONFIG.read_text(), yaml.safe_dump(serve())],
+    ids=["serve_config", "serve_config.gpu", "rayservice"],
+)
 def test_serve_configs_are_valid_and_name_what_is_built(config: str) -> None:
     (application,) = ServeDeploySchema(**yaml.safe_load(config)).applications
     assert {row.name for row in application.deployments} == built()
@@ -164,6 +149,32 @@ def test_the_rayservice_differs_from_the_shipped_config_only_where_machines_do()
             theirs.pop(machine, None)
             ours.pop(machine, None)
         assert theirs == ours
+
+
+def test_with_gpus_each_replica_has_one_of_its_own_and_all_else_is_as_shipped() -> None:
+    ours, shipped = (yaml.safe_load(path.read_text()) for path in (GPU_CONFIG, CONFIG))
+    (diffuser,) = (row for row in ours["applications"][0]["deployments"] if row["name"] == "Diffuser")
+    assert diffuser["ray_actor_options"].pop("num_gpus") == 1
+    assert ours == shipped
+    service = compose("compose.gpu.yaml")["services"]["kinoray"]
+    (mounted,) = service["volumes"]
+    theirs = [each.split(":")[1] for each in compose("compose.yaml")["services"]["kinoray"]["volumes"]]
+    assert mounted.split(":")[0] == "./serve_config.gpu.yaml"
+    assert mounted.split(":")[1] in theirs  # in the place of the one without GPUs
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_every_composed_service_has_a_limit_of_memory_and_comes_back(name: str) -> None:
+    for service, row in compose(name)["services"].items():
+        known = compose("compose.yaml")["services"].get(service, {}) | row
+        assert re.fullmatch(r"\d+[mg]b", known["mem_limit"]), service
+        assert known["restart"] == "unless-stopped", service
+
+
+def test_redis_may_have_more_memory_than_it_fills() -> None:
+    row = compose("compose.yaml")["services"]["redis"]
+    limit, filled = (int(text.removesuffix("gb")) for text in (row["mem_limit"], row["command"][6]))
+    assert limit >= 2 * filled
 
 
 def test_pods_wait_for_the_jobs_of_what_they_run() -> None:

@@ -170,7 +170,15 @@ def test_a_diffuser_that_would_be_sent_fewer_jobs_than_it_holds_is_refused(
     assert ("is too few" in str(problem(config))) is refused
 
 
-@pytest.mark.parametrize("name", ["serve_config.yaml", "serve_config.cluster.yaml", "cluster/kuberay/rayservice.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "serve_config.yaml",
+        "serve_config.cluster.yaml",
+        "cluster/serve_config.gpu.yaml",
+        "cluster/kuberay/base/rayservice.yaml",
+    ],
+)
 def test_all_shipped_configs_have_keys_that_somebody_reads(name: str) -> None:
     config = loaded((CONFIG.parent / name).read_text())
     assert problem(yaml.safe_load(config["spec"]["serveConfigV2"]) if "spec" in config else config) is None

@@ -70,7 +70,7 @@ def test_the_cache_the_image_and_the_changelog_have_the_same_version() -> None:
 
 
 def test_the_manifests_name_an_image_of_this_version() -> None:
-    for path in ("cluster/kuberay/rayservice.yaml", "cluster/ray_up.yaml"):
+    for path in ("cluster/kuberay/base/rayservice.yaml", "cluster/ray_up.yaml"):
         assert set(re.findall(r"image: kinoray:([^\s-]+)", (ROOT / path).read_text())) == {__version__}
 
 
