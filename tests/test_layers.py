@@ -35,6 +35,7 @@ ROOMS = (
     "worker",
     "calibration",
     "api",
+    "ingress",
     "client",
     "studio",
 )

@@ -11,9 +11,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.access.gate import Gate
+from app.api.bodies import Bodies, body_rules
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
+from app.api.followers import Followers
 from app.api.limits import BodyLimit
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
@@ -74,6 +76,7 @@ def create_app(
     app.state.settings = settings
     app.state.gate = gate or Gate(settings)
     app.state.checks = dict(checks)
+    app.state.followers = Followers(settings.max_followers)
     rooms = (
         *(
             videos,
@@ -111,6 +114,7 @@ def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_
     if not settings.api_keys:  # a page of another site has no key
         app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     app.add_middleware(OwnTask, background=background)
+    app.add_middleware(Bodies, rules=body_rules(settings))
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)
     if settings.cors_origins:
         app.add_middleware(

@@ -15,13 +15,24 @@ from typing_extensions import Self
 
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
-from app.settings.sections import Caches, Engine, Feedback, Front, Models, Observed, Replicas, Storage, Webhooks
+from app.settings.sections import (
+    Caches,
+    Engine,
+    Feedback,
+    Front,
+    Ingress,
+    Models,
+    Observed,
+    Replicas,
+    Storage,
+    Webhooks,
+)
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
-class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Front, Webhooks, Storage, BaseSettings):
+class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Ingress, Front, Webhooks, Storage, BaseSettings):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON.
 
     What there is stands in `app.settings.sections`; here are the rules between them, and what follows from them.

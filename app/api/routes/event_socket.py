@@ -20,6 +20,7 @@ from app.access.scopes import VIDEOS_READ, VIDEOS_WRITE, require
 from app.api.auth import entered
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed
+from app.api.followers import followers_of
 from app.api.problems import error_body, problem, sentence
 from app.api.requests.json_text import json_value
 from app.api.requests.strict import Strict
@@ -68,7 +69,8 @@ async def follow(
             require(who, (VIDEOS_READ,))
             feed = await event_feed(service, settings, base, video_id, who, after)
             listen = partial(_listen, socket, partial(_cancel, service, video_id, who))
-            code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
+            with followers_of(socket).seat():
+                code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
         except KinorayError as error:
             code = await _refuse(socket, error)
         if code is not None:

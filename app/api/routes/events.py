@@ -9,13 +9,14 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Query
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Reader
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed, event_id
+from app.api.followers import Followed
 from app.api.openapi import ERRORS
 from app.errors import KinorayError
 from app.jobs.record import check_id
@@ -57,7 +58,7 @@ async def events(
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return EventSourceResponse(_as_events(feed, video_id), ping=PING_S)
+    return Followed(_as_events(feed, video_id), ping=PING_S)
 
 
 async def _as_events(feed: AsyncGenerator[FeedEvent, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
