@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Generic, Literal, TypeVar
 
 from app.access.forwarded import network_of
@@ -28,7 +29,6 @@ class Rules:
     body_bytes: int = 20 * 2**20
     most: int = 8192
     most_of_address: int = 2048
-    most_unfinished_of_address: int = 128
     by_address: bool = True  # not where everyone comes in by one proxy on the same machine
     trusted: tuple[str, ...] = ()
 
@@ -43,8 +43,9 @@ class _Unfinished:
 class Connections(Generic[C]):
     """All connections of one server. Pure: time, monotonic seconds, is an argument.
 
-    An unfinished connection is one that owes the rest of a request, its first byte included. Who holds many of them
-    loses the oldest, so that slow clients never keep quick ones out, not even behind the same address.
+    An unfinished connection is one that owes the rest of a request, its first byte included. Where no more may come, of
+    one address or at all, the oldest of these make room: slow clients never keep quick ones out, not even behind the
+    same address.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -108,24 +109,15 @@ class Connections(Generic[C]):
         self._stalled.pop(connection, None)
 
     def too_slow(self, now: float) -> list[C]:
-        """Those whose time is over, and the oldest of addresses that hold too many unfinished ones."""
-        over = {each: None for each, state in self._unfinished.items() if now >= state.until}
-        for others in self._unfinished_of.values():
-            beyond = len(others) - self._rules.most_unfinished_of_address
-            over.update(dict.fromkeys(self._oldest(others, beyond, now)))
-        return list(over)
+        """Those whose time is over."""
+        return [each for each, state in self._unfinished.items() if now >= state.until]
 
     def deaf(self, now: float) -> list[C]:
         """Those that have taken nothing of their answers for too long."""
         return [each for each, since in self._stalled.items() if now - since >= self._rules.stalled_s]
 
-    def crowding(self, count: int, now: float) -> list[C]:
-        """The oldest unfinished ones of all, which go first where there is room for no more."""
-        return list(self._oldest(self._unfinished, count, now))
-
-    def _oldest(self, among: dict[C, None] | dict[C, _Unfinished], count: int, now: float) -> Iterator[C]:
-        for each in among:
-            if count <= 0 or now - self._unfinished[each].since < GRACE_S:
-                return
-            count -= 1
-            yield each
+    def crowding(self, refusal: Refusal, address: str, count: int, now: float) -> list[C]:
+        """The oldest unfinished ones, which go first where one more was refused: of all, or of that address."""
+        among = self._unfinished if refusal == "all" else self._unfinished_of.get(network_of(address), {})
+        old = (each for each in among if now - self._unfinished[each].since >= GRACE_S)
+        return list(islice(old, count))

@@ -15,7 +15,7 @@ from app.ingress.protocol import Guard, guarded
 
 log = logging.getLogger(__name__)
 PATHS: Final = ("/health", "/health/live", "/health/ready", "/metrics", "/-/healthz")
-RULES: Final = Rules(header_s=5.0, most=256, most_of_address=256, most_unfinished_of_address=32, body_bytes=4096)
+RULES: Final = Rules(header_s=5.0, most=256, most_of_address=128, body_bytes=4096)
 
 
 class HealthDoor:
@@ -32,6 +32,7 @@ class HealthDoor:
             port=port,
             http=guarded(Guard(RULES)),
             ws="none",
+            interface="asgi3",
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -42,6 +43,11 @@ class HealthDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request at the public port."""
         await self._app(scope, receive, send)
+
+    async def stop(self) -> None:
+        """Answer no more."""
+        self._server.should_exit = True
+        await self.serving
 
     async def _behind(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in PATHS and scope["method"] in ("GET", "HEAD"):

@@ -61,7 +61,6 @@ def rules_of(settings: Settings, by_address: bool, files: int) -> Rules:
         body_bytes=settings.max_body_bytes,
         most=max(64, min(settings.max_connections, files - SPARE_FILES)),
         most_of_address=settings.max_connections_per_address,
-        most_unfinished_of_address=settings.max_unfinished_per_address,
         by_address=by_address,
         trusted=tuple(settings.trusted_proxies),
     )

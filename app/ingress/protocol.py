@@ -9,13 +9,17 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.ingress.connections import Connections, Rules
+from app.ingress.connections import Connections, Refusal, Rules
 from app.ingress.refusals import refusal
 from app.settings.proxies import is_trusted
 
 log = logging.getLogger(__name__)
 SWEEP_S: Final = 0.5
 ROOM: Final = 32  # connections that make room at once when there are too many
+LINGER_S: Final = 1.0
+READ_BYTES: Final = 2**18  # what asyncio reads at once
+REFUSED_TIMES: Final = 10
+"""What is left of a refused body is read, and dropped, up to so many of the largest: so that the answer is heard."""
 _LATE = (408, "request_timeout", "The request did not come in time.")
 _LONG = (431, "headers_too_large", "The headers are too large.")
 _FAT = (413, "payload_too_large", "The body is too large.")
@@ -40,10 +44,14 @@ class Guard:
         """Whether connections from there are those of one client."""
         return self.rules.by_address and bool(address) and not is_trusted(address, self.rules.trusted)
 
-    def make_room(self) -> None:
-        """Let the oldest unfinished ones go, since one more wants in than may be there."""
-        for connection in self.connections.crowding(ROOM, time.monotonic()):
-            connection.let_go(_OF_ALL)
+    def refused(self, address: str, counted: bool) -> Refusal | None:
+        """Whether one more may come, if need be in the place of the oldest unfinished ones; else why not."""
+        why = self.connections.refused(address, counted)
+        if why is None:
+            return None
+        for connection in self.connections.crowding(why, address, ROOM, time.monotonic()):
+            connection.let_go(_OF_ADDRESS if why == "address" else _OF_ALL)
+        return self.connections.refused(address, counted)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._sweeping = None
@@ -69,6 +77,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._message_bytes = 0  # of the head while that comes in, then of the body with its chunks
         self._head_bytes = 0
+        self._framing_bytes = 0  # since the last byte of a body
+        self._ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it in, or refuse it in words."""
@@ -76,10 +86,7 @@ class GuardedProtocol(HttpToolsProtocol):
         address = self.client[0] if self.client else ""
         counted = self.guard.counts(address)
         connections = self.guard.connections
-        why = connections.refused(address, counted)
-        if why == "all":
-            self.guard.make_room()
-            why = connections.refused(address, counted)
+        why = self.guard.refused(address, counted)
         if why is not None:
             self._answer(_OF_ADDRESS if why == "address" else _OF_ALL)
             return
@@ -94,19 +101,22 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless there is too much of it."""
-        if self.transport.is_closing():
+        if self._ended or self.transport.is_closing():
             return
         if not self._in_head and self._idle():
             self._expect_head()
         self._message_bytes += len(data)
+        self._framing_bytes += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._ended or self.transport.is_closing():
             return
         rules = self.guard.rules
         if self._in_head and self._message_bytes > rules.header_bytes:
             self.let_go(_LONG)
-        elif not self._in_head and self._message_bytes > 2 * rules.body_bytes + rules.header_bytes:
-            self.let_go(_FAT)  # what is left of a refused body is read for a while, so that the answer is heard
+        elif not self._in_head and self._framing_bytes > rules.header_bytes + READ_BYTES:
+            self.let_go(_LONG)  # trailers, which the parser would keep
+        elif not self._in_head and self._message_bytes > REFUSED_TIMES * rules.body_bytes + rules.header_bytes:
+            self.let_go(_FAT)
 
     def on_message_begin(self) -> None:
         """Its head comes in from here on."""
@@ -134,8 +144,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self.guard.connections.owes(self, time.monotonic(), self.guard.rules.body_s + 2 * SWEEP_S)
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Part of the body."""
+        self._framing_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Nothing is owed any more."""
+        self._framing_bytes = 0
         self.guard.connections.finished(self)
         super().on_message_complete()
 
@@ -164,7 +180,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def let_go(self, why: tuple[int, str, str]) -> None:
         """End it, in words where no answer has begun and some of a request has come."""
         self.guard.connections.closed(self)
-        if self.transport.is_closing():
+        if self._ended or self.transport.is_closing():
             return
         silent = self._in_head and not self._message_bytes
         if silent or (not self._idle() and not self._in_head and self.cycle.response_started):
@@ -180,8 +196,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _answer(self, why: tuple[int, str, str]) -> None:
+        """Say it, and drop for a moment what still comes: an end with bytes unread would take the words with it."""
+        self._ended = True
         self.transport.write(refusal(*why))
-        self.transport.close()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(LINGER_S, self.transport.close)
+        else:  # TLS
+            self.transport.close()
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -175,13 +175,6 @@ class Ingress(BaseModel):
         since="0.3",
         ge=1,
     )
-    max_unfinished_per_address: int = setting(
-        128,
-        "Of those, how many may be in the middle of a request for more than 2 s: the oldest of more are closed",
-        "connections",
-        since="0.3",
-        ge=1,
-    )
     max_requests_per_key: int = setting(
         2048, "Requests and streams of one key under way at one proxy; 429 beyond", "requests", since="0.3", ge=1
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.ingress.connections import GRACE_S, Connections, Rules
 
-RULES = Rules(header_s=15, most=100, most_of_address=60, most_unfinished_of_address=4, stalled_s=60)
+RULES = Rules(header_s=15, most=100, most_of_address=60, stalled_s=60)
 
 
 def held(count: int, address: str = "10.0.0.1") -> Connections[int]:
@@ -23,15 +23,14 @@ def test_who_does_not_finish_in_time_goes() -> None:
     assert connections.too_slow(17.0) == [0, 2]
 
 
-def test_of_an_address_with_too_many_unfinished_ones_the_oldest_go() -> None:
-    assert held(6).too_slow(10.0) == [0, 1]
-
-
-def test_others_do_not_pay_for_that_address() -> None:
+def test_where_no_more_may_come_the_oldest_unfinished_ones_of_that_address_make_room() -> None:
     connections = held(6)
+    connections.finished(0)
     connections.opened(99, "10.0.0.2")
     connections.owes(99, 0.0, RULES.header_s)
-    assert 99 not in connections.too_slow(10.0)
+    assert connections.crowding("address", "10.0.0.1", 2, 10.0) == [1, 2]
+    assert connections.crowding("address", "10.0.0.3", 2, 10.0) == []
+    assert connections.crowding("all", "10.0.0.1", 10, 10.0) == [1, 2, 3, 4, 5, 99]
 
 
 def test_a_burst_that_is_read_a_moment_later_loses_nobody() -> None:
@@ -39,9 +38,8 @@ def test_a_burst_that_is_read_a_moment_later_loses_nobody() -> None:
     for number in range(50):
         connections.opened(number, "10.0.0.1")
         connections.owes(number, 0.0, RULES.header_s)
-    assert connections.too_slow(GRACE_S - 0.1) == []
-    assert connections.crowding(10, GRACE_S - 0.1) == []
-    assert connections.crowding(2, GRACE_S) == [0, 1]
+    assert connections.crowding("all", "10.0.0.1", 10, GRACE_S - 0.1) == []
+    assert connections.crowding("address", "10.0.0.1", 2, GRACE_S) == [0, 1]
 
 
 def test_an_address_and_all_together_have_their_most() -> None:
