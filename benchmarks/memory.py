@@ -21,3 +21,8 @@ def processes() -> Counter[str]:
         except OSError:  # it has ended meanwhile
             continue
     return found
+
+
+def resident_mib() -> int:
+    """Of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 // 2**20

@@ -6,15 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Annotated, cast
 
+import anyio
 from fastapi import Depends
-from sse_starlette import EventSourceResponse
 from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
 
-from app.api.problems import of_error
 from app.errors import TooManyFollowers
 
 RETRY_AFTER_S = 5.0
+OPENING = 32  # streams at a time: of a thousand that come at once, each would wait for the store behind all others
 
 
 class Followers:
@@ -23,6 +22,8 @@ class Followers:
     def __init__(self, most: int) -> None:
         self._most = most
         self.count = 0
+        self.opening = anyio.Semaphore(OPENING)
+        """Held while what a stream begins with is read."""
 
     @contextmanager
     def seat(self) -> Iterator[None]:
@@ -48,16 +49,4 @@ async def _seat(connection: HTTPConnection) -> AsyncIterator[None]:
 
 
 Seat = Annotated[None, Depends(_seat)]
-"""A seat for a request that waits. Raises TooManyFollowers."""
-
-
-class Followed(EventSourceResponse):
-    """A stream of events that has a seat while it lasts, or else is a refusal."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
-        try:
-            with followers_of(HTTPConnection(scope)).seat():
-                await super().__call__(scope, receive, send)
-        except TooManyFollowers as error:
-            await of_error(error)(scope, receive, send)
+"""A seat for a request or stream until it is over. Raises TooManyFollowers before anything is read for it."""

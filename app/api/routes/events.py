@@ -9,14 +9,14 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Query
-from sse_starlette import ServerSentEvent
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Reader
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed, event_id
-from app.api.followers import Followed
+from app.api.followers import Seat, followers_of
 from app.api.openapi import ERRORS
 from app.errors import KinorayError
 from app.jobs.record import check_id
@@ -35,6 +35,7 @@ PING_S = 10
 async def events(
     video_id: str,
     request: Request,
+    _: Seat,
     service: Service,
     settings: Config,
     base: PublicUrl,
@@ -54,11 +55,12 @@ async def events(
     last = event_id(last_event_id or after)
     if last is not None and await service.told_all(check_id(video_id), caller, last):
         return Response(status_code=204)
-    feed = await event_feed(service, settings, base, video_id, caller, last)
+    async with followers_of(request).opening:
+        feed = await event_feed(service, settings, base, video_id, caller, last)
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return Followed(_as_events(feed, video_id), ping=PING_S)
+    return EventSourceResponse(_as_events(feed, video_id), ping=PING_S)
 
 
 async def _as_events(feed: AsyncGenerator[FeedEvent, None], video_id: str) -> AsyncIterator[ServerSentEvent]:

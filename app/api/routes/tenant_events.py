@@ -9,14 +9,14 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Query
-from sse_starlette import ServerSentEvent
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Reader
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, caller_feed
-from app.api.followers import Followed
+from app.api.followers import Seat
 from app.api.openapi import ERRORS
 from app.api.routes.events import PING_S
 from app.errors import KinorayError
@@ -36,6 +36,7 @@ RETRY_MS = 1000  # what a browser is to wait before it does
 )
 async def tenant_events(
     request: Request,
+    _: Seat,
     service: Service,
     settings: Config,
     base: PublicUrl,
@@ -61,7 +62,7 @@ async def tenant_events(
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return Followed(_as_events(feed, caller.tenant), ping=PING_S)
+    return EventSourceResponse(_as_events(feed, caller.tenant), ping=PING_S)
 
 
 async def _as_events(feed: AsyncGenerator[FeedEvent, None], tenant: str) -> AsyncIterator[ServerSentEvent]:
