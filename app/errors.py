@@ -21,6 +21,7 @@
     ├── RetryLater                     has retry_after_s
     │   ├── Overloaded            429  overloaded
     │   │   └── ConcurrencyExceeded 429  concurrency_exceeded (as many jobs at once as one may)
+    │   ├── TooManyWrongKeys      429  too_many_wrong_keys
     │   ├── RateLimited           429  rate_limit_exceeded (requests a minute, or at once)
     │   ├── QuotaExceeded         429  quota_exceeded (of a day or month; asking again soon changes nothing)
     │   └── ServiceUnavailable    503  service_unavailable
@@ -191,6 +192,13 @@ class Overloaded(RetryLater):
 
     status = 429
     code = "overloaded"
+
+
+class TooManyWrongKeys(RetryLater):
+    """The client has tried too many keys that are none."""
+
+    status = 429
+    code = "too_many_wrong_keys"
 
 
 class ConcurrencyExceeded(Overloaded):

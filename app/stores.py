@@ -26,7 +26,9 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.meter import RedisMeter
 from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.redis.stops import RedisStops
+from app.jobs.redis.usage import RedisUsage
 from app.jobs.store import JobStore
+from app.jobs.usage import MemoryUsage, UsageLog
 from app.plan.feedback.feedback import fading_of
 from app.plan.feedback.ratings import MemoryRatings, Ratings
 from app.plan.feedback.redis_ratings import RedisRatings
@@ -36,6 +38,8 @@ from app.plan.styles.redis_presets import RedisPresets
 from app.plan.tables import load_tables
 from app.redis.clock import SharedClock
 from app.redis.connection import Client, connect, replicas_of
+from app.redis.local_windows import LocalWindows
+from app.redis.rate_windows import RedisWindows, Windows
 from app.settings import Settings
 from app.telemetry import MemoryMeter, Meter
 
@@ -52,6 +56,8 @@ class Stores:
     flights: Flights
     outbox: Outbox
     meter: Meter
+    usage: UsageLog
+    rates: Windows
     artifacts: ArtifactStore
     presets: Presets
     ratings: Ratings
@@ -70,12 +76,13 @@ def redis_url_of(settings: Settings) -> str:
             "KINORAY_REDIS_URL is not set on the nodes of this cluster: set it there, or in the `env_vars` of the "
             "application's runtime_env, or start with `kinoray serve`, which brings its own Redis."
         )
-    return settings.redis_url
+    return settings.redis_url.get_secret_value()
 
 
 def stores_on(redis: Client, settings: Settings) -> Stores:
     """The durable ones, over one client, which is the caller's to close."""
     prefix = settings.redis_prefix
+    clock = SharedClock(redis)
     masked = partial(with_masks, tables=load_tables(settings.calibration_folder).masks)
     return Stores(
         jobs=RedisJobs(redis, prefix, settings.failed_kept_s, masked),
@@ -86,10 +93,12 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         flights=RedisFlights(redis, prefix),
         outbox=RedisOutbox(redis, prefix),
         meter=RedisMeter(redis, prefix),
+        usage=RedisUsage(redis, prefix, settings.usage_retention_s),
+        rates=RedisWindows(redis=redis, prefix=prefix, clock=clock),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
         ratings=RedisRatings(redis, prefix, fading_of(settings)),
-        clock=SharedClock(redis),
+        clock=clock,
     )
 
 
@@ -112,6 +121,8 @@ def memory_stores(
         flights=MemoryFlights(jobs, monotonic),
         outbox=MemoryOutbox(jobs),
         meter=MemoryMeter(),
+        usage=MemoryUsage(),
+        rates=LocalWindows(),
         artifacts=MemoryArtifacts(clock),
         presets=MemoryPresets(),
         ratings=MemoryRatings(fading_of(settings), clock),

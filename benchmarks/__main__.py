@@ -21,6 +21,7 @@ from rich.console import Console
 
 from app.settings import Settings
 from benchmarks import (
+    admission_cost,
     analysis,
     budgets,
     cache_trace,
@@ -61,6 +62,7 @@ def main() -> None:
         "budgets": _budgets,
         "calibration": _calibration,
         "families": lambda options, console: families.measure(options.quick, console),
+        "admission_cost": lambda options, console: admission_cost.run(options.quick, console),
         "prediction": _prediction,
         "repeats": _repeats,
         "analysis": lambda options, console: analysis.run(options.quick, console),

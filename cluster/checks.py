@@ -10,14 +10,18 @@ import socket
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fsspec.core import split_protocol
 from fsspec.registry import get_filesystem_class
 
+from app.access.configured_keys import BadKeys, ConfiguredKeys
+from app.access.gate import is_local
+from app.access.redis_key_store import RedisKeyStore
 from app.errors import StoreUnavailable
 from app.redis.connection import Replicas, connect
 from app.redis.safety import refuse_what_loses_jobs
+from app.settings import Settings
+from app.settings.masking import masked
 
 STATE_DIR = "KINORAY_STATE_DIR"
 PROBE_BYTES = 2**20
@@ -69,6 +73,26 @@ def check_port(host: str, port: int) -> None:
         raise StartFailed(_no_listening(host, port, error)) from None
 
 
+def check_metrics_port(port: int | None, own: int) -> None:
+    """Ray's agent listens there on all addresses, and when it cannot, it says so in a log that nobody reads.
+
+    `own` is the service's port. Raises StartFailed.
+    """
+    if port is None:
+        return
+    said = f"KINORAY_RAY_METRICS_PORT={port} cannot be used"
+    if port == own:
+        raise StartFailed(f"{said}: it is the service's own port; choose another, or leave it unset for any.")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("0.0.0.0", port))
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        why = f"port {port} of this machine is taken" if taken else error.strerror or str(error)
+        raise StartFailed(f"{said}: {why}; choose another, or leave it unset for any.") from None
+
+
 def _no_listening(host: str, port: int, error: OSError) -> str:
     where, why = f"{host}:{port}", error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
@@ -115,9 +139,47 @@ def _first_line(error: BaseException) -> str:
 
 def shown(url: str) -> str:
     """An address without its password."""
-    parts = urlsplit(url)
-    _, at, hosts = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"***@{hosts}" if at else hosts, query="").geturl()
+    return masked(url.partition("?")[0])
+
+
+def check_open(settings: Settings, redis_url: str) -> None:
+    """Raises StartFailed where everybody who reaches the address would be let in, and nobody has said so."""
+    try:
+        configured = ConfiguredKeys(settings).any()
+    except BadKeys as error:
+        raise StartFailed(f"{error}.") from None
+    if configured or settings.open or _only_here(settings.host) or _has_keys(settings, redis_url):
+        return
+    raise StartFailed(
+        f"KINORAY_HOST={settings.host} is not started: there is no key, and everyone who reaches it would be let in. "
+        "Set KINORAY_API_KEYS or KINORAY_API_KEYS_FILE, make a key with `kinoray keys create --operator --redis URL "
+        "NAME`, or set KINORAY_OPEN=true."
+    )
+
+
+def _only_here(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine alone."""
+    try:
+        found = {row[4][0] for row in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
+    return all(is_local(str(address)) for address in found)
+
+
+def _has_keys(settings: Settings, redis_url: str) -> bool:
+    """Whether a key has ever been made in that Redis; where that cannot be known, none has."""
+
+    async def look() -> bool:
+        redis = connect(redis_url, settings.redis_timeout_s)
+        try:
+            return await RedisKeyStore(redis, settings.redis_prefix).version() > 0
+        finally:
+            await redis.aclose()
+
+    try:
+        return asyncio.run(look())
+    except StoreUnavailable:
+        return False
 
 
 def check_artifacts(url: str) -> None:

@@ -24,10 +24,18 @@ from app.jobs.redis.scripts import Keys
 from app.logs.setup import log_to_stream
 from app.redis.connection import replicas_of
 from app.settings import Settings
+from app.settings.ingress import Ingress
 from app.settings.read import BadSettings, args_of, read_settings, unknown
-from app.settings.sections import Ingress
 from app.settings.strict_yaml import loaded
-from cluster.checks import StartFailed, check_artifacts, check_port, check_redis, prepare_state_dir
+from cluster.checks import (
+    StartFailed,
+    check_artifacts,
+    check_metrics_port,
+    check_open,
+    check_port,
+    check_redis,
+    prepare_state_dir,
+)
 from cluster.greeting import Addresses, show_addresses
 from cluster.redis import STOP_S, LocalRedis, RedisFailed
 from cluster.servable import unservable_here
@@ -113,10 +121,12 @@ class LocalService:
                 moved any more, twice.
         """
         check_port(self.settings.host, self.settings.port)
+        check_metrics_port(self.settings.ray_metrics_port, self.settings.port)
         self._check_models()
         prepare_state_dir(self.settings.state_dir)
         check_artifacts(self.settings.artifact_root)
         self._start_redis()
+        check_open(self.settings, self._redis_url())
         for name, value in {**RAY_ENVIRONMENT, **rotation(self.settings)}.items():
             os.environ.setdefault(name, value)
         since = time.time()
@@ -186,11 +196,16 @@ class LocalService:
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
         else:
-            check_redis(self.settings.redis_url, self.settings.redis_timeout_s, replicas_of(self.settings))
+            check_redis(self._redis_url(), self.settings.redis_timeout_s, replicas_of(self.settings))
         # Else Serve's proxy takes what anybody on this machine says for the client's address, and hides who said it.
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
         os.environ.update(environment_of(self.settings))
+
+    def _redis_url(self) -> str:
+        """Of the Redis that is used: the one that was named, or else our own."""
+        named = self.settings.redis_url
+        return named.get_secret_value() if named is not None else self.redis.url if self.redis is not None else ""
 
     def _say_mended(self, redis: LocalRedis) -> None:
         """After a power cut: what had to go from the end of Redis's data, and what is there."""

@@ -109,8 +109,9 @@ async def _check(redis: Client, prefix: str, held: Sequence[bytes], replace: boo
             "A service is at work on this Redis, or was a few seconds ago: stop it. Nothing was changed; one that has "
             "been stopped is forgotten within 10 s."
         )
-    if held and not replace:
-        raise BackupFailed(f"There are {len(held)} keys under {prefix!r}; --replace removes them first.")
+    records = [name for name in held if name != key_of(prefix, "word", "identity").encode()]  # a name, and no record
+    if records and not replace:
+        raise BackupFailed(f"There are {len(records)} keys under {prefix!r}; --replace removes them first.")
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from app.models.served import BadModel, served
 from app.models.sources import Located, SourceMissing, locate
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry
+from app.settings.secret_values import LiteralSecret
 
 BUILDERS = ("kinoray.serve:build", "deployments.build:build")  # the second: in a checkout, and before 0.2
 
@@ -18,7 +19,7 @@ BUILDERS = ("kinoray.serve:build", "deployments.build:build")  # the second: in 
 def settings_of(config: Mapping[str, Any]) -> Iterator[Settings]:
     """The settings of each application of ours in a config. Raises ValueError: they are not valid."""
     for application in ours(config):
-        yield Settings(**(application.get("args") or {}))
+        yield Settings.from_args(application.get("args") or {})
 
 
 def ours(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -42,7 +43,11 @@ def unservable_anywhere(config: Mapping[str, Any]) -> str | None:
     Raises:
         ValueError: its settings are not valid.
     """
-    for settings in settings_of(config):
+    try:
+        found = list(settings_of(config))
+    except LiteralSecret as error:
+        return str(error)
+    for settings in found:
         try:
             served(settings, elsewhere)
         except BadModel as error:

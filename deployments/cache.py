@@ -32,8 +32,9 @@ class Cache:
         observe(settings)
         if settings.redis_url is None:
             raise ServiceUnavailable("Set KINORAY_REDIS_URL.")
-        await self._check(settings.redis_url, settings)
-        redis = connect(settings.cache_redis_url or settings.redis_url, settings.redis_timeout_s)
+        await self._check(settings.redis_url.get_secret_value(), settings)
+        url = (settings.cache_redis_url or settings.redis_url).get_secret_value()
+        redis = connect(url, settings.redis_timeout_s)
         self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes)
         self._similar = RedisSimilar(redis, self._shared)
         self._cache = PackedCache(TieredCache(MemoryCache(settings.cache_memory_bytes), self._shared))

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.stores import open_stores
 from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
+from deployments.cluster import RayCluster
 from deployments.observed import observe
 from deployments.scaling import figures
 
@@ -63,8 +64,10 @@ class Dispatcher:
         sender = Sender(settings.webhook_allow_private, settings.webhook_timeout_s)
         pools = DiffuserPools(diffusers)
         self._diffusers = diffusers
+        names = {pool: handle.deployment_name for pool, handle in diffusers.items()}
+        deliveries = WebhookDeliveries(stores, settings, sender, stores.clock)
         self._story = DispatcherStory(
-            settings, stores, pools, pools, WebhookDeliveries(stores, settings, sender, stores.clock), tuple(diffusers)
+            *(settings, stores, pools, pools, deliveries, tuple(diffusers)), cluster=RayCluster(names)
         )
         _warn_of_local_files(stores.artifacts)
         self._story.start()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
+from app.access.opening import open_access
+from app.access.rate_limits import RateLimiter
 from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.jobs.redis.meter import BackgroundMeter
@@ -25,6 +28,7 @@ from deployments.handles import AnalyzerHandle, SentencesHandle, ping
 from deployments.observed import observe
 
 PING_S = 2.0
+HAPROXY = "RAY_SERVE_ENABLE_HA_PROXY"  # where Serve has one on each machine, everyone comes in over loopback
 
 
 class Router:
@@ -53,6 +57,7 @@ class Router:
             flights=stores.flights,
             outbox=stores.outbox,
             meter=BackgroundMeter(stores.meter),
+            usage=stores.usage,
             models=models,
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),
@@ -66,9 +71,12 @@ class Router:
             dispatcher=partial(ping, dispatcher, PING_S, "dispatcher"),
             finisher=partial(ping, finisher, PING_S, "finisher"),
         )
+        access = open_access(settings, loopback_tells=os.environ.get(HAPROXY, "0") != "1")
         service = VideoService(ports, settings, stores.clock, stores.clock.sync)
         checks = health_checks(stores, cache_port, pings, service.pools)
-        self._app = create_app(service, settings, checks, proxy_adds_request_id=True)  # Serve's proxy does
+        limits, alone = settings.limits, settings.limits_without_redis
+        rates = RateLimiter(limits, stores.rates, stores.clock, stores.clock.sync, alone)
+        self._app = create_app(service, settings, checks, True, access, rates)  # True: Serve's proxy does
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

@@ -11,18 +11,20 @@ from cachetools import LRUCache
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 
 from app.access.forwarded import network_of
-from app.access.local_windows import LocalWindows
 from app.errors import RateLimited, StoreUnavailable
+from app.redis.local_windows import LocalWindows
 from app.redis.rate_windows import Granted, Window, Windows
 from app.settings.limits import Limits, Rate, RouteClass
 from app.types import Caller
 
 HELD_S: Final = 5.0
-"""Permits for looking may be taken ahead, and are of use for so long: what is not used by then is lost."""
-AHEAD: Final[Mapping[int, int]] = {60: 20, 1: 4}
-"""By a window's seconds: at most this part of its limit is taken ahead."""
-EXACT: Final[frozenset[RouteClass]] = frozenset({"submit"})
-"""What is dear enough to ask for each time."""
+"""Permits may be taken ahead, and are of use for so long: what is not used by then is lost."""
+AHEAD: Final[Mapping[RouteClass, Mapping[int, int]]] = {
+    "read": {60: 20, 1: 4},
+    "stats": {60: 20, 1: 4},
+    "submit": {60: 100, 1: 20},
+}
+"""By a window's seconds: at most this part of its limit is taken ahead; none of a smaller limit, which is exact."""
 AWAY_S: Final = 1.0  # so long after Redis did not answer it is not asked again
 KNOWN: Final = 10_000  # callers
 
@@ -52,13 +54,17 @@ class _Account:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+async def _no_sync() -> None:
+    """A clock that follows no other."""
+
+
 class RateLimiter:
     """Counts requests in windows that all Routers share.
 
-    Each request for a video is counted there. Those that only look take a few permits ahead, as many as were used up
-    in time before, so that most ask nobody: in any window a Router may let through a twentieth more than the limit of
-    a minute (a quarter of that of a second) for each caller and address, and never less than what was counted less
-    the permits of `HELD_S` that nobody used. Who has been refused is refused here until there can be room.
+    Who asks often is given a few permits ahead, twice as many as were used up in time before, so that most requests ask
+    nobody. So in any window a Router may let through as much more than the limit as AHEAD says, for each caller and
+    address: of those that look a twentieth of a minute's, of those for videos a hundredth. As much less gets through
+    where permits are not used. Who has been refused is refused here until there can be room.
     """
 
     def __init__(
@@ -66,7 +72,7 @@ class RateLimiter:
         limits: Limits,
         windows: Windows,
         clock: Callable[[], float],
-        sync: Callable[[], Awaitable[None]],
+        sync: Callable[[], Awaitable[None]] = _no_sync,
         without_redis: Literal["open", "closed"] = "open",
     ) -> None:
         self._limits = limits
@@ -142,8 +148,8 @@ def account_of(limits: Limits, caller: Caller, route: RouteClass) -> _Account:
         for name, item in _items(rate):
             windows.append(Window(item, f"{route}/{whose}"))
             names.append(f"limits.{kind}.{'' if kind == 'address' else 'rates.'}{route}.{name}")
-    ahead = [max(1, each.item.amount // AHEAD[each.item.get_expiry()]) for each in windows]
-    return _Account(tuple(windows), tuple(names), 1 if route in EXACT else min(ahead, default=1))
+    ahead = [max(1, each.item.amount // AHEAD[route][each.item.get_expiry()]) for each in windows]
+    return _Account(tuple(windows), tuple(names), min(ahead, default=1))
 
 
 def _items(rate: Rate | None) -> list[tuple[str, RateLimitItem]]:
@@ -169,7 +175,7 @@ def _standing(account: _Account, now: float) -> Standing:
     at = _tightest(account, account.last.counts)
     item = account.windows[at].item
     left = item.amount - account.last.counts[at] + account.held
-    return Standing(item.amount, max(0, left), max(0.0, account.last.newest[at] + item.get_expiry() - now))
+    return Standing(item.amount, max(0, left), max(0.0, item.get_expiry() - (now - account.last.newest[at])))
 
 
 def _refused(account: _Account, now: float) -> Standing:
@@ -179,5 +185,5 @@ def _refused(account: _Account, now: float) -> Standing:
     per = "minute" if item.get_expiry() == 60 else "second"
     message = f"Too many requests: {item.amount} a {per} are allowed ({account.names[at]})."
     wait_s = max(0.001, account.full_until - now)
-    reset_s = max(0.0, account.last.newest[at] + item.get_expiry() - now)
+    reset_s = max(0.0, item.get_expiry() - (now - account.last.newest[at]))
     return Standing(item.amount, 0, reset_s, RateLimited(message, account.names[at], retry_after_s=wait_s))

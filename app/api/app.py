@@ -10,7 +10,9 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.access.gate import Gate
+from app.access.opening import Access, memory_access
+from app.access.rate_limits import RateLimiter
+from app.api.audit import Audit
 from app.api.bodies import Bodies, body_rules
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
@@ -22,8 +24,10 @@ from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
 from app.api.problems import install
 from app.api.public_url import PublicAddress
+from app.api.rate_headers import RateHeaders
 from app.api.request_id import RequestId
 from app.api.routes import (
+    audit,
     caches,
     content,
     event_socket,
@@ -31,6 +35,7 @@ from app.api.routes import (
     extend,
     feedback,
     images,
+    keys,
     models,
     not_here,
     operations,
@@ -39,9 +44,13 @@ from app.api.routes import (
     styles,
     sync,
     tenant_events,
+    usage,
     videos,
+    vitals,
 )
 from app.api.routes.page import add_studio_files
+from app.api.security_headers import SecurityHeaders
+from app.redis.local_windows import LocalWindows
 from app.service.background import Background
 from app.service.ports import Check
 from app.service.videos import VideoService
@@ -55,44 +64,36 @@ def create_app(
     settings: Settings,
     checks: Mapping[str, Check],
     proxy_adds_request_id: bool = False,
-    gate: Gate | None = None,
+    access: Access | None = None,
+    rates: RateLimiter | None = None,
 ) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name.
 
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
-    `gate`: who gets in; None: who has a key of the settings.
+    `access`: who gets in; None: who has a key of the settings, or one that is made here and lasts as long as this.
+    `rates`: who may ask how often; None: counted here alone.
     """
     # A machine without a way out has its documentation page too.
     background = Background()
+    access = access or memory_access(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await background.settled(SETTLE_S)
+        await access.close()
 
     app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__, lifespan=lifespan)
     app.state.background = background
     app.state.service = service
     app.state.settings = settings
-    app.state.gate = gate or Gate(settings)
+    app.state.access = access
+    app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
     app.state.followers = Followers(settings.max_followers)
     rooms = (
-        *(
-            videos,
-            reports,
-            not_here,
-            sync,
-            images,
-            extend,
-            content,
-            events,
-            tenant_events,
-            event_socket,
-            feedback,
-            models,
-        ),
-        *(styles, caches, operations, page),
+        *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
+        *(models, styles, keys, audit, caches, operations, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -101,17 +102,21 @@ def create_app(
     add_studio_files(app)
     install(app)
     describe_api(app)
-    _add_layers(app, settings, background, proxy_adds_request_id)
+    _add_layers(app, settings, background, access, proxy_adds_request_id)
     return app
 
 
-def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_adds_request_id: bool) -> None:
+def _add_layers(
+    app: FastAPI, settings: Settings, background: Background, access: Access, proxy_adds_request_id: bool
+) -> None:
     """What stands around the routes; the last is the outermost."""
+    app.add_middleware(Audit, writer=access.writer, settings=settings)
+    app.add_middleware(RateHeaders, service=app.state.service)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
     app.add_middleware(PublicAddress, settings=settings)
-    if not settings.api_keys:  # a page of another site has no key
+    if not (settings.api_keys or settings.api_keys_file):  # a page of another site has no key
         app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     app.add_middleware(OwnTask, background=background)
     app.add_middleware(Bodies, rules=body_rules(settings))
@@ -125,3 +130,4 @@ def _add_layers(app: FastAPI, settings: Settings, background: Background, proxy_
             expose_headers=("*",),
             allow_private_network=True,
         )
+    app.add_middleware(SecurityHeaders)

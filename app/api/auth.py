@@ -9,9 +9,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from starlette.requests import HTTPConnection
 
 from app.access.forwarded import client_address
-from app.access.gate import Gate
+from app.access.opening import Access
 from app.access.scopes import STATS, VIDEOS_READ, VIDEOS_WRITE, require
 from app.api.dependencies import Config
+from app.api.rate_headers import permit
 from app.settings import Settings
 from app.types import Caller
 from app.types.words import OPERATE
@@ -19,25 +20,34 @@ from app.types.words import OPERATE
 _HEADER = HTTPBearer(
     scheme_name="key",
     auto_error=False,
-    description="Without configured keys anything is accepted. "
+    description="Without any key everyone is let in. "
     "`/health` and what is below it, `/metrics`, `/docs` and `/openapi.json` never ask. "
     "The scopes that a route wants are listed with it.",
 )
 
 
 async def entered(connection: HTTPConnection, settings: Settings, authorization: str | None) -> Caller:
-    """The caller of a request or a WebSocket, from now on in its `state.caller`. Raises Unauthorized."""
+    """The caller of a request or a WebSocket, from now on in its `state.caller`.
+
+    Raises Unauthorized, and RateLimited where that caller, or address, has asked too often.
+    """
+    access = cast(Access, connection.app.state.access)
+    server = connection.scope.get("server") or ("",)
+    found = await access.gate.enter(authorization, address_of(connection, settings), server[0])
+    connection.state.caller = found
+    await permit(connection, found)
+    return found
+
+
+def address_of(connection: HTTPConnection, settings: Settings) -> str:
+    """The client's address, as far as proxies are trusted; empty: not known."""
     headers = connection.headers
-    address = client_address(
+    return client_address(
         connection.client.host if connection.client else "",
         headers.getlist("forwarded"),
         headers.getlist("x-forwarded-for"),
         settings.trusted_proxies,
     )
-    gate = cast(Gate, connection.app.state.gate)
-    found = await gate.enter(authorization, address)
-    connection.state.caller = found
-    return found
 
 
 async def caller(

@@ -1,4 +1,4 @@
-"""What routes are given by type: the service and the settings that the application was created with."""
+"""What routes are given by type: the service, who gets in, and the settings that the application was created with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from app.access.opening import Access
 from app.api.public_url import KEY
 from app.service.videos import VideoService
 from app.settings import Settings
@@ -20,11 +21,16 @@ async def _settings(asked: HTTPConnection) -> Settings:
     return cast(Settings, asked.app.state.settings)
 
 
+async def _access(asked: HTTPConnection) -> Access:
+    return cast(Access, asked.app.state.access)
+
+
 async def _public_url(asked: HTTPConnection) -> str:
     return cast(str, asked.scope[KEY])
 
 
 Service = Annotated[VideoService, Depends(_service)]
+Entry = Annotated[Access, Depends(_access)]
 Config = Annotated[Settings, Depends(_settings)]
 PublicUrl = Annotated[str, Depends(_public_url)]
 """The address before `/v1` under which whoever asks reaches this service."""

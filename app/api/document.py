@@ -9,13 +9,24 @@ from pydantic.json_schema import models_json_schema
 from app.api.body_schemas import REF, Page, name_bodies
 from app.api.event_schemas import EVENTS
 from app.api.field_meanings import MEANINGS
-from app.api.route_outcomes import EVERYWHERE, HEADERS, NO_RETRY, RETRY, SENTENCES, codes_of
+from app.api.route_outcomes import (
+    EVERYWHERE,
+    HEADERS,
+    NO_RETRY,
+    RATES,
+    RETRY,
+    SENTENCES,
+    STEP_SECONDS,
+    codes_of,
+    makes_jobs,
+)
 
 _PARAMETERS: Final = {
     "video_id": "The video's id",
     "style_id": "The style's id",
     "model_id": "The model's id, or another name of it",
     "character_id": "OpenAI's id of a character",
+    "key_id": "The key's id",
     "limit": "Entries of a page",
     "range": "`bytes=first-last`: a part of the file",
     "if-range": "The ETag: a part only of that very file",
@@ -77,6 +88,8 @@ def _list_outcomes(operation: Page, method: str, path: str) -> None:
     for status, answer in answers.items():
         headers = dict(EVERYWHERE)
         headers |= HEADERS.get(f"{method.upper()} {path}", {}) if status.startswith("2") else {}
+        headers |= RATES if scopes is not None else {}
+        headers |= STEP_SECONDS if makes_jobs(method, path) else {}
         headers |= RETRY if status in ("429", "503") else NO_RETRY if status in ("409", "501") else {}
         answer["headers"] = headers
 

@@ -155,6 +155,9 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "overheads": "The same by shape",
         "device_overheads": "The device's part by shape",
         "watts": "Power of the device at work, W; null where not known",
+        "gpu_use": "Share of the last second in which its GPU was at work, 0.0 to 1.0; null where NVML does not say",
+        "gpu_memory_bytes": "Memory of its GPU in use by all processes, bytes; null where NVML does not say",
+        "gpu_memory_total_bytes": "Memory of its GPU, bytes; null where NVML does not say",
         "host_memory": "Share of host memory in use, 0.0 to 1.0",
         "device_memory": "Share of device memory in use, 0.0 to 1.0; null without one",
         "pressure": "How short of memory it is",
@@ -165,5 +168,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "at": "When it happened, Unix seconds",
         "failing": "The components that are not well",
         "components": "By component: `ok`, and its facts or an `error`",
+        "pools": "By pool: whether it takes jobs",
+        "ready": "Whether a new video would be made",
     }
 )

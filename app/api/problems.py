@@ -17,7 +17,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.api.methods import allowed
-from app.errors import Conflict, GenerationError, KinorayError, NotSupported, RetryLater, Unauthorized
+from app.errors import Conflict, GenerationError, KinorayError, NotSupported, QuotaExceeded, RetryLater, Unauthorized
+from app.telemetry import ERROR_ANSWERS, figure
+from app.telemetry.codes import fault_of
 
 LONGEST_SHOWN = 80  # characters of the client's own words in an answer
 
@@ -111,6 +113,8 @@ def of_error(error: KinorayError, sent: SentNames | None = None) -> Response:
         headers["x-should-retry"] = "false"
     if isinstance(error, RetryLater):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, QuotaExceeded):
+        headers["x-should-retry"] = "false"  # not within the patience of any package
     if isinstance(error, NotSupported):
         headers["x-should-retry"] = "false"  # OpenAI's packages ask again after any other 5xx
     if isinstance(error, Unauthorized):
@@ -147,10 +151,22 @@ def _of_http(request: Request, error: HTTPException) -> Response:
         headers = {"allow": allowed(request)}
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=headers)
-    code, message = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
-    if error.status_code == 404 and request.url.path.startswith("/v1/videos/"):
-        code, message = "video_not_found", "There is no such video."
+    code, message = http_code(request, error)
     return problem(error.status_code, code, message, headers=headers)
+
+
+def http_code(request: Request, error: HTTPException) -> tuple[str, str]:
+    """The code and the sentence of an error that is not one of ours."""
+    if error.status_code == 404 and request.url.path.startswith("/v1/videos/"):
+        return "video_not_found", "There is no such video."
+    return _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
+
+
+async def count(scope: Scope, code: str, status: int) -> None:
+    """Count an answer that is an error."""
+    service = getattr(scope["app"].state, "service", None) if "app" in scope else None
+    if service is not None:
+        await service.ports.meter.add({figure(ERROR_ANSWERS, code, fault_of(status)): 1})
 
 
 def install(app: FastAPI) -> None:
@@ -158,15 +174,21 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, KinorayError)
+        request.state.error_code = error.error_code  # for the audit log
+        await count(request.scope, error.error_code, error.status)
         return of_error(error, getattr(request.state, "sent", None))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        await count(request.scope, "invalid_request", 400)
         return _of_validation(error.errors())
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _of_http(request, error)
+        answer = _of_http(request, error)
+        if answer.status_code >= 400:
+            await count(request.scope, http_code(request, error)[0], answer.status_code)
+        return answer
 
     app.add_exception_handler(KinorayError, ours)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import ERROR_CODE, problem
+from app.api.problems import ERROR_CODE, count, problem
 from app.logs.context import about, facts, trace_id
 from app.tracing.spans import NO_SPAN, Span, below
 from app.tracing.spans import span as make_span
@@ -43,6 +43,7 @@ class RequestId:
         headers = Headers(scope=scope)
         given = headers.get(REQUEST_ID, "")
         request_id = given if _SANE.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+        scope.setdefault("state", {})["request_id"] = request_id
         asked_by = checked(headers.get(TRACEPARENT))
         with _span(scope, asked_by) as span:
             trace = trace_id(span.traceparent or asked_by)
@@ -71,6 +72,7 @@ class RequestId:
                 raise  # the server breaks the connection: the client must not take half an answer for a whole one
             log.exception("%s %s failed", scope["method"], scope["path"])
             message = f"Something went wrong inside; the log has it as {request_id}."
+            await count(scope, "internal_error", 500)
             await problem(500, "internal_error", message)(scope, receive, identified)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from app.api.cross_origin import SAFE
+from app.api.security_headers import HEADERS as BROWSERS
 
 Codes = dict[int, list[str]]
 
 _ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
-_KEYED: Final = {401: "invalid_api_key"}
+_KEYED: Final = {401: "invalid_api_key", 429: "rate_limit_exceeded too_many_wrong_keys"}
 _SCOPED: Final = {403: "insufficient_scope"}
 _CHANGES: Final = {403: "cross_origin"}
 _BODY: Final = {
@@ -33,7 +34,7 @@ _PICTURE: Final = {
 _ACCEPTED: Final = {  # where a job is made
     400: "invalid_idempotency_key",
     409: "idempotency_key_reused idempotency_key_spent dependency_failed",
-    429: "overloaded tenant_jobs_limit tenant_spend_limit",
+    429: "overloaded tenant_jobs_limit tenant_spend_limit concurrency_exceeded quota_exceeded",
     503: "model_unavailable not_replicated",
 }
 _WAITED: Final = {
@@ -42,13 +43,14 @@ _WAITED: Final = {
     500: "generation_failed out_of_memory numerical_error worker_lost finish_failed artifact_store_failed",
     504: "timeout",
 }
-_VIDEO: Final = {404: "video_not_found"}
+_VIDEO: Final = {404: "video_not_found video_lost"}  # lost: by a restore
 _FILE: Final = {
     404: "content_not_ready content_gone",
     410: "artifact_lost content_expired",
     416: "range_not_satisfiable",
     503: "artifact_store_unavailable",
 }
+_KEY: Final = {404: "key_not_found"}
 _STYLE: Final = {404: "style_not_found"}
 _OWN_STYLE: Final = {404: "style_not_found", 409: "server_style"}
 _ABSENT: Final = {501: "not_supported"}
@@ -87,6 +89,13 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "DELETE /api/cache": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
+    "GET /v1/usage": ({400: "invalid_request", 403: "insufficient_scope"},),
+    "POST /v1/keys": (_BODY, {400: "unknown_scope first_key_not_operator"}),
+    "GET /v1/keys": (_QUERY, _KEY),
+    "GET /v1/keys/{key_id}": (_KEY,),
+    "POST /v1/keys/{key_id}/rotate": (_BODY, _KEY, {409: "key_not_active conflict"}),
+    "POST /v1/keys/{key_id}/revoke": (_KEY, {409: "conflict"}),
+    "GET /v1/audit": (_QUERY,),
     "POST /v1/videos/edits": (_ABSENT,),
     "POST /v1/videos/characters": (_ABSENT,),
     "GET /v1/videos/characters/{character_id}": (_ABSENT,),
@@ -125,6 +134,11 @@ def codes_of(method: str, path: str, scopes: Sequence[str] | None) -> Codes:
     return dict(sorted(found.items()))
 
 
+def makes_jobs(method: str, path: str) -> bool:
+    """Whether a route makes jobs."""
+    return _ACCEPTED in OUTCOMES.get(f"{method.upper()} {path}", ())
+
+
 Header = dict[str, object]
 
 
@@ -135,8 +149,21 @@ def _header(about: str, type_: str = "string") -> Header:
 EVERYWHERE: Final[Mapping[str, Header]] = {
     "x-request-id": _header("The request's id, yours if you sent a sane one; the server's log has it too"),
     "server-timing": _header("Milliseconds that stages took, `name;dur=…`, and `total`"),
+    **{name: _header("For browsers") for name in BROWSERS},
 }
 RETRY: Final[Mapping[str, Header]] = {"retry-after": _header("Seconds after which to come again", "integer")}
+RATES: Final[Mapping[str, Header]] = {
+    "x-ratelimit-limit-requests": _header("Where requests are limited: how many, of the nearest limit", "integer"),
+    "x-ratelimit-remaining-requests": _header("How many of them are left", "integer"),
+    "x-ratelimit-reset-requests": _header("When all of them are, if you ask no more, such as 1m0s or 120ms"),
+}
+"""Of every route that asks for a key."""
+STEP_SECONDS: Final[Mapping[str, Header]] = {
+    "x-ratelimit-limit-step-seconds": _header("Where a quota limits step-seconds: how many, of the nearest", "number"),
+    "x-ratelimit-remaining-step-seconds": _header("How many of them are left, with this video paid", "number"),
+    "x-ratelimit-reset-step-seconds": _header("When all of them are, such as 6h12m3s"),
+}
+"""Of every route that makes jobs."""
 NO_RETRY: Final[Mapping[str, Header]] = {"x-should-retry": _header("`false`: asking again changes nothing")}
 _POLL: Final = {"openai-poll-after-ms": _header("Milliseconds after which to look again", "integer")}
 _REPLAYED: Final = {"idempotent-replayed": _header("`true`: the answer is that of an earlier request with this key")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +13,7 @@ from app.api.routes.caches import CacheLevel, cache_levels, share
 from app.api.routes.feedback import FeedbackFigures, feedback_figures
 from app.jobs.board import BACKLOG
 from app.line.backlog import Backlog, TenantUse, backlog_from_note, backlog_to_note, without_tenants
+from app.service.own_figures import own_of
 from app.service.pools import PoolStatus
 from app.service.videos import VideoService
 from app.telemetry import (
@@ -26,6 +28,8 @@ from app.telemetry import (
     STEPS_PLANNED,
     TIERS,
     WEBHOOKS,
+    labelled,
+    total,
 )
 from app.types import Caller, ReplicaInfo
 
@@ -68,6 +72,7 @@ class JobFigures(BaseModel):
     failed: dict[str, float] = Field(description="By code")
     attempts_lost: float
     job_seconds: float = Field(description="From acceptance to the end, summed")
+    device_seconds: float = Field(description="Of devices, for completed jobs")
 
 
 class TenantFigures(BaseModel):
@@ -90,9 +95,9 @@ class TenantFigures(BaseModel):
 class TenantShareFigures(BaseModel):
     """What a tenant has in the line and was given of the devices."""
 
-    weight: float
-    waiting: int
-    running: int
+    weight: float = Field(description="Of its fair share, beside other tenants' 1")
+    waiting: int = Field(description="Jobs in the line")
+    running: int = Field(description="Jobs being made")
     recent_step_seconds: float = Field(description="They halve every ten minutes")
     share: float = Field(description="Of all that was given lately, 0.0 to 1.0")
 
@@ -105,11 +110,15 @@ class ReplicaFigures(ReplicaInfo):
 
 
 class Stats(BaseModel):
-    """What has been done since the store began, and what is under way."""
+    """What has been done since the store began, and what is under way: everyone's for operators, else your tenant's.
 
-    optimization: PlanningFigures
-    cache_stats: CacheFigures
-    jobs: JobFigures
+    What is null or empty without the scope `operate` is of all tenants together, or of the machines.
+    """
+
+    scope: Literal["all", "own"] = Field(description="own: your key lacks the scope operate")
+    optimization: PlanningFigures | None = Field(description="What planning has saved")
+    cache_stats: CacheFigures | None = Field(description="What the caches have done and hold")
+    jobs: JobFigures = Field(description="Of `scope`")
     webhooks: dict[str, float] = Field(description="Those waiting, and attempts by outcome")
     tenant: TenantFigures
     tenants: dict[str, TenantShareFigures] | None = Field(
@@ -124,9 +133,12 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
     """Raises StoreUnavailable."""
     ports = service.ports
     figures = await ports.meter.read()
+    if not caller.is_operator:
+        return await _own_stats(service, caller, figures)
     now = time.time()
     backlog = backlog_from_note(await ports.board.get(BACKLOG))
     return Stats(
+        scope="all",
         optimization=_planning(figures, await feedback_figures(ports.ratings, service.settings)),
         cache_stats=await _caches(service, figures),
         jobs=_jobs(figures),
@@ -139,6 +151,21 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
             for replica in await ports.jobs.replicas()
         ],
         pools=await service.pools.look(),
+    )
+
+
+async def _own_stats(service: VideoService, caller: Caller, figures: Figures) -> Stats:
+    return Stats(
+        scope="own",
+        optimization=None,
+        cache_stats=None,
+        jobs=_jobs(own_of(caller.tenant, figures)),
+        webhooks={},
+        tenant=await _tenant(service, caller),
+        tenants=None,
+        line=None,
+        replicas=[],
+        pools={},
     )
 
 
@@ -175,11 +202,6 @@ async def _tenant(service: VideoService, caller: Caller) -> TenantFigures:
     )
 
 
-def labelled(figures: Figures, name: str) -> dict[str, float]:
-    """The figures called `name:<label>`, by label."""
-    return {key.partition(":")[2]: value for key, value in figures.items() if key.startswith(f"{name}:")}
-
-
 def _planning(figures: Figures, feedback: FeedbackFigures) -> PlanningFigures:
     planned, fixed = figures.get(STEPS_PLANNED, 0.0), figures.get(STEPS_FIXED, 0.0)
     return PlanningFigures(
@@ -189,7 +211,7 @@ def _planning(figures: Figures, feedback: FeedbackFigures) -> PlanningFigures:
         steps_saved_share=share(fixed - planned, fixed),
         step_seconds_saved=round(figures.get(STEP_SECONDS_SAVED, 0.0), 3),
         denoiser_evaluations=figures.get(EVALUATIONS, 0.0),
-        device_seconds=round(figures.get(DEVICE_SECONDS, 0.0), 3),
+        device_seconds=round(total(figures, DEVICE_SECONDS), 3),
         feedback=feedback,
     )
 
@@ -202,6 +224,7 @@ def _jobs(figures: Figures) -> JobFigures:
         failed={code: count for code, count in ended.items() if code != "completed"},
         attempts_lost=figures.get(ATTEMPTS_LOST, 0.0),
         job_seconds=round(figures.get(JOB_SECONDS, 0.0), 3),
+        device_seconds=round(total(figures, DEVICE_SECONDS), 3),
     )
 
 

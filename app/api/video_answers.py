@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.requests.idempotency import replay_headers
@@ -28,6 +29,7 @@ async def video_of(job: Job, service: VideoService, settings: Settings, base: st
 
 
 async def accepted_video(
+    request: Request,
     accepting: Awaitable[Accepted],
     response: Response,
     service: VideoService,
@@ -38,6 +40,7 @@ async def accepted_video(
     """The Video object of the job that is being accepted; the headers say how long that took, and its `stages`."""
     began = time.perf_counter()
     job, replayed = await accepting
+    request.state.resource = job.id
     took_s = (stages.took_s if stages else {}) | {"accept": time.perf_counter() - began}
     response.headers.update(job_headers(job, settings, **took_s) | replay_headers(replayed))
     return await video_of(job, service, settings, base)

@@ -13,6 +13,7 @@ from app.client.caching import caches
 from app.client.calibrate import calibrate
 from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
+from app.client.key_commands import keys
 from app.client.listing import list_videos
 from app.client.logs_command import logs
 from app.client.models import models
@@ -21,6 +22,7 @@ from app.client.serve import serve
 from app.client.session import AsJson, say_json
 from app.client.settings import settings
 from app.client.standing import status
+from app.client.usage import usage
 from app.client.warm import warm_command
 
 app = typer.Typer(help="Self-hosted text-to-video.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -51,6 +53,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "rate": video_commands.rate,
     "cancel": video_commands.cancel,
     "delete": video_commands.delete,
+    "usage": usage,
     "profile": profile,
     "bench": bench,
     "models": models,
@@ -60,6 +63,7 @@ VERBS: dict[str, Callable[..., None]] = {
 for verb, command in VERBS.items():
     app.command(name=verb)(everywhere(command))
 app.add_typer(caches, name="cache")
+app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
 
 

@@ -16,6 +16,7 @@ from typing_extensions import Unpack
 
 from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
+from app.client.operator_calls import OperatorCalls
 from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.report import VideoReport
@@ -33,7 +34,7 @@ def _place(video_id: str, what: str = "") -> str:
     return f"{VIDEOS}/{quote(video_id, safe='')}{what}"
 
 
-class Kinoray:
+class Kinoray(OperatorCalls):
     """A client of one Kinoray service.
 
         async with Kinoray() as kinoray:
@@ -234,6 +235,30 @@ class Kinoray:
         """Figures of the service since its store began."""
         return await self._record("/api/stats")
 
+    async def usage(
+        self,
+        first: str | None = None,
+        last: str | None = None,
+        group_by: str = "day,model",
+        tenant: str | None = None,
+    ) -> JsonObject:
+        """What was used from the first day to the last (such as 2026-11-28), summed by some of day, tenant, model, key.
+
+        `tenant` is for operators: another one, or "*" for all.
+        """
+        return await self._record("/v1/usage", _usage_params(first, last, group_by, tenant))
+
+    async def usage_csv(
+        self,
+        first: str | None = None,
+        last: str | None = None,
+        group_by: str = "day,model",
+        tenant: str | None = None,
+    ) -> str:
+        """The same as CSV."""
+        params = {**_usage_params(first, last, group_by, tenant), "format": "csv"}
+        return (await self._transport.send("GET", "/v1/usage", params)).text
+
     async def clear_cache(self, level: str | None = None) -> int:
         """Have what is cached forgotten, all or "results" or "embeddings"; how many entries. For operators."""
         answer = await self._transport.send("DELETE", "/api/cache", {"level": level} if level else None)
@@ -246,3 +271,8 @@ class Kinoray:
         """How the service is. A sick one answers too: only one that does not answer raises."""
         response = await self._transport.ask("GET", "/health")
         return Health(response.is_success, expect_mapping(read_json(response), "health"))
+
+
+def _usage_params(first: str | None, last: str | None, group_by: str, tenant: str | None) -> dict[str, str | int]:
+    said = {"from": first, "to": last, "group_by": group_by, "tenant": tenant}
+    return {name: value for name, value in said.items() if value is not None}

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from app.client import show
 from app.client.client import Kinoray
+from app.client.errors import KinorayClientError
 from app.client.records import Health, JsonObject, Video, part
 from app.client.session import AsJson, say_json, talk, video_json
 
@@ -39,7 +40,17 @@ def status(
 
 async def _service(client: Kinoray) -> tuple[str, Health, JsonObject]:
     health = await client.health()
-    return client.base_url, health, (await client.stats() if health.ok else {})
+    return client.base_url, health, (await _stats(client) if health.ok else {})
+
+
+async def _stats(client: Kinoray) -> JsonObject:
+    """What the service has done, as far as the key may know it."""
+    try:
+        return await client.stats()
+    except KinorayClientError as refused:
+        if refused.code == "insufficient_scope":
+            return {}
+        raise
 
 
 def _print(lines: Lines) -> None:

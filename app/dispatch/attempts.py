@@ -15,11 +15,12 @@ from app.logs.context import about, about_job, facts
 from app.service.background import Background
 from app.service.endings import fail
 from app.settings import Settings
-from app.telemetry import ATTEMPTS_LOST
+from app.telemetry import ATTEMPTS_LOST, PROMISES, QUEUE_WAIT, RETRIES, figure, observed
 from app.tracing.jobs import record_lost_attempt, record_wait
 from app.types import Failure, Job, Lease
 
 log = logging.getLogger(__name__)
+LATE_S, LATE_SHARE = 5.0, 0.1  # a wait that is longer than promised by no more than the larger of these is as promised
 
 
 class Attempts:
@@ -39,6 +40,8 @@ class Attempts:
         except KinorayError as error:  # cancelled or deleted
             log.info("Not started: %s", error)
             return
+        if job.attempts == 0:
+            await self._stores.meter.add(_first_wait(job, self._stores.clock()))
         leased = replace(job, fence=lease.fence, attempts=job.attempts + 1)
         with about_job(leased):
             now = self._stores.clock()
@@ -89,6 +92,17 @@ class Attempts:
         not_before = now + self._backoff.pause_s(job.losses + 1)
         await stores.jobs.requeue(job.id, lease.fence, now, lost, not_before)
         log.info("back in the line", extra=facts(step=job.step, losses=job.losses + int(lost)))
+        await stores.meter.add({figure(RETRIES, "replica_lost" if lost else "not_started"): 1})
         entries = {loss_entry(lease.fence): {**loss, "not_before": not_before}}
         data = {"phase": "queued", "attempts": job.attempts}
         await stores.events.append(job.id, "phase", now, data, entries=entries)
+
+
+def _first_wait(job: Job, now: float) -> dict[str, float]:
+    """What a job's first attempt counts: its wait, and whether that was as promised."""
+    waited_s = max(0.0, now - job.created_at)
+    counts = observed(QUEUE_WAIT, waited_s, job.priority, job.plan.tier, job.plan.model)
+    if job.promised_s is not None and not job.after:
+        most_s = job.promised_s + max(LATE_S, LATE_SHARE * job.promised_s)
+        counts[figure(PROMISES, "yes" if waited_s <= most_s else "no")] = 1
+    return counts

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from app.dispatch.attempts import Attempts
+from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
 from app.dispatch.deadlines import give_up, give_up_followers
 from app.dispatch.pool_starts import PoolStarts
 from app.dispatch.ports import Deliveries, DispatchStores, RollCall, Workers
@@ -49,6 +50,7 @@ class Dispatcher:
         deliveries: Deliveries,
         pools: Collection[str],
         monotonic: Callable[[], float] = time.monotonic,
+        cluster: Cluster | None = None,
     ) -> None:
         self._settings = settings
         self._pools = tuple(pools)
@@ -60,6 +62,7 @@ class Dispatcher:
         self._lease_monitor = LeaseMonitor(settings.lease_s)
         self._background = Background()
         self._routing = RoutingMonitor(pools, roll_call, stores, monotonic)
+        self._cluster = ClusterWatch(cluster or NoCluster(), stores.board)
         self._attempts = Attempts(settings, stores, workers, self._background)
         self._pool_starts = PoolStarts(self._scaling, stores)
         self._publisher = Publisher(settings, stores, self._scaling)
@@ -71,6 +74,7 @@ class Dispatcher:
         """Begin to look, without end. Needs a running event loop."""
         self._background.keep(self._run(), "the dispatcher's loop")
         self._background.keep(self._routing.run(), "the roll call")
+        self._background.keep(self._cluster.run(), "the look at the cluster")
 
     async def close(self) -> None:
         """Stop looking and let go of the attempts under way, which go on where they are, by their leases."""
@@ -86,6 +90,10 @@ class Dispatcher:
     def wanted(self) -> dict[str, int]:
         """Replicas that each pool that scales should have."""
         return {pool: decision.wanted for pool, decision in self._scaling.decided.items()}
+
+    async def look_at_cluster(self) -> None:
+        """One look at nodes and places, as the loop takes them. Raises StoreUnavailable."""
+        await self._cluster.look()
 
     async def call_roll(self) -> None:
         """One roll call, as the loop makes them. Raises StoreUnavailable."""
@@ -105,7 +113,7 @@ class Dispatcher:
             await self._attempts.start(job)
         for job in late:
             await give_up(job, self._stores, now)
-        await self._publisher.tell(seen, left, start, shares)
+        await self._publisher.tell(seen, left, start, shares, self._cluster.unplaced)
         await self._pool_starts.keep()
         await self._sweep.resolve_flights(await self._stores.flights.unresolved(now, SETTLED), now)
         await give_up_followers(self._stores, now, SETTLED)
@@ -136,7 +144,7 @@ class Dispatcher:
         held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)
         routable = self._routing.routable(replicas)
-        capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, now)
+        capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, now, self._cluster.unplaced)
         return Snapshot(now, entered, waiting, running, routable, capacity)
 
     async def _running(self, held: Sequence[Lease]) -> list[Job]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from app.dispatch.ports import DispatchStores
 from app.dispatch.snapshot import Snapshot
 from app.jobs.board import BACKLOG, PLACES
-from app.line.backlog import backlog_to_note
+from app.line.backlog import PoolBacklog, backlog_to_note
 from app.line.queue_places import Place, places_to_note, queue_news, queue_places
 from app.line.rules import rules_of
 from app.line.scaling import Scaling
@@ -30,15 +31,27 @@ class Publisher:
         self._scaling = scaling
         self._told: Mapping[str, Place] = {}
 
-    async def tell(self, seen: Snapshot, left: Sequence[Job], started: Sequence[Job], shares: TenantShares) -> None:
-        """`left` still wait, in order; `started` were in the line when it was read, and are charged to `shares`."""
+    async def tell(
+        self,
+        seen: Snapshot,
+        left: Sequence[Job],
+        started: Sequence[Job],
+        shares: TenantShares,
+        unplaced: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`left` still wait, in order; `started` were in the line when it was read, and are charged to `shares`.
+
+        `unplaced`: why, by pool that the cluster has no place for.
+        """
         stores, now = self._stores, seen.now
         running = [*seen.running, *started]
         backlog = measure(left, running, seen.capacity, now, self._rules.age_s, self._most_s, seen.entered)
         backlog = with_tenants(backlog, left, running, seen.capacity, self._rules, shares, self._most_s)
         rows = backlog.pools or {}
         self._scaling.decide(rows, seen.replicas, now)
-        backlog = replace(backlog, pools=self._scaling.noted(rows))
+        noted = self._scaling.noted(rows)
+        noted |= {pool: replace(noted.get(pool, PoolBacklog()), unplaced=why) for pool, why in unplaced.items()}
+        backlog = replace(backlog, pools=noted)
         places = queue_places(left, running, seen.capacity, now)
         await stores.board.put(BACKLOG, backlog_to_note(backlog), NOTE_TTL_S)
         await stores.board.put(PLACES, places_to_note(places), NOTE_TTL_S)

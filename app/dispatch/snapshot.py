@@ -11,6 +11,8 @@ from app.line.scaling import Scaling
 from app.settings import Settings
 from app.types import Job, Lease, ReplicaInfo
 
+PATIENCE, LEAST_PATIENCE_S = 3.0, 60.0  # times what a start takes; after that nobody knows when it will be over
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -31,12 +33,19 @@ def capacity_of(
     scaling: Scaling,
     known: Collection[str] = (),
     now: float = 0.0,
+    unplaced: Collection[str] = (),
 ) -> dict[str, Pool]:
-    """What every pool can take, those `known` among them; one that scales says how long its first replica takes."""
+    """What every pool can take, those `known` among them; one that scales says how long its first replica takes.
+
+    Nobody knows that of a pool that is `unplaced`, nor of one whose replica was asked for long ago and is not there.
+    """
     found = {name: Pool(0, 0, 0) for name in known}
     found |= pools(replicas, Counter(lease.holder for lease in held), settings.max_paused)
     for name in settings.replicas:
         pool = found.get(name, Pool(0, 0, 0))
         start_s = scaling.start_left_s(name, settings.replica_start_s, now)
-        found[name] = pool if pool.replicas else replace(pool, start_s=start_s)
+        takes_s = scaling.starts.took_s.get(name, settings.replica_start_s)
+        overdue = scaling.asked_for_s(name, now) > max(LEAST_PATIENCE_S, PATIENCE * takes_s)
+        unknown = name in unplaced or overdue
+        found[name] = pool if pool.replicas else replace(pool, start_s=0.0 if unknown else start_s)
     return found

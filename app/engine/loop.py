@@ -29,6 +29,8 @@ from app.engine.memory.pressure import MemoryMonitor
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.start import begun, encoded_image, resumed
+from app.engine.tally import MEMORY as MEMORY_SHORT
+from app.engine.tally import URGENT, Tally
 from app.engine.ticket import MEMORY, SLOT, PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.timing.step_times import StepTimes, Times
 from app.engine.timing.warm_up import WarmUp
@@ -65,6 +67,8 @@ class Engine:
         self._numbers = itertools.count()
         self._boundaries = itertools.count(1)
         self._warm_up = WarmUp(denoiser, rules, self._times, clock, headroom)
+        self.tally = Tally()
+        """Batches and preemptions since a heartbeat took them."""
         self._inbox = Inbox()
         self._jobs = JobTable()  # this and what follows belong to the engine's thread
         self._forward = Forward(denoiser, self._times, self._jobs.make_room)
@@ -263,6 +267,7 @@ class Engine:
         begun, shape = self._clock(), batch[0].shape
         self._watchdog.begin(begun, self._times.step_s(shape, len(batch)))
         predictions, together = self._forward.run(batch)
+        self.tally.forward(len(batch))
 
         # 4. Advance: each its own state.
         stepped = []
@@ -295,6 +300,7 @@ class Engine:
         for name in boundary.pause:
             self._jobs.pause(name, boundary.rivals.get(name))
             self._alone(self._jobs.find(name), moved("preempted", by))
+            self.tally.preempted(URGENT)
         for name in boundary.park:
             self._jobs.park(name)
             self._alone(self._jobs.find(name), moved("parked"))
@@ -362,6 +368,7 @@ class Engine:
     def _hand_back(self, ticket: Ticket) -> None:
         """Memory is short: what has been done of it is kept, and another replica goes on, or this one later."""
         self._checkpoints.hand_out_all([ticket], self._alone)
+        self.tally.preempted(MEMORY_SHORT)
         raise Cancelled("Memory is short; the job goes back to the line.", code=MEMORY)
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:

@@ -7,7 +7,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.errors import Conflict, InvalidRequest, JobNotFound, KinorayError, Overloaded
+from app.errors import (
+    ConcurrencyExceeded,
+    Conflict,
+    InvalidRequest,
+    JobNotFound,
+    KinorayError,
+    Overloaded,
+    QuotaExceeded,
+)
+from app.jobs.quotas import Held, ends_at
+from app.settings.limits import Period
 
 BUCKETS = 60  # what a tenant has spent is kept in so many parts of the window: it rolls in steps of a sixtieth
 BUSY_S = 10.0  # when one of a tenant's jobs will end nobody knows
@@ -50,6 +60,7 @@ class AdmissionLimits:
     most_waiting: int | None = None  # of all tenants: in the line, or waiting for other jobs; see `fills_line`
     most_spent: float | None = None  # step-seconds that the tenant may ask for in a window
     window_s: float = 3600.0
+    held: tuple[Held, ...] = ()  # the job's tenant and key, with what they may
 
     @property
     def bucket_s(self) -> float:
@@ -117,6 +128,17 @@ def free_in_s(buckets: Mapping[int, float], amount: float, now: float, limits: A
         if left + amount <= (limits.most_spent or 0.0) + 1e-9:
             return max(1.0, (place + BUCKETS) * limits.bucket_s - now)
     return limits.window_s
+
+
+def refused_by(word: str, limit: str, now: float) -> KinorayError:
+    """The error for a limit of the settings, by its name: `seats` (jobs at once) or `quota` (of a day or month)."""
+    kind, about = limit.split(".")[1:3]
+    if word == "seats":
+        message = f"Your {kind} has as many jobs waiting and running as it may ({limit})."
+        return ConcurrencyExceeded(message, limit, retry_after_s=BUSY_S)
+    period: Period = "day" if about == "day" else "month"
+    message = f"Your {kind} has had what it may have in a {period} ({limit}); a new {period} begins at 00:00 UTC."
+    return QuotaExceeded(message, limit, retry_after_s=max(1.0, ends_at(period, now) - now))
 
 
 def refusal(word: str, detail: str = "", retry_after_s: float = BUSY_S) -> KinorayError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.jobs.quotas import GivesBack, gives_back
 from app.jobs.states import RUNNING, sources
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase
 
@@ -29,6 +30,8 @@ class Change:
     holder: str | None = None
     until: float | None = None  # end of the lease, Unix seconds
     wakes: bool = False  # the dispatcher has something to decide
+    gives_back: GivesBack = "never"  # what the job was charged
+    stored_bytes: int = 0  # what its tenant and key are charged for besides
 
     @property
     def resolve_at(self) -> float:
@@ -67,7 +70,8 @@ def note_delivery(delivery: Delivery) -> Change:
 def complete(artifacts: dict[str, Artifact], measured: Measured, now: float, expires_at: float) -> Change:
     """An attempt has made its video."""
     values = {"artifacts": artifacts, "measured": measured} | _closing(now, expires_at)
-    return Change(sources(Phase.COMPLETED), Phase.COMPLETED, values, wakes=True)
+    stored = sum(artifact.size_bytes for artifact in artifacts.values())
+    return Change(sources(Phase.COMPLETED), Phase.COMPLETED, values, wakes=True, stored_bytes=stored)
 
 
 def answer(
@@ -97,13 +101,15 @@ def recover(job: Job) -> Change:
 
 def fail(failure: Failure, now: float, expires_at: float) -> Change:
     """The job ends without a video."""
-    return Change(sources(Phase.FAILED), Phase.FAILED, {"failure": failure} | _closing(now, expires_at), wakes=True)
+    values = {"failure": failure} | _closing(now, expires_at)
+    return Change(sources(Phase.FAILED), Phase.FAILED, values, wakes=True, gives_back=gives_back(failure))
 
 
 def cancel(failure: Failure, now: float, expires_at: float) -> Change:
     """As `fail`, from outside: a running attempt loses its lease."""
     values = {"failure": failure} | _closing(now, expires_at)
-    return Change(sources(Phase.FAILED), Phase.FAILED, values, new_fence=True, wakes=True)
+    back = gives_back(failure)
+    return Change(sources(Phase.FAILED), Phase.FAILED, values, new_fence=True, wakes=True, gives_back=back)
 
 
 def requeue(lost: bool = False, not_before: float | None = None) -> Change:

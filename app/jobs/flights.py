@@ -155,7 +155,7 @@ class MemoryFlights:
         former = self._jobs.find(claim.leader_id if claim else None)
         if role is Role.TAKE_OVER and (former is None or former.phase is not Phase.QUEUED):
             return False
-        self._jobs.put(job, limits, charge(job, role))
+        self._jobs.put(job, limits, pays(role), owes=role is not Role.TAKE_OVER)
         if former is not None and role is Role.TAKE_OVER:
             self._set_aside(self._jobs.apply(former, stand_aside()), digest)
         self._jobs.flights[job.id] = digest
@@ -188,6 +188,7 @@ class MemoryFlights:
         if job is None or job.phase is not Phase.QUEUED:
             return False
         self._until.pop(digest, None)
+        self._jobs.accounts.pay(job)
         self._leaders[digest] = job_id
         self._jobs.unresolved.pop(digest, None)
         self._jobs.wake()
@@ -232,9 +233,12 @@ class MemoryFlights:
             self._jobs.due[job.id] = job.deadline
 
 
-def charge(job: Job, role: Role) -> float:
-    """Step-seconds that the job costs its tenant: one generation is paid once, by who asked for it first."""
-    return job.plan.estimate.step_seconds if role in (Role.LEAD, Role.ALONE) else 0.0
+def pays(role: Role) -> bool:
+    """Whether a job costs its tenant something now: one generation is paid once, by who asked for it first.
+
+    One that follows pays when it becomes the one that is made; one that took over never: who stood aside has paid.
+    """
+    return role in (Role.LEAD, Role.ALONE)
 
 
 def too_many() -> Overloaded:

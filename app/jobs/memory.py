@@ -44,15 +44,15 @@ class MemoryJobs(MemoryWaits):
 
     async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
-        self.put(job, limits, job.plan.estimate.step_seconds)
+        self.put(job, limits, pays=True)
 
-    def put(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
-        """As `create`; `amount` is what it costs its tenant, in step-seconds."""
+    def put(self, job: Job, limits: AdmissionLimits, pays: bool, owes: bool = True) -> None:
+        """As `create`; `pays` and `owes` as for `enter`."""
         kept = self._jobs.get(check_id(job.id))
         if kept is not None and kept != job:
             raise Conflict(f"{job.id} exists already.")
         if kept is None:
-            self.enter(job, limits, amount)
+            self.enter(job, limits, pays, owes)
             self._jobs[job.id] = job
             self._tell(job)
         self._work.set()
@@ -79,6 +79,7 @@ class MemoryJobs(MemoryWaits):
 
     async def delete(self, job_id: str, tenant: str) -> Job:
         job = await self.get(job_id, tenant)
+        self.end(job, "unstarted")
         del self._jobs[job_id]
         now = self._clock()
         while self._gone and next(iter(self._gone.values()))[0] <= now:  # the oldest is the first
@@ -208,6 +209,8 @@ class MemoryJobs(MemoryWaits):
         """Write a change. Raises IllegalTransition."""
         if job.phase not in change.sources:
             raise IllegalTransition(f"{job.id} is {job.phase}.")
+        self.end(job, change.gives_back)
+        self.accounts.store(job, change.stored_bytes, change.values.get("completed_at", 0.0))
         changed = replace(
             job,
             phase=change.phase or job.phase,

@@ -8,13 +8,14 @@ from app.jobs.admission_limits import (
     AdmissionLimits,
     IdempotencyKey,
     Usage,
-    bucket,
     fills_line,
     free_in_s,
     refusal,
     refuse_another,
     spent,
 )
+from app.jobs.memory_quotas import MemoryQuotas
+from app.jobs.quotas import GivesBack, Held, Standing
 from app.jobs.record import check_id
 from app.jobs.states import RUNNING
 from app.types import Job, Phase
@@ -31,7 +32,7 @@ class MemoryWaits:
         self._awaited: dict[str, set[str]] = {}
         self._unreleased: set[str] = set()
         self._idempotency_keys: dict[tuple[str, str], tuple[str, str, float]] = {}  # digest, job, end
-        self._spent: dict[str, dict[int, float]] = {}
+        self.accounts = MemoryQuotas()
 
     async def awaited(self, job_id: str) -> Sequence[str]:
         return sorted(self._awaited.get(check_id(job_id), ()))
@@ -61,18 +62,24 @@ class MemoryWaits:
         return job_id or None
 
     async def check(self, job: Job, limits: AdmissionLimits) -> None:
-        self._within_limits(job, limits, job.plan.estimate.step_seconds)
+        self._within_limits(job, limits, pays=True)
+
+    async def quotas(self, held: Sequence[Held], now: float) -> Sequence[Standing]:
+        return await self.accounts.standings(held, now)
 
     async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         mine = [job for job in self._jobs.values() if job.tenant == tenant and not job.phase.ended]
-        asked = round(spent(self._spent.get(tenant, {}), now, limits), 3)
+        asked = round(spent(self.accounts.spent.get(tenant, {}), now, limits), 3)
         return Usage(len(mine), sum(job.phase in RUNNING for job in mine), asked)
 
     def wake(self) -> None:
         """The dispatcher has something to decide."""
 
-    def enter(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
-        """Note what comes with a new job. Raises what `refusal` makes; nothing is noted then."""
+    def enter(self, job: Job, limits: AdmissionLimits, pays: bool, owes: bool = True) -> None:
+        """Note what comes with a new job. Raises what `refusal` makes; nothing is noted then.
+
+        `pays`: it costs its tenant something now; `owes`: or later, when it becomes the one that is made.
+        """
         key, made = limits.idempotency_key, not job.phase.ended
         if key is not None:
             known = self._idempotency_keys.items()
@@ -81,7 +88,7 @@ class MemoryWaits:
             if first:
                 raise refusal("replayed" if body == key.digest else "reused", first)
         if made:
-            self._within_limits(job, limits, amount)
+            self._within_limits(job, limits, pays)
         awaited = {each for each in job.after if self._to_come(each, job.tenant)} if made else set()
         if awaited:
             self._awaited[job.id] = awaited
@@ -90,10 +97,15 @@ class MemoryWaits:
                 self.due[job.id] = job.deadline
         if key is not None:
             self._idempotency_keys[job.tenant, key.value] = (key.digest, job.id, job.created_at + key.ttl_s)
-        if made and limits.most_spent is not None:
-            buckets = self._spent.setdefault(job.tenant, {})
-            place = bucket(job.created_at, limits)
-            buckets[place] = buckets.get(place, 0.0) + amount
+        if made and owes:
+            self.accounts.enter(job, limits, pays)
+
+    def end(self, job: Job, gives: GivesBack) -> None:
+        """Give back what a job has paid that ends, if that is so; the job is as it was before."""
+        waits = job.phase is Phase.QUEUED and not job.attempts
+        aside = job.id in self.aside and job.id not in self._awaited
+        if gives == "always" or (gives == "unstarted" and waits and not aside):
+            self.accounts.give_back(job)
 
     def leave(self, job_id: str) -> None:
         """A job has ended or is gone."""
@@ -101,7 +113,8 @@ class MemoryWaits:
         if any(job_id in awaited for awaited in self._awaited.values()):
             self._unreleased.add(job_id)
 
-    def _within_limits(self, job: Job, limits: AdmissionLimits, amount: float) -> None:
+    def _within_limits(self, job: Job, limits: AdmissionLimits, pays: bool) -> None:
+        amount = job.plan.estimate.step_seconds if pays else 0.0
         open_jobs = [each for each in self._jobs.values() if not each.phase.ended]
         mine = sum(each.tenant == job.tenant for each in open_jobs)
         if limits.most_open is not None and mine >= limits.most_open:
@@ -111,10 +124,15 @@ class MemoryWaits:
         tenants = len({each.tenant for each in open_jobs})
         if limits.most_waiting is not None and fills_line(waiting, mine, tenants, limits.most_waiting):
             raise refusal("full")
-        buckets = self._spent.get(job.tenant, {})
+        buckets = self.accounts.spent.get(job.tenant, {})
         most = limits.most_spent
         if most is not None and spent(buckets, job.created_at, limits) + amount > most + 1e-9:
             raise refusal("spent", retry_after_s=free_in_s(buckets, amount, job.created_at, limits))
+
+        def opened(held: Held) -> int:
+            return sum(held.name == (each.tenant if held.kind == "tenant" else each.key_id) for each in open_jobs)
+
+        self.accounts.refuse(job, limits, pays, opened)
 
     def _to_come(self, job_id: str, tenant: str) -> bool:
         job = self._jobs.get(job_id)

@@ -103,6 +103,8 @@ def job_to_fields(job: Job) -> dict[str, bytes]:
     moving = fields_to_json({name: getattr(job, name) for name in _COUNTED})
     if job.webhook is not None:  # the phases whose reaching puts the job into the outbox
         moving["webhook"] = f"|{'|'.join(event.partition('.')[2] for event in job.webhook.events)}|".encode()
+    if job.key_id is not None:
+        moving["key"] = job.key_id.encode()
     return {
         "record": job_to_json(job),
         "tenant": job.tenant.encode(),

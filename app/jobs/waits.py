@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, Usage
+from app.jobs.quotas import Held, Standing
 from app.types import Job
 
 
@@ -49,4 +50,8 @@ class Waits(Protocol):
 
     async def usage(self, tenant: str, limits: AdmissionLimits, now: float) -> Usage:
         """What the tenant has under way and has asked for."""
+        ...
+
+    async def quotas(self, held: Sequence[Held], now: float) -> Sequence[Standing]:
+        """How much of their quotas a tenant and a key have used."""
         ...

@@ -48,6 +48,9 @@ class PoolBacklog:
     wanted: int | None = None  # replicas that the scaling policy asks for; None: the pool does not scale
     because: str | None = None  # what decided that, as a label
     why: str | None = None  # the same as a sentence
+    # Without replicas: whether it is known when the first will be there; older notes take it as known
+    comes: bool = True
+    unplaced: str | None = None  # why the cluster has no place for a replica that is wanted
     start_s: float | None = None  # a first replica takes so long to come, of a pool that has none
     tenants: Mapping[str, TenantWaits] | None = None  # of those who wait or run; None: an older note
     newcomer: TenantWaits | None = None  # of a tenant that has nothing in the pool
@@ -83,7 +86,7 @@ class Backlog:
     def foreseen(self, name: str) -> bool:
         """Whether it is known when a job of that pool starts: not where it has no replica and does not scale either."""
         row = (self.pools or {}).get(name)
-        return row is None or row.replicas > 0 or row.wanted is not None
+        return row is None or row.replicas > 0 or (row.wanted is not None and row.comes)
 
 
 _BACKLOG = TypeAdapter(Backlog)

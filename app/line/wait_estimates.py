@@ -43,6 +43,7 @@ def measure(
             step_seconds=round(step_seconds, 3),
             slots=pool.slots,
             replicas=pool.replicas,
+            comes=pool.foreseen,
             wait_s=round(_work_s(ahead, at_work, pool) / max(1, pool.replicas) + pool.start_s, 3),
             start_s=round(pool.start_s, 3) or None,
             ahead_s=ahead_s(ahead, at_work, pool, now, age_s),

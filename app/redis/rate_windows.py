@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from limits import RateLimitItem
@@ -63,13 +65,14 @@ ACQUIRE, MOVING_WINDOW, CLEAR, INCR = (
 """The package's own scripts."""
 
 
-class Window(NamedTuple):
+@dataclass(frozen=True)
+class Window:
     """A limit on requests, and whose they are."""
 
     item: RateLimitItem
     whose: str
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its name among all windows."""
         return self.item.key_for(self.whose)
@@ -124,7 +127,7 @@ class RedisWindows(Storage, MovingWindowSupport):
         return StoreUnavailable
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        args = [repr(self._clock()), limit, expiry, amount]
+        args: list[Word] = [repr(self._clock()), limit, expiry, amount]
         return bool(await self._commands.run(ACQUIRE, [self._key(key)], args))
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:

@@ -25,6 +25,7 @@ from app.service.admission import admit, check, limits_of, named
 from app.service.endings import end_of
 from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.job_report import intake
+from app.service.own_figures import with_own
 from app.service.planning import plan_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
@@ -126,7 +127,7 @@ class Acceptance:
             first = None if name is None else await self.ports.jobs.answered(name, caller.tenant)
             if first is not None:
                 raise Replayed(first)
-        return limits_of(self.settings, name)
+        return limits_of(self.settings, name, caller.tenant, caller.key_id)
 
     async def _former(self, job_id: str, caller: Caller) -> Job:
         try:
@@ -195,6 +196,7 @@ class Acceptance:
         return Job(
             id=f"video_{uuid.uuid4().hex}",
             tenant=caller.tenant,
+            key_id=caller.key_id,
             plan=plan,
             phase=Phase.QUEUED,
             created_at=now,
@@ -240,5 +242,5 @@ class Acceptance:
         stages.done("record")
         _log_accepted(job, role)
         missed = {} if role is Role.FOLLOW else {f"{CACHE_MISSES}:{RESULTS}": 1.0}
-        await self.ports.meter.add({JOBS_CREATED: 1, f"{TIERS}:{job.plan.tier}": 1} | missed)
+        await self.ports.meter.add(with_own(job.tenant, {JOBS_CREATED: 1, f"{TIERS}:{job.plan.tier}": 1} | missed))
         return job

@@ -10,10 +10,12 @@ import orjson
 from app.errors import Overloaded
 from app.jobs.admission_limits import AdmissionLimits, IdempotencyKey, fills_line
 from app.jobs.board import BACKLOG, ENTERED, Board
+from app.jobs.quotas import Held
 from app.jobs.waits import Waits
 from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
+from app.settings.limits import Limits
 from app.types import Job, VideoRequest
 
 LONGEST_RETRY_S = 600.0
@@ -21,14 +23,25 @@ LATER = ("extends", "loras", "shift", "aspect_ratio", "resolution")
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
 
-def limits_of(settings: Settings, key: IdempotencyKey | None = None) -> AdmissionLimits:
-    """What the settings let in."""
+def held_of(limits: Limits, tenant: str, key_id: str | None) -> tuple[Held, ...]:
+    """Who a job is counted for, where that limits anything."""
+    found = [Held("tenant", tenant, limits.of_tenant(tenant))]
+    if key_id is not None:
+        found.append(Held("key", key_id, limits.of_key(key_id)))
+    return tuple(each for each in found if each.limits_jobs)
+
+
+def limits_of(
+    settings: Settings, key: IdempotencyKey | None = None, tenant: str = "", key_id: str | None = None
+) -> AdmissionLimits:
+    """What the settings let in, of a tenant that asks with such a key."""
     return AdmissionLimits(
         idempotency_key=key,
         most_open=settings.tenant_max_jobs,
         most_waiting=settings.max_queued,
         most_spent=settings.tenant_step_seconds,
         window_s=settings.tenant_window_s,
+        held=held_of(settings.limits, tenant, key_id),
     )
 
 
@@ -52,7 +65,7 @@ async def check(job: Job, jobs: Waits, board: Board, settings: Settings) -> None
 
     Raises Overloaded, and what `app.jobs.admission_limits.refusal` makes.
     """
-    await jobs.check(job, limits_of(settings))
+    await jobs.check(job, limits_of(settings, tenant=job.tenant, key_id=job.key_id))
     backlog = backlog_from_note(await board.get(BACKLOG))
     if backlog is None:
         return

@@ -1,4 +1,4 @@
-"""The one way for a job to end: its record is closed, then those who follow it hear, then the figures count it."""
+"""The one way for a job to end: its record is closed, followers hear, figures and its tenant's usage count it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Protocol
 from app.errors import Cancelled, LeaseLost
 from app.jobs.events import Entries, EventLog
 from app.jobs.store import JobStore
+from app.jobs.usage import UsageLog, used_by
 from app.logs.context import about_job, facts
-from app.telemetry import JOB_SECONDS, JOBS_ENDED, Meter, latency_figure
+from app.service.own_figures import with_own
+from app.telemetry import JOB_LATENCY, JOB_SECONDS, JOBS_ENDED, PROMISES, Meter, figure, observed
 from app.tracing.jobs import record_job
 from app.types import Failure, Job, Measured, Phase
 
@@ -29,6 +31,8 @@ class Ending(Protocol):
     def events(self) -> EventLog: ...
     @property
     def meter(self) -> Meter: ...
+    @property
+    def usage(self) -> UsageLog: ...
 
 
 async def fail(
@@ -62,7 +66,8 @@ async def tell_end(
     if followed:
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
             await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
-    await stores.meter.add({**figures_of(job, now), **(figures or {})})
+    await stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})}))
+    await stores.usage.add(used_by(job, now))
 
 
 def log_end(job: Job, now: float) -> None:
@@ -90,7 +95,16 @@ def figures_of(job: Job, now: float) -> dict[str, float]:
     """What every end counts: how it ended, and how long the job took from acceptance to its end."""
     how = COMPLETED if job.phase is Phase.COMPLETED else job.failure.code if job.failure else "unknown"
     took_s = max(0.0, now - job.created_at)
-    return {f"{JOBS_ENDED}:{how}": 1, latency_figure(took_s): 1, JOB_SECONDS: took_s}
+    latency = observed(JOB_LATENCY, took_s, job.priority, job.plan.tier, job.plan.model)
+    return {figure(JOBS_ENDED, how): 1, JOB_SECONDS: took_s, **latency, **_of_never_started(job)}
+
+
+def _of_never_started(job: Job) -> dict[str, float]:
+    """A job that failed in the line did not start within the wait that it was promised; a cancel is none."""
+    waited = job.attempts == 0 and job.phase is Phase.FAILED and job.promised_s is not None
+    if not waited or job.failure is None or job.failure.code == Cancelled.code:
+        return {}
+    return {figure(PROMISES, "no"): 1}
 
 
 def end_of(job: Job | None) -> dict[str, object]:

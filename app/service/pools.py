@@ -10,8 +10,9 @@ from typing import Final, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import ModelUnavailable
-from app.jobs.board import Board
+from app.jobs.board import BACKLOG, Board
 from app.jobs.store import JobStore
+from app.line.backlog import backlog_from_note
 from app.plan.catalogue import pool_of
 from app.plan.tiers import TIERS
 from app.settings import Settings
@@ -22,7 +23,7 @@ PARTS: Final = (ENCODER, DIFFUSER)  # of a pool; without the first the second ca
 FAILURE_TTL_S = 30 * 86400.0  # until a replica of the pool starts: Serve does not try for ever
 RETRY_S = 60.0  # a pool that may sleep is woken again by the next job after this
 
-State = Literal["ready", "asleep", "starting", "failed"]
+State = Literal["ready", "asleep", "starting", "failed", "unplaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class PoolStatus:
     """A pool at a moment. `error`: why its last start failed, though other replicas may be there.
 
     ready: a replica takes jobs; asleep: the next job wakes one; starting: none is there yet, or none any more; failed:
-    none is there, because the last that was started could not serve.
+    none is there, because the last that was started could not serve; unplaced: none is there, and the cluster has no
+    place for the one that is wanted.
     """
 
     pool: str
@@ -80,6 +82,8 @@ def why_not(status: PoolStatus) -> str:
     """Why a pool takes no jobs, in a sentence."""
     if status.state == "failed":
         return f"The pool {status.pool} cannot start: {status.error}"
+    if status.state == "unplaced":
+        return f"The pool {status.pool} has no place in the cluster: {status.error}"
     if status.leaving:
         return f"The pool {status.pool} takes no jobs: its {status.leaving} replicas are leaving"
     return f"The pool {status.pool} has no replica yet"
@@ -127,20 +131,26 @@ class PoolWatch:
     async def _status(self, pool: str, replicas: Collection[ReplicaInfo]) -> PoolStatus:
         here = [each for each in replicas if each.pool == pool and not each.leaving]
         failure, work = await self._failure(pool), await self._work(pool)
-        asleep: State = "asleep" if pool in self._sleepers else "starting"
+        unplaced = None if here or failure is not None else await self._unplaced(pool)
+        otherwise: State = "unplaced" if unplaced else "asleep" if pool in self._sleepers else "starting"
         return PoolStatus(
             pool=pool,
             model=self._models.get(pool, ""),
-            state="ready" if here else "failed" if failure is not None else asleep,
+            state="ready" if here else "failed" if failure is not None else otherwise,
             replicas=len(here),
             slots=sum(each.slots for each in here),
             memory=min((each.pressure for each in here if each.pressure != "ok"), default="ok"),  # critical < warning
-            error=None if failure is None else failure.why,
+            error=unplaced if failure is None else failure.why,
             failed_at=None if failure is None else failure.at,
             final=failure is not None and failure.final,
             work=work,
             leaving=sum(each.pool == pool and each.leaving for each in replicas),
         )
+
+    async def _unplaced(self, pool: str) -> str | None:
+        """Why the cluster has no place for a replica of it, as the Dispatcher noted it last."""
+        backlog = backlog_from_note(await self._board.get(BACKLOG))
+        return None if backlog is None else backlog.pool(pool).unplaced
 
     async def _failure(self, pool: str) -> StartNote | None:
         notes = await asyncio.gather(*(self._board.get(failure_name(pool, part)) for part in PARTS))

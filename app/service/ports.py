@@ -14,6 +14,7 @@ from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore
+from app.jobs.usage import NullUsage, UsageLog
 from app.plan.feedback.ratings import Ratings
 from app.plan.prompt.worlds import World
 from app.plan.sentences import Sentences
@@ -51,6 +52,8 @@ class Shared(Protocol):
     @property
     def meter(self) -> Meter: ...
     @property
+    def usage(self) -> UsageLog: ...
+    @property
     def artifacts(self) -> ArtifactStore: ...
 
 
@@ -74,4 +77,5 @@ class Ports:
     ratings: Ratings
     similar: SimilarIndex = NoSimilar()
     worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
+    usage: UsageLog = NullUsage()
     starts: Mapping[str, SimilarTable] = field(default_factory=dict)  # by model: what a similar start may skip

@@ -8,10 +8,11 @@ from app.cache.results import ResultCache
 from app.cache.store import RESULTS
 from app.errors import KinorayError, StoreUnavailable
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
+from app.plan.masks.mask import masks_of
 from app.service.artifact_refs import readable
 from app.service.endings import tell_end
 from app.service.ports import Shared
-from app.telemetry import CACHE_HITS, JOBS_CREATED, STEP_SECONDS_SAVED, TIERS, Stages
+from app.telemetry import CACHE_HITS, EVALUATIONS_SKIPPED, JOBS_CREATED, STEP_SECONDS_SAVED, TIERS, Stages
 from app.types import CacheUse, Job, Phase
 
 
@@ -60,5 +61,6 @@ async def repeat(
         raise
     stages.done("record")
     figures = {JOBS_CREATED: 1, f"{TIERS}:{job.plan.tier}": 1, f"{CACHE_HITS}:{RESULTS}": 1, STEP_SECONDS_SAVED: saved}
+    figures[f"{EVALUATIONS_SKIPPED}:repeat"] = masks_of(job.plan).budget
     await tell_end(done, stores, now, figures, followed=False)
     return done

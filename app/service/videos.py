@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import anyio
 
 from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
+from app.jobs.quotas import Standing
 from app.jobs.reports.records import Report
+from app.jobs.usage import Used, used_by
 from app.logs.context import about_job, facts
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.service.acceptance import Acceptance, Accepted
-from app.service.admission import limits_of
+from app.service.admission import held_of, limits_of
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
@@ -55,6 +57,10 @@ class VideoService:
         self._clock = clock
         self._sync = sync
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
+
+    def now(self) -> float:
+        """Unix seconds, by the clock of all records."""
+        return self._clock()
 
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
         """As `accept`, without a key."""
@@ -100,6 +106,15 @@ class VideoService:
     async def usage(self, caller: Caller) -> Usage:
         """What the caller has under way and has asked for. Raises StoreUnavailable."""
         return await self.ports.jobs.usage(caller.tenant, limits_of(self.settings), self._clock())
+
+    async def quotas(self, caller: Caller) -> Sequence[Standing]:
+        """How much of their quotas the caller's tenant and key have used. Raises StoreUnavailable."""
+        held = held_of(self.settings.limits, caller.tenant, caller.key_id)
+        return await self.ports.jobs.quotas(held, self._clock()) if held else ()
+
+    async def used(self, tenant: str | None, first: str, last: str) -> Sequence[Used]:
+        """What a tenant, or every one, has used from the first day to the last. Raises StoreUnavailable."""
+        return await self.ports.usage.read(tenant, first, last)
 
     async def get(self, job_id: str, caller: Caller) -> Job:
         """The job's record. Raises JobNotFound, which says so where a restore has lost it."""
@@ -160,6 +175,7 @@ class VideoService:
             log.info("deleted", extra=facts(phase=job.phase.value))
         if not job.phase.ended:
             await self.ports.stops.send(job_id)
+            await self.ports.usage.add(used_by(job, self._clock()))
         await self.ports.events.forget(job_id)
         await self.ports.events.tell_tenant(caller.tenant, job_id, "end", self._clock(), end_of(None))
         try:

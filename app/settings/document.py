@@ -9,7 +9,9 @@ from typing import Final
 
 from pydantic.fields import FieldInfo
 
-from app.settings.sections import DAY_S, GIB, MIB, SECTIONS
+from app.settings.limits import DAY_S
+from app.settings.secret_values import is_secret
+from app.settings.sections import GIB, MIB, SECTIONS
 from app.settings.settings import Settings
 
 HEAD: Final = """\
@@ -17,6 +19,10 @@ HEAD: Final = """\
 
 Every setting is a variable of the environment, or its name in lower case and without `KINORAY_` in the `args:` of
 `serve_config.yaml`, which comes first. Lists and maps are JSON. A value that cannot be is refused at the start.
+
+Secrets (marked **secret**, and addresses with a password in them) must not stand in `args`, which Ray writes into its
+log and shows in its dashboard. Set the variable; or `KINORAY_<NAME>_FILE`, the file that a container's secret is in;
+or refer to either in `args`: `redis_url: env:REDIS_URL`, `webhook_secret: file:/run/secrets/hook`.
 
 <!-- Written by `kinoray settings --markdown > docs/settings.md`; what it says stands in app/settings/sections.py. -->
 """
@@ -58,7 +64,8 @@ def _told(name: str, field: FieldInfo) -> Told:
     unit, unset = said.get("unit", ""), said.get("unset", "")
     default = f"unset: {unset}" if unset else _shown(field.default, unit)
     prefix = Settings.model_config["env_prefix"]
-    return Told(f"{prefix}{name.upper()}", field.description or "", unit, default, said.get("since", ""))
+    meaning = f"{field.description} (**secret**)" if is_secret(field) else field.description or ""
+    return Told(f"{prefix}{name.upper()}", meaning, unit, default, said.get("since", ""))
 
 
 def _shown(value: object, unit: str) -> str:

@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.settings.field import setting
+
 RouteClass = Literal["submit", "read", "stats"]
 Measure = Literal["jobs", "step_seconds", "money", "upload_bytes", "stored_bytes"]
 Period = Literal["day", "month"]
@@ -15,6 +17,7 @@ ROUTE_CLASSES: Final[tuple[RouteClass, ...]] = ("submit", "read", "stats")
 """What asks for a video, what looks at one or at what there is, and figures."""
 MEASURES: Final[tuple[Measure, ...]] = ("jobs", "step_seconds", "money", "upload_bytes", "stored_bytes")
 PERIODS: Final[tuple[Period, ...]] = ("day", "month")
+DAY_S: Final = 86400.0
 MOST_RATE: Final = 100_000
 """Requests; a moving window remembers each of them."""
 
@@ -95,3 +98,24 @@ def _of(named: Mapping[str, Account], name: str, usual: Account) -> Account:
 
 def _over(own: Quota, usual: Quota) -> Quota:
     return Quota(**{**usual.model_dump(exclude_none=True), **own.model_dump(exclude_none=True)})
+
+
+class Limiting(BaseModel):
+    """Limits and usage, by tenant, key and address"""
+
+    limits: Limits = setting(
+        Limits(),
+        'Requests a minute, jobs at once, quotas by day and month, such as {"tenant": {"day": {"money": 5}}}; '
+        "see docs/operating.md",
+        unset="nothing is limited",
+        since="0.3",
+    )
+    limits_without_redis: Literal["open", "closed"] = setting(
+        "open",
+        "While Redis is away, requests that only look are counted by each Router alone (`open`) or refused with 503 "
+        "(`closed`), where their number is limited; new videos need Redis in any case",
+        since="0.3",
+    )
+    usage_retention_s: float = setting(
+        400 * DAY_S, "For how long `/v1/usage` remembers a day", "s", since="0.3", ge=DAY_S
+    )

@@ -16,15 +16,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from app.settings.masking import masked
 from app.settings.model_entry import ModelEntry
-from app.settings.settings import Settings
+from app.settings.secret_values import FILE, LiteralSecret, is_secret
+from app.settings.settings import PREFIX, Settings
 from app.settings.strict_yaml import loaded
 
-PREFIX = "KINORAY_"
 CLIENTS = frozenset({"KINORAY_URL", "KINORAY_API_KEY"})
 """Variables that are the client's, not the service's."""
 LONGEST = 80  # characters of a value that are repeated
-SECRET = "SecretStr"
 MADE_OF = {
     "integer": "a whole number",
     "number": "a number",
@@ -41,7 +41,6 @@ BOUNDS = {
     "maximum": "of at most",
     "exclusiveMaximum": "of less than",
 }
-_PASSWORD = re.compile(r"(://[^/@\s]*:)[^@\s]*@")
 
 
 class BadSettings(ValueError):
@@ -52,13 +51,15 @@ def read_settings(args: Mapping[str, Any] | None = None) -> Settings:
     """The settings of the environment, under the `args` of a config file. Raises BadSettings."""
     given = dict(args or {})
     try:
-        return Settings(**given)
+        return Settings.from_args(given)
     except ValidationError as error:
         problems = error.errors()
         said = [_sentence(each, given) for each in problems if not _is_echo(each, problems)]
         raise BadSettings("\n".join(dict.fromkeys(said))) from None
     except SettingsError as error:
         raise BadSettings(_unreadable(error)) from None
+    except LiteralSecret as error:
+        raise BadSettings(str(error)) from None
 
 
 def _is_echo(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
@@ -87,6 +88,7 @@ def args_of(config: Path) -> dict[str, Any]:
 def unknown(environment: Mapping[str, str]) -> tuple[str, ...]:
     """A sentence for each variable that looks like a setting and is none."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENTS
+    known |= {f"{PREFIX}{name.upper()}{FILE}" for name, field in Settings.model_fields.items() if is_secret(field)}
     said = []
     for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
         near = get_close_matches(name, known, 1)
@@ -111,7 +113,7 @@ def _sentence(problem: ErrorDetails, given: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         near = get_close_matches(str(place[-1]), ModelEntry.model_fields if name == "models" else (), 1)
         return f"{where} cannot be used: there is no such field{f'; did you mean {near[0]}?' if near else '.'}"
-    value = "" if SECRET in str(field.annotation) else f"={_shown(problem['input'])}"
+    value = "" if _is_hidden(name, field) else f"={_shown(problem['input'])}"
     own_type = len(place) == 1 and kind not in ("value_error", "too_short")
     return f"{where}{value} cannot be used: {allowed_of(name, field) if own_type else _must(why)}."
 
@@ -120,6 +122,11 @@ def _where(place: Sequence[int | str], given: bool) -> str:
     """A place within a setting: `KINORAY_MODELS[0].sizes`, or `models[0].sizes` of a config file."""
     inside = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
     return f"{place[0]}{inside}" if given else f"{PREFIX}{str(place[0]).upper()}{inside}"
+
+
+def _is_hidden(name: str, field: FieldInfo) -> bool:
+    """Whether a value is shown to nobody; an address is shown without what is secret in it."""
+    return is_secret(field) and not name.endswith("_url")
 
 
 def _must(why: str) -> str:
@@ -135,7 +142,8 @@ def allowed_of(name: str, field: FieldInfo) -> str:
     told = {**schema, **(kinds[0] if kinds else {})}
     if "pattern" in told:
         return f"it must be one of {', '.join(told['pattern'].strip('^()$').split('|'))}"
-    said = f"it must be {MADE_OF.get(str(told.get('type')), 'another value')}"
+    made_of = "object" if told.keys() & {"$ref", "allOf"} else str(told.get("type"))  # a map with named parts
+    said = f"it must be {MADE_OF.get(made_of, 'another value')}"
     limits = [f"{words} {told[key]:.12g}" for key, words in BOUNDS.items() if key in told]
     if "minimum" in told and "maximum" in told:
         limits = [f"from {told['minimum']:.12g} to {told['maximum']:.12g}"]
@@ -149,7 +157,7 @@ def _unreadable(error: SettingsError) -> str:
         if f'"{name}"' not in str(error):
             continue
         said = os.environ.get(PREFIX + name.upper(), "")
-        value = "" if SECRET in str(field.annotation) else f"={_shown(said)}"
+        value = "" if _is_hidden(name, field) else f"={_shown(said)}"
         return f"{PREFIX}{name.upper()}{value} cannot be used: {allowed_of(name, field)}{_json_fault(said)}."
     return f"The settings cannot be read: {error}."
 
@@ -166,5 +174,5 @@ def _json_fault(text: str) -> str:
 def _shown(value: object) -> str:
     """A value as a person would have written it, the beginning of a long one."""
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    line = _PASSWORD.sub(r"\1***@", "".join(each if each.isprintable() else " " for each in text))
+    line = masked("".join(each if each.isprintable() else " " for each in text))
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

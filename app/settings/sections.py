@@ -11,21 +11,22 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, SecretStr
 
 from app.settings.field import setting
+from app.settings.ingress import Ingress
+from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
 
-DAY_S = 86400.0
 MIB, GIB = 2**20, 2**30
 
 
 class Storage(BaseModel):
     """Where things are kept, and for how long"""
 
-    redis_url: str | None = setting(
+    redis_url: SecretStr | None = setting(
         None,
         "Redis for jobs, events and caches, also redis+sentinel://host:port,host:port/service/0",
         unset="Kinoray starts its own",
     )
-    cache_redis_url: str | None = setting(None, "Another Redis for the caches alone", unset="the same")
+    cache_redis_url: SecretStr | None = setting(None, "Another Redis for the caches alone", unset="the same")
     redis_prefix: str = setting("kinoray", "Every Redis key starts with this")
     redis_timeout_s: float = setting(2.0, "A Redis call that takes longer counts as failed", "s", gt=0)
     durability: Literal["local", "replicated"] = setting(
@@ -106,8 +107,35 @@ class Front(BaseModel):
     ray_metrics_port: int | None = setting(
         None, "Port of that Ray's figures for Prometheus", unset="a free one", ge=1, le=65535
     )
+    metrics_videos: int = setting(
+        50, "Jobs under way that `/metrics` names one by one, for the dashboard of one job; 0: none", since="0.3", ge=0
+    )
+    web_vitals: bool = setting(
+        True, "Whether `POST /api/vitals` keeps sums of what browsers measured of the page", since="0.3"
+    )
     api_keys: dict[str, SecretStr] = setting(
         {}, "Tenant name to API key; tenants never see each other's jobs", unset="everyone is the tenant `public`"
+    )
+    api_keys_file: Path | None = setting(
+        None,
+        "A file (YAML or JSON) or folder of more keys, such as a mounted secret; read again when it changes",
+        unset="none",
+        since="0.3",
+    )
+    api_key_scopes: dict[str, list[str]] = setting(
+        {},
+        'Tenant to the scopes of its key in `api_keys`, such as {"alice": ["videos:read", "stats"]}',
+        unset="all but `operate`, and that for `operators`",
+        since="0.3",
+    )
+    open: bool = setting(
+        False, "Answer everyone on any address while there is no key; else only this machine is", since="0.3"
+    )
+    audit_most: int = setting(
+        100_000, "The audit log keeps so many of the newest entries", "entries", since="0.3", ge=1
+    )
+    audit_retention_s: float = setting(
+        90 * DAY_S, "Entries of the audit log are kept this long", "s", since="0.3", gt=0
     )
     cors_origins: list[str] = setting(
         [],
@@ -146,49 +174,6 @@ class Front(BaseModel):
     )
     sync_timeout_s: float = setting(600.0, "How long POST /v1/videos/sync waits", "s", gt=0)
     poll_after_s: float = setting(0.5, "Smallest openai-poll-after-ms, in seconds", "s", gt=0)
-
-
-class Ingress(BaseModel):
-    """Slow and fat clients: what a connection, a request and all of them together may take"""
-
-    header_timeout_s: float = setting(
-        15.0, "A request's headers must be there so long after its connection, or first byte", "s", since="0.3", gt=0
-    )
-    max_header_bytes: int = setting(
-        32 * 1024, "More than that in headers is refused with 431", "bytes", since="0.3", ge=4096
-    )
-    body_timeout_s: float = setting(120.0, "All of a body must be there by then, else 408", "s", since="0.3", gt=0)
-    min_body_rate: float = setting(
-        1024.0, "Bodies that come more slowly, after 10 s of grace, are refused with 408", "bytes/s", since="0.3", gt=0
-    )
-    max_bodies_bytes: int = setting(
-        256 * MIB, "Bodies under way at one proxy and at one Router; 503 beyond", "bytes", since="0.3", gt=0
-    )
-    stalled_reader_s: float = setting(
-        60.0, "A client that takes nothing of its answer for so long is cut off", "s", since="0.3", gt=0
-    )
-    max_connections: int = setting(8192, "Connections of one proxy; 503 beyond", "connections", since="0.3", ge=64)
-    max_connections_per_address: int = setting(
-        2048,
-        "Connections of one address (IPv6: one /64) that is no trusted proxy; 429 beyond",
-        "connections",
-        since="0.3",
-        ge=1,
-    )
-    max_requests_per_key: int = setting(
-        2048, "Requests and streams of one key under way at one proxy; 429 beyond", "requests", since="0.3", ge=1
-    )
-    max_followers: int = setting(
-        1500, "Event streams, WebSockets and waiting requests at one Router; 503 beyond", "streams", since="0.3", ge=1
-    )
-    health_port: int | None = setting(
-        None,
-        "Port on which each proxy answers `/health`, what is below it and `/metrics` too, with connections of its own",
-        unset="none",
-        since="0.3",
-        ge=1,
-        le=65535,
-    )
 
 
 class Models(BaseModel):
@@ -244,7 +229,7 @@ class Feedback(BaseModel):
         1.25, "Ratings move a budget by this factor at most, up or down; 1: not at all", ge=1, le=2
     )
     operators: list[str] = setting(
-        [], "Tenants that may reset everyone's feedback; others reset their own", unset="none"
+        [], "Tenants whose keys of the settings and their file have the scope `operate`", unset="none"
     )
     enhancer_model: str | None = setting(
         None, "Folder or name of a transformers text-generation model that expands prompts", unset="rules do"
@@ -344,5 +329,5 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Models, Replicas, Feedback, Engine, Caches, Observed),
 )

@@ -5,40 +5,58 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import Self
 
+from app.settings.ingress import Ingress
+from app.settings.limits import Limiting
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
-from app.settings.sections import (
-    Caches,
-    Engine,
-    Feedback,
-    Front,
-    Ingress,
-    Models,
-    Observed,
-    Replicas,
-    Storage,
-    Webhooks,
-)
+from app.settings.secret_values import SecretFiles, resolved
+from app.settings.sections import Caches, Engine, Feedback, Front, Models, Observed, Replicas, Storage, Webhooks
 
+PREFIX = "KINORAY_"
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?")
 
 
-class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Ingress, Front, Webhooks, Storage, BaseSettings):
+class Settings(
+    Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, Ingress, Front, Webhooks, Storage, BaseSettings
+):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON.
 
     What there is stands in `app.settings.sections`; here are the rules between them, and what follows from them.
     """
 
-    model_config = SettingsConfigDict(env_prefix="KINORAY_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, Any]) -> Self:
+        """The settings of the environment, under the `args` of a config. Raises LiteralSecret for secrets in `args`."""
+        return cls(**resolved(args, cls.model_fields, PREFIX))
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """As `from_args`, since Ray makes what `build` is given this way."""
+        return cls.from_args(obj) if isinstance(obj, Mapping) else super().model_validate(obj, **options)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then variables, then the files that variables name."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @field_validator("replicas")
     @classmethod
@@ -55,8 +73,8 @@ class Settings(Observed, Caches, Engine, Feedback, Replicas, Models, Ingress, Fr
 
     @field_validator("redis_url", "cache_redis_url")
     @classmethod
-    def _redis(cls, value: str | None) -> str | None:
-        if value is not None and (why := _redis_fault(value)):
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (why := _redis_fault(value.get_secret_value())):
             raise ValueError(f"it must be such as redis://host:6379/0, and {why}")
         return value
 

@@ -149,8 +149,13 @@ async function older() {
 async function figures() {
   const stats = await (await call("api/stats")).json();
   const share = (value) => (value == null ? "-" : `${Math.round(100 * value)} %`);
+  const made = `${stats.jobs.completed} made`;
+  if (stats.scope === "own") {
+    $("figures").textContent = `${made} · ${stats.tenant.jobs} under way`;
+    return;
+  }
   $("figures").textContent =
-    `${stats.jobs.completed} made · ${share(stats.optimization.steps_saved_share)} of evaluations saved · ` +
+    `${made} · ${share(stats.optimization.steps_saved_share)} of evaluations saved · ` +
     `${share(stats.cache_stats.levels.results?.hit_rate)} repeats from the cache · ${stats.line?.jobs ?? 0} waiting · ` +
     `${stats.replicas.length} replica${stats.replicas.length === 1 ? "" : "s"}`;
 }

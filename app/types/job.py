@@ -83,6 +83,7 @@ class Job:
     not_before: float | None = None  # after a loss, no attempt starts earlier
     trace: str | None = None  # W3C traceparent of the job's own span, or of who asked, where nothing is traced here
     trace_parent: str | None = None  # span id of the request's span, above the job's
+    key_id: str | None = None  # of the key that asked for it; None: nobody needs one
 
     @property
     def priority(self) -> str:

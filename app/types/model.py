@@ -87,4 +87,9 @@ class ReplicaInfo:
     host_memory: float = 0.0  # share in use, of the machine or the container
     device_memory: float | None = None  # the same of the device; None where that is the host
     pressure: str = "ok"  # ok, warning: nobody joins, critical: the least urgent make room
+    gpu_use: float | None = (
+        None  # share of its GPU's last second, and the GPU's memory with all processes; as NVML says
+    )
+    gpu_memory_bytes: int | None = None
+    gpu_memory_total_bytes: int | None = None
     leaving: bool = False  # it takes no more jobs and hands back those it has

@@ -30,6 +30,7 @@ from app.logs.context import about, about_job
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
+from app.telemetry import FENCES_REFUSED, RETRIES, figure
 from app.tracing.jobs import attempt_span
 from app.tracing.spans import NO_SPAN
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
@@ -79,6 +80,7 @@ class Attempt:
         self._inputs = Inputs(parts.stores, cache, parts.engine, settings, parts.timing)
         self._checkpoints = CheckpointWriter(
             parts.stores.checkpoints,
+            parts.stores.meter,
             settings.checkpoint_max_bytes,
             parts.engine.checkpoint_cost,
             parts.background,
@@ -99,6 +101,7 @@ class Attempt:
             await self._run()
         except (LeaseLost, JobNotFound) as error:
             log.info("The attempt ends: %s", error)
+            await self._stores.meter.add({figure(FENCES_REFUSED, "attempt"): int(isinstance(error, LeaseLost))})
         except (StoreUnavailable, WorkerLost) as error:
             log.warning("The attempt gives up: %s", error)
             raise
@@ -240,6 +243,7 @@ class Attempt:
                 self._log.end(HANDED_BACK, MEMORY if error.error_code == MEMORY else REPLICA_LEFT)
                 await self._stores.jobs.requeue(self._job_id, self._fence, now)
                 log.info("handed over: %s", error)
+                await self._stores.meter.add({figure(RETRIES, "handed_back"): 1})
                 data, entries = {"phase": Phase.QUEUED.value}, self._log.entries()
                 await self._stores.events.append(self._job_id, "phase", now, data, entries=entries)
                 return

@@ -11,6 +11,7 @@ from app.engine.denoiser import JobState
 from app.errors import LeaseLost, StoreUnavailable
 from app.jobs.checkpoints import Checkpoints
 from app.service.background import Background
+from app.telemetry import FENCES_REFUSED, Meter, figure
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,14 @@ class CheckpointWriter:
     def __init__(
         self,
         checkpoints: Checkpoints,
+        meter: Meter,
         most_bytes: int,
         cost: Callable[[float], None],
         background: Background,
         monotonic: Callable[[], float],
     ) -> None:
         self._checkpoints = checkpoints
+        self._meter = meter
         self._most_bytes = most_bytes
         self._cost = cost
         self._background = background
@@ -59,6 +62,7 @@ class CheckpointWriter:
             try:
                 await self._checkpoints.put(job_id, fence, data)
             except LeaseLost:
+                await self._meter.add({figure(FENCES_REFUSED, "checkpoint"): 1})
                 return
             except StoreUnavailable as error:  # the next one may find the store again
                 log.warning("No checkpoint of %s: %s", job_id, error)

@@ -28,7 +28,16 @@ from app.service.manifests import digest_of, key_of, store_manifest
 from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import resolve
 from app.settings import Settings
-from app.telemetry import DEVICE_SECONDS, EVALUATIONS, STEPS_FIXED, STEPS_PLANNED
+from app.telemetry import (
+    COST,
+    DEVICE_SECONDS,
+    ENERGY,
+    EVALUATIONS,
+    EVALUATIONS_SKIPPED,
+    STEPS_FIXED,
+    STEPS_PLANNED,
+    figure,
+)
 from app.tracing.jobs import attempt_of
 from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
@@ -106,7 +115,8 @@ class JobFinisher:
         done = await self._complete(made, digests)
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
-        await tell_end(done, stores, now, _figures(done), entries={finish_entry(fence): told})
+        figures = _figures(done, self._settings.price_per_device_hour)
+        await tell_end(done, stores, now, figures, entries={finish_entry(fence): told})
         # 4. Those who waited for the same video; the replica that made it need not
         self._background.spawn(self._resolve_flight(done, now), f"flight of {job_id}")
 
@@ -192,11 +202,17 @@ async def hand_on(
             await sleep(wait_s)
 
 
-def _figures(job: Job) -> Mapping[str, float]:
+def _figures(job: Job, price_per_device_hour: float | None) -> Mapping[str, float]:
     """What a job that was made counts beside what every end does."""
     spared, measured = savings(job.plan), job.measured or Measured()
+    kind = (job.plan.tier, job.plan.model)
+    paid = {} if price_per_device_hour is None else {COST: measured.device_seconds * price_per_device_hour / 3600}
+    used = {DEVICE_SECONDS: measured.device_seconds, ENERGY: 3600 * (measured.energy_wh or 0.0)} | paid
+    begun = job.plan.start.spared if job.plan.start is not None and measured.steps_skipped else 0
     return {
-        DEVICE_SECONDS: measured.device_seconds,
+        **{figure(name, *kind): value for name, value in used.items()},
+        figure(EVALUATIONS_SKIPPED, "planned"): max(0, spared.saved - begun),
+        figure(EVALUATIONS_SKIPPED, "similar"): begun,
         EVALUATIONS: measured.evaluations,
         STEPS_PLANNED: spared.run,
         STEPS_FIXED: spared.full,

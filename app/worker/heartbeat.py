@@ -11,6 +11,7 @@ import psutil
 
 from app.errors import KinorayError
 from app.line.pressure import Level
+from app.telemetry import BATCH_SIZE, FENCES_REFUSED, PREEMPTIONS, figure, observed
 from app.types import Lease, ReplicaInfo
 from app.worker.parts import ReplicaParts
 from app.worker.step_profile import StepProfile
@@ -73,6 +74,20 @@ class Heartbeat:
         for attempt, lease in zip(held, leases, strict=True):
             if lease.job_id in lost:
                 attempt.stop()
+        await self._count(len(lost))
+
+    async def _count(self, lost: int) -> None:
+        """What the engine has done since the last beat, and the leases that were not renewed."""
+        batches, preempted = self._parts.engine.tally.take()
+        counts: dict[str, float] = {}
+        for size, forwards in batches.items():
+            for name, value in observed(BATCH_SIZE, size, self._parts.model.id).items():
+                counts[name] = counts.get(name, 0.0) + value * forwards
+        counts |= {figure(PREEMPTIONS, reason): jobs for reason, jobs in preempted.items()}
+        if lost:
+            counts[figure(FENCES_REFUSED, "lease")] = lost
+        if counts:
+            await self._parts.stores.meter.add(counts)
 
     async def announce(self) -> None:
         """Say that the replica is there, and how it is. Raises StoreUnavailable."""
@@ -83,7 +98,7 @@ class Heartbeat:
     def info(self) -> ReplicaInfo:
         """What the dispatcher and the planner are to know of the replica now."""
         parts, engine, running = self._parts, self._parts.engine, len(self._replica.attempts)
-        overhead, pressure = parts.measurements.overhead, engine.pressure
+        overhead, pressure, gpu = parts.measurements.overhead, engine.pressure, parts.measurements.power.gpu
         return ReplicaInfo(
             replica=self._replica.name,
             pool=self._replica.pool,
@@ -101,6 +116,9 @@ class Heartbeat:
             overheads=_summed(overhead.by_shape.items(), engine.begin_times),
             device_overheads=_summed(overhead.device_by_shape.items(), engine.begin_times),
             watts=parts.measurements.power.watts,
+            gpu_use=gpu.use,
+            gpu_memory_bytes=gpu.memory_bytes,
+            gpu_memory_total_bytes=gpu.memory_total_bytes,
             host_memory=pressure.used.host,
             device_memory=pressure.used.device,
             pressure=pressure.worst.name.lower(),

@@ -9,6 +9,7 @@ import logging
 from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
 from app.jobs.reports.account import REPLICA_LEFT, loss_entry
 from app.logs.context import about
+from app.telemetry import RETRIES, figure
 from app.worker.attempt import Attempt
 from app.worker.heartbeat import BEAT_S, Heartbeat
 from app.worker.parts import ReplicaParts
@@ -95,6 +96,7 @@ class Replica:
             await stores.events.note(
                 job_id, {loss_entry(fence): {"leased_at": leased_at, "at": now, "why": REPLICA_LEFT}}
             )
+            await stores.meter.add({figure(RETRIES, "handed_back"): 1})
 
     async def leave(self) -> None:
         """Take no more jobs; those here stop after the step under way, are checkpointed there and handed back."""

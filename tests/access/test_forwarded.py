@@ -31,8 +31,8 @@ CASES: dict[str, tuple[str, list[str], list[str], list[str], str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_address_is_what_the_outermost_trusted_proxy_saw(case: str) -> None:
-    *asked, address = CASES[case]
-    assert client_address(*asked) == address
+    peer, forwarded, x_forwarded_for, trusted, address = CASES[case]
+    assert client_address(peer, forwarded, x_forwarded_for, trusted) == address
 
 
 @pytest.mark.parametrize(

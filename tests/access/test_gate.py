@@ -36,6 +36,12 @@ async def test_without_a_valid_key_nobody_gets_in(given: str | None) -> None:
         await Gate(KEYED).enter(given)
 
 
+async def test_behind_a_proxy_on_the_same_machine_loopback_says_nothing() -> None:
+    with pytest.raises(Unauthorized, match="KINORAY_OPEN"):
+        await Gate(Settings(), loopback_tells=False).enter(None, "", "127.0.0.1")
+    assert (await Gate(Settings(open=True), loopback_tells=False).enter(None, "", "127.0.0.1")).tenant == "public"
+
+
 def test_a_missing_scope_is_named() -> None:
     with pytest.raises(InsufficientScope, match="stats") as refused:
         require(Caller("ann", "k", frozenset({"videos:read"})), ("videos:read", "stats"))

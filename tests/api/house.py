@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 from fastapi import FastAPI
 
+from app.access.opening import memory_access
 from app.api.app import create_app
 from app.artifacts.memory import MemoryArtifacts
 from app.cache.keys import plan_digest, pool_of
@@ -20,6 +21,7 @@ from app.jobs.events import TENANT_KEPT
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
+from app.jobs.usage import MemoryUsage
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import fading_of
@@ -103,11 +105,13 @@ class House:
         self.artifacts, self.cache = MemoryArtifacts(), MemoryCache(2**20)
         self.board, self.meter = MemoryBoard(), MemoryMeter()
         self.flights = MemoryFlights(self.jobs)
+        self.usage = MemoryUsage()
         self.outbox = MemoryOutbox(self.jobs)
         self.presets = MemoryPresets()
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
-        self.app: FastAPI = create_app(self.service, self.settings, checks or {})
+        self.access = memory_access(self.settings)
+        self.app: FastAPI = create_app(self.service, self.settings, checks or {}, access=self.access)
 
     def _ports(self) -> Ports:
         return Ports(
@@ -120,6 +124,7 @@ class House:
             board=self.board,
             flights=self.flights,
             meter=self.meter,
+            usage=self.usage,
             outbox=self.outbox,
             models=self.models,
             presets=self.presets,

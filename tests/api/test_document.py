@@ -10,6 +10,7 @@ import jsonschema
 import orjson
 import pytest
 
+from app.access.scopes import SCOPES
 from app.api.app import create_app
 from app.api.requests.fields import ALIASES, MERGED
 from app.api.requests.image_fields import IMAGE_ALIASES, CreateImage
@@ -43,6 +44,10 @@ def named(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 OPERATIONS = dict(operations())
+ANY_KEY = {
+    *("GET /v1/models", "GET /v1/models/{model_id}", "GET /v1/model_info", "POST /api/vitals"),
+    *("POST /v1/videos/edits", "POST /v1/videos/characters", "GET /v1/videos/characters/{character_id}"),
+}
 
 
 def test_asking_for_a_video_comes_first() -> None:
@@ -53,6 +58,17 @@ def test_a_key_is_a_bearer_token() -> None:
     (scheme,) = PAGE["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert all("security" in each for name, each in OPERATIONS.items() if "/v1/" in name and "/ws" not in name)
+
+
+@pytest.mark.parametrize("name", [name for name, each in OPERATIONS.items() if "security" in each])
+def test_the_scope_of_each_route_is_listed_with_its_refusal(name: str) -> None:
+    operation = OPERATIONS[name]
+    (scopes,) = operation["security"][0].values()
+    assert set(scopes) <= set(SCOPES)
+    assert len(scopes) == (0 if name in ANY_KEY else 1)
+    refusal = operation["responses"].get("403", {}).get("description", "")
+    assert ("`insufficient_scope`" in refusal) == bool(scopes)
+    assert all(f"`{scope}`" in operation["description"] for scope in scopes)
 
 
 def test_every_name_that_a_client_may_send_is_in_the_schema() -> None:
@@ -120,7 +136,8 @@ async def test_a_page_of_another_site_is_listed_where_it_is_refused(client: http
             continue  # the one never ends, the other is no request
         answer = await client.request(method, path.replace("{", "").replace("}", ""), headers=foreign)
         listed = "`cross_origin`" in operation["responses"].get("403", {}).get("description", "")
-        assert listed == ("cross_origin" in answer.text), name
+        refused = answer.status_code == 403 and "cross_origin" in answer.text
+        assert listed == refused, name
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])

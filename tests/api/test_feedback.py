@@ -139,7 +139,7 @@ async def test_tenants_rate_their_own_and_reset_their_own() -> None:
     await rate(ann, mine, score=1)
     await rate(bob, await made(house, bob), score=1)
     assert (await bob.delete(RESET)).json() == {"object": "feedback.reset", "scope": "own", "removed": 1}
-    assert (await classes(bob))[0]["ratings"] == 1
+    assert (await classes(boss))[0]["ratings"] == 1
     assert (await boss.delete(RESET)).json()["removed"] == 1
     for client in (ann, bob, boss):
         await client.aclose()

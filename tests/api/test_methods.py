@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.access.scopes import SCOPES
 from tests.api.house import House
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +25,8 @@ ALLOWED = {
     "/v1/images/generations": "OPTIONS, POST",
     "/api/optimization/analyze": "GET, HEAD, OPTIONS, POST",
     "/api/cache": "DELETE, OPTIONS",
+    "/v1/keys": "GET, HEAD, OPTIONS, POST",
+    "/v1/audit": "GET, HEAD, OPTIONS",
 }
 
 
@@ -42,11 +45,15 @@ async def test_what_is_not_there_takes_nothing(client: httpx.AsyncClient) -> Non
 
 async def test_head_is_answered_wherever_get_is(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     await house.complete(job["id"])
+    first = {"name": "n", "tenant": "public", "scopes": list(SCOPES)}
+    key = (await client.post("/v1/keys", json=first)).json()
+    client.headers["authorization"] = f"Bearer {key['key']}"
     paths = (await client.get("/openapi.json")).json()["paths"]
     asked = [path for path, methods in paths.items() if "get" in methods and not path.endswith("/events")]
     assert len(asked) > 12
     for path in (*asked, "/", "/docs", "/studio/studio.css"):
-        address = path.format(video_id=job["id"], model_id="shapes", style_id="cinematic", character_id="a")
+        named = {"video_id": job["id"], "model_id": "shapes", "style_id": "cinematic", "character_id": "a"}
+        address = path.format(**named, key_id=key["id"])
         got, head = await client.get(address), await client.head(address)
         assert head.status_code == got.status_code != 405, path
         assert head.headers["content-type"] == got.headers["content-type"], path

@@ -15,7 +15,7 @@ from app import __version__
 from app.api.health import health
 from app.errors import ServiceUnavailable, StoreUnavailable
 from app.jobs.board import BACKLOG
-from app.telemetry import latency_figure
+from app.telemetry import JOB_LATENCY, observed
 from app.types import ReplicaInfo
 from tests.api.house import House
 
@@ -65,6 +65,13 @@ async def test_a_service_of_which_a_part_is_dead_is_alive_and_not_ready() -> Non
     assert ready.json()["error"]["message"] == "redis: It does not answer."
 
 
+@pytest.mark.parametrize("address", ["/health", "/health/ready"])
+async def test_a_pool_that_nobody_knows_is_not_ready(address: str) -> None:
+    async with House({}).client() as client:
+        answer = await client.get(address, params={"pool": ""})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (503, "diffuser: there is no pool  here")
+
+
 async def test_a_silent_component_does_not_hold_up_the_others() -> None:
     began = time.monotonic()
     status, body = await health({"redis": well, "diffuser": silent, "finisher": silent}, timeout_s=0.05)
@@ -109,12 +116,14 @@ async def test_metrics_count_what_happens(house: House, client: httpx.AsyncClien
 
 async def test_metrics_tell_how_long_jobs_took(house: House, client: httpx.AsyncClient) -> None:
     for seconds in (0.4, 2.5, 2.6, 4000.0):
-        await house.meter.add({latency_figure(seconds): 1, "job_seconds": seconds})
-    found = await samples(client)
-    bucket = "kinoray_job_latency_seconds_bucket"
-    assert [found[bucket, bound] for bound in ("0.5", "1", "2.5", "5", "3600", "+Inf")] == [1, 1, 2, 3, 3, 4]
-    assert found["kinoray_job_latency_seconds_count", ""] == 4
-    assert found["kinoray_job_latency_seconds_sum", ""] == pytest.approx(4005.5)
+        await house.meter.add(observed(JOB_LATENCY, seconds, "high", "preview", "shapes"))
+    found, of = await samples(client), "shapes,high,preview"
+    bounds = ("0.5", "1", "2.5", "5", "3600", "+Inf")
+    buckets = [found["kinoray_job_latency_seconds_bucket", f"{bound},{of}"] for bound in bounds]
+    assert buckets == [1, 1, 2, 3, 3, 4]
+    assert found["kinoray_job_latency_seconds_count", of] == 4
+    assert found["kinoray_job_latency_seconds_sum", of] == pytest.approx(4005.5)
+    assert found["kinoray_job_latency_seconds_count", "shapes,low,ultra"] == 0
     assert not [name for name, _ in found if name.startswith("kinoray_job_latency_total")]
 
 
@@ -201,7 +210,7 @@ async def test_the_documentation_names_every_route(client: httpx.AsyncClient) ->
         {"CreateVideo", "CreateVideoForm", "CreateVideoUpload"} <= named == named & set(page["components"]["schemas"])
     )
     assert str(page).count("'$ref'") == str(page).count("'$ref': '#/components/schemas/")
-    assert len(page["paths"]) == 32
+    assert len(page["paths"]) == 39
     assert (await client.get("/docs")).status_code == 200
 
 

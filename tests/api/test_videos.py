@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.jobs.board import BACKLOG
+from app.service.recovery import UNKNOWN, lost_mark
 from tests.api.house import House
 
 pytestmark = pytest.mark.anyio
@@ -137,3 +138,13 @@ async def test_a_remix_keeps_all_but_the_prompt(how: str, client: httpx.AsyncCli
     same = ("size", "num_frames", "fps", "seed", "quality", "model")
     assert [remix[name] for name in same] == [source[name] for name in same]
     assert (remix["prompt"], remix["remixed_from_video_id"]) == ("a blue ball", source["id"])
+
+
+async def test_a_video_that_a_restore_has_lost_says_so(house: House, client: httpx.AsyncClient) -> None:
+    gone = f"video_{'0' * 32}"
+    assert (await client.get(f"/v1/videos/{gone}")).json()["error"]["code"] == "video_not_found"
+    await house.board.put(lost_mark(gone), {"why": UNKNOWN}, 60.0)
+    for address in (f"/v1/videos/{gone}", f"/v1/videos/{gone}/content"):
+        answer = await client.get(address)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], UNKNOWN in error["message"]) == (404, "video_lost", True)

@@ -8,10 +8,23 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from cluster.checks import StartFailed, check_artifacts, check_port, check_redis, prepare_state_dir, shown
+from app.access.direct import make_key
+from app.settings import Settings
+from cluster.checks import (
+    StartFailed,
+    check_artifacts,
+    check_metrics_port,
+    check_open,
+    check_port,
+    check_redis,
+    prepare_state_dir,
+    shown,
+)
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,3 +107,53 @@ def test_files_are_kept_only_where_fsspec_finds_a_way() -> None:
 
 def test_no_password_is_shown() -> None:
     assert shown("s3://key:secret@bucket/folder?token=secret") == "s3://***@bucket/folder"
+
+
+@pytest.mark.redis
+def test_an_address_that_others_reach_is_not_started_without_a_key(
+    redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").write_text("alice: secret")
+    anywhere: dict[str, Any] = {"host": "0.0.0.0", "redis_prefix": prefix}
+    with pytest.raises(StartFailed, match=r"KINORAY_HOST=0\.0\.0\.0 is not started: there is no key.*KINORAY_OPEN"):
+        check_open(Settings(**anywhere), redis_url)
+    for host in ("127.0.0.1", "::1", "localhost"):
+        check_open(Settings(**anywhere | {"host": host}), redis_url)
+    check_open(Settings(**anywhere, open=True), redis_url)
+    check_open(Settings(**anywhere, api_keys={"alice": SecretStr("secret")}), redis_url)
+    check_open(Settings(**anywhere, api_keys_file=tmp_path / "keys"), redis_url)
+    with pytest.raises(StartFailed, match="KINORAY_API_KEYS_FILE"):
+        check_open(Settings(**anywhere, api_keys_file=tmp_path / "none"), redis_url)
+    monkeypatch.setenv("KINORAY_REDIS_PREFIX", prefix)
+    make_key(redis_url, "first", "ops", None, None)
+    check_open(Settings(**anywhere), redis_url)
+    with pytest.raises(StartFailed):
+        check_open(Settings(**anywhere | {"redis_prefix": f"{prefix}-2"}), redis_url)
+
+
+def test_a_metrics_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(StartFailed) as bad:
+            check_metrics_port(port, own=8000)
+    said = f"KINORAY_RAY_METRICS_PORT={port} cannot be used: port {port} of this machine is taken; choose another"
+    assert str(bad.value) == f"{said}, or leave it unset for any."
+
+
+def test_a_metrics_port_that_is_the_services_own_is_named() -> None:
+    with pytest.raises(StartFailed, match="KINORAY_RAY_METRICS_PORT=8000 cannot be used: it is the service's own port"):
+        check_metrics_port(8000, own=8000)
+
+
+def test_a_free_metrics_port_or_none_is_fine() -> None:
+    check_metrics_port(free_port(), own=8000)
+    check_metrics_port(None, own=8000)
+
+
+def test_a_start_with_a_metrics_port_that_is_taken_ends_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        command = [sys.executable, "-m", "kinoray", "serve", "--port", str(free_port()), "--state-dir", str(tmp_path)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "KINORAY_RAY_METRICS_PORT": str(port)}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stderr.startswith(f"KINORAY_RAY_METRICS_PORT={port} cannot be used")) == (1, True)

@@ -108,7 +108,8 @@ def test_a_backup_and_its_restore_are_two_commands(redis_url: str, prefix: str, 
         assert made.exit_code == 0, made.output
         (file,) = tmp_path.glob("*/redis.jsonl.zst")
         client.delete(f"{{{prefix}}}:job:1")
-        assert run("restore", file, *where).exit_code == 0
+        done = run("restore", file, *where)
+        assert done.exit_code == 0, done.output
         assert client.get(f"{{{prefix}}}:job:1") == b"kept"
         again = run("restore", file, *where)
     assert again.exit_code == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 import av
@@ -14,6 +15,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
 from openai.types import Video
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.client.client import Kinoray
 from cluster.local import LocalService
@@ -162,3 +164,23 @@ async def test_the_service_is_well_and_tells_its_figures(service: LocalService) 
     assert stats["cache_stats"]
     assert stats["optimization"]
     assert "kinoray_" in metrics
+
+
+async def test_metrics_tell_of_nodes_batches_and_waits(service: LocalService, openai: AsyncOpenAI) -> None:
+    await finished(openai, "a green ring stands still", quality_tier="preview", seed=77)
+
+    async def told() -> Counter[str]:
+        """Each metric summed over its labels, once what the replica and the Dispatcher send now and then is there."""
+        async with httpx.AsyncClient(base_url=service.url) as http:
+            page = (await http.get("/metrics")).text
+        sums: Counter[str] = Counter()
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                sums[sample.name] += sample.value  # type: ignore[assignment]
+        late = ("kinoray_batch_size_count", "kinoray_queue_wait_seconds_count", "kinoray_nodes")
+        return sums if all(sums[name] >= 1 for name in late) else Counter()
+
+    found = await until(told)
+    assert found["kinoray_nodes"] == 1
+    assert found["kinoray_nodes_lost_total"] == 0
+    assert found["kinoray_pool_unplaced"] == 0

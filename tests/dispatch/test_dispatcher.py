@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 
 from app.artifacts.memory import MemoryArtifacts
+from app.dispatch.cluster_watch import ClusterView
 from app.dispatch.dispatcher import STILL_S, Dispatcher
 from app.dispatch.ports import AttemptLost
 from app.dispatch.routing import drain_signal
 from app.dispatch.sweep import SWEEP_S, TIDY_S
 from app.errors import StoreUnavailable
-from app.jobs.board import BACKLOG, ENTERED, PLACES
+from app.jobs.board import BACKLOG, ENTERED, NODES, PLACES
 from app.jobs.memory import MemoryJobs
 from app.line.backlog import Backlog, backlog_from_note
 from app.line.queue_places import places_from_note
+from app.service.outlook import Outlook, outlook_of
+from app.service.ports import Shared
 from app.settings import Settings
 from app.stores import memory_stores
 from app.types import Failure, Job, Phase
@@ -58,6 +61,15 @@ class ManualTime:
         return self.passed_s
 
 
+class PlayedCluster:
+    """The Cluster port: whatever the test says."""
+
+    view: ClusterView | None = None
+
+    async def look(self) -> ClusterView | None:
+        return self.view
+
+
 class World:
     """A Dispatcher, the stores that it has, and replicas that do as they are told."""
 
@@ -67,8 +79,10 @@ class World:
         stores = memory_stores(self.settings, self.time.wall, self.time.monotonic)
         self.stores = replace(stores, **instead)
         self.workers = PlayedWorkers(self.stores, replica)
+        self.cluster = PlayedCluster()
         self.dispatcher = Dispatcher(
-            self.settings, self.stores, self.workers, self.workers, Silent(), ("main",), self.time.monotonic
+            *(self.settings, self.stores, self.workers, self.workers, Silent(), ("main",), self.time.monotonic),
+            cluster=self.cluster,
         )
 
     async def has(self, *replicas: str, slots: int = 1) -> None:
@@ -86,6 +100,10 @@ class World:
     async def pass_after(self, seconds: float) -> None:
         self.time.passed_s += seconds
         await self.dispatcher.run_pass()
+
+    def shared(self) -> Shared:
+        """What is asked for a job's outlook."""
+        return self.stores
 
     async def backlog(self) -> Backlog:
         found = backlog_from_note(await self.stores.board.get(BACKLOG))
@@ -424,3 +442,80 @@ async def test_a_dispatcher_whose_passes_do_not_end_is_unwell(build: Callable[..
 def test_a_lost_attempt_can_be_told_between_processes() -> None:
     lost = pickle.loads(pickle.dumps(AttemptLost("RayActorError", replica_at_fault=False)))
     assert (str(lost), lost.replica_at_fault) == ("RayActorError", False)
+
+
+async def test_a_job_whose_pool_has_no_place_has_no_eta(build: Callable[..., World]) -> None:
+    world = build(replicas={"main": (0, 1)})
+    job = await world.add()
+    await world.dispatcher.run_pass()
+    assert (await outlook_of(job, world.shared())).eta_s is not None  # its first replica is on the way
+    world.cluster.view = ClusterView(1, 0, {"main": "4 GPUs on one node; 2 are there"})
+    await world.dispatcher.look_at_cluster()
+    await world.dispatcher.run_pass()
+    assert (await outlook_of(job, world.shared())) == Outlook(0, None, reason="no_replica")
+    backlog = await world.backlog()
+    assert backlog.pool("main").unplaced == "4 GPUs on one node; 2 are there"
+    assert not backlog.foreseen("main")
+    world.cluster.view = ClusterView(2, 0)
+    await world.dispatcher.look_at_cluster()
+    await world.dispatcher.run_pass()
+    assert (await outlook_of(job, world.shared())).eta_s is not None
+
+
+async def test_a_first_replica_that_is_long_overdue_makes_no_eta(build: Callable[..., World]) -> None:
+    world = build(replicas={"main": (0, 1)}, replica_start_s=30.0)
+    job = await world.add()
+    await world.dispatcher.run_pass()
+    await world.pass_after(80.0)
+    assert (await world.backlog()).foreseen("main")
+    await world.pass_after(20.0)
+    assert (await outlook_of(job, world.shared())).eta_s is None
+    await world.has("replica1")
+    await world.dispatcher.run_pass()
+    assert (await world.backlog()).foreseen("main")
+
+
+async def test_nodes_that_are_lost_are_noted_for_the_metrics(build: Callable[..., World]) -> None:
+    world = build()
+    await world.dispatcher.look_at_cluster()
+    assert await world.stores.board.get(NODES) is None  # a cluster that does not answer is no news
+    world.cluster.view = ClusterView(alive=3, lost=1)
+    await world.dispatcher.look_at_cluster()
+    assert await world.stores.board.get(NODES) == {"alive": 3, "lost": 1}
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "promised_s", "kept"),
+    [(20.0, 16.0, "yes"), (30.0, 16.0, "no"), (105.0, 100.0, "yes"), (30.0, None, None)],
+)
+async def test_the_wait_is_counted_by_class_and_by_whether_it_was_as_promised(
+    build: Callable[..., World], waited_s: float, promised_s: float | None, kept: str | None
+) -> None:
+    world = build()
+    await world.add(promised_s=promised_s, priority="high")
+    await world.has("replica1")
+    await world.pass_after(waited_s)
+    await world.workers.next()
+    figures = await world.stores.meter.read()
+    assert figures["queue_wait/sum:high|standard|kinoray-shapes"] == waited_s
+    assert {name for name in figures if name.startswith("promises")} == ({f"promises:{kept}"} if kept else set())
+
+
+async def test_only_the_first_attempt_is_a_wait_and_each_that_is_lost_a_retry(build: Callable[..., World]) -> None:
+    world = build(dies, max_attempts=9)
+    await world.has("replica1")
+    await world.add()
+    for _ in range(3):
+        await world.pass_after(60.0)
+        await world.workers.next()
+        await world.stores.jobs.wait_for_work(1.0)
+    figures = await world.stores.meter.read()
+    assert figures["retries:replica_lost"] == 3
+    assert sum(value for name, value in figures.items() if name.startswith("queue_wait/le")) == 1
+
+
+async def test_a_promised_job_that_never_starts_has_its_promise_broken(build: Callable[..., World]) -> None:
+    world = build()
+    await world.add(promised_s=10.0, deadline=world.time.wall() + 5.0)
+    await world.pass_after(6.0)
+    assert (await world.stores.meter.read())["promises:no"] == 1

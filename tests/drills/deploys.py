@@ -1,7 +1,7 @@
 """Deploys to a live service under load: what the operator's command says, and what becomes of accepted jobs, as JSON.
 
 Run as a process of its own, which can be killed with all that it started:
-`python -m tests.drills.deploys story FOLDER [NAME …]` (good, slip, model that does not load, slow start, deploy killed midway),
+`python -m tests.drills.deploys story FOLDER [NAME …]` (good, slip, model that does not load, slow start, cut off),
 `… begin FOLDER` (midway in a deploy it prints what it has accepted, and waits for its end), `… again FOLDER JSON`.
 """
 
@@ -159,19 +159,17 @@ def with_broken_model(wanted: Config, folder: Path) -> Config:
 
 
 async def _row(client: Kinoray, job_id: str) -> dict[str, Any]:
-    """How a job ended. `redone`: steps that were told before it went back to the line, and done again."""
+    """How a job ended. `redone`: steps that were told before it went back, if it did so once, and done again."""
     video = await client.wait(job_id, timeout_s=PATIENCE_S)
-    reached = redone = back = ends = 0
-    resumed = False
+    reached = back = ends = 0
     async for event in client.events(job_id):
         ends += event.kind == "end"
         if event.data.get("phase") == "queued" and reached:
-            back, resumed = back + 1, True
+            back += 1
         if event.kind == "step":
             step = int(event.data["step"])
-            if resumed and step:
-                redone, resumed = redone + max(0, reached - step + 1), False
-            reached = step if step else reached
+            reached = max(reached, step) if not back else reached
+    redone = max(0, reached - (video.resumed_from_step or 0)) if back == 1 else 0
     return {"status": video.status, "back": back, "redone": redone, "ends": ends}
 
 

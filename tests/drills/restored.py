@@ -25,7 +25,7 @@ from tests.ports import free_port
 
 JOBS = 24
 PATIENCE_S = 240.0
-WISH: dict[str, Any] = {"steps": 8, "size": "64x64", "quality_tier": "preview"}
+WISH: dict[str, Any] = {"steps": 8, "quality_tier": "preview"}
 
 
 def service_in(folder: Path) -> LocalService:
@@ -60,7 +60,7 @@ async def again(service: LocalService, ids: list[str]) -> dict[str, Any]:
             video = await client.wait(job_id, timeout_s=PATIENCE_S)
             frames = 0
             if video.status == "completed":
-                frames = len(await asyncio.to_thread(frames_of, await client.content(job_id), 64, 64))
+                frames = len(await asyncio.to_thread(frames_of, await client.content(job_id), 128, 128))
             rows.append({"status": video.status, "error": video.error and video.error.message, "frames": frames})
     return {"jobs": rows}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from random import Random
 
 import pytest
@@ -20,6 +20,7 @@ from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore, find
+from app.jobs.usage import MemoryUsage, UsageLog
 from app.redis.connection import connect
 from app.service.dependencies import release_dependants
 from app.telemetry import MemoryMeter
@@ -41,6 +42,7 @@ class House:
     board: Board
     meter: MemoryMeter
     artifacts: MemoryArtifacts
+    usage: UsageLog = field(default_factory=MemoryUsage)
 
     async def complete(self, job_id: str) -> None:
         lease = await self.jobs.lease(job_id, "main", 30.0, 200.0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import ModelUnavailable
+from app.jobs.board import BACKLOG
 from app.service.pools import DIFFUSER, ENCODER, PoolWatch, StartNote, failure_name, pools_of, under_way_name, why_not
 from app.settings import Settings
 from app.stores import Stores, memory_stores
@@ -99,3 +100,19 @@ async def test_a_note_of_another_version_counts_as_none(stores: Stores) -> None:
 def test_pools_are_those_of_models_and_of_their_tiers() -> None:
     found = pools_of((MODEL, WORDS), {"words:preview": "draft"})
     assert found == {"main": "shapes", "words": "words", "draft": "words"}
+
+
+async def test_a_pool_that_finds_no_place_is_not_asleep_whatever_it_may_do(stores: Stores) -> None:
+    here, why = watch(stores, replicas={"words": (0, 2)}), "4 GPUs on one node; 2 are there"
+    await stores.board.put(BACKLOG, {"pools": {"words": {"wanted": 1, "unplaced": why}}}, 60.0)
+    status = await here.of("words")
+    assert (status.state, status.ready, status.error) == ("unplaced", False, why)
+    assert why_not(status) == f"The pool words has no place in the cluster: {why}"
+    await stores.jobs.announce(replace(a_replica(), pool="words"), 60.0)  # the first has one, the second not
+    assert (await states(here))["words"] == "ready"
+
+
+async def test_why_a_replica_could_not_start_is_told_before_that_the_next_has_no_place(stores: Stores) -> None:
+    await fails(stores, "words", "words: it does not fit")
+    await stores.board.put(BACKLOG, {"pools": {"words": {"unplaced": "no room"}}}, 60.0)
+    assert (await watch(stores).of("words")).state == "failed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
@@ -22,6 +22,7 @@ from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
+from app.jobs.usage import MemoryUsage, UsageLog
 from app.redis.connection import Client, connect
 from app.service.artifact_refs import forget_artifacts
 from app.service.single_flight import enter, resolve
@@ -45,6 +46,7 @@ class Stores:
     board: Board
     artifacts: MemoryArtifacts
     meter: MemoryMeter
+    usage: UsageLog = field(default_factory=MemoryUsage)
 
 
 def in_memory() -> Stores:

@@ -55,7 +55,8 @@ async def test_frames_become_files_a_closed_record_and_figures(workplace: Make) 
     assert done.measured is not None
     assert done.measured.stages_s == {"queue": 0.5, "denoise": 2.0, "finish": 0.0, "total": 3.0}
     figures = await here.stores.meter.read()
-    assert (figures["device_seconds"], figures["denoiser_evaluations"]) == (2.0, 6)
+    of = "standard|kinoray-shapes"
+    assert (figures[f"device_seconds:{of}"], figures["denoiser_evaluations"]) == (2.0, 6)
     assert (figures["steps_planned"], figures["steps_fixed_default"]) == (6, FIXED_STEPS)
     assert (figures["jobs_ended:completed"], figures["job_seconds"]) == (1, 3.0)
 

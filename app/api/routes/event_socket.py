@@ -16,9 +16,11 @@ from starlette.responses import Response
 from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
+from app.access.opening import Access
 from app.access.scopes import VIDEOS_READ, VIDEOS_WRITE, require
+from app.api.audit import note_socket
 from app.api.auth import entered
-from app.api.dependencies import Config, PublicUrl, Service
+from app.api.dependencies import Config, Entry, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed
 from app.api.followers import followers_of
 from app.api.problems import error_body, problem, sentence
@@ -36,7 +38,8 @@ KEY = "kinoray-key."
 
 MOST_MESSAGE_BYTES = 4096
 DONE = 1000
-_CLOSED = {401: 4401, 403: 4403, 404: 4404, 413: 1009, 503: 1013}  # by the status that HTTP would have answered
+# By the status that HTTP would have answered.
+_CLOSED = {401: 4401, 403: 4403, 404: 4404, 413: 1009, 429: 1013, 503: 1013}
 _BROKEN = 1011
 
 
@@ -53,6 +56,7 @@ async def follow(
     service: Service,
     settings: Config,
     base: PublicUrl,
+    access: Entry,
     after: Annotated[str | None, Query(alias="last_event_id")] = None,
 ) -> None:
     """Tell a video's story in messages `{"event", "id", "data"}`, then close with 1000.
@@ -68,10 +72,11 @@ async def follow(
             who = await _who(socket, key, settings)
             require(who, (VIDEOS_READ,))
             feed = await event_feed(service, settings, base, video_id, who, after)
-            listen = partial(_listen, socket, partial(_cancel, service, video_id, who))
+            listen = partial(_listen, socket, partial(_cancel, socket, service, access, video_id, who))
             with followers_of(socket).seat():
                 code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
         except KinorayError as error:
+            note_socket(socket, settings, access.writer, error)
             code = await _refuse(socket, error)
         if code is not None:
             await socket.close(code)
@@ -92,9 +97,14 @@ async def _who(socket: WebSocket, key: str | None, settings: Settings) -> Caller
     return await entered(socket, settings, authorization)
 
 
-async def _cancel(service: VideoService, video_id: str, who: Caller) -> None:
-    require(who, (VIDEOS_WRITE,))
-    await service.cancel(video_id, who)
+async def _cancel(socket: WebSocket, service: VideoService, access: Access, video_id: str, who: Caller) -> None:
+    try:
+        require(who, (VIDEOS_WRITE,))
+        await service.cancel(video_id, who)
+    except KinorayError as error:
+        note_socket(socket, service.settings, access.writer, error)
+        raise
+    note_socket(socket, service.settings, access.writer, None)
 
 
 async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> int | None:

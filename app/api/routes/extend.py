@@ -47,7 +47,7 @@ async def extend_referenced(
     """The same as `POST /v1/videos/{video_id}/extend`, as OpenAI's `videos.extend` asks for it."""
     video, fields = referenced(await body_fields(request))
     source = video if isinstance(video, str) else await made_here(service, video, caller)
-    return await _extended(source, fields, response, service, settings, base, caller, key)
+    return await _extended(source, fields, request, response, service, settings, base, caller, key)
 
 
 @router.post(
@@ -68,12 +68,15 @@ async def extend_video(
     For models that take a picture to begin with; others answer 501 and say what can be used. `seconds` is the playing
     time of what is new, at the source's size and rate.
     """
-    return await _extended(video_id, await body_fields(request), response, service, settings, base, caller, key)
+    return await _extended(
+        video_id, await body_fields(request), request, response, service, settings, base, caller, key
+    )
 
 
 async def _extended(
     source: str,
     fields: Fields,
+    request: Request,
     response: Response,
     service: VideoService,
     settings: Settings,
@@ -83,4 +86,4 @@ async def _extended(
 ) -> Video:
     asked = extension_request(fields, settings.max_prompt_chars)
     accepting = extend(service, check_id(source), asked, caller, key)
-    return await accepted_video(accepting, response, service, settings, base)
+    return await accepted_video(request, accepting, response, service, settings, base)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -75,14 +74,21 @@ async def is_ready(
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def scraped(service: Service) -> Response:
-    """Counters since the store began, the line, the replicas and the caches."""
-    return Response(await metrics(service), media_type=CONTENT_TYPE_LATEST)
+async def scraped(request: Request, service: Service) -> Response:
+    """Counters since the store began, the line, the replicas and the caches; `docs/metrics.md` says what each is.
+
+    Prometheus with native histograms switched on is answered in its protobuf form, which has those.
+    """
+    content, kind = await metrics(service, request.headers.get("accept", ""))
+    return Response(content, headers={"content-type": kind})
 
 
 @router.get("/api/stats", summary="Figures as JSON")
 async def figures(service: Service, caller: StatsReader) -> Stats:
-    """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share."""
+    """What planning and the caches have saved, jobs by outcome, the line, the replicas, and your own share.
+
+    Without the scope `operate`: your tenant's jobs and share alone.
+    """
     return await stats(service, caller)
 
 

@@ -60,6 +60,7 @@ async def create(request: Request, service: Service, caller: Writer) -> StyleInf
     style = checked(style_of(await body_fields(request), new_id()))
     preset = Preset(style, caller.tenant, time.time())
     await service.ports.presets.create(preset)
+    request.state.resource = style.id
     return await _one(preset, service, caller)
 
 

@@ -40,7 +40,7 @@ async def create(
     asked, reference = request_with_reference(await body_fields(request), settings.max_prompt_chars)
     stages = Stages()
     accepting = service.accept(asked, caller, key, stages, reference)
-    return await accepted_video(accepting, response, service, settings, base, stages)
+    return await accepted_video(request, accepting, response, service, settings, base, stages)
 
 
 @router.get("", summary="List your videos")
@@ -107,4 +107,4 @@ async def remix(
     """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
     source = check_id(video_id)
     prompt = remix_prompt(await body_fields(request), settings.max_prompt_chars)
-    return await accepted_video(service.remix(source, prompt, caller, key), response, service, settings, base)
+    return await accepted_video(request, service.remix(source, prompt, caller, key), response, service, settings, base)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from app.errors import Conflict
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.flights import MOST_FOLLOWERS, Claim, Role, charge, rank, too_many
+from app.jobs.flights import MOST_FOLLOWERS, Claim, Role, pays, rank, too_many
 from app.jobs.record import check_id, job_from_fields, job_to_fields
 from app.jobs.redis.places import change_keys
+from app.jobs.redis.quota_scripts import QUOTAS
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import ADMISSION, CHANGE, WAKE, Keys
 from app.jobs.redis.waits import admission_args, admission_keys, refused
@@ -23,14 +24,14 @@ FOLLOWED = 500  # flights looked at in one sweep, drawn at random
 
 # KEYS job line tenant wake flight followers followed due unresolved leader, then those of ADMISSION
 # ARGV id digest role leader|'' created_at rank deadline|'' most leader_rank leader_deadline|'',
-#      the ten of ADMISSION, window_ms, field value …
+#      the twelve of ADMISSION, field value …
 ENTER = (
     WAKE
     + ADMISSION
     + """
 local id, digest, role, leader = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  for i = 22, #ARGV, 2 do
+  for i = 23, #ARGV, 2 do
     if ARGV[i] == 'record' then
       return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and {'ok'} or {'conflict'}
     end
@@ -58,9 +59,9 @@ elseif role == 'follow' then
     wake(KEYS[4])
   end
 end
-admitted(11, 11, true, ARGV[21])
-count(KEYS[12], ARGV[11], 1)
-redis.call('HSET', KEYS[1], 'flight', digest, unpack(ARGV, 22))
+admitted(11, 11, true, role ~= 'take_over')
+redis.call('HSET', KEYS[1], 'flight', digest, unpack(ARGV, 23))
+count_open(KEYS[12], KEYS[16], KEYS[1], ARGV[11], 1)
 redis.call('ZADD', KEYS[3], ARGV[5], id)
 if role ~= 'follow' then
   redis.call('SET', KEYS[5], id)
@@ -74,23 +75,25 @@ return {'ok'}
 # As CHANGE, of a follower; then KEYS followers due
 ANSWER = (
     """
-redis.call('ZREM', KEYS[16], ARGV[1])
-if redis.call('ZREM', KEYS[15], ARGV[1]) == 0 then return {'missing'} end
+redis.call('ZREM', KEYS[18], ARGV[1])
+if redis.call('ZREM', KEYS[17], ARGV[1]) == 0 then return {'missing'} end
 redis.call('HDEL', KEYS[1], 'flight')
 """
     + CHANGE
 )
 
-# KEYS job line wake flight followers followed due unresolved; ARGV id digest leader|''
+# KEYS job line wake flight followers followed due unresolved quotas spent:; ARGV id digest leader|''
 PROMOTE = (
     WAKE
+    + QUOTAS
     + """
 if (redis.call('GET', KEYS[4]) or '') ~= ARGV[3] then return 'moved' end
 if redis.call('ZREM', KEYS[5], ARGV[1]) == 0 then return 'moved' end
 redis.call('ZREM', KEYS[7], ARGV[1])
 if redis.call('EXISTS', KEYS[5]) == 0 then redis.call('SREM', KEYS[6], ARGV[2]) end
-local kept = redis.call('HMGET', KEYS[1], 'phase', 'created_at')
+local kept = redis.call('HMGET', KEYS[1], 'phase', 'created_at', 'tenant')
 if kept[1] ~= 'queued' then return 'moved' end
+pay(KEYS[1], KEYS[9], KEYS[10] .. kept[3])
 redis.call('SET', KEYS[4], ARGV[1])
 redis.call('ZADD', KEYS[2], kept[2], ARGV[1])
 redis.call('ZREM', KEYS[8], ARGV[2])
@@ -146,14 +149,13 @@ class RedisFlights:
             *(keys.due, keys.unresolved, keys.job(check_id(leader_id or job.id))),
             *admission_keys(keys, job, limits),
         ]
-        amount = charge(job, role)
         args = [
             *(job.id, digest, role.value, leader_id, job.created_at, rank(job), _due(job), MOST_FOLLOWERS),
             *((rank(leader), _due(leader)) if leader else (0, "")),
-            *admission_args(job, limits, amount),
+            *admission_args(job, limits, pays(role)),
             *flat(job_to_fields(job)),
         ]
-        answer = await let_in(self._commands, keys, ENTER, names, args, job, limits, amount)
+        answer = await let_in(self._commands, keys, ENTER, names, args, job, limits)
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] == b"followed":
@@ -171,6 +173,7 @@ class RedisFlights:
     async def promote(self, digest: str, leader_id: str | None, job_id: str) -> bool:
         keys = self._keys
         names = [keys.job(check_id(job_id)), keys.line, keys.wake, *self._flight(digest), keys.due, keys.unresolved]
+        names += [keys.quotas, keys.spent("")]
         return bool(await self._commands.run(PROMOTE, names, [job_id, digest, leader_id or ""]) == b"ok")
 
     async def park(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:

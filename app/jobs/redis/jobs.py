@@ -59,11 +59,9 @@ class RedisJobs(RedisWaits):
         expiry = job.expires_at if job.phase.ended and job.expires_at is not None else ""
         deadline = "" if job.deadline is None else job.deadline
         args: list[Word] = [job.id, job.phase.value, job.created_at, expiry]
-        amount = job.plan.estimate.step_seconds
-        args += [*admission_args(job, limits, amount), deadline, len(job.after), *job.after]
+        args += [*admission_args(job, limits, pays=True), deadline, len(job.after), *job.after]
         args += flat(job_to_fields(job))
-        charged = 0.0 if job.phase.ended else amount
-        answer = await let_in(self._commands, keys, scripts.CREATE, names, args, job, limits, charged)
+        answer = await let_in(self._commands, keys, scripts.CREATE, names, args, job, limits)
         if answer[0] == b"conflict":
             raise Conflict(f"{job.id} exists already.")
         if answer[0] != b"ok":

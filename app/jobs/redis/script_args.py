@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.jobs.changes import Change
+from app.jobs.quotas import label
 from app.jobs.record import fields_to_json
 from app.redis.replies import Word
 
@@ -26,8 +27,19 @@ def change_args(job_id: str, change: Change, fence: int | None = None, tenant: s
         int(change.wakes),
         change.resolve_at,
         int(change.new_loss),
+        change.gives_back,
+        change.stored_bytes,
+        *_period(change),
         *flat(fields_to_json(change.values)),
     ]
+
+
+def _period(change: Change) -> tuple[str, str]:
+    """The day and month that a change which stores something falls in."""
+    if not change.stored_bytes:
+        return "", ""
+    now: float = change.values["completed_at"]
+    return label("day", now), label("month", now)
 
 
 def flat(values: Mapping[str, bytes]) -> list[Word]:

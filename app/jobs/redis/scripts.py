@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.jobs.redis.quota_scripts import QUOTAS
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -46,6 +48,11 @@ class Keys:
         """HASH of step-seconds that a tenant asked for, by part of the window."""
         return self.of("spent", tenant)
 
+    @property
+    def quotas(self) -> str:
+        """HASH of what tenants and keys have had in a day or month (`app.jobs.quotas`)."""
+        return self.of("quotas")
+
     def dependants(self, job_id: str) -> str:
         """SET of the ids of jobs that wait for this one to complete."""
         return self.of("dependants", job_id)
@@ -66,7 +73,7 @@ class Keys:
 
     @property
     def open(self) -> str:
-        """HASH: how many jobs of each tenant have not ended."""
+        """HASH: how many jobs of each tenant have not ended; those of each key are counted in `quotas`."""
         return self.of("open")
 
     @property
@@ -130,18 +137,33 @@ end
 """
 
 # Counts of jobs by tenant: a count of none is no field.
-COUNT = """
+COUNT = (
+    QUOTAS
+    + """
 local function count(key, tenant, by)
   if by ~= 0 and redis.call('HINCRBY', key, tenant, by) <= 0 then redis.call('HDEL', key, tenant) end
+end
+local function count_open(open, quotas, job, tenant, by)
+  count(open, tenant, by)
+  local used = redis.call('HGET', job, 'key')
+  if used then count(quotas, OPEN_OF_KEY .. used, by) end
 end
 local function ended(phase) return phase == 'completed' or phase == 'failed' end
 local function live(phase) return ended(phase) and 0 or 1 end
 local function runs(phase) return (ended(phase) or phase == 'queued') and 0 or 1 end
+local function gives(job, line, blocked, id, when)
+  if when ~= 'unstarted' then return when == 'always' end
+  local kept = redis.call('HMGET', job, 'phase', 'attempts')
+  if kept[1] ~= 'queued' or kept[2] ~= '0' then return false end
+  return redis.call('ZSCORE', line, id) or redis.call('ZSCORE', blocked, id)
+end
 """
+)
 
 # Whether a job may come in (`app.jobs.admission_limits`), and the counts of one that does.
-# KEYS from k: once open spent line blocked
-# ARGV from a: tenant body|'' ttl_ms most_open|'' most_waiting|'' most_spent|'' amount bucket buckets id
+# KEYS from k: once open spent line blocked quotas
+# ARGV from a: tenant body|'' ttl_ms most_open|'' most_waiting|'' most_spent|'' amount bucket buckets id,
+#      window|'' book|'' (`app.jobs.redis.quota_scripts`)
 ADMISSION = (
     COUNT
     + """
@@ -173,31 +195,40 @@ local function refused(k, a, made)
       return {'spent', redis.call('HGETALL', KEYS[k + 2])}
     end
   end
+  return ARGV[a + 11] ~= '' and over(KEYS[k + 1], KEYS[k + 5], cjson.decode(ARGV[a + 11])) or nil
 end
-local function admitted(k, a, made, window_ms)
+local function admitted(k, a, made, owes)
   if ARGV[a + 1] ~= '' then
     redis.call('HSET', KEYS[k], 'body', ARGV[a + 1], 'id', ARGV[a + 9])
     redis.call('PEXPIRE', KEYS[k], ARGV[a + 2])
   end
-  if made and ARGV[a + 5] ~= '' then
-    redis.call('HINCRBYFLOAT', KEYS[k + 2], ARGV[a + 7], ARGV[a + 6])
-    redis.call('PEXPIRE', KEYS[k + 2], window_ms)
+  if not made or not owes or ARGV[a + 10] .. ARGV[a + 11] == '' then return end
+  local pays = tonumber(ARGV[a + 6]) > 0
+  if ARGV[a + 11] ~= '' then
+    local book = cjson.decode(ARGV[a + 11])
+    pays = book.pays
+    forget_over(KEYS[k + 5], book.day, book.month)
+    if #book.charges > 0 then redis.call('HSET', KEYS[1], 'charges', cjson.encode(book.charges)) end
+    if #book.stores > 0 then redis.call('HSET', KEYS[1], 'stores', cjson.encode(book.stores)) end
   end
+  if ARGV[a + 10] ~= '' then redis.call('HSET', KEYS[1], 'window', ARGV[a + 10]) end
+  redis.call('HSET', KEYS[1], 'paid', '0')
+  if pays then pay(KEYS[1], KEYS[k + 5], KEYS[k + 2]) end
 end
 """
 )
 
-# KEYS job line tenant ended wake, once open spent line blocked (as ADMISSION), due unreleased awaited,
+# KEYS job line tenant ended wake, the six of ADMISSION, due unreleased awaited,
 #      of each job to wait for: job dependants, at last outbox
-# ARGV id phase created_at expires_at|'', the ten of ADMISSION, window_ms deadline|'' most_after,
+# ARGV id phase created_at expires_at|'', the twelve of ADMISSION, deadline|'' most_after,
 #      ids to wait for, field value …
 CREATE = (
     WAKE
     + TELL
     + ADMISSION
     + """
-local after = tonumber(ARGV[17])
-local first = 18 + after
+local after = tonumber(ARGV[18])
+local first = 19 + after
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for i = first, #ARGV, 2 do
     if ARGV[i] == 'record' then
@@ -210,22 +241,22 @@ local why = refused(6, 5, made)
 if why then return why end
 local awaited = {}
 for i = 1, after do
-  local id = ARGV[17 + i]
-  local kept = redis.call('HMGET', KEYS[12 + 2 * i], 'tenant', 'phase')
+  local id = ARGV[18 + i]
+  local kept = redis.call('HMGET', KEYS[13 + 2 * i], 'tenant', 'phase')
   if kept[1] ~= ARGV[5] then return {'unknown', id} end
   if kept[2] == 'failed' then return {'failed', id} end
   if made and kept[2] ~= 'completed' then awaited[#awaited + 1] = i end
 end
-admitted(6, 5, made, ARGV[15])
+admitted(6, 5, made, true)
 redis.call('HSET', KEYS[1], unpack(ARGV, first))
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-count(KEYS[7], ARGV[5], live(ARGV[2]))
+count_open(KEYS[7], KEYS[11], KEYS[1], ARGV[5], live(ARGV[2]))
 if #awaited > 0 then
   redis.call('ZADD', KEYS[10], ARGV[3], ARGV[1])
-  if ARGV[16] ~= '' then redis.call('ZADD', KEYS[11], ARGV[16], ARGV[1]) end
+  if ARGV[17] ~= '' then redis.call('ZADD', KEYS[12], ARGV[17], ARGV[1]) end
   for _, i in ipairs(awaited) do
-    redis.call('SADD', KEYS[13], ARGV[17 + i])
-    redis.call('SADD', KEYS[13 + 2 * i], ARGV[1])
+    redis.call('SADD', KEYS[14], ARGV[18 + i])
+    redis.call('SADD', KEYS[14 + 2 * i], ARGV[1])
   end
 elseif made then
   redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
@@ -238,9 +269,9 @@ return {'ok'}
 )
 
 # KEYS job line leases ended wake checkpoint unresolved, open running blocked unreleased awaited dependants
-#      outbox
+#      outbox quotas spent:
 # ARGV id tenant|'' fence|'' '|legal|sources|' phase|'' step fence+ attempts+
-#      holder|'' until|'' expires_at|'' wakes resolve_at losses+ field value …
+#      holder|'' until|'' expires_at|'' wakes resolve_at losses+ gives_back stored_bytes day month field value …
 CHANGE = (
     WAKE
     + TELL
@@ -253,13 +284,15 @@ if ARGV[3] ~= '' and kept[2] ~= ARGV[3] then return {'lost'} end
 if not string.find(ARGV[4], '|' .. kept[3] .. '|', 1, true) then return {'illegal', kept[3]} end
 if ARGV[9] ~= '' and not redis.call('ZSCORE', KEYS[2], id) then return {'illegal', 'not in the line'} end
 if tonumber(ARGV[6]) > tonumber(kept[4]) then redis.call('HSET', KEYS[1], 'step', ARGV[6]) end
-if #ARGV > 14 then redis.call('HSET', KEYS[1], unpack(ARGV, 15)) end
+if gives(KEYS[1], KEYS[2], KEYS[10], id, ARGV[15]) then give_back(KEYS[1], KEYS[15], KEYS[16] .. kept[1]) end
+store(KEYS[1], KEYS[15], ARGV[16], ARGV[17], ARGV[18])
+if #ARGV > 18 then redis.call('HSET', KEYS[1], unpack(ARGV, 19)) end
 if ARGV[14] ~= '0' then redis.call('HINCRBY', KEYS[1], 'losses', ARGV[14]) end
 redis.call('HINCRBY', KEYS[1], 'fence', ARGV[7])
 redis.call('HINCRBY', KEYS[1], 'attempts', ARGV[8])
 if phase ~= '' then
   redis.call('HSET', KEYS[1], 'phase', phase)
-  count(KEYS[8], kept[1], live(phase) - live(kept[3]))
+  count_open(KEYS[8], KEYS[15], KEYS[1], kept[1], live(phase) - live(kept[3]))
   count(KEYS[9], kept[1], runs(phase) - runs(kept[3]))
 end
 if ARGV[9] ~= '' then
@@ -295,13 +328,14 @@ if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return {'missing'} end
 local kept = redis.call('HGETALL', KEYS[1])
 local digest = redis.call('HGET', KEYS[1], 'flight')
 local phase = redis.call('HGET', KEYS[1], 'phase')
-redis.call('SET', KEYS[16], redis.call('HGET', KEYS[1], 'created_at') .. ' ' .. ARGV[2], 'PX', ARGV[3])
+redis.call('SET', KEYS[18], redis.call('HGET', KEYS[1], 'created_at') .. ' ' .. ARGV[2], 'PX', ARGV[3])
+if gives(KEYS[1], KEYS[2], KEYS[10], ARGV[1], 'unstarted') then give_back(KEYS[1], KEYS[15], KEYS[16] .. ARGV[2]) end
+count_open(KEYS[8], KEYS[15], KEYS[1], ARGV[2], -live(phase))
 redis.call('DEL', KEYS[1], KEYS[6], KEYS[12])
-count(KEYS[8], ARGV[2], -live(phase))
 count(KEYS[9], ARGV[2], -runs(phase))
 if redis.call('EXISTS', KEYS[13]) == 1 then redis.call('SADD', KEYS[11], ARGV[1]) end
 if digest then redis.call('ZADD', KEYS[7], 0, digest) end
-for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[10], KEYS[14], KEYS[15]}) do redis.call('ZREM', key, ARGV[1]) end
+for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[10], KEYS[14], KEYS[17]}) do redis.call('ZREM', key, ARGV[1]) end
 wake(KEYS[5])
 return {'ok', kept}
 """

@@ -15,9 +15,12 @@ from app.jobs.admission_limits import (
     key_name,
     refusal,
     refuse_another,
+    refused_by,
     spent,
 )
+from app.jobs.quotas import Held, Standing, quotas_of
 from app.jobs.record import check_id
+from app.jobs.redis.quota_scripts import book_of, window_of
 from app.jobs.redis.scripts import ADMISSION, WAKE, Keys
 from app.redis.commands import Commands
 from app.redis.replies import Reply, Word, mapping, texts
@@ -84,7 +87,7 @@ class RedisWaits:
         answer = await self._commands.run(
             ADMISSIBLE,
             admission_keys(self._keys, job, limits),
-            admission_args(job, limits, job.plan.estimate.step_seconds),
+            admission_args(job, limits, pays=True),
         )
         if answer[0] != b"ok":
             raise refused(answer, job, limits)
@@ -96,16 +99,23 @@ class RedisWaits:
         asked = round(spent(_buckets(buckets), now, limits), 3)
         return Usage(int(open_jobs or 0), int(running or 0), asked)
 
+    async def quotas(self, held: Sequence[Held], now: float) -> Sequence[Standing]:
+        found = list(quotas_of(held, now))
+        if not found:
+            return ()
+        used = await self._commands.call("HMGET", self._keys.quotas, *(name for _, name in found))
+        return tuple(each._replace(used=float(sum_ or 0)) for (each, _), sum_ in zip(found, used, strict=True))
+
 
 def admission_keys(keys: Keys, job: Job, limits: AdmissionLimits) -> list[str]:
     """The keys of `scripts.ADMISSION`."""
     key = limits.idempotency_key
     used = keys.idempotency_key(key_name(job.tenant, key.value)) if key else keys.open
-    return [used, keys.open, keys.spent(job.tenant), keys.line, keys.blocked]
+    return [used, keys.open, keys.spent(job.tenant), keys.line, keys.blocked, keys.quotas]
 
 
-def admission_args(job: Job, limits: AdmissionLimits, amount: float) -> list[Word]:
-    """The arguments of `scripts.ADMISSION` and how long, in milliseconds, what was spent is kept."""
+def admission_args(job: Job, limits: AdmissionLimits, pays: bool) -> list[Word]:
+    """The arguments of `scripts.ADMISSION`; `pays`: the job is charged what it costs now."""
     key = limits.idempotency_key
     most = (limits.most_open, limits.most_waiting, limits.most_spent)
     return [
@@ -113,17 +123,20 @@ def admission_args(job: Job, limits: AdmissionLimits, amount: float) -> list[Wor
         key.digest if key else "",
         max(1, int(1000 * key.ttl_s)) if key else 0,
         *("" if each is None else each for each in most),
-        amount,
+        job.plan.estimate.step_seconds if pays else 0.0,
         bucket(job.created_at, limits),
         BUCKETS,
         job.id,
-        int(1000 * (limits.window_s + limits.bucket_s)),
+        window_of(job, limits),
+        book_of(job, limits, pays),
     ]
 
 
 def refused(answer: Reply, job: Job, limits: AdmissionLimits) -> KinorayError:
     """The error for what `scripts.ADMISSION` found."""
     word = answer[0].decode()
+    if word in ("seats", "quota"):
+        return refused_by(word, answer[1].decode(), job.created_at)
     if word == "spent":
         wait_s = free_in_s(_buckets(answer[1]), job.plan.estimate.step_seconds, job.created_at, limits)
         return refusal(word, retry_after_s=wait_s)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from app.errors import StoreUnavailable
-from app.jobs.admission_limits import AdmissionLimits, bucket, key_name
+from app.jobs.admission_limits import AdmissionLimits, key_name
 from app.jobs.redis.places import change_keys
 from app.jobs.redis.scripts import DELETE, Keys
 from app.jobs.store import CURSOR_KEPT_S
@@ -16,13 +16,10 @@ from app.types import Job
 
 log = logging.getLogger(__name__)
 
-# As DELETE, then KEYS once spent; ARGV … keyed(1|0) amount|'' bucket
+# As DELETE, which gives back what was paid, then KEYS once; ARGV … keyed(1|0)
 WITHDRAW = (
     """
-if ARGV[4] == '1' and redis.call('HGET', KEYS[17], 'id') == ARGV[1] then redis.call('DEL', KEYS[17]) end
-if ARGV[5] ~= '' and redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.call('HINCRBYFLOAT', KEYS[18], ARGV[6], -ARGV[5])
-end
+if ARGV[4] == '1' and redis.call('HGET', KEYS[19], 'id') == ARGV[1] then redis.call('DEL', KEYS[19]) end
 """
     + DELETE
 )
@@ -36,28 +33,26 @@ async def let_in(
     args: Sequence[Word],
     job: Job,
     limits: AdmissionLimits,
-    amount: float,
 ) -> Reply:
-    """The answer of a script with `scripts.ADMISSION` in it, charged `amount` step-seconds.
+    """The answer of a script with `scripts.ADMISSION` in it.
 
     Raises NotReplicated, and then the job is not on record, when it is not certain to outlive the master.
     """
     answer, replicated = await commands.run_promised(script, names, args)
     if not replicated and answer[0] in (b"ok", b"replayed"):
         if answer[0] == b"ok":
-            await _withdraw(commands, keys, job, limits, amount)
+            await _withdraw(commands, keys, job, limits)
         raise not_replicated()
     kept: Reply = answer
     return kept
 
 
-async def _withdraw(commands: Commands, keys: Keys, job: Job, limits: AdmissionLimits, amount: float) -> None:
+async def _withdraw(commands: Commands, keys: Keys, job: Job, limits: AdmissionLimits) -> None:
     key = limits.idempotency_key
     names = [*change_keys(keys, job.id), keys.tenant(job.tenant), keys.cursor(job.id)]
-    names += [keys.idempotency_key(key_name(job.tenant, key.value)) if key else keys.open, keys.spent(job.tenant)]
-    spent = "" if limits.most_spent is None else amount
-    args: list[Word] = [job.id, job.tenant, int(1000 * CURSOR_KEPT_S), int(key is not None), spent]
+    names.append(keys.idempotency_key(key_name(job.tenant, key.value)) if key else keys.open)
+    args: list[Word] = [job.id, job.tenant, int(1000 * CURSOR_KEPT_S), int(key is not None)]
     try:
-        await commands.run(WITHDRAW, names, [*args, bucket(job.created_at, limits)])
+        await commands.run(WITHDRAW, names, args)
     except StoreUnavailable as error:
         log.warning("%s was refused, and may be made all the same: %s", job.id, error)

@@ -27,7 +27,7 @@ class LocalWindows:
         wait_s = 0.0
         for window, found in zip(windows, lists, strict=True):
             if len(found) >= window.item.amount:
-                wait_s = max(wait_s, found[-window.item.amount] + window.item.get_expiry() - now)
+                wait_s = max(wait_s, window.item.get_expiry() - (now - found[-window.item.amount]))
             found += [now] * granted
         return Granted(granted, wait_s, tuple(map(len, lists)), tuple(found[-1] if found else now for found in lists))
 

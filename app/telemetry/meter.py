@@ -1,37 +1,10 @@
-"""Figures that every process adds to and any can read: the Meter port, its names, the null and memory meters."""
+"""Figures that every process adds to and any can read: the Meter port, the null and the memory meter."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from typing import Protocol
-
-# Names are `<what>` or `<what>:<label>`; the metrics page turns the part after the colon into a label.
-JOBS_CREATED = "jobs_created"
-JOBS_ENDED = "jobs_ended"  # :completed, :<error code>
-TIERS = "tier_jobs"  # :<tier>
-CACHE_HITS = "cache_hits"  # :<level>
-CACHE_MISSES = "cache_misses"  # :<level>
-CACHE_SAVED = "cache_step_seconds_saved"  # :<level>
-STEPS_PLANNED = "steps_planned"
-STEPS_FIXED = "steps_fixed_default"  # evaluations that full runs of the same jobs would have taken
-STEP_SECONDS_SAVED = "step_seconds_saved"
-DEVICE_SECONDS = "device_seconds"
-JOB_SECONDS = "job_seconds"
-JOB_LATENCY = "job_latency"  # :<upper bound in seconds>; each of the same jobs counts for one bound
-EVALUATIONS = "denoiser_evaluations"
-ATTEMPTS_LOST = "attempts_lost"
-WEBHOOKS = "webhooks"  # :delivered, :retried, :failed, :disabled
-ARTIFACTS_REMOVED = "artifacts_removed"  # :expired, :orphaned; folders, one a job
-
-LATENCY_BOUNDS_S = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
-BEYOND = "+Inf"
-
-
-def latency_figure(seconds: float) -> str:
-    """The figure that an ended job of so many seconds adds one to."""
-    bound = next((bound for bound in LATENCY_BOUNDS_S if seconds <= bound), None)
-    return f"{JOB_LATENCY}:{BEYOND if bound is None else f'{bound:g}'}"
 
 
 class Meter(Protocol):

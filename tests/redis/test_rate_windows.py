@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -15,8 +15,8 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.storage import storage_from_string
 
-from app.access.local_windows import LocalWindows
 from app.redis.connection import Client, connect
+from app.redis.local_windows import LocalWindows
 from app.redis.rate_windows import SCHEME, RedisWindows, Window, Windows
 from cluster.redis import LocalRedis
 from tests.redis_server import MEMORY_AND_REDIS
@@ -91,13 +91,15 @@ async def test_one_full_window_keeps_the_others_as_they_are(windows: Windows) ->
 
 
 async def test_the_packages_own_limiter_counts_in_the_same_windows(redis: Client, prefix: str) -> None:
-    storage = cast(Storage, storage_from_string(f"{SCHEME}://", redis=redis, prefix=prefix, clock=lambda: 1000.0))
+    made: Any = storage_from_string
+    storage = cast(Storage, made(f"{SCHEME}://", redis=redis, prefix=prefix, clock=lambda: 1000.0))
     assert isinstance(storage, RedisWindows)
     limiter, item = MovingWindowRateLimiter(storage), MINUTE(3)
     assert await limiter.hit(item, "k")
     assert (await storage.take((Window(item, "k"),), 5, 1010.0)).amount == 2
     assert not await limiter.hit(item, "k")
     assert await limiter.get_window_stats(item, "k") == (1060.0, 0)
-    assert await storage.check() and await storage.incr("n", 60, 2) == 2 == await storage.get("n")
+    assert await storage.check()
+    assert await storage.incr("n", 60, 2) == 2 == await storage.get("n")
     await storage.reset()
     assert await limiter.hit(item, "k")

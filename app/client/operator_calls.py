@@ -1,0 +1,59 @@
+"""What a client asks that has an operator's key: keys made, listed, rotated and revoked, and the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from app.client.records import JsonObject, expect_mapping
+from app.client.transport import Transport, read_json
+
+KEYS = "/v1/keys"
+
+
+class OperatorCalls:
+    """A part of `Kinoray`; every method raises KinorayClientError, also where the key lacks the scope `operate`."""
+
+    _transport: Transport
+
+    async def create_key(
+        self, name: str, tenant: str, scopes: Sequence[str] | None = None, expires_in_s: float | None = None
+    ) -> JsonObject:
+        """A new key; `key` in the answer is its text, which is shown this once."""
+        wish = {"name": name, "tenant": tenant, "scopes": scopes and list(scopes), "expires_in_s": expires_in_s}
+        return await self._changed(KEYS, {field: value for field, value in wish.items() if value is not None})
+
+    async def keys(
+        self, limit: int = 20, after: str | None = None, tenant: str | None = None, order: str = "desc"
+    ) -> JsonObject:
+        """A page of keys, newest first unless `order` is "asc"."""
+        return await self._page(KEYS, limit, after, {"tenant": tenant, "order": order})
+
+    async def rotate_key(self, key_id: str, overlap_s: float | None = None) -> JsonObject:
+        """The key with a new text, shown this once; the one before stays good for `overlap_s`, a day if not given."""
+        return await self._changed(_place(key_id, "rotate"), {} if overlap_s is None else {"overlap_s": overlap_s})
+
+    async def revoke_key(self, key_id: str) -> JsonObject:
+        """Have a key refused from now on, for good."""
+        return expect_mapping(read_json(await self._transport.send("POST", _place(key_id, "revoke"))), "key")
+
+    async def audit(self, limit: int = 100, after: str | None = None, **wanted: str | float | None) -> JsonObject:
+        """A page of the audit log, newest first; filters are the API's: tenant, key_id, action, outcome, resource …"""
+        return await self._page("/v1/audit", limit, after, wanted)
+
+    async def _page(
+        self, path: str, limit: int, after: str | None, wanted: Mapping[str, str | float | None]
+    ) -> JsonObject:
+        params: dict[str, str | int] = {name: str(value) for name, value in wanted.items() if value is not None}
+        more: dict[str, str | int] = {"after": after} if after else {}
+        answer = await self._transport.send("GET", path, params | more | {"limit": limit})
+        return expect_mapping(read_json(answer), "list")
+
+    async def _changed(self, path: str, body: Mapping[str, object]) -> JsonObject:
+        """What a change has made that must not be made twice."""
+        answer = await self._transport.send("POST", path, body=body, repeatable=False)
+        return expect_mapping(read_json(answer), "key")
+
+
+def _place(key_id: str, what: str) -> str:
+    return f"{KEYS}/{quote(key_id, safe='')}/{what}"

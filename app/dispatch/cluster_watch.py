@@ -1,0 +1,74 @@
+"""Looks at the cluster every few seconds: which pools have no place in it, and how many nodes it has and has lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.errors import KinorayError
+from app.jobs.board import NODES, Board
+
+log = logging.getLogger(__name__)
+LOOK_S = 5.0
+NOTE_TTL_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """The cluster at a moment. `unplaced`: why, by pool that wants a replica for which there is no room.
+
+    `lost`: nodes that went without having been told to, since the cluster's head started.
+    """
+
+    alive: int = 0
+    lost: int = 0
+    unplaced: Mapping[str, str] = field(default_factory=dict)
+
+
+class Cluster(Protocol):
+    """Whatever places replicas on nodes."""
+
+    async def look(self) -> ClusterView | None:
+        """How it is now; None when it does not answer."""
+        ...
+
+
+class NoCluster:
+    """Everything has its place: tests, tools and simulations."""
+
+    async def look(self) -> ClusterView | None:
+        return None
+
+
+class ClusterWatch:
+    """Keeps what was seen last, and notes the nodes on the board for the metrics."""
+
+    def __init__(self, cluster: Cluster, board: Board) -> None:
+        self._cluster = cluster
+        self._board = board
+        self.unplaced: Mapping[str, str] = {}
+        """Why, by pool that has no place; as it was seen last."""
+
+    async def run(self) -> None:
+        """Without end."""
+        while True:
+            try:
+                await self.look()
+            except KinorayError as error:
+                log.info("The nodes are not noted: %s", error)
+            except Exception:
+                log.exception("The cluster cannot be looked at")
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Once. Raises StoreUnavailable."""
+        seen = await self._cluster.look()
+        if seen is None:
+            return
+        for pool in sorted(seen.unplaced.keys() - self.unplaced.keys()):
+            log.warning("The pool %s has no place: %s", pool, seen.unplaced[pool])
+        self.unplaced = dict(seen.unplaced)
+        await self._board.put(NODES, {"alive": seen.alive, "lost": seen.lost}, NOTE_TTL_S)

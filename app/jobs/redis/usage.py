@@ -1,0 +1,66 @@
+"""The UsageLog over Redis: one hash for each tenant and day, which goes when its time is over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from app.errors import StoreUnavailable
+from app.jobs.redis.scripts import Keys
+from app.jobs.usage import Used, days_between
+from app.redis.commands import Commands
+from app.redis.connection import Client
+from app.redis.replies import Word, mapping, texts
+
+BETWEEN: Final = "\x1f"  # model, key and figure; in none of them
+BATCH: Final = 200  # hashes read in one round trip
+
+
+class RedisUsage:
+    """The UsageLog port; a day is kept for `kept_s` after its last change."""
+
+    def __init__(self, redis: Client, prefix: str, kept_s: float) -> None:
+        self._commands = Commands(redis)
+        self._keys = Keys(prefix)
+        self._kept_s = int(kept_s)
+
+    async def add(self, used: Used) -> None:
+        hash_, tenants = self._figures(used.tenant, used.day), self._tenants(used.day)
+        names = {BETWEEN.join((used.model, used.key_id, name)): value for name, value in used.figures.items()}
+        writes: list[tuple[Word, ...]] = [("HINCRBYFLOAT", hash_, name, value) for name, value in names.items()]
+        writes += [("SADD", tenants, used.tenant), *(("EXPIRE", key, self._kept_s) for key in (hash_, tenants))]
+        try:
+            await self._commands.all(writes)
+        except StoreUnavailable:
+            return
+
+    async def read(self, tenant: str | None, first: str, last: str) -> Sequence[Used]:
+        asked = [(day, each) for day in days_between(first, last) for each in await self._tenants_of(tenant, day)]
+        found: list[Used] = []
+        for start in range(0, len(asked), BATCH):
+            batch = asked[start : start + BATCH]
+            hashes = await self._commands.all([("HGETALL", self._figures(who, day)) for day, who in batch])
+            for (day, who), kept in zip(batch, hashes, strict=True):
+                found += _rows(day, who, mapping(kept))
+        return found
+
+    async def _tenants_of(self, tenant: str | None, day: str) -> Sequence[str]:
+        if tenant is not None:
+            return (tenant,)
+        return sorted(texts(await self._commands.call("SMEMBERS", self._tenants(day))))
+
+    def _figures(self, tenant: str, day: str) -> str:
+        return self._keys.of("usage", day, tenant)
+
+    def _tenants(self, day: str) -> str:
+        return self._keys.of("usage_tenants", day)
+
+
+def _rows(day: str, tenant: str, kept: dict[bytes, bytes]) -> Iterator[Used]:
+    rows: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for name, value in kept.items():
+        model, key_id, figure = name.decode().split(BETWEEN)
+        rows[model, key_id][figure] = float(value)
+    for (model, key_id), figures in sorted(rows.items()):
+        yield Used(day, tenant, model, key_id, figures)

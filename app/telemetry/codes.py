@@ -1,0 +1,83 @@
+"""Every code of an error that can be answered or end a job, so that each is counted from zero on."""
+
+from __future__ import annotations
+
+from app import errors
+from app.errors import KinorayError
+
+CLIENT, SERVER = "client", "server"
+COMPLETED = "completed"
+
+FINER = {
+    errors.InvalidRequest: (
+        *(
+            "conflicting_parameters",
+            "dependency_failed",
+            "duplicate_parameter",
+            "first_key_not_operator",
+            "forbidden_webhook_address",
+        ),
+        *("image_not_fetched", "image_not_taken", "image_required", "invalid_encoding", "invalid_form"),
+        *("invalid_idempotency_key", "invalid_image", "invalid_json", "invalid_webhook_url", "not_a_video_model"),
+        *(
+            "not_an_image_model",
+            "prompt_too_long",
+            "unknown_lora",
+            "unknown_parameter",
+            "unknown_sampler",
+            "unknown_scope",
+        ),
+        *("unknown_step_cache", "unknown_style", "unknown_tier", "unsupported_fps", "unsupported_length"),
+        *("unsupported_parameter", "unsupported_size", "webhooks_not_set_up"),
+    ),
+    errors.NotFound: ("content_gone", "feedback_not_found", "key_not_found", "style_not_found"),
+    errors.JobNotFound: ("video_lost",),
+    errors.ArtifactLost: ("content_expired",),
+    errors.Conflict: (
+        "idempotency_key_spent",
+        "key_not_active",
+        "server_style",
+        "too_many_styles",
+        "video_not_completed",
+    ),
+    errors.PayloadTooLarge: ("image_too_large", "message_too_large"),
+    errors.Overloaded: ("tenant_jobs_limit", "tenant_spend_limit"),
+    errors.StoreUnavailable: ("artifact_store_unavailable", "record_too_new"),
+    errors.GenerationError: (
+        *("encoding_failed", "unreadable_video", "unusable_frames", "video_too_long"),
+        *("artifact_store_failed", "finish_failed"),
+    ),
+}
+"""Codes that whoever raises an error gives it instead of its class's own."""
+OTHERS = {
+    "address_refused": 400,
+    "attempt_lost": 500,
+    "client_closed_request": 499,
+    "cross_origin": 403,
+    "idempotency_key_reused": 409,
+    "method_not_allowed": 405,
+    "upgrade_required": 426,
+}
+"""Those that no class of `app.errors` has, with the status that they come with."""
+
+
+def codes() -> dict[str, int]:
+    """All of them, sorted, with the HTTP status of each."""
+    found = {each.code: each.status for each in _tree(KinorayError)} | OTHERS
+    found |= {code: kind.status for kind, finer in FINER.items() for code in finer}
+    return dict(sorted(found.items()))
+
+
+def fault_of(status: int) -> str:
+    """Whose fault an answer with that status is."""
+    return SERVER if status >= 500 else CLIENT
+
+
+def outcomes() -> tuple[str, ...]:
+    """How a job can end: any error may reach one that runs, by its own code."""
+    return (COMPLETED, *codes(), "unknown")
+
+
+def _tree(of: type[KinorayError]) -> list[type[KinorayError]]:
+    """The classes of `app.errors`: those that rooms have for themselves are there or not, as modules are."""
+    return [of, *(each for kind in of.__subclasses__() if kind.__module__ == errors.__name__ for each in _tree(kind))]
