@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import anyio
 import httpx
@@ -59,7 +60,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(rules: Rules = QUICK, **settings: object) -> AsyncIterator[Server]:
+async def serving(rules: Rules = QUICK, **settings: Any) -> AsyncIterator[Server]:
     """As Serve's proxy does it: the layers around the application, uvicorn's protocol by its usual name."""
     house, port = House(**settings), free_port()
     app, before, doors = house.app, uvicorn.config.HTTP_PROTOCOLS["auto"], list[HealthDoor]()

@@ -138,7 +138,7 @@ async def test_private_hosts_that_exist_are_answered_as_those_that_do_not(monkey
             return ["10.0.0.5"]
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
-    monkeypatch.setattr(input_image.anyio, "sleep", hold)
+    monkeypatch.setattr("app.service.input_image.anyio.sleep", hold)
     told = []
     for host in ("database.internal", "nothing.internal"):
         with pytest.raises(AddressRefused) as caught:
