@@ -11,6 +11,12 @@ from app.artifacts.files import FileArtifacts
 from app.artifacts.memory import MemoryArtifacts
 from app.artifacts.store import ArtifactStore
 from app.errors import ServiceUnavailable
+from app.health.receivers import receivers_of
+from app.health.recoveries import MemoryRecoveries, Recoveries
+from app.health.redis_recoveries import RedisRecoveries
+from app.health.redis_samples import RedisSamples
+from app.health.samples import MemorySamples, Samples
+from app.health.server import MemoryServer, RedisServer, ServerPort
 from app.jobs.board import Board, MemoryBoard
 from app.jobs.checkpoints import Checkpoints, MemoryCheckpoints
 from app.jobs.clock import Clock, MemoryClock
@@ -62,6 +68,9 @@ class Stores:
     presets: Presets
     ratings: Ratings
     clock: Clock
+    samples: Samples
+    recoveries: Recoveries
+    server: ServerPort
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -99,6 +108,9 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         presets=RedisPresets(redis, prefix),
         ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=clock,
+        samples=RedisSamples(redis, prefix),
+        recoveries=RedisRecoveries(redis, prefix, tuple(receivers_of(settings))),
+        server=RedisServer(redis),
     )
 
 
@@ -112,14 +124,15 @@ def memory_stores(
     `clock` gives Unix seconds, by which records are dated; `monotonic` those by which what is announced runs out.
     """
     jobs = MemoryJobs(settings.failed_kept_s, monotonic)
+    board, outbox = MemoryBoard(clock), MemoryOutbox(jobs)
     return Stores(
         jobs=jobs,
         checkpoints=MemoryCheckpoints(jobs),
         events=MemoryEvents(jobs=jobs),
         stops=MemoryStops(),
-        board=MemoryBoard(clock),
+        board=board,
         flights=MemoryFlights(jobs, monotonic),
-        outbox=MemoryOutbox(jobs),
+        outbox=outbox,
         meter=MemoryMeter(),
         usage=MemoryUsage(),
         rates=LocalWindows(),
@@ -127,4 +140,7 @@ def memory_stores(
         presets=MemoryPresets(),
         ratings=MemoryRatings(fading_of(settings), clock),
         clock=MemoryClock(clock),
+        samples=MemorySamples(),
+        recoveries=MemoryRecoveries(board, outbox, tuple(receivers_of(settings))),
+        server=MemoryServer(),
     )

@@ -12,6 +12,7 @@ from typing import TypeVar
 import orjson
 
 from app.errors import ArtifactLost
+from app.health.recoveries import Cause, Signal
 from app.jobs.epoch import next_epoch
 from app.jobs.record import is_id
 from app.redis.connection import Client
@@ -100,6 +101,8 @@ async def restore(
         await stores.board.put(lost_mark(job_id), {"why": why}, LOST_KEPT_S)
     done = Restored(len(rows), backup.at, now, epoch, look, jobs)
     await redis.set(key_of(prefix, REPORT), orjson.dumps(asdict(done)))
+    detail = f"{len(jobs.waiting)} jobs go on, {len(jobs.found)} were found, {len(jobs.lost)} are lost; epoch {epoch}."
+    await stores.recoveries.record(Signal(Cause.RESTORED, "records", "happened", detail, now))
     return done
 
 

@@ -17,7 +17,9 @@ from app.jobs.redis.jobs import RedisJobs
 from app.redis.connection import connect, replicas_of
 from app.redis.safety import refuse_what_loses_jobs
 from app.service.background import Background
+from app.service.breaker_reports import BreakerReports
 from app.settings import Settings
+from app.stores import open_stores
 from app.tracing.carry import Carried, continued
 from deployments.observed import observe
 
@@ -35,10 +37,11 @@ class Cache:
         await self._check(settings.redis_url.get_secret_value(), settings)
         url = (settings.cache_redis_url or settings.redis_url).get_secret_value()
         redis = connect(url, settings.redis_timeout_s)
-        self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes)
+        self._background, stores = Background(), open_stores(settings)
+        told = BreakerReports(stores.recoveries, self._background, stores.clock)
+        self._shared = RedisCache(redis, settings.redis_prefix, settings.cache_redis_bytes, breaker_told=told)
         self._similar = RedisSimilar(redis, self._shared)
         self._cache = PackedCache(TieredCache(MemoryCache(settings.cache_memory_bytes), self._shared))
-        self._background = Background()
         self._background.keep(self._relieve(), "making room in Redis")
 
     async def _check(self, url: str, settings: Settings) -> None:

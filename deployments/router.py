@@ -65,6 +65,8 @@ class Router:
             similar=SimilarHandle(cache),
             worlds=worlds(),
             starts=load_tables(settings.calibration_folder).similar,
+            samples=stores.samples,
+            recoveries=stores.recoveries,
         )
         pings = Pings(
             analyzer=partial(ping, analyzer, PING_S, "prompt analyzer"),

@@ -24,6 +24,7 @@ ROOMS = (
     "jobs",
     "artifacts",
     "video",
+    "health",
     "stores",
     "embedded",
     "engine",

@@ -44,6 +44,7 @@ from app.api.routes import (
     styles,
     sync,
     tenant_events,
+    trends,
     usage,
     videos,
     vitals,
@@ -52,6 +53,7 @@ from app.api.routes.page import add_studio_files
 from app.api.security_headers import SecurityHeaders
 from app.redis.local_windows import LocalWindows
 from app.service.background import Background
+from app.service.component_since import ComponentSince
 from app.service.ports import Check
 from app.service.videos import VideoService
 from app.settings import Settings
@@ -90,10 +92,11 @@ def create_app(
     app.state.access = access
     app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
+    app.state.since = ComponentSince(service.ports.board, service.now)
     app.state.followers = Followers(settings.max_followers)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
-        *(models, styles, keys, audit, caches, operations, usage, vitals, page),
+        *(models, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

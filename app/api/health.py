@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import anyio
+from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.api.problems import error_body
@@ -17,8 +18,16 @@ from app.service.ports import Check
 log = logging.getLogger(__name__)
 
 CHECK_S = 2.0
-SPARE = frozenset({"cache"})
-"""Components without which everything is still made, only slower."""
+SPARE = frozenset({"cache", "webhooks"})
+"""Components without which everything is still made, only slower, or told later."""
+
+
+class Lost(TypedDict):
+    """Points that a component costs, and for what."""
+
+    component: Annotated[str, Field(description="Its name")]
+    points: Annotated[int, Field(description="Of 100")]
+    why: Annotated[str, Field(description="What does not work then")]
 
 
 class HealthBody(TypedDict):
@@ -26,7 +35,9 @@ class HealthBody(TypedDict):
 
     status: Literal["ok", "degraded", "unavailable"]
     failing: list[str]
-    components: dict[str, Mapping[str, object]]  # each with `ok`, and its facts or an `error`
+    components: dict[str, Mapping[str, object]]  # each with `ok`, status, since, why, and its facts or an `error`
+    score: NotRequired[Annotated[int, Field(description="0 to 100, by the rule in docs/operating.md")]]
+    lost: NotRequired[Annotated[list[Lost], Field(description="What it lost points for, the most first")]]
     error: NotRequired[dict[str, str | None]]
 
 
@@ -52,7 +63,12 @@ async def ready(
     Ready is a service of which all that makes videos is well and some pool takes jobs, or the one that is asked for:
     one of which all replicas are loading or leaving takes none.
     """
-    status, found = await health(checks, timeout_s, pool)
+    status, body = readiness(*await health(checks, timeout_s, pool))
+    return status, body
+
+
+def readiness(status: int, found: HealthBody) -> tuple[int, ReadyBody]:
+    """The status and body of /health/ready, of those of /health."""
     pools = found["components"].get("diffuser", {}).get("pools")
     told = {name: bool(facts.get("ready")) for name, facts in pools.items()} if isinstance(pools, Mapping) else {}
     body = ReadyBody(ready=status == 200, pools=told)

@@ -50,13 +50,14 @@ class RedisCache:
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
         version: str | None = None,
+        breaker_told: Callable[[bool], None] | None = None,
     ) -> None:
         self._commands = Commands(redis)
         self._counts = f"{{{prefix}}}:cache!counts"
         self._base = f"{{{prefix}}}:cache:{version or cache_version()}"
         self._max_bytes = max_bytes
         self._clock = clock
-        self._breaker = Breaker()
+        self._breaker = Breaker(told=breaker_told)
         self._told_at = clock()
         self._untold: Counter[str] = Counter()
         self._untold_saved: dict[str, float] = {}

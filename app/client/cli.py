@@ -13,6 +13,7 @@ from app.client.caching import caches
 from app.client.calibrate import calibrate
 from app.client.generate_command import generate_command, remix_command
 from app.client.global_options import ApiKey, Server, Url, Version, everywhere
+from app.client.health_command import health
 from app.client.key_commands import keys
 from app.client.listing import list_videos
 from app.client.logs_command import logs
@@ -48,6 +49,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "warm": warm_command,
     "list": list_videos,
     "status": status,
+    "health": health,
     "logs": logs,
     "report": report,
     "rate": video_commands.rate,

@@ -1,4 +1,4 @@
-"""What a client asks that has an operator's key: keys made, listed, rotated and revoked, and the audit log."""
+"""What a client asks that has an operator's key: keys, the audit log, trends and recoveries."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ class OperatorCalls:
     async def audit(self, limit: int = 100, after: str | None = None, **wanted: str | float | None) -> JsonObject:
         """A page of the audit log, newest first; filters are the API's: tenant, key_id, action, outcome, resource …"""
         return await self._page("/v1/audit", limit, after, wanted)
+
+    async def trends(self) -> JsonObject:
+        """The last hour by minutes, and a capacity forecast."""
+        return expect_mapping(read_json(await self._transport.send("GET", "/api/health/trends")), "trends")
+
+    async def recoveries(self, limit: int = 100) -> JsonObject:
+        """What the service mended by itself: events, the newest first, and how often each cause was met."""
+        answer = await self._transport.send("GET", "/api/recoveries", {"limit": limit})
+        return expect_mapping(read_json(answer), "recoveries")
 
     async def _page(
         self, path: str, limit: int, after: str | None, wanted: Mapping[str, str | float | None]

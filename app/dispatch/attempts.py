@@ -9,6 +9,7 @@ from typing import Any
 
 from app.dispatch.ports import AttemptLost, DispatchStores, Workers
 from app.errors import KinorayError
+from app.health.recoveries import Cause, Signal
 from app.jobs.backoff import Backoff
 from app.jobs.reports.account import NOT_TAKEN, RAN_OUT, REPLICA_LOST, loss_entry
 from app.logs.context import about, about_job, facts
@@ -83,6 +84,9 @@ class Attempts:
         lost = why != NOT_TAKEN
         loss: dict[str, Any] = {"leased_at": job.started_at, "at": now, "why": why}
         await stores.meter.add({ATTEMPTS_LOST: int(lost)})
+        if lost:
+            detail = f"Attempt {job.attempts} of {job.id} was lost ({why})."
+            await stores.recoveries.record(Signal(Cause.LEASE_LOST, job.plan.pool, "happened", detail, now))
         if error is not None:
             record_lost_attempt(job, lease.fence, now, error)
         if lost and self._backoff.gives_up(job):

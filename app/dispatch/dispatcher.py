@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from app.dispatch.attempts import Attempts
 from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
 from app.dispatch.deadlines import give_up, give_up_followers
+from app.dispatch.health_watch import HealthWatch
 from app.dispatch.pool_starts import PoolStarts
 from app.dispatch.ports import Deliveries, DispatchStores, RollCall, Workers
 from app.dispatch.publisher import Publisher
@@ -68,6 +69,7 @@ class Dispatcher:
         self._publisher = Publisher(settings, stores, self._scaling)
         self._accounts = TenantAccounts(self._rules, stores)
         self._sweep = Sweep(settings, stores, self._background, monotonic)
+        self._health = HealthWatch(stores, monotonic)
         self._passed_at = monotonic()
 
     def start(self) -> None:
@@ -113,7 +115,7 @@ class Dispatcher:
             await self._attempts.start(job)
         for job in late:
             await give_up(job, self._stores, now)
-        await self._publisher.tell(seen, left, start, shares, self._cluster.unplaced)
+        backlog = await self._publisher.tell(seen, left, start, shares, self._cluster.unplaced)
         await self._pool_starts.keep()
         await self._sweep.resolve_flights(await self._stores.flights.unresolved(now, SETTLED), now)
         await give_up_followers(self._stores, now, SETTLED)
@@ -121,6 +123,7 @@ class Dispatcher:
             self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")
         await self._sweep.run_if_due(now)
         self._passed_at = self._monotonic()
+        await self._health.after_pass(seen.announced, backlog, self.wanted, now)
 
     async def _run(self) -> None:
         while True:
@@ -129,6 +132,7 @@ class Dispatcher:
                 await self._stores.jobs.wait_for_work(PASS_S)
             except KinorayError as error:  # Redis is away: nothing can be decided, and nothing is lost
                 log.warning("The dispatcher waits: %s", error)
+                self._health.failed()
                 await asyncio.sleep(PASS_S)
             except Exception:
                 log.exception("A pass of the dispatcher failed")
@@ -145,7 +149,7 @@ class Dispatcher:
         running = await self._running(held)
         routable = self._routing.routable(replicas)
         capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, now, self._cluster.unplaced)
-        return Snapshot(now, entered, waiting, running, routable, capacity)
+        return Snapshot(now, entered, waiting, running, routable, capacity, replicas)
 
     async def _running(self, held: Sequence[Lease]) -> list[Job]:
         found = await asyncio.gather(*(find(self._stores.jobs, lease.job_id) for lease in held))

@@ -6,6 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from app.errors import KinorayError
+from app.health.recoveries import Recoveries
+from app.health.samples import Samples
+from app.health.server import ServerPort
 from app.jobs.clock import Clock
 from app.jobs.events import StopSignals
 from app.jobs.outbox import Outbox
@@ -68,3 +71,9 @@ class DispatchStores(Shared, Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def samples(self) -> Samples: ...
+    @property
+    def recoveries(self) -> Recoveries: ...
+    @property
+    def server(self) -> ServerPort: ...

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from app.dispatch.ports import DispatchStores
 from app.dispatch.snapshot import Snapshot
 from app.jobs.board import BACKLOG, PLACES
-from app.line.backlog import PoolBacklog, backlog_to_note
+from app.line.backlog import Backlog, PoolBacklog, backlog_to_note
 from app.line.queue_places import Place, places_to_note, queue_news, queue_places
 from app.line.rules import rules_of
 from app.line.scaling import Scaling
@@ -38,8 +38,8 @@ class Publisher:
         started: Sequence[Job],
         shares: TenantShares,
         unplaced: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """`left` still wait, in order; `started` were in the line when it was read, and are charged to `shares`.
+    ) -> Backlog:
+        """What is published. `left` still wait, in order; `started` were in the line, and are charged to `shares`.
 
         `unplaced`: why, by pool that the cluster has no place for.
         """
@@ -58,3 +58,4 @@ class Publisher:
         for job_id, place in queue_news(places.jobs, self._told).items():
             await stores.events.append(job_id, "queue", now, place._asdict())
         self._told = places.jobs
+        return backlog

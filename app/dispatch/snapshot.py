@@ -24,6 +24,7 @@ class Snapshot:
     running: Sequence[Job]
     replicas: Sequence[ReplicaInfo]  # that can be given work
     capacity: Mapping[str, Pool]
+    announced: Sequence[ReplicaInfo] = ()  # all that show signs of life, those that leave among them
 
 
 def capacity_of(

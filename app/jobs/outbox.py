@@ -35,6 +35,10 @@ class Outbox(Protocol):
         """How many there are."""
         ...
 
+    async def due_before(self, at: float) -> int:
+        """How many could have been told since then, and nobody has claimed."""
+        ...
+
 
 class MemoryOutbox:
     """The Outbox port beside jobs in this process: tests and tools."""
@@ -51,6 +55,10 @@ class MemoryOutbox:
         if job_id in self._due:
             self._due[job_id] = until
 
+    def enter(self, name: str, at: float) -> None:
+        """Put in what is no job's end; the other store's scripts do it by themselves."""
+        self._due[name] = at
+
     async def close(self, job_id: str) -> None:
         self._due.pop(job_id, None)
 
@@ -59,3 +67,6 @@ class MemoryOutbox:
 
     async def count(self) -> int:
         return len(self._due)
+
+    async def due_before(self, at: float) -> int:
+        return sum(due < at for due in self._due.values())

@@ -12,11 +12,13 @@ from app.cache.store import ByteCache
 from app.errors import ServiceUnavailable
 from app.jobs.board import BACKLOG, Board
 from app.jobs.clock import Clock
+from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore
 from app.line.backlog import backlog_from_note
 from app.service.pools import PoolStatus, PoolWatch, why_not
 from app.service.ports import Check
 
+LATE_S = 120.0  # what should have been told so long ago is late
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
 
 Ping = Callable[[], Awaitable[None]]
@@ -32,6 +34,8 @@ class CheckedStores(Protocol):
     def board(self) -> Board: ...
     @property
     def artifacts(self) -> ArtifactStore: ...
+    @property
+    def outbox(self) -> Outbox: ...
     @property
     def clock(self) -> Clock: ...
 
@@ -55,6 +59,7 @@ def health_checks(stores: CheckedStores, cache: ByteCache, pings: Pings, pools: 
         "diffuser": partial(diffusers, pools),
         "finisher": partial(answers, pings.finisher),
         "cache": partial(caches, cache),
+        "webhooks": partial(webhooks, stores),
     }
 
 
@@ -112,3 +117,11 @@ async def caches(cache: ByteCache) -> Mapping[str, object]:
     if not await cache.healthy():
         raise ServiceUnavailable("The cache does not answer; repeats are made anew.")
     return {}
+
+
+async def webhooks(stores: CheckedStores) -> Mapping[str, object]:
+    """The outbox; `error` says how many ends and notifications nobody has taken out of it though they are due."""
+    await stores.clock.sync()
+    waiting, late = await stores.outbox.count(), await stores.outbox.due_before(stores.clock() - LATE_S)
+    why = f"{late} webhooks should have been sent {LATE_S:.0f} s ago."
+    return {"waiting": waiting, **({"error": why, "partial": True} if late else {})}

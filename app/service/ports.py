@@ -9,6 +9,8 @@ from typing import Protocol
 from app.artifacts.store import ArtifactStore
 from app.cache.similar import NoSimilar, SimilarIndex
 from app.cache.store import ByteCache
+from app.health.recoveries import MemoryRecoveries, Recoveries
+from app.health.samples import MemorySamples, Samples
 from app.jobs.board import Board
 from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights
@@ -79,3 +81,5 @@ class Ports:
     worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
     usage: UsageLog = NullUsage()
     starts: Mapping[str, SimilarTable] = field(default_factory=dict)  # by model: what a similar start may skip
+    samples: Samples = field(default_factory=MemorySamples)
+    recoveries: Recoveries = field(default_factory=MemoryRecoveries)

@@ -46,12 +46,14 @@ def resolved(args: Mapping[str, Any], fields: Mapping[str, FieldInfo], prefix: s
 def _resolved(name: str, value: Any, secret: bool, variable: str) -> Any:
     if isinstance(value, Mapping):
         return {key: _resolved(f"{name}.{key}", each, secret, variable) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_resolved(f"{name}.{place}", each, secret, variable) for place, each in enumerate(value)]
     if not isinstance(value, str):
         return value
     if secret and value.startswith(REFERENCES):
         text = _referred(name, value)
         return _parsed(text) if "." not in name else text
-    if holds_secret(value) if "url" in name or not secret else True:
+    if holds_secret(value) if name.endswith("_url") or not secret else True:
         raise LiteralSecret(
             f"`{name}` stands in `args` with a secret in it, where Ray's log and dashboard show it to everyone: "
             f"{HOW.format(variable=variable)}."
@@ -78,8 +80,8 @@ def read_secret(file: Path, who: str) -> str:
 
 
 def _parsed(text: str) -> Any:
-    """A map where the text is one in JSON."""
-    if not text.lstrip().startswith("{"):
+    """A map or a list where the text is one in JSON."""
+    if not text.lstrip().startswith(("{", "[")):
         return text
     try:
         return json.loads(text)

@@ -84,6 +84,19 @@ class Webhooks(BaseModel):
     webhook_allow_private: bool = setting(False, "Webhooks may go to private addresses")
     webhook_allow_http: bool = setting(False, "Webhooks may go to http:// URLs")
     webhook_timeout_s: float = setting(10.0, "A receiver that takes longer has not been told", "s", gt=0, le=60)
+    notify_urls: list[SecretStr] = setting(
+        [],
+        "Told when the service mended something by itself, once per cause and cool-down, and when it is over; "
+        "signed as webhooks are, but for Slack's, whose addresses are secrets",
+        unset="nobody is",
+        since="0.3",
+    )
+    notify_format: Literal["auto", "slack", "event"] = setting(
+        "auto",
+        "How they are told. `slack`: a line of text, as Slack, Mattermost and Discord (`…/slack`) take it; `event`: "
+        "JSON; `auto`: the first for Slack's addresses and those that end in `/slack`, the second for others",
+        since="0.3",
+    )
 
 
 class Front(BaseModel):

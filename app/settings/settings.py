@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from app.settings.ingress import Ingress
 from app.settings.limits import Limiting
+from app.settings.notify import is_slack
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
 from app.settings.secret_values import SecretFiles, resolved
@@ -86,6 +87,15 @@ class Settings(
                 raise ValueError(f"it must be an address such as https://example.org/hook, not {url!r}")
         return value
 
+    @field_validator("notify_urls")
+    @classmethod
+    def _notified(cls, value: list[SecretStr]) -> list[SecretStr]:
+        for place, url in enumerate(value):
+            parts = urlsplit(url.get_secret_value())
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"number {place + 1} must be an address such as https://example.org/hook")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: list[str]) -> list[str]:
@@ -119,6 +129,13 @@ class Settings(
         tenants = [None] if self.webhook_url else list(self.webhook_urls)
         if not all(self.webhook_keys(tenant or "") for tenant in tenants):
             raise ValueError("webhooks are always signed: set KINORAY_WEBHOOK_SECRET, or _SECRETS for each tenant")
+        return self
+
+    @model_validator(mode="after")
+    def _notifications_signed(self) -> Settings:
+        plain = [url for url in self.notify_urls if not is_slack(url.get_secret_value(), self.notify_format)]
+        if plain and not self.webhook_keys(""):
+            raise ValueError("notifications, but for Slack's, are signed: set KINORAY_WEBHOOK_SECRET")
         return self
 
     def webhook_keys(self, tenant: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from app.tracing.traceparent import TRACEPARENT
 from app.types import Caller, Delivery, Job, Webhook
 from app.webhooks.addresses import check_url
 from app.webhooks.message import body, event_id, headers
+from app.webhooks.notify import Notifications, is_notice
 from app.webhooks.policy import GONE, after
 from app.webhooks.send import Answer
 
@@ -87,6 +88,7 @@ class WebhookDeliveries:
         self._sender = sender
         self._clock = clock
         self._draw = draw
+        self._notifications = Notifications(stores, settings, sender, clock, draw)
         self._under_way: Counter[str] = Counter()  # attempts by receiver
         for url in filter(None, (settings.webhook_url, *settings.webhook_urls.values())):
             try:
@@ -95,7 +97,7 @@ class WebhookDeliveries:
                 log.warning("A webhook URL of the settings will never be told: %s", error)
 
     async def due(self, now: float) -> Sequence[str]:
-        """Jobs to call `deliver` with, claimed. Raises StoreUnavailable."""
+        """Jobs, and names of notifications, to call `deliver` with, claimed. Raises StoreUnavailable."""
         if self._under_way.total() >= AT_ONCE:
             return ()
         return await self._stores.outbox.claim(now, now + self._settings.webhook_timeout_s + CLAIM_S, CLAIMED)
@@ -103,7 +105,7 @@ class WebhookDeliveries:
     async def deliver(self, job_id: str) -> None:
         """One attempt. Never raises: what goes wrong with the stores is tried again when the claim has run out."""
         try:
-            await self._deliver(job_id)
+            await (self._notifications.deliver if is_notice(job_id) else self._deliver)(job_id)
         except KinorayError as error:
             log.info("The webhook is tried again: %s", error, extra=facts(job=job_id))
 

@@ -14,6 +14,7 @@ import zstandard
 
 from app.artifacts.files import FileArtifacts
 from app.cache.redis import RedisCache
+from app.health.redis_recoveries import RedisRecoveries
 from app.jobs.board import BACKLOG
 from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.checkpoints import RedisCheckpoints
@@ -49,6 +50,8 @@ async def test_jobs_and_figures_come_back_in_order_with_their_time_to_live(
     assert (await restore(redis, prefix, tmp_path / "b", replace=True)).keys == kept.keys
     assert [job.id for job in await jobs.waiting()] == [job.id for job in made]
     assert await meter.read() == {"jobs_created": 2.0}
+    [told] = await RedisRecoveries(redis, prefix).recent(9)
+    assert (told.cause, told.detail[:16]) == ("restored", "2 jobs go on, 0 ")
     assert await redis.get(f"{{{prefix}}}:soon") == b"\x00\xff"
     assert 50_000 < await redis.pttl(f"{{{prefix}}}:soon") <= 60_000
 

@@ -103,14 +103,14 @@ def test_a_folder_that_cannot_be_made_stops_the_deploy(tmp_path: Path) -> None:
 def test_a_backup_and_its_restore_are_two_commands(redis_url: str, prefix: str, tmp_path: Path) -> None:
     where = ("--redis-url", redis_url, "--prefix", prefix)
     with redis_py.Redis.from_url(redis_url) as client:
-        client.set(f"{{{prefix}}}:job:1", "kept")
+        client.set(f"{{{prefix}}}:word:kept", "kept")
         made = run("backup", *where, "--folder", tmp_path)
         assert made.exit_code == 0, made.output
         (file,) = tmp_path.glob("*/redis.jsonl.zst")
-        client.delete(f"{{{prefix}}}:job:1")
+        client.delete(f"{{{prefix}}}:word:kept")
         done = run("restore", file, *where)
         assert done.exit_code == 0, done.output
-        assert client.get(f"{{{prefix}}}:job:1") == b"kept"
+        assert client.get(f"{{{prefix}}}:word:kept") == b"kept"
         again = run("restore", file, *where)
     assert again.exit_code == 1
     assert "--replace" in again.output

@@ -161,9 +161,21 @@ async def test_the_service_is_well_and_tells_its_figures(service: LocalService) 
         stats = (await http.get("/api/stats")).json()
         metrics = (await http.get("/metrics")).text
     assert health["status"] == "ok"
+    assert (health["score"], {row["status"] for row in health["components"].values()}) == (100, {"ok"})
     assert stats["cache_stats"]
     assert stats["optimization"]
     assert "kinoray_" in metrics
+
+
+async def test_the_dispatcher_keeps_samples_and_the_log_of_recoveries_can_be_read(service: LocalService) -> None:
+    async with httpx.AsyncClient(base_url=service.url, timeout=10) as http:
+
+        async def minutes() -> list[dict[str, object]]:
+            found: list[dict[str, object]] = (await http.get("/api/health/trends")).json()["minutes"]
+            return found
+
+        assert (await until(minutes))[0]["replicas"]
+        assert set((await http.get("/api/recoveries")).json()) == {"events", "tallies"}
 
 
 async def test_metrics_tell_of_nodes_batches_and_waits(service: LocalService, openai: AsyncOpenAI) -> None:

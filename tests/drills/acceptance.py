@@ -9,16 +9,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.cache.memory import MemoryCache
 from app.errors import JobNotFound, StoreUnavailable
-from app.plan.sentences import WordSentences
 from app.redis.connection import connect, replicas_of
-from app.service.ports import Ports
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.stores import stores_on
 from app.types import Caller, VideoRequest
-from tests.api.house import MODEL, Plans
+from tests.drills.router_ports import router_ports
 from tests.waiting import until
 
 CALLER = Caller()
@@ -35,22 +32,7 @@ async def service(url: str, durability: Durability) -> AsyncIterator[VideoServic
     settings = Settings(redis_url=url, durability=durability, artifacts_url="memory://drill", default_model="shapes")
     redis = connect(url, settings.redis_timeout_s, replicas_of(settings))
     stores = stores_on(redis, settings)
-    ports = Ports(
-        planner=Plans(settings, stores.presets, stores.ratings, (MODEL,)),
-        cache=MemoryCache(2**20),
-        jobs=stores.jobs,
-        events=stores.events,
-        stops=stores.stops,
-        artifacts=stores.artifacts,
-        board=stores.board,
-        flights=stores.flights,
-        meter=stores.meter,
-        outbox=stores.outbox,
-        models=(MODEL,),
-        presets=stores.presets,
-        sentences=WordSentences(),
-        ratings=stores.ratings,
-    )
+    ports = router_ports(stores, settings)
     try:
         yield VideoService(ports, settings, stores.clock, stores.clock.sync)
     finally:

@@ -11,11 +11,8 @@ from enum import Enum
 from pathlib import Path
 from random import Random
 
-from app.cache.memory import MemoryCache
 from app.jobs.store import find
-from app.plan.sentences import WordSentences
 from app.redis.connection import Client, connect
-from app.service.ports import Ports
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.stores import Stores, stores_on
@@ -23,8 +20,8 @@ from app.types import Caller, Job, Phase, VideoRequest, Wishes
 from app.video.join import frames_of
 from cluster.backup import AT_WORK, back_up, key_of, pattern
 from cluster.restoring import Restored, restore
-from tests.api.house import MODEL, Plans
 from tests.drills.house import settings_of
+from tests.drills.router_ports import router_ports
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,22 +79,7 @@ async def house(settings: Settings, folder: Path, run: int) -> AsyncIterator[Non
 async def service(settings: Settings, redis: Client) -> AsyncIterator[VideoService]:
     """What a Router has, in this process."""
     stores = stores_on(redis, settings)
-    ports = Ports(
-        planner=Plans(settings, stores.presets, stores.ratings, (MODEL,)),
-        cache=MemoryCache(2**20),
-        jobs=stores.jobs,
-        events=stores.events,
-        stops=stores.stops,
-        artifacts=stores.artifacts,
-        board=stores.board,
-        flights=stores.flights,
-        meter=stores.meter,
-        outbox=stores.outbox,
-        models=(MODEL,),
-        presets=stores.presets,
-        sentences=WordSentences(),
-        ratings=stores.ratings,
-    )
+    ports = router_ports(stores, settings)
     yield VideoService(ports, settings, stores.clock, stores.clock.sync)
 
 

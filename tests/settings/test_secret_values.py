@@ -20,6 +20,7 @@ LITERAL: dict[str, dict[str, Any]] = {
     "webhook secrets": {"webhook_secrets": {"alice": WHSEC}},
     "a store with a password": {"artifacts_url": "ftp://me:hunter2@h/files"},
     "a receiver with a token": {"webhook_urls": {"alice": "https://example.org/hook?token=hunter2"}},
+    "an address of Slack's": {"notify_urls": ["https://hooks.slack.com/services/T0/B0/hunter2"]},
     "a key that cannot be": {"api_keys": "hunter2"},
 }
 
@@ -82,4 +83,28 @@ def test_what_pydantic_says_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("KINORAY_REDIS_URL", "http://:hunter2@h/0")
     with pytest.raises(ValueError, match="must be such as redis") as refused:
         Settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_addresses_to_notify_come_from_a_list_of_references_or_one_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    slack = "https://hooks.slack.com/services/T0/B0/hunter2"
+    monkeypatch.setenv("OURS", slack)
+    (tmp_path / "urls").write_text(f'["{slack}"]\n')
+    for given in (["env:OURS"], f"file:{tmp_path}/urls"):
+        settings = read_settings({"notify_urls": given})
+        assert [url.get_secret_value() for url in settings.notify_urls] == [slack]
+        assert "hunter2" not in repr(settings)
+    monkeypatch.setenv("KINORAY_NOTIFY_URLS_FILE", str(tmp_path / "urls"))
+    assert [url.get_secret_value() for url in read_settings().notify_urls] == [slack]
+
+
+@pytest.mark.parametrize("urls", ['["ftp://example.org/hunter2"]', '["hunter2"]', '["https://example.org/hunter2"]'])
+def test_an_address_to_notify_that_cannot_be_or_has_no_secret_to_sign_with_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, urls: str
+) -> None:
+    monkeypatch.setenv("KINORAY_NOTIFY_URLS", urls)
+    with pytest.raises(BadSettings, match="number 1 must be an address|KINORAY_WEBHOOK_SECRET") as refused:
+        read_settings()
     assert "hunter2" not in str(refused.value)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.auth import Reader, StatsReader
 from app.api.dependencies import Config, Service
-from app.api.health import HealthBody, LiveBody, ReadyBody, health, ready
+from app.api.health import HealthBody, LiveBody, ReadyBody, health, readiness
 from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
 from app.api.plan_schemas import PlannedVideo
@@ -18,6 +18,7 @@ from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import ALIASES, PICTURE, Fields
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
+from app.api.standing import completed, statuses_of
 from app.api.stats import Stats, stats
 from app.plan.explain import describe
 from app.service.videos import VideoService
@@ -36,11 +37,12 @@ async def is_well(
     request: Request,
     pool: Annotated[str | None, Query(description="Be 503 unless this pool takes jobs")] = None,
 ) -> Response:
-    """200 when videos can be made; else 503 with the components that are not well, and why.
+    """200 when videos can be made; else 503 with the components that are not well, since when, and why; and a score.
 
     Where some models can be made and others not, it is 200 with status `degraded`, and says which pools, and why.
     """
     status, body = await health(request.app.state.checks, pool=pool)
+    body = await completed(body, request.app.state.since)
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 
@@ -64,7 +66,9 @@ async def is_ready(
 
     A pool of which all replicas are leaving takes none. Videos that are there can be read nevertheless.
     """
-    status, body = await ready(request.app.state.checks, pool=pool)
+    status, found = await health(request.app.state.checks, pool=pool)
+    await request.app.state.since.see(statuses_of(found["components"]))
+    status, body = readiness(status, found)
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 

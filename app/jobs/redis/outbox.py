@@ -40,3 +40,6 @@ class RedisOutbox:
 
     async def count(self) -> int:
         return int(await self._commands.call("ZCARD", self._key))
+
+    async def due_before(self, at: float) -> int:
+        return int(await self._commands.call("ZCOUNT", self._key, "-inf", f"({at}"))
