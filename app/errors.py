@@ -29,6 +29,7 @@
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
     │       └── UnsafeStore       503  unsafe_store (Redis is set up so that it could lose jobs)
     └── GenerationError           500  what ends one job and leaves the service standing
+        ├── AdapterUnusable       500  lora_unusable (an uploaded LoRA is gone, or cannot be loaded)
         ├── Cancelled             409  cancelled
         ├── DependencyFailed      424  dependency_failed
         ├── DeviceOutOfMemory     500  out_of_memory
@@ -276,6 +277,12 @@ class Cancelled(GenerationError):
 
     status = 409
     code = "cancelled"
+
+
+class AdapterUnusable(GenerationError):
+    """A LoRA adapter that the job's tenant has uploaded is gone, is not what it was, or cannot be loaded."""
+
+    code = "lora_unusable"
 
 
 class DependencyFailed(GenerationError):

@@ -48,6 +48,8 @@ from app.redis.local_windows import LocalWindows
 from app.redis.rate_windows import RedisWindows, Windows
 from app.settings import Settings
 from app.telemetry import MemoryMeter, Meter
+from app.uploads.loras import LoraUploads, MemoryLoraUploads
+from app.uploads.redis_loras import RedisLoraUploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Stores:
     rates: Windows
     artifacts: ArtifactStore
     presets: Presets
+    loras: LoraUploads
     ratings: Ratings
     clock: Clock
     samples: Samples
@@ -106,6 +109,7 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         rates=RedisWindows(redis=redis, prefix=prefix, clock=clock),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
+        loras=RedisLoraUploads(redis, prefix),
         ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=clock,
         samples=RedisSamples(redis, prefix),
@@ -138,6 +142,7 @@ def memory_stores(
         rates=LocalWindows(),
         artifacts=MemoryArtifacts(clock),
         presets=MemoryPresets(),
+        loras=MemoryLoraUploads(),
         ratings=MemoryRatings(fading_of(settings), clock),
         clock=MemoryClock(clock),
         samples=MemorySamples(),

@@ -45,7 +45,7 @@ from cluster.stopping import Stop
 log = logging.getLogger(__name__)
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
-PROXY_READS = ("host", "max_body_bytes", "trusted_proxies")
+PROXY_READS = ("host", "lora_upload_max_bytes", "max_body_bytes", "trusted_proxies")
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
 
 RAY_ENVIRONMENT = {

@@ -14,6 +14,7 @@ from app.access.rate_limits import RateLimiter
 from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.jobs.redis.meter import BackgroundMeter
+from app.models.adapter_fits import fits_of
 from app.models.vocabularies import worlds
 from app.plan.recent_plans import RememberingPlanner
 from app.plan.tables import load_tables
@@ -62,6 +63,8 @@ class Router:
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),
             ratings=stores.ratings,
+            loras=stores.loras,
+            fits=fits_of(settings),
             similar=SimilarHandle(cache),
             worlds=worlds(),
             starts=load_tables(settings.calibration_folder).similar,

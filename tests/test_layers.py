@@ -25,6 +25,7 @@ ROOMS = (
     "artifacts",
     "video",
     "health",
+    "uploads",
     "stores",
     "embedded",
     "engine",

@@ -18,7 +18,7 @@ from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
 from app.api.followers import Followers
-from app.api.limits import BodyLimit
+from app.api.limits import FORM_BYTES, BodyLimit
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
@@ -36,6 +36,7 @@ from app.api.routes import (
     feedback,
     images,
     keys,
+    loras,
     models,
     not_here,
     operations,
@@ -49,6 +50,7 @@ from app.api.routes import (
     videos,
     vitals,
 )
+from app.api.routes.loras import LORAS
 from app.api.routes.page import add_studio_files
 from app.api.security_headers import SecurityHeaders
 from app.redis.local_windows import LocalWindows
@@ -96,7 +98,7 @@ def create_app(
     app.state.followers = Followers(settings.max_followers)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
-        *(models, styles, keys, audit, caches, operations, trends, usage, vitals, page),
+        *(models, loras, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -115,7 +117,8 @@ def _add_layers(
     """What stands around the routes; the last is the outermost."""
     app.add_middleware(Audit, writer=access.writer, settings=settings)
     app.add_middleware(RateHeaders, service=app.state.service)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    larger = {LORAS: settings.lora_upload_max_bytes + FORM_BYTES}
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
     app.add_middleware(PublicAddress, settings=settings)

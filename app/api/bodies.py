@@ -18,6 +18,7 @@ from app.api.problems import of_error, problem
 from app.service.decoding import give_back
 from app.settings import Settings
 
+LARGER: Final = "/v1/loras"  # whose uploads are files of hundreds of megabytes
 GRACE_S: Final = 10.0
 """Before a body is found to be slow: a small one, or one of a client that thinks a while, is not."""
 RETRY_AFTER_S: Final = 1
@@ -38,12 +39,17 @@ class BodyRules:
     max_bytes_of_all: int
     least_bytes_per_s: float
     within_s: float
+    streamed: frozenset[str] = frozenset()  # paths whose bodies are larger, and go on as they come
 
 
 def body_rules(settings: Settings) -> BodyRules:
     """What the settings say."""
     return BodyRules(
-        settings.max_body_bytes, settings.max_bodies_bytes, settings.min_body_rate, settings.body_timeout_s
+        settings.max_body_bytes,
+        settings.max_bodies_bytes,
+        settings.min_body_rate,
+        settings.body_timeout_s,
+        frozenset({LARGER}),
     )
 
 
@@ -73,6 +79,9 @@ class Bodies:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         if "content-length" not in headers and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
+            return
+        if scope["path"].rstrip("/") in self._rules.streamed:
+            await self._app(scope, self._timed(receive), send)
             return
         held = 0
 
@@ -112,6 +121,25 @@ class Bodies:
     def _give_back(self) -> None:
         if not self.held_bytes:
             asyncio.get_running_loop().run_in_executor(None, give_back)
+
+    def _timed(self, receive: Receive) -> Receive:
+        """A receiver for which a client that sends too slowly has left. What comes is the application's to count."""
+        began, size, more = time.monotonic(), 0, True
+
+        async def timed() -> Message:
+            nonlocal size, more
+            if not more:
+                return await receive()
+            left_s = began + GRACE_S + size / self._rules.least_bytes_per_s - time.monotonic()
+            try:
+                with anyio.fail_after(left_s):
+                    message = await receive()
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+            size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+            return message
+
+        return timed
 
     def _check_declared(self, declared: str) -> None:
         if not (declared.isascii() and declared.isdigit()):

@@ -17,15 +17,20 @@ _SUFFIXES: Final = {"multipart/form-data": "Upload", "application/x-www-form-url
 def name_bodies(operation: Page, schemas: Page) -> None:
     """Have an operation name the schemas of its body, which are put among the others.
 
-    A form is named after what may be sent as JSON. What the operation was made of is left as it is: others share it.
+    A form is named after what may be sent as JSON, or, alone, after what it is made of. What the operation was made of
+    is left as it is: others share it.
     Raises ValueError: two different schemas have one name.
     """
     body = operation.get("requestBody")
     if body is None:
         return
-    title = body["content"]["application/json"]["schema"]["title"]
+    titles = [each["schema"]["title"] for kind, each in body["content"].items() if "title" in each["schema"]]
+    if "application/json" in body["content"]:
+        titles = [body["content"]["application/json"]["schema"]["title"]]
     content = {
-        kind: {**each, "schema": _put(title + _SUFFIXES.get(kind, ""), each["schema"], schemas)}
+        kind: {**each, "schema": _put(titles[0] + _SUFFIXES.get(kind, ""), each["schema"], schemas)}
+        if "properties" in each["schema"]
+        else each  # bare bytes
         for kind, each in body["content"].items()
     }
     operation["requestBody"] = {**body, "content": content}

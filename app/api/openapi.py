@@ -70,6 +70,29 @@ def form_or_json(
     return {"requestBody": {"required": True, "content": content}}
 
 
+def upload_form(model: type[BaseModel], file: str) -> Schema:
+    """The OpenAPI entry of a body that is a file: in a form with other fields, or bare, with those in the address."""
+    schema = _inlined(model)
+    bare = {"type": "string", "format": "binary"}
+    content = {
+        "multipart/form-data": {"schema": {**_with_file(form_schema(schema, {}), file), "title": model.__name__}},
+        "application/octet-stream": {"schema": bare},
+    }
+    fields = cast(dict[str, dict[str, object]], form_schema(schema, {})["properties"])
+    parameters = [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": f"{field['description']} (with a bare file)",
+            "schema": {key: value for key, value in field.items() if key != "description"},
+        }
+        for name, field in fields.items()
+        if name != file
+    ]
+    return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
+
+
 def _with_aliases(schema: Schema, aliases: Mapping[str, str]) -> Schema:
     """The schema with each other name that a client may send, and the objects whose fields stand beside the others."""
     fields = cast(dict[str, dict[str, object]], schema["properties"])

@@ -46,7 +46,8 @@ _ACCEPTED: Final = {  # where a job is made
 _WAITED: Final = {
     409: "cancelled",
     424: "dependency_failed",
-    500: "generation_failed out_of_memory numerical_error worker_lost finish_failed artifact_store_failed",
+    500: "generation_failed out_of_memory numerical_error lora_unusable worker_lost "
+    "finish_failed artifact_store_failed",
     504: "timeout",
 }
 _VIDEO: Final = {404: "video_not_found video_lost"}  # lost: by a restore
@@ -59,6 +60,7 @@ _FILE: Final = {
 _KEY: Final = {404: "key_not_found"}
 _STYLE: Final = {404: "style_not_found"}
 _OWN_STYLE: Final = {404: "style_not_found", 409: "server_style"}
+_LORA: Final = {404: "lora_not_found"}
 _ABSENT: Final = {501: "not_supported"}
 
 _WISHED: Final = (_BODY, _WISH, _PICTURE)
@@ -95,6 +97,21 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "DELETE /api/cache": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
+    "POST /v1/loras": (
+        {
+            400: "invalid_request invalid_form unknown_parameter duplicate_parameter invalid_lora lora_does_not_fit",
+            403: "lora_uploads_off",
+            404: "model_not_found",
+            409: "lora_exists too_many_loras conflict",
+            413: "payload_too_large lora_too_large",
+            415: "unsupported_media_type",
+            429: "overloaded",
+            503: "not_replicated artifact_store_unavailable",
+        },
+    ),
+    "GET /v1/loras": (_QUERY,),
+    "GET /v1/loras/{lora}": (_LORA,),
+    "DELETE /v1/loras/{lora}": (_LORA, {409: "operator_lora", 503: "artifact_store_unavailable"}),
     "GET /v1/usage": ({400: "invalid_request", 403: "insufficient_scope"},),
     "POST /v1/keys": (_BODY, {400: "unknown_scope first_key_not_operator"}),
     "GET /v1/keys": (_QUERY, _KEY),

@@ -17,13 +17,14 @@ from fsspec.implementations.local import LocalFileSystem
 
 from app.artifacts.keys import check_key, is_key
 from app.artifacts.store import UNAVAILABLE
-from app.artifacts.whole import write_whole
+from app.artifacts.whole import copy_whole, write_whole
 from app.errors import ArtifactLost, Conflict, KinorayError, StoreUnavailable
 from app.types import Artifact
 
 T = TypeVar("T")
 
 CHUNK_BYTES = 2**20
+FILE_BYTES = 64 * 2**20
 RETRY_AFTER_S = 5.0
 TIMEOUT_S = 30.0
 THREADS = 16  # calls at a time; a store that stands still holds up these alone, not the process' other threads
@@ -54,6 +55,17 @@ class FileArtifacts:
         except ArtifactLost as error:  # so says an object store whose bucket is not there
             raise _unavailable("there is no such place") from error
         return Artifact(key, content_type, len(content))
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> Artifact:
+        """Raises Conflict when the key is taken, StoreUnavailable when it cannot be written."""
+        place = self._path(key)
+        try:
+            # A large file may take as many times as long as one call of 64 MiB.
+            patience_s = self._timeout_s * (1 + path.stat().st_size // FILE_BYTES)
+            await self._on_thread(lambda: self._put_file(place, key, path), patience_s)
+        except ArtifactLost as error:
+            raise _unavailable("there is no such place") from error
+        return Artifact(key, content_type, path.stat().st_size)
 
     async def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         path = self._path(artifact.key)
@@ -118,11 +130,11 @@ class FileArtifacts:
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_key(key)}"
 
-    async def _on_thread(self, work: Callable[[], T]) -> T:
+    async def _on_thread(self, work: Callable[[], T], patience_s: float | None = None) -> T:
         """Do blocking work; the store's errors come out under our names."""
         call = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
-            return await asyncio.wait_for(call, self._timeout_s)
+            return await asyncio.wait_for(call, patience_s or self._timeout_s)
         except FileNotFoundError as error:
             raise ArtifactLost("The artifact is no longer stored.") from error
         except (asyncio.TimeoutError, TimeoutError) as error:
@@ -148,6 +160,14 @@ class FileArtifacts:
             write_whole(Path(path), content)
         else:  # object stores show a file only when it is whole
             self._fs.pipe_file(path, content)
+
+    def _put_file(self, path: str, key: str, source: Path) -> None:
+        if self._fs.exists(path):
+            raise Conflict(f"{key} is stored already.")
+        if self.local:
+            copy_whole(Path(path), source)
+        else:
+            self._fs.put_file(str(source), path)
 
     def _remove_empty_folders(self, path: Path) -> None:
         """Up to the root; a folder that is in use, or already gone, ends the climb."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 
 from app.artifacts.keys import check_key
 from app.errors import ArtifactLost, Conflict
@@ -28,6 +30,9 @@ class MemoryArtifacts:
             raise Conflict(f"{key} is stored already.")
         self._written.setdefault(key, self._clock())
         return Artifact(key, content_type, len(content))
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> Artifact:
+        return await self.put(key, await asyncio.to_thread(path.read_bytes), content_type)
 
     async def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         content = self._kept.get(check_key(artifact.key))

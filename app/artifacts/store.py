@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from app.types import Artifact
@@ -25,6 +26,10 @@ class ArtifactStore(Protocol):
 
     async def put(self, key: str, content: bytes, content_type: str) -> Artifact:
         """Store whole or not at all; a key is written once (the same bytes again are fine)."""
+        ...
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> Artifact:
+        """As `put`, from a file of this machine, which is never held in memory whole; a key is written once."""
         ...
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Written beside its place, brought to the disk, then renamed. Raises OSError, and then leaves nothing behind."""
+    _appear(path, lambda part: _write_part(part, content))
+
+
+def copy_whole(path: Path, source: Path) -> None:
+    """The same with what another file holds."""
+    _appear(path, lambda part: _copy_part(part, source))
+
+
+def _appear(path: Path, write: Callable[[Path], None]) -> None:
     part = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     for _ in range(3):  # a delete next door may remove the folder while it is still empty
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
-            _write_part(part, content)
+            write(part)
             break
     try:
         os.replace(part, path)
@@ -27,6 +38,17 @@ def _write_part(part: Path, content: bytes) -> None:
     try:
         with part.open("xb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _copy_part(part: Path, source: Path) -> None:
+    try:
+        with source.open("rb") as read, part.open("xb") as file:
+            shutil.copyfileobj(read, file, 2**20)
             file.flush()
             os.fsync(file.fileno())
     except OSError:

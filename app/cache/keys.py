@@ -21,6 +21,11 @@ def pool_of(tenant: str, shared: bool) -> str | None:
     return None if shared else tenant
 
 
+def results_pool(plan: Plan, tenant: str, shared: bool) -> str | None:
+    """Whose results a plan is looked up among: what is made with an adapter of a tenant's own is never shared."""
+    return pool_of(tenant, shared and not plan.uploads)
+
+
 def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     """SHA-256 (hex) over all that determines a video's bits, and whose it is; not over cost, reasons or tier names.
 

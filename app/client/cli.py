@@ -17,6 +17,7 @@ from app.client.health_command import health
 from app.client.key_commands import keys
 from app.client.listing import list_videos
 from app.client.logs_command import logs
+from app.client.lora_commands import loras
 from app.client.models import models
 from app.client.report_command import report
 from app.client.serve import serve
@@ -67,6 +68,7 @@ for verb, command in VERBS.items():
 app.add_typer(caches, name="cache")
 app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
+app.add_typer(loras, name="lora")
 
 
 def main() -> None:

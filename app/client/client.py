@@ -16,6 +16,7 @@ from typing_extensions import Unpack
 
 from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
+from app.client.lora_calls import LoraCalls
 from app.client.operator_calls import OperatorCalls
 from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
@@ -34,7 +35,7 @@ def _place(video_id: str, what: str = "") -> str:
     return f"{VIDEOS}/{quote(video_id, safe='')}{what}"
 
 
-class Kinoray(OperatorCalls):
+class Kinoray(LoraCalls, OperatorCalls):
     """A client of one Kinoray service.
 
         async with Kinoray() as kinoray:

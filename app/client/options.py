@@ -42,6 +42,15 @@ class ImageUrl(TypedDict, total=False):
     b64_json: str
 
 
+class LoraUploadOptions(TypedDict, total=False):
+    """What may be said of a LoRA beside its name: for which model it is, and which of its two transformers."""
+
+    model: str | None
+    description: str | None
+    expert: Literal["high", "low"] | None
+    partial: bool | None
+
+
 class LoraOptions(TypedDict, total=False):
     """A LoRA adapter that is to act, one of the model's in /v1/models; strength 1 is as its operator has set it."""
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 
 import anyio
 import httpx
@@ -26,6 +27,7 @@ Params = Mapping[str, str | int]
 
 FIRST_PAUSE_S = 0.2
 BUSY = (429, 502, 503, 504)
+UPLOAD_TIMEOUT_S = 300.0
 LONGEST_PAUSE_S = 10.0  # a server that asks for a longer one is not waited for
 
 
@@ -102,6 +104,22 @@ class Transport:
         except httpx.TransportError as failure:
             raise no_answer(failure, self.base_url) from failure
 
+    async def upload(self, path: str, file: Path, fields: Mapping[str, str | bool]) -> httpx.Response:
+        """The answer to a file, which is read while it is sent. Raises KinorayClientError, OSError."""
+        params = {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items()}
+        headers = {"content-type": "application/octet-stream", "content-length": str(file.stat().st_size)}
+        try:
+            # What the server does with it, once it has it, may take minutes.
+            patience = httpx.Timeout(UPLOAD_TIMEOUT_S, connect=5.0)
+            response = await self.http.post(
+                path, params=params, content=_pieces(file), headers=headers, timeout=patience
+            )
+        except httpx.TransportError as failure:
+            raise no_answer(failure, self.base_url) from failure
+        if response.is_success:
+            return response
+        raise refusal(response)
+
     async def pause(self, failure: KinorayClientError, attempt: int, repeatable: bool = True) -> None:
         """Wait before another attempt, or raise the failure when there shall be none."""
         pause_s = retry_pause_s(failure, attempt, repeatable)
@@ -120,6 +138,12 @@ class Transport:
                 yield response
         except httpx.TransportError as failure:
             raise no_answer(failure, self.base_url) from failure
+
+
+async def _pieces(file: Path) -> AsyncIterator[bytes]:
+    async with await anyio.open_file(file, "rb") as opened:
+        while piece := await opened.read(2**20):
+            yield piece
 
 
 def read_json(response: httpx.Response) -> object:

@@ -13,6 +13,7 @@ from app.jobs.clock import Clock
 from app.jobs.events import StopSignals
 from app.jobs.outbox import Outbox
 from app.service.ports import Shared
+from app.uploads.loras import LoraUploads
 
 
 class AttemptLost(KinorayError):
@@ -69,6 +70,8 @@ class DispatchStores(Shared, Protocol):
     def stops(self) -> StopSignals: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def loras(self) -> LoraUploads: ...
     @property
     def clock(self) -> Clock: ...
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -193,6 +194,19 @@ class Denoiser(Protocol):
 
     def memory_bytes(self) -> int:
         """Most memory that the device, or, on a CPU, the process has ever held."""
+        ...
+
+
+@runtime_checkable
+class TakesAdapters(Protocol):
+    """A denoiser whose jobs may bring LoRA adapters with them."""
+
+    def offer_adapters(self, files: Mapping[str, Path]) -> None:
+        """Say where their files are, by the names in plans; from any thread, before the job is submitted.
+
+        Raises:
+            AdapterUnusable: it takes none.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from app.engine.boundary_news import BoundarySink, moved, tell_stepped
 from app.engine.checkpoint_policy import CheckpointPolicy
-from app.engine.denoiser import Conditioning, Denoiser, Frames
+from app.engine.denoiser import Conditioning, Denoiser, Frames, TakesAdapters
 from app.engine.embedding import Embedding, as_arrays, as_tensors
 from app.engine.forward import Answer, Forward
 from app.engine.inbox import Inbox
@@ -138,6 +139,15 @@ class Engine:
         With `sink`, only the attempt that was submitted with it: a later one at the same job goes on.
         """
         self._inbox.stop(job_id, sink)
+
+    def offer_adapters(self, files: Mapping[str, Path]) -> None:
+        """Say where the files of a job's uploaded adapters are, by mark, before it is submitted.
+
+        Raises:
+            AdapterUnusable: the model takes none.
+        """
+        if isinstance(self._denoiser, TakesAdapters):
+            self._denoiser.offer_adapters(files)
 
     def encode(self, prompts: Sequence[str]) -> Future[list[Embedding]]:
         """Embeddings of prompts, made on the engine's thread between two steps.

@@ -27,6 +27,9 @@ class Rules:
     body_s: float = 120.0
     stalled_s: float = 60.0
     body_bytes: int = 20 * 2**20
+    larger: frozenset[bytes] = frozenset()  # paths that take larger bodies than the others
+    larger_bytes: int = 0
+    larger_s: float = 3600.0
     most: int = 8192
     most_of_address: int = 2048
     by_address: bool = True  # not where everyone comes in by one proxy on the same machine

@@ -79,6 +79,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._framing_bytes = 0  # since the last byte of a body
         self._ended = False
+        self._larger = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it in, or refuse it in words."""
@@ -115,7 +116,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.let_go(_LONG)
         elif not self._in_head and self._framing_bytes > rules.header_bytes + READ_BYTES:
             self.let_go(_LONG)  # trailers, which the parser would keep
-        elif not self._in_head and self._message_bytes > REFUSED_TIMES * rules.body_bytes + rules.header_bytes:
+        elif not self._in_head and self._message_bytes > self._most_bytes() + rules.header_bytes:
             self.let_go(_FAT)
 
     def on_message_begin(self) -> None:
@@ -141,7 +142,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its body comes in from here on, and has some time more than what reads it gives it."""
         self._in_head, self._message_bytes = False, 0
-        self.guard.connections.owes(self, time.monotonic(), self.guard.rules.body_s + 2 * SWEEP_S)
+        rules = self.guard.rules
+        self._larger = self.url.partition(b"?")[0].rstrip(b"/") in rules.larger
+        for_s = rules.larger_s if self._larger else rules.body_s + 2 * SWEEP_S
+        self.guard.connections.owes(self, time.monotonic(), for_s)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -204,6 +208,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self.loop.call_later(LINGER_S, self.transport.close)
         else:  # TLS
             self.transport.close()
+
+    def _most_bytes(self) -> int:
+        rules = self.guard.rules
+        return max(REFUSED_TIMES * rules.body_bytes, 2 * rules.larger_bytes if self._larger else 0)
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

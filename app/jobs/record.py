@@ -15,10 +15,10 @@ from app.errors import JobNotFound, StoreUnavailable
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Masks, Measured, Phase, Plan, ReplicaInfo, Wishes
 from app.types.masks import bits, unbits
 
-VERSION = 2
+VERSION = 3
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 has what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 and 3 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -72,7 +72,9 @@ def job_to_json(job: Job) -> bytes:
     own = {each.name: getattr(job, each.name) for each in fields(job) if each.name != "wishes"}
     wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
     plan = _packed(job.plan)
-    version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else VERSION
+    version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else 2
+    if job.plan.uploads:
+        version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
 
@@ -156,6 +158,8 @@ def _packed(plan: Plan) -> dict[str, object]:
     if isinstance(adapter := plan.adapters_mark, str):
         values["adapter"] = adapter  # as it was when a plan had one at most
         del values["adapters"]
+    if not plan.uploads:
+        del values["uploads"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

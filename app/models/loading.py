@@ -10,6 +10,7 @@ from app.engine.embedding import Embedding, embedder
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.lora import AdapterInvalid
 from app.engine.families.loading.reader import Files, Options
+from app.engine.families.loading.uploaded import Room
 from app.engine.families.registry import EMBEDDED as EMBEDDED_LOADER
 from app.engine.families.registry import Reads, files_of, reader
 from app.models.served import BadModel
@@ -47,7 +48,8 @@ def load_entry(
     loras = [
         Lora(name, lora.source, lora.file, lora.file_2, lora.revision, lora.scale) for name, lora in entry.loras.items()
     ]
-    options = Options(settings.layout, encode, loras, parallel, mag_ratios)
+    room = Room(settings.loras_loaded, settings.loras_loaded_bytes) if entry.lora_uploads else None
+    options = Options(settings.layout, encode, loras, parallel, room, mag_ratios)
     try:
         return _reader(entry).load(_files(entry, settings, parallel.ranks), options)
     except AdapterInvalid as error:

@@ -15,8 +15,11 @@ from app.plan.suggest import did_you_mean
 from app.plan.tiers import TIERS
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry, TierEntry
-from app.settings.placement import Placement
+from app.settings.placement import Placement, parallel_of
 from app.types import ModelProfile, RequestableLora, TierOfModel
+
+UPLOADS = "-uploads"
+"""Stands in the revision of a model that wears what tenants upload: its layers are laid out for that, and round so."""
 
 
 class BadModel(ValueError):
@@ -38,7 +41,7 @@ def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -
     Raises:
         BadModel: an entry is unsound, its files are missing, or two models want one pool.
     """
-    found = [_found(entry, settings.layout, find) for entry in settings.models]
+    found = [_found(_with_uploads(entry, settings), settings.layout, find) for entry in settings.models]
     profiles, entries = [profile for profile, _ in found], [entry for _, entry in found]
     try:
         Catalogue(profiles, settings.default_name, settings.aliases)
@@ -83,6 +86,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         needs_image=family.needs_image,
         adapters=tuple(entry.loras),
         loras=_by_request(entry),
+        lora_uploads=bool(entry.lora_uploads),
         shift_fixed=family.shift_trained or family.shift_by_size,
         step_caches=family.step_caches,
     )
@@ -105,12 +109,29 @@ def _found(
         trained = trained_shift(files.folder) if family.shift_trained and files.folder is not None else None
         if trained not in (None, family.shift):
             raise BadModel(f"the shift of {family.name} is {family.shift:g}, that of these weights is {trained:g}")
-        found = profile_of(entry, family, f"{files.digest}-{layout.bits(entry.dtype)}")
+        found = profile_of(
+            entry, family, f"{files.digest}-{layout.bits(entry.dtype)}{UPLOADS if entry.lora_uploads else ''}"
+        )
         if problems := problems_of(entry, family, found, files.folder):
             raise BadModel("; ".join(problems))
         return found, bound
     except (ValueError, OSError) as error:
         raise BadModel(f"models: {entry.id}: {error}") from error
+
+
+def _with_uploads(entry: ModelEntry, settings: Settings) -> ModelEntry:
+    """The entry, which says now whether tenants may upload adapters for it. Raises BadModel: they cannot."""
+    family = FAMILIES.get(entry.family)
+    takes = family is not None and family.takes_loras
+    parallel = any(parallel_of(ranks).ranks > 1 for ranks in settings.parallel.values())
+    if entry.lora_uploads and not takes:
+        raise BadModel(f"models: {entry.id}: it takes no LoRA, so none can be uploaded for it")
+    if entry.lora_uploads and parallel:
+        raise BadModel(
+            f"models: {entry.id}: adapters are not told to ranks that share a forward, so none can be uploaded"
+        )
+    wanted = settings.lora_uploads if entry.lora_uploads is None else entry.lora_uploads
+    return entry.model_copy(update={"lora_uploads": wanted and takes and not parallel})
 
 
 def _check_departures(entry: ModelEntry, family: FamilyRow) -> None:

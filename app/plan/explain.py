@@ -115,7 +115,7 @@ def describe(plan: Plan) -> Description:
         "step_cache": sampling.step_cache or None,
         "guidance": sampling.guidance,
         "flow_shift": sampling.shift,
-        "loras": [{"name": name, "strength": strength} for name, strength in plan.adapters],
+        "loras": [{"name": name, "strength": strength} for name, strength in plan.loras],
         "seed": sampling.seed,
         "estimated_step_seconds": round(predicted.step_seconds, 3),
         "estimated_seconds": round(predicted.seconds, 3),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from app.errors import InvalidRequest, UnsupportedParameter
-from app.plan.adapters import adapters, said_of
+from app.plan.adapters import adapters, named, said_of, uploads_of
 from app.plan.budgets import BudgetTable
 from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
@@ -97,11 +97,12 @@ def make_plan(
     here = within(model, choice.tier)
     spec = _shape(request, here, model, choice.tier)
     worn = adapters(request, model, choice.tier)
+    uploads = uploads_of(request, model, worn)
     shift = _shift(request, model)
     measured = tables if not request.loras and shift == model.shift else NO_TABLES  # they are of the model as it is
     work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings)
     work = work if _as_measured(request, spec, here, beyond) else unmeasured(work)
-    cache = step_cache(request, model, limits.mag_ratios, worn)
+    cache = step_cache(request, model, limits.mag_ratios, named(worn, uploads))
     work = _uncut(work, cache) if cache else work
     # 3. How it is sampled
     seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
@@ -116,13 +117,14 @@ def make_plan(
         asked_tier=request.tier.strip(),
         pool=pool_of(model, choice.tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec, work, worn),
+        why=_explained(why, request, choice, spec, work, named(worn, uploads)),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
         mark=mark(cache, limits.mag_ratios.get(model.id, ())),
         image=_image(request, model),
         extends=request.extends,
         adapters=worn,
+        uploads=uploads,
         full_run=full_run(model, work.steps),
         understood=understood,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-from app.cache.keys import plan_digest, pool_of
+from app.cache.keys import plan_digest, results_pool
 from app.cache.results import ResultCache
 from app.cache.store import RESULTS
 from app.errors import Conflict, JobNotFound, KinorayError, StoreUnavailable
@@ -25,6 +25,7 @@ from app.service.admission import admit, check, limits_of, named
 from app.service.endings import end_of
 from app.service.input_image import PENDING, keep, let_go, picture_of
 from app.service.job_report import intake
+from app.service.lora_uploads import hold_loras, with_uploads
 from app.service.own_figures import with_own
 from app.service.planning import plan_of
 from app.service.pools import PoolWatch
@@ -191,7 +192,7 @@ class Acceptance:
         await self.sync()
         await self._come_after(wishes.after, caller)
         with span("plan"):
-            plan = await plan_of(request, caller, self.ports)
+            plan = await plan_of(await with_uploads(request, caller, self.ports, self.clock()), caller, self.ports)
         now, place = self.clock(), place_of_new_job()
         return Job(
             id=f"video_{uuid.uuid4().hex}",
@@ -215,7 +216,7 @@ class Acceptance:
 
     async def _made_before(self, job: Job, stages: Stages, limits: AdmissionLimits) -> Job | None:
         """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
-        pool, keep_s = pool_of(job.tenant, self.settings.share_results), self.settings.retention_s
+        pool, keep_s = results_pool(job.plan, job.tenant, self.settings.share_results), self.settings.retention_s
         results = ResultCache(self.ports.cache)
         for similar in (False, True) if job.wishes.similar else (False,):
             key = plan_digest(job.plan, job.tenant if similar else pool, similar)
@@ -232,6 +233,7 @@ class Acceptance:
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
         await keep(job, content, self.ports.board, self.ports.artifacts)
         try:
+            await hold_loras(job, self.ports)
             with span("record"):
                 job, role = await enter(job, joins, self.ports, ask, keep_s, limits)
         except StoreUnavailable:  # it may be on record

@@ -161,6 +161,8 @@ async def keep(job: Job, content: bytes | None, board: Board, artifacts: Artifac
 async def let_go(job: Job, board: Board, artifacts: ArtifactStore) -> None:
     """The job needs its picture no more: it goes, unless others need it. A video that it extended is left to `tidy`."""
     image, before = job.plan.image, job.plan.extends
+    for upload in job.plan.uploads:
+        await board.release(upload.id, job.id)
     if before is not None:
         await board.release(maker_of(before.video), job.id)
     if image is not None and await board.release(image.key, job.id):

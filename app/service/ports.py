@@ -24,6 +24,8 @@ from app.plan.similar.table import SimilarTable
 from app.plan.styles.presets import Presets
 from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
+from app.uploads.fit import AdapterFits, FitsAll
+from app.uploads.loras import LoraUploads, MemoryLoraUploads
 
 Check = Callable[[], Awaitable[Mapping[str, object]]]
 """A component's health check: facts when well; raises KinorayError when not, or has an `error` among its facts.
@@ -77,6 +79,8 @@ class Ports:
     presets: Presets
     sentences: Sentences
     ratings: Ratings
+    loras: LoraUploads = field(default_factory=MemoryLoraUploads)
+    fits: AdapterFits = FitsAll()
     similar: SimilarIndex = NoSimilar()
     worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things
     usage: UsageLog = NullUsage()

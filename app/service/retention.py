@@ -17,9 +17,11 @@ from app.jobs.record import is_id
 from app.jobs.store import JobStore, find
 from app.service.artifact_refs import cached_mark, forget_artifacts
 from app.service.endings import end_of
+from app.service.lora_retention import tidy_lora
 from app.settings import Settings
 from app.telemetry import ARTIFACTS_REMOVED, Meter
 from app.types import Job, Word
+from app.uploads.loras import LoraUploads
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Kept(Protocol):
     def artifacts(self) -> ArtifactStore: ...
     @property
     def meter(self) -> Meter: ...
+    @property
+    def loras(self) -> LoraUploads: ...
 
 
 class Verdict(Word):
@@ -118,6 +122,10 @@ async def tidy(stores: Kept, terms: Terms, now: float) -> int:
         return 0
     removed = 0
     for name in await stores.artifacts.makers():
+        if await tidy_lora(name, stores, terms.orphans_s, now):
+            log.info("Removed the file of %s, which nobody needs", name)
+            removed += 1
+            continue
         verdict = await _verdict(name, stores, terms, now) if _is_job(name) else Verdict.KEEP
         if verdict is Verdict.KEEP:
             continue

@@ -24,6 +24,7 @@ from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.input_image import PENDING, picture_of
 from app.service.job_report import report_of
+from app.service.lora_uploads import LoraShelf, with_uploads
 from app.service.outlook import Outlook, outlook_of
 from app.service.planning import plan_of
 from app.service.pools import PoolWatch
@@ -56,6 +57,7 @@ class VideoService:
         self.settings = settings
         self._clock = clock
         self._sync = sync
+        self.loras = LoraShelf(ports, settings, clock)
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
 
     def now(self) -> float:
@@ -225,6 +227,7 @@ class VideoService:
 
     async def analyze(self, request: VideoRequest, caller: Caller, reference: bytes | str | None = None) -> Plan:
         """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""
+        request = await with_uploads(request, caller, self.ports, self._clock())
         if reference is None:
             return await plan_of(request, caller, self.ports)
         plan = await plan_of(replace(request, image=PENDING), caller, self.ports)

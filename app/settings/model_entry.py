@@ -69,6 +69,7 @@ class ModelEntry(_Strict):
     tiers: dict[Tier, TierEntry] = Field(default_factory=dict, description="Departures by tier")
     text_encoder: Literal["replica", "shared"] | None = Field(None, description="Unset: the setting `text_encoder`")
     loras: dict[_Word, LoraEntry] = Field(default_factory=dict, description="Adapters by name")
+    lora_uploads: bool | None = Field(None, description="Tenants may upload adapters for it; unset: the setting")
 
 
 BUILT_IN = ModelEntry(id="kinoray-shapes", family=EMBEDDED, source=EMBEDDED)

@@ -21,6 +21,7 @@ from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
 from app.settings.secret_values import SecretFiles, resolved
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Observed, Replicas, Storage, Webhooks
+from app.settings.uploads import Uploads
 
 PREFIX = "KINORAY_"
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
@@ -28,7 +29,19 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0
 
 
 class Settings(
-    Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, Ingress, Front, Webhooks, Storage, BaseSettings
+    Uploads,
+    Observed,
+    Caches,
+    Engine,
+    Feedback,
+    Replicas,
+    Models,
+    Limiting,
+    Ingress,
+    Front,
+    Webhooks,
+    Storage,
+    BaseSettings,
 ):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON.
 

@@ -18,7 +18,15 @@ FINER = {
             "forbidden_webhook_address",
         ),
         *("image_not_fetched", "image_not_taken", "image_required", "invalid_encoding", "invalid_form"),
-        *("invalid_idempotency_key", "invalid_image", "invalid_json", "invalid_webhook_url", "not_a_video_model"),
+        *(
+            "invalid_idempotency_key",
+            "invalid_image",
+            "invalid_json",
+            "invalid_lora",
+            "lora_does_not_fit",
+            "invalid_webhook_url",
+            "not_a_video_model",
+        ),
         *(
             "not_an_image_model",
             "prompt_too_long",
@@ -30,7 +38,7 @@ FINER = {
         *("unknown_step_cache", "unknown_style", "unknown_tier", "unsupported_fps", "unsupported_length"),
         *("unsupported_parameter", "unsupported_size", "webhooks_not_set_up"),
     ),
-    errors.NotFound: ("content_gone", "feedback_not_found", "key_not_found", "style_not_found"),
+    errors.NotFound: ("content_gone", "feedback_not_found", "key_not_found", "lora_not_found", "style_not_found"),
     errors.JobNotFound: ("video_lost",),
     errors.ArtifactLost: ("content_expired",),
     errors.Conflict: (
@@ -40,7 +48,8 @@ FINER = {
         "too_many_styles",
         "video_not_completed",
     ),
-    errors.PayloadTooLarge: ("image_too_large", "message_too_large"),
+    errors.PayloadTooLarge: ("image_too_large", "lora_too_large", "message_too_large"),
+    errors.Forbidden: ("lora_uploads_off",),
     errors.Overloaded: ("tenant_jobs_limit", "tenant_spend_limit"),
     errors.StoreUnavailable: ("artifact_store_unavailable", "record_too_new"),
     errors.GenerationError: (

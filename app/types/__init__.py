@@ -1,11 +1,13 @@
 """The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
+from app.types.artifact import Artifact
 from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
-from app.types.plan import Analysis, Artifact, Estimate, Extension, Factor, Plan, Sampling, Start, VideoSpec
+from app.types.plan import Analysis, Estimate, Extension, Factor, Plan, Sampling, Start, VideoSpec
 from app.types.request import Caller, VideoRequest
 from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
+from app.types.upload import UploadedLora
 from app.types.wishes import Webhook, Wishes
 from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
 
@@ -43,6 +45,7 @@ __all__ = [
     "Status",
     "TierOfModel",
     "Understood",
+    "UploadedLora",
     "VideoRequest",
     "VideoSpec",
     "WEBHOOK_EVENTS",

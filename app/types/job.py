@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.types.plan import Artifact, Plan
+from app.types.artifact import Artifact
+from app.types.plan import Plan
 from app.types.wishes import Webhook, Wishes
 from app.types.words import Phase, Status
 

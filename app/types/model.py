@@ -51,6 +51,7 @@ class ModelProfile:
     needs_image: bool = False  # it has to
     adapters: tuple[str, ...] = ()  # LoRA adapters that its tiers may name
     loras: tuple[RequestableLora, ...] = ()  # those of them that requests may name
+    lora_uploads: bool = False  # requests may name adapters that their tenant has uploaded
     shift_fixed: bool = False  # the shift follows from its weights or from the size, and no request changes it
     step_caches: bool = False  # requests may name one
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from app.types.artifact import Artifact
 from app.types.masks import Masks
 from app.types.understood import PlanWarning, Understood
+from app.types.upload import UploadedLora
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,6 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """A stored result. `key` is the place in the artifact store; never a path of a machine."""
-
-    key: str
-    content_type: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Extension:
     """The completed video that a plan's clip goes on from; the file that comes of it begins with all its frames."""
 
@@ -139,6 +132,7 @@ class Plan:
     full_run: int = 50  # evaluations of the model's own full run, or all the steps that were asked for, if more
     warnings: tuple[PlanWarning, ...] = ()  # what will not be as asked
     understood: Understood | None = None  # None: the model draws anything
+    uploads: tuple[UploadedLora, ...] = ()  # those of the adapters that the tenant has uploaded
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
@@ -156,6 +150,12 @@ class Plan:
     def bits_mark(self) -> str:
         """What decides the bits beside model, words and sampling: the digest of the masks, and the mark."""
         return ("" if self.masks is None else self.masks.digest) + self.mark
+
+    @property
+    def loras(self) -> tuple[tuple[str, float], ...]:
+        """The adapters that act, as people know them: names and strengths."""
+        names = {upload.mark: upload.name for upload in self.uploads}
+        return tuple((names.get(name, name), strength) for name, strength in self.adapters)
 
     @property
     def adapters_mark(self) -> str | list[list[str | float]]:

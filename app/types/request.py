@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.types.plan import Artifact, Extension
+from app.types.artifact import Artifact
+from app.types.plan import Extension
 from app.types.understood import PlanWarning
+from app.types.upload import UploadedLora
 from app.types.wishes import Wishes
 from app.types.words import OPERATE
 
@@ -58,4 +60,5 @@ class VideoRequest:
     aspect_ratio: str | None = None  # W:H, instead of a size
     resolution: str | None = None  # such as 720p: the shorter side
     wishes: Wishes = Wishes()
+    uploads: tuple[tuple[str, UploadedLora], ...] = ()  # those of `loras` that the caller has uploaded, as named there
     warnings: tuple[PlanWarning, ...] = ()  # about fields that were taken without effect

@@ -134,11 +134,15 @@ class Attempt:
         self._log.leased(job.started_at)
         overhead_s = partial(self._overhead_s, job)
         progress = Progress(job.id, self._fence, self._stores, overhead_s, self._timing.monotonic, self._log)
-        await self._submit(job, facts, progress)
-        try:
-            await asyncio.wait_for(self._follow(job, facts, progress), settings.job_timeout_s)
-        except asyncio.TimeoutError:
-            raise TimedOut(f"It took longer than {settings.job_timeout_s:.0f} s.") from None
+        most_bytes = 2 * settings.loras_loaded_bytes  # those that were unloaded are read again from here
+        async with self._parts.adapter_files.held(job.plan.uploads, self._stores.artifacts, most_bytes) as files:
+            if files:
+                self._engine.offer_adapters(files)
+            await self._submit(job, facts, progress)
+            try:
+                await asyncio.wait_for(self._follow(job, facts, progress), settings.job_timeout_s)
+            except asyncio.TimeoutError:
+                raise TimedOut(f"It took longer than {settings.job_timeout_s:.0f} s.") from None
 
     async def _submit(self, job: Job, facts: FactQueue, progress: Progress) -> None:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""

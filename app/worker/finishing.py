@@ -15,7 +15,7 @@ import psutil
 from numpy.typing import NDArray
 
 from app.artifacts.store import UNAVAILABLE
-from app.cache.keys import plan_digest, pool_of
+from app.cache.keys import plan_digest, results_pool
 from app.cache.results import CachedResult, ResultCache
 from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
 from app.jobs.reports.account import finish_entry
@@ -170,7 +170,7 @@ class JobFinisher:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
             ttl_s = min(job.wishes.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)
             await mark_cached(job.id, ttl_s, self._stores.board)
-            pool = job.tenant if plan.start else pool_of(job.tenant, self._settings.share_results)
+            pool = job.tenant if plan.start else results_pool(plan, job.tenant, self._settings.share_results)
             await self._results.put(plan_digest(plan, pool), result, ttl_s)
 
 

@@ -12,6 +12,7 @@ from app.service.background import Background
 from app.service.similar_start import ReplicaCaches
 from app.settings import Settings
 from app.types import ModelProfile
+from app.worker.adapter_files import AdapterFiles
 from app.worker.ports import Finishing, ReplicaStores, Timing
 
 
@@ -35,5 +36,6 @@ class ReplicaParts:
     caches: ReplicaCaches
     finishing: Finishing
     measurements: Measurements
+    adapter_files: AdapterFiles = field(default_factory=AdapterFiles)
     background: Background = field(default_factory=Background)
     timing: Timing = Timing()

@@ -36,6 +36,8 @@ from app.service.videos import VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
+from app.uploads.fit import AdapterFits, FitsAll
+from app.uploads.loras import MemoryLoraUploads
 from app.video.preview import stills
 
 MODEL = ModelProfile(
@@ -65,6 +67,7 @@ PICTURES = ModelProfile(
 )
 VIDEO = bytes(range(256)) * 10
 THUMBNAIL = b"a small picture"
+FITS_ALL = FitsAll()
 
 
 class Plans:
@@ -96,6 +99,7 @@ class House:
         models: tuple[ModelProfile, ...] = (MODEL,),
         told: int = TENANT_KEPT,
         video: bytes = VIDEO,
+        fits: AdapterFits = FITS_ALL,
         **settings: Any,
     ) -> None:
         self.models, self._video = models, video
@@ -108,6 +112,7 @@ class House:
         self.usage = MemoryUsage()
         self.outbox = MemoryOutbox(self.jobs)
         self.presets = MemoryPresets()
+        self.loras, self.fits = MemoryLoraUploads(), fits
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
         self.access = memory_access(self.settings)
@@ -130,6 +135,8 @@ class House:
             presets=self.presets,
             sentences=WordSentences(),
             ratings=self.ratings,
+            loras=self.loras,
+            fits=self.fits,
         )
 
     def client(self, **options: Any) -> httpx.AsyncClient:

@@ -34,7 +34,7 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 def bodies(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The fields of a body, by content type."""
     content = operation.get("requestBody", {}).get("content", {})
-    return {kind: named(each["schema"])["properties"] for kind, each in content.items()}
+    return {kind: named(each["schema"])["properties"] for kind, each in content.items() if "$ref" in each["schema"]}
 
 
 def named(schema: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,13 @@ async def test_head_is_answered_wherever_get_is(house: House, client: httpx.Asyn
     asked = [path for path, methods in paths.items() if "get" in methods and not path.endswith("/events")]
     assert len(asked) > 12
     for path in (*asked, "/", "/docs", "/studio/studio.css"):
-        named = {"video_id": job["id"], "model_id": "shapes", "style_id": "cinematic", "character_id": "a"}
+        named = {
+            "video_id": job["id"],
+            "model_id": "shapes",
+            "style_id": "cinematic",
+            "character_id": "a",
+            "lora": "film",
+        }
         address = path.format(**named, key_id=key["id"])
         got, head = await client.get(address), await client.head(address)
         assert head.status_code == got.status_code != 405, path

@@ -54,6 +54,18 @@ async def test_any_range_can_be_read(artifacts: ArtifactStore, start: int, end: 
     assert await read(artifacts, made, start, end) == LARGE[start:end]
 
 
+async def test_a_file_of_this_machine_is_put_whole_and_once(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(LARGE)
+    made = await artifacts.put_file(KEY, source, "video/mp4")
+    assert made == Artifact(KEY, "video/mp4", len(LARGE))
+    assert await read(artifacts, made) == LARGE
+    source.write_bytes(b"other")
+    with pytest.raises(Conflict):
+        await artifacts.put_file(KEY, source, "video/mp4")
+    assert await artifacts.files(KEY.partition("/")[0]) == {KEY: len(LARGE)}
+
+
 async def test_a_key_is_written_once(artifacts: ArtifactStore) -> None:
     made = await artifacts.put(KEY, b"first", "video/mp4")
     assert await artifacts.put(KEY, b"first", "video/mp4") == made

@@ -19,6 +19,7 @@ import uvicorn.config
 import websockets
 from starlette.middleware import Middleware
 
+from app.api.routes.loras import LORAS
 from app.ingress.connections import Rules
 from app.ingress.health_door import HealthDoor
 from app.ingress.install import layers, rules_of
@@ -312,3 +313,14 @@ async def test_settings_are_what_the_rules_say() -> None:
     assert (rules.header_s, rules.header_bytes, rules.most, rules.trusted) == (3, 8192, 100, ("10.0.0.0/8",))
     assert rules_of(settings, by_address=True, files=580).most == 68
     assert all(isinstance(each, Middleware) for each in layers(settings, rules))
+
+
+async def test_uploads_of_loras_may_be_larger_than_other_bodies() -> None:
+    settings = Settings(max_body_bytes=1000, lora_upload_max_bytes=2**21)
+    rules = replace(rules_of(settings, by_address=True, files=10_000), header_s=1.0)
+    file = {"file": ("a.safetensors", b"x" * 2**20)}
+    bodies = serving(rules, max_body_bytes=1000, lora_upload_max_bytes=2**21)
+    async with bodies as server, httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.post(LORAS, files=file, data={"name": "a"})
+        assert answer.status_code != 413, answer.text
+        assert (await client.post("/v1/videos", files=file)).status_code == 413

@@ -20,7 +20,19 @@ from app.jobs.record import (
 )
 from app.plan.masks.mask import masks_of
 from app.plan.masks.table import MaskRow, MaskTable, with_masks
-from app.types import CacheMode, CacheUse, Extension, Failure, Job, Masks, Measured, Phase, Webhook, Wishes
+from app.types import (
+    CacheMode,
+    CacheUse,
+    Extension,
+    Failure,
+    Job,
+    Masks,
+    Measured,
+    Phase,
+    UploadedLora,
+    Webhook,
+    Wishes,
+)
 from app.types.masks import unbits
 from tests.jobs.make import PLAN, VIDEO, a_job, a_replica
 
@@ -153,7 +165,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=r"version 3; this Kinoray reads up to 2"):
+    with pytest.raises(StoreUnavailable, match=r"version 4; this Kinoray reads up to 3"):
         job_from_json(newer)
 
 
@@ -180,3 +192,12 @@ def test_replicas_survive_and_nonsense_about_them_is_ignored() -> None:
 )
 def test_event_ids_from_clients_do_no_harm(text: str | None, parsed: tuple[int, int]) -> None:
     assert parse_event_id(text) == parsed
+
+
+def test_a_record_with_an_uploaded_adapter_is_one_that_an_older_kinoray_refuses_to_read_without_it() -> None:
+    upload = UploadedLora("lora_1", "ink", "shapes", "ab" * 32, VIDEO)
+    job = a_job(plan=replace(PLAN, adapters=((upload.mark, 1.0),), uploads=(upload,)))
+    written = orjson.loads(job_to_json(job))
+    assert written["version"] == VERSION == 3
+    assert job_from_json(job_to_json(job)) == job
+    assert "uploads" not in orjson.loads(job_to_json(a_job()))["plan"]

@@ -154,3 +154,26 @@ def test_a_cogvideox_folder_trained_with_another_shift_is_refused(tmp_path: Path
 def test_what_changes_the_bits_is_part_of_the_revision() -> None:
     settings = given(WAN, placement={"vae_tiling": True, "offload": "model"})
     assert served(settings, found).profiles[0].revision == "0123456789ab-float32+vae_tiling"
+
+
+def test_uploads_are_by_setting_or_entry_for_models_that_take_adapters_and_change_the_revision() -> None:
+    wan = {"id": "wan", "family": "wan2.1-t2v-1.3b", "source": "a/b"}
+    other = {"id": "hy", "family": "hunyuan-video-1.5-480p", "source": "a/c"}
+
+    def takes(*entries: dict[str, Any], **more: Any) -> dict[str, bool]:
+        return {model.id: model.lora_uploads for model in served(given(*entries, **more), found).profiles}
+
+    assert takes(wan, other) == {"wan": False, "hy": False}
+    assert takes(wan, other, lora_uploads=True) == {"wan": True, "hy": False}
+    assert takes(wan | {"lora_uploads": True}, other) == {"wan": True, "hy": False}
+    assert takes(wan | {"lora_uploads": False}, lora_uploads=True) == {"wan": False}
+    assert takes(wan, lora_uploads=True, parallel={"wan": {"ulysses": 2}}) == {"wan": False}
+    plain, open_ = (served(given(wan | {"lora_uploads": each}), found).profiles[0] for each in (False, True))
+    assert plain.revision != open_.revision
+    wrong: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
+        (other, {}, "takes no LoRA"),
+        (wan, {"parallel": {"wan": {"ulysses": 2}}}, "ranks"),
+    )
+    for entry, more, says in wrong:
+        with pytest.raises(BadModel, match=says):
+            served(given(entry | {"lora_uploads": True}, **more), found)

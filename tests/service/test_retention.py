@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from app.service.artifact_refs import mark_cached
 from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Failure, Job, Phase, Webhook, Wishes
+from app.uploads.loras import MemoryLoraUploads
 from tests.jobs.make import a_job
 from tests.redis_server import MEMORY_AND_REDIS
 from tests.waiting import until
@@ -69,6 +70,7 @@ class Stores:
     outbox: Outbox
     artifacts: MemoryArtifacts
     meter: MemoryMeter
+    loras: MemoryLoraUploads = field(default_factory=MemoryLoraUploads)
 
     async def completed(self, at: float) -> Job:
         """A job on record with a file, as the finisher leaves it."""

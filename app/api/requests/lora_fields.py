@@ -23,7 +23,7 @@ class LoraWish(Strict):
     """A LoRA adapter that is to act."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
-        description="One of the model's, see /v1/models"
+        description="One of the model's, see /v1/models, or of your own, by name or id, see /v1/loras"
     )
     strength: float = Field(
         1.0, ge=-4, le=4, description="1: as its operator has set it; 0: not at all. Also `scale`, `weight`"

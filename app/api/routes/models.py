@@ -63,6 +63,7 @@ class Model(BaseModel):
     takes_image: bool = Field(description="A video may begin with a picture, `input_reference`")
     needs_image: bool = Field(description="It has to")
     loras: list[ModelLora] = Field(description="Adapters that requests may name in `loras`")
+    lora_uploads: bool = Field(description="Whether you may upload others, see /v1/loras")
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
     tiers: dict[str, ModelTier]
     ready: bool = Field(description="Whether all of its pools take jobs; one that sleeps does, and wakes for them")
@@ -143,6 +144,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         takes_image=profile.takes_image,
         needs_image=profile.needs_image,
         loras=[ModelLora(name=lora.name, description=lora.description) for lora in profile.loras],
+        lora_uploads=profile.lora_uploads,
         flow_shift=profile.shift,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
         ready=not lacking,

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from app.engine.families.family import AdapterSwitch, Experts, ImageConditioning, Row, StepCaching
+from app.engine.families.adapters import AdapterSwitch
+from app.engine.families.family import Experts, ImageConditioning, Row, StepCaching
 from app.engine.families.loading.lora import Adapters
 from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend

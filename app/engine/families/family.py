@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 from app.engine import sampler
 from app.engine.checkpoint import from_bytes
 from app.engine.denoiser import Conditioning, Frames, JobState, TextEmbedding
+from app.engine.families.adapters import AdapterSwitch, BroughtAdapters
 from app.engine.families.grouping import forward_by_group, guided
 from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.memory.state import held_bytes
 from app.engine.reuse import guide
 from app.engine.samplers.schedule import Schedule
 from app.engine.timing.hardware import hardware
-from app.errors import InvalidRequest, UnsupportedParameter
+from app.errors import AdapterUnusable, InvalidRequest, UnsupportedParameter
 from app.types import Plan, VideoSpec
 
 HIGH, LOW = "high", "low"  # noise: the names of two experts
@@ -91,14 +93,6 @@ class StepCaching(Protocol):
         ...
 
 
-class AdapterSwitch(Protocol):
-    """The LoRA adapters of one transformer."""
-
-    def activate(self, adapters: Sequence[tuple[str, float]]) -> None:
-        """Have these act, by name and strength, and no others; of those it does not have, nothing acts."""
-        ...
-
-
 class Family(Protocol):
     """What sets one model family apart. It runs under inference mode, on the engine's thread."""
 
@@ -143,8 +137,9 @@ class FamilyDenoiser:
     The same embeddings, picture, seed and steps give the frames of that pipeline with a generator on the CPU.
     """
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, brought: BroughtAdapters | None = None) -> None:
         self._family = family
+        self._brought = brought
 
     @property
     def device(self) -> torch.device:
@@ -160,6 +155,18 @@ class FamilyDenoiser:
     def needs_image(self) -> bool:
         """Whether it makes no video without a picture."""
         return self._family.image is not None and self._family.image.needed
+
+    def offer_adapters(self, files: Mapping[str, Path]) -> None:
+        """Where the files of uploaded adapters are, by their marks. Raises AdapterUnusable: none can be brought."""
+        if self._brought is None:
+            raise AdapterUnusable("This replica takes no LoRAs that requests bring.")
+        self._brought.offer(files)
+
+    def _wear(self, plan: Plan) -> None:
+        """Have a plan's adapters loaded. Raises AdapterUnusable."""
+        if self._brought is not None and self._brought.ensure(name for name, _ in plan.adapters):
+            for switch in self._family.adapters.values():
+                switch.changed()
 
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
@@ -188,6 +195,8 @@ class FamilyDenoiser:
             UnsupportedParameter: its predictions are not right for this sampler, or a step cache it cannot have.
         """
         self._check(plan, conditioning)
+        with device_errors():
+            self._wear(plan)
         noise = self._family.noise(plan, torch.Generator().manual_seed(plan.sampling.seed))
         device = self._family.device
         with device_errors():
@@ -207,6 +216,7 @@ class FamilyDenoiser:
 
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
         with device_errors():
+            self._wear(plan)
             return self._grouped(from_bytes(checkpoint, plan, self._family.device))
 
     def _grouped(self, state: JobState) -> JobState:
@@ -232,6 +242,7 @@ class FamilyDenoiser:
         """
         family, first = self._family, states[0]
         with device_errors():
+            self._wear(first.plan)
             family.adapters[family.experts.at(first.timestep) if family.experts else ""].activate(first.plan.adapters)
             if family.step_caches is not None:
                 if first.plan.sampling.step_cache:

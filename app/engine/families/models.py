@@ -76,6 +76,7 @@ class Parts:
     text_encoder: nn.Module | None = None
     second: Transformer | None = None  # another transformer, for the low noise
     scales: Mapping[str, float] = field(default_factory=dict)  # how strongly each adapter acts
+    changes: bool = False  # jobs bring adapters with them, so that the layers have to stay as they are
 
     @property
     def transformers(self) -> list[Transformer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from pathlib import Path
 from typing import Final, Protocol
 
 import torch
@@ -26,6 +27,10 @@ class Reads(Protocol):
     def load(self, files: Files, options: Options = PLAIN) -> FamilyDenoiser: ...
 
     def load_encoder(self, files: Files) -> EncodePrompts: ...
+
+    def transformer_names(self, folder: Path) -> list[str]: ...
+
+    def formats(self, files: Files) -> object: ...
 
     def transformers(self, load: RankLoad, device: torch.device) -> list[Transformer]: ...
 

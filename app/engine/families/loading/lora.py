@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -16,7 +17,7 @@ from diffusers.utils import convert_unet_state_dict_to_peft
 from safetensors import SafetensorError, safe_open
 
 from app.engine.families.loading.folder import Lora
-from app.engine.families.models import Pipeline, Transformer
+from app.engine.families.models import Transformer
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,22 @@ _PLAIN_STARTS: Final = (True, False, "gaussian", "orthogonal", None)  # others t
 Weights = dict[str, torch.Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of a file's layers. `lost` find no place, `others` are tensors of no transformer, `magnitudes` those
+    of a DoRA in a form that diffusers does not read."""
+
+    layers: int
+    lost: tuple[str, ...] = ()
+    others: int = 0
+    magnitudes: int = 0
+
+
 class AdapterInvalid(ValueError):
     """An adapter is not one that this model can have; the message names it and its file."""
 
 
-def load_adapter(lora: Lora, transformer: Transformer, formats: Pipeline | None, file: str | None, local: bool) -> None:
+def load_adapter(lora: Lora, transformer: Transformer, formats: object, file: str | None, local: bool) -> Placed:
     """Read a file of a LoRA into the transformer, in whatever form the pipeline `formats`, or its class, knows.
 
     Ranks, alphas and what else the file's header says of its layers count as in diffusers. It is switched on per job.
@@ -64,8 +76,9 @@ def load_adapter(lora: Lora, transformer: Transformer, formats: Pipeline | None,
     with _named(name), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Already found a `peft_config`")  # a model may have several adapters
         transformer.load_lora_adapter(own, adapter_name=lora.name, metadata=_plain(header, name))
-    _tell_lost(own, transformer, lora.name, name)
-    _tell_magnitudes(Path(lora.source, file) if file else Path(lora.source), name)
+    layers, lost = _tell_lost(own, transformer, lora.name, name)
+    magnitudes = _tell_magnitudes(Path(lora.source, file) if file else Path(lora.source), name)
+    return Placed(layers, lost, len(weights) - len(own), magnitudes)
 
 
 @contextmanager
@@ -128,8 +141,8 @@ def _layer(key: str) -> str:
     return re.split(r"\.lo(?:ra|kr)_", key.removeprefix(PREFIX))[0]
 
 
-def _tell_lost(own: Weights, transformer: Transformer, adapter: str, name: str) -> None:
-    """Say which of its layers have found no place. Raises AdapterInvalid: none has."""
+def _tell_lost(own: Weights, transformer: Transformer, adapter: str, name: str) -> tuple[int, tuple[str, ...]]:
+    """Say which of its layers have found no place, of how many. Raises AdapterInvalid: none has."""
     from peft import get_peft_model_state_dict
 
     held = get_peft_model_state_dict(transformer, adapter_name=adapter)
@@ -141,18 +154,20 @@ def _tell_lost(own: Weights, transformer: Transformer, adapter: str, name: str) 
         log.warning(
             "Of %s, %d of %d layers find no place and are lost, such as %s", name, len(lost), len(asked), lost[0]
         )
+    return len(asked), tuple(lost)
 
 
-def _tell_magnitudes(path: Path, name: str) -> None:
-    """Say that diffusers leaves out a DoRA's magnitudes where they are written in another form than its own."""
+def _tell_magnitudes(path: Path, name: str) -> int:
+    """Say of how many layers diffusers leaves out the magnitudes (DoRA): they are in another form than its own."""
     if not path.is_file():
-        return
+        return 0
     with safe_open(path, "pt") as opened:
         lost = [key for key in opened.keys() if "dora_scale" in key]  # noqa: SIM118, for it is no mapping
     if lost:
         log.warning(
             "Of %s, the magnitudes (DoRA) of %d layers are lost: diffusers does not read this form", name, len(lost)
         )
+    return len(lost)
 
 
 class Adapters:
@@ -161,8 +176,16 @@ class Adapters:
     def __init__(self, transformer: Transformer, scales: Mapping[str, float] = UNSCALED) -> None:
         self._transformer = transformer
         self._scales = scales
-        self.empty = not getattr(transformer, "peft_config", None)
         self._active: tuple[tuple[str, float], ...] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there are none now."""
+        return not getattr(self._transformer, "peft_config", None)
+
+    def changed(self) -> None:
+        """Some have come, and act as they are loaded, or gone."""
+        self._active = None
 
     def activate(self, adapters: Sequence[tuple[str, float]]) -> None:
         """Have these act, by name and strength, or none: everybody in a batch has the same."""

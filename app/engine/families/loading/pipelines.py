@@ -61,6 +61,9 @@ class PipelineReader(Reader[Pipeline]):
     def family(self, opened: Opened[Pipeline], files: Files, options: Options) -> Family:
         return self._build(opened.parts, opened.facts, files)
 
+    def formats(self, files: Files) -> object:
+        return self._pipeline(files)
+
     def load_encoder(self, files: Files) -> EncodePrompts:
         pipeline = _read(self._pipeline(files), files, without=self._not_for_text)
         for encoder in _encoders(pipeline):

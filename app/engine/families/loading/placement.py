@@ -55,11 +55,13 @@ def place(parts: Parts, placement: Placement, device: torch.device) -> Done:
     done = Done()
     _tf32(placement, device, done)
     for transformer in parts.transformers:
-        _shrink(transformer, placement, device, done)
+        _shrink(transformer, placement, device, done, parts.changes)
     _move(parts, placement, device, done)
     _tiles(parts.autoencoder, placement, done)
-    for transformer in parts.transformers:
+    for transformer in () if parts.changes else parts.transformers:
         _compile(transformer, placement, device, done)
+    if parts.changes and placement.compile != "none":
+        done.skip("compile", "jobs bring adapters, which change the layers")
     if done.applied:
         log.info("Placed with %s", ", ".join(done.applied))
     return done
@@ -87,9 +89,12 @@ def _tf32(placement: Placement, device: torch.device, done: Done) -> None:
     done.applied.append("tf32")
 
 
-def _shrink(transformer: Transformer, placement: Placement, device: torch.device, done: Done) -> None:
+def _shrink(
+    transformer: Transformer, placement: Placement, device: torch.device, done: Done, changes: bool = False
+) -> None:
     """Fewer bits for the weights, before anything moves."""
-    if getattr(transformer, "peft_config", None) and (placement.quantise, placement.layerwise) != ("none", "none"):
+    adapted = changes or getattr(transformer, "peft_config", None)
+    if adapted and (placement.quantise, placement.layerwise) != ("none", "none"):
         done.skip("fewer bits", "adapters are switched on and off in the layers as they are")
         return
     if placement.quantise != "none":
@@ -111,7 +116,7 @@ def _multiplies_float8(device: torch.device) -> bool:
 
 
 def _move(parts: Parts, placement: Placement, device: torch.device, done: Done) -> None:
-    turns = _move_transformers(parts.transformers, placement, device, done)
+    turns = _move_transformers(parts.transformers, placement, device, done, parts.changes)
     if turns is None:
         for part in (parts.autoencoder, parts.text_encoder):
             if part is not None:
@@ -125,7 +130,11 @@ def _move(parts: Parts, placement: Placement, device: torch.device, done: Done) 
 
 
 def _move_transformers(
-    transformers: Sequence[Transformer], placement: Placement, device: torch.device, done: Done
+    transformers: Sequence[Transformer],
+    placement: Placement,
+    device: torch.device,
+    done: Done,
+    changes: bool = False,
 ) -> Offload | None:
     """To the device, or to where they come from for their turns; then the others take turns with them."""
     offload = placement.offload
@@ -138,6 +147,9 @@ def _move_transformers(
         return None
     if offload == "group" and importlib.util.find_spec("accelerate") is None:
         done.skip("offload group", "accelerate is not installed; the parts take turns instead")
+        offload = MODEL
+    if offload == "group" and changes:
+        done.skip("offload group", "jobs bring adapters, which change the blocks; the parts take turns instead")
         offload = MODEL
     turns = Offload(device, HOST)
     for transformer in transformers:

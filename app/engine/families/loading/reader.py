@@ -15,6 +15,7 @@ from app.engine.families.family import Family, FamilyDenoiser
 from app.engine.families.loading.folder import Lora, fetched, part
 from app.engine.families.loading.lora import load_adapter
 from app.engine.families.loading.placement import HOST, place, place_transformers
+from app.engine.families.loading.uploaded import Room, UploadedAdapters
 from app.engine.families.models import Parts, Pipeline, Transformer
 from app.engine.families.parallel.ranks import RankLoad, Ranks
 from app.settings.placement import Parallel, Placement
@@ -42,6 +43,7 @@ class Options:
     encode: EncodePrompts | None = None  # takes the place of the model's own text encoders, which are then not read
     loras: Sequence[Lora] = ()
     parallel: Parallel = field(default_factory=Parallel)  # ranks that share each forward
+    uploads: Room | None = None  # for adapters that jobs bring; None: they bring none
     mag_ratios: Sequence[float] = ()  # MagCache's magnitudes, where they were measured
 
 
@@ -94,13 +96,17 @@ class Reader(ABC, Generic[Facts]):
                 for transformer, file in zip(parts.transformers, (lora.file, lora.file_2), strict=False):
                     if transformer is parts.transformer or file is not None:
                         load_adapter(lora, transformer, opened.loras, file, files.local)
+            parts.changes = options.uploads is not None
             place(parts, options.placement, files.device)
             if ranks is not None:
                 parts.transformer, *rest = [
                     ranks.lead(each, options.parallel, at) for at, each in enumerate(parts.transformers)
                 ]
                 parts.second = rest[0] if rest else None
-            return FamilyDenoiser(self.family(opened, files, options))
+            uploads = None
+            if options.uploads is not None:
+                uploads = UploadedAdapters(parts.transformers, opened.loras, options.uploads)
+            return FamilyDenoiser(self.family(opened, files, options), uploads)
         except BaseException:
             if ranks is not None:
                 ranks.close()
@@ -111,7 +117,7 @@ class Reader(ABC, Generic[Facts]):
             return None
         if self.split_class is None:
             raise ValueError("models of this family are not split among ranks: diffusers does not know where")
-        if options.loras:
+        if options.loras or options.uploads:
             raise ValueError("adapters are not told to the ranks that share a forward; merge them, or use one GPU")
         folder = self.folder(files)
         load = RankLoad(
@@ -130,6 +136,10 @@ class Reader(ABC, Generic[Facts]):
     def transformer_names(self, folder: Path) -> list[str]:
         """The folders of the transformers, in the order of `Parts.transformers`."""
         return ["transformer"]
+
+    def formats(self, files: Files) -> object:
+        """The pipeline class that knows how adapters for its models are written, or None; nothing is read."""
+        return None
 
     def transformers(self, load: RankLoad, device: torch.device) -> list[Transformer]:
         """What a rank beside the first makes its part of each forward with, laid out as rank 0 lays it out."""

@@ -13,13 +13,13 @@ from app.engine.families.wan.few_tokens import CrossAttentionCache
 
 
 class Expert:
-    """A WanTransformer3DModel, or what answers like one; LoRA adapters are loaded into it before."""
+    """A WanTransformer3DModel, or what answers like one; adapters are in it before, or, if it `changes`, later."""
 
-    def __init__(self, transformer: Transformer, scales: Mapping[str, float] = UNSCALED) -> None:
+    def __init__(self, transformer: Transformer, scales: Mapping[str, float] = UNSCALED, changes: bool = False) -> None:
         self._transformer = transformer.eval()
         self.adapters = Adapters(transformer, scales)
         # What is faster for few tokens copies weights, and so would not hear of adapters.
-        fast = self.adapters.empty and CrossAttentionCache.suits(transformer)
+        fast = self.adapters.empty and not changes and CrossAttentionCache.suits(transformer)
         self._texts = CrossAttentionCache(transformer) if fast else None
 
     def run(

@@ -41,10 +41,10 @@ class Wan(BaseFamily):
         super().__init__(parts, EVEN, device)
         self.image = image
         self._per_token = per_token
-        self._transformers = {"": Expert(parts.transformer, parts.scales)}
+        self._transformers = {"": Expert(parts.transformer, parts.scales, parts.changes)}
         if parts.second is not None and boundary is not None:
             self.experts = Experts(boundary * TRAINED_STEPS)
-            self._transformers = {HIGH: self._transformers[""], LOW: Expert(parts.second, parts.scales)}
+            self._transformers = {HIGH: self._transformers[""], LOW: Expert(parts.second, parts.scales, parts.changes)}
         else:
             self.step_caches = StepCaches(parts.transformer, mag_ratios)
         self.adapters = {name: expert.adapters for name, expert in self._transformers.items()}

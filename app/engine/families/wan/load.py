@@ -64,6 +64,9 @@ class WanReader(Reader[Opening]):
             mag_ratios=options.mag_ratios,
         )
 
+    def formats(self, files: Files) -> object:
+        return WanPipeline
+
     def load_encoder(self, files: Files) -> EncodePrompts:
         folder = self.folder(files)
         _index(folder)

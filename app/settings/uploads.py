@@ -1,0 +1,38 @@
+"""The settings of what tenants upload to keep: LoRA adapters of their own."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from app.settings.field import setting
+
+MIB, GIB = 2**20, 2**30
+
+
+class Uploads(BaseModel):
+    """LoRA adapters that tenants upload"""
+
+    lora_uploads: bool = setting(
+        False,
+        "Tenants may upload LoRAs (`POST /v1/loras`) for every model that takes any; a model's entry may say otherwise",
+        since="0.3",
+    )
+    lora_upload_max_bytes: int = setting(512 * MIB, "Larger files are refused with 413", "bytes", since="0.3", gt=0)
+    lora_uploads_most: int = setting(20, "A tenant's most at a time", "LoRAs", since="0.3", ge=1, le=1000)
+    lora_uploads_bytes: int = setting(4 * GIB, "All of a tenant's together", "bytes", since="0.3", gt=0)
+    lora_uploads_kept_s: float | None = setting(
+        None, "They are removed so long after they came", "s", "until their tenant deletes them", since="0.3", gt=0
+    )
+    lora_check_timeout_s: float = setting(
+        120.0,
+        "A file that cannot be tried on the model's layers within this is refused with 503",
+        "s",
+        since="0.3",
+        gt=0,
+    )
+    loras_loaded: int = setting(
+        8, "Uploaded LoRAs that a replica keeps loaded; the longest unused goes first", "LoRAs", since="0.3", ge=1
+    )
+    loras_loaded_bytes: int = setting(
+        2 * GIB, "All of them together; what one job wears may go beyond", "bytes", since="0.3", gt=0
+    )
