@@ -208,6 +208,12 @@ class ConcurrencyExceeded(Overloaded):
     code = "concurrency_exceeded"
 
 
+class TooManyFollowers(RetryLater):
+    """As many streams and waiting requests are open here as may be."""
+
+    code = "too_many_followers"
+
+
 class RateLimited(RetryLater):
     """More requests than the tenant, key or address may make in that time; `param` names the limit."""
 

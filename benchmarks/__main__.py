@@ -28,6 +28,7 @@ from benchmarks import (
     calibration,
     ceiling,
     chaos,
+    clients,
     drills,
     fairness,
     fairness_in_process,
@@ -75,6 +76,7 @@ def main() -> None:
         "restore": _restore,
         "overload": _overload,
         "fairness": _fairness,
+        "clients": _clients,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
@@ -203,6 +205,13 @@ def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         with _served({}, args) as service:
             found[name] = asyncio.run(fairness.measure(service.url, jobs, tries, console))
     return found
+
+
+def _clients(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    most = 40 if options.quick else clients.MOST_FOLLOWERS
+    seconds, slow, followers = (5, (100,), 30) if options.quick else (20, clients.SLOW, clients.FOLLOWERS)
+    with _served({}, {"max_followers": most, "pretend_step_s": 1.0}) as service:
+        return asyncio.run(clients.measure(service.url, seconds, slow, followers, most, console))
 
 
 def _in_folder(measure: Callable[[Path, Console], dict[str, Any]], console: Console) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from app.jobs.redis.scripts import Keys
 from app.logs.setup import log_to_stream
 from app.redis.connection import replicas_of
 from app.settings import Settings
+from app.settings.ingress import Ingress
 from app.settings.read import BadSettings, args_of, read_settings, unknown
 from app.settings.strict_yaml import loaded
 from cluster.checks import (
@@ -43,6 +45,7 @@ from cluster.stopping import Stop
 log = logging.getLogger(__name__)
 CONFIG = Path(__file__).resolve().parent.parent / "serve_config.yaml"
 LOOK_S = 0.5  # how often it is seen to that the own Redis is there
+PROXY_READS = ("host", "lora_upload_max_bytes", "max_body_bytes", "trusted_proxies")
 OBJECT_STORE_BYTES = 512 * 2**20  # frames on their way to the finisher; it grows only as it is used
 
 RAY_ENVIRONMENT = {
@@ -50,6 +53,8 @@ RAY_ENVIRONMENT = {
     "RAY_SERVE_HTTP_KEEP_ALIVE_TIMEOUT_S": "90",
     # By default Serve kills a proxy that is not up in 5 s, and the deployment fails with it on a slow machine.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+    # Serve's own proxy knows no time limits for headers and bodies, and no most of connections.
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "kinoray.ingress:guard_proxy",
     # What Ray takes by default, and warns about in four lines; who wants none sets "disabled".
     "RAY_AUTH_MODE": "token",
     # Serve's lines have files of their own, which `kinoray logs` reads; standard error would have them once more.
@@ -72,6 +77,17 @@ def load_config(path: Path, settings: Settings) -> dict[str, Any]:
     if settings.log_format == "console":  # of Serve's own processes; replicas' lines are ours
         config["logging_config"] = {**config.get("logging_config", {}), "encoding": "TEXT"}
     return config
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What Serve's proxy reads of the settings: it is given no `args`, and has its environment only."""
+    told = settings.model_dump(mode="json", include={*Ingress.model_fields, *PROXY_READS}, exclude_unset=True)
+    return {f"KINORAY_{name.upper()}": as_text(value) for name, value in told.items()}
+
+
+def as_text(value: object) -> str:
+    """A value as a variable of the environment has it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 class LocalService:
@@ -184,6 +200,7 @@ class LocalService:
         # Else Serve's proxy takes what anybody on this machine says for the client's address, and hides who said it.
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)
+        os.environ.update(environment_of(self.settings))
 
     def _redis_url(self) -> str:
         """Of the Redis that is used: the one that was named, or else our own."""

@@ -37,6 +37,7 @@ ROOMS = (
     "worker",
     "calibration",
     "api",
+    "ingress",
     "client",
     "studio",
 )

@@ -13,9 +13,11 @@ from app import __version__
 from app.access.opening import Access, memory_access
 from app.access.rate_limits import RateLimiter
 from app.api.audit import Audit
+from app.api.bodies import Bodies, body_rules
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
+from app.api.followers import Followers
 from app.api.limits import FORM_BYTES, BodyLimit
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
@@ -93,6 +95,7 @@ def create_app(
     app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
     app.state.checks = dict(checks)
     app.state.since = ComponentSince(service.ports.board, service.now)
+    app.state.followers = Followers(settings.max_followers)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
         *(models, loras, styles, keys, audit, caches, operations, trends, usage, vitals, page),
@@ -122,6 +125,7 @@ def _add_layers(
     if not (settings.api_keys or settings.api_keys_file):  # a page of another site has no key
         app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     app.add_middleware(OwnTask, background=background)
+    app.add_middleware(Bodies, rules=body_rules(settings))
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)
     if settings.cors_origins:
         app.add_middleware(

@@ -10,7 +10,13 @@ from app.api.security_headers import HEADERS as BROWSERS
 
 Codes = dict[int, list[str]]
 
-_ALWAYS: Final = {500: "internal_error", 503: "service_unavailable store_unavailable"}
+_ALWAYS: Final = {
+    408: "request_timeout",
+    429: "too_many_connections",
+    431: "headers_too_large",
+    500: "internal_error",
+    503: "service_unavailable store_unavailable too_many_connections too_many_bodies too_many_followers",
+}
 _KEYED: Final = {401: "invalid_api_key", 429: "rate_limit_exceeded too_many_wrong_keys"}
 _SCOPED: Final = {403: "insufficient_scope"}
 _CHANGES: Final = {403: "cross_origin"}
@@ -124,6 +130,7 @@ SENTENCES: Final[Mapping[int, str]] = {
     401: "No key, or a wrong one",
     403: "The key lacks the scope that `param` names, or a page of another site asks",
     404: "There is no such thing",
+    408: "It did not come in time",
     409: "It does not go with what there is",
     410: "It was there, and is no longer",
     413: "Too large",
@@ -131,6 +138,7 @@ SENTENCES: Final[Mapping[int, str]] = {
     416: "Outside of the file",
     424: "What it waited for failed",
     429: "Too much at once: come again after `Retry-After`",
+    431: "More in headers than is read",
     500: "It failed, or something went wrong inside",
     501: "Not supported here; the message says what to use instead",
     503: "A part does not answer: come again after `Retry-After`",

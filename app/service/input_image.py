@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -19,6 +18,7 @@ from app.errors import InvalidRequest, NotFound, PayloadTooLarge
 from app.jobs.board import Board
 from app.outbound.addresses import AddressRefused, web_address
 from app.outbound.connect import BROKEN, Forbidden, Outbound, Resolve, Resolver
+from app.service.decoding import Decoding
 from app.service.picture_text import from_base64
 from app.settings import Settings
 from app.types import Artifact, Job
@@ -32,11 +32,11 @@ WANTED: Final = {
     "user-agent": "kinoray-pictures/1",
 }
 FETCH_TIMEOUT_S: Final = 10.0
-AT_ONCE: Final = 4  # pictures that one process decodes at a time: each may take hundreds of megabytes
+REFUSALS_S: Final = 0.5  # hosts are refused at whole multiples of it after their name was looked up
 
 PENDING: Final = Artifact("inputs/pending", CONTENT_TYPE, 0)  # stands for a picture that is not looked at yet
 
-_decoders = ThreadPoolExecutor(AT_ONCE, "pictures")  # its threads start when they are needed
+_decoding = Decoding()
 _names = Resolver("picture-names")
 
 
@@ -54,12 +54,13 @@ async def picture_of(reference: bytes | str, tenant: str, settings: Settings) ->
     Raises:
         InvalidRequest: no picture that can be read, or an address that is refused or does not answer with one.
         PayloadTooLarge: too many bytes or pixels.
+        Overloaded: too many pictures of that tenant, or of all, wait to be decoded.
     """
     data = from_base64(reference, settings.max_image_bytes)
     if data is None:
         data = reference if isinstance(reference, bytes) else await fetched(reference, settings)
     work = partial(cleaned, data, settings.max_image_bytes, settings.max_image_pixels)
-    content = await asyncio.get_running_loop().run_in_executor(_decoders, work)
+    content = await _decoding.run(tenant, work)
     return Picture(Artifact(key_of(content, tenant), CONTENT_TYPE, len(content)), content)
 
 
@@ -89,16 +90,20 @@ async def fetched(address: str, settings: Settings, resolve: Resolve = _names) -
 async def _followed(address: str, settings: Settings, outbound: Outbound) -> bytes:
     url = web_address(address, PARAM)
     for _ in range(REDIRECTS + 1):
+        began = time.monotonic()
         try:
             async with outbound.request("GET", url, WANTED, FETCH_TIMEOUT_S) as answer:
                 headers = httpx.Headers(answer.headers)
                 if answer.status not in MOVED or "location" not in headers:
                     return await _body(answer, headers, settings.max_image_bytes)
-        except Forbidden:
-            raise AddressRefused(f"{url.host[:80]!r} is not a public host.", PARAM) from None
-        except socket.gaierror:
-            raise AddressRefused(f"There is no host {url.host[:80]!r}.", PARAM) from None
-        url = _moved(url, headers["location"])
+        except (Forbidden, socket.gaierror):
+            pass
+        else:
+            url = _moved(url, headers["location"])
+            continue
+        # Which names our own network has is not told: not in words, and not by how long looking one up took.
+        await anyio.sleep(-(time.monotonic() - began) % REFUSALS_S)
+        raise AddressRefused(f"{url.host[:80]!r} is not a public host.", PARAM)
     raise InvalidRequest("The picture's address leads on too often.", PARAM, "image_not_fetched")
 
 

@@ -93,7 +93,7 @@ async def _reaches(last: str, tenant: str, log: EventLog) -> bool:
 
 def _with_ids(events: Sequence[Event]) -> list[News]:
     """The events as news; only the last of one entry names its id, so that nobody goes on in the middle of it."""
-    following = [*(event.id for event in events[1:]), None]
+    following = [*(event.id for event in events), None][1:]  # none at all after a wait without news
     return [
         News(event.kind, event.at, None if event.id == then else event.id, event.job_id, event.data)
         for event, then in zip(events, following, strict=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, SecretStr
 
 from app.settings.field import setting
+from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
 from app.settings.uploads import Uploads
@@ -342,5 +343,5 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Limiting, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
 )

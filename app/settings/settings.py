@@ -14,6 +14,7 @@ from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import Self
 
+from app.settings.ingress import Ingress
 from app.settings.limits import Limiting
 from app.settings.notify import is_slack
 from app.settings.placement import Placement, chosen, parallel_of
@@ -28,7 +29,19 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0
 
 
 class Settings(
-    Uploads, Observed, Caches, Engine, Feedback, Replicas, Models, Limiting, Front, Webhooks, Storage, BaseSettings
+    Uploads,
+    Observed,
+    Caches,
+    Engine,
+    Feedback,
+    Replicas,
+    Models,
+    Limiting,
+    Ingress,
+    Front,
+    Webhooks,
+    Storage,
+    BaseSettings,
 ):
     """Every setting of a Kinoray service. Each can be set as `KINORAY_<NAME>`; lists and maps are JSON.
 

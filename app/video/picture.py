@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from app.errors import InvalidRequest, PayloadTooLarge
 FORMATS: Final = ("PNG", "JPEG", "WEBP")
 LEAST_SIDE, MOST_SIDE = 16, 16384
 KEPT_SIDE: Final = 2048  # longer sides are made so long: no model takes more
+STRIPS: Final = 64  # in which deep greys are worked on, so that what that takes stays small
 CONTENT_TYPE: Final = "image/png"
 PARAM: Final = "input_reference"
 BEGINNINGS: Final = (
@@ -107,9 +108,15 @@ def _check_sides(width: int, height: int, most_pixels: int) -> None:
 def _plain(picture: Image.Image) -> Image.Image:
     picture.draft("RGB", (KEPT_SIDE, KEPT_SIDE))  # of a JPEG no more is decoded than that
     picture.load()
-    upright: Image.Image = ImageOps.exif_transpose(picture)
-    upright = _eight_bits(upright)
-    upright.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
+    # In place, and made small first: there are never two of the size that it came in.
+    if picture.mode.startswith("I"):
+        ImageOps.exif_transpose(picture, in_place=True)
+        upright = _eight_bits(picture)
+        upright.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
+    else:
+        upright = picture
+        upright.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
+        ImageOps.exif_transpose(upright, in_place=True)
     if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
         seen = upright.convert("RGBA")
         alpha = seen.getchannel("A")
@@ -127,11 +134,15 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     """Greys of 16 bits as greys of 8: `convert` would cut off what is above 255 instead."""
     if not picture.mode.startswith("I"):
         return picture
-    greys = np.clip(np.asarray(picture, np.int64), 0, 65535)
-    plain = Image.fromarray(((greys + 128) // 257).astype(np.uint8))
+    greys = np.asarray(picture)
+    plain = Image.fromarray(np.concatenate([_eight(rows) for rows in np.array_split(greys, STRIPS)]))
     if "icc_profile" in picture.info:
         plain.info["icc_profile"] = picture.info["icc_profile"]
     return plain
+
+
+def _eight(greys: NDArray[Any]) -> NDArray[np.uint8]:
+    return ((np.clip(greys.astype(np.int32), 0, 65535) + 128) // 257).astype(np.uint8)
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

@@ -18,6 +18,7 @@ from app.service import tenant_events as story
 from app.types import Caller
 from tests.api.house import House
 from tests.api.served import served
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 PREVIEW = {"step": 1, "total_steps": 25, "width": 8, "height": 8, "image": "data:image/webp;base64,UklGRg=="}
@@ -224,3 +225,26 @@ async def test_the_stream_is_in_the_document(client: httpx.AsyncClient) -> None:
     said = (await client.get("/openapi.json")).json()["paths"]["/v1/events"]["get"]
     assert "text/event-stream" in said["responses"]["200"]["content"]
     assert {each["name"] for each in said["parameters"]} == {"last-event-id", "after", "last_event_id"}
+
+
+async def test_a_stream_outlives_waits_without_news(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "BLOCK_S", 0.01)
+    read, waits = house.events.read_tenant, list[int]()
+
+    async def counted(tenant: str, after: str, block_s: float) -> Any:
+        found = await read(tenant, after, block_s)
+        waits.append(len(found))
+        return found
+
+    monkeypatch.setattr(house.events, "read_tenant", counted)
+    async with follow(client) as stream:
+        assert (await stream.next())[0] == "ready"
+
+        async def waited() -> bool:
+            return waits.count(0) >= 3
+
+        await until(waited)
+        made = await ask(client, "a red ball")
+        assert await stream.next() == ("snapshot", made)

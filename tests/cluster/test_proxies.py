@@ -67,9 +67,9 @@ async def serving(house: House, port: int) -> AsyncIterator[None]:
 
 def caddy(folder: Path, port: int, upstream: int) -> tuple[list[str], dict[str, str]]:
     """The file as it is, with a certificate of Caddy's own making."""
-    (folder / "Caddyfile").write_text(
-        f"{{\n\thttp_port {free_port()}\n\tskip_install_trust\n\tadmin off\n}}\nimport {FILES / 'Caddyfile'}\n"
-    )
+    text, options = (FILES / "Caddyfile").read_text(), f"http_port {free_port()}\n\tskip_install_trust\n\tadmin off"
+    assert text.count("\n{\n") == 1  # its global options
+    (folder / "Caddyfile").write_text(text.replace("\n{\n", f"\n{{\n\t{options}\n"))
     environment = {
         "KINORAY_SITE": f"https://localhost:{port}",
         "KINORAY_UPSTREAM": f"127.0.0.1:{upstream}",
@@ -152,6 +152,23 @@ async def test_a_proxy_hides_nothing_of_the_service(front: Front) -> None:
         assert made.headers["strict-transport-security"] == "max-age=31536000"
         assert made.headers["x-content-type-options"] == "nosniff"
     await clients_are_told_apart_and_cannot_say_who_they_are(front)
+
+
+async def test_a_proxy_lets_go_who_does_not_finish_a_request(front: Front) -> None:
+    """By the time limits that the files have, and without a moment for others."""
+    port = httpx.URL(front.url).port
+    head = f"GET /health/live HTTP/1.1\r\nhost: localhost:{port}\r\n"
+    slow = [await asyncio.open_connection("localhost", port, ssl=UNCHECKED) for _ in range(50)]
+    for _, writer in slow:
+        writer.write(head.encode())
+    async with front.client() as client:
+        assert (await client.get("/health/live")).status_code == 200
+    with anyio.fail_after(30):
+        for reader, writer in slow:
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                answer = await reader.read()
+                assert answer == b"" or answer.split()[1] == b"408"
+            writer.transport.abort()
 
 
 async def status_of_a_large_body(front: Front) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from app.errors import InvalidRequest, KinorayError
 from app.outbound.addresses import AddressRefused
+from app.service import input_image
 from app.service.input_image import fetched
 from app.settings import Settings
 
@@ -122,3 +124,26 @@ async def test_a_name_that_leads_inside_is_not_asked() -> None:
         with pytest.raises(AddressRefused):
             await fetched(url.replace("127.0.0.1", "pictures.example"), Settings(), inside)
     assert came == []
+
+
+async def test_private_hosts_that_exist_are_answered_as_those_that_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words, and in time, which is rounded up: looking one up may take less than finding no other."""
+    held = list[float]()
+
+    async def hold(seconds: float) -> None:
+        held.append(seconds)
+
+    async def knows(host: str, port: int) -> Sequence[str]:
+        if host == "database.internal":
+            return ["10.0.0.5"]
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr("app.service.input_image.anyio.sleep", hold)
+    told = []
+    for host in ("database.internal", "nothing.internal"):
+        with pytest.raises(AddressRefused) as caught:
+            await fetched(f"http://{host}/a.png", Settings(), knows)
+        told.append((caught.value.error_code, caught.value.message.replace(host, "host")))
+    assert told[0] == told[1]
+    assert len(held) == 2
+    assert all(0.0 < seconds <= input_image.REFUSALS_S for seconds in held)

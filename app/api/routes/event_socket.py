@@ -22,6 +22,7 @@ from app.api.audit import note_socket
 from app.api.auth import entered
 from app.api.dependencies import Config, Entry, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed
+from app.api.followers import followers_of
 from app.api.problems import error_body, problem, sentence
 from app.api.requests.json_text import json_value
 from app.api.requests.strict import Strict
@@ -72,7 +73,8 @@ async def follow(
             require(who, (VIDEOS_READ,))
             feed = await event_feed(service, settings, base, video_id, who, after)
             listen = partial(_listen, socket, partial(_cancel, socket, service, access, video_id, who))
-            code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
+            with followers_of(socket).seat():
+                code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
         except KinorayError as error:
             note_socket(socket, settings, access.writer, error)
             code = await _refuse(socket, error)

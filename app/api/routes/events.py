@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.api.auth import Reader
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed, event_id
+from app.api.followers import Seat, followers_of
 from app.api.openapi import ERRORS
 from app.errors import KinorayError
 from app.jobs.record import check_id
@@ -34,6 +35,7 @@ PING_S = 10
 async def events(
     video_id: str,
     request: Request,
+    _: Seat,
     service: Service,
     settings: Config,
     base: PublicUrl,
@@ -53,7 +55,8 @@ async def events(
     last = event_id(last_event_id or after)
     if last is not None and await service.told_all(check_id(video_id), caller, last):
         return Response(status_code=204)
-    feed = await event_feed(service, settings, base, video_id, caller, last)
+    async with followers_of(request).opening:
+        feed = await event_feed(service, settings, base, video_id, caller, last)
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from app.api.auth import Writer
 from app.api.dependencies import Config, PublicUrl, Service
+from app.api.followers import Seat
 from app.api.openapi import ERRORS, Examples, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong, ids_of
 from app.api.requests.body import body_fields
@@ -67,6 +68,7 @@ async def generate(
     base: PublicUrl,
     caller: Writer,
     key: KeyHeader,
+    _: Seat,
 ) -> Images | Response:
     """The pictures. A client that hangs up while it waits cancels them.
 

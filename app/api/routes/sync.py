@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.auth import Writer
 from app.api.dependencies import Config, Service
+from app.api.followers import Seat
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong
 from app.api.requests.body import body_fields
@@ -37,7 +38,7 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
     },
 )
 async def create_and_wait(
-    request: Request, service: Service, settings: Config, caller: Writer, key: KeyHeader
+    request: Request, service: Service, settings: Config, caller: Writer, key: KeyHeader, _: Seat
 ) -> Response:
     """The mp4, with the video's id in `x-video-id`. A client that hangs up while it waits cancels the job.
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.api.auth import Reader
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, caller_feed
+from app.api.followers import Seat
 from app.api.openapi import ERRORS
 from app.api.routes.events import PING_S
 from app.errors import KinorayError
@@ -35,6 +36,7 @@ RETRY_MS = 1000  # what a browser is to wait before it does
 )
 async def tenant_events(
     request: Request,
+    _: Seat,
     service: Service,
     settings: Config,
     base: PublicUrl,

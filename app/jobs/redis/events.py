@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from app.errors import LeaseLost
 from app.jobs.events import BATCH, MOST_ENTRIES, MOST_SHARED, TENANT_KEPT, Entries, Resumption, resumption
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.redis.scripts import Keys
+from app.jobs.redis.shared_waits import SharedWaits
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.redis.replies import Word, entries, mapping
@@ -71,6 +73,7 @@ class RedisEvents:
         tenant_limit: int = TENANT_KEPT,
     ) -> None:
         self._commands = Commands(redis)
+        self._waits = SharedWaits()
         self._keys = Keys(prefix)
         self._limit = limit
         self._kept_ms = int(1000 * kept_s)
@@ -144,8 +147,8 @@ class RedisEvents:
             return entries(await self._commands.call("XREAD", *most, "STREAMS", key, last))
         block_s = min(block_s, LONGEST_BLOCK_S)
         milliseconds = max(1, int(1000 * block_s))
-        answer = await self._commands.wait(block_s, "XREAD", *most, "BLOCK", milliseconds, "STREAMS", key, last)
-        return entries(answer)
+        words = ("XREAD", *most, "BLOCK", milliseconds, "STREAMS", key, last)
+        return entries(await self._waits.share(words, partial(self._commands.wait, block_s, *words)))
 
     def _puts(self, job_id: str, entries: Entries) -> list[tuple[Word, ...]]:
         account = self._account(job_id)

@@ -1,0 +1,52 @@
+"""Seats for those who stay: each event stream, WebSocket and waiting request takes one, and beyond them is a 503."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Annotated, cast
+
+import anyio
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from app.errors import TooManyFollowers
+
+RETRY_AFTER_S = 5.0
+OPENING = 32  # streams at a time: of a thousand that come at once, each would wait for the store behind all others
+
+
+class Followers:
+    """How many are there, and how many may be."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.count = 0
+        self.opening = anyio.Semaphore(OPENING)
+        """Held while what a stream begins with is read."""
+
+    @contextmanager
+    def seat(self) -> Iterator[None]:
+        """Held by one of them. Raises TooManyFollowers at once when all are taken."""
+        if self.count >= self._most:
+            message = f"{self.count:,} streams are open here, which is all that may be: ask again later."
+            raise TooManyFollowers(message, retry_after_s=RETRY_AFTER_S)
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+
+
+def followers_of(connection: HTTPConnection) -> Followers:
+    """Those of the application that serves it."""
+    return cast(Followers, connection.app.state.followers)
+
+
+async def _seat(connection: HTTPConnection) -> AsyncIterator[None]:
+    with followers_of(connection).seat():
+        yield
+
+
+Seat = Annotated[None, Depends(_seat)]
+"""A seat for a request or stream until it is over. Raises TooManyFollowers before anything is read for it."""
