@@ -42,6 +42,9 @@ OTHERS = {
     "cross_origin": 403,
     "idempotency_key_reused": 409,
     "method_not_allowed": 405,
+    "request_timeout": 408,
+    "too_many_bodies": 503,
+    "too_many_connections": 429,
     "upgrade_required": 426,
 }
 """Those that no class of `app.errors` has, with the status that they come with."""

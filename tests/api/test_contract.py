@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from app.access import wrong_keys
 from tests.api.house import House
 
 HOUSE = House(sync_timeout_s=0.02, api_keys={"ann": "a key of ann's"})
@@ -18,6 +20,14 @@ schema = (
     .exclude(path_regex="/(events|ws)$")  # which go on until their video is made
     .exclude(path_regex="/(extensions|edits|characters)")  # which are answered 501, see test_not_here.py
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def wrong_keys_are_not_counted() -> Iterator[None]:
+    """It tries hundreds, and wants to hear each time that they are wrong."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wrong_keys, "MOST", 1_000_000)
+        yield
 
 
 @schema.auth()
