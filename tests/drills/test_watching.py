@@ -310,8 +310,8 @@ async def test_a_prometheus_with_native_histograms_reads_them(tmp_path: Path) ->
                     "histogram_quantile(0.95, sum(rate(kinoray_job_latency_seconds[10s]))) < 5"
                 ):
                     await anyio.sleep(0.2)
-        told = await prometheus.query('histogram_count(kinoray_job_latency_seconds{tier="preview", priority="normal"})')
-        assert [float(row["value"][1]) > 3 for row in told] == [True]
+        counted = 'sum(histogram_count(kinoray_job_latency_seconds{tier="preview", priority="normal"}))'
+        assert [float(row["value"][1]) > 3 for row in await prometheus.query(counted)] == [True]
     finally:
         await prometheus.close()
         await watched.close()
