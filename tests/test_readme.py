@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = {path: path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 BLOCKS = [block for text in PAGES.values() for block in re.findall(r"```(\w*)\n(.*?)```", text, flags=re.S)]
-NO_SETTINGS = {"TAG", "API_KEY", "URL"}  # of the images, and of the command
+NO_SETTINGS = {"TAG", "API_KEY", "URL", "MEMORY"}  # of the images, and of the command
 COMMANDS = [line for kind, text in BLOCKS if kind == "" for line in text.splitlines()]
 
 

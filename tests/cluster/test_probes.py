@@ -15,7 +15,7 @@ def commands() -> list[str]:
     """Those of every probe of every container of Kinoray's pods on Kubernetes."""
     spec = next(
         each["spec"]
-        for each in yaml.safe_load_all((CLUSTER / "kuberay" / "rayservice.yaml").read_text())
+        for each in yaml.safe_load_all((CLUSTER / "kuberay" / "base" / "rayservice.yaml").read_text())
         if each["kind"] == "RayService"
     )["rayClusterConfig"]
     groups = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]

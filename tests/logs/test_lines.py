@@ -133,7 +133,7 @@ def test_what_ends_a_thread_is_a_line_with_its_traceback() -> None:
 
 def test_lines_of_every_package_of_ours_are_written_from_the_level_on_and_warnings_of_others() -> None:
     with recorded(log_level="warning") as log:
-        for name in ("app.x", "deployments.x", "cluster.x", "kinoray.app.x", "diffusers.x"):
+        for name in ("app.x", "deployments.x", "cluster.x", "kinoray.app.x", "another.x"):
             logging.getLogger(name).info("%s info", name)
             logging.getLogger(name).warning("%s warning", name)
     assert [line["level"] for line in log.lines] == ["warning"] * 5
