@@ -93,7 +93,10 @@ def _named(name: str) -> Iterator[None]:
 
 
 def _why(error: BaseException) -> str:
-    """The first line of what went wrong, with the next where it only announces it; diffusers stumbles over a key of its own when it cleans up after that."""
+    """The first line of what went wrong, with the next where it only announces it.
+
+    diffusers stumbles over a key of its own when it cleans up after that.
+    """
     if isinstance(error, KeyError) and error.__context__ is not None:
         return _why(error.__context__)
     lines = str(error).strip().splitlines() or [""]
