@@ -15,7 +15,7 @@ from app.jobs.store import find
 from app.redis.connection import Client, connect
 from app.service.videos import VideoService
 from app.settings import Settings
-from app.stores import Stores, stores_on
+from app.stores import Stores, redis_url_of, stores_on
 from app.types import Caller, Job, Phase, VideoRequest, Wishes
 from app.video.join import frames_of
 from cluster.backup import AT_WORK, back_up, key_of, pattern
@@ -62,7 +62,7 @@ class Outcome:
 @asynccontextmanager
 async def house(settings: Settings, folder: Path, run: int) -> AsyncIterator[None]:
     """The process that works; killed with SIGKILL in the end."""
-    words = [str(settings.redis_url), settings.redis_prefix, str(folder), str(run)]
+    words = [redis_url_of(settings), settings.redis_prefix, str(folder), str(run)]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.drills.house", *words, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
