@@ -120,6 +120,9 @@ class LocalService:
             StartFailed: the port is taken, a model cannot be served, Redis is not there or could lose jobs, or nothing
                 moved any more, twice.
         """
+        # First of all: Ray reads them when it is imported, which the checks may do.
+        for name, value in {**RAY_ENVIRONMENT, **rotation(self.settings)}.items():
+            os.environ.setdefault(name, value)
         check_port(self.settings.host, self.settings.port)
         check_metrics_port(self.settings.ray_metrics_port, self.settings.port)
         self._check_models()
@@ -127,8 +130,6 @@ class LocalService:
         check_artifacts(self.settings.artifact_root)
         self._start_redis()
         check_open(self.settings, self._redis_url())
-        for name, value in {**RAY_ENVIRONMENT, **rotation(self.settings)}.items():
-            os.environ.setdefault(name, value)
         since = time.time()
 
         def bring_up() -> None:
