@@ -136,8 +136,8 @@ async def front(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
                 await until(answers, 20.0)
             yield shown
         finally:
-            process.kill()
-            process.wait()
+            process.terminate()  # a proxy that is killed leaves its workers behind
+            process.wait(20)
 
 
 async def test_a_proxy_hides_nothing_of_the_service(front: Front) -> None:
