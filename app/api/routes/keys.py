@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -25,11 +25,11 @@ from app.api.requests.key_fields import (
     key_info,
     overlap_asked,
 )
+from app.api.requests.page_query import PageLimit, PageOrder
 from app.errors import Conflict, InvalidRequest
 from app.types.words import OPERATE
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=ERRORS)
-MOST_LISTED = 100
 TRIES = 5  # of a change, while others change the same key
 
 _CREATE: Examples = {
@@ -64,8 +64,8 @@ async def list_keys(
     access: Entry,
     caller: Operator,
     after: Annotated[str | None, Query(description="The last id of the page before; empty: the first page")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 20,
-    order: Annotated[Literal["asc", "desc"], Query(description="By creation time")] = "desc",
+    limit: PageLimit = 20,
+    order: PageOrder = "desc",
     tenant: Annotated[str | None, Query(max_length=100, description="Only this tenant's")] = None,
 ) -> KeyList:
     """A page of keys that were made here, newest first; those of the settings and their file are not among them."""

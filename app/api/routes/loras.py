@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
@@ -13,10 +13,10 @@ from app.api.auth import Uploader
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS, upload_form
 from app.api.requests.lora_upload import UploadLora, received
+from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
 from app.service.lora_uploads import OperatorLora, Row
 
 LORAS: Final = "/v1/loras"
-MOST_LISTED: Final = 100
 router = APIRouter(prefix=LORAS, tags=["loras"], responses=ERRORS)
 
 
@@ -74,12 +74,9 @@ async def upload(request: Request, service: Service, settings: Config, caller: U
 async def list_loras(
     service: Service,
     caller: Uploader,
-    after: Annotated[
-        str | None,
-        Query(description="The last id of the page before; empty: the first page. It may have been deleted since"),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 20,
-    order: Annotated[Literal["asc", "desc"], Query(description="By creation time")] = "desc",
+    after: PageAfter = None,
+    limit: PageLimit = 20,
+    order: PageOrder = "desc",
 ) -> LoraList:
     """A page of your own LoRAs, newest first unless told otherwise, and of those of the operator behind them."""
     rows, more = await service.loras.page(caller, after, limit, order == "desc")

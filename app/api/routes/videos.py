@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from app.api.requests.body import body_fields
 from app.api.requests.fields import ALIASES, PICTURE
 from app.api.requests.idempotency import KeyHeader
 from app.api.requests.input_image import request_with_reference
+from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
 from app.api.video_answers import accepted_video, video_of
@@ -23,7 +23,6 @@ from app.jobs.record import check_id
 from app.telemetry import Stages
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
-MOST_LISTED = 100
 
 
 @router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE))
@@ -49,12 +48,9 @@ async def list_videos(
     settings: Config,
     base: PublicUrl,
     caller: Reader,
-    after: Annotated[
-        str | None,
-        Query(description="The last id of the page before; empty: the first page. It may have been deleted since"),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 20,
-    order: Annotated[Literal["asc", "desc"], Query(description="By creation time")] = "desc",
+    after: PageAfter = None,
+    limit: PageLimit = 20,
+    order: PageOrder = "desc",
 ) -> VideoList:
     """A page of videos, newest first unless told otherwise."""
     page = await service.list(caller, check_id(after) if after else None, limit, order == "desc")
