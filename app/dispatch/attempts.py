@@ -41,14 +41,13 @@ class Attempts:
         except KinorayError as error:  # cancelled or deleted
             log.info("Not started: %s", error)
             return
-        if job.attempts == 0:
-            await self._stores.meter.add(_first_wait(job, self._stores.clock()))
-        leased = replace(job, fence=lease.fence, attempts=job.attempts + 1)
+        leased, now = replace(job, fence=lease.fence, attempts=job.attempts + 1), self._stores.clock()
         with about_job(leased):
-            now = self._stores.clock()
             log.info("leased", extra=facts(waited_s=round(now - job.created_at, 3), priority=job.priority))
             record_wait(job, lease.fence, now)
             self._background.spawn(self._run(leased, lease), f"attempt {lease.fence} of {job.id}")
+        if job.attempts == 0:  # behind the attempt, which need not wait until it is counted
+            await self._stores.meter.add(_first_wait(job, now))
 
     async def take_back(self, leases: Sequence[Lease], now: float) -> None:
         """Leases that ran out: whoever held them may write no more."""
