@@ -91,27 +91,16 @@ class Acceptance:
     ) -> Accepted:
         """As `VideoService.accept`."""
         with unsaid(request.prompt, request.negative_prompt), about(tenant=tenant_hash(caller.tenant)):
-            return await self._accept(request, caller, key, stages, reference, told)
-
-    async def _accept(
-        self,
-        request: VideoRequest,
-        caller: Caller,
-        key: str | None,
-        stages: Stages,
-        reference: bytes | str | None,
-        told: VideoRequest | None,
-    ) -> Accepted:
-        try:
-            limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
-            job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
-            await self._announce(job, stages)
-            return Accepted(job, False)
-        except Replayed as again:
-            job = await self._former(again.message, caller)
-            with about_job(job):
-                log.info("asked again, under the same key")
-            return Accepted(job, True)
+            try:
+                limits = await self._not_yet_answered(told or request, caller, key, None if told else reference)
+                job = await self._record(request, caller, limits, stages, reference, named_by_picture=told is None)
+                await self._announce(job, stages)
+                return Accepted(job, False)
+            except Replayed as again:
+                job = await self._former(again.message, caller)
+                with about_job(job):
+                    log.info("asked again, under the same key")
+                return Accepted(job, True)
 
     async def replayed(self, told: VideoRequest, caller: Caller, key: str | None) -> Accepted | None:
         """The job of the first time, if this request came before under its key. Raises KeyReused, Conflict."""
