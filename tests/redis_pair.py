@@ -16,13 +16,15 @@ from cluster.redis import LocalRedis, find_redis
 from tests.ports import free_port
 from tests.waiting import wait_until
 
-SOON = Replicas(within_s=0.5)
+PATIENT = Replicas(within_s=20.0)  # a replica that runs is waited for, however busy the machine
+HURRIED = Replicas(within_s=0.5)  # for one that is stopped: it does not confirm, however long one waits
 
 
 class Pair:
     """The first is the master when it starts."""
 
     def __init__(self, folder: Path) -> None:
+        self._clients: list[Client] = []
         self.first = LocalRedis(folder / "first")
         self.first.start()
         at = urlsplit(self.first.url)
@@ -57,12 +59,23 @@ class Pair:
             first.replicaof("127.0.0.1", str(self.port))
             wait_until(lambda: first.info("replication")["master_link_status"] == "up")
 
+    def connect(self) -> Client:
+        """A client that wants the replica to have what it writes."""
+        self._clients.append(connect(self.url, 5.0, PATIENT))
+        return self._clients[-1]
+
     def freeze(self) -> None:
         """The replica is there and confirms nothing."""
         self._replica.send_signal(signal.SIGSTOP)
+        self._wait(HURRIED)
 
     def wake(self) -> None:
         self._replica.send_signal(signal.SIGCONT)
+        self._wait(PATIENT)
+
+    def _wait(self, how: Replicas) -> None:
+        for client in self._clients:
+            client.replicas = how
 
     def stop(self) -> None:
         self._replica.kill()
@@ -79,7 +92,6 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 @pytest.fixture
 async def replicated(pair: Pair) -> AsyncIterator[Client]:
-    """A client that has seen the replica confirm what is written."""
-    client = connect(pair.url, 5.0, SOON)
+    client = pair.connect()
     yield client
     await client.aclose()
