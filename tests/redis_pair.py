@@ -29,9 +29,11 @@ class Pair:
         self.first.start()
         at = urlsplit(self.first.url)
         self._port, self.port, self._password = at.port or 0, free_port(), at.password or ""
-        words = ["--port", str(self.port), "--save", "", "--repl-diskless-sync-delay", "0", "--dir", str(folder)]
+        words = ["--port", str(self.port), "--save", "", "--dir", str(folder)]
         words += ["--requirepass", self._password, "--masterauth", self._password]
         words += ["--replicaof", "127.0.0.1", str(self._port)]
+        with redis.Redis.from_url(self.url) as client:
+            client.config_set("repl-diskless-sync-delay", 0)
         with (folder / "replica.log").open("wb") as log:
             self._replica = subprocess.Popen([find_redis(), *words], stdout=log, stderr=log)
         wait_until(self.in_step)
