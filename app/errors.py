@@ -114,6 +114,12 @@ class JobNotFound(NotFound):
     code = "video_not_found"
 
 
+class StoryboardNotFound(NotFound):
+    """There is no such storyboard, or it is another tenant's."""
+
+    code = "storyboard_not_found"
+
+
 class ContentNotReady(NotFound):
     """The job has not made that yet."""
 
@@ -138,6 +144,12 @@ class IllegalTransition(Conflict):
     """A job cannot go from its phase to that one."""
 
     code = "illegal_transition"
+
+
+class Moved(Conflict):
+    """A storyboard has changed since it was read; the message names its revision."""
+
+    code = "revision_conflict"
 
 
 class LeaseLost(Conflict):

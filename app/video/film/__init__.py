@@ -1,0 +1,1 @@
+"""Clips, narration and captions to one film."""

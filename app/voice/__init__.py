@@ -1,0 +1,1 @@
+"""Voices: text comes in, speech goes out."""
