@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.errors import IllegalTransition
-from app.types.storyboard import StoryPhase
+from app.types.storyboard import Storyboard, StoryPhase
 
 LEGAL: dict[StoryPhase, frozenset[StoryPhase]] = {
     StoryPhase.QUEUED: frozenset(StoryPhase),
@@ -19,3 +21,10 @@ def check(before: StoryPhase, after: StoryPhase) -> None:
     """Raises IllegalTransition unless a storyboard may go from `before` to `after`."""
     if after not in LEGAL[before]:
         raise IllegalTransition(f"A storyboard that is {before} cannot become {after}.")
+
+
+def kept(story: Storyboard) -> Storyboard:
+    """As a store writes it: with the next version; an end that is no more has not been told, and has no time."""
+    if story.phase.ended:
+        return replace(story, version=story.version + 1)
+    return replace(story, version=story.version + 1, delivery=None, completed_at=None, expires_at=None)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.jobs.admission_limits import IdempotencyKey
+from app.errors import ConcurrencyExceeded, Moved, StoryboardNotFound
+from app.jobs.admission_limits import BUSY_S, IdempotencyKey
 from app.types.storyboard import Storyboard
+
+_ID = re.compile(r"story_[0-9A-Za-z]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,18 @@ class StoryPage:
 class StoryboardStore(Protocol):
     """Storyboard records. Every method raises StoreUnavailable when the store does not answer in time."""
 
-    async def create(self, story: Storyboard, key: IdempotencyKey | None, most_open: int) -> Storyboard:
-        """Keep a new one, due at once; the one on record where the key has been used for the same before.
+    async def create(
+        self, story: Storyboard, key: IdempotencyKey | None, most_open: int, until: float | None = None
+    ) -> Storyboard:
+        """Keep a new one; the one on record where the key has been used for the same before.
 
-        The very same record again is fine. Raises KeyReused (the key stands for another request), and
-        ConcurrencyExceeded where the tenant has `most_open` that have not ended.
+        It is due at once, or, with `until`, claimed by its maker until then. The very same record again is fine.
+
+        Raises:
+            KeyReused: the key stands for another request.
+            StoryboardNotFound: the one that the key stands for is deleted.
+            ConcurrencyExceeded: the tenant has `most_open` that have not ended.
+            Conflict: the id is another's.
         """
         ...
 
@@ -43,9 +54,10 @@ class StoryboardStore(Protocol):
     async def replace(self, story: Storyboard, due: float | None = None) -> Storyboard:
         """Put it in place of the version that it names; what is on record then: the same with the next version.
 
-        `due`: when somebody is to look at it next; None: as it was. One that has ended is due no more, and enters the
-        outbox where it has a webhook. Raises Moved (it has another version by now), StoryboardNotFound,
-        IllegalTransition.
+        `due`: the claim is given back, and somebody is to look at it by then, or sooner where it was woken since it
+        was claimed. None: both as they were, which is what whoever has no claim passes, and wakes it; one that had
+        ended and is taken up again is due at once. One that ends is due no more, and enters the outbox where its
+        webhook wants to be told. Raises Moved (it has another version by now), StoryboardNotFound, IllegalTransition.
         """
         ...
 
@@ -57,8 +69,12 @@ class StoryboardStore(Protocol):
         """Those that are due, the longest first; nobody else gets them before `until`."""
         ...
 
+    async def renew(self, story_id: str, fence: int, until: float) -> bool:
+        """Claim it for longer; False where it has ended, is gone, or another has taken it up (another fence)."""
+        ...
+
     async def wake(self, story_id: str, at: float) -> None:
-        """Have it looked at by `at` at the latest, if it is on record and has not ended."""
+        """Have it looked at by `at` at the latest, if it is on record and has not ended; a claim is waited for."""
         ...
 
     async def expired(self, now: float, limit: int) -> Sequence[Storyboard]:
@@ -68,3 +84,37 @@ class StoryboardStore(Protocol):
     async def count_open(self) -> int:
         """How many have not ended."""
         ...
+
+
+def is_story_id(text: str) -> bool:
+    """Whether it may be a storyboard's id."""
+    return _ID.fullmatch(text) is not None
+
+
+def check_story_id(story_id: str) -> str:
+    """The id itself. Raises StoryboardNotFound for what cannot be one: it never becomes part of a key or a path."""
+    if not isinstance(story_id, str) or not is_story_id(story_id):
+        raise StoryboardNotFound("There is no such storyboard.")
+    return story_id
+
+
+def no_story(story_id: str) -> StoryboardNotFound:
+    """The error for one that is not on record, or is another tenant's."""
+    return StoryboardNotFound(f"There is no storyboard {story_id}.")
+
+
+def moved(story_id: str, revision: int) -> Moved:
+    """The error for a change of what is no longer on record; `revision` is that of what is."""
+    return Moved(f"{story_id} has changed since it was read, and is at revision {revision} now.")
+
+
+def too_many_open(most: int) -> ConcurrencyExceeded:
+    """The error for one more than a tenant may have under way."""
+    message = f"You have {most} storyboards under way, as many as you may."
+    return ConcurrencyExceeded(message, "storyboard_max_open", retry_after_s=BUSY_S)
+
+
+def ends(story: Storyboard) -> bool:
+    """Whether its webhook is to be told that it has come to this phase."""
+    webhook = story.wish.webhook
+    return story.phase.ended and webhook is not None and f"storyboard.{story.phase.value}" in webhook.events
