@@ -1,4 +1,4 @@
-"""The lines of a paragraph come in; joined where a line was only broken for its width, apart where each says its own."""
+"""The lines of a paragraph come in; they go out joined where one was only broken for its width, else apart."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 _NARROW: Final = 60  # characters: who breaks lines for their width breaks them later than that
-_ENDS: Final = ".!?…。！？;:；：,、，"
+_GOES_ON: Final = ";:；：,、，"
 _WIDE: Final = frozenset("WF")
 
 
@@ -14,7 +14,7 @@ def rejoined(text: str) -> str:
     """The paragraph, with line feeds only where a line ends something.
 
     A line is taken to be broken for its width where the first word of the next did not fit into the widest line, or
-    where the next begins with a small letter or the line ends in a mark; what is written without spaces is joined so.
+    where the next begins with a small letter or the line ends in a comma and the like; what is written without spaces is joined so.
     """
     lines = [line for each in text.split("\n") if (line := each.strip())]
     widest = max((len(line) for line in lines), default=0)
@@ -25,7 +25,7 @@ def rejoined(text: str) -> str:
 
 
 def _between(before: str, line: str, widest: int) -> str:
-    if before[-1] not in _ENDS and not line[0].islower():
+    if before[-1] not in _GOES_ON and not line[0].islower():
         word = line.partition(" ")[0]
         if widest < _NARROW or len(before) + 1 + len(word) <= widest:
             return "\n"

@@ -31,10 +31,16 @@ class Block:
 
 _HTML: Final = re.compile(r"<!doctype html|<html[\s>]|</(?:p|div|h[1-6]|li|ul|ol|article|section|body|td)>", re.I)
 _TAG: Final = re.compile(r"<(/?)([a-z][a-z0-9:-]*(?![a-z0-9:-]))((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>", re.I)
-_UNSEEN: Final = frozenset("script style pre code svg math template noscript head nav table iframe object".split())
-_BLOCKS: Final = frozenset(
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_UNSEEN: Final = _names("script style pre code svg math template noscript head nav table iframe object")
+_BLOCKS: Final = _names(
     "p div article section main header footer aside blockquote figure figcaption body html ul ol dl dt dd hr tr form"
-    " address details summary".split()
+    " address details summary"
 )
 _HEADING: Final = re.compile(r"h([1-6])", re.I)
 _IMAGE: Final = re.compile(r"!\[[^\[\]]*\]\([^()]*\)")
@@ -70,8 +76,17 @@ def blocks_of(text: str) -> tuple[Block, ...]:
 
 def _plain(text: str) -> str:
     """Without addresses; each line trimmed, white space in it collapsed."""
-    text = _ADDRESS.sub(lambda found: found[0][len(found[0].rstrip(_BEHIND)) :], cleaned(text))
+    text = _ADDRESS.sub(_behind, cleaned(text))
     return "\n".join(line for each in text.split("\n") if (line := " ".join(each.split())))
+
+
+def _behind(address: re.Match[str]) -> str:
+    """The marks at an address's end that belong to the sentence."""
+    said = address[0]
+    bare = said.rstrip(_BEHIND)
+    if said[len(bare) :].startswith(")") and bare.count("(") > bare.count(")"):
+        bare += ")"
+    return said[len(bare) :]
 
 
 def _markdown(text: str) -> Iterator[Block]:

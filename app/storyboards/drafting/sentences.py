@@ -15,10 +15,16 @@ _SPACED: Final = frozenset(".!?…")
 _CLOSERS: Final = frozenset("\"'”’»)]）」』】〕››")
 _CLAUSES: Final = re.compile(r"[,;:、，；：،؛]+ ?| [—–-] ")
 _WORD_BEFORE: Final = 24  # characters looked at for an abbreviation
-_ABBREVIATIONS: Final = frozenset(
-    "dr mr mrs ms prof sr jr st mt vs etc eg ie e.g i.e cf no fig al inc ltd co approx dept est gen col lt sgt rev hon"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ABBREVIATIONS: Final = _words(
+    "dr mr mrs ms prof sr jr st mt vs eg ie e.g i.e cf no fig al inc ltd co approx dept est gen col lt sgt rev hon"
     " z.b d.h u.a bzw usw ca nr str abb evtl ggf inkl vgl m mme mlle p ex env av bd sra sres ud uds dña núm pág"
-    " jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m u.s u.k".split()
+    " jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m u.s u.k"
 )
 _LABEL: Final = re.compile(
     r"(?:narrator|narration|voice[ -]?over|v\.?o\.?|speaker|host|sprecher(?:in)?|erzähler(?:in)?|narrateur|narratrice"
@@ -49,14 +55,15 @@ def sentences_of(blocks: Sequence[Block], longest_s: float, most_chars: int) -> 
     heading: str | None = None
     opens = False
     for number, block in enumerate(blocks):
-        title = block.text if block.kind == "heading" else _scene_line(block.text)
-        if title is not None:
-            heading, opens = title, True
-            continue
         opens = opens or block.kind == "item"
-        for text in _said(block.text, longest_s, most_chars):
-            found.append(Sentence(text, estimated_s(text), heading, opens, number))
-            opens = False
+        for line in block.text.split("\n"):
+            title = line if block.kind == "heading" else _scene_line(line)
+            if title is not None:
+                heading, opens = title, True
+                continue
+            for text in _said(line, longest_s, most_chars):
+                found.append(Sentence(text, estimated_s(text), heading, opens, number))
+                opens = False
     return tuple(found)
 
 
@@ -68,7 +75,7 @@ def headings_alone(blocks: Sequence[Block], most_chars: int) -> tuple[Sentence, 
 
 def _scene_line(text: str) -> str | None:
     """The title that a line such as "Scene 2: At sea" or "INT. KITCHEN - DAY" gives; None: it is no such line."""
-    if "\n" in text or len(text) > 140:
+    if len(text) > 140:
         return None
     found = _SCENE_LINE.fullmatch(text)
     if found is None or (found["slug"] and not found["slug"][:3].isupper()):
@@ -76,16 +83,15 @@ def _scene_line(text: str) -> str | None:
     return (found["title"] or found["named"] or found["slug"] or text).strip()
 
 
-def _said(text: str, longest_s: float, most_chars: int) -> Iterator[str]:
-    for line in text.split("\n"):
-        label = _LABEL.match(line)
-        for sentence in split(line[label.end() :] if label else line):
-            if not any(map(str.isalnum, sentence)):
-                continue
-            if estimated_s(sentence) > longest_s:
-                yield from _clauses(sentence, longest_s / 2, most_chars)
-            else:
-                yield from _pieces(sentence, most_chars)
+def _said(line: str, longest_s: float, most_chars: int) -> Iterator[str]:
+    label = _LABEL.match(line)
+    for sentence in split(line[label.end() :] if label else line):
+        if not any(map(str.isalnum, sentence)):
+            continue
+        if estimated_s(sentence) > longest_s:
+            yield from _clauses(sentence, longest_s / 2, most_chars)
+        else:
+            yield from _pieces(sentence, most_chars)
 
 
 def split(line: str) -> Iterator[str]:

@@ -25,8 +25,8 @@ _VERBS: Final = _words(
     "comes gets got makes made takes took gives gave sees saw says said knows knew keeps kept stands stood runs ran "
     "begins began becomes became falls fell rises rose grows grew flies flew swims swam sits sat lies lay sinks sank "
     "holds held leaves left finds found brings brought tells told meets met leads led draws drew eats ate drives drove "
-    "sleeps slept spins spun turns rolls moves opens closes lives live hunt sleep run walk move play fall rise grow fly "
-    "swim eat come go make take give see say know keep stand begin become bring tell meet lead"
+    "sleeps slept spins spun turns rolls moves opens closes lives live hunt sleep run walk move play fall rise grow "
+    "fly swim eat come go make take give see say know keep stand begin become bring tell meet lead"
 )
 _BETWEEN: Final = _words(
     "in on at by for with from to into onto over under above below across through near behind between during after "
@@ -35,7 +35,8 @@ _BETWEEN: Final = _words(
 )
 _FIRST: Final = _words("in on at by for with from to after before during when while as once if under over between")
 _WEATHER: Final = _words(
-    "rains snows raining snowing dark night day morning evening noon late early time cold hot warm windy said true clear"
+    "rains snows raining snowing dark night day morning evening noon late early time cold hot warm windy said true "
+    "clear"
 )
 _PRONOUNS: Final = {
     "de": _words("er sie es dieser diese dieses sein seine ihr ihre"),
@@ -119,7 +120,7 @@ def _subject(sentence: str) -> str:
             return _capital(" ".join(taken))
         if bare in _BETWEEN and bare not in ("of",):
             return _capital(" ".join(taken)) if len(taken) > 1 else ""
-        taken.append(word.strip("\"“”«»(),;:.!?"))
+        taken.append(word.strip('"“”«»(),;:.!?'))
     return ""
 
 
@@ -129,6 +130,8 @@ def _ends_subject(word: str, taken: list[str]) -> bool:
     if word in _VERBS:
         return True
     if article and len(taken) < 2:
+        return False
+    if word in ("ones", "always", "others", "perhaps"):
         return False
     third = word.endswith("s") and not word.endswith(("ss", "us", "'s")) and len(word) > 3
     past = word.endswith("ed") and len(word) > 4
