@@ -33,7 +33,7 @@ Srt = Annotated[bool, typer.Option("--srt", help="Write captions beside it too, 
 Vtt = Annotated[bool, typer.Option("--vtt", help="Write captions beside it too, as WebVTT.")]
 
 
-@stories.command(MAKE, hidden=True)
+@stories.command(MAKE)
 @everywhere
 def make(
     context: typer.Context,

@@ -43,8 +43,9 @@ _BLOCKS: Final = _names(
     " address details summary"
 )
 _HEADING: Final = re.compile(r"h([1-6])", re.I)
-_IMAGE: Final = re.compile(r"!\[[^\[\]]*\]\([^()]*\)")
-_LINK: Final = re.compile(r"\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
+_DECLARATION: Final = re.compile(r"<[!?][^<>]*>")
+_IMAGE: Final = re.compile(r"!\[[^\[\]]*\]\((?:[^()]|\([^()]*\))*\)")
+_LINK: Final = re.compile(r"\[([^\[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])")
 _ADDRESS: Final = re.compile(r"(?:https?://|ftp://|www\.)[!-~]+", re.I)
 _BEHIND: Final = ".,;:!?)]}'\""  # of an address: belongs to the sentence
 _ROW: Final = re.compile(r"^[ \t]{0,3}(?:\||[ \t]*:?-{3,}:?[ \t]*\|).*$", re.M)
@@ -134,7 +135,7 @@ def _inline(token: Token) -> str:
 
 
 def _without_comments(text: str) -> str:
-    """Without `<!-- -->`; one that is never closed stays."""
+    """Without `<!-- -->`, one of which that is never closed stays, and without declarations."""
     kept, at = [], 0
     while (start := text.find("<!--", at)) >= 0:
         end = text.find("-->", start + 4)
@@ -142,7 +143,7 @@ def _without_comments(text: str) -> str:
             break
         kept.append(text[at:start])
         at = end + 3
-    return "".join((*kept, text[at:]))
+    return _DECLARATION.sub("", "".join((*kept, text[at:])))
 
 
 def _html(text: str) -> Iterator[Block]:
