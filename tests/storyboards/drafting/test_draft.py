@@ -190,6 +190,8 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "signs": lambda: "猫" * (MOST_BYTES // 3),
     "controls": lambda: "\x00\u202e\ud800a " * 20_000,
 }
+EMPTY = {"nested quotes", "brackets", "images", "comments", "declarations", "scripts", "entities", "rows", "addresses"}
+"""Those in which there is nothing to say."""
 SLOWEST_S = 20.0
 """Of processor time; the slowest take 3 s on a free machine, and whatever is not linear takes minutes."""
 
@@ -197,12 +199,11 @@ SLOWEST_S = 20.0
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 async def test_hostile_text_takes_time_in_proportion_to_its_length(name: str) -> None:
     began = time.process_time()
-    try:
-        found = await drafted(HOSTILE[name](), model=MODEL_ID)
-    except InvalidRequest as refused:
-        assert refused.error_code == "nothing_to_tell"
+    if name in EMPTY:
+        with pytest.raises(InvalidRequest, match="no sentence"):
+            await drafted(HOSTILE[name](), model=MODEL_ID)
     else:
-        scenes = found.wish.scenes
+        scenes = (await drafted(HOSTILE[name](), model=MODEL_ID)).wish.scenes
         assert 1 <= len(scenes) <= MOST_SCENES
         assert all(0 < len(scene.prompt) <= 4000 and 0 < len(scene.narration or "") <= 5000 for scene in scenes)
         assert all((scene.narration or "").isprintable() for scene in scenes)

@@ -15,8 +15,8 @@ NEAREST = Nearest(worlds()[MODEL_ID], MODEL_ID)
 READER = readers()[MODEL_ID]
 
 
-def prompt(*sentences: str, before: Shown = Shown()) -> str:
-    return NEAREST.prompt(sentences, before)[0]
+def prompt(*sentences: str, before: Shown | None = None) -> str:
+    return NEAREST.prompt(sentences, before or Shown())[0]
 
 
 @pytest.mark.parametrize(
