@@ -1,4 +1,4 @@
-"""A file of the artifact store as an answer: whole or one range of bytes, or nothing where the client has it already."""
+"""A file of the artifact store as an answer: whole, one range of bytes, or nothing where the client has it already."""
 
 from __future__ import annotations
 
