@@ -1,4 +1,4 @@
-"""The work of a film beside its clips, as a port: narration is spoken, scenes are put together; the Finisher does it."""
+"""The work of a film beside its clips, as a port of the Finisher: narration is spoken, scenes are put together."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Storyboards:
         raise NotImplementedError
 
     async def delete(self, story_id: str, caller: Caller) -> None:
-        """Cancel if need be, and forget it, the jobs that were made for it, and its files. Raises StoryboardNotFound."""
+        """Cancel if need be; forget it, the jobs that were made for it, and its files. Raises StoryboardNotFound."""
         raise NotImplementedError
 
     async def change_scene(
