@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ LOST = Failure("worker_lost", "The replicas were lost.")
 KEY = IdempotencyKey("mine", "digest", 600.0)
 
 
-async def made(stories: StoryboardStore, created_at: float = 100.0, **changed: object) -> Storyboard:
+async def made(stories: StoryboardStore, created_at: float = 100.0, **changed: Any) -> Storyboard:
     return await stories.create(a_story(created_at, **changed), None, MOST)
 
 
@@ -107,14 +108,6 @@ async def test_a_tenant_has_so_many_open_and_no_more_and_an_end_makes_room(stori
         await made_with(stories, 3)
     await stories.delete(again.id, "public")
     await made_with(stories, 3)
-
-
-def keyed(number: int) -> IdempotencyKey:
-    return replace(KEY, value=str(number))
-
-
-async def made_with(stories: StoryboardStore, most: int) -> Storyboard:
-    return await stories.create(a_story(), None, most)
 
 
 async def test_one_that_is_taken_up_again_counts_as_open(stories: StoryboardStore) -> None:
