@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, NotSupported, PayloadTooLarge
 from app.plan.catalogue import Catalogue
 from app.service.videos import VideoService
 from app.storyboards.clips import Clip, Film, clip_of, transition_of
@@ -124,13 +124,11 @@ def lengths_of(wish: StoryWish, scene: SceneWish, clip_s: float, narration_s: fl
     return Lengths(clip_s, narration_s, scene.seconds, transition_of(wish, scene), wish.transition_s)
 
 
-def refused_text(refusal: InvalidRequest, scene: SceneWish, place: str) -> InvalidRequest:
+def refused_text(
+    refusal: InvalidRequest | NotSupported, scene: SceneWish, place: str
+) -> InvalidRequest | NotSupported | PayloadTooLarge:
     """A voice's refusal: of the whole storyboard's voice, or of this scene's text."""
-    if refusal.param in SPOKEN:
-        return refusal
-    found = renamed(refusal, scene, place)
-    assert isinstance(found, InvalidRequest)
-    return found
+    return refusal if refusal.param in SPOKEN else renamed(refusal, scene, place)
 
 
 def _length_s(scene: SceneWish, heard: Heard, speed: float) -> float | None:
