@@ -153,6 +153,11 @@ def started(story: Storyboard, now: float) -> Storyboard:
     return replace(story, phase=StoryPhase.MAKING, started_at=story.started_at or now)
 
 
+def tried(story: Storyboard, tries: int) -> Storyboard:
+    """It could not be gone on with, so often in a row; 0: it could."""
+    return replace(story, tries=tries)
+
+
 def assembling(story: Storyboard, places: Sequence[Place]) -> Storyboard:
     """Its scenes are put together, by who has this fence."""
     return placed(replace(story, phase=StoryPhase.ASSEMBLING, fence=story.fence + 1), places)
@@ -201,9 +206,10 @@ def ended(story: Storyboard, failure: Failure, now: float, expires_at: float) ->
 
 def changed(story: Storyboard, number: int, scene: Scene, now: float) -> Storyboard:
     """Another revision, with that scene; the others cost it nothing."""
-    scenes = tuple(scene if each == number else kept_from_before(other) for each, other in enumerate(story.scenes, 1))
+    taken = taken_up(story, now)
+    scenes = tuple(scene if each == number else kept_from_before(other) for each, other in enumerate(taken.scenes, 1))
     wish = replace(story.wish, scenes=tuple(each.wish for each in scenes))
-    return replace(taken_up(story, now), wish=wish, scenes=scenes, revision=story.revision + 1)
+    return replace(taken, wish=wish, scenes=scenes, revision=story.revision + 1)
 
 
 def retried(story: Storyboard, number: int, now: float) -> Storyboard:
@@ -214,18 +220,15 @@ def retried(story: Storyboard, number: int, now: float) -> Storyboard:
 
 
 def taken_up(story: Storyboard, now: float) -> Storyboard:
-    """One whose scenes are to be made once more, or another way; who assembles it now does so in vain."""
+    """One whose scenes are to be made once more, or another way; so are those that had ended with the whole."""
     deadline_s = story.wish.deadline_s
     artifacts: dict[str, Artifact] = {}
-    with_it = (
-        story.failure if story.phase is StoryPhase.FAILED else None
-    )  # scenes that ended with the whole, as `ended`
-    scenes = tuple(again(each) if with_it is not None and each.failure == with_it else each for each in story.scenes)
+    whole = story.failure if story.phase is StoryPhase.FAILED else None  # which scenes that ended with it have, too
+    scenes = tuple(again(each) if whole is not None and each.failure == whole else each for each in story.scenes)
     return replace(
         story,
         scenes=scenes,
         phase=StoryPhase.MAKING if story.phase is not StoryPhase.QUEUED else story.phase,
-        fence=story.fence + 1,
         failure=None,
         artifacts=artifacts,
         frames=0,

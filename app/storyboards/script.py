@@ -14,10 +14,10 @@ from app.captions.timing import Span
 from app.storyboards.clips import fit_of
 from app.storyboards.planning import lengths_of
 from app.storyboards.timeline import Place, timeline
-from app.types.storyboard import Scene, Storyboard
+from app.types.storyboard import Scene, SpokenWord, Storyboard
 
 FORM: Final = "film-1"
-"""What becomes of clips, sound and cues: part of a film's key. Another one is due when `app.video.film` changes that."""
+"""What becomes of clips, sound and cues: part of a film's key. Another is due when `app.video.film` changes that."""
 
 
 def places_of(story: Storyboard) -> tuple[Place, ...]:
@@ -49,7 +49,8 @@ def cues_of(story: Storyboard, places: Sequence[Place]) -> tuple[Cue, ...]:
     ends_s = 0.0
     for scene, place in zip(story.scenes, places, strict=True):
         seen = Span(ends_s, place.end / story.fps)
-        heard, words = None, ()
+        heard: Span | None = None
+        words: tuple[SpokenWord, ...] = ()
         if scene.narration is not None and scene.wish.caption is None:
             begins_s = place.speech_start / story.fps
             heard, words = Span(begins_s, begins_s + scene.narration.seconds), scene.narration.words

@@ -1,4 +1,4 @@
-"""A scene whose clip can be asked for comes in; an ordinary job goes out, the same one however often it is asked for."""
+"""A scene whose clip can be asked for comes in; an ordinary job goes out, the same one however often that is done."""
 
 from __future__ import annotations
 
