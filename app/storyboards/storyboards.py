@@ -18,6 +18,7 @@ from app.storyboards.decide import CANCELLED
 from app.storyboards.director import Director
 from app.storyboards.editing import Editor, scene_of
 from app.storyboards.events import tell
+from app.storyboards.files import stored_file
 from app.storyboards.forgetting import forget
 from app.storyboards.pictures import Pictures, let_go, with_pending, with_pictures
 from app.storyboards.planning import Planning
