@@ -13,10 +13,10 @@ from app.jobs.storyboards.needs import needs_of
 from app.jobs.storyboards.store import (
     StoryPage,
     check_story_id,
-    ends,
     moved,
     no_story,
     spent_key,
+    told_at,
     too_many_open,
 )
 from app.types.storyboard import Storyboard
@@ -66,8 +66,8 @@ class MemoryStoryboards:
             self._keys[story.tenant, key.value] = (key.digest, story.id, story.created_at + key.ttl_s)
         self._stories[story.id] = story
         self._hold(story.id, (), needs_of(story))
-        if ends(story):
-            self._outbox[story.id] = 0.0
+        if (at := told_at(story)) is not None:
+            self._outbox[story.id] = at
         return story
 
     def _made_with(self, key: IdempotencyKey, story: Storyboard) -> str | None:
@@ -111,8 +111,7 @@ class MemoryStoryboards:
         if after.phase.ended:
             self._due.pop(story.id, None)
             self._held.pop(story.id, None)
-            if not before.phase.ended and ends(after):
-                self._outbox[story.id] = 0.0
+            self._tell(after, new=not before.phase.ended)
         elif before.phase.ended:
             self._outbox.pop(story.id, None)
             self._due[story.id] = 0.0 if due is None else due
@@ -127,6 +126,13 @@ class MemoryStoryboards:
             self._holds.setdefault(name, set()).add(story_id)
         for name in set(before) - set(after):
             self._holds[name].discard(story_id)
+
+    def _tell(self, story: Storyboard, new: bool) -> None:
+        at = told_at(story)
+        if at is None:
+            self._outbox.pop(story.id, None)
+        elif new or story.id in self._outbox:
+            self._outbox[story.id] = at
 
     def _woken(self, story_id: str) -> bool:
         """Whether it is to be looked at before its claim runs out."""

@@ -16,7 +16,7 @@ from app.jobs.storyboards import scripts, states
 from app.jobs.storyboards.needs import needs_of
 from app.jobs.storyboards.record import story_from_fields, story_to_fields
 from app.jobs.storyboards.scripts import StoryKeys
-from app.jobs.storyboards.store import StoryPage, check_story_id, ends, moved, no_story, spent_key, too_many_open
+from app.jobs.storyboards.store import StoryPage, check_story_id, moved, no_story, spent_key, told_at, too_many_open
 from app.redis.commands import Commands, not_replicated
 from app.redis.connection import Client
 from app.redis.replies import Word, mapping
@@ -152,6 +152,7 @@ class RedisStoryboards:
 
 
 def _ending(story: Storyboard) -> tuple[Word, Word, Word]:
-    """When it expires, whether an end of it is to be told, and what it needs."""
+    """When it expires, from when its end may be told, and what it needs."""
     expires = story.expires_at if story.phase.ended and story.expires_at is not None else ""
-    return expires, int(ends(story)), orjson.dumps(needs_of(story))
+    at = told_at(story)
+    return expires, "" if at is None else at, orjson.dumps(needs_of(story))

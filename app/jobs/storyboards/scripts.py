@@ -65,15 +65,21 @@ local function hold(id, names)
   end
   if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'needs', names) end
 end
-local function over(id, expires, told)
+local function over(id, expires, told, new)
   redis.call('ZREM', KEYS[2], id)
   redis.call('ZREM', KEYS[3], id)
   if expires ~= '' then redis.call('ZADD', KEYS[4], expires, id) else redis.call('ZREM', KEYS[4], id) end
-  if told == '1' then redis.call('ZADD', KEYS[6], 0, id) end
+  if told == '' then
+    redis.call('ZREM', KEYS[6], id)
+  elseif new then
+    redis.call('ZADD', KEYS[6], told, id)
+  else
+    redis.call('ZADD', KEYS[6], 'XX', told, id)
+  end
 end
 """
 
-# KEYS as above, then tenant once; ARGV id tenant created_at phase most_open until|'' expires_at|'' told needs
+# KEYS as above, then tenant once; ARGV id tenant created_at phase most_open until|'' expires_at|'' told_at|'' needs
 #      digest|'' ttl_ms field value …
 CREATE = (
     _KEEP
@@ -104,13 +110,13 @@ if open then
   redis.call('ZADD', KEYS[2], ARGV[6] == '' and 0 or ARGV[6], id)
   if ARGV[6] ~= '' then redis.call('ZADD', KEYS[3], ARGV[6], id) end
 else
-  over(id, ARGV[7], ARGV[8])
+  over(id, ARGV[7], ARGV[8], true)
 end
 return {'ok'}
 """
 )
 
-# KEYS as above; ARGV id version '|legal|sources|' phase due|'' expires_at|'' told needs field value …
+# KEYS as above; ARGV id version '|legal|sources|' phase due|'' expires_at|'' told_at|'' needs field value …
 REPLACE = (
     _KEEP
     + """
@@ -123,7 +129,7 @@ hold(id, ARGV[8])
 redis.call('HSET', KEYS[1], unpack(ARGV, 9))
 if ended(phase) then
   if not ended(kept[2]) then count(kept[4], -1) end
-  over(id, ARGV[6], ended(kept[2]) and '0' or ARGV[7])
+  over(id, ARGV[6], ARGV[7], not ended(kept[2]))
 elseif ended(kept[2]) then
   count(kept[4], 1)
   redis.call('ZREM', KEYS[4], id)

@@ -60,8 +60,8 @@ class StoryboardStore(Protocol):
 
         `due`: the claim is given back, and somebody is to look at it by then, or sooner where it was woken since it
         was claimed. None: both as they were, which is what whoever has no claim passes, and wakes it; one that had
-        ended and is taken up again is due at once. One that ends is due no more, and enters the outbox where its
-        webhook wants to be told. Raises Moved (it has another version by now), StoryboardNotFound, IllegalTransition.
+        ended and is taken up again is due at once. One that ends is due no more, and is in the outbox while its webhook
+        is to be told (`told_at`). Raises Moved (it has another version by now), StoryboardNotFound, IllegalTransition.
         """
         ...
 
@@ -124,7 +124,10 @@ def too_many_open(most: int) -> ConcurrencyExceeded:
     return ConcurrencyExceeded(message, "storyboard_max_open", retry_after_s=BUSY_S)
 
 
-def ends(story: Storyboard) -> bool:
-    """Whether its webhook is to be told that it has come to this phase."""
-    webhook = story.wish.webhook
-    return story.phase.ended and webhook is not None and f"storyboard.{story.phase.value}" in webhook.events
+def told_at(story: Storyboard) -> float | None:
+    """From when its webhook may be told of its end, until which it is in the outbox; None: nothing is to be told."""
+    webhook, told = story.wish.webhook, story.delivery
+    wanted = story.phase.ended and webhook is not None and f"storyboard.{story.phase.value}" in webhook.events
+    if not wanted or (told is not None and told.state != "waiting"):
+        return None
+    return 0.0 if told is None else told.next_at or 0.0
