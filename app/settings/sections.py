@@ -14,6 +14,7 @@ from app.settings.field import setting
 from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
+from app.settings.narration import Narration
 from app.settings.uploads import Uploads
 
 MIB, GIB = 2**20, 2**30
@@ -343,5 +344,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Narration, Models),
+    *(Replicas, Feedback, Engine, Caches, Observed),
 )
