@@ -21,6 +21,7 @@ from app.jobs.events import TENANT_KEPT
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
+from app.jobs.storyboards.memory import MemoryStoryboards
 from app.jobs.usage import MemoryUsage
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
@@ -111,6 +112,7 @@ class House:
         self.flights = MemoryFlights(self.jobs)
         self.usage = MemoryUsage()
         self.outbox = MemoryOutbox(self.jobs)
+        self.storyboards = MemoryStoryboards(self.jobs.outbox, self.board.holds)
         self.presets = MemoryPresets()
         self.loras, self.fits = MemoryLoraUploads(), fits
         self.ratings = MemoryRatings(fading_of(self.settings))
@@ -137,6 +139,7 @@ class House:
             ratings=self.ratings,
             loras=self.loras,
             fits=self.fits,
+            storyboards=self.storyboards,
         )
 
     def client(self, **options: Any) -> httpx.AsyncClient:
