@@ -81,7 +81,8 @@ def create_app(
 
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
     `access`: who gets in; None: who has a key of the settings, or one that is made here and lasts as long as this.
-    `rates`: who may ask how often; None: counted here alone. `boards`: the storyboards; None: nobody goes on with them.
+    `rates`: who may ask how often; None: counted here alone.
+    `boards`: the storyboards, which are gone on with while it runs; None: there are none.
     `drafting`: what texts are made scenes with; None: rules alone.
     """
     # A machine without a way out has its documentation page too.
@@ -90,14 +91,18 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if boards is not None:
+            boards.start()
         yield
+        if boards is not None:
+            await boards.close()
         await background.settled(SETTLE_S)
         await access.close()
 
     app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__, lifespan=lifespan)
     app.state.background = background
     app.state.service = service
-    app.state.storyboards = boards or Storyboards(service)
+    app.state.storyboards = boards
     app.state.drafting = drafting or DraftTools()
     app.state.settings = settings
     app.state.access = access
@@ -107,7 +112,7 @@ def create_app(
     app.state.followers = Followers(settings.max_followers)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
-        *(storyboards, storyboard_events),
+        *((storyboards, storyboard_events) if boards is not None else ()),
         *(models, loras, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages

@@ -55,7 +55,8 @@ def completed(page: Page) -> Page:
             name_bodies(operation, schemas)
             _list_outcomes(operation, method, path)
     page["paths"]["/v1/videos/{video_id}/ws"] = _socket("video", "video_id", "VideoEvent")
-    page["paths"]["/v1/storyboards/{story_id}/ws"] = _socket("storyboard", "story_id", "StoryboardEvent")
+    if "/v1/storyboards" in page["paths"]:
+        page["paths"]["/v1/storyboards/{story_id}/ws"] = _socket("storyboard", "story_id", "StoryboardEvent")
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
             if "description" not in field and name in MEANINGS:
@@ -115,7 +116,8 @@ def _add_events(page: Page, schemas: Page) -> None:
     for name, schema in definitions["$defs"].items():
         schemas.setdefault(name, schema)
     _add_stream(page, "VideoEvent", EVENTS, "/v1/videos/{video_id}/events", "/v1/events")
-    _add_stream(page, "StoryboardEvent", STORY_EVENTS, "/v1/storyboards/{story_id}/events")
+    if "/v1/storyboards" in page["paths"]:
+        _add_stream(page, "StoryboardEvent", STORY_EVENTS, "/v1/storyboards/{story_id}/events")
 
 
 def _add_stream(page: Page, name: str, kinds: Mapping[str, type[BaseModel]], *paths: str) -> None:

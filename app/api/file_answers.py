@@ -23,6 +23,7 @@ _ENDINGS = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "audio/mp4": ".m4a",
+    "audio/flac": ".flac",
     "application/x-subrip": ".srt",
     "text/vtt": ".vtt",
 }

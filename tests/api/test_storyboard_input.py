@@ -257,8 +257,15 @@ def test_every_way_of_writing_a_picture_is_read() -> None:
 def test_all_that_can_be_wished_arrives() -> None:
     first = {
         **RED,
-        **{"title": "One", "seconds": "2.5s", "narration": "Once.", "caption": "One!", "style": "night"},
-        **{"tier": "preview", "seed": "7", "transition": "fade", "fit": "slow"},
+        "title": "One",
+        "seconds": "2.5s",
+        "narration": "Once.",
+        "caption": "One!",
+        "style": "night",
+        "tier": "preview",
+        "seed": "7",
+        "transition": "fade",
+        "fit": "slow",
     }
     more = {"size": "96x64", "fps": 8, "voice": "bob", "language": "pt-BR", "speed": 1.5, "captions": "burnt"}
     hook = {"url": "https://a.example", "events": ["storyboard.failed"]}

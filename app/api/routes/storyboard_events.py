@@ -17,9 +17,9 @@ from app.api.followers import Seat, followers_of
 from app.api.openapi import ERRORS
 from app.api.routes.event_socket import upgrade
 from app.api.routes.events import PING_S, as_events
-from app.api.routes.storyboards import story_id_of
 from app.api.sockets import Followed, tell
 from app.api.storyboard_events import story_feed
+from app.jobs.storyboards.store import check_story_id
 
 router = APIRouter(prefix="/v1/storyboards", tags=["storyboards"], responses=ERRORS)
 
@@ -49,7 +49,7 @@ async def events(
     The same is told over a WebSocket at `/v1/storyboards/{story_id}/ws`, in messages `{"event", "id", "data"}`; there
     `{"type": "cancel"}` stops it, and a browser gives its key as the subprotocol `kinoray-key.<key>`.
     """
-    story, last = story_id_of(story_id), event_id(last_event_id or after)
+    story, last = check_story_id(story_id), event_id(last_event_id or after)
     if last is not None and await boards.told_all(story, caller, last):
         return Response(status_code=204)
     async with followers_of(request).opening:
@@ -74,8 +74,8 @@ async def follow(
     what = Followed(
         reads=STORYBOARDS,
         writes=STORYBOARDS,
-        feed=lambda who: story_feed(boards, settings, base, story_id_of(story_id), who, after),
-        cancel=lambda who: boards.cancel(story_id_of(story_id), who),
+        feed=lambda who: story_feed(boards, settings, base, check_story_id(story_id), who, after),
+        cancel=lambda who: boards.cancel(check_story_id(story_id), who),
     )
     await tell(socket, what, settings, access)
 

@@ -32,13 +32,13 @@ from app.api.storyboard_answers import (
 )
 from app.api.storyboard_plans import PlannedStoryboard, StoryboardDraft, drafted_storyboard, planned_storyboard
 from app.errors import InvalidRequest, StoryboardNotFound
+from app.jobs.storyboards.store import check_story_id
 from app.settings import Settings
 from app.storyboards.drafting.draft import draft
 from app.storyboards.views import StoryView
 
 router = APIRouter(prefix="/v1/storyboards", tags=["storyboards"], responses=ERRORS)
 
-_ID: Final = re.compile(r"story_[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _BALL: Final = {"prompt": "a red ball bounces on sand", "narration": "Once there was a ball."}
 _CREATE: Examples = {
@@ -67,20 +67,13 @@ SceneQuery = Annotated[
 Variant = Annotated[
     Literal["video", "thumbnail", "spritesheet", "srt", "vtt", "audio"],
     Query(
-        description="Which file; srt and vtt are captions, audio (m4a) is all that is heard. The last three are of "
-        "the film alone, where there is anything in them"
+        description="Which file; srt and vtt are captions, audio is all that is heard (m4a), or of a scene its "
+        "narration (flac). Some films have none of these; no scene has captions of its own"
     ),
 ]
 IfMatch = Annotated[
     str | None, Header(description="The revision that you have seen, which is the ETag; `revision` in the body, too")
 ]
-
-
-def story_id_of(given: str) -> str:
-    """The id itself. Raises StoryboardNotFound for what cannot be one: it never becomes part of a key or a path."""
-    if not _ID.fullmatch(given):
-        raise StoryboardNotFound("There is no such storyboard.")
-    return given
 
 
 def scene_number(given: str) -> int:
@@ -133,7 +126,7 @@ async def list_storyboards(
     order: PageOrder = "desc",
 ) -> StoryboardList:
     """A page of storyboards, newest first unless told otherwise."""
-    page = await boards.list(caller, story_id_of(after) if after else None, limit, order == "desc")
+    page = await boards.list(caller, check_story_id(after) if after else None, limit, order == "desc")
     return storyboard_list(page, settings, base, time.time())
 
 
@@ -158,13 +151,13 @@ async def retrieve(
     story_id: str, response: Response, boards: Boards, settings: Config, base: PublicUrl, caller: Storyteller
 ) -> Storyboard:
     """The storyboard as it stands, with all of its scenes. `openai-poll-after-ms` says when to look again."""
-    return _told(await boards.get(story_id_of(story_id), caller), response, settings, base)
+    return _told(await boards.get(check_story_id(story_id), caller), response, settings, base)
 
 
 @router.delete("/{story_id}", summary="Stop a storyboard if need be, and forget it")
 async def delete(story_id: str, boards: Boards, caller: Storyteller) -> StoryboardDeleted:
     """Its record goes, the videos that were made for it, and its files."""
-    await boards.delete(story_id_of(story_id), caller)
+    await boards.delete(check_story_id(story_id), caller)
     return StoryboardDeleted(id=story_id)
 
 
@@ -173,7 +166,7 @@ async def cancel(
     story_id: str, response: Response, boards: Boards, settings: Config, base: PublicUrl, caller: Storyteller
 ) -> Storyboard:
     """It is then `failed` with the code `cancelled`; scenes that are made are kept. One that has ended stays."""
-    return _told(await boards.cancel(story_id_of(story_id), caller), response, settings, base)
+    return _told(await boards.cancel(check_story_id(story_id), caller), response, settings, base)
 
 
 @router.patch("/{story_id}/scenes/{n}", summary="Change a scene", openapi_extra=json_only(ChangeScene, _CHANGE))
@@ -193,7 +186,7 @@ async def change_scene(
     One that has ended is taken up again. Where it has another revision than the one that is named, or gets one
     meanwhile, the answer is 409 with the code `revision_conflict`, and `revision` in the error is the one that stands.
     """
-    story, number = story_id_of(story_id), scene_number(n)
+    story, number = check_story_id(story_id), scene_number(n)
     change = scene_change(await json_fields(request), revision_of(if_match), settings)
     view = await boards.change_scene(story, number, change, caller, change.revision, change.picture)
     return _told(view, response, settings, base)
@@ -210,7 +203,7 @@ async def retry(
     caller: Storyteller,
 ) -> Storyboard:
     """That scene alone is made again, and then the film; one that has not failed stays as it is."""
-    view = await boards.retry_scene(story_id_of(story_id), scene_number(n), caller)
+    view = await boards.retry_scene(check_story_id(story_id), scene_number(n), caller)
     return _told(view, response, settings, base)
 
 
@@ -224,6 +217,6 @@ async def content(
     story_id: str, boards: Boards, caller: Storyteller, part: Part, variant: Variant = "video", scene: SceneQuery = None
 ) -> Response:
     """The file, or with `Range: bytes=…` a part of it. 404 until there is one; scenes are there before the film."""
-    artifact = await boards.artifact(story_id_of(story_id), caller, variant, scene)
+    artifact = await boards.artifact(check_story_id(story_id), caller, variant, scene)
     name = f"{story_id}-scene-{scene}" if scene is not None else story_id
     return await file_answer(artifact, name if variant == "video" else f"{name}-{variant}", part, boards.read)
