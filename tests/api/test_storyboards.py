@@ -59,7 +59,7 @@ async def break_scene(house: House, story_id: str, number: int) -> None:
     job_id = story.scenes[number - 1].job_ids[-1]
     fence = await house.run(job_id)
     failure = Failure("generation_failed", "It went wrong.")
-    await house.jobs.fail(job_id, fence, failure, time.time(), time.time() + 60)
+    await house.jobs.fail(job_id, fence, failure, time.time())
 
 
 def code_of(answer: httpx.Response) -> tuple[int, str]:
@@ -148,8 +148,8 @@ async def test_a_scene_is_there_before_the_film(house: House, client: httpx.Asyn
     assert code_of(await client.get(place, params={"scene": 1})) == (404, "content_not_ready")
     for number in (4, 61):
         assert code_of(await client.get(place, params={"scene": number})) == (404, "scene_not_found")
-    for number in ("0", "-1", "two", "99999"):
-        assert code_of(await client.get(place, params={"scene": number})) == (400, "invalid_request")
+    for wrong in ("0", "-1", "two", "99999"):
+        assert code_of(await client.get(place, params={"scene": wrong})) == (400, "invalid_request")
 
 
 async def test_a_change_makes_that_scene_again_and_the_film(house: House, client: httpx.AsyncClient) -> None:
@@ -418,7 +418,7 @@ async def test_changes_are_in_the_audit_log_by_the_storyboard(house: House, clie
     await client.patch(f"{BOARDS}/{story_id}/scenes/1", json={"title": "a"})
     await client.post(f"{BOARDS}/analyze", json=FILM_OF_THREE)
     await client.delete(f"{BOARDS}/{story_id}")
-    await house.access.writer.settle()
+    await house.access.writer.flush()
     found = (await client.get("/v1/audit")).json()["data"]
     assert [(each["action"], each["resource"]) for each in reversed(found)] == [
         (f"POST {BOARDS}", story_id),
