@@ -25,8 +25,26 @@ STORY_KEYS: Final = tuple(get_type_hints(StoryOptions))
 SCENE_KEYS: Final = tuple(get_type_hints(SceneOptions))
 _WEBHOOK_KEYS: Final = tuple(get_type_hints(StoryWebhookOptions))
 _TEXTS: Final = frozenset(
-    "title model style tier negative_prompt size voice language captions transition fit priority user prompt narration"
-    " caption image url".split()
+    [
+        "title",
+        "model",
+        "style",
+        "tier",
+        "negative_prompt",
+        "size",
+        "voice",
+        "language",
+        "captions",
+        "transition",
+        "fit",
+        "priority",
+        "user",
+        "prompt",
+        "narration",
+        "caption",
+        "image",
+        "url",
+    ]
 )
 """Read to the letter: `language: no` is Norwegian, and `title: 2001` a title."""
 _MEANT: Final = {
@@ -233,5 +251,3 @@ def _is_text(node: yaml.Node) -> bool:
 
 def _line(found: yaml.Node | yaml.Event) -> int:
     return int(found.start_mark.line) + 1
-
-
