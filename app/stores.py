@@ -34,6 +34,9 @@ from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.redis.stops import RedisStops
 from app.jobs.redis.usage import RedisUsage
 from app.jobs.store import JobStore
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.redis_storyboards import RedisStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import MemoryUsage, UsageLog
 from app.plan.feedback.feedback import fading_of
 from app.plan.feedback.ratings import MemoryRatings, Ratings
@@ -63,6 +66,7 @@ class Stores:
     board: Board
     flights: Flights
     outbox: Outbox
+    storyboards: StoryboardStore
     meter: Meter
     usage: UsageLog
     rates: Windows
@@ -104,6 +108,7 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         board=RedisBoard(redis, prefix),
         flights=RedisFlights(redis, prefix),
         outbox=RedisOutbox(redis, prefix),
+        storyboards=RedisStoryboards(redis, prefix),
         meter=RedisMeter(redis, prefix),
         usage=RedisUsage(redis, prefix, settings.usage_retention_s),
         rates=RedisWindows(redis=redis, prefix=prefix, clock=clock),
@@ -137,6 +142,7 @@ def memory_stores(
         board=board,
         flights=MemoryFlights(jobs, monotonic),
         outbox=outbox,
+        storyboards=MemoryStoryboards(jobs.outbox, board.holds, monotonic),
         meter=MemoryMeter(),
         usage=MemoryUsage(),
         rates=LocalWindows(),

@@ -70,6 +70,7 @@ class Router:
             starts=load_tables(settings.calibration_folder).similar,
             samples=stores.samples,
             recoveries=stores.recoveries,
+            storyboards=stores.storyboards,
         )
         pings = Pings(
             analyzer=partial(ping, analyzer, PING_S, "prompt analyzer"),

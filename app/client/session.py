@@ -53,7 +53,7 @@ def talk(context: typer.Context, story: Callable[[Kinoray], Awaitable[T]], leavi
 
 def say_json(record: object, err: bool = False) -> None:
     """The record as JSON, for programs."""
-    typer.echo(json.dumps(record, indent=2, ensure_ascii=False), err=err)
+    typer.echo(json.dumps(record, indent=2, ensure_ascii=False, default=dict), err=err)
 
 
 def video_json(video: Video) -> JsonObject:

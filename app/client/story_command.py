@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Final, NoReturn, cast
 
 import typer
 from rich.console import Console
 
+from app.client.client import Kinoray
 from app.client.errors import KinorayClientError
 from app.client.global_options import everywhere
 from app.client.leaving import Leaving
+from app.client.options import DraftOptions
+from app.client.records import JsonObject
 from app.client.session import MISUSED, AsJson, say_json, talk
 from app.client.show import plain
 from app.client.story_file import MOST_FILE_BYTES, StoryFile, StoryFileError, read_story
@@ -64,7 +67,7 @@ def make(
     wanted = Wanted(target_of(out, no_clobber), scene, beside(out, srt, vtt, no_clobber, scene))
     screen, leaving = Console(stderr=True), Leaving(at_once=True)
 
-    async def run(client: Any) -> Told:
+    async def run(client: Kinoray) -> Told:
         return await make_story(client, _asking(film, story, idempotency_key), wanted, screen, leaving)
 
     told = talk(context, run, leaving)
@@ -94,26 +97,24 @@ def beside(
     return tuple((variant, target_named(str(target.path.with_suffix(f".{variant}")), no_clobber)) for variant in wanted)
 
 
-def _asking(film: str, story: StoryFile, key: str | None) -> Callable[[Any], Awaitable[Mapping[str, Any]]]:
+def _asking(film: str, story: StoryFile, key: str | None) -> Callable[[Kinoray], Awaitable[JsonObject]]:
     """Asks for the film; a refusal is told with the line that it is about."""
 
-    async def ask(client: Any) -> Mapping[str, Any]:
+    async def ask(client: Kinoray) -> JsonObject:
         try:
-            made: Mapping[str, Any] = await client.create_storyboard(story.body, key)
+            return await client.create_storyboard(story.body, key)
         except KinorayClientError as refused:
             raise _at_line(refused, film, story) from refused
-        return made
 
     return ask
 
 
 def _analyze(context: typer.Context, film: str, story: StoryFile, as_json: bool) -> None:
-    async def ask(client: Any) -> Mapping[str, Any]:
+    async def ask(client: Kinoray) -> JsonObject:
         try:
-            plan: Mapping[str, Any] = await client.analyze_storyboard(story.body)
+            return await client.analyze_storyboard(story.body)
         except KinorayClientError as refused:
             raise _at_line(refused, film, story) from refused
-        return plan
 
     plan = talk(context, ask)
     if as_json:
@@ -193,7 +194,8 @@ def draft(
         "narrate": False if no_narration else None,
         "by": "rules" if by_rules else None,
     }
-    found = talk(context, lambda client: client.draft_storyboard(text, **options))
+    wished = cast(DraftOptions, options)
+    found = talk(context, lambda client: client.draft_storyboard(text, **wished))
     if as_json:
         say_json(found)
         return

@@ -14,14 +14,14 @@ from typing import Final, get_type_hints
 
 import yaml
 
-from app.client.story_options import SceneOptions, StoryOptions, StoryWebhookOptions
+from app.client.options import SceneOptions, StoryboardOptions, StoryWebhookOptions
 
 MOST_FILE_BYTES: Final = 4 * 2**20
 MOST_PICTURE_BYTES: Final = 20 * 2**20
 MOST_PICTURES_BYTES: Final = 100 * 2**20  # of all together
 _ADDRESSES: Final = ("http://", "https://", "data:")
 _MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
-STORY_KEYS: Final = tuple(get_type_hints(StoryOptions))
+STORY_KEYS: Final = tuple(get_type_hints(StoryboardOptions))
 SCENE_KEYS: Final = tuple(get_type_hints(SceneOptions))
 _WEBHOOK_KEYS: Final = tuple(get_type_hints(StoryWebhookOptions))
 _OTHERS: Final = ("seed", "seconds", "fps", "speed", "transition_seconds", "music_level", "deterministic", "deadline_s")

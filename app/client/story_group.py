@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import typer
-from click import Context
-from click.shell_completion import CompletionItem
 from typer.core import TyperGroup
 
 MAKE: Final = "make"
@@ -15,14 +13,10 @@ MAKE: Final = "make"
 class StoryGroup(TyperGroup):
     """`kinoray story film.yaml` is `kinoray story make film.yaml`; a film that is called as a command needs a `./`."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = [MAKE, *args]
         return super().parse_args(ctx, args)
-
-    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
-        """The commands, and files."""
-        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
 
 
 stories = typer.Typer(

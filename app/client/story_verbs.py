@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from app.client.client import Kinoray
 from app.client.global_options import everywhere
+from app.client.records import JsonObject
 from app.client.session import FAILED, MISUSED, AsJson, say_json, talk
 from app.client.show import plain
 from app.client.story_command import SceneNumber, Srt, Vtt, beside
@@ -94,8 +96,8 @@ def status(
 ) -> None:
     """Show how a film stands, scene by scene."""
 
-    async def run(client: Any) -> Mapping[str, Any]:
-        story: Mapping[str, Any] = await client.storyboard(story_id)
+    async def run(client: Kinoray) -> JsonObject:
+        story = await client.storyboard(story_id)
         if follow:
             await watch(client, story, None, Console(stderr=True))
             story = await client.storyboard(story_id)
@@ -196,7 +198,7 @@ def download(
     target = target_named(word, no_clobber)
     wanted = Wanted(target, scene, beside(word, srt, vtt, no_clobber, scene))
 
-    async def run(client: Any) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    async def run(client: Kinoray) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         if variant is not StoryFiles.VIDEO:
             return (await client.download_storyboard_to(story_id, target, variant.value, scene),), ()
         return await written(client, {"id": story_id}, wanted)

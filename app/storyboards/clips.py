@@ -1,4 +1,4 @@
-"""What clip a scene needs: a wish, the film's shape and its narration's length come in, request, plan and count go out."""
+"""A scene's wish, the film's shape and a narration's length come in; its clip goes out: request, plan, how many."""
 
 from __future__ import annotations
 
@@ -54,9 +54,12 @@ class Clip:
         return min(self.each_s, max(1 / self.plan.spec.fps, self.seconds - has_s))
 
 
-def begins_s(film: Film, scene: SceneWish, number: int) -> float:
-    """Seconds of a scene's beginning that it shares with the one before it, as asked."""
-    return 0.0 if number == 1 else overlap_s(transition_of(film.wish, scene), film.wish.transition_s)
+def wanted_s(wish: StoryWish, number: int, narration_s: float | None) -> float:
+    """How long scene `number`, from 1, is to last with a narration of that length (None: none); 0: it does not say."""
+    scene = wish.scenes[number - 1]
+    begins_s = 0.0 if number == 1 else overlap_s(transition_of(wish, scene), wish.transition_s)
+    held_s = 0.0 if narration_s is None else with_pauses_s(narration_s, begins_s)
+    return max(scene.seconds or 0.0, held_s)
 
 
 def transition_of(wish: StoryWish, scene: SceneWish) -> Transition:
@@ -88,7 +91,7 @@ def request_of(film: Film, scene: SceneWish) -> VideoRequest:
     )
 
 
-async def clip_of(film: Film, scene: SceneWish, number: int, narration_s: float | None, plan: Planning) -> Clip:
+async def clip_of(film: Film, number: int, narration_s: float | None, plan: Planning) -> Clip:
     """The clip of scene `number`, from 1, that is to hold a narration of that length (None: it has none).
 
     As long as it was asked to be, else as long as its narration with the pauses around it, as far as the model makes
@@ -99,36 +102,36 @@ async def clip_of(film: Film, scene: SceneWish, number: int, narration_s: float 
         InvalidRequest: it cannot be made; `param` as the planner names it, and `narration` where that is too long.
         NotSupported: it is to be extended, and the model takes no picture; `param` is `fit`.
     """
+    scene = film.wish.scenes[number - 1]
     extends = fit_of(film.wish, scene) is Fit.EXTEND
     if extends and not film.model.takes_image:
         message = f"{film.model.id} takes no picture to go on from: fit can be hold, loop or slow."
         raise NotSupported(message, "fit")
     request = request_of(film, scene)
-    held_s = None if narration_s is None else with_pauses_s(narration_s, begins_s(film, scene, number))
-    wanted_s = max(scene.seconds or 0.0, held_s or 0.0)
+    seconds = wanted_s(film.wish, number, narration_s)
     if scene.seconds is not None and not extends:
         request = replace(request, seconds=scene.seconds)
         made = await plan(request)
         return Clip(request, made, 1, made.spec.seconds, 0.0)
     made = await plan(request)
-    if not wanted_s:
+    if not seconds:
         return Clip(request, made, 1, made.spec.seconds, 0.0)
     counts, rate = within(film.model, made.tier).frames, film.fps
-    needed = math.ceil(wanted_s * rate - _ALMOST_S)
+    needed = math.ceil(seconds * rate - _ALMOST_S)
     request = replace(request, frames=next((count for count in counts if count >= needed), counts[-1]))
     made = await plan(request)
-    if not extends or made.spec.seconds + _ALMOST_S >= wanted_s:
+    if not extends or made.spec.seconds + _ALMOST_S >= seconds:
         return Clip(request, made, 1, made.spec.seconds, 0.0)
-    return _extended(request, made, wanted_s, (counts[-1] - 1) / made.spec.fps, scene)
+    return _extended(request, made, seconds, (counts[-1] - 1) / made.spec.fps, scene)
 
 
-def _extended(request: VideoRequest, plan: Plan, wanted_s: float, each_s: float, scene: SceneWish) -> Clip:
+def _extended(request: VideoRequest, plan: Plan, seconds: float, each_s: float, scene: SceneWish) -> Clip:
     """The clip, and as many that go on from it as it takes. Raises InvalidRequest: they would be too long together."""
     field, spec = "seconds" if scene.seconds is not None else "narration", plan.spec
-    clips = 1 if each_s <= 0 else 1 + math.ceil((wanted_s - spec.seconds) / each_s - _ALMOST_S)
+    clips = 1 if each_s <= 0 else 1 + math.ceil((seconds - spec.seconds) / each_s - _ALMOST_S)
     most_s = MOST_BYTES / (3 * spec.width * spec.height) / spec.fps
-    if clips > MOST_CLIPS or wanted_s + each_s > most_s:
+    if clips > MOST_CLIPS or seconds + each_s > most_s:
         longest_s = min(most_s - each_s, spec.seconds + (MOST_CLIPS - 1) * each_s)
-        message = f"A scene that is extended may last {longest_s:.1f} s here; this one would last {wanted_s:.1f} s."
+        message = f"A scene that is extended may last {longest_s:.1f} s here; this one would last {seconds:.1f} s."
         raise InvalidRequest(message, field, "unsupported_length")
-    return Clip(request, plan, clips, wanted_s, each_s)
+    return Clip(request, plan, clips, seconds, each_s)

@@ -1,4 +1,4 @@
-"""Where a refusal belongs: the field that the planner or a voice names comes in, the field as the client sent it goes out."""
+"""A field as the planner or a voice names it comes in; the field as the client sent it goes out."""
 
 from __future__ import annotations
 

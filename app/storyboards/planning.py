@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, NotSupported, PayloadTooLarge
 from app.plan.catalogue import Catalogue
 from app.service.videos import VideoService
 from app.storyboards.clips import Clip, Film, clip_of, transition_of
@@ -64,15 +64,13 @@ class Planning:
         catalogue = Catalogue(service.ports.models, service.settings.default_name, service.settings.aliases)
         return Film(wish, catalogue.find(wish.model))
 
-    async def clip(
-        self, film: Film, scene: SceneWish, number: int, narration_s: float | None, caller: Caller, place: str
-    ) -> Clip:
+    async def clip(self, film: Film, number: int, narration_s: float | None, caller: Caller, place: str) -> Clip:
         """As `clip_of`, with refusals under the names of the fields as sent."""
 
         async def plan(request: VideoRequest) -> Plan:
             return await self._service.analyze(request, caller)
 
-        return await named(clip_of(film, scene, number, narration_s, plan), scene, place)
+        return await named(clip_of(film, number, narration_s, plan), film.wish.scenes[number - 1], place)
 
     async def heard(self, scenes: Sequence[SceneWish], wish: StoryWish, caller: Caller) -> tuple[Heard, ...]:
         """What is known of each scene's narration. Raises ServiceUnavailable."""
@@ -95,14 +93,13 @@ class Planning:
             if each.refusal is not None:
                 raise refused_text(each.refusal, scene, place_of(number))
         spoken = [_length_s(scene, each, wish.narrator.speed) for scene, each in zip(wish.scenes, heard, strict=True)]
-        first = await self.clip(film, wish.scenes[0], 1, spoken[0], caller, place_of(1))
+        first = await self.clip(film, 1, spoken[0], caller, place_of(1))
         film = replace(film, width=first.plan.spec.width, height=first.plan.spec.height)
         seats = asyncio.Semaphore(AT_ONCE)
 
         async def seated(number: int) -> Clip:
             async with seats:
-                scene = wish.scenes[number - 1]
-                return await self.clip(film, scene, number, spoken[number - 1], caller, place_of(number))
+                return await self.clip(film, number, spoken[number - 1], caller, place_of(number))
 
         rest = await asyncio.gather(*(seated(number) for number in range(2, len(wish.scenes) + 1)))
         clips = (first, *rest)
@@ -127,13 +124,11 @@ def lengths_of(wish: StoryWish, scene: SceneWish, clip_s: float, narration_s: fl
     return Lengths(clip_s, narration_s, scene.seconds, transition_of(wish, scene), wish.transition_s)
 
 
-def refused_text(refusal: InvalidRequest, scene: SceneWish, place: str) -> InvalidRequest:
+def refused_text(
+    refusal: InvalidRequest | NotSupported, scene: SceneWish, place: str
+) -> InvalidRequest | NotSupported | PayloadTooLarge:
     """A voice's refusal: of the whole storyboard's voice, or of this scene's text."""
-    if refusal.param in SPOKEN:
-        return refusal
-    found = renamed(refusal, scene, place)
-    assert isinstance(found, InvalidRequest)
-    return found
+    return refusal if refusal.param in SPOKEN else renamed(refusal, scene, place)
 
 
 def _length_s(scene: SceneWish, heard: Heard, speed: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The work of a film beside its clips, as a port: narration is spoken, scenes are put together; the Finisher does it."""
+"""The work of a film beside its clips, as a port of the Finisher: narration is spoken, scenes are put together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, NotSupported
 from app.types import Artifact
 from app.types.storyboard import Narration, Narrator
 
@@ -16,7 +16,7 @@ class Heard:
     """What is known of a text before it is spoken: that it has been, for this tenant, or that it cannot be."""
 
     narration: Narration | None = None
-    refusal: InvalidRequest | None = None  # its `param`: narration, voice, language or speed
+    refusal: InvalidRequest | NotSupported | None = None  # its `param`: narration, voice, language or speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class FilmWork(Protocol):
         """The narration, made now or before for the same tenant.
 
         Raises:
-            InvalidRequest: it cannot be spoken; `param` as in `Heard`.
+            InvalidRequest, NotSupported: it cannot be spoken; `param` as in `Heard`.
             GenerationError: the voice failed.
             ServiceUnavailable: nobody answers, or a store does not; the call may be made again.
         """

@@ -21,7 +21,7 @@ _ALMOST: Final = 1e-6  # of a frame: what binary fractions of a second are wrong
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """What decides a scene's place: seconds of its clip (0: not known), of its narration, and as asked; its beginning."""
+    """What decides a scene's place: seconds of its clip, of its narration, and as asked; how it begins."""
 
     clip_s: float
     narration_s: float | None = None
@@ -63,7 +63,7 @@ def timeline(scenes: Sequence[Lengths], fps: int) -> tuple[Place, ...]:
     """The place of each scene. A transition takes at most half of either scene; the first scene has none."""
     lengths = [_frames(each, first=number == 0, fps=fps) for number, each in enumerate(scenes)]
     places: list[Place] = []
-    for number, (scene, frames) in enumerate(zip(scenes, lengths, strict=True)):
+    for scene, frames in zip(scenes, lengths, strict=True):
         before = places[-1] if places else None
         fades = 0 if before is None else _fades(scene, frames, before.frames, fps)
         transition = scene.transition if fades else Transition.CUT

@@ -9,27 +9,38 @@ from app.errors import Conflict
 from app.jobs.admission_limits import IdempotencyKey, refusal
 from app.jobs.store import CURSOR_KEPT_S
 from app.jobs.storyboards import states
+from app.jobs.storyboards.needs import needs_of
 from app.jobs.storyboards.store import (
     StoryPage,
     check_story_id,
-    ends,
     moved,
     no_story,
+    spent_key,
+    told_at,
     too_many_open,
 )
 from app.types.storyboard import Storyboard
 
 
 class MemoryStoryboards:
-    """The StoryboardStore port; `outbox` is that of the jobs: names to the time from which anyone may tell."""
+    """The StoryboardStore port.
 
-    def __init__(self, outbox: dict[str, float] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    `outbox` is that of the jobs, names to the time from which anyone may tell; `holds` those of the board.
+    """
+
+    def __init__(
+        self,
+        outbox: dict[str, float] | None = None,
+        holds: dict[str, set[str]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stories: dict[str, Storyboard] = {}
         self._due: dict[str, float] = {}  # of those that have not ended
         self._held: dict[str, float] = {}  # claimed until then
         self._keys: dict[tuple[str, str], tuple[str, str, float]] = {}  # digest, id, end
         self._gone: dict[str, tuple[float, Storyboard]] = {}  # deleted ones that a page may go on behind, until then
         self._outbox: dict[str, float] = {} if outbox is None else outbox
+        self._holds: dict[str, set[str]] = {} if holds is None else holds
         self._clock = clock
 
     async def create(
@@ -41,7 +52,9 @@ class MemoryStoryboards:
         if kept is not None:
             return kept
         if key is not None and (first := self._made_with(key, story)) is not None:
-            return await self.get(first, story.tenant)
+            if first not in self._stories:
+                raise spent_key(first)
+            return self._stories[first]
         if not story.phase.ended:
             mine = sum(each.tenant == story.tenant and not each.phase.ended for each in self._stories.values())
             if mine >= most_open:
@@ -52,8 +65,9 @@ class MemoryStoryboards:
         if key is not None:
             self._keys[story.tenant, key.value] = (key.digest, story.id, story.created_at + key.ttl_s)
         self._stories[story.id] = story
-        if ends(story):
-            self._outbox[story.id] = 0.0
+        self._hold(story.id, (), needs_of(story))
+        if (at := told_at(story)) is not None:
+            self._outbox[story.id] = at
         return story
 
     def _made_with(self, key: IdempotencyKey, story: Storyboard) -> str | None:
@@ -86,18 +100,18 @@ class MemoryStoryboards:
             return gone
         return await self.get(story_id, tenant)
 
-    async def replace(self, story: Storyboard, due: float | None = None) -> Storyboard:
+    async def replace(self, story: Storyboard, due: float | None = None, promised: bool = False) -> Storyboard:
         before = await self.get(story.id)
         if before.version != story.version:
             raise moved(story.id, before.revision)
         states.check(before.phase, story.phase)
         after = states.kept(story)
         self._stories[story.id] = after
+        self._hold(story.id, needs_of(before), needs_of(after))
         if after.phase.ended:
             self._due.pop(story.id, None)
             self._held.pop(story.id, None)
-            if not before.phase.ended and ends(after):
-                self._outbox[story.id] = 0.0
+            self._tell(after, new=not before.phase.ended)
         elif before.phase.ended:
             self._outbox.pop(story.id, None)
             self._due[story.id] = 0.0 if due is None else due
@@ -107,6 +121,19 @@ class MemoryStoryboards:
             self._held.pop(story.id, None)
         return after
 
+    def _hold(self, story_id: str, before: Sequence[str], after: Sequence[str]) -> None:
+        for name in after:
+            self._holds.setdefault(name, set()).add(story_id)
+        for name in set(before) - set(after):
+            self._holds[name].discard(story_id)
+
+    def _tell(self, story: Storyboard, new: bool) -> None:
+        at = told_at(story)
+        if at is None:
+            self._outbox.pop(story.id, None)
+        elif new or story.id in self._outbox:
+            self._outbox[story.id] = at
+
     def _woken(self, story_id: str) -> bool:
         """Whether it is to be looked at before its claim runs out."""
         return self._due[story_id] < self._held.get(story_id, 0.0)
@@ -115,6 +142,7 @@ class MemoryStoryboards:
         story = await self.get(story_id, tenant)
         for kept in (self._stories, self._due, self._held, self._outbox):
             kept.pop(story_id, None)
+        self._hold(story_id, needs_of(story), ())
         now = self._clock()
         self._gone = {name: gone for name, gone in self._gone.items() if gone[0] > now}
         self._gone[story_id] = (now + CURSOR_KEPT_S, story)

@@ -20,7 +20,17 @@ LEGAL: dict[StoryPhase, frozenset[StoryPhase]] = {
 def check(before: StoryPhase, after: StoryPhase) -> None:
     """Raises IllegalTransition unless a storyboard may go from `before` to `after`."""
     if after not in LEGAL[before]:
-        raise IllegalTransition(f"A storyboard that is {before} cannot become {after}.")
+        raise illegal(before, after)
+
+
+def illegal(before: str, after: StoryPhase) -> IllegalTransition:
+    """The error for a move that is not in the table."""
+    return IllegalTransition(f"A storyboard that is {before} cannot become {after}.")
+
+
+def sources(after: StoryPhase) -> tuple[str, ...]:
+    """The phases from which one may come to `after`."""
+    return tuple(before.value for before, legal in LEGAL.items() if after in legal)
 
 
 def kept(story: Storyboard) -> Storyboard:

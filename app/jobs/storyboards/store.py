@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.errors import ConcurrencyExceeded, Moved, StoryboardNotFound
+from app.errors import ConcurrencyExceeded, Conflict, Moved, StoryboardNotFound
 from app.jobs.admission_limits import BUSY_S, IdempotencyKey
 from app.types.storyboard import Storyboard
 
@@ -34,9 +34,9 @@ class StoryboardStore(Protocol):
 
         Raises:
             KeyReused: the key stands for another request.
-            StoryboardNotFound: the one that the key stands for is deleted.
             ConcurrencyExceeded: the tenant has `most_open` that have not ended.
-            Conflict: the id is another's.
+            Conflict: the id is another's; `idempotency_key_spent`: the one that the key stands for is deleted.
+            NotReplicated: as wherever jobs are accepted; nothing is kept.
         """
         ...
 
@@ -51,13 +51,17 @@ class StoryboardStore(Protocol):
         """
         ...
 
-    async def replace(self, story: Storyboard, due: float | None = None) -> Storyboard:
+    async def replace(self, story: Storyboard, due: float | None = None, promised: bool = False) -> Storyboard:
         """Put it in place of the version that it names; what is on record then: the same with the next version.
+
+        The files that it names are held by it from then on (`app.jobs.storyboards.needs`), those that it does not name
+        any more are not. `promised`: a client is told that something will be made; raises NotReplicated, and it may
+        have been written, where that cannot be promised (`app.redis.commands`).
 
         `due`: the claim is given back, and somebody is to look at it by then, or sooner where it was woken since it
         was claimed. None: both as they were, which is what whoever has no claim passes, and wakes it; one that had
-        ended and is taken up again is due at once. One that ends is due no more, and enters the outbox where its
-        webhook wants to be told. Raises Moved (it has another version by now), StoryboardNotFound, IllegalTransition.
+        ended and is taken up again is due at once. One that ends is due no more, and is in the outbox while its webhook
+        is to be told (`told_at`). Raises Moved (it has another version by now), StoryboardNotFound, IllegalTransition.
         """
         ...
 
@@ -105,7 +109,14 @@ def no_story(story_id: str) -> StoryboardNotFound:
 
 def moved(story_id: str, revision: int) -> Moved:
     """The error for a change of what is no longer on record; `revision` is that of what is."""
-    return Moved(f"{story_id} has changed since it was read, and is at revision {revision} now.")
+    message = f"{story_id} has changed since it was read, and is at revision {revision} now."
+    return Moved(message, "revision", revision=revision)
+
+
+def spent_key(story_id: str) -> Conflict:
+    """The error for a key whose storyboard is deleted: asking again must not make it again."""
+    message = f"{story_id}, which this Idempotency-Key made, was deleted."
+    return Conflict(message, "Idempotency-Key", "idempotency_key_spent")
 
 
 def too_many_open(most: int) -> ConcurrencyExceeded:
@@ -114,7 +125,10 @@ def too_many_open(most: int) -> ConcurrencyExceeded:
     return ConcurrencyExceeded(message, "storyboard_max_open", retry_after_s=BUSY_S)
 
 
-def ends(story: Storyboard) -> bool:
-    """Whether its webhook is to be told that it has come to this phase."""
-    webhook = story.wish.webhook
-    return story.phase.ended and webhook is not None and f"storyboard.{story.phase.value}" in webhook.events
+def told_at(story: Storyboard) -> float | None:
+    """From when its webhook may be told of its end, until which it is in the outbox; None: nothing is to be told."""
+    webhook, told = story.wish.webhook, story.delivery
+    wanted = story.phase.ended and webhook is not None and f"storyboard.{story.phase.value}" in webhook.events
+    if not wanted or (told is not None and told.state != "waiting"):
+        return None
+    return 0.0 if told is None else told.next_at or 0.0
