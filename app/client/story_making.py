@@ -126,9 +126,8 @@ def _raise_if_failed(story: JsonObject, scene: int | None) -> None:
     why = part(story, "error")
     code, message = str(why.get("code") or "unknown"), str(why.get("message") or "The server does not say why.")
     number = why.get("scene")
-    where = f" at scene {number}" if number else ""
     again = f"; `kinoray story retry {story_id} {number}` makes that one again" if number else ""
-    raise KinorayClientError(200, code, f"{story_id} failed{where}: {message}{again}")
+    raise KinorayClientError(200, code, f"{story_id} failed: {message}{again}")
 
 
 async def written(client: Kinoray, story: JsonObject, wanted: Wanted) -> tuple[tuple[Path, ...], tuple[str, ...]]:
