@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import typer
 from rich.console import Console
 
 from app.client.client import Kinoray
@@ -196,7 +197,7 @@ async def _wants_cancel() -> bool:
     loop.add_reader(fd, lambda: answers.put_nowait(os.read(fd, _ANSWER_BYTES).decode(errors="replace")))
     try:
         while True:
-            print(QUESTION, end="", file=sys.stderr, flush=True)  # noqa: T201 - a question, on the terminal
+            typer.echo(QUESTION, nl=False, err=True)
             answer = await answers.get()
             if answer.strip().lower() in ("c", "cancel", "y", "yes"):
                 return True
