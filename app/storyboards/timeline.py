@@ -1,8 +1,9 @@
 """When everything of a film happens: lengths of clips and narrations come in, frames at the film's rate go out; pure.
 
 A scene lasts as long as it was asked to, and at least as long as its narration with a pause before and behind; without
-either, as long as its clip. Models make clips of certain lengths only: what is too long is cut off in the film. Of a crossfade the two scenes share the frames; no narration begins before its scene is seen alone, so that
-two are never heard at once. All is counted in whole frames: sound is laid to them, and cannot drift from the picture.
+either, as long as its clip. Models make clips of certain lengths only: what is too long is cut off in the film. Of a
+crossfade the two scenes share the frames; no narration begins before its scene is seen alone, so that two are never
+heard at once. All is counted in whole frames: sound is laid to them, and cannot drift from the picture.
 """
 
 from __future__ import annotations
