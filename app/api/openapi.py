@@ -70,6 +70,12 @@ def form_or_json(
     return {"requestBody": {"required": True, "content": content}}
 
 
+def json_only(model: type[BaseModel], examples: Examples) -> Schema:
+    """The OpenAPI entry of a body that is JSON, having lists of objects that no form says well."""
+    content = {"application/json": {"schema": _inlined(model), "examples": examples}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def upload_form(model: type[BaseModel], file: str) -> Schema:
     """The OpenAPI entry of a body that is a file: in a form with other fields, or bare, with those in the address."""
     schema = _inlined(model)

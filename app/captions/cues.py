@@ -1,4 +1,4 @@
-"""A scene's narration or caption comes in, its cues go out: pure, before files, tracks and pictures are made of them."""
+"""A scene's narration or caption comes in, its cues go out: files, tracks and pictures are made of these."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _untimely(seconds: float) -> float:
 
 
 def no_more_than(most: int, ruler: Ruler, stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same as `most` stretches, neighbours together as far as two lines hold them; what is left over is left out."""
+    """The same as `most` stretches, neighbours together as far as two lines hold them; the rest is left out."""
     kept = list(stretches)
     while len(kept) > most:
         joins = [at for at in range(len(kept) - 1) if ruler.fits(kept[at][0], kept[at + 1][1])]

@@ -63,4 +63,3 @@ def readable(text: str) -> str:
 
 def _kept(found: regex.Match[str]) -> str:
     return found["kept"] or ""
-

@@ -68,7 +68,7 @@ def _anchors(text: str, words: Sequence[SpokenWord], heard: Span) -> list[tuple[
 
 
 def _with_its_marks(text: str, first: int, last: int) -> tuple[int, int]:
-    """The word from `first` to before `last` with what opens before it and ends behind it, which has no time of its own."""
+    """The word from `first` to before `last` with the marks before and behind it, which have no time of their own."""
     while first and unicodedata.category(text[first - 1]) in _OPENING:
         first -= 1
     while last < len(text) and not _begins(text[last]):
@@ -83,9 +83,9 @@ def _begins(letter: str) -> bool:
 def shown_ms(heard: Sequence[Span], scene: Span) -> list[tuple[int, int]]:
     """When each cue is shown, in whole milliseconds of the film, from when it is heard.
 
-    At least a second and at most seven, one after the other, within the scene; a second is made by ending later, else by
-    beginning earlier. Silence between cues stays, unless it is so short that it would flicker. A scene shorter than a
-    second has all of itself for its one cue. There must be a second of the scene for each.
+    At least a second and at most seven, one after the other, within the scene; a second is made by ending later, else
+    by beginning earlier. Silence between cues stays, unless it is so short that it would flicker. A scene shorter than
+    a second has all of itself for its one cue. There must be a second of the scene for each.
     """
     opens, closes = ceil(scene.start_s * 1000 - 1e-6), floor(scene.end_s * 1000 + 1e-6)
     least = min(LEAST_MS, (closes - opens) // max(1, len(heard)))

@@ -14,6 +14,7 @@ from app.settings.field import setting
 from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
+from app.settings.narration import Narration
 from app.settings.storyboards import StoryboardLimits
 from app.settings.uploads import Uploads
 
@@ -344,6 +345,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits, Narration),
     *(Models, Replicas, Feedback, Engine, Caches, Observed),
 )

@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from app.settings.ingress import Ingress
 from app.settings.limits import Limiting
+from app.settings.narration import Narration
 from app.settings.notify import is_slack
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
@@ -31,6 +32,7 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0
 
 class Settings(
     StoryboardLimits,
+    Narration,
     Uploads,
     Observed,
     Caches,

@@ -95,7 +95,7 @@ def again(scene: Scene, narration_too: bool = False) -> Scene:
     return replace(_unmade(scene), attempts=scene.attempts + 1, narration=narration)
 
 
-def wished(scene: Scene, wish: SceneWish, told: Told, same_clip: bool) -> Scene:
+def wished(scene: Scene, wish: SceneWish, told: Told, same_clip: bool, steps: int) -> Scene:
     """The scene with another wish; `same_clip`: the clip that it has, or that is being made, serves that as well.
 
     So a title, a caption or a transition costs no generation, and another text none where the length is given.
@@ -109,6 +109,7 @@ def wished(scene: Scene, wish: SceneWish, told: Told, same_clip: bool) -> Scene:
         narration=narration,
         estimate=told.estimate,
         warnings=told.warnings,
+        steps=scene.steps if same_clip else steps,
     )
     if not same_clip or scene.phase is ScenePhase.FAILED:
         return replace(_unmade(revised), attempts=scene.attempts + 1)

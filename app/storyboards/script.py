@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from app.captions.cue import Cue
@@ -14,7 +15,9 @@ from app.captions.timing import Span
 from app.storyboards.clips import fit_of
 from app.storyboards.planning import lengths_of
 from app.storyboards.timeline import Place, timeline
+from app.types import Artifact
 from app.types.storyboard import Scene, SpokenWord, Storyboard
+from app.video.film.script import FilmScript, SceneCut
 
 FORM: Final = "film-1"
 """What becomes of clips, sound and cues: part of a film's key. Another is due when `app.video.film` changes that."""
@@ -89,3 +92,50 @@ def _scene_facts(story: Storyboard, number: int, scene: Scene, place: Place) -> 
         "fit": fit_of(story.wish, scene.wish).value,
         "title": title_of(scene, number),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class NamedScript:
+    """The order to the assembler before its files are at hand: `needs` are those that it names."""
+
+    story: Storyboard
+    places: Sequence[Place]
+    cues: tuple[Cue, ...]
+
+    @property
+    def needs(self) -> tuple[Artifact, ...]:
+        """Clips, narrations and music, in order; one that is needed twice is there twice."""
+        found: list[Artifact] = []
+        for scene in self.story.scenes:
+            found += [scene.clip] if scene.clip is not None else []
+            found += [scene.narration.artifact] if scene.narration is not None else []
+        return (*found, *([self.story.wish.music] if self.story.wish.music is not None else []))
+
+    def script(self, files: Mapping[str, Path]) -> FilmScript:
+        """With `files` in place of the artifacts, by key. Raises KeyError."""
+        story, wish = self.story, self.story.wish
+        return FilmScript(
+            width=story.width,
+            height=story.height,
+            fps=story.fps,
+            scenes=tuple(
+                SceneCut(
+                    clips=() if scene.clip is None else (files[scene.clip.key],),
+                    frames=place.frames,
+                    title=title_of(scene, number),
+                    fit=fit_of(wish, scene.wish),
+                    transition=place.transition,
+                    transition_frames=place.transition_frames,
+                    speech=None if scene.narration is None else files[scene.narration.artifact.key],
+                    speech_at=place.speech_at,
+                )
+                for number, (scene, place) in enumerate(zip(story.scenes, self.places, strict=True), 1)
+            ),
+            cues=self.cues,
+            captions=wish.captions,
+            language=wish.narrator.language,
+            title=wish.title,
+            music=None if wish.music is None else files[wish.music.key],
+            music_level=wish.music_level,
+            deterministic=wish.deterministic,
+        )

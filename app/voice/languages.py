@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import Final
 
@@ -14,15 +14,18 @@ _TAG: Final = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")
 _LONGEST: Final = 64
 _SAME: Final = MappingProxyType({"iw": "he", "in": "id", "ji": "yi", "mo": "ro", "sh": "hbs", "zh-yue": "yue"})
 _CANTONESE: Final = ("zh-hk", "zh-mo", "zh-hant-hk", "zh-hant-mo")
-_NAMES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        **{"english": "en", "german": "de", "deutsch": "de", "french": "fr", "spanish": "es", "italian": "it"},
-        **{"portuguese": "pt", "chinese": "zh", "mandarin": "zh", "cantonese": "yue", "japanese": "ja", "jp": "ja"},
-        **{"korean": "ko", "kr": "ko", "russian": "ru", "arabic": "ar", "hindi": "hi", "cn": "zh", "ua": "uk"},
-        **{"eng": "en", "deu": "de", "ger": "de", "fra": "fr", "spa": "es", "ita": "it", "por": "pt", "zho": "zh"},
-        **{"jpn": "ja", "kor": "ko", "rus": "ru", "ara": "ar", "hin": "hi", "nld": "nl", "pol": "pl", "tur": "tr"},
-    }
+_NAMES: Final = MappingProxyType(
+    dict(
+        each.split("=")
+        for each in (
+            *("english=en", "german=de", "deutsch=de", "french=fr", "spanish=es", "italian=it", "portuguese=pt"),
+            *("chinese=zh", "mandarin=zh", "cantonese=yue", "japanese=ja", "korean=ko", "russian=ru", "arabic=ar"),
+            *("hindi=hi", "jp=ja", "kr=ko", "cn=zh", "ua=uk", "eng=en", "deu=de", "ger=de", "fra=fr", "spa=es"),
+            *("ita=it", "por=pt", "zho=zh", "jpn=ja", "kor=ko", "rus=ru", "ara=ar", "hin=hi", "nld=nl", "pol=pl"),
+        )
+    )
 )
+"""What people write instead of a tag, and the tag that they are told."""
 
 
 def found(tag: str, known: Iterable[str]) -> str:
@@ -36,7 +39,9 @@ def found(tag: str, known: Iterable[str]) -> str:
         if shorter in names:
             return shorter
     near = did_you_mean(tag, sorted(names), _NAMES)
-    raise InvalidRequest(f"No voice here speaks {tag[:_LONGEST]!r}; it must be such as `en` or `pt-BR`.{near}", "language")
+    raise InvalidRequest(
+        f"No voice here speaks {tag[:_LONGEST]!r}; it must be such as `en` or `pt-BR`.{near}", "language"
+    )
 
 
 def primary(tag: str) -> str:

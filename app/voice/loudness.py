@@ -16,7 +16,7 @@ _CEILING: Final = 10 ** (TRUE_PEAK_DB / 20)
 _OVERSAMPLED: Final = 4  # as the standard measures true peaks
 _ATTACK_S: Final = 0.01  # gain goes down so long before a peak, and up again as long after it
 _BLOCK_S: Final = 0.4
-_CLOSE_LU: Final = 0.05
+_CLOSE_LU: Final = 0.1
 _MOST_DB: Final = 60.0  # more gain than that is given to what is nearly nothing but peaks
 _ROUNDS: Final = 12  # limiting takes loudness away, so gain and limiter are found by turns
 
@@ -59,20 +59,20 @@ def normalised(samples: Samples, rate: int, lufs: float) -> Samples:
             break
         gain_db += short
     # A gain that changes moves peaks between samples by a trace.
-    return (made * min(1.0, _CEILING / max(true_peak(made), _CEILING))).astype(np.float32)
+    return np.asarray(made * min(1.0, _CEILING / max(true_peak(made), _CEILING)), np.float32)
 
 
 def _limited(samples: NDArray[np.float64], peaks: NDArray[np.float64], gain_db: float, rate: int) -> Samples:
     """Louder by `gain_db`, with a gain that is lower around each of `peaks` that would be too high."""
     factor = 10 ** (gain_db / 20)
     if factor * peaks.max() <= _CEILING:
-        return (samples * factor).astype(np.float32)
+        return np.asarray(samples * factor, np.float32)
     reach = max(round(_ATTACK_S * rate), 1)
     needed = np.minimum(factor, _CEILING / np.maximum(peaks, 1e-12))
     window = np.hanning(2 * reach + 3)[1:-1]
     # Each value that the mean takes is the least within reach of its own place, so the mean is nowhere above `needed`.
     gain = oaconvolve(minimum_filter1d(np.pad(needed, reach, mode="edge"), 2 * reach + 1), window, mode="valid")
-    return (samples * gain / window.sum()).astype(np.float32)
+    return np.asarray(samples * gain / window.sum(), np.float32)
 
 
 def _envelope(samples: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A narration as it was typed comes in, text that a voice can be given goes out, with its words; or why it cannot be spoken."""
+"""A narration as it was typed comes in, text for a voice goes out, with its words; or why it cannot be spoken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from app.types.storyboard import Narrator
 
 SLOWEST, FASTEST = 0.5, 2.0
 _JOINERS: Final = "\u200c\u200d"  # Persian and Indic spelling needs them
-_PLAIN: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛", "'") | {"\u2010": "-", "\u2011": "-"})
+_QUOTES: Final = dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛", "'")
+_PLAIN: Final = str.maketrans(_QUOTES | dict.fromkeys("\u2010\u2011", "-"))
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 _WORD: Final = re.compile(r"\S+")
 _UNSPACED: Final = re.compile(
@@ -40,7 +41,7 @@ def plain(text: str) -> str:
 def checked(text: str, narrator: Narrator, most_characters: int) -> str:
     """The cleaned text. Raises InvalidRequest, whose param is `narration` or `speed`: no voice could speak it so."""
     if len(text) > most_characters:
-        raise InvalidRequest(f"It has {len(text)} characters, and at most {most_characters} can be spoken.", "narration")
+        raise InvalidRequest(f"It has {len(text)} characters; at most {most_characters} are spoken.", "narration")
     if not SLOWEST <= narrator.speed <= FASTEST:
         raise InvalidRequest(f"It must be from {SLOWEST} to {FASTEST}, not {narrator.speed:g}.", "speed")
     spoken = cleaned(text)

@@ -33,11 +33,12 @@ def placed(text: str, marks: Iterable[tuple[int, float]], seconds: float) -> tup
     places = spans(text, earliest.keys())
     heard = [min((earliest[at] for at in range(*place) if at in earliest), default=None) for place in places]
     words: list[SpokenWord] = []
-    begun, since = 0, (heard[0] if heard else None) or 0.0
+    begun = 0
+    since = (heard[0] if heard else None) or 0.0
     for number in range(1, len(places) + 1):
-        at = heard[number] if number < len(places) else seconds
-        if at is not None:
-            at = min(max(at, since), seconds)
+        next_s = heard[number] if number < len(places) else seconds
+        if next_s is not None:
+            at = min(max(next_s, since), seconds)
             words += _fill(text, places[begun:number], since, at)
             begun, since = number, at
     return tuple(words)

@@ -1,4 +1,4 @@
-"""The names of a storyboard's fields: an object as it was sent comes in, the same without nulls or a refusal goes out."""
+"""The names of a storyboard's fields: an object as it was sent comes in; without nulls it goes out, or a refusal."""
 
 from __future__ import annotations
 

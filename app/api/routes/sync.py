@@ -17,7 +17,7 @@ from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import VIDEO_ID, inference_time_s, job_headers
-from app.api.routes.content import opened
+from app.api.file_answers import opened
 from app.api.waiting import ended
 from app.errors import KinorayError
 from app.service.videos import VideoService

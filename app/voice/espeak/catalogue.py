@@ -27,7 +27,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """`files`: the file of each language tag, in lower case. `tags`: one tag for each file. `variants`: other timbres."""
+    """`files`: the file of each language tag, in lower case; `tags`: one for each file; `variants`: other timbres."""
 
     files: dict[str, str]
     tags: tuple[str, ...]
@@ -58,13 +58,13 @@ class Catalogue:
     def _unknown(self, narrator: Narrator) -> InvalidRequest:
         asked = (narrator.voice or "")[:80]
         near = did_you_mean(asked, [*self.names(), *self.variants])
-        return InvalidRequest(f"There is no voice {asked!r} here; it may be such as `de`, `+f3` or `de+f3`.{near}", "voice")
+        return InvalidRequest(f"There is no voice {asked!r} here; it is such as `de`, `+f3` or `de+f3`.{near}", "voice")
 
 
 def catalogue(data: Path) -> Catalogue:
     """Read the data folder of espeak-ng."""
     ranked: dict[str, tuple[int, int, str]] = {}
-    tags = set()
+    tags: set[str] = set()
     for path in sorted((data / "lang").rglob("*")):
         languages = _LANGUAGE.findall(path.read_bytes()) if path.is_file() else []
         for place, (tag, priority) in enumerate(languages):

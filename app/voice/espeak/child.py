@@ -22,7 +22,7 @@ CLAUSES = 20_000  # a text has fewer
 class Event(ctypes.Structure):
     """`espeak_EVENT` of speak_lib.h; the last field is a union as large as a pointer."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("type", ctypes.c_int),
         ("unique_identifier", ctypes.c_uint),
         ("text_position", ctypes.c_int),  # in characters, from 1
@@ -88,7 +88,7 @@ def spoken(library: Any, rate: int, order: dict[str, Any]) -> tuple[dict[str, An
 def phonemes(library: Any, text: str) -> str:
     """The text in the International Phonetic Alphabet, a clause a line."""
     rest = ctypes.c_char_p(text.encode())
-    clauses = []
+    clauses: list[bytes] = []
     while rest.value and len(clauses) < CLAUSES:
         clauses.append(library.espeak_TextToPhonemes(ctypes.byref(rest), UTF8, IPA) or b"")
     return b"\n".join(clauses).decode(errors="replace")

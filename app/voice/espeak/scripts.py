@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -11,32 +12,38 @@ from app.voice.languages import primary
 from app.voice.text import is_spoken
 
 _ANYWHERE: Final = frozenset(
-    "LATIN ARMENIAN GEORGIAN HANGUL DEVANAGARI BENGALI GURMUKHI GUJARATI ORIYA TAMIL TELUGU KANNADA MALAYALAM SINHALA "
-    "DIGIT FULLWIDTH SUPERSCRIPT SUBSCRIPT VULGAR FEMININE MASCULINE MICRO MODIFIER".split()
-)  # letters of other languages than the voice's own are then read as in theirs
-_READERS: Final = MappingProxyType(
+    (
+        *("LATIN", "ARMENIAN", "GEORGIAN", "HANGUL", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA", "TAMIL"),
+        *("TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "DIGIT", "FULLWIDTH", "SUPERSCRIPT", "SUBSCRIPT", "VULGAR"),
+        *("FEMININE", "MASCULINE", "MICRO", "MODIFIER"),
+    )
+)
+"""First words of letters' names. Letters of other languages than the voice's own are then read as in theirs."""
+_CYRILLIC: Final = ("ru", "uk", "be", "bg", "mk", "sr", "hbs", "kk", "ky", "tt", "ba", "cv", "nog", "uz", "kaa")
+_ARABIC: Final = ("ar", "fa", "ur", "sd", "ug")
+_READERS: Final[Mapping[str, Collection[str]]] = MappingProxyType(
     {
-        "CYRILLIC": frozenset("ru uk be bg mk sr hbs kk ky tt ba cv nog uz kaa".split()),
-        "GREEK": frozenset(("el", "grc")),
-        "HEBREW": frozenset(("he",)),
-        "ARABIC": frozenset(("ar", "fa", "ur", "sd", "ug")),
-        "EXTENDED": frozenset(("ar", "fa", "ur", "sd", "ug")),  # "extended Arabic-Indic digit"
-        "ARABIC-INDIC": frozenset(("ar", "fa", "ur", "sd", "ug")),
-        "THAI": frozenset(("th",)),
-        "MYANMAR": frozenset(("my", "shn")),
-        "ETHIOPIC": frozenset(("am", "ti", "om")),
-        "CHEROKEE": frozenset(("chr",)),
-        "SHAVIAN": frozenset(("en",)),
-        "HIRAGANA": frozenset(("ja",)),
-        "KATAKANA": frozenset(("ja",)),
-        "KATAKANA-HIRAGANA": frozenset(("ja",)),
-        "CJK": frozenset(("cmn", "yue", "hak", "zh")),
+        "CYRILLIC": _CYRILLIC,
+        "GREEK": ("el", "grc"),
+        "HEBREW": ("he",),
+        "ARABIC": _ARABIC,
+        "EXTENDED": _ARABIC,  # "extended Arabic-Indic digit"
+        "ARABIC-INDIC": _ARABIC,
+        "THAI": ("th",),
+        "MYANMAR": ("my", "shn"),
+        "ETHIOPIC": ("am", "ti", "om"),
+        "CHEROKEE": ("chr",),
+        "SHAVIAN": ("en",),
+        "HIRAGANA": ("ja",),
+        "KATAKANA": ("ja",),
+        "KATAKANA-HIRAGANA": ("ja",),
+        "CJK": ("cmn", "yue", "hak", "zh"),
     }
 )
 
 
 def check_script(text: str, language: str) -> None:
-    """Raises InvalidRequest, whose param is `language`: most letters of `text` are of scripts it cannot be read from."""
+    """Raises InvalidRequest (`language`): most letters of `text` are of scripts that are not read in `language`."""
     letters = [char for char in text if is_spoken(char)]
     strange = [script for script in map(_script, letters) if not _reads(language, script)]
     if 2 * len(strange) > len(letters):
