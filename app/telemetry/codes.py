@@ -21,7 +21,7 @@ FINER = {
     ),
     errors.NotFound: ("content_gone", "feedback_not_found", "key_not_found", "lora_not_found", "style_not_found"),
     errors.JobNotFound: ("video_lost",),
-    errors.StoryboardNotFound: ("scene_not_found",),
+    errors.StoryboardNotFound: ("scene_not_found", "storyboard_lost"),
     errors.ArtifactLost: ("content_expired",),
     errors.Conflict: (
         *("idempotency_key_spent", "key_not_active", "lora_exists", "operator_lora", "server_style"),
