@@ -30,7 +30,7 @@ _THIN: Final = 24  # pixels
 _USED: Final = 0.94  # of the width, the box included
 _MARGIN: Final = 0.04  # of the height, below the box
 _COLUMN: Final = 0.56  # of a letter's size: how wide one usually is
-_BOX: Final = 0.62  # how much of the ground the box takes away: white becomes a grey that white letters stand out from
+_BOX: Final = 0.68  # how much of the ground the box takes away: white becomes a grey that white letters stand out from
 _EDGE: Final = 0.85  # how much of that the outline takes away, besides
 _PICTURES_KEPT: Final = 16
 _MORE: Final = "…"
@@ -168,4 +168,5 @@ def _pixels(setting: _Setting) -> NDArray[np.uint8]:
     dark = 1 - (1 - _BOX * ground) * (1 - _EDGE * edge)
     alpha = letters + (1 - letters) * dark
     grey = np.divide(letters, alpha, out=np.zeros_like(alpha), where=alpha > 0)
-    return np.rint(np.stack([grey, grey, grey, alpha], axis=-1) * 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(np.stack([grey, grey, grey, alpha], axis=-1) * 255).astype(np.uint8)
+    return pixels
