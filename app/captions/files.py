@@ -12,7 +12,7 @@ from app.captions.language import checked_tag
 _JOINER: Final = "\u2060"  # without width: it parts what a player would take for markup or for times
 _WIDE: Final = str.maketrans("{}<>", "\uff5b\uff5d\uff1c\uff1e")
 _HIDDEN: Final = (re.compile(r"\{.*\}", re.DOTALL), re.compile(r"<.*>", re.DOTALL))
-_PARTED: Final = re.compile(r"&(?=#?\w+;)|--(?=>)|\d:(?=\d{1,2}:\d{1,2}[.,]\d)")
+_PARTED: Final = re.compile(r"&(?=#?\w+;)|--(?=>)|\\(?=[Nnh])|\d:(?=\d{1,2}:\d{1,2}[.,]\d)")
 _NUMBER: Final = re.compile(r"^\s*\d+\s*$")
 
 
@@ -21,8 +21,8 @@ def srt(cues: Iterable[Cue]) -> str:
 
     SubRip has no escapes, while players take tags, entities and, drawing by libass, all that is in braces for markup.
     So that nothing is hidden, pairs of `<>` and of `{}` are written with full-width brackets, which is the one thing
-    that this format cannot keep. An invisible U+2060 parts `&` from an entity's name, `--` from `>` and the hour of a
-    time, and stands behind a line that is a number, which might be the next cue's.
+    that this format cannot keep. An invisible U+2060 parts `&` from an entity's name, `--` from `>`, a backslash from
+    what makes it a line's end, the hour of a time from its minute, and stands behind a line that is a number, which might be the next cue's.
     """
     blocks = (
         f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n{_plain(cue)}\n"

@@ -25,6 +25,7 @@ MARKUP = (
     "a --> b, 1 < 2 > 0 <3",
     "00:00:01,000 --> 00:00:02,000",
     "1984",
+    r"C:\new\Names \h \N",
     "<v Bob>hi <00:01.000> </script>",
     "NOTE that, STYLE this",
     "WEBVTT",
