@@ -22,7 +22,8 @@ def srt(cues: Iterable[Cue]) -> str:
     SubRip has no escapes, while players take tags, entities and, drawing by libass, all that is in braces for markup.
     So that nothing is hidden, pairs of `<>` and of `{}` are written with full-width brackets, which is the one thing
     that this format cannot keep. An invisible U+2060 parts `&` from an entity's name, `--` from `>`, a backslash from
-    what makes it a line's end, the hour of a time from its minute, and stands behind a line that is a number, which might be the next cue's.
+    what makes it a line's end, and the hour of a time from its minutes, and it stands behind a line that is a number,
+    which might be the next cue's.
     """
     blocks = (
         f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n{_plain(cue)}\n"

@@ -10,6 +10,7 @@ from PIL import ImageDraw, ImageFont
 
 from app.captions.bidi import levels, visual_order
 from app.captions.faces import Face, Faces, shapes
+from app.captions.readable import readable
 
 STAND_INS: Final = ("\ufffd", "\u25a1", "?")  # for what no font has: the first of them that one does
 _CLUSTER: Final = regex.compile(r"\X")
@@ -56,6 +57,12 @@ def set_line(line: str, faces: Faces, base: int) -> SetLine:
     order = visual_order([level for _, _, level in found])
     runs = (Run(found[at][0], found[at][1], bool(found[at][2] % 2)) for at in order)
     return SetLine(tuple(runs), tuple(dict.fromkeys(missing)))
+
+
+def missing_letters(text: str, faces: Faces) -> tuple[str, ...]:
+    """What of a text no font has, each once: what is told of it before anything is drawn."""
+    pieces = _CLUSTER.findall(readable(text).replace("\n", " "))
+    return tuple(dict.fromkeys(piece for piece in pieces if faces.face_for(piece) is None))
 
 
 def _stand_in(text: str, faces: Faces) -> tuple[str, Face | None]:
