@@ -66,7 +66,8 @@ def write_sound(path: Path, sound: NDArray[Any], rate: int, kind: str = "flac") 
 def pictures(path: Path) -> NDArray[np.uint8]:
     """Every frame's planes, (F, H * 3 / 2, W), as they are in the file."""
     with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)])
+        found: NDArray[np.uint8] = np.stack([frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)])
+    return found
 
 
 def levels(path: Path) -> list[int]:

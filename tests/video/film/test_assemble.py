@@ -274,8 +274,11 @@ def test_a_broken_clip_ends_the_film_and_its_scene_is_named(tmp_path: Path, reel
     content = bytearray(bad.read_bytes())
     place = len(content) // 2
     content[place : place + 400] = rng.integers(0, 255, 400, dtype=np.uint8).tobytes()
-    written = {"empty": b"", "cut off": content[: len(content) // 2], "not a video": b"#EXTM3U\n", "scrambled": content}
-    bad.unlink() if damage == "missing" else bad.write_bytes(written[damage])
+    half = bytes(content[: len(content) // 2])
+    written = {"empty": b"", "cut off": half, "not a video": b"#EXTM3U\n", "scrambled": bytes(content)}
+    bad.unlink()
+    if damage != "missing":
+        bad.write_bytes(written[damage])
     with pytest.raises(GenerationError) as caught:
         assemble(film(scene(good), scene(bad), scene(good)), tmp_path)
     assert (caught.value.error_code, caught.value.param) == ("unreadable_clip", "scenes[1]")
