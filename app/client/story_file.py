@@ -14,38 +14,18 @@ from typing import Final, get_type_hints
 
 import yaml
 
-from app.client.story_options import SceneOptions, StoryOptions, StoryWebhookOptions
+from app.client.options import SceneOptions, StoryboardOptions, StoryWebhookOptions
 
 MOST_FILE_BYTES: Final = 4 * 2**20
 MOST_PICTURE_BYTES: Final = 20 * 2**20
 MOST_PICTURES_BYTES: Final = 100 * 2**20  # of all together
 _ADDRESSES: Final = ("http://", "https://", "data:")
-_MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
-STORY_KEYS: Final = tuple(get_type_hints(StoryOptions))
+_MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+STORY_KEYS: Final = tuple(get_type_hints(StoryboardOptions))
 SCENE_KEYS: Final = tuple(get_type_hints(SceneOptions))
 _WEBHOOK_KEYS: Final = tuple(get_type_hints(StoryWebhookOptions))
-_TEXTS: Final = frozenset(
-    [
-        "title",
-        "model",
-        "style",
-        "tier",
-        "negative_prompt",
-        "size",
-        "voice",
-        "language",
-        "captions",
-        "transition",
-        "fit",
-        "priority",
-        "user",
-        "prompt",
-        "narration",
-        "caption",
-        "image",
-        "url",
-    ]
-)
+_OTHERS: Final = ("seed", "seconds", "fps", "speed", "transition_seconds", "music_level", "deterministic", "deadline_s")
+_TEXTS: Final = frozenset((*STORY_KEYS, *SCENE_KEYS, "url")) - {*_OTHERS, "scenes", "webhook", "events"}
 """Read to the letter: `language: no` is Norwegian, and `title: 2001` a title."""
 _MEANT: Final = {
     **dict.fromkeys(("text", "description", "visual", "show"), "prompt"),
@@ -211,7 +191,7 @@ class Pictures:
         if self._left < 0:
             most = MOST_PICTURES_BYTES // 2**20
             raise StoryFileError(f"{said}: the pictures have more than {most} MiB together", line)
-        if not content.startswith(_MAGIC):
+        if not (content.startswith(_MAGIC) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")):
             raise StoryFileError(f"{said} is no PNG, JPEG or WebP", line)
         return f"data:image/any;base64,{b64encode(content).decode()}"
 
@@ -250,4 +230,5 @@ def _is_text(node: yaml.Node) -> bool:
 
 
 def _line(found: yaml.Node | yaml.Event) -> int:
-    return int(found.start_mark.line) + 1
+    mark = found.start_mark
+    return 1 if mark is None else int(mark.line) + 1
