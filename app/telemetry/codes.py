@@ -21,7 +21,7 @@ FINER = {
     ),
     errors.NotFound: ("content_gone", "feedback_not_found", "key_not_found", "lora_not_found", "style_not_found"),
     errors.JobNotFound: ("video_lost",),
-    errors.StoryboardNotFound: ("scene_not_found",),
+    errors.StoryboardNotFound: ("scene_not_found", "storyboard_lost"),
     errors.ArtifactLost: ("content_expired",),
     errors.Conflict: (
         *("idempotency_key_spent", "key_not_active", "lora_exists", "operator_lora", "server_style"),
@@ -32,7 +32,8 @@ FINER = {
     errors.Overloaded: ("tenant_jobs_limit", "tenant_spend_limit"),
     errors.StoreUnavailable: ("artifact_store_unavailable", "record_too_new"),
     errors.GenerationError: (
-        *("encoding_failed", "unreadable_video", "unusable_frames", "video_too_long"),
+        *("encoding_failed", "unreadable_clip", "unreadable_music", "unreadable_speech", "unreadable_video"),
+        *("unusable_film", "unusable_frames", "video_too_long"),
         *("artifact_store_failed", "finish_failed"),
     ),
 }

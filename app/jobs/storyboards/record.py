@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ def story_to_json(story: Storyboard) -> bytes:
     return orjson.dumps({"form": FORM, "story": story})
 
 
+@lru_cache(maxsize=256)
 def story_from_json(data: bytes) -> Storyboard:
     """Raises StoreUnavailable when the record is damaged or was written by a newer Kinoray."""
     try:

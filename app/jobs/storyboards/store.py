@@ -11,6 +11,8 @@ from app.errors import ConcurrencyExceeded, Conflict, Moved, StoryboardNotFound
 from app.jobs.admission_limits import BUSY_S, IdempotencyKey
 from app.types.storyboard import Storyboard
 
+STORY = "story"
+"""The kind of the events that tell a tenant of a change of its storyboards."""
 _ID = re.compile(r"story_[0-9A-Za-z]{8,64}")
 
 
@@ -100,6 +102,14 @@ def check_story_id(story_id: str) -> str:
     if not isinstance(story_id, str) or not is_story_id(story_id):
         raise StoryboardNotFound("There is no such storyboard.")
     return story_id
+
+
+async def find_story(stories: StoryboardStore, story_id: str) -> Storyboard | None:
+    """The record, if it is there. Raises StoreUnavailable."""
+    try:
+        return await stories.get(story_id)
+    except StoryboardNotFound:
+        return None
 
 
 def no_story(story_id: str) -> StoryboardNotFound:
