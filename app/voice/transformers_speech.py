@@ -91,10 +91,12 @@ class TransformersVoice:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
+        import torch
         from transformers import AutoTokenizer, VitsModel
 
         try:
-            model = VitsModel.from_pretrained(self._folder, local_files_only=True, use_safetensors=True).eval()
+            with torch.random.fork_rng(devices=[]):  # it draws weights before it reads them
+                model = VitsModel.from_pretrained(self._folder, local_files_only=True, use_safetensors=True).eval()
             return model, AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
         except (OSError, ValueError, ImportError, RuntimeError) as error:
             raise GenerationError(f"The voice's model cannot be loaded: {error}", "narration") from error

@@ -48,7 +48,7 @@ def check_script(text: str, language: str) -> None:
     strange = [script for script in map(_script, letters) if not _reads(language, script)]
     if 2 * len(strange) > len(letters):
         name = max(sorted(set(strange)), key=strange.count)
-        what = "Han" if name == "CJK" else name.capitalize()
+        what = "Han" if name == "CJK" else name.title()
         others = ", ".join(sorted(_READERS.get(name, ())))
         may = f"its language may be one of {others}" if others else "no language here is written in it"
         raise InvalidRequest(f"The voice cannot read {what} script in `{language}`: {may}.", "language")
