@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ _CHILD: Final = Path(__file__).with_name("child.py")
 _BY_TEXT: Final = frozenset(
     -each for each in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGXCPU)
 )  # exits of a process that the text itself has brought down
+_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what Python itself may need to start
 _TRIES: Final = 2  # a process may also be ended by what has nothing to do with its text
 PACKAGE: Final = "espeakng_loader"
 
@@ -52,11 +54,17 @@ class EspeakProcess:
             TimedOut, GenerationError: something else keeps it from an answer.
         """
         asked = json.dumps(order).encode()
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         why = ""
         for _ in range(_TRIES):
             try:
                 done = subprocess.run(
-                    self._command, input=asked, capture_output=True, timeout=self.timeout_s, env={}, check=False
+                    self._command,
+                    input=asked,
+                    capture_output=True,
+                    timeout=self.timeout_s,
+                    env=environment,
+                    check=False,
                 )
             except subprocess.TimeoutExpired:
                 raise TimedOut(f"It could not be spoken within {self.timeout_s:g} s.", "narration") from None
