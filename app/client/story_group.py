@@ -14,9 +14,20 @@ class StoryGroup(TyperGroup):
     """`kinoray story film.yaml` is `kinoray story make film.yaml`; a film that is called as a command needs a `./`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        at = _behind_server(args)
+        if at < len(args) and args[at] in self.commands:  # which take these options behind their names
+            args = [args[at], *args[:at], *args[at + 1 :]]
+        elif args and args[0] not in ctx.help_option_names:
             args = [MAKE, *args]
         return super().parse_args(ctx, args)
+
+
+def _behind_server(args: list[str]) -> int:
+    """How many words at the beginning say which service is meant."""
+    at = 0
+    while at < len(args) and args[at].partition("=")[0] in ("--url", "--api-key"):
+        at += 1 if "=" in args[at] else 2
+    return at
 
 
 stories = typer.Typer(

@@ -26,7 +26,7 @@ from app.storyboards.ports import FilmWork
 from app.storyboards.progress import view_of
 from app.storyboards.submitting import stop
 from app.storyboards.views import StoryEvent, StoryPlan, StoryView
-from app.types import Artifact, Caller
+from app.types import Artifact, Caller, ModelProfile
 from app.types.storyboard import ScenePhase, SceneWish, Storyboard, StoryPhase, StoryWish
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,10 @@ class Storyboards:
     async def close(self) -> None:
         """Let go of all that are under way; other Routers go on with them."""
         await self.director.close()
+
+    def model(self, name: str | None) -> ModelProfile:
+        """The video model of that name or alias; None: the default one. Raises ModelNotFound."""
+        return self._planning.film(StoryWish((), model=name)).model
 
     async def create(
         self, wish: StoryWish, caller: Caller, key: str | None = None, pictures: Pictures | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -195,6 +196,16 @@ async def test_films_are_listed_shown_changed_written_and_deleted(street: Street
     assert (await street.typed("delete", story_id)).stdout == f"Deleted {story_id}.\n"
     gone = await street.typed("status", story_id)
     assert (gone.exit_code, "storyboard_not_found" in gone.stderr) == (1, True)
+
+
+async def test_the_service_may_be_named_before_the_verb_and_behind_it(street: Street) -> None:
+    for words in (
+        ["--url", street.url, "list", "--json"],
+        [f"--url={street.url}", "list", "--json"],
+        ["list", "--json", "--url", street.url],
+    ):
+        found = await asyncio.get_running_loop().run_in_executor(None, CliRunner().invoke, app, ["story", *words])
+        assert (found.exit_code, found.stdout) == (0, "[]\n"), found.output
 
 
 async def test_an_edit_that_says_nothing_is_refused_here(street: Street) -> None:

@@ -35,6 +35,7 @@ from app.errors import InvalidRequest, StoryboardNotFound
 from app.jobs.storyboards.store import check_story_id
 from app.settings import Settings
 from app.storyboards.drafting.draft import draft
+from app.storyboards.drafting.options import for_model
 from app.storyboards.views import StoryView
 
 router = APIRouter(prefix="/v1/storyboards", tags=["storyboards"], responses=ERRORS)
@@ -140,10 +141,13 @@ async def analyze(request: Request, boards: Boards, settings: Config, caller: St
 
 
 @router.post("/draft", summary="Make scenes of a text", openapi_extra=json_only(DraftStoryboard, _DRAFT))
-async def draft_scenes(request: Request, tools: Drafting, settings: Config, caller: Storyteller) -> StoryboardDraft:
+async def draft_scenes(
+    request: Request, boards: Boards, tools: Drafting, settings: Config, caller: Storyteller
+) -> StoryboardDraft:
     """A storyboard to look at, to change, and to send to `POST /v1/storyboards`. Nothing is made or kept."""
     asked = draft_request(await json_fields(request), settings)
-    return drafted_storyboard(await draft(asked.text, asked.options, tools))
+    options = for_model(asked.options, boards.model(asked.options.model))
+    return drafted_storyboard(await draft(asked.text, options, tools))
 
 
 @router.get("/{story_id}", summary="Look at a storyboard")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from app.plan.prompt.enhance import Writer
 from app.plan.prompt.worlds import World
+from app.types.model import ModelProfile
 from app.types.storyboard import MOST_SCENES, StoryWish
 from app.types.understood import PlanWarning
 
@@ -34,6 +35,11 @@ class DraftOptions:
     tier: str = "auto"
     longest_clip_s: float | None = None  # of the video model; None: not known, and taken to be enough
     use_model: bool = True  # False: by rules even where a language model is configured
+
+
+def for_model(options: DraftOptions, model: ModelProfile) -> DraftOptions:
+    """The same for one video model: its id, which few words may belong to, and how long its clips are at most."""
+    return replace(options, model=model.id, longest_clip_s=model.frames[-1] / model.default_fps)
 
 
 @dataclass(frozen=True, slots=True)
