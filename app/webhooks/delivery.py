@@ -23,7 +23,7 @@ from app.settings import Settings
 from app.telemetry import WEBHOOKS, Meter
 from app.tracing.spans import span
 from app.tracing.traceparent import TRACEPARENT
-from app.types import WEBHOOK_EVENTS, Caller, Delivery, Job, Webhook
+from app.types import Caller, Delivery, Job, Webhook
 from app.webhooks.addresses import check_url
 from app.webhooks.ended import Ended, ended_job, ended_story, note_story, service_url, url_of
 from app.webhooks.message import headers
@@ -62,15 +62,13 @@ class Post(Protocol):
     async def post(self, url: httpx.URL, content: bytes, headers: Mapping[str, str]) -> Answer: ...
 
 
-def webhook_of(
-    asked: Webhook | None, caller: Caller, settings: Settings, events: tuple[str, ...] = WEBHOOK_EVENTS
-) -> Webhook | None:
-    """Who is told of a new job's end: the request's own URL, else the settings', of all `events`, else nobody.
+def webhook_of(asked: Webhook | None, caller: Caller, settings: Settings) -> Webhook | None:
+    """Who is told of a new job's end: the request's own URL, else the settings', else nobody.
 
     Raises InvalidRequest for a URL that will never be sent to, and where there is no secret to sign with.
     """
     if asked is None or asked.url is None:
-        return Webhook(None, events) if service_url(caller.tenant, settings) else None
+        return Webhook(None) if service_url(caller.tenant, settings) else None
     check_url(asked.url, settings.webhook_allow_http, settings.webhook_allow_private)
     if not settings.webhook_keys(caller.tenant):
         message = "This server sends no webhooks: it has no secret to sign them with (KINORAY_WEBHOOK_SECRET)."
