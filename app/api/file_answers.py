@@ -1,4 +1,4 @@
-"""A file of the artifact store as an answer: whole or one range of bytes, or nothing where the client has it already."""
+"""A file of the artifact store as an answer: whole, one range of bytes, or nothing where the client has it already."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _ENDINGS = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "audio/mp4": ".m4a",
+    "audio/flac": ".flac",
     "application/x-subrip": ".srt",
     "text/vtt": ".vtt",
 }

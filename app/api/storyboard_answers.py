@@ -29,7 +29,7 @@ class StoryboardScene(BaseModel):
     prompt: str = Field(description="What it is to show, as asked")
     seconds: float | None = Field(description="Playing time as asked, seconds; null: as long as its narration, or its")
     narration: str | None = Field(description="What is said; null of none")
-    caption: str | None = Field(description="What is shown as text; null: the narration")
+    caption: str | None = Field(description="What is shown as text; null: the narration, or else the prompt")
     has_image: bool = Field(description="Whether it begins with a picture")
     style: str | None = Field(description="Its own style's id; null: the storyboard's")
     tier: str | None = Field(description="Its own tier; null: the storyboard's")

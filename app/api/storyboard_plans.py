@@ -53,7 +53,7 @@ class DraftedScene(BaseModel):
     title: str | None = Field(description="Of its chapter")
     seconds: float | None = Field(description="Playing time, seconds; null: as long as its narration")
     narration: str | None = Field(description="What is said")
-    caption: str | None = Field(description="What is shown as text; null: the narration")
+    caption: str | None = Field(description="What is shown as text; null: the narration, or else the prompt")
 
 
 class DraftedStoryboard(BaseModel):

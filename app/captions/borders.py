@@ -42,7 +42,7 @@ _SHORT: Final = regex.compile(
 _END_OF_CLAUSE: Final = regex.compile(r"[,;:–—،؛؍、，；：､﹐﹑﹔﹕։፣፤፥၊៖][\p{Pe}\p{Pf}\"'”’»]*$")
 _GOES_ON: Final = regex.compile(r"^[\p{Ll}]")
 # A line may break before and after these without a space; the rest breaks at spaces, Hangul too, as Korean is set now.
-_FREE: Final = regex.compile(r"[\p{LB=ID}\p{LB=CJ}\p{LB=EB}\p{LB=SA}\p{Han}\p{Hiragana}\p{Katakana}\p{Bopo}\p{Yiii}]")
+_FREE: Final = regex.compile(r"[[\p{EA=W}\p{EA=F}\p{EA=H}\p{LB=SA}\p{LB=EB}]--[\p{Hangul}]]", regex.V1)
 _NOT_FIRST: Final = regex.compile(
     r"[\p{LB=CL}\p{LB=CP}\p{LB=EX}\p{LB=IS}\p{LB=SY}\p{LB=NS}\p{LB=CJ}\p{LB=GL}\p{LB=WJ}\p{LB=CM}\p{LB=ZWJ}\p{LB=IN}"
     r"\p{LB=PO}\p{LB=EM}\p{Pf}\p{LB=HY}\p{LB=BA}ฯะาำๅๆຯະາຳໆ]"  # kinsoku, and vowels that stand behind their letter
@@ -50,7 +50,8 @@ _NOT_FIRST: Final = regex.compile(
 _NOT_LAST: Final = regex.compile(r"[\p{LB=OP}\p{LB=GL}\p{LB=WJ}\p{LB=PR}\p{Pi}เแโใไເແໂໃໄ]$")
 _HYPHEN: Final = regex.compile(r"\p{L}[-\u2010]$")  # of a word, not of a number or a minus
 _DASH: Final = regex.compile(r"[—–]$")
-_NEW_PHRASE: Final = regex.compile(r"(?<=^\p{Hiragana}+)$")
+_WORDLESS: Final = regex.compile(r"\p{LB=SA}")
+_HIRAGANA: Final = regex.compile(r"\p{Hiragana}")
 _CONTENT: Final = regex.compile(r"^[\p{Han}\p{Katakana}\p{Latin}\p{Nd}]")
 
 
@@ -89,11 +90,7 @@ def _breaks(here: str, piece: str, following: str) -> bool:
         return False
     if _FREE.match(piece) or _FREE.match(following):
         return True
-    return bool(_HYPHEN.search(here[-2:]) or _DASH.search(piece) or _END_OF_SENTENCE.search(piece) and _wide(piece))
-
-
-def _wide(piece: str) -> bool:
-    return columns_of(piece) > 1
+    return bool(_HYPHEN.search(here[-2:]) or _DASH.search(piece))
 
 
 def _border(here: str, after: str, glue: str) -> Border:
@@ -102,10 +99,11 @@ def _border(here: str, after: str, glue: str) -> Border:
     if _END_OF_CLAUSE.search(here):
         return Border.CLAUSE
     if glue == " ":
-        return Border.CLAUSE if regex.search(r"\p{LB=SA}$", here[-1:]) else Border.WORD
+        return Border.CLAUSE if _WORDLESS.match(here[-1]) else Border.WORD  # Thai has spaces between phrases
     if glue or not _FREE.match(here[-1:]):
         return Border.WORD
-    return Border.WORD if regex.match(r"\p{Hiragana}", here[-1:]) and _CONTENT.match(after) else Border.LETTER
+    # In Japanese a phrase ends with Hiragana, and the next begins with something else.
+    return Border.WORD if _HIRAGANA.match(here[-1]) and _CONTENT.match(after) else Border.LETTER
 
 
 def _goes_on(here: str, after: str) -> bool:

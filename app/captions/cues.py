@@ -12,7 +12,7 @@ from app.captions.borders import Part, columns_of, parts
 from app.captions.cue import Cue
 from app.captions.lines import Ruler, grouped, no_more_than
 from app.captions.readable import readable
-from app.captions.timing import LEAST_MS, Clock, Span, shown_ms
+from app.captions.timing import Clock, Span, room, shown_ms
 from app.types.storyboard import SpokenWord
 
 COLUMNS: Final = 42  # a line of Latin letters; Han, Kana and Hangul take two, so 21 of them
@@ -39,7 +39,7 @@ def cues(
     ruler = Ruler(parts(text, max(columns, LEAST_COLUMNS)), max(columns, LEAST_COLUMNS))
     begins = [clock.at(part.start) for part in ruler.parts]
     ends = [clock.at(part.end, ending=True) for part in ruler.parts]
-    stretches = no_more_than(_most(scene), ruler, grouped(ruler, begins, ends))
+    stretches = no_more_than(room(scene), ruler, grouped(ruler, begins, ends))
     shown = shown_ms([Span(begins[first], ends[last - 1]) for first, last in stretches], scene)
     lines = [ruler.lines(first, last) for first, last in stretches]
     if stretches[-1][1] < len(ruler.parts):
@@ -62,10 +62,6 @@ def _within(heard: Span | None, scene: Span) -> Span:
         return scene
     start = min(max(heard.start_s, scene.start_s), scene.end_s)
     return Span(start, min(max(heard.end_s, start), scene.end_s))
-
-
-def _most(scene: Span) -> int:
-    return max(1, int((scene.end_s - scene.start_s) * 1000 + 1e-6) // LEAST_MS)
 
 
 def _shortened(ruler: Ruler, first: int, last: int) -> tuple[str, ...]:

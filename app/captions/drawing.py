@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,11 +27,12 @@ __all__ = ["CaptionPainter", "CaptionPicture", "blend", "columns_for", "draw"]
 _OF_HEIGHT, _OF_WIDTH = 18, 22  # a letter's size: this part of the film's height, or of its width where that is less
 _LEGIBLE: Final = 9  # pixels; letters of a small film are so big, as long as the lines fit
 _LEAST: Final = 6  # smaller ones are no letters any more
-_THIN: Final = 24  # pixels
+_SMALL: Final = 24  # pixels; smaller letters are drawn so many times as large and made small, for even spaces
+_TIMES: Final = 4
 _USED: Final = 0.94  # of the width, the box included
 _MARGIN: Final = 0.04  # of the height, below the box
 _COLUMN: Final = 0.56  # of a letter's size: how wide one usually is
-_BOX: Final = 0.62  # how much of the ground the box takes away: white becomes a grey that white letters stand out from
+_BOX: Final = 0.68  # how much of the ground the box takes away: white becomes a grey that white letters stand out from
 _EDGE: Final = 0.85  # how much of that the outline takes away, besides
 _PICTURES_KEPT: Final = 16
 _MORE: Final = "…"
@@ -57,22 +59,23 @@ def _size(width: int, height: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """Lines, the pen that they are drawn with, and how far below the box's top each has its baseline."""
+    """Lines and the pen that they are drawn with, in pixels `times` as small as those of the film.
+
+    `baselines`: how far below the box's top each line has its own.
+    """
 
     pen: Pen
+    times: int
     lines: tuple[SetLine, ...]
     advances: tuple[float, ...]
     baselines: tuple[int, ...]
+    pad: int
     width: int
     height: int
 
-    @property
-    def pad(self) -> int:
-        return _pad(self.pen.pixels)
-
-
-def _pad(pixels: int) -> int:
-    return max(1, round(pixels * 0.35))
+    def fits(self, width: float, height: float) -> bool:
+        """Within pixels of the film."""
+        return self.width <= width * self.times and self.height <= height * self.times
 
 
 class CaptionPainter:
@@ -114,43 +117,41 @@ class CaptionPainter:
         """The lines as big as they fit, none where even the smallest letters do not."""
         size = _size(self._width, self._height)
         while size >= _LEAST:
-            setting = _set(lines, Pen(size, _outline(size), self._language))
-            if setting.width <= self._width * _USED and setting.height <= self._height * (1 - _MARGIN):
+            setting = self._set(lines, size)
+            if setting.fits(self._width * _USED, self._height * (1 - _MARGIN)):
                 return setting
-            size -= max(1, int(size * min(0.5, 1 - self._width * _USED / setting.width)))
+            size -= max(1, int(size * min(0.5, 1 - self._width * _USED * setting.times / setting.width)))
         return None
 
     def _shortened(self, texts: Sequence[str], base: int) -> _Setting:
         """The smallest letters, and of each line what there is room for; of the lines too."""
-        pen = Pen(_LEAST, _outline(_LEAST), self._language)
         lines: list[SetLine] = []
         for text in texts:
             line = set_line(text, self._faces, base)
-            while text and _set((line,), pen).width > self._width * _USED:
+            while text and not self._set((line,), _LEAST).fits(self._width * _USED, math.inf):
                 text = _LAST.sub("", text)
                 line = set_line(text + _MORE, self._faces, base)
-            if lines and _set((*lines, line), pen).height > self._height * (1 - _MARGIN):
+            if lines and not self._set((*lines, line), _LEAST).fits(math.inf, self._height * (1 - _MARGIN)):
                 break
             lines.append(line)
-        return _set(tuple(lines), pen)
+        return self._set(tuple(lines), _LEAST)
 
-
-def _outline(pixels: int) -> int:
-    return max(1, round(pixels / 14))
-
-
-def _set(lines: tuple[SetLine, ...], pen: Pen) -> _Setting:
-    pad = _pad(pen.pixels)
-    advances = tuple(pen.advance(line) for line in lines)
-    baselines: list[int] = []
-    at = pad
-    for line in lines:
-        above, below = pen.ink(line)
-        at += max(above, round(pen.pixels * 0.9))
-        baselines.append(at)
-        at += max(below, round(pen.pixels * 0.3))
-    width = round(max(advances)) + 2 * (pad + pen.outline)
-    return _Setting(pen, lines, advances, tuple(baselines), width, at + pad)
+    def _set(self, lines: tuple[SetLine, ...], size: int) -> _Setting:
+        times = _TIMES if size < _SMALL else 1
+        pixels = size * times
+        pen = Pen(pixels, max(1, round(pixels / 14)), self._language)
+        pad = max(1, round(pixels * 0.35))
+        advances = tuple(pen.advance(line) for line in lines)
+        baselines: list[int] = []
+        at = pad
+        for line in lines:
+            above, below = pen.ink(line)
+            at += max(above, round(pixels * 0.9))
+            baselines.append(at)
+            at += max(below, round(pixels * 0.3))
+        width = round(max(advances)) + 2 * (pad + pen.outline)
+        whole = (-(-length // times) * times for length in (width, at + pad))
+        return _Setting(pen, times, lines, advances, tuple(baselines), pad, *whole)
 
 
 def _pixels(setting: _Setting) -> NDArray[np.uint8]:
@@ -162,10 +163,13 @@ def _pixels(setting: _Setting) -> NDArray[np.uint8]:
         setting.pen.draw(line, *pens, round((setting.width - advance) / 2), baseline)
     corner = (0, 0, setting.width - 1, setting.height - 1)
     ImageDraw.Draw(box).rounded_rectangle(corner, radius=setting.pad, fill=255)
-    letters, edge, ground = (np.asarray(layer, np.float64) / 255 for layer in (filled, outlined, box))
-    if setting.pen.pixels < _THIN:  # strokes of less than a pixel would be grey
-        letters **= 0.7
+    letters, edge, ground = (
+        np.asarray(layer.reduce(setting.times), np.float64) / 255 for layer in (filled, outlined, box)
+    )
+    if setting.times > 1:  # strokes of less than a pixel would be grey
+        letters **= 0.6
     dark = 1 - (1 - _BOX * ground) * (1 - _EDGE * edge)
     alpha = letters + (1 - letters) * dark
     grey = np.divide(letters, alpha, out=np.zeros_like(alpha), where=alpha > 0)
-    return np.rint(np.stack([grey, grey, grey, alpha], axis=-1) * 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(np.stack([grey, grey, grey, alpha], axis=-1) * 255).astype(np.uint8)
+    return pixels

@@ -43,12 +43,14 @@ class Face:
         return self._known.issuperset(map(ord, _NO_GLYPH.sub("", text)))
 
     def _sized(self, pixels: int) -> ImageFont.FreeTypeFont:
-        return ImageFont.truetype(str(self.path), pixels, index=self.index, layout_engine=engine())
+        layout = ImageFont.Layout.RAQM if shapes() else ImageFont.Layout.BASIC
+        return ImageFont.truetype(str(self.path), pixels, index=self.index, layout_engine=layout)
 
 
-def engine() -> ImageFont.Layout:
-    """What shapes text: raqm with its joining and reordering, or, where Pillow has none, letters side by side."""
-    return ImageFont.Layout.RAQM if features.check("raqm") else ImageFont.Layout.BASIC
+@lru_cache(maxsize=1)
+def shapes() -> bool:
+    """Whether Pillow has raqm, which joins and reorders letters; else they stand side by side."""
+    return bool(features.check("raqm"))
 
 
 class Faces:
@@ -93,8 +95,7 @@ def _files(place: Path) -> list[Path]:
 def _faces(path: Path) -> list[Face]:
     """The fonts of a file that captions can be drawn with."""
     try:
-        count = len(TTCollection(path, lazy=True).fonts) if path.suffix.lower() in (".ttc", ".otc") else 1
-        faces = [Face(path, index) for index in range(count)]
+        faces = [Face(path, index) for index in range(_fonts_in(path))]
         for face in faces:
             face.sized(16)
             face.has("a")
@@ -102,3 +103,10 @@ def _faces(path: Path) -> list[Face]:
         log.warning("%s is no font for captions: %s", path, error)
         return []
     return faces
+
+
+def _fonts_in(path: Path) -> int:
+    if path.suffix.lower() not in (".ttc", ".otc"):
+        return 1
+    with path.open("rb") as file:  # of our own: one that fontTools opens stays open where it is no collection
+        return len(TTCollection(file, lazy=True).fonts)

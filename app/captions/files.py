@@ -11,8 +11,8 @@ from app.captions.language import checked_tag
 
 _JOINER: Final = "\u2060"  # without width: it parts what a player would take for markup or for times
 _WIDE: Final = str.maketrans("{}<>", "\uff5b\uff5d\uff1c\uff1e")
-_HIDDEN: Final = re.compile(r"\{.*\}|<(?=[A-Za-z/!?])[^>]*>", re.DOTALL)
-_PARTED: Final = re.compile(r"&(?=#?\w+;)|--(?=>)|\d:(?=\d{1,2}:\d{1,2}[.,]\d)")
+_HIDDEN: Final = (re.compile(r"\{.*\}", re.DOTALL), re.compile(r"<.*>", re.DOTALL))
+_PARTED: Final = re.compile(r"&(?=#?\w+;)|--(?=>)|\\(?=[Nnh])|\d:(?=\d{1,2}:\d{1,2}[.,]\d)")
 _NUMBER: Final = re.compile(r"^\s*\d+\s*$")
 
 
@@ -20,9 +20,10 @@ def srt(cues: Iterable[Cue]) -> str:
     """A SubRip file, numbered from 1, its lines ending in LF.
 
     SubRip has no escapes, while players take tags, entities and, drawing by libass, all that is in braces for markup.
-    So that nothing is hidden, `<…>` that looks like a tag, and a pair of braces, are written with full-width brackets,
-    which is the one thing that this format cannot keep. An invisible U+2060 parts `&` from an entity's name, `--` from
-    `>` and the hour of a time, and stands behind a line that is a number, which might be the next cue's.
+    So that nothing is hidden, pairs of `<>` and of `{}` are written with full-width brackets, which is the one thing
+    that this format cannot keep. An invisible U+2060 parts `&` from an entity's name, `--` from `>`, a backslash from
+    what makes it a line's end, and the hour of a time from its minutes, and it stands behind a line that is a number,
+    which might be the next cue's.
     """
     blocks = (
         f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n{_plain(cue)}\n"
@@ -53,7 +54,9 @@ def _clock(seconds: float, mark: str) -> str:
 
 
 def _plain(cue: Cue) -> str:
-    text = _HIDDEN.sub(lambda found: found[0].translate(_WIDE), cue.text)
+    text = cue.text
+    for pair in _HIDDEN:
+        text = pair.sub(lambda found: found[0].translate(_WIDE), text)
     text = _PARTED.sub(lambda found: found[0] + _JOINER, text)
     return "\n".join(line + _JOINER if _NUMBER.match(line) else line for line in text.split("\n"))
 

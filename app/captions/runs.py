@@ -9,7 +9,8 @@ import regex
 from PIL import ImageDraw, ImageFont
 
 from app.captions.bidi import levels, visual_order
-from app.captions.faces import Face, Faces, engine
+from app.captions.faces import Face, Faces, shapes
+from app.captions.readable import readable
 
 STAND_INS: Final = ("\ufffd", "\u25a1", "?")  # for what no font has: the first of them that one does
 _CLUSTER: Final = regex.compile(r"\X")
@@ -58,6 +59,12 @@ def set_line(line: str, faces: Faces, base: int) -> SetLine:
     return SetLine(tuple(runs), tuple(dict.fromkeys(missing)))
 
 
+def missing_letters(text: str, faces: Faces) -> tuple[str, ...]:
+    """What of a text no font has, each once: what is told of it before anything is drawn."""
+    pieces = _CLUSTER.findall(readable(text).replace("\n", " "))
+    return tuple(dict.fromkeys(piece for piece in pieces if faces.face_for(piece) is None))
+
+
 def _stand_in(text: str, faces: Faces) -> tuple[str, Face | None]:
     """What is drawn instead: the letter without its marks where there is a font for that, else a box."""
     for other in (text[0], *STAND_INS):
@@ -80,34 +87,50 @@ class Pen:
 
     def ink(self, line: SetLine) -> tuple[int, int]:
         """How far it reaches above and below its baseline, outline included, in pixels."""
-        boxes = [
-            self._font(run).getbbox(self._said(run), anchor="ls", stroke_width=self.outline, **self._manner(run))
-            for run in line.runs
-        ]
+        boxes = [self._box(run) for run in line.runs]
         return max((round(-box[1]) for box in boxes), default=0), max((round(box[3]) for box in boxes), default=0)
 
     def draw(self, line: SetLine, filled: ImageDraw.ImageDraw, outlined: ImageDraw.ImageDraw, x: int, y: int) -> None:
         """Draw it from `x` on with its baseline at `y`, into two pictures of mode L."""
         at = float(x)
         for run in line.runs:
-            place, font, said = (round(at), y), self._font(run), self._said(run)
-            filled.text(place, said, fill=255, font=font, anchor="ls", **self._manner(run))
-            outlined.text(place, said, fill=255, font=font, anchor="ls", stroke_width=self.outline, **self._manner(run))
+            for picture, outline in ((filled, 0), (outlined, self.outline)):
+                picture.text(
+                    (round(at), y),
+                    self._said(run),
+                    fill=255,
+                    font=self._font(run),
+                    anchor="ls",
+                    direction=_direction(run),
+                    language=self._tag(),
+                    stroke_width=outline,
+                )
             at += self._length(run)
 
+    def _box(self, run: Run) -> tuple[float, float, float, float]:
+        return self._font(run).getbbox(
+            self._said(run),
+            anchor="ls",
+            direction=_direction(run),
+            language=self._tag(),
+            stroke_width=self.outline,
+        )
+
     def _length(self, run: Run) -> float:
-        return float(self._font(run).getlength(self._said(run), **self._manner(run)))
+        return float(self._font(run).getlength(self._said(run), direction=_direction(run), language=self._tag()))
+
+    def _tag(self) -> str | None:
+        return self.language if shapes() else None
 
     def _font(self, run: Run) -> ImageFont.FreeTypeFont:
         return run.face.sized(self.pixels)
 
     def _said(self, run: Run) -> str:
-        if engine() is ImageFont.Layout.RAQM:
+        if shapes():
             return run.text
         pieces = _CLUSTER.findall(_UNDRAWN.sub("", run.text))  # letters side by side, in the order they are seen
         return "".join(piece.translate(_MIRRORED) for piece in reversed(pieces)) if run.turned else "".join(pieces)
 
-    def _manner(self, run: Run) -> dict[str, str]:
-        if engine() is not ImageFont.Layout.RAQM:
-            return {}
-        return {"direction": "rtl" if run.turned else "ltr", "language": self.language}
+
+def _direction(run: Run) -> str | None:
+    return ("rtl" if run.turned else "ltr") if shapes() else None

@@ -6,7 +6,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite
+from math import isfinite
 from typing import Final
 
 from app.types.storyboard import SpokenWord
@@ -80,14 +80,19 @@ def _begins(letter: str) -> bool:
     return letter.isspace() or letter.isalnum() or unicodedata.category(letter) in _OPENING
 
 
+def room(scene: Span) -> int:
+    """How many cues it has time for, one at least; what rounding to milliseconds takes away is not missed."""
+    return max(1, (round(scene.end_s * 1000) - round(scene.start_s * 1000) + 1) // LEAST_MS)
+
+
 def shown_ms(heard: Sequence[Span], scene: Span) -> list[tuple[int, int]]:
     """When each cue is shown, in whole milliseconds of the film, from when it is heard.
 
     At least a second and at most seven, one after the other, within the scene; a second is made by ending later, else
     by beginning earlier. Silence between cues stays, unless it is so short that it would flicker. A scene shorter than
-    a second has all of itself for its one cue. There must be a second of the scene for each.
+    a second has all of itself for its one cue. There must be a second of the scene for each: `room`.
     """
-    opens, closes = ceil(scene.start_s * 1000 - 1e-6), floor(scene.end_s * 1000 + 1e-6)
+    opens, closes = round(scene.start_s * 1000), round(scene.end_s * 1000)
     least = min(LEAST_MS, (closes - opens) // max(1, len(heard)))
     starts: list[int] = []
     ends: list[int] = []

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from app.settings.captions import Captions
 from app.settings.field import setting
 from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
@@ -348,6 +349,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits, Narration),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits, Narration, Captions),
     *(Models, Replicas, Feedback, Engine, Caches, Observed),
 )

@@ -40,18 +40,19 @@ class Film:
 class Clip:
     """A scene's first clip, and how the rest of it is filled: `clips` in all, where it is extended more than one.
 
-    `seconds` is how long all of them play; `each_s` what each of the others adds at most.
+    `seconds` is how long all of them play; `each_s` what each of the others adds: at least and at most.
     """
 
     request: VideoRequest
     plan: Plan
     clips: int
     seconds: float
-    each_s: float
+    each_s: tuple[float, float] = (0.0, 0.0)
 
     def more_s(self, has_s: float) -> float:
         """Seconds that the next clip is to add where those before it play `has_s`."""
-        return min(self.each_s, max(1 / self.plan.spec.fps, self.seconds - has_s))
+        least_s, most_s = self.each_s
+        return min(most_s, max(least_s, self.seconds - has_s))
 
 
 def wanted_s(wish: StoryWish, number: int, narration_s: float | None) -> float:
@@ -112,26 +113,30 @@ async def clip_of(film: Film, number: int, narration_s: float | None, plan: Plan
     if scene.seconds is not None and not extends:
         request = replace(request, seconds=scene.seconds)
         made = await plan(request)
-        return Clip(request, made, 1, made.spec.seconds, 0.0)
+        return Clip(request, made, 1, made.spec.seconds)
     made = await plan(request)
     if not seconds:
-        return Clip(request, made, 1, made.spec.seconds, 0.0)
+        return Clip(request, made, 1, made.spec.seconds)
     counts, rate = within(film.model, made.tier).frames, film.fps
     needed = math.ceil(seconds * rate - _ALMOST_S)
     request = replace(request, frames=next((count for count in counts if count >= needed), counts[-1]))
     made = await plan(request)
     if not extends or made.spec.seconds + _ALMOST_S >= seconds:
-        return Clip(request, made, 1, made.spec.seconds, 0.0)
-    return _extended(request, made, seconds, (counts[-1] - 1) / made.spec.fps, scene)
+        return Clip(request, made, 1, made.spec.seconds)
+    fps, fastest = made.spec.fps, film.model.fps[1]
+    # The first frame is there already; the planner refuses what plays shorter than half a frame under the fewest.
+    least_s = max((counts[0] - 1) / fps, (counts[0] - 0.5) / fastest, 1 / fps)
+    return _extended(request, made, seconds, (least_s, (counts[-1] - 1) / fps), scene)
 
 
-def _extended(request: VideoRequest, plan: Plan, seconds: float, each_s: float, scene: SceneWish) -> Clip:
+def _extended(request: VideoRequest, plan: Plan, seconds: float, each_s: tuple[float, float], scene: SceneWish) -> Clip:
     """The clip, and as many that go on from it as it takes. Raises InvalidRequest: they would be too long together."""
     field, spec = "seconds" if scene.seconds is not None else "narration", plan.spec
-    clips = 1 if each_s <= 0 else 1 + math.ceil((seconds - spec.seconds) / each_s - _ALMOST_S)
+    more_s = each_s[1]
+    clips = 1 if more_s <= 0 else 1 + math.ceil((seconds - spec.seconds) / more_s - _ALMOST_S)
     most_s = MOST_BYTES / (3 * spec.width * spec.height) / spec.fps
-    if clips > MOST_CLIPS or seconds + each_s > most_s:
-        longest_s = min(most_s - each_s, spec.seconds + (MOST_CLIPS - 1) * each_s)
+    if clips > MOST_CLIPS or seconds + more_s > most_s:
+        longest_s = min(most_s - more_s, spec.seconds + (MOST_CLIPS - 1) * more_s)
         message = f"A scene that is extended may last {longest_s:.1f} s here; this one would last {seconds:.1f} s."
         raise InvalidRequest(message, field, "unsupported_length")
     return Clip(request, plan, clips, seconds, each_s)

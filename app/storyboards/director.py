@@ -199,7 +199,8 @@ def _log(story: Storyboard, number: int, error: Exception) -> None:
     if isinstance(error, RetryLater):
         log.info("%s has to wait: %s", what, error)
     else:
-        log.warning("%s could not be gone on with", what, exc_info=error)
+        trace = None if isinstance(error, KinorayError) else error
+        log.warning("%s could not be gone on with: %s", what, error, exc_info=trace)
 
 
 def _started_at(now: float) -> Callable[[Storyboard], Storyboard]:

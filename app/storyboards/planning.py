@@ -22,6 +22,7 @@ from app.types.understood import PlanWarning
 
 AT_ONCE: Final = 8  # scenes planned together
 SPOKEN: Final = ("voice", "language", "speed")  # fields of the whole storyboard that a voice may refuse
+ROUNDED: Final = "rounded"  # a video is made of another length than asked, since the model makes certain ones only
 _SEEN = Heard()
 
 
@@ -176,4 +177,5 @@ def _scene_told(film: Film, number: int, clip: Clip, spoken_s: float | None, pla
 
 def scene_warnings(clip: Clip, scene: SceneWish, place: str) -> tuple[PlanWarning, ...]:
     """What of a scene will not be as asked, about the fields as sent."""
-    return tuple(warned(each, scene, place) for each in clip.plan.warnings)
+    own = (each for each in clip.plan.warnings if each.code != ROUNDED)  # the film has it cut or filled to its length
+    return tuple(warned(each, scene, place) for each in own)

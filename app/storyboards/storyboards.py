@@ -15,7 +15,7 @@ from app.service.videos import VideoService
 from app.storyboards import changes, following
 from app.storyboards.creating import named_story, new_id, story_of, story_webhook
 from app.storyboards.decide import CANCELLED
-from app.storyboards.director import Director
+from app.storyboards.director import Director, Sleep
 from app.storyboards.editing import Editor, scene_of
 from app.storyboards.events import tell
 from app.storyboards.files import stored_file
@@ -57,9 +57,9 @@ class Storyboards:
     `start` has its director look for what is due, until `close`.
     """
 
-    def __init__(self, service: VideoService, work: FilmWork) -> None:
+    def __init__(self, service: VideoService, work: FilmWork, sleep: Sleep = asyncio.sleep) -> None:
         self.service = service
-        self.director = Director(service, work)
+        self.director = Director(service, work, sleep)
         self._ports = service.ports
         self._store = service.ports.storyboards
         self._planning = Planning(service, work)

@@ -1,8 +1,9 @@
 """When everything of a film happens: lengths of clips and narrations come in, frames at the film's rate go out; pure.
 
-A scene lasts as long as its clip, as it was asked to, and as its narration with a pause before and behind, whichever
-is longest. Of a crossfade the two scenes share the frames; no narration begins before its scene is seen alone, so that
-two are never heard at once. All is counted in whole frames: sound is laid to them, and cannot drift from the picture.
+A scene lasts as long as it was asked to, and at least as long as its narration with a pause before and behind; without
+either, as long as its clip. Models make clips of certain lengths only: what is too long is cut off in the film. Of a
+crossfade the two scenes share the frames; no narration begins before its scene is seen alone, so that two are never
+heard at once. All is counted in whole frames: sound is laid to them, and cannot drift from the picture.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def film_frames(places: Sequence[Place]) -> int:
 
 def _frames(scene: Lengths, first: bool, fps: int) -> int:
     """At least one; a narration's are rounded up, so that nothing of it is cut off."""
-    longest = round(max(scene.clip_s, scene.asked_s or 0.0) * fps)
+    if scene.asked_s is None and scene.narration_s is None:
+        return max(1, round(scene.clip_s * fps))
+    longest = round((scene.asked_s or 0.0) * fps)
     if scene.narration_s is not None:
         begins_s = 0.0 if first else overlap_s(scene.transition, scene.transition_s)
         lead, tail = max(_up(LEAD_S * fps), round(begins_s * fps)), _up(TAIL_S * fps)

@@ -116,24 +116,28 @@ class FilmMaker:
 
     async def _spoken(self, key: str) -> Narration | None:
         """What was spoken before, as the note beside its file says: that is written last."""
+        stored, note = await self._stores.artifacts.files(_maker(key)), _note(key)
+        size_bytes = stored.get(note, 0)
+        if not 0 < size_bytes <= MOST_NOTE_BYTES:
+            return None
         try:
-            note = b"".join([chunk async for chunk in self._stores.artifacts.read(_note(key), 0, MOST_NOTE_BYTES)])
-            narration = _NARRATION.validate_json(note)
+            chunks = self._stores.artifacts.read(Artifact(note, "application/json", size_bytes))
+            narration = _NARRATION.validate_json(b"".join([chunk async for chunk in chunks]))
         except (ArtifactLost, ValidationError):
             return None
-        return narration if await self._stores.artifacts.exists(narration.artifact) else None
+        return narration if stored.get(narration.artifact.key) == narration.artifact.size_bytes else None
 
     async def _kept(self, key: str, made: Narrated) -> Narration:
         """Stored; where another has stored other sound of the same meanwhile, that one."""
         put = self._stores.artifacts.put
         try:
-            artifact = await put(f"{_folder(key)}/speech.flac", made.flac, FLAC)
+            artifact = await put(f"{_maker(key)}/1/speech.flac", made.flac, FLAC)
             narration = Narration(artifact, made.seconds, made.words, cached=True, measured=made.measured)
-            await put(_note(key).key, _NARRATION.dump_json(narration), "application/json")
+            await put(_note(key), _NARRATION.dump_json(narration), "application/json")
         except Conflict:
             if (found := await self._spoken(key)) is not None:
                 return found
-            await self._stores.artifacts.clear(_folder(key).partition("/")[0])  # left by one that died in between
+            await self._stores.artifacts.clear(_maker(key))  # left by one that died in between
             raise
         return Narration(artifact, made.seconds, made.words, cached=False, measured=made.measured)
 
@@ -195,12 +199,13 @@ async def _on_thread(script: FilmScript, folder: Path) -> FilmFiles:
         raise
 
 
-def _folder(key: str) -> str:
-    return f"speech_{key}/1"
+def _maker(key: str) -> str:
+    """The name that a narration's files lie under, and are held by."""
+    return f"speech_{key}"
 
 
-def _note(key: str) -> Artifact:
-    return Artifact(f"{_folder(key)}/narration.json", "application/json", 0)
+def _note(key: str) -> str:
+    return f"{_maker(key)}/1/narration.json"
 
 
 def _texts(story: Storyboard) -> list[str]:

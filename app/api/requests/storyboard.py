@@ -77,7 +77,7 @@ def story_request(fields: Fields, settings: Settings) -> StoryRequest:
         raise InvalidRequest("scenes must be a list of objects.", "scenes")
     if "webhook" in values:
         values["webhook"] = given(values["webhook"], StoryWebhook.model_fields, "webhook")
-    asked = _validated(CreateStoryboard, values)
+    asked = validated(CreateStoryboard, values)
     pictures: dict[int, bytes | str] = {}
     for at, scene in enumerate(asked.scenes):
         picture = picture_reference(scene.image, f"{_place(at)}.image")
@@ -89,7 +89,7 @@ def story_request(fields: Fields, settings: Settings) -> StoryRequest:
 def scene_change(fields: Fields, revision: int | None, settings: Settings) -> SceneChange:
     """The change in those fields; `revision`: that of the header. Raises InvalidRequest; `param` is the field."""
     sent = given(fields.values, ChangeScene.model_fields, keeps_nulls=True)
-    asked = _validated(ChangeScene, sent)
+    asked = validated(ChangeScene, sent)
     if asked.revision is not None and revision not in (None, asked.revision):
         raise InvalidRequest("If-Match says another revision than the body.", "revision", "conflicting_parameters")
     if "prompt" in sent and asked.prompt is None:
@@ -146,7 +146,8 @@ def _place(at: int) -> str:
     return f"scenes[{at}]"
 
 
-def _validated(model: type[M], values: Mapping[str, object]) -> M:
+def validated(model: type[M], values: Mapping[str, object]) -> M:
+    """The values as that record. Raises InvalidRequest; `param` names the field, as `scenes[2].seed`."""
     try:
         return model.model_validate(values)
     except ValidationError as error:

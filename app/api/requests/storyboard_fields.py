@@ -42,7 +42,7 @@ class SceneFields(Strict):
     caption: Annotated[str, StringConstraints(max_length=MOST_CAPTION)] | None = Field(
         None,
         description=f"What is shown as text, up to {MOST_CAPTION} characters, to the letter; the narration, "
-        "if not given",
+        "or else the prompt, if not given",
     )
     image: object = Field(
         None,

@@ -119,7 +119,8 @@ def no_story(story_id: str) -> StoryboardNotFound:
 
 def moved(story_id: str, revision: int) -> Moved:
     """The error for a change of what is no longer on record; `revision` is that of what is."""
-    return Moved(f"{story_id} has changed since it was read, and is at revision {revision} now.")
+    message = f"{story_id} has changed since it was read, and is at revision {revision} now."
+    return Moved(message, "revision", revision=revision)
 
 
 def spent_key(story_id: str) -> Conflict:

@@ -32,6 +32,7 @@ class DraftOptions:
     title: str | None = None
     style: str | None = None
     tier: str = "auto"
+    longest_clip_s: float | None = None  # of the video model; None: not known, and taken to be enough
     use_model: bool = True  # False: by rules even where a language model is configured
 
 

@@ -61,10 +61,11 @@ class Burner:
 def overlay(picture: CaptionPicture) -> Overlay:
     """A caption's RGB and alpha as planes, mixed before its colours are halved, so that no edge bleeds."""
     height, width = picture.pixels.shape[:2]
-    rows, columns = picture.top % 2, picture.left % 2
-    pixels = np.pad(picture.pixels, ((rows, (height + rows) % 2), (columns, (width + columns) % 2), (0, 0))).astype(
-        np.float32
-    )
+    rows = picture.top % 2
+    # A column of colour lies on that of a pair's first pixels, and has something of the one before: so a pair more.
+    columns = picture.left if picture.left < 2 else 2 + picture.left % 2
+    around = (rows, (height + rows) % 2), (columns, 2 + (width + columns) % 2), (0, 0)
+    pixels = np.pad(picture.pixels, around).astype(np.float32)
     alpha: NDArray[np.float32] = pixels[..., 3] / np.float32(255)
     colours = pixels[..., :3] * alpha[..., None]
     luma = (colours @ LUMA).astype(np.float32)

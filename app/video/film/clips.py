@@ -58,8 +58,8 @@ def decoded(clip: Clip, scene: int) -> Iterator[Any]:
             context.options = {"err_detect": "explode"}  # else damaged pictures are made up
             for frame in container.decode(video=0):
                 count += 1
-                if frame.width > MOST_SIDE or frame.height > MOST_SIDE or frame.is_corrupt:
-                    raise ValueError("a frame is damaged")
+                if count > len(clip.times) or frame.width > MOST_SIDE or frame.height > MOST_SIDE or frame.is_corrupt:
+                    raise ValueError("a frame is damaged, or one too many")
                 yield frame
     except (av.FFmpegError, OSError, IndexError, ValueError) as error:
         raise unreadable(scene, error) from error

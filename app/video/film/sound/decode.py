@@ -28,7 +28,7 @@ def pieces(path: Path) -> Iterator[Sound]:
     """All of its sound, channels mixed into one, as long as it is to a sample (rounded).
 
     Raises:
-        ValueError, OSError, av.FFmpegError: it cannot be read.
+        ValueError, OSError, av.FFmpegError: it cannot be read, or has no sound.
     """
     with av.open(str(path), "r", format=_format(path)) as container:
         if not container.streams.audio:
@@ -36,8 +36,12 @@ def pieces(path: Path) -> Iterator[Sound]:
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        decoded = 0
         for frame in container.decode(stream):
+            decoded += frame.samples
             yield from _sounds(resampler.resample(frame))
+        if not decoded:
+            raise ValueError("there is no sound in it")
         yield from _sounds(resampler.resample(None))
 
 

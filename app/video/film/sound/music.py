@@ -73,16 +73,18 @@ class Bed:
 
 
 def file_bed(path: Path, scratch: Path, count: int) -> Bed:
-    """Of a file, of which no more is kept than the film is long. Raises what `pieces` does, ValueError if empty."""
+    """Of a file, of which no more is kept than the film is long. Raises what `pieces` does."""
     held = Samples(scratch, count)
     at = 0
-    for piece in pieces(path):
-        held.write(at, piece)
-        at += len(piece)
-        if at >= count:
-            break
-    if at == 0:
-        raise ValueError("there is no sound in it")
+    try:
+        for piece in pieces(path):
+            held.write(at, piece)
+            at += len(piece)
+            if at >= count:
+                break
+    except BaseException:
+        held.close()
+        raise
     held.count = min(at, count)
     return Bed(held, min(_JOIN, held.count // 4) if at < count else 0)
 

@@ -68,8 +68,6 @@ def _speak(script: FilmScript, mix: Samples, stop: Stop) -> list[Span]:
                 at += len(piece)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise unreadable(number, error, "speech") from error
-        if at == begin:
-            raise unreadable(number, "there is no sound in it", "speech")
         spans.append((begin, at))
     return sorted(spans)
 
