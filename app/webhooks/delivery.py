@@ -13,11 +13,11 @@ from typing import Protocol
 
 import httpx
 
-from app.errors import IllegalTransition, InvalidRequest, JobNotFound, KinorayError, StoryboardNotFound
+from app.errors import IllegalTransition, InvalidRequest, JobNotFound, KinorayError
 from app.jobs.board import Board
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore, find
-from app.jobs.storyboards.store import StoryboardStore, is_story_id
+from app.jobs.storyboards.store import StoryboardStore, find_story, is_story_id
 from app.logs.context import facts
 from app.settings import Settings
 from app.telemetry import WEBHOOKS, Meter
@@ -147,11 +147,8 @@ class WebhookDeliveries:
         if not is_story_id(name):
             ended = ended_job(await find(self._stores.jobs, name))
         else:
-            try:
-                story = await self._stores.storyboards.get(name)
-            except StoryboardNotFound:  # which took it out of the outbox
-                return None
-            if not story.phase.ended:  # it is taken up again, which did so too
+            story = await find_story(self._stores.storyboards, name)
+            if story is None or not story.phase.ended:  # what deleted it, or took it up again, took it out
                 return None
             ended = ended_story(story)
         if ended is None:
