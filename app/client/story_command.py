@@ -94,7 +94,10 @@ def beside(
     target = target_named(out, no_clobber)
     if target.stream is not None or (target.path.exists() and not target.place.is_file()):
         raise typer.BadParameter("there is nothing beside a stream, a pipe or a device", param_hint=hint)
-    return tuple((variant, target_named(str(target.path.with_suffix(f".{variant}")), no_clobber)) for variant in wanted)
+    found = tuple((each, target_named(str(target.path.with_suffix(f".{each}")), no_clobber)) for each in wanted)
+    if target.place in {each.place for _, each in found}:
+        raise typer.BadParameter("the film has that name itself", param_hint=hint)
+    return found
 
 
 def _asking(film: str, story: StoryFile, key: str | None) -> Callable[[Kinoray], Awaitable[JsonObject]]:

@@ -19,6 +19,8 @@ from app.client.options import SceneOptions, StoryboardOptions, StoryWebhookOpti
 MOST_FILE_BYTES: Final = 4 * 2**20
 MOST_PICTURE_BYTES: Final = 20 * 2**20
 MOST_PICTURES_BYTES: Final = 100 * 2**20  # of all together
+_DEEPEST: Final = 8
+_PLAIN: Final = "tag:yaml.org,2002:"  # tags of plain values begin so
 _ADDRESSES: Final = ("http://", "https://", "data:")
 _MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 STORY_KEYS: Final = tuple(get_type_hints(StoryboardOptions))
@@ -82,18 +84,21 @@ def read_story(text: str, folder: Path, outside: bool = False) -> StoryFile:
         body = reader.fields(root, STORY_KEYS, "")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise StoryFileError(f"{error.problem or error.context}", mark.line + 1 if mark else None) from error
+        said = ", ".join(each for each in (error.context, error.problem) if each)
+        raise StoryFileError(said, mark.line + 1 if mark else None) from error
     except yaml.YAMLError as error:
         raise StoryFileError(str(error).splitlines()[0]) from error
-    except RecursionError:
-        raise StoryFileError("it is nested too deeply") from None
     if not body.get("scenes"):
         raise StoryFileError("there are no scenes: a film has a list `scenes`, each with a `prompt`", 1)
     return StoryFile(body, reader.lines)
 
 
 def _composed(text: str) -> yaml.Node:
-    for event in yaml.parse(text, yaml.SafeLoader):
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):  # as far as it is read: what is nested deeply takes long
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise StoryFileError("it is nested too deeply", _line(event))
         if isinstance(event, yaml.AliasEvent):
             raise StoryFileError(f"*{event.anchor}: say it once more, names for parts are not read", _line(event))
     root = yaml.compose(text, yaml.SafeLoader)
@@ -132,6 +137,8 @@ class _Reader:
         return found
 
     def _value(self, name: str, node: yaml.Node, where: str) -> object:
+        if not node.tag.startswith(_PLAIN) or ":python" in node.tag:
+            raise StoryFileError(f"{where} has a tag, {node.tag}, which means nothing here", _line(node))
         if name == "scenes":
             return self._scenes(node)
         if name == "webhook":
@@ -196,6 +203,8 @@ class Pictures:
         return f"data:image/any;base64,{b64encode(content).decode()}"
 
     def _content(self, path: Path, said: str, line: int | None) -> bytes:
+        if "\0" in said:
+            raise StoryFileError(f"{said!r} is no path", line)
         folder = Path(os.path.realpath(self._folder))
         place = Path(os.path.realpath(folder / path))  # of what links lead to
         if not self._outside and not place.is_relative_to(folder):
@@ -207,8 +216,6 @@ class Pictures:
                 content = file.read(MOST_PICTURE_BYTES + 1)
         except OSError as error:
             raise StoryFileError(f"{said}: {error.strerror or error}", line) from error
-        except ValueError as error:  # a NUL in its name
-            raise StoryFileError(f"{said!r} is no path", line) from error
         if len(content) > MOST_PICTURE_BYTES:
             raise StoryFileError(f"{said} is larger than {MOST_PICTURE_BYTES // 2**20} MiB", line)
         return content

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import typer
 from rich.console import Console
 
 from app.client.client import Kinoray
@@ -126,9 +127,8 @@ def _raise_if_failed(story: JsonObject, scene: int | None) -> None:
     why = part(story, "error")
     code, message = str(why.get("code") or "unknown"), str(why.get("message") or "The server does not say why.")
     number = why.get("scene")
-    where = f" at scene {number}" if number else ""
     again = f"; `kinoray story retry {story_id} {number}` makes that one again" if number else ""
-    raise KinorayClientError(200, code, f"{story_id} failed{where}: {message}{again}")
+    raise KinorayClientError(200, code, f"{story_id} failed: {message}{again}")
 
 
 async def written(client: Kinoray, story: JsonObject, wanted: Wanted) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -197,7 +197,7 @@ async def _wants_cancel() -> bool:
     loop.add_reader(fd, lambda: answers.put_nowait(os.read(fd, _ANSWER_BYTES).decode(errors="replace")))
     try:
         while True:
-            print(QUESTION, end="", file=sys.stderr, flush=True)  # noqa: T201 - a question, on the terminal
+            typer.echo(QUESTION, nl=False, err=True)
             answer = await answers.get()
             if answer.strip().lower() in ("c", "cancel", "y", "yes"):
                 return True
