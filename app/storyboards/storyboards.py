@@ -127,7 +127,7 @@ class Storyboards:
         return StoryViews(tuple([await self._viewed(story) for story in page.stories]), page.has_more)
 
     async def follow(self, story_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[StoryEvent]:
-        """A snapshot, unless nothing behind `after` is lost; then what happens, ending with kind "end".
+        """A snapshot, unless nothing has happened behind `after`; then what happens, ending with kind "end".
 
         Raises StoryboardNotFound at once.
         """
