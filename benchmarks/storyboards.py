@@ -1,4 +1,4 @@
-"""Films beside a script that makes their scenes one after another: time, changes, repeats, sound and picture in step."""
+"""Films beside a script that makes their scenes one by one: time, changes, repeats, sound and picture in step."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _decoded(mp4: bytes) -> tuple[float, Any, int]:
     """Seconds of pictures, samples (N,) of sound in float64, their rate."""
     with av.open(io.BytesIO(mp4)) as film:
         rate = film.streams.audio[0].rate
-        last = [frame for frame in film.decode(video=0)][-1]
+        last = list(film.decode(video=0))[-1]
         ends = float((last.pts + last.duration) * last.time_base)
     with av.open(io.BytesIO(mp4)) as film:
         mono = av.AudioResampler("dbl", "mono", rate)
