@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from app.cache.results import CachedResult, ResultCache
@@ -39,6 +40,8 @@ class Assembling:
             GenerationError, ArtifactLost: the film cannot be put together.
             ServiceUnavailable, StoreUnavailable, StoryboardNotFound.
         """
+        if self._service.settings.caption_model is not None:
+            await self._written()
         story = self._held.story
         places = places_of(story)
         key = film_key(story, places, cues_of(story, places))
@@ -48,6 +51,14 @@ class Assembling:
             await self._complete(FilmMade(found.artifacts, frames, *shape, found.step_seconds), story, places, True)
         elif not await self._made_again(story):
             await self._make(key, story, places)
+
+    async def _written(self) -> None:
+        """Captions are written of scenes that have none, one after another: there is one model, and it is slow."""
+        for number, scene in enumerate(self._held.story.scenes, 1):
+            if scene.wish.caption is None and scene.caption is None:
+                wish, language = scene.wish, self._held.story.wish.narrator.language
+                text = await self._while_ours(self._work.caption(wish.prompt, wish.narration, language))
+                await self._held.amend(_captioned(number, scene, text))
 
     async def _make(self, key: str, story: Storyboard, places: Sequence[Place]) -> None:
         revision = story.revision
@@ -127,6 +138,16 @@ class Assembling:
 def _is_another(story: Storyboard, revision: int) -> bool:
     """Whether it is no longer the one that a film is made of."""
     return story.phase.ended or story.phase is StoryPhase.QUEUED or story.revision != revision
+
+
+def _captioned(number: int, seen: Scene, text: str) -> Change:
+    def change(story: Storyboard) -> Storyboard | None:
+        scene = story.scenes[number - 1]
+        if story.phase.ended or scene.wish != seen.wish:
+            return None
+        return story.with_scene(number, replace(scene, caption=text))
+
+    return change
 
 
 def _once_more(number: int, seen: Scene, speech: bool) -> Change:

@@ -110,6 +110,7 @@ def wished(scene: Scene, wish: SceneWish, told: Told, same_clip: bool, steps: in
         estimate=told.estimate,
         warnings=told.warnings,
         steps=scene.steps if same_clip else steps,
+        caption=scene.caption if same_text and wish.prompt == scene.wish.prompt else None,
     )
     if not same_clip or scene.phase is ScenePhase.FAILED:
         return replace(_unmade(revised), attempts=scene.attempts + 1)

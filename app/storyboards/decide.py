@@ -83,7 +83,7 @@ def of_scene(story: Storyboard, number: int, last: Job | None) -> Sequence[Scene
     if scene.clip is not None:  # of an earlier revision, which had another text
         return moves or [Made()]
     if not scene.job_ids:
-        return moves if mute and _follows_from_narration(story, scene) else [*moves, Submit()]
+        return moves if mute and follows_from_narration(story, scene) else [*moves, Submit()]
     clip = _of_clip(story, number, last, mute)
     if isinstance(clip, Failed):
         return [clip]
@@ -107,7 +107,7 @@ def _of_clip(story: Storyboard, number: int, last: Job | None, mute: bool) -> Sc
     return Made()
 
 
-def _follows_from_narration(story: Storyboard, scene: Scene) -> bool:
+def follows_from_narration(story: Storyboard, scene: Scene) -> bool:
     """Whether what is asked of its clip depends on how long its narration is."""
     return scene.wish.seconds is None or fit_of(story.wish, scene.wish) is Fit.EXTEND
 

@@ -18,6 +18,7 @@ from app.service.videos import VideoService
 from app.storyboards import changes, decide
 from app.storyboards.assembling import Assembling
 from app.storyboards.held import Held, Lost, Superseded
+from app.storyboards.planning import Planning
 from app.storyboards.ports import FilmWork
 from app.storyboards.scenes import Scenes
 from app.storyboards.submitting import stop
@@ -42,6 +43,7 @@ class Director:
         self._service = service
         self._store = service.ports.storyboards
         self._work = work
+        self._planning = Planning(service, work)
         self._sleep = sleep
         self._background = Background()
         self._at_work = 0
@@ -144,7 +146,7 @@ class Director:
 
     async def _end(self, held: Held, failure: Failure) -> None:
         """Its jobs are stopped first: once it is on record as ended, nobody looks at them."""
-        await stop(held.story, self._service)
+        await stop(held.story, self._service, self._planning)
         now, kept_s, revision = self._service.now(), self._service.settings.failed_kept_s, held.story.revision
 
         def ended(story: Storyboard) -> Storyboard | None:

@@ -45,7 +45,7 @@ def scene_of(story: Storyboard, number: int) -> Scene:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The storyboard on record; `replaced`: one with just the former scene, where that is made again."""
+    """The storyboard on record; `replaced`: as it was, where the scene is made again."""
 
     story: Storyboard
     replaced: Storyboard | None
@@ -92,7 +92,7 @@ class Editor:
                 if story.revision != seen:
                     raise
                 continue
-            return Edited(kept, None if edit.same_clip else replace(story, scenes=(scene,)))
+            return Edited(kept, None if edit.same_clip else story)
         raise StoreUnavailable(f"{story_id} changes all the time.")
 
 

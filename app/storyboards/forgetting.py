@@ -7,26 +7,26 @@ from typing import Final
 
 from app.errors import JobNotFound, StoreUnavailable, StoryboardNotFound
 from app.jobs.storyboards.needs import PICTURES, needs_of, pictures_of
+from app.jobs.storyboards.store import STORY
 from app.service.ports import Ports
-from app.service.tenant_events import STORY
 from app.service.videos import VideoService
 from app.storyboards.pictures import let_go
-from app.storyboards.submitting import caller_of
+from app.storyboards.planning import Planning
+from app.storyboards.submitting import caller_of, jobs_of
 from app.types.storyboard import Storyboard
 
 log = logging.getLogger(__name__)
 DELETED: Final = "deleted"
 
 
-async def forget(story: Storyboard, service: VideoService) -> None:
+async def forget(story: Storyboard, service: VideoService, planning: Planning) -> None:
     """Of one that has ended. It may be called again after a death in between. Raises StoreUnavailable."""
     ports, caller = service.ports, caller_of(story)
-    for scene in story.scenes:
-        for job_id in dict.fromkeys((*scene.former_ids, *scene.job_ids)):
-            try:
-                await service.delete(job_id, caller)
-            except JobNotFound:
-                continue
+    for job_id in await jobs_of(story, service, planning, former=True):
+        try:
+            await service.delete(job_id, caller)
+        except JobNotFound:
+            continue
     try:
         gone = await ports.storyboards.delete(story.id, story.tenant)
     except StoryboardNotFound:  # another was quicker

@@ -50,6 +50,9 @@ class MemoryFilmWork:
         self._narrations[tenant, text, narrator] = made
         return made
 
+    async def caption(self, prompt: str, narration: str | None, language: str) -> str:
+        return f"{narration or prompt} ({language})"
+
     async def assemble(self, story_id: str, fence: int) -> FilmMade:
         story = await self._storyboards.get(story_id)
         if story.fence != fence or story.phase is not StoryPhase.ASSEMBLING:

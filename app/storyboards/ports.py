@@ -51,6 +51,13 @@ class FilmWork(Protocol):
         """
         ...
 
+    async def caption(self, prompt: str, narration: str | None, language: str) -> str:
+        """What is read of a scene, as a language model writes it; as it is said, or asked for, where that cannot.
+
+        Raises ServiceUnavailable.
+        """
+        ...
+
     async def assemble(self, story_id: str, fence: int) -> FilmMade:
         """The film of a storyboard whose scenes are all made, as its record stands under that fence.
 

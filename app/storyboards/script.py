@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from app.captions.cue import Cue
-from app.captions.cues import cues
+from app.captions.cues import COLUMNS, cues
+from app.captions.drawing import columns_for
 from app.captions.timing import Span
 from app.storyboards.clips import fit_of
 from app.storyboards.planning import lengths_of
 from app.storyboards.timeline import Place, timeline
 from app.types import Artifact
-from app.types.storyboard import Scene, SpokenWord, Storyboard
+from app.types.storyboard import CaptionMode, Scene, SpokenWord, Storyboard
 from app.video.film.script import FilmScript, SceneCut
 
 FORM: Final = "film-1"
@@ -37,8 +38,8 @@ def spoken_s(scene: Scene) -> float | None:
 
 
 def caption_of(scene: Scene) -> str:
-    """What is read of a scene: its caption, else what is said, else what is seen."""
-    return scene.wish.caption or scene.wish.narration or scene.wish.prompt
+    """What is read of a scene: its caption, else what a model wrote, else what is said, else what is seen."""
+    return scene.wish.caption or scene.caption or scene.wish.narration or scene.wish.prompt
 
 
 def title_of(scene: Scene, number: int) -> str:
@@ -50,14 +51,16 @@ def cues_of(story: Storyboard, places: Sequence[Place]) -> tuple[Cue, ...]:
     """The cues of the whole film, in order, none over another: a scene's begin when it is seen alone."""
     found: list[Cue] = []
     ends_s = 0.0
+    burnt = story.wish.captions is CaptionMode.BURNT
+    columns = columns_for(story.width, story.height) if burnt else COLUMNS
     for scene, place in zip(story.scenes, places, strict=True):
         seen = Span(ends_s, place.end / story.fps)
         heard: Span | None = None
         words: tuple[SpokenWord, ...] = ()
-        if scene.narration is not None and scene.wish.caption is None:
+        if scene.narration is not None and caption_of(scene) == scene.wish.narration:
             begins_s = place.speech_start / story.fps
             heard, words = Span(begins_s, begins_s + scene.narration.seconds), scene.narration.words
-        found += cues(caption_of(scene), seen, heard, words)
+        found += cues(caption_of(scene), seen, heard, words, columns)
         ends_s = seen.end_s
     return tuple(found)
 

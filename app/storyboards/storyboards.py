@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 import anyio
 
-from app.errors import KinorayError, Moved, StoreUnavailable, TimedOut
+from app.errors import KinorayError, Moved, ServiceUnavailable, StoreUnavailable, StoryboardNotFound, TimedOut
+from app.service.story_recovery import lost_story_or
 from app.service.videos import VideoService
 from app.storyboards import changes, following
 from app.storyboards.creating import named_story, new_id, story_of, story_webhook
@@ -118,8 +119,11 @@ class Storyboards:
         return (await self._planning.whole(with_pending(wish, pictures or {}), caller)).told
 
     async def get(self, story_id: str, caller: Caller) -> StoryView:
-        """The storyboard as it stands. Raises StoryboardNotFound."""
-        return await self._viewed(await self._store.get(story_id, caller.tenant))
+        """The storyboard as it stands. Raises StoryboardNotFound, which says so if a restore has lost it."""
+        try:
+            return await self._viewed(await self._store.get(story_id, caller.tenant))
+        except StoryboardNotFound as error:
+            raise await lost_story_or(error, story_id, self._ports.board) from error
 
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> StoryViews:
         """A page of the caller's. Raises StoryboardNotFound for an `after` that is none of them."""
@@ -154,7 +158,7 @@ class Storyboards:
         Of one that has ended, jobs that an earlier cancel did not come to are ended.
         """
         story = await self._ended(await self._store.get(story_id, caller.tenant))
-        await stop(story, self.service)
+        await stop(story, self.service, self._planning)
         return await self._viewed(story)
 
     async def delete(self, story_id: str, caller: Caller) -> None:
@@ -163,7 +167,7 @@ class Storyboards:
         The record goes last, so that a delete that was cut off can be made again.
         """
         story = await self._ended(await self._store.get(story_id, caller.tenant))
-        await forget(story, self.service)
+        await forget(story, self.service, self._planning)
 
     async def change_scene(
         self,
@@ -188,7 +192,7 @@ class Storyboards:
         edited = await self._editor.change(story_id, number, change, caller, revision, picture)
         await self._taken_up(edited.story)
         if edited.replaced is not None:
-            await self._stop_former(edited.replaced)
+            await self._stop_former(edited.replaced, number)
         return await self._viewed(edited.story)
 
     async def retry_scene(self, story_id: str, number: int, caller: Caller) -> StoryView:
@@ -242,11 +246,11 @@ class Storyboards:
         await tell(story, self._ports.events, self.service.now())
         self.director.look()
 
-    async def _stop_former(self, story: Storyboard) -> None:
+    async def _stop_former(self, story: Storyboard, number: int) -> None:
         """The job of a scene that is another now is of no use; where it cannot be stopped it runs to its end."""
         try:
-            await stop(story, self.service)
-        except StoreUnavailable as error:
+            await stop(story, self.service, self._planning, number)
+        except ServiceUnavailable as error:
             log.info("A former job of %s goes on: %s", story.id, error)
 
     async def _viewed(self, story: Storyboard) -> StoryView:

@@ -159,6 +159,7 @@ class Scene:
     job_ids: tuple[str, ...] = ()  # its clip, and those that go on from it where `fit` is extend: the last has it all
     former_ids: tuple[str, ...] = ()  # jobs of its earlier revisions and attempts, forgotten with the storyboard
     narration: Narration | None = None
+    caption: str | None = None  # as a language model has written it, where one does that and none was asked for
     clip: Artifact | None = None
     frames: int = 0
     fps: int = 0

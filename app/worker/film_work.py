@@ -16,9 +16,11 @@ import anyio
 from pydantic import TypeAdapter, ValidationError
 
 from app.artifacts.store import ArtifactStore
+from app.captions.writer import CaptionWriter
 from app.errors import ArtifactLost, Conflict, InvalidRequest, LeaseLost, NotSupported
 from app.jobs.storyboards.store import StoryboardStore
 from app.logs.context import facts, unsaid
+from app.models.captions import open_caption_writer
 from app.settings import Settings
 from app.storyboards.ports import FilmMade, Heard
 from app.storyboards.script import NamedScript, cues_of, places_of
@@ -27,6 +29,8 @@ from app.types.storyboard import Narration, Narrator, Storyboard, StoryPhase
 from app.video.film.assemble import assemble
 from app.video.film.script import FilmFiles, FilmScript
 from app.voice.narrate import Narrated, narrate, narration_key
+from app.voice.none import NoVoice
+from app.voice.open import open_voice
 from app.voice.voice import Voice
 
 log = logging.getLogger(__name__)
@@ -63,11 +67,13 @@ class FilmMaker:
         stores: FilmStores,
         settings: Settings,
         voice: Voice,
+        captions: CaptionWriter,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stores = stores
         self._settings = settings
         self._voice = voice
+        self._captions = captions
         self._monotonic = monotonic
         self._voices = asyncio.Semaphore(VOICES_AT_ONCE)
         self._films = asyncio.Semaphore(FILMS_AT_ONCE)
@@ -87,6 +93,11 @@ class FilmMaker:
                     return found
                 work = partial(narrate, self._voice, text, narrator, self._settings.narration_lufs)
                 return await self._kept(key, await asyncio.to_thread(work))
+
+    async def caption(self, prompt: str, narration: str | None, language: str) -> str:
+        """What is read of a scene."""
+        with unsaid(prompt, narration or ""):
+            return await self._captions.caption(prompt, narration, language)
 
     async def assemble(self, story_id: str, fence: int) -> FilmMade:
         """The film of a storyboard whose scenes are made, under that fence. Raises what the port says."""
@@ -185,6 +196,16 @@ class FilmMaker:
                 except Conflict as error:
                     raise LeaseLost(f"{key} is stored already.") from error
         return stored
+
+
+def open_film_maker(stores: FilmStores, settings: Settings) -> FilmMaker:
+    """With the voice and the caption writer of the settings; a voice that is not there refuses narrations alone."""
+    try:
+        voice = open_voice(settings)
+    except NotSupported as error:
+        log.error("No narration can be spoken: %s", error)
+        voice = NoVoice()
+    return FilmMaker(stores, settings, voice, open_caption_writer(settings))
 
 
 async def _on_thread(script: FilmScript, folder: Path) -> FilmFiles:

@@ -53,6 +53,9 @@ class FilmHand:
         self._said[tenant, text, narrator] = Narration(artifact, 0.1 * len(text), cached=True)
         return Narration(artifact, 0.1 * len(text))
 
+    async def caption(self, prompt: str, narration: str | None, language: str) -> str:
+        return narration or prompt
+
     async def assemble(self, story_id: str, fence: int) -> FilmMade:
         if self.broken:
             raise GenerationError("The film cannot be put together.")

@@ -141,6 +141,17 @@ async def test_a_call_that_fails_is_made_again_and_the_film_made_once(after: boo
         await is_made_once(stage, await stage.run(story_id, faulty_director(stage, faults)))
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_delete_leaves_no_job_wherever_the_director_has_died(after: bool) -> None:
+    for at in range(1, await calls_of_a_whole_way() + 1):
+        stage = Stage()
+        story_id = await recorded(stage)
+        with pytest.raises(Died):
+            await stage.run(story_id, faulty_director(stage, Faults(at, after, Died)))
+        await stage.storyboards.delete(story_id, CALLER)
+        assert not await stage.jobs_on_record(), f"call {at}"
+
+
 async def test_a_task_that_is_cancelled_between_any_two_steps_leaves_a_film_that_is_made_once() -> None:
     for steps in range(0, 400, 3):
         stage = Stage()
