@@ -13,6 +13,7 @@ Group = Sequence[Sentence]
 
 _ENOUGH: Final = 240  # characters of a prompt; further sentences of a scene are left out
 _QUOTES: Final = re.compile("[\"“”„‟«»「」『』《》‹›]|(?<!\\w)['‘’‚]|['‘’](?!\\w)")
+_SPEECH: Final = frozenset("\"'“‘„«»「『《‹")
 _BRACKETS: Final = re.compile(r"[\[(（【][^\[\]()（）【】]{0,200}[\])）】]")
 _BEFORE_MARK: Final = re.compile(r" ([,.;:!?])")
 
@@ -26,7 +27,9 @@ def visible(groups: Sequence[Group], language: str, most_chars: int) -> tuple[tu
         here: set[str] = set()
         for sentence in group:
             bare = _bare(sentence.text)
-            said, topic = on_its_own(bare, topic, language)
+            said = bare  # of whom somebody speaks is not who was spoken of
+            if sentence.text[0] not in _SPEECH:
+                said, topic = on_its_own(bare, topic, language)
             # What this scene has said before needs not stand in front once more.
             told.append(bare if topic.sentence in here and said.startswith(topic.sentence) else said)
             here.add(bare)

@@ -14,6 +14,9 @@ _STOPS: Final = re.compile(r"[.!?…]+|[。！？｡।॥۔؟]+")
 _SPACED: Final = frozenset(".!?…")
 _CLOSERS: Final = frozenset("\"'”’»)]）」』】〕››")
 _CLAUSES: Final = re.compile(r"[,;:、，；：،؛]+ ?| [—–-] ")
+_TITLE_WORDS: Final = 8
+_SPEAKER_WORDS: Final = 3
+_MOST_TITLE: Final = 80
 _WORD_BEFORE: Final = 24  # characters looked at for an abbreviation
 
 
@@ -57,11 +60,14 @@ def sentences_of(blocks: Sequence[Block], longest_s: float, most_chars: int) -> 
     opens = False
     for number, block in enumerate(blocks):
         opens = opens or block.kind == "item"
-        for line in block.text.split("\n"):
-            title = line if block.kind == "heading" else _scene_line(line)
+        lines = block.text.split("\n")
+        for line in lines:
+            title = line if block.kind == "heading" else _title(line, alone=block.kind == "text" and len(lines) == 1)
             if title is not None:
                 heading, opens = title, True
                 continue
+            if len(lines) > 1 and _shouted(line, _SPEAKER_WORDS):
+                continue  # whose speech follows, in a script
             for text in _said(line, longest_s, most_chars):
                 found.append(Sentence(text, estimated_s(text), heading, opens, number))
                 opens = False
@@ -70,8 +76,18 @@ def sentences_of(blocks: Sequence[Block], longest_s: float, most_chars: int) -> 
 
 def headings_alone(blocks: Sequence[Block], most_chars: int) -> tuple[Sentence, ...]:
     """The headings as sentences, of a text that has nothing else."""
-    told = [block.text[:most_chars] for block in blocks if block.kind == "heading"]
+    told = [line[:most_chars] for block in blocks for line in block.text.split("\n")]
     return tuple(Sentence(text, estimated_s(text), text, True, number) for number, text in enumerate(told))
+
+
+def _title(line: str, alone: bool) -> str | None:
+    """The heading that a line is which no markup says to be one; `alone`: it is a paragraph."""
+    return line if alone and _shouted(line, _TITLE_WORDS) else _scene_line(line)
+
+
+def _shouted(line: str, most_words: int) -> bool:
+    """Whether it is a few words in capitals, and no sentence."""
+    return len(line) < _MOST_TITLE and line.isupper() and line[-1].isalnum() and len(line.split()) <= most_words
 
 
 def _scene_line(text: str) -> str | None:

@@ -71,6 +71,16 @@ async def test_one_sentence_is_one_scene() -> None:
     assert (scene.prompt, scene.narration) == ("A red ball rolls", "A red ball rolls")
 
 
+@pytest.mark.parametrize("text", ["BUY NOW", "# Only\n\n## Headings", "MAN\nWOMAN"])
+async def test_headings_alone_are_told(text: str) -> None:
+    assert [scene.narration for scene in (await drafted(text)).wish.scenes]
+
+
+async def test_who_speaks_does_not_speak_of_what_was_spoken_of() -> None:
+    found = await drafted('The first men landed. "That\'s one small step," said Armstrong.', scenes=2)
+    assert found.wish.scenes[1].prompt == "That's one small step, said Armstrong."
+
+
 async def test_text_without_spaces_is_read_by_its_marks() -> None:
     found = await drafted("太阳从海上升起。它照亮了整个城市。人们开始新的一天，孩子们去上学，商店开门了。")
     assert found.wish.narrator.language == "zh"

@@ -57,6 +57,11 @@ def test_scripts_name_their_scenes_and_speakers() -> None:
     ]
 
 
+def test_lines_in_capitals_are_headings_and_speakers() -> None:
+    found = told(Block("text", "THE MOON"), Block("text", "MAN\nI love the sea."), Block("text", "STOP!"))
+    assert found == [("I love the sea.", "THE MOON", True), ("STOP!", "THE MOON", False)]
+
+
 def test_a_sentence_that_takes_long_is_cut_at_its_clauses() -> None:
     long = "The ship sails out to sea, where the wind is strong, and all that the sailors can do is hold on, and wait."
     parts = [text for text, *_ in told(Block("text", long), longest_s=4.0)]
