@@ -9,6 +9,7 @@ from cachetools import LRUCache
 
 from app.jobs.events import BATCH, EventLog
 from app.jobs.store import JobStore, find
+from app.jobs.storyboards.store import STORY
 from app.service.ports import Shared
 from app.types import Event, Job
 
@@ -16,7 +17,6 @@ BLOCK_S = 5.0  # how long one wait for the next event lasts
 LOOKED_AT = 100  # of the newest jobs, those that have not ended are told first
 KNOWN = 4096  # jobs that one follower has been told of; of one that is forgotten the record is told again
 CREATED = "created"  # the kind that a tenant's log has for a job that was accepted
-STORY = "story"  # the same for a storyboard that has changed, whose id stands in place of a job's
 STORYBOARD = "storyboard"  # the kind that a follower is told of that
 
 

@@ -6,7 +6,7 @@ import logging
 
 from app.errors import StoreUnavailable
 from app.jobs.events import EventLog
-from app.service.tenant_events import STORY
+from app.jobs.storyboards.store import STORY
 from app.types.storyboard import Storyboard
 
 log = logging.getLogger(__name__)
