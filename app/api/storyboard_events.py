@@ -10,14 +10,8 @@ from typing import Final, Literal, cast
 from pydantic import BaseModel, Field
 
 from app.api.event_feed import FeedEvent, event_id
-from app.api.storyboard_answers import (
-    Storyboard,
-    StoryboardError,
-    StoryboardScene,
-    error_of,
-    scene_object,
-    storyboard_object,
-)
+from app.api.storyboard_answers import error_of, scene_object, storyboard_object
+from app.api.storyboard_schemas import Storyboard, StoryboardError, StoryboardScene
 from app.settings import Settings
 from app.storyboards.storyboards import Storyboards
 from app.storyboards.views import StoryEvent, StoryView

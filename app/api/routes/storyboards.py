@@ -22,15 +22,9 @@ from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
 from app.api.requests.storyboard import refuse_many, scene_change, story_request
 from app.api.requests.storyboard_draft import DraftStoryboard, draft_request
 from app.api.requests.storyboard_fields import ChangeScene, CreateStoryboard
-from app.api.storyboard_answers import (
-    Storyboard,
-    StoryboardDeleted,
-    StoryboardList,
-    story_headers,
-    storyboard_list,
-    storyboard_object,
-)
+from app.api.storyboard_answers import story_headers, storyboard_list, storyboard_object
 from app.api.storyboard_plans import PlannedStoryboard, StoryboardDraft, drafted_storyboard, planned_storyboard
+from app.api.storyboard_schemas import Storyboard, StoryboardDeleted, StoryboardList
 from app.errors import InvalidRequest, StoryboardNotFound
 from app.jobs.storyboards.store import check_story_id
 from app.settings import Settings
