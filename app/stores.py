@@ -99,6 +99,7 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
     """The durable ones, over one client, which is the caller's to close."""
     prefix = settings.redis_prefix
     clock = SharedClock(redis)
+    meter = RedisMeter(redis, prefix)
     masked = partial(with_masks, tables=load_tables(settings.calibration_folder).masks)
     return Stores(
         jobs=RedisJobs(redis, prefix, settings.failed_kept_s, masked),
@@ -108,8 +109,8 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         board=RedisBoard(redis, prefix),
         flights=RedisFlights(redis, prefix),
         outbox=RedisOutbox(redis, prefix),
-        storyboards=RedisStoryboards(redis, prefix),
-        meter=RedisMeter(redis, prefix),
+        storyboards=RedisStoryboards(redis, prefix, meter),
+        meter=meter,
         usage=RedisUsage(redis, prefix, settings.usage_retention_s),
         rates=RedisWindows(redis=redis, prefix=prefix, clock=clock),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
@@ -133,7 +134,7 @@ def memory_stores(
     `clock` gives Unix seconds, by which records are dated; `monotonic` those by which what is announced runs out.
     """
     jobs = MemoryJobs(settings.failed_kept_s, monotonic)
-    board, outbox = MemoryBoard(clock), MemoryOutbox(jobs)
+    board, outbox, meter = MemoryBoard(clock), MemoryOutbox(jobs), MemoryMeter()
     return Stores(
         jobs=jobs,
         checkpoints=MemoryCheckpoints(jobs),
@@ -142,8 +143,8 @@ def memory_stores(
         board=board,
         flights=MemoryFlights(jobs, monotonic),
         outbox=outbox,
-        storyboards=MemoryStoryboards(jobs.outbox, board.holds, monotonic),
-        meter=MemoryMeter(),
+        storyboards=MemoryStoryboards(jobs.outbox, board.holds, monotonic, meter),
+        meter=meter,
         usage=MemoryUsage(),
         rates=LocalWindows(),
         artifacts=MemoryArtifacts(clock),

@@ -37,6 +37,7 @@ _PICTURE: Final = {
     413: "image_too_large",
     501: "not_supported",
 }
+_WEBHOOK: Final = {400: "invalid_webhook_url forbidden_webhook_address webhooks_not_set_up"}
 _ACCEPTED: Final = {  # where a job is made
     400: "invalid_idempotency_key",
     409: "idempotency_key_reused idempotency_key_spent dependency_failed",
@@ -60,8 +61,8 @@ _FILE: Final = {
 _STORY: Final = {404: "storyboard_not_found"}
 _SCENE: Final = {404: "scene_not_found", 400: "invalid_request"}
 _STORY_WISH: Final = (  # of whoever asks for a storyboard or its plan
-    *(_BODY, _WISH, _PICTURE),
-    {400: "too_many_scenes narration_too_long"},
+    *(_BODY, _WISH, _PICTURE, _WEBHOOK),
+    {400: "too_many_scenes no_scenes narration_too_long film_too_long"},
 )
 _KEY: Final = {404: "key_not_found"}
 _STYLE: Final = {404: "style_not_found"}
@@ -69,9 +70,9 @@ _OWN_STYLE: Final = {404: "style_not_found", 409: "server_style"}
 _LORA: Final = {404: "lora_not_found"}
 _ABSENT: Final = {501: "not_supported"}
 
-_WISHED: Final = (_BODY, _WISH, _PICTURE)
+_WISHED: Final = (_BODY, _WISH, _PICTURE, _WEBHOOK)
 _EXTENDED: Final = (  # where a completed video goes on
-    *(_BODY, _WISH, _ACCEPTED, _VIDEO, _FILE, _ABSENT),
+    *(_BODY, _WISH, _WEBHOOK, _ACCEPTED, _VIDEO, _FILE, _ABSENT),
     {409: "video_not_completed"},
 )
 OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
@@ -94,7 +95,10 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "POST /v1/storyboards": (*_STORY_WISH, _ACCEPTED),
     "GET /v1/storyboards": (_QUERY, _STORY),
     "POST /v1/storyboards/analyze": _STORY_WISH,
-    "POST /v1/storyboards/draft": (_BODY, {400: "text_too_long unknown_tier unknown_style", 404: "model_not_found"}),
+    "POST /v1/storyboards/draft": (
+        _BODY,
+        {400: "text_too_long nothing_to_tell unknown_tier unknown_style", 404: "model_not_found"},
+    ),
     "GET /v1/storyboards/{story_id}": (_STORY,),
     "DELETE /v1/storyboards/{story_id}": (_STORY,),
     "POST /v1/storyboards/{story_id}/cancel": (_STORY,),

@@ -14,20 +14,20 @@ from typing import Final, get_type_hints
 
 import yaml
 
-from app.client.story_options import SceneOptions, StoryOptions, StoryWebhookOptions
+from app.client.options import SceneOptions, StoryboardOptions, StoryWebhookOptions
 
 MOST_FILE_BYTES: Final = 4 * 2**20
 MOST_PICTURE_BYTES: Final = 20 * 2**20
 MOST_PICTURES_BYTES: Final = 100 * 2**20  # of all together
+_DEEPEST: Final = 8
+_PLAIN: Final = "tag:yaml.org,2002:"  # tags of plain values begin so
 _ADDRESSES: Final = ("http://", "https://", "data:")
-_MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
-STORY_KEYS: Final = tuple(get_type_hints(StoryOptions))
+_MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+STORY_KEYS: Final = tuple(get_type_hints(StoryboardOptions))
 SCENE_KEYS: Final = tuple(get_type_hints(SceneOptions))
 _WEBHOOK_KEYS: Final = tuple(get_type_hints(StoryWebhookOptions))
-_TEXTS: Final = frozenset(
-    "title model style tier negative_prompt size voice language captions transition fit priority user prompt narration"
-    " caption image url".split()
-)
+_OTHERS: Final = ("seed", "seconds", "fps", "speed", "transition_seconds", "music_level", "deterministic", "deadline_s")
+_TEXTS: Final = frozenset((*STORY_KEYS, *SCENE_KEYS, "url")) - {*_OTHERS, "scenes", "webhook", "events"}
 """Read to the letter: `language: no` is Norwegian, and `title: 2001` a title."""
 _MEANT: Final = {
     **dict.fromkeys(("text", "description", "visual", "show"), "prompt"),
@@ -84,18 +84,21 @@ def read_story(text: str, folder: Path, outside: bool = False) -> StoryFile:
         body = reader.fields(root, STORY_KEYS, "")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise StoryFileError(f"{error.problem or error.context}", mark.line + 1 if mark else None) from error
+        said = ", ".join(each for each in (error.context, error.problem) if each)
+        raise StoryFileError(said, mark.line + 1 if mark else None) from error
     except yaml.YAMLError as error:
         raise StoryFileError(str(error).splitlines()[0]) from error
-    except RecursionError:
-        raise StoryFileError("it is nested too deeply") from None
     if not body.get("scenes"):
         raise StoryFileError("there are no scenes: a film has a list `scenes`, each with a `prompt`", 1)
     return StoryFile(body, reader.lines)
 
 
 def _composed(text: str) -> yaml.Node:
-    for event in yaml.parse(text, yaml.SafeLoader):
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):  # as far as it is read: what is nested deeply takes long
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise StoryFileError("it is nested too deeply", _line(event))
         if isinstance(event, yaml.AliasEvent):
             raise StoryFileError(f"*{event.anchor}: say it once more, names for parts are not read", _line(event))
     root = yaml.compose(text, yaml.SafeLoader)
@@ -134,6 +137,8 @@ class _Reader:
         return found
 
     def _value(self, name: str, node: yaml.Node, where: str) -> object:
+        if not node.tag.startswith(_PLAIN) or ":python" in node.tag:
+            raise StoryFileError(f"{where} has a tag, {node.tag}, which means nothing here", _line(node))
         if name == "scenes":
             return self._scenes(node)
         if name == "webhook":
@@ -193,11 +198,13 @@ class Pictures:
         if self._left < 0:
             most = MOST_PICTURES_BYTES // 2**20
             raise StoryFileError(f"{said}: the pictures have more than {most} MiB together", line)
-        if not content.startswith(_MAGIC):
+        if not (content.startswith(_MAGIC) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")):
             raise StoryFileError(f"{said} is no PNG, JPEG or WebP", line)
         return f"data:image/any;base64,{b64encode(content).decode()}"
 
     def _content(self, path: Path, said: str, line: int | None) -> bytes:
+        if "\0" in said:
+            raise StoryFileError(f"{said!r} is no path", line)
         folder = Path(os.path.realpath(self._folder))
         place = Path(os.path.realpath(folder / path))  # of what links lead to
         if not self._outside and not place.is_relative_to(folder):
@@ -209,8 +216,6 @@ class Pictures:
                 content = file.read(MOST_PICTURE_BYTES + 1)
         except OSError as error:
             raise StoryFileError(f"{said}: {error.strerror or error}", line) from error
-        except ValueError as error:  # a NUL in its name
-            raise StoryFileError(f"{said!r} is no path", line) from error
         if len(content) > MOST_PICTURE_BYTES:
             raise StoryFileError(f"{said} is larger than {MOST_PICTURE_BYTES // 2**20} MiB", line)
         return content
@@ -232,6 +237,5 @@ def _is_text(node: yaml.Node) -> bool:
 
 
 def _line(found: yaml.Node | yaml.Event) -> int:
-    return int(found.start_mark.line) + 1
-
-
+    mark = found.start_mark
+    return 1 if mark is None else int(mark.line) + 1

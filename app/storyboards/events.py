@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from app.errors import StoreUnavailable
 from app.jobs.events import EventLog
+from app.jobs.storyboards.store import STORY
 from app.types.storyboard import Storyboard
 
 log = logging.getLogger(__name__)
-STORY: Final = "story"
-"""The kind of such an event: the record has changed, and says how."""
 
 
 async def tell(story: Storyboard, events: EventLog, now: float) -> None:

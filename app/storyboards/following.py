@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Final
 
 from app.errors import StoryboardNotFound
+from app.jobs.events import BATCH, EventLog
 from app.jobs.record import parse_event_id
 from app.jobs.store import find
 from app.service.videos import VideoService
@@ -22,7 +23,7 @@ MADE_UP: Final = 2**63 - 1  # the second half of the id of an end: no event that
 async def follow(
     story: Storyboard, after: str | None, service: VideoService, clock_s: float = BLOCK_S
 ) -> AsyncIterator[StoryEvent]:
-    """A snapshot, unless nothing is lost behind `after`; then each change of the tree, up to the end.
+    """A snapshot, unless nothing has happened behind `after`; then each change of the tree, up to the end.
 
     The tenant's log has the events of all its jobs in one order: one wait is for all scenes together.
     """
@@ -30,7 +31,7 @@ async def follow(
     place = await events.resume_tenant(story.tenant, after)
     last, jobs = place.id, await jobs_of(story, service, {}, ())
     view = view_of(story, jobs)
-    if after is None or not place.whole:
+    if after is None or not place.whole or await _missed(story, last, events):
         yield StoryEvent(last, "snapshot", now(), view)
     read_at = now()
     while not view.story.phase.ended:
@@ -78,6 +79,12 @@ async def jobs_of(
         if job is not None:
             found[job_id] = job
     return found
+
+
+async def _missed(story: Storyboard, last: str, events: EventLog) -> bool:
+    """Whether who stands behind `last` lacks something of the tree as it is now."""
+    news = await events.read_tenant(story.tenant, last, 0.0)
+    return story.phase.ended or len(news) >= BATCH or bool(_about(news, story))
 
 
 def _about(events: Sequence[Event], story: Storyboard) -> list[str]:

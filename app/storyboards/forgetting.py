@@ -7,9 +7,10 @@ from typing import Final
 
 from app.errors import JobNotFound, StoreUnavailable, StoryboardNotFound
 from app.jobs.storyboards.needs import PICTURES, needs_of, pictures_of
+from app.jobs.storyboards.store import STORY
 from app.service.ports import Ports
+from app.service.tenant_events import STORY
 from app.service.videos import VideoService
-from app.storyboards.events import STORY
 from app.storyboards.pictures import let_go
 from app.storyboards.planning import Planning
 from app.storyboards.submitting import caller_of, jobs_of

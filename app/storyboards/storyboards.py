@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 import anyio
 
-from app.errors import KinorayError, Moved, ServiceUnavailable, StoreUnavailable, TimedOut
+from app.errors import KinorayError, Moved, ServiceUnavailable, StoreUnavailable, StoryboardNotFound, TimedOut
+from app.service.story_recovery import lost_story_or
 from app.service.videos import VideoService
 from app.storyboards import changes, following
 from app.storyboards.creating import named_story, new_id, story_of, story_webhook
@@ -114,8 +115,11 @@ class Storyboards:
         return (await self._planning.whole(with_pending(wish, pictures or {}), caller)).told
 
     async def get(self, story_id: str, caller: Caller) -> StoryView:
-        """The storyboard as it stands. Raises StoryboardNotFound."""
-        return await self._viewed(await self._store.get(story_id, caller.tenant))
+        """The storyboard as it stands. Raises StoryboardNotFound, which says so if a restore has lost it."""
+        try:
+            return await self._viewed(await self._store.get(story_id, caller.tenant))
+        except StoryboardNotFound as error:
+            raise await lost_story_or(error, story_id, self._ports.board) from error
 
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> StoryViews:
         """A page of the caller's. Raises StoryboardNotFound for an `after` that is none of them."""
@@ -123,7 +127,7 @@ class Storyboards:
         return StoryViews(tuple([await self._viewed(story) for story in page.stories]), page.has_more)
 
     async def follow(self, story_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[StoryEvent]:
-        """A snapshot, unless nothing behind `after` is lost; then what happens, ending with kind "end".
+        """A snapshot, unless nothing has happened behind `after`; then what happens, ending with kind "end".
 
         Raises StoryboardNotFound at once.
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from app.voice.languages import found
 from app.voice.sentences import sentences
 from app.voice.text import checked, plain, spans
 from app.voice.voice import Speech
+from app.voice.weights import mark_of
 from app.voice.words import placed
 
 _TAGS: Final = ("en", "en-us", "en-gb", "es", "fr", "hi", "it", "ja", "pt", "pt-br", "zh", "cmn")
@@ -53,20 +53,12 @@ class KokoroVoice:
         for path in (files.model, files.voices):
             if not path.is_file():
                 raise NotSupported(f"The voice's file {path} is not there.", "narration")
+        self.mark = f"kokoro {mark_of((files.model, files.voices))} {espeak.mark}"
         self._files = files
         self._espeak = espeak
         self._most_characters = most_characters
         self._longest_s = longest_s
         self._turn = Lock()
-
-    @cached_property
-    def mark(self) -> str:
-        digest = hashlib.sha256()
-        for path in (self._files.model, self._files.voices):
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-        return f"kokoro {digest.hexdigest()[:16]} {self._espeak.mark}"
 
     def voices(self) -> Sequence[str]:
         return self._names

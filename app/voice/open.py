@@ -18,7 +18,7 @@ _METER: Final = "pyloudnorm"
 def open_voice(settings: Settings) -> Voice:
     """The voice that the settings name, or with `auto` what they have files for, else what is installed.
 
-    It loads no model: that is done when the first text is spoken.
+    It reads a model's files for its mark, but loads none: that is done when the first text is spoken.
 
     Raises:
         NotSupported: it is not installed, or its files are not there.

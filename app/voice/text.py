@@ -14,6 +14,8 @@ SLOWEST, FASTEST = 0.5, 2.0
 _JOINERS: Final = "\u200c\u200d"  # Persian and Indic spelling needs them
 _QUOTES: Final = dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛", "'")
 _PLAIN: Final = str.maketrans(_QUOTES | dict.fromkeys("\u2010\u2011", "-"))
+_STYLED: Final = ("MATHEMATICAL ", "FULLWIDTH ")  # letters and digits that are others in a certain style
+LONGEST_WORD: Final = 200  # characters; espeak-ng overruns a buffer of its own at about 400
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 _WORD: Final = re.compile(r"\S+")
 _UNSPACED: Final = re.compile(
@@ -34,8 +36,8 @@ def cleaned(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The same with typewriter quotes and hyphens, character for character: positions in it hold for `text`."""
-    return text.translate(_PLAIN)
+    """The same with typewriter quotes, hyphens and letters, one for one: positions in it hold for `text`."""
+    return "".join(map(_unstyled, text.translate(_PLAIN)))
 
 
 def checked(text: str, narrator: Narrator, most_characters: int) -> str:
@@ -47,6 +49,9 @@ def checked(text: str, narrator: Narrator, most_characters: int) -> str:
     spoken = cleaned(text)
     if not any(is_spoken(char) for char in spoken):
         raise InvalidRequest("There is nothing in it that can be spoken: it needs a letter or a digit.", "narration")
+    longest = max(map(len, _UNSPACED.sub(" ", spoken).split()), default=0)
+    if longest > LONGEST_WORD:
+        raise InvalidRequest(f"It has a word of {longest} characters; at most {LONGEST_WORD} are spoken.", "narration")
     return spoken
 
 
@@ -69,17 +74,20 @@ def spans(text: str, starts: Collection[int] | None = None) -> list[tuple[int, i
 
 
 def _parts(text: str, first: int, end: int, starts: Collection[int] | None) -> Iterator[tuple[int, int]]:
-    begun = first
-    for at in range(first + 1, end):
-        if (starts is None or at in starts) and is_spoken(text[at]) and _between(text[at - 1], text[at]):
+    begun, before = first, ""
+    for at in range(first, end):
+        if not is_spoken(text[at]):
+            continue
+        if before and (starts is None or at in starts) and (is_unspaced(before) or is_unspaced(text[at])):
             yield begun, at
             begun = at
+        before = text[at]
     yield begun, end
 
 
-def _between(left: str, right: str) -> bool:
-    """Whether one of them is of a script without blanks, so that a word may begin between them."""
-    return is_unspaced(right) or (is_unspaced(left) and is_spoken(left))
+def _unstyled(char: str) -> str:
+    styled = char >= "\uff00" and unicodedata.name(char, "").startswith(_STYLED)
+    return unicodedata.normalize("NFKC", char) if styled else char
 
 
 def _kept(text: str) -> Iterator[str]:

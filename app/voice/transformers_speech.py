@@ -19,6 +19,7 @@ from app.voice.by_sentence import spoken
 from app.voice.sentences import sentences
 from app.voice.text import checked, plain
 from app.voice.voice import Speech
+from app.voice.weights import mark_of
 
 _KINDS: Final = ("vits",)  # whose forward gives a waveform, and which know how to speak faster
 _MOST: Final = 300  # characters at once: memory grows with their square
@@ -36,20 +37,12 @@ class TransformersVoice:
         if self._config.get("model_type") not in _KINDS:
             kind = self._config.get("model_type")
             raise NotSupported(f"{folder} holds a model of type {kind!r}; it must be {', '.join(_KINDS)}.", "narration")
+        files = sorted(each for each in folder.iterdir() if each.is_file())
+        self.mark = f"transformers {self._config['model_type']} {mark_of(files)}"
         self._folder = folder
         self._most_characters = most_characters
         self._longest_s = longest_s
         self._turn = Lock()
-
-    @cached_property
-    def mark(self) -> str:
-        digest = hashlib.sha256()
-        for path in sorted(each for each in self._folder.iterdir() if each.is_file()):
-            digest.update(f"{path.name}\n{path.stat().st_size}\n".encode())
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-        return f"transformers {self._config['model_type']} {digest.hexdigest()[:16]}"
 
     def voices(self) -> Sequence[str]:
         """Its speakers' numbers; empty where it has one."""
@@ -91,10 +84,12 @@ class TransformersVoice:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
+        import torch
         from transformers import AutoTokenizer, VitsModel
 
         try:
-            model = VitsModel.from_pretrained(self._folder, local_files_only=True, use_safetensors=True).eval()
+            with torch.random.fork_rng(devices=[]):  # it draws weights before it reads them
+                model = VitsModel.from_pretrained(self._folder, local_files_only=True, use_safetensors=True).eval()
             return model, AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
         except (OSError, ValueError, ImportError, RuntimeError) as error:
             raise GenerationError(f"The voice's model cannot be loaded: {error}", "narration") from error

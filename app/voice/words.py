@@ -34,7 +34,7 @@ def placed(text: str, marks: Iterable[tuple[int, float]], seconds: float) -> tup
     heard = [min((earliest[at] for at in range(*place) if at in earliest), default=None) for place in places]
     words: list[SpokenWord] = []
     begun = 0
-    since = (heard[0] if heard else None) or 0.0
+    since = min(max((heard[0] if heard else None) or 0.0, 0.0), seconds)
     for number in range(1, len(places) + 1):
         next_s = heard[number] if number < len(places) else seconds
         if next_s is not None:
@@ -60,6 +60,7 @@ def _fill(text: str, places: Sequence[tuple[int, int]], start_s: float, end_s: f
     pieces = [text[first:end] for first, end in places]
     total = sum(map(_weight, pieces)) or 1.0
     edges = [start_s + (end_s - start_s) * done / total for done in accumulate(map(_weight, pieces), initial=0.0)]
+    edges[-1] = end_s
     return [SpokenWord(piece, edges[n], edges[n + 1]) for n, piece in enumerate(pieces)]
 
 

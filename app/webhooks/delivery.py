@@ -13,17 +13,17 @@ from typing import Protocol
 
 import httpx
 
-from app.errors import IllegalTransition, InvalidRequest, JobNotFound, KinorayError, StoryboardNotFound
+from app.errors import IllegalTransition, InvalidRequest, JobNotFound, KinorayError
 from app.jobs.board import Board
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore, find
-from app.jobs.storyboards.store import StoryboardStore, is_story_id
+from app.jobs.storyboards.store import StoryboardStore, find_story, is_story_id
 from app.logs.context import facts
 from app.settings import Settings
 from app.telemetry import WEBHOOKS, Meter
 from app.tracing.spans import span
 from app.tracing.traceparent import TRACEPARENT
-from app.types import WEBHOOK_EVENTS, Caller, Delivery, Job, Webhook
+from app.types import Caller, Delivery, Job, Webhook
 from app.webhooks.addresses import check_url
 from app.webhooks.ended import Ended, ended_job, ended_story, note_story, service_url, url_of
 from app.webhooks.message import headers
@@ -62,15 +62,13 @@ class Post(Protocol):
     async def post(self, url: httpx.URL, content: bytes, headers: Mapping[str, str]) -> Answer: ...
 
 
-def webhook_of(
-    asked: Webhook | None, caller: Caller, settings: Settings, events: tuple[str, ...] = WEBHOOK_EVENTS
-) -> Webhook | None:
-    """Who is told of a new job's end: the request's own URL, else the settings', of all `events`, else nobody.
+def webhook_of(asked: Webhook | None, caller: Caller, settings: Settings) -> Webhook | None:
+    """Who is told of a new job's end: the request's own URL, else the settings', else nobody.
 
     Raises InvalidRequest for a URL that will never be sent to, and where there is no secret to sign with.
     """
     if asked is None or asked.url is None:
-        return Webhook(None, events) if service_url(caller.tenant, settings) else None
+        return Webhook(None) if service_url(caller.tenant, settings) else None
     check_url(asked.url, settings.webhook_allow_http, settings.webhook_allow_private)
     if not settings.webhook_keys(caller.tenant):
         message = "This server sends no webhooks: it has no secret to sign them with (KINORAY_WEBHOOK_SECRET)."
@@ -149,11 +147,8 @@ class WebhookDeliveries:
         if not is_story_id(name):
             ended = ended_job(await find(self._stores.jobs, name))
         else:
-            try:
-                story = await self._stores.storyboards.get(name)
-            except StoryboardNotFound:  # which took it out of the outbox
-                return None
-            if not story.phase.ended:  # it is taken up again, which did so too
+            story = await find_story(self._stores.storyboards, name)
+            if story is None or not story.phase.ended:  # what deleted it, or took it up again, took it out
                 return None
             ended = ended_story(story)
         if ended is None:

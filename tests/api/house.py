@@ -115,7 +115,7 @@ class House:
         self.flights = MemoryFlights(self.jobs)
         self.usage = MemoryUsage()
         self.outbox = MemoryOutbox(self.jobs)
-        self.storyboards = MemoryStoryboards(self.jobs.outbox, self.board.holds)
+        self.storyboards = MemoryStoryboards(self.jobs.outbox, self.board.holds, meter=self.meter)
         self.presets = MemoryPresets()
         self.loras, self.fits = MemoryLoraUploads(), fits
         self.ratings = MemoryRatings(fading_of(self.settings))

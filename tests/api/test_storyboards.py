@@ -410,7 +410,10 @@ async def test_a_webhook_that_will_never_be_sent_is_refused(url: str) -> None:
     house = House(clock=time.time, webhook_secret="whsec_" + "a" * 43 + "=")
     async with house.client() as client:
         answer = await client.post(BOARDS, json=FILM_OF_THREE | {"webhook": {"url": url}})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "webhook.url")
+    status, code = code_of(answer)
+    assert (status, answer.json()["error"]["param"]) == (400, "webhook.url")
+    for route in (BOARDS, "/v1/videos"):
+        assert f"`{code}`" in house.app.openapi()["paths"][route]["post"]["responses"]["400"]["description"]
 
 
 async def test_changes_are_in_the_audit_log_by_the_storyboard(house: House, client: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,19 @@ from app.errors import StoryboardNotFound
 from app.jobs.epoch import was_restored
 from app.redis.connection import Client
 from app.service.story_recovery import FILM_GONE, UNKNOWN, lost_story_or
+from app.service.videos import VideoService
 from app.settings import Settings
 from app.stores import Stores, stores_on
-from app.types import Artifact
+from app.storyboards.memory_work import MemoryFilmWork
+from app.storyboards.storyboards import Storyboards
+from app.types import STORY_EVENTS, Artifact, Caller, Webhook
 from app.types.storyboard import Storyboard, StoryPhase
 from cluster.backup import back_up
 from cluster.restoring import restore
+from tests.api.house import MODEL
 from tests.jobs.storyboards.make import CLIP, HOOK, a_story
+from tests.storyboards.stage import Stage, a_wish, forever
+from tests.webhooks.test_message import SECRET
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 FAR = 1e11  # after any test
@@ -82,6 +89,40 @@ async def test_one_that_had_ended_is_changed_under_fences_that_were_never_given(
     await film(stores, await assembling(stores, making), b"three")
 
 
+class OnRedis(Stage):
+    """A service's stage over stores in Redis and files in a folder."""
+
+    def __init__(self, stores: Stores) -> None:
+        super().__init__(webhook_secret=SECRET)
+        self.stores, self.clock.now = stores, time.time()
+        self.ports = self._ports((MODEL,))
+        self.work = MemoryFilmWork(stores.storyboards, stores.artifacts)
+        self.service = VideoService(self.ports, self.settings, self.clock)
+        self.storyboards = Storyboards(self.service, self.work, forever)
+
+
+@pytest.mark.parametrize("made", [0, 1, 3])
+async def test_a_storyboard_ends_well_after_a_restore_wherever_the_backup_found_it(
+    redis: Client, prefix: str, tmp_path: Path, stores: Stores, made: int
+) -> None:
+    before = OnRedis(stores)
+    hook = Webhook("https://example.com/hook", STORY_EVENTS)
+    story_id = await before.begin(a_wish("a red ball rolls", "a blue cube falls", "a green cone turns", webhook=hook))
+    await before.make(made)
+    await back_up(redis, prefix, tmp_path / "b")
+    first = await before.run(story_id)
+    done = await restore(redis, prefix, tmp_path / "b", stores, replace=True)
+    assert done.stories.waiting == (story_id,)
+    again = await OnRedis(stores).run(story_id)
+    for story in (first, again):
+        assert (story.phase, story.failure) == (StoryPhase.COMPLETED, None)
+    assert all([await stores.artifacts.exists(each) for each in (*first.artifacts.values(), *again.artifacts.values())])
+    assert first.fence < done.epoch < again.fence
+    assert not {each.key for each in again.artifacts.values()} & {each.key for each in first.artifacts.values()}
+    assert await stores.outbox.waiting([story_id]) == {story_id}
+    assert await stores.storyboards.count_open() == 0
+
+
 @pytest.mark.parametrize("look", [True, False])
 async def test_those_that_are_lost_are_named_and_say_so_when_asked_for(
     redis: Client, prefix: str, tmp_path: Path, stores: Stores, look: bool
@@ -93,10 +134,9 @@ async def test_those_that_are_lost_are_named_and_say_so_when_asked_for(
     done = await restore(redis, prefix, tmp_path / "b", stores, replace=True, look=look)
     assert done.stories.lost == {later.id: UNKNOWN} | ({gone.id: FILM_GONE} if look else {})
     assert f"  {later.id}: {UNKNOWN}" in list(done.sentences())
-    with pytest.raises(StoryboardNotFound) as missing:
-        await stores.storyboards.get(later.id)
-    said = await lost_story_or(missing.value, later.id, stores.board)
-    assert (said.error_code, UNKNOWN in said.message) == ("storyboard_lost", True)
+    with pytest.raises(StoryboardNotFound, match=UNKNOWN) as missing:
+        await OnRedis(stores).storyboards.get(later.id, Caller("public"))
+    assert missing.value.error_code == "storyboard_lost"
     other = StoryboardNotFound("There is none.")
     for story_id in (a_story().id, "../x"):
         assert await lost_story_or(other, story_id, stores.board) is other

@@ -9,6 +9,7 @@ from app.errors import Conflict
 from app.jobs.admission_limits import IdempotencyKey, refusal
 from app.jobs.store import CURSOR_KEPT_S
 from app.jobs.storyboards import states
+from app.jobs.storyboards.figures import CREATED, count, figures_of_end
 from app.jobs.storyboards.needs import needs_of
 from app.jobs.storyboards.store import (
     StoryPage,
@@ -19,6 +20,7 @@ from app.jobs.storyboards.store import (
     told_at,
     too_many_open,
 )
+from app.telemetry import Meter
 from app.types.storyboard import Storyboard
 
 
@@ -33,6 +35,7 @@ class MemoryStoryboards:
         outbox: dict[str, float] | None = None,
         holds: dict[str, set[str]] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        meter: Meter | None = None,
     ) -> None:
         self._stories: dict[str, Storyboard] = {}
         self._due: dict[str, float] = {}  # of those that have not ended
@@ -42,6 +45,7 @@ class MemoryStoryboards:
         self._outbox: dict[str, float] = {} if outbox is None else outbox
         self._holds: dict[str, set[str]] = {} if holds is None else holds
         self._clock = clock
+        self._meter = meter
 
     async def create(
         self, story: Storyboard, key: IdempotencyKey | None, most_open: int, until: float | None = None
@@ -68,6 +72,7 @@ class MemoryStoryboards:
         self._hold(story.id, (), needs_of(story))
         if (at := told_at(story)) is not None:
             self._outbox[story.id] = at
+        await count(CREATED, self._meter)
         return story
 
     def _made_with(self, key: IdempotencyKey, story: Storyboard) -> str | None:
@@ -119,6 +124,7 @@ class MemoryStoryboards:
             woken = self._woken(story.id)
             self._due[story.id] = min(due, self._due[story.id]) if woken else due
             self._held.pop(story.id, None)
+        await count(figures_of_end(before.phase, after), self._meter)
         return after
 
     def _hold(self, story_id: str, before: Sequence[str], after: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from app.jobs.redis.script_args import flat
 from app.jobs.redis.scripts import LIST
 from app.jobs.store import CURSOR_KEPT_S
 from app.jobs.storyboards import scripts, states
+from app.jobs.storyboards.figures import CREATED, count, figures_of_end
 from app.jobs.storyboards.needs import needs_of
 from app.jobs.storyboards.record import story_from_fields, story_to_fields
 from app.jobs.storyboards.scripts import StoryKeys
@@ -20,7 +21,8 @@ from app.jobs.storyboards.store import StoryPage, check_story_id, moved, no_stor
 from app.redis.commands import Commands, not_replicated
 from app.redis.connection import Client
 from app.redis.replies import Word, mapping
-from app.types.storyboard import Storyboard
+from app.telemetry import Meter
+from app.types.storyboard import Storyboard, StoryPhase
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +32,10 @@ BATCH = 50  # records read in one round trip
 class RedisStoryboards:
     """The StoryboardStore port."""
 
-    def __init__(self, redis: Client, prefix: str) -> None:
+    def __init__(self, redis: Client, prefix: str, meter: Meter | None = None) -> None:
         self._commands = Commands(redis)
         self._keys = StoryKeys(prefix)
+        self._meter = meter
 
     async def create(
         self, story: Storyboard, key: IdempotencyKey | None, most_open: int, until: float | None = None
@@ -55,6 +58,8 @@ class RedisStoryboards:
             raise Conflict(f"{story.id} exists already.")
         if word != "ok":
             raise too_many_open(most_open) if word == "busy" else refusal(word)
+        if answer[1] == b"new":
+            await count(CREATED, self._meter)
         return story
 
     async def _former(self, story_id: str, tenant: str) -> Storyboard:
@@ -102,6 +107,7 @@ class RedisStoryboards:
             raise moved(story.id, int(answer[1]))
         if word == b"illegal":
             raise states.illegal(answer[1].decode(), story.phase)
+        await count(figures_of_end(StoryPhase(answer[1].decode()), after), self._meter)
         if not replicated:
             raise not_replicated()
         return after

@@ -88,7 +88,7 @@ local id, first = ARGV[1], 12
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for i = first, #ARGV, 2 do
     if ARGV[i] == 'record' then
-      return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and {'ok'} or {'conflict'}
+      return redis.call('HGET', KEYS[1], 'record') == ARGV[i + 1] and {'ok', 'there'} or {'conflict'}
     end
   end
 end
@@ -112,7 +112,7 @@ if open then
 else
   over(id, ARGV[7], ARGV[8], true)
 end
-return {'ok'}
+return {'ok', 'new'}
 """
 )
 
@@ -141,7 +141,7 @@ elseif due ~= '' then
   if not woken or tonumber(due) < tonumber(at) then redis.call('ZADD', KEYS[2], due, id) end
   redis.call('ZREM', KEYS[3], id)
 end
-return {'ok'}
+return {'ok', kept[2]}
 """
 )
 

@@ -12,7 +12,7 @@ from app.jobs.admission_limits import BUSY_S, IdempotencyKey
 from app.types.storyboard import Storyboard
 
 STORY = "story"
-"""The kind of the events that tell a tenant of a change of its storyboards."""
+"""The kind of the events that tell a tenant of its storyboards: a record has changed, and says how."""
 _ID = re.compile(r"story_[0-9A-Za-z]{8,64}")
 
 

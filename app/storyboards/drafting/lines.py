@@ -14,7 +14,8 @@ def rejoined(text: str) -> str:
     """The paragraph, with line feeds only where a line ends something.
 
     A line is taken to be broken for its width where the first word of the next did not fit into the widest line, or
-    where the next begins with a small letter or the line ends in a comma and the like; what is written without spaces is joined so.
+    where the next begins with a small letter, or the line ends in a comma or the like. What is written without spaces
+    is joined so.
     """
     lines = [line for each in text.split("\n") if (line := each.strip())]
     widest = max((len(line) for line in lines), default=0)

@@ -43,13 +43,15 @@ _BLOCKS: Final = _names(
     " address details summary"
 )
 _HEADING: Final = re.compile(r"h([1-6])", re.I)
-_IMAGE: Final = re.compile(r"!\[[^\[\]]*\]\([^()]*\)")
-_LINK: Final = re.compile(r"\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
+_DECLARATION: Final = re.compile(r"<[!?][^<>]*>")
+_IMAGE: Final = re.compile(r"!\[[^\[\]]*\]\((?:[^()]|\([^()]*\))*\)")
+_LINK: Final = re.compile(r"\[([^\[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])")
 _ADDRESS: Final = re.compile(r"(?:https?://|ftp://|www\.)[!-~]+", re.I)
 _BEHIND: Final = ".,;:!?)]}'\""  # of an address: belongs to the sentence
 _ROW: Final = re.compile(r"^[ \t]{0,3}(?:\||[ \t]*:?-{3,}:?[ \t]*\|).*$", re.M)
 _WORDS_ALONE: Final = re.compile(r"[\w ,.'’-]{1,60}")  # of inline code: a name, not a program
 _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_MOST_LINES: Final = 10_000  # of Markdown; 200 kB of more and shorter lines are read as they are: no one wrote those
 _KEPT_FORMATS: Final = frozenset("\n\t\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
 
 _MARKDOWN: Final = MarkdownIt("commonmark").disable(  # indented text is text: scripts indent what is said
@@ -92,6 +94,9 @@ def _behind(address: re.Match[str]) -> str:
 def _markdown(text: str) -> Iterator[Block]:
     text = _ROW.sub("", _front(_TAG.sub(_break, _without_comments(text))))
     text = _LINK.sub(r"\1", _IMAGE.sub("", text))
+    if text.count("\n") > _MOST_LINES:
+        yield from (Block("text", rejoined(part)) for part in text.split("\n\n"))
+        return
     kind, level = "text", 0
     for token in _MARKDOWN.parse(text):
         if token.type == "heading_open":
@@ -134,7 +139,7 @@ def _inline(token: Token) -> str:
 
 
 def _without_comments(text: str) -> str:
-    """Without `<!-- -->`; one that is never closed stays."""
+    """Without `<!-- -->`, one of which that is never closed stays, and without declarations."""
     kept, at = [], 0
     while (start := text.find("<!--", at)) >= 0:
         end = text.find("-->", start + 4)
@@ -142,7 +147,7 @@ def _without_comments(text: str) -> str:
             break
         kept.append(text[at:start])
         at = end + 3
-    return "".join((*kept, text[at:]))
+    return _DECLARATION.sub("", "".join((*kept, text[at:])))
 
 
 def _html(text: str) -> Iterator[Block]:

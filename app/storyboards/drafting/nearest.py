@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from app.plan.prompt.understand import Reader
@@ -14,6 +15,7 @@ from app.types.understood import PlanWarning
 
 _READ: Final = 600  # characters of a scene in which something to draw is looked for
 _MOST_CHARS: Final = 400
+_TRIED: Final = 6  # sentences of a scene
 _WORD: Final = re.compile(r"[a-z]+")
 _TURNING: Final = "orbiting"  # how a thing turns on which turning is not seen
 _USUAL: Final[Look] = ("circle", "orange")
@@ -44,7 +46,7 @@ class Nearest:
 
         The first of the sentences that can be drawn as it is, is drawn; else something most like what they speak of.
         """
-        told = [sentence[:_MOST_CHARS] for sentence in sentences]
+        told = [sentence[:_MOST_CHARS] for sentence in islice(sentences, _TRIED)]
         for sentence in told:
             plain = spell_out(sentence.rstrip(" .!?"), self.world, _MOST_CHARS)
             if not self.reader.understand(plain)[1]:

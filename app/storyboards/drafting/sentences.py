@@ -33,7 +33,8 @@ _LABEL: Final = re.compile(
 )
 _SCENE_LINE: Final = re.compile(
     r"(?:(?:scene|szene|scène|escena|cena|scena|сцена) ?#?\d{1,3}\b ?[.:—–-]? ?(?P<title>.{0,120})"
-    r"|第?(?:场景|シーン|场) ?\d{1,3}场? ?[.:：—–-]? ?(?P<named>.{0,120})|(?P<slug>(?:INT|EXT)\.? .{1,120}))",
+    r"|(?:第 ?\d{1,3} ?(?:场景|场|幕|シーン)|(?:场景|シーン) ?\d{1,3}) ?[.:：—–-]? ?(?P<named>.{0,120})"
+    r"|(?P<slug>(?:INT|EXT)\.? .{1,120}))",
     re.I,
 )
 

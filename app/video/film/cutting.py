@@ -74,7 +74,7 @@ def _lasting(script: FilmScript, number: int, kind: Transition) -> int:
 
 
 def order(clips: Sequence[Clip], frames: int, fps: int, fit: Fit) -> Order:
-    """The picture on screen at the time of each frame, whatever rates the clips have.
+    """The picture on screen at the time of each frame, whatever rates the clips have; none is made between two.
 
     The first picture of every further clip is the last of the one before it once more (as `app.video.join` has it),
     and never shown, unless the clip has no other.

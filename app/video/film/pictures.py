@@ -114,7 +114,6 @@ def fitted(picture: Any, width: int, height: int) -> Planes:
         dst_colorspace="ITU709",
         dst_color_range="MPEG",
         interpolation="LANCZOS",
-        threads=1,
     )
     return _placed(_planes(scaled), width, height)
 

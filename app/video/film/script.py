@@ -46,6 +46,7 @@ class FilmScript:
     music: Path | None = None  # any file with sound; repeated as long as the film lasts
     music_level: float = 0.0  # 0 to 1; 0: none
     deterministic: bool = False
+    lufs: float = -16.0  # integrated loudness of the whole, if anybody speaks
 
     def starts(self) -> tuple[int, ...]:
         """The frame of the film with which each scene begins, its transition included."""

@@ -70,5 +70,5 @@ class EspeakVoice:
     def _ready(self, text: str, narrator: Narrator) -> tuple[str, Chosen]:
         spoken = checked(text, narrator, self._most_characters)
         chosen = self._catalogue.chosen(narrator)
-        check_script(spoken, chosen.language)
+        check_script(plain(spoken), chosen.language)
         return spoken, chosen

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,12 +15,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from app.errors import GenerationError, NotSupported, TimedOut
+from app.errors import GenerationError, InvalidRequest, NotSupported, TimedOut
 from app.voice.none import INSTALL
 
 log = logging.getLogger(__name__)
 
 _CHILD: Final = Path(__file__).with_name("child.py")
+_BY_TEXT: Final = frozenset(
+    -each for each in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGXCPU)
+)  # exits of a process that the text itself has brought down
+_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what Python itself may need to start
 _TRIES: Final = 2  # a process may also be ended by what has nothing to do with its text
 PACKAGE: Final = "espeakng_loader"
 
@@ -41,13 +47,24 @@ class EspeakProcess:
     timeout_s: float
 
     def ask(self, order: dict[str, Any]) -> Answer:
-        """Blocks. Raises TimedOut, GenerationError: the process crashed on it again and again."""
+        """Blocks.
+
+        Raises:
+            InvalidRequest: the library crashes on it.
+            TimedOut, GenerationError: something else keeps it from an answer.
+        """
         asked = json.dumps(order).encode()
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         why = ""
         for _ in range(_TRIES):
             try:
                 done = subprocess.run(
-                    self._command, input=asked, capture_output=True, timeout=self.timeout_s, env={}, check=False
+                    self._command,
+                    input=asked,
+                    capture_output=True,
+                    timeout=self.timeout_s,
+                    env=environment,
+                    check=False,
                 )
             except subprocess.TimeoutExpired:
                 raise TimedOut(f"It could not be spoken within {self.timeout_s:g} s.", "narration") from None
@@ -56,6 +73,8 @@ class EspeakProcess:
                 return Answer(json.loads(facts), sound)
             why = f"exit {done.returncode}: {done.stderr.decode(errors='replace').strip()[-500:]}"
             log.warning("espeak-ng ended without an answer (%s)", why)
+        if done.returncode in _BY_TEXT:
+            raise InvalidRequest("espeak-ng cannot speak it: it crashes on this text.", "narration")
         raise GenerationError(f"espeak-ng failed on it ({why}).", "narration")
 
     @property

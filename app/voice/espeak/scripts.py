@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -44,11 +45,14 @@ _READERS: Final[Mapping[str, Collection[str]]] = MappingProxyType(
 
 def check_script(text: str, language: str) -> None:
     """Raises InvalidRequest (`language`): most letters of `text` are of scripts that are not read in `language`."""
-    letters = [char for char in text if is_spoken(char)]
-    strange = [script for script in map(_script, letters) if not _reads(language, script)]
-    if 2 * len(strange) > len(letters):
-        name = max(sorted(set(strange)), key=strange.count)
-        what = "Han" if name == "CJK" else name.capitalize()
+    letters = Counter(char for char in text if is_spoken(char))
+    strange: Counter[str] = Counter()
+    for char, count in letters.items():
+        if not _reads(language, _script(char)):
+            strange[_script(char)] += count
+    if 2 * strange.total() > letters.total():
+        name = strange.most_common(1)[0][0]
+        what = "Han" if name == "CJK" else name.title()
         others = ", ".join(sorted(_READERS.get(name, ())))
         may = f"its language may be one of {others}" if others else "no language here is written in it"
         raise InvalidRequest(f"The voice cannot read {what} script in `{language}`: {may}.", "language")

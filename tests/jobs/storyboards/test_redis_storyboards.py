@@ -9,6 +9,7 @@ import pytest
 from app.errors import NotReplicated, StoreUnavailable, StoryboardNotFound
 from app.jobs.admission_limits import IdempotencyKey
 from app.jobs.redis.board import RedisBoard
+from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.storyboards.redis_storyboards import RedisStoryboards
 from app.jobs.storyboards.scripts import StoryKeys
@@ -43,6 +44,15 @@ async def test_both_versions_of_the_protocol_are_understood(redis_url: str, pref
     assert list(await stories.expired(3.0, 9)) == [done]
     assert await stories.delete(story.id, "public") == done
     await redis.aclose()
+
+
+async def test_a_redis_that_has_storyboards_is_in_use(redis: Client, prefix: str) -> None:
+    stories, jobs = RedisStoryboards(redis, prefix), RedisJobs(redis, prefix)
+    assert not await jobs.any()
+    story = await stories.create(a_story(), None, 9)
+    assert await jobs.any()
+    await stories.replace(replace(story, phase=StoryPhase.FAILED, expires_at=1e11))
+    assert await jobs.any()
 
 
 async def test_a_deleted_one_leaves_no_key_behind_but_its_place_for_a_day(redis: Client, prefix: str) -> None:

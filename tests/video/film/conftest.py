@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.video.encode import Frames, encode
-from app.video.film.script import SceneCut
+from app.video.film.script import FilmScript, SceneCut
 
 Reel = Callable[..., Path]
 Speak = Callable[..., Path]
@@ -22,7 +22,8 @@ Speak = Callable[..., Path]
 def grey(frames: int, first: int = 20, height: int = 64, width: int = 64) -> Frames:
     """Frames that can be told apart: each four levels lighter than the one before."""
     levels = (first + 4 * np.arange(frames)).astype(np.uint8)
-    return np.broadcast_to(levels[:, None, None, None], (frames, height, width, 3)).copy()
+    found: Frames = np.broadcast_to(levels[:, None, None, None], (frames, height, width, 3)).copy()
+    return found
 
 
 @pytest.fixture
@@ -90,3 +91,12 @@ def luma(level: float) -> float:
 
 def scene(*clips: Path, frames: int = 12, **more: Any) -> SceneCut:
     return SceneCut(clips, frames, **more)
+
+
+def film(*scenes: SceneCut, fps: int = 8, side: int = 64, **more: Any) -> FilmScript:
+    return FilmScript(side, side, fps, scenes, **more)
+
+
+def times(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as container:
+        return [frame.pts * frame.time_base for frame in container.decode(video=0)]

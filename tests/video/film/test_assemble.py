@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -17,25 +16,7 @@ from app.captions.cue import Cue
 from app.errors import Cancelled, GenerationError
 from app.types.storyboard import CaptionMode, Fit, Transition
 from app.video.film.assemble import assemble
-from app.video.film.script import FilmScript, SceneCut
-from tests.video.film.conftest import Reel, Speak, grey, heard, levels, luma, pictures, scene
-
-ffprobe = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe on this machine")
-
-
-def film(*scenes: SceneCut, fps: int = 8, side: int = 64, **more: Any) -> FilmScript:
-    return FilmScript(side, side, fps, scenes, **more)
-
-
-def probed(path: Path) -> dict[str, Any]:
-    asked = ["ffprobe", "-v", "error", "-of", "json", "-show_format", "-show_streams", "-show_chapters", str(path)]
-    found: dict[str, Any] = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
-    return found
-
-
-def times(path: Path) -> list[Fraction]:
-    with av.open(str(path)) as container:
-        return [frame.pts * frame.time_base for frame in container.decode(video=0)]
+from tests.video.film.conftest import Reel, Speak, film, grey, levels, luma, pictures, scene, times
 
 
 def test_scenes_that_are_cut_together_have_the_very_frames_of_their_clips(tmp_path: Path, reel: Reel) -> None:
@@ -135,70 +116,6 @@ def test_a_film_of_single_frames_and_every_transition_is_decoded_without_a_compl
         assert subprocess.run(asked, check=True, capture_output=True).stderr == b""
 
 
-@ffprobe
-def test_chapters_title_captions_and_language_are_read_by_others(tmp_path: Path, reel: Reel, speak: Speak) -> None:
-    clip = reel("a", 12)
-    cues = (Cue(0.25, 1.0, ("Ein Hund & <eine Katze>",)), Cue(1.5, 2.5, ("zwei", "Zeilen {\\b1}")))
-    scenes = scene(clip, title="Anfang"), scene(clip, title=""), scene(clip, title="Ende\n\x07!")
-    script = film(*scenes, cues=cues, language="de-AT", title="Der Film")
-    made = assemble(script, tmp_path)
-    seen = probed(made.video)
-    assert seen["format"]["tags"]["title"] == "Der Film"
-    assert "creation_time" not in seen["format"]["tags"]
-    chapters = [(each["tags"]["title"], each["start_time"], each["end_time"]) for each in seen["chapters"]]
-    assert chapters == [
-        ("Anfang", "0.000000", "1.500000"),
-        ("Scene 2", "1.500000", "3.000000"),
-        ("Ende !", "3.000000", "4.500000"),
-    ]
-    track = next(each for each in seen["streams"] if each["codec_type"] == "subtitle")
-    assert (track["codec_name"], track["tags"]["language"]) == ("mov_text", "deu")
-    with av.open(str(made.video)) as container:
-        texts = [
-            (float(each.pts * each.time_base), float(each.duration * each.time_base), bytes(each)[2:].decode())
-            for each in container.demux(subtitles=0)
-            if each.dts is not None and each.size > 2
-        ]
-    assert texts == [(cue.start_s, cue.end_s - cue.start_s, cue.text) for cue in cues]
-    assert made.srt is not None
-    assert made.vtt is not None
-    assert "00:00:01,500 --> 00:00:02,500" in made.srt.read_text("utf-8")
-    assert made.vtt.read_text("utf-8").startswith("WEBVTT")
-
-
-@ffprobe
-def test_after_twenty_scenes_pictures_and_sound_end_within_a_frame(tmp_path: Path, reel: Reel, speak: Speak) -> None:
-    clip, fps = reel("a", 25, fps=24), 24
-    speeches = [speak(str(rate), 0.9, rate) for rate in (16_000, 22_050, 24_000, 44_100)]
-    scenes = tuple(
-        scene(clip, frames=25, speech=speeches[number % 4], speech_at=2, transition_frames=number % 2 * 3)
-        for number in range(20)
-    )
-    made = assemble(film(*scenes, fps=fps, language="en"), tmp_path)
-    seen = {each["codec_type"]: each for each in probed(made.video)["streams"] if each["codec_type"] != "data"}
-    ends = [float(seen[kind]["start_time"]) + float(seen[kind]["duration"]) for kind in ("video", "audio")]
-    assert ends[0] == pytest.approx(20 * 25 / 24, abs=1e-3)
-    assert ends[1] == pytest.approx(ends[0], abs=1e-3)
-    assert seen["audio"]["tags"]["language"] == "eng"
-    sound = heard(made.video)
-    assert len(sound) / 48_000 == pytest.approx(len(times(made.video)) / fps, abs=1 / fps)
-    # The last narration still begins where it should: at frame 2 of the twentieth scene.
-    wanted = round((19 * 25 + 2) * 48_000 / fps)
-    quiet, loud = sound[wanted - 4000 : wanted - 60], sound[wanted : wanted + 600]
-    assert np.abs(quiet).max() < 0.02
-    assert np.abs(loud).max() > 0.1
-    assert made.audio is not None
-    assert np.allclose(heard(made.audio), sound)
-
-
-def test_a_film_in_which_nobody_speaks_or_plays_has_no_sound(tmp_path: Path, reel: Reel) -> None:
-    made = assemble(film(scene(reel("a"))), tmp_path)
-    assert (made.audio, made.srt, made.vtt) == (None, None, None)
-    with av.open(str(made.video)) as container:
-        assert not container.streams.audio
-        assert not container.streams.subtitles
-
-
 def test_burnt_captions_are_seen_while_their_cue_lasts_and_nowhere_else(tmp_path: Path, reel: Reel) -> None:
     clip = reel("a", np.full((16, 128, 128, 3), 120, np.uint8))
     cue = Cue(0.5, 1.0, ("Hello",))
@@ -212,21 +129,6 @@ def test_burnt_captions_are_seen_while_their_cue_lasts_and_nowhere_else(tmp_path
     assert np.abs(before[4].astype(int) - after[4])[:64].max() <= 3  # and nothing in the upper half
     with av.open(str(tmp_path / "film.mp4")) as container:
         assert not container.streams.subtitles
-
-
-def test_the_index_comes_first_and_nothing_is_left_lying_about(tmp_path: Path, reel: Reel, speak: Speak) -> None:
-    script = film(
-        scene(reel("a"), speech=speak("s", 1.0)), scene(reel("b")), cues=(Cue(0, 1, ("a",)),), music_level=0.2
-    )
-    folder = tmp_path / "out"
-    folder.mkdir()
-    made = assemble(script, folder)
-    content = made.video.read_bytes()
-    assert content.index(b"moov") < content.index(b"mdat")
-    names = {each.name for each in folder.iterdir()}
-    assert names == {
-        *("film.mp4", "thumbnail.webp", "spritesheet.jpg", "audio.m4a", "captions.srt", "captions.vtt"),
-    }
 
 
 def test_thumbnail_and_spritesheet_are_of_the_whole_film(tmp_path: Path, reel: Reel) -> None:
@@ -338,3 +240,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     )
     assert many < 600
     assert many - few < 30  # MiB; eighteen scenes more have 160 MiB of frames
+
+
+@pytest.mark.parametrize(("kind", "frames", "most_ms"), [(Transition.CUT, 0, 60), (Transition.CROSSFADE, 8, 250)])
+def test_a_scene_costs_little_more_than_looking_at_it(
+    tmp_path: Path, reel: Reel, kind: Transition, frames: int, most_ms: float
+) -> None:
+    clip = reel("a", 33, fps=8, side=128)
+    scenes = [scene(clip, frames=33, transition=kind, transition_frames=frames) for _ in range(12)]
+    began = time.process_time()
+    assemble(film(*scenes, side=128), tmp_path)
+    assert (time.process_time() - began) * 1000 / 12 <= most_ms

@@ -22,7 +22,7 @@ def write_m4a(path: Path, pieces: Iterable[Sound], language: str) -> None:
     with av.open(str(path), "w", format="ipod", options=layout) as container:
         stream: Any = container.add_stream("aac", rate=RATE, options={"aac_coder": _CODER, "flags": "+bitexact"})
         stream.codec_context.layout = "mono"
-        stream.bit_rate = BIT_RATE
+        stream.codec_context.bit_rate = BIT_RATE
         stream.metadata["language"] = language
         at = 0
         for piece in (part for whole in pieces for part in np.split(whole, range(RATE, len(whole), RATE))):

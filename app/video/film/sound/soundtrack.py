@@ -22,7 +22,6 @@ from app.video.film.sound.loudness import LoudnessMeter
 from app.video.film.sound.music import Bed, Span, ducking, file_bed, level, own_bed
 from app.video.film.sound.samples import RATE, Samples, Sound
 
-TARGET_LUFS: Final = -16.0
 CEILING_DBTP: Final = -2.0
 """Before AAC, which may put a peak up to a decibel higher."""
 _CLOSE_LU: Final = 0.3
@@ -32,7 +31,8 @@ _TRIES: Final = 4
 def soundtrack(script: FilmScript, scratch: Path, path: Path, stop: Stop) -> bool:
     """Write the film's sound to `path`, exactly as long as its pictures (to a sample); False: it has none.
 
-    With narration the whole is at -16 LUFS, else music is as loud as its level has it; no true peak above -1 dBTP.
+    With narration the whole is as loud as the script has it, else music as its level has it; no true peak is above
+    -1 dBTP.
 
     Raises:
         GenerationError: `unreadable_speech`, naming the scene, or `unreadable_music`.
@@ -47,7 +47,7 @@ def soundtrack(script: FilmScript, scratch: Path, path: Path, stop: Stop) -> boo
         if script.music_level > 0:
             _play(script, mix, spoken, scratch, stop)
         with closing(Samples(scratch / "mastered.f32", count)) as mastered:
-            _master(mix, mastered, TARGET_LUFS if speaking else None, stop)
+            _master(mix, mastered, script.lufs if speaking else None, stop)
             write_m4a(path, _checked(mastered, stop), iso_639_2(script.language))
     return True
 

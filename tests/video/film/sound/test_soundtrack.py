@@ -42,6 +42,12 @@ def test_a_narrated_film_is_as_loud_as_it_should_be_and_no_peak_too_high(
     assert 20 * np.log10(true_peaks(sound).max()) <= -1
 
 
+def test_another_loudness_may_be_asked_for(tmp_path: Path, speak: Speak) -> None:
+    pyloudnorm: Any = pytest.importorskip("pyloudnorm")
+    sound = made(film(scene(CLIP, frames=96, speech=speak("a", 3.0)), lufs=-23.0), tmp_path)
+    assert pyloudnorm.Meter(RATE).integrated_loudness(sound.astype(float)) == pytest.approx(-23, abs=1)
+
+
 def test_each_narration_begins_at_its_frame_to_a_sample(tmp_path: Path) -> None:
     click = np.zeros(9600)
     click[0:40] = 0.5 * np.sin(np.arange(40) * 2 * np.pi / 20)
