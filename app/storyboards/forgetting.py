@@ -9,7 +9,6 @@ from app.errors import JobNotFound, StoreUnavailable, StoryboardNotFound
 from app.jobs.storyboards.needs import PICTURES, needs_of, pictures_of
 from app.jobs.storyboards.store import STORY
 from app.service.ports import Ports
-from app.service.tenant_events import STORY
 from app.service.videos import VideoService
 from app.storyboards.pictures import let_go
 from app.storyboards.planning import Planning
