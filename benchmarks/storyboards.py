@@ -110,7 +110,8 @@ def _script(pipeline: Pipeline, jobs: Sequence[Job]) -> float:
             frames = np.rint(np.asarray(pipeline.make([job]))[0] * 255).astype(np.uint8)
             clips.append((Path(folder, f"{number}.mp4"), len(frames)))
             clips[-1][0].write_bytes(encode(frames, FPS))
-        script = FilmScript(*frames.shape[2:0:-1], FPS, tuple(SceneCut((path,), count) for path, count in clips))
+        height, width = frames.shape[1:3]
+        script = FilmScript(width, height, FPS, tuple(SceneCut((path,), count) for path, count in clips))
         assemble(script, Path(folder))
     return time.perf_counter() - began
 
