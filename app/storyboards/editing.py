@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.errors import InvalidRequest, Moved, StoreUnavailable, StoryboardNotFound
+from app.errors import InvalidRequest, KinorayError, Moved, StoreUnavailable, StoryboardNotFound
+from app.jobs.storyboards.needs import pictures_of
 from app.jobs.storyboards.store import moved
 from app.service.input_image import PENDING
 from app.service.videos import VideoService
@@ -15,12 +16,12 @@ from app.storyboards import changes
 from app.storyboards.changes import Told
 from app.storyboards.clips import Film, fit_of, request_of, wanted_s
 from app.storyboards.pace import estimated_s
-from app.storyboards.pictures import kept_picture
+from app.storyboards.pictures import kept_picture, let_go
 from app.storyboards.planning import Planning, lengths_of, refused_text, scene_warnings, times
 from app.storyboards.script import spoken_s
 from app.storyboards.submitting import caller_of
 from app.storyboards.timeline import film_frames, timeline
-from app.types import Caller
+from app.types import Artifact, Caller
 from app.types.storyboard import Fit, Scene, SceneWish, Storyboard
 
 WRITES: Final = 50  # of one change, where the director writes all the time
@@ -70,17 +71,30 @@ class Editor:
     ) -> Edited:
         """As `Storyboards.change_scene`."""
         story = await self._store.get(story_id, caller.tenant)
-        seen, image = story.revision, PENDING
-        if revision not in (None, seen):
-            raise moved(story_id, seen)
+        image = PENDING
+        if revision not in (None, story.revision):
+            raise moved(story_id, story.revision)
         if picture is not None:  # looked at only when nothing else speaks against the change
             wish = replace(change(scene_of(story, number).wish), image=PENDING)
             await edit_of(story, number, wish, self._planning, self._service.settings)
             ports, settings = self._service.ports, self._service.settings
             image = await kept_picture(picture, story_id, caller, ports, settings, wish, "")
+        try:
+            return await self._changed(story, number, change, None if picture is None else image)
+        except StoreUnavailable:  # it may be on record
+            raise
+        except KinorayError:
+            if image != PENDING and image not in pictures_of(await self._store.get(story_id)):
+                await let_go([image], story_id, self._service.ports.board, self._service.ports.artifacts)
+            raise
+
+    async def _changed(
+        self, story: Storyboard, number: int, change: Callable[[SceneWish], SceneWish], image: Artifact | None
+    ) -> Edited:
+        seen = story.revision
         for _ in range(WRITES):
             scene = scene_of(story, number)
-            wish = change(scene.wish) if picture is None else replace(change(scene.wish), image=image)
+            wish = change(scene.wish) if image is None else replace(change(scene.wish), image=image)
             edit = await edit_of(story, number, wish, self._planning, self._service.settings)
             after = changes.wished(scene, wish, edit.told, edit.same_clip, edit.steps)
             try:
@@ -88,12 +102,12 @@ class Editor:
                     changes.changed(story, number, after, self._service.now()), promised=True
                 )
             except Moved:
-                story = await self._store.get(story_id, caller.tenant)
+                story = await self._store.get(story.id, story.tenant)
                 if story.revision != seen:
                     raise
                 continue
             return Edited(kept, None if edit.same_clip else story)
-        raise StoreUnavailable(f"{story_id} changes all the time.")
+        raise StoreUnavailable(f"{story.id} changes all the time.")
 
 
 async def edit_of(story: Storyboard, number: int, wish: SceneWish, planning: Planning, settings: Settings) -> Edit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -71,14 +72,11 @@ async def jobs_of(
     story: Storyboard, service: VideoService, known: Mapping[str, Job], heard: Sequence[str]
 ) -> dict[str, Job]:
     """The newest jobs of scenes under way; those that are known are read again where something was heard of them."""
-    found: dict[str, Job] = {}
-    for job_id in jobs_to_look_at(story):
-        job = known.get(job_id)
-        if job is None or job_id in heard:
-            job = await find(service.ports.jobs, job_id, story.tenant)
-        if job is not None:
-            found[job_id] = job
-    return found
+    ids = jobs_to_look_at(story)
+    unread = [job_id for job_id in ids if job_id not in known or job_id in heard]
+    read = await asyncio.gather(*(find(service.ports.jobs, job_id, story.tenant) for job_id in unread))
+    newest = {**known, **dict(zip(unread, read, strict=True))}
+    return {job_id: job for job_id in ids if (job := newest[job_id]) is not None}
 
 
 async def _missed(story: Storyboard, last: str, events: EventLog) -> bool:

@@ -46,22 +46,26 @@ class Held:
     async def amend(self, change: Change) -> bool:
         """Write what the change makes of the newest record; False where it makes nothing of it."""
         async with self._writing:
-            for _ in range(WRITES):
-                after = change(self.story)
-                if after is None:
-                    return False
-                if after == self.story:
-                    return True
-                if not self._taken_up:
-                    after = replace(after, fence=max(after.fence, self.story.fence + 1))
-                try:
-                    self.story = await self._store.replace(after)
-                except Moved:
-                    await self._read()
-                    continue
-                self._fence, self._taken_up = self.story.fence, True
-                await tell(self.story, self._events, self._clock())
-                return True
+            before = self.story.version
+            written = await self._written(change)
+        if written is not None and before < written.version == self.story.version:  # else who wrote after it tells
+            await tell(written, self._events, self._clock())
+        return written is not None
+
+    async def _written(self, change: Change) -> Storyboard | None:
+        for _ in range(WRITES):
+            after = change(self.story)
+            if after is None or after == self.story:
+                return after
+            if not self._taken_up:
+                after = replace(after, fence=max(after.fence, self.story.fence + 1))
+            try:
+                self.story = await self._store.replace(after)
+            except Moved:
+                await self._read()
+                continue
+            self._fence, self._taken_up = self.story.fence, True
+            return self.story
         raise StoreUnavailable(f"{self.story.id} changes all the time.")
 
     async def read(self) -> None:

@@ -102,9 +102,16 @@ class Scenes:
         except RetryLater:
             self._full = True
             raise
+        price = self._service.settings.price_per_device_hour
+
+        def submitted(now: Scene) -> Scene:
+            after = changes.submitted(now, made.job, made.clips)
+            at_once = [decide.Made()] == decide.of_scene(story.with_scene(number, after), number, made.job)
+            return changes.made(after, [made.job], price) if at_once and after.job_ids == (made.job.id,) else after
+
         kept = False
         try:
-            kept = await self._amend(number, scene, lambda now: changes.submitted(now, made.job, made.clips))
+            kept = await self._amend(number, scene, submitted)
         except StoryboardNotFound:
             await withdraw(made.job, story, self._service)
             raise

@@ -128,7 +128,7 @@ class Storyboards:
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> StoryViews:
         """A page of the caller's. Raises StoryboardNotFound for an `after` that is none of them."""
         page = await self._store.list(caller.tenant, after, limit, newest_first)
-        return StoryViews(tuple([await self._viewed(story) for story in page.stories]), page.has_more)
+        return StoryViews(tuple(await asyncio.gather(*map(self._viewed, page.stories))), page.has_more)
 
     async def follow(self, story_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[StoryEvent]:
         """A snapshot, unless nothing has happened behind `after`; then what happens, ending with kind "end".
@@ -256,7 +256,8 @@ class Storyboards:
     async def _viewed(self, story: Storyboard) -> StoryView:
         jobs = await following.jobs_of(story, self.service, {}, ())
         waiting = [job for job in jobs.values() if job.eta_s is None and not job.phase.ended]
-        etas = {job.id: (await self.service.outlook(job)).eta_s for job in waiting}
+        outlooks = await asyncio.gather(*(self.service.outlook(job) for job in waiting))
+        etas = {job.id: outlook.eta_s for job, outlook in zip(waiting, outlooks, strict=True)}
         return view_of(story, jobs, etas)
 
     async def _recorded(self, story: Storyboard, pictures: Pictures, creating: Awaitable[Storyboard]) -> Storyboard:

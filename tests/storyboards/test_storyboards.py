@@ -178,6 +178,30 @@ async def test_the_film_of_a_revision_that_is_none_any_more_is_thrown_away() -> 
     assert len(stage.made) == 4
 
 
+async def test_a_change_in_the_moment_before_it_is_assembled_is_heeded() -> None:
+    stage = Stage()
+    story_id = await stage.begin(WISH)
+    await stage.make()
+    changed: list[int] = []
+
+    class Cache:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stage.ports.cache, name)
+
+        async def get(self, level: str, key: str) -> bytes | None:
+            if not changed and (await stage.story(story_id)).scenes[2].phase is ScenePhase.MADE:
+                changed.append(1)
+                await stage.storyboards.change_scene(story_id, 3, saying(prompt="a white ring"), CALLER)
+            return await stage.ports.cache.get(level, key)
+
+    await stage.direct(stage.director(replace(stage.ports, cache=Cache())))
+    story = await stage.run(story_id)
+    assert (changed, story.phase, story.revision) == ([1], StoryPhase.COMPLETED, 2)
+    assert len(stage.made) == 4
+    assert story.scenes[2].clip == stage.made[3].artifacts["video"]
+    assert len(stage.work.assembled) == 1
+
+
 async def test_a_delete_while_it_is_assembled_leaves_nothing() -> None:
     stage = Stage()
     story_id, work, passing = await being_assembled(stage)
