@@ -80,10 +80,10 @@ async def make_story(
 
 def warned(story: JsonObject) -> tuple[str, ...]:
     """What is not as asked, a line for each scene that it is about."""
-    told: dict[str, list[str]] = {}
+    told: dict[str, dict[str, None]] = {}  # several scenes may say the same
     for each in story.get("warnings") or ():
         place = plain(each.get("param") or "").partition(".")[0]
-        told.setdefault(place, []).append(plain(each.get("message")))
+        told.setdefault(place, {})[plain(each.get("message"))] = None
     return tuple(f"Note on {place or 'the film'}: {' '.join(said)}" for place, said in told.items())
 
 
