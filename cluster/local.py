@@ -37,6 +37,7 @@ from cluster.checks import (
     prepare_state_dir,
 )
 from cluster.greeting import Addresses, show_addresses
+from cluster.pool_rows import with_rows
 from cluster.redis import STOP_S, LocalRedis, RedisFailed
 from cluster.servable import unservable_here
 from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
@@ -71,9 +72,10 @@ def rotation(settings: Settings) -> dict[str, str]:
 
 
 def load_config(path: Path, settings: Settings) -> dict[str, Any]:
-    """The Serve config with this machine's host, port and settings filled in."""
+    """The Serve config with this machine's host, port and settings filled in. Raises ValueError: wrong `args`."""
     config: dict[str, Any] = loaded(path.read_text())
     config["http_options"] = {**config.get("http_options", {}), "host": settings.host, "port": settings.port}
+    config = with_rows(config, from_environment=True)
     if settings.log_format == "console":  # of Serve's own processes; replicas' lines are ours
         config["logging_config"] = {**config.get("logging_config", {}), "encoding": "TEXT"}
     return config
