@@ -28,4 +28,4 @@ def test_views_are_packed_and_what_is_no_word_is_refused() -> None:
     assert b"".join(OURS.pack_command("SET", "k", view)) == b"".join(THEIRS.pack_command("SET", "k", view))
     for wrong in (None, True, ["a"]):
         with pytest.raises(DataError):
-            OURS.pack_command("SET", "k", wrong)
+            OURS.pack_command("SET", "k", wrong)  # type: ignore[arg-type]
