@@ -36,9 +36,9 @@ async def event_feed(
 
     `base` is the address before `/v1` under which the client reaches the service.
     """
-    job = await service.get(check_id(video_id), caller)
+    job, outlook = await service.looked_at(check_id(video_id), caller)
     after = event_id(after)
-    snapshot = video_object(job, await service.outlook(job), settings, base, time.time()).model_dump(mode="json")
+    snapshot = video_object(job, outlook, settings, base, time.time()).model_dump(mode="json")
     return _feed(service, job.id, caller, snapshot, after)
 
 
@@ -62,7 +62,8 @@ async def caller_feed(
     async with aclosing(service.follow_all(caller, event_id(after))) as told:
         async for news in told:
             if news.job is not None:
-                shown = video_object(news.job, await service.outlook(news.job), settings, base, time.time())
+                outlook = await service.told_outlook(news.job)
+                shown = video_object(news.job, outlook, settings, base, time.time())
                 yield FeedEvent(news.kind, shown.model_dump(mode="json"), news.id)
             else:
                 whose = {"video_id": news.job_id} if news.job_id else {}
