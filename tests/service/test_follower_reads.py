@@ -34,8 +34,8 @@ def counted(house: House) -> Counter[str]:
         await anyio.sleep(0)
         return await page(*args)
 
-    house.jobs.get = counted_get  # type: ignore[method-assign,assignment]
-    house.jobs.list = counted_list  # type: ignore[method-assign]
+    house.jobs.get = counted_get  # type: ignore[method-assign]
+    house.jobs.list = counted_list  # type: ignore[assignment,method-assign]
     return asked
 
 
