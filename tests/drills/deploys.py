@@ -141,7 +141,10 @@ def changed(wanted: Config, name: str, **values: Any) -> Config:
 
 
 def with_broken_model(wanted: Config, folder: Path) -> Config:
-    """A second model: all that is looked at before a start is well, and it cannot be loaded."""
+    """A second model: all that is looked at before a start is well, and it cannot be loaded.
+
+    Loaded it has to be: while steps are pretended, no model is.
+    """
     from tests.engine.families.saved import save_t2v
 
     save_t2v(folder / "words")
@@ -150,7 +153,8 @@ def with_broken_model(wanted: Config, folder: Path) -> Config:
     (application,) = copy["applications"]
     built_in = {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"}
     words = {"id": "words", "family": "wan2.1-t2v-1.3b", "source": str(folder / "words"), "sizes": [[32, 16]]}
-    application["args"] = {**application["args"], "models": [built_in, {**words, "frames": [5, 9]}]}
+    real = {name: value for name, value in application["args"].items() if name != "pretend_step_s"}
+    application["args"] = {**real, "models": [built_in, {**words, "frames": [5, 9]}]}
     options = {"num_cpus": 0.1}
     row = {"name": "Diffuser-words", "max_ongoing_requests": 64, "ray_actor_options": options}
     application["deployments"].append(row)
