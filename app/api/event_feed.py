@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -31,8 +31,10 @@ class FeedEvent:
 
 async def event_feed(
     service: VideoService, settings: Settings, base: str, video_id: str, caller: Caller, after: str | None
-) -> AsyncGenerator[FeedEvent, None]:
+) -> AsyncGenerator[Sequence[FeedEvent], None]:
     """The feed behind the event `after`; all of it when that is no event's id. Raises JobNotFound at once.
+
+    What there is at once comes together, so that a reader who is behind catches up with fewer messages.
 
     `base` is the address before `/v1` under which the client reaches the service.
     """
@@ -49,10 +51,10 @@ def event_id(given: str | None) -> str | None:
 
 async def _feed(
     service: VideoService, job_id: str, caller: Caller, snapshot: Mapping[str, object], after: str | None
-) -> AsyncGenerator[FeedEvent, None]:
-    yield FeedEvent("snapshot", snapshot)
-    async for event in service.follow(job_id, caller, after):
-        yield FeedEvent(event.kind, {**event.data, "at": event.at}, event.id)
+) -> AsyncGenerator[Sequence[FeedEvent], None]:
+    yield [FeedEvent("snapshot", snapshot)]
+    async for events in service.follow_batches(job_id, caller, after):
+        yield [FeedEvent(event.kind, {**event.data, "at": event.at}, event.id) for event in events]
 
 
 async def caller_feed(

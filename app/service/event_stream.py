@@ -33,10 +33,11 @@ async def told_all(job: Job, last: str, events: EventLog) -> bool:
 
 async def follow(
     job: Job, after: str | None, stores: Shared, clock: Callable[[], float], reads: FollowerReads
-) -> AsyncIterator[Event]:
+) -> AsyncIterator[Sequence[Event]]:
     """Events from the start or behind `after`, ending with kind "end". Raises StoreUnavailable when it stays away.
 
-    The record is looked at when a wait brought nothing or told of another phase, not at every step.
+    Those that are there at once come together: whoever is behind is told more at a time. The record is looked at when
+    a wait brought nothing or told of another phase, not at every step.
     """
     now: Job | None = job
     last, block_s, behind = after, 0.0, job.id
@@ -44,22 +45,28 @@ async def follow(
         leader = await patiently(partial(_leader, now, stores, reads))
         former, behind = behind, job.id if leader is None else leader.id
         told = await patiently(partial(_news, job, former, behind, last, block_s, stores))
-        for event in told:
-            yield event
-            last = event.id
-            if event.kind == "end":
+        if told := _to_the_end(told):
+            yield told
+            last = told[-1].id
+            if told[-1].kind == "end":
                 return
         block_s = BLOCK_S if leader is None else BEHIND_BLOCK_S
         if leader is not None or not told or any(event.kind == "phase" for event in told):
             now = await patiently(partial(reads.find, stores.jobs, job.id, job.tenant))
     # Whoever ended it may have died before saying so, or is saying so right now.
-    for event in await patiently(partial(_news, job, behind, job.id, last, 0.0, stores)):
-        yield event
-        last = event.id
-        if event.kind == "end":
+    if told := _to_the_end(await patiently(partial(_news, job, behind, job.id, last, 0.0, stores))):
+        yield told
+        last = told[-1].id
+        if told[-1].kind == "end":
             return
     end = f"{parse_event_id(last)[0]}-{MADE_UP}"
-    yield Event(id=end, job_id=job.id, kind="end", at=clock(), data=end_of(now))
+    yield [Event(id=end, job_id=job.id, kind="end", at=clock(), data=end_of(now))]
+
+
+def _to_the_end(events: list[Event]) -> list[Event]:
+    """Nothing is told behind an end."""
+    at = next((number for number, event in enumerate(events) if event.kind == "end"), None)
+    return events if at is None else events[: at + 1]
 
 
 async def _leader(job: Job, stores: Shared, reads: FollowerReads) -> Job | None:

@@ -154,9 +154,17 @@ class VideoService:
 
     async def follow(self, job_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[Event]:
         """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""
+        async for events in self.follow_batches(job_id, caller, after):
+            for event in events:
+                yield event
+
+    async def follow_batches(
+        self, job_id: str, caller: Caller, after: str | None = None
+    ) -> AsyncIterator[Sequence[Event]]:
+        """As `follow`, with those together that there are at once. Raises JobNotFound at once."""
         job, _ = await self.looked_at(job_id, caller)
-        async for event in follow(job, after, self.ports, self._clock, self._reads):
-            yield event
+        async for events in follow(job, after, self.ports, self._clock, self._reads):
+            yield events
 
     def follow_all(self, caller: Caller, after: str | None = None) -> AsyncGenerator[News, None]:
         """What happens to all of the caller's jobs, without end; as `follow_tenant`."""

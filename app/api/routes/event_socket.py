@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Annotated, Literal
@@ -125,11 +125,12 @@ async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> 
     return code
 
 
-async def _send_feed(socket: WebSocket, feed: AsyncGenerator[FeedEvent, None]) -> int:
+async def _send_feed(socket: WebSocket, feed: AsyncGenerator[Sequence[FeedEvent], None]) -> int:
     try:
         async with aclosing(feed):
-            async for each in feed:
-                await _send(socket, each.kind, each.data, each.id)
+            async for batch in feed:
+                for each in batch:
+                    await _send(socket, each.kind, each.data, each.id)
     except KinorayError as error:
         return await _refuse(socket, error)
     return DONE
