@@ -90,9 +90,21 @@ EXCEPTIONS = {
     ("app/client/calibrate.py", "app.calibration.magnitudes"),
 }
 HEAVY = {
-    "torch": ("app/engine/", "app/embedded/", "app/calibration/", "app/video/interpolate"),
+    "torch": (
+        "app/engine/",
+        "app/embedded/",
+        "app/calibration/",
+        "app/video/interpolate",
+        "app/voice/transformers_speech.py",
+    ),
     "diffusers": ("app/engine/families/", "app/embedded/"),
-    "transformers": ("app/engine/families/", "app/engine/prompt_writer.py", "app/embedded/"),
+    "transformers": (
+        *("app/engine/families/", "app/engine/prompt_writer.py", "app/embedded/"),
+        "app/voice/transformers_speech.py",
+    ),
+    "espeakng_loader": ("app/voice/espeak/process.py",),
+    "kokoro_onnx": ("app/voice/kokoro.py",),
+    "pyloudnorm": ("app/voice/loudness.py",),
     "opentelemetry": ("app/tracing/sdk.py", "app/tracing/files.py", "app/client/callers_trace.py"),
     "structlog": ("app/logs/", "app/tracing/carry.py"),
     "fastapi": ("app/api/", "deployments/router.py"),

@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from app.settings.captions import Captions
 from app.settings.field import setting
 from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
+from app.settings.narration import Narration
 from app.settings.uploads import Uploads
 
 MIB, GIB = 2**20, 2**30
@@ -343,5 +345,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Models, Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Narration, Captions, Models),
+    *(Replicas, Feedback, Engine, Caches, Observed),
 )

@@ -14,8 +14,10 @@ from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import Self
 
+from app.settings.captions import Captions
 from app.settings.ingress import Ingress
 from app.settings.limits import Limiting
+from app.settings.narration import Narration
 from app.settings.notify import is_slack
 from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
@@ -29,6 +31,8 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0
 
 
 class Settings(
+    Narration,
+    Captions,
     Uploads,
     Observed,
     Caches,

@@ -30,7 +30,8 @@ FINER = {
     errors.Overloaded: ("tenant_jobs_limit", "tenant_spend_limit"),
     errors.StoreUnavailable: ("artifact_store_unavailable", "record_too_new"),
     errors.GenerationError: (
-        *("encoding_failed", "unreadable_video", "unusable_frames", "video_too_long"),
+        *("encoding_failed", "unreadable_clip", "unreadable_music", "unreadable_speech", "unreadable_video"),
+        *("unusable_film", "unusable_frames", "video_too_long"),
         *("artifact_store_failed", "finish_failed"),
     ),
 }

@@ -16,12 +16,14 @@ from app.types.storyboard import Narrator, SpokenWord
 class Speech:
     """What was spoken: float32 samples, mono, (N,), from -1 to 1, at `rate` per second.
 
-    `words`: when each is heard; empty where the voice does not tell.
+    `words`: when each is heard, up to the next; empty where the voice does not tell. Not `measured`: they are spread
+    over each sentence by their length, since the voice knows no more.
     """
 
     samples: NDArray[np.float32]
     rate: int
     words: tuple[SpokenWord, ...] = ()
+    measured: bool = True
 
     @property
     def seconds(self) -> float:
@@ -30,7 +32,7 @@ class Speech:
 
 
 class Voice(Protocol):
-    """One way to speak. Calls block, and are made on a worker thread; one at a time."""
+    """One way to speak. Calls block, and are made on worker threads; `check` is quick and loads no model."""
 
     @property
     def mark(self) -> str:
@@ -42,7 +44,10 @@ class Voice(Protocol):
         ...
 
     def check(self, text: str, narrator: Narrator) -> None:
-        """Raises InvalidRequest, whose param is `narration`, `voice`, `language` or `speed`: it cannot be spoken."""
+        """Raises InvalidRequest, whose param is `narration`, `voice`, `language` or `speed`: it cannot be spoken.
+
+        NotSupported where there is no voice.
+        """
         ...
 
     def speak(self, text: str, narrator: Narrator) -> Speech:
