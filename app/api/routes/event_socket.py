@@ -22,7 +22,7 @@ from app.api.audit import note_socket
 from app.api.auth import entered
 from app.api.dependencies import Config, Entry, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed
-from app.api.followers import followers_of
+from app.api.followers import Followers, followers_of
 from app.api.problems import error_body, problem, sentence
 from app.api.requests.json_text import json_value
 from app.api.requests.strict import Strict
@@ -74,7 +74,7 @@ async def follow(
             feed = await event_feed(service, settings, base, video_id, who, after)
             listen = partial(_listen, socket, partial(_cancel, socket, service, access, video_id, who))
             with followers_of(socket).seat():
-                code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
+                code = await _whichever_ends_first(partial(_send_feed, socket, feed, followers_of(socket)), listen)
         except KinorayError as error:
             note_socket(socket, settings, access.writer, error)
             code = await _refuse(socket, error)
@@ -125,12 +125,13 @@ async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> 
     return code
 
 
-async def _send_feed(socket: WebSocket, feed: AsyncGenerator[Sequence[FeedEvent], None]) -> int:
+async def _send_feed(socket: WebSocket, feed: AsyncGenerator[Sequence[FeedEvent], None], followers: Followers) -> int:
     try:
         async with aclosing(feed):
             async for batch in feed:
                 for each in batch:
                     await _send(socket, each.kind, each.data, each.id)
+                await anyio.sleep(followers.pause_s if batch[-1].kind != "end" else 0.0)
     except KinorayError as error:
         return await _refuse(socket, error)
     return DONE

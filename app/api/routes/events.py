@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Annotated
 
+import anyio
 import orjson
 from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from app.api.auth import Reader
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.event_feed import FeedEvent, event_feed, event_id
-from app.api.followers import Seat, followers_of
+from app.api.followers import Followers, Seat, followers_of
 from app.api.openapi import ERRORS
 from app.errors import KinorayError
 from app.jobs.record import check_id
@@ -60,15 +61,18 @@ async def events(
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return EventSourceResponse(_as_events(feed, video_id), ping=PING_S)
+    return EventSourceResponse(_as_events(feed, video_id, followers_of(request)), ping=PING_S)
 
 
-async def _as_events(feed: AsyncGenerator[Sequence[FeedEvent], None], video_id: str) -> AsyncIterator[bytes]:
+async def _as_events(
+    feed: AsyncGenerator[Sequence[FeedEvent], None], video_id: str, followers: Followers
+) -> AsyncIterator[bytes]:
     """Each batch as one piece of the body: a piece costs Serve and its proxy as much as all that is in it."""
     try:
         async with aclosing(feed):
             async for batch in feed:
                 yield b"".join(_encoded(each) for each in batch)
+                await anyio.sleep(followers.pause_s if batch[-1].kind != "end" else 0.0)
     except KinorayError as error:  # the stream just stops: who reconnects learns why
         log.info("Events of %s stopped: %s", video_id, error)
 
