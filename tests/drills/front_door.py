@@ -14,7 +14,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ async def made(url: str) -> str:
         return (await client.wait((await client.create("a blue ring")).id, timeout_s=PATIENCE_S)).status
 
 
-async def story(service: LocalService, port: int | None, most: int, followers: int) -> dict[str, Any]:
+async def story(service: LocalService, port: int, most: int, followers: int) -> dict[str, Any]:
     """All of it, one after the other."""
 
     async def both() -> bool:
@@ -93,7 +92,7 @@ async def story(service: LocalService, port: int | None, most: int, followers: i
     found: dict[str, Any] = {"video": await made(service.url)}
     acts: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "limited": lambda: limited(service.url),
-        **({"probes": partial(probes, port)} if port is not None else {}),
+        "probes": lambda: probes(port),
         "followers": lambda: follow(service.url, followers, FREE),
         "beyond": lambda: beyond(service.url, most, FREE),
     }
@@ -107,12 +106,10 @@ async def story(service: LocalService, port: int | None, most: int, followers: i
 
 def main(folder: Path, most: int, followers: int) -> None:
     """Start, ask, say, stop."""
-    by_haproxy = os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
-    port = None if by_haproxy else free_port()
+    port = free_port()
     os.environ["RAY_AUTH_MODE"] = "disabled"
     os.environ["KINORAY_API_KEYS"] = json.dumps({"limited": LIMITED, "free": FREE})
-    if port is not None:
-        os.environ["KINORAY_HEALTH_PORT"] = str(port)
+    os.environ["KINORAY_HEALTH_PORT"] = str(port)
     settings = Settings(state_dir=folder / "state", port=free_port(), redis_url=None)
     service = LocalService(settings, config(folder, most), Console(stderr=True))
     try:
