@@ -135,6 +135,19 @@ async def probed(url: str, seconds: float, fresh: bool) -> list[float]:
     return waits
 
 
+async def _probed_apart(url: str, seconds: float) -> list[float]:
+    """The same from a process of its own: a crowd in this one would hold up its clock as well."""
+    told = _SPAWN.Queue()
+    prober = _SPAWN.Process(target=_probe, args=(url, seconds, told), daemon=True)
+    prober.start()
+    waits: list[float] = await anyio.to_thread.run_sync(told.get)
+    return waits
+
+
+def _probe(url: str, seconds: float, told: Any) -> None:
+    told.put(asyncio.run(probed(url, seconds, fresh=True)))
+
+
 def _health_figures(waits: Sequence[float]) -> dict[str, Any]:
     good = [wait for wait in waits if wait != float("inf")]
     failed = len(waits) - len(good)
@@ -263,7 +276,7 @@ async def follow(url: str, count: int, key: str | None = None) -> dict[str, Any]
             with anyio.move_on_after(FOLLOW_S):
                 while len(snapshots) < count:
                     await anyio.sleep(0.1)
-            health = await probed(url, 5.0, fresh=True)
+            health = await _probed_apart(url, 5.0)
             with suppress(Exception):
                 await client.delete(job.id)
     heard = spread(snapshots) if snapshots else None
