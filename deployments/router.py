@@ -29,6 +29,7 @@ from deployments.handles import AnalyzerHandle, SentencesHandle, ping
 from deployments.observed import observe
 
 PING_S = 2.0
+GUARD = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"  # names what stands before the proxy, and reads bodies whole
 HAPROXY = "RAY_SERVE_ENABLE_HA_PROXY"  # where Serve has one on each machine, everyone comes in over loopback
 
 
@@ -81,7 +82,8 @@ class Router:
         checks = health_checks(stores, cache_port, pings, service.pools)
         limits, alone = settings.limits, settings.limits_without_redis
         rates = RateLimiter(limits, stores.rates, stores.clock, stores.clock.sync, alone)
-        self._app = create_app(service, settings, checks, True, access, rates)  # True: Serve's proxy does
+        # True: Serve's proxy does.
+        self._app = create_app(service, settings, checks, True, access, rates, bool(os.environ.get(GUARD)))
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

@@ -13,7 +13,7 @@ from app import __version__
 from app.access.opening import Access, memory_access
 from app.access.rate_limits import RateLimiter
 from app.api.audit import Audit
-from app.api.bodies import Bodies, body_rules
+from app.api.bodies import Bodies, BodyRules, body_rules
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
@@ -70,12 +70,13 @@ def create_app(
     proxy_adds_request_id: bool = False,
     access: Access | None = None,
     rates: RateLimiter | None = None,
+    proxy_reads_bodies: bool = False,
 ) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name.
 
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
     `access`: who gets in; None: who has a key of the settings, or one that is made here and lasts as long as this.
-    `rates`: who may ask how often; None: counted here alone.
+    `rates`: who may ask how often; None: counted here alone. `proxy_reads_bodies`: whole and in time, before they come.
     """
     # A machine without a way out has its documentation page too.
     background = Background()
@@ -107,12 +108,17 @@ def create_app(
     add_studio_files(app)
     install(app)
     describe_api(app)
-    _add_layers(app, settings, background, access, proxy_adds_request_id)
+    _add_layers(app, settings, background, access, proxy_adds_request_id, body_rules(settings, proxy_reads_bodies))
     return app
 
 
 def _add_layers(
-    app: FastAPI, settings: Settings, background: Background, access: Access, proxy_adds_request_id: bool
+    app: FastAPI,
+    settings: Settings,
+    background: Background,
+    access: Access,
+    proxy_adds_request_id: bool,
+    bodies: BodyRules,
 ) -> None:
     """What stands around the routes; the last is the outermost."""
     app.add_middleware(Audit, writer=access.writer, settings=settings)
@@ -125,7 +131,7 @@ def _add_layers(
     if not (settings.api_keys or settings.api_keys_file):  # a page of another site has no key
         app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     app.add_middleware(OwnTask, background=background)
-    app.add_middleware(Bodies, rules=body_rules(settings))
+    app.add_middleware(Bodies, rules=bodies)
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)
     if settings.cors_origins:
         app.add_middleware(
