@@ -61,11 +61,11 @@ async def events(
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return EventSourceResponse(_as_events(feed, video_id, followers_of(request)), ping=PING_S)
+    return EventSourceResponse(as_events(feed, video_id, followers_of(request)), ping=PING_S)
 
 
-async def _as_events(
-    feed: AsyncGenerator[Sequence[FeedEvent], None], video_id: str, followers: Followers
+async def as_events(
+    feed: AsyncGenerator[Sequence[FeedEvent], None], whose: str, followers: Followers
 ) -> AsyncIterator[bytes]:
     """Each batch as one piece of the body: a piece costs Serve and its proxy as much as all that is in it."""
     try:
@@ -74,7 +74,7 @@ async def _as_events(
                 yield b"".join(_encoded(each) for each in batch)
                 await anyio.sleep(followers.pause_s if batch[-1].kind != "end" else 0.0)
     except KinorayError as error:  # the stream just stops: who reconnects learns why
-        log.info("Events of %s stopped: %s", video_id, error)
+        log.info("Events of %s stopped: %s", whose, error)
 
 
 def _encoded(event: FeedEvent) -> bytes:
