@@ -151,7 +151,9 @@ def _probe(url: str, seconds: float, told: Any) -> None:
 def _health_figures(waits: Sequence[float]) -> dict[str, Any]:
     good = [wait for wait in waits if wait != float("inf")]
     failed = len(waits) - len(good)
-    return at_most(percentile(waits, 0.99) if waits else 1e9, HEALTH_P99_S, failed=failed, all=spread(good))
+    return at_most(
+        percentile(waits, 0.99) if waits else 1e9, HEALTH_P99_S, failed=failed, all=spread(good) if good else None
+    )
 
 
 def fat_pictures(count: int) -> dict[str, Any]:
