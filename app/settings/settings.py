@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import Self
 
 from app.settings.captions import Captions
+from app.settings.frames import Frames
 from app.settings.ingress import Ingress
 from app.settings.limits import Limiting
 from app.settings.narration import Narration
@@ -33,6 +34,7 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0
 class Settings(
     Narration,
     Captions,
+    Frames,
     Uploads,
     Observed,
     Caches,

@@ -22,6 +22,7 @@ from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
 from app.jobs.usage import MemoryUsage
+from app.models.postprocessing import limits_of
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import fading_of
@@ -84,6 +85,7 @@ class Plans:
             enhancer=RuleEnhancer(settings.max_prompt_chars),
             draw_seed=lambda: 7,
             tables=NO_TABLES,
+            frames=limits_of(settings),
         )
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:
