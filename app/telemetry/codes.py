@@ -32,6 +32,7 @@ FINER = {
     errors.GenerationError: (
         *("encoding_failed", "unreadable_video", "unusable_frames", "video_too_long"),
         *("artifact_store_failed", "finish_failed"),
+        *("interpolation_failed", "model_file_changed", "upscaling_failed"),
     ),
 }
 """Codes that whoever raises an error gives it instead of its class's own."""

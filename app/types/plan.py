@@ -48,7 +48,7 @@ class Postprocessing:
     @property
     def bits(self) -> list[str | int]:
         """What of it decides the bits."""
-        how = [self.interpolate, self.interpolate_mark, self.upscale, self.upscale_mark]
+        how: list[str | int] = [self.interpolate, self.interpolate_mark, self.upscale, self.upscale_mark]
         return [self.frames, self.fps, *how]
 
 

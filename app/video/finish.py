@@ -31,7 +31,7 @@ class Shown(NamedTuple):
     """What is shown instead of the frames that were made: the pictures, uint8 (H, W, 3) each, and how many."""
 
     pictures: Iterable[NDArray[np.uint8]]
-    count: int
+    frames: int
 
 
 def finish(frames: Frames, fps: int, shown: Shown | None = None) -> dict[str, File]:

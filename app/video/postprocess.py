@@ -37,7 +37,7 @@ class Postprocessor:
 
     def __init__(self, files: PostprocessingFiles) -> None:
         self._files = files
-        self._interpolators: dict[str, Interpolator] = {}
+        self._modules: dict[str, Interpolator] = {}
         self._upscalers: dict[tuple[int, str], Upscaler] = {}
 
     def pictures(self, frames: Frames, made_fps: int, wanted: Postprocessing) -> Iterator[Picture]:
@@ -54,14 +54,14 @@ class Postprocessor:
         return map(self._upscaler(wanted), between)
 
     def _interpolator(self, wanted: Postprocessing) -> Interpolator:
-        mark = wanted.interpolate_mark
-        kept = f"{wanted.interpolate} {mark}"
-        if kept not in self._interpolators:
-            path = self._files.interpolation if wanted.interpolate == MODEL else None
-            if path is not None:
-                check(path, mark)
-            self._interpolators[kept] = open_interpolator(wanted.interpolate, path)
-        return self._interpolators[kept]
+        """A module is kept; a search for flow is one clip's, since OpenCV's may not be shared by threads."""
+        path, mark = self._files.interpolation, wanted.interpolate_mark
+        if wanted.interpolate != MODEL or path is None:
+            return open_interpolator(wanted.interpolate, None)
+        if mark not in self._modules:
+            check(path, mark)
+            self._modules[mark] = open_interpolator(MODEL, path)
+        return self._modules[mark]
 
     def _upscaler(self, wanted: Postprocessing) -> Upscaler:
         mark, factor = wanted.upscale_mark, wanted.upscale
@@ -70,9 +70,8 @@ class Postprocessor:
         if (factor, mark) not in self._upscalers:
             path = self._files.upscaling.get(factor)
             if path is None:
-                raise GenerationError(
-                    f"No model for {factor}x is set where files are finished.", code="upscaling_failed"
-                )
+                message = f"No model for {factor}x is set where files are finished."
+                raise GenerationError(message, code="upscaling_failed")
             check(path, mark)
             from app.video.upscale.model import ModelUpscaler
 

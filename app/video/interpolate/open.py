@@ -1,4 +1,4 @@
-"""The name of a method comes in, who makes pictures between frames goes out; PyTorch is imported for a module alone."""
+"""The name of a method comes in, who makes pictures between frames goes out; what is not used is not imported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from app.errors import GenerationError
 from app.types import FLOW
-from app.video.interpolate.flow import FlowInterpolator
 
 Picture = NDArray[np.uint8]
 """sRGB, (H, W, 3)."""
@@ -32,6 +31,8 @@ def open_interpolator(method: str, module: Path | None) -> Interpolator:
         GenerationError: the file cannot be read, or is not named here.
     """
     if method == FLOW:
+        from app.video.interpolate.flow import FlowInterpolator
+
         return FlowInterpolator()
     if module is None:
         raise GenerationError("No interpolation_model is set where files are finished.", code="interpolation_failed")

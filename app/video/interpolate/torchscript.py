@@ -26,7 +26,7 @@ MULTIPLE = 64  # sides are padded to: what such models ask for
 class BadInterpolation(GenerationError):
     """The module cannot be read, or what it gives is no picture."""
 
-    error_code = "interpolation_failed"
+    code = "interpolation_failed"
 
 
 class ModuleInterpolator:
@@ -39,7 +39,7 @@ class ModuleInterpolator:
     def __init__(self, path: Path) -> None:
         """`path` is the operator's, from the settings. TorchScript is read as a program of its own, not unpickled."""
         try:
-            self._module = torch.jit.load(str(path), map_location="cpu").eval()
+            self._module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError, OSError) as error:
             raise BadInterpolation(f"{path.name} is no TorchScript module: {_first_line(error)}") from error
 

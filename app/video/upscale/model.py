@@ -19,7 +19,7 @@ Picture = NDArray[np.uint8]
 class BadUpscaler(GenerationError):
     """The file is no model that enlarges pictures by that factor, or spandrel is not installed."""
 
-    error_code = "upscaling_failed"
+    code = "upscaling_failed"
 
 
 class ModelUpscaler:
