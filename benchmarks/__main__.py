@@ -33,6 +33,7 @@ from benchmarks import (
     fairness,
     fairness_in_process,
     families,
+    interpolation,
     main_job,
     observability,
     overload,
@@ -44,6 +45,7 @@ from benchmarks import (
     service_load,
     similar,
     step_engine,
+    upscaling,
 )
 from benchmarks.machine import facts, memory_bytes
 from cluster.local import CONFIG, LocalService
@@ -72,6 +74,8 @@ def main() -> None:
         "served_analysis": _served_analysis,
         "chaos": _chaos,
         "drills": _drills,
+        "interpolation": lambda options, console: interpolation.measure(6 if options.quick else 200, console),
+        "upscaling": lambda options, console: upscaling.measure(12 if options.quick else 200, console),
         "observability": _observability,
         "restore": _restore,
         "overload": _overload,

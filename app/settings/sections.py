@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from app.settings.captions import Captions
 from app.settings.field import setting
+from app.settings.frames import Frames
 from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
@@ -345,6 +346,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Narration, Captions, Models),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Narration, Captions, Frames, Models),
     *(Replicas, Feedback, Engine, Caches, Observed),
 )
