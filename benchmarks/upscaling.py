@@ -72,7 +72,8 @@ def edges_of(picture: Picture) -> NDArray[np.bool_]:
         for way in (-2, -1, 1, 2):
             moved = np.roll(picture, way, axis)
             low, high = np.minimum(low, moved), np.maximum(high, moved)
-    return (high.astype(int) - low).max(-1) > EDGE
+    edges: NDArray[np.bool_] = (high.astype(int) - low).max(-1) > EDGE
+    return edges
 
 
 def _figures(rows: list[dict[str, tuple[float, float, float]]], arms: Upscalers) -> dict[str, Any]:
