@@ -43,7 +43,7 @@ async def test_another_rate_or_size_is_another_video_in_the_cache(house: House, 
         "faster": {"fps": 32},
         "off": {"interpolate": "off"},
     }.items():
-        answer = (await client.post("/v1/videos", json=RED | {"fps": 16} | asked)).json()
+        answer = (await client.post("/v1/videos", json={**RED, "fps": 16, **asked})).json()
         kinds[name] = answer["cache"]["kind"]
     assert kinds == {"same": "result", "larger": "none", "faster": "none", "off": "none"}
 
