@@ -36,13 +36,14 @@ async def test_the_plan_has_it_in_the_estimate(client: httpx.AsyncClient) -> Non
 async def test_another_rate_or_size_is_another_video_in_the_cache(house: House, client: httpx.AsyncClient) -> None:
     first = (await client.post("/v1/videos", json=RED | {"fps": 16})).json()
     await house.complete(first["id"])
-    kinds = {}
-    for name, asked in {
+    kinds: dict[str, str] = {}
+    others: dict[str, dict[str, Any]] = {
         "same": {},
         "larger": {"upscale": 2},
         "faster": {"fps": 32},
         "off": {"interpolate": "off"},
-    }.items():
+    }
+    for name, asked in others.items():
         answer = (await client.post("/v1/videos", json={**RED, "fps": 16, **asked})).json()
         kinds[name] = answer["cache"]["kind"]
     assert kinds == {"same": "result", "larger": "none", "faster": "none", "off": "none"}
