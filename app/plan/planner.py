@@ -15,7 +15,13 @@ from app.plan.cost import Pace, estimate
 from app.plan.feedback.feedback import Place
 from app.plan.masks.mask import evaluations
 from app.plan.masks.table import with_masks
-from app.plan.postprocessing import PostprocessingLimits, about_postprocessing, check_pixels, postprocessed
+from app.plan.postprocessing import (
+    PostprocessingLimits,
+    about_postprocessing,
+    check_pixels,
+    postprocessed,
+    said_of_frames,
+)
 from app.plan.prompt.complexity import analyse
 from app.plan.prompt.normalise import normalised, required
 from app.plan.prompt.understand import Reader
@@ -30,7 +36,6 @@ from app.plan.tier_difference import same_as_lower
 from app.plan.tiers import Choice, choose
 from app.plan.unheeded import unheeded
 from app.types import (
-    MODEL,
     OFF,
     Analysis,
     Artifact,
@@ -296,19 +301,9 @@ def _explained(
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if more is not None:
-        reasons += _said(spec, more)
+        reasons += said_of_frames(spec, more)
     if request.seconds is not None and request.frames is None and (more is None or more.interpolate == OFF):
         reasons.append(
             f"{request.seconds:g} s are made as {spec.frames} frames at {spec.fps} a second: {spec.seconds:.2f} s."
         )
     return replace(why, reasons=tuple(reasons))
-
-
-def _said(made: VideoSpec, more: Postprocessing) -> Iterator[str]:
-    """What becomes of the frames, for people."""
-    if more.interpolate != OFF:
-        how = "the operator's model" if more.interpolate == MODEL else "optical flow"
-        yield f"{made.frames} frames at {made.fps} a second become {more.frames} at {more.fps} by {how}."
-    if more.upscale > 1:
-        how = "the operator's model" if more.upscale_mark else "Lanczos' filter"
-        yield f"Pictures of {made.size} are enlarged {more.upscale} times by {how}."

@@ -121,6 +121,16 @@ def about_postprocessing(request: VideoRequest, plan: Plan) -> Iterator[PlanWarn
         yield PlanWarning("no_effect", told, "interpolate")
 
 
+def said_of_frames(made: VideoSpec, more: Postprocessing) -> Iterator[str]:
+    """What becomes of the frames, for people."""
+    if more.interpolate != OFF:
+        how = "the operator's model" if more.interpolate == MODEL else "optical flow"
+        yield f"{made.frames} frames at {made.fps} a second become {more.frames} at {more.fps} by {how}."
+    if more.upscale > 1:
+        how = "the operator's model" if more.upscale_mark else "Lanczos' filter"
+        yield f"Pictures of {made.size} are enlarged {more.upscale} times by {how}."
+
+
 def _method(request: VideoRequest, model: ModelProfile, limits: PostprocessingLimits) -> str:
     """off, flow or model. Raises InvalidRequest, UnsupportedParameter."""
     asked = request.interpolate
