@@ -33,6 +33,7 @@ from benchmarks import (
     fairness,
     fairness_in_process,
     families,
+    interpolation,
     main_job,
     observability,
     overload,
@@ -46,6 +47,7 @@ from benchmarks import (
     step_engine,
     story_chaos,
     storyboards,
+    upscaling,
 )
 from benchmarks.machine import facts, memory_bytes
 from cluster.local import CONFIG, LocalService
@@ -74,6 +76,8 @@ def main() -> None:
         "served_analysis": _served_analysis,
         "chaos": _chaos,
         "drills": _drills,
+        "interpolation": lambda options, console: interpolation.measure(6 if options.quick else 200, console),
+        "upscaling": lambda options, console: upscaling.measure(12 if options.quick else 200, console),
         "observability": _observability,
         "restore": _restore,
         "overload": _overload,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.embedded.sentences import EmbeddedSentences
 from app.logs.context import unsaid
 from app.models.enhancer import open_enhancer
+from app.models.postprocessing import limits_of
 from app.models.vocabularies import readers
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
@@ -41,6 +42,7 @@ class PromptAnalyzer:
             draw_seed=lambda: secrets.randbelow(2**31),
             tables=load_tables(settings.calibration_folder),
             readers=readers(),
+            frames=limits_of(settings),
         )
         self._facts = PlanningFacts(stores.jobs, stores.ratings)
         encoder = EmbeddedSentences(threads=1)  # the Diffuser owns the cores

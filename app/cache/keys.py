@@ -37,6 +37,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     """
     begins = {"start": "similar"} if similar or plan.start is not None else {}
     extends = {} if plan.extends is None else {"extends": plan.extends.video.key}  # which is written once
+    more = {} if plan.postprocessing is None else {"frames": plan.postprocessing.bits}
     sampling = asdict(plan.sampling)
     return _digest(
         {
@@ -53,6 +54,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             "post_processing": POST_PROCESSING,
             **begins,
             **extends,
+            **more,
         }
     )
 

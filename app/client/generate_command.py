@@ -16,6 +16,14 @@ from app.client.words import TIERS, tiers
 from app.client.writing import IdempotencyKey, NoClobber, Out, make, target_of
 
 
+class Interpolate(str, Enum):
+    """How frames come about between those that the model makes."""
+
+    OFF = "off"
+    FLOW = "flow"
+    MODEL = "model"
+
+
 class Sampler(str, Enum):
     """What may be asked for; the server says which its model has."""
 
@@ -40,6 +48,10 @@ def generate_command(
     seconds: Annotated[float | None, typer.Option(callback=_finite, help="Playing time.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In pixels.")] = None,
     fps: Annotated[int | None, typer.Option(min=1, help="Frames a second.")] = None,
+    interpolate: Annotated[
+        Interpolate | None, typer.Option(help="Frames between those the model makes; flow where --fps asks for more.")
+    ] = None,
+    upscale: Annotated[int | None, typer.Option(min=1, max=4, help="Enlarge the pictures 2 or 4 times.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the noise schedule, instead of the planner's.")] = None,
     budget: Annotated[int | None, typer.Option(help="How many of the steps run the denoiser.")] = None,
     sampler: Annotated[Sampler | None, typer.Option(help="How the noise is walked down.")] = None,
@@ -81,6 +93,8 @@ def generate_command(
         "seconds": seconds,
         "size": size,
         "fps": fps,
+        "interpolate": interpolate.value if interpolate else None,
+        "upscale": upscale,
         "num_inference_steps": steps,
         "budget": budget,
         "sampler": sampler.value if sampler else None,

@@ -69,6 +69,8 @@ class VideoOptions(TypedDict, total=False):
     height: int | None
     num_frames: int | None
     fps: int | None
+    interpolate: Literal["off", "flow", "model"] | None
+    upscale: Literal[1, 2, 4] | None
     seed: int | float | str | Sequence[int] | None
     num_inference_steps: int | None
     budget: int | None

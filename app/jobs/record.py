@@ -73,7 +73,7 @@ def job_to_json(job: Job) -> bytes:
     wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
     plan = _packed(job.plan)
     version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else 2
-    if job.plan.uploads:
+    if job.plan.uploads or job.plan.postprocessing is not None:
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -160,6 +160,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["adapters"]
     if not plan.uploads:
         del values["uploads"]
+    if plan.postprocessing is None:
+        del values["postprocessing"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

@@ -10,6 +10,7 @@ from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN, Pace
 from app.plan.feedback.feedback import Place
 from app.plan.planner import Limits, make_plan
+from app.plan.postprocessing import PostprocessingLimits
 from app.plan.prompt.enhance import Enhancer, enhanced
 from app.plan.prompt.understand import Reader
 from app.plan.styles.lookup import find_style
@@ -30,6 +31,7 @@ class PlanningContext:
     draw_seed: Callable[[], int]
     tables: Tables
     readers: Mapping[str, Reader] = field(default_factory=dict)  # of models of few words
+    frames: PostprocessingLimits = field(default_factory=PostprocessingLimits)
 
 
 async def draft(
@@ -63,6 +65,7 @@ async def draft(
             context.tables,
             leanings,
             context.readers,
+            context.frames,
         )
     except InvalidRequest as error:
         raise asked.blamed(error) from error

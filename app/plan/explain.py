@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from app.plan.savings import savings
-from app.types import Plan, Understood
+from app.types import OFF, Plan, Understood
 
 
 class FactorFound(TypedDict):
@@ -45,7 +45,17 @@ class WarningTold(TypedDict):
     param: str | None
 
 
-class Description(TypedDict):
+class Made(TypedDict):
+    """What the model makes of the video, and what then becomes of it."""
+
+    size_made: str
+    frames_made: int
+    fps_made: int
+    interpolate: str
+    upscale: int
+
+
+class Description(Made):
     """What is told of a plan, as JSON: the planner's part of a reply; seconds are those of an idle replica."""
 
     model: str
@@ -101,6 +111,7 @@ def describe(plan: Plan) -> Description:
         "frames": spec.frames,
         "fps": spec.fps,
         "seconds": round(spec.seconds, 3),
+        **_made(plan),
         "complexity_score": plan.why.score,
         "complexity": plan.why.complexity,
         "factors": [
@@ -133,6 +144,17 @@ def describe(plan: Plan) -> Description:
         "reasons": list(plan.why.reasons),
         "understood": None if understood is None else _told(understood),
         "warnings": [{"code": each.code, "message": each.message, "param": each.param} for each in plan.warnings],
+    }
+
+
+def _made(plan: Plan) -> Made:
+    spec, more = plan.spec, plan.postprocessing
+    return {
+        "size_made": spec.size,
+        "frames_made": spec.frames,
+        "fps_made": spec.fps,
+        "interpolate": OFF if more is None else more.interpolate,
+        "upscale": 1 if more is None else more.upscale,
     }
 
 

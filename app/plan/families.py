@@ -50,6 +50,7 @@ class FamilyRow:
     takes_loras: bool = True
     one_frame: bool = False  # trained on pictures too, it makes a single frame as well
     step_caches: bool = False  # its denoiser has one transformer, which hears text alone
+    hears_fps: bool = False  # the rate is an input of its transformer
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -82,6 +83,7 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
         guided_by="negative" if steps is None else "nothing",
         most_steps=steps,
         exact_vae=False,
+        hears_fps=True,
     )
 
 

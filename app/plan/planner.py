@@ -15,12 +15,19 @@ from app.plan.cost import Pace, estimate
 from app.plan.feedback.feedback import Place
 from app.plan.masks.mask import evaluations
 from app.plan.masks.table import with_masks
+from app.plan.postprocessing import (
+    PostprocessingLimits,
+    about_postprocessing,
+    check_pixels,
+    postprocessed,
+    said_of_frames,
+)
 from app.plan.prompt.complexity import analyse
 from app.plan.prompt.normalise import normalised, required
 from app.plan.prompt.understand import Reader
 from app.plan.savings import full_run
 from app.plan.seed import settle
-from app.plan.shape import rounded, shape
+from app.plan.shape import rounded
 from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
 from app.plan.suggest import did_you_mean
@@ -28,7 +35,19 @@ from app.plan.tables import NO_TABLES, Tables
 from app.plan.tier_difference import same_as_lower
 from app.plan.tiers import Choice, choose
 from app.plan.unheeded import unheeded
-from app.types import Analysis, Artifact, Estimate, ModelProfile, Plan, PlanWarning, Sampling, VideoRequest, VideoSpec
+from app.types import (
+    OFF,
+    Analysis,
+    Artifact,
+    Estimate,
+    ModelProfile,
+    Plan,
+    PlanWarning,
+    Postprocessing,
+    Sampling,
+    VideoRequest,
+    VideoSpec,
+)
 
 LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
 LEAST_SHIFT, MOST_SHIFT, SHIFT = 0.1, 100.0, "flow_shift"
@@ -72,6 +91,7 @@ def make_plan(
     tables: Tables = NO_TABLES,
     leanings: Mapping[Place, float] = MappingProxyType({}),
     readers: Mapping[str, Reader] = MappingProxyType({}),
+    frames: PostprocessingLimits = PostprocessingLimits(),  # noqa: B008 - it is frozen
 ) -> Plan:
     """Decide everything about one video. The same request gets the same plan, unless it asks for a fresh seed.
 
@@ -80,6 +100,7 @@ def make_plan(
     `tables`: what was measured of models: their budgets, and the masks that the plan then carries.
     `leanings`: by how much ratings move the budget of a class.
     `readers`: who reads prompts as models of few words do, by model; the others draw anything.
+    `frames`: what may become of the frames that are made.
 
     Raises:
         InvalidRequest: a field is out of bounds; `param` names it.
@@ -95,7 +116,7 @@ def make_plan(
     why = analyse(prompt)
     choice = choose(request.tier, why.complexity, model.tiers)
     here = within(model, choice.tier)
-    spec = _shape(request, here, model, choice.tier)
+    spec, more = _shape(request, here, model, choice.tier, frames)
     worn = adapters(request, model, choice.tier)
     uploads = uploads_of(request, model, worn)
     shift = _shift(request, model)
@@ -117,7 +138,7 @@ def make_plan(
         asked_tier=request.tier.strip(),
         pool=pool_of(model, choice.tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec, work, named(worn, uploads)),
+        why=_explained(why, request, choice, spec, more, work, named(worn, uploads)),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
         mark=mark(cache, limits.mag_ratios.get(model.id, ())),
@@ -127,10 +148,13 @@ def make_plan(
         uploads=uploads,
         full_run=full_run(model, work.steps),
         understood=understood,
+        postprocessing=more,
     )
+    check_pixels(plan, frames)
     # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
     plan = with_masks(plan, measured.masks)
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
+    cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if beyond else measured.budgets.get(model.id)
     return replace(plan, estimate=cost, warnings=(*beyond, *_not_as_asked(request, plan, model, choice, budgets)))
 
@@ -144,7 +168,8 @@ def _not_as_asked(
     request: VideoRequest, plan: Plan, model: ModelProfile, choice: Choice, budgets: BudgetTable | None
 ) -> Iterator[PlanWarning]:
     """`budgets` are those that were measured of the model, where they hold for this prompt."""
-    yield from rounded(request, within(model, choice.tier), plan.spec)
+    yield from rounded(request, within(model, choice.tier), plan.clip)
+    yield from about_postprocessing(request, plan)
     yield from same_as_lower(request, model, choice, plan.why.complexity, budgets)
     yield from unheeded(request, plan, model, choice)
     yield from request.warnings
@@ -191,10 +216,12 @@ def _check_fit(request: VideoRequest, model: ModelProfile) -> None:
         raise UnsupportedParameter(f"{model.id} is distilled: its guidance is always 1.", "guidance_scale")
 
 
-def _shape(request: VideoRequest, here: ModelProfile, model: ModelProfile, tier: str) -> VideoSpec:
-    """The shape, within what the model makes in that tier: `here`."""
+def _shape(
+    request: VideoRequest, here: ModelProfile, model: ModelProfile, tier: str, frames: PostprocessingLimits
+) -> tuple[VideoSpec, Postprocessing | None]:
+    """The shape, within what the model makes in that tier, `here`, and what becomes of it."""
     try:
-        return shape(request, here)
+        return postprocessed(request, here, frames)
     except InvalidRequest as error:
         if here is model:
             raise
@@ -259,6 +286,7 @@ def _explained(
     request: VideoRequest,
     choice: Choice,
     spec: VideoSpec,
+    more: Postprocessing | None,
     work: StepBudget,
     worn: tuple[tuple[str, float], ...],
 ) -> Analysis:
@@ -272,7 +300,9 @@ def _explained(
         reasons.append(f"It is made with the LoRA {said_of(worn)}.")
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
-    if request.seconds is not None and request.frames is None:
+    if more is not None:
+        reasons += said_of_frames(spec, more)
+    if request.seconds is not None and request.frames is None and (more is None or more.interpolate == OFF):
         reasons.append(
             f"{request.seconds:g} s are made as {spec.frames} frames at {spec.fps} a second: {spec.seconds:.2f} s."
         )

@@ -23,8 +23,8 @@ def unheeded(request: VideoRequest, plan: Plan, model: ModelProfile, choice: Cho
         told = f"{sampling.steps} steps are asked for, which come before the {choice.steps} of the tier {choice.tier}"
         left = _left_to(request, plan, model, choice)
         yield PlanWarning(NO_EFFECT, f"{told}; {f'it still decides {left}' if left else 'it changes nothing'}.", "tier")
-    if request.frames is not None and request.seconds is not None and abs(plan.spec.seconds - request.seconds) > 0.001:
-        told = f"num_frames comes before seconds: {plan.spec.frames} frames play for {plan.spec.seconds:.4g} s."
+    if request.frames is not None and request.seconds is not None and abs(plan.clip.seconds - request.seconds) > 0.001:
+        told = f"num_frames comes before seconds: {plan.clip.frames} frames play for {plan.clip.seconds:.4g} s."
         yield PlanWarning(NO_EFFECT, told, "seconds")
 
 

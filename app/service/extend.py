@@ -12,7 +12,7 @@ from app.plan.catalogue import Catalogue
 from app.plan.tiers import AUTO
 from app.service.acceptance import Accepted
 from app.service.videos import VideoService
-from app.types import Artifact, Caller, Extension, Job, ModelProfile, Phase, Plan, VideoRequest
+from app.types import OFF, Artifact, Caller, Extension, Job, ModelProfile, Phase, Plan, VideoRequest
 from app.video.join import MOST_BYTES, last_frame
 
 PAGE = 100
@@ -52,8 +52,8 @@ async def extend(
     video = await service.artifact(source_id, caller, "video")
     # 3. Its last frame is the picture to begin with
     mp4 = b"".join([chunk async for chunk in service.read(video)])
-    spec = source.plan.spec
-    png, frames = await asyncio.to_thread(last_frame, mp4, spec.width, spec.height)
+    shown = source.plan.whole
+    png, frames = await asyncio.to_thread(last_frame, mp4, shown.width, shown.height)
     request = replace(_as_source(asked, source, model), extends=Extension(source_id, video, frames))
     whole = (await service.analyze(request, caller, png)).whole
     if whole.frames * whole.height * whole.width * 3 > MOST_BYTES:
@@ -99,13 +99,15 @@ async def _same(service: VideoService, video: Artifact, content: bytes) -> bool:
 
 def _as_source(asked: VideoRequest, source: Job, model: ModelProfile) -> VideoRequest:
     """The request with what it leaves open as in the source, as far as the model is the same."""
-    plan = source.plan
+    plan, more = source.plan, source.plan.postprocessing
     request = replace(
         asked,
         model=model.id,
         width=plan.spec.width,
         height=plan.spec.height,
-        fps=plan.spec.fps,
+        fps=plan.whole.fps,
+        interpolate=asked.interpolate or (OFF if more is None else more.interpolate),
+        upscale=1 if more is None else more.upscale,
         tier=plan.asked_tier if asked.tier == AUTO else asked.tier,
     )
     if model.id != plan.model:
@@ -120,14 +122,15 @@ def _as_source(asked: VideoRequest, source: Job, model: ModelProfile) -> VideoRe
 
 def _check(asked: VideoRequest, plan: Plan) -> None:
     """Refuse what an extension cannot have otherwise than its source. Raises InvalidRequest."""
-    spec = plan.spec
+    made, shown = plan.spec, plan.whole
     for name, value, own in (
-        ("size", asked.width, spec.width),
-        ("size", asked.height, spec.height),
-        ("fps", asked.fps, spec.fps),
+        ("size", asked.width, (made.width, shown.width)),
+        ("size", asked.height, (made.height, shown.height)),
+        ("fps", asked.fps, (shown.fps,)),
+        ("upscale", asked.upscale, (shown.width // made.width,)),
     ):
-        if value not in (None, own):
-            message = f"An extension has its source's size and rate: {spec.size} at {spec.fps} frames a second."
+        if value is not None and value not in own:
+            message = f"An extension has its source's size and rate: {shown.size} at {shown.fps} frames a second."
             raise InvalidRequest(message, name, "conflicting_parameters")
     if asked.frames is not None:
         raise InvalidRequest("Say with seconds how much longer the video is to be.", "num_frames")

@@ -34,7 +34,7 @@ from app.service.recovery import lost_or
 from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
 from app.telemetry import Stages
-from app.types import Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest, Wishes
+from app.types import OFF, Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest, Wishes
 
 log = logging.getLogger(__name__)
 CANCELLED = Failure("cancelled", "The job was cancelled.")
@@ -233,14 +233,17 @@ class VideoService:
     async def remix(self, job_id: str, prompt: str, caller: Caller, key: str | None = None) -> Accepted:
         """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
         source = (await self.get(job_id, caller)).plan
+        more = source.postprocessing
         request = VideoRequest(
             prompt=prompt,
             model=source.model,
             negative_prompt=source.negative_prompt,
             width=source.spec.width,
             height=source.spec.height,
-            frames=source.spec.frames,
-            fps=source.spec.fps,
+            frames=source.clip.frames,
+            fps=source.clip.fps,
+            interpolate=OFF if more is None else more.interpolate,
+            upscale=1 if more is None else more.upscale,
             seed=source.sampling.seed,
             guidance=source.sampling.guidance,
             tier=source.asked_tier,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from app.settings.captions import Captions
 from app.settings.field import setting
+from app.settings.frames import Frames
 from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
@@ -349,6 +350,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits, Narration, Captions),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits, Narration, Captions, Frames),
     *(Models, Replicas, Feedback, Engine, Caches, Observed),
 )

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import Self
 
 from app.settings.captions import Captions
+from app.settings.frames import Frames
 from app.settings.ingress import Ingress
 from app.settings.limits import Limiting
 from app.settings.narration import Narration
@@ -35,6 +36,7 @@ class Settings(
     StoryboardLimits,
     Narration,
     Captions,
+    Frames,
     Uploads,
     Observed,
     Caches,

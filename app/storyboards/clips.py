@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from app.errors import InvalidRequest, NotSupported
 from app.plan.catalogue import within
 from app.storyboards.timeline import overlap_s, with_pauses_s
-from app.types import ModelProfile, Plan, VideoRequest, Wishes
+from app.types import OFF, ModelProfile, Plan, VideoRequest, Wishes
 from app.types.storyboard import Fit, SceneWish, StoryWish, Transition
 from app.video.join import MOST_BYTES
 
@@ -113,25 +113,33 @@ async def clip_of(film: Film, number: int, narration_s: float | None, plan: Plan
     if scene.seconds is not None and not extends:
         request = replace(request, seconds=scene.seconds)
         made = await plan(request)
-        return Clip(request, made, 1, made.spec.seconds)
+        return Clip(request, made, 1, made.clip.seconds)
     made = await plan(request)
     if not seconds:
-        return Clip(request, made, 1, made.spec.seconds)
+        return Clip(request, made, 1, made.clip.seconds)
     counts, rate = within(film.model, made.tier).frames, film.fps
     needed = math.ceil(seconds * rate - _ALMOST_S)
-    request = replace(request, frames=next((count for count in counts if count >= needed), counts[-1]))
+    request = replace(request, frames=_enough(needed, made, counts))
     made = await plan(request)
-    if not extends or made.spec.seconds + _ALMOST_S >= seconds:
-        return Clip(request, made, 1, made.spec.seconds)
-    fps, fastest = made.spec.fps, film.model.fps[1]
+    if not extends or made.clip.seconds + _ALMOST_S >= seconds:
+        return Clip(request, made, 1, made.clip.seconds)
+    fps, fastest = made.clip.fps, film.model.fps[1]
     # The first frame is there already; the planner refuses what plays shorter than half a frame under the fewest.
     least_s = max((counts[0] - 1) / fps, (counts[0] - 0.5) / fastest, 1 / fps)
     return _extended(request, made, seconds, (least_s, (counts[-1] - 1) / fps), scene)
 
 
+def _enough(needed: int, plan: Plan, counts: Sequence[int]) -> int:
+    """Frames that a clip is asked to have: of those that the model makes, or any number that lies between them."""
+    more = plan.postprocessing
+    if more is None or more.interpolate == OFF:
+        return next((count for count in counts if count >= needed), counts[-1])
+    return min(max(2, needed), counts[-1] * more.fps // plan.spec.fps)
+
+
 def _extended(request: VideoRequest, plan: Plan, seconds: float, each_s: tuple[float, float], scene: SceneWish) -> Clip:
     """The clip, and as many that go on from it as it takes. Raises InvalidRequest: they would be too long together."""
-    field, spec = "seconds" if scene.seconds is not None else "narration", plan.spec
+    field, spec = "seconds" if scene.seconds is not None else "narration", plan.clip
     more_s = each_s[1]
     clips = 1 if more_s <= 0 else 1 + math.ceil((seconds - spec.seconds) / more_s - _ALMOST_S)
     most_s = MOST_BYTES / (3 * spec.width * spec.height) / spec.fps

@@ -144,7 +144,7 @@ def _told(film: Film, clips: Sequence[Clip], spoken: Sequence[float | None], pla
         for number, (clip, spoken_s, place) in enumerate(zip(clips, spoken, places, strict=True), 1)
     )
     costs = [scene.cost for scene in scenes if scene.cost is not None]
-    first = clips[0].plan.spec
+    first = clips[0].plan.clip
     return StoryPlan(
         model=film.model.id,
         width=first.width,

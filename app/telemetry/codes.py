@@ -35,6 +35,7 @@ FINER = {
         *("encoding_failed", "unreadable_clip", "unreadable_music", "unreadable_speech", "unreadable_video"),
         *("unusable_film", "unusable_frames", "video_too_long"),
         *("artifact_store_failed", "finish_failed", "scene_failed", "video_deleted"),
+        *("interpolation_failed", "model_file_changed", "upscaling_failed"),
     ),
 }
 """Codes that whoever raises an error gives it instead of its class's own."""

@@ -4,16 +4,21 @@ from app.types.artifact import Artifact
 from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
-from app.types.plan import Analysis, Estimate, Extension, Factor, Plan, Sampling, Start, VideoSpec
+from app.types.plan import Analysis, Estimate, Extension, Factor, Plan, Postprocessing, Sampling, Start, VideoSpec
 from app.types.request import Caller, VideoRequest
 from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
 from app.types.upload import UploadedLora
 from app.types.wishes import Webhook, Wishes
 from app.types.words import (
+    FLOW,
+    INTERPOLATIONS,
+    MODEL,
     NORMAL,
+    OFF,
     PRIORITIES,
     STEP_CACHES,
     STORY_EVENTS,
+    UPSCALES,
     WEBHOOK_EVENTS,
     CacheMode,
     Phase,
@@ -31,20 +36,25 @@ __all__ = [
     "Estimate",
     "Event",
     "Extension",
+    "FLOW",
     "Factor",
     "Failure",
     "Job",
+    "INTERPOLATIONS",
     "KnownWord",
     "Lease",
+    "MODEL",
     "Masks",
     "Measured",
     "ModelProfile",
     "NORMAL",
+    "OFF",
     "PRIORITIES",
     "Page",
     "Phase",
     "Plan",
     "PlanWarning",
+    "Postprocessing",
     "Rephrased",
     "ReplicaInfo",
     "RequestableLora",
@@ -54,6 +64,7 @@ __all__ = [
     "Start",
     "Status",
     "TierOfModel",
+    "UPSCALES",
     "Understood",
     "UploadedLora",
     "VideoRequest",

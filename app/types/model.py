@@ -54,6 +54,7 @@ class ModelProfile:
     lora_uploads: bool = False  # requests may name adapters that their tenant has uploaded
     shift_fixed: bool = False  # the shift follows from its weights or from the size, and no request changes it
     step_caches: bool = False  # requests may name one
+    hears_fps: bool = False  # the rate is an input of it: what it makes moves as fast at any
 
     @property
     def pictures_only(self) -> bool:

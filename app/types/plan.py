@@ -8,6 +8,7 @@ from app.types.artifact import Artifact
 from app.types.masks import Masks
 from app.types.understood import PlanWarning, Understood
 from app.types.upload import UploadedLora
+from app.types.words import OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,28 @@ class VideoSpec:
     def seconds(self) -> float:
         """Playing time in seconds."""
         return self.frames / self.fps
+
+
+@dataclass(frozen=True, slots=True)
+class Postprocessing:
+    """What becomes of a clip's frames once the model has made them: more a second, and larger.
+
+    A mark is the digest of the operator's file that does it; empty: what Kinoray brings.
+    """
+
+    frames: int  # of the clip in the file
+    fps: int
+    interpolate: str = OFF  # one of INTERPOLATIONS
+    upscale: int = 1  # times the sides
+    interpolate_mark: str = ""
+    upscale_mark: str = ""
+    seconds: float = 0.0  # that it is predicted to take
+
+    @property
+    def bits(self) -> list[str | int]:
+        """What of it decides the bits."""
+        how: list[str | int] = [self.interpolate, self.interpolate_mark, self.upscale, self.upscale_mark]
+        return [self.frames, self.fps, *how]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +156,7 @@ class Plan:
     warnings: tuple[PlanWarning, ...] = ()  # what will not be as asked
     understood: Understood | None = None  # None: the model draws anything
     uploads: tuple[UploadedLora, ...] = ()  # those of the adapters that the tenant has uploaded
+    postprocessing: Postprocessing | None = None  # None: the frames are shown as they are made
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
@@ -140,11 +164,18 @@ class Plan:
             raise ValueError(f"The plan's masks are not of a budget of {asked.budget} in {asked.steps} steps.")
 
     @property
+    def clip(self) -> VideoSpec:
+        """The shape of what is shown of the clip, which `spec` is made as."""
+        if (more := self.postprocessing) is None:
+            return self.spec
+        return VideoSpec(self.spec.width * more.upscale, self.spec.height * more.upscale, more.frames, more.fps)
+
+    @property
     def whole(self) -> VideoSpec:
         """The shape of the file: that of the clip, or of what it extends with the clip behind it, less the joint."""
         if self.extends is None:
-            return self.spec
-        return replace(self.spec, frames=self.extends.frames + self.spec.frames - 1)
+            return self.clip
+        return replace(self.clip, frames=self.extends.frames + self.clip.frames - 1)
 
     @property
     def bits_mark(self) -> str:

@@ -62,3 +62,5 @@ class VideoRequest:
     wishes: Wishes = Wishes()
     uploads: tuple[tuple[str, UploadedLora], ...] = ()  # those of `loras` that the caller has uploaded, as named there
     warnings: tuple[PlanWarning, ...] = ()  # about fields that were taken without effect
+    interpolate: str | None = None  # one of INTERPOLATIONS
+    upscale: int | None = None  # one of UPSCALES

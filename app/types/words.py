@@ -81,6 +81,15 @@ STEP_CACHES = ("first_block", "mag", "taylorseer")
 """diffusers' caches that save steps' work by what they see on the way, for jobs that step alone."""
 
 
+OFF, FLOW, MODEL = "off", "flow", "model"
+INTERPOLATIONS = (OFF, FLOW, MODEL)
+"""How frames between those of a model come about: not at all, along optical flow, by the operator's own model."""
+
+
+UPSCALES = (1, 2, 4)
+"""Times the sides that a picture may be enlarged."""
+
+
 WEBHOOK_EVENTS = ("video.completed", "video.failed")
 """What a webhook can be told of a video, by OpenAI's names."""
 STORY_EVENTS = ("storyboard.completed", "storyboard.failed")

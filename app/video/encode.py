@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import Any, Final
 
 import av
@@ -58,25 +60,35 @@ def encode(frames: Frames, fps: int) -> bytes:
     Raises:
         GenerationError: unusable frames or rate, or an FFmpeg that cannot write H.264.
     """
-    frames = _even(checked(frames))
+    return encode_each(checked(frames), len(frames), fps)
+
+
+def encode_each(pictures: Iterable[NDArray[np.uint8]], count: int, fps: int) -> bytes:
+    """The same of `count` pictures that come one by one, uint8 (H, W, 3), all of one size.
+
+    Raises:
+        GenerationError: as `encode`, and whatever making the pictures raises.
+    """
     if fps < 1:
         raise GenerationError(f"A video needs at least one frame a second, not {fps}.", code="unusable_frames")
     file = io.BytesIO()
     try:
-        _write(file, frames, fps)
+        _write(file, pictures, count, fps)
     except (av.FFmpegError, ValueError) as error:  # ValueError: no such encoder
         raise GenerationError(f"The video could not be encoded: {error}", code="encoding_failed") from error
     return file.getvalue()
 
 
-def _write(file: io.BytesIO, frames: Frames, fps: int) -> None:
-    _, height, width, _ = frames.shape
+def _write(file: io.BytesIO, pictures: Iterable[NDArray[np.uint8]], count: int, fps: int) -> None:
+    coming = map(_even, pictures)
+    first = next(coming)
+    height, width, _ = first.shape
     # moov_size keeps room for the index in front; "faststart" would need a file with a name to read back.
-    layout = {"moov_size": str(_INDEX_BYTES + len(frames) * _INDEX_BYTES_A_FRAME), "fflags": "bitexact"}
+    layout = {"moov_size": str(_INDEX_BYTES + count * _INDEX_BYTES_A_FRAME), "fflags": "bitexact"}
     with av.open(file, "w", format="mp4", options=layout) as container:
         stream = h264_stream(container, width, height, fps)
         context = stream.codec_context
-        for number, picture in enumerate(frames):
+        for number, picture in enumerate(chain([first], coming)):
             frame = av.VideoFrame.from_ndarray(yuv420p(picture), format="yuv420p")
             frame.pts, frame.time_base = number, context.time_base
             container.mux(stream.encode(frame))
@@ -125,8 +137,8 @@ def chroma(difference: NDArray[np.float32]) -> NDArray[np.float32]:
     return sited
 
 
-def _even(frames: Frames) -> Frames:
-    _, height, width, _ = frames.shape
+def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width, _ = picture.shape
     if height % 2 == 0 and width % 2 == 0:
-        return frames
-    return np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        return picture
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

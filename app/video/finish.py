@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.video.encode import Frames, checked, encode
+import numpy as np
+from numpy.typing import NDArray
+
+from app.video.encode import Frames, checked, encode_each
 from app.video.preview import spritesheet, stills, thumbnail
 
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0)
@@ -23,19 +27,29 @@ class File(NamedTuple):
     extension: str
 
 
-def finish(frames: Frames, fps: int) -> dict[str, File]:
+class Shown(NamedTuple):
+    """What is shown instead of the frames that were made: the pictures, uint8 (H, W, 3) each, and how many."""
+
+    pictures: Iterable[NDArray[np.uint8]]
+    frames: int
+
+
+def finish(frames: Frames, fps: int, shown: Shown | None = None) -> dict[str, File]:
     """All files of a video, from uint8 frames (F, H, W, 3). Pure: the same frames give the same bytes.
 
-    A video of one frame is a picture, too: as png, jpeg and webp.
+    `shown` are taken one by one. A video of one frame is a picture, too: as png, jpeg and webp.
 
     Raises:
         GenerationError: unusable frames, or the encoder failed.
     """
     checked(frames)
-    pictures = stills(frames[0]) if len(frames) == 1 else {}
+    pictures, count = shown or Shown(frames, len(frames))
+    if count == 1:
+        pictures = [next(iter(pictures))]
+    single = stills(pictures[0]) if isinstance(pictures, list) else {}
     return {
-        **{kind: File(content, f"image/{kind}", f".{kind}") for kind, content in pictures.items()},
-        "video": File(encode(frames, fps), "video/mp4", ".mp4"),
+        **{kind: File(content, f"image/{kind}", f".{kind}") for kind, content in single.items()},
+        "video": File(encode_each(pictures, count, fps), "video/mp4", ".mp4"),
         "thumbnail": File(thumbnail(frames), "image/webp", ".webp"),
         "spritesheet": File(spritesheet(frames), "image/jpeg", ".jpg"),
     }

@@ -234,7 +234,8 @@ class Attempt:
         await hand_on(self._parts.finishing, job.id, self._fence, frames, measured, self._timing.sleep)
         if job.attempts == 1:
             took_s = self._stores.clock() - own_time_began(job.created_at, job.started_at)
-            learned.overhead.learn(shape_key(job.plan.spec), took_s, measured.stages_s)
+            more_s = job.plan.postprocessing.seconds if job.plan.postprocessing else 0.0  # which plans add themselves
+            learned.overhead.learn(shape_key(job.plan.spec), took_s - more_s, measured.stages_s)
         if self._latent is not None:
             await remember(job, self._latent, self._parts.caches, settings.similar_ttl_s)
 

@@ -20,6 +20,7 @@ from app.cache.results import CachedResult, ResultCache
 from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
 from app.jobs.reports.account import finish_entry
 from app.logs.context import about_job
+from app.models.postprocessing import files_of
 from app.plan.savings import savings
 from app.service.artifact_refs import mark_cached
 from app.service.background import Background
@@ -41,8 +42,10 @@ from app.telemetry import (
 from app.tracing.jobs import attempt_of
 from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
-from app.video.finish import UNSTORED, again_in, finish
+from app.video.encode import checked
+from app.video.finish import UNSTORED, Shown, again_in, finish
 from app.video.join import joined
+from app.video.postprocess import Postprocessor
 from app.worker.ports import Finishing, FinishingStores
 
 log = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class JobFinisher:
         self._results = results
         self._background = background
         self._monotonic = monotonic
+        self._postprocessor = Postprocessor(files_of(settings))
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Close a job with its frames, uint8 (F, H, W, 3). Raises what the port says."""
@@ -92,8 +96,7 @@ class JobFinisher:
         stores, job_id, fence = self._stores, job.id, job.fence
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
-        whole = await self._whole(job, frames)
-        artifacts, digests = await self._store(job_id, fence, whole, job.plan.spec.fps, told)
+        artifacts, digests = await self._store(job, *await self._shown(job, frames), told)
         cache = job.cache
         if job.plan.start is not None and cache.steps_skipped != measured.steps_skipped:
             cache = use_of(job.plan, measured.steps_skipped, cache)
@@ -140,24 +143,32 @@ class JobFinisher:
         except KinorayError as error:
             log.info("Left to the dispatcher: %s", error)
 
-    async def _whole(self, job: Job, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The frames of the file: those of the video that the job extends come first. Raises ArtifactLost."""
-        before = job.plan.extends
+    async def _shown(self, job: Job, frames: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Shown | None]:
+        """The frames, and what is shown instead of them, made only as it is taken.
+
+        With a video that the job extends the whole file, whose frames come first. Raises ArtifactLost.
+        """
+        before, more = job.plan.extends, job.plan.postprocessing
+        if more is not None:
+            pictures = self._postprocessor.pictures(checked(frames), job.plan.spec.fps, more)
+            if before is None:
+                return frames, Shown(pictures, more.frames)
+            frames = await asyncio.to_thread(np.stack, await asyncio.to_thread(list, pictures))
         if before is None:
-            return frames
+            return frames, None
         mp4 = b"".join([chunk async for chunk in self._stores.artifacts.read(before.video)])
-        return await asyncio.to_thread(joined, mp4, frames)
+        return await asyncio.to_thread(joined, mp4, frames), None
 
     async def _store(
-        self, job_id: str, fence: int, frames: NDArray[np.uint8], fps: int, told: dict[str, Any]
+        self, job: Job, frames: NDArray[np.uint8], shown: Shown | None, told: dict[str, Any]
     ) -> tuple[dict[str, Artifact], dict[str, str]]:
         """The files, stored, and their digests; `told` is what the job's account is to say of it."""
-        files = await asyncio.to_thread(finish, frames, fps)
+        files = await asyncio.to_thread(finish, frames, job.plan.whole.fps, shown)
         told["encoded_at"] = self._stores.clock()
         digests = {variant: digest_of(file.content) for variant, file in files.items()}
         artifacts = {
             variant: await self._stores.artifacts.put(
-                key_of(job_id, fence, variant, digests[variant], file.extension), file.content, file.content_type
+                key_of(job.id, job.fence, variant, digests[variant], file.extension), file.content, file.content_type
             )
             for variant, file in files.items()
         }

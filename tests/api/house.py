@@ -23,6 +23,7 @@ from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
 from app.jobs.storyboards.memory import MemoryStoryboards
 from app.jobs.usage import MemoryUsage
+from app.models.postprocessing import limits_of
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
 from app.plan.feedback.feedback import fading_of
@@ -87,6 +88,7 @@ class Plans:
             enhancer=RuleEnhancer(settings.max_prompt_chars),
             draw_seed=lambda: 7,
             tables=NO_TABLES,
+            frames=limits_of(settings),
         )
 
     async def plan(self, request: VideoRequest, caller: Caller) -> Plan:

@@ -101,6 +101,19 @@ async def test_openais_verb_makes_a_file_that_holds_both_without_the_doubled_fra
         assert (await client.get(f"/v1/videos/{longer.id}/content?variant={variant}")).status_code == 200
 
 
+async def test_an_extension_gets_its_frames_and_its_size_as_its_source_did(studio: Studio) -> None:
+    house, client = studio
+    source = await made(house, client, fps=16, num_frames=17, upscale=2)
+    assert source["size"] == "128x128"
+    longer = (await client.post(f"/v1/videos/{source['id']}/extend", json={"prompt": RED, "seconds": 1})).json()
+    assert (longer["fps"], longer["num_frames"], longer["size"]) == (16, 33, "128x128")
+    assert (longer["optimization"]["frames_made"], longer["optimization"]["fps_made"]) == (9, 8)
+    await finish(house, longer["id"], clip(56, 9))
+    assert frames_of(await content(client, longer), 128, 128).shape == (33, 128, 128, 3)
+    refused = await client.post(f"/v1/videos/{source['id']}/extend", json={"prompt": RED, "upscale": 4})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "upscale")
+
+
 @pytest.mark.parametrize("form", [True, False])
 async def test_a_video_is_named_by_its_id_as_openai_documents_it(studio: Studio, form: bool) -> None:
     house, client = studio

@@ -11,7 +11,19 @@ from app.cache.keys import embedding_key, plan_digest, pool_of
 from app.cache.similar import scope_of
 from app.engine.checkpoint import fingerprint
 from app.plan.masks.mask import evenly
-from app.types import Analysis, Artifact, Estimate, Extension, Plan, Sampling, Start, VideoSpec
+from app.types import (
+    FLOW,
+    MODEL,
+    Analysis,
+    Artifact,
+    Estimate,
+    Extension,
+    Plan,
+    Postprocessing,
+    Sampling,
+    Start,
+    VideoSpec,
+)
 from tests.engine.plans import make_plan
 from tests.jobs.make import PLAN
 
@@ -90,6 +102,19 @@ def test_whatever_video_a_plan_begins_with_it_has_the_key_of_similar_ones() -> N
     begun = [replace(plan, start=Start("e", step, 0.9)) for step in (3, 7)]
     assert {plan_digest(each, "a") for each in begun} == {plan_digest(plan, "a", similar=True)}
     assert plan_digest(plan, "a") != plan_digest(plan, "a", similar=True)
+
+
+def test_what_is_shown_otherwise_is_another_key_and_how_long_that_takes_is_not() -> None:
+    plan = make_plan(steps=10, budget=5)
+    more = Postprocessing(65, 32, FLOW)
+    others = [
+        *(replace(more, frames=64), replace(more, fps=31), replace(more, interpolate=MODEL), replace(more, upscale=2)),
+        *(replace(more, interpolate_mark="a"), replace(more, upscale_mark="a")),
+    ]
+    keys = {plan_digest(replace(plan, postprocessing=each), "a") for each in (None, more, *others)}
+    assert len(keys) == len(others) + 2
+    slower = replace(plan, postprocessing=replace(more, seconds=9.0))
+    assert plan_digest(slower, "a") == plan_digest(replace(plan, postprocessing=more), "a")
 
 
 def test_a_key_never_changes_between_releases() -> None:

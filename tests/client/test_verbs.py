@@ -44,10 +44,12 @@ def test_remix_makes_another_one_like_it(service: Service, kinoray: Kinoray, tmp
 
 def test_generate_asks_for_shape_help_and_adapters(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
     words = ["--fps", "12", "--seconds", "2.5", "--size", "96x64", "--enhance", "--allow-degrade"]
+    words += ["--interpolate", "flow", "--upscale", "2"]
     words += ["--image", "https://example.org/cat.png", "--lora", "film:0.8", "--lora", "ink", "--lora", "dust:-1"]
     assert kinoray("generate", "a red ball", "-o", str(tmp_path / "out.mp4"), *words).exit_code == 0
     loras = [{"name": "film", "strength": 0.8}, {"name": "ink", "strength": 1.0}, {"name": "dust", "strength": -1.0}]
     shape = {"fps": 12, "seconds": 2.5, "size": "96x64", "enhance": True, "allow_degrade": True}
+    shape |= {"interpolate": "flow", "upscale": 2}
     picture = {"input_reference": "https://example.org/cat.png"}
     assert service.bodies == [{"prompt": "a red ball", **shape, **picture, "loras": loras}]
 

@@ -21,6 +21,7 @@ from app.jobs.record import (
 from app.plan.masks.mask import masks_of
 from app.plan.masks.table import MaskRow, MaskTable, with_masks
 from app.types import (
+    FLOW,
     CacheMode,
     CacheUse,
     Extension,
@@ -29,6 +30,7 @@ from app.types import (
     Masks,
     Measured,
     Phase,
+    Postprocessing,
     UploadedLora,
     Webhook,
     Wishes,
@@ -201,6 +203,13 @@ def test_a_record_with_an_uploaded_adapter_is_one_that_an_older_kinoray_refuses_
     assert written["version"] == VERSION == 3
     assert job_from_json(job_to_json(job)) == job
     assert "uploads" not in orjson.loads(job_to_json(a_job()))["plan"]
+
+
+def test_a_record_of_more_frames_is_one_that_an_older_kinoray_refuses_to_read_without_them() -> None:
+    job = a_job(plan=replace(PLAN, postprocessing=Postprocessing(65, 32, FLOW, 2, "", "a digest", 3.5)))
+    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert job_from_json(job_to_json(job)) == job
+    assert "postprocessing" not in orjson.loads(job_to_json(a_job()))["plan"]
 
 
 def test_a_scene_of_a_storyboard_is_a_video_that_an_older_kinoray_can_make() -> None:

@@ -17,7 +17,20 @@ from app.plan.prompt.complexity import FIXED_STEPS
 from app.service.single_flight import enter
 from app.settings import Settings
 from app.stores import Stores, memory_stores
-from app.types import Artifact, CacheMode, Event, Extension, Failure, Job, Measured, Phase, Wishes
+from app.types import (
+    FLOW,
+    MODEL,
+    Artifact,
+    CacheMode,
+    Event,
+    Extension,
+    Failure,
+    Job,
+    Measured,
+    Phase,
+    Postprocessing,
+    Wishes,
+)
 from app.video.encode import encode
 from app.video.join import frames_of
 from app.worker.finishing import hand_on
@@ -174,3 +187,37 @@ async def test_frames_that_cannot_be_used_are_the_job_s_fault(workplace: Make) -
         await here.parts.finishing.finish(job.id, fence, FRAMES[:0], MEASURED)
     await asyncio.sleep(0)
     assert not (await here.stores.jobs.get(job.id)).phase.ended
+
+
+async def test_the_file_has_the_frames_and_the_size_that_the_plan_promised(workplace: Make) -> None:
+    here = workplace()
+    plan = replace(SHORT, postprocessing=Postprocessing(17, 32, FLOW, upscale=2))
+    job, fence = await here.leased(plan=plan)
+    await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)
+    done = await here.stores.jobs.get(job.id)
+    assert done.plan == plan
+    made = b"".join([chunk async for chunk in here.stores.artifacts.read(done.artifacts["video"])])
+    assert frames_of(made, 128, 128).shape == (17, 128, 128, 3)
+    assert await cached(here, done)
+    assert not await cached(here, replace(done, plan=SHORT))
+
+
+async def test_an_extension_is_interpolated_before_it_is_joined(workplace: Make) -> None:
+    here = workplace()
+    before = np.full((9, 64, 64, 3), 90, np.uint8)
+    video = await here.stores.artifacts.put("video_0/1/video.mp4", encode(before, 16), "video/mp4")
+    plan = replace(SHORT, extends=Extension("video_0", video, 9), postprocessing=Postprocessing(9, 16, FLOW))
+    job, fence = await here.leased(plan=plan)
+    await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)
+    done = await here.stores.jobs.get(job.id)
+    made = b"".join([chunk async for chunk in here.stores.artifacts.read(done.artifacts["video"])])
+    assert len(frames_of(made, 64, 64)) == done.plan.whole.frames == 9 + 9 - 1
+
+
+async def test_a_job_whose_operators_model_is_gone_fails_with_a_word(workplace: Make) -> None:
+    here = workplace()
+    job, fence = await here.leased(
+        plan=replace(SHORT, postprocessing=Postprocessing(9, 16, MODEL, interpolate_mark="a digest"))
+    )
+    with pytest.raises(GenerationError, match="interpolation_model"):
+        await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)

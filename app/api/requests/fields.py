@@ -50,6 +50,8 @@ MEANINGS: Final = {
     **dict.fromkeys(("user_id", "end_user"), "user"),
     **dict.fromkeys(("num_videos", "count", "num_outputs", "batch_size"), "num_outputs_per_prompt"),
     **dict.fromkeys(("preset", "template"), "style"),
+    **dict.fromkeys(("upscaling", "upscale_factor", "super_resolution", "scale_factor", "enlarge"), "upscale"),
+    **dict.fromkeys(("interpolation", "frame_interpolation", "interpolation_mode"), "interpolate"),
     **dict.fromkeys(("ttl", "expires_in"), "ttl_s"),
     **dict.fromkeys(("rewrite_prompt", "prompt_extend", "expand_prompt", "prompt_upsampling"), "enhance"),
 }
@@ -75,8 +77,8 @@ HARMLESS: Final = {
 
 _IMAGES = "of other pictures and videos only one to begin with, input_reference, is taken."
 _SOUND = "videos have no sound; leave it out and add sound afterwards."
-_UPSCALING = "there is no upscaling; ask for a size that the model makes, see /v1/models."
-_INTERPOLATION = "there is no frame interpolation; ask for fps and num_frames directly."
+_UPSCALING = "ask for upscale, 2 or 4; the model that does it is the server's."
+_INTERPOLATION = "ask for fps, and interpolate: flow or model; the model that does it is the server's."
 _PATHS = "paths on the server are never read or written; get the file from /v1/videos/{id}/content."
 _SCHEDULE = "it is part of the model's profile; use tier, num_inference_steps or guidance_scale."
 _STREAM = "an answer is one JSON object; follow a video's events at /v1/videos/{id}/events."

@@ -12,6 +12,7 @@ _INTEGERS = (
     "height",
     "num_frames",
     "fps",
+    "upscale",
     "num_inference_steps",
     "num_outputs_per_prompt",
     "budget",

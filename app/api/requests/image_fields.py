@@ -70,6 +70,7 @@ class CreateImage(Strict):
     resolution: int | Annotated[str, StringConstraints(max_length=40)] | None = Field(
         None, description="The shorter side, such as 720p, instead of size"
     )
+    upscale: Literal[1, 2, 4] | None = Field(None, description="Enlarge it so many times; 1, if not given")
     deterministic: bool | None = Field(None, description="The same bits in whatever company")
     enhance: bool | None = Field(None, description="Expand the prompt; the answer has what became of it")
     cache: CacheWish | None = Field(None, description="What the caches may do")

@@ -39,7 +39,13 @@ class CreateVideo(Strict):
     width: _Pixels | None = Field(None, description="Instead of size")
     height: _Pixels | None = Field(None, description="Instead of size")
     num_frames: int | None = Field(None, ge=1, le=100_000, description="Comes before seconds; also `frames`")
-    fps: int | None = Field(None, ge=1, le=240, description="Frames per second")
+    fps: int | None = Field(
+        None, ge=1, le=240, description="Frames per second, up to four times the model's own; see `interpolate`"
+    )
+    interpolate: Literal["off", "flow", "model"] | None = Field(
+        None, description="Frames between those that the model makes; flow where fps is above the model's own, else off"
+    )
+    upscale: Literal[1, 2, 4] | None = Field(None, description="Enlarge the pictures so many times; 1, if not given")
     seed: Seed = None
     num_inference_steps: int | None = Field(
         None, ge=1, le=MOST_STEPS, description="Comes before the tier; also `steps`"
@@ -124,6 +130,8 @@ _BLANK = (
     "loras",
     "aspect_ratio",
     "resolution",
+    "interpolate",
+    "upscale",
     *TRUTHS,
 )  # where an empty text means the same as nothing
 
@@ -166,6 +174,8 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         resolution=None if asked.resolution is None else str(asked.resolution),
         wishes=_wishes(asked),
         warnings=without_effect(fields),
+        interpolate=asked.interpolate,
+        upscale=asked.upscale,
     )
 
 

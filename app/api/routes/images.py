@@ -91,7 +91,7 @@ async def generate(
         created=int(max(job.completed_at or job.created_at for job in jobs)),
         data=data,
         output_format=wish.form,
-        size=plan.spec.size,
+        size=plan.whole.size,
         model=plan.model,
     )
 

@@ -13,12 +13,13 @@ from app.api.auth import Who
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS
 from app.plan.catalogue import Catalogue, pool_of, within
+from app.plan.postprocessing import most_fps
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS, choose
 from app.service.pools import PoolStatus, why_not
 from app.service.videos import VideoService
 from app.settings import Settings
-from app.types import ModelProfile
+from app.types import FLOW, MODEL, OFF, UPSCALES, ModelProfile
 
 router = APIRouter(tags=["models"], responses=ERRORS)
 
@@ -56,6 +57,9 @@ class Model(BaseModel):
     default_frames: int
     fps: tuple[int, int] = Field(description="Slowest and fastest")
     default_fps: int
+    max_fps: int = Field(description="The fastest that a video may be asked for, with frames put in between")
+    interpolate: list[str] = Field(description="How these come about: what a request's `interpolate` may be")
+    upscale: list[int] = Field(description="Times that its pictures may be enlarged")
     max_seconds: float
     guidance: float
     samplers: list[str] = Field(description="The default first")
@@ -137,6 +141,9 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         default_frames=profile.default_frames,
         fps=profile.fps,
         default_fps=profile.default_fps,
+        max_fps=most_fps(profile),
+        interpolate=[OFF] if profile.pictures_only else [OFF, FLOW, *([MODEL] if settings.interpolation_model else [])],
+        upscale=list(UPSCALES),
         max_seconds=round(profile.max_seconds, 3),
         guidance=profile.guidance,
         samplers=list(profile.samplers),

@@ -45,13 +45,16 @@ class Scene:
     subjects: tuple[Subject, ...]
 
 
-def relative_paths(motion: Tensor, travel: Tensor, phase: Tensor, radius: Tensor, frames: int = FRAMES) -> Tensor:
+def relative_paths(
+    motion: Tensor, travel: Tensor, phase: Tensor, radius: Tensor, frames: int = FRAMES, rate: int = 1
+) -> Tensor:
     """Where subjects are relative to their start, how large, and how far turned: (..., frames, 4) of dx, dy, r, angle.
 
     `motion` holds indices into `vocabulary.MOTIONS`; all four tensors have the same shape (...). Angles in radians,
-    clockwise on the screen. Frame 16 is the end of a motion; other numbers of frames only cut or extend it.
+    clockwise on the screen. Frame 16 is the end of a motion; other numbers of frames only cut or extend it. At
+    `rate` times the frames a second it is frame 16 * rate.
     """
-    time = torch.arange(frames, dtype=torch.float32, device=motion.device) / (FRAMES - 1)  # (frames,)
+    time = torch.arange(frames, dtype=torch.float32, device=motion.device) / ((FRAMES - 1) * rate)  # (frames,)
     kind = {name: (motion == index)[..., None].float() for index, name in enumerate(words.MOTIONS)}
     travel, phase, radius = travel[..., None], phase[..., None], radius[..., None]  # (..., 1)
     along = travel * time
@@ -66,24 +69,24 @@ def relative_paths(motion: Tensor, travel: Tensor, phase: Tensor, radius: Tensor
     return torch.stack([dx, dy, radius * scale, angle], dim=-1)
 
 
-def paths(subjects: Sequence[Subject], frames: int = FRAMES) -> Tensor:
+def paths(subjects: Sequence[Subject], frames: int = FRAMES, rate: int = 1) -> Tensor:
     """Where subjects are: (subjects, frames, 4) of x, y, radius (units of the picture) and angle (radians)."""
     motion = torch.tensor([words.MOTIONS.index(subject.motion) for subject in subjects])
     rows = torch.tensor([[s.travel, s.phase, s.radius, s.x, s.y] for s in subjects], dtype=torch.float32)
-    path = relative_paths(motion, rows[:, 0], rows[:, 1], rows[:, 2], frames)
+    path = relative_paths(motion, rows[:, 0], rows[:, 1], rows[:, 2], frames, rate)
     path[..., :2] += rows[:, None, 3:5]
     return path
 
 
-def render(scenes: Sequence[Scene], picture: int = 128, frames: int = FRAMES) -> Tensor:
-    """Draw scenes as uint8 video (scenes, frames, picture, picture, 3), edges one pixel soft."""
+def render(scenes: Sequence[Scene], picture: int = 128, frames: int = FRAMES, rate: int = 1) -> Tensor:
+    """Draw scenes as uint8 video (scenes, frames, picture, picture, 3), edges one pixel soft, at `rate` times 8 fps."""
     grounds = torch.tensor([words.GROUNDS[scene.ground] for scene in scenes], dtype=torch.float32)
     video = grounds[:, None, None, :].repeat(1, frames, picture * picture, 1)  # (n, frames, pixels, 3)
     canvas = video.view(-1, 3)
     for layer in range(max(len(scene.subjects) for scene in scenes)):
         chosen = [index for index, scene in enumerate(scenes) if len(scene.subjects) > layer]
         subjects = [scenes[index].subjects[layer] for index in chosen]
-        path = paths(subjects, frames)
+        path = paths(subjects, frames, rate)
         for shape, window, members in _groups(subjects, path, picture):
             colours = torch.tensor([words.COLOURS[subjects[m].colour] for m in members], dtype=torch.float32)
             owners = torch.tensor([chosen[m] for m in members])
