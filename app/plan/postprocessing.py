@@ -28,8 +28,8 @@ MOST_TIMES: Final = 4
 
 _HALF_FRAME = Fraction(1, 2) + Fraction(1, 10**9)  # a video may play half a frame shorter than asked
 # Seconds of one core, measured on a slow one: python -m benchmarks interpolation, upscaling.
-PAIR_S: Final = 1.3  # for each megapixel of a pair of frames: the flow there and back
-FRAME_S: Final = 0.75  # for each megapixel of a frame between them
+PAIR_S: Final = 0.7  # for each megapixel of a pair of frames: the flow there and back
+FRAME_S: Final = 0.4  # for each megapixel of a frame between them
 LANCZOS_S: Final = 0.03  # for each megapixel that comes out
 ENCODE_S: Final = 0.12  # for each megapixel more that is encoded
 MODEL_S: Final = 4.0  # the operator's models: of a megapixel that comes out; not known, so rather much
