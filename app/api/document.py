@@ -24,6 +24,7 @@ from app.api.route_outcomes import (
 _PARAMETERS: Final = {
     "video_id": "The video's id",
     "style_id": "The style's id",
+    "upload_id": "The upload's id",
     "lora": "The LoRA's id or name",
     "model_id": "The model's id, or another name of it",
     "character_id": "OpenAI's id of a character",

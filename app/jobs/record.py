@@ -160,6 +160,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["adapters"]
     if not plan.uploads:
         del values["uploads"]
+    if plan.prepared is None:
+        del values["prepared"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

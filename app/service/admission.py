@@ -19,7 +19,7 @@ from app.settings.limits import Limits
 from app.types import Job, VideoRequest
 
 LONGEST_RETRY_S = 600.0
-LATER = ("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution")
+LATER = ("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution", "prepare")
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
 

@@ -22,6 +22,7 @@ from app.service.admission import held_of, limits_of
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
+from app.service.file_uploads import FileShelf
 from app.service.input_image import PENDING, picture_of
 from app.service.job_report import report_of
 from app.service.lora_uploads import LoraShelf, with_uploads
@@ -58,6 +59,7 @@ class VideoService:
         self._clock = clock
         self._sync = sync
         self.loras = LoraShelf(ports, settings, clock)
+        self.uploads = FileShelf(ports.uploads, ports.artifacts, settings, clock)
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
 
     def now(self) -> float:

@@ -5,9 +5,10 @@ from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measur
 from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
 from app.types.plan import Analysis, Estimate, Extension, Factor, Plan, Sampling, Start, VideoSpec
+from app.types.prepare import Prepare, Prepared
 from app.types.request import Caller, VideoRequest
 from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
-from app.types.upload import UploadedLora
+from app.types.upload import Reference, UploadedLora, UploadedPicture
 from app.types.wishes import Webhook, Wishes
 from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
 
@@ -35,6 +36,9 @@ __all__ = [
     "Phase",
     "Plan",
     "PlanWarning",
+    "Prepare",
+    "Prepared",
+    "Reference",
     "Rephrased",
     "ReplicaInfo",
     "RequestableLora",
@@ -46,6 +50,7 @@ __all__ = [
     "TierOfModel",
     "Understood",
     "UploadedLora",
+    "UploadedPicture",
     "VideoRequest",
     "VideoSpec",
     "WEBHOOK_EVENTS",

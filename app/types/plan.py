@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from app.types.artifact import Artifact
 from app.types.masks import Masks
+from app.types.prepare import Prepared
 from app.types.understood import PlanWarning, Understood
 from app.types.upload import UploadedLora
 
@@ -132,6 +133,7 @@ class Plan:
     full_run: int = 50  # evaluations of the model's own full run, or all the steps that were asked for, if more
     warnings: tuple[PlanWarning, ...] = ()  # what will not be as asked
     understood: Understood | None = None  # None: the model draws anything
+    prepared: Prepared | None = None  # what was done to the picture before; `image` is what came of it
     uploads: tuple[UploadedLora, ...] = ()  # those of the adapters that the tenant has uploaded
 
     def __post_init__(self) -> None:

@@ -51,7 +51,7 @@ def cleaned(data: bytes, most_bytes: int, most_pixels: int) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                _check_sides(picture.width, picture.height, most_pixels)
+                check_sides(picture.width, picture.height, most_pixels)
                 plain = _plain(picture)
     except (
         OSError,
@@ -97,7 +97,8 @@ def fitted(png: bytes, width: int, height: int) -> NDArray[np.uint8]:
     return np.asarray(covered, np.uint8)[None]
 
 
-def _check_sides(width: int, height: int, most_pixels: int) -> None:
+def check_sides(width: int, height: int, most_pixels: int) -> None:
+    """Raises PayloadTooLarge, InvalidRequest: a picture of those sides is not taken."""
     if width * height > most_pixels or max(width, height) > MOST_SIDE:
         message = f"The picture has {width}x{height} pixels: at most {most_pixels:,}, no side above {MOST_SIDE:,}."
         raise PayloadTooLarge(message, PARAM, "image_too_large")

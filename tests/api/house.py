@@ -37,6 +37,7 @@ from app.settings import Settings
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
 from app.uploads.fit import AdapterFits, FitsAll
+from app.uploads.files import MemoryFileUploads
 from app.uploads.loras import MemoryLoraUploads
 from app.video.preview import stills
 
@@ -113,6 +114,7 @@ class House:
         self.outbox = MemoryOutbox(self.jobs)
         self.presets = MemoryPresets()
         self.loras, self.fits = MemoryLoraUploads(), fits
+        self.uploads = MemoryFileUploads()
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, _ticking())
         self.access = memory_access(self.settings)
@@ -136,6 +138,7 @@ class House:
             sentences=WordSentences(),
             ratings=self.ratings,
             loras=self.loras,
+            uploads=self.uploads,
             fits=self.fits,
         )
 

@@ -1,0 +1,58 @@
+"""People who stand or walk, by OpenCV's own detector (Dalal and Triggs, CVPR 2005), cut out of their boxes by GrabCut."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from app.video.subjects.finder import Pixels, enlarged, reduced, sensible
+from app.video.subjects.grab_cut import from_boxes
+
+SIDE: Final = 640
+WINDOW: Final = (128, 256)  # twice the detector's own: whoever is as tall as the picture is still found
+SURE: Final = 0.5  # of the detector's own measure; below it most of what it finds is no one
+BESIDE: Final = 0.6  # of the surest: who is much less sure is not meant
+
+
+class Person:
+    """The Finder of OpenCV alone; it needs no model."""
+
+    mark = f"hog-{cv2.__version__}-1"
+
+    def __init__(self) -> None:
+        self._detector = cv2.HOGDescriptor()
+        self._detector.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())  # type: ignore[attr-defined]
+
+    def find(self, pixels: Pixels) -> Pixels | None:
+        small = reduced(pixels, SIDE)
+        boxes = self._boxes(small)
+        if not boxes:
+            return None
+        cover = sensible(from_boxes(small, boxes))
+        return None if cover is None else enlarged(cover, pixels)
+
+    def _boxes(self, pixels: Pixels) -> list[tuple[int, int, int, int]]:
+        """Of each person, in pixels of that picture; a margin is put around it, since people fill pictures."""
+        height, width = pixels.shape[:2]
+        scale = max(1.0, WINDOW[1] / height)
+        large = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+        edge = max(16, round(0.15 * max(large.shape[:2])))
+        around = cv2.copyMakeBorder(large, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+        found, sure = self._detector.detectMultiScale(around, winStride=(8, 8), padding=(8, 8), scale=1.05)
+        if not len(found):
+            return []
+        sure = np.asarray(sure).reshape(-1)
+        least = max(SURE, BESIDE * float(sure.max()))
+        kept = cv2.dnn.NMSBoxes([tuple(map(int, box)) for box in found], sure.tolist(), least, 0.4)
+        rows = [
+            [(float(side) - off * edge) / scale for side, off in zip(found[n], (1, 1, 0, 0), strict=True)] for n in kept
+        ]
+        return [_within(row, width, height) for row in rows]
+
+
+def _within(box: list[float], width: int, height: int) -> tuple[int, int, int, int]:
+    left, top = max(0, round(box[0])), max(0, round(box[1]))
+    right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
+    return left, top, max(1, right - left), max(1, bottom - top)
