@@ -1,4 +1,4 @@
-"""A picture and the cover of its subject come in; the picture that a video begins with goes out, in the video's shape."""
+"""A picture and the cover of its subject come in; the picture that a video begins with goes out, in its shape."""
 
 from __future__ import annotations
 

@@ -29,22 +29,26 @@ class Finder(Protocol):
         ...
 
 
-def reduced(pixels: Pixels, most_side: int) -> Pixels:
-    """The same no longer than that."""
+def sized(pixels: Pixels, least_side: int, most_side: int) -> Pixels:
+    """The same with its longer side within those bounds."""
     height, width = pixels.shape[:2]
-    scale = most_side / max(height, width)
-    if scale >= 1:
+    side = min(max(height, width, least_side), most_side)
+    return resized(
+        pixels, max(1, round(width * side / max(height, width))), max(1, round(height * side / max(height, width)))
+    )
+
+
+def as_large_as(pixels: Pixels, cover: Pixels) -> Pixels:
+    """The cover with the sides of the picture, its edges soft."""
+    return resized(cover, pixels.shape[1], pixels.shape[0])
+
+
+def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    """The same with those sides."""
+    if pixels.shape[:2] == (height, width):
         return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def enlarged(cover: Pixels, like: Pixels) -> Pixels:
-    """A cover as large as a picture, with smooth edges."""
-    height, width = like.shape[:2]
-    if cover.shape == (height, width):
-        return cover
-    return np.asarray(cv2.resize(cover, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    way = cv2.INTER_AREA if width * height < pixels.shape[0] * pixels.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
 
 
 def sensible(cover: Pixels) -> Pixels | None:

@@ -1,4 +1,4 @@
-"""GrabCut (Rother et al., SIGGRAPH 2004), the same each time: a guess of what is subject comes in, its cover goes out."""
+"""GrabCut (Rother et al., SIGGRAPH 2004), the same each time: a guess of the subject comes in, its cover goes out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEED: Final = 1  # its colour models begin with lots
 
 
 def grab_cut(pixels: Pixels, guess: NDArray[np.uint8]) -> Pixels:
-    """`guess` has cv2.GC_BGD, GC_FGD, GC_PR_BGD or GC_PR_FGD for each pixel. It is left as it is where that says all."""
+    """`guess` has cv2.GC_BGD, GC_FGD, GC_PR_BGD or GC_PR_FGD for each pixel; where it is all one, it stays."""
     mask = guess.copy()
     is_subject = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
     if not is_subject.all() and is_subject.any():

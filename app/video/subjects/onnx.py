@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ServiceUnavailable
-from app.video.subjects.finder import Pixels, enlarged, reduced, sensible
+from app.video.subjects.finder import Pixels, as_large_as, sensible, sized
 from app.video.subjects.grab_cut import from_boxes
 
 SIDE: Final = 320
@@ -40,7 +40,7 @@ class OnnxFinder:
             (self._input,) = self._session.get_inputs()
             said = self._session.get_modelmeta().custom_metadata_map
             self._mean, self._std = _three(said.get("mean", "0,0,0")), _three(said.get("std", "1,1,1"))
-        except Exception as error:  # noqa: BLE001 -- whatever a library calls a file that it cannot read
+        except Exception as error:  # whatever a library calls a file that it cannot read
             message = f"The model that looks for subjects cannot be loaded: {type(error).__name__}."
             raise ServiceUnavailable(message, code="prepare_model_unusable") from error
         self.mark = f"onnx-{hashlib.sha256(content).hexdigest()[:16]}"
@@ -51,11 +51,11 @@ class OnnxFinder:
         rows = ((asked - self._mean) / self._std).transpose(2, 0, 1)[None].astype(np.float32)
         try:
             answer = np.asarray(self._session.run(None, {self._input.name: rows})[0], np.float32)
-        except Exception as error:  # noqa: BLE001 -- whatever a library calls it
+        except Exception as error:  # whatever a library calls it
             message = f"The model that looks for subjects failed: {type(error).__name__}."
             raise ServiceUnavailable(message, code="prepare_model_unusable") from error
         cover = _boxed(answer, pixels, width, height) if answer.ndim == 2 else _cover(answer)
-        return None if cover is None or sensible(cover) is None else enlarged(cover, pixels)
+        return None if cover is None or sensible(cover) is None else as_large_as(pixels, cover)
 
 
 def _cover(answer: NDArray[np.float32]) -> Pixels:
@@ -64,7 +64,7 @@ def _cover(answer: NDArray[np.float32]) -> Pixels:
 
 
 def _boxed(answer: NDArray[np.float32], pixels: Pixels, width: int, height: int) -> Pixels | None:
-    small = reduced(pixels, BOX_SIDE)
+    small = sized(pixels, 1, BOX_SIDE)
     across, down = small.shape[1] / width, small.shape[0] / height
     sure = [row for row in answer if np.isfinite(row[:5]).all() and row[4] >= SURE]
     boxes = [

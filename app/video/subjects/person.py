@@ -1,4 +1,4 @@
-"""People who stand or walk, by OpenCV's own detector (Dalal and Triggs, CVPR 2005), cut out of their boxes by GrabCut."""
+"""People who stand or walk, by OpenCV's own detector (Dalal and Triggs, CVPR 2005), cut out by GrabCut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.video.subjects.finder import Pixels, enlarged, reduced, sensible
+from app.video.subjects.finder import Pixels, as_large_as, sensible, sized
 from app.video.subjects.grab_cut import from_boxes
 
 SIDE: Final = 640
@@ -26,12 +26,12 @@ class Person:
         self._detector.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())  # type: ignore[attr-defined]
 
     def find(self, pixels: Pixels) -> Pixels | None:
-        small = reduced(pixels, SIDE)
+        small = sized(pixels, 1, SIDE)
         boxes = self._boxes(small)
         if not boxes:
             return None
         cover = sensible(from_boxes(small, boxes))
-        return None if cover is None else enlarged(cover, pixels)
+        return None if cover is None else as_large_as(pixels, cover)
 
     def _boxes(self, pixels: Pixels) -> list[tuple[int, int, int, int]]:
         """Of each person, in pixels of that picture; a margin is put around it, since people fill pictures."""
