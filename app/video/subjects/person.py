@@ -10,8 +10,9 @@ import numpy as np
 from app.video.subjects.finder import Pixels, as_large_as, sensible, sized
 from app.video.subjects.grab_cut import from_boxes
 
-SIDE: Final = 640
-WINDOW: Final = (128, 256)  # twice the detector's own: whoever is as tall as the picture is still found
+SIDE: Final = 512  # they are cut out of a picture no larger
+LEAST_LOOK, MOST_LOOK = 192, 400  # and looked for in one of such sides: the detector sees people 100 pixels tall
+EDGE: Final = 0.25  # of its longer side, put around it: the detector wants to see what is beside them
 SURE: Final = 0.5  # of the detector's own measure; below it most of what it finds is no one
 BESIDE: Final = 0.6  # of the surest: who is much less sure is not meant
 
@@ -35,11 +36,10 @@ class Person:
 
     def _boxes(self, pixels: Pixels) -> list[tuple[int, int, int, int]]:
         """Of each person, in pixels of that picture; a margin is put around it, since people fill pictures."""
-        height, width = pixels.shape[:2]
-        scale = max(1.0, WINDOW[1] / height)
-        large = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-        edge = max(16, round(0.15 * max(large.shape[:2])))
-        around = cv2.copyMakeBorder(large, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+        look = sized(pixels, LEAST_LOOK, MOST_LOOK)
+        scale = look.shape[0] / pixels.shape[0]
+        edge = round(EDGE * max(look.shape[:2]))
+        around = cv2.copyMakeBorder(look, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
         found, sure = self._detector.detectMultiScale(around, winStride=(8, 8), padding=(8, 8), scale=1.05)
         if not len(found):
             return []
@@ -49,7 +49,7 @@ class Person:
         rows = [
             [(float(side) - off * edge) / scale for side, off in zip(found[n], (1, 1, 0, 0), strict=True)] for n in kept
         ]
-        return [_within(row, width, height) for row in rows]
+        return [_within(row, pixels.shape[1], pixels.shape[0]) for row in rows]
 
 
 def _within(box: list[float], width: int, height: int) -> tuple[int, int, int, int]:
