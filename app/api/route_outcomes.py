@@ -33,7 +33,11 @@ _WISH: Final = {  # of whoever asks for a video or its plan
     404: "model_not_found",
 }
 _PICTURE: Final = {
-    400: "invalid_image image_not_taken image_required image_not_fetched address_refused",
+    400: "invalid_image image_not_taken image_required image_not_fetched address_refused no_subject",
+    404: "upload_not_found",
+    409: "upload_incomplete",
+    429: "overloaded",
+    503: "prepare_model_unusable artifact_store_unavailable",
     413: "image_too_large",
     501: "not_supported",
 }

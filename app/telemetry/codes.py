@@ -43,6 +43,7 @@ FINER = {
     errors.PayloadTooLarge: ("image_too_large", "lora_too_large", "message_too_large", "upload_too_large"),
     errors.Forbidden: ("lora_uploads_off",),
     errors.Overloaded: ("tenant_jobs_limit", "tenant_spend_limit"),
+    errors.ServiceUnavailable: ("prepare_model_unusable",),
     errors.StoreUnavailable: ("artifact_store_unavailable", "record_too_new"),
     errors.GenerationError: (
         *("encoding_failed", "unreadable_video", "unusable_frames", "video_too_long"),

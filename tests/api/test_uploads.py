@@ -63,7 +63,8 @@ async def place() -> AsyncIterator[Place]:
         yield here
 
 
-async def begun(client: httpx.AsyncClient, length: int = len(FILE), **headers: str) -> str:
+async def begun(client: httpx.AsyncClient, length: int = len(FILE), metadata: str = "") -> str:
+    headers = {"upload-metadata": metadata} if metadata else {}
     answer = await client.post("/v1/uploads", headers={**TUS, "upload-length": str(length), **headers})
     assert answer.status_code == 201, answer.text
     return httpx.URL(answer.headers["location"]).path
@@ -102,7 +103,7 @@ async def test_it_says_what_it_can_without_a_key(place: Place) -> None:
 
 
 async def test_chunks_go_to_any_router_and_make_the_file(place: Place) -> None:
-    at = await begun(place.ann, **{"upload-metadata": "filename YS5wbmc=,empty"})
+    at = await begun(place.ann, metadata="filename YS5wbmc=,empty")
     for number, start in enumerate(range(0, len(FILE), 5000)):
         client = (place.ann, place.other)[number % 2]
         answer = await sent(client, at, start, FILE[start : start + 5000])
@@ -115,7 +116,12 @@ async def test_chunks_go_to_any_router_and_make_the_file(place: Place) -> None:
     )
     assert (head.headers["cache-control"], head.headers["upload-metadata"]) == ("no-store", "filename YS5wbmc=,empty")
     found = (await place.ann.get(at)).json()
-    assert (found["status"], found["content_type"], found["width"], found["height"]) == ("completed", "image/png", 90, 60)
+    assert (found["status"], found["content_type"], found["width"], found["height"]) == (
+        "completed",
+        "image/png",
+        90,
+        60,
+    )
     assert found["metadata"] == {"filename": "a.png", "empty": ""}
     assert await content(place, found["id"]) == FILE
     assert (await place.ann.get("/v1/uploads")).json()["data"] == [found]
@@ -266,6 +272,7 @@ async def test_a_job_begins_with_it_and_keeps_what_it_needs(place: Place) -> Non
     third = (await place.ann.post("/v1/videos", data={**form, "seed": "3"}, headers={"idempotency-key": "k"})).json()
     jobs = [await place.house.jobs.get(each["id"]) for each in (first, second, third)]
     (image,) = {job.plan.image for job in jobs}
+    assert image is not None
     assert await place.house.artifacts.exists(image)
     assert (await place.ann.post("/api/optimization/analyze", json=asking)).status_code == 200
     await place.ann.delete(f"/v1/uploads/{upload}")

@@ -27,8 +27,11 @@ _ENDINGS = {"video/mp4": ".mp4", "image/webp": ".webp", "image/jpeg": ".jpg", "i
 _FILES = {type_: {"schema": {"type": "string", "format": "binary"}} for type_ in ("video/mp4", "image/*")}
 
 Variant = Annotated[
-    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp"],
-    Query(description="Which file; the last three of a picture, which is a video of one frame"),
+    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp", "prepared"],
+    Query(
+        description="Which file; png, jpeg and webp of a picture, which is a video of one frame; "
+        "prepared: the picture that `prepare` has made, there from the first"
+    ),
 ]
 Text = Annotated[str | None, Header()]
 
