@@ -36,8 +36,8 @@ from app.service.videos import VideoService
 from app.settings import Settings
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
-from app.uploads.fit import AdapterFits, FitsAll
 from app.uploads.files import MemoryFileUploads
+from app.uploads.fit import AdapterFits, FitsAll
 from app.uploads.loras import MemoryLoraUploads
 from app.video.preview import stills
 

@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 
 from app.api.app import create_app
+from app.artifacts.memory import MemoryArtifacts
 from app.service import file_uploads
 from app.service.videos import VideoService
+from app.types import Artifact
 from tests.api.house import MODEL, House
 
 pytestmark = pytest.mark.anyio
@@ -84,10 +86,14 @@ def refused(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
+async def whole_part(kept: MemoryArtifacts, part: Artifact) -> bytes:
+    return b"".join([piece async for piece in kept.read(part)])
+
+
 async def content(place: Place, upload: str) -> bytes:
     kept = place.house.artifacts
     (record,) = [each for each in place.house.uploads._kept.values() if each.id == upload]
-    return b"".join([piece for part in record.parts for piece in [p async for p in kept.read(part)]])
+    return b"".join([await whole_part(kept, part) for part in record.parts])
 
 
 async def test_it_says_what_it_can_without_a_key(place: Place) -> None:

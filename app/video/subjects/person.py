@@ -12,6 +12,7 @@ from app.video.subjects.grab_cut import from_boxes
 
 SIDE: Final = 512  # they are cut out of a picture no larger
 LEAST_LOOK, MOST_LOOK = 192, 400  # and looked for in one of such sides: the detector sees people 100 pixels tall
+MORE: Final = 0.1  # of its height, above and below a box: it may end at the ankles
 EDGE: Final = 0.25  # of its longer side, put around it: the detector wants to see what is beside them
 SURE: Final = 0.5  # of the detector's own measure; below it most of what it finds is no one
 BESIDE: Final = 0.6  # of the surest: who is much less sure is not meant
@@ -53,6 +54,7 @@ class Person:
 
 
 def _within(box: list[float], width: int, height: int) -> tuple[int, int, int, int]:
-    left, top = max(0, round(box[0])), max(0, round(box[1]))
-    right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
+    more = MORE * box[3]
+    left, top = max(0, round(box[0])), max(0, round(box[1] - more))
+    right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3] + more))
     return left, top, max(1, right - left), max(1, bottom - top)
