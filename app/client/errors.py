@@ -14,7 +14,12 @@ BAD_URL = "bad_url"
 
 
 class KinorayClientError(Exception):
-    """The server refused, failed or did not answer. `status` is 0 when there was no HTTP answer."""
+    """The server refused, failed or did not answer. `status` is 0 when there was no HTTP answer.
+
+    `upload_id`: the upload that `uploads.resume` can go on with, where one was cut off.
+    """
+
+    upload_id: str | None = None
 
     def __init__(
         self, status: int, code: str, message: str, param: str | None = None, retry_after_s: float | None = None

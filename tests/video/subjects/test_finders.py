@@ -43,7 +43,7 @@ def test_somebody_who_stands_is_found(width: int, height: int, tall: int) -> Non
     assert iou(cover, truth) >= 0.9
     left, _, wide, high = box_of(cover)
     assert abs(left + wide / 2 - width / 2) < 0.05 * width
-    assert abs(high - tall) < 0.1 * tall
+    assert abs(high - tall) < 0.2 * tall
     assert coverage_of(cover) == pytest.approx(truth.mean(), rel=0.1)
 
 
