@@ -97,7 +97,7 @@ async def test_a_refusal_is_told_at_once(kinoray: Kinoray, tmp_path: Path) -> No
     with pytest.raises(KinorayClientError) as caught:
         await kinoray.uploads.create(tmp_path / "a.gif")
     assert caught.value.code == "invalid_image"
-    assert wire(kinoray).heard == ["POST", "PATCH"]
+    assert wire(kinoray).heard == ["POST", "HEAD", "PATCH"]
 
 
 async def test_generate_uploads_a_large_file_and_leaves_none(
