@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.service.file_uploads import FileShelf
-from app.service.input_image import CONTENT_TYPE, Picture, decoding, key_of, picture_of
+from app.service.input_image import Picture, decoding, key_of, picture_of
 from app.service.ports import Ports
 from app.service.preparing import Preparing
 from app.settings import Settings
 from app.types import Artifact, Caller, Plan, PlanWarning, Prepare, Reference, UploadedPicture
-from app.video.picture import PARAM
+from app.video.picture import CONTENT_TYPE, PARAM
 
 FIRST_FRAME: Final = PlanWarning(
     "first_frame", "The picture is animated: the video begins with its first frame.", PARAM

@@ -16,6 +16,7 @@ from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
 from app.settings.narration import Narration
+from app.settings.prepare import Preparing
 from app.settings.uploads import Uploads
 
 MIB, GIB = 2**20, 2**30
@@ -345,6 +346,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Narration, Captions, Models),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Preparing, Narration, Captions, Models),
     *(Replicas, Feedback, Engine, Caches, Observed),
 )

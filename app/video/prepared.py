@@ -44,7 +44,7 @@ def colour_of(background: str) -> tuple[int, int, int] | None:
 
 def _on_ground(pixels: Pixels, cover: Pixels, colour: tuple[int, int, int] | None) -> Pixels:
     share = cover.astype(np.float32)[..., None] / 255
-    ground = _blurred(pixels, cover) if colour is None else np.float32(colour)
+    ground = _blurred(pixels, cover) if colour is None else np.array(colour, np.float32)
     return np.asarray(pixels * share + ground * (1 - share) + 0.5, np.uint8)
 
 

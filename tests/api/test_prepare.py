@@ -71,8 +71,7 @@ async def test_the_job_shows_what_was_seen_and_the_picture_from_the_first(client
 
 
 async def test_every_form_of_a_request_takes_it(client: httpx.AsyncClient, house: House) -> None:
-    off = {"cache": {"mode": "off"}}
-    ids = [(await asked(client, **off)).json()["id"]]
+    ids = [(await asked(client, cache={"mode": "off"})).json()["id"]]
     files = {"input_reference": ("a.png", FILE, "image/png")}
     plain = {"prompt": "a red ball", "cache[mode]": "off"}
     for form in ({"prepare": json.dumps(WISH)}, {f"prepare[{name}]": value for name, value in WISH.items()}):

@@ -42,7 +42,8 @@ def _distance(pixels: Pixels) -> tuple[NDArray[np.float32], float]:
 
     The ground's colours are those at the picture's edges, but for rare ones: a subject may reach there with a tip.
     """
-    lab = cv2.cvtColor(cv2.GaussianBlur(pixels, (0, 0), 1.0).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    smooth = cv2.GaussianBlur(pixels, (0, 0), 1.0).astype(np.float32) / 255
+    lab = np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB), np.float32)
     ring = max(2, round(0.03 * min(lab.shape[:2])))
     sides = (lab[:ring], lab[-ring:], lab[ring:-ring, :ring], lab[ring:-ring, -ring:])
     edges = np.concatenate([side.reshape(-1, 3) for side in sides])

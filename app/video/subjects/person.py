@@ -25,7 +25,7 @@ class Person:
 
     def __init__(self) -> None:
         self._detector = cv2.HOGDescriptor()
-        self._detector.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())  # type: ignore[attr-defined]
+        self._detector.setSVMDetector(np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector()))
 
     def find(self, pixels: Pixels) -> Pixels | None:
         small = sized(pixels, 1, SIDE)
@@ -41,10 +41,10 @@ class Person:
         scale = look.shape[0] / pixels.shape[0]
         edge = round(EDGE * max(look.shape[:2]))
         around = cv2.copyMakeBorder(look, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
-        found, sure = self._detector.detectMultiScale(around, winStride=(8, 8), padding=(8, 8), scale=1.05)
+        found, rated = self._detector.detectMultiScale(around, winStride=(8, 8), padding=(8, 8), scale=1.05)
         if not len(found):
             return []
-        sure = np.asarray(sure).reshape(-1)
+        sure = np.asarray(rated, np.float64).reshape(-1)
         least = max(SURE, BESIDE * float(sure.max()))
         kept = cv2.dnn.NMSBoxes([tuple(map(int, box)) for box in found], sure.tolist(), least, 0.4)
         rows = [

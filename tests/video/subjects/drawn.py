@@ -50,7 +50,7 @@ def _on(
     else:
         rough += lots.normal(0, 8, rough.shape).astype(np.float32)
     subject = frame.astype(np.float32)
-    seen = subject + (rough - np.float32(vocabulary.GROUNDS[scene.ground])) * (1 - share[..., None])
+    seen = subject + (rough - np.asarray(vocabulary.GROUNDS[scene.ground], np.float32)) * (1 - share[..., None])
     return np.clip(seen + 0.5, 0, 255).astype(np.uint8), share > 0.5
 
 

@@ -24,6 +24,7 @@ def test_it_is_found_the_same_each_time() -> None:
     pixels, _ = scenes(1, 256, "grain")[0]
     first, again = Foreground().find(pixels), Foreground().find(pixels.copy())
     assert first is not None
+    assert again is not None
     assert np.array_equal(first, again)
 
 
