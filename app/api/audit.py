@@ -19,7 +19,9 @@ from app.settings import Settings
 from app.types import Caller
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-UNCHANGING: Final = frozenset({"/api/optimization/analyze", "/v1/styles/recommend"})
+UNCHANGING: Final = frozenset(
+    {"/api/optimization/analyze", "/v1/styles/recommend", "/v1/storyboards/analyze", "/v1/storyboards/draft"}
+)
 """Routes that change nothing by whatever method."""
 CHUNKS: Final = "/v1/uploads/{upload_id}"
 """Whose PATCH is one of many: that an upload was begun, and what was refused, is told."""
@@ -62,7 +64,8 @@ def note_socket(
     if error is None or error.status in DENIED:
         status = 200 if error is None else error.status
         connection.state.error_code = None if error is None else error.error_code
-        writer.note(_entry(connection, settings, "WS /v1/videos/{video_id}/ws", status, {}))
+        action = f"WS {connection.scope['route'].path}"
+        writer.note(_entry(connection, settings, action, status, {}))
 
 
 def _is_told(scope: Scope, status: int) -> bool:

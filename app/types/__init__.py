@@ -10,7 +10,17 @@ from app.types.request import Caller, VideoRequest
 from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
 from app.types.upload import Reference, UploadedLora, UploadedPicture
 from app.types.wishes import Webhook, Wishes
-from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
+from app.types.words import (
+    NORMAL,
+    PRIORITIES,
+    STEP_CACHES,
+    STORY_EVENTS,
+    WEBHOOK_EVENTS,
+    CacheMode,
+    Phase,
+    Status,
+    Word,
+)
 
 __all__ = [
     "Analysis",
@@ -53,6 +63,7 @@ __all__ = [
     "UploadedPicture",
     "VideoRequest",
     "VideoSpec",
+    "STORY_EVENTS",
     "WEBHOOK_EVENTS",
     "Webhook",
     "Wishes",

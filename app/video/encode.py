@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -20,7 +20,8 @@ _BT709: Final = 1  # the number of BT.709 in ITU-T H.273, for primaries, transfe
 _LIMITED: Final = 1  # FFmpeg's number of the 16..235 range
 _INDEX_BYTES: Final = 2048
 _INDEX_BYTES_A_FRAME: Final = 32  # size 4, chunk offset 4 (8 in a huge file), chunk row 12, key frame 4
-_LUMA: Final = np.array([0.2126, 0.7152, 0.0722], np.float32)  # BT.709 Kr, Kg, Kb
+LUMA: Final = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""BT.709's Kr, Kg, Kb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +71,34 @@ def encode(frames: Frames, fps: int) -> bytes:
 
 def _write(file: io.BytesIO, frames: Frames, fps: int) -> None:
     _, height, width, _ = frames.shape
-    quality = next(row for row in QUALITIES if width * height <= row.pixels)
-    # bf=0: without frames out of order the first timestamp is 0 and no edit list is needed.
     # moov_size keeps room for the index in front; "faststart" would need a file with a name to read back.
-    wishes = {"crf": str(quality.crf), "preset": quality.preset, "bf": "0"}
     layout = {"moov_size": str(_INDEX_BYTES + len(frames) * _INDEX_BYTES_A_FRAME), "fflags": "bitexact"}
     with av.open(file, "w", format="mp4", options=layout) as container:
-        stream = container.add_stream("libx264", rate=fps, options=wishes)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream = h264_stream(container, width, height, fps)
         context = stream.codec_context
-        context.time_base = Fraction(1, fps)
-        context.thread_count = quality.threads
-        context.color_primaries = context.color_trc = context.colorspace = _BT709
-        context.color_range = _LIMITED
         for number, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(yuv420p(picture), format="yuv420p")
             frame.pts, frame.time_base = number, context.time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def h264_stream(container: Any, width: int, height: int, fps: int) -> Any:
+    """A stream of an open PyAV container for frames of an even size: what decides how ours are encoded, in one place.
+
+    Streams of one size and rate have the same parameter sets, so that their packets can stand in one file.
+    """
+    quality = next(row for row in QUALITIES if width * height <= row.pixels)
+    # bf=0: without frames out of order the first timestamp is 0 and no edit list is needed.
+    wishes = {"crf": str(quality.crf), "preset": quality.preset, "bf": "0"}
+    stream = container.add_stream("libx264", rate=fps, options=wishes)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, fps)
+    context.thread_count = quality.threads
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = _LIMITED
+    return stream
 
 
 def yuv420p(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -98,15 +109,15 @@ def yuv420p(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     height, width, _ = picture.shape
     rgb = picture.astype(np.float32)
-    luma = rgb @ _LUMA  # (H, W), 0..255
-    blue = _chroma((rgb[..., 2] - luma) / (2 * (1 - _LUMA[2])))
-    red = _chroma((rgb[..., 0] - luma) / (2 * (1 - _LUMA[0])))
+    luma = rgb @ LUMA  # (H, W), 0..255
+    blue = chroma((rgb[..., 2] - luma) / (2 * (1 - LUMA[2])))
+    red = chroma((rgb[..., 0] - luma) / (2 * (1 - LUMA[0])))
     planes = np.concatenate([(16 + luma * (219 / 255)).ravel(), blue.ravel(), red.ravel()])
     whole: NDArray[np.uint8] = np.rint(planes).astype(np.uint8)
     return whole.reshape(height * 3 // 2, width)
 
 
-def _chroma(difference: NDArray[np.float32]) -> NDArray[np.float32]:
+def chroma(difference: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W) in -127.5..127.5 to (H / 2, W / 2) in 16..240: rows averaged, columns weighted 1 2 1 around the left."""
     rows = (difference[0::2] + difference[1::2]) / 2
     left = np.concatenate([rows[:, :1], rows[:, 1:-1:2]], axis=1)

@@ -67,9 +67,13 @@ def _pictures(mp4: bytes, width: int, height: int, last_only: bool) -> list[NDAr
 
 
 def _rgb(frame: Any) -> NDArray[np.uint8]:
-    """A decoded picture as sRGB (H, W, 3): the way back of `app.video.encode.yuv420p`."""
-    height, width = frame.height, frame.width
-    planes = frame.to_ndarray(format="yuv420p").reshape(-1).astype(np.float32)
+    return rgb(frame.to_ndarray(format="yuv420p"))
+
+
+def rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A decoded picture, planes (H * 3 / 2, W), as sRGB (H, W, 3): the way back of `app.video.encode.yuv420p`."""
+    height, width = picture.shape[0] * 2 // 3, picture.shape[1]
+    planes = picture.reshape(-1).astype(np.float32)
     area, quarter = height * width, height * width // 4
     luma = (planes[:area].reshape(height, width) - 16) * np.float32(1 / 219)
     blue, red = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,12 @@ MOST_TILES: Final = 36
 
 def thumbnail(frames: Frames) -> bytes:
     """The middle frame as WebP, no side longer than 512 pixels."""
-    picture = _fitted(frames[len(frames) // 2], THUMBNAIL_SIDE)
-    return _saved(picture, "WEBP", quality=90, method=2)
+    return poster(frames[len(frames) // 2])
+
+
+def poster(frame: NDArray[np.uint8]) -> bytes:
+    """One frame (H, W, 3) as the thumbnail."""
+    return _saved(_fitted(frame, THUMBNAIL_SIDE), "WEBP", quality=90, method=2)
 
 
 def stills(frame: NDArray[np.uint8]) -> dict[str, bytes]:
@@ -47,8 +52,21 @@ def data_url(webp: bytes) -> str:
 
 def spritesheet(frames: Frames) -> bytes:
     """All frames, or 36 spread evenly from first to last, as a JPEG grid read like a page; tiles at most 192 pixels."""
-    places = np.linspace(0, len(frames) - 1, min(len(frames), MOST_TILES)).round().astype(int)
-    tiles = [_fitted(frames[place], TILE_SIDE) for place in places]
+    return sheet([tile(frames[place]) for place in tile_places(len(frames))])
+
+
+def tile_places(frames: int) -> tuple[int, ...]:
+    """Which of so many frames a spritesheet shows."""
+    return tuple(int(place) for place in np.linspace(0, frames - 1, min(frames, MOST_TILES)).round())
+
+
+def tile(frame: NDArray[np.uint8]) -> Image.Image:
+    """One frame (H, W, 3) in the size of a spritesheet."""
+    return _fitted(frame, TILE_SIDE)
+
+
+def sheet(tiles: Sequence[Image.Image]) -> bytes:
+    """Tiles of one size as the spritesheet."""
     columns = math.ceil(math.sqrt(len(tiles)))
     width, height = tiles[0].size
     sheet = Image.new("RGB", (columns * width, math.ceil(len(tiles) / columns) * height))

@@ -69,20 +69,19 @@ async def test_an_upload_goes_on_after_its_router_was_killed(redis_url: str, pre
     length = file.stat().st_size
     tus = {"tus-resumable": "1.0.0"}
     with router(redis_url, prefix, folder) as (process, url):
-        async with httpx.AsyncClient(base_url=url, timeout=60) as first:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as first, await anyio.open_file(file, "rb") as content:
             begun = await first.post("/v1/uploads", headers={**tus, "upload-length": str(length)})
             upload = begun.json()["id"]
 
             async def half() -> AsyncIterator[bytes]:
                 """All of it in one chunk; when the half is sent, the Router is killed."""
-                async with await anyio.open_file(file, "rb") as content:
-                    sent = 0
-                    while piece := await content.read(2**20):
-                        sent += len(piece)
-                        yield piece
-                        if sent > length // 2:
-                            process.send_signal(signal.SIGKILL)
-                            process.wait()
+                sent = 0
+                while piece := await content.read(2**20):
+                    sent += len(piece)
+                    yield piece
+                    if sent > length // 2:
+                        process.send_signal(signal.SIGKILL)
+                        process.wait()
 
             headers = {**tus, "upload-offset": "0", "content-type": "application/offset+octet-stream"}
             with pytest.raises(httpx.TransportError):

@@ -14,7 +14,10 @@ class SceneCut:
     """One scene: its clips (mp4 files in order; more than one where others go on from the first), and its place.
 
     `frames` of the film at its rate belong to the scene, overlaps with its neighbours included; `fit` fills them where
-    the clips are shorter. The scene begins in the way of `transition`, which takes `transition_frames` (0 for a cut).
+    the clips are shorter (hold where a clip that goes on is still too short), and what is longer is cut off. The first
+    picture of every further clip is the last of the one before once more, and left out. The scene begins in the way of
+    `transition`, which takes `transition_frames` (0 for a cut): a crossfade overlaps the scene before; the first half
+    of a fade ends the scene before, its second begins this one. Together they are no longer than the scene.
     `speech` (FLAC, mono) begins `speech_at` frames after the scene.
     """
 
@@ -43,6 +46,7 @@ class FilmScript:
     music: Path | None = None  # any file with sound; repeated as long as the film lasts
     music_level: float = 0.0  # 0 to 1; 0: none
     deterministic: bool = False
+    lufs: float = -16.0  # integrated loudness of the whole, if anybody speaks
 
     def starts(self) -> tuple[int, ...]:
         """The frame of the film with which each scene begins, its transition included."""
