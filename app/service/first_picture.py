@@ -37,7 +37,7 @@ class FirstPictures:
             ServiceUnavailable: the operator's model that looks for subjects cannot be used.
             Overloaded: too many pictures of that tenant, or of all, wait to be decoded.
         """
-        picture = await self._picture(reference, caller)
+        picture = await self.picture(reference, caller)
         plan = replace(plan, image=picture.artifact)
         if picture.animated:
             plan = replace(plan, warnings=(*plan.warnings, FIRST_FRAME))
@@ -48,7 +48,8 @@ class FirstPictures:
         image = Artifact(key_of(content, caller.tenant), CONTENT_TYPE, len(content))
         return replace(plan, image=image, prepared=prepared), content
 
-    async def _picture(self, reference: Reference, caller: Caller) -> Picture:
+    async def picture(self, reference: Reference, caller: Caller) -> Picture:
+        """The same without a plan, as it came."""
         if isinstance(reference, UploadedPicture):
             async with self.uploads.file(reference.id, caller) as path:
                 return await picture_of(path, caller.tenant, self.settings)

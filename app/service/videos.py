@@ -62,7 +62,7 @@ class VideoService:
         self._sync = sync
         self.loras = LoraShelf(ports, settings, clock)
         self.uploads = FileShelf(ports.uploads, ports.artifacts, settings, clock)
-        self._pictures = FirstPictures(ports, settings, self.uploads)
+        self.pictures = FirstPictures(ports, settings, self.uploads)
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
 
     def now(self) -> float:
@@ -109,7 +109,7 @@ class VideoService:
         return await self._acceptance().replayed(told, caller, key)
 
     def _acceptance(self) -> Acceptance:
-        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self._pictures)
+        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self.pictures)
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
@@ -251,4 +251,4 @@ class VideoService:
         if reference is None:
             return await plan_of(request, caller, self.ports)
         plan = await plan_of(replace(request, image=PENDING), caller, self.ports)
-        return (await self._pictures.had(reference, request.prepare, plan, caller))[0]
+        return (await self.pictures.had(reference, request.prepare, plan, caller))[0]

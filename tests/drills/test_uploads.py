@@ -48,7 +48,7 @@ def router(redis_url: str, prefix: str, folder: Path) -> Iterator[tuple[subproce
     process = subprocess.Popen(words)
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: _answers(url))
+        wait_until(lambda: _answers(url), within_s=120.0)
         yield process, url
     finally:
         process.kill()
