@@ -8,11 +8,12 @@ from typing import Literal, TypedDict
 from pydantic import BaseModel, Field
 
 from app.api.plan_schemas import Optimization, VideoWarning
+from app.api.prepared_schema import VideoPrepared, prepared_object
 from app.logs.context import trace_id
 from app.plan.explain import describe
 from app.service.outlook import Outlook
 from app.settings import Settings
-from app.types import Delivery, Job, Measured, Prepared
+from app.types import Delivery, Job, Measured
 
 VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
@@ -40,20 +41,6 @@ class VideoCache(BaseModel):
     similarity: float | None
     steps_skipped: int
     note: str | None
-
-
-class VideoPrepared(BaseModel):
-    """What was done to the picture that it begins with; the picture itself is `content?variant=prepared`."""
-
-    subject: str | None = Field(description="person or foreground; null: none had to be found")
-    background: str = Field(description="keep, remove, blur, or a colour")
-    crop: str = Field(description="subject, cover or contain")
-    box: list[int] | None = Field(description="x, y, width, height of the subject, in pixels of width and height below")
-    coverage: float | None = Field(description="How much of the picture the subject covers, 0 to 1")
-    width: int = Field(description="Of the picture as it came, upright and at most 2048 pixels long")
-    height: int = Field(description="Of the same")
-    model: str | None = Field(description="What found the subject")
-    cached: bool = Field(description="It was found before: in the same picture, by the same model")
 
 
 class VideoWebhook(BaseModel):
@@ -203,7 +190,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         promised_s=job.promised_s or 0.0,
         user=job.wishes.user,
         url=f"{base}/v1/videos/{job.id}/content" if _has_file(job, settings, now) else None,
-        prepared=_prepared(plan.prepared),
+        prepared=prepared_object(plan.prepared),
         webhook=_webhook(job),
         warnings=[VideoWarning(code=each.code, message=each.message, param=each.param) for each in plan.warnings],
         trace_id=trace_id(job.trace),
@@ -220,22 +207,6 @@ def _eta_s(job: Job, outlook: Outlook) -> float | None:
 def _has_file(job: Job, settings: Settings, now: float) -> bool:
     """Whether there is a video to fetch, as far as the record and its time say."""
     return "video" in job.artifacts and now < (job.completed_at or now) + settings.artifacts_kept_s
-
-
-def _prepared(done: Prepared | None) -> VideoPrepared | None:
-    if done is None:
-        return None
-    return VideoPrepared(
-        subject=done.wish.sought,
-        background=done.wish.background,
-        crop=done.wish.crop,
-        box=None if done.box is None else list(done.box),
-        coverage=done.coverage,
-        width=done.width,
-        height=done.height,
-        model=done.model or None,
-        cached=done.cached,
-    )
 
 
 def _storyboard(job: Job) -> VideoStoryboard | None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.access.audit.entry import AuditFilter
 from app.api.app import create_app
 from app.artifacts.memory import MemoryArtifacts
 from app.service import file_uploads
@@ -296,3 +297,27 @@ async def test_one_that_is_not_whole_or_badly_named_begins_nothing(place: Place)
         assert (await place.ann.post("/v1/videos", json=asking)).status_code in (400, 404), odd
     asking["input_reference"] = {"upload": "a", "url": "http://x/y.png"}
     assert refused(await place.ann.post("/v1/videos", json=asking)) == (400, "conflicting_parameters")
+
+
+async def test_the_audit_log_has_its_beginning_and_end_and_refusals_and_not_each_chunk(place: Place) -> None:
+    at = await begun(place.ann)
+    await sent(place.ann, at, 0, FILE)
+    await place.ben.patch(at, headers={**CHUNK, "upload-offset": "0"}, content=b"x")
+    await place.ann.delete(at)
+    await place.house.access.writer.flush()
+    page = await place.house.access.audit.page(AuditFilter(), None, 50, False)
+    told = [entry for _, entry in page.entries]
+    assert [(entry.action, entry.tenant, entry.status) for entry in told] == [
+        ("POST /v1/uploads", "ann", 201),
+        ("PATCH /v1/uploads/{upload_id}", "ben", 404),
+        ("DELETE /v1/uploads/{upload_id}", "ann", 204),
+    ]
+    assert {entry.resource for entry in told} == {at.rpartition("/")[2]}
+
+
+async def test_a_key_without_the_scope_is_refused() -> None:
+    house = House(api_keys=KEYS, api_key_scopes={"ben": ["videos:write"]})
+    async with house.client(headers={"authorization": "Bearer key-b"}) as ben:
+        answer = await ben.post("/v1/uploads", headers={**TUS, "upload-length": "10"})
+        assert refused(answer) == (403, "insufficient_scope")
+        assert answer.headers["tus-resumable"] == "1.0.0"
