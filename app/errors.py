@@ -16,6 +16,8 @@
     │   ├── IllegalTransition     409  illegal_transition
     │   ├── Moved                 409  revision_conflict (a storyboard was changed; has `revision`)
     │   └── LeaseLost             409  lease_lost
+    ├── TusVersion                412  unsupported_tus_version
+    ├── ChecksumMismatch          460  checksum_mismatch (of a chunk of an upload; tus has the status)
     ├── PayloadTooLarge           413  payload_too_large
     ├── UnsupportedMediaType      415  unsupported_media_type
     ├── NotSupported              501  not_supported (by this server, whatever is sent)
@@ -165,6 +167,20 @@ class LeaseLost(Conflict):
     """The write carries an old fence: another attempt, or a cancel, has taken over."""
 
     code = "lease_lost"
+
+
+class TusVersion(KinorayError):
+    """An upload by a version of tus that is not spoken here."""
+
+    status = 412
+    code = "unsupported_tus_version"
+
+
+class ChecksumMismatch(KinorayError):
+    """A chunk of an upload is not what its checksum says."""
+
+    status = 460  # as tus has it
+    code = "checksum_mismatch"
 
 
 class PayloadTooLarge(KinorayError):

@@ -51,7 +51,9 @@ from app.redis.local_windows import LocalWindows
 from app.redis.rate_windows import RedisWindows, Windows
 from app.settings import Settings
 from app.telemetry import MemoryMeter, Meter
+from app.uploads.files import FileUploads, MemoryFileUploads
 from app.uploads.loras import LoraUploads, MemoryLoraUploads
+from app.uploads.redis_files import RedisFileUploads
 from app.uploads.redis_loras import RedisLoraUploads
 
 
@@ -73,6 +75,7 @@ class Stores:
     artifacts: ArtifactStore
     presets: Presets
     loras: LoraUploads
+    uploads: FileUploads
     ratings: Ratings
     clock: Clock
     samples: Samples
@@ -116,6 +119,7 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
         presets=RedisPresets(redis, prefix),
         loras=RedisLoraUploads(redis, prefix),
+        uploads=RedisFileUploads(redis, prefix),
         ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=clock,
         samples=RedisSamples(redis, prefix),
@@ -150,6 +154,7 @@ def memory_stores(
         artifacts=MemoryArtifacts(clock),
         presets=MemoryPresets(),
         loras=MemoryLoraUploads(),
+        uploads=MemoryFileUploads(),
         ratings=MemoryRatings(fading_of(settings), clock),
         clock=MemoryClock(clock),
         samples=MemorySamples(),

@@ -67,6 +67,7 @@ class Router:
             sentences=SentencesHandle(analyzer),
             ratings=stores.ratings,
             loras=stores.loras,
+            uploads=stores.uploads,
             fits=fits_of(settings),
             similar=SimilarHandle(cache),
             worlds=worlds(),

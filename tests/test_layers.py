@@ -104,6 +104,8 @@ HEAVY = {
         *("app/engine/families/", "app/engine/prompt_writer.py", "app/embedded/"),
         "app/voice/transformers_speech.py",
     ),
+    "cv2": ("app/video/",),
+    "onnxruntime": ("app/video/subjects/onnx.py",),
     "espeakng_loader": ("app/voice/espeak/process.py",),
     "cv2": ("app/video/interpolate/flow.py",),
     "spandrel": ("app/video/upscale/model.py",),

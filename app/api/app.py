@@ -48,13 +48,16 @@ from app.api.routes import (
     sync,
     tenant_events,
     trends,
+    uploads,
     usage,
     videos,
     vitals,
 )
 from app.api.routes.loras import LORAS
 from app.api.routes.page import add_studio_files
+from app.api.routes.uploads import UPLOADS
 from app.api.security_headers import SecurityHeaders
+from app.api.tus_headers import TusHeaders
 from app.redis.local_windows import LocalWindows
 from app.service.background import Background
 from app.service.component_since import ComponentSince
@@ -115,7 +118,7 @@ def create_app(
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
         *((storyboards, storyboard_events) if boards is not None else ()),
-        *(models, loras, styles, keys, audit, caches, operations, trends, usage, vitals, page),
+        *(models, loras, uploads, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:
@@ -139,7 +142,8 @@ def _add_layers(
     """What stands around the routes; the last is the outermost."""
     app.add_middleware(Audit, writer=access.writer, settings=settings)
     app.add_middleware(RateHeaders, service=app.state.service)
-    larger = {LORAS: settings.lora_upload_max_bytes + FORM_BYTES}
+    chunk = max(settings.upload_max_bytes, settings.max_body_bytes)
+    larger = {LORAS: settings.lora_upload_max_bytes + FORM_BYTES, UPLOADS: chunk, f"{UPLOADS}/": chunk}
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(Decompression, max_bytes=settings.max_body_bytes)
     app.add_middleware(Compression)
@@ -148,6 +152,7 @@ def _add_layers(
         app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     app.add_middleware(OwnTask, background=background)
     app.add_middleware(Bodies, rules=bodies)
+    app.add_middleware(TusHeaders)
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)
     if settings.cors_origins:
         app.add_middleware(

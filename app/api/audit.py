@@ -23,6 +23,8 @@ UNCHANGING: Final = frozenset(
     {"/api/optimization/analyze", "/v1/styles/recommend", "/v1/storyboards/analyze", "/v1/storyboards/draft"}
 )
 """Routes that change nothing by whatever method."""
+CHUNKS: Final = "/v1/uploads/{upload_id}"
+"""Whose PATCH is one of many: that an upload was begun, and what was refused, is told."""
 DENIED: Final = frozenset({401, 403})
 TRIED_TOO_OFTEN: Final = "too_many_wrong_keys"
 _ID: Final = re.compile(r"(?!kr_)[a-z]+_[0-9a-z]{1,64}(,[a-z]+_[0-9a-z]{1,64}){0,15}")
@@ -70,6 +72,8 @@ def _is_told(scope: Scope, status: int) -> bool:
     state = scope.get("state", {})
     if status in DENIED or state.get("error_code") == TRIED_TOO_OFTEN:
         return True
+    if scope["method"] == "PATCH" and status < 400 and getattr(scope.get("route"), "path", "") == CHUNKS:
+        return False
     return scope["method"] not in SAFE and "route" in scope and scope["route"].path not in UNCHANGING
 
 

@@ -18,7 +18,8 @@ from app.api.problems import of_error, problem
 from app.service.decoding import give_back
 from app.settings import Settings
 
-LARGER: Final = "/v1/loras"  # whose uploads are files of hundreds of megabytes
+LARGER: Final = ("/v1/loras", "/v1/uploads")  # whose bodies are files of hundreds of megabytes
+BELOW: Final = ("/v1/uploads/",)
 GRACE_S: Final = 10.0
 """Before a body is found to be slow: a small one, or one of a client that thinks a while, is not."""
 RETRY_AFTER_S: Final = 1
@@ -40,7 +41,12 @@ class BodyRules:
     least_bytes_per_s: float
     within_s: float
     streamed: frozenset[str] = frozenset()  # paths whose bodies are larger, and go on as they come
+    below: tuple[str, ...] = ()  # the same of all paths that begin so
     grace_s: float = GRACE_S
+
+    def streams(self, path: str) -> bool:
+        """Whether the bodies of that path go on as they come."""
+        return path.rstrip("/") in self.streamed or path.startswith(self.below)
 
 
 def body_rules(settings: Settings, read_before: bool = False) -> BodyRules:
@@ -52,7 +58,8 @@ def body_rules(settings: Settings, read_before: bool = False) -> BodyRules:
         settings.max_bodies_bytes,
         settings.min_body_rate,
         settings.body_timeout_s,
-        frozenset({LARGER}),
+        frozenset(LARGER),
+        BELOW,
         settings.body_timeout_s if read_before else GRACE_S,
     )
 
@@ -84,7 +91,7 @@ class Bodies:
         if "content-length" not in headers and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
-        if scope["path"].rstrip("/") in self._rules.streamed:
+        if self._rules.streams(scope["path"]):
             await self._app(scope, self._timed(receive), send)
             return
         held = 0

@@ -29,6 +29,7 @@ _PARAMETERS: Final = {
     "story_id": "The storyboard's id",
     "n": "The scene's number, from 1",
     "style_id": "The style's id",
+    "upload_id": "The upload's id",
     "lora": "The LoRA's id or name",
     "model_id": "The model's id, or another name of it",
     "character_id": "OpenAI's id of a character",

@@ -17,7 +17,10 @@ FORM_BYTES = 2**16  # what a form has around a file
 
 
 class BodyLimit:
-    """ASGI middleware: no more than `max_bytes` of body ever reach the application; of a path in `larger`, so many."""
+    """ASGI middleware: no more than `max_bytes` of body ever reach the application; of a path in `larger`, so many.
+
+    A name there that ends in `/` is of all paths below it.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int] = MappingProxyType({})) -> None:
         self._app = app
@@ -28,7 +31,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        max_bytes = self._larger.get(scope["path"].rstrip("/"), self._max_bytes)
+        max_bytes = self._most(scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
         if not (declared.isascii() and declared.isdigit()):
             await problem(400, "invalid_request", "The content-length is not a number.")(scope, receive, send)
@@ -47,3 +50,8 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+    def _most(self, path: str) -> int:
+        own = self._larger.get(path.rstrip("/"))
+        below = (most for name, most in self._larger.items() if name.endswith("/") and path.startswith(name))
+        return own or next(below, self._max_bytes)

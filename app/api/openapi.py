@@ -197,6 +197,6 @@ def query_of(model: type[BaseModel], aliases: Mapping[str, str] = MappingProxyTy
                 "schema": {key: value for key, value in field.items() if key != "description"},
             }
             for name, field in fields.items()
-            if name not in ("cache", "webhook", *MERGED)
+            if name not in ("cache", "webhook", "prepare", *MERGED)
         ]
     }

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 from pydantic import BaseModel, Field
 
 from app.api.plan_schemas import Optimization, VideoWarning
+from app.api.prepared_schema import VideoPrepared, prepared_object
 from app.logs.context import trace_id
 from app.plan.explain import describe
 from app.service.outlook import Outlook
@@ -110,6 +111,7 @@ class Video(BaseModel):
     promised_s: float = Field(description="The wait that was predicted when it was accepted, in seconds; 0.0: none")
     user: str | None
     url: str | None = Field(description="Where the file is, once completed")
+    prepared: VideoPrepared | None = Field(description="Where `prepare` was asked for: what was done")
     webhook: VideoWebhook | None
     warnings: list[VideoWarning] = Field(description="What is not as asked; empty: all is")
     trace_id: str | None = Field(description="Its trace, as OpenTelemetry has it; null: it was not traced")
@@ -188,6 +190,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         promised_s=job.promised_s or 0.0,
         user=job.wishes.user,
         url=f"{base}/v1/videos/{job.id}/content" if _has_file(job, settings, now) else None,
+        prepared=prepared_object(plan.prepared),
         webhook=_webhook(job),
         warnings=[VideoWarning(code=each.code, message=each.message, param=each.param) for each in plan.warnings],
         trace_id=trace_id(job.trace),

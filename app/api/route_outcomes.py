@@ -33,7 +33,11 @@ _WISH: Final = {  # of whoever asks for a video or its plan
     404: "model_not_found",
 }
 _PICTURE: Final = {
-    400: "invalid_image image_not_taken image_required image_not_fetched address_refused",
+    400: "invalid_image image_not_taken image_required image_not_fetched address_refused no_subject",
+    404: "upload_not_found",
+    409: "upload_incomplete",
+    429: "overloaded",
+    503: "prepare_model_unusable artifact_store_unavailable",
     413: "image_too_large",
     501: "not_supported",
 }
@@ -68,6 +72,16 @@ _KEY: Final = {404: "key_not_found"}
 _STYLE: Final = {404: "style_not_found"}
 _OWN_STYLE: Final = {404: "style_not_found", 409: "server_style"}
 _LORA: Final = {404: "lora_not_found"}
+_UPLOAD: Final = {404: "upload_not_found", 412: "unsupported_tus_version"}
+_CHUNK: Final = {
+    400: "invalid_request invalid_image",
+    412: "unsupported_tus_version",
+    413: "payload_too_large upload_too_large image_too_large",
+    415: "unsupported_media_type",
+    429: "overloaded",
+    460: "checksum_mismatch",
+    503: "not_replicated artifact_store_unavailable",
+}
 _ABSENT: Final = {501: "not_supported"}
 
 _WISHED: Final = (_BODY, _WISH, _PICTURE, _WEBHOOK)
@@ -136,6 +150,13 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "GET /v1/loras": (_QUERY,),
     "GET /v1/loras/{lora}": (_LORA,),
     "DELETE /v1/loras/{lora}": (_LORA, {409: "operator_lora", 503: "artifact_store_unavailable"}),
+    "POST /v1/uploads": (
+        _CHUNK,
+        {400: "invalid_request invalid_image", 409: "too_many_uploads conflict"},
+    ),
+    "GET /v1/uploads/{upload_id}": (_UPLOAD,),
+    "PATCH /v1/uploads/{upload_id}": (_CHUNK, _UPLOAD, {409: "upload_offset_mismatch"}),
+    "DELETE /v1/uploads/{upload_id}": (_UPLOAD, {503: "artifact_store_unavailable"}),
     "GET /v1/usage": ({400: "invalid_request", 403: "insufficient_scope"},),
     "POST /v1/keys": (_BODY, {400: "unknown_scope first_key_not_operator"}),
     "GET /v1/keys": (_QUERY, _KEY),
@@ -157,12 +178,14 @@ SENTENCES: Final[Mapping[int, str]] = {
     408: "It did not come in time",
     409: "It does not go with what there is",
     410: "It was there, and is no longer",
+    412: "It needs another version of the protocol",
     413: "Too large",
     415: "In a form that is not read here",
     416: "Outside of the file",
     424: "What it waited for failed",
     429: "Too much at once: come again after `Retry-After`",
     431: "More in headers than is read",
+    460: "Not what its checksum says",
     500: "It failed, or something went wrong inside",
     501: "Not supported here; the message says what to use instead",
     503: "A part does not answer: come again after `Retry-After`",
@@ -225,6 +248,11 @@ _FILE_HEADERS: Final = {
     "content-disposition": _header("A name for the file"),
     "cache-control": _header("Ask whether it is still so"),
 }
+_TUS: Final = {
+    "tus-resumable": _header("1.0.0"),
+    "upload-offset": _header("Bytes that are there", "integer"),
+    "upload-expires": _header("When it is removed"),
+}
 HEADERS: Final[Mapping[str, Mapping[str, Header]]] = {
     "POST /v1/videos": {**_POLL, **_REPLAYED},
     "GET /v1/videos/{video_id}": _POLL,
@@ -240,6 +268,14 @@ HEADERS: Final[Mapping[str, Mapping[str, Header]]] = {
     },
     "POST /v1/images/generations": {**_POLL, **_REPLAYED, **_IDS},
     "GET /v1/videos/{video_id}/content": _FILE_HEADERS,
+    "POST /v1/uploads": {**_TUS, "location": _header("Where its chunks go")},
+    "GET /v1/uploads/{upload_id}": {
+        **_TUS,
+        "upload-length": _header("Bytes of the whole file", "integer"),
+        "upload-metadata": _header("As you sent it"),
+        "cache-control": _header("no-store"),
+    },
+    "PATCH /v1/uploads/{upload_id}": _TUS,
     "POST /v1/storyboards": {**_POLL, **_REPLAYED, **_REVISION},
     "GET /v1/storyboards/{story_id}": {**_POLL, **_REVISION},
     "POST /v1/storyboards/{story_id}/cancel": {**_POLL, **_REVISION},

@@ -38,6 +38,8 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     begins = {"start": "similar"} if similar or plan.start is not None else {}
     extends = {} if plan.extends is None else {"extends": plan.extends.video.key}  # which is written once
     more = {} if plan.postprocessing is None else {"frames": plan.postprocessing.bits}
+    # The picture's content says it already, but not why: what is prepared otherwise is never the same video.
+    prepared = {} if plan.prepared is None else {"prepare": asdict(plan.prepared.wish) | {"by": plan.prepared.model}}
     sampling = asdict(plan.sampling)
     return _digest(
         {
@@ -55,6 +57,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             **begins,
             **extends,
             **more,
+            **prepared,
         }
     )
 

@@ -18,6 +18,7 @@ class Level(str, Enum):
 
     RESULTS = "results"
     EMBEDDINGS = "embeddings"
+    SUBJECTS = "subjects"
     SIMILAR = "similar"
 
 

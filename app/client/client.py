@@ -25,6 +25,7 @@ from app.client.storyboard_calls import StoryboardCalls
 from app.client.stream import follow
 from app.client.target import Target
 from app.client.transport import Transport, read_json
+from app.client.uploads import Uploads
 
 VIDEOS = "/v1/videos"
 EVENTS = "/v1/events"
@@ -57,6 +58,7 @@ class Kinoray(LoraCalls, StoryboardCalls, OperatorCalls):
     ) -> None:
         self._transport = Transport(base_url or from_environment(os.environ), api_key, timeout_s, retries)
         self.base_url = self._transport.base_url
+        self.uploads = Uploads(self._transport)
 
     async def __aenter__(self) -> Kinoray:
         return self

@@ -16,8 +16,11 @@ BAD_URL = "bad_url"
 class KinorayClientError(Exception):
     """The server refused, failed or did not answer. `status` is 0 when there was no HTTP answer.
 
-    `revision`: of a `revision_conflict`, the one that stands.
+    `revision`: of a `revision_conflict`, the one that stands. `upload_id`: the upload that `uploads.resume` can go on
+    with, where one was cut off.
     """
+
+    upload_id: str | None = None
 
     def __init__(
         self,

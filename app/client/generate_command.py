@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from base64 import b64encode
 from enum import Enum
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
+from app.client.begin_with import begun_with, picture_of
 from app.client.options import CreateOptions, Priority
 from app.client.session import AsJson
 from app.client.words import TIERS, tiers
@@ -22,6 +21,21 @@ class Interpolate(str, Enum):
     OFF = "off"
     FLOW = "flow"
     MODEL = "model"
+
+
+class Subject(str, Enum):
+    """What is looked for in a picture."""
+
+    PERSON = "person"
+    FOREGROUND = "foreground"
+
+
+class Crop(str, Enum):
+    """What of a picture is shown."""
+
+    SUBJECT = "subject"
+    COVER = "cover"
+    CONTAIN = "contain"
 
 
 class Sampler(str, Enum):
@@ -73,6 +87,13 @@ def generate_command(
         str | None,
         typer.Option(metavar="FILE|URL", help="A picture to begin with: a PNG, JPEG or WebP, or its http address."),
     ] = None,
+    subject: Annotated[
+        Subject | None, typer.Option(help="Of --image: what has to be in it, for --background and --crop.")
+    ] = None,
+    background: Annotated[
+        str | None, typer.Option(metavar="keep|remove|blur|#RRGGBB", help="Of --image: what becomes of its ground.")
+    ] = None,
+    crop: Annotated[Crop | None, typer.Option(help="Of --image: what of it is shown.")] = None,
     lora: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME[:STRENGTH]", help="An adapter of the model; may be given more than once."),
@@ -86,7 +107,7 @@ def generate_command(
 ) -> None:
     """Make a video from PROMPT. Ctrl-C, or ending the command in another way, cancels it on the server too."""
     target = target_of(out, no_clobber)
-    adapters, picture = [_adapter(each) for each in lora or ()], None if image is None else _picture(image)
+    adapters, picture = [_adapter(each) for each in lora or ()], None if image is None else picture_of(image)
     options: dict[str, object] = {
         "quality_tier": tier,
         "seed": seed,
@@ -106,14 +127,14 @@ def generate_command(
         "style": style,
         "after": after or None,
         "idempotency_key": idempotency_key,
-        "input_reference": picture,
+        "prepare": _prepare(subject, background, crop),
         "loras": adapters or None,
         "enhance": enhance or None,
         "allow_degrade": allow_degrade or None,
         "cache": {"mode": "off"} if no_cache else None,
     }
     asked = cast(CreateOptions, options)
-    make(context, lambda client: client.create(prompt, **asked), target, as_json)
+    make(context, lambda client: begun_with(client, picture, prompt, asked), target, as_json)
 
 
 def remix_command(
@@ -144,12 +165,10 @@ def _adapter(said: str) -> dict[str, object]:
     return {"name": name, "strength": number}
 
 
-def _picture(said: str) -> str:
-    """A data URL of a file; an address as it is."""
-    if said.startswith(("http://", "https://", "data:")):
-        return said
-    try:
-        content = Path(said).read_bytes()
-    except OSError as error:
-        raise typer.BadParameter(f"{said}: {error.strerror}", param_hint="--image") from error
-    return f"data:image/any;base64,{b64encode(content).decode()}"
+def _prepare(subject: Subject | None, background: str | None, crop: Crop | None) -> dict[str, str] | None:
+    wished = {
+        "subject": subject.value if subject else None,
+        "background": background,
+        "crop": crop.value if crop else None,
+    }
+    return {name: value for name, value in wished.items() if value is not None} or None

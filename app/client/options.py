@@ -26,6 +26,14 @@ class WebhookOptions(TypedDict, total=False):
     events: Sequence[Literal["video.completed", "video.failed"]] | None
 
 
+class PrepareOptions(TypedDict, total=False):
+    """What is done to a picture before the video begins with it."""
+
+    subject: Literal["person", "foreground"] | None
+    background: Literal["keep", "remove", "blur"] | str  # or a colour, #rrggbb
+    crop: Literal["subject", "cover", "contain"]
+
+
 class NestedUrl(TypedDict, total=False):
     """An address inside of an address, as chat messages have it."""
 
@@ -40,6 +48,7 @@ class ImageUrl(TypedDict, total=False):
     image_url: str | NestedUrl
     url: str
     b64_json: str
+    upload: str  # the id of an upload
 
 
 class LoraUploadOptions(TypedDict, total=False):
@@ -95,6 +104,7 @@ class VideoOptions(TypedDict, total=False):
     deadline_s: float | None
     after: str | Sequence[str] | None
     input_reference: str | ImageUrl | Sequence[str | ImageUrl] | None
+    prepare: PrepareOptions | None
     preview: bool | None
     webhook: WebhookOptions | None
 

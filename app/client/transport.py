@@ -120,6 +120,17 @@ class Transport:
             return response
         raise refusal(response)
 
+    async def raw(self, method: str, path: str, headers: Mapping[str, str], content: bytes = b"") -> httpx.Response:
+        """The answer to a request with a body of bytes, sent once. Raises KinorayClientError."""
+        patience = httpx.Timeout(UPLOAD_TIMEOUT_S, connect=5.0)
+        try:
+            response = await self.http.request(method, path, content=content, headers=headers, timeout=patience)
+        except httpx.TransportError as failure:
+            raise no_answer(failure, self.base_url) from failure
+        if response.is_success:
+            return response
+        raise refusal(response)
+
     async def pause(self, failure: KinorayClientError, attempt: int, repeatable: bool = True) -> None:
         """Wait before another attempt, or raise the failure when there shall be none."""
         pause_s = retry_pause_s(failure, attempt, repeatable)

@@ -13,6 +13,7 @@ from app.jobs.clock import Clock
 from app.jobs.events import StopSignals
 from app.jobs.outbox import Outbox
 from app.service.ports import Shared
+from app.uploads.files import FileUploads
 from app.uploads.loras import LoraUploads
 
 
@@ -72,6 +73,8 @@ class DispatchStores(Shared, Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def loras(self) -> LoraUploads: ...
+    @property
+    def uploads(self) -> FileUploads: ...
     @property
     def clock(self) -> Clock: ...
     @property

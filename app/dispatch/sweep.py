@@ -14,6 +14,7 @@ from app.service.lora_retention import expire_loras
 from app.service.retention import expire, terms_of, tidy
 from app.service.single_flight import resolve
 from app.service.story_retention import expire_stories
+from app.service.upload_retention import expire_uploads
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Sweep:
         await expire(self._stores, now, EXPIRED)
         await expire_stories(self._stores, now, EXPIRED)
         await expire_loras(self._stores, now, EXPIRED)
+        await expire_uploads(self._stores, now, EXPIRED)
         if at - self._tidied_at > TIDY_S and (self._tidying is None or self._tidying.done()):
             self._tidied_at = at
             self._tidying = self._background.spawn(self._tidy(now), "tidying of the artifact store")

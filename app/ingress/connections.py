@@ -28,12 +28,17 @@ class Rules:
     stalled_s: float = 60.0
     body_bytes: int = 20 * 2**20
     larger: frozenset[bytes] = frozenset()  # paths that take larger bodies than the others
+    larger_below: tuple[bytes, ...] = ()  # the same of all paths that begin so
     larger_bytes: int = 0
     larger_s: float = 3600.0
     most: int = 8192
     most_of_address: int = 2048
     by_address: bool = True  # not where everyone comes in by one proxy on the same machine
     trusted: tuple[str, ...] = ()
+
+    def takes_larger(self, path: bytes) -> bool:
+        """Whether that path takes larger bodies than the others."""
+        return path.rstrip(b"/") in self.larger or path.startswith(self.larger_below)
 
 
 @dataclass(slots=True)

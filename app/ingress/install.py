@@ -10,7 +10,7 @@ from typing import Final
 import uvicorn.config
 from starlette.middleware import Middleware
 
-from app.api.bodies import LARGER, Bodies, body_rules
+from app.api.bodies import BELOW, LARGER, Bodies, body_rules
 from app.ingress.connections import Rules
 from app.ingress.health_door import HealthDoor
 from app.ingress.keys import PerKey
@@ -63,8 +63,9 @@ def rules_of(settings: Settings, by_address: bool, files: int) -> Rules:
         body_s=settings.body_timeout_s,
         stalled_s=settings.stalled_reader_s,
         body_bytes=settings.max_body_bytes,
-        larger=frozenset({LARGER.encode()}),
-        larger_bytes=settings.lora_upload_max_bytes,
+        larger=frozenset(path.encode() for path in LARGER),
+        larger_below=tuple(path.encode() for path in BELOW),
+        larger_bytes=max(settings.lora_upload_max_bytes, settings.upload_max_bytes),
         most=max(64, min(settings.max_connections, files - SPARE_FILES)),
         most_of_address=settings.max_connections_per_address,
         by_address=by_address,

@@ -143,7 +143,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Its body comes in from here on, and has some time more than what reads it gives it."""
         self._in_head, self._message_bytes = False, 0
         rules = self.guard.rules
-        self._larger = self.url.partition(b"?")[0].rstrip(b"/") in rules.larger
+        self._larger = rules.takes_larger(self.url.partition(b"?")[0])
         for_s = rules.larger_s if self._larger else rules.body_s + 2 * SWEEP_S
         self.guard.connections.owes(self, time.monotonic(), for_s)
         super().on_headers_complete()

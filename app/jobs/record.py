@@ -162,6 +162,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["uploads"]
     if plan.postprocessing is None:
         del values["postprocessing"]
+    if plan.prepared is None:
+        del values["prepared"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

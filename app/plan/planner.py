@@ -274,6 +274,8 @@ def _shift(request: VideoRequest, model: ModelProfile) -> float:
 
 def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
     """The picture to begin with, if the model takes one."""
+    if request.prepare is not None and request.image is None:
+        raise InvalidRequest("There is no picture to prepare: send one as input_reference.", "prepare")
     if request.image is not None and not model.takes_image:
         raise InvalidRequest(f"{model.id} makes videos from text alone.", "input_reference", "image_not_taken")
     if request.image is None and model.needs_image:

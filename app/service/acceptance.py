@@ -23,7 +23,8 @@ from app.plan.seed import FRESH
 from app.plan.styles.lookup import count_use
 from app.service.admission import admit, check, limits_of, named
 from app.service.endings import end_of
-from app.service.input_image import PENDING, keep, let_go, picture_of
+from app.service.first_picture import FirstPictures
+from app.service.input_image import PENDING, keep, let_go
 from app.service.job_report import intake
 from app.service.lora_uploads import hold_loras, with_uploads
 from app.service.own_figures import with_own
@@ -38,7 +39,7 @@ from app.settings import Settings
 from app.telemetry import CACHE_MISSES, JOBS_CREATED, TIERS, Stages
 from app.tracing.jobs import place_of_new_job
 from app.tracing.spans import span
-from app.types import Caller, Job, Phase, VideoRequest
+from app.types import Caller, Job, Phase, Reference, VideoRequest
 from app.webhooks.delivery import webhook_of
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Acceptance:
     clock: Callable[[], float]
     sync: Callable[[], Awaitable[None]]
     pools: PoolWatch
+    pictures: FirstPictures
 
     async def accept(
         self,
@@ -86,7 +88,7 @@ class Acceptance:
         caller: Caller,
         key: str | None,
         stages: Stages,
-        reference: bytes | str | None,
+        reference: Reference | None,
         told: VideoRequest | None,
     ) -> Accepted:
         """As `VideoService.accept`."""
@@ -109,7 +111,7 @@ class Acceptance:
         return None if first is None else Accepted(await self._former(first, caller), True)
 
     async def _not_yet_answered(
-        self, request: VideoRequest, caller: Caller, key: str | None, reference: bytes | str | None
+        self, request: VideoRequest, caller: Caller, key: str | None, reference: Reference | None
     ) -> AdmissionLimits:
         """What the job will be held to. Raises Replayed, or KeyReused, when the key has made one already."""
         name = named(request, key, self.settings.idempotency_ttl_s, reference)
@@ -144,7 +146,7 @@ class Acceptance:
         caller: Caller,
         limits: AdmissionLimits,
         stages: Stages,
-        reference: bytes | str | None,
+        reference: Reference | None,
         named_by_picture: bool,
     ) -> Job:
         """The job's story up to its record; a picture is had only when nothing else speaks against the job."""
@@ -154,13 +156,14 @@ class Acceptance:
         content: bytes | None = None
         if reference is not None:
             await check(job, self.ports.jobs, self.ports.board, self.settings)
-            picture = await picture_of(reference, caller.tenant, self.settings)
-            content, image = picture.content, picture.artifact
-            job = replace(job, plan=replace(job.plan, image=image))
+            plan, content = await self.pictures.had(reference, request.prepare, job.plan, caller)
+            job = replace(job, plan=plan)
             if limits.idempotency_key and named_by_picture:
-                key, pictured = limits.idempotency_key.value, replace(request, image=image)
+                key, pictured = limits.idempotency_key.value, replace(request, image=plan.image)
                 limits = await self._not_yet_answered(pictured, caller, key, reference)
             stages.done("picture")
+            if plan.prepared is not None:  # it is shown, also where the video is had from a cache
+                await keep(job, content, self.ports.board, self.ports.artifacts)
         # 2. The same plan made before?
         reads = job.wishes.cache.reads
         with span("lookup") if reads else nullcontext():

@@ -16,10 +16,10 @@ from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
 from app.settings.limits import Limits
-from app.types import Job, VideoRequest
+from app.types import Job, Reference, VideoRequest
 
 LONGEST_RETRY_S = 600.0
-LATER = ("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution")
+LATER = ("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution", "prepare")
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
 
@@ -46,7 +46,7 @@ def limits_of(
 
 
 def named(
-    request: VideoRequest, key: str | None, ttl_s: float, reference: bytes | str | None = None
+    request: VideoRequest, key: str | None, ttl_s: float, reference: Reference | None = None
 ) -> IdempotencyKey | None:
     """The request under the client's key; the same for the same request, whatever it was written in.
 

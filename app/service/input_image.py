@@ -7,6 +7,7 @@ import socket
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -22,7 +23,7 @@ from app.service.decoding import Decoding
 from app.service.picture_text import from_base64
 from app.settings import Settings
 from app.types import Artifact, Job
-from app.video.picture import CONTENT_TYPE, PARAM, cleaned
+from app.video.picture import CONTENT_TYPE, PARAM, clean
 
 REDIRECTS: Final = 3
 MOVED: Final = (301, 302, 303, 307, 308)
@@ -36,7 +37,7 @@ REFUSALS_S: Final = 0.5  # hosts are refused at whole multiples of it after thei
 
 PENDING: Final = Artifact("inputs/pending", CONTENT_TYPE, 0)  # stands for a picture that is not looked at yet
 
-_decoding = Decoding()
+decoding = Decoding()
 _names = Resolver("picture-names")
 
 
@@ -46,22 +47,27 @@ class Picture:
 
     artifact: Artifact
     content: bytes
+    animated: bool = False  # it is the first of several frames
 
 
-async def picture_of(reference: bytes | str, tenant: str, settings: Settings) -> Picture:
-    """The picture that a request names: its bytes, base64, a data URL, or an http address that is fetched.
+async def picture_of(reference: bytes | str | Path, tenant: str, settings: Settings) -> Picture:
+    """The picture that a request names: its bytes, base64, a data URL, an http address that is fetched, or a file.
 
     Raises:
         InvalidRequest: no picture that can be read, or an address that is refused or does not answer with one.
         PayloadTooLarge: too many bytes or pixels.
         Overloaded: too many pictures of that tenant, or of all, wait to be decoded.
     """
-    data = from_base64(reference, settings.max_image_bytes)
-    if data is None:
-        data = reference if isinstance(reference, bytes) else await fetched(reference, settings)
-    work = partial(cleaned, data, settings.max_image_bytes, settings.max_image_pixels)
-    content = await _decoding.run(tenant, work)
-    return Picture(Artifact(key_of(content, tenant), CONTENT_TYPE, len(content)), content)
+    source: bytes | Path | None = reference if isinstance(reference, Path) else None
+    most_bytes = settings.max_image_bytes if source is None else settings.upload_max_bytes
+    if not isinstance(reference, Path):
+        source = from_base64(reference, settings.max_image_bytes)
+        if source is None:
+            source = reference if isinstance(reference, bytes) else await fetched(reference, settings)
+    assert source is not None
+    found = await decoding.run(tenant, partial(clean, source, most_bytes, settings.max_image_pixels))
+    artifact = Artifact(key_of(found.content, tenant), CONTENT_TYPE, len(found.content))
+    return Picture(artifact, found.content, found.animated)
 
 
 def key_of(content: bytes, tenant: str) -> str:

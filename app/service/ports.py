@@ -26,6 +26,7 @@ from app.plan.similar.table import SimilarTable
 from app.plan.styles.presets import Presets
 from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
+from app.uploads.files import FileUploads, MemoryFileUploads
 from app.uploads.fit import AdapterFits, FitsAll
 from app.uploads.loras import LoraUploads, MemoryLoraUploads
 
@@ -84,6 +85,7 @@ class Ports:
     sentences: Sentences
     ratings: Ratings
     loras: LoraUploads = field(default_factory=MemoryLoraUploads)
+    uploads: FileUploads = field(default_factory=MemoryFileUploads)
     fits: AdapterFits = FitsAll()
     similar: SimilarIndex = NoSimilar()
     worlds: Mapping[str, World] = field(default_factory=dict)  # by model, of those that draw only a few things

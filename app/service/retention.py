@@ -20,10 +20,12 @@ from app.service.artifact_refs import cached_mark, forget_artifacts
 from app.service.endings import end_of
 from app.service.lora_retention import tidy_lora
 from app.service.story_retention import MOST_UNTOLD, remove_stale
+from app.service.upload_retention import tidy_upload
 from app.settings import Settings
 from app.telemetry import ARTIFACTS_REMOVED, Meter
 from app.types import Job, Word
 from app.types.storyboard import Storyboard
+from app.uploads.files import FileUploads
 from app.uploads.loras import LoraUploads
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ class Kept(Protocol):
     def meter(self) -> Meter: ...
     @property
     def loras(self) -> LoraUploads: ...
+    @property
+    def uploads(self) -> FileUploads: ...
     @property
     def storyboards(self) -> StoryboardStore: ...
 
@@ -139,6 +143,10 @@ async def tidy(stores: Kept, terms: Terms, now: float) -> int:
     for name in await stores.artifacts.makers():
         if await tidy_lora(name, stores, terms.orphans_s, now):
             log.info("Removed the file of %s, which nobody needs", name)
+            removed += 1
+            continue
+        if await tidy_upload(name, stores, terms.orphans_s, now):
+            log.info("Removed the parts of %s, which is over", name)
             removed += 1
             continue
         verdict = await _verdict(name, stores, terms, now) if _is_maker(name) else Verdict.KEEP

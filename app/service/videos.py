@@ -22,8 +22,10 @@ from app.service.admission import held_of, limits_of
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
+from app.service.file_uploads import FileShelf
+from app.service.first_picture import FirstPictures
 from app.service.follower_reads import FollowerReads, patiently
-from app.service.input_image import PENDING, picture_of
+from app.service.input_image import PENDING
 from app.service.job_report import report_of
 from app.service.lora_uploads import LoraShelf, with_uploads
 from app.service.outlook import Outlook, outlook_of
@@ -34,9 +36,23 @@ from app.service.recovery import lost_or
 from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
 from app.telemetry import Stages
-from app.types import OFF, Artifact, Caller, Event, Failure, Job, Page, Phase, Plan, VideoRequest, Wishes
+from app.types import (
+    OFF,
+    Artifact,
+    Caller,
+    Event,
+    Failure,
+    Job,
+    Page,
+    Phase,
+    Plan,
+    Reference,
+    VideoRequest,
+    Wishes,
+)
 
 log = logging.getLogger(__name__)
+PREPARED = "prepared"
 CANCELLED = Failure("cancelled", "The job was cancelled.")
 
 
@@ -60,6 +76,8 @@ class VideoService:
         self._sync = sync
         self._reads = FollowerReads()
         self.loras = LoraShelf(ports, settings, clock)
+        self.uploads = FileShelf(ports.uploads, ports.artifacts, settings, clock)
+        self.pictures = FirstPictures(ports, settings, self.uploads)
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
 
     def now(self) -> float:
@@ -80,7 +98,7 @@ class VideoService:
         caller: Caller,
         key: str | None = None,
         stages: Stages | None = None,
-        reference: bytes | str | None = None,
+        reference: Reference | None = None,
         told: VideoRequest | None = None,
     ) -> Accepted:
         """Accept a request: planned, looked up, admitted, recorded. When this returns, the job is durable.
@@ -106,7 +124,7 @@ class VideoService:
         return await self._acceptance().replayed(told, caller, key)
 
     def _acceptance(self) -> Acceptance:
-        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools)
+        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self.pictures)
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
@@ -216,6 +234,8 @@ class VideoService:
     async def artifact(self, job_id: str, caller: Caller, variant: str) -> Artifact:
         """What the job made. Raises JobNotFound, ContentNotReady, NotFound (it made none), ArtifactLost."""
         job = await self.get(job_id, caller)
+        if variant == PREPARED:
+            return await self._prepared(job)
         if job.phase is not Phase.COMPLETED:
             why = f"failed: {job.failure.message}" if job.failure else f"is {job.status}"
             raise ContentNotReady(f"{job_id} has no content; it {why}")
@@ -225,6 +245,15 @@ class VideoService:
         if not await self.ports.artifacts.exists(artifact):
             raise lost(job, variant, self.settings.artifacts_kept_s, self._clock())
         return artifact
+
+    async def _prepared(self, job: Job) -> Artifact:
+        """The picture that a job begins with as it was prepared, there from the first. Raises as `artifact`."""
+        image = job.plan.image
+        if job.plan.prepared is None or image is None:
+            raise NotFound(f"{job.id} has no {PREPARED} picture: none was asked for.", code="content_gone")
+        if not await self.ports.artifacts.exists(image):
+            raise lost(job, PREPARED, self.settings.artifacts_kept_s, self._clock())
+        return image
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Bytes of an artifact."""
@@ -256,10 +285,10 @@ class VideoService:
         )
         return await self.accept(request, caller, key)
 
-    async def analyze(self, request: VideoRequest, caller: Caller, reference: bytes | str | None = None) -> Plan:
+    async def analyze(self, request: VideoRequest, caller: Caller, reference: Reference | None = None) -> Plan:
         """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""
         request = await with_uploads(request, caller, self.ports, self._clock())
         if reference is None:
             return await plan_of(request, caller, self.ports)
         plan = await plan_of(replace(request, image=PENDING), caller, self.ports)
-        return replace(plan, image=(await picture_of(reference, caller.tenant, self.settings)).artifact)
+        return (await self.pictures.had(reference, request.prepare, plan, caller))[0]

@@ -17,6 +17,7 @@ from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
 from app.settings.narration import Narration
+from app.settings.prepare import Preparing
 from app.settings.storyboards import StoryboardLimits
 from app.settings.uploads import Uploads
 
@@ -350,6 +351,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits, Narration, Captions, Frames),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Preparing, StoryboardLimits, Narration, Captions, Frames),
     *(Models, Replicas, Feedback, Engine, Caches, Observed),
 )

@@ -21,6 +21,7 @@ from app.settings.limits import Limiting
 from app.settings.narration import Narration
 from app.settings.notify import is_slack
 from app.settings.placement import Placement, chosen, parallel_of
+from app.settings.prepare import Preparing
 from app.settings.proxies import checked_proxies, checked_public_url
 from app.settings.secret_values import SecretFiles, resolved
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Observed, Replicas, Storage, Webhooks
@@ -38,6 +39,7 @@ class Settings(
     Captions,
     Frames,
     Uploads,
+    Preparing,
     Observed,
     Caches,
     Engine,

@@ -1,4 +1,4 @@
-"""The settings of what tenants upload to keep: LoRA adapters of their own."""
+"""The settings of what tenants upload: LoRA adapters of their own, and pictures that come in parts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ MIB, GIB = 2**20, 2**30
 
 
 class Uploads(BaseModel):
-    """LoRA adapters that tenants upload"""
+    """LoRA adapters and large pictures that tenants upload"""
 
+    upload_max_bytes: int = setting(
+        GIB, "Larger pictures are refused by `POST /v1/uploads` with 413", "bytes", since="0.3", gt=0
+    )
+    uploads_most: int = setting(20, "A tenant's most at a time", "uploads", since="0.3", ge=1, le=1000)
+    uploads_bytes: int = setting(4 * GIB, "All of a tenant's together, as announced", "bytes", since="0.3", gt=0)
+    upload_idle_s: float = setting(
+        6 * 3600.0, "An unfinished upload is removed so long after its last chunk", "s", since="0.3", gt=0
+    )
+    uploads_kept_s: float = setting(
+        24 * 3600.0,
+        "A whole one is removed so long after it came; jobs that begin with it have what they need",
+        "s",
+        since="0.3",
+        gt=0,
+    )
     lora_uploads: bool = setting(
         False,
         "Tenants may upload LoRAs (`POST /v1/loras`) for every model that takes any; a model's entry may say otherwise",

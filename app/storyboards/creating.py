@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.storyboards.pictures import Pictures
 from app.storyboards.planning import Planned
 from app.tracing.jobs import place_of_new_job
-from app.types import STORY_EVENTS, Caller, Webhook
+from app.types import STORY_EVENTS, Caller, Reference, UploadedPicture, Webhook
 from app.types.storyboard import Scene, Storyboard, StoryPhase, StoryWish
 from app.webhooks.delivery import webhook_of
 
@@ -69,5 +69,6 @@ def named_story(wish: StoryWish, pictures: Pictures, key: str | None, ttl_s: flo
     return IdempotencyKey(key, _digest(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)), ttl_s)
 
 
-def _digest(value: bytes | str) -> str:
+def _digest(value: Reference) -> str:
+    value = repr(value) if isinstance(value, UploadedPicture) else value
     return hashlib.sha256(value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")).hexdigest()

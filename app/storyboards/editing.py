@@ -21,7 +21,7 @@ from app.storyboards.planning import Planning, lengths_of, refused_text, scene_w
 from app.storyboards.script import spoken_s
 from app.storyboards.submitting import caller_of
 from app.storyboards.timeline import film_frames, timeline
-from app.types import Artifact, Caller
+from app.types import Artifact, Caller, Reference
 from app.types.storyboard import Fit, Scene, SceneWish, Storyboard
 
 WRITES: Final = 50  # of one change, where the director writes all the time
@@ -67,7 +67,7 @@ class Editor:
         change: Callable[[SceneWish], SceneWish],
         caller: Caller,
         revision: int | None,
-        picture: bytes | str | None,
+        picture: Reference | None,
     ) -> Edited:
         """As `Storyboards.change_scene`."""
         story = await self._store.get(story_id, caller.tenant)
@@ -77,8 +77,7 @@ class Editor:
         if picture is not None:  # looked at only when nothing else speaks against the change
             wish = replace(change(scene_of(story, number).wish), image=PENDING)
             await edit_of(story, number, wish, self._planning, self._service.settings)
-            ports, settings = self._service.ports, self._service.settings
-            image = await kept_picture(picture, story_id, caller, ports, settings, wish, "")
+            image = await kept_picture(picture, story_id, caller, self._service.pictures, wish, "")
         try:
             return await self._changed(story, number, change, None if picture is None else image)
         except StoreUnavailable:  # it may be on record

@@ -1,4 +1,4 @@
-"""The pictures that scenes begin with: bytes, data URLs and addresses come in; scenes with stored pictures go out."""
+"""The pictures that scenes begin with: bytes, addresses and uploads come in; scenes with stored pictures go out."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from dataclasses import replace
 from app.artifacts.store import ArtifactStore
 from app.errors import InvalidRequest
 from app.jobs.board import Board
-from app.service.input_image import PENDING, picture_of
-from app.service.ports import Ports
-from app.settings import Settings
+from app.service.first_picture import FirstPictures
+from app.service.input_image import PENDING
 from app.storyboards.field_names import named, place_of
-from app.types import Artifact, Caller
+from app.types import Artifact, Caller, Reference
 from app.types.storyboard import SceneWish, StoryWish
 
-Pictures = Mapping[int, bytes | str]
-"""By a scene's number, from 1: bytes, base64, a data URL or an address, as `app.service.input_image.picture_of`."""
+Pictures = Mapping[int, Reference]
+"""By a scene's number, from 1: bytes, base64, a data URL, an address or an upload, as `FirstPictures` has them."""
 
 
 def with_pending(wish: StoryWish, pictures: Pictures) -> StoryWish:
@@ -33,29 +32,34 @@ def with_pending(wish: StoryWish, pictures: Pictures) -> StoryWish:
 
 
 async def kept_picture(
-    reference: bytes | str, holder: str, caller: Caller, ports: Ports, settings: Settings, scene: SceneWish, place: str
+    reference: Reference, holder: str, caller: Caller, first: FirstPictures, scene: SceneWish, place: str
 ) -> Artifact:
     """A picture, looked at and stored; held for the storyboard `holder` first, so that no other's end removes it.
 
     Raises InvalidRequest and PayloadTooLarge, whose `param` is the field as sent; Overloaded, StoreUnavailable.
     """
-    picture = await named(picture_of(reference, caller.tenant, settings), scene, place)
-    await ports.board.hold(picture.artifact.key, holder)
-    return await ports.artifacts.put(picture.artifact.key, picture.content, picture.artifact.content_type)
+    picture = await named(first.picture(reference, caller), scene, place)
+    await first.ports.board.hold(picture.artifact.key, holder)
+    return await first.ports.artifacts.put(picture.artifact.key, picture.content, picture.artifact.content_type)
 
 
 async def with_pictures(
-    wish: StoryWish, pictures: Pictures, holder: str, caller: Caller, ports: Ports, settings: Settings
+    wish: StoryWish, pictures: Pictures, holder: str, caller: Caller, first: FirstPictures
 ) -> StoryWish:
     """With all pictures stored. Raises as `kept_picture`; those before the one that is refused go again."""
     scenes = list(wish.scenes)
     try:
         for number, reference in sorted(pictures.items()):
             scene = scenes[number - 1]
-            image = await kept_picture(reference, holder, caller, ports, settings, scene, place_of(number))
+            image = await kept_picture(reference, holder, caller, first, scene, place_of(number))
             scenes[number - 1] = replace(scene, image=image)
     except BaseException:
-        await let_go([scene.image for scene in scenes if scene.image is not None], holder, ports.board, ports.artifacts)
+        await let_go(
+            [scene.image for scene in scenes if scene.image is not None],
+            holder,
+            first.ports.board,
+            first.ports.artifacts,
+        )
         raise
     return replace(wish, scenes=tuple(scenes))
 

@@ -27,7 +27,7 @@ from app.storyboards.ports import FilmWork
 from app.storyboards.progress import view_of
 from app.storyboards.submitting import stop
 from app.storyboards.views import StoryEvent, StoryPlan, StoryView
-from app.types import Artifact, Caller, ModelProfile
+from app.types import Artifact, Caller, ModelProfile, Reference
 from app.types.storyboard import ScenePhase, SceneWish, Storyboard, StoryPhase, StoryWish
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Storyboards:
         await self.service.sync()
         planned = await self._planning.whole(with_pending(wish, pictures), caller)
         story_id, now = new_id(), self.service.now()
-        pictured = await with_pictures(wish, pictures, story_id, caller, ports, settings)
+        pictured = await with_pictures(wish, pictures, story_id, caller, self.service.pictures)
         story = story_of(story_id, replace(pictured, webhook=webhook), planned, caller, now)
         until = self.director.claim_until()
         kept = await self._recorded(
@@ -176,7 +176,7 @@ class Storyboards:
         change: Callable[[SceneWish], SceneWish],
         caller: Caller,
         revision: int | None = None,
-        picture: bytes | str | None = None,
+        picture: Reference | None = None,
     ) -> StoryView:
         """Another wish for scene `number`, from 1; what that changes is made again, one that has ended is taken up.
 

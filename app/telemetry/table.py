@@ -72,7 +72,7 @@ MODEL, POOL, TIER = Label("model", of="model"), Label("pool", of="pool"), Label(
 PRIORITY = Label("priority", CLASSES)
 REPLICA = (Label("replica", of="replica"), POOL, MODEL)
 VIDEO = (Label("video_id", of="video"), POOL)
-LEVEL = Label("level", ("embeddings", "flight", "results", "similar"))
+LEVEL = Label("level", ("embeddings", "flight", "results", "similar", "subjects"))
 FAULTS = tuple((code, fault_of(status)) for code, status in codes().items())
 
 JOBS = (

@@ -5,9 +5,10 @@ from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measur
 from app.types.masks import Masks
 from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
 from app.types.plan import Analysis, Estimate, Extension, Factor, Plan, Postprocessing, Sampling, Start, VideoSpec
+from app.types.prepare import Prepare, Prepared
 from app.types.request import Caller, VideoRequest
 from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
-from app.types.upload import UploadedLora
+from app.types.upload import Reference, UploadedLora, UploadedPicture
 from app.types.wishes import Webhook, Wishes
 from app.types.words import (
     FLOW,
@@ -55,6 +56,9 @@ __all__ = [
     "Plan",
     "PlanWarning",
     "Postprocessing",
+    "Prepare",
+    "Prepared",
+    "Reference",
     "Rephrased",
     "ReplicaInfo",
     "RequestableLora",
@@ -67,6 +71,7 @@ __all__ = [
     "UPSCALES",
     "Understood",
     "UploadedLora",
+    "UploadedPicture",
     "VideoRequest",
     "VideoSpec",
     "STORY_EVENTS",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from app.types.artifact import Artifact
 from app.types.masks import Masks
+from app.types.prepare import Prepared
 from app.types.understood import PlanWarning, Understood
 from app.types.upload import UploadedLora
 from app.types.words import OFF
@@ -155,6 +156,7 @@ class Plan:
     full_run: int = 50  # evaluations of the model's own full run, or all the steps that were asked for, if more
     warnings: tuple[PlanWarning, ...] = ()  # what will not be as asked
     understood: Understood | None = None  # None: the model draws anything
+    prepared: Prepared | None = None  # what was done to the picture before; `image` is what came of it
     uploads: tuple[UploadedLora, ...] = ()  # those of the adapters that the tenant has uploaded
     postprocessing: Postprocessing | None = None  # None: the frames are shown as they are made
 

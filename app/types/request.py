@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.types.artifact import Artifact
 from app.types.plan import Extension
+from app.types.prepare import Prepare
 from app.types.understood import PlanWarning
 from app.types.upload import UploadedLora
 from app.types.wishes import Wishes
@@ -61,6 +62,7 @@ class VideoRequest:
     resolution: str | None = None  # such as 720p: the shorter side
     wishes: Wishes = Wishes()
     uploads: tuple[tuple[str, UploadedLora], ...] = ()  # those of `loras` that the caller has uploaded, as named there
+    prepare: Prepare | None = None  # what is to be done to its picture first
     warnings: tuple[PlanWarning, ...] = ()  # about fields that were taken without effect
     interpolate: str | None = None  # one of INTERPOLATIONS
     upscale: int | None = None  # one of UPSCALES

@@ -1,9 +1,9 @@
-"""A LoRA adapter that a tenant has uploaded, as plans know it: by its content."""
+"""What a tenant has uploaded, as requests and plans know it: an adapter by its content, a picture by its id."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.types.artifact import Artifact
 
@@ -26,6 +26,17 @@ class UploadedLora:
     def mark(self) -> str:
         """What digests, groups and replicas call it: the same file is the same adapter, whoever sent it."""
         return f"{_MARK}{self.sha256}" + (f"_{LOW}" if self.expert == LOW else "")
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedPicture:
+    """A picture that came in chunks, by the id of its upload."""
+
+    id: str
+
+
+Reference: TypeAlias = bytes | str | UploadedPicture
+"""How a request names its picture: by its bytes, by a text that is base64, a data URL or an address, or an upload."""
 
 
 def is_mark(name: str) -> bool:

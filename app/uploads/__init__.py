@@ -1,1 +1,1 @@
-"""What tenants upload to keep: LoRA adapters, read by their headers alone, and the records of them."""
+"""What tenants upload: LoRA adapters and pictures, read by their headers alone, and the records of them."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -35,7 +37,20 @@ BEGINNINGS: Final = (
 """How files begin that people send instead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """A picture without anything that nobody asked for, as a PNG; `animated`: there were more frames than this one."""
+
+    content: bytes
+    animated: bool
+
+
 def cleaned(data: bytes, most_bytes: int, most_pixels: int) -> bytes:
+    """What `clean` makes of it."""
+    return clean(data, most_bytes, most_pixels).content
+
+
+def clean(source: bytes | Path, most_bytes: int, most_pixels: int) -> Clean:
     """A PNG, JPEG or WebP as a plain RGB PNG: turned as its EXIF says, on white, without any of its other data.
 
     What it is follows from its first bytes, not from what it is called. The sizes that it says it has are checked
@@ -45,13 +60,16 @@ def cleaned(data: bytes, most_bytes: int, most_pixels: int) -> bytes:
         PayloadTooLarge: more bytes or pixels than that.
         InvalidRequest: no such picture, damaged, or too narrow.
     """
-    if len(data) > most_bytes:
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size > most_bytes:
         raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                _check_sides(picture.width, picture.height, most_pixels)
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            with Image.open(file, formats=FORMATS) as picture:
+                check_sides(picture.width, picture.height, most_pixels)
+                animated = bool(getattr(picture, "is_animated", False))
                 plain = _plain(picture)
     except (
         OSError,
@@ -62,20 +80,42 @@ def cleaned(data: bytes, most_bytes: int, most_pixels: int) -> bytes:
         MemoryError,
         Image.DecompressionBombError,
     ) as error:
-        message = f"The picture cannot be read: it is {what_it_is(data)}; it has to be a whole {', '.join(FORMATS)}."
+        found = what_it_is(*_beginning(source))
+        message = f"The picture cannot be read: it is {found}; it has to be a whole {', '.join(FORMATS)}."
         raise InvalidRequest(message, PARAM, "invalid_image") from error
+    return Clean(as_png(plain), animated)
+
+
+def as_png(picture: Image.Image) -> bytes:
+    """Quickly, not small."""
     file = io.BytesIO()
-    plain.save(file, "PNG", compress_level=1)
+    picture.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
-def what_it_is(data: bytes) -> str:
-    """What bytes that are no good picture seem to be, in words for whoever sent them."""
+def pixels_of(png: bytes) -> NDArray[np.uint8]:
+    """A cleaned picture as (height, width, 3), or a cover as (height, width). Raises InvalidRequest: it is damaged."""
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+            return np.array(picture if picture.mode == "L" else picture.convert("RGB"), np.uint8)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidRequest("The stored picture is damaged.", PARAM, "invalid_image") from error
+
+
+def _beginning(source: bytes | Path) -> tuple[bytes, int]:
+    if isinstance(source, bytes):
+        return source[:64], len(source)
+    with source.open("rb") as file:
+        return file.read(64), source.stat().st_size
+
+
+def what_it_is(data: bytes, size: int | None = None) -> str:
+    """What bytes that are no good picture seem to be, in words for whoever sent them; `size`: of all of them."""
     if not data:
         return "empty"
     for beginning, format_ in ((b"\x89PNG", "PNG"), (b"\xff\xd8", "JPEG"), (b"RIFF", "WebP")):
         if data.startswith(beginning):
-            return f"a damaged or cut-off {format_} of {len(data):,} bytes"
+            return f"a damaged or cut-off {format_} of {len(data) if size is None else size:,} bytes"
     if data[4:8] == b"ftyp":
         brand = data[8:12]
         return {b"avif": "an AVIF", b"heic": "a HEIC", b"mif1": "a HEIC"}.get(brand, "an MP4 or other video")
@@ -97,7 +137,8 @@ def fitted(png: bytes, width: int, height: int) -> NDArray[np.uint8]:
     return np.asarray(covered, np.uint8)[None]
 
 
-def _check_sides(width: int, height: int, most_pixels: int) -> None:
+def check_sides(width: int, height: int, most_pixels: int) -> None:
+    """Raises PayloadTooLarge, InvalidRequest: a picture of those sides is not taken."""
     if width * height > most_pixels or max(width, height) > MOST_SIDE:
         message = f"The picture has {width}x{height} pixels: at most {most_pixels:,}, no side above {MOST_SIDE:,}."
         raise PayloadTooLarge(message, PARAM, "image_too_large")

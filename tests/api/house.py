@@ -39,6 +39,7 @@ from app.settings import Settings
 from app.storyboards.storyboards import Storyboards
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
+from app.uploads.files import MemoryFileUploads
 from app.uploads.fit import AdapterFits, FitsAll
 from app.uploads.loras import MemoryLoraUploads
 from app.video.preview import stills
@@ -120,6 +121,7 @@ class House:
         self.storyboards = MemoryStoryboards(self.jobs.outbox, self.board.holds, meter=self.meter)
         self.presets = MemoryPresets()
         self.loras, self.fits = MemoryLoraUploads(), fits
+        self.uploads = MemoryFileUploads()
         self.ratings = MemoryRatings(fading_of(self.settings))
         self.service = VideoService(self._ports(), self.settings, clock or _ticking())
         self.access = memory_access(self.settings)
@@ -147,6 +149,7 @@ class House:
             sentences=WordSentences(),
             ratings=self.ratings,
             loras=self.loras,
+            uploads=self.uploads,
             fits=self.fits,
             storyboards=self.storyboards,
         )

@@ -342,3 +342,19 @@ async def test_uploads_of_loras_may_be_larger_than_other_bodies() -> None:
         answer = await client.post(LORAS, files=file, data={"name": "a"})
         assert answer.status_code != 413, answer.text
         assert (await client.post("/v1/videos", files=file)).status_code == 413
+
+
+async def test_chunks_of_uploads_may_be_larger_than_other_bodies() -> None:
+    settings = Settings(max_body_bytes=1000, upload_max_bytes=2**21)
+    rules = replace(rules_of(settings, by_address=True, files=10_000), header_s=1.0)
+    chunk = {"tus-resumable": "1.0.0", "content-type": "application/offset+octet-stream"}
+    picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (64).to_bytes(4, "big") * 2 + bytes(2**20)
+    async with (
+        serving(rules, max_body_bytes=1000, upload_max_bytes=2**21) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        begun = await client.post("/v1/uploads", headers={**chunk, "upload-length": "2000000"}, content=picture)
+        assert begun.status_code == 201, begun.text
+        more = {**chunk, "upload-offset": str(len(picture))}
+        sent = await client.patch(begun.headers["location"], headers=more, content=bytes(900_000))
+        assert sent.status_code == 204, sent.text

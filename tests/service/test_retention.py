@@ -26,6 +26,7 @@ from app.service.artifact_refs import mark_cached
 from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Failure, Job, Phase, Webhook, Wishes
+from app.uploads.files import MemoryFileUploads
 from app.uploads.loras import MemoryLoraUploads
 from tests.jobs.make import a_job
 from tests.redis_server import MEMORY_AND_REDIS
@@ -75,6 +76,7 @@ class Stores:
     meter: MemoryMeter
     storyboards: StoryboardStore
     loras: MemoryLoraUploads = field(default_factory=MemoryLoraUploads)
+    uploads: MemoryFileUploads = field(default_factory=MemoryFileUploads)
 
     async def completed(self, at: float) -> Job:
         """A job on record with a file, as the finisher leaves it."""

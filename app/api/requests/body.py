@@ -23,7 +23,7 @@ from app.errors import InvalidRequest, UnsupportedMediaType
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\]){1,4})")  # seed[]=1, cache[mode]=off, image[image_url][url]=…
 _INNER = re.compile(r"\[([^\[\]]*)\]")
 _PLACE = re.compile(r"[0-9]{0,3}")  # in a list: loras[][name]=a, loras[0][name]=a
-_OBJECTS: Final = ("cache", "webhook", "extra_body", "extra_params", "video_params")
+_OBJECTS: Final = ("cache", "webhook", "prepare", "extra_body", "extra_params", "video_params")
 _MARKS: Final = ("\ufeff", "\xef\xbb\xbf")  # a byte order mark before a form, as its parser decodes it
 _JSON: Final = "application/json"
 _MULTIPART: Final = "multipart/form-data"

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.errors import InvalidRequest, NotSupported
+from app.types import Reference, UploadedPicture
 
 _PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")  # how files of pictures begin
 _NO_TEXT: Final = re.compile(rb"\A\s*[<%]|[\x00-\x08\x0e-\x1f]")  # in no address, base64 or JSON
 _HEAD: Final = 256  # bytes of a file that say what it is
-_PLACES: Final = ("image_url", "url", "b64_json")  # where an object has its picture
+_UPLOAD: Final = "upload"
+_PLACES: Final = ("image_url", "url", "b64_json", _UPLOAD)  # where an object has its picture
 _BESIDE: Final = ("type", "detail", "file_id")  # what may stand beside it
 ONE_ONLY: Final = (
     "a video begins with one picture here: send that one alone as input_reference. "
@@ -43,11 +45,11 @@ def file_of_text(text: str) -> File | None:
     return File(content) if content.startswith(_PICTURES) or _NO_TEXT.search(content[:_HEAD]) else None
 
 
-def picture_reference(value: object, name: str) -> bytes | str | None:
+def picture_reference(value: object, name: str) -> Reference | None:
     """The bytes of a file, or the text that is a data URL, base64 or an address; None for nothing.
 
     Understood are a file, a text, `{"image_url": …}`, `{"type": "image_url", "image_url": {"url": …}}`,
-    `{"url": …}`, `{"b64_json": …}`, and a list of one of these.
+    `{"url": …}`, `{"b64_json": …}`, `{"upload": id}`, and a list of one of these.
 
     Raises:
         InvalidRequest: none of them; the sentence says what it is.
@@ -59,7 +61,8 @@ def picture_reference(value: object, name: str) -> bytes | str | None:
             raise NotSupported(f"{len(given)} pictures are not supported: {ONE_ONLY}.", name)
         return picture_reference(given[0], name) if given else None
     if isinstance(value, Mapping):
-        return picture_reference(_inside(value, name), name)
+        found = _inside(value, name)
+        return _upload(found, name) if value.get(_UPLOAD) else picture_reference(found, name)
     if isinstance(value, File):
         if not value.content:
             raise InvalidRequest(f"The file in {name} is empty.", name, "invalid_image")
@@ -71,10 +74,18 @@ def picture_reference(value: object, name: str) -> bytes | str | None:
     raise InvalidRequest(message, name, "invalid_image")
 
 
+def _upload(found: object, name: str) -> UploadedPicture:
+    if not isinstance(found, str) or not found.strip():
+        raise InvalidRequest(f"{name} names an upload by its id, a text.", name, "invalid_image")
+    return UploadedPicture(found.strip())
+
+
 def _inside(value: Mapping[str, object], name: str) -> object:
     """What an object has as its picture."""
     if value.get("file_id"):
-        raise InvalidRequest("There are no stored files: send the picture itself.", name, "unsupported_parameter")
+        raise InvalidRequest(
+            "There are no stored files: send the picture itself, or its upload.", name, "unsupported_parameter"
+        )
     if strange := [key for key in value if key not in (*_PLACES, *_BESIDE)]:
         message = f"{name} has {strange[0][:40]!r}, which is not read: it is an object with an image_url alone."
         raise InvalidRequest(message, name)

@@ -13,7 +13,7 @@ from app.api.requests.form_values import NUMBER, TRUTHS, typed
 from app.api.requests.lora_fields import Loras, LoraWish, with_strength
 from app.api.requests.seed_values import BAD_SEED, Seed
 from app.api.requests.strict import Strict
-from app.api.requests.wish_fields import CacheWish, WebhookWish
+from app.api.requests.wish_fields import CacheWish, PrepareWish, WebhookWish, wished_picture
 from app.errors import InvalidRequest
 from app.jobs.admission_limits import MOST_AFTER
 from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
@@ -102,8 +102,11 @@ class CreateVideo(Strict):
         None, description="The shorter side, such as 720p, instead of size"
     )
     input_reference: object = Field(
-        None, description="A picture to begin with: a file, a data URL, an http URL, or an object with an image_url"
+        None,
+        description="A picture to begin with: a file, a data URL, an http URL, "
+        "an object with an image_url, or one with the id of an `upload`",
     )
+    prepare: PrepareWish | None = Field(None, description="What is done to the picture first")
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
     webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
 
@@ -128,6 +131,7 @@ _BLANK = (
     "after",
     "input_reference",
     "loras",
+    "prepare",
     "aspect_ratio",
     "resolution",
     "interpolate",
@@ -172,6 +176,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         shift=asked.flow_shift,
         aspect_ratio=asked.aspect_ratio,
         resolution=None if asked.resolution is None else str(asked.resolution),
+        prepare=wished_picture(asked.prepare),
         wishes=_wishes(asked),
         warnings=without_effect(fields),
         interpolate=asked.interpolate,
@@ -221,7 +226,12 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False)[0]
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":  # only nested objects: the others were looked at before
-        nested: dict[str, type[Strict]] = {"cache": CacheWish, "webhook": WebhookWish, "loras": LoraWish}
+        nested: dict[str, type[Strict]] = {
+            "cache": CacheWish,
+            "webhook": WebhookWish,
+            "loras": LoraWish,
+            "prepare": PrepareWish,
+        }
         known = nested.get(place[0], CreateVideo).model_fields
         return unknown(place[-1], known)
     if place[:1] == ["seed"]:

@@ -26,7 +26,7 @@ from app.api.requests.storyboard_fields import (
 from app.api.requests.strict import Strict
 from app.errors import InvalidRequest
 from app.settings import Settings
-from app.types import NORMAL, Webhook
+from app.types import NORMAL, Reference, Webhook
 from app.types.storyboard import MOST_SCENES, CaptionMode, Fit, Narrator, SceneWish, StoryWish, Transition
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
@@ -41,7 +41,7 @@ class StoryRequest:
     """What is wished, and the pictures that scenes begin with, by number from 1: nobody has looked at them yet."""
 
     wish: StoryWish
-    pictures: Mapping[int, bytes | str]
+    pictures: Mapping[int, Reference]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class SceneChange:
 
     values: Mapping[str, Any]  # of a SceneWish
     revision: int | None
-    picture: bytes | str | None
+    picture: Reference | None
 
     def __call__(self, scene: SceneWish) -> SceneWish:
         """The scene with the change."""
@@ -78,7 +78,7 @@ def story_request(fields: Fields, settings: Settings) -> StoryRequest:
     if "webhook" in values:
         values["webhook"] = given(values["webhook"], StoryWebhook.model_fields, "webhook")
     asked = validated(CreateStoryboard, values)
-    pictures: dict[int, bytes | str] = {}
+    pictures: dict[int, Reference] = {}
     for at, scene in enumerate(asked.scenes):
         picture = picture_reference(scene.image, f"{_place(at)}.image")
         if picture is not None:

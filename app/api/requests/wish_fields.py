@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from app.api.requests.strict import Strict
+from app.types import Prepare
 
 
 class CacheWish(Strict):
@@ -22,6 +23,27 @@ class CacheWish(Strict):
         False,
         description="It may begin with a similar video of yours instead of noise, and is kept for others to do so",
     )
+
+
+class PrepareWish(Strict):
+    """What is done to a picture before the video begins with it."""
+
+    subject: Literal["person", "foreground"] | None = Field(
+        None, description="What has to be in it; without one the foreground, where background or crop need it"
+    )
+    background: Annotated[str, StringConstraints(pattern=r"^(keep|remove|blur|#[0-9a-fA-F]{6})$")] = Field(
+        "keep", description="keep, remove (it becomes white), blur, or a colour such as #20a0ff"
+    )
+    crop: Literal["subject", "cover", "contain"] = Field(
+        "cover",
+        description="subject: what is around it goes. cover: what is beside the video's shape goes. "
+        "contain: all of it stays, with bars",
+    )
+
+
+def wished_picture(wish: PrepareWish | None) -> Prepare | None:
+    """The wish as the planner has it."""
+    return None if wish is None else Prepare(wish.subject, wish.background.lower(), wish.crop)
 
 
 class WebhookWish(Strict):

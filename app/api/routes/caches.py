@@ -15,7 +15,7 @@ from app.cache.store import LevelFigures
 from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED
 
 router = APIRouter(tags=["operate"], responses=ERRORS)
-Level = Literal["results", "embeddings", "similar"]
+Level = Literal["results", "embeddings", "similar", "subjects"]
 
 
 class CacheLevel(BaseModel):

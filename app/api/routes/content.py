@@ -16,8 +16,11 @@ from app.jobs.record import check_id
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 
 Variant = Annotated[
-    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp"],
-    Query(description="Which file; the last three of a picture, which is a video of one frame"),
+    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp", "prepared"],
+    Query(
+        description="Which file; png, jpeg and webp of a picture, which is a video of one frame; "
+        "prepared: the picture that `prepare` has made, there from the first"
+    ),
 ]
 
 
