@@ -15,7 +15,7 @@ export const leaving = new Map(); // id -> about to be deleted: hidden, and stil
 const listeners = [];
 export const onLeaving = (listener) => void listeners.push(listener);
 
-/** Does it, and says what was in the way. @param {() => Promise<unknown>} work */
+/** Does it, and says what was in the way. @param {() => unknown} work */
 export async function trouble(work) {
   $("trouble").textContent = "";
   try {
@@ -41,9 +41,10 @@ export async function save(video) {
 /** Hides it now and deletes it a while later, unless that is undone. @param {Video} video */
 export function remove(video) {
   if (leaving.has(video.id)) return;
-  const gone = () => call(`v1/videos/${video.id}`, { method: "DELETE", keepalive: true }).then(() => drop(video.id));
-  const timer = window.setTimeout(() => finish(video.id), UNDO_MS);
-  leaving.set(video.id, { timer, gone });
+  const { id } = video;
+  const gone = () => call(`v1/videos/${id}`, { method: "DELETE", keepalive: true }).then(() => drop(id));
+  const timer = window.setTimeout(() => finish(id), UNDO_MS);
+  leaving.set(id, { timer, gone });
   offer(video);
   listeners.forEach((listener) => listener());
 }

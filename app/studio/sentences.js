@@ -24,7 +24,7 @@ export function sentence(video) {
 export function story(video) {
   if (video.cache?.hit) return t("story.cached");
   const { evaluations, fixed_default_steps: all, steps_saved_share: saved } = video.optimization;
-  return t("story", { n: evaluations, of: all, saved: percent(saved) });
+  return t(video.status === "completed" ? "story" : "story.plan", { n: evaluations, of: all, saved: percent(saved) });
 }
 
 /** @param {Video} video */

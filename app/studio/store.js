@@ -19,15 +19,16 @@ const tell = (what, video) => listeners.forEach((listener) => listener(what, vid
 /** @param {Video} video */
 export const ended = (video) => video.status === "completed" || video.status === "failed";
 
-/** Takes in a video as the server has it. @param {Video} video */
+/** Takes in a video as the server has it. @param {Video} video @returns {Video} as it is known now */
 export function learn(video) {
   const before = videos.get(video.id);
   if (before && ended(before) && !ended(video)) return before; // an answer that was long on its way
-  videos.set(video.id, { ...video, heard: performance.now() });
+  const now = { ...video, heard: performance.now() };
+  videos.set(video.id, now);
   if (ended(video)) previews.delete(video.id);
-  tell("shown", videos.get(video.id));
-  if (before && !ended(before) && ended(video)) tell("ended", videos.get(video.id));
-  return videos.get(video.id);
+  tell("shown", now);
+  if (before && !ended(before) && ended(video)) tell("ended", now);
+  return now;
 }
 
 export function drop(id) {

@@ -4,7 +4,7 @@ import { act, make, trouble } from "./acts.js";
 import { call, forget, get, hasKey } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
-import { changed, draft, fill, onForm, pickTier, requests, tier, TIERS, tooMany, wishes } from "./ask/form.js";
+import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, wishes } from "./ask/form.js";
 import { listenForPictures, pictureFor } from "./ask/picture.js";
 import { wall } from "./ask/wall.js";
 import { $, h, icon, sleep, soon } from "./dom.js";
@@ -146,7 +146,7 @@ function prepare() {
   $("commands").prepend(icon("command"));
   $("make").prepend(icon("bolt"));
   $("picture-pick").prepend(icon("picture"));
-  for (const [id, name, words] of [["seed-lock", "locked", "seed.lock"], ["seed-fresh", "dice", "seed.fresh"], ["detail-close", "close", "close"]]) {
+  for (const [id, name, words] of /** @type {const} */ ([["seed-lock", "locked", "seed.lock"], ["seed-fresh", "dice", "seed.fresh"], ["detail-close", "close", "close"]])) {
     $(id).append(icon(name));
     $(id).title = t(words);
     $(id).setAttribute("aria-label", t(words));

@@ -87,6 +87,7 @@ const WORDS = {
   "ribbon.ran": ["run", "gerechnet"],
   "ribbon.forecast": ["forecast", "vorhergesagt"],
   "story": ["{n} of {of} steps run, {saved} saved", "{n} von {of} Schritten gerechnet, {saved} gespart"],
+  "story.plan": ["{n} of {of} steps to run, {saved} saved", "{n} von {of} Schritten zu rechnen, {saved} gespart"],
   "story.cached": ["Nothing run: it was made before.", "Nichts gerechnet: Es war schon da."],
   "batch": ["shared its steps with up to {n} others", "teilte Schritte mit bis zu {n} anderen"],
   "batch.one": ["shared its steps with one other", "teilte Schritte mit einem anderen"],

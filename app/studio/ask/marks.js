@@ -30,5 +30,5 @@ export function marked(text, found) {
     parts.push(text.slice(reached, from), h("mark", { className: kind }, text.slice(from, to)));
     reached = to;
   }
-  $("marks").replaceChildren(...parts, `${text.slice(reached)}\u200b`); // a last empty line has a height, too
+  $("marks").replaceChildren(...parts, `${text.slice(reached)} `); // a last empty line has a height, too
 }

@@ -50,7 +50,7 @@ const acts = () => [
   button("trash", t("delete"), null, { act: "delete", bare: true }),
 ];
 
-/** @param {HTMLElement} element @param {Video} video */
+/** @param {any} element @param {Video} video */
 export function show(element, video) {
   const part = (name) => /** @type {any} */ (element.querySelector(`.${name}`));
   const over = ended(video);
@@ -119,12 +119,14 @@ function hovered(element, is) {
   element.dataset.hovered = is ? "yes" : "";
   const screen = element.querySelector("video");
   if (is) wanted(element, video);
-  if (still() || !small(video)) is ? screen.play().catch(() => {}) : screen.pause();
+  if (still() || small(video)) return; // who paused what moves has a button for it; small ones play anyway
+  if (is) screen.play().catch(() => {});
+  else screen.pause();
 }
 
 const seen = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
-    const element = /** @type {HTMLElement} */ (target);
+    const element = /** @type {any} */ (target);
     const screen = element.querySelector("video");
     const video = videos.get(element.dataset.id ?? "");
     if (!isIntersecting) {

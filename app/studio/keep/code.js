@@ -1,6 +1,6 @@
 // The request that makes a video, to be copied: for curl, Python and the command line.
 
-/** @param {Video} video @returns {Record<string, any>} what has to be asked for to have it again */
+/** @param {Video} video @returns {Record<string, any> & { prompt: string }} what has to be asked for to have it again */
 export function asked(video) {
   const plan = video.optimization;
   return {

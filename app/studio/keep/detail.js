@@ -46,16 +46,20 @@ async function whole(video) {
   const id = video.id;
   const report = await get(`v1/videos/${id}/report`).catch(() => null);
   const line = h("p", { className: "soft", id: "detail-state" }, sentence(video));
-  const made = screen(video, (text) => (line.textContent = text));
   const band = h("div", { className: "ribbon" });
   if (report) ribbon(band, report);
   const warnings = h("ul", { className: "warnings", "aria-label": t("warnings") });
   warn(warnings, video.warnings);
-  const playing = video.status === "completed" ? [h("div", { className: "detail-screen" }, made), controls([made], video)] : [];
+  const playing = video.status === "completed" ? player(video, line) : [];
   return [
     h("div", { className: "detail-look" }, ...playing, band, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report, span).join(", ")) : null, line, warnings, acts(video)),
     h("div", { className: "detail-told" }, facts(video), reasons(video), report ? times(report) : null, request(video)),
   ];
+}
+
+function player(video, line) {
+  const made = screen(video, (text) => (line.textContent = text));
+  return [h("div", { className: "detail-screen" }, made), controls([made], video)];
 }
 
 function acts(video) {
@@ -138,7 +142,8 @@ $("detail-close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 $("gallery").addEventListener("click", (event) => {
   const found = event.target.closest('[data-act="compare"]');
-  if (found) pick(videos.get(found.closest("article").dataset.id));
+  const video = found && videos.get(found.closest("article").dataset.id);
+  if (video) pick(video);
 });
 watch((what, video) => {
   if (video.id !== shown) return;

@@ -10,7 +10,7 @@ import { card, glimpse, show } from "./card.js";
 import { fits, onFilter } from "./filters.js";
 
 const PAGE = 24;
-/** @type {Map<string, HTMLElement>} */
+/** @type {Map<string, any>} */
 const cards = new Map();
 let oldest = null;
 let most = 10 * PAGE; // cards, before the oldest make room for what is asked for elsewhere
@@ -43,9 +43,10 @@ function hide(element, video) {
 
 // Keeps a page that is left open from growing without end: the oldest that have ended leave.
 function trim() {
-  const last = () => videos.get(gallery.lastElementChild.dataset.id);
-  while (cards.size > most && ended(last())) {
-    const { id } = last();
+  for (;;) {
+    const id = gallery.lastElementChild?.dataset.id;
+    const last = videos.get(id);
+    if (cards.size <= most || !last || !ended(last)) return;
     remove(id);
     videos.delete(id);
     oldest = gallery.lastElementChild.dataset.id;
