@@ -120,22 +120,6 @@ function submit(event) {
   if (window.matchMedia("(max-width: 62rem)").matches) $("watch").scrollIntoView({ block: "start" });
 }
 
-// The form's own parts that are not in the page's markup
-
-function tierCards() {
-  const cards = TIERS.map((name) =>
-    h(
-      "label",
-      { className: "tier", "data-tier": name },
-      h("input", { type: "radio", name: "tier", value: name, checked: name === "auto", onchange: changed }),
-      h("b", {}, known("tier", name)),
-      h("small", { className: "runs" }, "\u00a0"),
-      h("small", { className: "time" }, "\u00a0"),
-    ),
-  );
-  $("tier").append(...cards);
-}
-
 function prepare() {
   translate();
   $("prompt").placeholder = t("prompt.example");
@@ -151,7 +135,6 @@ function prepare() {
     $(id).title = t(words);
     $(id).setAttribute("aria-label", t(words));
   }
-  tierCards();
   for (const name of TIERS.slice(1)) $("filter-tier").append(new Option(known("tier", name), name));
   $("examples").append(...EXAMPLES.map((text) => h("button", { type: "button", className: "chip", onclick: () => fill({ prompt: text }) }, text)));
 }

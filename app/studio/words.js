@@ -1,6 +1,6 @@
 // All that the page says, in English and German, one line each; numbers, money and dates as the reader writes them.
 
-const WORDS = {
+export const WORDS = {
   // name: [English, German]
   "key.label": ["This server asks for an API key.", "Dieser Server verlangt einen API-Schlüssel."],
   "key.note": ["Kept until this tab is closed.", "Wird nur behalten, bis dieser Tab geschlossen wird."],

@@ -15,6 +15,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_p
 from app.video.encode import encode
 from tests.api.house import House
 from tests.api.served import ServedHouse, served
+from tests.waiting import until
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_MS = 15_000  # of a busy machine
@@ -66,6 +67,15 @@ def studio(browser: Browser) -> Open:
         assert not errors
 
     return opened
+
+
+async def holds(page: Page, expression: str, arg: object = None) -> None:
+    """Wait until an expression is true. Not Playwright's way: its own needs `unsafe-eval`, which the page forbids."""
+
+    async def true() -> bool:
+        return bool(await page.evaluate(expression, arg))
+
+    await until(true)
 
 
 def _listen(page: Page, url: str, refused: bool) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.api.house import House
-from tests.studio.conftest import Open, mp4
+from tests.studio.conftest import Open, holds, mp4
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -39,9 +39,14 @@ async def test_the_plan_follows_the_words_and_marks_them(studio: Open) -> None:
 async def test_the_layer_of_marks_lies_under_the_letters(studio: Open) -> None:
     async with studio(viewport={"width": 320, "height": 700}) as (page, _):
         await page.fill("#prompt", "a dragon flies and dives " * 20)
-        field, marks = await page.locator("#prompt").bounding_box(), await page.locator("#marks").bounding_box()
+        sides = "const { x, y, width, height } = document.getElementById(id).getBoundingClientRect()"
+        field, marks = await page.evaluate(
+            f"['prompt', 'marks'].map((id) => {{ {sides}; return [x, y, width, height] }})"
+        )
         assert field == marks
-        hidden = "(() => { const box = document.getElementById('prompt'); return box.scrollHeight - box.clientHeight })()"
+        hidden = (
+            "(() => { const box = document.getElementById('prompt'); return box.scrollHeight - box.clientHeight })()"
+        )
         assert await page.evaluate(hidden) <= 1
 
 
@@ -50,7 +55,7 @@ async def test_a_clip_of_the_wall_is_made_again_by_one_click(studio: Open) -> No
         clips = page.locator("#wall button")
         await expect(clips).to_have_count(12)
         played = "[...document.querySelectorAll('#wall video')].every((video) => video.readyState > 1 && !video.error)"
-        await page.wait_for_function(played)
+        await holds(page, played)
         await clips.first.click()
         await expect(page.locator("article")).to_have_count(1)
         await expect(clips).to_have_count(0)
@@ -74,7 +79,9 @@ async def test_several_are_asked_for_at_once(many: str, prompt: str, wanted: int
         await page.click("#make")
         await expect(page.locator("article")).to_have_count(wanted)
         made = await jobs(server.house)
-        assert len({(job.plan.prompt, job.plan.tier, job.plan.sampling.seed) for job in made}) >= (1 if many == "seeds" else wanted)
+        assert len({(job.plan.prompt, job.plan.tier, job.plan.sampling.seed) for job in made}) >= (
+            1 if many == "seeds" else wanted
+        )
         if many == "lines":
             assert sorted(job.plan.prompt for job in made) == ["a blue box", "a red ball"]
         if many == "tiers":
@@ -100,16 +107,22 @@ async def test_all_fields_of_the_form_are_in_the_request(studio: Open) -> None:
         assert (spec.width, spec.height, spec.frames, spec.fps) == (96, 64, 9, 4)
         assert job.plan.sampling.seed == 2**63 - 1
         assert job.plan.negative_prompt == "a cat"
-        assert job.plan.deterministic
+        assert job.plan.sampling.deterministic
 
 
 async def test_a_new_field_of_the_server_appears_by_itself(studio: Open) -> None:
     async with studio() as (page, server):
         schema = server.house.app.openapi()["components"]["schemas"]["CreateVideo"]
-        named = {name for name, each in schema["properties"].items() if not each.get("description", "").startswith("The same as")}
+        named = {
+            name
+            for name, each in schema["properties"].items()
+            if not each.get("description", "").startswith("The same as")
+        }
         await page.click("#advanced summary")
         await expect(page.locator("#advanced-fields .field").first).to_be_visible()
-        shown = await page.evaluate("[...document.querySelectorAll('.field :is(input, select)')].map((each) => each.id.slice(9))")
+        shown = await page.evaluate(
+            "[...document.querySelectorAll('.field :is(input, select)')].map((each) => each.id.slice(9))"
+        )
         assert {"sampler", "budget", "deadline_s", "flow_shift", "step_cache"} <= set(shown) <= named
 
 
@@ -119,7 +132,7 @@ async def test_the_draft_outlives_a_reload(studio: Open) -> None:
         await page.check('input[name="tier"][value="ultra"]')
         await page.fill("#seed", "12")
         kept = "JSON.parse(localStorage.getItem('kinoray-draft'))?.seed === '12'"
-        await page.wait_for_function(kept)
+        await holds(page, kept)
         await page.reload()
         await expect(page.locator("#prompt")).to_have_value("a red ball\nand a box")
         await expect(page.locator('input[name="tier"][value="ultra"]')).to_be_checked()
@@ -148,7 +161,7 @@ async def test_what_is_asked_for_while_the_server_is_away_is_made_once(reload: b
         await page.unroute("**/v1/videos")
         if reload:
             await page.reload()
-        await page.wait_for_function("sessionStorage.getItem('kinoray-unsent') === '[]'")
+        await holds(page, "sessionStorage.getItem('kinoray-unsent') === '[]'")
         await expect(page.locator("article")).to_have_count(1)
         assert len(await jobs(server.house)) == 1
         assert len(set(lost)) == 1

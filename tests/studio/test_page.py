@@ -127,7 +127,9 @@ async def test_another_seed_is_asked_for_as_the_card_was(studio: Open) -> None:
 
 
 async def paused(page: Page) -> list[bool]:
-    found: list[bool] = await page.evaluate("[...document.querySelectorAll('article video[src]')].map((video) => video.paused)")
+    found: list[bool] = await page.evaluate(
+        "[...document.querySelectorAll('article video[src]')].map((video) => video.paused)"
+    )
     return found
 
 

@@ -38,7 +38,9 @@ function place(video) {
 
 function hide(element, video) {
   const hidden = leaving.has(video.id) || !fits(video);
-  if (element.hidden !== hidden) element.hidden = hidden;
+  if (element.hidden === hidden) return;
+  if (hidden) refocus(element);
+  element.hidden = hidden;
 }
 
 // Keeps a page that is left open from growing without end: the oldest that have ended leave.
@@ -56,11 +58,17 @@ function trim() {
 
 function remove(id) {
   const element = cards.get(id);
-  const focused = element?.contains(document.activeElement);
-  const next = /** @type {any} */ (element?.nextElementSibling ?? element?.previousElementSibling);
+  if (element) refocus(element);
   element?.remove();
   cards.delete(id);
-  if (focused) (next?.querySelector(".open") ?? $("prompt")).focus();
+}
+
+// Who acts by keys goes on beside what leaves, not at the top of the page.
+function refocus(element) {
+  if (!element.contains(document.activeElement)) return;
+  const others = [...gallery.querySelectorAll("article:not([hidden])")].filter((each) => each !== element);
+  const next = others.find((each) => element.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) ?? others.at(-1);
+  (next?.querySelector(".open") ?? $("prompt")).focus();
 }
 
 function offer(is) {
