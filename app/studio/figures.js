@@ -17,7 +17,8 @@ async function figures() {
     const count = stats.replicas.length;
     const waiting = stats.line?.jobs ?? 0;
     told.push(t("figures.saved", { n: percent(stats.optimization.steps_saved_share) }));
-    told.push(t("figures.cache", { n: percent(stats.cache_stats.levels.results?.hit_rate) }));
+    const hits = stats.cache_stats.levels.results?.hit_rate;
+    if (hits != null) told.push(t("figures.cache", { n: percent(hits) }));
     told.push(t("figures.waiting", { n: number(waiting) }));
     told.push(t(count === 1 ? "figures.replica" : "figures.replicas", { n: number(count) }));
     waitingNow(waiting);
