@@ -9,10 +9,12 @@
     │   └── InsufficientScope     403  insufficient_scope (`param` is the scope that the key lacks)
     ├── NotFound                  404
     │   ├── JobNotFound           404  video_not_found
+    │   ├── StoryboardNotFound    404  storyboard_not_found, or scene_not_found
     │   ├── ContentNotReady       404  content_not_ready
     │   └── ArtifactLost          410  artifact_lost, or content_expired
     ├── Conflict                  409  conflict
     │   ├── IllegalTransition     409  illegal_transition
+    │   ├── Moved                 409  revision_conflict (a storyboard was changed; has `revision`)
     │   └── LeaseLost             409  lease_lost
     ├── PayloadTooLarge           413  payload_too_large
     ├── UnsupportedMediaType      415  unsupported_media_type
@@ -147,9 +149,16 @@ class IllegalTransition(Conflict):
 
 
 class Moved(Conflict):
-    """A storyboard has changed since it was read; the message names its revision."""
+    """A storyboard has changed since it was read; `revision` is the one that stands, None where it is not known."""
 
     code = "revision_conflict"
+
+    def __init__(
+        self, message: str = "", param: str | None = None, code: str | None = None, revision: int | None = None
+    ) -> None:
+        super().__init__(message, param, code)
+        self.args = (message, param, code, revision)
+        self.revision = revision
 
 
 class LeaseLost(Conflict):

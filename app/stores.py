@@ -34,6 +34,9 @@ from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.redis.stops import RedisStops
 from app.jobs.redis.usage import RedisUsage
 from app.jobs.store import JobStore
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.redis_storyboards import RedisStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import MemoryUsage, UsageLog
 from app.plan.feedback.feedback import fading_of
 from app.plan.feedback.ratings import MemoryRatings, Ratings
@@ -63,6 +66,7 @@ class Stores:
     board: Board
     flights: Flights
     outbox: Outbox
+    storyboards: StoryboardStore
     meter: Meter
     usage: UsageLog
     rates: Windows
@@ -95,6 +99,7 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
     """The durable ones, over one client, which is the caller's to close."""
     prefix = settings.redis_prefix
     clock = SharedClock(redis)
+    meter = RedisMeter(redis, prefix)
     masked = partial(with_masks, tables=load_tables(settings.calibration_folder).masks)
     return Stores(
         jobs=RedisJobs(redis, prefix, settings.failed_kept_s, masked),
@@ -104,7 +109,8 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         board=RedisBoard(redis, prefix),
         flights=RedisFlights(redis, prefix),
         outbox=RedisOutbox(redis, prefix),
-        meter=RedisMeter(redis, prefix),
+        storyboards=RedisStoryboards(redis, prefix, meter),
+        meter=meter,
         usage=RedisUsage(redis, prefix, settings.usage_retention_s),
         rates=RedisWindows(redis=redis, prefix=prefix, clock=clock),
         artifacts=FileArtifacts(settings.artifact_root, settings.artifact_timeout_s),
@@ -128,7 +134,7 @@ def memory_stores(
     `clock` gives Unix seconds, by which records are dated; `monotonic` those by which what is announced runs out.
     """
     jobs = MemoryJobs(settings.failed_kept_s, monotonic)
-    board, outbox = MemoryBoard(clock), MemoryOutbox(jobs)
+    board, outbox, meter = MemoryBoard(clock), MemoryOutbox(jobs), MemoryMeter()
     return Stores(
         jobs=jobs,
         checkpoints=MemoryCheckpoints(jobs),
@@ -137,7 +143,8 @@ def memory_stores(
         board=board,
         flights=MemoryFlights(jobs, monotonic),
         outbox=outbox,
-        meter=MemoryMeter(),
+        storyboards=MemoryStoryboards(jobs.outbox, board.holds, monotonic, meter),
+        meter=meter,
         usage=MemoryUsage(),
         rates=LocalWindows(),
         artifacts=MemoryArtifacts(clock),

@@ -44,6 +44,8 @@ from benchmarks import (
     service_load,
     similar,
     step_engine,
+    story_chaos,
+    storyboards,
 )
 from benchmarks.machine import facts, memory_bytes
 from cluster.local import CONFIG, LocalService
@@ -77,6 +79,8 @@ def main() -> None:
         "overload": _overload,
         "fairness": _fairness,
         "clients": _clients,
+        "storyboards": _storyboards,
+        "story_chaos": _story_chaos,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
@@ -84,6 +88,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(runs)}; all by default")
     parser.add_argument("--quick", action="store_true", help="just enough to see that they run")
     parser.add_argument("--drills", type=int, default=None, help="how many restores; 20 by default")
+    parser.add_argument("--scenes", default="1,3,5,9", help="of the films set against a script; 1,3,5,9 by default")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
     if unknown := set(options.names) - set(runs):
@@ -212,6 +217,19 @@ def _clients(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     seconds, slow, followers = (5, (100,), 30) if options.quick else (20, clients.SLOW, clients.FOLLOWERS)
     with _served({}, {"max_followers": most, "pretend_step_s": 1.0}) as service:
         return asyncio.run(clients.measure(service.url, seconds, slow, followers, most, console))
+
+
+def _storyboards(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    counts = [int(count) for count in options.scenes.split(",")]
+    with _served() as service:
+        return asyncio.run(storyboards.measure(service.url, counts, 1 if options.quick else 3, console))
+
+
+def _story_chaos(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    changes = {"num_replicas": 2, "ray_actor_options": {"num_cpus": 0.4, "runtime_env": {"env_vars": chaos.ONE_THREAD}}}
+    with _served({"Diffuser": changes}, {"max_attempts": 20, "checkpoint_every": chaos.CHECKPOINT_EVERY}) as service:
+        films, kills = (3, 3) if options.quick else (20, 20)
+        return asyncio.run(story_chaos.measure(service, films, kills, console))
 
 
 def _in_folder(measure: Callable[[Path, Console], dict[str, Any]], console: Console) -> dict[str, Any]:

@@ -24,7 +24,7 @@ FORMATS = (FORMAT, "kinoray-backup-1")  # the second, of before 0.3, does not sa
 BROUGHT = "restoring:"  # keys on their way back, before they take their places
 LEFT_OUT = ("cache:", "cache!", "checkpoint:", BROUGHT)  # made anew when they are missed
 AT_WORK = "note:backlog"  # which a service that is running writes again and again
-OF_A_RUN = (AT_WORK, "note:places", "replicas", "replica:")  # of no meaning to the next one
+OF_A_RUN = (AT_WORK, "note:places", "replicas", "replica:", "story_claims")  # of no meaning to the next one
 CALL_S = 120.0
 SCAN = 1000
 

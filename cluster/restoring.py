@@ -15,9 +15,11 @@ from app.errors import ArtifactLost
 from app.health.recoveries import Cause, Signal
 from app.jobs.epoch import next_epoch
 from app.jobs.record import is_id
+from app.jobs.storyboards.store import is_story_id
 from app.redis.connection import Client
 from app.service.recovery import Recovery, lost_mark, recover, without_store
 from app.service.retention import OWNER_KEY
+from app.service.story_recovery import StoryRecovery, recover_stories
 from app.stores import Stores
 from app.types import Artifact
 from cluster.backup import AT_WORK, BROUGHT, SCAN, BackupFailed, Row, is_kept, key_of, pattern, read_backup
@@ -42,6 +44,13 @@ for i = 1, #KEYS do
 end
 """
 
+# KEYS story …; ARGV epoch: the same for storyboards, also of those that have ended, which a change takes up again
+LIFT_STORIES = """
+for i = 1, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('HSET', KEYS[i], 'fence', ARGV[1]) end
+end
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
@@ -53,6 +62,7 @@ class Restored:
     epoch: int
     looked: bool  # into the artifact store
     jobs: Recovery
+    stories: StoryRecovery = StoryRecovery()
 
     def sentences(self) -> Iterator[str]:
         """The same for people: each lost job by its id."""
@@ -63,8 +73,11 @@ class Restored:
             yield f"{len(jobs.found)} that completed since were found in the artifact store, and are on record."
         else:
             yield "Nobody looked into the artifact store: jobs that completed since are made again, or lost."
-        yield f"{len(jobs.lost)} are lost{':' if jobs.lost else '.'}"
-        yield from (f"  {job_id}: {why}" for job_id, why in jobs.lost.items())
+        if self.stories.waiting:
+            yield f"{len(self.stories.waiting)} storyboards that had not ended go on with them."
+        lost = {**jobs.lost, **self.stories.lost}
+        yield f"{len(lost)} are lost{':' if lost else '.'}"
+        yield from (f"  {each}: {why}" for each, why in lost.items())
         yield "Other jobs that were accepted after the backup are known to nobody: they must be sent again."
 
 
@@ -92,14 +105,15 @@ async def restore(
         if look:
             await _check_owner(redis, prefix, brought, stores)
         epoch = await _epoch(redis, prefix, brought)
-        held_jobs = _jobs(held, prefix)
+        held_jobs, held_stories = _jobs(held, prefix), _stories(held, prefix)
         await _take_places(redis, prefix, held, brought, epoch)
     await stores.clock.sync()
     now, kept = stores.clock(), _jobs([row.name for row in rows], prefix)
     jobs = await (recover if look else without_store)(kept, held_jobs, stores, now)
-    for job_id, why in jobs.lost.items():
-        await stores.board.put(lost_mark(job_id), {"why": why}, LOST_KEPT_S)
-    done = Restored(len(rows), backup.at, now, epoch, look, jobs)
+    told = await recover_stories(_stories([row.name for row in rows], prefix), held_stories, stores, now, look)
+    for lost, why in {**jobs.lost, **told.lost}.items():
+        await stores.board.put(lost_mark(lost), {"why": why}, LOST_KEPT_S)
+    done = Restored(len(rows), backup.at, now, epoch, look, jobs, told)
     await redis.set(key_of(prefix, REPORT), orjson.dumps(asdict(done)))
     detail = f"{len(jobs.waiting)} jobs go on, {len(jobs.found)} were found, {len(jobs.lost)} are lost; epoch {epoch}."
     await stores.recoveries.record(Signal(Cause.RESTORED, "records", "happened", detail, now))
@@ -169,7 +183,9 @@ async def _take_places(
 ) -> None:
     """In one step, so that no death leaves half of it: what is there goes, what was brought comes, fences rise."""
     pairs = [(name.encode(), row.name) for name, row in brought.items()]
-    jobs = [row.name for row in brought.values() if row.name.startswith(key_of(prefix, "job", "").encode())]
+    names_of = [row.name for row in brought.values()]
+    jobs = [name for name in names_of if name.startswith(key_of(prefix, "job", "").encode())]
+    stories = [name for name in names_of if name.startswith(key_of(prefix, "story", "").encode())]
     async with redis.pipeline(transaction=True) as line:
         for names in _slices(list(held)):
             line.delete(*names)
@@ -178,15 +194,25 @@ async def _take_places(
             line.eval(TAKE_PLACES, len(names), *names)
         for names in _slices(jobs):
             line.eval(LIFT, len(names), *names, epoch)
+        for names in _slices(stories):
+            line.eval(LIFT_STORIES, len(names), *names, epoch)
         line.set(key_of(prefix, "epoch"), epoch)
         await line.execute()
 
 
 def _jobs(names: Sequence[bytes], prefix: str) -> list[str]:
     """The ids of the jobs that have records among the keys."""
-    start = key_of(prefix, "job", "")
-    found = [name.decode(errors="replace") for name in names]
-    return [name.removeprefix(start) for name in found if name.startswith(start) and is_id(name.removeprefix(start))]
+    return list(filter(is_id, _ids(names, key_of(prefix, "job", ""))))
+
+
+def _stories(names: Sequence[bytes], prefix: str) -> list[str]:
+    """The ids of the storyboards."""
+    return list(filter(is_story_id, _ids(names, key_of(prefix, "story", ""))))
+
+
+def _ids(names: Sequence[bytes], start: str) -> Iterator[str]:
+    found = (name.decode(errors="replace") for name in names)
+    return (name.removeprefix(start) for name in found if name.startswith(start))
 
 
 def _slices(things: list[T]) -> Iterator[list[T]]:

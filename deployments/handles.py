@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from ray.serve.handle import DeploymentHandle
 
 from app.errors import ServiceUnavailable
 from app.plan.sentences import SentenceFigures
+from app.storyboards.ports import FilmMade, Heard
 from app.tracing.carry import carried
 from app.types import Caller, Measured, Plan, VideoRequest
+from app.types.storyboard import Narration, Narrator
 from deployments.calls import ask
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 ENCODE_S = 60.0
 FINISH_S = 300.0
+HEAR_S = 30.0
+SPEAK_S = 900.0  # a long text, behind others
+ASSEMBLE_S = 7200.0  # of half an hour of film, on a busy machine
+T = TypeVar("T")
 
 
 class AnalyzerHandle:
@@ -82,6 +88,35 @@ class FinisherHandle:
             await ask(self._handle.finish.remote(job_id, fence, frames, measured), self._timeout_s, "finisher")
         except RayError as error:
             raise ServiceUnavailable(f"The finisher failed: {type(error).__name__}.") from error
+
+
+class FilmHandle:
+    """The FilmWork port over the Finisher deployment."""
+
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+        self._handle = handle
+
+    async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
+        asked = self._handle.hear.remote(tenant, list(texts), narrator)
+        return await _of_finisher(asked, HEAR_S, list[Heard])
+
+    async def speak(self, tenant: str, text: str, narrator: Narrator) -> Narration:
+        return await _of_finisher(self._handle.speak.remote(tenant, text, narrator), SPEAK_S, Narration)
+
+    async def caption(self, prompt: str, narration: str | None, language: str) -> str:
+        return await _of_finisher(self._handle.caption.remote(prompt, narration, language), SPEAK_S, str)
+
+    async def assemble(self, story_id: str, fence: int) -> FilmMade:
+        return await _of_finisher(self._handle.assemble.remote(story_id, fence), ASSEMBLE_S, FilmMade)
+
+
+async def _of_finisher(asked: Awaitable[Any], timeout_s: float, _: type[T]) -> T:
+    """Raises what the callee raises of ours, ServiceUnavailable where it is gone or fails otherwise."""
+    try:
+        answer: T = await ask(asked, timeout_s, "finisher")
+    except RayError as error:
+        raise ServiceUnavailable(f"The finisher failed: {type(error).__name__}.") from error
+    return answer
 
 
 async def ping(handle: DeploymentHandle[Any], timeout_s: float, what: str) -> None:

@@ -23,9 +23,11 @@ from app.service.ports import Ports
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.stores import open_stores
+from app.storyboards.drafting.opening import open_drafting
+from app.storyboards.storyboards import Storyboards
 from app.types import ModelProfile
 from deployments.cache_handles import CacheHandle, SimilarHandle
-from deployments.handles import AnalyzerHandle, SentencesHandle, ping
+from deployments.handles import AnalyzerHandle, FilmHandle, SentencesHandle, ping
 from deployments.observed import observe
 
 PING_S = 2.0
@@ -70,6 +72,7 @@ class Router:
             starts=load_tables(settings.calibration_folder).similar,
             samples=stores.samples,
             recoveries=stores.recoveries,
+            storyboards=stores.storyboards,
         )
         pings = Pings(
             analyzer=partial(ping, analyzer, PING_S, "prompt analyzer"),
@@ -81,7 +84,9 @@ class Router:
         checks = health_checks(stores, cache_port, pings, service.pools)
         limits, alone = settings.limits, settings.limits_without_redis
         rates = RateLimiter(limits, stores.rates, stores.clock, stores.clock.sync, alone)
-        self._app = create_app(service, settings, checks, True, access, rates)  # True: Serve's proxy does
+        drafting = open_drafting(settings)
+        boards = Storyboards(service, FilmHandle(finisher))
+        self._app = create_app(service, settings, checks, True, access, rates, boards, drafting)  # True: Serve's does
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

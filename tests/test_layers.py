@@ -70,6 +70,7 @@ SUB_ROOMS = {
     "app/api/requests": {
         *("app.api.requests", "app.api.limits", "app.api.problems", "app.errors", "app.types", "app.settings"),
         *("app.jobs.admission_limits", "app.plan", "app.service", "app.access.api_key", "app.access.scopes"),
+        "app.storyboards",
     },
 }
 """Sub-rooms that know only some of their own room."""

@@ -18,7 +18,7 @@ STATS: Final = "stats"
 SCOPES: Final = {
     VIDEOS_WRITE: "Ask for videos, cancel and delete them, rate them, keep styles",
     VIDEOS_READ: "Look at videos, follow and fetch them; models, styles and plans",
-    STORYBOARDS: "Storyboards",
+    STORYBOARDS: "Storyboards: ask for them, look at, follow, change, fetch and delete them",
     UPLOADS: "Uploads: pictures, adapters",
     STATS: "The tenant's own figures",
     OPERATE: "Run the service: keys, audit, caches, everyone's figures",

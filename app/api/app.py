@@ -42,6 +42,8 @@ from app.api.routes import (
     operations,
     page,
     reports,
+    storyboard_events,
+    storyboards,
     styles,
     sync,
     tenant_events,
@@ -59,6 +61,8 @@ from app.service.component_since import ComponentSince
 from app.service.ports import Check
 from app.service.videos import VideoService
 from app.settings import Settings
+from app.storyboards.drafting.options import DraftTools
+from app.storyboards.storyboards import Storyboards
 
 SETTLE_S = 10.0  # what requests whose clients have left still do is waited for so long when the server stops
 
@@ -70,12 +74,16 @@ def create_app(
     proxy_adds_request_id: bool = False,
     access: Access | None = None,
     rates: RateLimiter | None = None,
+    boards: Storyboards | None = None,
+    drafting: DraftTools | None = None,
 ) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name.
 
     `proxy_adds_request_id`: what stands before it gives every request an id and every answer the header.
     `access`: who gets in; None: who has a key of the settings, or one that is made here and lasts as long as this.
     `rates`: who may ask how often; None: counted here alone.
+    `boards`: the storyboards, which are gone on with while it runs; None: there are none.
+    `drafting`: what texts are made scenes with; None: rules alone.
     """
     # A machine without a way out has its documentation page too.
     background = Background()
@@ -83,13 +91,19 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if boards is not None:
+            boards.start()
         yield
+        if boards is not None:
+            await boards.close()
         await background.settled(SETTLE_S)
         await access.close()
 
     app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__, lifespan=lifespan)
     app.state.background = background
     app.state.service = service
+    app.state.storyboards = boards
+    app.state.drafting = drafting or DraftTools()
     app.state.settings = settings
     app.state.access = access
     app.state.rates = rates or RateLimiter(settings.limits, LocalWindows(), service.now)
@@ -98,6 +112,7 @@ def create_app(
     app.state.followers = Followers(settings.max_followers)
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
+        *((storyboards, storyboard_events) if boards is not None else ()),
         *(models, loras, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
@@ -106,7 +121,7 @@ def create_app(
         answer_head(app, room.router)
     add_studio_files(app)
     install(app)
-    describe_api(app)
+    describe_api(app, [room.router for room in rooms])
     _add_layers(app, settings, background, access, proxy_adds_request_id)
     return app
 

@@ -19,7 +19,9 @@ from app.settings import Settings
 from app.types import Caller
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-UNCHANGING: Final = frozenset({"/api/optimization/analyze", "/v1/styles/recommend"})
+UNCHANGING: Final = frozenset(
+    {"/api/optimization/analyze", "/v1/styles/recommend", "/v1/storyboards/analyze", "/v1/storyboards/draft"}
+)
 """Routes that change nothing by whatever method."""
 DENIED: Final = frozenset({401, 403})
 TRIED_TOO_OFTEN: Final = "too_many_wrong_keys"
@@ -60,7 +62,8 @@ def note_socket(
     if error is None or error.status in DENIED:
         status = 200 if error is None else error.status
         connection.state.error_code = None if error is None else error.error_code
-        writer.note(_entry(connection, settings, "WS /v1/videos/{video_id}/ws", status, {}))
+        action = f"WS {connection.scope['route'].path}"
+        writer.note(_entry(connection, settings, action, status, {}))
 
 
 def _is_told(scope: Scope, status: int) -> bool:

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from app.access.forwarded import client_address
 from app.access.opening import Access
-from app.access.scopes import STATS, UPLOADS, VIDEOS_READ, VIDEOS_WRITE, require
+from app.access.scopes import STATS, STORYBOARDS, UPLOADS, VIDEOS_READ, VIDEOS_WRITE, require
 from app.api.dependencies import Config
 from app.api.rate_headers import permit
 from app.settings import Settings
@@ -74,5 +74,6 @@ async def allowed(wanted: SecurityScopes, who: Who) -> Caller:
 Writer = Annotated[Caller, Security(allowed, scopes=[VIDEOS_WRITE])]
 Reader = Annotated[Caller, Security(allowed, scopes=[VIDEOS_READ])]
 StatsReader = Annotated[Caller, Security(allowed, scopes=[STATS])]
+Storyteller = Annotated[Caller, Security(allowed, scopes=[STORYBOARDS])]
 Uploader = Annotated[Caller, Security(allowed, scopes=[UPLOADS])]
 Operator = Annotated[Caller, Security(allowed, scopes=[OPERATE])]

@@ -57,9 +57,9 @@ def _with_names(part: object, schemas: Page, whole: bool = False) -> object:
 
 def _with_default_said(field: Page) -> Page:
     """The field with its default in words: of a `default` some generators make a field that has to be sent."""
-    if field.get("default") is None:
-        return field
-    default = field["default"]
+    default = field.get("default")
+    if default is None:
+        return {key: value for key, value in field.items() if key != "default"}
     plain = default if isinstance(default, str) else orjson.dumps(default).decode()
     said = f"{field.get('description', '')}. Without it: `{plain}`".removeprefix(". ")
     return {key: value for key, value in field.items() if key != "default"} | {"description": said}

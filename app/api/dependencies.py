@@ -1,4 +1,4 @@
-"""What routes are given by type: the service, who gets in, and the settings that the application was created with."""
+"""What routes are given by type: the services, who gets in, and the settings that the application was created with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from app.access.opening import Access
 from app.api.public_url import KEY
 from app.service.videos import VideoService
 from app.settings import Settings
+from app.storyboards.drafting.options import DraftTools
+from app.storyboards.storyboards import Storyboards
 
 
 async def _service(asked: HTTPConnection) -> VideoService:
@@ -29,6 +31,16 @@ async def _public_url(asked: HTTPConnection) -> str:
     return cast(str, asked.scope[KEY])
 
 
+async def _boards(asked: HTTPConnection) -> Storyboards:
+    return cast(Storyboards, asked.app.state.storyboards)
+
+
+async def _drafting(asked: HTTPConnection) -> DraftTools:
+    return cast(DraftTools, asked.app.state.drafting)
+
+
+Boards = Annotated[Storyboards, Depends(_boards)]
+Drafting = Annotated[DraftTools, Depends(_drafting)]
 Service = Annotated[VideoService, Depends(_service)]
 Entry = Annotated[Access, Depends(_access)]
 Config = Annotated[Settings, Depends(_settings)]

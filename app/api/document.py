@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, cast
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.api.body_schemas import REF, Page, name_bodies
@@ -20,9 +22,12 @@ from app.api.route_outcomes import (
     codes_of,
     makes_jobs,
 )
+from app.api.storyboard_events import STORY_EVENTS
 
 _PARAMETERS: Final = {
     "video_id": "The video's id",
+    "story_id": "The storyboard's id",
+    "n": "The scene's number, from 1",
     "style_id": "The style's id",
     "lora": "The LoRA's id or name",
     "model_id": "The model's id, or another name of it",
@@ -49,7 +54,9 @@ def completed(page: Page) -> Page:
             _add_request_id(operation)
             name_bodies(operation, schemas)
             _list_outcomes(operation, method, path)
-    page["paths"]["/v1/videos/{video_id}/ws"] = _socket()
+    page["paths"]["/v1/videos/{video_id}/ws"] = _socket("video", "video_id", "VideoEvent")
+    if "/v1/storyboards" in page["paths"]:
+        page["paths"]["/v1/storyboards/{story_id}/ws"] = _socket("storyboard", "story_id", "StoryboardEvent")
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
             if "description" not in field and name in MEANINGS:
@@ -102,50 +109,57 @@ def _scopes(operation: Page) -> list[str] | None:
 
 
 def _add_events(page: Page, schemas: Page) -> None:
+    told = {**EVENTS, **{f"storyboard {kind}": model for kind, model in STORY_EVENTS.items()}}
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in EVENTS.values()], ref_template=REF + "{model}"
+        [(model, "serialization") for model in told.values()], ref_template=REF + "{model}"
     )
     for name, schema in definitions["$defs"].items():
         schemas.setdefault(name, schema)
-    schemas["VideoEvent"] = {
-        "title": "VideoEvent",
+    _add_stream(page, "VideoEvent", EVENTS, "/v1/videos/{video_id}/events", "/v1/events")
+    if "/v1/storyboards" in page["paths"]:
+        _add_stream(page, "StoryboardEvent", STORY_EVENTS, "/v1/storyboards/{story_id}/events")
+
+
+def _add_stream(page: Page, name: str, kinds: Mapping[str, type[BaseModel]], *paths: str) -> None:
+    """Name the events of a kind of stream, and have the routes at these paths answer with them."""
+    page["components"]["schemas"][name] = {
+        "title": name,
         "description": "One event. A WebSocket's message is this object; among server-sent events `event`, `id` and "
         "`data` are fields of the stream, `data` being JSON.",
         "type": "object",
         "required": ["event", "data"],
         "properties": {
-            "event": {"type": "string", "enum": list(EVENTS), "description": "What happened"},
-            "id": {"type": ["string", "null"], "description": "What `Last-Event-ID` names; a snapshot has none"},
+            "event": {"type": "string", "enum": list(kinds), "description": "What happened"},
+            "id": {"type": ["string", "null"], "description": "What `Last-Event-ID` names; a snapshot may have none"},
             "data": {
-                "description": "By the name of the event: "
-                + ", ".join(f"{n}: {m.__name__}" for n, m in EVENTS.items()),
-                "anyOf": [{"$ref": REF + model.__name__} for model in EVENTS.values()],
+                "description": "By the name of the event: " + ", ".join(f"{n}: {m.__name__}" for n, m in kinds.items()),
+                "anyOf": [{"$ref": REF + model.__name__} for model in kinds.values()],
             },
         },
     }
-    for path in ("/v1/videos/{video_id}/events", "/v1/events"):
+    for path in paths:
         stream = page["paths"][path]["get"]["responses"]["200"]
         stream["content"]["text/event-stream"] = {
-            "schema": {"type": "string", "description": "Server-sent events; each is a VideoEvent"},
-            "itemSchema": {"$ref": f"{REF}VideoEvent"},  # OpenAPI 3.2
+            "schema": {"type": "string", "description": f"Server-sent events; each is a {name}"},
+            "itemSchema": {"$ref": f"{REF}{name}"},  # OpenAPI 3.2
         }
 
 
-def _socket() -> Page:
+def _socket(what: str, id_name: str, event: str) -> Page:
     """As far as OpenAPI can say it: the handshake in its own words, the messages in prose and as schemas."""
     about = (
-        "A WebSocket. Messages to you are `VideoEvent`s as JSON texts, and the event `error` with a `Problem`; the "
-        'message `{"type": "cancel"}` from you stops the video. A browser gives its key as the subprotocol '
+        f"A WebSocket. Messages to you are `{event}`s as JSON texts, and the event `error` with a `Problem`; the "
+        f'message `{{"type": "cancel"}}` from you stops the {what}. A browser gives its key as the subprotocol '
         "`kinoray-key.<key>`. It closes with 1000 at the end, 4401 (key), 4403 (its scopes, or another site's page), "
-        "4404 (no such video), 1009 (your message is too large) or 1013 (come again later)."
+        f"4404 (no such {what}), 1009 (your message is too large) or 1013 (come again later)."
     )
     operation: Page = {
-        "tags": ["videos"],
-        "summary": "Follow a video over a WebSocket",
-        "operationId": "follow_video_over_a_websocket",
+        "tags": [f"{what}s"],
+        "summary": f"Follow a {what} over a WebSocket",
+        "operationId": f"follow_{what}_over_a_websocket",
         "description": about,
         "parameters": [
-            _parameter("video_id", "path", "The video's id", True),
+            _parameter(id_name, "path", f"The {what}'s id", True),
             _parameter("last_event_id", "query", "Replay what came after that event", False),
         ],
         "responses": {
@@ -158,7 +172,7 @@ def _socket() -> Page:
         },
         "x-websocket": {
             "send": {"type": "object", "required": ["type"], "properties": {"type": {"const": "cancel"}}},
-            "receive": {"$ref": f"{REF}VideoEvent"},
+            "receive": {"$ref": f"{REF}{event}"},
         },
     }
     return {"get": operation}

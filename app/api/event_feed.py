@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from app.access.scopes import STORYBOARDS
 from app.api.responses import video_object
 from app.jobs.record import check_id
+from app.service.tenant_events import STORYBOARD
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.types import Caller
@@ -58,10 +60,16 @@ async def _feed(
 async def caller_feed(
     service: VideoService, settings: Settings, base: str, caller: Caller, after: str | None
 ) -> AsyncGenerator[FeedEvent, None]:
-    """The feed of all of a caller's jobs, without end; each event names its `video_id`. See `follow_tenant`."""
+    """The feed of all of a caller's jobs, without end; each event names its `video_id`. See `follow_tenant`.
+
+    Storyboards that change are told as `storyboard`, by `storyboard_id`, to who may look at them.
+    """
     async with aclosing(service.follow_all(caller, event_id(after))) as told:
         async for news in told:
-            if news.job is not None:
+            if news.kind == STORYBOARD:
+                if STORYBOARDS in caller.scopes:
+                    yield FeedEvent(news.kind, {"storyboard_id": news.job_id, **news.data, "at": news.at}, news.id)
+            elif news.job is not None:
                 shown = video_object(news.job, await service.outlook(news.job), settings, base, time.time())
                 yield FeedEvent(news.kind, shown.model_dump(mode="json"), news.id)
             else:

@@ -61,6 +61,14 @@ class ReadyEvent(BaseModel):
     at: float
 
 
+class StoryboardNews(BaseModel):
+    """A storyboard has changed: see it, or follow it."""
+
+    storyboard_id: str = Field(description="The storyboard's id")
+    phase: str = Field(description="queued, making, assembling, completed, failed or deleted")
+    at: float
+
+
 EVENTS: Final[dict[str, type[BaseModel]]] = {
     "snapshot": Video,
     "phase": PhaseEvent,
@@ -69,5 +77,6 @@ EVENTS: Final[dict[str, type[BaseModel]]] = {
     "preview": PreviewEvent,
     "end": EndEvent,
     "ready": ReadyEvent,  # of all videos alone, whose other events each have a `video_id`
+    "storyboard": StoryboardNews,  # the same
 }
 """By the name of the event."""

@@ -42,6 +42,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "step": "Steps of the noise schedule that are done",
         "total_steps": "Steps of the noise schedule",
         "remixed_from_video_id": "The video that it is a remix of; null of none",
+        "storyboard": "The storyboard and the scene of it that it is made for; null of none",
         "attempts": "Tries so far",
         "user": "Your own end user's name, as it was sent",
         "webhook": "Who is told of its end; null: nobody",

@@ -38,7 +38,7 @@ class HealthBody(TypedDict):
     components: dict[str, Mapping[str, object]]  # each with `ok`, status, since, why, and its facts or an `error`
     score: NotRequired[Annotated[int, Field(description="0 to 100, by the rule in docs/operating.md")]]
     lost: NotRequired[Annotated[list[Lost], Field(description="What it lost points for, the most first")]]
-    error: NotRequired[dict[str, str | None]]
+    error: NotRequired[dict[str, str | int | None]]
 
 
 class LiveBody(TypedDict):
@@ -52,7 +52,7 @@ class ReadyBody(TypedDict):
 
     ready: bool
     pools: dict[str, bool]
-    error: NotRequired[dict[str, str | None]]
+    error: NotRequired[dict[str, str | int | None]]
 
 
 async def ready(

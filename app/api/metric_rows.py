@@ -69,11 +69,13 @@ async def read_rows(service: VideoService) -> Read:
         backlog = backlog_from_note(await ports.board.get(BACKLOG))
         nodes = await ports.board.get(NODES)
         under_way = await _under_way(service)
+        storyboards = await ports.storyboards.count_open()
     except StoreUnavailable:
         rows["up"] = {(): 0.0}
         return {}, rows | rows_of_caches(cache_levels(held, {}, price), price is not None), known
     known["pool"] = tuple(sorted(status.pool for status in pools))
     rows["up"] = {(): 1.0}
+    rows["storyboards_open"] = {(): float(storyboards)}
     rows |= rows_of_caches(cache_levels(held, figures, price), price is not None)
     rows |= rows_of_line(backlog, known["pool"]) | rows_of_pools(pools)
     rows |= rows_of_replicas(replicas) | rows_of_nodes(nodes) | rows_of_videos(under_way, service.now())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypedDict, cast
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from app.api.document import completed
@@ -67,6 +68,12 @@ def form_or_json(
         "multipart/form-data": {"schema": _with_file(form, file)},
         "application/x-www-form-urlencoded": {"schema": form},
     }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def json_only(model: type[BaseModel], examples: Examples) -> Schema:
+    """The OpenAPI entry of a body that is JSON, having lists of objects that no form says well."""
+    content = {"application/json": {"schema": _inlined(model), "examples": examples}}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -152,16 +159,27 @@ def _filled(part: object, inner: Mapping[str, object]) -> object:
     return {key: _filled(value, inner) for key, value in part.items()}
 
 
-def describe_api(app: FastAPI) -> None:
-    """Have the OpenAPI page say what the code of the routes cannot."""
+def describe_api(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Have the OpenAPI page of an application of these routers say what the code of the routes cannot."""
 
     def openapi() -> Schema:
         if app.openapi_schema is None:
             page = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
+            _with_bodies_as_written(page, routers)
             app.openapi_schema = completed(page)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _with_bodies_as_written(page: Schema, routers: Sequence[APIRouter]) -> None:
+    """Bodies as their routes have them: FastAPI makes floats of bounds on some paths, and 2^63-1 has no float."""
+    paths = cast(dict[str, dict[str, Schema]], page["paths"])
+    for route in (route for router in routers for route in router.routes):
+        written = route.openapi_extra or {} if isinstance(route, APIRoute) and route.include_in_schema else {}
+        if isinstance(route, APIRoute) and "requestBody" in written:
+            for method in route.methods or ():
+                paths[route.path_format][method.lower()]["requestBody"] = written["requestBody"]
 
 
 def query_of(model: type[BaseModel], aliases: Mapping[str, str] = MappingProxyType({})) -> Schema:

@@ -17,7 +17,16 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.api.methods import allowed
-from app.errors import Conflict, GenerationError, KinorayError, NotSupported, QuotaExceeded, RetryLater, Unauthorized
+from app.errors import (
+    Conflict,
+    GenerationError,
+    KinorayError,
+    Moved,
+    NotSupported,
+    QuotaExceeded,
+    RetryLater,
+    Unauthorized,
+)
 from app.telemetry import ERROR_ANSWERS, figure
 from app.telemetry.codes import fault_of
 
@@ -53,6 +62,9 @@ class Problem(BaseModel):
     message: str = Field(examples=["There is no parameter 'promt'. Did you mean 'prompt'?"])
     param: str | None = Field(None, examples=["promt"])
     type: str = Field(examples=["invalid_request_error"])
+    revision: int | None = Field(
+        None, description="Of revision_conflict alone: the storyboard's revision that stands", examples=[3]
+    )
 
 
 class ErrorBody(BaseModel):
@@ -70,17 +82,25 @@ def shown(text: object) -> str:
     return repr(words if len(words) <= LONGEST_SHOWN else f"{words[: LONGEST_SHOWN - 1]}…")
 
 
-def error_body(status: int, code: str, message: str, param: str | None = None) -> dict[str, dict[str, str | None]]:
-    """The one shape of all errors."""
+def error_body(
+    status: int, code: str, message: str, param: str | None = None, revision: int | None = None
+) -> dict[str, dict[str, str | int | None]]:
+    """The one shape of all errors; `revision` where what was to be changed has another one."""
     kind = _TYPES.get(status, "server_error" if status >= 500 and status != 499 else "invalid_request_error")
-    return {"error": {"code": code, "message": message, "param": param, "type": kind}}
+    stands: dict[str, str | int | None] = {} if revision is None else {"revision": revision}
+    return {"error": {"code": code, "message": message, "param": param, "type": kind, **stands}}
 
 
 def problem(
-    status: int, code: str, message: str, param: str | None = None, headers: Mapping[str, str] | None = None
+    status: int,
+    code: str,
+    message: str,
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    revision: int | None = None,
 ) -> Response:
     """An answer in that shape; safe for any text."""
-    content = json.dumps(error_body(status, code, message, param)).encode()
+    content = json.dumps(error_body(status, code, message, param, revision)).encode()
     return _Problem(code, content, status, headers)
 
 
@@ -120,7 +140,8 @@ def of_error(error: KinorayError, sent: SentNames | None = None) -> Response:
     if isinstance(error, Unauthorized):
         headers["www-authenticate"] = "Bearer"
     message, param = (error.message, error.param) if sent is None else sent.told(error.message, error.param)
-    return problem(error.status, error.error_code, message, param, headers)
+    revision = error.revision if isinstance(error, Moved) else None
+    return problem(error.status, error.error_code, message, param, headers, revision)
 
 
 def sentence(error: ErrorDetails) -> tuple[str, str | None]:
@@ -159,6 +180,8 @@ def http_code(request: Request, error: HTTPException) -> tuple[str, str]:
     """The code and the sentence of an error that is not one of ours."""
     if error.status_code == 404 and request.url.path.startswith("/v1/videos/"):
         return "video_not_found", "There is no such video."
+    if error.status_code == 404 and request.url.path.startswith("/v1/storyboards/"):
+        return "storyboard_not_found", "There is no such storyboard."
     return _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
 
 

@@ -57,6 +57,13 @@ class VideoWebhook(BaseModel):
     next_attempt_at: float | None
 
 
+class VideoStoryboard(BaseModel):
+    """Which scene of which storyboard a video is."""
+
+    id: str = Field(description="The storyboard's id")
+    scene: int = Field(description="The scene's number, from 1")
+
+
 class Video(BaseModel):
     """OpenAI's Video object, and what more there is to know."""
 
@@ -84,6 +91,7 @@ class Video(BaseModel):
     queue_position: int | None = Field(description="Jobs ahead in the line, while it waits")
     queue_reason: str | None = Field(description=QUEUE_REASON)
     remixed_from_video_id: str | None
+    storyboard: VideoStoryboard | None
     error: VideoError | None
     cache: VideoCache
     optimization: Optimization
@@ -167,6 +175,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         queue_position=outlook.position,
         queue_reason=outlook.reason,
         remixed_from_video_id=job.wishes.remixed_from,
+        storyboard=_storyboard(job),
         error=VideoError(code=job.failure.code, message=job.failure.message) if job.failure else None,
         cache=VideoCache.model_validate(job.cache, from_attributes=True),
         optimization=Optimization.model_validate(describe(plan)),
@@ -195,6 +204,13 @@ def _eta_s(job: Job, outlook: Outlook) -> float | None:
 def _has_file(job: Job, settings: Settings, now: float) -> bool:
     """Whether there is a video to fetch, as far as the record and its time say."""
     return "video" in job.artifacts and now < (job.completed_at or now) + settings.artifacts_kept_s
+
+
+def _storyboard(job: Job) -> VideoStoryboard | None:
+    if job.wishes.storyboard is None:
+        return None
+    story_id, scene = job.wishes.storyboard
+    return VideoStoryboard(id=story_id, scene=scene)
 
 
 def _webhook(job: Job) -> VideoWebhook | None:

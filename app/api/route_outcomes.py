@@ -37,6 +37,7 @@ _PICTURE: Final = {
     413: "image_too_large",
     501: "not_supported",
 }
+_WEBHOOK: Final = {400: "invalid_webhook_url forbidden_webhook_address webhooks_not_set_up"}
 _ACCEPTED: Final = {  # where a job is made
     400: "invalid_idempotency_key",
     409: "idempotency_key_reused idempotency_key_spent dependency_failed",
@@ -57,15 +58,21 @@ _FILE: Final = {
     416: "range_not_satisfiable",
     503: "artifact_store_unavailable",
 }
+_STORY: Final = {404: "storyboard_not_found"}
+_SCENE: Final = {404: "scene_not_found", 400: "invalid_request"}
+_STORY_WISH: Final = (  # of whoever asks for a storyboard or its plan
+    *(_BODY, _WISH, _PICTURE, _WEBHOOK),
+    {400: "too_many_scenes no_scenes narration_too_long film_too_long"},
+)
 _KEY: Final = {404: "key_not_found"}
 _STYLE: Final = {404: "style_not_found"}
 _OWN_STYLE: Final = {404: "style_not_found", 409: "server_style"}
 _LORA: Final = {404: "lora_not_found"}
 _ABSENT: Final = {501: "not_supported"}
 
-_WISHED: Final = (_BODY, _WISH, _PICTURE)
+_WISHED: Final = (_BODY, _WISH, _PICTURE, _WEBHOOK)
 _EXTENDED: Final = (  # where a completed video goes on
-    *(_BODY, _WISH, _ACCEPTED, _VIDEO, _FILE, _ABSENT),
+    *(_BODY, _WISH, _WEBHOOK, _ACCEPTED, _VIDEO, _FILE, _ABSENT),
     {409: "video_not_completed"},
 )
 OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
@@ -85,6 +92,23 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "GET /v1/videos/{video_id}/feedback": (_VIDEO, {404: "feedback_not_found"}),
     "POST /v1/videos/{video_id}/feedback": (_BODY, _VIDEO, {409: "video_not_completed"}),
     "DELETE /api/optimization/feedback": (_QUERY, {400: "unknown_tier"}),
+    "POST /v1/storyboards": (*_STORY_WISH, _ACCEPTED),
+    "GET /v1/storyboards": (_QUERY, _STORY),
+    "POST /v1/storyboards/analyze": _STORY_WISH,
+    "POST /v1/storyboards/draft": (
+        _BODY,
+        {400: "text_too_long nothing_to_tell unknown_tier unknown_style", 404: "model_not_found"},
+    ),
+    "GET /v1/storyboards/{story_id}": (_STORY,),
+    "DELETE /v1/storyboards/{story_id}": (_STORY,),
+    "POST /v1/storyboards/{story_id}/cancel": (_STORY,),
+    "PATCH /v1/storyboards/{story_id}/scenes/{n}": (
+        *(*_STORY_WISH, _ACCEPTED, _STORY, _SCENE),
+        {400: "conflicting_parameters", 409: "revision_conflict"},
+    ),
+    "POST /v1/storyboards/{story_id}/scenes/{n}/retry": (_STORY, _SCENE, _ACCEPTED, {409: "revision_conflict"}),
+    "GET /v1/storyboards/{story_id}/content": (_QUERY, _STORY, _SCENE, _FILE),
+    "GET /v1/storyboards/{story_id}/events": (_STORY,),
     "GET /v1/models/{model_id}": ({404: "model_not_found"},),
     "GET /v1/model_info": ({404: "model_not_found"},),
     "POST /v1/styles": (_BODY, {400: "prompt_too_long unknown_tier", 409: "too_many_styles"}),
@@ -193,6 +217,7 @@ NO_RETRY: Final[Mapping[str, Header]] = {"x-should-retry": _header("`false`: ask
 _POLL: Final = {"openai-poll-after-ms": _header("Milliseconds after which to look again", "integer")}
 _REPLAYED: Final = {"idempotent-replayed": _header("`true`: the answer is that of an earlier request with this key")}
 _IDS: Final = {"x-video-id": _header("The id of the video, or ids with commas between")}
+_REVISION: Final = {"etag": _header("Its revision, which If-Match of a change may name")}
 _FILE_HEADERS: Final = {
     "etag": _header("For If-None-Match and If-Range"),
     "accept-ranges": _header("Always bytes"),
@@ -215,5 +240,11 @@ HEADERS: Final[Mapping[str, Mapping[str, Header]]] = {
     },
     "POST /v1/images/generations": {**_POLL, **_REPLAYED, **_IDS},
     "GET /v1/videos/{video_id}/content": _FILE_HEADERS,
+    "POST /v1/storyboards": {**_POLL, **_REPLAYED, **_REVISION},
+    "GET /v1/storyboards/{story_id}": {**_POLL, **_REVISION},
+    "POST /v1/storyboards/{story_id}/cancel": {**_POLL, **_REVISION},
+    "PATCH /v1/storyboards/{story_id}/scenes/{n}": {**_POLL, **_REVISION},
+    "POST /v1/storyboards/{story_id}/scenes/{n}/retry": {**_POLL, **_REVISION},
+    "GET /v1/storyboards/{story_id}/content": _FILE_HEADERS,
 }
 """By method and address: what a 2xx has beside what every answer has."""

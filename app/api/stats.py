@@ -119,6 +119,9 @@ class Stats(BaseModel):
     optimization: PlanningFigures | None = Field(description="What planning has saved")
     cache_stats: CacheFigures | None = Field(description="What the caches have done and hold")
     jobs: JobFigures = Field(description="Of `scope`")
+    storyboards_open: int | None = Field(
+        description="Storyboards that have not ended; null for who sees their own alone"
+    )
     webhooks: dict[str, float] = Field(description="Those waiting, and attempts by outcome")
     tenant: TenantFigures
     tenants: dict[str, TenantShareFigures] | None = Field(
@@ -142,6 +145,7 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
         optimization=_planning(figures, await feedback_figures(ports.ratings, service.settings)),
         cache_stats=await _caches(service, figures),
         jobs=_jobs(figures),
+        storyboards_open=await ports.storyboards.count_open(),
         webhooks={"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
         tenant=await _tenant(service, caller),
         tenants=_tenants(backlog) if caller.is_operator else None,
@@ -160,6 +164,7 @@ async def _own_stats(service: VideoService, caller: Caller, figures: Figures) ->
         optimization=None,
         cache_stats=None,
         jobs=_jobs(own_of(caller.tenant, figures)),
+        storyboards_open=None,
         webhooks={},
         tenant=await _tenant(service, caller),
         tenants=None,

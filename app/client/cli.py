@@ -7,7 +7,7 @@ from collections.abc import Callable
 import typer
 
 from app import __version__
-from app.client import plan_commands, video_commands
+from app.client import plan_commands, story_verbs, video_commands
 from app.client.bench_commands import bench, profile
 from app.client.caching import caches
 from app.client.calibrate import calibrate
@@ -69,6 +69,7 @@ app.add_typer(caches, name="cache")
 app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
 app.add_typer(loras, name="lora")
+app.add_typer(story_verbs.stories, name="story")
 
 
 def main() -> None:

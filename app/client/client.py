@@ -21,6 +21,7 @@ from app.client.operator_calls import OperatorCalls
 from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.report import VideoReport
+from app.client.storyboard_calls import StoryboardCalls
 from app.client.stream import follow
 from app.client.target import Target
 from app.client.transport import Transport, read_json
@@ -35,7 +36,7 @@ def _place(video_id: str, what: str = "") -> str:
     return f"{VIDEOS}/{quote(video_id, safe='')}{what}"
 
 
-class Kinoray(LoraCalls, OperatorCalls):
+class Kinoray(LoraCalls, StoryboardCalls, OperatorCalls):
     """A client of one Kinoray service.
 
         async with Kinoray() as kinoray:

@@ -14,17 +14,27 @@ BAD_URL = "bad_url"
 
 
 class KinorayClientError(Exception):
-    """The server refused, failed or did not answer. `status` is 0 when there was no HTTP answer."""
+    """The server refused, failed or did not answer. `status` is 0 when there was no HTTP answer.
+
+    `revision`: of a `revision_conflict`, the one that stands.
+    """
 
     def __init__(
-        self, status: int, code: str, message: str, param: str | None = None, retry_after_s: float | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        revision: int | None = None,
     ) -> None:
-        super().__init__(status, code, message, param, retry_after_s)
+        super().__init__(status, code, message, param, retry_after_s, revision)
         self.status = status
         self.code = code
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
+        self.revision = revision
 
     def __str__(self) -> str:
         return self.message
@@ -38,13 +48,14 @@ def refusal(response: httpx.Response) -> KinorayClientError:
         body = None
     found = body.get("error") if isinstance(body, dict) else None
     told: dict[str, object] = found if isinstance(found, dict) else {}
-    param = told.get("param")
+    param, revision = told.get("param"), told.get("revision")
     return KinorayClientError(
         response.status_code,
         str(told.get("code") or f"http_{response.status_code}"),
         str(told.get("message") or response.text[:200].strip() or response.reason_phrase),
         None if param is None else str(param),
         _retry_after_s(response),
+        revision if isinstance(revision, int) else None,
     )
 
 

@@ -20,6 +20,7 @@ class Leaving:
 
     signum: int = signal.SIGINT
     told: int = 0
+    at_once: bool = False  # a second one ends it already, without a word
 
     @property
     def status(self) -> int:
@@ -48,7 +49,7 @@ class Leaving:
         self.told += 1
         if self.told == 1:
             self.signum = signum
-        if self.told == 2:
+        if self.told == 2 and not self.at_once:
             typer.echo(WAITING, err=True)
         else:
             task.cancel()

@@ -124,6 +124,76 @@ class VideoOptions(TypedDict, total=False):
     video_params: Mapping[str, object] | None
 
 
+Transition = Literal["cut", "crossfade", "fade"]
+Fit = Literal["hold", "loop", "slow", "extend"]
+
+
+class SceneOptions(TypedDict, total=False):
+    """The API's fields of a scene. None means the same as leaving it out; in a change, it takes away what there was."""
+
+    prompt: str
+    title: str | None
+    seconds: float | str | None
+    narration: str | None
+    caption: str | None
+    image: str | ImageUrl | None
+    style: str | None
+    tier: Tier | str | None
+    seed: int | float | str | Sequence[int] | None
+    transition: Transition | None
+    fit: Fit | None
+
+
+class StoryWebhookOptions(TypedDict, total=False):
+    """Who is to be told of a storyboard's end."""
+
+    url: Required[str]
+    events: Sequence[Literal["storyboard.completed", "storyboard.failed"]] | None
+
+
+class StoryboardOptions(TypedDict, total=False):
+    """The API's fields of a storyboard (docs/api.md). None means the same as leaving it out."""
+
+    scenes: Required[Sequence[SceneOptions]]
+    title: str | None
+    model: str | None
+    style: str | None
+    tier: Tier | str | None
+    negative_prompt: str | None
+    seed: int | float | str | Sequence[int] | None
+    size: str | None  # WIDTHxHEIGHT
+    fps: int | None
+    voice: str | None
+    language: str | None  # BCP 47
+    speed: float | None  # 0.5 to 2.0
+    captions: Literal["off", "track", "burnt"] | None
+    transition: Transition | None
+    transition_seconds: float | None
+    fit: Fit | None
+    music_level: float | None  # 0 to 1
+    deterministic: bool | None
+    priority: Priority | None
+    deadline_s: float | None
+    webhook: StoryWebhookOptions | None
+    user: str | None
+
+
+class DraftOptions(TypedDict, total=False):
+    """What may be wished of a draft beside the text. None means the same as leaving it out."""
+
+    model: str | None
+    language: str | None
+    scenes: int | None
+    seconds: float | None  # of the whole film
+    scene_seconds: float | None
+    speed: float | None
+    narrate: bool | None
+    title: str | None
+    style: str | None
+    tier: Tier | str | None
+    by: Literal["auto", "rules"] | None
+
+
 class CreateOptions(VideoOptions, total=False):
     """All that `Kinoray.create` takes beside the prompt."""
 

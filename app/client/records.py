@@ -126,6 +126,19 @@ class Optimization:
 
 
 @dataclass(frozen=True, slots=True)
+class StoryboardScene:
+    """Which scene of which storyboard a video is."""
+
+    id: str
+    scene: int = 0  # from 1
+
+    @classmethod
+    def parse(cls, data: JsonObject) -> StoryboardScene | None:
+        """None of a video that is made for itself."""
+        return cls(**known_fields(cls, data)) if isinstance(data.get("id"), str) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     """A video under way or done. Fields without a name here are in `extra`."""
 
@@ -164,6 +177,7 @@ class Video:
     cache: CacheUse = CacheUse()
     optimization: Optimization = Optimization()
     warnings: tuple[VideoWarning, ...] = ()  # what is not as asked
+    storyboard: StoryboardScene | None = None  # what it is made for
     trace_id: str | None = None  # its trace, as OpenTelemetry has it
     extra: JsonObject = field(default_factory=dict, repr=False)
 
@@ -185,6 +199,7 @@ class Video:
         failure = part(data, "error")
         known["error"] = Failure(**known_fields(Failure, failure)) if failure else None
         known["cache"] = CacheUse(**known_fields(CacheUse, part(data, "cache")))
+        known["storyboard"] = StoryboardScene.parse(part(data, "storyboard"))
         known["warnings"] = warnings_of(data)
         planned = known_fields(Optimization, part(data, "optimization"))
         planned["understood"] = Understood.parse(part(planned, "understood"))

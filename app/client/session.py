@@ -26,13 +26,13 @@ FAILED, MISUSED = 1, 2
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
-def talk(context: typer.Context, story: Callable[[Kinoray], Awaitable[T]]) -> T:
+def talk(context: typer.Context, story: Callable[[Kinoray], Awaitable[T]], leaving: Leaving | None = None) -> T:
     """Run a story with a client; whatever goes wrong becomes one line and an exit code.
 
     Ctrl-C, SIGTERM and SIGHUP cancel the story, which may say by Interrupted what became of its work.
     """
     server: Server = context.obj or Server()
-    leaving = Leaving()
+    leaving = leaving or Leaving()
 
     async def run() -> T:
         with leaving.heeded():
@@ -53,7 +53,7 @@ def talk(context: typer.Context, story: Callable[[Kinoray], Awaitable[T]]) -> T:
 
 def say_json(record: object, err: bool = False) -> None:
     """The record as JSON, for programs."""
-    typer.echo(json.dumps(record, indent=2, ensure_ascii=False), err=err)
+    typer.echo(json.dumps(record, indent=2, ensure_ascii=False, default=dict), err=err)
 
 
 def video_json(video: Video) -> JsonObject:

@@ -80,6 +80,7 @@ def of_video(video: Video) -> Lines:
                 planned.complexity and f"{planned.complexity} prompt",
             ]
         ),
+        "made for": f"scene {story.scene} of {story.id}" if (story := video.storyboard) else None,
         "created": show.when(video.created_at),
         "ended": show.when(video.completed_at),
         "waits for": ", ".join(video.waiting_for),

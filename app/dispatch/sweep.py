@@ -13,6 +13,7 @@ from app.service.background import Background
 from app.service.lora_retention import expire_loras
 from app.service.retention import expire, terms_of, tidy
 from app.service.single_flight import resolve
+from app.service.story_retention import expire_stories
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Sweep:
         self._swept_at = at
         await self.resolve_flights(await self._stores.flights.followed(), now)
         await expire(self._stores, now, EXPIRED)
+        await expire_stories(self._stores, now, EXPIRED)
         await expire_loras(self._stores, now, EXPIRED)
         if at - self._tidied_at > TIDY_S and (self._tidying is None or self._tidying.done()):
             self._tidied_at = at

@@ -61,7 +61,7 @@ class MemoryBoard:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._notes: dict[str, tuple[float, dict[str, object]]] = {}
-        self._holds: dict[str, set[str]] = {}
+        self.holds: dict[str, set[str]] = {}  # shared with MemoryStoryboards
         self._words: dict[str, str] = {}
         self._counters: dict[str, dict[str, float]] = {}
 
@@ -87,12 +87,12 @@ class MemoryBoard:
         return self._words.setdefault(name, value)
 
     async def hold(self, origin: str, job_id: str) -> None:
-        self._holds.setdefault(origin, set()).add(job_id)
+        self.holds.setdefault(origin, set()).add(job_id)
 
     async def release(self, origin: str, job_id: str) -> bool:
-        holders = self._holds.get(origin, set())
+        holders = self.holds.get(origin, set())
         holders.discard(job_id)
         return not holders
 
     async def holders(self, origin: str) -> set[str]:
-        return set(self._holds.get(origin, ()))
+        return set(self.holds.get(origin, ()))

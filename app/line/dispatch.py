@@ -12,6 +12,7 @@ from app.line.order import Entry, Standing, Urgency, standings
 from app.line.profile import Profile
 from app.line.rules import NORMAL, PRIORITIES, Rules
 from app.line.slots import SlotAssignment
+from app.line.story_order import in_story_order
 from app.line.tenant_order import by_tenant, fair_order, in_turn
 from app.types import Job, ReplicaInfo
 
@@ -139,7 +140,7 @@ def _in_order(
     rules: Rules,
 ) -> list[Standing]:
     """The whole line; where there are several tenants, pool by pool, for each has shares of its own."""
-    own = by_tenant(sorted(line, key=_key))
+    own = by_tenant(in_story_order(sorted(line, key=_key), jobs))
     if len(own) < 2:
         return [one for each in own.values() for one in each]
     pools: dict[str, dict[str, list[Standing]]] = {}

@@ -1,4 +1,4 @@
-"""The one way for a job to end: its record is closed, followers hear, figures and its tenant's usage count it."""
+"""The one way for a job to end: its record is closed, who follows it hears, figures and usage count it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol
 from app.errors import Cancelled, LeaseLost
 from app.jobs.events import Entries, EventLog
 from app.jobs.store import JobStore
+from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import UsageLog, used_by
 from app.logs.context import about_job, facts
 from app.service.own_figures import with_own
@@ -33,6 +34,8 @@ class Ending(Protocol):
     def meter(self) -> Meter: ...
     @property
     def usage(self) -> UsageLog: ...
+    @property
+    def storyboards(self) -> StoryboardStore: ...
 
 
 async def fail(
@@ -56,16 +59,19 @@ async def tell_end(
     entries: Entries | None = None,
     leader: str | None = None,
 ) -> None:
-    """Of a job whose record has just been closed: a line of the log, the event for those who follow it, the figures.
+    """Of a job whose record has just been closed: a line of the log, word to those who follow it, the figures.
 
-    `followed` False: nobody can know its id yet. `figures` are counted with those that every end counts, `entries` go
-    into its account. `leader`: the trace of the job whose video it was given.
+    The storyboard that it is made for, if any, is woken. `followed` False: nobody can know its id yet. `figures` are
+    counted with those that every end counts, `entries` go into its account. `leader`: the trace of the job whose video
+    it was given.
     """
     log_end(job, now)
     record_job(job, now, leader)
     if followed:
         with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
             await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
+        if job.wishes.storyboard is not None:
+            await stores.storyboards.wake(job.wishes.storyboard[0], now)
     await stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})}))
     await stores.usage.add(used_by(job, now))
 

@@ -16,6 +16,8 @@ from app.jobs.events import EventLog, StopSignals
 from app.jobs.flights import Flights
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import NullUsage, UsageLog
 from app.plan.feedback.ratings import Ratings
 from app.plan.prompt.worlds import World
@@ -59,6 +61,8 @@ class Shared(Protocol):
     def usage(self) -> UsageLog: ...
     @property
     def artifacts(self) -> ArtifactStore: ...
+    @property
+    def storyboards(self) -> StoryboardStore: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,4 @@ class Ports:
     starts: Mapping[str, SimilarTable] = field(default_factory=dict)  # by model: what a similar start may skip
     samples: Samples = field(default_factory=MemorySamples)
     recoveries: Recoveries = field(default_factory=MemoryRecoveries)
+    storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 
 from app.jobs.events import BATCH, EventLog
 from app.jobs.store import JobStore, find
+from app.jobs.storyboards.store import STORY
 from app.service.ports import Shared
 from app.types import Event, Job
 
@@ -16,11 +17,14 @@ BLOCK_S = 5.0  # how long one wait for the next event lasts
 LOOKED_AT = 100  # of the newest jobs, those that have not ended are told first
 KNOWN = 4096  # jobs that one follower has been told of; of one that is forgotten the record is told again
 CREATED = "created"  # the kind that a tenant's log has for a job that was accepted
+STORYBOARD = "storyboard"  # the kind that a follower is told of that
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """One thing that is told: `ready`, a `snapshot` (with `job`, the record), or an event of the job `job_id`.
+
+    Of a `storyboard` that has changed `job_id` is its id.
 
     `id` is what a follower names to go on behind it; None where something with the same id is still to be told.
     """
@@ -66,6 +70,9 @@ async def _told(
     event: News, tenant: str, known: LRUCache[str, bool], jobs: JobStore, clock: Callable[[], float]
 ) -> AsyncIterator[News]:
     """An event, and before the first of a job its record."""
+    if event.kind == STORY:
+        yield replace(event, kind=STORYBOARD)
+        return
     if event.job_id not in known:
         job = await find(jobs, event.job_id, tenant)
         if job is not None:

@@ -64,6 +64,10 @@ class VideoService:
         """Unix seconds, by the clock of all records."""
         return self._clock()
 
+    async def sync(self) -> None:
+        """Set the clock by that of the records, if it is time to: before something is dated by it."""
+        await self._sync()
+
     async def submit(self, request: VideoRequest, caller: Caller, stages: Stages | None = None) -> Job:
         """As `accept`, without a key."""
         return (await self.accept(request, caller, None, stages)).job

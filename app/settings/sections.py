@@ -16,6 +16,7 @@ from app.settings.ingress import Ingress
 from app.settings.limits import DAY_S, Limiting
 from app.settings.model_entry import BUILT_IN, ModelEntry
 from app.settings.narration import Narration
+from app.settings.storyboards import StoryboardLimits
 from app.settings.uploads import Uploads
 
 MIB, GIB = 2**20, 2**30
@@ -57,23 +58,26 @@ class Storage(BaseModel):
     artifact_timeout_s: float = setting(
         30.0, "A call to the artifact store (a file written, 1 MiB read) that takes longer failed", "s", gt=0
     )
-    retention_s: float = setting(7 * DAY_S, "Records of completed jobs are kept this long", "s", gt=0)
+    retention_s: float = setting(7 * DAY_S, "Records of completed jobs and storyboards are kept this long", "s", gt=0)
     failed_retention_s: float | None = setting(
-        None, "Records of failed and cancelled jobs are kept this long", "s", "as completed ones", gt=0
+        None, "Records of failed and cancelled jobs and storyboards are kept this long", "s", "as completed ones", gt=0
     )
     artifact_retention_s: float | None = setting(
         None, "Files, and cached results that refer to them, are kept this long", "s", "as records", gt=0
     )
     orphan_grace_s: float = setting(
-        DAY_S, "Files that no job names, left by a process that died, are removed after so long", "s", ge=0
+        DAY_S,
+        "Files that no record names, left by a process that died, are removed after so long",
+        "s",
+        ge=0,
     )
 
 
 class Webhooks(BaseModel):
-    """Who is told of a job's end"""
+    """Who is told of the end of a job or storyboard"""
 
     webhook_url: str | None = setting(
-        None, "Told of every job's end, unless the request names its own URL", unset="nobody is"
+        None, "Told of the end of every job and storyboard, unless the request names its own URL", unset="nobody is"
     )
     webhook_urls: dict[str, str] = setting({}, "The same by tenant; comes first", unset="none")
     webhook_secret: SecretStr | None = setting(
@@ -345,6 +349,6 @@ class Observed(BaseModel):
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (
-    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, Narration, Captions, Models),
-    *(Replicas, Feedback, Engine, Caches, Observed),
+    *(Storage, Webhooks, Front, Ingress, Limiting, Uploads, StoryboardLimits, Narration, Captions),
+    *(Models, Replicas, Feedback, Engine, Caches, Observed),
 )

@@ -23,6 +23,7 @@ from app.settings.placement import Placement, chosen, parallel_of
 from app.settings.proxies import checked_proxies, checked_public_url
 from app.settings.secret_values import SecretFiles, resolved
 from app.settings.sections import Caches, Engine, Feedback, Front, Models, Observed, Replicas, Storage, Webhooks
+from app.settings.storyboards import StoryboardLimits
 from app.settings.uploads import Uploads
 
 PREFIX = "KINORAY_"
@@ -31,6 +32,7 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(:[0
 
 
 class Settings(
+    StoryboardLimits,
     Narration,
     Captions,
     Uploads,

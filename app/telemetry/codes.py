@@ -13,6 +13,7 @@ FINER = {
         *("conflicting_parameters", "dependency_failed", "duplicate_parameter", "first_key_not_operator"),
         *("forbidden_webhook_address", "image_not_fetched", "image_not_taken", "image_required", "invalid_encoding"),
         *("invalid_form", "invalid_idempotency_key", "invalid_image", "invalid_json", "invalid_lora"),
+        *("film_too_long", "narration_too_long", "no_scenes", "nothing_to_tell", "text_too_long", "too_many_scenes"),
         *("invalid_webhook_url", "lora_does_not_fit", "not_a_video_model", "not_an_image_model", "prompt_too_long"),
         *("unknown_lora", "unknown_parameter", "unknown_sampler", "unknown_scope", "unknown_step_cache"),
         *("unknown_style", "unknown_tier", "unsupported_fps", "unsupported_length", "unsupported_parameter"),
@@ -20,6 +21,7 @@ FINER = {
     ),
     errors.NotFound: ("content_gone", "feedback_not_found", "key_not_found", "lora_not_found", "style_not_found"),
     errors.JobNotFound: ("video_lost",),
+    errors.StoryboardNotFound: ("scene_not_found", "storyboard_lost"),
     errors.ArtifactLost: ("content_expired",),
     errors.Conflict: (
         *("idempotency_key_spent", "key_not_active", "lora_exists", "operator_lora", "server_style"),
@@ -32,7 +34,7 @@ FINER = {
     errors.GenerationError: (
         *("encoding_failed", "unreadable_clip", "unreadable_music", "unreadable_speech", "unreadable_video"),
         *("unusable_film", "unusable_frames", "video_too_long"),
-        *("artifact_store_failed", "finish_failed"),
+        *("artifact_store_failed", "finish_failed", "scene_failed", "video_deleted"),
     ),
 }
 """Codes that whoever raises an error gives it instead of its class's own."""

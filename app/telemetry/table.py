@@ -136,7 +136,7 @@ JOBS = (
         "webhooks",
         "counter",
         "attempts",
-        "Attempts to tell of a job's end, by outcome",
+        "Attempts to tell of the end of a job or storyboard, by outcome",
         (Label("outcome", ("delivered", "disabled", "failed", "retried")),),
         names.WEBHOOKS,
     ),
@@ -144,7 +144,7 @@ JOBS = (
         "artifacts_removed",
         "counter",
         "jobs",
-        "Jobs whose files were removed, by reason",
+        "Jobs, storyboards and narrations whose files were removed, by reason",
         (Label("reason", ("expired", "orphaned")),),
         names.ARTIFACTS_REMOVED,
     ),
@@ -157,6 +157,29 @@ JOBS = (
         names.ERROR_ANSWERS,
         rows=FAULTS,
     ),
+)
+
+STORYBOARDS = (
+    Metric("storyboards_created", "counter", "storyboards", "Storyboards accepted", figure=names.STORIES_CREATED),
+    Metric(
+        "storyboards_ended",
+        "counter",
+        "storyboards",
+        "Ends of storyboards, by how: completed, or the code of the error; one that is changed ends again",
+        (Label("outcome", outcomes()),),
+        names.STORIES_ENDED,
+    ),
+    Metric(
+        "storyboard_latency_seconds",
+        "histogram",
+        "seconds",
+        "From acceptance to the completed film of storyboards that were not changed meanwhile",
+        (PRIORITY,),
+        names.STORY_LATENCY,
+        LATENCY_BOUNDS_S,
+        native=True,
+    ),
+    Metric("storyboards_open", "gauge", "storyboards", "Storyboards that have not ended"),
 )
 
 WORK = (
@@ -399,6 +422,7 @@ PAGE = (
 
 SECTIONS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "Jobs": JOBS,
+    "Storyboards": STORYBOARDS,
     "Work, time and money": WORK,
     "Caches": CACHES,
     "Line, pools and replicas": POOLS,

@@ -9,7 +9,17 @@ from app.types.request import Caller, VideoRequest
 from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
 from app.types.upload import UploadedLora
 from app.types.wishes import Webhook, Wishes
-from app.types.words import NORMAL, PRIORITIES, STEP_CACHES, WEBHOOK_EVENTS, CacheMode, Phase, Status, Word
+from app.types.words import (
+    NORMAL,
+    PRIORITIES,
+    STEP_CACHES,
+    STORY_EVENTS,
+    WEBHOOK_EVENTS,
+    CacheMode,
+    Phase,
+    Status,
+    Word,
+)
 
 __all__ = [
     "Analysis",
@@ -48,6 +58,7 @@ __all__ = [
     "UploadedLora",
     "VideoRequest",
     "VideoSpec",
+    "STORY_EVENTS",
     "WEBHOOK_EVENTS",
     "Webhook",
     "Wishes",

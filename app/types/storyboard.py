@@ -156,8 +156,10 @@ class Scene:
     revision: int = 1  # of this scene; a change of it counts up
     phase: ScenePhase = ScenePhase.WAITING
     attempts: int = 1  # a retry counts up, and makes another job
-    job_ids: tuple[str, ...] = ()  # its clip, and those that go on from it where `fit` is extend
+    job_ids: tuple[str, ...] = ()  # its clip, and those that go on from it where `fit` is extend: the last has it all
+    former_ids: tuple[str, ...] = ()  # jobs of its earlier revisions and attempts, forgotten with the storyboard
     narration: Narration | None = None
+    caption: str | None = None  # as a language model has written it, where one does that and none was asked for
     clip: Artifact | None = None
     frames: int = 0
     fps: int = 0
@@ -186,7 +188,8 @@ class Storyboard:
     created_at: float  # Unix seconds, as all times here
     version: int = 0  # of the record: every write counts up
     revision: int = 1  # of what is asked: every PATCH counts up
-    fence: int = 0  # whoever takes it up to go on with it counts up; guards the assembling
+    fence: int = 0  # whoever begins to assemble it, or changes what is asked, counts up; guards the assembling
+    tries: int = 0  # to go on with it that failed, one after another
     started_at: float | None = None
     completed_at: float | None = None
     expires_at: float | None = None

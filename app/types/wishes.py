@@ -36,3 +36,4 @@ class Wishes:
     remixed_from: str | None = None
     webhook: Webhook | None = None
     after: tuple[str, ...] = ()  # ids of jobs that have to be completed before this one enters the line
+    storyboard: tuple[str, int] | None = None  # whose scene it makes, from 1; never asked for from outside

@@ -82,7 +82,9 @@ STEP_CACHES = ("first_block", "mag", "taylorseer")
 
 
 WEBHOOK_EVENTS = ("video.completed", "video.failed")
-"""What a webhook can be told, by OpenAI's names."""
+"""What a webhook can be told of a video, by OpenAI's names."""
+STORY_EVENTS = ("storyboard.completed", "storyboard.failed")
+"""What a webhook can be told of a storyboard."""
 
 
 OPERATE = "operate"

@@ -1,4 +1,4 @@
-"""What a webhook says: an ended job comes in, the event's body and its signed headers go out."""
+"""What a webhook says: an ended job or storyboard comes in, the event's body and its signed headers go out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from standardwebhooks import Webhook as Signer
 
 from app.jobs.epoch import was_restored
 from app.types import Job
+from app.types.storyboard import Storyboard
 
 
 def event_id(job_id: str, fence: int = 0) -> str:
@@ -24,15 +25,25 @@ def event_id(job_id: str, fence: int = 0) -> str:
 
 def body(job: Job) -> bytes:
     """The event as OpenAI's webhooks have it; the receiver asks for the video by its id."""
-    return orjson.dumps(
-        {
-            "id": event_id(job.id, job.fence),
-            "object": "event",
-            "type": f"video.{job.phase.value}",
-            "created_at": int(job.completed_at or job.created_at),
-            "data": {"id": job.id},
-        }
-    )
+    at = job.completed_at or job.created_at
+    return _event(event_id(job.id, job.fence), f"video.{job.phase.value}", at, job.id)
+
+
+def story_event_id(story: Storyboard) -> str:
+    """The event's id, the same for every attempt: one that is changed, or tried again, ends again, at another time."""
+    at = story.completed_at or story.created_at
+    return f"evt_{story.id.partition('_')[2]}_{round(1000 * at)}"
+
+
+def story_body(story: Storyboard) -> bytes:
+    """As `body`; the receiver asks for the storyboard by its id."""
+    at = story.completed_at or story.created_at
+    return _event(story_event_id(story), f"storyboard.{story.phase.value}", at, story.id)
+
+
+def _event(name: str, kind: str, at: float, about: str) -> bytes:
+    event = {"id": name, "object": "event", "type": kind, "created_at": int(at), "data": {"id": about}}
+    return orjson.dumps(event)
 
 
 def headers(message_id: str, content: bytes, secrets: Sequence[str], now: float) -> dict[str, str]:

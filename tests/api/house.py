@@ -21,6 +21,7 @@ from app.jobs.events import TENANT_KEPT
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
+from app.jobs.storyboards.memory import MemoryStoryboards
 from app.jobs.usage import MemoryUsage
 from app.plan.catalogue import Catalogue
 from app.plan.draft import PlanningContext, draft
@@ -34,11 +35,13 @@ from app.service.ports import Check, Ports
 from app.service.single_flight import resolve
 from app.service.videos import VideoService
 from app.settings import Settings
+from app.storyboards.storyboards import Storyboards
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
 from app.uploads.fit import AdapterFits, FitsAll
 from app.uploads.loras import MemoryLoraUploads
 from app.video.preview import stills
+from tests.api.films import FilmHand
 
 MODEL = ModelProfile(
     id="shapes",
@@ -100,6 +103,7 @@ class House:
         told: int = TENANT_KEPT,
         video: bytes = VIDEO,
         fits: AdapterFits = FITS_ALL,
+        clock: Callable[[], float] | None = None,
         **settings: Any,
     ) -> None:
         self.models, self._video = models, video
@@ -111,12 +115,17 @@ class House:
         self.flights = MemoryFlights(self.jobs)
         self.usage = MemoryUsage()
         self.outbox = MemoryOutbox(self.jobs)
+        self.storyboards = MemoryStoryboards(self.jobs.outbox, self.board.holds, meter=self.meter)
         self.presets = MemoryPresets()
         self.loras, self.fits = MemoryLoraUploads(), fits
         self.ratings = MemoryRatings(fading_of(self.settings))
-        self.service = VideoService(self._ports(), self.settings, _ticking())
+        self.service = VideoService(self._ports(), self.settings, clock or _ticking())
         self.access = memory_access(self.settings)
-        self.app: FastAPI = create_app(self.service, self.settings, checks or {}, access=self.access)
+        self.films = FilmHand(self.storyboards, self.artifacts)
+        self.boards = Storyboards(self.service, self.films)
+        self.app: FastAPI = create_app(
+            self.service, self.settings, checks or {}, access=self.access, boards=self.boards
+        )
 
     def _ports(self) -> Ports:
         return Ports(
@@ -137,6 +146,7 @@ class House:
             ratings=self.ratings,
             loras=self.loras,
             fits=self.fits,
+            storyboards=self.storyboards,
         )
 
     def client(self, **options: Any) -> httpx.AsyncClient:
@@ -178,6 +188,13 @@ class House:
             kind: await self.artifacts.put(f"{job_id}/{fence}/{kind}.{kind}", content, f"image/{kind}")
             for kind, content in made.items()
         }
+
+    async def go_on(self, story_id: str) -> None:
+        """What a director does about a storyboard that was woken: one pass over it."""
+        now = self.service.now()
+        await self.storyboards.wake(story_id, now)
+        assert story_id in await self.storyboards.claim(now, now + 10, 100)
+        await self.boards.director.go_on(story_id)
 
     async def settled(self) -> None:
         """What requests still do whose clients have left is done."""

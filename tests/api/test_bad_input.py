@@ -67,6 +67,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "true for a seed": ({"prompt": RED, "seed": True}, "invalid_request", "seed"),
     "a seed as a float beyond all": ({"prompt": RED, "seed": "1e99"}, "invalid_request", "seed"),
     "two seeds": ({"prompt": RED, "seed": [1, 2]}, "invalid_request", "seed"),
+    "a list of no seed": ({"prompt": RED, "seed": [None]}, "invalid_request", "seed"),
     "no seed in a list": ({"prompt": RED, "seed": []}, "invalid_request", "seed"),
     "guidance of text": ({"prompt": RED, "guidance_scale": "high"}, "invalid_request", "guidance_scale"),
     "too much guidance": ({"prompt": RED, "guidance_scale": 1e300}, "invalid_request", "guidance_scale"),

@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from app.access.scopes import SCOPES
-from app.api.app import create_app
 from app.api.requests.fields import ALIASES, MERGED
 from app.api.requests.image_fields import IMAGE_ALIASES, CreateImage
 from app.api.requests.style_fields import STYLE_ALIASES
@@ -20,7 +19,7 @@ from tests.api.test_bad_input import BODIES, RAW
 
 pytestmark = pytest.mark.anyio
 
-PAGE: dict[str, Any] = create_app(House().service, House().settings, {}).openapi()
+PAGE: dict[str, Any] = House().app.openapi()
 CREATE = PAGE["paths"]["/v1/videos"]["post"]
 RED = {"prompt": "a red ball"}
 

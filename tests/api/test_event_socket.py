@@ -14,7 +14,7 @@ import websockets
 from anyio.lowlevel import checkpoint
 from httpx_sse import EventSource
 
-from app.api.routes.event_socket import KEY
+from app.api.sockets import KEY
 from app.errors import StoreUnavailable
 from app.types import Caller, Job, VideoRequest
 from tests.api.house import House

@@ -73,7 +73,7 @@ def check(told: dict[str, Any]) -> None:
     """That a smoke run has seen what there was."""
     assert (told["bytes"], told["listed"], told["seed"]) == (len(VIDEO), [told["id"]], 5)
     assert (told["status"], told["code"], told["param"]) == (400, "unsupported_size", "size")
-    assert (told["score"], told["deleted"]) == (5, True)
+    assert (told["score"], told["deleted"], told["planned"]) == (5, True, [1])
 
 
 async def test_a_typescript_client_is_made_checked_and_works(server: ServedHouse, tmp_path: Path) -> None:

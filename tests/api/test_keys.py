@@ -50,6 +50,7 @@ async def test_a_key_is_shown_once_and_good_at_once_for_its_tenant() -> None:
 WANTS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "videos:write": ("POST", "/v1/videos", RED),
     "videos:read": ("GET", "/v1/videos", None),
+    "storyboards": ("GET", "/v1/storyboards", None),
     "stats": ("GET", "/api/stats", None),
     "operate": ("GET", "/v1/keys", None),
 }

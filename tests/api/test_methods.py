@@ -45,6 +45,7 @@ async def test_what_is_not_there_takes_nothing(client: httpx.AsyncClient) -> Non
 
 async def test_head_is_answered_wherever_get_is(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     await house.complete(job["id"])
+    story = (await client.post("/v1/storyboards", json={"scenes": [{"prompt": "a red ball"}]})).json()
     first = {"name": "n", "tenant": "public", "scopes": list(SCOPES)}
     key = (await client.post("/v1/keys", json=first)).json()
     client.headers["authorization"] = f"Bearer {key['key']}"
@@ -54,6 +55,7 @@ async def test_head_is_answered_wherever_get_is(house: House, client: httpx.Asyn
     for path in (*asked, "/", "/docs", "/studio/studio.css"):
         named = {
             "video_id": job["id"],
+            "story_id": story["id"],
             "model_id": "shapes",
             "style_id": "cinematic",
             "character_id": "a",

@@ -248,3 +248,27 @@ async def test_a_stream_outlives_waits_without_news(
         await until(waited)
         made = await ask(client, "a red ball")
         assert await stream.next() == ("snapshot", made)
+
+
+async def test_a_storyboard_that_changes_is_told_beside_its_videos(house: House, client: httpx.AsyncClient) -> None:
+    async with follow(client) as stream:
+        assert (await stream.next())[0] == "ready"
+        asked = {"scenes": [{"prompt": "a red ball"}]}
+        story_id = (await client.post("/v1/storyboards", json=asked)).json()["id"]
+        told = [await stream.whole() for _ in range(2)]
+    kind, data = told[0]
+    assert (kind, data["storyboard_id"], set(data)) == ("storyboard", story_id, {"storyboard_id", "phase", "at"})
+
+
+async def test_storyboards_are_told_to_keys_of_that_scope_alone() -> None:
+    house = House(api_keys={"boss": "b"}, operators=["boss"])
+    async with served(house) as server, httpx.AsyncClient(base_url=server.url, timeout=10.0) as client:
+        boss = {"authorization": "Bearer b"}
+        wish = {"name": "a", "tenant": "boss", "scopes": ["videos:read"]}
+        key = (await client.post("/v1/keys", json=wish, headers=boss)).json()["key"]
+        async with follow(client, headers={"authorization": f"Bearer {key}"}) as stream:
+            assert (await stream.next())[0] == "ready"
+            await client.post("/v1/storyboards", json={"scenes": [{"prompt": "a red ball"}]}, headers=boss)
+            kind, video_id = await stream.next()
+    assert kind == "snapshot"
+    assert str(video_id).startswith("video_")

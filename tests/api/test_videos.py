@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.client.records import StoryboardScene, Video
 from app.jobs.board import BACKLOG
 from app.service.recovery import UNKNOWN, lost_mark
 from tests.api.house import House
+from tests.jobs.make import a_job
 
 pytestmark = pytest.mark.anyio
 
@@ -148,3 +150,15 @@ async def test_a_video_that_a_restore_has_lost_says_so(house: House, client: htt
         answer = await client.get(address)
         error = answer.json()["error"]
         assert (answer.status_code, error["code"], UNKNOWN in error["message"]) == (404, "video_lost", True)
+
+
+async def test_a_scene_of_a_storyboard_says_whose_it_is(
+    house: House, client: httpx.AsyncClient, job: dict[str, Any]
+) -> None:
+    assert job["storyboard"] is None
+    scene = a_job(storyboard=("story_0123456789", 3))
+    await house.jobs.create(scene)
+    told = (await client.get(f"/v1/videos/{scene.id}")).json()
+    assert told["storyboard"] == {"id": "story_0123456789", "scene": 3}
+    assert Video.parse(told).storyboard == StoryboardScene("story_0123456789", 3)
+    assert Video.parse(job).storyboard is None

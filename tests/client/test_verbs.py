@@ -188,3 +188,10 @@ def test_the_shell_completes_verbs_and_words(typed_so_far: str, offered: bytes, 
     asked = {"_KINORAY_COMPLETE": "complete_bash", "COMP_WORDS": typed_so_far}
     last = str(len(typed_so_far.split()) - 1)
     assert typed(**asked, COMP_CWORD=last).stdout.split() == [offered]
+
+
+def test_a_scene_of_a_storyboard_says_whose_it_is(service: Service, kinoray: Kinoray) -> None:
+    service.videos["v"] = video("v", storyboard={"id": "story_1", "scene": 2})
+    service.videos["w"] = video("w", storyboard=None)
+    assert "scene 2 of story_1" in kinoray("status", "v").stdout
+    assert "made for" not in kinoray("status", "w").stdout

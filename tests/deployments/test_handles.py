@@ -10,10 +10,11 @@ import pytest
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError
 
-from app.errors import KinorayError, LeaseLost, ServiceUnavailable
+from app.errors import InvalidRequest, KinorayError, LeaseLost, ServiceUnavailable
 from app.types import Measured
+from app.types.storyboard import Narrator
 from deployments.cache_handles import CacheHandle, SimilarHandle
-from deployments.handles import EncoderHandle, FinisherHandle, ping
+from deployments.handles import EncoderHandle, FilmHandle, FinisherHandle, ping
 
 pytestmark = pytest.mark.anyio
 FRAMES = np.zeros((1, 8, 8, 3), np.uint8)
@@ -60,6 +61,28 @@ async def test_a_finisher_that_fails_raises_an_error_of_ours(error: Exception | 
     handle: Any = Broken(error)
     with pytest.raises(ours):
         await FinisherHandle(handle, timeout_s=0.01).finish("video_00000000", 1, FRAMES, Measured())
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        (RayActorError(), ServiceUnavailable),
+        (raised(ZeroDivisionError("theirs")), ServiceUnavailable),
+        (raised(LeaseLost("moved on")), LeaseLost),
+        (raised(InvalidRequest("Nothing to say.", "narration")), InvalidRequest),
+    ],
+)
+async def test_film_work_that_fails_raises_an_error_of_ours(error: Exception, ours: type[KinorayError]) -> None:
+    handle: Any = Broken(error)
+    work = FilmHandle(handle)
+    for call in (
+        work.hear("public", ["Hello."], Narrator()),
+        work.speak("public", "Hello.", Narrator()),
+        work.caption("a ball", None, "en"),
+        work.assemble("story_00000000", 1),
+    ):
+        with pytest.raises(ours):
+            await call
 
 
 @pytest.mark.parametrize("error", [RayActorError(), raised(ZeroDivisionError("theirs")), None])

@@ -27,6 +27,7 @@ from app.service.ports import Shared
 from app.settings import Settings
 from app.stores import memory_stores
 from app.types import Failure, Job, Phase
+from app.types.storyboard import StoryPhase
 from tests.dispatch.workers import (
     PlayedWorkers,
     Replica,
@@ -41,6 +42,7 @@ from tests.dispatch.workers import (
     told,
 )
 from tests.jobs.make import a_job
+from tests.jobs.storyboards.make import a_story
 
 pytestmark = pytest.mark.anyio
 START = 1_000_000.0
@@ -358,6 +360,18 @@ async def test_records_past_their_time_are_removed_now_and_then(build: Callable[
     assert (await world.job(job)).phase is Phase.FAILED
     await world.pass_after(0.1)
     assert list((await world.stores.jobs.list(job.tenant, None, 9, True)).jobs) == []
+
+
+async def test_a_storyboard_past_its_time_goes(build: Callable[..., World]) -> None:
+    world = build()
+    now = world.time.wall()
+    for expires_at in (now + SWEEP_S / 2, now + 3 * SWEEP_S):
+        ended = a_story(now, phase=StoryPhase.COMPLETED, completed_at=now, expires_at=expires_at)
+        await world.stores.storyboards.create(ended, None, 9)
+    await world.dispatcher.run_pass()
+    assert len((await world.stores.storyboards.list("public", None, 9, True)).stories) == 2
+    await world.pass_after(SWEEP_S + 0.1)
+    assert len((await world.stores.storyboards.list("public", None, 9, True)).stories) == 1
 
 
 class Cleared(MemoryArtifacts):

@@ -27,4 +27,5 @@ def router_ports(stores: Stores, settings: Settings) -> Ports:
         presets=stores.presets,
         sentences=WordSentences(),
         ratings=stores.ratings,
+        storyboards=stores.storyboards,
     )

@@ -213,6 +213,7 @@ class Watched:
             presets=self.stores.presets,
             sentences=WordSentences(),
             ratings=self.stores.ratings,
+            storyboards=self.stores.storyboards,
         )
         service = VideoService(ports, self.settings, self.stores.clock, self.stores.clock.sync)
         app = create_app(service, self.settings, {})

@@ -49,7 +49,7 @@ FULL = a_job(
     artifacts={"video": VIDEO},
     measured=Measured({"encode": 0.25}, 1.5, 2**40, 12),
     cache=CacheUse("result", True, 1.5, False),
-    wishes=Wishes(CacheMode.READ, 60.0, user="me"),
+    wishes=Wishes(CacheMode.READ, 60.0, user="me", storyboard=("story_0123456789", 2)),
 )
 
 
@@ -201,3 +201,10 @@ def test_a_record_with_an_uploaded_adapter_is_one_that_an_older_kinoray_refuses_
     assert written["version"] == VERSION == 3
     assert job_from_json(job_to_json(job)) == job
     assert "uploads" not in orjson.loads(job_to_json(a_job()))["plan"]
+
+
+def test_a_scene_of_a_storyboard_is_a_video_that_an_older_kinoray_can_make() -> None:
+    written = orjson.loads(job_to_json(a_job(storyboard=("story_0123456789", 2))))
+    assert (written["version"], written["storyboard"]) == (1, ["story_0123456789", 2])
+    assert "storyboard" not in orjson.loads(OLD)
+    assert job_from_json(OLD).wishes.storyboard is None

@@ -20,6 +20,8 @@ from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore, find
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import MemoryUsage, UsageLog
 from app.redis.connection import connect
 from app.service.dependencies import release_dependants
@@ -43,6 +45,7 @@ class House:
     meter: MemoryMeter
     artifacts: MemoryArtifacts
     usage: UsageLog = field(default_factory=MemoryUsage)
+    storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)
 
     async def complete(self, job_id: str) -> None:
         lease = await self.jobs.lease(job_id, "main", 30.0, 200.0)

@@ -18,6 +18,9 @@ from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.store import JobStore, find
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.redis_storyboards import RedisStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.redis.connection import Client
 from app.service.artifact_refs import mark_cached
 from app.service.retention import Terms, Verdict, expire, judge, tidy
@@ -70,6 +73,7 @@ class Stores:
     outbox: Outbox
     artifacts: MemoryArtifacts
     meter: MemoryMeter
+    storyboards: StoryboardStore
     loras: MemoryLoraUploads = field(default_factory=MemoryLoraUploads)
 
     async def completed(self, at: float) -> Job:
@@ -95,10 +99,12 @@ class Stores:
 def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> Stores:
     artifacts, meter = MemoryArtifacts(lambda: NOW - 5 * DAY), MemoryMeter()
     if request.param == "redis":
-        board, outbox = RedisBoard(redis, prefix), RedisOutbox(redis, prefix)
-        return Stores(RedisJobs(redis, prefix), RedisEvents(redis, prefix), board, outbox, artifacts, meter)
-    jobs = MemoryJobs()
-    return Stores(jobs, MemoryEvents(), MemoryBoard(), MemoryOutbox(jobs), artifacts, meter)
+        jobs, board, outbox = RedisJobs(redis, prefix), RedisBoard(redis, prefix), RedisOutbox(redis, prefix)
+        stories = RedisStoryboards(redis, prefix)
+        return Stores(jobs, RedisEvents(redis, prefix), board, outbox, artifacts, meter, stories)
+    memory, notes = MemoryJobs(), MemoryBoard()
+    kept = MemoryStoryboards(memory.outbox, notes.holds)
+    return Stores(memory, MemoryEvents(), notes, MemoryOutbox(memory), artifacts, meter, kept)
 
 
 async def test_a_record_past_its_time_goes_with_its_files_and_again_is_fine(stores: Stores) -> None:
@@ -163,7 +169,7 @@ async def test_what_a_dead_process_wrote_and_never_recorded_is_removed(stores: S
 async def test_what_is_not_ours_is_not_touched(stores: Stores) -> None:
     notes = await stores.artifacts.put("notes/1/a.txt", b"x", "text/plain")
     lost = await stores.artifacts.put("video_0123456789abcdef/1/a.mp4", b"x", "video/mp4")
-    other = Stores(stores.jobs, stores.events, MemoryBoard(), stores.outbox, stores.artifacts, stores.meter)
+    other = replace(stores, board=MemoryBoard())
     assert await tidy(stores, TERMS, NOW - 5 * DAY) == 0  # makes the mark
     assert await tidy(other, TERMS, NOW) == 0  # has records of its own
     assert await tidy(stores, TERMS, NOW) == 1
@@ -172,8 +178,7 @@ async def test_what_is_not_ours_is_not_touched(stores: Stores) -> None:
 
 async def test_a_store_that_is_away_holds_up_no_record(stores: Stores) -> None:
     job = await stores.completed(NOW - 8 * DAY)
-    away = Away()
-    gone = Stores(stores.jobs, stores.events, stores.board, stores.outbox, away, stores.meter)
+    gone = replace(stores, artifacts=Away())
     assert await expire(gone, NOW, 100) == 1
     assert await find(stores.jobs, job.id) is None
     assert (await tidy(stores, TERMS, NOW), await stores.has(job)) == (1, False)  # found when it is back

@@ -22,6 +22,8 @@ from app.jobs.redis.events import RedisEvents
 from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import MemoryUsage, UsageLog
 from app.redis.connection import Client, connect
 from app.service.artifact_refs import forget_artifacts
@@ -47,6 +49,7 @@ class Stores:
     artifacts: MemoryArtifacts
     meter: MemoryMeter
     usage: UsageLog = field(default_factory=MemoryUsage)
+    storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)
 
 
 def in_memory() -> Stores:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ class Receiver:
     port: int = 0
     answers: list[bytes] = field(default_factory=lambda: [b"200 OK"])
     may_answer: asyncio.Event = field(default_factory=_set)
+    on_request: Callable[[], Awaitable[None]] | None = None  # awaited before each answer
     came: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     most_at_once: int = 0
     _now: int = 0
@@ -44,6 +45,8 @@ class Receiver:
         content = await reader.readexactly(int(headers.get("content-length", 0)))
         self.came.append((headers, content))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if self.on_request is not None:
+            await self.on_request()
         await self.may_answer.wait()
         writer.write(b"HTTP/1.1 " + answer + (b"" if b"\r\n\r\n" in answer else b"\r\ncontent-length: 0\r\n\r\n"))
         await writer.drain()

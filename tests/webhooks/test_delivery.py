@@ -18,6 +18,9 @@ from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.store import JobStore
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.redis_storyboards import RedisStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.redis.connection import Client
 from app.settings import Settings
 from app.telemetry import MemoryMeter
@@ -42,15 +45,18 @@ class Stores:
     outbox: Outbox
     board: Board
     meter: MemoryMeter
+    storyboards: StoryboardStore
 
 
 @pytest.fixture(params=MEMORY_AND_REDIS)
 async def stores(request: pytest.FixtureRequest, redis: Client, prefix: str) -> AsyncIterator[Stores]:
     if request.param == "redis":
-        yield Stores(RedisJobs(redis, prefix), RedisOutbox(redis, prefix), RedisBoard(redis, prefix), MemoryMeter())
+        jobs, outbox, board = RedisJobs(redis, prefix), RedisOutbox(redis, prefix), RedisBoard(redis, prefix)
+        yield Stores(jobs, outbox, board, MemoryMeter(), RedisStoryboards(redis, prefix))
     else:
-        jobs = MemoryJobs()
-        yield Stores(jobs, MemoryOutbox(jobs), MemoryBoard(), MemoryMeter())
+        memory = MemoryJobs()
+        stories = MemoryStoryboards(memory.outbox)
+        yield Stores(memory, MemoryOutbox(memory), MemoryBoard(), MemoryMeter(), stories)
 
 
 @dataclass

@@ -22,6 +22,8 @@ from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.outbox import RedisOutbox
 from app.jobs.store import JobStore
+from app.jobs.storyboards.memory import MemoryStoryboards
+from app.jobs.storyboards.store import StoryboardStore
 from app.redis.connection import Client
 from app.settings import Settings
 from app.settings.notify import is_slack
@@ -46,6 +48,7 @@ class Stores:
     board: Board
     recoveries: Recoveries
     meter: MemoryMeter = field(default_factory=MemoryMeter)
+    storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)
 
 
 @dataclass

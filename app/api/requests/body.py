@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.message import Message
 from typing import Final
 
@@ -43,10 +43,29 @@ async def body_fields(request: Request) -> Fields:
     return fields
 
 
-async def _read_body(request: Request) -> Fields:
+async def json_fields(request: Request, glance: Callable[[object], None] | None = None) -> Fields:
+    """The fields of a body that can only be JSON; `glance` may refuse it for its size. Raises as `body_fields`."""
+    header, kind = _content_type(request)
+    if not _is_json(kind):
+        raise UnsupportedMediaType(f"{shown(kind)} is not read here: send {_JSON}.", "content-type")
+    fields = Fields(_json_object(await request.body(), _charset(header), glance))
+    request.state.sent = Sent(names_of(fields))
+    return fields
+
+
+def _content_type(request: Request) -> tuple[str, str]:
+    """The header, and the type that it names."""
     header = request.headers.get("content-type", _JSON)
-    kind = header.partition(";")[0].strip().lower()
-    if kind == _JSON or kind.endswith("+json"):
+    return header, header.partition(";")[0].strip().lower()
+
+
+def _is_json(kind: str) -> bool:
+    return kind == _JSON or kind.endswith("+json")
+
+
+async def _read_body(request: Request) -> Fields:
+    header, kind = _content_type(request)
+    if _is_json(kind):
         return Fields(_json_object(await request.body(), _charset(header)))
     if kind in (_MULTIPART, _FORM):
         return _of_text(await _form(request))
@@ -67,8 +86,8 @@ def _charset(content_type: str) -> str:
     return header.get_content_charset() or "utf-8"
 
 
-def _json_object(body: bytes, charset: str) -> dict[str, object]:
-    found = json_value(body, "The body", charset=charset)
+def _json_object(body: bytes, charset: str, glance: Callable[[object], None] | None = None) -> dict[str, object]:
+    found = json_value(body, "The body", charset=charset, glance=glance)
     if not isinstance(found, dict):
         raise InvalidRequest('The body must be a JSON object, such as {"prompt": "a red ball"}.')
     return found

@@ -156,9 +156,9 @@ def _inside(value: object) -> Iterable[str]:
     return map(str, value) if isinstance(value, Mapping) else ()
 
 
-def unknown(name: str, known: Iterable[str]) -> InvalidRequest:
+def unknown(name: str, known: Iterable[str], meanings: Mapping[str, str] = MEANINGS) -> InvalidRequest:
     """The error for a name that nobody knows, with the one that was probably meant."""
-    hint = did_you_mean(name, known, MEANINGS)
+    hint = did_you_mean(name, known, meanings)
     return InvalidRequest(f"There is no parameter {shown(name)}.{hint}", name[:80], "unknown_parameter")
 
 

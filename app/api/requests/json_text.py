@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -21,8 +22,16 @@ _MARKS: Final = (  # the longer first: UTF-32's begins as UTF-16's
 _CHARSETS: Final = frozenset({"utf-8", "ascii", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso8859-1", "cp1252"})
 
 
-def json_value(text: bytes | str, what: str, param: str | None = None, charset: str = "utf-8") -> object:
+def json_value(
+    text: bytes | str,
+    what: str,
+    param: str | None = None,
+    charset: str = "utf-8",
+    glance: Callable[[object], None] | None = None,
+) -> object:
     """The value of a JSON text; `what` it is, for the sentence of a refusal. A byte order mark is passed over.
+
+    `glance` sees the value before names are counted, which takes longer the more there is; it may refuse.
 
     Raises:
         InvalidRequest: no JSON (`invalid_json`), or an object has a name twice (`duplicate_parameter`).
@@ -31,6 +40,8 @@ def json_value(text: bytes | str, what: str, param: str | None = None, charset: 
     try:
         plain = _utf8(text, charset)
         found: object = orjson.loads(plain)
+        if glance is not None:
+            glance(found)
         json.loads(plain, object_pairs_hook=_each_once)
     except (orjson.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         why = "it is empty" if not text.strip() else str(error)[:200]

@@ -145,7 +145,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         negative_prompt=_within(asked.negative_prompt or "", max_prompt_chars, "negative_prompt"),
         width=width,
         height=height,
-        seconds=_seconds(asked.seconds),
+        seconds=seconds_of(asked.seconds),
         frames=asked.num_frames,
         fps=asked.fps,
         seed=asked.seed,
@@ -237,7 +237,8 @@ def _within(text: str, max_chars: int, name: str) -> str:
     return text
 
 
-def _seconds(asked: int | float | str | None) -> float | None:
+def seconds_of(asked: int | float | str | None) -> float | None:
+    """A playing time, in any way of writing it; None for nothing. Raises InvalidRequest."""
     if asked is None or asked == "":
         return None
     if isinstance(asked, str):
@@ -259,10 +260,17 @@ def _shape(asked: CreateVideo) -> tuple[int | None, int | None]:
     """Width and height by either spelling."""
     if asked.size is None:
         return asked.width, asked.height
-    found = _SIZE.fullmatch(asked.size.strip())
-    if found is None or not all(1 <= int(side) <= 16384 for side in found.groups()):
-        raise InvalidRequest("size must be WIDTHxHEIGHT in pixels, such as 128x128.", "size")
-    width, height = int(found[1]), int(found[2])
+    width, height = shape_of(asked.size)
     if asked.width not in (None, width) or asked.height not in (None, height):
         raise InvalidRequest("width and height say something else than size.", "size", "conflicting_parameters")
     return width, height
+
+
+def shape_of(size: str | None) -> tuple[int | None, int | None]:
+    """The width and height of a size, in pixels; None and None without one. Raises InvalidRequest."""
+    if size is None:
+        return None, None
+    found = _SIZE.fullmatch(size.strip())
+    if found is None or not all(1 <= int(side) <= 16384 for side in found.groups()):
+        raise InvalidRequest("size must be WIDTHxHEIGHT in pixels, such as 128x128.", "size")
+    return int(found[1]), int(found[2])

@@ -22,6 +22,8 @@ def seed_of(value: object) -> int | None:
         if len(value) != 1:
             raise ValueError("is a list of more or less than one")
         value = value[0]
+        if value is None:
+            raise ValueError("is a list of nothing")
     if isinstance(value, str):
         text = value.strip().removeprefix("[").removesuffix("]").strip()  # a form's "[5]"
         if not _NUMBER.fullmatch(text):

@@ -60,13 +60,14 @@ async def events(
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return EventSourceResponse(_as_events(feed, video_id), ping=PING_S)
+    return EventSourceResponse(as_events(feed, video_id), ping=PING_S)
 
 
-async def _as_events(feed: AsyncGenerator[FeedEvent, None], video_id: str) -> AsyncIterator[ServerSentEvent]:
+async def as_events(feed: AsyncGenerator[FeedEvent, None], whose: str) -> AsyncIterator[ServerSentEvent]:
+    """A feed as server-sent events, until it is over or cannot go on."""
     try:
         async with aclosing(feed):
             async for each in feed:
                 yield ServerSentEvent(orjson.dumps(each.data).decode(), event=each.kind, id=each.id)
     except KinorayError as error:  # the stream just stops: who reconnects learns why
-        log.info("Events of %s stopped: %s", video_id, error)
+        log.info("Events of %s stopped: %s", whose, error)

@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.auth import Writer
 from app.api.dependencies import Config, Service
+from app.api.file_answers import opened
 from app.api.followers import Seat
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json
 from app.api.outcomes import OUTCOMES_DESCRIBED, failed, gone_wrong
@@ -17,7 +18,6 @@ from app.api.requests.idempotency import KeyHeader, replay_headers
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.schemas import CreateVideo
 from app.api.responses import VIDEO_ID, inference_time_s, job_headers
-from app.api.routes.content import opened
 from app.api.waiting import ended
 from app.errors import KinorayError
 from app.service.videos import VideoService

@@ -50,7 +50,7 @@ async def tenant_events(
     First comes `ready`. Then, of each video, a `snapshot` (the whole video) before the first of its events: `phase`,
     `step`, `queue`, `preview` and `end` (`status` completed, failed or deleted), each with its `video_id`. A video that
     is asked for elsewhere appears with its snapshot. Ids belong to this stream, and are not those of
-    `/v1/videos/{video_id}/events`.
+    `/v1/videos/{video_id}/events`. That a storyboard has changed is told as `storyboard`, to keys with that scope.
 
     Without an id to go on from, snapshots of what is under way (of the newest 100 videos) come first, and then what
     happens from now on. Behind an id, what has happened since is told. About the newest 10,000 events of a day are

@@ -189,9 +189,10 @@ class RedisJobs(RedisWaits):
         return await self._read(ids)
 
     async def any(self) -> bool:
-        """Whether jobs are under way or on record. Raises StoreUnavailable."""
+        """Whether jobs or storyboards are under way or on record. Raises StoreUnavailable."""
         keys = self._keys
-        return bool(await self._commands.call("EXISTS", keys.line, keys.leases, keys.blocked, keys.ended))
+        places = [keys.line, keys.leases, keys.blocked, keys.ended, keys.of("story_due"), keys.of("story_ended")]
+        return bool(await self._commands.call("EXISTS", *places))
 
     async def ping(self) -> float:
         start = time.perf_counter()

@@ -42,6 +42,6 @@ def _period(change: Change) -> tuple[str, str]:
     return label("day", now), label("month", now)
 
 
-def flat(values: Mapping[str, bytes]) -> list[Word]:
+def flat(values: Mapping[str, Word]) -> list[Word]:
     """Names and values, one after the other."""
     return [word for pair in values.items() for word in pair]

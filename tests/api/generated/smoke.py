@@ -9,6 +9,9 @@ import sys
 
 import kinoray_client
 from kinoray_client import Client
+from kinoray_client.api.storyboards import (
+    analyze_v1_storyboards_analyze_post as analyze,
+)
 from kinoray_client.api.videos import (
     content_v1_videos_video_id_content_get as content,
 )
@@ -27,7 +30,19 @@ from kinoray_client.api.videos import (
 from kinoray_client.api.videos import (
     retrieve_v1_videos_video_id_get as retrieve,
 )
-from kinoray_client.models import CacheWish, CreateVideo, ErrorBody, Feedback, RateVideo, Video, VideoDeleted, VideoList
+from kinoray_client.models import (
+    CacheWish,
+    CreateScene,
+    CreateStoryboard,
+    CreateVideo,
+    ErrorBody,
+    Feedback,
+    PlannedStoryboard,
+    RateVideo,
+    Video,
+    VideoDeleted,
+    VideoList,
+)
 
 for module in pkgutil.walk_packages(kinoray_client.__path__, "kinoray_client."):
     importlib.import_module(module.name)
@@ -49,6 +64,9 @@ with Client(base_url=sys.argv[1]) as api:
     assert isinstance(rated, Feedback), rated
     gone = delete.sync(video.id, client=api)
     assert isinstance(gone, VideoDeleted), gone
+    story = CreateStoryboard(scenes=[CreateScene(prompt="a red ball", narration="A ball.")])
+    plan = analyze.sync(client=api, body=story)
+    assert isinstance(plan, PlannedStoryboard), plan
     told = {
         "id": video.id,
         "seed": video.seed,
@@ -59,5 +77,6 @@ with Client(base_url=sys.argv[1]) as api:
         "param": refused.parsed.error.param,
         "score": rated.score,
         "deleted": gone.deleted,
+        "planned": [scene.number for scene in plan.scenes],
     }
     sys.stdout.write(json.dumps(told))

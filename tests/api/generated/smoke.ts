@@ -30,6 +30,9 @@ const rated = await api.POST("/v1/videos/{video_id}/feedback", {
   params: { path: { video_id: video.id } },
   body: { score: 5, reasons: ["good_enough"] },
 });
+const plan = await api.POST("/v1/storyboards/analyze", {
+  body: { captions: "burnt", scenes: [{ prompt: "a red ball", narration: "A ball.", fit: "slow" }] },
+});
 const gone = await api.DELETE("/v1/videos/{video_id}", { params: { path: { video_id: video.id } } });
 
 console.log(
@@ -43,5 +46,6 @@ console.log(
     param: there(refused.error, "not refused").error.param,
     score: there(rated.data, rated.error).score,
     deleted: there(gone.data, gone.error).deleted,
+    planned: there(plan.data, plan.error).scenes.map((each) => each.number),
   }),
 );

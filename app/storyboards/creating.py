@@ -1,0 +1,73 @@
+"""A storyboard that is wished comes in; one that is planned and checked goes out, ready to be put on record."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import orjson
+
+from app.jobs.admission_limits import IdempotencyKey
+from app.settings import Settings
+from app.storyboards.pictures import Pictures
+from app.storyboards.planning import Planned
+from app.tracing.jobs import place_of_new_job
+from app.types import STORY_EVENTS, Caller, Webhook
+from app.types.storyboard import Scene, Storyboard, StoryPhase, StoryWish
+from app.webhooks.delivery import webhook_of
+
+
+def new_id() -> str:
+    """An id that nobody can guess."""
+    return f"story_{uuid.uuid4().hex}"
+
+
+def story_of(story_id: str, wish: StoryWish, planned: Planned, caller: Caller, now: float) -> Storyboard:
+    """The record; `wish` has its pictures stored, and may have got them after it was planned."""
+    scenes = tuple(
+        Scene(
+            wish=scene,
+            narration=None if narration is None else replace(narration, cached=True),
+            steps=told.steps,
+            estimate=planned.estimate(told.number),
+            warnings=told.warnings,
+        )
+        for scene, narration, told in zip(wish.scenes, planned.narrations, planned.told.scenes, strict=True)
+    )
+    return Storyboard(
+        id=story_id,
+        tenant=caller.tenant,
+        wish=replace(wish, model=planned.told.model),
+        scenes=scenes,
+        phase=StoryPhase.QUEUED,
+        created_at=now,
+        fps=planned.told.fps,
+        width=planned.told.width,
+        height=planned.told.height,
+        deadline=None if wish.deadline_s is None else now + wish.deadline_s,
+        key_id=caller.key_id,
+        trace=place_of_new_job().trace,
+    )
+
+
+def story_webhook(asked: Webhook | None, caller: Caller, settings: Settings) -> Webhook | None:
+    """Who is told of its end: as of a job's, by the names of storyboards' ends. Raises InvalidRequest."""
+    found = webhook_of(asked, caller, settings)
+    return found if found is None or found is asked else replace(found, events=STORY_EVENTS)
+
+
+def named_story(wish: StoryWish, pictures: Pictures, key: str | None, ttl_s: float) -> IdempotencyKey | None:
+    """The request under the client's key; the same for the same request."""
+    if key is None:
+        return None
+    asked: Mapping[str, object] = {
+        "wish": asdict(wish),
+        "pictures": {str(number): _digest(reference) for number, reference in sorted(pictures.items())},
+    }
+    return IdempotencyKey(key, _digest(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)), ttl_s)
+
+
+def _digest(value: bytes | str) -> str:
+    return hashlib.sha256(value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")).hexdigest()
