@@ -89,6 +89,7 @@ function another(refused) {
 }
 
 $("key-dialog").addEventListener("cancel", (event) => event.preventDefault()); // there is nothing to see without one
+$("key-dialog").addEventListener("close", () => asking && $("key-dialog").showModal()); // a second Escape closes it all the same
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("key-text").value.trim();

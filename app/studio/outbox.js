@@ -6,6 +6,7 @@ import { sleep } from "./dom.js";
 
 const NAME = "kinoray-unsent";
 const AGAIN_MS = 2000;
+const AWAY = new Set([502, 504]); // said by what stands before a server that does not answer
 /** @type {{ key: string, body: object }[]} */
 let unsent = [];
 let changed = () => {};
@@ -38,8 +39,7 @@ async function deliver(letter) {
       try {
         return await post("v1/videos", letter.body, { "idempotency-key": letter.key });
       } catch (error) {
-        if (error instanceof Refusal && error.status < 500) throw error;
-        if (error instanceof Refusal && error.status === 501) throw error;
+        if (error instanceof Refusal && !AWAY.has(error.status)) throw error; // the server's own word, with a reason
         changed();
         await sleep(AGAIN_MS);
       }

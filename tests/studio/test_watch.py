@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 def account(fence: int, batches: tuple[int, ...]) -> AttemptLog:
     """Of an attempt whose steps ran in batches of so many; 0: they were forecast."""
-    log = AttemptLog(fence, "one", time.time, lambda: 0)
+    log = AttemptLog(fence, "one", time.time, lambda: (0, None))
     for step, batch in enumerate(batches, 1):
         log.ran(step, batch, 0.1)
     return log
