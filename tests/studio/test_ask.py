@@ -167,6 +167,27 @@ async def test_what_is_asked_for_while_the_server_is_away_is_made_once(reload: b
         assert len(set(lost)) == 1
 
 
+async def test_a_refusal_with_a_reason_is_said_and_not_asked_again(studio: Open) -> None:
+    async with studio(refused=True) as (page, server):
+        asked: list[str] = []
+
+        async def refused(route: Any) -> None:
+            if route.request.method != "POST":
+                return await route.continue_()
+            asked.append(route.request.url)
+            await route.fulfill(
+                status=503, json={"error": {"code": "model_unavailable", "message": "No memory for it."}}
+            )
+
+        await page.route("**/v1/videos", refused)
+        await page.fill("#prompt", "a red ball")
+        await page.click("#make")
+        await expect(page.locator("#trouble")).to_have_text("No memory for it.")
+        await holds(page, "sessionStorage.getItem('kinoray-unsent') === '[]'")
+        assert len(asked) == 1
+        assert await jobs(server.house) == []
+
+
 async def test_the_lock_keeps_the_seed_of_the_plan(studio: Open) -> None:
     async with studio() as (page, server):
         await page.fill("#prompt", "a red ball")
