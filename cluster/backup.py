@@ -62,7 +62,7 @@ class Backup:
 async def opened(url: str) -> AsyncIterator[Client]:
     """A patient connection, also through sentinels. Raises BackupFailed: the URL is none, or Redis fails."""
     try:
-        redis = connect(url, CALL_S)
+        redis = connect(url, CALL_S, socket_timeout_s=CALL_S)
     except ValueError as error:
         raise BackupFailed(f"The Redis URL cannot be used: {error}") from error
     try:

@@ -12,6 +12,7 @@ from ray.runtime_env import RuntimeEnv
 from ray.serve.config import AutoscalingPolicy
 from ray.serve.schema import ServeDeploySchema
 
+from app.models.pool_names import deployment_of, deployments_of
 from app.models.served import served
 from app.plan.suggest import did_you_mean
 from app.settings import Settings
@@ -26,7 +27,6 @@ RUNTIME_ENV = frozenset(name for name in RuntimeEnv.known_fields if not name.sta
 OF_POOLS = ("Diffuser-", "TextEncoder-")
 PARTS = ("Router", "PromptAnalyzer", "Cache", "Dispatcher", "Finisher")
 MINE, ENCODER = "Diffuser", "TextEncoder"
-MAIN = "main"
 
 
 def stray_keys(config: Mapping[str, Any]) -> list[str]:
@@ -40,7 +40,7 @@ def stray_deployments(config: Mapping[str, Any]) -> list[str]:
     Pools may be named by the environment of the cluster's nodes, which is not this machine's.
     """
     return [
-        f"{row.place} names a deployment {row.name!r} that there is not.{did_you_mean(row.name, row.known)}"
+        f"{row.place} names a deployment {row.name!r} that there is not.{_instead(row)}"
         for row in _rows(config)
         if row.name not in row.known and not (row.name.startswith(OF_POOLS) and not row.names_models)
     ]
@@ -79,14 +79,20 @@ def _rows(config: Mapping[str, Any]) -> Iterator[_Row]:
         args = application.get("args") or {}
         settings = Settings(**args)
         pools = served(settings, elsewhere).pools
-        known = frozenset({*PARTS, *(name for pool in pools for name in (_named(MINE, pool), _named(ENCODER, pool)))})
+        encoders = (deployment_of(pool, ENCODER) for pool in pools)  # whether shared, nodes' variables may say
+        known = frozenset({*PARTS, *deployments_of(settings), *encoders})
         for index, row in enumerate(application.get("deployments") or ()):
             place = f"applications[{number}].deployments[{index}]"
             yield _Row(place, str(row.get("name")), row, settings, "models" in args, known)
 
 
-def _named(kind: str, pool: str) -> str:
-    return kind if pool == MAIN else f"{kind}-{pool}"
+def _instead(row: _Row) -> str:
+    """What to write in place of a name."""
+    kind = row.name.partition("-")[0]
+    if kind not in (MINE, ENCODER):
+        return did_you_mean(row.name, row.known)
+    names = ", ".join(sorted(name for name in row.known if name.partition("-")[0] == kind))
+    return f" The models' pools are served by {names}; an entry's `pool` names its pool."
 
 
 def _of_model(value: Mapping[str, Any], model: type[BaseModel], place: str) -> Iterator[str]:

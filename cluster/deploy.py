@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from app.settings.strict_yaml import loaded
 from app.stores import stores_on
 from cluster import backup as backups
 from cluster.gate import PROMPT, SMOKE_S, TIMEOUT_S, Place, roll_out
+from cluster.pool_rows import with_rows
 from cluster.restoring import restore
 from cluster.rollout import Exit, problem
 from cluster.servable import unservable_anywhere
@@ -106,6 +108,8 @@ def _read(config: Path) -> tuple[dict[str, Any], str | None]:
         return {}, str(error)
     if not isinstance(wanted, dict):
         return {}, "It is no mapping."
+    with suppress(ValueError, TypeError, AttributeError):  # what is wrong is said below
+        wanted = with_rows(wanted, from_environment=False)
     return wanted, problem(wanted) or unservable_anywhere(wanted)
 
 

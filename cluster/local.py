@@ -37,9 +37,11 @@ from cluster.checks import (
     prepare_state_dir,
 )
 from cluster.greeting import Addresses, show_addresses
+from cluster.pool_rows import with_rows
+from cluster.ray_token import provide_token
 from cluster.redis import STOP_S, LocalRedis, RedisFailed
 from cluster.servable import unservable_here
-from cluster.starting import Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
+from cluster.starting import Seen, StartTimedOut, ray_failed, too_late, tried_twice, wait_until_ready
 from cluster.stopping import Stop
 
 log = logging.getLogger(__name__)
@@ -71,9 +73,10 @@ def rotation(settings: Settings) -> dict[str, str]:
 
 
 def load_config(path: Path, settings: Settings) -> dict[str, Any]:
-    """The Serve config with this machine's host, port and settings filled in."""
+    """The Serve config with this machine's host, port and settings filled in. Raises ValueError: wrong `args`."""
     config: dict[str, Any] = loaded(path.read_text())
     config["http_options"] = {**config.get("http_options", {}), "host": settings.host, "port": settings.port}
+    config = with_rows(config, from_environment=True)
     if settings.log_format == "console":  # of Serve's own processes; replicas' lines are ours
         config["logging_config"] = {**config.get("logging_config", {}), "encoding": "TEXT"}
     return config
@@ -127,6 +130,7 @@ class LocalService:
         check_metrics_port(self.settings.ray_metrics_port, self.settings.port)
         self._check_models()
         prepare_state_dir(self.settings.state_dir)
+        provide_token(self.settings.state_dir, os.environ)
         check_artifacts(self.settings.artifact_root)
         self._start_redis()
         check_open(self.settings, self._redis_url())
@@ -250,11 +254,9 @@ class LocalService:
                 logging_level="warning",
                 namespace="kinoray",
             )
-        except (ValueError, TypeError) as error:
-            raise StartFailed(f"Ray does not start: {error}") from error
         except Exception as error:  # of any kind: Ray's own "timed out during startup" is a plain Exception
             ray.shutdown()
-            raise too_late(error, self.logs.resolve()) from error
+            raise ray_failed(error, self.logs.resolve()) from error
         finally:
             if callable(told_to_stop):
                 # Ray has put its own in place, which aborts the process after 3 s, in the middle of stopping in order.

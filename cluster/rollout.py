@@ -87,14 +87,22 @@ def judge(details: Mapping[str, Any], names: Sequence[str], before: Mapping[str,
         status = row.get("status")
         failed = {title: part for title, part in _parts(row).items() if part.get("status") == "DEPLOY_FAILED"}
         if status == "DEPLOY_FAILED" or failed:
-            why = "; ".join(f"{title}: {part.get('message', '')}" for title, part in failed.items())
-            return Finding(Verdict.FAILED, f"{name} cannot be deployed: {why or row.get('message', '')}".strip())
+            why = "; ".join(f"{title}: {_without_trace(part.get('message') or '')}" for title, part in failed.items())
+            return Finding(
+                Verdict.FAILED, f"{name} cannot be deployed: {why or _without_trace(row.get('message') or '')}".strip()
+            )
         unready = [title for title, part in _parts(row).items() if part.get("status") != "HEALTHY"]
         if status != "RUNNING" or unready:
             waiting.append(f"{name} is {status}; not ready: {', '.join(unready) or 'nothing yet'}")
     if waiting:
         return Finding(Verdict.WAIT, "; ".join(waiting))
     return Finding(Verdict.WELL, "every deployment is healthy")
+
+
+def _without_trace(message: str) -> str:
+    """What Serve says and what was raised, without a hundred lines of where."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return f"{lines[0]} {lines[-1]}" if len(lines) > 1 else message
 
 
 def _parts(row: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

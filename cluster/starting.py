@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.checks import StartFailed
+from cluster.checks import SAID_OF, StartFailed
 
 STILL_S = 180.0  # a start in which nothing has moved for so long has stopped
 LOOK_S = 0.2
@@ -161,3 +161,12 @@ def too_late(error: Exception, logs: Path) -> StartTimedOut:
     """What is said when Ray or Serve did not come up: what happened, and where their own words are."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return StartTimedOut(f"{lines[0][:MOST_CHARS].rstrip('.')}. The machine may be too busy; the logs are in {logs}.")
+
+
+def ray_failed(error: Exception, logs: Path) -> StartFailed:
+    """What is said when Ray did not come up: what no waiting changes is not tried again."""
+    if isinstance(error, ValueError | TypeError):
+        return StartFailed(f"Ray does not start: {error}")
+    if isinstance(error, OSError) and error.errno in SAID_OF:
+        return StartFailed(f"Ray does not start: {error.filename} cannot be used: {SAID_OF[error.errno]}.")
+    return too_late(error, logs)

@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import RequestRouterConfig
 
+from app.models.pool_names import deployment_of, shares_encoder
 from app.models.served import served
 from app.settings import Settings
 from app.stores import redis_url_of
@@ -20,7 +21,6 @@ from deployments.finisher import Finisher
 from deployments.router import Router
 
 LEAST_BUSY = RequestRouterConfig(request_router_class="deployments.least_busy.LeastBusy")
-OWN_POOL = "main"  # of the built-in model, unless its entry says otherwise; its deployment is plain "Diffuser"
 
 
 def build(args: Settings) -> Application:
@@ -44,7 +44,7 @@ def build(args: Settings) -> Application:
             args, entry, tuple(pool for pool, (served_by, _) in models.pools.items() if served_by.id == model.id)
         )
         for model, entry in models.pools.values()
-        if (entry.text_encoder or args.text_encoder) == "shared"
+        if shares_encoder(entry, args)
     }
     diffusers = {
         pool: serve.deployment(
@@ -64,8 +64,3 @@ def _scaled(args: Settings, pool: str) -> dict[str, Any]:
     """Calls enough for all that a replica holds, where the config says nothing; and bounds, of a pool that scales."""
     room = {"max_ongoing_requests": args.slots + args.max_paused}
     return room | ({"autoscaling_config": scaling.bounds(*args.replicas[pool])} if pool in args.replicas else {})
-
-
-def deployment_of(pool: str, kind: str = "Diffuser") -> str:
-    """The deployment's name in the config file: "Diffuser", and "Diffuser-draft" and so on."""
-    return kind if pool == OWN_POOL else f"{kind}-{pool}"

@@ -31,6 +31,7 @@ from deployments.handles import AnalyzerHandle, FilmHandle, SentencesHandle, pin
 from deployments.observed import observe
 
 PING_S = 2.0
+GUARD = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"  # names what stands before the proxy, and reads bodies whole
 HAPROXY = "RAY_SERVE_ENABLE_HA_PROXY"  # where Serve has one on each machine, everyone comes in over loopback
 
 
@@ -86,7 +87,8 @@ class Router:
         rates = RateLimiter(limits, stores.rates, stores.clock, stores.clock.sync, alone)
         drafting = open_drafting(settings)
         boards = Storyboards(service, FilmHandle(finisher))
-        self._app = create_app(service, settings, checks, True, access, rates, boards, drafting)  # True: Serve's does
+        guarded = bool(os.environ.get(GUARD))  # True: Serve's proxy does
+        self._app = create_app(service, settings, checks, True, access, rates, boards, drafting, guarded)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app

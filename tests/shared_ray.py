@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -10,6 +11,9 @@ import pytest
 from app.settings import Settings
 from cluster.local import CONFIG, LocalService
 from tests.ports import free_port
+
+ASKED_A_MINUTE = 400
+"""Of videos, by one address: more than all tests together ask for."""
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +25,17 @@ def several_models() -> None:
 def shared_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """A process can have one Ray only, so what any of its tests needs is there from the start."""
     os.environ["RAY_AUTH_MODE"] = "disabled"
+    os.environ["KINORAY_LIMITS"] = json.dumps({"address": {"submit": {"per_minute": ASKED_A_MINUTE}}})
     config = CONFIG
     if any("several_models" in getattr(item, "fixturenames", ()) for item in request.session.items):
         from tests.deployments.several import written
 
         config = written(tmp_path_factory.mktemp("several"))
     state = tmp_path_factory.mktemp("state")
-    running = LocalService(Settings(state_dir=state, port=free_port(), redis_url=None), config)
+    settings = Settings(state_dir=state, port=free_port(), redis_url=None, health_port=free_port())
+    running = LocalService(settings, config)
     running.start()
+    del os.environ["KINORAY_LIMITS"]  # for other tests' settings
     yield running
     running.stop()
+    os.environ.pop("KINORAY_HEALTH_PORT", None)

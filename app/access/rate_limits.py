@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from cachetools import LRUCache
@@ -152,13 +153,19 @@ def account_of(limits: Limits, caller: Caller, route: RouteClass) -> _Account:
     return _Account(tuple(windows), tuple(names), min(ahead, default=1))
 
 
-def _items(rate: Rate | None) -> list[tuple[str, RateLimitItem]]:
+def _items(rate: Rate | None) -> tuple[tuple[str, RateLimitItem], ...]:
+    return () if rate is None else _items_of(rate.per_minute, rate.burst)
+
+
+@lru_cache(maxsize=1024)
+def _items_of(per_minute: int | None, burst: int | None) -> tuple[tuple[str, RateLimitItem], ...]:
+    """Made once for all callers that have the same."""
     found: list[tuple[str, RateLimitItem]] = []
-    if rate is not None and rate.per_minute is not None:
-        found.append(("per_minute", RateLimitItemPerMinute(rate.per_minute)))
-    if rate is not None and rate.burst is not None:
-        found.append(("burst", RateLimitItemPerSecond(rate.burst)))
-    return found
+    if per_minute is not None:
+        found.append(("per_minute", RateLimitItemPerMinute(per_minute)))
+    if burst is not None:
+        found.append(("burst", RateLimitItemPerSecond(burst)))
+    return tuple(found)
 
 
 def _tightest(account: _Account, counts: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ from app import __version__
 from app.access.opening import Access, memory_access
 from app.access.rate_limits import RateLimiter
 from app.api.audit import Audit
-from app.api.bodies import Bodies, body_rules
+from app.api.bodies import Bodies, BodyRules, body_rules
 from app.api.compression import Compression
 from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
@@ -76,6 +76,7 @@ def create_app(
     rates: RateLimiter | None = None,
     boards: Storyboards | None = None,
     drafting: DraftTools | None = None,
+    proxy_reads_bodies: bool = False,
 ) -> FastAPI:
     """The ASGI application; `checks` are the components of /health, by name.
 
@@ -84,6 +85,7 @@ def create_app(
     `rates`: who may ask how often; None: counted here alone.
     `boards`: the storyboards, which are gone on with while it runs; None: there are none.
     `drafting`: what texts are made scenes with; None: rules alone.
+    `proxy_reads_bodies`: whole and in time, before they come.
     """
     # A machine without a way out has its documentation page too.
     background = Background()
@@ -122,12 +124,17 @@ def create_app(
     add_studio_files(app)
     install(app)
     describe_api(app, [room.router for room in rooms])
-    _add_layers(app, settings, background, access, proxy_adds_request_id)
+    _add_layers(app, settings, background, access, proxy_adds_request_id, body_rules(settings, proxy_reads_bodies))
     return app
 
 
 def _add_layers(
-    app: FastAPI, settings: Settings, background: Background, access: Access, proxy_adds_request_id: bool
+    app: FastAPI,
+    settings: Settings,
+    background: Background,
+    access: Access,
+    proxy_adds_request_id: bool,
+    bodies: BodyRules,
 ) -> None:
     """What stands around the routes; the last is the outermost."""
     app.add_middleware(Audit, writer=access.writer, settings=settings)
@@ -140,7 +147,7 @@ def _add_layers(
     if not (settings.api_keys or settings.api_keys_file):  # a page of another site has no key
         app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     app.add_middleware(OwnTask, background=background)
-    app.add_middleware(Bodies, rules=body_rules(settings))
+    app.add_middleware(Bodies, rules=bodies)
     app.add_middleware(RequestId, adds_header=not proxy_adds_request_id)
     if settings.cors_origins:
         app.add_middleware(

@@ -40,16 +40,20 @@ class BodyRules:
     least_bytes_per_s: float
     within_s: float
     streamed: frozenset[str] = frozenset()  # paths whose bodies are larger, and go on as they come
+    grace_s: float = GRACE_S
 
 
-def body_rules(settings: Settings) -> BodyRules:
-    """What the settings say."""
+def body_rules(settings: Settings, read_before: bool = False) -> BodyRules:
+    """What the settings say. `read_before`: bodies were read whole by the guard of a proxy; one that comes late is not
+    its client's fault then, but the proxy's.
+    """
     return BodyRules(
         settings.max_body_bytes,
         settings.max_bodies_bytes,
         settings.min_body_rate,
         settings.body_timeout_s,
         frozenset({LARGER}),
+        settings.body_timeout_s if read_before else GRACE_S,
     )
 
 
@@ -130,7 +134,7 @@ class Bodies:
             nonlocal size, more
             if not more:
                 return await receive()
-            left_s = began + GRACE_S + size / self._rules.least_bytes_per_s - time.monotonic()
+            left_s = began + self._rules.grace_s + size / self._rules.least_bytes_per_s - time.monotonic()
             try:
                 with anyio.fail_after(left_s):
                     message = await receive()
@@ -174,7 +178,7 @@ class Bodies:
 
     def _deadline_s(self, size: int) -> float:
         """How long after its beginning the next byte must be there, when so many are."""
-        return min(self._rules.within_s, GRACE_S + size / self._rules.least_bytes_per_s)
+        return min(self._rules.within_s, self._rules.grace_s + size / self._rules.least_bytes_per_s)
 
     def _late(self) -> Response:
         least, most = self._rules.least_bytes_per_s, self._rules.within_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -33,14 +33,16 @@ class FeedEvent:
 
 async def event_feed(
     service: VideoService, settings: Settings, base: str, video_id: str, caller: Caller, after: str | None
-) -> AsyncGenerator[FeedEvent, None]:
+) -> AsyncGenerator[Sequence[FeedEvent], None]:
     """The feed behind the event `after`; all of it when that is no event's id. Raises JobNotFound at once.
+
+    What there is at once comes together, so that a reader who is behind catches up with fewer messages.
 
     `base` is the address before `/v1` under which the client reaches the service.
     """
-    job = await service.get(check_id(video_id), caller)
+    job, outlook = await service.looked_at(check_id(video_id), caller)
     after = event_id(after)
-    snapshot = video_object(job, await service.outlook(job), settings, base, time.time()).model_dump(mode="json")
+    snapshot = video_object(job, outlook, settings, base, time.time()).model_dump(mode="json")
     return _feed(service, job.id, caller, snapshot, after)
 
 
@@ -51,10 +53,17 @@ def event_id(given: str | None) -> str | None:
 
 async def _feed(
     service: VideoService, job_id: str, caller: Caller, snapshot: Mapping[str, object], after: str | None
-) -> AsyncGenerator[FeedEvent, None]:
-    yield FeedEvent("snapshot", snapshot)
-    async for event in service.follow(job_id, caller, after):
-        yield FeedEvent(event.kind, {**event.data, "at": event.at}, event.id)
+) -> AsyncGenerator[Sequence[FeedEvent], None]:
+    yield [FeedEvent("snapshot", snapshot)]
+    async for events in service.follow_batches(job_id, caller, after):
+        yield [FeedEvent(event.kind, {**event.data, "at": event.at}, event.id) for event in events]
+
+
+async def singly(feed: AsyncGenerator[FeedEvent, None]) -> AsyncGenerator[Sequence[FeedEvent], None]:
+    """Each event by itself, as those have it that are followed by few."""
+    async with aclosing(feed):
+        async for event in feed:
+            yield [event]
 
 
 async def caller_feed(
@@ -70,7 +79,8 @@ async def caller_feed(
                 if STORYBOARDS in caller.scopes:
                     yield FeedEvent(news.kind, {"storyboard_id": news.job_id, **news.data, "at": news.at}, news.id)
             elif news.job is not None:
-                shown = video_object(news.job, await service.outlook(news.job), settings, base, time.time())
+                outlook = await service.told_outlook(news.job)
+                shown = video_object(news.job, outlook, settings, base, time.time())
                 yield FeedEvent(news.kind, shown.model_dump(mode="json"), news.id)
             else:
                 whose = {"video_id": news.job_id} if news.job_id else {}

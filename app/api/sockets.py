@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from app.access.scopes import require
 from app.api.audit import note_socket
 from app.api.auth import entered
 from app.api.event_feed import FeedEvent
-from app.api.followers import followers_of
+from app.api.followers import Followers, followers_of
 from app.api.problems import error_body, sentence
 from app.api.requests.json_text import json_value
 from app.api.requests.strict import Strict
@@ -51,7 +51,7 @@ class Followed:
 
     reads: str
     writes: str
-    feed: Callable[[Caller], Awaitable[AsyncGenerator[FeedEvent, None]]]
+    feed: Callable[[Caller], Awaitable[AsyncGenerator[Sequence[FeedEvent], None]]]
     cancel: Callable[[Caller], Awaitable[object]]
 
 
@@ -71,7 +71,7 @@ async def tell(socket: WebSocket, what: Followed, settings: Settings, access: Ac
             feed = await what.feed(who)
             listen = partial(_listen, socket, partial(_cancel, socket, what, settings, access, who))
             with followers_of(socket).seat():
-                code = await _whichever_ends_first(partial(_send_feed, socket, feed), listen)
+                code = await _whichever_ends_first(partial(_send_feed, socket, feed, followers_of(socket)), listen)
         except KinorayError as error:
             note_socket(socket, settings, access.writer, error)
             code = await _refuse(socket, error)
@@ -115,11 +115,13 @@ async def _whichever_ends_first(*parts: Callable[[], Awaitable[int | None]]) -> 
     return code
 
 
-async def _send_feed(socket: WebSocket, feed: AsyncGenerator[FeedEvent, None]) -> int:
+async def _send_feed(socket: WebSocket, feed: AsyncGenerator[Sequence[FeedEvent], None], followers: Followers) -> int:
     try:
         async with aclosing(feed):
-            async for each in feed:
-                await _send(socket, each.kind, each.data, each.id)
+            async for batch in feed:
+                for each in batch:
+                    await _send(socket, each.kind, each.data, each.id)
+                await anyio.sleep(followers.pause_s if batch[-1].kind != "end" else 0.0)
     except KinorayError as error:
         return await _refuse(socket, error)
     return DONE

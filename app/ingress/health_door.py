@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Any, Final
 
 import uvicorn
@@ -21,11 +22,13 @@ RULES: Final = Rules(header_s=5.0, most=256, most_of_address=128, body_bytes=409
 class HealthDoor:
     """ASGI middleware that changes nothing, and has what it stands before answer at one more port, for `PATHS` alone.
 
-    A port that is taken is logged: whoever probes it finds nobody, and the service goes on.
+    A port that is taken is logged: whoever probes it finds nobody, and the service goes on. `shared`: several processes
+    of this machine stand at it, and one that leaves leaves it to the others.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, shared: bool = False) -> None:
         self._app = app
+        self._shared = shared
         config = uvicorn.Config(
             self._behind,
             host=host,
@@ -57,9 +60,23 @@ class HealthDoor:
 
     async def _serve(self, host: str, port: int) -> None:
         try:
-            await self._server.serve()
+            await self._server.serve(sockets=[_at(host, port)] if self._shared else None)
         except (OSError, SystemExit) as error:  # uvicorn ends so when it cannot bind
             log.error("Nobody answers probes at %s port %d: %s", host, port, error or "it is taken")
+
+
+def _at(host: str, port: int) -> socket.socket:
+    """A place that others of the same user may have too. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    place = socket.socket(family, kind, protocol)
+    try:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        place.bind(address)
+    except OSError:
+        place.close()
+        raise
+    return place
 
 
 class _Server(uvicorn.Server):

@@ -42,12 +42,16 @@ def layers(settings: Settings, rules: Rules) -> list[Middleware]:
     """The outermost first. Raises OSError where the health port is nobody's to bind."""
     # Uvicorn finds the protocol of a server that names none in this table; Serve names none.
     uvicorn.config.HTTP_PROTOCOLS["auto"] = guarded(Guard(rules))  # type: ignore[assignment]
-    door = settings.health_port
+    door = settings.health_port  # in HAProxy mode of each Router, of which a machine may have several
     # Serve puts the last of them outermost.
     return [
         Middleware(Bodies, rules=body_rules(settings)),
         Middleware(PerKey, most=settings.max_requests_per_key),
-        *([Middleware(HealthDoor, host=settings.host, port=door)] if door is not None else []),
+        *(
+            [Middleware(HealthDoor, host=settings.host, port=door, shared=not rules.by_address)]
+            if door is not None
+            else []
+        ),
     ]
 
 

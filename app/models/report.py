@@ -9,6 +9,7 @@ from typing import Final
 
 from app.embedded.profile import WEIGHTS
 from app.models.grid import config, number
+from app.models.pool_names import entries_of, shares_encoder
 from app.models.served import BadModel, served
 from app.models.sources import SourceMissing, find, headers
 from app.plan.families import FAMILIES
@@ -48,7 +49,7 @@ class Report:
 
 def reports(settings: Settings, device_bytes: int) -> list[Report]:
     """One for each entry; nothing is loaded, and of large files only the headers and some blocks are read."""
-    return [_report(entry, settings, device_bytes) for entry in settings.models] + _together(settings)
+    return [_report(entry, settings, device_bytes) for entry in entries_of(settings)] + _together(settings)
 
 
 def _together(settings: Settings) -> list[Report]:
@@ -92,7 +93,7 @@ def _report(entry: ModelEntry, settings: Settings, device_bytes: int) -> Report:
 
 def _held(parts: Mapping[str, int], entry: ModelEntry, settings: Settings) -> int:
     """Bytes of weights that stay on the device of one replica: not those of a text encoder that replicas share."""
-    elsewhere = "text_encoder" if (entry.text_encoder or settings.text_encoder) == "shared" else None
+    elsewhere = "text_encoder" if shares_encoder(entry, settings) else None
     return sum(size for part, size in parts.items() if elsewhere is None or not part.startswith(elsewhere))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.embedded.profile import MODEL_ID, profile
+from app.models.pool_names import MAIN, entries_of
 from app.models.soundness import problems_of
 from app.models.sources import Located, locate, trained_shift
 from app.plan.catalogue import Catalogue
@@ -41,7 +42,7 @@ def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -
     Raises:
         BadModel: an entry is unsound, its files are missing, or two models want one pool.
     """
-    found = [_found(_with_uploads(entry, settings), settings.layout, find) for entry in settings.models]
+    found = [_found(_with_uploads(entry, settings), settings.layout, find) for entry in entries_of(settings)]
     profiles, entries = [profile for profile, _ in found], [entry for _, entry in found]
     try:
         Catalogue(profiles, settings.default_name, settings.aliases)
@@ -76,7 +77,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         shift=entry.shift or family.shift,
         samplers=family.samplers,
         tiers=_tiers(entry, family),
-        pool=entry.pool or _pool_name(entry.id),
+        pool=entry.pool or MAIN,
         step_s=entry.step_s or family.step_s,
         overhead_s=family.overhead_s,
         guidance_2=entry.guidance_2 or family.guidance_2,
@@ -199,11 +200,6 @@ def _tier(name: str, own: TierEntry, row: TierOfModel | None) -> TierOfModel:
         most_frames=own.most_frames or row.most_frames,
         adapter=own.lora or row.adapter,
     )
-
-
-def _pool_name(model: str) -> str:
-    """A pool named after a model: what is not a letter or digit becomes a dash."""
-    return "".join(letter if letter.isalnum() else "-" for letter in model.lower())[:40].strip("-")
 
 
 def _pools(

@@ -75,7 +75,8 @@ def find(source: str, revision: str | None, local: bool, name: str) -> tuple[Pat
     if source.count("/") != 1 or source.startswith(("/", ".", "~")):
         raise SourceMissing(f"there is no folder {source}")
     from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import HTTPError as Unreached  # type: ignore[attr-defined]  # of whichever client it has
 
     try:
         cached = try_to_load_from_cache(source, INDEX, revision=revision)
@@ -84,7 +85,7 @@ def find(source: str, revision: str | None, local: bool, name: str) -> tuple[Pat
         if local:
             raise SourceMissing(f"{source} is not in the hub's cache, and local_files_only forbids to download it")
         return None, str(HfApi().model_info(source, revision=revision, timeout=30).sha)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (Unreached, HFValidationError, OSError) as error:
         raise SourceMissing(f"the hub does not give {source}: {type(error).__name__}") from error
 
 

@@ -102,14 +102,17 @@ class SentinelPlace:
     tls: bool
 
 
-def connect(url: str, timeout_s: float, replicas: Replicas | None = None) -> Client:
+def connect(
+    url: str, timeout_s: float, replicas: Replicas | None = None, socket_timeout_s: float | None = None
+) -> Client:
     """A client for `redis://`, `rediss://`, `unix://` or sentinels. Nothing is sent until first use.
 
-    A broken connection is tried anew once; each call, with that, ends after `timeout_s`.
+    A broken connection is tried anew once; each call that is `bounded` ends, with that, after `timeout_s`. Of calls
+    that are not, each read and write ends after `socket_timeout_s`, for which redis-py starts a task and two timers.
     Raises ValueError when the URL is none of these (see `sentinel_place`).
     """
     options: dict[str, Any] = {
-        "socket_timeout": timeout_s + (replicas.within_s if replicas else 0.0),
+        "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": timeout_s,
         "health_check_interval": HEALTH_CHECK_S,
         **({} if url.startswith("unix:") else {"socket_keepalive": True}),

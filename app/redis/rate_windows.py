@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from limits import RateLimitItem
@@ -65,17 +64,16 @@ ACQUIRE, MOVING_WINDOW, CLEAR, INCR = (
 """The package's own scripts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Window:
-    """A limit on requests, and whose they are."""
+    """A limit on requests, and whose they are; `key` is its name among all windows."""
 
     item: RateLimitItem
     whose: str
+    key: str = field(init=False)
 
-    @cached_property
-    def key(self) -> str:
-        """Its name among all windows."""
-        return self.item.key_for(self.whose)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.item.key_for(self.whose))  # once; a cached property takes a lock each time
 
 
 class Granted(NamedTuple):

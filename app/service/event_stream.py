@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from app.jobs.events import EventLog
 from app.jobs.record import parse_event_id
-from app.jobs.store import find
 from app.service.endings import end_of
+from app.service.follower_reads import FollowerReads, patiently
 from app.service.ports import Shared
 from app.service.single_flight import leader_of
 from app.types import Event, Job, Phase
@@ -30,28 +31,49 @@ async def told_all(job: Job, last: str, events: EventLog) -> bool:
     return bool(found) and found[0].kind == "end" and parse_event_id(found[0].id) == (at, number)
 
 
-async def follow(job: Job, after: str | None, stores: Shared, clock: Callable[[], float]) -> AsyncIterator[Event]:
-    """Events from the start or behind `after`, ending with kind "end"."""
+async def follow(
+    job: Job, after: str | None, stores: Shared, clock: Callable[[], float], reads: FollowerReads
+) -> AsyncIterator[Sequence[Event]]:
+    """Events from the start or behind `after`, ending with kind "end". Raises StoreUnavailable when it stays away.
+
+    Those that are there at once come together: whoever is behind is told more at a time. The record is looked at when
+    a wait brought nothing or told of another phase, not at every step.
+    """
     now: Job | None = job
     last, block_s, behind = after, 0.0, job.id
     while now is not None and not now.phase.ended:
-        leader = await leader_of(now, stores) if now.phase is Phase.QUEUED else None
+        leader = await patiently(partial(_leader, now, stores, reads))
         former, behind = behind, job.id if leader is None else leader.id
-        for event in await _news(job, former, behind, last, block_s, stores):
-            yield event
-            last = event.id
-            if event.kind == "end":
+        told = await patiently(partial(_news, job, former, behind, last, block_s, stores))
+        if told := _to_the_end(told):
+            yield told
+            last = told[-1].id
+            if told[-1].kind == "end":
                 return
         block_s = BLOCK_S if leader is None else BEHIND_BLOCK_S
-        now = await find(stores.jobs, job.id, job.tenant)
+        if leader is not None or not told or any(event.kind == "phase" for event in told):
+            now = await patiently(partial(reads.find, stores.jobs, job.id, job.tenant))
     # Whoever ended it may have died before saying so, or is saying so right now.
-    for event in await _news(job, behind, job.id, last, 0.0, stores):
-        yield event
-        last = event.id
-        if event.kind == "end":
+    if told := _to_the_end(await patiently(partial(_news, job, behind, job.id, last, 0.0, stores))):
+        yield told
+        last = told[-1].id
+        if told[-1].kind == "end":
             return
     end = f"{parse_event_id(last)[0]}-{MADE_UP}"
-    yield Event(id=end, job_id=job.id, kind="end", at=clock(), data=end_of(now))
+    yield [Event(id=end, job_id=job.id, kind="end", at=clock(), data=end_of(now))]
+
+
+def _to_the_end(events: list[Event]) -> list[Event]:
+    """Nothing is told behind an end."""
+    at = next((number for number, event in enumerate(events) if event.kind == "end"), None)
+    return events if at is None else events[: at + 1]
+
+
+async def _leader(job: Job, stores: Shared, reads: FollowerReads) -> Job | None:
+    """Whose video this job waits for."""
+    if job.phase is not Phase.QUEUED:
+        return None
+    return await reads.once(("leader", job.id), partial(leader_of, job, stores))
 
 
 async def _news(job: Job, former: str, source: str, last: str | None, block_s: float, stores: Shared) -> list[Event]:

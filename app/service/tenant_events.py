@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from cachetools import LRUCache
 
-from app.jobs.events import BATCH, EventLog
-from app.jobs.store import JobStore, find
+from app.jobs.events import BATCH, Resumption
+from app.jobs.store import JobStore
 from app.jobs.storyboards.store import STORY
+from app.service.follower_reads import FollowerReads, patiently
 from app.service.ports import Shared
 from app.types import Event, Job
 
@@ -38,43 +40,48 @@ class News:
 
 
 async def follow_tenant(
-    tenant: str, after: str | None, stores: Shared, clock: Callable[[], float]
+    tenant: str, after: str | None, stores: Shared, clock: Callable[[], float], reads: FollowerReads
 ) -> AsyncGenerator[News, None]:
     """Without end: `ready`, then what happened behind `after` and what happens; of each job the record comes first.
 
     Without `after`, or when what came behind it is lost (`ready` says so with `whole`), the records of jobs under way
     are told and then what happens from now on. So it goes on too when a follower is so slow that the log is trimmed
-    under it. Raises StoreUnavailable.
+    under it. Raises StoreUnavailable when it stays away.
     """
     known: LRUCache[str, bool] = LRUCache(KNOWN)  # whether previews were wished for
     while True:
-        place = await stores.events.resume_tenant(tenant, after)
+        place = await patiently(partial(_place, tenant, after, stores, reads))
         after = place.id if after is not None and place.whole else None
         last = place.id
         yield News("ready", clock(), last, data={"whole": place.whole})
-        for job in await _under_way(tenant, stores.jobs) if after is None else ():
+        for job in await patiently(partial(_under_way, tenant, stores.jobs, reads)) if after is None else ():
             known[job.id] = job.wishes.preview
             yield News("snapshot", clock(), last, job.id, job=job)
         while True:
-            events = await stores.events.read_tenant(tenant, last, BLOCK_S)
-            if len(events) >= BATCH and not await _reaches(last, tenant, stores.events):
+            events = await patiently(partial(stores.events.read_tenant, tenant, last, BLOCK_S))
+            if len(events) >= BATCH and not (await patiently(partial(_place, tenant, last, stores, reads))).whole:
                 after = last
                 break
             for each in _with_ids(events):
-                async for news in _told(each, tenant, known, stores.jobs, clock):
+                async for news in _told(each, tenant, known, stores.jobs, reads, clock):
                     yield news
             last = events[-1].id if events else last
 
 
 async def _told(
-    event: News, tenant: str, known: LRUCache[str, bool], jobs: JobStore, clock: Callable[[], float]
+    event: News,
+    tenant: str,
+    known: LRUCache[str, bool],
+    jobs: JobStore,
+    reads: FollowerReads,
+    clock: Callable[[], float],
 ) -> AsyncIterator[News]:
     """An event, and before the first of a job its record."""
     if event.kind == STORY:
         yield replace(event, kind=STORYBOARD)
         return
     if event.job_id not in known:
-        job = await find(jobs, event.job_id, tenant)
+        job = await patiently(partial(reads.find, jobs, event.job_id, tenant))
         if job is not None:
             known[job.id] = job.wishes.preview
             news_id = event.id if event.kind == CREATED else None
@@ -87,15 +94,15 @@ async def _told(
         yield event
 
 
-async def _under_way(tenant: str, jobs: JobStore) -> list[Job]:
+async def _under_way(tenant: str, jobs: JobStore, reads: FollowerReads) -> list[Job]:
     """Of the newest jobs those that have not ended, the oldest first."""
-    page = await jobs.list(tenant, None, LOOKED_AT, True)
+    page = await reads.once(("under way", tenant), partial(jobs.list, tenant, None, LOOKED_AT, True))
     return [job for job in reversed(page.jobs) if not job.phase.ended]
 
 
-async def _reaches(last: str, tenant: str, log: EventLog) -> bool:
-    """Whether the log still reaches back to where the follower stood: whoever reads full batches may be too slow."""
-    return (await log.resume_tenant(tenant, last)).whole
+async def _place(tenant: str, after: str | None, stores: Shared, reads: FollowerReads) -> Resumption:
+    """Where to go on, and whether the log still reaches back to there: whoever reads full batches may be too slow."""
+    return await reads.once(("place", tenant, after), partial(stores.events.resume_tenant, tenant, after))
 
 
 def _with_ids(events: Sequence[Event]) -> list[News]:

@@ -22,6 +22,7 @@ from app.service.admission import held_of, limits_of
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
+from app.service.follower_reads import FollowerReads, patiently
 from app.service.input_image import PENDING, picture_of
 from app.service.job_report import report_of
 from app.service.lora_uploads import LoraShelf, with_uploads
@@ -57,6 +58,7 @@ class VideoService:
         self.settings = settings
         self._clock = clock
         self._sync = sync
+        self._reads = FollowerReads()
         self.loras = LoraShelf(ports, settings, clock)
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
 
@@ -137,18 +139,40 @@ class VideoService:
         """Where a job stands and when it will be done, as far as is known. Raises StoreUnavailable."""
         return await outlook_of(job, self.ports)
 
+    async def looked_at(self, job_id: str, caller: Caller) -> tuple[Job, Outlook]:
+        """Record and outlook for who begins to follow: of many who come at once one asks. Raises JobNotFound."""
+
+        async def look() -> tuple[Job, Outlook]:
+            job = await self.get(job_id, caller)
+            return job, await self.outlook(job)
+
+        return await self._reads.once(("look", job_id, caller.tenant), look)
+
+    async def told_outlook(self, job: Job) -> Outlook:
+        """As `outlook`, for who follows many jobs: of many who are told of this one at once one asks."""
+        return await patiently(lambda: self._reads.once(("outlook", job.id), lambda: self.outlook(job)))
+
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
         """A page of the caller's jobs."""
         return await self.ports.jobs.list(caller.tenant, after, limit, newest_first)
 
     async def follow(self, job_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[Event]:
         """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""
-        async for event in follow(await self.get(job_id, caller), after, self.ports, self._clock):
-            yield event
+        async for events in self.follow_batches(job_id, caller, after):
+            for event in events:
+                yield event
+
+    async def follow_batches(
+        self, job_id: str, caller: Caller, after: str | None = None
+    ) -> AsyncIterator[Sequence[Event]]:
+        """As `follow`, with those together that there are at once. Raises JobNotFound at once."""
+        job, _ = await self.looked_at(job_id, caller)
+        async for events in follow(job, after, self.ports, self._clock, self._reads):
+            yield events
 
     def follow_all(self, caller: Caller, after: str | None = None) -> AsyncGenerator[News, None]:
         """What happens to all of the caller's jobs, without end; as `follow_tenant`."""
-        return follow_tenant(caller.tenant, after, self.ports, self._clock)
+        return follow_tenant(caller.tenant, after, self.ports, self._clock, self._reads)
 
     async def told_all(self, job_id: str, caller: Caller, last: str) -> bool:
         """Whether who names the event `last` has nothing more to be told, ever. Raises JobNotFound."""

@@ -57,7 +57,9 @@ class ModelEntry(_Strict):
     source: str = Field(min_length=1, description='A diffusers folder, a hub id, or "embedded"')
     revision: str | None = Field(None, description="Hub revision; unset: what is there")
     dtype: Literal["float32", "bfloat16", "float16"] | None = Field(None, description="Unset: the setting `dtype`")
-    pool: _Pool | None = Field(None, description="Its pool; unset: named after the id, and `main` for the built-in one")
+    pool: _Pool | None = Field(
+        None, description="Its pool; unset: `main` for an only model and the built-in one, else named after the id"
+    )
     aliases: tuple[_Name, ...] = Field((), description="Other names")
     local_files_only: bool = Field(False, description="Never download; what is not in the hub's cache is missing")
     sizes: tuple[tuple[_Side, _Side], ...] = Field((), description="Instead of the family's, the default first")

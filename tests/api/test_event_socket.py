@@ -16,6 +16,7 @@ from httpx_sse import EventSource
 
 from app.api.sockets import KEY
 from app.errors import StoreUnavailable
+from app.service import follower_reads
 from app.types import Caller, Job, VideoRequest
 from tests.api.house import House
 from tests.api.socket import Socket, opened
@@ -176,7 +177,11 @@ async def test_nothing_by_that_name_is_closed_as_not_found(name: str, house: Hou
         assert await refused(socket) == ("video_not_found", 4404)
 
 
-async def test_a_store_that_is_away_asks_to_come_again(house: House, job: dict[str, Any]) -> None:
+async def test_a_store_that_stays_away_asks_to_come_again(
+    house: House, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_reads, "PATIENCE_S", 0.0)
+
     async def away(*_: object) -> Job:
         raise StoreUnavailable("Redis does not answer.")
 

@@ -78,6 +78,16 @@ def test_a_failed_rollout_says_why(details: dict[str, Any], why: str) -> None:
     assert why in finding.why
 
 
+def test_a_traceback_of_serve_is_told_by_what_was_raised() -> None:
+    trace = (
+        "It failed 3 times. Error:\nTraceback (most recent call last):\n  File 'x', line 1\nValueError: no such file\n"
+    )
+    details = told("DEPLOY_FAILED", message=trace)
+    assert judge(details, ["kinoray"], {}).why == (
+        "kinoray cannot be deployed: It failed 3 times. Error: ValueError: no such file"
+    )
+
+
 def test_a_failure_of_the_former_rollout_is_not_taken_for_the_new_one() -> None:
     assert verdict(told("DEPLOY_FAILED", at=1.0)) is Verdict.WAIT
 

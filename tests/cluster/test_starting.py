@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 from app.settings import Settings
 from cluster.checks import StartFailed
 from cluster.local import CONFIG, LocalService
-from cluster.starting import LOOK_S, Seen, StartTimedOut, too_late, tried_twice, wait_until_ready
+from cluster.starting import LOOK_S, Seen, StartTimedOut, ray_failed, too_late, tried_twice, wait_until_ready
 from tests.ports import free_port
 
 SINCE = 1000.0
@@ -134,6 +135,14 @@ def test_what_cannot_be_served_is_not_tried_again() -> None:
     with pytest.raises(StartFailed):
         tried_twice(bring_up, lambda: None, lambda _: None)
     assert tries == [1]
+
+
+def test_a_place_that_ray_cannot_write_is_told_and_not_waited_for() -> None:
+    logs = Path("/tmp/ray/session_7/logs")
+    failed = ray_failed(OSError(errno.EROFS, "Read-only file system", "/tmp/ray"), logs)
+    assert str(failed) == "Ray does not start: /tmp/ray cannot be used: its disk is read-only."
+    assert not isinstance(failed, StartTimedOut)
+    assert isinstance(ray_failed(ConnectionError("no GCS"), logs), StartTimedOut)
 
 
 def test_a_start_is_refused_by_the_entrys_name_before_anything_is_started(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from tests.ports import free_port
 
 STEP_S, STEPS = 0.15, 24
 EVERY_S = 1.5
+BROKEN = "TextEncoder-words"
 PATIENCE_S = 240.0
 GATE_S = 400  # of a machine that others keep busy, too
 ARGS: dict[str, Any] = {"pretend_step_s": STEP_S, "slots": 2, "checkpoint_every": 4, "lease_s": 10.0}
@@ -141,7 +142,10 @@ def changed(wanted: Config, name: str, **values: Any) -> Config:
 
 
 def with_broken_model(wanted: Config, folder: Path) -> Config:
-    """A second model: all that is looked at before a start is well, and it cannot be loaded."""
+    """A second model: all that is looked at before a start is well, and it cannot be loaded.
+
+    Its text encoder has to be loaded though steps are pretended, and is a deployment of its own.
+    """
     from tests.engine.families.saved import save_t2v
 
     save_t2v(folder / "words")
@@ -150,10 +154,10 @@ def with_broken_model(wanted: Config, folder: Path) -> Config:
     (application,) = copy["applications"]
     built_in = {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"}
     words = {"id": "words", "family": "wan2.1-t2v-1.3b", "source": str(folder / "words"), "sizes": [[32, 16]]}
+    words["text_encoder"] = "shared"
     application["args"] = {**application["args"], "models": [built_in, {**words, "frames": [5, 9]}]}
-    options = {"num_cpus": 0.1}
-    row = {"name": "Diffuser-words", "max_ongoing_requests": 64, "ray_actor_options": options}
-    application["deployments"].append(row)
+    row = {"max_ongoing_requests": 64, "ray_actor_options": {"num_cpus": 0.1}}
+    application["deployments"] += [{**row, "name": name} for name in ("Diffuser-words", BROKEN)]
     return copy
 
 

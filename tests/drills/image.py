@@ -240,7 +240,8 @@ def _sealed(image: Image) -> list[str]:
 def start(image: Image, env: dict[str, str]) -> float:
     """Starts the image until it is healthy, then stops it; seconds to health.
 
-    Raises RuntimeError when it ends before, is not healthy in time, or does not end when it is told to.
+    Raises RuntimeError when it ends before, is not healthy in time, runs as another user than its own, can write its
+    root, or does not end when it is told to.
     """
     run = isolated(image, [*image.entrypoint, *image.command], Machine([], {}), image.env | env, sealed=True)
     began = time.monotonic()
@@ -253,6 +254,7 @@ def start(image: Image, env: dict[str, str]) -> float:
                     raise RuntimeError(f"not healthy after {START_S:.0f} s")
                 time.sleep(2.0)  # as Docker asks: now and then
             took = time.monotonic() - began
+            _check_as_said(image, running.pid)
             _first(running.pid).send_signal(signal.Signals[image.stop])
             try:
                 running.wait(STOP_S)
@@ -268,14 +270,30 @@ def _first(pid: int) -> psutil.Process:
     return psutil.Process(pid).children()[0]
 
 
+def _check_as_said(image: Image, pid: int) -> None:
+    """Every process in there has the image's user, which can write no folder of its root."""
+    user = int(image.user.split(":")[0])
+    others = {each.name() for each in _first(pid).children(recursive=True) if each.uids().real != user}
+    if others or _first(pid).uids().real != user:
+        raise RuntimeError(f"not as user {user}: {', '.join(sorted(others)) or 'the first process'}")
+    for folder in ("/", image.folder, image.env["VIRTUAL_ENV"], f"{image.env['VIRTUAL_ENV']}/bin"):
+        if _runs(image, pid, ["touch", f"{folder}/trial"], user="0:0"):  # not even root may
+            raise RuntimeError(f"{folder} can be written")
+
+
 def _healthy(image: Image, pid: int) -> bool:
+    return _runs(image, pid, image.health, user=image.user)
+
+
+def _runs(image: Image, pid: int, command: list[str], user: str) -> bool:
+    """Whether a command in there, as `docker exec` has it, ends well."""
     try:
         inside = _first(pid).pid
     except IndexError:
         return False
     enter = ["nsenter", f"--target={inside}", "--mount", "--net", "--pid"]
-    check = ["chroot", f"--userspec={image.user}", str(image.root), "/usr/bin/env", "-i", f"PATH={image.env['PATH']}"]
-    return subprocess.run([*enter, *check, *image.health], capture_output=True, check=False).returncode == 0
+    within = ["chroot", f"--userspec={user}", str(image.root), "/usr/bin/env", "-i", f"PATH={image.env['PATH']}"]
+    return subprocess.run([*enter, *within, *command], capture_output=True, check=False).returncode == 0
 
 
 def say(line: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cluster.rollout import Exit
+from tests.drills.deploys import BROKEN
 from tests.drills.test_machines import killed_with_all_it_started
 
 ROOT = Path(__file__).parent.parent.parent
@@ -57,7 +58,8 @@ def test_a_slip_is_refused_and_changes_nothing(story: dict[str, Any]) -> None:
 def test_a_model_that_does_not_load_is_taken_back_and_named(story: dict[str, Any]) -> None:
     model = story["model"]
     assert (model["status"], model["as_before"]) == (Exit.ROLLED_BACK, True)
-    assert "Diffuser-words" in model["said"]
+    assert f"{BROKEN}: " in model["said"]
+    assert "Expecting property name" in model["said"], "why, and not only that"
 
 
 def test_a_start_that_waits_for_a_machine_is_waited_for(story: dict[str, Any]) -> None:

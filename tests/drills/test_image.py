@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,26 @@ def test_the_image_can_be_built(target: str) -> None:
     if words is None:
         pytest.skip("no Docker, Podman or Buildah works here: nothing builds the image")
     subprocess.run([*words, "-f", FILE, "--target", target, "-t", f"kinoray:test-{target}", ROOT], check=True)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_without_a_builder_the_image_is_made_by_hand_and_runs_as_it_says(tmp_path: Path) -> None:
+    """Healthy by its HEALTHCHECK, as its USER, with a root that cannot be written, and gone at its STOPSIGNAL.
+
+    KINORAY_DRILL_IMAGE has more words for `tests.drills.image`, such as where this machine's pip looks.
+    """
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None or shutil.which("unshare") is None:
+        pytest.skip("it takes root, debootstrap and unshare")
+    base = tmp_path / "base"
+    needed = "--include=ca-certificates,python3,python3-venv,python3-dev"
+    subprocess.run(["debootstrap", "--variant=minbase", needed, "bookworm", base], check=True)
+    (base / "usr" / "bin" / "python").symlink_to("python3")
+    trial = [sys.executable, "-m", "tests.drills.image", "--target=cpu", f"--base={base}", f"--folder={tmp_path}/made"]
+    more = shlex.split(os.environ.get("KINORAY_DRILL_IMAGE", ""))
+    ran = subprocess.run([*trial, "--start", *more], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert ran.returncode == 0, ran.stdout[-4000:]
+    assert "and ended at SIGTERM" in ran.stdout.splitlines()[-1]
 
 
 def test_each_target_is_made_of_the_stages_that_it_needs_in_order() -> None:

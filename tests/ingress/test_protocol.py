@@ -307,6 +307,24 @@ async def test_health_answers_at_a_port_of_its_own_and_nothing_else_does() -> No
         assert (await client.post("/health")).status_code == 404
 
 
+async def test_a_door_that_several_routers_share_is_answered_while_one_of_them_is_there() -> None:
+    port = free_port()
+    app = House().app
+    doors = [HealthDoor(app, "127.0.0.1", port, shared=True) for _ in range(2)]
+
+    async def both() -> bool:
+        return all(door._server.started for door in doors)
+
+    await until(both)
+    for door in doors:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            assert (await client.get("/health/live")).status_code == 200
+        await door.stop()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/health/live")
+
+
 async def test_settings_are_what_the_rules_say() -> None:
     settings = Settings(header_timeout_s=3, max_header_bytes=8192, max_connections=100, trusted_proxies=["10.0.0.0/8"])
     rules = rules_of(settings, by_address=True, files=10_000)

@@ -62,6 +62,15 @@ def test_a_hub_id_that_may_not_be_downloaded_and_is_not_there_is_missing(tmp_pat
         locate(ModelEntry(id="m", family="f", source="nobody/nothing-at-all", local_files_only=True))
 
 
+def test_a_hub_that_is_not_reached_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(SourceMissing, match="the hub does not give a/b: ConnectError"):
+        locate(ModelEntry(id="m", family="wan2.1-t2v-1.3b", source="a/b"))
+
+
 def test_what_the_hubs_cache_holds_is_known_by_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, WebSocket
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from app.access.scopes import STORYBOARDS
 from app.api.auth import Storyteller
 from app.api.dependencies import Boards, Config, Entry, PublicUrl
-from app.api.event_feed import event_id
+from app.api.event_feed import FeedEvent, event_id, singly
 from app.api.followers import Seat, followers_of
 from app.api.openapi import ERRORS
 from app.api.routes.event_socket import upgrade
@@ -20,6 +21,7 @@ from app.api.routes.events import PING_S, as_events
 from app.api.sockets import Followed, tell
 from app.api.storyboard_events import story_feed
 from app.jobs.storyboards.store import check_story_id
+from app.types import Caller
 
 router = APIRouter(prefix="/v1/storyboards", tags=["storyboards"], responses=ERRORS)
 
@@ -57,7 +59,7 @@ async def events(
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return EventSourceResponse(as_events(feed, story), ping=PING_S)
+    return EventSourceResponse(as_events(singly(feed), story, followers_of(request)), ping=PING_S)
 
 
 @router.websocket("/{story_id}/ws")
@@ -71,10 +73,14 @@ async def follow(
     after: Annotated[str | None, Query(alias="last_event_id")] = None,
 ) -> None:
     """Tell what happens to a storyboard, as `tell` does."""
+
+    async def feed(who: Caller) -> AsyncGenerator[Sequence[FeedEvent], None]:
+        return singly(await story_feed(boards, settings, base, check_story_id(story_id), who, after))
+
     what = Followed(
         reads=STORYBOARDS,
         writes=STORYBOARDS,
-        feed=lambda who: story_feed(boards, settings, base, check_story_id(story_id), who, after),
+        feed=feed,
         cancel=lambda who: boards.cancel(check_story_id(story_id), who),
     )
     await tell(socket, what, settings, access)

@@ -12,7 +12,7 @@ from app.errors import LeaseLost
 from app.jobs.events import BATCH, MOST_ENTRIES, MOST_SHARED, TENANT_KEPT, Entries, Resumption, resumption
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.redis.scripts import Keys
-from app.jobs.redis.shared_waits import SharedWaits
+from app.jobs.shared_waits import SharedWaits
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.redis.replies import Word, entries, mapping

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.jobs.redis.shared_waits import SharedWaits
+from app.jobs.shared_waits import SharedWaits
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Waits for the same news are one: a thousand followers of a job hold one connection to Redis, not a thousand."""
+"""Reads and waits for the same are one: a thousand followers of a job ask Redis what one would ask, not a thousand."""
 
 from __future__ import annotations
 
