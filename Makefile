@@ -9,6 +9,7 @@ WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest
 NO_MODELS := $(patsubst %,--ignore tests/%,engine/families engine/test_built_in.py embedded calibration models/test_loading.py)
 DRILLS ?= drill or slow
+TSC := timeout 60 npx --yes --package typescript@5.9.3 tsc
 SHARED_OUT := -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: demo serve test test-fast drills bench lint format install
@@ -43,6 +44,8 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if $(TSC) --version >/dev/null 2>&1; then $(TSC) -p app/studio/jsconfig.json; \
+	else echo "The page's types are not checked: npx is not here, or cannot have typescript (Debian: apt-get install npm)."; fi
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,9 @@
 // Asks the server. Where it wants a key, the person is asked once, and all that waits for one goes on with it.
 
+import { $ } from "./dom.js";
+import { t } from "./words.js";
+
 const NAME = "kinoray-key";
-const $ = (id) => document.getElementById(id);
 const kept = (() => {
   try {
     localStorage.removeItem(NAME); // where an earlier version of this page left it, for ever
@@ -11,20 +13,28 @@ const kept = (() => {
   }
 })();
 let given = { key: kept?.getItem(NAME) ?? null };
-let asking = null; // { promise, resolve } while the person is asked
+/** @type {{ promise: Promise<void>, resolve: () => void } | null} */
+let asking = null; // while the person is asked
 
+/** What the server said no with. */
 export class Refusal extends Error {
+  /** @param {string} message @param {number} status */
   constructor(message, status) {
     super(message);
     this.status = status;
   }
 }
 
-// `signal` makes the signal of each try, since one try may wait long for a key.
+/**
+ * Asks, for as long as it takes to have a key. Raises Refusal, and what `fetch` raises where nobody answers.
+ * @param {string} path
+ * @param {Omit<RequestInit, "signal"> & { signal?: () => AbortSignal }} [options] `signal` makes the signal of each try,
+ *   since one try may wait long for a key
+ */
 export async function call(path, { signal, ...options } = {}) {
   for (;;) {
     const used = given;
-    const headers = { ...(options.headers ?? {}), ...(used.key ? { authorization: `Bearer ${used.key}` } : {}) };
+    const headers = { ...options.headers, ...(used.key ? { authorization: `Bearer ${used.key}` } : {}) };
     const answer = await fetch(path, { ...options, headers, signal: signal?.() });
     if (answer.status !== 401) {
       if (used.key && used === given) accepted();
@@ -35,43 +45,58 @@ export async function call(path, { signal, ...options } = {}) {
   }
 }
 
-export const post = (path, body) =>
-  call(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+/** @param {string} path @returns {Promise<any>} */
+export const get = async (path) => (await call(path)).json();
+
+/** @param {string} path @param {object} body @param {Record<string, string>} [headers] @returns {Promise<any>} */
+export const post = async (path, body, headers = {}) =>
+  (await call(path, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) })).json();
 
 async function refusal(answer) {
-  const problem = (await answer.json().catch(() => ({}))).error ?? { message: `The server answered ${answer.status}.` };
+  const problem = (await answer.json().catch(() => ({}))).error ?? { message: t("answered", { status: answer.status }) };
   const again = answer.headers.get("retry-after");
-  return new Refusal(again ? `${problem.message} Try again in ${again} s.` : problem.message, answer.status);
+  return new Refusal(again ? `${problem.message} ${t("again.in", { s: again })}` : problem.message, answer.status);
 }
 
 function accepted() {
-  kept?.setItem(NAME, given.key);
-  $("key").hidden = true;
+  kept?.setItem(NAME, given.key ?? "");
+  if ($("key-dialog").open) $("key-dialog").close();
   $("key-text").value = "";
+}
+
+export const hasKey = () => given.key !== null;
+
+/** Goes on without a key, or with another one. */
+export function forget() {
+  kept?.removeItem(NAME);
+  location.reload();
 }
 
 // Settles once there is another key than the one that was refused, however many ask for it.
 function another(refused) {
   if (refused !== given) return Promise.resolve();
   if (!asking) {
-    asking = {};
-    asking.promise = new Promise((resolve) => (asking.resolve = resolve));
+    /** @type {() => void} */
+    let resolve = () => {};
+    asking = { promise: new Promise((settle) => (resolve = settle)), resolve: () => resolve() };
     kept?.removeItem(NAME);
-    $("key-trouble").textContent = refused.key ? "The server refused that key." : "";
-    $("key").hidden = false;
+    $("key-trouble").textContent = refused.key ? t("key.refused") : "";
+    if (!$("key-dialog").open) $("key-dialog").showModal();
     $("key-text").focus();
     $("key-text").select();
   }
   return asking.promise;
 }
 
+$("key-dialog").addEventListener("cancel", (event) => event.preventDefault()); // there is nothing to see without one
+$("key-dialog").addEventListener("close", () => asking && $("key-dialog").showModal()); // a second Escape closes it all the same
 $("key").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("key-text").value.trim();
-  if (!/^[!-~]+$/.test(text)) return void ($("key-trouble").textContent = "A key has no blanks and only ASCII characters.");
+  if (!/^[!-~]+$/.test(text)) return void ($("key-trouble").textContent = t("key.form"));
   $("key-trouble").textContent = "";
   given = { key: text };
-  const { resolve } = asking ?? {};
+  const resolve = asking?.resolve;
   asking = null;
   resolve?.();
 });

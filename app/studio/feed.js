@@ -8,11 +8,12 @@ const LONGEST_PAUSE_MS = 5000;
 
 // Server-sent events through fetch, since EventSource cannot send a key.
 async function* connection(last) {
-  let watch;
-  let abort;
+  let watch = 0;
+  /** @type {AbortController | null} */
+  let abort = null;
   const heard = () => {
     clearTimeout(watch);
-    watch = setTimeout(() => abort?.abort(), SILENCE_MS);
+    watch = window.setTimeout(() => abort?.abort(), SILENCE_MS);
   };
   const signal = () => {
     abort = new AbortController();
@@ -21,7 +22,7 @@ async function* connection(last) {
   };
   try {
     const answer = await call("v1/events", { signal, headers: last ? { "last-event-id": last } : {} });
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = /** @type {ReadableStream<any>} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {
       const { done, value } = await reader.read();
@@ -29,15 +30,16 @@ async function* connection(last) {
       heard();
       text += value.replaceAll("\r", "");
       const blocks = text.split("\n\n");
-      text = blocks.pop();
+      text = blocks.pop() ?? "";
       for (const block of blocks) {
         const field = (name) => block.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-        if (field("data")) yield { kind: field("event"), id: field("id"), data: JSON.parse(field("data")) };
+        const data = field("data");
+        if (data) yield { kind: field("event"), id: field("id"), data: JSON.parse(data) };
       }
     }
   } finally {
     clearTimeout(watch);
-    abort?.abort();
+    /** @type {AbortController | null} */ (abort)?.abort();
   }
 }
 

@@ -1,18 +1,16 @@
 // Whether what moves moves: as the system says, until the person says otherwise.
 
+import { $, icon } from "./dom.js";
+import { kept, t } from "./words.js";
+
 const NAME = "kinoray-motion";
-const button = document.getElementById("motion");
+const button = $("motion");
 const reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
-let chosen = null; // "still" or "moving"
-try {
-  chosen = localStorage.getItem(NAME);
-} catch {
-  // a browser that keeps nothing goes by the system
-}
+let chosen = kept?.getItem(NAME) ?? null; // "still" or "moving"
 
-const still = () => (chosen ?? (reduced.matches ? "still" : "moving")) === "still";
+export const still = () => (chosen ?? (reduced.matches ? "still" : "moving")) === "still";
 
-// A video that has just been loaded, too.
+/** Plays or holds a video, one that has just been loaded, too. @param {HTMLVideoElement} video */
 export function move(video) {
   if (still()) video.pause();
   else video.play().catch(() => {}); // the browser may not let it; the button on its card will
@@ -20,18 +18,16 @@ export function move(video) {
 
 function show() {
   document.body.classList.toggle("still", still());
-  button.textContent = still() ? "Play motion" : "Pause motion";
-  for (const video of document.querySelectorAll("video[src]")) move(video);
+  button.replaceChildren(icon(still() ? "play" : "pause"), t(still() ? "motion.play" : "motion.pause"));
+  for (const video of document.querySelectorAll("video[src]:not([data-own])")) move(/** @type {HTMLVideoElement} */ (video));
 }
 
-button.addEventListener("click", () => {
+export function switchMotion() {
   chosen = still() ? "moving" : "still";
-  try {
-    localStorage.setItem(NAME, chosen);
-  } catch {
-    // it holds for this page
-  }
+  kept?.setItem(NAME, chosen);
   show();
-});
+}
+
+button.addEventListener("click", switchMotion);
 reduced.addEventListener("change", show);
 show();

@@ -1,8 +1,26 @@
-// The page: asks the public API, follows what happens to all videos, shows what came of it.
+// The page: puts its parts together, follows what happens to all videos, and sends what the form asks for.
 
-import { call, post } from "./api.js";
-import { card, cards, drop, ended, glimpse, seconds, show, styles, trim, warn } from "./cards.js";
+import { act, make, trouble } from "./acts.js";
+import { call, forget, get, hasKey } from "./api.js";
+import { setAdvanced, showAdvanced } from "./ask/advanced.js";
+import { analyse, latest } from "./ask/analysis.js";
+import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, wishes } from "./ask/form.js";
+import { listenForPictures, pictureFor } from "./ask/picture.js";
+import { wall } from "./ask/wall.js";
+import { $, h, icon, sleep, soon } from "./dom.js";
 import { follow } from "./feed.js";
+import { figuresSoon, keepFigures } from "./figures.js";
+import { newest, older } from "./keep/gallery.js";
+import { route } from "./keep/detail.js";
+import { switchMotion } from "./motion.js";
+import { resume, waiting } from "./outbox.js";
+import { listenForCommands } from "./palette.js";
+import { title } from "./sentences.js";
+import { ended, happened, learn, refresh, styles, videos, watch } from "./store.js";
+import { switchTheme, THEMES } from "./theme.js";
+import { reportVitals } from "./vitals.js";
+import { known, switchLanguage, t, translate } from "./words.js";
+import "./watch/stage.js";
 
 const EXAMPLES = [
   "a crimson ball rolls to the right on a sand background",
@@ -10,229 +28,187 @@ const EXAMPLES = [
   "a green ring orbits on a gray background",
   "a red circle moves right and a blue square moves left on a black background",
 ];
-const PAGE = 12;
-const FIGURES_MS = 10000;
-const AGAIN_MS = 2000;
-const $ = (id) => document.getElementById(id);
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-let oldest = null;
-let most = 10 * PAGE; // cards, before the oldest make room for what is asked for elsewhere
 
 // What happens
 
-let ready;
-const connected = new Promise((resolve) => (ready = resolve));
+let ready = () => {};
+const connected = new Promise((resolve) => (ready = () => resolve(undefined)));
 
 function tell({ kind, data }) {
   if (kind === "ready") {
     ready();
-    for (const { video } of cards.values()) if (!ended(video)) refresh(video.id); // what the stream may have missed
+    for (const video of videos.values()) if (!ended(video)) refresh(video.id); // what the stream may have missed
     if (!data.whole) newest().catch(() => {});
   } else if (kind === "snapshot") {
-    arrived(data);
-  } else if (cards.has(data.video_id)) {
-    happened(kind, data, cards.get(data.video_id));
+    learn(data);
+  } else {
+    happened(kind, data);
   }
 }
 
-function happened(kind, data, found) {
-  const { video } = found;
-  if (kind === "end" && data.status === "deleted") return drop(video.id);
-  if (ended(video)) return; // told again after a reconnect
-  if (kind === "end") return void refresh(video.id).then(soonFigures);
-  if (kind === "preview") return glimpse(found, data);
-  if (kind === "phase") Object.assign(video, { phase: data.phase, ...(data.phase === "queued" ? { step: 0, progress: 0 } : {}) });
-  if (kind === "queue") Object.assign(video, { queue_position: data.position, eta_s: data.eta_s });
-  if (kind === "step") {
-    const { step, total_steps: total, eta_s: eta } = data;
-    Object.assign(video, { step, total_steps: total, eta_s: eta, phase: "denoising", progress: Math.min(99, (100 * step) / total) });
-  }
-  show(found);
-}
-
-function arrived(video) {
-  card(video, true);
-  const last = trim(most);
-  if (last) [oldest, $("more").hidden] = [last, false];
-}
-
-// The video as the server has it, as soon as it can say.
-async function refresh(id) {
-  while (cards.has(id)) {
-    try {
-      return void card(await (await call(`v1/videos/${id}`)).json());
-    } catch (error) {
-      if (error.status === 404) return drop(id);
-      await sleep(AGAIN_MS);
-    }
-  }
-}
-
-function away(is) {
-  $("away").textContent = is ? "The server does not answer. Trying again until it does." : "";
+let gone = false;
+function away(is = gone) {
+  gone = is;
+  const unsent = is && waiting() ? ` ${t("away.unsent", { n: waiting() })}` : "";
+  $("away").textContent = is ? (navigator.onLine ? t("away") : t("offline")) + unsent : "";
   $("away").hidden = !is;
 }
 
 // What is asked for
 
-async function act(what, id) {
-  const { element, video } = cards.get(id);
-  const screen = element.querySelector("video");
-  if (what === "play") return void (screen.paused ? screen.play() : screen.pause());
-  await trouble(async () => {
-    if (what === "good" || what === "bad") {
-      await post(`v1/videos/${id}/feedback`, { score: what === "good" ? 4 : 2 }); // 4: right as it is
-      element.querySelector(".state").textContent = "Thank you for rating it.";
-    }
-    if (what === "cancel") card(await (await post(`v1/videos/${id}/cancel`, {})).json());
-    if (what === "again") await make(another(video));
-    if (what === "save") Object.assign(document.createElement("a"), { href: screen.src, download: `${id}.mp4` }).click();
-    if (what === "delete") {
-      await call(`v1/videos/${id}`, { method: "DELETE" });
-      drop(id);
-    }
-  });
+/** @type {Model[]} */
+let models = [];
+
+function fillModels() {
+  $("model").append(...models.map((model) => new Option(model.id, model.id)));
+  pickModel();
 }
 
-// What decides the plan, and with it the whole wish.
-const asks = (text) => ({ prompt: text, quality_tier: $("tier").value, style: $("style").value });
-const wish = (text) => ({ ...asks(text), priority: $("priority").value, preview: true });
-
-// The same again, as it was asked for then, whatever the form says now, with a fresh seed.
-function another(video) {
-  const { written_prompt: written, asked_tier: asked, tier, style, enhanced } = video.optimization;
-  return {
-    prompt: written ?? video.prompt,
-    quality_tier: asked || tier,
-    style: style ?? "",
-    ...(enhanced ? { enhance: true } : {}),
-    model: video.model,
-    size: video.size,
-    num_frames: video.num_frames,
-    fps: video.fps,
-    priority: video.priority,
-    seed: -1,
-    preview: true,
-  };
-}
-
-async function make(wanted) {
-  const video = await (await post("v1/videos", wanted)).json();
-  if (!cards.has(video.id)) card(video, true); // else the stream was quicker, and knows more
-  if (ended(video)) soonFigures();
-}
-
-async function trouble(work) {
-  $("trouble").textContent = "";
-  try {
-    await work();
-  } catch (error) {
-    $("trouble").textContent = error.message;
-  }
-}
-
-async function newest() {
-  const page = await (await call(`v1/videos?limit=${PAGE}`)).json();
-  for (const video of page.data.reverse()) card(video, true);
-}
-
-async function older() {
-  const page = await (await call(`v1/videos?limit=${PAGE}${oldest ? `&after=${oldest}` : ""}`)).json();
-  for (const video of page.data) if (!cards.has(video.id)) card(video);
-  most = Math.max(most, cards.size + PAGE);
-  oldest = page.last_id;
-  $("more").hidden = !page.has_more;
-}
-
-// What is known
-
-async function figures() {
-  const stats = await (await call("api/stats")).json();
-  const share = (value) => (value == null ? "-" : `${Math.round(100 * value)} %`);
-  const made = `${stats.jobs.completed} made`;
-  if (stats.scope === "own") {
-    $("figures").textContent = `${made} · ${stats.tenant.jobs} under way`;
-    return;
-  }
-  $("figures").textContent =
-    `${made} · ${share(stats.optimization.steps_saved_share)} of evaluations saved · ` +
-    `${share(stats.cache_stats.levels.results?.hit_rate)} repeats from the cache · ${stats.line?.jobs ?? 0} waiting · ` +
-    `${stats.replicas.length} replica${stats.replicas.length === 1 ? "" : "s"}`;
-}
-
-let figuresSoon;
-function soonFigures() {
-  clearTimeout(figuresSoon);
-  figuresSoon = setTimeout(() => figures().catch(() => {}), 300);
+function pickModel() {
+  const model = models.find((each) => each.id === $("model").value) ?? models.find((each) => each.default) ?? models[0];
+  if (!model) return;
+  const size = $("size").value;
+  $("size").replaceChildren(new Option(t("default"), ""), ...model.sizes.map((each) => new Option(each, each)));
+  $("size").value = model.sizes.includes(size) ? size : "";
+  $("seconds").max = String(model.max_seconds);
+  pictureFor(model.takes_image, model.id);
 }
 
 async function pickStyles() {
-  for (const { id, name, description, owner } of (await (await call("v1/styles")).json()).data) {
+  const chosen = $("style").value;
+  for (const { id, name, description, owner } of (await get("v1/styles")).data) {
     styles.set(id, name);
-    const text = owner === "other" ? `${name} (shared)` : name;
-    $("style").append(Object.assign(document.createElement("option"), { value: id, textContent: text, title: description }));
+    const text = owner === "other" ? t("style.shared", { name }) : name;
+    [...$("style").options].find((each) => each.value === id)?.remove();
+    $("style").append(Object.assign(new Option(text, id), { title: description }));
   }
-  for (const each of cards.values()) show(each);
+  $("style").value = chosen;
+  for (const video of videos.values()) learn(video);
 }
 
-let asked = 0;
-async function plan() {
-  const mine = (asked += 1);
-  const text = $("prompt").value.trim();
-  const say = (words, warnings) => {
-    if (mine !== asked) return;
-    $("plan").textContent = words;
-    warn($("plan-warnings"), warnings);
-  };
-  if (!text) return say("");
-  try {
-    const found = await (await post("api/optimization/analyze", asks(text))).json();
-    const complexity = `${found.complexity.replace("_", " ")} (${found.complexity_score})`;
-    say(`${complexity}: ${found.tier}, ${found.steps} steps, ${seconds(found.estimated_seconds)}`, found.warnings);
-  } catch (error) {
-    say(error.message);
-  }
-}
-
-let later;
-const soon = () => {
-  clearTimeout(later);
-  later = setTimeout(plan, 300);
-};
-
-$("gallery").addEventListener("click", ({ target }) => {
-  const what = target.closest("[data-act]")?.dataset.act;
-  if (what) act(what, target.closest("article").dataset.id);
-});
-$("prompt").addEventListener("input", soon);
-$("tier").addEventListener("change", soon);
-$("style").addEventListener("change", soon);
-$("prompt").addEventListener("keydown", (key) => {
-  if (key.key === "Enter" && (key.metaKey || key.ctrlKey)) $("ask").requestSubmit();
-});
-$("ask").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const wanted = wish($("prompt").value.trim());
-  if ($("seed").value.trim()) wanted.seed = Number($("seed").value);
-  trouble(() => make(wanted));
-});
-$("more").addEventListener("click", () => trouble(older));
-for (const text of EXAMPLES) {
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-  button.addEventListener("click", () => {
-    $("prompt").value = text;
-    soon();
+// Which styles suit the words, by meaning.
+const advise = soon(async () => {
+  const { prompt } = wishes();
+  const advice = prompt ? (await get(`v1/styles/recommend?limit=3&prompt=${encodeURIComponent(prompt.slice(0, 500))}`).catch(() => null))?.data ?? [] : [];
+  const chips = advice.map(({ style, reason }) => {
+    const chosen = $("style").value === style.id;
+    return h("button", { type: "button", className: "chip", title: reason, "aria-pressed": String(chosen), onclick: () => fill({ style: chosen ? "" : style.id }) }, style.name);
   });
-  $("examples").append(button);
+  $("advice").replaceChildren(...(chips.length ? [h("span", { className: "soft" }, t("style.fits")), ...chips] : []));
+}, 600);
+
+function lock() {
+  const is = $("seed").value.trim() !== "" && $("seed").value.trim() !== "-1";
+  $("seed-lock").setAttribute("aria-pressed", String(is));
 }
 
+function asked() {
+  const wanted = requests();
+  const label = wanted.length > 1 ? t("make.n", { n: wanted.length }) : t("make");
+  $("make").querySelector("span").textContent = label;
+  lock();
+  analyse();
+  advise();
+}
+
+function submit(event) {
+  event.preventDefault();
+  const wanted = requests();
+  const wrong = tooMany(wanted.length);
+  if (wrong) return void ($("trouble").textContent = wrong);
+  trouble(() => Promise.all(wanted.map(make)));
+  if (window.matchMedia("(max-width: 62rem)").matches) $("watch").scrollIntoView({ block: "start" });
+}
+
+function prepare() {
+  translate();
+  $("prompt").placeholder = t("prompt.example");
+  $("seed").placeholder = t("seed.free");
+  $("seed").title = t("seed.title");
+  $("seconds").placeholder = t("default");
+  $("language").textContent = t("language");
+  $("commands").prepend(icon("command"));
+  $("make").prepend(icon("bolt"));
+  $("picture-pick").prepend(icon("picture"));
+  for (const [id, name, words] of /** @type {const} */ ([["seed-lock", "locked", "seed.lock"], ["seed-fresh", "dice", "seed.fresh"], ["detail-close", "close", "close"]])) {
+    $(id).append(icon(name));
+    $(id).title = t(words);
+    $(id).setAttribute("aria-label", t(words));
+  }
+  for (const name of TIERS.slice(1)) $("filter-tier").append(new Option(known("tier", name), name));
+  $("examples").append(...EXAMPLES.map((text) => h("button", { type: "button", className: "chip", onclick: () => fill({ prompt: text }) }, text)));
+}
+
+function listen() {
+  $("ask").addEventListener("submit", submit);
+  $("ask").addEventListener("input", changed);
+  $("prompt").addEventListener("keydown", (key) => {
+    if (key.key === "Enter" && (key.metaKey || key.ctrlKey)) $("ask").requestSubmit();
+  });
+  $("model").addEventListener("change", pickModel);
+  $("seed-lock").addEventListener("click", () => fill({ seed: $("seed-lock").getAttribute("aria-pressed") === "true" ? "" : (latest?.seed_text ?? "") }));
+  $("seed-fresh").addEventListener("click", () => fill({ seed: $("seed").value === "-1" ? "" : "-1" }));
+  $("advanced").addEventListener("toggle", () => $("advanced").open && showAdvanced(changed));
+  $("more").addEventListener("click", () => trouble(older));
+  $("language").addEventListener("click", switchLanguage);
+  addEventListener("online", () => away());
+  addEventListener("offline", () => away());
+  onForm(asked);
+  listenForPictures(changed);
+  listenForCommands(offers);
+}
+
+function offers() {
+  const live = [...videos.values()].filter((video) => !ended(video));
+  return [
+    { label: t("go.prompt"), run: () => $("prompt").focus() },
+    { label: t("go.filter"), run: () => $("filter-find").focus() },
+    { label: t("make"), run: () => $("ask").requestSubmit() },
+    { label: t(document.body.classList.contains("still") ? "motion.play" : "motion.pause"), run: switchMotion },
+    ...THEMES.map((name) => ({ label: t("theme", { name: t(`theme.${name}`) }), run: () => switchTheme(name) })),
+    { label: t("language"), run: switchLanguage },
+    { label: t("go.wall"), run: () => showWall(true) },
+    ...TIERS.map((name) => ({ label: `${t("tier")}: ${known("tier", name)}`, run: () => (pickTier(name), changed()) })),
+    ...EXAMPLES.map((text) => ({ label: t("example.n", { text }), run: () => fill({ prompt: text }) })),
+    ...(hasKey() ? [{ label: t("key.forget"), run: forget }] : []),
+    ...live.map((video) => ({ label: `${t("cancel")}: ${title(video)}`, run: () => act("cancel", video) })),
+    ...[...videos.values()].map((video) => ({ label: `${t("details")}: ${title(video)}`, run: () => act("details", video) })),
+  ];
+}
+
+let walled = false;
+async function showWall(is) {
+  if (!is) {
+    if (walled) $("wall").replaceChildren();
+    walled = false;
+  } else if (!walled) {
+    walled = true;
+    const made = await wall((wanted) => trouble(() => make(wanted))).catch(() => null);
+    if (made && walled) $("wall").replaceChildren(made);
+    $("wall").scrollIntoView({ block: "nearest" });
+  }
+}
+
+prepare();
+listen();
+const { tier: keptTier, advanced, ...keptFields } = draft();
+setAdvanced(advanced);
+fill({ ...keptFields, ...(keptTier ? { tier: keptTier } : {}) });
+$("prompt").focus({ preventScroll: true });
+watch((what, video) => {
+  if (what === "shown" && walled) showWall(false);
+  if (what === "ended" || (what === "shown" && !ended(video))) figuresSoon();
+});
 follow(tell, away);
+resume(away).forEach((sent) => trouble(async () => learn(await sent)));
+keepFigures();
+reportVitals((path, body) => call(path, { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: true }));
+route();
 trouble(async () => {
   await Promise.race([connected, sleep(3000)]); // what happens while the list is read is then told, too
   await older();
+  if (!videos.size) showWall(true);
+  models = (await get("v1/models")).data;
+  fillModels();
   await pickStyles();
 });
-for (;;) {
-  await figures().catch(() => {});
-  await sleep(FIGURES_MS);
-}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os.path import dirname, normpath
 
 import httpx
 import pytest
@@ -11,16 +12,35 @@ from app.api.routes.page import STUDIO
 from app.types import PRIORITIES
 
 pytestmark = pytest.mark.anyio
-MODULES = sorted(path.name for path in STUDIO.glob("*.js"))
+MODULES = sorted(path.relative_to(STUDIO).as_posix() for path in STUDIO.rglob("*.js"))
+MOST_BYTES = 150_000  # of all that a browser loads before anything moves
 
 
 @pytest.fixture
 async def script(client: httpx.AsyncClient) -> str:
     """All that the page runs, as it is served."""
     texts = {name: (await client.get(f"/studio/{name}")).text for name in MODULES}
-    imported = {found for text in texts.values() for found in re.findall(r'from "\./([\w.]+)"', text)}
-    assert imported | {"studio.js"} == set(MODULES)
+    assert _imported(texts) | {"studio.js"} == set(MODULES)
     return "".join(texts.values())
+
+
+def _imported(texts: dict[str, str]) -> set[str]:
+    found = ((name, each) for name, text in texts.items() for each in re.findall(r'(?:from|import) "(\.[^"]+)"', text))
+    return {normpath(f"{dirname(name) or '.'}/{each}") for name, each in found}
+
+
+async def test_the_page_is_small() -> None:
+    parts = [path for path in STUDIO.rglob("*") if path.suffix in {".html", ".css", ".js"}]
+    assert sum(path.stat().st_size for path in parts) <= MOST_BYTES
+    assert sum(path.stat().st_size for path in (STUDIO / "wall").iterdir()) <= 600_000
+
+
+async def test_the_policy_leaves_no_way_in(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", page.text)
 
 
 async def test_the_page_loads_only_from_this_server(client: httpx.AsyncClient) -> None:
@@ -74,15 +94,17 @@ async def test_only_a_webp_in_a_data_url_becomes_a_picture(script: str) -> None:
 
 
 async def test_the_page_asks_for_previews_and_by_priority(client: httpx.AsyncClient, script: str) -> None:
-    assert script.count("preview: true") == 2  # also of the same again
-    found = re.search(r'<select id="priority">(.+?)</select>', (await client.get("/")).text)
+    assert script.count("preview: true") == 3  # also of the same again, and of the wall's
+    found = re.search(r'<select id="priority">(.+?)</select>', (await client.get("/")).text, re.DOTALL)
     assert found is not None
-    assert tuple(re.findall(r"<option[^>]*>(\w+)</option>", found[1])) == PRIORITIES
+    assert tuple(re.findall(r'<option value="(\w+)"', found[1])) == PRIORITIES
 
 
 async def test_the_page_offers_styles_and_repeats_a_video_in_its_own(client: httpx.AsyncClient, script: str) -> None:
-    assert '<select id="style"><option value="">none</option></select>' in (await client.get("/")).text
-    assert 'call("v1/styles")' in script
+    assert '<select id="style"><option value="" data-t="style.none">none</option></select>' in (
+        (await client.get("/")).text
+    )
+    assert 'get("v1/styles")' in script
     assert 'style: $("style").value' in script
     assert "written ?? video.prompt" in script
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from app.video.encode import encode
 from tests.api.house import House
 from tests.api.served import ServedHouse, served
+from tests.waiting import until
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_MS = 15_000  # of a busy machine
@@ -45,20 +46,53 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def studio(browser: Browser) -> Open:
-    """Opens the page of a house with those settings; a script error in it fails the test."""
+    """Opens the page of a house with those settings.
+
+    A script error in it, what the console calls one (a broken policy is among that), a dialog, and a request to
+    anybody else fail the test; answers that are refusals do not, where it says `refused`.
+    """
 
     @asynccontextmanager
-    async def opened(house: House | None = None, **options: Any) -> AsyncIterator[tuple[Page, ServedHouse]]:
+    async def opened(
+        house: House | None = None, refused: bool = False, path: str = "/", **options: Any
+    ) -> AsyncIterator[tuple[Page, ServedHouse]]:
         async with served(house or House(video=mp4())) as server:
-            context = await browser.new_context(**options)
+            context = await browser.new_context(**{"locale": "en-GB", **options})
             page = await context.new_page()
             page.set_default_timeout(PATIENCE_MS)
-            errors: list[str] = []
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("dialog", lambda dialog: errors.append(f"a dialog: {dialog.message}"))
-            await page.goto(server.url)
+            errors = _listen(page, server.url, refused)
+            await page.goto(server.url + path)
             yield page, server
             await context.close()
         assert not errors
 
     return opened
+
+
+async def holds(page: Page, expression: str, arg: object = None) -> None:
+    """Wait until an expression is true. Not Playwright's way: its own needs `unsafe-eval`, which the page forbids."""
+
+    async def true() -> bool:
+        return bool(await page.evaluate(expression, arg))
+
+    await until(true)
+
+
+def _listen(page: Page, url: str, refused: bool) -> list[str]:
+    """What is wrong with the page so far, a list that grows."""
+    errors: list[str] = []
+
+    def told(message: ConsoleMessage) -> None:
+        answer = message.text.startswith("Failed to load resource")
+        if message.type in ("error", "warning") and not (answer and refused):
+            errors.append(f"{message.type}: {message.text} {message.location}")
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((url, "blob:", "data:")):
+            errors.append(f"a request to {request.url}")
+
+    page.on("console", told)
+    page.on("request", asked)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: errors.append(f"a dialog: {dialog.message}"))
+    return errors

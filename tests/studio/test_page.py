@@ -56,7 +56,7 @@ async def test_eight_running_jobs_move_over_one_connection(studio: Open) -> None
 
 @pytest.mark.parametrize("told", [10_000, 5])  # enough to go on behind the last event, and not enough
 async def test_the_page_goes_on_when_the_server_comes_back(told: int, studio: Open) -> None:
-    async with studio(House(video=mp4(), told=told)) as (page, server):
+    async with studio(House(video=mp4(), told=told), refused=True) as (page, server):
         ends, goes_on = await ask(server, "a red ball"), await ask(server, "a blue box")
         await expect(page.locator("article")).to_have_count(2)
         for _ in range(2):
@@ -79,8 +79,9 @@ async def test_the_page_goes_on_when_the_server_comes_back(told: int, studio: Op
 
 async def test_a_key_is_asked_for_once_and_remembered(studio: Open) -> None:
     house = House(video=mp4(), api_keys={"one": "right"})
-    async with studio(house) as (page, server):
+    async with studio(house, refused=True) as (page, server):
         video = await ask(server, "a red ball", "right")
+        await expect(page.locator("#key")).to_be_visible()
         refused: Counter[str] = Counter()
         page.on("response", lambda answer: refused.update([answer.url] if answer.status == 401 else []))
         await page.reload()
@@ -112,7 +113,7 @@ async def test_another_seed_is_asked_for_as_the_card_was(studio: Open) -> None:
             "seed": 5,
         }
         video = await ask(server, "a red ball", **wishes)
-        await page.select_option("#tier", "premium")
+        await page.check('input[name="tier"][value="premium"]')
         await page.select_option("#priority", "low")
         await card(page, video).locator('[data-act="again"]').click()
         await expect(page.locator("article")).to_have_count(2)
@@ -126,7 +127,9 @@ async def test_another_seed_is_asked_for_as_the_card_was(studio: Open) -> None:
 
 
 async def paused(page: Page) -> list[bool]:
-    found: list[bool] = await page.evaluate("[...document.querySelectorAll('video[src]')].map((video) => video.paused)")
+    found: list[bool] = await page.evaluate(
+        "[...document.querySelectorAll('article video[src]')].map((video) => video.paused)"
+    )
     return found
 
 

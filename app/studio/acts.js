@@ -1,0 +1,93 @@
+// What a person does to a video, from a card, the stage, the details or the palette: each asks the server and says so.
+
+import { call, post } from "./api.js";
+import { another, remix } from "./ask/form.js";
+import { $, announce, button, h } from "./dom.js";
+import { send } from "./outbox.js";
+import { title } from "./sentences.js";
+import { drop, file, learn, videos } from "./store.js";
+import { t } from "./words.js";
+
+const UNDO_MS = 6000;
+/** @type {Map<string, { timer: number, gone: () => void }>} */
+export const leaving = new Map(); // id -> about to be deleted: hidden, and still there
+/** @type {(() => void)[]} */
+const listeners = [];
+export const onLeaving = (listener) => void listeners.push(listener);
+
+/** Does it, and says what was in the way. @param {() => unknown} work */
+export async function trouble(work) {
+  $("trouble").textContent = "";
+  try {
+    await work();
+  } catch (error) {
+    $("trouble").textContent = error.message;
+  }
+}
+
+/** Has a video made; the stream may be quicker than the answer, and knows more. @param {object} wanted */
+export async function make(wanted) {
+  const video = await send(wanted);
+  if (!videos.has(video.id)) learn(video);
+  return video;
+}
+
+/** @param {Video} video */
+export async function save(video) {
+  const name = title(video).toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 60) || video.id;
+  h("a", { href: await file(video.id), download: `${name}.mp4` }).click();
+}
+
+/** Hides it now and deletes it a while later, unless that is undone. @param {Video} video */
+export function remove(video) {
+  if (leaving.has(video.id)) return;
+  const { id } = video;
+  const gone = () => call(`v1/videos/${id}`, { method: "DELETE", keepalive: true }).then(() => drop(id));
+  const timer = window.setTimeout(() => finish(id), UNDO_MS);
+  leaving.set(id, { timer, gone });
+  offer(video);
+  listeners.forEach((listener) => listener());
+}
+
+function offer(video) {
+  const undo = button("repeat", t("undo"), () => stay(video.id));
+  $("toasts").replaceChildren(h("p", { className: "toast" }, t("deleted", { prompt: title(video) }), undo));
+}
+
+function finish(id) {
+  const found = leaving.get(id);
+  if (!found) return;
+  clearTimeout(found.timer);
+  $("toasts").replaceChildren();
+  trouble(found.gone).finally(() => {
+    leaving.delete(id);
+    listeners.forEach((listener) => listener());
+  });
+}
+
+function stay(id) {
+  clearTimeout(leaving.get(id)?.timer);
+  leaving.delete(id);
+  $("toasts").replaceChildren();
+  listeners.forEach((listener) => listener());
+}
+
+addEventListener("pagehide", () => [...leaving.keys()].forEach(finish)); // who leaves has not undone it
+
+/** @param {string} what @param {Video} video */
+export function act(what, video) {
+  const id = video.id;
+  if (what === "remix") return remix(video);
+  if (what === "delete") return remove(video);
+  if (what === "details") return void (location.hash = `#/video/${id}`);
+  return trouble(async () => {
+    if (what === "good" || what === "bad") {
+      await post(`v1/videos/${id}/feedback`, { score: what === "good" ? 4 : 2 }); // 4: right as it is
+      announce(t("thanks"));
+      return;
+    }
+    if (what === "cancel") learn(await post(`v1/videos/${id}/cancel`, {}));
+    if (what === "again") await make(another(video));
+    if (what === "save") await save(video);
+  });
+}

@@ -1,0 +1,107 @@
+// What is asked for: the form as a request, kept over a reload, and one request or several made of it.
+
+import { $, soon } from "../dom.js";
+import { advancedWishes, keepAdvanced } from "./advanced.js";
+import { pictureWish } from "./picture.js";
+import { kept, t } from "../words.js";
+
+const NAME = "kinoray-draft";
+export const TIERS = ["auto", "preview", "standard", "premium", "ultra"];
+const MOST = 40; // at once
+const FIELDS = ["prompt", "style", "priority", "model", "size", "seconds", "seed", "negative", "many"];
+/** @type {(() => void)[]} */
+const listeners = [];
+
+export const onForm = (listener) => void listeners.push(listener);
+export const changed = () => {
+  keepDraft();
+  listeners.forEach((listener) => listener());
+};
+
+export const tier = () => /** @type {any} */ (document.querySelector('input[name="tier"]:checked'))?.value ?? "auto";
+export function pickTier(name) {
+  const found = /** @type {any} */ (document.querySelector(`input[name="tier"][value="${CSS.escape(name)}"]`));
+  if (found) found.checked = true;
+}
+
+/** What decides the plan; an empty field leaves it to the server. */
+export function wishes(prompt = $("prompt").value.trim()) {
+  /** @type {Record<string, any>} */
+  const wanted = { prompt, quality_tier: tier(), style: $("style").value };
+  for (const name of ["model", "size", "seconds", "seed"]) {
+    if ($(name).value.trim()) wanted[name] = $(name).value.trim();
+  }
+  if ($("negative").value.trim()) wanted.negative_prompt = $("negative").value.trim();
+  return { ...wanted, ...advancedWishes() };
+}
+
+/** All requests that the form stands for: a line each, and each with every seed or tier of the grid. */
+export function requests() {
+  const many = $("many").value;
+  const lines = many === "lines" ? $("prompt").value.split("\n") : [$("prompt").value];
+  const prompts = lines.map((line) => line.trim()).filter(Boolean);
+  const common = { priority: $("priority").value, preview: true, ...pictureWish() };
+  return prompts.flatMap((prompt) => variations(many).map((each) => ({ ...wishes(prompt), ...common, ...each })));
+}
+
+function variations(many) {
+  if (many === "seeds") return [1, 2, 3, 4].map(() => ({ seed: "-1" }));
+  if (many === "tiers") return TIERS.slice(1).map((name) => ({ quality_tier: name }));
+  return [{}];
+}
+
+/** What is wrong with so many requests; empty: nothing. */
+export const tooMany = (n) => (n > MOST ? t("many.most", { n: MOST, got: n }) : "");
+
+/** The same again, as it was asked for then, whatever the form says now, with a fresh seed. @param {Video} video */
+export function another(video) {
+  const { written_prompt: written, asked_tier: asked, tier: used, style, enhanced } = video.optimization;
+  return {
+    prompt: written ?? video.prompt,
+    quality_tier: asked || used,
+    style: style ?? "",
+    ...(enhanced ? { enhance: true } : {}),
+    model: video.model,
+    size: video.size,
+    num_frames: video.num_frames,
+    fps: video.fps,
+    priority: video.priority,
+    seed: -1,
+    preview: true,
+  };
+}
+
+/** The form as a video was asked for, to change it. @param {Video} video */
+export function remix(video) {
+  const { written_prompt: written, asked_tier: asked, tier: used, style } = video.optimization;
+  fill({ prompt: written ?? video.prompt, tier: asked || used, style: style ?? "", model: video.model, size: video.size, seed: video.seed_text });
+  $("prompt").scrollIntoView({ block: "center" });
+  $("prompt").focus();
+}
+
+/** @param {Record<string, string>} values fields that are not named stay */
+export function fill({ tier: name, ...values }) {
+  if (name) pickTier(name);
+  for (const [field, value] of Object.entries(values)) {
+    if (!FIELDS.includes(field)) continue;
+    if ($(field).tagName === "SELECT" && value && ![...$(field).options].some((each) => each.value === value)) {
+      $(field).append(new Option(value, value)); // a style or a size that is told of later
+    }
+    $(field).value = value;
+  }
+  changed();
+}
+
+const keepDraft = soon(() => {
+  const draft = Object.fromEntries(FIELDS.map((name) => [name, $(name).value]));
+  kept?.setItem(NAME, JSON.stringify({ ...draft, tier: tier(), advanced: keepAdvanced() }));
+}, 200);
+
+/** What was typed before the page was left. @returns {Record<string, any>} */
+export function draft() {
+  try {
+    return JSON.parse(kept?.getItem(NAME) ?? "{}") ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,34 @@
+// The figures at the top: what the service has made and saved, and who waits.
+
+import { waitingNow } from "./ask/analysis.js";
+import { get } from "./api.js";
+import { $, say, soon } from "./dom.js";
+import { number, percent, t } from "./words.js";
+
+const EVERY_MS = 10000;
+
+async function figures() {
+  const stats = await get("api/stats");
+  const told = [t("figures.made", { n: number(stats.jobs.completed) })];
+  if (stats.scope === "own") {
+    told.push(t("figures.own", { n: number(stats.tenant.jobs) }));
+    waitingNow(stats.tenant.waiting ?? 0);
+  } else {
+    const count = stats.replicas.length;
+    const waiting = stats.line?.jobs ?? 0;
+    told.push(t("figures.saved", { n: percent(stats.optimization.steps_saved_share) }));
+    const hits = stats.cache_stats.levels.results?.hit_rate;
+    if (hits != null) told.push(t("figures.cache", { n: percent(hits) }));
+    told.push(t("figures.waiting", { n: number(waiting) }));
+    told.push(t(count === 1 ? "figures.replica" : "figures.replicas", { n: number(count) }));
+    waitingNow(waiting);
+  }
+  say($("figures"), told.join(" · "));
+}
+
+export const figuresSoon = soon(() => figures().catch(() => {}), 300);
+
+export function keepFigures() {
+  figuresSoon();
+  setInterval(() => document.visibilityState === "visible" && figuresSoon(), EVERY_MS);
+}

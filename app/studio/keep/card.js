@@ -1,0 +1,147 @@
+// One card of the gallery: light until it is looked at; its video is fetched as it comes into view.
+
+import { button, h, label, say } from "../dom.js";
+import { move, still } from "../motion.js";
+import { badges, sentence, title, warn } from "../sentences.js";
+import { ended, file, previews, videos } from "../store.js";
+import { t } from "../words.js";
+
+const PICTURE = /^data:image\/webp;base64,[A-Za-z0-9+/]+={0,2}$/; // nothing else becomes an image's address
+const BLUR_PX = 10; // of a preview after no step at all
+const SMALL = 2e7; // pixels of all frames: what is larger plays only where one points at it
+
+/** @param {Video} video */
+export function card(video) {
+  const screen = h("video", { loop: true, muted: true, playsInline: true, tabIndex: -1, "data-of": video.id, "aria-hidden": "true" });
+  const element = h(
+    "article",
+    { "data-id": video.id },
+    h(
+      "a",
+      { className: "screen open", href: `#/video/${video.id}` },
+      screen,
+      h("img", { className: "glimpse", alt: "", hidden: true }),
+      h("span", { className: "bar" }, h("i")),
+    ),
+    h("p", { className: "prompt", id: `prompt-${video.id}` }),
+    h("p", { className: "state" }),
+    h("ul", { className: "warnings", "aria-label": t("warnings"), hidden: true }),
+    h("p", { className: "badges" }),
+    h("p", { className: "acts" }, acts()),
+  );
+  element.setAttribute("aria-labelledby", `prompt-${video.id}`);
+  for (const change of ["play", "pause"]) screen.addEventListener(change, () => labelPlay(element));
+  screen.addEventListener("loadeddata", () => (element.querySelector(".glimpse").hidden = true));
+  element.addEventListener("pointerenter", () => hovered(element, true));
+  element.addEventListener("pointerleave", () => hovered(element, false));
+  seen.observe(element);
+  return element;
+}
+
+const acts = () => [
+  button("stop", t("cancel"), null, { act: "cancel" }),
+  button("pause", t("pause"), null, { act: "play", bare: true }),
+  button("again", t("another"), null, { act: "again", bare: true }),
+  button("remix", t("remix"), null, { act: "remix", bare: true }),
+  button("compare", t("compare"), null, { act: "compare", bare: true }),
+  button("save", t("save"), null, { act: "save", bare: true }),
+  button("good", t("good"), null, { act: "good", bare: true }),
+  button("bad", t("bad"), null, { act: "bad", bare: true }),
+  button("trash", t("delete"), null, { act: "delete", bare: true }),
+];
+
+/** @param {any} element @param {Video} video */
+export function show(element, video) {
+  const part = (name) => /** @type {any} */ (element.querySelector(`.${name}`));
+  const over = ended(video);
+  element.classList.toggle("failed", video.status === "failed");
+  say(part("prompt"), title(video));
+  part("prompt").title = video.prompt;
+  part("open").setAttribute("aria-label", `${t("details")}: ${title(video)}`);
+  say(part("state"), sentence(video));
+  part("bar").firstElementChild.style.width = `${video.progress}%`;
+  part("bar").hidden = over;
+  if (video.status === "failed") part("glimpse").hidden = true;
+  element.querySelector('[data-act="cancel"]').toggleAttribute("hidden", over);
+  for (const what of ["play", "save", "good", "bad", "compare"]) {
+    element.querySelector(`[data-act="${what}"]`).toggleAttribute("hidden", video.status !== "completed");
+  }
+  const texts = badges(video);
+  if (texts.join() !== element.dataset.badges) part("badges").replaceChildren(...texts.map((text) => h("span", {}, text)));
+  element.dataset.badges = texts.join();
+  const warned = JSON.stringify(video.warnings);
+  if (warned !== element.dataset.warned) warn(part("warnings"), video.warnings);
+  element.dataset.warned = warned;
+  if (element.dataset.near && video.status === "completed") wanted(element, video);
+}
+
+/** Only a picture that the server drew becomes an image's address. */
+export function pictured(picture, { image, step, total_steps: total }) {
+  if (typeof image !== "string" || !PICTURE.test(image)) return false;
+  picture.src = image;
+  picture.style.filter = `blur(${(BLUR_PX * Math.max(0, 1 - step / total)).toFixed(1)}px)`;
+  picture.hidden = false;
+  return true;
+}
+
+/** The unfinished video: blurred at first, sharper step by step, gone when the video itself can be seen. */
+export function glimpse(element, video) {
+  const preview = previews.get(video.id);
+  if (preview && !ended(video)) pictured(element.querySelector(".glimpse"), preview);
+}
+
+const small = (video) => {
+  const [width, height] = video.size.split("x").map(Number);
+  return width * height * video.num_frames <= SMALL;
+};
+
+function wanted(element, video) {
+  const screen = element.querySelector("video");
+  if (element.dataset.loaded) return;
+  if (!small(video) && !element.dataset.hovered) return;
+  element.dataset.loaded = "yes";
+  file(video.id)
+    .then((address) => {
+      if (!element.dataset.near) return;
+      screen.src = address;
+      labelPlay(element);
+      if (small(video)) move(screen);
+    })
+    .catch((error) => {
+      delete element.dataset.loaded; // the next look at it tries again
+      say(element.querySelector(".state"), error.message);
+    });
+}
+
+function hovered(element, is) {
+  const video = videos.get(element.dataset.id);
+  if (video?.status !== "completed") return;
+  element.dataset.hovered = is ? "yes" : "";
+  const screen = element.querySelector("video");
+  if (is) wanted(element, video);
+  if (still() || small(video)) return; // who paused what moves has a button for it; small ones play anyway
+  if (is) screen.play().catch(() => {});
+  else screen.pause();
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const element = /** @type {any} */ (target);
+    const screen = element.querySelector("video");
+    const video = videos.get(element.dataset.id ?? "");
+    if (!isIntersecting) {
+      delete element.dataset.near;
+      delete element.dataset.loaded;
+      screen.removeAttribute("src"); // a browser has only so many decoders; the file itself is kept a while
+      screen.load();
+    } else if (video) {
+      element.dataset.near = "yes";
+      if (video.status === "completed") wanted(element, video);
+    }
+  }
+}, { rootMargin: "300px" });
+
+function labelPlay(element) {
+  const plays = !element.querySelector("video").paused;
+  label(element.querySelector('[data-act="play"]'), plays ? "pause" : "play");
+}

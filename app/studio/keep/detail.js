@@ -1,0 +1,156 @@
+// One video with all that is known of it, at an address of its own (#/video/ID), or two of them (#/compare/ID,ID).
+
+import { act } from "../acts.js";
+import { get } from "../api.js";
+import { $, announce, button, h } from "../dom.js";
+import { badges, sentence, story, title, warn } from "../sentences.js";
+import { ended, learn, videos, watch } from "../store.js";
+import { date, known, money, number, span, t } from "../words.js";
+import { company, ribbon } from "../watch/ribbon.js";
+import { code } from "./code.js";
+import { comparison } from "./compare.js";
+import { controls, screen } from "./player.js";
+import { waterfall } from "./waterfall.js";
+
+const ID = /^[A-Za-z0-9_-]{1,100}$/;
+const dialog = $("detail");
+let opener = null; // who had the focus
+let shown = ""; // ids
+let picked = null; // the first of two to compare
+
+/** Opens what the address names, or closes what it does not. */
+export async function route() {
+  const [, kind, names = ""] = location.hash.split("/");
+  const ids = names.split(",").filter((id) => ID.test(id));
+  const wanted = kind === "video" ? ids.slice(0, 1) : kind === "compare" ? ids.slice(0, 2) : [];
+  if (!wanted.length) return void (dialog.open && dialog.close());
+  if (shown === wanted.join() && dialog.open) return;
+  shown = wanted.join();
+  if (!dialog.open) {
+    opener = document.activeElement;
+    dialog.showModal();
+  }
+  try {
+    const found = await Promise.all(wanted.map(async (id) => videos.get(id) ?? learn(await get(`v1/videos/${id}`))));
+    if (shown !== wanted.join()) return;
+    $("detail-title").textContent = found.map(title).join(" / ");
+    $("detail-body").replaceChildren(...(found.length === 2 ? comparison(found) : await whole(found[0])));
+  } catch (error) {
+    $("detail-title").textContent = error.status === 404 ? t("detail.gone") : error.message;
+    $("detail-body").replaceChildren();
+  }
+}
+
+/** @param {Video} video */
+async function whole(video) {
+  const id = video.id;
+  const report = await get(`v1/videos/${id}/report`).catch(() => null);
+  const line = h("p", { className: "soft", id: "detail-state" }, sentence(video));
+  const band = h("div", { className: "ribbon" });
+  if (report) ribbon(band, report);
+  const warnings = h("ul", { className: "warnings", "aria-label": t("warnings") });
+  warn(warnings, video.warnings);
+  const playing = video.status === "completed" ? player(video, line) : [];
+  return [
+    h("div", { className: "detail-look" }, ...playing, band, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report, span).join(", ")) : null, line, warnings, acts(video)),
+    h("div", { className: "detail-told" }, facts(video), reasons(video), report ? times(report) : null, request(video)),
+  ];
+}
+
+function player(video, line) {
+  const made = screen(video, (text) => (line.textContent = text));
+  return [h("div", { className: "detail-screen" }, made), controls([made], video)];
+}
+
+function acts(video) {
+  const names = /** @type {const} */ ([["again", "another"], ["remix", "remix"], ["save", "save"], ["good", "good"], ["bad", "bad"], ["delete", "delete"]]);
+  const drawings = /** @type {Record<string, any>} */ ({ delete: "trash" });
+  const turn = (what) => {
+    if (what === "remix" || what === "delete") dialog.close();
+    act(what, video);
+  };
+  const made = names.filter(([what]) => video.status === "completed" || !["save", "good", "bad"].includes(what));
+  const buttons = made.map(([what, name]) => button(drawings[what] ?? what, t(name), () => turn(what), { act: what }));
+  if (video.status === "completed") buttons.push(button("compare", t("compare"), () => pick(video), { act: "compare" }));
+  if (!ended(video)) buttons.unshift(button("stop", t("cancel"), () => turn("cancel"), { act: "cancel" }));
+  return h("p", { className: "acts" }, buttons);
+}
+
+function facts(video) {
+  const row = (name, value) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []);
+  return h(
+    "section",
+    {},
+    h("h3", {}, t("detail.facts")),
+    h("p", { className: "badges" }, badges(video).map((text) => h("span", {}, text))),
+    h(
+      "dl",
+      { className: "facts" },
+      row(t("prompt"), video.prompt),
+      row(t("model"), video.model),
+      row(t("size"), `${video.size}, ${video.num_frames} / ${video.fps} fps`),
+      row(t("asked.at"), date(video.created_at)),
+      row(t("plan.money"), video.cost ? money(video.cost) : ""),
+      row(t("device"), video.device_seconds ? span(video.device_seconds) : ""),
+      row(t("energy"), video.energy_wh ? `${number(video.energy_wh, 3)} Wh` : ""),
+      row(t("filter.cached"), video.cache?.hit ? [known("cache", video.cache.kind), video.cache.note].filter(Boolean).join(": ") : ""),
+      row("ID", video.id),
+    ),
+  );
+}
+
+const reasons = (video) =>
+  h("section", {}, h("h3", {}, t("detail.why")), h("ul", { className: "reasons" }, video.optimization.reasons.map((text) => h("li", {}, text))));
+
+const times = (report) =>
+  h("section", {}, h("h3", {}, t("detail.time")), report.bottleneck ? h("p", { className: "soft" }, report.bottleneck.sentence) : null, waterfall(report));
+
+function request(video) {
+  const base = new URL(".", location.href.split("#")[0]).href.replace(/\/$/, "");
+  const blocks = Object.entries(code(video, base)).map(([name, text]) => {
+    const copy = button("copy", t("copy"), async () => {
+      await navigator.clipboard?.writeText(text).then(() => announce(t("copied")), () => getSelection()?.selectAllChildren(block));
+    });
+    const block = h("pre", { tabIndex: 0, "aria-label": name }, h("code", {}, text));
+    return h("details", { open: name === "curl" }, h("summary", {}, name === "shell" ? t("detail.shell") : name), block, copy);
+  });
+  return h("section", {}, h("h3", {}, t("detail.request")), blocks);
+}
+
+/** Takes a video as the first or the second of two that are compared. @param {Video} video */
+export function pick(video) {
+  if (picked && picked !== video.id && videos.has(picked)) {
+    const pair = `${picked},${video.id}`;
+    picked = null;
+    location.hash = `#/compare/${pair}`;
+  } else {
+    picked = video.id;
+    if (dialog.open) dialog.close();
+  }
+  for (const element of document.querySelectorAll("article")) element.classList.toggle("picked", /** @type {any} */ (element).dataset.id === picked);
+  $("picked").textContent = picked ? t("compare.pick") : "";
+}
+
+dialog.addEventListener("close", () => {
+  for (const each of dialog.querySelectorAll("video")) each.pause();
+  shown = "";
+  $("detail-body").replaceChildren();
+  if (/^#\/(video|compare)\//.test(location.hash)) history.pushState(null, "", location.pathname + location.search);
+  if (opener?.isConnected) opener.focus();
+});
+$("detail-close").addEventListener("click", () => dialog.close());
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+$("gallery").addEventListener("click", (event) => {
+  const found = event.target.closest('[data-act="compare"]');
+  const video = found && videos.get(found.closest("article").dataset.id);
+  if (video) pick(video);
+});
+watch((what, video) => {
+  if (video.id !== shown) return;
+  if (what === "dropped") dialog.close();
+  if (what === "ended") {
+    shown = "";
+    route();
+  } else if (what === "shown" && $("detail-state")) $("detail-state").textContent = sentence(video);
+});
+addEventListener("hashchange", route);

@@ -1,0 +1,62 @@
+// Requests for videos on their way: each has a name of its own (Idempotency-Key), so that one that was perhaps heard can
+// be sent again, by this page or after a reload, and makes no second job.
+
+import { post, Refusal } from "./api.js";
+import { sleep } from "./dom.js";
+
+const NAME = "kinoray-unsent";
+const AGAIN_MS = 2000;
+const AWAY = new Set([502, 504]); // said by what stands before a server that does not answer
+/** @type {{ key: string, body: object }[]} */
+let unsent = [];
+let changed = () => {};
+
+const keep = () => {
+  try {
+    window.sessionStorage.setItem(NAME, JSON.stringify(unsent));
+  } catch {
+    // a picture too large, or a browser that keeps nothing: it lives as long as the page
+  }
+  changed();
+};
+
+// crypto.randomUUID is there only behind TLS or on localhost.
+const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+export const waiting = () => unsent.length;
+
+/** Asks for a video until the server has answered. Raises Refusal where it says no. @returns {Promise<Video>} */
+export function send(body) {
+  const letter = { key: fresh(), body };
+  unsent.push(letter);
+  keep();
+  return deliver(letter);
+}
+
+async function deliver(letter) {
+  try {
+    for (;;) {
+      try {
+        return await post("v1/videos", letter.body, { "idempotency-key": letter.key });
+      } catch (error) {
+        if (error instanceof Refusal && !AWAY.has(error.status)) throw error; // the server's own word, with a reason
+        changed();
+        await sleep(AGAIN_MS);
+      }
+    }
+  } finally {
+    unsent = unsent.filter((each) => each !== letter);
+    keep();
+  }
+}
+
+/** Goes on with what a page before this one in the tab left unsent. @param {() => void} onchange */
+export function resume(onchange) {
+  changed = onchange;
+  try {
+    unsent = JSON.parse(window.sessionStorage.getItem(NAME) ?? "[]");
+  } catch {
+    unsent = [];
+  }
+  return unsent.map(deliver);
+}

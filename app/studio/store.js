@@ -1,0 +1,94 @@
+// What is known of the videos: the stream's events and the server's answers come in, whoever shows one is told.
+
+import { call, get } from "./api.js";
+import { sleep } from "./dom.js";
+
+const AGAIN_MS = 2000;
+/** @type {Map<string, Video>} */
+export const videos = new Map();
+/** @type {Map<string, { image: string, step: number, total_steps: number }>} */
+export const previews = new Map();
+/** @type {Map<string, string>} */
+export const styles = new Map(); // id -> name
+/** @type {((what: "shown" | "dropped" | "preview" | "ended", video: Video) => void)[]} */
+const listeners = [];
+
+export const watch = (listener) => void listeners.push(listener);
+const tell = (what, video) => listeners.forEach((listener) => listener(what, video));
+
+/** @param {Video} video */
+export const ended = (video) => video.status === "completed" || video.status === "failed";
+
+/** Takes in a video as the server has it. @param {Video} video @returns {Video} as it is known now */
+export function learn(video) {
+  const before = videos.get(video.id);
+  if (before && ended(before) && !ended(video)) return before; // an answer that was long on its way
+  const now = { ...video, heard: performance.now() };
+  videos.set(video.id, now);
+  if (ended(video)) previews.delete(video.id);
+  tell("shown", now);
+  if (before && !ended(before) && ended(video)) tell("ended", now);
+  return now;
+}
+
+export function drop(id) {
+  const video = videos.get(id);
+  videos.delete(id);
+  previews.delete(id);
+  if (video) tell("dropped", video);
+}
+
+/** The video as the server has it, as soon as it can say. @param {string} id */
+export async function refresh(id) {
+  while (videos.has(id)) {
+    try {
+      return void learn(await get(`v1/videos/${id}`));
+    } catch (error) {
+      if (error.status === 404) return drop(id);
+      await sleep(AGAIN_MS);
+    }
+  }
+}
+
+/** An event of the stream, of a video that is known. */
+export function happened(kind, data) {
+  const video = videos.get(data.video_id);
+  if (!video) return;
+  if (kind === "end" && data.status === "deleted") return drop(video.id);
+  if (ended(video)) return; // told again after a reconnect
+  if (kind === "end") return void refresh(video.id);
+  if (kind === "preview") {
+    previews.set(video.id, data);
+    return tell("preview", video);
+  }
+  if (kind === "phase") Object.assign(video, { phase: data.phase, ...(data.phase === "queued" ? { step: 0, progress: 0 } : {}) });
+  if (kind === "queue") Object.assign(video, { queue_position: data.position, queue_reason: data.reason ?? video.queue_reason, eta_s: data.eta_s });
+  if (kind === "step") {
+    const { step, total_steps: total, eta_s: eta } = data;
+    Object.assign(video, { step, total_steps: total, eta_s: eta, phase: "denoising", progress: Math.min(99, (100 * step) / total) });
+  }
+  video.heard = performance.now();
+  tell("shown", video);
+}
+
+/** @type {Map<string, Promise<string>>} */
+const files = new Map(); // id -> its address in this page, of the newest few dozen
+const MOST_FILES = 60;
+
+/** The video's file as an address: not by the server's, since a <video> sends no key. @param {string} id */
+export function file(id) {
+  const found = files.get(id) ?? call(`v1/videos/${id}/content`).then(async (answer) => URL.createObjectURL(await answer.blob()));
+  files.delete(id);
+  files.set(id, found);
+  found.catch(() => files.delete(id)); // the next look at it tries again
+  for (const [other, address] of [...files].slice(0, Math.max(0, files.size - MOST_FILES))) {
+    if (document.querySelector(`video[data-of="${other}"]`)) continue; // it is looked at
+    files.delete(other);
+    address.then((text) => URL.revokeObjectURL(text)).catch(() => {});
+  }
+  return found;
+}
+
+/** The seconds that are left now, by what was heard last. @param {Video} video */
+export const left = (video) =>
+  video.eta_s == null ? null : Math.max(0, video.eta_s - (performance.now() - (video.heard ?? performance.now())) / 1000);

@@ -1,0 +1,103 @@
+// What the server answers, as far as the page reads it. docs/api.md and the OpenAPI document have it whole.
+
+interface Warning {
+  code?: string;
+  message: string;
+}
+
+interface Optimization {
+  complexity_score: number;
+  complexity: string;
+  factors: { name: string; score: number; found: string[] }[];
+  tier: string;
+  asked_tier: string;
+  steps: number;
+  budget: number;
+  sampler: string;
+  guidance: number;
+  flow_shift: number | null;
+  evaluations: number;
+  fixed_default_steps: number;
+  steps_saved_share: number;
+  estimated_seconds: number;
+  estimated_cost: number;
+  written_prompt: string | null;
+  style: string | null;
+  enhanced: boolean;
+  reasons: string[];
+  understood: { known: { text: string; meaning: string }[]; unknown: string[] } | null;
+}
+
+interface Analysis extends Optimization {
+  seed_text: string;
+  size: string;
+  seconds: number;
+  model: string;
+  warnings: Warning[];
+}
+
+interface Video {
+  id: string;
+  model: string;
+  prompt: string;
+  status: "queued" | "in_progress" | "completed" | "failed";
+  phase: string;
+  progress: number;
+  created_at: number;
+  size: string;
+  seconds: string;
+  fps: number;
+  num_frames: number;
+  seed: number;
+  seed_text: string;
+  step: number;
+  total_steps: number;
+  eta_s: number | null;
+  queue_position: number | null;
+  queue_reason: string | null;
+  error: { code: string; message: string } | null;
+  cache: { kind: string; hit: boolean; note: string | null } | null;
+  optimization: Optimization;
+  inference_time_s: number;
+  device_seconds: number;
+  cost: number;
+  energy_wh: number;
+  priority: string;
+  warnings: Warning[];
+  /** When this page heard of it last, by performance.now(). */
+  heard?: number;
+}
+
+interface Stage {
+  name: string;
+  offset_s: number;
+  duration_s: number | null;
+}
+
+interface Report {
+  total_s: number | null;
+  step: number;
+  total_steps: number;
+  bottleneck: { sentence: string } | null;
+  stages: Stage[];
+  waits: { cause: string; offset_s: number; duration_s: number | null; why: string }[];
+  attempts: { number: number; resumed_from_step: number | null; batches: { steps: number; batch: number }[] }[];
+}
+
+interface Model {
+  id: string;
+  default: boolean;
+  sizes: string[];
+  default_frames: number;
+  default_fps: number;
+  max_seconds: number;
+  takes_image: boolean;
+  ready: boolean;
+}
+
+interface Style {
+  id: string;
+  name: string;
+  description: string;
+  owner: string;
+}

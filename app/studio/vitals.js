@@ -1,0 +1,40 @@
+// Measures how the page feels, and reports it once as it is left. No person, no address, no prompt is in it.
+
+/** @type {Record<string, number>} */
+export const vitals = {};
+const observe = (type, take, options = {}) => {
+  if (!PerformanceObserver.supportedEntryTypes.includes(type)) return;
+  new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true, ...options });
+};
+
+let shifts = { score: 0, first: 0, last: 0 }; // of a session: up to five seconds, with pauses below one
+vitals.CLS = 0;
+observe("layout-shift", (/** @type {any} */ entry) => {
+  if (entry.hadRecentInput) return;
+  const goes = entry.startTime - shifts.last < 1000 && entry.startTime - shifts.first < 5000;
+  shifts = goes ? { ...shifts, score: shifts.score + entry.value, last: entry.startTime } : { score: entry.value, first: entry.startTime, last: entry.startTime };
+  vitals.CLS = Math.max(vitals.CLS, shifts.score);
+});
+observe("paint", (entry) => {
+  if (entry.name === "first-contentful-paint") vitals.FCP = entry.startTime;
+});
+observe("largest-contentful-paint", (entry) => (vitals.LCP = entry.startTime));
+observe("event", (/** @type {any} */ entry) => {
+  if (entry.interactionId) vitals.INP = Math.max(vitals.INP ?? 0, entry.duration);
+}, { durationThreshold: 16 });
+
+function report() {
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  if (navigation) vitals.TTFB = navigation.responseStart;
+  return JSON.stringify(vitals);
+}
+
+let reported = false;
+/** @param {(path: string, body: string) => Promise<unknown>} send */
+export function reportVitals(send) {
+  addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "hidden" || reported) return;
+    reported = true;
+    send("api/vitals", report()).catch(() => {}); // where it is switched off, nobody misses it
+  });
+}

@@ -1,0 +1,128 @@
+// The stage: the newest job large, from its first preview to the video, over the ribbon of its schedule.
+
+import { act } from "../acts.js";
+import { get } from "../api.js";
+import { $, button, h, say } from "../dom.js";
+import { pictured } from "../keep/card.js";
+import { move } from "../motion.js";
+import { sentence, story, title } from "../sentences.js";
+import { ended, file, left, previews, videos, watch } from "../store.js";
+import { span, t } from "../words.js";
+import { company, ribbon } from "./ribbon.js";
+
+const TICK_MS = 500;
+const REPORT_MS = 800;
+/** @type {string | null} */
+let shown = null;
+let asked = 0; // when the report was
+let reported = "";
+
+const running = (video) => video && !ended(video) && video.phase !== "queued";
+
+// One that runs before one that waits, what is under way before what is made, the newest of each; it stays while it runs.
+function newest() {
+  const now = shown ? videos.get(shown) : undefined;
+  if (running(now)) return now;
+  const rank = (video) => (running(video) ? 2 : ended(video) ? 0 : 1);
+  let best = now;
+  for (const video of videos.values()) {
+    if (ended(video) && (video.status === "failed" || best)) continue;
+    if (!best || rank(video) > rank(best) || (rank(video) === rank(best) && video.created_at > best.created_at)) best = video;
+  }
+  return best;
+}
+
+/** Puts another video on the stage. @param {Video} video */
+function mount(video) {
+  shown = video.id;
+  asked = 0;
+  reported = "";
+  const screen = h("video", { loop: true, muted: true, playsInline: true, tabIndex: -1, "data-of": video.id, "aria-hidden": "true" });
+  const picture = h("img", { className: "glimpse", alt: "", hidden: true });
+  screen.addEventListener("loadeddata", () => (picture.hidden = true));
+  const buttons = [
+    button("stop", t("cancel"), () => turn("cancel"), { act: "cancel" }),
+    button("detail", t("details"), () => turn("details"), { act: "details" }),
+    button("again", t("another"), () => turn("again"), { act: "again" }),
+  ];
+  const ribbonBox = h("div", { className: "ribbon", hidden: true });
+  $("stage-body").replaceChildren(
+    h("div", { className: "stage-screen" }, screen, picture, h("span", { className: "bar" }, h("i")), h("p", { className: "countdown", hidden: true })),
+    ribbonBox,
+    h("p", { className: "prompt" }),
+    h("p", { className: "stage-state" }),
+    h("p", { className: "stage-story" }),
+    h("p", { className: "stage-company soft" }),
+    h("p", { className: "acts" }, buttons),
+  );
+  $("stage").hidden = false;
+}
+
+const turn = (what) => {
+  const video = videos.get(shown ?? "");
+  if (video) act(what, video);
+};
+
+function show() {
+  const video = newest();
+  if (!video) {
+    shown = null;
+    $("stage").hidden = true;
+    return;
+  }
+  if (video.id !== shown) mount(video);
+  const part = (name) => $("stage-body").querySelector(name);
+  const over = ended(video);
+  say(part(".prompt"), title(video));
+  say(part(".stage-state"), sentence(video));
+  say(part(".stage-story"), video.status === "failed" ? "" : story(video));
+  part(".bar i").style.width = `${video.progress}%`;
+  part(".bar").hidden = over;
+  const rest = left(video);
+  part(".countdown").hidden = over || rest == null || video.phase === "queued";
+  if (rest != null) say(part(".countdown"), span(rest));
+  part('[data-act="cancel"]').hidden = over;
+  part('[data-act="again"]').hidden = !over;
+  $("stage").classList.toggle("live", !over);
+  const preview = previews.get(video.id);
+  if (preview && !over) pictured(part(".glimpse"), preview);
+  if (video.status === "completed") play(part("video"), video);
+  report(video);
+}
+
+function play(screen, video) {
+  if (screen.dataset.asked) return;
+  screen.dataset.asked = "yes";
+  file(video.id)
+    .then((address) => {
+      screen.src = address;
+      move(screen);
+    })
+    .catch(() => delete screen.dataset.asked); // its card says why
+}
+
+// The report has what the events leave out: which steps were forecast, and beside whom the others ran.
+async function report(video) {
+  const state = `${video.status} ${video.phase} ${video.step}`;
+  if (state === reported || (!ended(video) && performance.now() - asked < REPORT_MS)) return;
+  reported = state;
+  asked = performance.now();
+  try {
+    const id = video.id;
+    const found = await get(`v1/videos/${id}/report`);
+    if (shown !== video.id) return;
+    ribbon($("stage-body").querySelector(".ribbon"), found);
+    say($("stage-body").querySelector(".stage-company"), company(found, span).join(", "));
+  } catch {
+    reported = ""; // it is no more than a story
+  }
+}
+
+watch((what, video) => {
+  if (what === "dropped" && video.id === shown) shown = null;
+  show();
+});
+setInterval(() => {
+  const video = videos.get(shown ?? "");
+  if (video && !ended(video)) show();
+}, TICK_MS);
