@@ -104,7 +104,7 @@ HEAVY = {
         *("app/engine/families/", "app/engine/prompt_writer.py", "app/embedded/"),
         "app/voice/transformers_speech.py",
     ),
-    "cv2": ("app/video/interpolate/flow.py", "app/video/subjects/"),
+    "cv2": ("app/video/interpolate/flow.py", "app/video/prepared.py", "app/video/subjects/"),
     "onnxruntime": ("app/video/subjects/onnx.py",),
     "espeakng_loader": ("app/voice/espeak/process.py",),
     "spandrel": ("app/video/upscale/model.py",),

@@ -173,7 +173,8 @@ async def test_a_refusal_with_a_reason_is_said_and_not_asked_again(studio: Open)
 
         async def refused(route: Any) -> None:
             if route.request.method != "POST":
-                return await route.continue_()
+                await route.continue_()
+                return
             asked.append(route.request.url)
             await route.fulfill(
                 status=503, json={"error": {"code": "model_unavailable", "message": "No memory for it."}}
