@@ -47,7 +47,7 @@ class Optimization(BaseModel):
 
     size_made: str = Field(description="What the model makes, before it is enlarged `upscale` times")
     frames_made: int = Field(description="Of the clip, before others are put between them")
-    fps_made: int
+    fps_made: int = Field(description="Frames a second of what the model makes")
     interpolate: str = Field(description="How frames between those made come about: off, flow or model")
     upscale: int = Field(description="Times the sides of what the model makes: 1, 2 or 4")
     complexity_score: int

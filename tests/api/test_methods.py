@@ -46,6 +46,7 @@ async def test_what_is_not_there_takes_nothing(client: httpx.AsyncClient) -> Non
 async def test_head_is_answered_wherever_get_is(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
     await house.complete(job["id"])
     story = (await client.post("/v1/storyboards", json={"scenes": [{"prompt": "a red ball"}]})).json()
+    upload = await client.post("/v1/uploads", headers={"tus-resumable": "1.0.0", "upload-length": "10"})
     first = {"name": "n", "tenant": "public", "scopes": list(SCOPES)}
     key = (await client.post("/v1/keys", json=first)).json()
     client.headers["authorization"] = f"Bearer {key['key']}"
@@ -60,6 +61,7 @@ async def test_head_is_answered_wherever_get_is(house: House, client: httpx.Asyn
             "style_id": "cinematic",
             "character_id": "a",
             "lora": "film",
+            "upload_id": upload.headers["location"].rpartition("/")[2],
         }
         address = path.format(**named, key_id=key["id"])
         got, head = await client.get(address), await client.head(address)
