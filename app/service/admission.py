@@ -19,7 +19,10 @@ from app.settings.limits import Limits
 from app.types import Job, Reference, VideoRequest
 
 LONGEST_RETRY_S = 600.0
-LATER = ("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution", "prepare")
+LATER = (
+    *("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution"),
+    *("prepare", "interpolate", "upscale", "storyboard"),
+)
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
 
@@ -114,9 +117,10 @@ def _full(backlog: Backlog, job: Job, most: int) -> bool:
 
 
 def _digest(request: VideoRequest) -> str:
-    asked = {name: value for name, value in asdict(request).items() if name not in LATER or value not in (None, ())}
-    del asked["warnings"]  # they follow from what was asked
-    asked |= asked.pop("wishes")  # as they were digested when keys were first kept
+    said = asdict(request)
+    del said["warnings"]  # they follow from what was asked
+    said |= said.pop("wishes")  # as they were digested when keys were first kept
+    asked = {name: value for name, value in said.items() if name not in LATER or value not in (None, ())}
     return hashlib.sha256(orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -32,6 +32,8 @@ Sleep = Callable[[float], Awaitable[None]]
 CLAIM_S: Final = 10.0  # one that died is missed after so long
 RENEW_S: Final = 3.0
 LOOK_S: Final = 0.25  # between two looks for those that are due
+SOON_S: Final = 0.05  # the same while storyboards of this process wait for their jobs
+SOON_FOR_S: Final = 5.0  # so long after the last of them was given back; each is looked at every POLL_S
 POLL_S: Final = 2.0  # the end of a job wakes its storyboard; where that was lost, it is looked at so often
 AT_ONCE: Final = 32  # storyboards in the hands of one process
 
@@ -48,6 +50,7 @@ class Director:
         self._background = Background()
         self._at_work = 0
         self._wanted = asyncio.Event()
+        self._soon_until = 0.0
 
     def start(self) -> None:
         """Look for those that are due, from now on."""
@@ -88,7 +91,8 @@ class Director:
             await self._until_wanted()
 
     async def _until_wanted(self) -> None:
-        waiting = [asyncio.ensure_future(each) for each in (self._sleep(LOOK_S), self._wanted.wait())]
+        look_s = SOON_S if self._service.now() < self._soon_until else LOOK_S
+        waiting = [asyncio.ensure_future(each) for each in (self._sleep(look_s), self._wanted.wait())]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -122,6 +126,7 @@ class Director:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
         if not held.story.phase.ended:
+            self._soon_until = self._service.now() + SOON_FOR_S
             await held.give_back(due)
 
     async def _made(self, held: Held) -> float:
