@@ -32,10 +32,12 @@ export async function route() {
   }
   try {
     const found = await Promise.all(wanted.map(async (id) => videos.get(id) ?? learn(await get(`v1/videos/${id}`))));
-    if (shown !== wanted.join()) return;
+    const parts = found.length === 2 ? comparison(found) : await whole(found[0]);
+    if (shown !== wanted.join()) return; // somebody went on meanwhile
     $("detail-title").textContent = found.map(title).join(" / ");
-    $("detail-body").replaceChildren(...(found.length === 2 ? comparison(found) : await whole(found[0])));
+    $("detail-body").replaceChildren(...parts);
   } catch (error) {
+    if (shown !== wanted.join()) return;
     $("detail-title").textContent = error.status === 404 ? t("detail.gone") : error.message;
     $("detail-body").replaceChildren();
   }
