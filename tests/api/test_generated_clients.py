@@ -29,7 +29,11 @@ UNREACHED = re.compile(
     "No matching distribution|Temporary failure|Name or service not known|Connection refused|Max retries"
 )
 CONFIG = {
-    "content_type_overrides": dict.fromkeys(("video/mp4", "image/*"), "application/octet-stream"),
+    "content_type_overrides": dict.fromkeys(
+        # The last is what tus calls the bytes of a chunk.
+        ("video/mp4", "image/*", "application/offset+octet-stream"),
+        "application/octet-stream",
+    ),
     "post_hooks": [],
 }
 
