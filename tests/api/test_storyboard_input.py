@@ -196,7 +196,8 @@ async def test_what_is_no_id_names_no_storyboard(story: str, client: httpx.Async
         *(("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/content"), ("GET", "/events")),
         *(("PATCH", "/scenes/1"), ("POST", "/scenes/1/retry")),
     ):
-        answer = await client.request(method, f"{BOARDS}/{story}{path}", json={"title": "a"} if method == "PATCH" else None)
+        body = {"title": "a"} if method == "PATCH" else None
+        answer = await client.request(method, f"{BOARDS}/{story}{path}", json=body)
         assert (answer.status_code, error_of(answer)["code"]) == (404, "storyboard_not_found"), (method, path)
 
 
