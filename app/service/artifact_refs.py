@@ -37,6 +37,15 @@ def cached_mark(maker: str) -> str:
     return f"cached:{maker}"
 
 
+async def clear_orphan(name: str, artifacts: ArtifactStore, grace_s: float, now: float) -> bool:
+    """Remove the files of a maker that has no record, unless one is too young: it may not have one yet."""
+    written_at = await artifacts.written_at(name)
+    if written_at is None or now - written_at <= grace_s:
+        return False
+    await artifacts.clear(name)
+    return True
+
+
 async def mark_cached(job_id: str, ttl_s: float, board: Board) -> None:
     """Before a result is cached for `ttl_s`: its files are not to go with the record that made them."""
     await board.put(cached_mark(job_id), {}, ttl_s + MARKED_LONGER_S)

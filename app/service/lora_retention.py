@@ -9,6 +9,7 @@ from app.artifacts.store import ArtifactStore
 from app.errors import KinorayError, NotFound
 from app.jobs.board import Board
 from app.jobs.store import JobStore, find
+from app.service.artifact_refs import clear_orphan
 from app.service.lora_uploads import remove_unworn
 from app.uploads.loras import LoraUploads, is_id
 
@@ -55,8 +56,4 @@ async def tidy_lora(name: str, stores: LoraStores, orphans_s: float, now: float)
         job = await find(stores.jobs, holder)
         if job is not None and not job.phase.ended:
             return False
-    written_at = await stores.artifacts.written_at(name)
-    if written_at is None or now - written_at <= orphans_s:
-        return False
-    await stores.artifacts.clear(name)
-    return True
+    return await clear_orphan(name, stores.artifacts, orphans_s, now)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.artifacts.store import ArtifactStore
 from app.errors import KinorayError, NotFound
+from app.service.artifact_refs import clear_orphan
 from app.uploads.files import FileUploads, is_id
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,4 @@ async def tidy_upload(name: str, stores: UploadStores, orphans_s: float, now: fl
     """Remove what lies in the store under that name if it is of an upload that is over; whether it went."""
     if not is_id(name) or await stores.uploads.known(name):
         return False
-    written_at = await stores.artifacts.written_at(name)
-    if written_at is None or now - written_at <= orphans_s:
-        return False
-    await stores.artifacts.clear(name)
-    return True
+    return await clear_orphan(name, stores.artifacts, orphans_s, now)
