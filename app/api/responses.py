@@ -161,9 +161,9 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         phase=at.phase.value,
         progress=at.progress,
         created_at=int(job.created_at),
-        started_at=_unix_seconds(at.started_at),
-        completed_at=_unix_seconds(job.completed_at),
-        expires_at=_unix_seconds(job.expires_at),
+        started_at=unix_seconds(at.started_at),
+        completed_at=unix_seconds(job.completed_at),
+        expires_at=unix_seconds(job.expires_at),
         size=plan.whole.size,
         seconds=f"{round(plan.whole.seconds, 3):g}",
         quality=plan.tier,
@@ -273,5 +273,6 @@ def _figures(measured: Measured | None, settings: Settings) -> MadeFigures:
     }
 
 
-def _unix_seconds(at: float | None) -> int | None:
+def unix_seconds(at: float | None) -> int | None:
+    """A time as OpenAI's objects have it."""
     return None if at is None else int(at)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.api.plan_schemas import VideoWarning
-from app.api.responses import NOT_WANTED, POLL_AFTER, POLLS, VideoError, VideoWebhook
+from app.api.responses import NOT_WANTED, POLL_AFTER, POLLS, VideoError, VideoWebhook, unix_seconds
 from app.api.storyboard_schemas import Storyboard, StoryboardError, StoryboardList, StoryboardScene, StoryboardUsage
 from app.settings import Settings
 from app.storyboards.storyboards import StoryViews
@@ -29,9 +29,9 @@ def storyboard_object(view: StoryView, settings: Settings, base: str, now: float
         phase=story.phase.value,
         title=wish.title,
         created_at=int(story.created_at),
-        started_at=_unix_seconds(story.started_at),
-        completed_at=_unix_seconds(story.completed_at),
-        expires_at=_unix_seconds(story.expires_at),
+        started_at=unix_seconds(story.started_at),
+        completed_at=unix_seconds(story.completed_at),
+        expires_at=unix_seconds(story.expires_at),
         revision=story.revision,
         progress=view.progress,
         eta_seconds=_eta(view.eta_s, story.phase.ended),
@@ -174,7 +174,3 @@ def _size(story: Record) -> str | None:
 
 def _eta(eta_s: float | None, ended: bool) -> float | None:
     return 0.0 if ended else None if eta_s is None else round(eta_s, 3)
-
-
-def _unix_seconds(at: float | None) -> int | None:
-    return None if at is None else int(at)
