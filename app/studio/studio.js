@@ -18,6 +18,7 @@ import { listenForCommands } from "./palette.js";
 import { title } from "./sentences.js";
 import { ended, happened, learn, refresh, styles, videos, watch } from "./store.js";
 import { switchTheme, THEMES } from "./theme.js";
+import { listenForViews } from "./views.js";
 import { reportVitals } from "./vitals.js";
 import { known, switchLanguage, t, translate } from "./words.js";
 import "./watch/stage.js";
@@ -203,6 +204,7 @@ follow(tell, away);
 resume(away).forEach((sent) => trouble(async () => learn(await sent)));
 keepFigures();
 reportVitals((path, body) => call(path, { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: true }));
+listenForViews();
 route();
 trouble(async () => {
   await Promise.race([connected, sleep(3000)]); // what happens while the list is read is then told, too

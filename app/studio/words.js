@@ -25,6 +25,9 @@ export const WORDS = {
   "commands.find": ["Find a command or a video", "Befehl oder Video suchen"],
   "commands.none": ["Nothing is called so.", "Nichts heißt so."],
   "close": ["Close", "Schließen"],
+  "views": ["Rooms", "Räume"],
+  "view.first": ["Videos", "Videos"],
+  "view.loads": ["Loading …", "Wird geladen …"],
   "ask": ["Ask for a video", "Video anfordern"],
   "prompt": ["What should the video show?", "Was soll das Video zeigen?"],
   "prompt.example": ["a crimson ball rolls to the right on a sand background", "a crimson ball rolls to the right on a sand background"],
@@ -186,6 +189,9 @@ export const kept = (() => {
 export const language = (kept?.getItem(NAME) ?? navigator.language).startsWith("de") ? "de" : "en";
 const column = language === "de" ? 1 : 0;
 const locale = navigator.languages?.find((each) => each.startsWith(language)) ?? language;
+
+/** The words of a room that is loaded late. @param {Record<string, [string, string]>} more */
+export const addWords = (more) => void Object.assign(WORDS, more);
 
 /** The words called so, with `{names}` filled in. @param {string} name @param {Record<string, any>} [values] */
 export function t(name, values = {}) {
