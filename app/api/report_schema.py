@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.responses import VideoCache
+from app.jobs.reports.account import Run
 from app.jobs.reports.records import AttemptRow, Report, StageRow, WaitRow
 
 _ATTEMPT = "Number of the attempt; null: of none"
@@ -48,12 +49,24 @@ class ReportWait(_Row):
     why: str = Field(description="A sentence for people")
 
 
+class ReportMate(_Row):
+    """Another job in a packed forward."""
+
+    job: str | None = Field(description="Its id, if it is your own; null: another's")
+    shape: str | None = Field(description="Frames, height and width of your own, as 17x128x128")
+
+
 class ReportBatch(_Row):
     """Steps one after another in batches of one size."""
 
     batch: int = Field(description="Jobs in each of these forwards; 0: the steps were forecast, without a forward")
     steps: int = Field(description="How many steps")
     took_s: float = Field(description="Seconds that the forwards took")
+    packed: list[ReportMate] | None = Field(
+        default=None,
+        exclude_if=lambda packed: packed is None,
+        description="The others in these forwards, where they were of several shapes",
+    )
 
 
 class ReportAttempt(_Row):
@@ -170,8 +183,16 @@ def _attempt(row: AttemptRow) -> ReportAttempt:
         outcome=row.outcome.value,
         why=row.why,
         resumed_from_step=row.resumed_from_step,
-        batches=[ReportBatch(batch=run.batch, steps=run.steps, took_s=_rounded(run.took_s)) for run in row.batches],
+        batches=[_batch(run) for run in row.batches],
     )
+
+
+def _batch(run: Run) -> ReportBatch:
+    mates = [
+        ReportMate(job=mate.job, shape=None if mate.shape is None else "x".join(map(str, mate.shape)))
+        for mate in run.packed
+    ]
+    return ReportBatch(batch=run.batch, steps=run.steps, took_s=_rounded(run.took_s), packed=mates or None)
 
 
 def _rounded(seconds: float) -> float:

@@ -63,6 +63,11 @@ class CleanWanTransformer(WanTransformer3DModel):
         clean: Tensor = super().forward(noisy, timestep, text, return_dict=False)[0]
         return clean
 
+    def velocity(self, noisy: Tensor, timestep: Tensor, clean: Tensor) -> Tensor:
+        """What an estimate of the clean latent means for the flow; `timestep` in a shape that fits the latents'."""
+        sigma = (timestep.float() / 1000).clamp(min=MIN_SIGMA)
+        return ((noisy.float() - clean.float()) / sigma).to(noisy.dtype)
+
     def forward(
         self,
         hidden_states: Tensor,
@@ -74,8 +79,7 @@ class CleanWanTransformer(WanTransformer3DModel):
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """The velocity (noise minus clean latent) at `hidden_states` (b, c, f, h, w), timesteps (b,) in 0..1000."""
         clean = self.estimate(hidden_states, timestep, encoder_hidden_states)
-        sigma = (timestep.float() / 1000).clamp(min=MIN_SIGMA).view(-1, 1, 1, 1, 1)
-        velocity = ((hidden_states.float() - clean.float()) / sigma).to(hidden_states.dtype)
+        velocity = self.velocity(hidden_states, timestep.view(-1, 1, 1, 1, 1), clean)
         return Transformer2DModelOutput(sample=velocity) if return_dict else (velocity,)
 
 

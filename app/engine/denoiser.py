@@ -173,7 +173,9 @@ class Denoiser(Protocol):
         ...
 
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        """ONE forward for jobs of one shape and group, each at its own timestep; guided velocities (C, F', H', W').
+        """ONE forward for jobs of one group, each at its own timestep; guided velocities (C, F', H', W').
+
+        They are of one shape, unless the denoiser `PacksShapes`.
 
         Jobs with `plan.sampling.deterministic` get a forward each, so that no other job can change their bits. Where
         the unconditional pass ran, its difference stays in the job's state for the steps that reuse it.
@@ -194,6 +196,16 @@ class Denoiser(Protocol):
 
     def memory_bytes(self) -> int:
         """Most memory that the device, or, on a CPU, the process has ever held."""
+        ...
+
+
+@runtime_checkable
+class PacksShapes(Protocol):
+    """A denoiser that may be asked to step jobs of different shapes in one forward."""
+
+    @property
+    def packs(self) -> bool:
+        """Whether it can, as it is laid out."""
         ...
 
 

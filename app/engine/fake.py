@@ -27,15 +27,20 @@ RUNS_OUT = "fake:memory"
 class FakeDenoiser:
     """Pulls noise towards a colour that the prompt's hash picks.
 
-    `step_s`: how long each forward pretends to take; `holds`: how many jobs fit into one.
+    `step_s`: how long each forward pretends to take; `holds`: how many jobs fit into one; `packs`: of any shapes.
     """
 
     hardware = "none: sleeps"  # step times kept under this name are never a device's
 
     def __init__(
-        self, step_s: float = 0.0, sleep: Callable[[float], None] = time.sleep, holds: int | None = None
+        self,
+        step_s: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+        holds: int | None = None,
+        packs: bool = False,
     ) -> None:
         self.forwards: list[tuple[str, ...]] = []  # the job ids of every forward
+        self.packs = packs
         self._step_s = step_s
         self._sleep = sleep
         self._holds = holds

@@ -31,20 +31,25 @@ class Forward:
         """An answer for each, and whether one forward gave them all.
 
         When it fails, each job is tried by itself, once. After an out-of-memory there is room made first, and batches
-        of this shape stay half as large, never below 1.
+        of this shape stay half as large, never below 1. A packed forward that fails, where a job by itself does not, is
+        not formed again.
         """
         made = outcome(lambda: self._denoiser.predict([ticket.started for ticket in batch]))
         if not isinstance(made, Exception):
             return list(made), True
         if isinstance(made, DeviceOutOfMemory):
-            self._times.limit(batch[0].shape, len(batch) // 2)
+            self._times.refuse([ticket.shape for ticket in batch], memory=True)
             let_go(made)
             self._make_room()
         elif len(batch) == 1:
             return [made], False
         who = facts(jobs=[ticket.job_id for ticket in batch])
         log.warning("A forward of %d jobs failed, each is tried by itself: %s", len(batch), made, extra=who)
-        return [self._alone(ticket) for ticket in batch], False
+        answers = [self._alone(ticket) for ticket in batch]
+        went_well = not any(isinstance(each, Exception) for each in answers)
+        if went_well and not isinstance(made, DeviceOutOfMemory):
+            self._times.refuse([ticket.shape for ticket in batch], memory=False)
+        return answers, False
 
     def _alone(self, ticket: Ticket) -> Answer:
         made = outcome(lambda: self._denoiser.predict([ticket.started])[0])

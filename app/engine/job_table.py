@@ -64,12 +64,15 @@ class JobTable:
             for each in self.running.values():
                 each.alone = False
 
-    def charge(self, batch: Sequence[Ticket], took_s: float, rules: Rules) -> None:
-        """These, of one shape, have had the device together: each tenant by its part."""
-        self.fair_share.charge(batch[0].shape, took_s)
-        for ticket in batch:
+    def charge(self, batch: Sequence[Ticket], seconds: Sequence[float], rules: Rules) -> None:
+        """These have had the device together, each for its part of so many seconds: shapes and tenants are charged."""
+        by_shape: dict[Shape, float] = {}
+        for ticket, each_s in zip(batch, seconds, strict=True):
             tenant = ticket.urgency.tenant
-            self.tenant_share.charge(tenant, took_s / len(batch) / rules.weight(tenant))
+            by_shape[ticket.shape] = by_shape.get(ticket.shape, 0.0) + each_s
+            self.tenant_share.charge(tenant, each_s / rules.weight(tenant))
+        for shape, shape_s in by_shape.items():
+            self.fair_share.charge(shape, shape_s)
 
     def pause(self, name: str, rival: str | None = None) -> None:
         """It gives its slot up, to `rival` or because memory is short, and keeps its state."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from app.engine.boundary_news import BoundarySink, moved, tell_stepped
 from app.engine.checkpoint_policy import CheckpointPolicy
-from app.engine.denoiser import Conditioning, Denoiser, Frames, TakesAdapters
+from app.engine.denoiser import Conditioning, Denoiser, Frames, PacksShapes, TakesAdapters
 from app.engine.embedding import Embedding, as_arrays, as_tensors
 from app.engine.forward import Answer, Forward
 from app.engine.inbox import Inbox
@@ -38,6 +39,7 @@ from app.engine.timing.warm_up import WarmUp
 from app.engine.watchdog import Watchdog
 from app.errors import Cancelled, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Profile, Rules, Shape, Urgency
+from app.line.packing import Mix, mix_s, shares
 from app.line.pressure import Level, Pressure
 from app.line.profile import Noted
 from app.line.rules import PRIORITIES
@@ -59,7 +61,8 @@ class Engine:
         headroom: Headroom | None = None,
     ) -> None:
         self._denoiser = denoiser
-        self._rules = rules
+        can_pack = isinstance(denoiser, PacksShapes) and denoiser.packs
+        self._rules = rules = replace(rules, pack=rules.pack and can_pack)
         self._clock = clock
         self._times = StepTimes()
         self._watchdog = Watchdog(rules)
@@ -217,6 +220,11 @@ class Engine:
         return self._times.times
 
     @property
+    def packed(self) -> dict[Mix, float]:
+        """Seconds that packed steps take, by how many jobs of which shapes, as far as known."""
+        return self._times.packed
+
+    @property
     def limits(self) -> dict[Shape, tuple[int, int]]:
         """The largest batch of a shape as measured at start-up, and the bytes that were left then."""
         return dict(self._warm_up.limits)
@@ -274,8 +282,8 @@ class Engine:
             return
 
         # 3. Predict: one forward for all.
-        begun, shape = self._clock(), batch[0].shape
-        self._watchdog.begin(begun, self._times.step_s(shape, len(batch)))
+        begun, shapes = self._clock(), [ticket.shape for ticket in batch]
+        self._watchdog.begin(begun, mix_s(self._times.profile, shapes))
         predictions, together = self._forward.run(batch)
         self.tally.forward(len(batch))
 
@@ -290,11 +298,12 @@ class Engine:
         now = self._clock()
         took = now - begun
         if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
-            self._times.learn(shape, len(batch), took)
-        self._jobs.charge(batch, took, self._rules)
-        round_s = self._times.round_s((ticket.shape for ticket in self._jobs.running.values()), self._rules)
+            self._times.learn_batch(shapes, took)
+        seconds = {id(one): took * share for one, share in zip(batch, shares(self._times.profile, shapes), strict=True)}
+        self._jobs.charge(batch, list(seconds.values()), self._rules)
+        round_s = self._times.round_s([ticket.shape for ticket in self._jobs.running.values()], self._rules)
         for ticket in stepped:
-            ticket.account(number, now, took, len(batch), self._rules)
+            ticket.account(number, now, took, seconds[id(ticket)], batch, self._rules)
             self._alone(ticket, partial(self._emit, round_s))
         tell_stepped(stepped, took, self._alone)
         here = [ticket for ticket in stepped if ticket.name in self._jobs.running]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -92,12 +92,22 @@ class EncodedSink(Sink, Protocol):
         ...
 
 
+class Mate(NamedTuple):
+    """Another job in a packed forward."""
+
+    job_id: str
+    shape: Shape
+
+
 @runtime_checkable
 class AccountSink(Sink, Protocol):
     """A sink that also keeps account of what the job shared and waited for; told before the step that it is about."""
 
-    def ran(self, batch: int, took_s: float) -> None:
-        """The forward behind the next step: so many jobs, so many seconds. Forecast steps have none."""
+    def ran(self, batch: int, took_s: float, packed: Sequence[Mate] = ()) -> None:
+        """The forward behind the next step: so many jobs, so many seconds. Forecast steps have none.
+
+        `packed`: the others in it, where they were of several shapes.
+        """
         ...
 
     def waits(self, cause: str, rival: str | None) -> None:
@@ -221,12 +231,18 @@ class Ticket:
             raise RuntimeError(f"{self.job_id} has not started.")
         return self.state
 
-    def account(self, boundary: int, now: float, took_s: float, batch: int, rules: Rules) -> None:
-        """Note a step: its share of the device's `took_s` seconds, and what it costs of its age."""
+    def account(
+        self, boundary: int, now: float, took_s: float, own_s: float, batch: Sequence[Ticket], rules: Rules
+    ) -> None:
+        """Note a step: its own part of the device's `took_s` seconds, and what it costs of its age."""
         self.stepped = boundary
-        self.device_s += took_s / batch
+        self.device_s += own_s
         if self._account is not None:
-            self._account.ran(batch, took_s)
+            if any(other.shape != self.shape for other in batch):
+                others = [Mate(other.job_id, other.shape) for other in batch if other is not self]
+                self._account.ran(len(batch), took_s, others)
+            else:
+                self._account.ran(len(batch), took_s)
         self.since = aged(self.since, self.urgency.priority, now, took_s, rules)
 
     def waits(self, cause: str, rival: str | None = None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
+from app.line.packing import companions
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
 from app.line.rules import Rules
 from app.line.slots import SlotAssignment
@@ -43,8 +44,9 @@ def decide(
 
     Free slots go to the most urgent, waiting or paused, within a class of the tenant that holds least. When there are
     none, a more urgent job, or one of a tenant short of its share, pauses the running one with most slack. The batch is
-    of one shape and of a size that pays: of several tenants begins who has had least of the device's time; of its jobs
-    those who would be late at a fair share first, by slack; else the shape that has had least.
+    of one shape and of a size that pays, or packed with other shapes where that pays: of several tenants begins who has
+    had least of the device's time; of its jobs those who would be late at a fair share first, by slack; else the shape
+    that has had least.
     """
     rank = standings(now, rules, profile)
     everyone: list[Entry] = [*running, *paused, *waiting]
@@ -126,7 +128,25 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple
         return (first.entry.job_id,)
     shape = first.entry.shape
     mates = sorted((one for one in ready if _shares(one.entry, first.entry)), key=key)
-    return tuple(one.entry.job_id for one in mates[: fitting_size(sizes[shape], len(mates))])
+    batch = mates[: fitting_size(sizes[shape], len(mates))]
+    if rules.pack and len(counts) > 1:
+        batch += _packed(batch, sorted((one for one in ready if _packs(one, first)), key=key), rules, profile)
+    return tuple(one.entry.job_id for one in batch)
+
+
+def _packed(
+    batch: Sequence[Standing], others: Sequence[Standing], rules: Rules, profile: Profile
+) -> Sequence[Standing]:
+    """Those of the others, in turn, who step in the same forward as a batch of another shape."""
+    shapes = [one.entry.shape for one in others]
+    return others[: companions(profile, [one.entry.shape for one in batch], shapes, rules)]
+
+
+def _packs(one: Standing, first: Standing) -> bool:
+    """Whether it may be packed with the first: of its class and group, and of another shape."""
+    if one.entry.shape == first.entry.shape or one.level != first.level or one.entry.alone:
+        return False
+    return len({one.entry.group, first.entry.group} - {None}) < 2
 
 
 def _turn_of_tenants(ready: Sequence[Standing]) -> dict[str, tuple[int, float]]:

@@ -9,11 +9,15 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.line.packing import Mix, Packed
+
 Shape = tuple[int, ...]  # (frames, height, width); jobs of one shape can share a forward
 Times = Mapping[tuple[Shape, int], float]  # seconds a step takes by shape and batch size
 
+MOST_MIXES = 256  # in a note
 Row = TypeVar("Row")
 _TIME = TypeAdapter(tuple[tuple[int, int, int], int, float])  # shape, batch, seconds: a row of a note
+_MIX = TypeAdapter(tuple[tuple[tuple[tuple[int, int, int], int], ...], float])  # (shape, jobs) ..., seconds
 _LIMIT = TypeAdapter(tuple[tuple[int, int, int], int, int])  # shape, batch, bytes left
 
 
@@ -27,6 +31,7 @@ class Profile:
     times: Times = field(default_factory=dict)
     settled: frozenset[tuple[Shape, int]] = frozenset()
     limits: Mapping[Shape, int] = field(default_factory=dict)
+    packed: Packed = Packed()
 
     def step_s(self, shape: Shape, batch: int = 1) -> float:
         """Seconds of a step of `batch` jobs, or what the nearest known batch size takes; 0 when none is known."""
@@ -42,13 +47,21 @@ class Noted:
 
     times: Times = field(default_factory=dict)
     limits: Mapping[Shape, tuple[int, int]] = field(default_factory=dict)  # shape -> largest batch, bytes left then
+    packed: Mapping[Mix, float] = field(default_factory=dict)  # seconds a packed step takes
 
 
-def to_note(times: Times, limits: Mapping[Shape, tuple[int, int]] | None = None) -> dict[str, object]:
+def to_note(
+    times: Times, limits: Mapping[Shape, tuple[int, int]] | None = None, packed: Mapping[Mix, float] | None = None
+) -> dict[str, object]:
     """Step times and largest batches as JSON, to be kept for the next replica on the same hardware."""
     return {
         "times": [[list(shape), batch, round(seconds, 6)] for (shape, batch), seconds in times.items()],
         "limits": [[list(shape), batch, left_bytes] for shape, (batch, left_bytes) in (limits or {}).items()],
+        "packed": [
+            [[[list(shape), jobs] for shape, jobs in mix], round(seconds, 6)]
+            for mix, seconds in list((packed or {}).items())[-MOST_MIXES:]
+            if seconds < math.inf
+        ],
     }
 
 
@@ -56,7 +69,12 @@ def noted(note: Mapping[str, object]) -> Noted:
     """All that is in a note; what makes no sense in it is passed over."""
     rows = _rows(_LIMIT, note.get("limits"))
     limits: dict[Shape, tuple[int, int]] = {row[0]: row[1:] for row in rows if row[1] >= 1 and row[2] >= 0}
-    return Noted(from_note(note), limits)
+    mixes: dict[Mix, float] = {
+        tuple(sorted(mix)): seconds
+        for mix, seconds in _rows(_MIX, note.get("packed"))
+        if len(mix) > 1 and min(jobs for _, jobs in mix) >= 1 and 0 < seconds < math.inf
+    }
+    return Noted(from_note(note), limits, mixes)
 
 
 def grows(held: Sequence[tuple[int, int]], left_bytes: int) -> bool:

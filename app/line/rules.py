@@ -22,6 +22,8 @@ class Rules:
     max_paused: int = 16
     device_bytes: int | None = None  # what job states may hold on the device; None: as much as they like
     gain: float = 0.1  # what a batch size has to save per job over the next smaller one
+    pack: bool = False  # jobs of other shapes join a forward where the denoiser can and it was seen to pay
+    pack_stretch: float = 1.25  # how much longer than in turns by device time a job may wait for its packed step
     patience: float = 3.0  # a job without deadline is due after this many times its standalone time (vLLM-Omni RFC 290)
     grain: float = 0.25  # slacks closer than this share of a job's length are equal: no swapping back and forth
     age_s: float = 120.0  # so long without a step lifts a job by one priority class
@@ -57,6 +59,7 @@ def rules_of(settings: Settings) -> Rules:
         slots=settings.slots,
         max_paused=settings.max_paused,
         gain=settings.layout.batch_gain,
+        pack=settings.packing == "auto",
         age_s=settings.age_s,
         checkpoint_every=settings.checkpoint_every,
         most_of_tenant=settings.tenant_max_running,

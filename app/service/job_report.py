@@ -41,7 +41,9 @@ async def report_of(job: Job, stores: Shared, now: float) -> Report:
 def _others(job: Job, account: Account) -> list[str]:
     rivals = [pause.rival for each in account.attempts.values() for pause in each.pauses if pause.rival]
     makers = owners(job.artifacts.values()) - {job.id}
-    return list(dict.fromkeys((*makers, *job.after, *rivals)))[:MOST_OTHERS]
+    runs = [run for each in account.attempts.values() for run in each.runs]
+    mates = [mate.job for run in runs for mate in run.packed if mate.job]
+    return list(dict.fromkeys((*makers, *job.after, *rivals, *mates)))[:MOST_OTHERS]
 
 
 async def _known(job_ids: list[str], tenant: str, stores: Shared) -> dict[str, Job]:

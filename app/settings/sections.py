@@ -276,6 +276,13 @@ class Engine(BaseModel):
         unset="none",
     )
     max_batch: int = setting(4, "Most that share one denoiser forward", "jobs", ge=1, le=64)
+    packing: str = setting(
+        "auto",
+        "Whether jobs of different sizes and lengths share a forward, packed into one sequence: where the model can "
+        "and it was measured to pay (`auto`), or never (`off`)",
+        since="0.3",
+        pattern="^(auto|off)$",
+    )
     slots: int = setting(8, "Most that one replica holds at a time", "jobs", ge=1, le=256)
     max_paused: int = setting(16, "Most that a replica holds paused for more urgent ones", "jobs", ge=0, le=256)
     age_s: float = setting(120.0, "Waiting so long lifts a job by one priority class", "s", gt=0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from app.engine.ticket import Mate
 from app.jobs.reports.account import HANDED_ON, attempt_entry
 from app.types import Phase
 from app.worker.facts import Fact, FramesMade, HeldUp, PhaseChanged, PromptsEncoded, StepDone, WentOn
@@ -49,8 +50,8 @@ class AttemptLog:
         match fact:
             case PhaseChanged(phase):
                 self.enter(STAGES.get(phase, phase.value), at)
-            case StepDone(step, _, _, batch, took_s):
-                self.ran(step, batch, took_s)
+            case StepDone(step, _, _, batch, took_s, packed):
+                self.ran(step, batch, took_s, packed)
             case HeldUp(cause, rival):
                 self.waits(cause, rival, at)
             case WentOn():
@@ -72,14 +73,17 @@ class AttemptLog:
         """The stage under way is over."""
         self._close(self._clock())
 
-    def ran(self, step: int, batch: int, took_s: float) -> None:
-        """A step is done: in a batch of so many, or, with none, forecast."""
+    def ran(self, step: int, batch: int, took_s: float, packed: Sequence[Mate] = ()) -> None:
+        """A step is done: in a batch of so many, packed with these of other shapes, or, with none, forecast."""
         last = self._runs[-1] if self._runs else None
         if last is None and not batch:  # it tells where the attempt begins: nothing is forecast from nothing
             self._facts["begins_at"] = step
             return
-        if last is None or (last["batch"] != batch and len(self._runs) < MOST_RUNS):
-            self._runs.append({"batch": batch, "steps": 1, "took_s": took_s})
+        mates = [{"job": mate.job_id, "shape": list(mate.shape)} for mate in packed]
+        same = last is not None and last["batch"] == batch and last.get("packed", []) == mates
+        if last is None or (not same and len(self._runs) < MOST_RUNS):
+            more = {"packed": mates} if mates else {}
+            self._runs.append({"batch": batch, "steps": 1, "took_s": took_s, **more})
             return
         last["steps"] += 1
         last["took_s"] += took_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.engine.boundary_news import Moved, Stepped
 from app.engine.denoiser import Frames, JobState
 from app.engine.embedding import Embedding
+from app.engine.ticket import Mate
 from app.errors import GenerationError
 from app.types import Measured, Phase
 from app.worker.prompt_embeddings import EncodedPrompts
@@ -30,7 +31,8 @@ class PhaseChanged:
 class StepDone:
     """Step `step` of `total` is done; denoising takes `eta_s` more seconds.
 
-    It ran in a batch of so many, which took so many seconds; 0: it was forecast.
+    It ran in a batch of so many, which took so many seconds; 0: it was forecast. `packed`: its mates, where they were
+    of several shapes.
     """
 
     step: int
@@ -38,6 +40,7 @@ class StepDone:
     eta_s: float
     batch: int = 0
     took_s: float = 0.0
+    packed: tuple[Mate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class FactQueue:
         self.at = clock()  # when the fact last read was put down, Unix seconds
         self._clock = clock
         self._at = (0, 0)  # the step last heard of, and how many there are
-        self._forward = (0, 0.0)  # batch and seconds of the forward behind the next step
+        self._forward: tuple[int, float, tuple[Mate, ...]] = (0, 0.0, ())  # behind the next step
         self._loop = asyncio.get_running_loop()
         self._facts: asyncio.Queue[tuple[float, Fact]] = asyncio.Queue()
 
@@ -133,12 +136,12 @@ class FactQueue:
 
     def step(self, step: int, total: int, eta_s: float) -> None:
         self._at = (step, total)
-        batch, took_s = self._forward
-        self._forward = (0, 0.0)
-        self.put(StepDone(step, total, eta_s, batch, took_s))
+        batch, took_s, packed = self._forward
+        self._forward = (0, 0.0, ())
+        self.put(StepDone(step, total, eta_s, batch, took_s, packed))
 
-    def ran(self, batch: int, took_s: float) -> None:
-        self._forward = (batch, took_s)
+    def ran(self, batch: int, took_s: float, packed: Sequence[Mate] = ()) -> None:
+        self._forward = (batch, took_s, tuple(packed))
 
     def waits(self, cause: str, rival: str | None) -> None:
         self.put(HeldUp(cause, rival))

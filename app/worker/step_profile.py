@@ -41,4 +41,4 @@ class StepProfile:
 
     async def keep(self) -> None:
         """Note what this one has measured. Raises StoreUnavailable."""
-        await self._board.put(self._key, to_note(self._engine.times, self._engine.limits), TTL_S)
+        await self._board.put(self._key, to_note(self._engine.times, self._engine.limits, self._engine.packed), TTL_S)

@@ -44,6 +44,19 @@ async def test_a_running_job_has_its_attempt(house: House, client: httpx.AsyncCl
     assert attempt["batches"] == [{"batch": 2, "steps": 3, "took_s": 0.5}]
 
 
+async def test_a_packed_step_names_the_callers_own_jobs_alone(
+    house: House, client: httpx.AsyncClient, job: dict[str, Any]
+) -> None:
+    own = (await client.post("/v1/videos", json={"prompt": "a blue box"})).json()["id"]
+    mates = [{"job": own, "shape": [9, 8, 8]}, {"job": "video_of_another", "shape": [5, 8, 8]}]
+    fence = await house.run(job["id"])
+    runs = [{"batch": 3, "steps": 2, "took_s": 0.5, "packed": mates}]
+    told = {"replica": "r1", "leased_at": 1.0, "began_at": 1.0, "runs": runs}
+    await house.events.note(job["id"], {attempt_entry(fence): told})
+    [batch] = (await report(client, job["id"]))["attempts"][0]["batches"]
+    assert batch["packed"] == [{"job": own, "shape": "9x8x8"}, {"job": None, "shape": None}]
+
+
 async def test_a_repeat_names_the_job_whose_video_it_was_given(
     house: House, client: httpx.AsyncClient, job: dict[str, Any]
 ) -> None:

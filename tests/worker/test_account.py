@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.engine.ticket import Mate
 from app.jobs.reports.account import AttemptAccount, account_of
 from app.jobs.reports.records import Cause, Outcome, Report
 from app.line.pressure import Used
@@ -203,3 +204,13 @@ async def test_a_replica_that_is_leaving_says_that_it_gave_a_job_back(workplace:
     await replica.run(job.id, fence)
     [row] = (await report(here, job)).attempts
     assert (row.outcome, row.why) == (Outcome.HANDED_BACK, "The replica was leaving.")
+
+
+def test_packed_steps_say_with_whom() -> None:
+    log, mate = a_log(Time()), Mate("other", (9, 8, 8))
+    for step, packed in enumerate(((mate,), (mate,), ()), 1):
+        log.heed(StepDone(step, 3, 0.0, 2, 0.5, packed), 0.0)
+    assert [(run.steps, [(one.job, one.shape) for one in run.packed]) for run in told(log).runs] == [
+        (2, [("other", (9, 8, 8))]),
+        (1, []),
+    ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from app.engine.families.adapters import AdapterSwitch
-from app.engine.families.family import Experts, ImageConditioning, Row, StepCaching
+from app.engine.families.family import Experts, ImageConditioning, Packing, Row, StepCaching
 from app.engine.families.loading.lora import Adapters
 from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend
@@ -38,6 +38,7 @@ class BaseFamily(ABC):
         self.experts: Experts | None = None
         self.image: ImageConditioning | None = None
         self.step_caches: StepCaching | None = None
+        self.packing: Packing | None = None
 
     @abstractmethod
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:

@@ -36,6 +36,11 @@ def hooked(module: nn.Module) -> bool:
     return hasattr(module, _HOOK)
 
 
+def brought_in(module: nn.Module) -> bool:
+    """Whether accelerate's hooks bring its weights in for its forward."""
+    return hasattr(module, "_hf_hook")
+
+
 def is_split(transformer: object) -> bool:
     """Whether its sequences are shared among ranks."""
     return getattr(transformer, _PARALLEL, None) is not None

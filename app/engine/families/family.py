@@ -93,6 +93,14 @@ class StepCaching(Protocol):
         ...
 
 
+class Packing(Protocol):
+    """One forward for videos of different shapes."""
+
+    def predict(self, rows: Sequence[Row]) -> list[torch.Tensor]:
+        """A velocity (C, F', H', W') for each row, all of one expert and the same adapters, equal to those alone."""
+        ...
+
+
 class Family(Protocol):
     """What sets one model family apart. It runs under inference mode, on the engine's thread."""
 
@@ -105,6 +113,7 @@ class Family(Protocol):
     experts: Experts | None
     image: ImageConditioning | None
     step_caches: StepCaching | None
+    packing: Packing | None
 
     def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         """What its text encoders make of each prompt."""
@@ -155,6 +164,11 @@ class FamilyDenoiser:
     def needs_image(self) -> bool:
         """Whether it makes no video without a picture."""
         return self._family.image is not None and self._family.image.needed
+
+    @property
+    def packs(self) -> bool:
+        """Whether one forward may be of several shapes."""
+        return self._family.packing is not None
 
     def offer_adapters(self, files: Mapping[str, Path]) -> None:
         """Where the files of uploaded adapters are, by their marks. Raises AdapterUnusable: none can be brought."""
@@ -233,7 +247,7 @@ class FamilyDenoiser:
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
         """One forward for each group among the states, and one for each that shares none; guided in float32."""
-        return forward_by_group(states, self._forward)
+        return forward_by_group(states, self._forward, self.packs)
 
     def _forward(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
         """The conditional passes of all states, then the unconditional ones of those that need theirs at this step.
@@ -251,8 +265,14 @@ class FamilyDenoiser:
             both = [state for state in states if family.free_guidance and state.unconditioned]
             rows = [Row(state, state.conditioning.prompt) for state in states]
             rows += [Row(state, state.conditioning.negative) for state in both]
-            answers = family.predict(rows).float()
+            answers = self._answers(rows)
         return guided(states, both, answers) if family.free_guidance else list(zip(states, answers, strict=True))
+
+    def _answers(self, rows: Sequence[Row]) -> Sequence[torch.Tensor]:
+        """What the transformer says of each row, (C, F', H', W') float32: packed, where they are of several shapes."""
+        if self._family.packing is None or len({row.state.shape for row in rows}) == 1:
+            return list(self._family.predict(rows).float())
+        return [each.float() for each in self._family.packing.predict(rows)]
 
     def _cached(self, caches: StepCaching, state: JobState) -> torch.Tensor:
         """Each pass is a forward of its own, as a cache's decision is one for a whole forward."""

@@ -12,12 +12,15 @@ from app.engine.reuse import guide
 Forward = Callable[[Sequence[JobState]], list[tuple[JobState, torch.Tensor]]]
 
 
-def forward_by_group(states: Sequence[JobState], forward: Forward) -> list[torch.Tensor]:
-    """One forward for each group among the states, and one for each state that shares none; answers in their order."""
-    groups: dict[str, list[JobState]] = {}
+def forward_by_group(states: Sequence[JobState], forward: Forward, packs: bool = False) -> list[torch.Tensor]:
+    """One forward for each group among the states, and one for each state that shares none; answers in their order.
+
+    Unless it `packs`, a forward is of one shape.
+    """
+    groups: dict[tuple[str, tuple[int, ...]], list[JobState]] = {}
     for state in states:
         if not state.plan.sampling.alone:
-            groups.setdefault(state.group, []).append(state)
+            groups.setdefault((state.group, () if packs else state.shape), []).append(state)
     batches = [*groups.values(), *([state] for state in states if state.plan.sampling.alone)]
     answers = {id(state): velocity for batch in batches for state, velocity in forward(batch)}
     return [answers[id(state)] for state in states]

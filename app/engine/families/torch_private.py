@@ -5,6 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 
+def listened_to(module: nn.Module) -> bool:
+    """Whether something is done before or after its forward, such as bringing it to the device."""
+    return bool(module._forward_pre_hooks or module._forward_hooks)
+
+
 def is_compiled(module: nn.Module) -> bool:
     """Whether `module.compile()` has been called: its forward may be a copy of what it was then."""
     return getattr(module, "_compiled_call_impl", None) is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from app.engine.timing.job_time_fit import JobTimeFit
+from app.engine.timing.pack_times import PackTimes
 from app.line.batcher import Profile, Rules, Shape
+from app.line.packing import Mix, mix_of, saved_s
 from app.line.profile import fitting_size, useful_sizes
 from app.types import Analysis, Estimate, ModelProfile, Plan, Sampling, VideoSpec
 
@@ -33,6 +35,7 @@ class StepTimes:
         self._last: dict[tuple[Shape, int], int] = {}  # the shape's step at which a batch size was last formed
         self._limits: dict[Shape, int] = {}
         self._profile = Profile()
+        self._packs = PackTimes()
         self._whole: dict[Shape, JobTimeFit] = {}
 
     @property
@@ -68,6 +71,37 @@ class StepTimes:
         self._seen[size] = _SETTLED if settled else seen + 1
         self._publish()
 
+    def learn_batch(self, shapes: Sequence[Shape], seconds: float) -> None:
+        """Take in the time of a forward of jobs with these shapes."""
+        mix = mix_of(shapes)
+        if len(mix) == 1:
+            self._packs.pass_by()
+            self.learn(*mix[0], seconds)
+        else:
+            self.learn_mix(mix, seconds)
+
+    def learn_mix(self, mix: Mix, seconds: float, settled: bool = False) -> None:
+        """Take in the time of a packed forward, or one that was `settled` by measuring several."""
+        self._packs.learn(mix, seconds, settled)
+        self._publish()
+
+    def refuse(self, shapes: Sequence[Shape], memory: bool) -> None:
+        """A forward of jobs with these shapes failed, for want of `memory` or otherwise, where each by itself does not.
+
+        What memory refused stays half as large, never below 1; a packed one is not formed again.
+        """
+        mix = mix_of(shapes)
+        if len(mix) > 1:
+            self._packs.refuse(mix, memory)
+            self._publish()
+        elif memory:
+            self.limit(mix[0][0], mix[0][1] // 2)
+
+    @property
+    def packed(self) -> dict[Mix, float]:
+        """Seconds of packed forwards, by mix."""
+        return dict(self._packs.published.times)
+
     def learn_job(self, shape: Shape, evaluations: int, denoise_s: float) -> None:
         """Take in the seconds of a job that went from noise to its last step with the device to itself.
 
@@ -89,8 +123,11 @@ class StepTimes:
         step_s = self.step_s(shape, 1)
         return self._whole[shape].fit(step_s) if shape in self._whole else (0.0, step_s)
 
-    def adopt(self, times: Mapping[tuple[Shape, int], float]) -> None:
+    def adopt(self, times: Mapping[tuple[Shape, int], float], packed: Mapping[Mix, float] | None = None) -> None:
         """Take what another replica on the same hardware has measured, where nothing is known yet."""
+        for mix, seconds in (packed or {}).items():
+            if mix not in self._packs.published.times:
+                self.learn_mix(mix, seconds, settled=True)
         for (shape, batch), seconds in times.items():
             if (shape, batch) not in self._means:
                 self.learn(shape, batch, seconds, settled=True)
@@ -104,8 +141,8 @@ class StepTimes:
         """Seconds of a step of `batch` jobs, or what the nearest known batch size takes; 0 when none is known."""
         return self._profile.step_s(shape, batch)
 
-    def round_s(self, shapes: Iterable[Shape], rules: Rules) -> float:
-        """Seconds until each of the jobs with these shapes has taken a step, in batches of the sizes that pay."""
+    def round_s(self, shapes: Sequence[Shape], rules: Rules) -> float:
+        """Seconds until each of the jobs with these shapes has stepped, in batches of sizes that pay, or packed."""
         total = 0.0
         for shape, count in Counter(shapes).items():
             sizes = useful_sizes(self._profile, shape, rules.max_batch, rules.gain)
@@ -113,7 +150,7 @@ class StepTimes:
                 size = fitting_size(sizes, count)
                 total += count // size * self.step_s(shape, size)
                 count %= size
-        return total
+        return total - saved_s(self._profile, shapes, rules)
 
     def _publish(self) -> None:
         fresh = {
@@ -121,7 +158,7 @@ class StepTimes:
             for size, seen in self._seen.items()
             if seen >= _SETTLED and self._steps[size[0]] - self._last[size] <= _STALE
         }
-        self._profile = Profile(dict(self._means), frozenset(fresh), dict(self._limits))
+        self._profile = Profile(dict(self._means), frozenset(fresh), dict(self._limits), self._packs.published)
 
 
 def warm_up_plan(model: ModelProfile, size: tuple[int, int] | None = None) -> Plan:

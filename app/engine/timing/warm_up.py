@@ -13,6 +13,7 @@ import torch
 from app.engine.denoiser import Conditioning, Denoiser, TakesImage
 from app.engine.memory.headroom import Headroom, UnlimitedHeadroom
 from app.engine.memory.state import let_go
+from app.engine.timing.mix_warm_up import measure_mixes, mixes_of
 from app.engine.timing.step_times import StepTimes, Times, shape_of, warm_up_plan
 from app.errors import DeviceOutOfMemory
 from app.line.profile import Noted, Shape, grows
@@ -52,8 +53,7 @@ def measure_batches(
     """
     headroom, shape, done = headroom or UnlimitedHeadroom(), shape_of(plan), known or {}
     left_bytes, held, times = headroom.left_bytes(), list[tuple[int, int]](), dict[tuple[Shape, int], float]()
-    prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
-    conditioning = Conditioning(prompt, negative, picture=_black_picture(denoiser, plan))
+    conditioning = conditioning_of(denoiser, plan)
     for batch in range(1, min(max_batch, limit or max_batch) + 1):
         if batch > 1 and (shape, batch) in done:
             continue
@@ -70,6 +70,12 @@ def measure_batches(
             return BatchTimes(times, batch - 1, left_bytes)
         held.append((batch, headroom.peak_bytes()))
     return BatchTimes(times, limit, left_bytes)
+
+
+def conditioning_of(denoiser: Denoiser, plan: Plan) -> Conditioning:
+    """What a plan's prompts, and a black picture where one is needed, are to the denoiser."""
+    prompt, negative = denoiser.encode([plan.prompt, plan.negative_prompt])
+    return Conditioning(prompt, negative, picture=_black_picture(denoiser, plan))
 
 
 def _black_picture(denoiser: Denoiser, plan: Plan) -> Mapping[str, torch.Tensor]:
@@ -113,10 +119,10 @@ class WarmUp:
     def adopt(self, known: Noted) -> None:
         """Measured by others on the same hardware: it is not measured again."""
         self._known = known
-        self._times.adopt(known.times)
+        self._times.adopt(known.times, known.packed)
 
     def run(self, model: ModelProfile) -> None:
-        """The model's first sizes, the default first; of the others' batches each is tried as jobs come.
+        """The model's first sizes, the default first, and packed steps of them; other batches are tried as jobs come.
 
         Raises:
             DeviceOutOfMemory: not even one job of the default size fits.
@@ -129,6 +135,10 @@ class WarmUp:
                     raise
                 let_go(error)
                 log.warning("%s of %dx%d pixels does not fit into this device's memory", model.id, *size)
+        if self._rules.pack:
+            conditioning = conditioning_of(self._denoiser, warm_up_plan(model))
+            mixes = mixes_of(model, MOST_SIZES)
+            measure_mixes(self._denoiser, conditioning, mixes, self._times, self._rules, self._clock)
 
     def _measure(self, plan: Plan) -> None:
         shape = shape_of(plan)

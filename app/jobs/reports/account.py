@@ -70,12 +70,24 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedMate:
+    """Another job in packed forwards, and its (frames, height, width); None: another tenant's."""
+
+    job: str | None
+    shape: tuple[int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """Steps one after another in batches of one size; 0: they were forecast. Seconds are those of whole batches."""
+    """Steps one after another in batches of one size; 0: they were forecast. Seconds are those of whole batches.
+
+    `packed`: the others in these forwards, where they were of several shapes.
+    """
 
     batch: int
     steps: int
     took_s: float
+    packed: tuple[PackedMate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.jobs.reports.account import (
     HANDED_BACK,
     NOT_TAKEN,
@@ -10,6 +12,8 @@ from app.jobs.reports.account import (
     REPLICA_LOST,
     AttemptAccount,
     Loss,
+    PackedMate,
+    Run,
 )
 from app.jobs.reports.records import AttemptRow, Facts, Outcome
 from app.types import Job, Phase
@@ -33,14 +37,15 @@ def attempts_of(facts: Facts) -> tuple[AttemptRow, ...]:
         fences.add(job.fence)
     last = max(fences, default=0)
     return tuple(
-        _row(number, fence, job, account.attempts.get(fence), account.losses.get(fence), fence == last)
+        _row(number, fence, facts, account.attempts.get(fence), account.losses.get(fence), fence == last)
         for number, fence in enumerate(sorted(fences), 1)
     )
 
 
 def _row(
-    number: int, fence: int, job: Job, told: AttemptAccount | None, loss: Loss | None, is_last: bool
+    number: int, fence: int, facts: Facts, told: AttemptAccount | None, loss: Loss | None, is_last: bool
 ) -> AttemptRow:
+    job = facts.job
     outcome = _outcome(job, told, loss, is_last)
     started_at = job.started_at if is_last else None
     leased_at = told.leased_at if told else loss.leased_at if loss else started_at
@@ -57,8 +62,14 @@ def _row(
         outcome=outcome,
         why=said,
         resumed_from_step=told.begins_at if told and told.resumes and told.begins_at else None,
-        batches=told.runs if told else (),
+        batches=tuple(_named(run, facts) for run in told.runs) if told else (),
     )
+
+
+def _named(run: Run, facts: Facts) -> Run:
+    """The run without what it says of other tenants' jobs."""
+    others = (mate if mate.job in facts.others else PackedMate(None, None) for mate in run.packed)
+    return replace(run, packed=tuple(others)) if run.packed else run
 
 
 def _outcome(job: Job, told: AttemptAccount | None, loss: Loss | None, is_last: bool) -> Outcome:

@@ -10,6 +10,7 @@ import torch
 from app.engine.families.loading.lora import UNSCALED, Adapters
 from app.engine.families.models import Transformer
 from app.engine.families.wan.few_tokens import CrossAttentionCache
+from app.engine.families.wan.packed import PackedForward
 
 
 class Expert:
@@ -21,6 +22,8 @@ class Expert:
         # What is faster for few tokens copies weights, and so would not hear of adapters.
         fast = self.adapters.empty and not changes and CrossAttentionCache.suits(transformer)
         self._texts = CrossAttentionCache(transformer) if fast else None
+        layout = None if self._texts is None else self._texts.layout
+        self._packed = PackedForward(transformer, layout) if PackedForward.suits(transformer) else None
 
     def run(
         self,
@@ -45,6 +48,25 @@ class Expert:
                 **seen,
             )[0].float()
         return velocities
+
+    @property
+    def packs(self) -> bool:
+        """Whether `run_packed` can be asked."""
+        return self._packed is not None
+
+    def run_packed(
+        self, latents: Sequence[torch.Tensor], timesteps: Sequence[torch.Tensor], texts: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """Velocities (C, F', H', W') float32, in one forward.
+
+        `latents`: (C, F', H', W') each, those of one shape next to each other; `timesteps`: () or (N,) each; `texts`:
+        (T, D) each.
+        """
+        if self._packed is None:
+            raise RuntimeError("This transformer takes no packed rows.")
+        dtype = self._transformer.dtype
+        with self._attending(texts) as text:
+            return [each.float() for each in self._packed.run([one.to(dtype) for one in latents], timesteps, text)]
 
     def _attending(self, texts: Sequence[torch.Tensor]) -> AbstractContextManager[torch.Tensor]:
         """The batch's text, (B, T, D), for one forward."""

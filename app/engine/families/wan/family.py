@@ -47,6 +47,8 @@ class Wan(BaseFamily):
             self._transformers = {HIGH: self._transformers[""], LOW: Expert(parts.second, parts.scales, parts.changes)}
         else:
             self.step_caches = StepCaches(parts.transformer, mag_ratios)
+        if all(expert.packs for expert in self._transformers.values()):
+            self.packing = Packed(self)
         self.adapters = {name: expert.adapters for name, expert in self._transformers.items()}
 
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
@@ -65,15 +67,27 @@ class Wan(BaseFamily):
         """The sampler's own levels."""
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
-        states = [row.state for row in rows]
-        expert = self._transformers[self.experts.at(states[0].timestep) if self.experts else ""]
-        images = [state.conditioning.picture for state in states]
-        return expert.run(
+        images = [row.state.conditioning.picture for row in rows]
+        return self._expert(rows).run(
             self.inputs(rows, self._transformer.dtype),
             torch.stack([self._timestep(row) for row in rows]),
             [row.text[TOKENS] for row in rows],
             [image[TOKENS] for image in images if TOKENS in image],
         )
+
+    def predict_packed(self, rows: Sequence[Row]) -> list[torch.Tensor]:
+        """The same of rows whose shapes differ: a velocity (C, F', H', W') float32 for each."""
+        by_shape = sorted(rows, key=lambda row: row.state.shape)
+        made = self._expert(rows).run_packed(
+            [self.inputs([row], self._transformer.dtype)[0] for row in by_shape],
+            [self._timestep(row) for row in by_shape],
+            [row.text[TOKENS] for row in by_shape],
+        )
+        found = dict(zip(map(id, by_shape), made, strict=True))
+        return [found[id(row)] for row in rows]
+
+    def _expert(self, rows: Sequence[Row]) -> Expert:
+        return self._transformers[self.experts.at(rows[0].state.timestep) if self.experts else ""]
 
     def _timestep(self, row: Row) -> torch.Tensor:
         """One number, or one for each token (N,), 0 for those of a picture that is there already."""
@@ -92,3 +106,14 @@ class Wan(BaseFamily):
         raw = latent[None].to(dtype) / scale + mean
         video: torch.Tensor = self._autoencoder.decode(raw, return_dict=False)[0][0]
         return video
+
+
+class Packed:
+    """The same for rows of different shapes in one forward."""
+
+    def __init__(self, family: Wan) -> None:
+        self._family = family
+
+    def predict(self, rows: Sequence[Row]) -> list[torch.Tensor]:
+        """Velocities (C, F', H', W') float32, one for each row."""
+        return self._family.predict_packed(rows)

@@ -8,77 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from app.engine.families.diffusers_private import hooked, is_split
 from app.engine.families.models import Transformer
 from app.engine.families.torch_private import is_compiled
+from app.engine.families.wan.attention import CrossAttention, FusedSelfAttention, KeysValues, Layout, keys_and_values
 
 MOST_BYTES = 8 * 2**20
 """Largest memory of one text that is kept; with large models it is large and saves little."""
-
-KeysValues = tuple[Tensor, Tensor]  # (B, heads, T, d) each
-
-
-class Attention(Protocol):
-    """What processors use of a WanAttention."""
-
-    heads: int
-    to_q: nn.Linear
-    to_k: nn.Linear
-    to_v: nn.Linear
-    to_out: nn.ModuleList
-    norm_q: nn.Module
-    norm_k: nn.Module
-
-
-class SelfAttention:
-    """The video's tokens among themselves; the weights are copied, so make it after they are loaded."""
-
-    def __init__(self, attn: Attention) -> None:
-        parts = (attn.to_q, attn.to_k, attn.to_v)
-        self._weight = torch.cat([part.weight for part in parts]).detach()
-        self._bias = torch.cat([part.bias for part in parts]).detach()
-
-    def __call__(
-        self,
-        attn: Attention,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        rotary_emb: tuple[Tensor, Tensor] | None = None,
-    ) -> Tensor:
-        """(B, N, D) to the same; `rotary_emb` is cosines and sines, each (1, N, 1, d)."""
-        query, key, value = functional.linear(hidden_states, self._weight, self._bias).chunk(3, dim=-1)
-        query, key = attn.norm_q(query), attn.norm_k(key)
-        query, key, value = (part.unflatten(2, (attn.heads, -1)) for part in (query, key, value))
-        if rotary_emb is not None:
-            query, key = _turned(query, *rotary_emb), _turned(key, *rotary_emb)
-        return _mixed(attn, query, key.transpose(1, 2), value.transpose(1, 2))
-
-
-class CrossAttention:
-    """The video's tokens to the text: to the keys and values that are given, else to the text that the model passes."""
-
-    def __init__(self) -> None:
-        self.given: KeysValues | None = None
-
-    def __call__(
-        self,
-        attn: Attention,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        rotary_emb: tuple[Tensor, Tensor] | None = None,
-    ) -> Tensor:
-        """(B, N, D) to the same."""
-        query = attn.norm_q(attn.to_q(hidden_states)).unflatten(2, (attn.heads, -1))
-        return _mixed(attn, query, *(self.given or _keys_and_values(attn, encoder_hidden_states)))
 
 
 class CrossAttentionCache:
@@ -87,12 +28,13 @@ class CrossAttentionCache:
     def __init__(self, transformer: Transformer) -> None:
         self._embed = transformer.condition_embedder.text_embedder
         self._blocks = list(transformer.blocks)
-        self._cross = [CrossAttention() for _ in self._blocks]
+        self.layout = Layout()
+        self._cross = [CrossAttention(self.layout) for _ in self._blocks]
         self._known: MutableMapping[Tensor, list[KeysValues]] = WeakTensorKeyDictionary()  # text (T, D): by block
         self._rows: list[Tensor] = []  # the texts of the last batch, which mostly is the next one's, too
         self._together: list[KeysValues] = []
         for block, cross in zip(self._blocks, self._cross, strict=True):
-            block.attn1.set_processor(SelfAttention(block.attn1))
+            block.attn1.set_processor(FusedSelfAttention(self.layout, block.attn1))
             block.attn2.set_processor(cross)
 
     @staticmethod
@@ -130,7 +72,7 @@ class CrossAttentionCache:
         known = self._known.get(text)
         if known is None:
             embedded = self._embed(text[None].to(dtype))
-            known = self._known[text] = [_keys_and_values(block.attn2, embedded) for block in self._blocks]
+            known = self._known[text] = [keys_and_values(block.attn2, embedded) for block in self._blocks]
         return known
 
 
@@ -145,23 +87,3 @@ def _plain(transformer: Transformer | nn.Module) -> bool:
 
 def _joined(each: Sequence[list[KeysValues]], block: int, part: int) -> Tensor:
     return torch.cat([text[block][part] for text in each])
-
-
-def _keys_and_values(attn: Attention, text: Tensor | None) -> KeysValues:
-    parts: KeysValues = attn.norm_k(attn.to_k(text)), attn.to_v(text)
-    key, value = (part.view(*part.shape[:2], attn.heads, -1).transpose(1, 2).contiguous() for part in parts)
-    return key, value
-
-
-def _mixed(attn: Attention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attend from queries (B, N, heads, d) to keys and values (B, heads, M, d), and project."""
-    mixed = functional.scaled_dot_product_attention(query.transpose(1, 2), key, value)  # (B, heads, N, d)
-    answer: Tensor = attn.to_out[0](mixed.transpose(1, 2).flatten(2))
-    return answer
-
-
-def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions on (B, N, heads, d), in pairs of neighbouring channels; cos and sin (1, N, 1, d)."""
-    pairs = torch.view_as_complex(x.float().view(*x.shape[:-1], -1, 2))
-    turn = torch.complex(cos[..., 0::2].float(), sin[..., 1::2].float())
-    return torch.view_as_real(pairs * turn).flatten(-2).type_as(x)
