@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from app.line.batcher import Profile, Rules, Running, Shape, Urgency, decide
 from app.line.packing import Packed, companions, mix_of, pays, saved_s, shares
@@ -16,7 +17,7 @@ TIMES = {(SHORT, 1): 1.0, (SHORT, 2): 1.6, (LONG, 1): 1.5, (LONG, 2): 2.4, (LONG
 BOTH = mix_of([SHORT, LONG])
 
 
-def known(seconds: float | None = None, **more: object) -> Profile:
+def known(seconds: float | None = None, **more: Any) -> Profile:
     packed = Packed() if seconds is None else Packed({BOTH: seconds}, frozenset({BOTH}))
     return replace(Profile(TIMES, frozenset(TIMES), packed=packed), **more)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 
-def listened_to(module: nn.Module) -> bool:
-    """Whether something is done before or after its forward, such as bringing it to the device."""
-    return bool(module._forward_pre_hooks or module._forward_hooks)
+def listened_to(module: object) -> bool:
+    """Whether something is done before or after a module's forward, such as bringing it to the device."""
+    return bool(getattr(module, "_forward_pre_hooks", None) or getattr(module, "_forward_hooks", None))
 
 
 def is_compiled(module: nn.Module) -> bool:

@@ -1,0 +1,238 @@
+"""The models of the GPU day: the published configurations, or tiny ones of the same classes, with random weights.
+
+Weights are drawn on the device itself, and what text encoders would say is drawn too: speed depends on neither, and
+what comes out is not looked at. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import diffusers
+import torch
+
+from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
+from app.engine.families.cogvideox import CogVideoX
+from app.engine.families.diffusers_private import kept_in_float32
+from app.engine.families.family import Family, FamilyDenoiser
+from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, HunyuanVideo15
+from app.engine.families.hunyuan15 import MASK as HUNYUAN_MASK
+from app.engine.families.ltx import FIRST, LTX
+from app.engine.families.ltx import MASK as LTX_MASK
+from app.engine.families.models import Parts
+from app.engine.families.wan.family import Wan
+from app.engine.samplers.levels import Bend
+from app.types import VideoSpec
+
+Config = Mapping[str, Any]
+Shapes = tuple[VideoSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model: classes and configurations of its parts, what a text is to it, and its shapes, small to large."""
+
+    name: str
+    transformer: tuple[str, Config]
+    autoencoder: tuple[str, Config]
+    text: Mapping[str, tuple[int, ...]]
+    family: Callable[[Parts, torch.device], Family]
+    shapes: Shapes
+    cell: tuple[int, int]  # frames and pixels that a token stands for
+    sampler: str = "euler"
+    shift: float = 3.0
+    float_autoencoder: bool = False  # its autoencoder runs in float32, as diffusers advises
+    masks: tuple[str, ...] = ()  # names in `text` that are all ones
+    mixed: Shapes = field(default=())  # shapes that are packed with each other
+
+    def tokens(self, spec: VideoSpec) -> int:
+        """Of a video of that shape, text not counted."""
+        frames, pixels = self.cell
+        return ((spec.frames - 1) // frames + 1) * (spec.height // pixels) * (spec.width // pixels)
+
+    def parts(self, device: torch.device, dtype: torch.dtype) -> Parts:
+        """Freshly drawn on the device: layers that diffusers wants in float32 stay so."""
+        torch.manual_seed(0)
+        with device:
+            name, config = self.transformer
+            transformer = getattr(diffusers, name)(**config).eval().requires_grad_(False)
+            name, config = self.autoencoder
+            autoencoder = getattr(diffusers, name)(**config).eval().requires_grad_(False)
+        kept = frozenset(kept_in_float32(transformer))
+        for weight_name, weight in transformer.named_parameters():
+            if kept.isdisjoint(weight_name.split(".")):
+                weight.data = weight.data.to(dtype)
+        if not self.float_autoencoder:
+            autoencoder.to(dtype)
+        return Parts(transformer, autoencoder, self._encode())
+
+    def denoiser(self, parts: Parts, device: torch.device) -> FamilyDenoiser:
+        """As Kinoray serves it."""
+        return FamilyDenoiser(self.family(parts, device))
+
+    def _encode(self) -> EncodePrompts:
+        """Any prompt's embeddings, drawn from a seed."""
+
+        def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
+            drawn = torch.Generator().manual_seed(0)
+            one = {name: torch.randn(shape, generator=drawn) for name, shape in self.text.items()}
+            one.update({name: torch.ones(self.text[name]) for name in self.masks})
+            return [dict(one) for _ in prompts]
+
+        return encode
+
+
+def subjects(tiny: bool) -> list[Subject]:
+    """In the order of use."""
+    return [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
+
+
+def _specs(fps: int, *rows: tuple[int, int, int]) -> Shapes:
+    return tuple(VideoSpec(width, height, frames, fps) for width, height, frames in rows)
+
+
+_SMALL_WAN: Config = {"num_attention_heads": 2, "attention_head_dim": 12, "ffn_dim": 32, "num_layers": 2}
+_SMALL_EYES: Config = {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}
+
+
+def _wan21(tiny: bool) -> Subject:
+    full = {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30}
+    wide = 32 if tiny else 4096
+    sizes = ((32, 32, 5), (64, 32, 5)) if tiny else ((256, 256, 17), (512, 320, 33), (832, 480, 81))
+    mixed = ((32, 32, 5), (64, 32, 5), (32, 32, 9)) if tiny else ((256, 256, 17), (320, 256, 17), (256, 256, 33))
+    return Subject(
+        name="wan2.1-t2v-1.3b",
+        transformer=("WanTransformer3DModel", {**(_SMALL_WAN if tiny else full), "text_dim": wide}),
+        autoencoder=("AutoencoderKLWan", _SMALL_EYES if tiny else {}),
+        text={TOKENS: (512, wide)},
+        family=lambda parts, device: Wan(parts, device),
+        shapes=_specs(16, *sizes),
+        cell=(4, 16),
+        float_autoencoder=True,
+        mixed=_specs(16, *mixed),
+    )
+
+
+def _wan22(tiny: bool) -> Subject:
+    latent = 4 if tiny else 48
+    wide = 32 if tiny else 4096
+    full = {"num_attention_heads": 24, "attention_head_dim": 128, "ffn_dim": 14336, "num_layers": 30}
+    eyes = {
+        **(_SMALL_EYES if tiny else {"base_dim": 160, "decoder_base_dim": 256, "dim_mult": [1, 2, 4, 4]}),
+        "z_dim": latent,
+        "latents_mean": [0.0] * latent,
+        "latents_std": [1.0] * latent,
+        "is_residual": True,
+        "in_channels": 12,
+        "out_channels": 12,
+        "patch_size": 2,
+        "scale_factor_spatial": 16,
+    }
+    if tiny:
+        eyes["temperal_downsample"] = [False, True, True]
+    sizes = ((64, 64, 5), (128, 64, 5)) if tiny else ((512, 512, 17), (832, 480, 81), (1280, 704, 121))
+    mixed = ((64, 64, 5), (128, 64, 5), (64, 64, 9)) if tiny else ((512, 512, 17), (640, 512, 17), (512, 512, 33))
+    kind = {**(_SMALL_WAN if tiny else full), "text_dim": wide, "in_channels": latent, "out_channels": latent}
+    return Subject(
+        name="wan2.2-ti2v-5b",
+        transformer=("WanTransformer3DModel", kind),
+        autoencoder=("AutoencoderKLWan", eyes),
+        text={TOKENS: (512, wide)},
+        family=lambda parts, device: Wan(parts, device, per_token=True),
+        shapes=_specs(24, *sizes),
+        cell=(4, 32),
+        float_autoencoder=True,
+        mixed=_specs(24, *mixed),
+    )
+
+
+def _ltx(tiny: bool) -> Subject:
+    small = {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "cross_attention_dim": 32}
+    wide = 32 if tiny else 4096
+    sizes = ((32, 32, 9), (64, 64, 9)) if tiny else ((512, 320, 49), (768, 512, 121))
+    return Subject(
+        name="ltx-video",
+        transformer=("LTXVideoTransformer3DModel", {**(small if tiny else {}), "caption_channels": wide}),
+        autoencoder=("AutoencoderKLLTXVideo", _LTX_EYES if tiny else {}),
+        text={TOKENS: (128, wide), LTX_MASK: (128,)},
+        family=lambda parts, device: LTX(parts, FIRST, Bend(), device),
+        shapes=_specs(24, *sizes),
+        cell=(8, 32),
+        masks=(LTX_MASK,),
+    )
+
+
+_LTX_EYES: Config = {
+    "block_out_channels": (8, 8, 8, 8),
+    "decoder_block_out_channels": (8, 8, 8, 8),
+    "layers_per_block": (1, 1, 1, 1, 1),
+    "decoder_layers_per_block": (1, 1, 1, 1, 1),
+}
+
+
+def _hunyuan15(tiny: bool) -> Subject:
+    small = {
+        "in_channels": 9,
+        "out_channels": 4,
+        "num_attention_heads": 2,
+        "attention_head_dim": 16,
+        "num_layers": 2,
+        "num_refiner_layers": 1,
+        "text_embed_dim": 16,
+        "text_embed_2_dim": 12,
+        "image_embed_dim": 12,
+        "rope_axes_dim": (4, 6, 6),
+        "target_size": 16,
+    }
+    eyes = {
+        "latent_channels": 4,
+        "block_out_channels": (16, 16),
+        "layers_per_block": 1,
+        "spatial_compression_ratio": 4,
+        "temporal_compression_ratio": 4,
+        "downsample_match_channel": False,
+        "upsample_match_channel": False,
+    }
+    text, letters = (16, 12) if tiny else (3584, 1472)
+    sizes = ((32, 16, 5), (32, 32, 5)) if tiny else ((480, 272, 33), (832, 480, 61))
+    seen = 3 if tiny else 729
+    return Subject(
+        name="hunyuanvideo-1.5",
+        transformer=("HunyuanVideo15Transformer3DModel", {**(small if tiny else {}), "task_type": "t2v"}),
+        autoencoder=("AutoencoderKLHunyuanVideo15", eyes if tiny else {}),
+        text={TOKENS: (1000, text), HUNYUAN_MASK: (1000,), LETTERS: (256, letters), LETTERS_MASK: (256,)},
+        family=lambda parts, device: HunyuanVideo15(parts, Bend(), device, seen),
+        shapes=_specs(24, *sizes),
+        cell=(4, 4 if tiny else 16),
+        masks=(HUNYUAN_MASK, LETTERS_MASK),
+    )
+
+
+def _cogvideox(tiny: bool) -> Subject:
+    small = {
+        "num_attention_heads": 2,
+        "attention_head_dim": 16,
+        "in_channels": 4,
+        "out_channels": 4,
+        "time_embed_dim": 8,
+        "text_embed_dim": 16,
+        "num_layers": 1,
+        "sample_width": 4,
+        "sample_height": 2,
+        "sample_frames": 9,
+        "max_text_seq_length": 8,
+    }
+    eyes = {"block_out_channels": (8, 8, 8, 8), "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 2}
+    sizes = ((32, 16, 9),) if tiny else ((720, 480, 17), (720, 480, 49))
+    return Subject(
+        name="cogvideox-2b",
+        transformer=("CogVideoXTransformer3DModel", small if tiny else {}),
+        autoencoder=("AutoencoderKLCogVideoX", eyes if tiny else {}),
+        text={TOKENS: (8, 16) if tiny else (226, 4096)},
+        family=lambda parts, device: CogVideoX(parts, 3.0, device),
+        shapes=_specs(8, *sizes),
+        cell=(4, 16),
+        sampler="ddim",
+    )

@@ -1,0 +1,99 @@
+"""The GPU day on a CPU, with tiny configurations: whether it runs, not what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.gpu import measure
+from benchmarks.gpu.day import FIRST, LAST, TRIES, Results, ordered
+from benchmarks.gpu.subjects import Subject, subjects
+from tests.engine.plans import walk
+
+
+def day(out: Path, *words: str) -> dict[str, dict[str, object]]:
+    """What the command leaves in its file."""
+    command = [sys.executable, "-m", "benchmarks", "gpu", "--device", "cpu", "--tiny", "--out", str(out), *words]
+    ran = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, dict[str, object]] = json.loads(out.read_text())
+    return found
+
+
+def test_the_command_measures_every_row_of_a_model_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    out, model = tmp_path / "gpu.json", "cogvideox-2b"
+    rows = day(out, "--minutes", "4", "--models", model)["rows"]
+    assert set(rows) == {f"{model}/{row}" for row in (*FIRST, *LAST)}
+    assert not [row for row in rows.values() if "failed" in row]  # type: ignore[operator]
+    out.write_text(
+        json.dumps({**json.loads(out.read_text()), "rows": {**rows, f"{model}/decode": {"failed": "x", "tries": 1}}})
+    )
+    again = day(out, "--minutes", "4", "--models", model)["rows"]
+    assert "seconds" in again.pop(f"{model}/decode")  # type: ignore[operator]
+    assert again == {name: row for name, row in rows.items() if name in again}
+
+
+def test_it_ends_in_time_and_says_what_it_did_not_get_to(tmp_path: Path) -> None:
+    out = tmp_path / "gpu.json"
+    Results(out).open({})
+    assert day(out, "--minutes", "0.1")["rows"] == {}  # a second after its margin
+
+
+@pytest.mark.parametrize("subject", subjects(tiny=True), ids=lambda subject: subject.name)
+def test_every_model_steps_and_decodes(subject: Subject) -> None:
+    loaded = measure.load(subject, torch.device("cpu"), torch.float32, 1)
+    for spec in {*subject.shapes, *subject.mixed}:
+        state = loaded.begun(loaded.plan(spec, 2))
+        walk(loaded.denoiser, state)
+        assert loaded.denoiser.decode(state).shape == (spec.frames, spec.height, spec.width, 3)
+    assert subject.tokens(subject.shapes[0]) > 0
+
+
+@pytest.mark.parametrize("row", ["packing", "presets"])
+def test_wans_own_rows(row: str) -> None:
+    loaded = measure.load(subjects(tiny=True)[0], torch.device("cpu"), torch.float32, 1)
+    found = getattr(measure, row)(loaded)
+    if row == "packing":
+        assert found["differ_by"] < 1e-4
+    else:
+        assert set(found) == {"none", "throughput", "latency", "memory"}
+
+
+def test_published_configurations_have_their_published_sizes() -> None:
+    """Billions of weights, by the model cards; nothing is allocated."""
+    expected = {
+        "wan2.1-t2v-1.3b": 1.42,
+        "wan2.2-ti2v-5b": 5.0,
+        "ltx-video": 1.92,
+        "hunyuanvideo-1.5": 8.33,
+        "cogvideox-2b": 1.69,
+    }
+    found = {}
+    for subject in subjects(tiny=False):
+        parts = subject.parts(torch.device("meta"), torch.bfloat16)
+        found[subject.name] = sum(weight.numel() for weight in parts.transformer.parameters()) / 1e9
+    assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_a_row_that_a_process_died_in_has_failed_and_is_tried_again_after_the_others(tmp_path: Path) -> None:
+    results = Results(tmp_path / "gpu.json")
+    results.open({"device": "a"})
+    results.begin("m/step")
+    results = Results(tmp_path / "gpu.json")
+    results.fail("The process ended with -9.")
+    assert results.left(["m"]) == [*ordered(["m"])[1:], ("m", "step")]
+    for _ in range(TRIES - 1):
+        results.begin("m/step")
+        results.fail("again")
+    assert results.left(["m"]) == ordered(["m"])[1:]
+    results.begin("m/batches")
+    results.fail("The time was up.", counts=False)
+    assert ("m", "batches") in results.left(["m"])
+    results.open({"device": "b"})
+    assert results.left(["m"]) == ordered(["m"])
