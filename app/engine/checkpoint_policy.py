@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from app.engine.ticket import CheckpointSink, Ticket
+from app.engine.ticket import Ticket
 
 _FRESH = 0.2  # weight of the newest cost in the running mean
 
@@ -43,18 +42,11 @@ class CheckpointPolicy:
         """After a step: hand out the checkpoints that are due."""
         for ticket in stepped:
             if self.due(ticket):
-                alone(ticket, hand_out)
+                alone(ticket, Ticket.hand_out)
 
     @staticmethod
     def hand_out_all(tickets: Sequence[Ticket], alone: Callable[..., object]) -> None:
         """The engine closes: everything that has been stepped since its last checkpoint is handed out once more."""
         for ticket in tickets:
             if ticket.state is not None and ticket.state.step > ticket.kept and not ticket.stopped:
-                alone(ticket, hand_out)
-
-
-def hand_out(ticket: Ticket) -> None:
-    """Give the sink, if it keeps checkpoints, a copy of the state: tensors are replaced, never written to."""
-    ticket.kept, ticket.kept_s = ticket.started.step, ticket.device_s
-    if isinstance(ticket.sink, CheckpointSink):
-        ticket.sink.checkpoint(replace(ticket.started))
+                alone(ticket, Ticket.hand_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -156,12 +156,15 @@ class Ticket:
     held_up: str | None = None  # why it does not step, as its sink was told
     _waiting: Waiting | None = None
     _account: AccountSink | None = None
+    _keeper: CheckpointSink | None = None
 
     def __post_init__(self) -> None:
         self.shape = shape_of(self.plan)
         self.since = self.urgency.arrived
         self.evaluations = masks_of(self.plan).budget
+        # Asked once: whether an object has a protocol's methods takes as long as a good part of a step's account.
         self._account = self.sink if isinstance(self.sink, AccountSink) else None
+        self._keeper = self.sink if isinstance(self.sink, CheckpointSink) else None
 
     def start(self, state: JobState, boundary: int) -> None:
         """Its state, with room for the predictions it will remember."""
@@ -256,6 +259,12 @@ class Ticket:
         if self._account is not None:
             self._account.goes_on()
         self.held_up = None
+
+    def hand_out(self) -> None:
+        """A checkpoint to a sink that keeps them: a copy of the state, whose tensors are replaced, never written to."""
+        self.kept, self.kept_s = self.started.step, self.device_s
+        if self._keeper is not None:
+            self._keeper.checkpoint(replace(self.started))
 
     def measured(self) -> Measured:
         return Measured(

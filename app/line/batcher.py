@@ -101,6 +101,8 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple
     ready = [one for one in holders if not one.entry.forecast]
     if not ready:
         return ()
+    if len(ready) == 1:  # most often so where steps are long, and nothing is to be weighed
+        return (ready[0].entry.job_id,)
     counts = Counter(one.entry.shape for one in ready)
     sizes = {shape: useful_sizes(profile, shape, rules.max_batch, rules.gain) for shape in counts}
     slower = {
@@ -128,10 +130,20 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple
         return (first.entry.job_id,)
     shape = first.entry.shape
     mates = sorted((one for one in ready if _shares(one.entry, first.entry)), key=key)
-    batch = mates[: fitting_size(sizes[shape], len(mates))]
+    batch = mates[: _size(mates, sizes[shape], rules, profile)]
     if rules.pack and len(counts) > 1:
         batch += _packed(batch, sorted((one for one in ready if _packs(one, first)), key=key), rules, profile)
     return tuple(one.entry.job_id for one in batch)
+
+
+def _size(mates: Sequence[Standing], sizes: tuple[int, ...], rules: Rules, profile: Profile) -> int:
+    """How many of the mates step together. Those of a lower class than the first stay away if they slow it down."""
+    size, shape = fitting_size(sizes, len(mates)), mates[0].entry.shape
+    peers = sum(one.level == mates[0].level for one in mates)
+    if peers >= size:
+        return size
+    own = fitting_size(sizes, peers)
+    return size if profile.step_s(shape, size) <= rules.company_stretch * profile.step_s(shape, own) else own
 
 
 def _packed(

@@ -24,6 +24,7 @@ class Rules:
     gain: float = 0.1  # what a batch size has to save per job over the next smaller one
     pack: bool = False  # jobs of other shapes join a forward where the denoiser can and it was seen to pay
     pack_stretch: float = 1.25  # how much longer than in turns by device time a job may wait for its packed step
+    company_stretch: float = 1.25  # how much longer an urgent job's steps may be for company of a lower class
     patience: float = 3.0  # a job without deadline is due after this many times its standalone time (vLLM-Omni RFC 290)
     grain: float = 0.25  # slacks closer than this share of a job's length are equal: no swapping back and forth
     age_s: float = 120.0  # so long without a step lifts a job by one priority class

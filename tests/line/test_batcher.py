@@ -182,3 +182,13 @@ def test_a_job_that_is_larger_than_all_room_may_run_alone() -> None:
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at least"):
         Rules(**{"max_batch": 1, "slots": 1, **wrong})
+
+
+def test_company_of_a_lower_class_that_slows_an_urgent_job_down_stays_away() -> None:
+    dear = Profile({(SMALL, 1): 1.0, (SMALL, 2): 1.7}, frozenset({(SMALL, 1), (SMALL, 2)}))
+    cheap = Profile({(SMALL, 1): 1.0, (SMALL, 2): 1.1}, frozenset({(SMALL, 1), (SMALL, 2)}))
+    jobs = [running("long"), running("urgent", priority=HIGH)]
+    assert decide(0.0, jobs, [], [], RULES, dear).batch == ("urgent",)
+    assert decide(0.0, jobs, [], [], RULES, cheap).batch == ("urgent", "long")
+    assert decide(0.0, jobs, [], [], RULES, UNKNOWN).batch == ("urgent",)  # nobody knows whether a batch pays
+    assert set(decide(0.0, [running("a"), running("b")], [], [], RULES, dear).batch) == {"a", "b"}

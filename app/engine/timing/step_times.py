@@ -143,6 +143,8 @@ class StepTimes:
 
     def round_s(self, shapes: Sequence[Shape], rules: Rules) -> float:
         """Seconds until each of the jobs with these shapes has stepped, in batches of sizes that pay, or packed."""
+        if len(shapes) == 1:
+            return self.step_s(shapes[0], 1)
         total = 0.0
         for shape, count in Counter(shapes).items():
             sizes = useful_sizes(self._profile, shape, rules.max_batch, rules.gain)

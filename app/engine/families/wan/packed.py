@@ -38,8 +38,10 @@ class PackedForward:
         blocks = getattr(transformer, "blocks", ())
         if not blocks or not hasattr(transformer, "rope") or blocks[0].attn2.add_k_proj is not None:
             return False
-        return not is_split(transformer) and not listened_to(transformer) and not any(
-            hooked(part) or brought_in(part) or is_compiled(part) for part in transformer.modules()
+        return (
+            not is_split(transformer)
+            and not listened_to(transformer)
+            and not any(hooked(part) or brought_in(part) or is_compiled(part) for part in transformer.modules())
         )
 
     def run(self, latents: Sequence[Tensor], timesteps: Sequence[Tensor], text: Tensor) -> list[Tensor]:
