@@ -92,9 +92,7 @@ def step(loaded: Loaded) -> Row:
 def _step_of(loaded: Loaded, spec: VideoSpec) -> Row:
     denoiser, transformer = loaded.denoiser, loaded.parts.transformer
     kept: list[Any] = []
-    hook = transformer.register_forward_pre_hook(  # type: ignore[operator]
-        lambda _, args, more: kept.append((args, more)), with_kwargs=True
-    )
+    hook = transformer.register_forward_pre_hook(lambda _, args, more: kept.append((args, more)), with_kwargs=True)
     state = loaded.begun(loaded.plan(spec, 4))
     denoiser.advance(state, denoiser.predict([state])[0])
     hook.remove()
@@ -263,12 +261,13 @@ def attention(loaded: Loaded) -> Row:
     edges = torch.tensor([0, *torch.tensor(lengths).cumsum(0).tolist()], device=loaded.device, dtype=torch.int32)
 
     def by_block() -> None:
-        for part in packed.split(lengths, dim=1):
+        for part in torch.split(packed, lengths, dim=1):
             query, key, value = part.transpose(1, 2)[:, None]
             torch.nn.functional.scaled_dot_product_attention(query, key, value)
 
     def varlen() -> None:
-        varlen_attn(*packed, edges, edges, max(lengths), max(lengths))
+        query, key, value = packed
+        varlen_attn(query, key, value, edges, edges, max(lengths), max(lengths))
 
     blocks, kernel = loaded.timed(by_block, 20), loaded.timed(varlen, 20)
     return {"by_block_s": spread(blocks, 6), "varlen_s": spread(kernel, 6)}
