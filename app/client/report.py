@@ -42,6 +42,7 @@ class ReportBatch:
     batch: int = 0
     steps: int = 0
     took_s: float = 0.0
+    packed: tuple[Mapping[str, Any], ...] | None = None  # the others, by `job` and `shape`, if of several shapes
 
 
 @dataclass(frozen=True, slots=True)

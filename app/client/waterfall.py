@@ -113,7 +113,9 @@ def _attempts(report: VideoReport) -> list[str]:
 
 def batches(attempt: ReportAttempt) -> str:
     """Run lengths: `4×10` are ten steps in batches of four, `forecast×3` three steps without a forward."""
-    return "  ".join(f"{run.batch or 'forecast'}×{run.steps}" for run in attempt.batches)
+    return "  ".join(
+        f"{run.batch or 'forecast'}×{run.steps}{' packed' if run.packed else ''}" for run in attempt.batches
+    )
 
 
 def _cache(report: VideoReport) -> list[str]:

@@ -19,7 +19,8 @@ class FairShare(Generic[K]):
 
     def used_s(self, one: K) -> float:
         """Seconds, to be compared between those that are there."""
-        return self._used_s.get(one, self._least())
+        used_s = self._used_s.get(one)
+        return self._least() if used_s is None else used_s
 
     def enter(self, one: K, present: Collection[K]) -> None:
         """A job of this one gets a slot beside jobs of those `present`; those that have gone are forgotten."""

@@ -77,3 +77,5 @@ def test_a_video_that_is_not_there_is_said_to_be_so(kinoray: Command) -> None:
 
 def test_batches_are_run_lengths() -> None:
     assert batches(ReportAttempt(batches=(ReportBatch(3, 7, 1.0), ReportBatch(0, 2, 0.0)))) == "3×7  forecast×2"
+    mates = ({"job": None, "shape": None},)
+    assert batches(ReportAttempt(batches=(ReportBatch(2, 5, 1.0, mates),))) == "2×5 packed"
