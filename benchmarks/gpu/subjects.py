@@ -60,6 +60,8 @@ class Subject:
             transformer = getattr(diffusers, name)(**config).eval().requires_grad_(False)
             name, config = self.autoencoder
             autoencoder = getattr(diffusers, name)(**config).eval().requires_grad_(False)
+        for part in (transformer, autoencoder):
+            part.to(device)  # tables that come from numpy
         kept = frozenset(kept_in_float32(transformer))
         for weight_name, weight in transformer.named_parameters():
             if kept.isdisjoint(weight_name.split(".")):
