@@ -19,6 +19,7 @@ from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
 from app.api.followers import Followers
 from app.api.limits import FORM_BYTES, BodyLimit
+from app.api.looks import EndedBodies
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
@@ -115,6 +116,7 @@ def create_app(
     app.state.checks = dict(checks)
     app.state.since = ComponentSince(service.ports.board, service.now)
     app.state.followers = Followers(settings.max_followers)
+    app.state.ended_bodies = EndedBodies()
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
         *((storyboards, storyboard_events) if boards is not None else ()),

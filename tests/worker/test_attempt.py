@@ -231,7 +231,7 @@ async def test_an_encoder_that_the_engine_cannot_ask_ends_the_attempt_and_not_th
     def encode(_: Sequence[str]) -> Any:
         raise ServiceUnavailable("The text encoder is not running.")
 
-    here.denoiser.encode = encode  # type: ignore[method-assign]
+    here.denoiser.encode = encode  # type: ignore[method-assign,assignment]
     job, fence = await here.leased()
     with pytest.raises(PartAway):
         await Attempt(job.id, fence, here.parts).run()
