@@ -57,7 +57,7 @@ class Sizes:
     idle_s: float = 60.0
 
 
-QUICK: Final = Sizes(jobs=2, polls=60, repeats=40, rate_s=1.0, followers=20, idle_s=5.0)
+QUICK: Final = Sizes(jobs=3, polls=150, repeats=80, rate_s=2.0, followers=40, idle_s=10.0)
 
 
 class Meter:

@@ -20,8 +20,8 @@ from app.types import Webhook
 from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
 from tests.dispatch.over_redis import Dispatch, begin, dispatch, stores
-from tests.dispatch.workers import PlayedWorkers, code_of, told
-from tests.jobs.make import a_job, a_replica
+from tests.dispatch.workers import PlayedWorkers, a_replica, code_of, told
+from tests.jobs.make import a_job
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
 
