@@ -60,6 +60,7 @@ RAY_ENVIRONMENT = {
     # From the proxy to a Router by Serve's gRPC server, which each replica has anyway, under Ray's token: half the
     # processor time of an actor call for each request and each piece of a stream (`python -m benchmarks bill`).
     "RAY_SERVE_PROXY_USE_GRPC": "1",
+    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": "2147483647",  # a message may hold all of a file that waits to be sent
     # How often Serve's controller and Ray's agent look at everything: by default 10 and 0.2 times a second, which is a
     # third of what an idle service uses.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",

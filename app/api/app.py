@@ -117,10 +117,11 @@ def create_app(
     app.state.since = ComponentSince(service.ports.board, service.now)
     app.state.followers = Followers(settings.max_followers)
     app.state.ended_bodies = EndedBodies()
-    rooms = (
-        *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
+    rooms = (  # a path is looked for in this order: what is asked for most stands first
+        *(videos, operations, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket),
+        feedback,
         *((storyboards, storyboard_events) if boards is not None else ()),
-        *(models, loras, uploads, styles, keys, audit, caches, operations, trends, usage, vitals, page),
+        *(models, loras, uploads, styles, keys, audit, caches, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

@@ -24,6 +24,9 @@ async def test_who_names_the_tag_of_what_has_not_changed_is_told_so(house: House
     place = f"/v1/videos/{made['id']}"
     whole, again = await client.get(place), await client.get(place)
     assert (whole.status_code, whole.content) == (200, again.content)
+    plain = await client.get(place, headers={"accept-encoding": "identity"})
+    assert (again.headers["content-encoding"], "content-encoding" in plain.headers) == ("gzip", False)
+    assert (plain.content, plain.headers["vary"]) == (whole.content, "Accept-Encoding")
     same = await client.get(place, headers={"if-none-match": whole.headers["etag"]})
     assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", whole.headers["etag"])
     assert "openai-poll-after-ms" in same.headers
@@ -52,7 +55,7 @@ async def test_what_is_remembered_of_an_ended_video_ends_with_it(house: House, c
 async def test_a_body_is_for_the_record_the_address_and_the_file_that_it_was_made_of() -> None:
     bodies, done, body = EndedBodies(most=2), a_job(phase=Phase.COMPLETED), Body(b"{}", '"1"')
     bodies.keep(done, "http://a", True, body)
-    assert bodies.find(done, "http://a", True) is body
+    assert bodies.find(done, "http://a", True) == body
     assert bodies.find(done, "http://b", True) is None
     assert bodies.find(done, "http://a", False) is None
     assert bodies.find(a_job(phase=Phase.COMPLETED), "http://a", True) is None

@@ -35,7 +35,9 @@ Wait = Annotated[
         description="Seconds to wait for its end: answered then, or as it is after them",
     ),
 ]
-Known = Annotated[str | None, Header(description="The `etag` that you have: 304 where the video is still that")]
+Known = Annotated[
+    str | None, Header(alias="if-none-match", description="The `etag` that you have: 304 where the video is still that")
+]
 
 
 @router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE))
@@ -81,7 +83,7 @@ async def retrieve(
     base: PublicUrl,
     caller: Reader,
     wait: Wait = 0.0,
-    if_none_match: Known = None,
+    _: Known = None,
 ) -> Response:
     """The video as it is now, or with `wait` once it has ended. The header `openai-poll-after-ms` says when to look
     again; who sends the `etag` of the last answer as `If-None-Match` is answered 304 while nothing has changed."""
@@ -89,7 +91,7 @@ async def retrieve(
         job = await looked_until_ended(request, service, check_id(video_id), caller, wait)
     else:
         job = await service.get(check_id(video_id), caller)
-    return await look(job, service, settings, base, request.app.state.ended_bodies, if_none_match)
+    return await look(job, service, settings, base, request.app.state.ended_bodies, request.headers)
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")
