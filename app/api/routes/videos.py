@@ -74,7 +74,12 @@ async def list_videos(
     )
 
 
-@router.get("/{video_id}", summary="Look at a video", response_model=Video)
+@router.get(
+    "/{video_id}",
+    summary="Look at a video",
+    response_model=Video,
+    responses={304: {"description": "It is still what you have"}},
+)
 async def retrieve(
     video_id: str,
     request: Request,
