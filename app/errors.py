@@ -30,6 +30,7 @@
     │   ├── QuotaExceeded         429  quota_exceeded (of a day or month; asking again soon changes nothing)
     │   └── ServiceUnavailable    503  service_unavailable
     │       ├── ModelUnavailable  503  model_unavailable (no replica of its pool can start)
+    │       ├── PartFailed        503  service_unavailable (a part died, or failed, over what it was asked)
     │       └── StoreUnavailable  503  store_unavailable (Redis or the artifact store)
     │       └── UnsafeStore       503  unsafe_store (Redis is set up so that it could lose jobs)
     └── GenerationError           500  what ends one job and leaves the service standing
@@ -39,6 +40,7 @@
         ├── DeviceOutOfMemory     500  out_of_memory
         ├── NumericalError        500  numerical_error (NaN in the latent)
         ├── WorkerLost            500  worker_lost
+        │   └── PartAway          500  worker_lost (it needs a part beside its replica that is not there now)
         └── TimedOut              504  timeout
 
 All arguments go to the base constructor by position, so every error survives pickling between processes.
@@ -277,6 +279,10 @@ class ModelUnavailable(ServiceUnavailable):
     code = "model_unavailable"
 
 
+class PartFailed(ServiceUnavailable):
+    """A part was there and took the call, and died or failed over it: it may do so each time it is asked this."""
+
+
 class StoreUnavailable(ServiceUnavailable):
     """Redis or the artifact store does not answer."""
 
@@ -345,6 +351,13 @@ class WorkerLost(GenerationError):
     """The replicas that ran it died too often."""
 
     code = "worker_lost"
+
+
+class PartAway(WorkerLost):
+    """An attempt needs a part beside its replica, such as a text encoder, that is not there or not ready.
+
+    Neither the job's fault nor the replica's: the job waits in the line, and this counts against nothing.
+    """
 
 
 class TimedOut(GenerationError):

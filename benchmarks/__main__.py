@@ -28,6 +28,7 @@ from app.settings import Settings
 from benchmarks import (
     admission_cost,
     analysis,
+    bill,
     budgets,
     cache_trace,
     calibration,
@@ -78,6 +79,7 @@ def main() -> None:
         "prediction": _prediction,
         "prepare": lambda options, console: prepare.run(options.quick, console),
         "repeats": _repeats,
+        "bill": _bill,
         "analysis": lambda options, console: analysis.run(options.quick, console),
         "cache_trace": _cache_trace,
         "similar": _similar,
@@ -160,6 +162,21 @@ def _repeats(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     requests, again, seconds = (20, 20, 1.0) if options.quick else (200, 500, 10.0)
     with _served() as service:
         return asyncio.run(repeats.measure(service.url, requests, again, seconds, console))
+
+
+def _bill(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from ray import serve
+
+    from benchmarks.bill_floor import NAME, floor
+
+    with _served() as service:
+        if service.redis is None:
+            raise RuntimeError("the bill counts a Redis of its own")
+        rows = yaml.safe_load(CONFIG.read_text())["applications"][0]["deployments"]
+        router = next(row for row in rows if row["name"] == "Router")
+        serve.run(floor(router), name=NAME, route_prefix=f"/{NAME}")
+        sizes = bill.QUICK if options.quick else bill.Sizes()
+        return asyncio.run(bill.measure(service.url, service.redis.url, sizes, console))
 
 
 def _served_analysis(options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -39,6 +39,7 @@ PICTURE_SIDE: Final = 6300  # 39.7 megapixels
 FOLLOWERS: Final = 1000
 MOST_FOLLOWERS: Final = 1100
 FOLLOW_S: Final = 40.0
+LONGEST_S: Final = 120.0  # whatever waits longer for another process, or for an end, goes on without it
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -68,12 +69,17 @@ async def slow_clients(url: str, count: int, addresses: int, seconds: float) -> 
     crowd = _SPAWN.Process(target=_crowd, args=(host, port, count, addresses, seconds, told), daemon=True)
     crowd.start()
     try:
-        opened = await anyio.to_thread.run_sync(told.get)
+        opened = await _told_by(told)
         waits = await probed(url, seconds, fresh=True)
-        closed = await anyio.to_thread.run_sync(told.get)
+        closed = await _told_by(told)
     finally:
         crowd.kill()
     return {"connected": opened, "health_s": _health_figures(waits), **closed}
+
+
+async def _told_by(told: Any) -> Any:
+    """What another process says next. Raises queue.Empty where it says nothing."""
+    return await anyio.to_thread.run_sync(lambda: told.get(timeout=LONGEST_S))
 
 
 def _crowd(host: str, port: int, count: int, addresses: int, seconds: float, told: Any) -> None:
@@ -140,7 +146,7 @@ async def _probed_apart(url: str, seconds: float) -> list[float]:
     told = _SPAWN.Queue()
     prober = _SPAWN.Process(target=_probe, args=(url, seconds, told), daemon=True)
     prober.start()
-    waits: list[float] = await anyio.to_thread.run_sync(told.get)
+    waits: list[float] = await _told_by(told)
     return waits
 
 
@@ -222,9 +228,10 @@ async def fat_bodies(url: str, count: int) -> dict[str, Any]:
         writer.transport.abort()
 
     async def all_of_them() -> None:
-        async with anyio.create_task_group() as group:
-            for _ in range(count):
-                group.start_soon(send)
+        with anyio.move_on_after(LONGEST_S):
+            async with anyio.create_task_group() as group:
+                for _ in range(count):
+                    group.start_soon(send)
 
     return {**await _with_memory(all_of_them), "answers": dict(answers)}
 
@@ -281,6 +288,7 @@ async def follow(url: str, count: int, key: str | None = None) -> dict[str, Any]
             health = await _probed_apart(url, 5.0)
             with suppress(Exception):
                 await client.delete(job.id)
+            all_.cancel_scope.deadline = anyio.current_time() + LONGEST_S
     heard = spread(snapshots) if snapshots else None
     told = {"answers": dict(answers), "snapshot_after_s": heard, "ends": at_least(ends, count)}
     return {"followers": at_least(len(snapshots), count), **told, "health_s": _health_figures(health)}

@@ -9,7 +9,7 @@ from typing import TypeVar
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 
-from app.errors import KinorayError, ServiceUnavailable
+from app.errors import KinorayError, PartFailed, ServiceUnavailable
 
 T = TypeVar("T")
 
@@ -22,7 +22,8 @@ async def ask(answer: Awaitable[T], timeout_s: float, what: str) -> T:
 
     Raises:
         KinorayError: whatever of ours the callee raised, unwrapped.
-        ServiceUnavailable: nobody answered in time, or the callee is gone.
+        ServiceUnavailable: nobody answered in time, or the callee is not there.
+        PartFailed: it died meanwhile.
     """
     try:
         return await asyncio.wait_for(_awaited(answer), timeout_s)
@@ -35,6 +36,8 @@ async def ask(answer: Awaitable[T], timeout_s: float, what: str) -> T:
         if isinstance(cause, KinorayError):
             raise cause from None
         raise
+    except RayActorError:
+        raise PartFailed(f"The {what} is not running.") from None
     except (*LOST, RayServeException):
         raise ServiceUnavailable(f"The {what} is not running.") from None
 

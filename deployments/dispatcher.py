@@ -15,7 +15,7 @@ from ray.serve.handle import DeploymentHandle
 from app.artifacts.store import ArtifactStore
 from app.dispatch.dispatcher import Dispatcher as DispatcherStory
 from app.dispatch.ports import AttemptLost
-from app.errors import StoreUnavailable
+from app.errors import PartAway, StoreUnavailable
 from app.settings import Settings
 from app.stores import open_stores
 from app.webhooks.delivery import WebhookDeliveries
@@ -86,10 +86,10 @@ class Dispatcher:
 
 
 def _never_ran(error: Exception) -> bool:
-    """Whether the replica is not to blame: it never had the attempt, or gave it up because Redis was away."""
+    """Whether the replica is not to blame: it never had the attempt, or gave it up as the store or a part was away."""
     if isinstance(error, (BackPressureError, DeploymentUnavailableError)):
         return True
-    return isinstance(error, RayTaskError) and isinstance(error.cause, StoreUnavailable)
+    return isinstance(error, RayTaskError) and isinstance(error.cause, (StoreUnavailable, PartAway))
 
 
 def _warn_of_local_files(artifacts: ArtifactStore) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
 
-from app.errors import ServiceUnavailable
+from app.errors import PartFailed, ServiceUnavailable
 from app.plan.sentences import SentenceFigures
 from app.storyboards.ports import FilmMade, Heard
 from app.tracing.carry import carried
@@ -67,11 +67,11 @@ class EncoderHandle:
         self._timeout_s = timeout_s
 
     async def __call__(self, text: str) -> Embedding:
-        """Raises ServiceUnavailable."""
+        """Raises ServiceUnavailable; PartFailed where it died or failed over this prompt."""
         try:
             answer: Embedding = await ask(self._handle.encode.remote(text), self._timeout_s, "text encoder")
         except RayError as error:
-            raise ServiceUnavailable(f"The text encoder failed: {type(error).__name__}.") from error
+            raise PartFailed(f"The text encoder failed: {type(error).__name__}.") from error
         return answer
 
 

@@ -14,6 +14,7 @@ from app.access.rate_limits import RateLimiter
 from app.api.app import create_app
 from app.cache.recent import RecentCache
 from app.jobs.redis.meter import BackgroundMeter
+from app.jobs.redis.usage import BackgroundUsage
 from app.models.adapter_fits import fits_of
 from app.models.vocabularies import worlds
 from app.plan.recent_plans import RememberingPlanner
@@ -61,7 +62,7 @@ class Router:
             flights=stores.flights,
             outbox=stores.outbox,
             meter=BackgroundMeter(stores.meter),
-            usage=stores.usage,
+            usage=BackgroundUsage(stores.usage),
             models=models,
             presets=stores.presets,
             sentences=SentencesHandle(analyzer),

@@ -19,6 +19,7 @@ from app.api.cross_origin import SameOrigin
 from app.api.decompression import Decompression
 from app.api.followers import Followers
 from app.api.limits import FORM_BYTES, BodyLimit
+from app.api.looks import EndedBodies
 from app.api.methods import METHODS, answer_head
 from app.api.openapi import describe_api
 from app.api.own_task import OwnTask
@@ -115,10 +116,12 @@ def create_app(
     app.state.checks = dict(checks)
     app.state.since = ComponentSince(service.ports.board, service.now)
     app.state.followers = Followers(settings.max_followers)
-    rooms = (
-        *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
+    app.state.ended_bodies = EndedBodies()
+    rooms = (  # a path is looked for in this order: what is asked for most stands first
+        *(videos, operations, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket),
+        feedback,
         *((storyboards, storyboard_events) if boards is not None else ()),
-        *(models, loras, uploads, styles, keys, audit, caches, operations, trends, usage, vitals, page),
+        *(models, loras, uploads, styles, keys, audit, caches, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

@@ -13,6 +13,11 @@ LEVEL = 5  # more takes longer and gains next to nothing on JSON
 _REFUSED = re.compile(r"gzip\s*;\s*q\s*=\s*0(?:\.0{0,3})?\s*(?:,|$)", re.I)
 
 
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a client that sends this header takes answers compressed."""
+    return "gzip" in accept_encoding and not _REFUSED.search(accept_encoding)
+
+
 class Compression(GZipMiddleware):
     """ASGI middleware: Starlette's, which looks at the type of each answer; here `gzip;q=0` means no."""
 

@@ -189,7 +189,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         waiting_for=list(outlook.waits_for),
         promised_s=job.promised_s or 0.0,
         user=job.wishes.user,
-        url=f"{base}/v1/videos/{job.id}/content" if _has_file(job, settings, now) else None,
+        url=f"{base}/v1/videos/{job.id}/content" if has_file(job, settings, now) else None,
         prepared=prepared_object(plan.prepared),
         webhook=_webhook(job),
         warnings=[VideoWarning(code=each.code, message=each.message, param=each.param) for each in plan.warnings],
@@ -204,7 +204,7 @@ def _eta_s(job: Job, outlook: Outlook) -> float | None:
     return None if outlook.eta_s is None else round(outlook.eta_s, 3)
 
 
-def _has_file(job: Job, settings: Settings, now: float) -> bool:
+def has_file(job: Job, settings: Settings, now: float) -> bool:
     """Whether there is a video to fetch, as far as the record and its time say."""
     return "video" in job.artifacts and now < (job.completed_at or now) + settings.artifacts_kept_s
 

@@ -92,7 +92,7 @@ _EXTENDED: Final = (  # where a completed video goes on
 OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "POST /v1/videos": (*_WISHED, _ACCEPTED),
     "GET /v1/videos": (_QUERY,),
-    "GET /v1/videos/{video_id}": (_VIDEO,),
+    "GET /v1/videos/{video_id}": (_QUERY, _VIDEO),
     "DELETE /v1/videos/{video_id}": (_VIDEO,),
     "POST /v1/videos/{video_id}/cancel": (_VIDEO,),
     "POST /v1/videos/{video_id}/remix": (_BODY, _WISH, _ACCEPTED, _VIDEO),
@@ -255,7 +255,7 @@ _TUS: Final = {
 }
 HEADERS: Final[Mapping[str, Mapping[str, Header]]] = {
     "POST /v1/videos": {**_POLL, **_REPLAYED},
-    "GET /v1/videos/{video_id}": _POLL,
+    "GET /v1/videos/{video_id}": {**_POLL, "etag": _header("For If-None-Match"), "cache-control": _header("Ask again")},
     "POST /v1/videos/{video_id}/cancel": _POLL,
     "POST /v1/videos/{video_id}/remix": {**_POLL, **_REPLAYED},
     "POST /v1/videos/{video_id}/extend": {**_POLL, **_REPLAYED},

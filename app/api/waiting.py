@@ -11,6 +11,7 @@ from typing import Any, Final
 import anyio
 from starlette.requests import Request
 
+from app.api.followers import followers_of
 from app.errors import JobNotFound, KinorayError, StoreUnavailable
 from app.service.videos import VideoService
 from app.types import Caller, Job
@@ -48,6 +49,33 @@ async def ended(
             wait.cancel()
     if cancels:
         await withdraw(service, jobs, caller)
+    raise ClientGone("The client went away.")
+
+
+async def looked_until_ended(
+    request: Request, service: VideoService, job_id: str, caller: Caller, wait_s: float
+) -> Job:
+    """The job as soon as it has ended, else as it is after `wait_s` seconds. It goes on, whoever goes away.
+
+    Raises:
+        JobNotFound: there is none, or it was deleted meanwhile.
+        TooManyFollowers: it is under way, and as many wait here as may.
+        ClientGone: nobody waits any more.
+    """
+    job = await service.get(job_id, caller)
+    if job.phase.ended:
+        return job
+    with followers_of(request).seat():
+        waiting = asyncio.ensure_future(service.ended_within(job, caller, wait_s))
+        leaving = asyncio.ensure_future(_left(request))
+        try:
+            both: set[asyncio.Future[Any]] = {waiting, leaving}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                return waiting.result()
+        finally:
+            waiting.cancel()
+            leaving.cancel()
     raise ClientGone("The client went away.")
 
 

@@ -87,9 +87,11 @@ class Kinoray(LoraCalls, StoryboardCalls, OperatorCalls):
         answer = await self._transport.send("POST", path, body=body, repeatable=key is not None, headers=headers)
         return Video.parse(read_json(answer))
 
-    async def retrieve(self, video_id: str) -> Video:
-        """A video as it is now."""
-        return Video.parse(read_json(await self._transport.send("GET", _place(video_id))))
+    async def retrieve(self, video_id: str, wait_s: float = 0.0) -> Video:
+        """A video as it is now, or, with `wait_s` up to 60, as soon as it has ended, and after those seconds anyway."""
+        params = {"wait": wait_s} if wait_s else None
+        answer = await self._transport.send("GET", _place(video_id), params, patience_s=wait_s)
+        return Video.parse(read_json(answer))
 
     async def report(self, video_id: str) -> VideoReport:
         """Where a video's time went so far: stages, waits, attempts, and the bottleneck in a sentence."""

@@ -22,12 +22,13 @@ from app.client.errors import (
     refusal,
 )
 
-Params = Mapping[str, str | int]
+Params = Mapping[str, str | int | float]
 """What stands in an address behind the question mark."""
 
 FIRST_PAUSE_S = 0.2
 BUSY = (429, 502, 503, 504)
 UPLOAD_TIMEOUT_S = 300.0
+CONNECT_S = 5.0
 LONGEST_PAUSE_S = 10.0  # a server that asks for a longer one is not waited for
 
 
@@ -55,24 +56,26 @@ class Transport:
     def __init__(self, base_url: str, api_key: str | None, timeout_s: float, retries: int) -> None:
         self.base_url = checked(base_url).rstrip("/").removesuffix("/v1")
         self.retries = retries
+        self._timeout_s = timeout_s
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.http = httpx.AsyncClient(
-            base_url=self.base_url, headers=headers, timeout=httpx.Timeout(timeout_s, connect=5.0)
+            base_url=self.base_url, headers=headers, timeout=httpx.Timeout(timeout_s, connect=CONNECT_S)
         )
 
     async def send(
         self,
         method: str,
         path: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         body: Mapping[str, object] | None = None,
         repeatable: bool = True,
         headers: Mapping[bytes, bytes] | None = None,
+        patience_s: float = 0.0,
     ) -> httpx.Response:
-        """The answer to a request, read whole. Raises KinorayClientError."""
+        """The answer to a request, read whole; it may take `patience_s` more than usual. Raises KinorayClientError."""
         for attempt in count():
             try:
-                return await self._once(method, path, params, body, headers)
+                return await self._once(method, path, params, body, headers, patience_s)
             except KinorayClientError as failure:
                 await self.pause(failure, attempt, repeatable)
         raise AssertionError  # count() does not end
@@ -81,11 +84,12 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str | int] | None,
+        params: Params | None,
         body: Mapping[str, object] | None,
         headers: Mapping[bytes, bytes] | None,
+        patience_s: float,
     ) -> httpx.Response:
-        response = await self.ask(method, path, params, body, headers)
+        response = await self.ask(method, path, params, body, headers, patience_s)
         if response.is_success:
             return response
         raise refusal(response)
@@ -94,13 +98,16 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         body: Mapping[str, object] | None = None,
         headers: Mapping[bytes, bytes] | None = None,
+        patience_s: float = 0.0,
     ) -> httpx.Response:
         """Whatever is answered to one request, refusals too. Raises KinorayClientError when nothing is."""
         try:
-            return await self.http.request(method, path, params=params, json=body, headers=traced(headers))
+            timeout = httpx.Timeout(self._timeout_s + patience_s, connect=CONNECT_S)
+            told = traced(headers)
+            return await self.http.request(method, path, params=params, json=body, headers=told, timeout=timeout)
         except httpx.TransportError as failure:
             raise no_answer(failure, self.base_url) from failure
 
@@ -139,7 +146,7 @@ class Transport:
         await anyio.sleep(pause_s)
 
     @asynccontextmanager
-    async def open(self, path: str, params: Mapping[str, str | int]) -> AsyncIterator[httpx.Response]:
+    async def open(self, path: str, params: Params) -> AsyncIterator[httpx.Response]:
         """The answer to a GET, its body still to be read. Raises KinorayClientError."""
         try:
             async with self.http.stream("GET", path, params=params, headers=traced(None)) as response:

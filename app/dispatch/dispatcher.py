@@ -31,7 +31,8 @@ from app.settings import Settings
 from app.types import Job, Lease
 
 log = logging.getLogger(__name__)
-PASS_S = 0.5  # the line is looked at this often even when nobody calls
+PASS_S = 0.5  # the line is looked at this often even when nobody calls, and
+IDLE_PASS_S = 2.0  # when nothing waits or runs: whatever is to be done at once then calls
 STILL_S = 60.0  # without a pass for so long, it is not well
 SETTLED = 100  # flights, and late followers, that one pass deals with
 
@@ -71,6 +72,7 @@ class Dispatcher:
         self._sweep = Sweep(settings, stores, self._background, monotonic)
         self._health = HealthWatch(stores, monotonic)
         self._passed_at = monotonic()
+        self._pause_s = PASS_S
 
     def start(self) -> None:
         """Begin to look, without end. Needs a running event loop."""
@@ -123,13 +125,17 @@ class Dispatcher:
             self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")
         await self._sweep.run_if_due(now)
         self._passed_at = self._monotonic()
+        idle = not (
+            seen.waiting or seen.running or self._settings.replicas
+        )  # a pool that scales is minded all the time
+        self._pause_s = IDLE_PASS_S if idle else PASS_S
         await self._health.after_pass(seen.announced, backlog, self.wanted, now)
 
     async def _run(self) -> None:
         while True:
             try:
                 await self.run_pass()
-                await self._stores.jobs.wait_for_work(PASS_S)
+                await self._stores.jobs.wait_for_work(self._pause_s)
             except KinorayError as error:  # Redis is away: nothing can be decided, and nothing is lost
                 log.warning("The dispatcher waits: %s", error)
                 self._health.failed()

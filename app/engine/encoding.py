@@ -11,7 +11,7 @@ import numpy as np
 
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
 from app.engine.embedding import Embedding, as_tensors
-from app.errors import KinorayError, WorkerLost
+from app.errors import KinorayError, PartAway, PartFailed, WorkerLost
 
 log = logging.getLogger(__name__)
 TRIES, PAUSE_S, FAR_S = 3, 0.5, 120.0
@@ -27,7 +27,8 @@ class Encoder(Protocol):
         """What the encoders make of each text.
 
         Raises:
-            WorkerLost: there is nobody to do it; another attempt may find somebody.
+            PartAway: there is nobody to do it; another attempt may find somebody.
+            WorkerLost: whoever was asked died or failed over it.
         """
         ...
 
@@ -49,7 +50,8 @@ class SharedEncoder:
                 return checked(await self._ask(text))
             except KinorayError as error:
                 if not left:
-                    raise WorkerLost(f"The text encoder cannot be asked: {error.message}") from error
+                    kind = WorkerLost if isinstance(error, (PartFailed, WorkerLost)) else PartAway
+                    raise kind(f"The text encoder cannot be asked: {error.message}") from error
                 log.warning("The text encoder did not answer: %s", error)
                 await asyncio.sleep(self._pause_s * (self._tries - left))
         raise WorkerLost("The text encoder was not asked.")
@@ -58,14 +60,19 @@ class SharedEncoder:
 def blocking_encoder(ask: Ask, loop: asyncio.AbstractEventLoop, timeout_s: float = FAR_S) -> EncodePrompts:
     """An encoder for the engine's thread, which waits for it: for the warm-up and jobs that come without embeddings.
 
-    `ask` runs on `loop`, which must not be the calling thread's.
+    `ask` runs on `loop`, which must not be the calling thread's. What it raises is PartAway where nobody answers.
     """
 
     async def every(texts: Sequence[str]) -> list[Embedding]:
         return list(await asyncio.gather(*(ask(text) for text in texts)))
 
     def encode(texts: Sequence[str]) -> list[TextEmbedding]:
-        answers = asyncio.run_coroutine_threadsafe(every(texts), loop).result(timeout_s)
+        asked = asyncio.run_coroutine_threadsafe(every(texts), loop)
+        try:
+            answers = asked.result(timeout_s)
+        except TimeoutError:
+            asked.cancel()
+            raise PartAway(f"The text encoder did not answer within {timeout_s:.0f} s.") from None
         return [as_tensors(checked(each)) for each in answers]
 
     return encode

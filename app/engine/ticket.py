@@ -16,7 +16,7 @@ from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
 from app.engine.embedding import Embedding
 from app.engine.memory.state import state_bytes
 from app.engine.timing.step_times import shape_of
-from app.errors import GenerationError, KinorayError
+from app.errors import GenerationError, KinorayError, PartAway, PartFailed, ServiceUnavailable, WorkerLost
 from app.line.batcher import Paused, Rules, Running, Shape, Urgency, Waiting
 from app.line.order import aged
 from app.plan.masks.mask import masks_of
@@ -302,6 +302,8 @@ def failure(error: Exception) -> GenerationError:
     """What is said of a job that ended with this error."""
     if isinstance(error, GenerationError):
         return error
+    if isinstance(error, ServiceUnavailable):  # not the job's doing: it is to be tried again
+        return (WorkerLost if isinstance(error, PartFailed) else PartAway)(error.message)
     if isinstance(error, KinorayError):
         return GenerationError(error.message, error.param, error.error_code)
     return GenerationError(f"The model failed on this job ({type(error).__name__}: {error}).")

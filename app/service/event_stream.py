@@ -89,7 +89,9 @@ async def _news(job: Job, former: str, source: str, last: str | None, block_s: f
 
 
 def _told_to(job: Job, source: str, events: Sequence[Event]) -> list[Event]:
-    return [replace(event, job_id=job.id) for event in events if source == job.id or _shared(event, job)]
+    if source == job.id:  # the very events that all its followers are given
+        return list(events)
+    return [replace(event, job_id=job.id) for event in events if _shared(event, job)]
 
 
 def _shared(event: Event, job: Job) -> bool:

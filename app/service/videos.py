@@ -205,6 +205,13 @@ class VideoService:
             raise TimedOut(f"{job_id} is still being made; poll it.")
         return await self.get(job_id, caller)
 
+    async def ended_within(self, job: Job, caller: Caller, timeout_s: float) -> Job:
+        """The job once it has ended, or as it is after `timeout_s` seconds. Raises JobNotFound (it was deleted)."""
+        with anyio.move_on_after(timeout_s):
+            async for _ in follow(job, None, self.ports, self._clock, self._reads):
+                pass
+        return await self.get(job.id, caller)
+
     async def cancel(self, job_id: str, caller: Caller) -> Job:
         """End a job that has not ended; its device is free within one step. Raises JobNotFound."""
         before = await self.get(job_id, caller)

@@ -21,6 +21,9 @@ from app.errors import (
     JobNotFound,
     KinorayError,
     LeaseLost,
+    PartAway,
+    PartFailed,
+    ServiceUnavailable,
     StoreUnavailable,
     TimedOut,
     WorkerLost,
@@ -105,6 +108,10 @@ class Attempt:
         except (StoreUnavailable, WorkerLost) as error:
             log.warning("The attempt gives up: %s", error)
             raise
+        except ServiceUnavailable as error:  # of a part beside this replica: the job is to be tried again
+            log.warning("The attempt gives up: %s", error)
+            kind = WorkerLost if isinstance(error, PartFailed) else PartAway
+            raise kind(error.message) from error
         except KinorayError as error:
             self.stop()
             await self._close_failed(error)

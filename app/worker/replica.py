@@ -7,7 +7,7 @@ import contextlib
 import logging
 
 from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
-from app.jobs.reports.account import REPLICA_LEFT, loss_entry
+from app.jobs.reports.account import NOT_TAKEN, REPLICA_LEFT, loss_entry
 from app.logs.context import about
 from app.telemetry import RETRIES, figure
 from app.worker.attempt import Attempt
@@ -65,6 +65,9 @@ class Replica:
         task = self._begin(job_id, fence)
         try:
             await asyncio.shield(task)
+        except StoreUnavailable:  # nor may whoever asked be there still, or reach the store
+            self._parts.background.spawn(self._put_back(job_id, fence), f"putting back {job_id}")
+            raise
         except (WorkerLost, asyncio.CancelledError):  # it had not begun to step when the engine closed
             if not self._cut_short(task):
                 raise
@@ -97,6 +100,32 @@ class Replica:
                 job_id, {loss_entry(fence): {"leased_at": leased_at, "at": now, "why": REPLICA_LEFT}}
             )
             await stores.meter.add({figure(RETRIES, "handed_back"): 1})
+
+    async def _put_back(self, job_id: str, fence: int) -> None:
+        """Once the store answers, the job goes back to the line, unless it has moved on: without it, its lease would
+        have to run out, which counts against the job."""
+        while True:
+            await self._parts.timing.sleep(BEAT_S)
+            try:
+                await self._return(job_id, fence)
+            except StoreUnavailable:
+                continue
+            except (LeaseLost, JobNotFound, IllegalTransition):
+                pass
+            return
+
+    async def _return(self, job_id: str, fence: int) -> None:
+        stores = self._parts.stores
+        job = await stores.jobs.get(job_id)
+        if job.fence != fence or job.phase.ended:
+            return
+        now = stores.clock()
+        await stores.jobs.requeue(job_id, fence, now)
+        with about(job=job_id, fence=fence):
+            log.info("put back: the store had been away")
+        entries = {loss_entry(fence): {"leased_at": job.started_at, "at": now, "why": NOT_TAKEN}}
+        await stores.events.append(job_id, "phase", now, {"phase": "queued"}, entries=entries)
+        await stores.meter.add({figure(RETRIES, "not_started"): 1})
 
     async def leave(self) -> None:
         """Take no more jobs; those here stop after the step under way, are checkpointed there and handed back."""

@@ -79,7 +79,7 @@ async def test_a_few_are_told_at_once() -> None:
     seats.count = followers.FEW
     assert seats.pause_s == 0.0
     seats.count = 1000
-    assert seats.pause_s == 2.5
+    assert seats.pause_s == 5.0
 
 
 async def test_a_websocket_takes_a_seat_too() -> None:

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 CONTENT = bytes(range(256)) * 4000
+HUNDREDTH = 0.01  # of the time that a client says it will wait, a video takes here
 DONE = {"status": "completed", "phase": "completed", "progress": 100, "step": 3}
 CANCELLED = {"status": "failed", "phase": "failed", "error": {"code": "cancelled", "message": "The job was cancelled."}}
 STORY: list[tuple[str, dict[str, Any]]] = [
@@ -179,10 +180,8 @@ class Service:
         if request.method == "DELETE":
             del self.videos[video_id]
             return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
-        while what == "cancel" and self.hold_cancel:
-            await asyncio.sleep(0.01)
-        if what == "cancel" and self.videos[video_id]["status"] in ("queued", "in_progress"):
-            self.videos[video_id] |= CANCELLED
+        if what == "cancel":
+            await self._cancel(video_id)
         if what == "feedback":
             self.bodies.append(await request.json())
             return JSONResponse({"id": video_id, "object": "video.feedback", **self.bodies[-1]})
@@ -192,7 +191,21 @@ class Service:
             return self._events(video_id, request.headers.get("last-event-id"))
         if what == "content":
             return self._content(request)
-        return JSONResponse({"id": video_id, **self.report} if what == "report" else self.videos[video_id])
+        if what == "report":
+            return JSONResponse({"id": video_id, **self.report})
+        return await self._looked_at(video_id, float(request.query_params.get("wait", 0)))
+
+    async def _looked_at(self, video_id: str, wait_s: float) -> Response:
+        if wait_s:
+            await asyncio.sleep(HUNDREDTH * wait_s)
+            self.videos[video_id] |= self.ending
+        return JSONResponse(self.videos[video_id])
+
+    async def _cancel(self, video_id: str) -> None:
+        while self.hold_cancel:
+            await asyncio.sleep(0.01)
+        if self.videos[video_id]["status"] in ("queued", "in_progress"):
+            self.videos[video_id] |= CANCELLED
 
     async def _styles(self, request: Request, parts: list[str]) -> Response:
         if not parts[0]:

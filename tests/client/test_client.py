@@ -29,6 +29,12 @@ async def test_fields_of_a_newer_server_are_kept(service: Service, client: Kinor
     assert found.error.code == "timeout"
 
 
+async def test_a_look_may_wait_for_the_end_longer_than_any_other_answer_may_take(service: Service) -> None:
+    service.videos["v"] = video("v")
+    async with Kinoray(service.url, timeout_s=0.1, retries=0) as client:
+        assert (await client.retrieve("v", wait_s=30)).status == "completed"
+
+
 async def test_the_record_knows_urgency_and_interruptions(service: Service, client: Kinoray) -> None:
     service.videos["v"] = video("v", priority="high", deadline_at=1763000030.5, attempts=2, resumed_from_step=8)
     found = await client.retrieve("v")

@@ -12,7 +12,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from app.dispatch.ports import AttemptLost
-from app.errors import GenerationError, StoreUnavailable
+from app.errors import GenerationError, PartAway, StoreUnavailable, WorkerLost
 from app.logs.setup import listen
 from app.redis.connection import Client
 from app.settings import Settings
@@ -68,6 +68,8 @@ async def test_an_attempt_goes_to_the_handle_of_its_pool() -> None:
         (RayActorError(), True),
         (raised(GenerationError("It broke.")), True),
         (raised(StoreUnavailable("Redis is away.")), False),
+        (raised(PartAway("The text encoder is not running.")), False),
+        (raised(WorkerLost("The text encoder cannot be asked.")), True),
         (BackPressureError(num_queued_requests=1, max_queued_requests=1), False),
         (DeploymentUnavailableError("Diffuser"), False),
     ],

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from ray.exceptions import RayActorError, RayTaskError
-from ray.serve.exceptions import BackPressureError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
-from app.errors import InvalidRequest, KinorayError, LeaseLost, ServiceUnavailable
+from app.errors import InvalidRequest, KinorayError, LeaseLost, PartFailed, ServiceUnavailable
 from app.types import Measured
 from app.types.storyboard import Narrator
 from deployments.cache_handles import CacheHandle, SimilarHandle
@@ -90,6 +90,22 @@ async def test_an_encoder_that_fails_is_unavailable(error: Exception | None) -> 
     handle: Any = Broken(error)
     with pytest.raises(ServiceUnavailable):
         await EncoderHandle(handle, timeout_s=0.01)("a prompt")
+
+
+async def test_an_encoder_that_died_or_failed_over_a_prompt_is_told_from_one_that_is_not_there() -> None:
+    kinds = []
+    for error in (
+        RayActorError(),
+        raised(ZeroDivisionError("theirs")),
+        DeploymentUnavailableError("it"),
+        BackPressureError(1, 1),
+        None,
+    ):
+        handle: Any = Broken(error)
+        with pytest.raises(ServiceUnavailable) as told:
+            await EncoderHandle(handle, timeout_s=0.01)("a prompt")
+        kinds.append(type(told.value))
+    assert kinds == [PartFailed, PartFailed, *(ServiceUnavailable,) * 3]
 
 
 @pytest.mark.parametrize("error", [RayActorError(), raised(ZeroDivisionError("theirs")), None])

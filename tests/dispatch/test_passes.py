@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 
+from app.dispatch.dispatcher import IDLE_PASS_S, PASS_S
 from app.jobs.board import PLACES
+from app.jobs.redis.jobs import RedisJobs
 from app.line.queue_places import places_from_note
+from app.redis.connection import Client
 from app.settings import Settings
 from app.stores import Stores
 from app.types import Webhook
 from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Sender
 from tests.dispatch.over_redis import Dispatch, begin, dispatch, stores
-from tests.dispatch.workers import PlayedWorkers, code_of, told
+from tests.dispatch.workers import PlayedWorkers, a_replica, code_of, told
 from tests.jobs.make import a_job
 from tests.webhooks.receiver import receiver
 from tests.webhooks.test_message import SECRET
@@ -92,3 +96,32 @@ async def test_the_end_of_a_job_is_told_by_the_dispatcher(settings: Settings, st
     assert (found.delivery.state, len(there.came)) == ("delivered", 1)
     assert b'"video.failed"' in there.came[0][1]
     assert (await stores.meter.read())["jobs_ended:timeout"] == 1
+
+
+class Waits(RedisJobs):
+    """Keeps how long the dispatcher was to wait for news after each pass."""
+
+    pauses: asyncio.Queue[float]
+
+    async def wait_for_work(self, timeout_s: float) -> bool:
+        self.pauses.put_nowait(timeout_s)
+        return await super().wait_for_work(timeout_s)
+
+
+async def test_an_idle_line_is_looked_at_less_often_and_a_new_job_starts_at_once(
+    settings: Settings, stores: Stores, redis: Client, prefix: str
+) -> None:
+    jobs = Waits(redis, prefix)
+    jobs.pauses = asyncio.Queue()
+    await jobs.announce(a_replica(slots=1), 60.0)
+    workers = PlayedWorkers(stores)
+    sender = WebhookDeliveries(stores, settings, Sender(False, 5.0), stores.clock)
+    made = begin(settings, replace(stores, jobs=jobs), workers, sender)
+    assert await asyncio.wait_for(jobs.pauses.get(), 10.0) == IDLE_PASS_S
+    began = time.monotonic()
+    await jobs.create(a_job(time.time()))
+    await workers.next()
+    assert time.monotonic() - began < IDLE_PASS_S
+    while await asyncio.wait_for(jobs.pauses.get(), 10.0) != PASS_S:
+        pass
+    await made.close()

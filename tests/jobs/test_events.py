@@ -185,3 +185,16 @@ async def test_an_account_is_kept_as_long_as_the_events(redis: Client, prefix: s
         left_s = [await redis.ttl(name) for name in await redis.keys(f"*account:{job.id}")]
         assert 90 < left_s[0] <= 100
         await events.append(job.id, "step", 1.0, {}, 0, {"attempt:1": {}})
+
+
+async def test_all_who_wait_for_the_same_are_given_the_very_same_events(redis: Client, prefix: str) -> None:
+    events = RedisEvents(redis, prefix)
+    waiting = [asyncio.ensure_future(events.read(JOB, None, 20.0)) for _ in range(3)]
+    await until(lambda: _all_wait(redis))
+    await events.append(JOB, "step", 100.5, {"step": 1})
+    [first], [second], [third] = await asyncio.gather(*waiting)
+    assert (first is second, second is third) == (True, True)
+
+
+async def _all_wait(redis: Client) -> bool:
+    return int((await redis.info("clients"))["blocked_clients"]) > 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.jobs.redis.usage import RedisUsage
+from app.jobs.redis.usage import BackgroundUsage, RedisUsage
 from app.jobs.usage import MemoryUsage, UsageLog, Used, days_between, used_by
 from app.redis.commands import Commands
 from app.redis.connection import Client
@@ -24,7 +24,7 @@ PRICED = replace(PLAN, estimate=Estimate(1.5, 2.0, cost=0.02, device_seconds=2.0
 @pytest.fixture(params=MEMORY_AND_REDIS)
 def log(request: pytest.FixtureRequest) -> UsageLog:
     if request.param == "memory":
-        return MemoryUsage()
+        return BackgroundUsage(MemoryUsage())
     return RedisUsage(request.getfixturevalue("redis"), request.getfixturevalue("prefix"), 86400.0)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,17 @@ from numpy.typing import NDArray
 
 from app.artifacts.memory import MemoryArtifacts
 from app.artifacts.store import UNAVAILABLE
+from app.engine.embedding import Embedding
 from app.engine.fake import RAISES
-from app.errors import LeaseLost, ServiceUnavailable, StoreUnavailable
+from app.errors import (
+    KinorayError,
+    LeaseLost,
+    PartAway,
+    PartFailed,
+    ServiceUnavailable,
+    StoreUnavailable,
+    WorkerLost,
+)
 from app.jobs.events import EventLog
 from app.jobs.memory import MemoryEvents
 from app.settings import Settings
@@ -183,6 +192,48 @@ async def test_a_store_that_is_away_ends_the_attempt_and_not_the_job(workplace: 
     here = workplace(stores=replace(stores, events=events), time=time)
     job, fence = await here.leased()
     with pytest.raises(StoreUnavailable):
+        await Attempt(job.id, fence, here.parts).run()
+    assert not (await here.stores.jobs.get(job.id)).phase.ended
+
+
+class NoEncoder:
+    """The Encoder port of one that cannot be asked; or it raises whatever a part beside the replica may."""
+
+    def __init__(self, error: KinorayError) -> None:
+        self._error = error
+
+    async def encode(self, texts: Sequence[str]) -> list[Embedding]:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (PartAway("The text encoder is not running."), PartAway),
+        (ServiceUnavailable("The prompt analyzer has too much to do."), PartAway),
+        (PartFailed("The text encoder failed."), WorkerLost),
+    ],
+)
+async def test_a_part_that_is_away_ends_the_attempt_and_not_the_job(
+    workplace: Make, error: KinorayError, ends: type[WorkerLost]
+) -> None:
+    here = workplace()
+    job, fence = await here.leased()
+    with pytest.raises(WorkerLost) as raised:
+        await Attempt(job.id, fence, replace(here.parts, encoder=NoEncoder(error))).run()
+    assert type(raised.value) is ends
+    assert not (await here.stores.jobs.get(job.id)).phase.ended
+
+
+async def test_an_encoder_that_the_engine_cannot_ask_ends_the_attempt_and_not_the_job(workplace: Make) -> None:
+    here = workplace()
+
+    def encode(_: Sequence[str]) -> Any:
+        raise ServiceUnavailable("The text encoder is not running.")
+
+    here.denoiser.encode = encode  # type: ignore[method-assign,assignment]
+    job, fence = await here.leased()
+    with pytest.raises(PartAway):
         await Attempt(job.id, fence, here.parts).run()
     assert not (await here.stores.jobs.get(job.id)).phase.ended
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.worker.workplace import EPOCH_S, SHORT, Time, Workplace
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., Workplace]
+PATIENCE_S = 20.0
 
 
 class Jobs(MemoryJobs):
@@ -256,3 +258,30 @@ def test_step_times_are_shared_by_weights_dtype_layout_and_hardware() -> None:
     key = profile_key(MODEL, entry, settings, "an H200")
     assert key == f"profile:shapes:1:bfloat16/{settings.layout.label}:an H200"
     assert profile_key(replace(MODEL, revision="2"), entry, settings, "an H200") != key
+
+
+async def test_a_job_whose_attempt_could_not_reach_the_store_goes_back_without_a_loss(workplace: Make) -> None:
+    class Away(MemoryEvents):
+        away = True
+
+        async def append(
+            self, job_id: str, kind: str, at: float, data: Any, fence: int | None = None, entries: Any = None
+        ) -> str:
+            if self.away:
+                raise StoreUnavailable("Redis is away.")
+            return await super().append(job_id, kind, at, data, fence, entries)
+
+    jobs, time = Jobs(), Time()
+    events = Away(jobs=jobs)
+    stores = replace(memory_stores(Settings(), time.unix, time.monotonic), jobs=jobs, events=events)
+    here = workplace(stores=stores, time=time)
+    replica = here.replica()
+    job, fence = await here.leased()
+    with pytest.raises(StoreUnavailable):
+        await replica.run(job.id, fence)
+    events.away = False
+    await time.asleep()
+    time.advance(BEAT_S)
+    [back] = await events.read(job.id, None, PATIENCE_S)
+    found = await jobs.get(job.id)
+    assert (back.data, found.phase, found.losses) == ({"phase": "queued"}, Phase.QUEUED, 0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Reader, Writer
 from app.api.dependencies import Config, PublicUrl, Service
+from app.api.looks import LONGEST_WAIT_S, look
 from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
 from app.api.requests.fields import ALIASES, PICTURE
@@ -19,10 +21,23 @@ from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
 from app.api.video_answers import accepted_video, video_of
+from app.api.waiting import looked_until_ended
 from app.jobs.record import check_id
 from app.telemetry import Stages
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
+
+Wait = Annotated[
+    float,
+    Query(
+        ge=0.0,
+        le=LONGEST_WAIT_S,
+        description="Seconds to wait for its end: answered then, or as it is after them",
+    ),
+]
+Known = Annotated[
+    str | None, Header(alias="if-none-match", description="The `etag` that you have: 304 where the video is still that")
+]
 
 
 @router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE))
@@ -59,14 +74,29 @@ async def list_videos(
     )
 
 
-@router.get("/{video_id}", summary="Look at a video")
+@router.get(
+    "/{video_id}",
+    summary="Look at a video",
+    response_model=Video,
+    responses={304: {"description": "It is still what you have"}},
+)
 async def retrieve(
-    video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Reader
-) -> Video:
-    """The video as it is now. The header `openai-poll-after-ms` says when to look again."""
-    job = await service.get(check_id(video_id), caller)
-    response.headers.update(job_headers(job, settings))
-    return await video_of(job, service, settings, base)
+    video_id: str,
+    request: Request,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Reader,
+    wait: Wait = 0.0,
+    _: Known = None,
+) -> Response:
+    """The video as it is now, or with `wait` once it has ended. The header `openai-poll-after-ms` says when to look
+    again; who sends the `etag` of the last answer as `If-None-Match` is answered 304 while nothing has changed."""
+    if wait:
+        job = await looked_until_ended(request, service, check_id(video_id), caller, wait)
+    else:
+        job = await service.get(check_id(video_id), caller)
+    return await look(job, service, settings, base, request.app.state.ended_bodies, request.headers)
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")

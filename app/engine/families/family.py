@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine import sampler
-from app.engine.checkpoint import from_bytes
+from app.engine.checkpoint import CheckpointInvalid, from_bytes
 from app.engine.denoiser import Conditioning, Frames, JobState, TextEmbedding
 from app.engine.families.adapters import AdapterSwitch, BroughtAdapters
 from app.engine.families.grouping import forward_by_group, guided
@@ -117,6 +117,10 @@ class Family(Protocol):
 
     def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         """What its text encoders make of each prompt."""
+        ...
+
+    def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
+        """(C, F', H', W') of a video. Raises InvalidRequest: the model cannot make this shape."""
         ...
 
     def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
@@ -231,7 +235,10 @@ class FamilyDenoiser:
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
         with device_errors():
             self._wear(plan)
-            return self._grouped(from_bytes(checkpoint, plan, self._family.device))
+            state = from_bytes(checkpoint, plan, self._family.device)
+        if state.latent.shape != self._family.latent_shape(plan.spec):  # by another denoiser under the same name
+            raise CheckpointInvalid(f"The checkpoint's latent is {list(state.latent.shape)}, no such model's.")
+        return self._grouped(state)
 
     def _grouped(self, state: JobState) -> JobState:
         """The job with expert, adapters and guidance of each step; without guidance at first there is none later."""

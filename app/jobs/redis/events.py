@@ -98,6 +98,14 @@ class RedisEvents:
         return str(added.decode())
 
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
+        """Those who wait for the same are given the same events: what comes is taken apart once."""
+        if block_s <= 0:
+            return await self._events(job_id, after, block_s)
+        wait = partial(self._events, job_id, after, block_s)
+        events: Sequence[Event] = await self._waits.share(("events", job_id, after, block_s), wait)
+        return events
+
+    async def _events(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
         found = await self._read(self._key(job_id), after, block_s)
         return [_event(entry.decode(), job_id, fields, fields[b"d"]) for entry, fields in found]
 

@@ -11,6 +11,7 @@ from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, Stor
 from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
+from app.jobs.ended_records import EndedRecords
 from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.redis import scripts
 from app.jobs.redis.line import RedisLine
@@ -48,6 +49,7 @@ class RedisJobs(RedisWaits):
         self._line = RedisLine(self._commands, self._keys, self._read)
         self._retention_s = retention_s
         self._masked = masked
+        self._ended = EndedRecords()
 
     async def create(self, job: Job, limits: AdmissionLimits = UNLIMITED) -> None:
         """Write a new record; the very same record again is fine. Raises Conflict and what `refusal` makes."""
@@ -71,7 +73,7 @@ class RedisJobs(RedisWaits):
         kept = mapping(await self._commands.call("HGETALL", self._keys.job(check_id(job_id))))
         if not kept or tenant not in (None, kept[b"tenant"].decode()):
             raise JobNotFound(f"There is no video {job_id}.")
-        return job_from_fields(kept, self._masked)
+        return self._ended.read(job_id, kept, self._masked)
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
         cursor = "" if after is None else check_id(after)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from app.errors import StoreUnavailable
 from app.jobs.redis.scripts import Keys
-from app.jobs.usage import Used, days_between
+from app.jobs.usage import UsageLog, Used, days_between
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.redis.replies import Word, mapping, texts
@@ -55,6 +56,25 @@ class RedisUsage:
 
     def _tenants(self, day: str) -> str:
         return self._keys.of("usage_tenants", day)
+
+
+class BackgroundUsage:
+    """A UsageLog that adds behind the caller's back: an answer does not wait until it is counted."""
+
+    def __init__(self, usage: UsageLog) -> None:
+        self._usage = usage
+        self._adding: set[asyncio.Task[None]] = set()
+
+    async def add(self, used: Used) -> None:
+        task = asyncio.ensure_future(self._usage.add(used))
+        self._adding.add(task)
+        task.add_done_callback(self._adding.discard)
+
+    async def read(self, tenant: str | None, first: str, last: str) -> Sequence[Used]:
+        """All that was added here before is in it."""
+        if self._adding:
+            await asyncio.wait(set(self._adding))
+        return await self._usage.read(tenant, first, last)
 
 
 def _rows(day: str, tenant: str, kept: dict[bytes, bytes]) -> Iterator[Used]:

@@ -21,7 +21,7 @@ from app.types import Job, Phase
 WHY = {
     RAN_OUT: "Its lease ran out: nothing was heard of the replica.",
     REPLICA_LOST: "The replica was lost while it ran.",
-    NOT_TAKEN: "No replica took it, or the one that did could not reach Redis.",
+    NOT_TAKEN: "No replica took it, or the one that did could not reach Redis or a part that it needs.",
     REPLICA_LEFT: "The replica was leaving.",
     "memory": "Memory was short on its replica.",
 }

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from app.engine.checkpoint import from_bytes, to_bytes
-from app.engine.denoiser import JobState
+from app.engine.checkpoint import CheckpointInvalid, from_bytes, to_bytes
+from app.engine.denoiser import Conditioning, JobState
+from app.engine.fake import FakeDenoiser
 from app.engine.families.ltx import DISTILLED, FIRST, LATER
 from app.engine.loop import Engine
 from app.errors import UnsupportedParameter
@@ -110,6 +111,14 @@ def test_a_job_that_was_kept_and_resumed_ends_with_the_same_bits(tiny: Tiny, at:
     assert torch.equal(resumed.latent, whole.latent)
     assert np.array_equal(tiny.denoiser.decode(resumed), tiny.denoiser.decode(whole))
     assert from_bytes(to_bytes(parted), plan).conditioning.prompt.keys() == parted.conditioning.prompt.keys()
+
+
+def test_a_checkpoint_that_another_denoiser_made_under_the_same_name_is_none(tiny: Tiny) -> None:
+    plan = plan_of(tiny)
+    pretended = FakeDenoiser()
+    state = pretended.start("one", plan, Conditioning(*pretended.encode([plan.prompt, plan.negative_prompt])))
+    with pytest.raises(CheckpointInvalid, match="latent"):
+        tiny.denoiser.resume(plan, to_bytes(state))
 
 
 def test_the_engine_warms_up_on_it_and_serves_it_with_previews(tiny: Tiny) -> None:
