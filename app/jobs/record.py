@@ -164,6 +164,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["postprocessing"]
     if plan.prepared is None:
         del values["prepared"]
+    if plan.student is None:
+        del values["student"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

@@ -76,7 +76,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         guidance=entry.guidance or family.guidance,
         shift=entry.shift or family.shift,
         samplers=family.samplers,
-        tiers=_tiers(entry, family),
+        tiers=_tiers(entry, family.tiers),
         pool=entry.pool or MAIN,
         step_s=entry.step_s or family.step_s,
         overhead_s=family.overhead_s,
@@ -167,7 +167,7 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
         pool=entry.pool or built_in.pool,
         guidance=entry.guidance or built_in.guidance,
         step_s=entry.step_s or built_in.step_s,
-        tiers=tuple(_tier(name, own, None) for name, own in entry.tiers.items()) or built_in.tiers,
+        tiers=_tiers(entry, built_in.tiers),
     )
 
 
@@ -181,8 +181,8 @@ def _by_request(entry: ModelEntry) -> tuple[RequestableLora, ...]:
     )
 
 
-def _tiers(entry: ModelEntry, family: FamilyRow) -> tuple[TierOfModel, ...]:
-    rows = {row.tier: row for row in family.tiers}
+def _tiers(entry: ModelEntry, known: tuple[TierOfModel, ...]) -> tuple[TierOfModel, ...]:
+    rows = {row.tier: row for row in known}
     for name, own in entry.tiers.items():
         if own.lora is not None and own.lora not in entry.loras:
             raise BadModel(f"the tier {name} names the LoRA {own.lora!r}, which is not among its loras")
@@ -192,6 +192,8 @@ def _tiers(entry: ModelEntry, family: FamilyRow) -> tuple[TierOfModel, ...]:
 
 def _tier(name: str, own: TierEntry, row: TierOfModel | None) -> TierOfModel:
     row = row or TierOfModel(name)
+    if row.weights and (own.steps is not None or own.guidance is not None or own.lora is not None):
+        row = TierOfModel(name)  # another way to make it than the student's
     steps = (own.steps,) * len(CLASSES) if isinstance(own.steps, int) else own.steps
     return TierOfModel(
         tier=name,
@@ -200,6 +202,7 @@ def _tier(name: str, own: TierEntry, row: TierOfModel | None) -> TierOfModel:
         sizes=own.sizes or row.sizes,
         most_frames=own.most_frames or row.most_frames,
         adapter=own.lora or row.adapter,
+        weights=row.weights,
     )
 
 

@@ -38,6 +38,7 @@ class BaseFamily(ABC):
         self.experts: Experts | None = None
         self.image: ImageConditioning | None = None
         self.step_caches: StepCaching | None = None
+        self.student = ""
 
     @abstractmethod
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:

@@ -14,7 +14,7 @@ from app.engine.families.step_caches import StepCaches
 from app.engine.families.wan.expert import Expert
 from app.engine.samplers.schedule import TRAINED_STEPS
 from app.errors import InvalidRequest
-from app.types import Plan, VideoSpec
+from app.types import STUDENT, Plan, VideoSpec
 
 
 class Wan(BaseFamily):
@@ -22,8 +22,8 @@ class Wan(BaseFamily):
     and an AutoencoderKLWan or anything with its config and `decode`.
 
     `parts.second` is the expert for timesteps below `boundary` (a share of 1000). `image` is how it sees a picture to
-    begin with, None where it cannot; `per_token` gives each token a timestep of its own. WanPipeline and
-    WanImageToVideoPipeline are the standard.
+    begin with, None where it cannot; `per_token` gives each token a timestep of its own; `student` is the revision of
+    `parts.student`. WanPipeline and WanImageToVideoPipeline are the standard.
     """
 
     samplers: tuple[str, ...] = ("unipc", "euler")
@@ -37,6 +37,7 @@ class Wan(BaseFamily):
         image: ImageConditioning | None = None,
         per_token: bool = False,
         mag_ratios: Sequence[float] = (),
+        student: str = "",
     ) -> None:
         super().__init__(parts, EVEN, device)
         self.image = image
@@ -48,6 +49,9 @@ class Wan(BaseFamily):
         else:
             self.step_caches = StepCaches(parts.transformer, mag_ratios)
         self.adapters = {name: expert.adapters for name, expert in self._transformers.items()}
+        if parts.student is not None:
+            self.student = student
+            self._transformers[STUDENT] = Expert(parts.student)
 
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         scale, patch = self._autoencoder.config, self._transformer.config.patch_size
@@ -66,7 +70,8 @@ class Wan(BaseFamily):
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         states = [row.state for row in rows]
-        expert = self._transformers[self.experts.at(states[0].timestep) if self.experts else ""]
+        name = self.experts.at(states[0].timestep) if self.experts else ""
+        expert = self._transformers[name if states[0].plan.student is None else STUDENT]
         images = [state.conditioning.picture for state in states]
         return expert.run(
             self.inputs(rows, self._transformer.dtype),
