@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,28 +29,29 @@ from app.embedded.training.train import Report
 from app.embedded.world.prompts import describe
 from app.embedded.world.scenes import draw_asks
 
-METHODS = ("crossings", "neighbours")
+CROSSINGS, NEIGHBOURS = "crossings", "neighbours"
 CHECKPOINT = "student.pt"
 _SIDE, _FRAMES = 8, 5
+_FEW = 8  # clips that share a short step
 
 
 @dataclass(frozen=True)
 class Lesson:
     """Every number of a distillation; written into the run's folder and compared on resume."""
 
-    method: str = "crossings"
+    method: str = CROSSINGS
     seed: int = 0
     levels: tuple[float, ...] = (1.0, 0.923, 0.75, 0.46)
-    strides: tuple[int, ...] = (4, 3, 2, 2)
+    strides: tuple[int, ...] = (2, 2, 2, 1)
     guidance: float = 3.0
     shift: float = 12.0
     chunk: int = 16  # clips that the teacher is asked for at a time
-    chunk_steps: int = 8  # steps between two chunks
+    chunk_steps: int = 12  # steps between two chunks
     keep: int = 40  # chunks that batches are drawn from
     batch: int = 16
-    rate: float = 2e-4
+    rate: float = 3e-4
     warmup: int = 30
-    ema: float = 0.99
+    ema: float = 0.98
     paint_weight: float = 4.0
     two_share: float = 0.5
     own: float = 0.5  # chance that the walk goes on from the student's own state, once it has learned a while
@@ -145,31 +147,32 @@ def ask(student: Student, teacher: EmbeddedModel) -> Examples:
     frames = _FRAMES
     if torch.randint(lesson.short_one_in, (1,), generator=lots).item() == 0:
         frames = 3 + int(torch.randint(2, (1,), generator=lots).item())
-    empty = teacher.text_encoder.tokens([""])
-    if lesson.method == "crossings":
-        text = encode_by_length(teacher.text_encoder, _prompts(lesson, seed)).float()
-        channels = teacher.transformer.config.in_channels
-        noise = torch.randn(lesson.chunk, channels, frames, _SIDE, _SIDE, generator=lots)
-        lead, mine = guided(teacher.transformer, text, empty, lesson.guidance), plain(student.average, text)
-        own = lesson.own if student.step >= lesson.own_after else 0.0
-        return crossings(lesson.segments, lead, mine, noise, text, own, lots).half()
-    # As many clips as the other method gives examples, each segment and short step by lot.
-    pool = make_pool(
-        teacher.autoencoder,
-        teacher.text_encoder,
-        Recipe(two_share=lesson.two_share),
-        lesson.chunk * len(lesson.levels),
-        seed,
-    )
-    clean, texts = pool.latents[:, :, :frames].float(), pool.texts.float()
-    parts = []
-    for first in range(0, len(clean), 8):
-        some, text = clean[first : first + 8], texts[first : first + 8]
+    made = _crossings if lesson.method == CROSSINGS else _neighbours
+    return made(student, teacher, frames, seed, lots).half()
+
+
+def _crossings(student: Student, teacher: EmbeddedModel, frames: int, seed: int, lots: torch.Generator) -> Examples:
+    lesson = student.lesson
+    text = encode_by_length(teacher.text_encoder, _prompts(lesson, seed)).float()
+    noise = torch.randn(lesson.chunk, teacher.transformer.config.in_channels, frames, _SIDE, _SIDE, generator=lots)
+    lead = guided(teacher.transformer, text, teacher.text_encoder.tokens([""]), lesson.guidance)
+    own = lesson.own if student.step >= lesson.own_after else 0.0
+    return crossings(lesson.segments, lead, plain(student.average, text), noise, text, own, lots)
+
+
+def _neighbours(student: Student, teacher: EmbeddedModel, frames: int, seed: int, lots: torch.Generator) -> Examples:
+    """As many clips as the other method gives examples, segment and short step of each few by lot."""
+    lesson, empty = student.lesson, teacher.text_encoder.tokens([""])
+    count, recipe = lesson.chunk * len(lesson.levels), Recipe(two_share=lesson.two_share)
+    pool, parts = make_pool(teacher.autoencoder, teacher.text_encoder, recipe, count, seed), []
+    for first in range(0, count, _FEW):
+        clean = pool.latents[first : first + _FEW, :, :frames].float()
+        text = pool.texts[first : first + _FEW].float()
         segment = int(torch.randint(len(lesson.levels), (1,), generator=lots).item())
         place = int(torch.randint(lesson.strides[segment], (1,), generator=lots).item())
         lead, mine = guided(teacher.transformer, text, empty, lesson.guidance), plain(student.average, text)
-        parts.append(neighbours(lesson.segments, lead, mine, some, text, segment, place, lots))
-    return _joined(parts).half()
+        parts.append(neighbours(lesson.segments, lead, mine, clean, text, segment, place, lots))
+    return _joined(parts)
 
 
 def _prompts(lesson: Lesson, seed: int) -> list[str]:
@@ -200,8 +203,8 @@ def draw(student: Student) -> Examples:
 
 
 def train_step(student: Student, done: float) -> float:
-    """One step on one batch; returns the loss: the mean squared error of where the student comes out of its segment,
-    over the segment's length, in units of the clean latent."""
+    """One step on one batch; returns the loss: the mean squared error of the clean latent that leads to where it should
+    come out, of neighbours times the squared share of the way that is left, as short ways magnify errors."""
     lesson, batch = student.lesson, draw(student)
     latents, outs = batch.latents.float(), batch.outs.float()
     level, end = batch.levels.view(-1, 1, 1, 1, 1), batch.ends.view(-1, 1, 1, 1, 1)
@@ -209,7 +212,7 @@ def train_step(student: Student, done: float) -> float:
     goal = latents - level * (latents - outs) / (level - end)
     weight = torch.ones(latents.shape[1])
     weight[:PAINTS] = lesson.paint_weight
-    share = (level - end).square() / level.square() if lesson.method == "neighbours" else torch.ones_like(level)
+    share = (level - end).square() / level.square() if lesson.method == NEIGHBOURS else torch.ones_like(level)
     error = ((clean - goal).square() * share).mean((0, 2, 3, 4))
     loss = (error * weight).sum() / weight.sum()
     torch.autograd.backward(loss)
@@ -270,15 +273,19 @@ def _parser() -> argparse.ArgumentParser:
     for entry in fields(Lesson):
         name, many = "--" + entry.name.replace("_", "-"), isinstance(entry.default, tuple)
         kind = type(entry.default[0]) if isinstance(entry.default, tuple) else type(entry.default)
-        if many:
-            parser.add_argument(name, type=kind, nargs="+", action=_Tuple, default=entry.default, help="of the lesson")
-        else:
-            parser.add_argument(name, type=kind, default=entry.default, help="of the lesson")
+        more: dict[str, Any] = {"nargs": "+", "action": _AsTuple} if many else {}
+        if entry.name == "method":
+            more["choices"] = (CROSSINGS, NEIGHBOURS)
+        parser.add_argument(name, type=kind, default=entry.default, help="of the lesson", **more)
     return parser
 
 
-class _Tuple(argparse.Action):
-    def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
+class _AsTuple(argparse.Action):
+    """Several values as a tuple, as the lesson has them."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
         setattr(namespace, self.dest, tuple(values))
 
 
