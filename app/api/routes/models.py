@@ -170,8 +170,9 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
 
 
 def _student(profile: ModelProfile) -> ModelStudent | None:
-    student = profile.student
-    return student and ModelStudent(revision=student.revision, evaluations=student.evaluations)
+    if (student := profile.student) is None:
+        return None
+    return ModelStudent(revision=student.revision, evaluations=student.evaluations)
 
 
 def _tier(profile: ModelProfile, name: str, settings: Settings) -> ModelTier:

@@ -22,7 +22,8 @@ def teacher() -> EmbeddedModel:
 
 def tiny() -> CleanWanTransformer:
     sizes = {"in_channels": 32, "out_channels": 32, "num_attention_heads": 1, "ffn_dim": 64, "num_layers": 1}
-    return CleanWanTransformer(**sizes)
+    made: CleanWanTransformer = CleanWanTransformer(**sizes)
+    return made
 
 
 def started(teacher: EmbeddedModel, lesson: Lesson = SMALL) -> Student:
