@@ -55,6 +55,7 @@ from benchmarks import (
     step_engine,
     story_chaos,
     storyboards,
+    student,
     upscaling,
 )
 from benchmarks.machine import facts, memory_bytes
@@ -89,6 +90,7 @@ def main() -> None:
         "drills": _drills,
         "interpolation": lambda options, console: interpolation.measure(6 if options.quick else 200, console),
         "upscaling": lambda options, console: upscaling.measure(12 if options.quick else 200, console),
+        "student": lambda options, console: student.measure(8 if options.quick else 200, console),
         "observability": _observability,
         "restore": _restore,
         "overload": _overload,

@@ -61,6 +61,7 @@ class Optimization(BaseModel):
     deterministic: bool
     step_cache: str | None
     guidance: float
+    weights: str = Field(description="Which weights denoise: own, or student, those distilled to few evaluations")
     flow_shift: float = Field(description="Of the noise schedule")
     loras: list[VideoLora] = Field(description="The LoRA adapters that act")
     evaluations: int = Field(description="Runs of the denoiser")

@@ -66,7 +66,8 @@ _NOTE = TypeAdapter(Note)
 def scope_of(plan: Plan, tenant: str) -> str:
     """Whose latents a plan may begin with: the tenant's own, of the same weights, adapters and shape; SHA-256."""
     spec = plan.spec
-    facts = (tenant, plan.model, plan.revision, spec.width, spec.height, spec.frames, *plan.adapters)
+    student = () if plan.student is None else (plan.student.revision,)
+    facts = (tenant, plan.model, plan.revision, spec.width, spec.height, spec.frames, *plan.adapters, *student)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -5,16 +5,19 @@ import json
 from functools import partial
 from pathlib import Path
 
-from app.types import ModelProfile
+from app.types import STUDENT, ModelProfile, StudentOfModel, TierOfModel
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL_ID = "kinoray-shapes"
+STUDENT_FOLDER = "student"
+_CLASSES = 4  # of prompts, each of which a tier has steps for
 
 
 def profile(weights: Path = WEIGHTS) -> ModelProfile:
     """The model's profile. Raises FileNotFoundError when the weights are not there."""
     facts = json.loads((weights / "model.json").read_text())
     picture, frames, fps = int(facts["picture"]), int(facts["frames"]), int(facts["fps"])
+    student = student_of(weights)
     return ModelProfile(
         id=MODEL_ID,
         family="wan",
@@ -29,13 +32,33 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         step_s=0.05,
         overhead_s=0.4,
         step_caches=True,
+        student=student,
+        tiers=() if student is None else _tiers(facts["student"], student),
     )
 
 
+def student_of(weights: Path = WEIGHTS) -> StudentOfModel | None:
+    """The student that was distilled from exactly these weights; None without one, or for one of others."""
+    facts = json.loads((weights / "model.json").read_text()).get("student")
+    if facts is None or not (weights / STUDENT_FOLDER).is_dir() or facts["teacher"] != revision(weights):
+        return None
+    levels = tuple(float(level) for level in facts["levels"])
+    marked = json.dumps([revision(weights / STUDENT_FOLDER), levels])
+    return StudentOfModel(hashlib.sha256(marked.encode()).hexdigest()[:12], levels)
+
+
+def _tiers(facts: dict[str, list[str]], student: StudentOfModel) -> tuple[TierOfModel, ...]:
+    """The rows of the tiers that the student makes: those that its facts name, which may be none."""
+    steps = (student.evaluations,) * _CLASSES
+    return tuple(TierOfModel(tier, steps, guidance=1.0, weights=STUDENT) for tier in facts["tiers"])
+
+
 def revision(weights: Path = WEIGHTS) -> str:
-    """The first 12 hex digits of the SHA-256 over the weights files, in the order of their names."""
+    """The first 12 hex digits of the SHA-256 over the weights files but a student's, in the order of their names."""
     digest = hashlib.sha256()
     for path in sorted(weights.rglob("*.safetensors")):
+        if path.relative_to(weights).parts[0] == STUDENT_FOLDER:
+            continue
         digest.update(path.relative_to(weights).as_posix().encode())
         with path.open("rb") as file:
             for block in iter(partial(file.read, 1 << 20), b""):

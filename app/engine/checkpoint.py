@@ -119,7 +119,7 @@ def fingerprint(plan: Plan) -> str:
     begins = () if plan.start is None else (plan.start.entry, plan.start.step)
     decisive = (
         *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling)),
-        *(picture, plan.adapters_mark, *begins),
+        *(picture, plan.adapters_mark, *begins, *(() if plan.student is None else (asdict(plan.student),))),
     )
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 

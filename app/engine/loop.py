@@ -297,7 +297,7 @@ class Engine:
         # 5. Emit: what it took, where each is now. Forecast steps follow at once, then previews.
         now = self._clock()
         took = now - begun
-        if together and len(stepped) == len(batch) and not batch[0].plan.sampling.step_cache:  # its steps are uneven
+        if together and len(stepped) == len(batch) and batch[0].typical:
             self._times.learn_batch(shapes, took)
         seconds = {id(one): took * share for one, share in zip(batch, shares(self._times.profile, shapes), strict=True)}
         self._jobs.charge(batch, list(seconds.values()), self._rules)
@@ -359,11 +359,11 @@ class Engine:
 
     def _emit(self, round_s: float, ticket: Ticket) -> None:
         """Tell of the step, and take the forecast steps that follow it. In each round all jobs are evaluated once."""
-        state, total = ticket.started, ticket.plan.sampling.steps
-        ticket.sink.step(state.step, total, state.remaining * round_s)
+        state, total, each_s = ticket.started, ticket.plan.sampling.steps, round_s * ticket.step_share
+        ticket.sink.step(state.step, total, state.remaining * each_s)
         while state.forecast:
             self._denoiser.advance(state, forecast(state.history, state.sigma))
-            ticket.sink.step(state.step, total, state.remaining * round_s)
+            ticket.sink.step(state.step, total, state.remaining * each_s)
 
     def _leave(self, ticket: Ticket) -> None:
         if ticket.stopped:
@@ -372,7 +372,7 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
-        if ticket.alone and ticket.resumed_from is None:
+        if ticket.alone and ticket.resumed_from is None and ticket.plan.student is None:
             self._times.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)

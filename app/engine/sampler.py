@@ -9,6 +9,7 @@ import torch
 
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.samplers import ddim, euler, unipc
+from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
 from app.plan.masks.mask import masks_of
@@ -53,14 +54,18 @@ def begin(
 ) -> JobState:
     """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
 
-    `schedule`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's.
+    `schedule`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's. Those of
+    a plan's student come before both.
 
     Raises:
         UnsupportedParameter: there is no such sampler.
     """
     asked = plan.sampling
     chosen = named(asked.sampler)
-    schedule = chosen.schedule(asked.steps, asked.shift) if schedule is None else schedule
+    if plan.student is not None:
+        schedule = walked(plan.student.levels)
+    elif schedule is None:
+        schedule = chosen.schedule(asked.steps, asked.shift)
     masks = masks_of(plan)
     return JobState(
         job_id=job_id,

@@ -223,6 +223,16 @@ class Ticket:
         )
 
     @property
+    def typical(self) -> bool:
+        """Whether its steps take what steps of its shape do: a cache's are uneven, a student's have no second pass."""
+        return not self.plan.sampling.step_cache and self.plan.student is None
+
+    @property
+    def step_share(self) -> float:
+        """What a step of it takes, of a guided one."""
+        return 1.0 if self.plan.student is None else 0.5
+
+    @property
     def preview_due(self) -> bool:
         """Whether `preview_every` steps have gone by and it will not be done at once anyway."""
         return 0 < self.preview_every <= self.started.step - self.previewed and not self.started.done

@@ -15,10 +15,10 @@ from app.errors import JobNotFound, StoreUnavailable
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Masks, Measured, Phase, Plan, ReplicaInfo, Wishes
 from app.types.masks import bits, unbits
 
-VERSION = 3
+VERSION = 4
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 and 3 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 4 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -74,6 +74,8 @@ def job_to_json(job: Job) -> bytes:
     plan = _packed(job.plan)
     version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else 2
     if job.plan.uploads or job.plan.postprocessing is not None:
+        version = 3
+    if job.plan.student is not None:
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -164,6 +166,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["postprocessing"]
     if plan.prepared is None:
         del values["prepared"]
+    if plan.student is None:
+        del values["student"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

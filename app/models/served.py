@@ -17,7 +17,7 @@ from app.plan.tiers import TIERS
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry, TierEntry
 from app.settings.placement import Placement, parallel_of
-from app.types import ModelProfile, RequestableLora, TierOfModel
+from app.types import OWN, STUDENT, ModelProfile, RequestableLora, StudentOfModel, TierOfModel
 
 UPLOADS = "-uploads"
 """Stands in the revision of a model that wears what tenants upload: its layers are laid out for that, and round so."""
@@ -76,7 +76,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         guidance=entry.guidance or family.guidance,
         shift=entry.shift or family.shift,
         samplers=family.samplers,
-        tiers=_tiers(entry, family),
+        tiers=_tiers(entry, family.tiers, None),
         pool=entry.pool or MAIN,
         step_s=entry.step_s or family.step_s,
         overhead_s=family.overhead_s,
@@ -167,7 +167,7 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
         pool=entry.pool or built_in.pool,
         guidance=entry.guidance or built_in.guidance,
         step_s=entry.step_s or built_in.step_s,
-        tiers=tuple(_tier(name, own, None) for name, own in entry.tiers.items()) or built_in.tiers,
+        tiers=_tiers(entry, built_in.tiers, built_in.student),
     )
 
 
@@ -181,17 +181,33 @@ def _by_request(entry: ModelEntry) -> tuple[RequestableLora, ...]:
     )
 
 
-def _tiers(entry: ModelEntry, family: FamilyRow) -> tuple[TierOfModel, ...]:
-    rows = {row.tier: row for row in family.tiers}
+def _tiers(
+    entry: ModelEntry, known: tuple[TierOfModel, ...], student: StudentOfModel | None
+) -> tuple[TierOfModel, ...]:
+    rows = {row.tier: row for row in known}
     for name, own in entry.tiers.items():
         if own.lora is not None and own.lora not in entry.loras:
             raise BadModel(f"the tier {name} names the LoRA {own.lora!r}, which is not among its loras")
-        rows[name] = _tier(name, own, rows.get(name))
+        rows[name] = _taught(name, own, student) if own.weights == STUDENT else _tier(name, own, rows.get(name))
     return tuple(rows[name] for name in TIERS if name in rows)
+
+
+def _taught(name: str, own: TierEntry, student: StudentOfModel | None) -> TierOfModel:
+    """A tier that the student makes. Raises BadModel: there is none, or it cannot do what the entry says."""
+    if student is None:
+        raise BadModel(f"the tier {name} is to be made by the model's distilled student, and there is none")
+    if own.lora is not None or own.guidance not in (None, 1.0) or own.steps not in (None, student.evaluations):
+        raise BadModel(
+            f"the tier {name}: the distilled student makes it in {student.evaluations} steps, without guidance or LoRA"
+        )
+    steps = (student.evaluations,) * len(CLASSES)
+    return TierOfModel(name, steps, 1.0, own.sizes, own.most_frames, weights=STUDENT)
 
 
 def _tier(name: str, own: TierEntry, row: TierOfModel | None) -> TierOfModel:
     row = row or TierOfModel(name)
+    if row.weights and (own.weights == OWN or (own.steps, own.guidance, own.lora) != (None, None, None)):
+        row = TierOfModel(name)  # another way to make it than the student's
     steps = (own.steps,) * len(CLASSES) if isinstance(own.steps, int) else own.steps
     return TierOfModel(
         tier=name,
@@ -200,6 +216,7 @@ def _tier(name: str, own: TierEntry, row: TierOfModel | None) -> TierOfModel:
         sizes=own.sizes or row.sizes,
         most_frames=own.most_frames or row.most_frames,
         adapter=own.lora or row.adapter,
+        weights=row.weights,
     )
 
 

@@ -11,7 +11,7 @@ from app.errors import ModelNotFound
 from app.plan.prompt.complexity import CLASSES
 from app.plan.suggest import did_you_mean
 from app.plan.tiers import MOST_STEPS, TIERS
-from app.types import ModelProfile, TierOfModel
+from app.types import STUDENT, ModelProfile, TierOfModel
 
 
 class Catalogue:
@@ -96,6 +96,21 @@ def _checked(model: ModelProfile) -> ModelProfile:
     return model
 
 
+def _taught(model: ModelProfile, own: TierOfModel) -> bool:
+    """Whether a tier that names the student asks for what it can."""
+    student = model.student
+    return (
+        own.weights == STUDENT
+        and student is not None
+        and set(own.steps) == {student.evaluations}
+        and own.guidance == 1.0
+        and not own.adapter
+        and list(student.levels) == sorted({*student.levels}, reverse=True)
+        and student.levels[0] == 1.0
+        and student.levels[-1] > 0.0
+    )
+
+
 def _sound(model: ModelProfile, own: TierOfModel) -> bool:
     """Whether a model's own row of a tier can be kept: known tier, rising steps, sizes and frames that it makes."""
     steps = list(own.steps)
@@ -108,4 +123,5 @@ def _sound(model: ModelProfile, own: TierOfModel) -> bool:
         and (own.most_frames is None or own.most_frames >= model.frames[0])
         and (own.guidance is None or own.guidance >= 1.0)
         and own.adapter in ("", *model.adapters)
+        and (own.weights == "" or _taught(model, own))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from app.plan.savings import savings
-from app.types import OFF, Plan, Understood
+from app.types import OFF, OWN, STUDENT, Plan, Understood
 
 
 class FactorFound(TypedDict):
@@ -75,6 +75,7 @@ class Description(Made):
     deterministic: bool
     step_cache: str | None
     guidance: float
+    weights: str
     flow_shift: float
     loras: list[LoraWorn]
     seed: int
@@ -125,6 +126,7 @@ def describe(plan: Plan) -> Description:
         "deterministic": sampling.deterministic,
         "step_cache": sampling.step_cache or None,
         "guidance": sampling.guidance,
+        "weights": OWN if plan.student is None else STUDENT,
         "flow_shift": sampling.shift,
         "loras": [{"name": name, "strength": strength} for name, strength in plan.loras],
         "seed": sampling.seed,

@@ -12,6 +12,7 @@ from app.plan.adapters import adapters, named, said_of, uploads_of
 from app.plan.budgets import BudgetTable
 from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
+from app.plan.distilled import Maker, maker
 from app.plan.feedback.feedback import Place
 from app.plan.masks.mask import evaluations
 from app.plan.masks.table import with_masks
@@ -45,6 +46,7 @@ from app.types import (
     PlanWarning,
     Postprocessing,
     Sampling,
+    StudentOfModel,
     VideoRequest,
     VideoSpec,
 )
@@ -114,6 +116,8 @@ def make_plan(
     understood, beyond = readers[model.id].understand(prompt) if model.id in readers else (None, ())
     # 2. How much work it needs
     why = analyse(prompt)
+    made = maker(request, model, choose(request.tier, why.complexity).tier)
+    model = made.model
     choice = choose(request.tier, why.complexity, model.tiers)
     here = within(model, choice.tier)
     spec, more = _shape(request, here, model, choice.tier, frames)
@@ -123,6 +127,7 @@ def make_plan(
     measured = tables if not request.loras and shift == model.shift else NO_TABLES  # they are of the model as it is
     work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings)
     work = work if _as_measured(request, spec, here, beyond) else unmeasured(work)
+    work = _all_of(work, made.student) if made.student else work
     cache = step_cache(request, model, limits.mag_ratios, named(worn, uploads))
     work = _uncut(work, cache) if cache else work
     # 3. How it is sampled
@@ -138,10 +143,11 @@ def make_plan(
         asked_tier=request.tier.strip(),
         pool=pool_of(model, choice.tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec, more, work, named(worn, uploads)),
+        why=_explained(why, request, choice, spec, more, work, named(worn, uploads), made),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
-        mark=mark(cache, limits.mag_ratios.get(model.id, ())),
+        mark=_mark(made, cache, limits.mag_ratios.get(model.id, ())),
+        student=made.student,
         image=_image(request, model),
         extends=request.extends,
         adapters=worn,
@@ -162,6 +168,15 @@ def make_plan(
 def _uncut(work: StepBudget, cache: str) -> StepBudget:
     """All steps, of which a step cache skips what it likes."""
     return StepBudget(work.steps, work.steps, work.by_planner, reasons=(f"{cache} saves work as it sees fit, alone.",))
+
+
+def _all_of(work: StepBudget, student: StudentOfModel) -> StepBudget:
+    """All of the student's steps, whatever ratings say: it has none to spare."""
+    return StepBudget(student.evaluations, student.evaluations, work.by_planner)
+
+
+def _mark(made: Maker, cache: str, ratios: Sequence[float]) -> str:
+    return mark(cache, ratios) if made.student is None else f"student-{made.student.revision}"
 
 
 def _not_as_asked(
@@ -291,9 +306,10 @@ def _explained(
     more: Postprocessing | None,
     work: StepBudget,
     worn: tuple[tuple[str, float], ...],
+    made: Maker,
 ) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
-    reasons = [*why.reasons, choice.reason, *work.reasons]
+    reasons = [*why.reasons, choice.reason, *((made.reason,) if made.reason else ()), *work.reasons]
     if request.extends is not None:
         reasons.append(f"It goes on from the last frame of {request.extends.source}.")
     elif request.image is not None:

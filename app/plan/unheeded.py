@@ -55,4 +55,7 @@ def about_wishes(request: VideoRequest, plan: Plan) -> Plan:
     if wishes.similar and not (wishes.cache.reads or wishes.cache.writes):
         told = f"With the cache mode {wishes.cache} no similar video is begun with, nor is this one kept for that."
         found.append(PlanWarning(NO_EFFECT, told, "cache.similar"))
+    elif wishes.similar and plan.student is not None:
+        told = "The distilled student's few steps leave none to skip: it begins with no similar video."
+        found.append(PlanWarning(NO_EFFECT, told, "cache.similar"))
     return replace(plan, warnings=(*plan.warnings, *found)) if found else plan

@@ -45,6 +45,8 @@ class ReplicaCaches:
 
 async def with_start(plan: Plan, tenant: str, ports: Similar) -> Plan:
     """The plan with a similar start and what it then costs; itself where there is none, or nobody can say."""
+    if plan.student is not None:
+        return plan
     try:
         vector = (await ports.sentences.embed([plan.prompt]))[0]
     except KinorayError:
@@ -85,6 +87,8 @@ async def remember(job: Job, latent: Latent, caches: ReplicaCaches, ttl_s: float
 
     Only of jobs that began at noise: starts on top of starts would drift.
     """
+    if job.plan.student is not None:  # whose videos begin with no other one
+        return
     scope = scope_of(job.plan, job.tenant)
     entry = entry_of(scope, job.id)
     try:

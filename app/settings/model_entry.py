@@ -47,6 +47,9 @@ class TierEntry(_Strict):
     most_frames: _Frames | None = None
     lora: _Word | None = Field(None, description="The adapter that is switched on, one of the model's `loras`")
     pool: _Pool | None = Field(None, description="A pool of its own for this tier")
+    weights: Literal["own", "student"] | None = Field(
+        None, description="Made by the model's distilled student, where it has one, or by its own weights"
+    )
 
 
 class ModelEntry(_Strict):

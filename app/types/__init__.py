@@ -3,7 +3,7 @@
 from app.types.artifact import Artifact
 from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
-from app.types.model import ModelProfile, ReplicaInfo, RequestableLora, TierOfModel
+from app.types.model import OWN, STUDENT, ModelProfile, ReplicaInfo, RequestableLora, StudentOfModel, TierOfModel
 from app.types.plan import Analysis, Estimate, Extension, Factor, Plan, Postprocessing, Sampling, Start, VideoSpec
 from app.types.prepare import Prepare, Prepared
 from app.types.request import Caller, VideoRequest
@@ -63,9 +63,12 @@ __all__ = [
     "ReplicaInfo",
     "RequestableLora",
     "Rewording",
+    "OWN",
     "STEP_CACHES",
+    "STUDENT",
     "Sampling",
     "Start",
+    "StudentOfModel",
     "Status",
     "TierOfModel",
     "UPSCALES",

@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+STUDENT: Final = "student"
+"""The weights of a model's distilled student, as tiers name them."""
+OWN: Final = "own"
+"""The model's own, as they are told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudentOfModel:
+    """A second set of a model's weights, distilled to few evaluations without guidance, at noise levels of its own.
+
+    `revision` changes with its weights and its levels; these fall from 1 to the last one above 0.
+    """
+
+    revision: str
+    levels: tuple[float, ...]
+
+    @property
+    def evaluations(self) -> int:
+        """That it makes a video in."""
+        return len(self.levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +37,7 @@ class TierOfModel:
     sizes: tuple[tuple[int, int], ...] = ()  # of the model's, the tier's default first
     most_frames: int | None = None
     adapter: str = ""  # a LoRA adapter of the model, such as a distilled one of few steps
+    weights: str = ""  # STUDENT, or the model's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +77,7 @@ class ModelProfile:
     lora_uploads: bool = False  # requests may name adapters that their tenant has uploaded
     shift_fixed: bool = False  # the shift follows from its weights or from the size, and no request changes it
     step_caches: bool = False  # requests may name one
+    student: StudentOfModel | None = None  # which tiers that name it are made by
     hears_fps: bool = False  # the rate is an input of it: what it makes moves as fast at any
 
     @property

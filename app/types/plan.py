@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from app.types.artifact import Artifact
 from app.types.masks import Masks
+from app.types.model import StudentOfModel
 from app.types.prepare import Prepared
 from app.types.understood import PlanWarning, Understood
 from app.types.upload import UploadedLora
@@ -159,6 +160,7 @@ class Plan:
     prepared: Prepared | None = None  # what was done to the picture before; `image` is what came of it
     uploads: tuple[UploadedLora, ...] = ()  # those of the adapters that the tenant has uploaded
     postprocessing: Postprocessing | None = None  # None: the frames are shown as they are made
+    student: StudentOfModel | None = None  # whose weights and levels denoise; None: the model's own
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling

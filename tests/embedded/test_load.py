@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from diffusers import WanTransformer3DModel
 from app.embedded.checker.sample import decode, sample, sheet
 from app.embedded.load import EmbeddedModel, load
 from app.embedded.model import KEPT_IN_FLOAT32
-from app.embedded.profile import WEIGHTS, revision
+from app.embedded.profile import STUDENT_FOLDER, WEIGHTS, profile, revision, student_of
 
-MOST_BYTES = 30 * 1024 * 1024
+MOST_BYTES = 60 * 10**6  # of everything that ships with Kinoray
+MOST_STUDENT_BYTES = 15 * 10**6
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,20 @@ def model() -> EmbeddedModel:
 
 def test_the_weights_are_small_enough_to_ship() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.rglob("*.safetensors")) <= MOST_BYTES
+    student = (WEIGHTS / STUDENT_FOLDER).rglob("*.safetensors")
+    assert sum(path.stat().st_size for path in student) <= MOST_STUDENT_BYTES
+
+
+def test_the_student_that_ships_is_one_of_the_weights_that_ship() -> None:
+    facts = json.loads((WEIGHTS / "model.json").read_text())["student"]
+    assert facts["teacher"] == revision(WEIGHTS)
+    assert [row.tier for row in profile().tiers] == facts["tiers"]
+
+
+def test_the_revision_of_the_weights_is_the_same_with_and_without_a_student(tmp_path: Path) -> None:
+    shutil.copytree(WEIGHTS, tmp_path / "weights", ignore=shutil.ignore_patterns(STUDENT_FOLDER))
+    assert revision(tmp_path / "weights") == revision(WEIGHTS)
+    assert student_of(tmp_path / "weights") is None
 
 
 def test_the_revision_changes_with_the_weights(tmp_path: Path) -> None:

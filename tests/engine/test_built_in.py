@@ -9,10 +9,16 @@ import pytest
 import torch
 
 from app.calibration.mask_search import plans
+from app.embedded.checker.checker import look
 from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
 from app.engine.families.family import FamilyDenoiser
+from app.plan.catalogue import Catalogue
+from app.plan.cost import UNKNOWN
 from app.plan.masks.table import with_masks
+from app.plan.planner import make_plan
 from app.plan.tables import load_tables
+from app.settings import Settings
+from app.types import VideoRequest
 from tests.engine.plans import hear, walk
 
 TABLES = load_tables().masks
@@ -59,3 +65,16 @@ def test_a_deterministic_job_has_the_same_bits_alone_and_in_a_batch(denoiser: Fa
     alone = ends(denoiser, 3, 2, "unipc", PROMPTS[:1], alike=True)
     together = ends(denoiser, 3, 2, "unipc", (PROMPTS[0], "a blue star", "a tiny ring"), alike=True)
     assert torch.equal(together[0], alone[0])
+
+
+def test_the_students_four_evaluations_show_what_is_asked(denoiser: FamilyDenoiser) -> None:
+    model = built_in_profile()
+    asked = VideoRequest("a red ball moves to the right on a black background", tier="preview", seed=1)
+    plan = make_plan(asked, Catalogue([model], model.id), Settings(), UNKNOWN, lambda: 0, load_tables())
+    assert plan.student is not None
+    state = denoiser.start("a", plan, hear(denoiser, plan))
+    walk(denoiser, state)
+    assert (state.evaluations, state.difference) == (4, None)
+    seen = look(torch.from_numpy(denoiser.decode(state)))
+    found = [(subject.colour, subject.shape, subject.motion) for subject in seen.subjects]
+    assert (seen.ground, found) == ("black", [("red", "circle", "right")])

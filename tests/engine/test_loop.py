@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from app.engine.fake import DECODES_BADLY, LOSES_DEVICE, RAISES, TURNS_NAN, Fake
 from app.engine.loop import Engine
 from app.errors import Cancelled, GenerationError, NumericalError, WorkerLost
 from app.line.batcher import Rules
-from app.types import ModelProfile, Phase, Plan, VideoSpec
+from app.types import ModelProfile, Phase, Plan, StudentOfModel, VideoSpec
 from tests.engine.gate import Gate
 from tests.engine.plans import Listener, hear, make_plan, walk
 
@@ -248,6 +249,24 @@ def test_only_a_job_that_had_the_device_to_itself_tells_what_a_whole_job_takes(g
     assert heard[2].wait().error is None
     engine.close(20)
     assert (engine.step_times, engine.begin_times) == ({"5x8x8": 1.0}, {"5x8x8": 0.0})
+
+
+def test_a_students_steps_take_half_a_guided_step_and_teach_nothing_of_those() -> None:
+    now = [0.0]
+
+    def pass_time(seconds: float) -> None:
+        now[0] += seconds
+
+    engine = Engine(FakeDenoiser(step_s=2.0, sleep=pass_time), Rules(max_batch=1, slots=2), clock=lambda: now[0])
+    plain, taught = Listener(), Listener()
+    engine.submit("a", make_plan(steps=3), plain)
+    assert plain.wait().error is None
+    known = engine.times
+    student = StudentOfModel("one", (1.0, 0.75, 0.5, 0.25))
+    engine.submit("b", replace(make_plan(steps=4, guidance=1.0), student=student), taught)
+    assert taught.wait().etas_s == [3, 2, 1, 0]
+    assert engine.times == known
+    engine.close(20)
 
 
 def test_the_warm_up_measures_every_batch_size(engine: Engine, gate: Gate) -> None:

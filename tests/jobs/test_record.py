@@ -31,6 +31,7 @@ from app.types import (
     Measured,
     Phase,
     Postprocessing,
+    StudentOfModel,
     UploadedLora,
     Webhook,
     Wishes,
@@ -167,7 +168,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=r"version 4; this Kinoray reads up to 3"):
+    with pytest.raises(StoreUnavailable, match=r"version 5; this Kinoray reads up to 4"):
         job_from_json(newer)
 
 
@@ -200,14 +201,21 @@ def test_a_record_with_an_uploaded_adapter_is_one_that_an_older_kinoray_refuses_
     upload = UploadedLora("lora_1", "ink", "shapes", "ab" * 32, VIDEO)
     job = a_job(plan=replace(PLAN, adapters=((upload.mark, 1.0),), uploads=(upload,)))
     written = orjson.loads(job_to_json(job))
-    assert written["version"] == VERSION == 3
+    assert written["version"] == 3
     assert job_from_json(job_to_json(job)) == job
     assert "uploads" not in orjson.loads(job_to_json(a_job()))["plan"]
 
 
+def test_a_record_of_the_students_is_one_that_an_older_kinoray_refuses_to_make_with_other_weights() -> None:
+    job = a_job(plan=replace(PLAN, student=StudentOfModel("one", (1.0, 0.9, 0.7, 0.4)), mark="student-one"))
+    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert job_from_json(job_to_json(job)) == job
+    assert "student" not in orjson.loads(job_to_json(a_job()))["plan"]
+
+
 def test_a_record_of_more_frames_is_one_that_an_older_kinoray_refuses_to_read_without_them() -> None:
     job = a_job(plan=replace(PLAN, postprocessing=Postprocessing(65, 32, FLOW, 2, "", "a digest", 3.5)))
-    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert orjson.loads(job_to_json(job))["version"] == 3
     assert job_from_json(job_to_json(job)) == job
     assert "postprocessing" not in orjson.loads(job_to_json(a_job()))["plan"]
 

@@ -16,6 +16,7 @@ from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import choose
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
+from app.types import ModelProfile
 
 SHAPES = {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"}
 WAN = {"id": "wan", "family": "wan2.1-t2v-1.3b", "source": "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "aliases": ["sora-2"]}
@@ -45,6 +46,38 @@ def test_each_model_has_its_pool_its_names_and_a_revision_that_tells_files_and_p
     wan = Catalogue(models.profiles, settings.default_name, settings.aliases).find("sora-2")
     assert (wan.id, wan.revision) == ("wan", "0123456789ab-bfloat16")
     assert models.pools["wan"][1].revision == "0123456789abcdef", "every replica loads the same commit"
+
+
+def built_in(**tiers: Any) -> ModelProfile:
+    (model,) = served(given({**SHAPES, "tiers": tiers}), found).profiles
+    Catalogue([model], model.id)
+    return model
+
+
+def test_the_built_in_models_preview_is_made_by_its_student_unless_the_entry_says_another_way() -> None:
+    assert [(row.tier, row.weights) for row in built_in().tiers] == [("preview", "student")]
+    assert [row.weights for row in built_in(preview={"most_frames": 13}).tiers] == ["student"]
+    for other in ({"weights": "own"}, {"steps": 10}, {"guidance": 2.0}):
+        assert [row.weights for row in built_in(preview=other).tiers] == [""]
+
+
+def test_any_tier_may_name_the_student() -> None:
+    rows = {row.tier: row for row in built_in(standard={"weights": "student"}).tiers}
+    assert rows["standard"].steps == rows["preview"].steps
+    assert (rows["standard"].guidance, rows["standard"].weights) == (1.0, "student")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({**WAN, "tiers": {"preview": {"weights": "student"}}}, "there is none"),
+        ({**SHAPES, "tiers": {"preview": {"weights": "student", "steps": 12}}}, "without guidance or LoRA"),
+        ({**SHAPES, "tiers": {"preview": {"weights": "student", "guidance": 3}}}, "without guidance or LoRA"),
+    ],
+)
+def test_a_tier_that_no_student_can_make_is_named(entry: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadModel, match=said):
+        served(given(SHAPES, entry) if entry["id"] != SHAPES["id"] else given(entry), found)
 
 
 def test_models_come_from_the_environment_as_json(monkeypatch: pytest.MonkeyPatch) -> None:

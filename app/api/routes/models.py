@@ -19,7 +19,7 @@ from app.plan.tiers import TIERS, choose
 from app.service.pools import PoolStatus, why_not
 from app.service.videos import VideoService
 from app.settings import Settings
-from app.types import FLOW, MODEL, OFF, UPSCALES, ModelProfile
+from app.types import FLOW, MODEL, OFF, OWN, UPSCALES, ModelProfile
 
 router = APIRouter(tags=["models"], responses=ERRORS)
 
@@ -31,7 +31,15 @@ class ModelTier(BaseModel):
     sizes: list[str] = Field(description="The tier's default first")
     most_frames: int
     guidance: float
+    weights: str = Field(description="Which weights denoise: own, or student, unless a request asks what it cannot")
     pool: str
+
+
+class ModelStudent(BaseModel):
+    """A second set of weights, distilled to few evaluations without guidance; replicas hold both."""
+
+    revision: str
+    evaluations: int
 
 
 class ModelLora(BaseModel):
@@ -70,6 +78,7 @@ class Model(BaseModel):
     lora_uploads: bool = Field(description="Whether you may upload others, see /v1/loras")
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
     tiers: dict[str, ModelTier]
+    student: ModelStudent | None = Field(description="Null for a model without one")
     ready: bool = Field(description="Whether all of its pools take jobs; one that sleeps does, and wakes for them")
     unavailable: str | None = Field(description="Why it is not ready; null where it is")
 
@@ -154,9 +163,16 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         lora_uploads=profile.lora_uploads,
         flow_shift=profile.shift,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
+        student=_student(profile),
         ready=not lacking,
         unavailable="; ".join(map(why_not, lacking)) or None,
     )
+
+
+def _student(profile: ModelProfile) -> ModelStudent | None:
+    if (student := profile.student) is None:
+        return None
+    return ModelStudent(revision=student.revision, evaluations=student.evaluations)
 
 
 def _tier(profile: ModelProfile, name: str, settings: Settings) -> ModelTier:
@@ -166,5 +182,6 @@ def _tier(profile: ModelProfile, name: str, settings: Settings) -> ModelTier:
         sizes=[f"{width}x{height}" for width, height in here.sizes],
         most_frames=here.frames[-1],
         guidance=round(here.guidance * TIERS[name].guidance_gain, 3),
+        weights=next((row.weights for row in profile.tiers if row.tier == name and row.weights), OWN),
         pool=pool_of(profile, name, settings.pools),
     )

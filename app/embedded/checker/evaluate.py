@@ -4,7 +4,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -16,8 +16,8 @@ from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.checker.checker import Seen, look
 from app.embedded.checker.rates import Rate, rates_of
 from app.embedded.checker.sample import decode, sample
-from app.embedded.load import EmbeddedModel, load
-from app.embedded.profile import WEIGHTS
+from app.embedded.load import EmbeddedModel, load, read_transformer
+from app.embedded.profile import STUDENT_FOLDER, WEIGHTS, student_of
 from app.embedded.world.pairs import Question
 from app.embedded.world.prompts import describe
 from app.embedded.world.scenes import Ask, draw_asks, place
@@ -52,10 +52,15 @@ def held_out_questions(count: int, subjects: int, seed: int) -> list[Question]:
 
 
 def adherence(
-    model: EmbeddedModel, questions: Sequence[Question], steps: int = 30, guidance: float = 3.0, seed: int = 0
+    model: EmbeddedModel,
+    questions: Sequence[Question],
+    steps: int = 30,
+    guidance: float = 3.0,
+    seed: int = 0,
+    own_levels: Sequence[float] = (),
 ) -> Adherence:
-    """Sample one video for each question, look at it, and count."""
-    seen = [look(video) for video in _videos(model, questions, steps, guidance, seed)]
+    """Sample one video for each question, look at it, and count; `own_levels` are those of a student."""
+    seen = [look(video) for video in _videos(model, questions, steps, guidance, seed, own_levels)]
     return judge(questions, seen)
 
 
@@ -84,12 +89,19 @@ def drawn(questions: Sequence[Question], autoencoder: ShapesAutoencoder, picture
 
 
 def _videos(
-    model: EmbeddedModel, questions: Sequence[Question], steps: int, guidance: float, seed: int
+    model: EmbeddedModel,
+    questions: Sequence[Question],
+    steps: int,
+    guidance: float,
+    seed: int,
+    own_levels: Sequence[float],
 ) -> Iterator[Tensor]:
     for first in range(0, len(questions), _BATCH):
         prompts = [question.prompt for question in questions[first : first + _BATCH]]
         shift = model.flow_shift
-        latents = sample(model.transformer, model.text_encoder, prompts, steps, guidance, seed + first, shift)
+        latents = sample(
+            model.transformer, model.text_encoder, prompts, steps, guidance, seed + first, shift, own_levels
+        )
         yield from decode(model.autoencoder, latents)
 
 
@@ -131,11 +143,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--prompts", type=int, default=200, help="of one subject; half as many of two")
     parser.add_argument("--tier-steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--student", action="store_true", help="the distilled student, at its own levels, unguided")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--out", type=Path, help="where to write the result as JSON")
     asked = parser.parse_args(arguments)
+    levels: tuple[float, ...] = ()
     model = load(weights=asked.weights)
+    if asked.student:
+        model, levels = _student(model, asked.weights)
+        asked.guidance, asked.tier_steps = 1.0, len(levels)
     facts = {name: getattr(asked, name) for name in ("prompts", "tier_steps", "guidance", "seed")}
     result: dict[str, object] = {"revision": model.revision, **facts}
     console = Console(highlight=False, soft_wrap=True)
@@ -143,11 +160,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, subjects in (("one subject", 1), ("two subjects", 2)):
         questions = held_out_questions(-(-asked.prompts // subjects), subjects, asked.seed)
         ceiling = judge(questions, drawn(questions, model.autoencoder, model.picture, asked.seed))
-        made = adherence(model, questions, asked.tier_steps, asked.guidance, asked.seed)
+        made = adherence(model, questions, asked.tier_steps, asked.guidance, asked.seed, levels)
         console.print(_table(name, made, ceiling))
         result[name] = {"made": asdict(made), "drawn, through the autoencoder": asdict(ceiling)}
     if asked.out:
         asked.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _student(teacher: EmbeddedModel, weights: Path) -> tuple[EmbeddedModel, tuple[float, ...]]:
+    """The model with its student's weights, and the levels that these walk. Raises SystemExit without a student."""
+    student = student_of(weights)
+    if student is None:
+        raise SystemExit(f"{weights} holds no student of these weights; see app.embedded.training.distil")
+    transformer = read_transformer(weights / STUDENT_FOLDER)
+    return replace(teacher, transformer=transformer, revision=student.revision), student.levels
 
 
 def _table(name: str, made: Adherence, ceiling: Adherence) -> str:

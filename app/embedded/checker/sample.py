@@ -43,22 +43,29 @@ def sample(
     guidance: float = 3.0,
     seed: int = 0,
     shift: float = 3.0,
+    own_levels: Sequence[float] = (),
 ) -> Tensor:
     """Whitened latents (prompts, z, 5, 8, 8) by Euler steps with guidance; each prompt has noise of its own seed.
 
-    `shift` is the noise schedule's, in `model.json` as `flow_shift`.
+    `shift` is the noise schedule's, in `model.json` as `flow_shift`; `own_levels` take the place of `steps` and it: a
+    student's, which falls from 1 to the last one above 0. At a guidance of 1 there is no unconditional pass.
     """
     side = 8
-    text = torch.cat([text_encoder.tokens(prompts), text_encoder.tokens([""]).expand(len(prompts), -1, -1)])
+    text, passes = text_encoder.tokens(prompts), 1 if guidance == 1 else 2
+    if passes == 2:
+        text = torch.cat([text, text_encoder.tokens([""]).expand(len(prompts), -1, -1)])
     shape = (model.config.in_channels, 5, side, side)
     noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed + i)) for i in range(len(prompts))]
-    latents, levels = torch.stack(noise), sigmas(steps, shift)
+    latents = torch.stack(noise)
+    levels = torch.tensor([*own_levels, 0.0]) if own_levels else sigmas(steps, shift)
     for level, following in zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True):
-        timestep = torch.full((2 * len(prompts),), 1000 * level)
+        timestep = torch.full((passes * len(prompts),), 1000 * level)
         with autocast(torch.device("cpu")):
-            velocity = model(latents.repeat(2, 1, 1, 1, 1), timestep, text, return_dict=False)[0]
-        asked, free = velocity.float().chunk(2)
-        latents = latents + (following - level) * (free + guidance * (asked - free))
+            velocity = model(latents.repeat(passes, 1, 1, 1, 1), timestep, text, return_dict=False)[0].float()
+        if passes == 2:
+            asked, free = velocity.chunk(2)
+            velocity = free + guidance * (asked - free)
+        latents = latents + (following - level) * velocity
     return latents
 
 

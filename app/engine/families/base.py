@@ -39,6 +39,7 @@ class BaseFamily(ABC):
         self.image: ImageConditioning | None = None
         self.step_caches: StepCaching | None = None
         self.packing: Packing | None = None
+        self.student = ""
 
     @abstractmethod
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from app.embedded.load import read_autoencoder, read_transformer
-from app.embedded.profile import WEIGHTS, profile
+from app.embedded.profile import STUDENT_FOLDER, WEIGHTS, profile, student_of
 from app.embedded.text import TextEncoder
 from app.embedded.world.rephrase import rephrased
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
@@ -42,10 +42,15 @@ class EmbeddedReader(Reader[None]):
         folder = self.folder(files)
         transformer = read_transformer(folder / "transformer", files.dtype)
         autoencoder = read_autoencoder(folder / "autoencoder", files.dtype)
-        return Opened(Parts(transformer, autoencoder, encode or _encoding(TextEncoder.load())), None)
+        parts = Parts(transformer, autoencoder, encode or _encoding(TextEncoder.load()))
+        if student_of(folder) is not None:
+            parts.student = read_transformer(folder / STUDENT_FOLDER, files.dtype)
+        return Opened(parts, None)
 
     def family(self, opened: Opened[None], files: Files, options: Options) -> Wan:
-        return Wan(opened.parts, files.device, mag_ratios=options.mag_ratios)
+        student = student_of(self.folder(files))
+        revision = "" if student is None else student.revision
+        return Wan(opened.parts, files.device, mag_ratios=options.mag_ratios, student=revision)
 
     def load_encoder(self, files: Files) -> EncodePrompts:
         encoder = TextEncoder.load()

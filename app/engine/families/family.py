@@ -22,7 +22,7 @@ from app.engine.reuse import guide
 from app.engine.samplers.schedule import Schedule
 from app.engine.timing.hardware import hardware
 from app.errors import AdapterUnusable, InvalidRequest, UnsupportedParameter
-from app.types import Plan, VideoSpec
+from app.types import STUDENT, Plan, VideoSpec
 
 HIGH, LOW = "high", "low"  # noise: the names of two experts
 
@@ -114,6 +114,7 @@ class Family(Protocol):
     image: ImageConditioning | None
     step_caches: StepCaching | None
     packing: Packing | None
+    student: str  # revision of the distilled weights that it holds beside its own, "" without
 
     def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         """What its text encoders make of each prompt."""
@@ -223,6 +224,7 @@ class FamilyDenoiser:
 
     def _check(self, plan: Plan, conditioning: Conditioning) -> None:
         family = self._family
+        self._check_student(plan)
         if plan.sampling.sampler not in family.samplers:
             raise UnsupportedParameter(f"This model is sampled by {', '.join(family.samplers)}.", "sampler")
         if plan.sampling.step_cache and family.step_caches is None:
@@ -232,7 +234,13 @@ class FamilyDenoiser:
         if self.needs_image and not conditioning.picture:
             raise InvalidRequest("The model needs a picture to begin with.", "input_reference", "image_required")
 
+    def _check_student(self, plan: Plan) -> None:
+        """Raises UnsupportedParameter: the plan is for a student that is not held here."""
+        if plan.student is not None and plan.student.revision != self._family.student:
+            raise UnsupportedParameter("This replica does not hold the distilled weights of the plan.", "tier")
+
     def resume(self, plan: Plan, checkpoint: bytes) -> JobState:
+        self._check_student(plan)
         with device_errors():
             self._wear(plan)
             state = from_bytes(checkpoint, plan, self._family.device)
@@ -244,6 +252,9 @@ class FamilyDenoiser:
         """The job with expert, adapters and guidance of each step; without guidance at first there is none later."""
         asked, experts = state.plan.sampling, self._family.experts
         worn = "".join(f"+{name}*{strength!r}" for name, strength in state.plan.adapters)
+        if state.plan.student is not None:
+            state.groups = (STUDENT,)
+            return state
         names = [experts.at(timestep) for timestep in state.timesteps] if experts else []
         if names or worn:
             state.groups = tuple(name + worn for name in names or [""])
@@ -264,7 +275,9 @@ class FamilyDenoiser:
         family, first = self._family, states[0]
         with device_errors():
             self._wear(first.plan)
-            family.adapters[family.experts.at(first.timestep) if family.experts else ""].activate(first.plan.adapters)
+            if first.plan.student is None:  # in which no adapter acts
+                expert = family.experts.at(first.timestep) if family.experts else ""
+                family.adapters[expert].activate(first.plan.adapters)
             if family.step_caches is not None:
                 if first.plan.sampling.step_cache:
                     return [(first, self._cached(family.step_caches, first))]

@@ -75,6 +75,7 @@ class Parts:
     encode: EncodePrompts
     text_encoder: nn.Module | None = None
     second: Transformer | None = None  # another transformer, for the low noise
+    student: Transformer | None = None  # distilled from the first; no adapter acts in it
     scales: Mapping[str, float] = field(default_factory=dict)  # how strongly each adapter acts
     changes: bool = False  # jobs bring adapters with them, so that the layers have to stay as they are
 
@@ -82,3 +83,8 @@ class Parts:
     def transformers(self) -> list[Transformer]:
         """One or two."""
         return [self.transformer] if self.second is None else [self.transformer, self.second]
+
+    @property
+    def held(self) -> list[Transformer]:
+        """All that are kept in memory: these, and the student."""
+        return self.transformers if self.student is None else [*self.transformers, self.student]

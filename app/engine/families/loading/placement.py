@@ -54,11 +54,11 @@ def place(parts: Parts, placement: Placement, device: torch.device) -> Done:
     """
     done = Done()
     _tf32(placement, device, done)
-    for transformer in parts.transformers:
+    for transformer in parts.held:
         _shrink(transformer, placement, device, done, parts.changes)
     _move(parts, placement, device, done)
     _tiles(parts.autoencoder, placement, done)
-    for transformer in () if parts.changes else parts.transformers:
+    for transformer in () if parts.changes else parts.held:
         _compile(transformer, placement, device, done)
     if parts.changes and placement.compile != "none":
         done.skip("compile", "jobs bring adapters, which change the layers")
@@ -116,7 +116,7 @@ def _multiplies_float8(device: torch.device) -> bool:
 
 
 def _move(parts: Parts, placement: Placement, device: torch.device, done: Done) -> None:
-    turns = _move_transformers(parts.transformers, placement, device, done, parts.changes)
+    turns = _move_transformers(parts.held, placement, device, done, parts.changes)
     if turns is None:
         for part in (parts.autoencoder, parts.text_encoder):
             if part is not None:

@@ -14,7 +14,7 @@ from app.engine.families.step_caches import StepCaches
 from app.engine.families.wan.expert import Expert
 from app.engine.samplers.schedule import TRAINED_STEPS
 from app.errors import InvalidRequest
-from app.types import Plan, VideoSpec
+from app.types import STUDENT, Plan, VideoSpec
 
 
 class Wan(BaseFamily):
@@ -22,8 +22,8 @@ class Wan(BaseFamily):
     and an AutoencoderKLWan or anything with its config and `decode`.
 
     `parts.second` is the expert for timesteps below `boundary` (a share of 1000). `image` is how it sees a picture to
-    begin with, None where it cannot; `per_token` gives each token a timestep of its own. WanPipeline and
-    WanImageToVideoPipeline are the standard.
+    begin with, None where it cannot; `per_token` gives each token a timestep of its own; `student` is the revision of
+    `parts.student`. WanPipeline and WanImageToVideoPipeline are the standard.
     """
 
     samplers: tuple[str, ...] = ("unipc", "euler")
@@ -37,6 +37,7 @@ class Wan(BaseFamily):
         image: ImageConditioning | None = None,
         per_token: bool = False,
         mag_ratios: Sequence[float] = (),
+        student: str = "",
     ) -> None:
         super().__init__(parts, EVEN, device)
         self.image = image
@@ -50,6 +51,9 @@ class Wan(BaseFamily):
         if all(expert.packs for expert in self._transformers.values()):
             self.packing = Packed(self)
         self.adapters = {name: expert.adapters for name, expert in self._transformers.items()}
+        if parts.student is not None:
+            self.student = student
+            self._transformers[STUDENT] = Expert(parts.student)
 
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         scale, patch = self._autoencoder.config, self._transformer.config.patch_size
@@ -87,7 +91,10 @@ class Wan(BaseFamily):
         return [found[id(row)] for row in rows]
 
     def _expert(self, rows: Sequence[Row]) -> Expert:
-        return self._transformers[self.experts.at(rows[0].state.timestep) if self.experts else ""]
+        state = rows[0].state
+        if state.plan.student is not None:
+            return self._transformers[STUDENT]
+        return self._transformers[self.experts.at(state.timestep) if self.experts else ""]
 
     def _timestep(self, row: Row) -> torch.Tensor:
         """One number, or one for each token (N,), 0 for those of a picture that is there already."""
