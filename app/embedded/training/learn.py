@@ -23,7 +23,7 @@ from app.embedded.training.recipe import Budget, Recipe
 from app.embedded.training.tutor import Tutor
 
 CHECKPOINT = "denoiser.pt"
-CHECKPOINT_EVERY = 200
+CHECKPOINT_EVERY = 100
 
 
 @dataclass(slots=True)
