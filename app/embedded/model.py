@@ -80,8 +80,11 @@ class CleanWanTransformer(WanTransformer3DModel):
         Timesteps (b,) in 0..1000, or (b, tokens), alike within a latent frame.
         """
         clean = self.estimate(hidden_states, timestep, encoder_hidden_states)
-        sigma = (_of_frames(timestep, hidden_states.shape[2]).float() / 1000).clamp(min=MIN_SIGMA)
-        velocity = ((hidden_states.float() - clean.float()) / sigma).to(hidden_states.dtype)
+        sigma = _of_frames(timestep, hidden_states.shape[2]).float() / 1000
+        velocity = (hidden_states.float() - clean.float()) / sigma.clamp(min=MIN_SIGMA)
+        if timestep.ndim == 2:
+            velocity = velocity.where(sigma > 0, 0)  # what is given stays
+        velocity = velocity.to(hidden_states.dtype)
         return Transformer2DModelOutput(sample=velocity) if return_dict else (velocity,)
 
 

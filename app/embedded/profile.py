@@ -9,6 +9,7 @@ from app.types import ModelProfile
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL_ID = "kinoray-shapes"
+ACROSS, RELATIONS, COUNTS, PICTURES = "across", "relations", "counts", "pictures"
 
 
 def profile(weights: Path = WEIGHTS) -> ModelProfile:
@@ -29,7 +30,13 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         step_s=0.05,
         overhead_s=0.4,
         step_caches=True,
+        takes_image=PICTURES in known_to(weights),
     )
+
+
+def known_to(weights: Path = WEIGHTS) -> frozenset[str]:
+    """What a set of weights knows beyond the first world: some of `ACROSS`, `RELATIONS`, `COUNTS`, `PICTURES`."""
+    return frozenset(json.loads((weights / "model.json").read_text()).get("knows", ()))
 
 
 def revision(weights: Path = WEIGHTS) -> str:

@@ -12,12 +12,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from app.embedded.load import read_autoencoder
 from app.embedded.model import CleanWanTransformer
-from app.embedded.profile import WEIGHTS
+from app.embedded.profile import ACROSS, COUNTS, PICTURES, RELATIONS, WEIGHTS
 from app.embedded.text import TextEncoder
 from app.embedded.training import fit, learn
 from app.embedded.training.recipe import Budget, Recipe
 
-KNOWS = ("across", "relations", "counts", "pictures")
+KNOWS = (ACROSS, RELATIONS, COUNTS, PICTURES)
 """What weights of this training know beyond the first world: `model.json` says it, and the service reads it there."""
 
 STAGES = ("linear", "press", "denoiser", "cleaner")

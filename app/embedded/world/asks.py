@@ -1,7 +1,7 @@
 """Drawing lots for what is asked of scenes: ground, subjects, how they stand to each other and how many there are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from app.embedded.world import prompts
@@ -51,7 +51,7 @@ def _draw_ask(table: _Table, mix: Mix, motions: Sequence[str], rng: Random) -> A
     kind = mix.related if two else mix.counted
     ground = rng.choice(list(table))
     if kind and rng.random() < kind:
-        return ground, _draw_related(table[ground], mix, rng) if two else (_draw_counted(table[ground], rng),)
+        return _draw_related(table, mix, rng) if two else _draw_counted(table, rng)
     said: list[Said] = []
     while len(said) < 1 + two:
         one = _draw_one(table[ground], motions, rng)
@@ -66,15 +66,16 @@ def _draw_one(rows: list[tuple[str, str, str]], motions: Sequence[str], rng: Ran
     return Said(colour, shape, rng.choices(tuple(words.SIZES), weights=_SIZE_WEIGHTS)[0], motion)
 
 
-def _draw_related(rows: list[tuple[str, str, str]], mix: Mix, rng: Random) -> tuple[Said, Said]:
+def _draw_related(table: _Table, mix: Mix, rng: Random) -> Ask:
     """Two that move so that the relation of the first to the second holds all the time."""
     relation = rng.choice(words.RELATIONS)
     while True:
+        ground = rng.choice(list(table))  # drawn anew each time: what is held out on it may have nothing that fits
         motions = _motions_within(rng) if relation == "inside" else _motions_beside(relation, mix, rng)
-        one, two = (_draw_one(rows, (motion,), rng) for motion in motions)
+        one, two = (_draw_one(table[ground], (motion,), rng) for motion in motions)
         fits = (one.motion, two.motion) == motions and one.colour != two.colour
         if fits and (relation != "inside" or (two.shape == "ring" and one.size != "large" and two.size != "small")):
-            return Said(one.colour, one.shape, one.size, one.motion, relation), two
+            return ground, (replace(one, relation=relation), two)
 
 
 def _motions_within(rng: Random) -> tuple[str, str]:
@@ -89,11 +90,12 @@ def _motions_beside(relation: str, mix: Mix, rng: Random) -> tuple[str, str]:
     return first, second
 
 
-def _draw_counted(rows: list[tuple[str, str, str]], rng: Random) -> Said:
+def _draw_counted(table: _Table, rng: Random) -> Ask:
     while True:
-        one, count = _draw_one(rows, _IN_ROWS, rng), rng.choice((2, 3))
+        ground, count = rng.choice(list(table)), rng.choice((2, 3))
+        one = _draw_one(table[ground], _IN_ROWS, rng)
         if one.motion in _IN_ROWS and one.size in _sizes_in_row(one.motion, count):
-            return Said(one.colour, one.shape, one.size, one.motion, count=count)
+            return ground, (replace(one, count=count),)
 
 
 def _sizes_in_row(motion: str, count: int) -> tuple[str, ...]:

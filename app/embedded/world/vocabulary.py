@@ -255,6 +255,14 @@ PLACE_WORDS: Final = MappingProxyType[str, tuple[tuple[str, str], ...]](
 )
 """Ways to say a relation by the places of the first and of the second subject."""
 
+STANDING_WORDS: Final = MappingProxyType[str, tuple[str, ...]](
+    {
+        relation: (*ways, *(way for both in PLACE_WORDS.get(relation, ()) for way in both[:1]))
+        for relation, ways in RELATION_WORDS.items()
+    }
+)
+"""Every way to say how the first of two stands to the second; a place is also that of the other, in the other's words."""
+
 NUMBER_WORDS: Final = MappingProxyType[int, tuple[str, ...]](
     {2: ("two", "two", "two", "2", "a pair of"), 3: ("three", "three", "three", "3", "a trio of")}
 )

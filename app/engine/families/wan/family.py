@@ -70,10 +70,14 @@ class Wan(BaseFamily):
         images = [state.conditioning.picture for state in states]
         return expert.run(
             self.inputs(rows, self._transformer.dtype),
-            torch.stack([self._timestep(row) for row in rows]),
+            self.timesteps(rows),
             [row.text[TOKENS] for row in rows],
             [image[TOKENS] for image in images if TOKENS in image],
         )
+
+    def timesteps(self, rows: Sequence[Row]) -> torch.Tensor:
+        """The rows' timesteps: (B,), or one for each token (B, N)."""
+        return torch.stack([self._timestep(row) for row in rows])
 
     def _timestep(self, row: Row) -> torch.Tensor:
         """One number, or one for each token (N,), 0 for those of a picture that is there already."""
