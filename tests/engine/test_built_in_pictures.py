@@ -1,4 +1,4 @@
-"""The built-in model with weights that take a picture: the mechanics, with today's numbers under a card that says so."""
+"""The built-in model where its weights take a picture: the mechanics, with today's weights told that they do."""
 
 from __future__ import annotations
 
@@ -97,9 +97,7 @@ def test_jobs_with_and_without_a_picture_share_a_forward(denoiser: FamilyDenoise
     alone, together = trio(), trio()
     for state in alone:
         walk(denoiser, state)
-    for _ in range(STEPS):
-        for state, velocity in zip(together, denoiser.predict(together), strict=True):
-            denoiser.advance(state, velocity)
+    walk(denoiser, *together)
     for one, other in zip(alone, together, strict=True):
         torch.testing.assert_close(one.latent, other.latent, atol=1e-3, rtol=1e-3)
 
@@ -110,7 +108,7 @@ def test_a_job_with_a_picture_goes_on_from_its_checkpoint_with_the_same_bits(
     plan = asked(weights)
     straight, stopped = started(denoiser, plan), started(denoiser, plan)
     walk(denoiser, straight)
-    denoiser.advance(stopped, denoiser.predict([stopped])[0])
+    walk(denoiser, stopped, until=2)
     resumed = denoiser.resume(plan, to_bytes(stopped))
     walk(denoiser, resumed)
     assert np.array_equal(denoiser.decode(resumed), denoiser.decode(straight))

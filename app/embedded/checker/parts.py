@@ -26,7 +26,7 @@ def split(cover: Tensor) -> list[Tensor]:
     if number == 1:
         return [torch.stack([torch.stack(parts).sum(0) if parts else empty for parts in frames])]
     followed = _followed([parts[:number] for parts in frames], number)
-    return [torch.stack([parts[rank] if rank in parts else empty for parts in followed]) for rank in range(number)]
+    return [torch.stack([parts.get(rank, empty) for parts in followed]) for rank in range(number)]
 
 
 def _followed(frames: list[list[Tensor]], number: int) -> list[dict[int, Tensor]]:

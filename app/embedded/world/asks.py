@@ -15,6 +15,7 @@ _Table = dict[str, list[tuple[str, str, str]]]
 _SIZE_WEIGHTS = (1, 2, 1)
 _LEVEL = ("left", "right", "spinning", "growing", "shrinking", "orbiting")
 _UPRIGHT = ("up", "down", "bouncing", "spinning", "growing", "shrinking", "orbiting")
+_WIDE = ("growing", "shrinking", "orbiting")
 _IN_ROWS = ("left", "right", "up", "down", "bouncing", "spinning", "growing", "shrinking", "still")
 
 
@@ -86,8 +87,10 @@ def _motions_beside(relation: str, mix: Mix, rng: Random) -> tuple[str, str]:
     standing = relation in ("above", "below")
     own = _LEVEL if standing else _UPRIGHT
     own = (*own, *words.ACROSS) if standing and mix.across else own
-    first, second = ("still" if rng.random() < 0.45 else rng.choice(own) for _ in range(2))
-    return first, second
+    while True:
+        first, second = ("still" if rng.random() < 0.45 else rng.choice(own) for _ in range(2))
+        if first not in _WIDE or second not in _WIDE:  # two of these have no room on the side of each other
+            return first, second
 
 
 def _draw_counted(table: _Table, rng: Random) -> Ask:

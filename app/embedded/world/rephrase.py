@@ -34,7 +34,7 @@ _WHOLE: Final = rf"(?:the|an?) (?:whole |entire |full )?(?:{_PICTURE})(?![\w-])"
 _WAY: Final = re.compile(
     rf"(?<![\w-])(?P<verb>{_VERB}){_MANNER}(?: up and down)?"
     rf"(?: across(?: {_WHOLE}|(?P<over>(?= the | an? )))?(?: (?P<way>{_LEFT}|{_RIGHT}))?| (?P<only>{_LEFT}|{_RIGHT}))"
-    r"(?![\w-])",
+    r"(?![\w-]| of(?![\w-]))",  # "to the right of a box" is a place
     re.IGNORECASE,
 )
 _CROSSES: Final = re.compile(

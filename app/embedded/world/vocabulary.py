@@ -261,7 +261,7 @@ STANDING_WORDS: Final = MappingProxyType[str, tuple[str, ...]](
         for relation, ways in RELATION_WORDS.items()
     }
 )
-"""Every way to say how the first of two stands to the second; a place is also that of the other, in the other's words."""
+"""Every way to say how the first of two stands to the second; the place of one of them says it, too."""
 
 NUMBER_WORDS: Final = MappingProxyType[int, tuple[str, ...]](
     {2: ("two", "two", "two", "2", "a pair of"), 3: ("three", "three", "three", "3", "a trio of")}
