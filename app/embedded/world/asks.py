@@ -11,7 +11,8 @@ from app.embedded.world.clauses import Said
 Ask = tuple[str, tuple[Said, ...]]
 """What a scene must show: its ground and its subjects, without places; several alike are one with a count."""
 
-_Table = dict[str, list[tuple[str, str, str]]]
+_Look = tuple[str, str, str]  # colour, shape, motion
+_Table = dict[str, list[_Look]]
 _SIZE_WEIGHTS = (1, 2, 1)
 _LEVEL = ("left", "right", "spinning", "growing", "shrinking", "orbiting")
 _UPRIGHT = ("up", "down", "bouncing", "spinning", "growing", "shrinking", "orbiting")
@@ -55,15 +56,19 @@ def _draw_ask(table: _Table, mix: Mix, motions: Sequence[str], rng: Random) -> A
         return _draw_related(table, mix, rng) if two else _draw_counted(table, rng)
     said: list[Said] = []
     while len(said) < 1 + two:
-        one = _draw_one(table[ground], motions, rng)
-        if all(one.colour != other.colour for other in said):
-            said.append(one)
+        look = _draw_look(table[ground], motions, rng)
+        if all(look[0] != other.colour for other in said):
+            said.append(_sized(look, rng))
     return ground, tuple(said)
 
 
-def _draw_one(rows: list[tuple[str, str, str]], motions: Sequence[str], rng: Random) -> Said:
+def _draw_look(rows: list[_Look], motions: Sequence[str], rng: Random) -> _Look:
     motion = rng.choice(motions)  # each motion as often, though fewer shapes can spin
-    colour, shape, motion = rng.choice([row for row in rows if row[2] == motion] or rows)
+    return rng.choice([row for row in rows if row[2] == motion] or rows)
+
+
+def _sized(look: _Look, rng: Random) -> Said:
+    colour, shape, motion = look
     return Said(colour, shape, rng.choices(tuple(words.SIZES), weights=_SIZE_WEIGHTS)[0], motion)
 
 
@@ -73,7 +78,7 @@ def _draw_related(table: _Table, mix: Mix, rng: Random) -> Ask:
     while True:
         ground = rng.choice(list(table))  # drawn anew each time: what is held out on it may have nothing that fits
         motions = _motions_within(rng) if relation == "inside" else _motions_beside(relation, mix, rng)
-        one, two = (_draw_one(table[ground], (motion,), rng) for motion in motions)
+        one, two = (_sized(_draw_look(table[ground], (motion,), rng), rng) for motion in motions)
         fits = (one.motion, two.motion) == motions and one.colour != two.colour
         if fits and (relation != "inside" or (two.shape == "ring" and one.size != "large" and two.size != "small")):
             return ground, (replace(one, relation=relation), two)
@@ -96,7 +101,7 @@ def _motions_beside(relation: str, mix: Mix, rng: Random) -> tuple[str, str]:
 def _draw_counted(table: _Table, rng: Random) -> Ask:
     while True:
         ground, count = rng.choice(list(table)), rng.choice((2, 3))
-        one = _draw_one(table[ground], _IN_ROWS, rng)
+        one = _sized(_draw_look(table[ground], _IN_ROWS, rng), rng)
         if one.motion in _IN_ROWS and one.size in _sizes_in_row(one.motion, count):
             return ground, (replace(one, count=count),)
 

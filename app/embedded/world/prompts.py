@@ -48,7 +48,8 @@ def describe(subjects: tuple[Said, ...], ground: str, rng: Random) -> str:
     elif subjects[0].relation:
         body = related(subjects[0], subjects[1], mood, rng)
     else:
-        body = rng.choice(_JOINS).join([clause(said, mood, rng) for said in subjects])
+        clauses = [clause(said, mood, rng) for said in subjects]
+        body = rng.choice(_JOINS).join(clauses)
     body = _with_opening(body, mood, rng)
     body = body if rng.random() < GROUND_UNSAID else _with_ground(body, ground, rng)
     return _finish(body, rng)
