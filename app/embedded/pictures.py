@@ -56,4 +56,5 @@ def _commonest(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of the pixels (n, 3) in the fullest box of 32 levels a side."""
     boxes = (pixels // 32).astype(np.int64) @ np.array([64, 8, 1])
     fullest = np.bincount(boxes).argmax()
-    return pixels[boxes == fullest].mean(0)
+    shade: NDArray[np.float32] = pixels[boxes == fullest].mean(0, dtype=np.float32)
+    return shade
