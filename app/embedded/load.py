@@ -10,7 +10,7 @@ from torch import nn
 
 from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.model import KEPT_IN_FLOAT32, CleanWanTransformer
-from app.embedded.profile import WEIGHTS, revision
+from app.embedded.profile import WEIGHTS, known_to, revision
 from app.embedded.text import TextEncoder
 
 
@@ -26,6 +26,7 @@ class EmbeddedModel:
     fps: int
     picture: int  # side in pixels
     revision: str  # changes whenever any weight does
+    knows: frozenset[str] = frozenset()  # beyond the first world; see `profile.known_to`
 
 
 def load(dtype: torch.dtype = torch.float32, weights: Path = WEIGHTS) -> EmbeddedModel:
@@ -40,6 +41,7 @@ def load(dtype: torch.dtype = torch.float32, weights: Path = WEIGHTS) -> Embedde
         fps=facts["fps"],
         picture=facts["picture"],
         revision=revision(weights),
+        knows=known_to(weights),
     )
 
 

@@ -59,7 +59,10 @@ class CleanWanTransformer(WanTransformer3DModel):
         )
 
     def estimate(self, noisy: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        """The clean latent that the network sees behind `noisy` (b, c, f, h, w) at timesteps (b,) in 0..1000."""
+        """The clean latent that the network sees behind `noisy` (b, c, f, h, w) at timesteps (b,) in 0..1000.
+
+        Or (b, tokens), each token's own, as Wan 2.2 TI2V does it: 0 for a first frame that is given.
+        """
         clean: Tensor = super().forward(noisy, timestep, text, return_dict=False)[0]
         return clean
 
@@ -77,10 +80,32 @@ class CleanWanTransformer(WanTransformer3DModel):
         return_dict: bool = True,
         attention_kwargs: dict[str, object] | None = None,
     ) -> Transformer2DModelOutput | tuple[Tensor]:
-        """The velocity (noise minus clean latent) at `hidden_states` (b, c, f, h, w), timesteps (b,) in 0..1000."""
+        """The velocity (noise minus clean latent) at `hidden_states` (b, c, f, h, w).
+
+        Timesteps (b,) in 0..1000, or (b, tokens), alike within a latent frame.
+        """
         clean = self.estimate(hidden_states, timestep, encoder_hidden_states)
-        velocity = self.velocity(hidden_states, timestep.view(-1, 1, 1, 1, 1), clean)
+        sigma = _of_frames(timestep, hidden_states.shape[2])
+        velocity = self.velocity(hidden_states, sigma, clean)
+        if timestep.ndim == 2:
+            velocity = velocity.where(sigma > 0, 0)  # what is given stays
         return Transformer2DModelOutput(sample=velocity) if return_dict else (velocity,)
+
+
+def held(timestep: Tensor, frames: int, patches: int) -> Tensor:
+    """Timesteps (b, frames * patches) of tokens for timesteps (b,) of which the first latent frame is given: 0 there.
+
+    "Wan: Open and Advanced Large-Scale Video Generative Models" (2025) conditions its 2.2 TI2V model so.
+    """
+    each = timestep[:, None, None].repeat(1, frames, patches)
+    each[:, 0] = 0
+    return each.flatten(1)
+
+
+def _of_frames(timestep: Tensor, frames: int) -> Tensor:
+    """Timesteps (b,) or (b, tokens) as (b, 1 or frames) by latent frame: (b, 1, f, 1, 1)."""
+    by_frame = timestep[:, None] if timestep.ndim == 1 else timestep.unflatten(1, (frames, -1))[..., 0]
+    return by_frame[:, None, :, None, None]
 
 
 def sigmas(steps: int, shift: float = 3.0) -> Tensor:

@@ -11,6 +11,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 MODEL_ID = "kinoray-shapes"
 STUDENT_FOLDER = "student"
 _CLASSES = 4  # of prompts, each of which a tier has steps for
+ACROSS, RELATIONS, COUNTS, PICTURES = "across", "relations", "counts", "pictures"
 
 
 def profile(weights: Path = WEIGHTS) -> ModelProfile:
@@ -34,6 +35,7 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         step_caches=True,
         student=student,
         tiers=() if student is None else _tiers(facts["student"], student),
+        takes_image=PICTURES in known_to(weights),
     )
 
 
@@ -51,6 +53,11 @@ def _tiers(facts: dict[str, list[str]], student: StudentOfModel) -> tuple[TierOf
     """The rows of the tiers that the student makes: those that its facts name, which may be none."""
     steps = (student.evaluations,) * _CLASSES
     return tuple(TierOfModel(tier, steps, guidance=1.0, weights=STUDENT) for tier in facts["tiers"])
+
+
+def known_to(weights: Path = WEIGHTS) -> frozenset[str]:
+    """What a set of weights knows beyond the first world: some of `ACROSS`, `RELATIONS`, `COUNTS`, `PICTURES`."""
+    return frozenset(json.loads((weights / "model.json").read_text()).get("knows", ()))
 
 
 def revision(weights: Path = WEIGHTS) -> str:

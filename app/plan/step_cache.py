@@ -42,6 +42,12 @@ def step_cache(
             "step_cache",
             "conflicting_parameters",
         )
+    if request.image is not None:
+        raise InvalidRequest(
+            "Step caches are for videos of text alone; leave out input_reference or step_cache.",
+            "step_cache",
+            "conflicting_parameters",
+        )
     if request.budget is not None:
         raise InvalidRequest(
             "A step cache decides by itself which steps to save; leave the budget out.",

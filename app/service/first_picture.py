@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
+from app.models.pictures import about_picture, is_judged
 from app.service.file_uploads import FileShelf
 from app.service.input_image import Picture, decoding, key_of, picture_of
 from app.service.ports import Ports
@@ -42,11 +44,19 @@ class FirstPictures:
         if picture.animated:
             plan = replace(plan, warnings=(*plan.warnings, FIRST_FRAME))
         if wish is None:
-            return plan, picture.content
+            return await self._looked_at(plan, picture.content, caller), picture.content
         preparing = Preparing(self.ports.cache, decoding, self.settings)
         content, prepared = await preparing.prepare(picture.content, wish, plan.spec, caller.tenant)
         image = Artifact(key_of(content, caller.tenant), CONTENT_TYPE, len(content))
-        return replace(plan, image=image, prepared=prepared), content
+        plan = await self._looked_at(replace(plan, image=image, prepared=prepared), content, caller)
+        return plan, content
+
+    async def _looked_at(self, plan: Plan, content: bytes, caller: Caller) -> Plan:
+        """The plan with what its model, if it knows a small world only, was never shown of the picture."""
+        if not is_judged(plan):
+            return plan
+        told = await decoding.run(caller.tenant, partial(about_picture, plan, content))
+        return replace(plan, warnings=(*plan.warnings, *told))
 
     async def picture(self, reference: Reference, caller: Caller) -> Picture:
         """The same without a plan, as it came."""

@@ -1,6 +1,6 @@
 import torch
 
-from app.embedded.model import CleanWanTransformer, sigmas
+from app.embedded.model import CleanWanTransformer, held, sigmas
 from app.embedded.training.attention import WrittenOutAttention
 
 
@@ -43,3 +43,18 @@ def test_noise_levels_fall_from_one_to_zero_and_dwell_on_the_noisy_side() -> Non
     assert levels[-1] == 0
     assert (levels.diff() < 0).all()
     assert levels[15] == 0.75
+
+
+def test_a_given_first_frame_has_no_velocity_and_changes_that_of_the_others() -> None:
+    torch.manual_seed(0)
+    sizes = {"in_channels": 4, "out_channels": 4, "num_attention_heads": 1, "ffn_dim": 64, "num_layers": 1}
+    model = CleanWanTransformer(**sizes).eval()
+    latents, text = torch.randn(2, 4, 3, 4, 4), torch.randn(2, 48, 384)
+    plain = torch.tensor([400.0, 900.0])
+    with torch.no_grad():
+        free = model(latents, plain, text, return_dict=False)[0]
+        each = model(latents, plain[:, None].repeat(1, 3 * 4), text, return_dict=False)[0]
+        given = model(latents, held(plain, 3, 4), text, return_dict=False)[0]
+    torch.testing.assert_close(each, free, atol=1e-4, rtol=1e-4)  # the same level at every token is one level
+    assert (given[:, :, 0] == 0).all()
+    assert (given[:, :, 1:] - free[:, :, 1:]).abs().amax() > 1e-3

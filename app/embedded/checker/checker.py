@@ -10,6 +10,8 @@ from app.embedded.checker.colours import Layer
 from app.embedded.world import vocabulary as words
 
 _PAIR_SCALE = 0.82  # two subjects share the picture, so a size word means a little less
+_FEWEST_WHOLE = 6  # frames in which nothing is cut off by the edge; below, those at the edge are used too
+_CUT = 0.5  # cover at the edge of the picture beyond which a subject is cut off
 _FEWEST_CLEAR = 4  # frames that a judgement needs; below, frames with subjects that touch are used too
 
 
@@ -23,6 +25,7 @@ class SeenSubject:
     size: str
     radius: float  # mean over the frames, units of the picture's side
     fit: float  # overlap (intersection over union) with the ideal outline of its shape, 0..1
+    place: tuple[float, float] = (0.5, 0.5)  # mean over the frames of x and y, units of the picture's side
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,27 @@ def look(video: Tensor) -> Seen:
 
 
 def _subject(layer: Layer, two: bool) -> SeenSubject:
-    times = layer.clear.nonzero().flatten()
+    whole = layer.clear & ~_at_the_edge(layer.cover)
+    times = (whole if whole.sum() >= _FEWEST_WHOLE else layer.clear).nonzero().flatten()
     if len(times) < _FEWEST_CLEAR:
         times = layer.cover.flatten(1).any(1).nonzero().flatten()
     outline = shapes.fit(layer.cover[times])
     way = motions.Way(times, outline.places, outline.radii, outline.angles)
     motion = motions.classify(way)
+    if motion in motions.SIDEWAYS:
+        motion = motions.how_far(motion, layer.cover)
     radius = _nominal_radius(outline.radii, times, motion)
     scale = _PAIR_SCALE if two else 1.0
     size = min(words.SIZES, key=lambda word: abs((radius / (words.SIZES[word] * scale)).log().item()))
-    return SeenSubject(layer.colour, outline.shape, motion, size, outline.radii.mean().item(), outline.overlap)
+    x, y = outline.places.mean(0).tolist()
+    fit = outline.overlap
+    return SeenSubject(layer.colour, outline.shape, motion, size, outline.radii.mean().item(), fit, (x, y))
+
+
+def _at_the_edge(cover: Tensor) -> Tensor:
+    """In which frames a subject (frames, side, side) is cut off by the picture's edge: (frames,)."""
+    sides = (cover[:, 0], cover[:, -1], cover[:, :, 0], cover[:, :, -1])
+    return torch.stack([side.amax(1) > _CUT for side in sides]).any(0)
 
 
 def _nominal_radius(radii: Tensor, times: Tensor, motion: str) -> Tensor:

@@ -6,22 +6,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from random import Random
 
 import torch
 from rich.console import Console
 from torch import Tensor
 
 from app.embedded.autoencoder import ShapesAutoencoder
+from app.embedded.checker.arms import ARMS, PICTURES, known, questions_of
 from app.embedded.checker.checker import Seen, look
+from app.embedded.checker.continued import Kept, continued, first_frames
 from app.embedded.checker.rates import Rate, rates_of
 from app.embedded.checker.sample import decode, sample
 from app.embedded.load import EmbeddedModel, load, read_transformer
 from app.embedded.profile import STUDENT_FOLDER, WEIGHTS, student_of
 from app.embedded.world.pairs import Question
-from app.embedded.world.prompts import describe
-from app.embedded.world.scenes import Ask, draw_asks, place
-from app.embedded.world.vocabulary import GROUND_PLACES, GROUND_WORDS, MOTION_WORDS, SIZE_WORDS
+from app.embedded.world.scenes import place
 from app.embedded.world.world import render
 
 _BATCH = 8  # videos sampled together
@@ -46,9 +45,7 @@ class Adherence:
 
 def held_out_questions(count: int, subjects: int, seed: int) -> list[Question]:
     """Prompts of combinations that training never saw; ground and motions are always said."""
-    rng = Random(f"{seed}/{subjects}")
-    asks = draw_asks(count, float(subjects - 1), rng, held_out=True)
-    return [_question(ask, rng) for ask in asks]
+    return questions_of(("one subject", "two subjects")[subjects - 1], count, seed)
 
 
 def adherence(
@@ -65,7 +62,7 @@ def adherence(
 
 
 def judge(questions: Sequence[Question], seen: Sequence[Seen]) -> Adherence:
-    """Count what was seen against what was asked; the questions are all of one or all of two subjects."""
+    """Count what was seen against what was asked; the questions are all of one arm."""
     turned = [*seen[1:], *seen[:1]]  # every video against another's prompt
     fits = [subject.fit for one in seen for subject in one.subjects]
     return Adherence(
@@ -105,23 +102,6 @@ def _videos(
         yield from decode(model.autoencoder, latents)
 
 
-def _question(ask: Ask, rng: Random) -> Question:
-    """Words for an ask, drawn again until all that will be judged is said."""
-    ground, said = ask
-    while True:
-        prompt = describe(said, ground, rng)
-        text = prompt.lower()
-        grounds = (*GROUND_WORDS[ground], *GROUND_PLACES[ground])
-        moved = all(_says(text, [way for ways in MOTION_WORDS[one.motion] for way in ways]) for one in said)
-        if moved and _says(text, grounds):
-            sized = len(said) == 1 and _says(text, SIZE_WORDS[said[0].size])
-            return Question(prompt, ask, sized)
-
-
-def _says(text: str, ways: Sequence[str]) -> bool:
-    return any(way in text for way in ways)
-
-
 def _confusions(questions: Sequence[Question], seen: Sequence[Seen]) -> dict[str, list[tuple[str, str, int]]]:
     counts: dict[str, Counter[tuple[str, str]]] = {name: Counter() for name in ("ground", "colour", "shape", "motion")}
     for question, one in zip(questions, seen, strict=True):
@@ -138,14 +118,15 @@ def _confusions(questions: Sequence[Question], seen: Sequence[Seen]) -> dict[str
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure single subjects and pairs, print the rates, and write them all to a file."""
+    """Measure each arm that the weights know, print the rates, and write them all to a file."""
     parser = argparse.ArgumentParser(prog="python -m app.embedded.checker.evaluate", description=__doc__)
-    parser.add_argument("--prompts", type=int, default=200, help="of one subject; half as many of two")
+    parser.add_argument("--prompts", type=int, default=200, help="in each arm; half as many of two subjects")
     parser.add_argument("--tier-steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--student", action="store_true", help="the distilled student, at its own levels, unguided")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--arms", nargs="*", choices=tuple(ARMS), help="instead of all that the weights know")
     parser.add_argument("--out", type=Path, help="where to write the result as JSON")
     asked = parser.parse_args(arguments)
     levels: tuple[float, ...] = ()
@@ -157,8 +138,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result: dict[str, object] = {"revision": model.revision, **facts}
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"revision {model.revision}, {asked.tier_steps} steps, guidance {asked.guidance}, seed {asked.seed}")
-    for name, subjects in (("one subject", 1), ("two subjects", 2)):
-        questions = held_out_questions(-(-asked.prompts // subjects), subjects, asked.seed)
+    for name in asked.arms or known(model.knows):
+        questions = questions_of(name, -(-asked.prompts // 2) if name == "two subjects" else asked.prompts, asked.seed)
+        if name == PICTURES:
+            pictures = first_frames(questions, model.picture, asked.seed)
+            from_picture = continued(model, questions, pictures, asked.tier_steps, asked.guidance, asked.seed)
+            console.print(_kept_table(name, from_picture))
+            result[name] = {"made": asdict(from_picture)}
+            continue
         ceiling = judge(questions, drawn(questions, model.autoencoder, model.picture, asked.seed))
         made = adherence(model, questions, asked.tier_steps, asked.guidance, asked.seed, levels)
         console.print(_table(name, made, ceiling))
@@ -187,6 +174,15 @@ def _table(name: str, made: Adherence, ceiling: Adherence) -> str:
     for key, rows in made.confusions.items():
         told = ", ".join(f"{asked} → {found} {times}" for asked, found, times in rows)
         lines.append(f"{key} confused: {told or 'never'}")
+    return "\n".join(lines)
+
+
+def _kept_table(name: str, made: Kept) -> str:
+    lines = [f"\n{name:<22}{'made':>8}  {'95 % interval':<16}{'n':>6}"]
+    for key, rate in made.rates.items():
+        low, high = rate.interval
+        lines.append(f"{key:<22}{rate.share:>8.1%}  {f'{low:.1%} to {high:.1%}':<16}{rate.total:>6}")
+    lines.append(f"first frame against the picture: {made.first_frame_db:.1f} dB, at least {made.least_db:.1f} dB")
     return "\n".join(lines)
 
 

@@ -10,6 +10,8 @@ from app.embedded.world import vocabulary as words
 from app.embedded.world.world import relative_paths
 
 UNCLEAR = "unclear"
+SIDEWAYS = ("left", "right")
+_ACROSS = 0.75  # of the picture's width: a way from further out than this to as far on the other side is across
 _MOVED = 0.1  # a way shorter than this share of the picture is none
 _ROUND = 0.2  # spread across the way over spread along it: beyond, the way is bent
 _ONWARD = 0.65  # net way over whole way: beyond, it never turned back
@@ -41,9 +43,17 @@ def classify(way: Way) -> str:
     return _in_place(way) if extent < _MOVED else _on_the_move(way.places)
 
 
+def how_far(motion: str, cover: Tensor) -> str:
+    """A way to the left or right, or "across" it where its two ends are near the picture's: cover (f, side, side)."""
+    shown = cover.flatten(1).sum(1)
+    columns = (torch.arange(cover.shape[-1]) + 0.5) / cover.shape[-1]
+    middles = (cover.sum(1) @ columns)[shown > 0] / shown[shown > 0]
+    return f"across {motion}" if (middles[-1] - middles[0]).abs() > _ACROSS else motion
+
+
 def scales(motion: str, times: Tensor) -> Tensor:
     """A subject's radius at frames (f,) over the radius that its size word means: (f,)."""
-    kind = torch.tensor(words.MOTIONS.index(motion) if motion in words.MOTIONS else words.MOTIONS.index("still"))
+    kind = torch.tensor(words.ALL_MOTIONS.index(motion if motion in words.ALL_MOTIONS else "still"))
     one = torch.ones(())
     return relative_paths(kind, one, one, one, int(times.max()) + 1)[times, 2]
 

@@ -1,11 +1,14 @@
-"""The checker's eye for one and two: splits what has one colour where it stands in separate places."""
+"""The checker's eye for number: splits what has one colour where it stands in separate places."""
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional
 
+_MOST = 3  # subjects of one colour that are told apart
 _GRID = 64  # parts are told apart on pictures of at most this side
 _PART = 0.25  # a part smaller than this share of the largest is dirt
 _BESIDE = np.zeros((3, 3, 3), bool)  # what is connected: the eight pixels around one, in its own frame
@@ -13,15 +16,39 @@ _BESIDE[1] = True
 
 
 def split(cover: Tensor) -> list[Tensor]:
-    """The subjects in a cover (frames, side, side): the cover without its dirt, or two where most frames show two."""
+    """The subjects in a cover (frames, side, side): the cover without its dirt, or as many as most frames show, up to
+    three; each followed from frame to frame by where it is."""
     labels = _labels(cover)
     frames = [_parts(cover[index], labels[index]) for index in range(len(cover))]
-    several = sum(len(parts) > 1 for parts in frames)
-    shown = sum(len(parts) > 0 for parts in frames)
+    shown = [len(parts) for parts in frames if parts]
+    number = max((n for n in range(1, _MOST + 1) if sum(count >= n for count in shown) * 2 > len(shown)), default=1)
     empty = torch.zeros_like(cover[0])
-    if several * 2 <= shown:
+    if number == 1:
         return [torch.stack([torch.stack(parts).sum(0) if parts else empty for parts in frames])]
-    return [torch.stack([parts[rank] if len(parts) > rank else empty for parts in frames]) for rank in (0, 1)]
+    followed = _followed([parts[:number] for parts in frames], number)
+    return [torch.stack([parts.get(rank, empty) for parts in followed]) for rank in range(number)]
+
+
+def _followed(frames: list[list[Tensor]], number: int) -> list[dict[int, Tensor]]:
+    """The parts of each frame by whom they show: who was nearest in the last frame that showed everybody."""
+    places: NDArray[np.float64] | None = None
+    found: list[dict[int, Tensor]] = []
+    for parts in frames:
+        middles = np.array([_middle(part) for part in parts]).reshape(-1, 2)
+        if len(parts) == number and places is None:
+            places = middles
+        if places is None or not parts:
+            found.append({})
+            continue
+        who, which = linear_sum_assignment(np.linalg.norm(places[:, None] - middles[None], axis=-1))
+        found.append({int(rank): parts[index] for rank, index in zip(who, which, strict=True)})
+        places[who] = middles[which]
+    return found
+
+
+def _middle(part: Tensor) -> tuple[float, float]:
+    total, steps = part.sum(), torch.arange(len(part), dtype=part.dtype)
+    return ((part.sum(0) @ steps) / total).item(), ((part.sum(1) @ steps) / total).item()
 
 
 def _parts(cover: Tensor, labels: Tensor) -> list[Tensor]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from app.embedded.checker import relations
 from app.embedded.checker.checker import Seen
 from app.embedded.world.pairs import Question
 from app.embedded.world.prompts import Said
@@ -37,14 +38,20 @@ def _wilson(right: int, total: int) -> tuple[float, float]:
 
 
 def rates_of(questions: Sequence[Question], seen: Sequence[Seen]) -> dict[str, Rate]:
-    """Rate by what is judged; the questions are all of one or all of two subjects, `seen` is in their order."""
-    two = len(questions[0].ask[1]) == 2
+    """Rate by what is judged; `seen` is in the questions' order.
+
+    The questions are all of one kind: of one subject, of two, of two whose relation is said, or of several alike.
+    """
+    first = questions[0].ask[1]
+    judged = dict(_PAIR if len(first) == 2 else _SEVERAL if first[0].count > 1 else _SINGLE)
+    if first[0].relation:
+        judged["relation"] = relations.holds
     answers: dict[str, list[bool]] = {}
     for question, one in zip(questions, seen, strict=True):
         ground, said = question.ask
         answers.setdefault("ground", []).append(one.ground == ground)
-        answers.setdefault("number of subjects", []).append(len(one.subjects) == len(said))
-        for name, is_right in (_PAIR if two else _SINGLE).items():
+        answers.setdefault("number of subjects", []).append(len(one.subjects) == sum(each.count for each in said))
+        for name, is_right in judged.items():
             if name != "size" or question.sized:
                 answers.setdefault(name, []).append(is_right(said, one))
     return {name: Rate(sum(row), len(row)) for name, row in answers.items()}
@@ -77,6 +84,15 @@ def _bound(name: str) -> Callable[[Sequence[Said], Seen], bool]:
     return is_right
 
 
+def _of_all(name: str) -> Callable[[Sequence[Said], Seen], bool]:
+    """Each of the subjects by this attribute, however many there are."""
+
+    def is_right(said: Sequence[Said], seen: Seen) -> bool:
+        return bool(seen.subjects) and {asdict(one)[name] for one in seen.subjects} == {asdict(said[0])[name]}
+
+    return is_right
+
+
 _SINGLE: Final[Mapping[str, Callable[[Sequence[Said], Seen], bool]]] = MappingProxyType(
     {name: _of_largest(name) for name in ("colour", "motion", "shape", "size")}
 )
@@ -87,4 +103,7 @@ _PAIR: Final[Mapping[str, Callable[[Sequence[Said], Seen], bool]]] = MappingProx
         "colours with motions": _bound("motion"),
         "colours with shapes": _bound("shape"),
     }
+)
+_SEVERAL: Final[Mapping[str, Callable[[Sequence[Said], Seen], bool]]] = MappingProxyType(
+    {name: _of_all(name) for name in ("colour", "motion", "shape")}
 )

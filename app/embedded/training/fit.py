@@ -15,7 +15,7 @@ from app.embedded.layers import TIME, part
 from app.embedded.precision import autocast
 from app.embedded.training.muon import optimizers, step_all
 from app.embedded.training.recipe import Budget
-from app.embedded.world.scenes import draw_asks, place
+from app.embedded.world.scenes import NEWS, draw_asks, place
 from app.embedded.world.world import render
 
 MAX_NOISE = 0.4
@@ -27,9 +27,11 @@ Tell = Callable[[float, str], None]
 """Told the share of the work done and how it goes."""
 
 
-def clips(count: int, picture: int, seed: int, two_share: float = 0.5) -> Tensor:
-    """Freshly drawn training clips: float (count, 3, 17, picture, picture) in -1..1."""
-    return to_float(render(place(draw_asks(count, two_share, Random(seed)), seed), picture))
+def clips(count: int, picture: int, seed: int) -> Tensor:
+    """Freshly drawn training clips: float (count, 3, 17, picture, picture) in -1..1; half are off the lattice."""
+    asks = draw_asks(count, NEWS, Random(seed))
+    scenes = [*place(asks[: count // 2], seed), *place(asks[count // 2 :], seed + 1, loose=True)]
+    return to_float(render(scenes, picture))
 
 
 def to_float(video: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from app.embedded.autoencoder import PAINTS, ShapesAutoencoder
 from app.embedded.load import read_transformer
-from app.embedded.model import CleanWanTransformer
+from app.embedded.model import CleanWanTransformer, held
 from app.embedded.precision import autocast
 from app.embedded.text import TextEncoder
 from app.embedded.training.attention import WrittenOutAttention
@@ -23,7 +23,7 @@ from app.embedded.training.recipe import Budget, Recipe
 from app.embedded.training.tutor import Tutor
 
 CHECKPOINT = "denoiser.pt"
-CHECKPOINT_EVERY = 200
+CHECKPOINT_EVERY = 100
 
 
 @dataclass(slots=True)
@@ -137,22 +137,28 @@ def train_step(learner: Learner, pool: Pool, empty: Tensor, done: float) -> floa
     # 1. The batch and its noise; everything random comes from the seed and the step.
     recipe = learner.recipe
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + learner.step)
-    clean, text, facts = pool.batch(recipe.batch, generator)
+    given = torch.rand((), generator=generator).item() < recipe.picture_share  # the first frame, as a picture
+    clean, text, facts = pool.batch(recipe.batch, generator, given)
     clean = clean[:, :, : _latent_frames(recipe, generator)]
     dropped = torch.rand(recipe.batch, 1, 1, generator=generator) < recipe.drop_prompt
     text = torch.where(dropped, empty, text)
     sigma = draw_sigma(recipe, generator)  # (b, 1, 1, 1, 1)
     noise = torch.randn(clean.shape, generator=generator)
     noisy = (1 - sigma) * clean + sigma * noise
+    if given:
+        noisy[:, :, 0] = clean[:, :, 0]
+    grid = clean.shape[2], clean.shape[3] // 2, clean.shape[4] // 2
+    timestep = sigma.flatten() * 1000
+    timestep = held(timestep, grid[0], grid[1] * grid[2]) if given else timestep
     # 2. The error of the guessed clean latent, weighted so that it is the velocity's error.
-    clean, noisy, sigma, text = (tensor.to(learner.device) for tensor in (clean, noisy, sigma, text))
+    clean, noisy, sigma, text, timestep = (t.to(learner.device) for t in (clean, noisy, sigma, text, timestep))
     with autocast(learner.device):
-        guess = learner.model.estimate(noisy, sigma.flatten() * 1000, text)
-    error = ((guess.float() - clean) / sigma.clamp(min=recipe.loss_min_sigma)).square().mean((0, 2, 3, 4))
+        guess = learner.model.estimate(noisy, timestep, text)
+    error = ((guess.float() - clean) / sigma.clamp(min=recipe.loss_min_sigma)).square()
+    error = error[:, :, 1 if given else 0 :].mean((0, 2, 3, 4))
     weight = torch.ones_like(error)
     weight[:PAINTS] = recipe.paint_weight
     loss = (error * weight).sum() / weight.sum()
-    grid = clean.shape[2], clean.shape[3] // 2, clean.shape[4] // 2
     told = ~dropped.flatten().to(learner.device)
     lesson = learner.tutor.loss(facts.to(learner.device), told, grid)
     # 3. The step.

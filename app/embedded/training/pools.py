@@ -13,7 +13,7 @@ from app.embedded.training.fit import to_float
 from app.embedded.training.recipe import Recipe
 from app.embedded.training.tutor import Facts, facts_of
 from app.embedded.world.prompts import describe
-from app.embedded.world.scenes import draw_asks, place
+from app.embedded.world.scenes import Mix, draw_asks, place
 from app.embedded.world.world import render
 
 _CHUNK = 64
@@ -27,10 +27,12 @@ class Pool:
     latents: Tensor  # bfloat16 (n, z, F, H, W), whitened
     texts: Tensor  # bfloat16 (n, 48, 384)
     facts: Facts
+    loose: int = 0  # so many clips at the end have places off the lattice: only for batches with a picture
 
-    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Facts]:
+    def batch(self, size: int, generator: torch.Generator, pictures: bool = False) -> tuple[Tensor, Tensor, Facts]:
         """Latents (size, z, F, H, W) and texts (size, 48, 384), float32, and facts of clips drawn by lot."""
-        chosen = torch.randint(len(self.latents), (size,), generator=generator)
+        count = len(self.latents) if pictures else len(self.latents) - self.loose
+        chosen = torch.randint(count, (size,), generator=generator)
         return self.latents[chosen].float(), self.texts[chosen].float(), self.facts.take(chosen)
 
 
@@ -38,8 +40,9 @@ class Pool:
 def make_pool(autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, recipe: Recipe, count: int, seed: int) -> Pool:
     """Draw, render and encode `count` clips; the same seed makes the same pool."""
     rng = Random(seed)
-    asks = draw_asks(count, recipe.two_share, rng)
-    scenes = place(asks, seed)
+    asks = draw_asks(count, mix_of(recipe), rng)
+    loose = round(count * recipe.picture_share * recipe.loose_share)
+    scenes = [*place(asks[: count - loose], seed), *place(asks[count - loose :], seed + 1, loose=True)]
     prompts = [describe(said, ground, rng) for ground, said in asks]
     latents = []
     for first in range(0, count, _CHUNK):
@@ -47,7 +50,12 @@ def make_pool(autoencoder: ShapesAutoencoder, text_encoder: TextEncoder, recipe:
             encode_bytes(autoencoder, part)
             for part in torch.split(render(scenes[first : first + _CHUNK], recipe.picture), _ENCODE)
         ]
-    return Pool(torch.cat(latents), encode_by_length(text_encoder, prompts), facts_of(scenes))
+    return Pool(torch.cat(latents), encode_by_length(text_encoder, prompts), facts_of(scenes), loose)
+
+
+def mix_of(recipe: Recipe) -> Mix:
+    """What a recipe draws: everything that there is in the world."""
+    return Mix(recipe.two_share, recipe.related_share, recipe.counted_share, across=True)
 
 
 @torch.no_grad()

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Sizes, data and optimisation of one training run; written into the run's folder and compared on resume."""
+    """Sizes, data and optimisation of one training run; written into the run's folder and compared on resume.
+
+    Shares: of clips with two subjects, of those with their relation said, of the others with two or three alike; of
+    batches whose first frame is given, and of the clips in these whose places are off the lattice.
+    """
 
     seed: int = 0
     picture: int = 128
@@ -22,7 +26,11 @@ class Recipe:
     loss_min_sigma: float = 0.2
     paint_weight: float = 4.0
     drop_prompt: float = 0.1
-    two_share: float = 0.45
+    two_share: float = 0.5
+    related_share: float = 0.4
+    counted_share: float = 0.25
+    picture_share: float = 0.4
+    loose_share: float = 0.25
     tutor: float = 0.2
     pool: int = 2500
     pool_steps: int = 700

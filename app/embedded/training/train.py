@@ -12,10 +12,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from app.embedded.load import read_autoencoder
 from app.embedded.model import CleanWanTransformer
-from app.embedded.profile import WEIGHTS
+from app.embedded.profile import ACROSS, COUNTS, PICTURES, RELATIONS, WEIGHTS
 from app.embedded.text import TextEncoder
 from app.embedded.training import fit, learn
 from app.embedded.training.recipe import Budget, Recipe
+
+KNOWS = (ACROSS, RELATIONS, COUNTS, PICTURES)
+"""What weights of this training know beyond the first world: `model.json` says it, and the service reads it there."""
 
 STAGES = ("linear", "press", "denoiser", "cleaner")
 
@@ -65,8 +68,12 @@ def _stage(name: str) -> Callable[[argparse.Namespace, Recipe], None]:
 
 
 def make_linear(asked: argparse.Namespace, recipe: Recipe) -> None:
-    """The autoencoder's closed-form part; nothing to do if the run already has one."""
-    if not (asked.run / "autoencoder").exists():
+    """The autoencoder's closed-form part, or all of the one to start from; nothing to do if the run already has one."""
+    if not (asked.run / "autoencoder").exists() and asked.start_from is not None:
+        fit.save(read_autoencoder(asked.start_from / "autoencoder"), asked.run / "autoencoder")
+        fit.save(read_autoencoder(asked.start_from / "autoencoder"), asked.weights / "autoencoder")
+        (asked.run / "press.done").touch()  # its latents are those that the denoiser knows
+    elif not (asked.run / "autoencoder").exists():
         autoencoder = fit.fit_linear(recipe.channels, recipe.components, recipe.picture, recipe.spatial, recipe.seed)
         fit.save(autoencoder, asked.run / "autoencoder")
         fit.save(autoencoder, asked.weights / "autoencoder")
@@ -147,6 +154,7 @@ def export(learner: learn.Learner, weights: Path, earlier: list[dict[str, object
         "frames": 17,
         "fps": 8,
         "picture": recipe.picture,
+        "knows": list(KNOWS),
         "steps": learner.step,
         "minutes": round(learner.spent_s / 60, 1),
         "recipe": asdict(recipe),

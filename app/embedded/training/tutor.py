@@ -17,8 +17,8 @@ from app.embedded.model import CleanWanTransformer
 from app.embedded.world import vocabulary as words
 from app.embedded.world.world import Scene, paths
 
-SLOTS = 2
-_CLASSES = (len(words.COLOURS), len(words.SHAPES), len(words.SIZES), len(words.MOTIONS))
+SLOTS = 3
+_CLASSES = (len(words.COLOURS), len(words.SHAPES), len(words.SIZES), len(words.ALL_MOTIONS))
 _PLACES = 7  # x and y of the first frame, of the last, radius, cosine and sine of the angle
 _SLOT = 1 + sum(_CLASSES) + _PLACES
 _NOBODY = -1
@@ -30,8 +30,8 @@ class Facts:
     """What is in each clip, in the order the prompt names it."""
 
     grounds: Tensor  # int64 (n,)
-    classes: Tensor  # int64 (n, 2, 4): colour, shape, size, motion; -1 where there is no second subject
-    paths: Tensor  # float32 (n, 2, 17, 4): x, y, radius, angle
+    classes: Tensor  # int64 (n, 3, 4): colour, shape, size, motion; -1 where there is no such subject
+    paths: Tensor  # float32 (n, 3, 17, 4): x, y, radius, angle
 
     def take(self, chosen: Tensor) -> "Facts":
         """The facts of some clips."""
@@ -44,7 +44,7 @@ class Facts:
 
 def facts_of(scenes: Sequence[Scene]) -> Facts:
     """The facts of scenes, for the tutor."""
-    tables = tuple(words.COLOURS), words.SHAPES, tuple(words.SIZES), words.MOTIONS
+    tables = tuple(words.COLOURS), words.SHAPES, tuple(words.SIZES), words.ALL_MOTIONS
     classes = torch.full((len(scenes), SLOTS, 4), _NOBODY)
     where = torch.zeros(len(scenes), SLOTS, 17, 4)
     for row, scene in enumerate(scenes):

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from app.embedded.world import vocabulary as words
 from app.types import Rephrased, Rewording
 
 _UP_AND_DOWN: Final = ("bounce", "hop", "jump", "skip", "spring", "leap", "bob")
@@ -25,6 +26,7 @@ def _forms(verb: str) -> dict[str, str]:
 _MOODS: Final = {said: mood for verb in (*_UP_AND_DOWN, *_ALONG) for said, mood in _forms(verb).items()}
 _CROSSING: Final = {"crosses": "moves", "cross": "move", "crossing": "moving"}
 _BOUNCING: Final = frozenset(said for verb in _UP_AND_DOWN for said in _forms(verb))
+_TRAINED: Final = frozenset(form for verbs in words.ACROSS_WORDS.values() for verb in verbs for form in verb)
 _VERB: Final = "|".join(sorted(_MOODS, key=len, reverse=True))
 _LEFT: Final = r"(?:(?:to|towards?) the left|leftwards?|left|from right to left)"
 _RIGHT: Final = r"(?:(?:to|towards?) the right|rightwards?|right|from left to right)"
@@ -32,7 +34,7 @@ _WHOLE: Final = rf"(?:the|an?) (?:whole |entire |full )?(?:{_PICTURE})(?![\w-])"
 _WAY: Final = re.compile(
     rf"(?<![\w-])(?P<verb>{_VERB}){_MANNER}(?: up and down)?"
     rf"(?: across(?: {_WHOLE}|(?P<over>(?= the | an? )))?(?: (?P<way>{_LEFT}|{_RIGHT}))?| (?P<only>{_LEFT}|{_RIGHT}))"
-    r"(?![\w-])",
+    r"(?![\w-]| of(?![\w-]))",  # "to the right of a box" is a place
     re.IGNORECASE,
 )
 _CROSSES: Final = re.compile(
@@ -41,10 +43,11 @@ _CROSSES: Final = re.compile(
 _LATER: Final = re.compile(rf"(?:(?! and | while )[^,;.])*? (?P<way>{_LEFT}|{_RIGHT})(?![\w-])", re.IGNORECASE)
 
 
-def rephrased(prompt: str) -> Rephrased:
+def rephrased(prompt: str, goes_across: bool = False) -> Rephrased:
     """The prompt as the text encoder is to read it. What the model was trained on, and what is not about moving, stays.
 
     "Bounces across the sand" becomes "moves to the right on the sand": the model bounces in one place only.
+    `goes_across`: it knows ways across the whole picture, so that only their verbs and grounds need other words.
     """
     changes: list[Rewording] = []
 
@@ -54,14 +57,20 @@ def rephrased(prompt: str) -> Rephrased:
         if only and not bounces:
             return found[0]  # "rolls right" is read as it is
         side = _side(only or found["way"] or _said_later(found))
-        told = f"{_MOODS[verb]} to the {side}"
-        changes.append(Rewording(found[0], told, f"motion {side}", "it does not bounce on its way" if bounces else ""))
+        whole = goes_across and only is None and " across" in found[0].lower()
+        if whole and found[0].lower() in _TRAINED and not _said_later(found):
+            return found[0]
+        told = f"{_MOODS[verb]} across the screen to the {side}" if whole else f"{_MOODS[verb]} to the {side}"
+        meant = f"motion across {side}" if whole else f"motion {side}"
+        changes.append(Rewording(found[0], told, meant, "it does not bounce on its way" if bounces else ""))
         return f"{told} on" if found["over"] is not None else told
 
     def crosses(found: re.Match[str]) -> str:
-        side = _side(found["way"] or _said_later(found))
-        told = f"{_CROSSING[found['verb'].lower()]} to the {side}"
-        changes.append(Rewording(found[0], told, f"motion {side}"))
+        if goes_across and found[0].lower() in _TRAINED and not _said_later(found):
+            return found[0]
+        side, far = _side(found["way"] or _said_later(found)), "across " * goes_across
+        told = f"{_CROSSING[found['verb'].lower()]} {'across the screen ' * goes_across}to the {side}"
+        changes.append(Rewording(found[0], told, f"motion {far}{side}"))
         return told
 
     return Rephrased(_CROSSES.sub(crosses, _WAY.sub(across, prompt)), tuple(changes))

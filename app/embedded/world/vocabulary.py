@@ -44,6 +44,13 @@ MOTIONS: Final = (
     "orbiting",
     "still",
 )
+ACROSS: Final = ("across left", "across right")
+"""Motions of weights that know "across": through the whole picture."""
+
+ALL_MOTIONS: Final = (*MOTIONS, *ACROSS)
+RELATIONS: Final = ("above", "below", "left of", "right of", "inside")
+"""How the first of two subjects stands to the second, for weights that know "relations"."""
+
 SPINNABLE: Final = frozenset({"square", "triangle", "star"})
 """Shapes whose turning can be seen."""
 
@@ -195,6 +202,69 @@ MOTION_WORDS: Final = MappingProxyType[str, tuple[tuple[str, str, str], ...]](
             ("sits still", "sitting still", "sit still"),
         ),
     }
+)
+
+# The same for going across the whole picture; where no side is said it is the right, as one reads.
+ACROSS_WORDS: Final = MappingProxyType[str, tuple[tuple[str, str, str], ...]](
+    {
+        f"across {side}": (
+            (f"moves across the screen to the {side}", f"moving across the screen to the {side}", f"move across {to}"),
+            (f"crosses the picture {came}", f"crossing the picture {came}", f"cross the picture {came}"),
+            (f"rolls all the way to the {side}", f"rolling all the way to the {side}", f"roll all the way {to}"),
+            (f"slides across the picture {came}", f"sliding across the picture {came}", f"slide across {came}"),
+            (
+                f"flies across the whole screen {to}",
+                f"flying across the whole screen {to}",
+                f"fly across the frame {to}",
+            ),
+            (f"travels across the frame {came}", f"travelling across the frame {came}", f"travel across {came}"),
+            (f"goes across the scene to the {side}", f"going across the scene to the {side}", f"go all the way {to}"),
+            *more,
+        )
+        for side, to, came, more in (
+            ("left", "to the left", "from right to left", ()),
+            (
+                "right",
+                "to the right",
+                "from left to right",
+                (
+                    ("moves across the screen", "moving across the screen", "move across the screen"),
+                    ("crosses the picture", "crossing the picture", "cross the picture"),
+                    ("glides across the whole picture", "gliding across the whole picture", "glide all the way across"),
+                ),
+            ),
+        )
+    }
+)
+RELATION_WORDS: Final = MappingProxyType[str, tuple[str, ...]](
+    {
+        "above": ("above", "above", "above", "over", "right above"),
+        "below": ("below", "below", "under", "beneath", "underneath"),
+        "left of": ("to the left of", "to the left of", "left of", "on the left of", "on the left side of"),
+        "right of": ("to the right of", "to the right of", "right of", "on the right of", "on the right side of"),
+        "inside": ("inside", "inside", "inside", "within", "in the middle of"),
+    }
+)
+PLACE_WORDS: Final = MappingProxyType[str, tuple[tuple[str, str], ...]](
+    {
+        "above": (("at the top", "at the bottom"), ("in the upper half", "in the lower half")),
+        "below": (("at the bottom", "at the top"), ("in the lower half", "in the upper half")),
+        "left of": (("on the left", "on the right"), ("on the left side", "on the right side")),
+        "right of": (("on the right", "on the left"), ("on the right side", "on the left side")),
+    }
+)
+"""Ways to say a relation by the places of the first and of the second subject."""
+
+STANDING_WORDS: Final = MappingProxyType[str, tuple[str, ...]](
+    {
+        relation: (*ways, *(way for both in PLACE_WORDS.get(relation, ()) for way in both[:1]))
+        for relation, ways in RELATION_WORDS.items()
+    }
+)
+"""Every way to say how the first of two stands to the second; the place of one of them says it, too."""
+
+NUMBER_WORDS: Final = MappingProxyType[int, tuple[str, ...]](
+    {2: ("two", "two", "two", "2", "a pair of"), 3: ("three", "three", "three", "3", "a trio of")}
 )
 
 _GOING = ("move", "slide", "roll", "drift", "glide", "go", "travel", "float", "fly", "run")

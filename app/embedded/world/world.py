@@ -50,16 +50,16 @@ def relative_paths(
 ) -> Tensor:
     """Where subjects are relative to their start, how large, and how far turned: (..., frames, 4) of dx, dy, r, angle.
 
-    `motion` holds indices into `vocabulary.MOTIONS`; all four tensors have the same shape (...). Angles in radians,
+    `motion` holds indices into `vocabulary.ALL_MOTIONS`; all four tensors have the same shape (...). Angles in radians,
     clockwise on the screen. Frame 16 is the end of a motion; other numbers of frames only cut or extend it. At
     `rate` times the frames a second it is frame 16 * rate.
     """
     time = torch.arange(frames, dtype=torch.float32, device=motion.device) / ((FRAMES - 1) * rate)  # (frames,)
-    kind = {name: (motion == index)[..., None].float() for index, name in enumerate(words.MOTIONS)}
+    kind = {name: (motion == index)[..., None].float() for index, name in enumerate(words.ALL_MOTIONS)}
     travel, phase, radius = travel[..., None], phase[..., None], radius[..., None]  # (..., 1)
-    along = travel * time
+    along, sideways = travel * time, {side: kind[side] + kind[f"across {side}"] for side in ("left", "right")}
     turn = 2 * math.pi * (time + phase)
-    dx = along * (kind["right"] - kind["left"]) + kind["orbiting"] * travel * turn.cos()
+    dx = along * (sideways["right"] - sideways["left"]) + kind["orbiting"] * travel * turn.cos()
     dy = along * (kind["down"] - kind["up"]) + kind["orbiting"] * travel * turn.sin()
     dy = dy - kind["bouncing"] * travel * (math.pi * (_BOUNCES * time + phase)).sin().abs()
     low, high = _GROWTH
@@ -71,7 +71,7 @@ def relative_paths(
 
 def paths(subjects: Sequence[Subject], frames: int = FRAMES, rate: int = 1) -> Tensor:
     """Where subjects are: (subjects, frames, 4) of x, y, radius (units of the picture) and angle (radians)."""
-    motion = torch.tensor([words.MOTIONS.index(subject.motion) for subject in subjects])
+    motion = torch.tensor([words.ALL_MOTIONS.index(subject.motion) for subject in subjects])
     rows = torch.tensor([[s.travel, s.phase, s.radius, s.x, s.y] for s in subjects], dtype=torch.float32)
     path = relative_paths(motion, rows[:, 0], rows[:, 1], rows[:, 2], frames, rate)
     path[..., :2] += rows[:, None, 3:5]

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.load import read_autoencoder, read_transformer
-from app.embedded.profile import STUDENT_FOLDER, WEIGHTS, profile, student_of
+from app.embedded.profile import ACROSS, PICTURES, STUDENT_FOLDER, WEIGHTS, known_to, profile, student_of
 from app.embedded.text import TextEncoder
 from app.embedded.world.rephrase import rephrased
-from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.denoiser import TOKENS, EncodePrompts, Frames, TextEmbedding
+from app.engine.families.family import FamilyDenoiser, Row
 from app.engine.families.loading.placement import place_transformers
 from app.engine.families.loading.reader import PLAIN, Files, Opened, Options, Reader
 from app.engine.families.models import Parts, Transformer
 from app.engine.families.parallel.ranks import RankLoad
 from app.engine.families.registry import files_of
 from app.engine.families.wan.family import Wan
+from app.engine.families.wan.image import LATENT, FirstFrameConditioning, pixels
 from app.settings.placement import Placement
-from app.types import ModelProfile
+from app.types import ModelProfile, VideoSpec
 
 CALIBRATION_PROMPTS = (
     "a red ball moves to the right on a black background",
@@ -35,6 +38,31 @@ CALIBRATION_PROMPTS = (
 )
 
 
+class FirstPicture(FirstFrameConditioning):
+    """The picture as the first latent frame: the autoencoder takes a first frame four times, so one is a whole latent.
+
+    It is exactly the latent that the first frame of a drawn clip has, and its decoded frames are all the picture.
+    """
+
+    def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """`latent` (C, 1, H', W')."""
+        autoencoder = self._autoencoder
+        assert isinstance(autoencoder, ShapesAutoencoder)
+        at = next(autoencoder.parameters())
+        found = autoencoder.whitened(autoencoder.encode(pixels(image)[None].to(at)))
+        return {LATENT: found[0].float().cpu()}
+
+
+class Shapes(Wan):
+    """Wan with a timestep for each token only where somebody in the forward has a picture: it costs a tenth more."""
+
+    def timesteps(self, rows: Sequence[Row]) -> torch.Tensor:
+        if any(row.state.conditioning.picture for row in rows):
+            return super().timesteps(rows)
+        numbers = [row.state.timestep for row in rows]
+        return torch.tensor(numbers, dtype=torch.float32, device=self.device)
+
+
 class EmbeddedReader(Reader[None]):
     """Reads the weights that Kinoray ships with; where `Files` say that a model is means nothing here."""
 
@@ -42,23 +70,38 @@ class EmbeddedReader(Reader[None]):
         folder = self.folder(files)
         transformer = read_transformer(folder / "transformer", files.dtype)
         autoencoder = read_autoencoder(folder / "autoencoder", files.dtype)
-        parts = Parts(transformer, autoencoder, encode or _encoding(TextEncoder.load()))
+        parts = Parts(transformer, autoencoder, encode or self._encoding(TextEncoder.load(), files))
         if student_of(folder) is not None:
             parts.student = read_transformer(folder / STUDENT_FOLDER, files.dtype)
         return Opened(parts, None)
 
     def family(self, opened: Opened[None], files: Files, options: Options) -> Wan:
-        student = student_of(self.folder(files))
-        revision = "" if student is None else student.revision
-        return Wan(opened.parts, files.device, mag_ratios=options.mag_ratios, student=revision)
+        folder, ratios = self.folder(files), options.mag_ratios
+        student = student_of(folder)
+        own = "" if student is None else student.revision
+        if PICTURES not in known_to(folder):
+            return Shapes(opened.parts, files.device, mag_ratios=ratios, student=own)
+        image = FirstPicture(opened.parts.autoencoder)
+        family = Shapes(opened.parts, files.device, image=image, per_token=True, mag_ratios=ratios, student=own)
+        family.packing = None  # a packed forward knows no frame that is given
+        return family
 
     def load_encoder(self, files: Files) -> EncodePrompts:
         encoder = TextEncoder.load()
         encoder.bert.to(files.device)
-        return _encoding(encoder)
+        return self._encoding(encoder, files)
 
     def folder(self, files: Files) -> Path:
         return WEIGHTS
+
+    def _encoding(self, encoder: TextEncoder, files: Files) -> EncodePrompts:
+        reads = partial(rephrased, goes_across=ACROSS in known_to(self.folder(files)))
+
+        def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
+            read = [reads(prompt).text for prompt in prompts]
+            return [{TOKENS: tokens} for tokens in encoder.tokens(read).float().cpu()]
+
+        return encode
 
     def transformers(self, load: RankLoad, device: torch.device) -> list[Transformer]:
         read: list[Transformer] = [
@@ -80,11 +123,3 @@ def load_denoiser(dtype: str, threads: int | None = None, options: Options = PLA
 def built_in_profile() -> ModelProfile:
     """What the built-in model can make. Raises FileNotFoundError when its weights are not there."""
     return profile()
-
-
-def _encoding(encoder: TextEncoder) -> EncodePrompts:
-    def encode(prompts: Sequence[str]) -> list[TextEmbedding]:
-        read = [rephrased(prompt).text for prompt in prompts]
-        return [{TOKENS: tokens} for tokens in encoder.tokens(read).float().cpu()]
-
-    return encode

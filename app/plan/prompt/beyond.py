@@ -38,7 +38,10 @@ _FIRST: Final = words_of("a an the one another")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a prompt. `kind`: colour, shape, size, ground, motion, glue (nothing to be seen), "" (not known)."""
+    """A stretch of a prompt.
+
+    `kind`: colour, shape, size, ground, motion, relation, count, glue (nothing to be seen), "" (not known).
+    """
 
     text: str
     kind: str
@@ -59,10 +62,8 @@ def warnings_of(
         return
     sorts = _sorted(prompt, pieces)
     yield from _about_subjects(pieces, sorts.subject, world, model)
-    many = sum(piece.kind == "shape" for piece in pieces) > world.most_subjects or any(piece.many for piece in pieces)
-    if sorts.count or many:
-        told = f"{model} cannot count: it draws one subject, or two that are named one by one."
-        yield _warning("unknown_count", told)
+    yield from _about_numbers(pieces, sorts.count, world, model)
+    yield from _about_relations(pieces, world, model)
     yield from _about_words(sorts, world, model)
     yield from _about_motions(pieces, read, world, model)
     if len(_TOKEN.findall(prompt)) > world.most_words:
@@ -128,7 +129,7 @@ def _things(pieces: Sequence[Piece]) -> frozenset[int]:
 
 
 def _ends(piece: Piece) -> bool:
-    return piece.kind in ("glue", "motion", "ground") or piece.text.lower() in _RELATIONS
+    return piece.kind in ("glue", "motion", "ground", "relation") or piece.text.lower() in _RELATIONS
 
 
 def _about_subjects(pieces: Sequence[Piece], unknown: Sequence[str], world: World, model: str) -> Iterator[PlanWarning]:
@@ -146,6 +147,31 @@ def _about_subjects(pieces: Sequence[Piece], unknown: Sequence[str], world: Worl
         yield _warning("several_colours", f"{model} gives each subject one colour.")
     if 1 < len(shapes) == len(colours) > len(set(colours)):
         yield _warning("same_colour", f"{model} never saw two subjects of one colour: they may become one.")
+
+
+def _about_numbers(pieces: Sequence[Piece], unknown: Sequence[str], world: World, model: str) -> Iterator[PlanWarning]:
+    """More subjects than it draws, or numbers that it does not know."""
+    shapes = [piece for piece in pieces if piece.kind == "shape"]
+    counts = [piece for piece in pieces if piece.kind == "count" and piece.plain]
+    several = any(piece.many for piece in shapes)
+    if world.numbers and len(counts) == len(shapes) == 1 and several and not unknown:
+        return
+    if unknown or counts or several or len(shapes) > world.most_subjects:
+        can = f"or {_or(world.numbers)} alike and nobody else, " if world.numbers else ""
+        cannot = "counts no further" if world.numbers else "cannot count"
+        told = f"{model} {cannot}: it draws one subject, {can}or two that are named one by one."
+        yield _warning("unknown_count", told)
+
+
+def _about_relations(pieces: Sequence[Piece], world: World, model: str) -> Iterator[PlanWarning]:
+    """Relations that it knows, where they are not between two subjects."""
+    shapes = [piece.plain for piece in pieces if piece.kind == "shape"]
+    said = [piece for piece in pieces if piece.kind == "relation" and piece.plain]
+    if said and len(shapes) != world.most_subjects:
+        told = f"{model} was told how two subjects stand to each other: {_named([each.text for each in said])}"
+        yield _warning("unknown_relation", f"{told} of {len(shapes)} is chance.")
+    elif any(each.plain == "inside" for each in said) and world.around not in shapes:
+        yield _warning("unknown_relation", f"{model} shows a subject inside a {world.around} and nothing else.")
 
 
 def _about_words(sorts: _Sorts, world: World, model: str) -> Iterator[PlanWarning]:

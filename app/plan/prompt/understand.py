@@ -45,7 +45,10 @@ class Reader:
         """Phrase -> its kind, what it means, whether it is a plural."""
         world = self._world
         found: dict[str, tuple[str, str, bool]] = {}
-        for kind, words in (("motion", world.more_motions), ("size", world.sizes), ("colour", world.colours)):
+        for kind, words in (
+            *(("relation", world.relations), ("count", world.numbers)),
+            *(("motion", world.more_motions), ("size", world.sizes), ("colour", world.colours)),
+        ):
             found |= {said: (kind, plain, False) for said, plain in _ways(words).items()}
         for motion, verbs in world.motions.items():
             found |= {form.lower(): ("motion", motion, False) for verb in verbs for form in verb}

@@ -38,6 +38,9 @@ class World:
     ground: str  # what a prompt without one is given: it must suit every colour
     more_motions: Words = field(default_factory=dict)  # motion -> other ways to say it, which are understood as well
     unseen: Mapping[str, frozenset[str]] = field(default_factory=dict)  # motion -> shapes on which nobody sees it
+    relations: Words = field(default_factory=dict)  # relation of the first of two to the second -> ways to say it
+    around: str = ""  # the shape that another can be inside of
+    numbers: Words = field(default_factory=dict)  # how many alike, in digits -> ways to say it
     most_subjects: int = 2
     most_words: int = 46  # of a prompt; what lies behind is not read
     rephrase: Callable[[str], Rephrased] = Rephrased  # a prompt as the model's text encoder reads it

@@ -1,10 +1,15 @@
+import hashlib
+
 import pytest
 import torch
 
+from app.embedded.checker.arms import ARMS, known, questions_of
 from app.embedded.checker.checker import Seen, SeenSubject, look
+from app.embedded.checker.continued import first_frames, kept
 from app.embedded.checker.evaluate import adherence, held_out_questions, judge
 from app.embedded.checker.rates import Rate, rates_of
 from app.embedded.load import load
+from app.embedded.world import vocabulary as words
 from app.embedded.world.pairs import Question
 from app.embedded.world.prompts import Said, is_held_out
 from app.embedded.world.scenes import place
@@ -69,3 +74,38 @@ def test_the_model_is_asked_and_judged() -> None:
     result = adherence(load(), held_out_questions(2, 1, seed=4), steps=2)
     assert result.rates["colour"].total == 2
     assert 0 <= result.stray <= 1
+
+
+def test_the_prompts_that_the_shipped_figures_were_measured_on_are_still_asked() -> None:
+    asked = [one.prompt for subjects in (1, 2) for seed in (0, 3) for one in held_out_questions(60, subjects, seed)]
+    assert hashlib.sha256(repr(asked).encode()).hexdigest()[:12] == "ae8fc1c81205"
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_asks_its_own_kind_of_held_out_prompts(arm: str) -> None:
+    questions = questions_of(arm, 6, seed=1)
+    assert questions == questions_of(arm, 6, seed=1)
+    for question in questions:
+        ground, said = question.ask
+        assert all(is_held_out(one.colour, one.shape, one.motion, ground) for one in said)
+        assert (arm == "relations") == (said[0].relation != "")
+        assert (arm == "counts") == (said[0].count > 1)
+        assert (arm == "across") == (said[0].motion in words.ACROSS)
+
+
+def test_weights_are_measured_on_what_they_know() -> None:
+    assert known(()) == ("one subject", "two subjects")
+    assert set(known(("across", "relations", "counts", "pictures"))) == set(ARMS)
+
+
+def test_a_clip_that_leaves_its_picture_or_moves_otherwise_is_counted_so() -> None:
+    questions = questions_of("pictures", 6, seed=2)
+    pictures = first_frames(questions, 64, seed=2)
+    clips = torch.cat(
+        [render(place([question.ask], 2 + row, loose=row % 2 == 1), 64) for row, question in enumerate(questions)]
+    )
+    right = kept(questions, pictures, clips)
+    assert all(rate.share == 1 for rate in right.rates.values())
+    wrong = kept(questions, pictures, clips.roll(1, 0))
+    assert wrong.rates["first frame"].share == 0
+    assert wrong.rates["motion"].share < 0.5

@@ -78,3 +78,36 @@ def test_learning_asks_for_a_new_pool_when_the_old_one_ends() -> None:
     learn(started(), source(), EMPTY, Budget(steps=6), lambda learner, done: told.append(done))
     assert asked == [4, 8]
     assert len(told) == 6
+
+
+def test_a_batch_with_a_picture_has_a_clean_first_frame_at_timestep_zero() -> None:
+    always = replace(SMALL, picture_share=1.0, short_one_in=1000)
+    seen = pool()
+    learner = started(always)
+    noisy: list[torch.Tensor] = []
+    asked: list[torch.Tensor] = []
+    estimate = learner.model.estimate
+
+    def listening(given: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        noisy.append(given)
+        asked.append(timestep)
+        return estimate(given, timestep, text)
+
+    learner.model.estimate = listening  # type: ignore[method-assign]
+    train_step(learner, seen, EMPTY, done=0.0)
+    rows = seen.latents.float()
+    assert all(any(torch.equal(one[:, 0], row[:, 0]) for row in rows) for one in noisy[0])
+    assert not any(any(torch.equal(one[:, 1], row[:, 1]) for row in rows) for one in noisy[0])
+    assert asked[0].shape == (4, 5 * 4)
+    assert (asked[0][:, :4] == 0).all()
+    assert (asked[0][:, 4:] > 0).all()
+
+
+def test_clips_off_the_lattice_are_for_batches_with_a_picture() -> None:
+    mixed = replace(pool(), loose=3)
+    drawn = torch.Generator().manual_seed(0)
+    plain, _, _ = mixed.batch(200, drawn)
+    given, _, _ = mixed.batch(200, drawn, pictures=True)
+    loose = mixed.latents[5:].float()
+    assert not any(torch.equal(one, row) for one in plain for row in loose)
+    assert any(torch.equal(one, row) for one in given for row in loose)

@@ -74,7 +74,7 @@ class Wan(BaseFamily):
         images = [row.state.conditioning.picture for row in rows]
         return self._expert(rows).run(
             self.inputs(rows, self._transformer.dtype),
-            torch.stack([self._timestep(row) for row in rows]),
+            self.timesteps(rows),
             [row.text[TOKENS] for row in rows],
             [image[TOKENS] for image in images if TOKENS in image],
         )
@@ -95,6 +95,10 @@ class Wan(BaseFamily):
         if state.plan.student is not None:
             return self._transformers[STUDENT]
         return self._transformers[self.experts.at(state.timestep) if self.experts else ""]
+
+    def timesteps(self, rows: Sequence[Row]) -> torch.Tensor:
+        """The rows' timesteps: (B,), or one for each token (B, N)."""
+        return torch.stack([self._timestep(row) for row in rows])
 
     def _timestep(self, row: Row) -> torch.Tensor:
         """One number, or one for each token (N,), 0 for those of a picture that is there already."""
