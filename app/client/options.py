@@ -206,6 +206,14 @@ class DraftOptions(TypedDict, total=False):
     by: Literal["auto", "rules"] | None
 
 
+class PreviewOptions(TypedDict, total=False):
+    """How a few words are said. None means the same as leaving it out."""
+
+    voice: str | None
+    language: str | None
+    speed: float | None
+
+
 class CreateOptions(VideoOptions, total=False):
     """All that `Kinoray.create` takes beside the prompt."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.artifacts.memory import MemoryArtifacts
-from app.errors import GenerationError, InvalidRequest
+from app.errors import GenerationError, InvalidRequest, NotSupported
 from app.jobs.storyboards.memory import MemoryStoryboards
-from app.storyboards.ports import FilmMade, Heard
+from app.storyboards.ports import FilmMade, Heard, Voices
 from app.types import Artifact
-from app.types.storyboard import Narration, Narrator
+from app.types.storyboard import Narration, Narrator, VoiceName
 
 FILM = b"a whole film " * 1000
 TYPES = {
@@ -32,11 +32,19 @@ class FilmHand:
         self.spoken: list[str] = []
         self.assembled: list[str] = []
         self.broken = False
+        self.dumb = False  # there is no voice
+
+    async def voices(self) -> Voices:
+        if self.dumb:
+            return Voices(False)
+        return Voices(True, (VoiceName("anna", "de", "Anna"), VoiceName("bob", "en-us", "Bob")))
 
     async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
         return [self._heard(tenant, text, narrator) for text in texts]
 
     def _heard(self, tenant: str, text: str, narrator: Narrator) -> Heard:
+        if self.dumb:
+            return Heard(refusal=NotSupported("This server has no voice.", "narration"))
         if UNSPEAKABLE in text:
             return Heard(refusal=InvalidRequest("There is nothing here that can be spoken.", "narration"))
         if narrator.language not in ("en", "de"):
