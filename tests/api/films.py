@@ -33,6 +33,7 @@ class FilmHand:
         self.assembled: list[str] = []
         self.broken = False
         self.dumb = False  # there is no voice
+        self.film, self.speech = FILM, b""  # the files; empty: what is said
 
     async def voices(self) -> Voices:
         if self.dumb:
@@ -57,7 +58,7 @@ class FilmHand:
             return known
         self.spoken.append(text)
         name = f"speech_{len(self.spoken):032x}/1/speech.flac"
-        artifact = await self._artifacts.put(name, text.encode(), "audio/flac")
+        artifact = await self._artifacts.put(name, self.speech or text.encode(), "audio/flac")
         self._said[tenant, text, narrator] = Narration(artifact, 0.1 * len(text), cached=True)
         return Narration(artifact, 0.1 * len(text))
 
@@ -71,6 +72,6 @@ class FilmHand:
         self.assembled.append(story_id)
         files: dict[str, Artifact] = {}
         for variant, kind in TYPES.items():
-            content = FILM if variant == "video" else f"{variant} of a film".encode()
+            content = self.film if variant == "video" else f"{variant} of a film".encode()
             files[variant] = await self._artifacts.put(f"{story_id}/{fence}/{variant}", content, kind)
         return FilmMade(files, 40, story.fps, story.width, story.height, 0.25)
