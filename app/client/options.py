@@ -184,6 +184,7 @@ class StoryboardOptions(TypedDict, total=False):
     fit: Fit | None
     music_level: float | None  # 0 to 1
     deterministic: bool | None
+    preview: bool | None
     priority: Priority | None
     deadline_s: float | None
     webhook: StoryWebhookOptions | None

@@ -135,6 +135,7 @@ class StoryWish:
     webhook: Webhook | None = None
     user: str | None = None
     deterministic: bool = False
+    preview: bool = False  # its scenes show their clean estimates on the way
 
 
 @dataclass(frozen=True, slots=True)

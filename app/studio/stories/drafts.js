@@ -86,18 +86,25 @@ function texts(fields, known) {
 
 const NUMBERS = new Set(["seconds", "fps"]);
 
+/** @returns {Record<string, any>} */
 const given = (fields, usual) => {
-  const body = {};
+  /** @type {Record<string, any>} */
+  const found = {};
   for (const [name, value] of Object.entries(fields)) {
     if (!(name in usual) || value === "" || value === usual[name]) continue;
-    body[name] = NUMBERS.has(name) ? Number(value) : typeof value === "string" ? value.trim() : value;
-    if (body[name] === "") delete body[name];
+    found[name] = NUMBERS.has(name) ? Number(value) : typeof value === "string" ? value.trim() : value;
+    if (found[name] === "") delete found[name];
   }
-  return body;
+  return found;
 };
 
 /** The scene as the API takes it. @param {DraftScene} each */
 export const sceneBody = (each) => ({ ...given(each, SCENE), prompt: each.prompt.trim(), ...(each.picture?.upload ? { image: { upload: each.picture.upload } } : {}) });
 
-/** The film as the API takes it. @param {Draft} made @param {DraftScene[]} [scenes] */
-export const body = (made, scenes = made.scenes) => ({ ...given(made.film, { ...FILM, tier: "", language: "", captions: "", transition: "", fit: "" }), scenes: scenes.map(sceneBody) });
+/** The film as the API takes it. @param {Draft} made @param {DraftScene[]} [scenes] @returns {Record<string, any>} */
+export function body(made, scenes = made.scenes) {
+  const wish = given(made.film, { ...FILM, tier: "", language: "", captions: "", transition: "", fit: "" });
+  wish.preview = true; // scenes are seen while they are made
+  wish.scenes = scenes.map(sceneBody);
+  return wish;
+}

@@ -28,7 +28,7 @@ export function filmList({ open, refused }) {
       return each;
     }),
   );
-  const none = h("p", { className: "soft films-none", hidden: true }, t("films.empty"));
+  const none = h("div", { className: "films-none", hidden: true }, h("div", { className: "reel", "aria-hidden": "true" }, EXAMPLES[0].scenes.map(({ prompt }) => sketched(prompt))), h("p", { className: "soft" }, t("films.empty")));
   const cards = h("div", { className: "films" });
   const more = h("button", { type: "button", hidden: true, onclick: () => page(true).then(show).catch(refused) }, t("films.older"));
   const element = h(

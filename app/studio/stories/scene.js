@@ -135,7 +135,7 @@ function pictureBox({ edit }) {
     show(picture, can) {
       takes = can;
       input.disabled = !can;
-      pick.classList.toggle("off", !can);
+      pick.hidden = !can;
       away.hidden = !picture;
       seen.hidden = !(picture?.upload && picture.upload === of);
       if (!seen.hidden) Object.assign(seen, { src: local, alt: picture?.name ?? "" });

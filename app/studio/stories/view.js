@@ -1,7 +1,6 @@
 // The room of films at #/stories: all of them, or at #/stories/ID one of them to be edited, made and looked at.
 
 import { $, announce, h, say } from "../dom.js";
-import { watch } from "../store.js";
 import { sheet } from "../views.js";
 import { t } from "../words.js";
 import "./words.js";
@@ -62,13 +61,22 @@ export function close() {
   shown = { show: () => {}, close: () => {}, id: "" };
 }
 
+let drawn = 0;
+// Many events, one drawing.
+function showSoon() {
+  drawn ||= requestAnimationFrame(() => {
+    drawn = 0;
+    shown.show();
+  });
+}
+
 // Once, whichever of them is opened first.
 function begin() {
   follow();
   /** @type {Map<string, string>} */
   const states = new Map();
   onFilm((id, film) => {
-    if (!shown.id || shown.id === id) shown.show();
+    if (!shown.id || shown.id === id) showSoon();
     const before = states.get(id);
     if (film) states.set(id, film.status);
     if (!film || !before || before === film.status || !over(film)) return;
@@ -77,7 +85,6 @@ function begin() {
   });
   onDrafts(() => shown.id === "" && shown.show());
   onLeaving(() => shown.show());
-  watch((what) => what === "preview" && shown.show());
   for (const { id, way } of resume()) way.then((film) => renamed(id, film.id)).catch(refused);
 }
 
