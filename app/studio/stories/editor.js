@@ -34,7 +34,7 @@ const copyOf = (film) => {
   return { ...made, id: `draft_${fresh()}`, of: null, scenes: made.scenes.map((each) => ({ ...each, from: null, picture: null, key: fresh().slice(0, 12) })) };
 };
 
-const gone = () => ({ element: h("div", { className: "films-room" }, h("p", { className: "lead" }, t("films.gone")), h("a", { href: "#/stories" }, t("films.back"))), show: () => {}, close: () => {} });
+const gone = () => ({ element: h("div", { className: "films-room" }, h("p", { className: "lead" }, t("films.gone")), h("a", { href: "#/stories" }, t("films.back"))), show: () => {}, focus: () => {}, close: () => {} });
 
 /**
  * @param {string} id
@@ -285,6 +285,11 @@ export async function editor(id, { refused, go, renamed, notes }) {
   return {
     element,
     show,
+    /** Where whoever opens it goes on: the first thing to type, or its name. */
+    focus() {
+      const at = current().prompt ? head.heading : form.prompt;
+      at.focus({ preventScroll: true });
+    },
     close() {
       closed = true;
       player.close();

@@ -15,7 +15,7 @@ export function exporting({ refused, recut }) {
   const menu = h("details", { className: "menu" }, h("summary", {}, icon("save"), h("span", {}, t("film.more"))), h("div", { className: "menu-list" }, rows, other, h("p", { className: "soft" }, t("export.recut"))));
   const close = () => ((menu.open = false), menu.querySelector("summary").focus());
   menu.addEventListener("keydown", (event) => event.key === "Escape" && menu.open && (event.stopPropagation(), close()));
-  menu.addEventListener("focusout", (event) => event.relatedTarget && !menu.contains(event.relatedTarget) && (menu.open = false));
+  menu.addEventListener("focusout", (event) => !menu.contains(event.relatedTarget) && (menu.open = false));
 
   async function save(variant, ending) {
     if (!film) return;

@@ -32,7 +32,7 @@ export function filmHead(acts) {
   const element = h(
     "div",
     { className: "film-head" },
-    h("div", { className: "film-names" }, h("a", { className: "soft back", href: "#/stories" }, `← ${t("films.back")}`), h("h2", { className: "unseen" }, t("scene")), title, state, bar),
+    h("div", { className: "film-names" }, h("a", { className: "soft back", href: "#/stories" }, `← ${t("films.back")}`), h("h2", { className: "unseen", tabIndex: -1 }, ""), title, state, bar),
     h("div", { className: "film-acts" }, plan, h("div", { className: "acts" }, make, revert, again, stop, files.element, copy, trash)),
     h("div", { className: "film-words" }, note, trouble),
   );
@@ -62,7 +62,7 @@ export function filmHead(acts) {
     say(note, film && changed ? changeText(now) : "");
     say(trouble, now.trouble || (film?.status === "failed" && !changed ? (film.error?.message ?? "") : ""));
   }
-  return { element, show, title };
+  return { element, show, heading };
 }
 
 /** @param {Film | null} film @param {Standing} now */

@@ -46,13 +46,15 @@ export async function open(place, rest) {
     const one = await editor(id, { refused, go, renamed, notes: notes.splice(0) });
     if (location.hash !== `#/stories/${id}`) return one.close(); // somebody went on meanwhile
     shown = { ...one, id };
+    place.append(one.element);
+    one.focus();
   } else {
     const list = filmList({ open: go, refused });
     shown = { ...list, close: () => {}, id: "" };
+    place.append(list.element);
     list.show();
     page().then(list.show).catch(refused);
   }
-  place.append(/** @type {any} */ (shown).element);
   scrollTo(0, 0);
 }
 
