@@ -13,6 +13,7 @@ export const ICONS = {
   detail: "M11 7h2v2h-2zm0 4h2v6h-2zm1-9a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 18a8 8 0 1 1 0-16 8 8 0 0 1 0 16z",
   dice: "M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zm0 2v14h14V5zm3 1.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm8 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm-4 4a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm-4 4a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm8 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z",
   film: "M4 4h16v16H4zm2 2v2h2V6zm10 0v2h2V6zM6 11v2h2v-2zm10 0v2h2v-2zM6 16v2h2v-2zm10 0v2h2v-2zM10 6v5h4V6zm0 7v5h4v-5z",
+  full: "M5 5h6v2H7v4H5zm8 0h6v6h-2V7h-4zM5 13h2v4h4v2H5zm12 0h2v6h-6v-2h4z",
   good: "M2 10h4v11H2zM8 21h9.5a2 2 0 0 0 1.9-1.4l2.4-7.5A2 2 0 0 0 19.9 9.5H14l.9-4.6a2 2 0 0 0-3.6-1.4L8 10z",
   grip: "M9 4h2v3H9zm4 0h2v3h-2zM9 10h2v3H9zm4 0h2v3h-2zM9 16h2v3H9zm4 0h2v3h-2z",
   locked: "M17 9V7A5 5 0 0 0 7 7v2H5v13h14V9zM9 7a3 3 0 0 1 6 0v2H9zm8 13H7v-9h10z",

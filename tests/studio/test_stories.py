@@ -111,6 +111,8 @@ async def test_a_film_goes_from_a_draft_to_the_screen_and_one_scene_is_made_agai
         await make(server.house, story)
         await expect(page.locator(".film-now")).to_contain_text("3 of 3 scenes made")
         await expect(page.locator("#said")).to_contain_text("Film ready: Three things")
+        await expect(page.locator(".tile .poster[data-of]")).to_have_count(3)
+        await expect(page.locator(".tile .poster:visible")).to_have_count(0)  # they are no pictures: sketches stand
         await page.click('.film-controls [data-act="play"]')
         await holds(page, "document.querySelector('.film-stage video.front')?.currentTime > 0.2")
         await tile(page, 3).locator(".frame").click()

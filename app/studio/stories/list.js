@@ -71,7 +71,7 @@ function filmCard(id, refused) {
   return h(
     "article",
     { className: "film-card", "data-film": id },
-    h("div", { className: "film-poster", "aria-hidden": "true" }, h("div", { className: "sketches" }), h("img", { alt: "", hidden: true }), h("span", { className: "length" }), h("span", { className: "bar" }, h("i"))),
+    h("div", { className: "film-poster", "aria-hidden": "true" }, h("div", { className: "sketches" }), h("img", { alt: "", hidden: true, onload: (event) => (event.target.hidden = false), onerror: (event) => (event.target.hidden = true) }), h("span", { className: "length" }), h("span", { className: "bar" }, h("i"))),
     h("h3", {}, name),
     h("p", { className: "film-state" }),
     trash,
@@ -126,7 +126,6 @@ function poster(image, film) {
     .then((address) => {
       if (image.dataset.of !== of) return;
       image.src = address;
-      image.hidden = false;
     })
     .catch(() => (image.hidden = true)); // the sketches stand
 }

@@ -41,7 +41,7 @@ export function timeline({ onscene, refused }) {
   const toggle = button("play", t("play"), () => (now.playing ? hold() : start()), { bare: true, act: "play", className: "round" });
   const caption = h("button", { type: "button", "aria-pressed": "true", className: "chip", onclick: () => press(caption, cued) }, "CC");
   const voice = button("sound", t("player.sound"), () => press(voice, sounded), { bare: true });
-  const full = button("picture", t("player.full"), () => (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen().catch(() => {})), { bare: true });
+  const full = button("full", t("player.full"), () => (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen().catch(() => {})), { bare: true });
   caption.setAttribute("aria-label", t("player.captions"));
   caption.title = t("player.captions");
   voice.setAttribute("aria-pressed", "true");

@@ -53,7 +53,7 @@ export function strip(acts) {
       "button",
       { type: "button", className: "frame", onclick: () => acts.pick(key) },
       h("span", { className: "sketch" }),
-      h("img", { className: "poster", alt: "", hidden: true, draggable: false }),
+      h("img", { className: "poster", alt: "", hidden: true, draggable: false, onload: shown, onerror: unshown }),
       h("img", { className: "glimpse", alt: "", hidden: true, draggable: false }),
       h("span", { className: "place" }),
       h("span", { className: "bar" }, h("i")),
@@ -93,6 +93,10 @@ export function strip(acts) {
   return { element: h("div", { className: "strip-box" }, list, help), show, tile: (key) => tiles.get(key), here: (n) => tiles.forEach((each, key) => each.classList.toggle("here", made_n(key) === n)) };
 }
 
+// A picture that is none leaves the sketch to be seen.
+const shown = (event) => (event.target.hidden = false);
+const unshown = (event) => (event.target.hidden = true);
+
 /** @param {any} tile @param {DraftScene} scene @param {number} at @param {Seen} now */
 function draw(tile, scene, at, now) {
   const part = (name) => tile.querySelector(`.${name}`);
@@ -131,14 +135,16 @@ function look(tile, scene, made, again, film) {
   const preview = live ? previews.get(made.video_id) : null;
   if (!preview || !pictured(part("glimpse"), preview)) part("glimpse").hidden = true;
   const poster = part("poster");
-  if (made?.stage !== "made") return void (poster.hidden = true);
-  if (poster.dataset.of === made.video_id) return void (poster.hidden = !poster.currentSrc);
+  if (made?.stage !== "made") {
+    delete poster.dataset.of;
+    return void (poster.hidden = true);
+  }
+  if (poster.dataset.of === made.video_id) return undefined;
   poster.dataset.of = made.video_id;
   file(film, { scene: made.number, variant: "thumbnail" })
     .then((address) => {
       if (poster.dataset.of !== made.video_id) return;
       poster.src = address;
-      poster.hidden = false;
     })
     .catch(() => (poster.hidden = true)); // the sketch stands
   return undefined;
