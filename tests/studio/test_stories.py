@@ -123,7 +123,7 @@ async def test_a_film_goes_from_a_draft_to_the_screen_and_one_scene_is_made_agai
         await expect(page.locator(".film-now")).to_contain_text("2 of 3 scenes made")
         await server.house.go_on(story)
         await make(server.house, story)
-        await expect(page.locator(".film-now")).to_contain_text("3 of 3 scenes")
+        await expect(page.locator(".film-now")).to_contain_text("1 of 3 scenes made · 2 there already")
         after = await server.house.storyboards.get(story)
         assert [scene.job_ids for scene in after.scenes[:2]] == [scene.job_ids for scene in record.scenes[:2]]
         assert after.scenes[2].job_ids != record.scenes[2].job_ids
@@ -320,7 +320,7 @@ async def test_what_the_server_refuses_is_said_at_its_field(studio: Open) -> Non
 
 async def test_a_voice_is_heard_before_it_is_used(studio: Open) -> None:
     house = cinema()
-    house.films.speech = encoded(np.sin(np.arange(8000, dtype=np.float32) / 10) * 0.1, 8000)
+    house.films.speech = encoded(np.float32(0.1) * np.sin(np.arange(8000, dtype=np.float32) / np.float32(10)), 8000)
     async with studio(house) as (page, server):
         await blank(page, server, "a red ball")
         await page.fill('.scene-form [data-field="narration"] textarea', "Guten Tag.")
