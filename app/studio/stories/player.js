@@ -12,12 +12,15 @@ const TICKS = 1000; // of the seek bar, to a second
 
 /** @typedef {{ n: number, start: number, seconds: number, ready: boolean, text: string, voice: boolean, loop: boolean }} Spot */
 
-/** All scenes on one scale; in a whole film where they are in it. @param {Film} film @returns {Spot[]} */
-export function spots(film) {
+/**
+ * All scenes on one scale; in a whole film where they are in it. Before, a scene lasts as long as its clip and its voice.
+ * @param {Film} film @param {Map<string, number>} [clips] seconds of those that have been seen, by their videos @returns {Spot[]}
+ */
+export function spots(film, clips = new Map()) {
   const whole = film.status === "completed";
   let end = 0;
   return film.scenes.map((scene, place) => {
-    const own = scene.duration_seconds || scene.seconds || GUESS_S;
+    const own = scene.duration_seconds || Math.max(scene.seconds ?? 0, scene.narration_seconds ?? 0, clips.get(scene.video_id ?? "") ?? 0) || GUESS_S;
     const start = whole && scene.starts_at_seconds != null ? scene.starts_at_seconds : end;
     const next = film.scenes[place + 1]?.starts_at_seconds;
     const seconds = whole && next != null ? Math.max(0.01, next - start) : whole && next === undefined ? Math.max(0.01, Number(film.seconds) - start) : own;
@@ -51,6 +54,8 @@ export function timeline({ onscene, refused }) {
   const element = h("div", { className: "film-player" }, stage, controls);
   const now = { film: /** @type {Film | null} */ (null), whole: false, spots: /** @type {Spot[]} */ ([]), at: 0, local: 0, playing: false, token: 0, frame: 0, last: 0, said: -1 };
 
+  /** @type {Map<string, number>} */
+  const clips = new Map();
   const on = (switched) => switched.getAttribute("aria-pressed") === "true";
   const press = (switched, then) => (switched.setAttribute("aria-pressed", String(!on(switched))), then());
   const front = () => screens.find((each) => each.classList.contains("front"));
@@ -158,6 +163,7 @@ export function timeline({ onscene, refused }) {
         await subtitles(screen, film);
         if (token !== now.token) return;
       }
+      measured(screen, film.scenes[at].video_id ?? "");
       screen.loop = !now.whole && now.spots[at].loop;
       screen.currentTime = now.whole ? now.spots[at].start + local : Math.min(local, Math.max(0, (screen.duration || local + 1) - 0.05));
       bring(screen);
@@ -167,6 +173,15 @@ export function timeline({ onscene, refused }) {
     }
     ahead(film, at);
     return undefined;
+  }
+
+  // How long a clip is, once its file says so.
+  function measured(screen, video) {
+    if (now.whole || clips.has(video)) return;
+    if (!screen.duration) return void screen.addEventListener("loadedmetadata", () => measured(screen, video), { once: true });
+    clips.set(video, screen.duration);
+    now.spots = spots(/** @type {Film} */ (now.film), clips);
+    draw();
   }
 
   function bring(screen) {
@@ -254,7 +269,7 @@ export function timeline({ onscene, refused }) {
       const whole = film?.status === "completed";
       const anew = film?.id !== now.film?.id || whole !== now.whole || (whole && film?.revision !== now.film?.revision);
       const had = front() !== undefined;
-      Object.assign(now, { film, whole, spots: film ? spots(film) : [] });
+      Object.assign(now, { film, whole, spots: film ? spots(film, clips) : [] });
       now.at = Math.min(now.at, Math.max(0, now.spots.length - 1));
       if (anew && whole) {
         hold();

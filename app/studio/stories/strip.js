@@ -107,7 +107,7 @@ function draw(tile, scene, at, now) {
   say(part("place"), number(at + 1));
   say(part("tile-name"), text);
   const planned = now.plan.get(scene.key);
-  const length = (again ? null : made?.duration_seconds) ?? planned?.seconds;
+  const length = (again ? null : (made?.duration_seconds ?? made?.narration_seconds)) ?? planned?.seconds;
   say(part("tile-state"), [state, length ? span(length) : ""].filter(Boolean).join(" · "));
   tile.classList.toggle("picked", scene.key === now.picked);
   tile.classList.toggle("again", again && made != null);
