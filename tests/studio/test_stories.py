@@ -109,7 +109,7 @@ async def test_a_film_goes_from_a_draft_to_the_screen_and_one_scene_is_made_agai
         await page.click('.film-controls [data-act="play"]')
         await holds(page, "document.querySelector('.film-stage video.front')?.currentTime > 0")
         await expect(page.locator(".cue")).to_contain_text("red ball")
-        await expect(page.locator(".where")).to_contain_text(re.compile("^0:0[0-4] / 0:0[6-9]"))  # its voice is the longer
+        await expect(page.locator(".where")).to_contain_text(re.compile("^0:0[0-4] / 0:0[6-9]"))  # of voices
         await make(server.house, story)
         await expect(page.locator(".film-now")).to_contain_text("3 of 3 scenes made")
         await expect(page.locator("#said")).to_contain_text("Film ready: Three things")
