@@ -13,7 +13,7 @@ from app.cache.results import ResultCache
 from app.service.background import Background
 from app.settings import Settings
 from app.stores import open_stores
-from app.storyboards.ports import FilmMade, Heard
+from app.storyboards.ports import FilmMade, Heard, Voices
 from app.types import Measured
 from app.types.storyboard import Narration, Narrator
 from app.worker.film_work import open_film_maker
@@ -35,6 +35,10 @@ class Finisher:
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Close a job with its frames, uint8 (F, H, W, 3). Raises what the Finishing port says."""
         await self._finisher.finish(job_id, fence, frames, measured)
+
+    async def voices(self) -> Voices:
+        """Who may narrate."""
+        return await self._films.voices()
 
     async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
         """What is known of narrations before they are spoken. Raises what the FilmWork port does, as all these."""

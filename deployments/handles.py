@@ -12,7 +12,7 @@ from ray.serve.handle import DeploymentHandle
 
 from app.errors import PartFailed, ServiceUnavailable
 from app.plan.sentences import SentenceFigures
-from app.storyboards.ports import FilmMade, Heard
+from app.storyboards.ports import FilmMade, Heard, Voices
 from app.tracing.carry import carried
 from app.types import Caller, Measured, Plan, VideoRequest
 from app.types.storyboard import Narration, Narrator
@@ -95,6 +95,9 @@ class FilmHandle:
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
+
+    async def voices(self) -> Voices:
+        return await _of_finisher(self._handle.voices.remote(), HEAR_S, Voices)
 
     async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
         asked = self._handle.hear.remote(tenant, list(texts), narrator)

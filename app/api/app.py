@@ -53,6 +53,7 @@ from app.api.routes import (
     usage,
     videos,
     vitals,
+    voices,
 )
 from app.api.routes.loras import LORAS
 from app.api.routes.page import add_studio_files
@@ -120,7 +121,7 @@ def create_app(
     rooms = (  # a path is looked for in this order: what is asked for most stands first
         *(videos, operations, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket),
         feedback,
-        *((storyboards, storyboard_events) if boards is not None else ()),
+        *((storyboards, storyboard_events, voices) if boards is not None else ()),
         *(models, loras, uploads, styles, keys, audit, caches, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages

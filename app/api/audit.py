@@ -20,7 +20,13 @@ from app.types import Caller
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UNCHANGING: Final = frozenset(
-    {"/api/optimization/analyze", "/v1/styles/recommend", "/v1/storyboards/analyze", "/v1/storyboards/draft"}
+    {
+        "/api/optimization/analyze",
+        "/v1/styles/recommend",
+        "/v1/storyboards/analyze",
+        "/v1/storyboards/draft",
+        "/v1/voices/preview",
+    }
 )
 """Routes that change nothing by whatever method."""
 CHUNKS: Final = "/v1/uploads/{upload_id}"

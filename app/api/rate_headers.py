@@ -19,13 +19,15 @@ from app.settings.limits import RouteClass
 from app.types import Caller
 
 STATS: Final = frozenset({"/api/stats", "/v1/usage", "/v1/audit", "/api/cache/stats"})
+SPEAKS: Final = "/v1/voices/preview"
+"""It makes no job, and takes a processor as one that does."""
 _STANDING: Final = "rate_standing"  # of the state of a request
 _CALLER: Final = "caller"
 
 
 def route_class(method: str, path: str) -> RouteClass:
     """What a route counts as; `path` as the document has it."""
-    if makes_jobs(method, path):
+    if makes_jobs(method, path) or path == SPEAKS:
         return "submit"
     return "stats" if path in STATS else "read"
 

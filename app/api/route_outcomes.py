@@ -123,6 +123,10 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "POST /v1/storyboards/{story_id}/scenes/{n}/retry": (_STORY, _SCENE, _ACCEPTED, {409: "revision_conflict"}),
     "GET /v1/storyboards/{story_id}/content": (_QUERY, _STORY, _SCENE, _FILE),
     "GET /v1/storyboards/{story_id}/events": (_STORY,),
+    "POST /v1/voices/preview": (
+        _BODY,
+        {404: "no_voice", 410: "artifact_lost", 500: "generation_failed", 503: "artifact_store_unavailable"},
+    ),
     "GET /v1/models/{model_id}": ({404: "model_not_found"},),
     "GET /v1/model_info": ({404: "model_not_found"},),
     "POST /v1/styles": (_BODY, {400: "prompt_too_long unknown_tier", 409: "too_many_styles"}),
@@ -282,5 +286,6 @@ HEADERS: Final[Mapping[str, Mapping[str, Header]]] = {
     "PATCH /v1/storyboards/{story_id}/scenes/{n}": {**_POLL, **_REVISION},
     "POST /v1/storyboards/{story_id}/scenes/{n}/retry": {**_POLL, **_REVISION},
     "GET /v1/storyboards/{story_id}/content": _FILE_HEADERS,
+    "POST /v1/voices/preview": _FILE_HEADERS,
 }
 """By method and address: what a 2xx has beside what every answer has."""

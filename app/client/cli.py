@@ -25,6 +25,7 @@ from app.client.session import AsJson, say_json
 from app.client.settings import settings
 from app.client.standing import status
 from app.client.usage import usage
+from app.client.voice_command import voices
 from app.client.warm import warm_command
 
 app = typer.Typer(help="Self-hosted text-to-video.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -60,6 +61,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "profile": profile,
     "bench": bench,
     "models": models,
+    "voices": voices,
     "settings": settings,
     "version": version,
 }

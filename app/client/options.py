@@ -184,6 +184,7 @@ class StoryboardOptions(TypedDict, total=False):
     fit: Fit | None
     music_level: float | None  # 0 to 1
     deterministic: bool | None
+    preview: bool | None
     priority: Priority | None
     deadline_s: float | None
     webhook: StoryWebhookOptions | None
@@ -204,6 +205,14 @@ class DraftOptions(TypedDict, total=False):
     style: str | None
     tier: Tier | str | None
     by: Literal["auto", "rules"] | None
+
+
+class PreviewOptions(TypedDict, total=False):
+    """How a few words are said. None means the same as leaving it out."""
+
+    voice: str | None
+    language: str | None
+    speed: float | None
 
 
 class CreateOptions(VideoOptions, total=False):

@@ -26,7 +26,17 @@ _MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 STORY_KEYS: Final = tuple(get_type_hints(StoryboardOptions))
 SCENE_KEYS: Final = tuple(get_type_hints(SceneOptions))
 _WEBHOOK_KEYS: Final = tuple(get_type_hints(StoryWebhookOptions))
-_OTHERS: Final = ("seed", "seconds", "fps", "speed", "transition_seconds", "music_level", "deterministic", "deadline_s")
+_OTHERS: Final = (
+    "seed",
+    "seconds",
+    "fps",
+    "speed",
+    "transition_seconds",
+    "music_level",
+    "deterministic",
+    "deadline_s",
+    "preview",
+)
 _TEXTS: Final = frozenset((*STORY_KEYS, *SCENE_KEYS, "url")) - {*_OTHERS, "scenes", "webhook", "events"}
 """Read to the letter: `language: no` is Norwegian, and `title: 2001` a title."""
 _MEANT: Final = {

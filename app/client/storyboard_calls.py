@@ -13,7 +13,7 @@ import anyio
 from typing_extensions import Unpack
 
 from app.client.errors import TIMEOUT, KinorayClientError
-from app.client.options import DraftOptions, SceneOptions, StoryboardOptions
+from app.client.options import DraftOptions, PreviewOptions, SceneOptions, StoryboardOptions
 from app.client.records import JsonObject, expect_mapping
 from app.client.storyboard_records import (
     Storyboard,
@@ -21,12 +21,14 @@ from app.client.storyboard_records import (
     StoryboardEvent,
     StoryboardPage,
     StoryboardPlan,
+    Voices,
 )
 from app.client.stream import follow
 from app.client.target import Target
 from app.client.transport import Transport, read_json
 
 STORYBOARDS = "/v1/storyboards"
+VOICES = "/v1/voices"
 
 
 class StoryboardCalls:
@@ -57,6 +59,15 @@ class StoryboardCalls:
         """Scenes of a text, to be looked at; nothing is made. Options are the API's fields; a None stays out."""
         body = {"text": text, **_said(options)}
         return StoryboardDraft.parse(read_json(await self._transport.send("POST", f"{STORYBOARDS}/draft", body=body)))
+
+    async def voices(self) -> Voices:
+        """Who may narrate: what `voice` of a storyboard takes."""
+        return Voices.parse(read_json(await self._transport.send("GET", VOICES)))
+
+    async def preview_voice(self, text: str, **options: Unpack[PreviewOptions]) -> bytes:
+        """A few words as a narration would have them, a FLAC file; 404 `no_voice` where the server has none."""
+        answer = await self._transport.send("POST", f"{VOICES}/preview", body={"text": text, **_said(options)})
+        return answer.content
 
     async def storyboard(self, story_id: str) -> Storyboard:
         """A storyboard as it stands."""

@@ -223,3 +223,32 @@ def _seconds(value: object) -> float:
         return float(value) if isinstance(value, (str, int, float)) else 0.0
     except ValueError:
         return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Voice(Answer):
+    """Somebody who may narrate; `language` None: whatever a storyboard's is, or not known."""
+
+    id: str = ""
+    language: str | None = None
+    name: str = ""
+
+    @classmethod
+    def parse(cls, raw: object) -> Voice:
+        """Of what the server answered. Raises KinorayClientError."""
+        found = expect_mapping(raw, "voice")
+        return cls(found, **known_fields(cls, found))
+
+
+@dataclass(frozen=True, slots=True)
+class Voices(Answer):
+    """All who may narrate; `available`: whether narrations can be spoken, also where nobody has a name."""
+
+    available: bool = False
+    voices: tuple[Voice, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: object) -> Voices:
+        """Of what the server answered. Raises KinorayClientError."""
+        found = expect_mapping(raw, "voices")
+        return cls(found, bool(found.get("available")), tuple(map(Voice.parse, found.get("data") or ())))

@@ -62,8 +62,11 @@ def named_story(wish: StoryWish, pictures: Pictures, key: str | None, ttl_s: flo
     """The request under the client's key; the same for the same request."""
     if key is None:
         return None
+    said = asdict(wish)
+    if not said["preview"]:  # it came later: a request without is known by the digest that it always had
+        del said["preview"]
     asked: Mapping[str, object] = {
-        "wish": asdict(wish),
+        "wish": said,
         "pictures": {str(number): _digest(reference) for number, reference in sorted(pictures.items())},
     }
     return IdempotencyKey(key, _digest(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)), ttl_s)

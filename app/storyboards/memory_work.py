@@ -9,10 +9,10 @@ from app.artifacts.store import ArtifactStore
 from app.errors import InvalidRequest, LeaseLost
 from app.jobs.storyboards.store import StoryboardStore
 from app.storyboards.pace import estimated_s
-from app.storyboards.ports import FilmMade, Heard
+from app.storyboards.ports import FilmMade, Heard, Voices
 from app.storyboards.script import NamedScript, cues_of, film_key, places_of
 from app.storyboards.timeline import film_frames
-from app.types.storyboard import Narration, Narrator, StoryPhase
+from app.types.storyboard import Narration, Narrator, StoryPhase, VoiceName
 
 
 class MemoryFilmWork:
@@ -27,6 +27,9 @@ class MemoryFilmWork:
         self._storyboards = storyboards
         self._artifacts = artifacts
         self._narrations: dict[tuple[str, str, Narrator], Narration] = {}
+
+    async def voices(self) -> Voices:
+        return Voices(True, (VoiceName("text", None, "Its file is its text"),))
 
     async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
         return [await self._heard(tenant, text, narrator) for text in texts]

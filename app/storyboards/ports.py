@@ -8,7 +8,7 @@ from typing import Protocol
 
 from app.errors import InvalidRequest, NotSupported
 from app.types import Artifact
-from app.types.storyboard import Narration, Narrator
+from app.types.storyboard import Narration, Narrator, VoiceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,14 @@ class Heard:
 
     narration: Narration | None = None
     refusal: InvalidRequest | NotSupported | None = None  # its `param`: narration, voice, language or speed
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """Who may narrate; `speaks`: whether narrations can be spoken, also where nobody has a name."""
+
+    speaks: bool
+    voices: tuple[VoiceName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,10 @@ class FilmMade:
 
 class FilmWork(Protocol):
     """Speaks and assembles; the Finisher deployment, or `app.worker.film_work` in this process."""
+
+    async def voices(self) -> Voices:
+        """Who may narrate. Raises ServiceUnavailable."""
+        ...
 
     async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
         """What is known of each text; nothing is spoken. Raises ServiceUnavailable."""

@@ -21,14 +21,15 @@ from app.storyboards.editing import Editor, scene_of
 from app.storyboards.events import tell
 from app.storyboards.files import stored_file
 from app.storyboards.forgetting import forget
+from app.storyboards.listening import previewed
 from app.storyboards.pictures import Pictures, let_go, with_pending, with_pictures
 from app.storyboards.planning import Planning
-from app.storyboards.ports import FilmWork
+from app.storyboards.ports import FilmWork, Voices
 from app.storyboards.progress import view_of
 from app.storyboards.submitting import stop
 from app.storyboards.views import StoryEvent, StoryPlan, StoryView
 from app.types import Artifact, Caller, ModelProfile, Reference
-from app.types.storyboard import ScenePhase, SceneWish, Storyboard, StoryPhase, StoryWish
+from app.types.storyboard import Narrator, ScenePhase, SceneWish, Storyboard, StoryPhase, StoryWish
 
 log = logging.getLogger(__name__)
 BEGUN_S: Final = (
@@ -63,6 +64,7 @@ class Storyboards:
         self.director = Director(service, work, sleep)
         self._ports = service.ports
         self._store = service.ports.storyboards
+        self._work = work
         self._planning = Planning(service, work)
         self._editor = Editor(service, self._planning)
 
@@ -77,6 +79,14 @@ class Storyboards:
     def model(self, name: str | None) -> ModelProfile:
         """The video model of that name or alias; None: the default one. Raises ModelNotFound."""
         return self._planning.film(StoryWish((), model=name)).model
+
+    async def voices(self) -> Voices:
+        """Who may narrate. Raises ServiceUnavailable."""
+        return await self._work.voices()
+
+    async def preview_voice(self, text: str, narrator: Narrator, caller: Caller) -> Artifact:
+        """The sound of a few words. Raises as `listening.previewed`."""
+        return await previewed(self._work, text, narrator, caller)
 
     async def create(
         self, wish: StoryWish, caller: Caller, key: str | None = None, pictures: Pictures | None = None

@@ -86,7 +86,8 @@ def _key(story: Storyboard, number: int) -> str:
 
 
 def _wishes(story: Storyboard, number: int) -> Wishes:
-    return Wishes(priority=story.wish.priority, user=story.wish.user, storyboard=(story.id, number))
+    wish = story.wish
+    return Wishes(priority=wish.priority, user=wish.user, storyboard=(story.id, number), preview=wish.preview)
 
 
 def _going_on(clip: Clip, has_s: float, wishes: Wishes) -> VideoRequest:

@@ -18,10 +18,12 @@ let asking = null; // while the person is asked
 
 /** What the server said no with. */
 export class Refusal extends Error {
-  /** @param {string} message @param {number} status */
-  constructor(message, status) {
+  /** @param {string} message @param {number} status @param {{ param?: string | null, code?: string | null }} [problem] */
+  constructor(message, status, { param = null, code = null } = {}) {
     super(message);
     this.status = status;
+    this.param = param; // the field at fault
+    this.code = code;
   }
 }
 
@@ -55,7 +57,7 @@ export const post = async (path, body, headers = {}) =>
 async function refusal(answer) {
   const problem = (await answer.json().catch(() => ({}))).error ?? { message: t("answered", { status: answer.status }) };
   const again = answer.headers.get("retry-after");
-  return new Refusal(again ? `${problem.message} ${t("again.in", { s: again })}` : problem.message, answer.status);
+  return new Refusal(again ? `${problem.message} ${t("again.in", { s: again })}` : problem.message, answer.status, problem);
 }
 
 function accepted() {

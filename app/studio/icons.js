@@ -1,6 +1,7 @@
 // Drawings as paths on 24 by 24: emoji show as boxes where no font has them.
 
 export const ICONS = {
+  add: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z",
   again: "M12 5V1L6 6l6 5V7a5 5 0 1 1-4.9 6H5a7 7 0 1 0 7-8z",
   bad: "M22 14h-4V3h4zM16 3H6.5a2 2 0 0 0-1.9 1.4l-2.4 7.5A2 2 0 0 0 4.1 14.5H10l-.9 4.6a2 2 0 0 0 3.6 1.4L16 14z",
   bolt: "M13 2 4 14h6l-1 8 9-12h-6z",
@@ -11,7 +12,10 @@ export const ICONS = {
   copy: "M16 1H4a2 2 0 0 0-2 2v14h2V3h12zm3 4H8a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h11a2 2 0 0 0 2-2V7a2 2 0 0 0-2-2zm0 16H8V7h11z",
   detail: "M11 7h2v2h-2zm0 4h2v6h-2zm1-9a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 18a8 8 0 1 1 0-16 8 8 0 0 1 0 16z",
   dice: "M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zm0 2v14h14V5zm3 1.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm8 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm-4 4a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm-4 4a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm8 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z",
+  film: "M4 4h16v16H4zm2 2v2h2V6zm10 0v2h2V6zM6 11v2h2v-2zm10 0v2h2v-2zM6 16v2h2v-2zm10 0v2h2v-2zM10 6v5h4V6zm0 7v5h4v-5z",
+  full: "M5 5h6v2H7v4H5zm8 0h6v6h-2V7h-4zM5 13h2v4h4v2H5zm12 0h2v6h-6v-2h4z",
   good: "M2 10h4v11H2zM8 21h9.5a2 2 0 0 0 1.9-1.4l2.4-7.5A2 2 0 0 0 19.9 9.5H14l.9-4.6a2 2 0 0 0-3.6-1.4L8 10z",
+  grip: "M9 4h2v3H9zm4 0h2v3h-2zM9 10h2v3H9zm4 0h2v3h-2zM9 16h2v3H9zm4 0h2v3h-2z",
   locked: "M17 9V7A5 5 0 0 0 7 7v2H5v13h14V9zM9 7a3 3 0 0 1 6 0v2H9zm8 13H7v-9h10z",
   next: "M6 5v14l9-7zm10 0h2v14h-2z",
   pause: "M6 5h4v14H6zm8 0h4v14h-4z",
@@ -21,6 +25,7 @@ export const ICONS = {
   remix: "M3 17.2V21h3.8L17.8 9.9l-3.7-3.7zM20.7 7a1 1 0 0 0 0-1.4l-2.3-2.3a1 1 0 0 0-1.4 0l-1.8 1.8L19 8.8z",
   repeat: "M7 7h10v3l4-4-4-4v3H5v6h2zm10 10H7v-3l-4 4 4 4v-3h12v-6h-2z",
   save: "M19 9h-4V3H9v6H5l7 7zM5 18v2h14v-2z",
+  sound: "M4 9v6h4l5 5V4L8 9zm12-1v8a4 4 0 0 0 0-8zm0-4v2a6 6 0 0 1 0 12v2a8 8 0 0 0 0-16z",
   stop: "M6 6h12v12H6z",
   theme: "M12 3a9 9 0 1 0 0 18zm0-2a11 11 0 1 1 0 22 11 11 0 0 1 0-22zm0 2v18a9 9 0 0 0 0-18z",
   trash: "M6 19a2 2 0 0 0 2 2h8a2 2 0 0 0 2-2V7H6zM19 4h-3.5l-1-1h-5l-1 1H5v2h14z",

@@ -89,6 +89,14 @@ export function file(id) {
   return found;
 }
 
+/** @type {Set<(event: { kind: string, data: any }) => void>} */
+const hearers = new Set();
+
+/** Told of each event of the page's stream, also of what is no video. @param {(event: { kind: string, data: any }) => void} hearer */
+export const onEvent = (hearer) => void hearers.add(hearer);
+/** @param {{ kind: string, data: any }} event */
+export const heard = (event) => hearers.forEach((hearer) => hearer(event));
+
 /** The seconds that are left now, by what was heard last. @param {Video} video */
 export const left = (video) =>
   video.eta_s == null ? null : Math.max(0, video.eta_s - (performance.now() - (video.heard ?? performance.now())) / 1000);

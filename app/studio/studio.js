@@ -16,7 +16,7 @@ import { switchMotion } from "./motion.js";
 import { resume, waiting } from "./outbox.js";
 import { listenForCommands } from "./palette.js";
 import { title } from "./sentences.js";
-import { ended, happened, learn, refresh, styles, videos, watch } from "./store.js";
+import { ended, happened, heard, learn, refresh, styles, videos, watch } from "./store.js";
 import { switchTheme, THEMES } from "./theme.js";
 import { listenForViews } from "./views.js";
 import { reportVitals } from "./vitals.js";
@@ -36,6 +36,7 @@ let ready = () => {};
 const connected = new Promise((resolve) => (ready = () => resolve(undefined)));
 
 function tell({ kind, data }) {
+  heard({ kind, data });
   if (kind === "ready") {
     ready();
     for (const video of videos.values()) if (!ended(video)) refresh(video.id); // what the stream may have missed

@@ -1,3 +1,4 @@
+/// <reference path="./stories/types.d.ts" />
 // What the server answers, as far as the page reads it. docs/api.md and the OpenAPI document have it whole.
 
 interface Warning {

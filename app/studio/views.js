@@ -10,7 +10,7 @@ import { t } from "./words.js";
  */
 
 /** @type {Record<string, () => Promise<View>>} name, as in the address -> its module */
-const VIEWS = {};
+const VIEWS = { stories: () => import("./stories/view.js") };
 
 /** @type {{ name: string, view: View } | null} */
 let shown = null;

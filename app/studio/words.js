@@ -27,6 +27,7 @@ export const WORDS = {
   "close": ["Close", "Schließen"],
   "views": ["Rooms", "Räume"],
   "view.first": ["Videos", "Videos"],
+  "view.stories": ["Films", "Filme"],
   "view.loads": ["Loading …", "Wird geladen …"],
   "ask": ["Ask for a video", "Video anfordern"],
   "prompt": ["What should the video show?", "Was soll das Video zeigen?"],

@@ -25,6 +25,7 @@ FINER = {
         "feedback_not_found",
         "key_not_found",
         "lora_not_found",
+        "no_voice",
         "style_not_found",
         "upload_not_found",
     ),

@@ -84,6 +84,15 @@ class Narrator:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceName:
+    """A voice that a narrator may have."""
+
+    id: str  # what `Narrator.voice` takes
+    language: str | None  # BCP 47; None: the voice speaks what the narrator's language is, or one that is not known
+    name: str  # for people
+
+
+@dataclass(frozen=True, slots=True)
 class SceneWish:
     """What is asked of one scene; None: as the whole storyboard has it, or the planner decides."""
 
@@ -126,6 +135,7 @@ class StoryWish:
     webhook: Webhook | None = None
     user: str | None = None
     deterministic: bool = False
+    preview: bool = False  # its scenes show their clean estimates on the way
 
 
 @dataclass(frozen=True, slots=True)

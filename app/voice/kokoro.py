@@ -16,7 +16,7 @@ import numpy as np
 
 from app.errors import GenerationError, InvalidRequest, NotSupported
 from app.plan.suggest import did_you_mean
-from app.types.storyboard import Narrator, SpokenWord
+from app.types.storyboard import Narrator, SpokenWord, VoiceName
 from app.voice.by_sentence import spoken
 from app.voice.espeak.espeak import EspeakVoice
 from app.voice.languages import found
@@ -30,6 +30,9 @@ _TAGS: Final = ("en", "en-us", "en-gb", "es", "fr", "hi", "it", "ja", "pt", "pt-
 _LETTERS: Final = MappingProxyType(dict(zip(_TAGS, "aabefhijppzz", strict=True)))
 """The letter with which the names of a language's voices begin."""
 _SPOKEN_AS: Final = MappingProxyType({"en": "en-us", "fr": "fr-fr", "zh": "cmn"})
+_LANGUAGES: Final = MappingProxyType(
+    dict(each.split("=") for each in ("a=en-us", "b=en-gb", "e=es", "f=fr", "h=hi", "i=it", "j=ja", "p=pt-br", "z=zh"))
+)
 _USUAL: Final = ("af_heart", "bf_emma")  # the best of their language, by the model's own card
 _MOST: Final = 250  # characters at once: the model takes 510 phonemes
 _MARKS: Final = re.compile(r"\s*((?:[;!?¡¿—…\"()]|(?<!\d)[.,:]|[.,:](?!\d))+)\s*")  # but for those within numbers
@@ -62,6 +65,12 @@ class KokoroVoice:
 
     def voices(self) -> Sequence[str]:
         return self._names
+
+    def listed(self) -> Sequence[VoiceName]:
+        """By the model's own naming: `af_heart` is an American woman called Heart."""
+        return [
+            VoiceName(name, _LANGUAGES.get(name[:1]), name.partition("_")[2].title() or name) for name in self._names
+        ]
 
     def check(self, text: str, narrator: Narrator) -> None:
         """Raises InvalidRequest."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from app.errors import NotSupported
-from app.types.storyboard import Narrator
+from app.types.storyboard import Narrator, VoiceName
 from app.voice.voice import Speech
 
 INSTALL: Final = "install one (`pip install 'kinoray[voice]'`), or leave `narration` out; `caption` works without"
@@ -18,6 +18,9 @@ class NoVoice:
     mark: Final = "none"
 
     def voices(self) -> Sequence[str]:
+        return ()
+
+    def listed(self) -> Sequence[VoiceName]:
         return ()
 
     def check(self, text: str, narrator: Narrator) -> None:

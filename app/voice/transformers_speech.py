@@ -14,7 +14,7 @@ import numpy as np
 
 from app.errors import GenerationError, InvalidRequest, NotSupported
 from app.plan.suggest import did_you_mean
-from app.types.storyboard import Narrator
+from app.types.storyboard import Narrator, VoiceName
 from app.voice.by_sentence import spoken
 from app.voice.sentences import sentences
 from app.voice.text import checked, plain
@@ -48,6 +48,10 @@ class TransformersVoice:
         """Its speakers' numbers; empty where it has one."""
         count = int(self._config.get("num_speakers", 1))
         return tuple(map(str, range(count))) if count > 1 else ()
+
+    def listed(self) -> Sequence[VoiceName]:
+        """Its speakers, of whose languages and names such a model tells nothing."""
+        return [VoiceName(number, None, number) for number in self.voices()]
 
     def check(self, text: str, narrator: Narrator) -> None:
         """Raises InvalidRequest."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.types.storyboard import Narrator, SpokenWord
+from app.types.storyboard import Narrator, SpokenWord, VoiceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ class Voice(Protocol):
 
     def voices(self) -> Sequence[str]:
         """The names that a narrator may have here."""
+        ...
+
+    def listed(self) -> Sequence[VoiceName]:
+        """The same with their languages, for people; quick, as `check`."""
         ...
 
     def check(self, text: str, narrator: Narrator) -> None:

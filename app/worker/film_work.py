@@ -22,7 +22,7 @@ from app.jobs.storyboards.store import StoryboardStore
 from app.logs.context import facts, unsaid
 from app.models.captions import open_caption_writer
 from app.settings import Settings
-from app.storyboards.ports import FilmMade, Heard
+from app.storyboards.ports import FilmMade, Heard, Voices
 from app.storyboards.script import NamedScript, cues_of, places_of
 from app.types import Artifact
 from app.types.storyboard import Narration, Narrator, Storyboard, StoryPhase
@@ -77,6 +77,11 @@ class FilmMaker:
         self._monotonic = monotonic
         self._voices = asyncio.Semaphore(VOICES_AT_ONCE)
         self._films = asyncio.Semaphore(FILMS_AT_ONCE)
+
+    async def voices(self) -> Voices:
+        """Who may narrate; a model's names are read from its files."""
+        listed = await asyncio.to_thread(self._voice.listed)
+        return Voices(not isinstance(self._voice, NoVoice), tuple(listed))
 
     async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
         """What is known of each text; nothing is spoken. Raises StoreUnavailable."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.artifacts.memory import MemoryArtifacts
-from app.errors import GenerationError, InvalidRequest
+from app.errors import GenerationError, InvalidRequest, NotSupported
 from app.jobs.storyboards.memory import MemoryStoryboards
-from app.storyboards.ports import FilmMade, Heard
+from app.storyboards.ports import FilmMade, Heard, Voices
 from app.types import Artifact
-from app.types.storyboard import Narration, Narrator
+from app.types.storyboard import Narration, Narrator, VoiceName
 
 FILM = b"a whole film " * 1000
 TYPES = {
@@ -32,11 +32,20 @@ class FilmHand:
         self.spoken: list[str] = []
         self.assembled: list[str] = []
         self.broken = False
+        self.dumb = False  # there is no voice
+        self.film, self.speech = FILM, b""  # the files; empty: what is said
+
+    async def voices(self) -> Voices:
+        if self.dumb:
+            return Voices(False)
+        return Voices(True, (VoiceName("anna", "de", "Anna"), VoiceName("bob", "en-us", "Bob")))
 
     async def hear(self, tenant: str, texts: Sequence[str], narrator: Narrator) -> Sequence[Heard]:
         return [self._heard(tenant, text, narrator) for text in texts]
 
     def _heard(self, tenant: str, text: str, narrator: Narrator) -> Heard:
+        if self.dumb:
+            return Heard(refusal=NotSupported("This server has no voice.", "narration"))
         if UNSPEAKABLE in text:
             return Heard(refusal=InvalidRequest("There is nothing here that can be spoken.", "narration"))
         if narrator.language not in ("en", "de"):
@@ -49,7 +58,7 @@ class FilmHand:
             return known
         self.spoken.append(text)
         name = f"speech_{len(self.spoken):032x}/1/speech.flac"
-        artifact = await self._artifacts.put(name, text.encode(), "audio/flac")
+        artifact = await self._artifacts.put(name, self.speech or text.encode(), "audio/flac")
         self._said[tenant, text, narrator] = Narration(artifact, 0.1 * len(text), cached=True)
         return Narration(artifact, 0.1 * len(text))
 
@@ -63,6 +72,6 @@ class FilmHand:
         self.assembled.append(story_id)
         files: dict[str, Artifact] = {}
         for variant, kind in TYPES.items():
-            content = FILM if variant == "video" else f"{variant} of a film".encode()
+            content = self.film if variant == "video" else f"{variant} of a film".encode()
             files[variant] = await self._artifacts.put(f"{story_id}/{fence}/{variant}", content, kind)
         return FilmMade(files, 40, story.fps, story.width, story.height, 0.25)

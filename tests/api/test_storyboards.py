@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
+from app.storyboards.creating import named_story
 from app.types import Failure
-from app.types.storyboard import Storyboard
+from app.types.storyboard import SceneWish, Storyboard, StoryWish
 from tests.api.films import FILM, UNSPEAKABLE
 from tests.api.house import MODEL, VIDEO, House
 
@@ -428,3 +431,20 @@ async def test_changes_are_in_the_audit_log_by_the_storyboard(house: House, clie
         (f"PATCH {BOARDS}/{{story_id}}/scenes/{{n}}", story_id),
         (f"DELETE {BOARDS}/{{story_id}}", story_id),
     ]
+
+
+async def test_previews_are_of_all_scenes_and_asked_for(house: House, client: httpx.AsyncClient) -> None:
+    for wanted in (True, False):
+        story = await house.storyboards.get((await asked(client, preview=wanted, seed=int(wanted)))["id"])
+        jobs = [await house.jobs.get(scene.job_ids[-1]) for scene in story.scenes]
+        assert {job.wishes.preview for job in jobs} == {wanted}
+
+
+async def test_a_key_that_was_kept_before_there_were_previews_is_of_the_same_request() -> None:
+    wish = StoryWish((SceneWish("a red ball"),))
+    before = {name: value for name, value in asdict(wish).items() if name != "preview"}
+    digest = hashlib.sha256(orjson.dumps({"wish": before, "pictures": {}}, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    named = named_story(wish, {}, "key", 60.0)
+    assert named is not None
+    assert named.digest == digest
+    assert named_story(replace(wish, preview=True), {}, "key", 60.0) != named

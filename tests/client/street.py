@@ -44,11 +44,11 @@ class Street:
     def out(self, name: str = "film.mp4") -> str:
         return str(self.folder / name)
 
-    def typing(self, *words: str, stdin: str | None = None) -> asyncio.Future[Result]:
+    def typing(self, *words: str, stdin: str | None = None, verb: str = "story") -> asyncio.Future[Result]:
         """The command, beside this."""
 
         def run() -> Result:
-            return CliRunner().invoke(app, ["--url", self.url, "story", *words], input=stdin, env={"COLUMNS": "200"})
+            return CliRunner().invoke(app, ["--url", self.url, verb, *words], input=stdin, env={"COLUMNS": "200"})
 
         return asyncio.get_running_loop().run_in_executor(None, run)
 

@@ -9,6 +9,7 @@ from app.api.requests.schemas import CreateVideo
 from app.api.requests.storyboard_draft import DraftStoryboard
 from app.api.requests.storyboard_fields import ChangeScene, CreateScene, CreateStoryboard, StoryWebhook
 from app.api.requests.style_fields import CreateStyle
+from app.api.requests.voice_fields import PreviewVoice
 from app.api.requests.wish_fields import CacheWish, WebhookWish
 from app.client import options
 
@@ -41,6 +42,7 @@ def test_a_storyboard_and_its_scenes_have_an_option_for_each_field() -> None:
     assert set(get_type_hints(options.SceneOptions)) == set(ChangeScene.model_fields) - {"revision"}
     assert set(get_type_hints(options.StoryWebhookOptions)) == set(StoryWebhook.model_fields)
     assert set(get_type_hints(options.DraftOptions)) == set(DraftStoryboard.model_fields) - {"text"}
+    assert set(get_type_hints(options.PreviewOptions)) == set(PreviewVoice.model_fields) - {"text"}
 
 
 def test_where_a_scene_takes_one_of_a_few_words_the_option_takes_the_same() -> None:

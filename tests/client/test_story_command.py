@@ -227,3 +227,11 @@ async def test_who_comes_back_follows_it_to_its_end(street: Street) -> None:
 def test_every_verb_has_help(verb: str) -> None:
     found = CliRunner().invoke(app, ["story", verb, "--help"])
     assert (found.exit_code, "Usage" in found.output) == (0, True)
+
+
+async def test_voices_are_listed_and_one_is_written_down(street: Street, tmp_path: Path) -> None:
+    listed = await street.typing("--json", verb="voices")
+    assert json.loads(listed.stdout)["voices"][0]["id"] == "anna"
+    sound = tmp_path / "voice.flac"
+    said = await street.typing("--say", "Good day.", "-o", str(sound), verb="voices")
+    assert (said.exit_code, sound.read_bytes()) == (0, b"Good day."), said.output

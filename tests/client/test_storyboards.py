@@ -114,3 +114,13 @@ def test_a_record_has_by_name_what_a_newer_server_says(capsys: pytest.CaptureFix
 def test_what_is_no_storyboard_is_a_stranger(answer: object) -> None:
     with pytest.raises(KinorayClientError):
         Storyboard.parse(answer)
+
+
+async def test_voices_are_listed_and_heard(house: House, kinoray: Kinoray) -> None:
+    found = await kinoray.voices()
+    assert (found.available, found.voices[0].id, found.voices[0].language) == (True, "anna", "de")
+    assert await kinoray.preview_voice("Good day.", voice="bob", language=None) == b"Good day."
+    house.films.dumb = True
+    with pytest.raises(KinorayClientError) as refused:
+        await kinoray.preview_voice("Good day again.")
+    assert (refused.value.status, refused.value.code) == (404, "no_voice")

@@ -76,6 +76,7 @@ async def test_film_work_that_fails_raises_an_error_of_ours(error: Exception, ou
     handle: Any = Broken(error)
     work = FilmHandle(handle)
     for call in (
+        work.voices(),
         work.hear("public", ["Hello."], Narrator()),
         work.speak("public", "Hello.", Narrator()),
         work.caption("a ball", None, "en"),

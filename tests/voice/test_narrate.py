@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidRequest
-from app.types.storyboard import Narrator
+from app.types.storyboard import Narrator, VoiceName
 from app.voice.espeak.espeak import EspeakVoice
 from app.voice.flac import decoded
 from app.voice.loudness import measured, true_peak
@@ -25,6 +25,9 @@ class Untold:
     mark = "untold"
 
     def voices(self) -> tuple[str, ...]:
+        return ()
+
+    def listed(self) -> tuple[VoiceName, ...]:
         return ()
 
     def check(self, text: str, narrator: Narrator) -> None: ...

@@ -14,7 +14,9 @@ import pytest
 from app.captions.writer import PlainCaptions
 from app.errors import ArtifactLost, InvalidRequest, LeaseLost, StoryboardNotFound
 from app.settings import Settings
-from app.types.storyboard import CaptionMode, Narrator, SceneWish, StoryPhase, Transition
+from app.storyboards.ports import Voices
+from app.types.storyboard import CaptionMode, Narrator, SceneWish, StoryPhase, Transition, VoiceName
+from app.voice.none import NoVoice
 from app.voice.voice import Speech
 from app.worker.film_work import FilmMaker, open_film_maker
 from tests.storyboards.stage import CALLER, Stage, a_wish
@@ -33,6 +35,9 @@ class Tone:
 
     def voices(self) -> tuple[str, ...]:
         return ("tone",)
+
+    def listed(self) -> tuple[VoiceName, ...]:
+        return (VoiceName("tone", None, "A tone"),)
 
     def check(self, text: str, narrator: Narrator) -> None:
         if not any(char.isalnum() for char in text):
@@ -170,3 +175,9 @@ async def test_a_scene_with_narration_is_refused_by_name_where_there_is_no_voice
     with pytest.raises(Exception, match="no voice") as raised:
         await stage.storyboards.create(a_wish("a ball", SceneWish("a cube", narration="Hello.")), CALLER)
     assert raised.value.param == "scenes[1].narration"  # type: ignore[attr-defined]
+
+
+async def test_it_says_who_may_narrate_and_whether_anybody_can() -> None:
+    stage = Stage()
+    assert await maker(stage).voices() == Voices(True, (VoiceName("tone", None, "A tone"),))
+    assert await FilmMaker(stage.stores, stage.settings, NoVoice(), PlainCaptions()).voices() == Voices(False)

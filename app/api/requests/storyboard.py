@@ -180,6 +180,7 @@ def _story_wish(asked: CreateStoryboard, settings: Settings) -> StoryWish:
         webhook=_webhook(asked.webhook),
         user=asked.user,
         deterministic=bool(asked.deterministic),
+        preview=bool(asked.preview),
     )
 
 

@@ -137,6 +137,9 @@ class CreateStoryboard(Strict):
         None, ge=0, le=1, description="Of a quiet bed of music, 0 (none) to 1; 0, if not given"
     )
     deterministic: bool | None = Field(None, description="The same bits in whatever company; false, if not given")
+    preview: bool | None = Field(
+        None, description="Small pictures of its unfinished scenes, in the events of their videos; none, if not given"
+    )
     priority: Literal["low", "normal", "high"] | None = Field(None, description="normal, if not given")
     deadline_s: float | None = Field(
         None, gt=0, le=7 * 86400.0, description="Give it up when it is not done so many seconds from now"

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from app.errors import InvalidRequest
-from app.types.storyboard import Narrator
+from app.types.storyboard import Narrator, VoiceName
 from app.voice.espeak.catalogue import Chosen, catalogue
 from app.voice.espeak.process import EspeakProcess
 from app.voice.espeak.scripts import check_script
@@ -38,6 +38,10 @@ class EspeakVoice:
     def voices(self) -> Sequence[str]:
         """Languages, and `+variants`."""
         return self._catalogue.names()
+
+    def listed(self) -> Sequence[VoiceName]:
+        """Each language's, and the variants, which speak any."""
+        return self._catalogue.listed()
 
     def check(self, text: str, narrator: Narrator) -> None:
         """Raises InvalidRequest."""

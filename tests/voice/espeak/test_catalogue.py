@@ -81,3 +81,11 @@ def test_there_are_about_a_hundred_languages_and_as_many_variants(known: Catalog
     assert {"en-us", "en-gb", "de", "pt-br", "cmn", "ar", "hi", "ja"} <= set(names)
     assert sum(name.startswith("+") for name in names) > 50
     assert len(names) > 150
+
+
+def test_voices_are_listed_with_their_languages_as_people_call_them(known: Catalogue) -> None:
+    listed = {each.id: each for each in known.listed()}
+    assert tuple(listed) == known.names()
+    assert (listed["de"].language, listed["de"].name) == ("de", "German")
+    assert (listed["en-us"].language, listed["en-us"].name) == ("en-us", "English (America)")
+    assert listed["+f3"].language is None

@@ -1,0 +1,145 @@
+// The fields of one scene: what it shows, what is said, what is read, its picture, and what is seldom changed folded away.
+
+import { announce, button, h, say } from "../dom.js";
+import { warn } from "../sentences.js";
+import { known, number, span, t } from "../words.js";
+import { choice, field, set } from "./fields.js";
+import { isPicture, pictureIn, upload } from "./picture.js";
+
+export const TIERS = ["auto", "preview", "standard", "premium", "ultra"];
+export const CUTS = ["cut", "crossfade", "fade"];
+export const FITS = ["hold", "loop", "slow", "extend"];
+
+/** @param {string} prefix @param {string[]} words @returns {[string, string][]} */
+export const named = (prefix, words) => words.map((word) => [word, known(prefix, word)]);
+
+/**
+ * @param {{ edit: (change: Partial<DraftScene>) => void, listen: (button: any) => void, styles: [string, string][], takesPicture: () => boolean }} acts
+ */
+export function sceneForm(acts) {
+  const text = (name, rows, placeholder, most) => h("textarea", { rows, placeholder, maxLength: most, spellcheck: name !== "prompt", oninput: (event) => acts.edit({ [name]: event.target.value }) });
+  const line = (name, more) => h("input", { autocomplete: "off", ...more, oninput: (event) => acts.edit({ [name]: event.target.value }) });
+  /** @type {Record<string, any>} */
+  const controls = {
+    prompt: text("prompt", 3, t("scene.prompt.example"), 4000),
+    narration: text("narration", 2, t("scene.narration.example"), 5000),
+    caption: text("caption", 1, t("scene.caption.example"), 500),
+    title: line("title", { maxLength: 200 }),
+    seconds: line("seconds", { type: "number", min: 0, step: "any", placeholder: t("scene.seconds.auto") }),
+    seed: line("seed", { inputMode: "numeric", placeholder: t("as.film") }),
+    style: choice([["", t("as.film")], ...acts.styles], (value) => acts.edit({ style: value })),
+    tier: choice([["", t("as.film")], ...named("tier", TIERS)], (value) => acts.edit({ tier: value })),
+    transition: choice([["", t("as.film")], ...named("cut", CUTS)], (value) => acts.edit({ transition: value })),
+    fit: choice([["", t("as.film")], ...named("fit", FITS)], (value) => acts.edit({ fit: value })),
+  };
+  const hear = button("sound", t("film.listen"), () => acts.listen(hear), { act: "listen" });
+  const picture = pictureBox(acts);
+  const warnings = h("ul", { className: "warnings", "aria-label": t("warnings"), hidden: true });
+  const costs = h("p", { className: "soft scene-cost" });
+  const more = h(
+    "details",
+    { className: "scene-more" },
+    h("summary", {}, t("scene.more")),
+    h(
+      "div",
+      { className: "pairs" },
+      field("title", t("scene.title"), controls.title),
+      field("seconds", t("seconds"), controls.seconds),
+      field("style", t("style"), controls.style),
+      field("tier", t("tier"), controls.tier),
+      field("seed", t("seed"), controls.seed),
+      field("transition", t("scene.transition"), controls.transition),
+      field("fit", t("scene.fit"), controls.fit),
+    ),
+  );
+  const element = h(
+    "div",
+    { className: "scene-form" },
+    field("prompt", t("scene.prompt"), controls.prompt, { className: "wide" }),
+    field("narration", t("scene.narration"), controls.narration, { beside: hear }),
+    field("caption", t("scene.caption"), controls.caption),
+    picture.element,
+    more,
+    warnings,
+    costs,
+  );
+  return {
+    element,
+    prompt: controls.prompt,
+    hear,
+    /** @param {DraftScene} scene @param {FilmPlan["scenes"][0] | undefined} plan @param {Warning[]} told */
+    show(scene, plan, told) {
+      for (const [name, control] of Object.entries(controls)) set(control, /** @type {any} */ (scene)[name]);
+      picture.show(scene.picture, acts.takesPicture());
+      warn(warnings, plan?.warnings ?? told);
+      const money = plan?.estimated_cost ? `, ${t("plan.costs", { n: number(plan.estimated_cost, 4) })}` : "";
+      say(costs, plan ? `${known("tier", plan.tier)} · ${span(plan.seconds)} · ${t("plan.takes", { s: span(plan.estimated_device_seconds) })}${money}` : "");
+    },
+    /** Opens what a field is folded away in. @param {string} name */
+    reveal(name) {
+      if (more.querySelector(`[data-field="${CSS.escape(name)}"]`)) more.open = true;
+    },
+  };
+}
+
+function pictureBox({ edit }) {
+  const input = h("input", { type: "file", accept: "image/png,image/jpeg,image/webp", className: "unseen", onchange: () => input.files?.[0] && take(input.files[0]) });
+  const note = h("p", { className: "soft", role: "status" });
+  const bar = h("span", { className: "sent", hidden: true }, h("i"));
+  const seen = h("img", { alt: "", hidden: true });
+  const away = button("close", t("scene.picture.away"), () => (edit({ picture: null }), input.focus()), { bare: true });
+  const pick = h("label", { className: "chip" }, input, t("scene.picture"));
+  const element = h("div", { className: "field scene-picture", "data-field": "image" }, h("div", { className: "picture-row" }, seen, h("div", {}, pick, note, bar), away), h("p", { className: "wrong" }));
+  let takes = true;
+  let local = ""; // the address of the file that was given last, in this page
+  let of = "";
+
+  async function take(file) {
+    if (!takes) return;
+    if (!isPicture(file)) return void say(note, t("picture.kind"));
+    const megabytes = number(file.size / 1e6, 1);
+    bar.hidden = false;
+    try {
+      const id = await upload(file, (sent) => {
+        bar.firstElementChild.style.width = `${(100 * sent) / file.size}%`;
+        say(note, t("scene.picture.sent", { n: number(sent / 1e6, 1), of: megabytes }));
+      });
+      URL.revokeObjectURL(local);
+      [local, of] = [URL.createObjectURL(file), id];
+      edit({ picture: { upload: id, name: file.name } });
+      announce(file.name);
+    } catch (error) {
+      say(note, error.message);
+    } finally {
+      bar.hidden = true;
+      input.value = "";
+    }
+    return undefined;
+  }
+
+  const given = (event, data) => {
+    event.stopPropagation(); // the form for videos listens everywhere
+    element.classList.remove("over");
+    const file = pictureIn(data);
+    if (!file) return;
+    event.preventDefault();
+    take(file);
+  };
+  element.addEventListener("drop", (event) => given(event, event.dataTransfer));
+  element.addEventListener("dragover", (event) => (event.preventDefault(), event.stopPropagation(), element.classList.toggle("over", takes)));
+  element.addEventListener("dragleave", () => element.classList.remove("over"));
+  return {
+    element,
+    paste: (event) => given(event, event.clipboardData),
+    /** @param {Picture | null} picture @param {boolean} can */
+    show(picture, can) {
+      takes = can;
+      input.disabled = !can;
+      pick.hidden = !can;
+      away.hidden = !picture;
+      seen.hidden = !(picture?.upload && picture.upload === of);
+      if (!seen.hidden) Object.assign(seen, { src: local, alt: picture?.name ?? "" });
+      if (bar.hidden) say(note, picture?.kept ? t("scene.picture.kept") : picture ? picture.name : can ? t("scene.picture.drop") : t("scene.picture.not"));
+    },
+  };
+}
