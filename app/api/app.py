@@ -30,6 +30,7 @@ from app.api.routes import (
     audit,
     caches,
     content,
+    control,
     event_socket,
     events,
     extend,
@@ -118,7 +119,7 @@ def create_app(
     rooms = (
         *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
         *((storyboards, storyboard_events) if boards is not None else ()),
-        *(models, loras, uploads, styles, keys, audit, caches, operations, trends, usage, vitals, page),
+        *(models, loras, uploads, styles, keys, audit, caches, operations, control, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

@@ -134,6 +134,9 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "POST /v1/styles/{style_id}/share": (_OWN_STYLE,),
     "DELETE /v1/styles/{style_id}/share": (_OWN_STYLE,),
     "DELETE /api/cache": (_QUERY,),
+    "GET /api/jobs": (_QUERY,),
+    "GET /api/errors": (_QUERY,),
+    "GET /api/stats/history": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
     "POST /v1/loras": (
