@@ -31,6 +31,7 @@ from app.api.routes import (
     audit,
     caches,
     content,
+    control,
     event_socket,
     events,
     extend,
@@ -122,7 +123,7 @@ def create_app(
         *(videos, operations, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket),
         feedback,
         *((storyboards, storyboard_events, voices) if boards is not None else ()),
-        *(models, loras, uploads, styles, keys, audit, caches, trends, usage, vitals, page),
+        *(models, loras, uploads, styles, keys, audit, caches, control, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

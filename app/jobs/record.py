@@ -38,6 +38,7 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "measured": TypeAdapter(Measured | None),
     "cache": TypeAdapter(CacheUse),
     "delivery": TypeAdapter(Delivery | None),
+    "priority_now": TypeAdapter(str | None),
 }
 _NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
 _COUNTED = ("phase", *sorted(_NUMBERS))

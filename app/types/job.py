@@ -85,11 +85,12 @@ class Job:
     trace: str | None = None  # W3C traceparent of the job's own span, or of who asked, where nothing is traced here
     trace_parent: str | None = None  # span id of the request's span, above the job's
     key_id: str | None = None  # of the key that asked for it; None: nobody needs one
+    priority_now: str | None = None  # what it was changed to; None: as it was wished for
 
     @property
     def priority(self) -> str:
         """One of PRIORITIES."""
-        return self.wishes.priority
+        return self.priority_now or self.wishes.priority
 
     @property
     def after(self) -> tuple[str, ...]:

@@ -146,6 +146,8 @@ class Service:
         if self.refusals:
             status, body, headers = self.refusals.popleft()
             return JSONResponse(body, status, headers)
+        if method == "PATCH":
+            return await self._change(request, path.rpartition("/")[2])
         if path.startswith("/v1/videos"):
             return await self._videos(request, path.removeprefix("/v1/videos").strip("/").split("/"))
         if path == "/api/cache" and method == "DELETE":
@@ -218,6 +220,11 @@ class Service:
         del self.styles[parts[0]]
         return JSONResponse({"id": parts[0], "object": "style.deleted", "deleted": True})
 
+    async def _change(self, request: Request, video_id: str) -> Response:
+        self.bodies.append(await request.json())
+        self.videos[video_id] |= self.bodies[-1]
+        return JSONResponse(self.videos[video_id])
+
     async def _create(self, request: Request, **more: Any) -> Response:
         body = await request.json()
         self.bodies.append(body)
@@ -272,7 +279,7 @@ class Door:
 
     def __init__(self) -> None:
         self.service = Service()
-        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "DELETE"])])
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "DELETE", "PATCH"])])
 
     async def _answer(self, request: Request) -> Response:
         return await self.service.answer(request)

@@ -10,6 +10,7 @@ import pytest
 from app.engine.fake import LOSES_DEVICE
 from app.errors import StoreUnavailable, WorkerLost
 from app.jobs.checkpoints import MemoryCheckpoints
+from app.jobs.events import priority_signal
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs
 from app.line.pressure import Used
@@ -285,3 +286,21 @@ async def test_a_job_whose_attempt_could_not_reach_the_store_goes_back_without_a
     [back] = await events.read(job.id, None, PATIENCE_S)
     found = await jobs.get(job.id)
     assert (back.data, found.phase, found.losses) == ({"phase": "queued"}, Phase.QUEUED, 0)
+
+
+async def test_a_job_that_is_given_another_priority_has_it_in_its_replica_too(workplace: Make) -> None:
+    here = workplace()
+    replica = here.replica()
+    await replica.start()
+    job, running = await busy(here, replica)
+    assert replica.attempts[job.id].lease is not None
+    heard: list[tuple[str, str]] = []
+    here.engine.reprioritise = lambda job_id, priority: heard.append((job_id, priority))  # type: ignore[method-assign]
+    await here.stores.jobs.reprioritise(job.id, "public", "high")
+    await here.stores.stops.send(priority_signal(job.id))
+    while not heard:
+        await asyncio.sleep(0)
+    assert heard == [(job.id, "high")]
+    here.gate.release()
+    await running
+    assert (await here.stores.jobs.get(job.id)).phase is Phase.COMPLETED

@@ -18,7 +18,7 @@ from app.api.requests.fields import ALIASES, PICTURE
 from app.api.requests.idempotency import KeyHeader
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
-from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
+from app.api.requests.schemas import ChangeVideo, CreateVideo, RemixVideo, changed_priority, remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
 from app.api.video_answers import accepted_video, video_of
 from app.api.waiting import looked_until_ended
@@ -99,6 +99,29 @@ async def retrieve(
     return await look(job, service, settings, base, request.app.state.ended_bodies, request.headers)
 
 
+_CHANGE: Examples = {"urgent": {"summary": "More urgent", "value": {"priority": "high"}}}
+
+
+@router.patch("/{video_id}", summary="Change a video's priority", openapi_extra=form_or_json(ChangeVideo, _CHANGE))
+async def change(
+    video_id: str,
+    request: Request,
+    response: Response,
+    service: Service,
+    settings: Config,
+    base: PublicUrl,
+    caller: Writer,
+) -> Video:
+    """Of a video that waits or is being made; one that has ended is 409 `video_ended`.
+
+    The same again changes nothing. With the scope `operate`, any tenant's.
+    """
+    checked = check_id(video_id)
+    job = await service.reprioritise(checked, changed_priority(await body_fields(request)), caller)
+    response.headers.update(job_headers(job, settings))
+    return await video_of(job, service, settings, base)
+
+
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")
 async def delete(video_id: str, service: Service, caller: Writer) -> VideoDeleted:
     """Its record goes, and its files unless a repeat was answered with them."""
@@ -110,7 +133,10 @@ async def delete(video_id: str, service: Service, caller: Writer) -> VideoDelete
 async def cancel(
     video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Writer
 ) -> Video:
-    """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays."""
+    """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays.
+
+    With the scope `operate`, any tenant's.
+    """
     job = await service.cancel(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
     return await video_of(job, service, settings, base)
