@@ -85,6 +85,8 @@ class Job:
     trace: str | None = None  # W3C traceparent of the job's own span, or of who asked, where nothing is traced here
     trace_parent: str | None = None  # span id of the request's span, above the job's
     key_id: str | None = None  # of the key that asked for it; None: nobody needs one
+    favourite: bool = False  # this and the next: what its tenant keeps it by
+    tags: tuple[str, ...] = ()
 
     @property
     def priority(self) -> str:
