@@ -37,6 +37,7 @@ from app.api.routes import (
     images,
     keys,
     loras,
+    marks,
     models,
     not_here,
     operations,
@@ -116,7 +117,20 @@ def create_app(
     app.state.since = ComponentSince(service.ports.board, service.now)
     app.state.followers = Followers(settings.max_followers)
     rooms = (
-        *(videos, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket, feedback),
+        *(
+            videos,
+            marks,
+            reports,
+            not_here,
+            sync,
+            images,
+            extend,
+            content,
+            events,
+            tenant_events,
+            event_socket,
+            feedback,
+        ),
         *((storyboards, storyboard_events) if boards is not None else ()),
         *(models, loras, uploads, styles, keys, audit, caches, operations, trends, usage, vitals, page),
     )

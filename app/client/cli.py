@@ -54,6 +54,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "logs": logs,
     "report": report,
     "rate": video_commands.rate,
+    "mark": video_commands.mark,
     "cancel": video_commands.cancel,
     "delete": video_commands.delete,
     "usage": usage,

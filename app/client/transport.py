@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -22,8 +22,8 @@ from app.client.errors import (
     refusal,
 )
 
-Params = Mapping[str, str | int]
-"""What stands in an address behind the question mark."""
+Params = Mapping[str, str | int | Sequence[str]]
+"""What stands in an address behind the question mark; a sequence as one of each."""
 
 FIRST_PAUSE_S = 0.2
 BUSY = (429, 502, 503, 504)
@@ -64,7 +64,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         body: Mapping[str, object] | None = None,
         repeatable: bool = True,
         headers: Mapping[bytes, bytes] | None = None,
@@ -81,7 +81,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str | int] | None,
+        params: Params | None,
         body: Mapping[str, object] | None,
         headers: Mapping[bytes, bytes] | None,
     ) -> httpx.Response:
@@ -94,7 +94,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         body: Mapping[str, object] | None = None,
         headers: Mapping[bytes, bytes] | None = None,
     ) -> httpx.Response:

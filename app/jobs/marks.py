@@ -34,6 +34,9 @@ class Among:
         return (job.favourite or not self.favourite) and set(self.tags) <= set(job.tags)
 
 
+ALL: Final = Among()
+
+
 class Marks(Protocol):
     """The part of the job store that knows what its tenants have marked."""
 

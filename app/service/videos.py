@@ -11,6 +11,7 @@ import anyio
 
 from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
+from app.jobs.marks import Among
 from app.jobs.quotas import Standing
 from app.jobs.reports.records import Report
 from app.jobs.usage import Used, used_by
@@ -33,6 +34,7 @@ from app.service.planning import plan_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
 from app.service.recovery import lost_or
+from app.service.search import search
 from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
 from app.telemetry import Stages
@@ -173,6 +175,19 @@ class VideoService:
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
         """A page of the caller's jobs."""
         return await self.ports.jobs.list(caller.tenant, after, limit, newest_first)
+
+    async def list_marked(self, caller: Caller, among: Among, after: str | None, limit: int, newest: bool) -> Page:
+        """A page of those of the caller's jobs that are so marked."""
+        return await self.ports.jobs.list_marked(caller.tenant, among, after, limit, newest)
+
+    async def search(self, words: str, caller: Caller, among: Among, limit: int) -> Sequence[Job]:
+        """The caller's jobs that have those words, then those that mean it. Raises StoreUnavailable."""
+        return await search(words, caller.tenant, among, limit, self.ports.jobs, self.ports.sentences)
+
+    async def mark(self, job_id: str, caller: Caller, favourite: bool | None, tags: Sequence[str] | None) -> Job:
+        """What the caller keeps a video by, from now on. Raises JobNotFound, Conflict (too many different tags)."""
+        await self.get(job_id, caller)  # which knows why it is not there
+        return await self.ports.jobs.mark(job_id, caller.tenant, favourite, tags)
 
     async def follow(self, job_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[Event]:
         """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""

@@ -176,9 +176,8 @@ class Service:
         if video_id not in self.videos:
             error = {"code": "video_not_found", "message": f"No video {video_id}", "param": None}
             return JSONResponse({"error": error}, 404)
-        if request.method == "DELETE":
-            del self.videos[video_id]
-            return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
+        if request.method in ("DELETE", "PATCH"):
+            return await self._changed(request, video_id)
         while what == "cancel" and self.hold_cancel:
             await asyncio.sleep(0.01)
         if what == "cancel" and self.videos[video_id]["status"] in ("queued", "in_progress"):
@@ -193,6 +192,13 @@ class Service:
         if what == "content":
             return self._content(request)
         return JSONResponse({"id": video_id, **self.report} if what == "report" else self.videos[video_id])
+
+    async def _changed(self, request: Request, video_id: str) -> Response:
+        if request.method == "PATCH":
+            self.videos[video_id] |= await request.json()
+            return JSONResponse(self.videos[video_id])
+        del self.videos[video_id]
+        return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
 
     async def _styles(self, request: Request, parts: list[str]) -> Response:
         if not parts[0]:
@@ -220,6 +226,10 @@ class Service:
         after = request.query_params.get("after")
         ids = ids[ids.index(after) + 1 :] if after else ids
         limit = int(request.query_params["limit"])
+        tags = set(request.query_params.getlist("tag"))
+        ids = [each for each in ids if tags <= set(self.videos[each].get("tags", ()))]
+        if request.query_params.get("favourite") == "true":
+            ids = [each for each in ids if self.videos[each].get("favourite")]
         data = [self.videos[each] for each in ids[:limit]]
         return JSONResponse({"object": "list", "data": data, "has_more": len(ids) > limit})
 
@@ -259,7 +269,7 @@ class Door:
 
     def __init__(self) -> None:
         self.service = Service()
-        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "DELETE"])])
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "PATCH", "DELETE"])])
 
     async def _answer(self, request: Request) -> Response:
         return await self.service.answer(request)

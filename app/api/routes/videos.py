@@ -15,12 +15,16 @@ from app.api.requests.body import body_fields
 from app.api.requests.fields import ALIASES, PICTURE
 from app.api.requests.idempotency import KeyHeader
 from app.api.requests.input_image import request_with_reference
+from app.api.requests.marked_query import Marked, Words
 from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
 from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
 from app.api.video_answers import accepted_video, video_of
+from app.errors import InvalidRequest
+from app.jobs.marks import ALL
 from app.jobs.record import check_id
 from app.telemetry import Stages
+from app.types import Page
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 
@@ -51,9 +55,22 @@ async def list_videos(
     after: PageAfter = None,
     limit: PageLimit = 20,
     order: PageOrder = "desc",
+    among: Marked = ALL,
+    search: Words = None,
 ) -> VideoList:
-    """A page of videos, newest first unless told otherwise."""
-    page = await service.list(caller, check_id(after) if after else None, limit, order == "desc")
+    """A page of videos, newest first unless told otherwise.
+
+    A search looks at the newest 2,000 and has one page: those with all of the words, then those of like meaning.
+    """
+    cursor = check_id(after) if after else None
+    if search is not None and search.strip():
+        if cursor or order != "desc":
+            raise InvalidRequest("A search has one page, and an order of its own.", "after" if cursor else "order")
+        page = Page(tuple(await service.search(search, caller, among, limit)), False)
+    elif among:
+        page = await service.list_marked(caller, among, cursor, limit, order == "desc")
+    else:
+        page = await service.list(caller, cursor, limit, order == "desc")
     return video_list(
         await asyncio.gather(*(video_of(job, service, settings, base) for job in page.jobs)), page.has_more
     )

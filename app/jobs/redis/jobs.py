@@ -96,7 +96,9 @@ class RedisJobs(RedisWaits):
         return await self._marks.tags(tenant)
 
     async def delete(self, job_id: str, tenant: str) -> Job:
-        answer = await self._commands.run_shared(scripts.DELETE, delete_keys(self._keys, job_id, tenant), [job_id, tenant, int(1000 * CURSOR_KEPT_S)])
+        answer = await self._commands.run_shared(
+            scripts.DELETE, delete_keys(self._keys, job_id, tenant), [job_id, tenant, int(1000 * CURSOR_KEPT_S)]
+        )
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(mapping(answer[1]), self._masked)

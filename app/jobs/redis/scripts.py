@@ -356,7 +356,7 @@ redis.call('DEL', KEYS[1], KEYS[6], KEYS[12])
 count(KEYS[9], ARGV[2], -runs(phase))
 if redis.call('EXISTS', KEYS[13]) == 1 then redis.call('SADD', KEYS[11], ARGV[1]) end
 if digest then redis.call('ZADD', KEYS[7], 0, digest) end
-for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[10], KEYS[14], KEYS[17], KEYS[20]}) do redis.call('ZREM', key, ARGV[1]) end
+for _, k in ipairs({2, 3, 4, 10, 14, 17, 20}) do redis.call('ZREM', KEYS[k], ARGV[1]) end
 wake(KEYS[5])
 return {'ok', kept}
 """
