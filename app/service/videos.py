@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
@@ -26,7 +27,7 @@ from app.service.event_stream import follow, told_all
 from app.service.file_uploads import FileShelf
 from app.service.first_picture import FirstPictures
 from app.service.follower_reads import FollowerReads, patiently
-from app.service.input_image import PENDING
+from app.service.input_image import PENDING, decoding
 from app.service.job_report import report_of
 from app.service.lora_uploads import LoraShelf, with_uploads
 from app.service.outlook import Outlook, outlook_of
@@ -52,6 +53,7 @@ from app.types import (
     VideoRequest,
     Wishes,
 )
+from app.video.picture import small
 
 log = logging.getLogger(__name__)
 PREPARED = "prepared"
@@ -302,8 +304,17 @@ class VideoService:
 
     async def analyze(self, request: VideoRequest, caller: Caller, reference: Reference | None = None) -> Plan:
         """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""
+        return (await self.analyze_shown(request, caller, reference))[0]
+
+    async def analyze_shown(
+        self, request: VideoRequest, caller: Caller, reference: Reference | None
+    ) -> tuple[Plan, bytes | None]:
+        """The same, with the picture that it would begin with, small, as a WebP; None: with none that is prepared."""
         request = await with_uploads(request, caller, self.ports, self._clock())
         if reference is None:
-            return await plan_of(request, caller, self.ports)
+            return await plan_of(request, caller, self.ports), None
         plan = await plan_of(replace(request, image=PENDING), caller, self.ports)
-        return (await self.pictures.had(reference, request.prepare, plan, caller))[0]
+        plan, content = await self.pictures.had(reference, request.prepare, plan, caller)
+        if plan.prepared is None:
+            return plan, None
+        return plan, await decoding.run(caller.tenant, partial(small, content))

@@ -4,8 +4,9 @@ import { act, make, trouble } from "./acts.js";
 import { call, forget, get, hasKey } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
-import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, wishes } from "./ask/form.js";
-import { listenForPictures, pictureFor } from "./ask/picture.js";
+import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, wishes, withPicture } from "./ask/form.js";
+import { showGrid } from "./ask/grid.js";
+import { listenForPictures, picturePlace } from "./ask/picture.js";
 import { wall } from "./ask/wall.js";
 import { $, h, icon, sleep, soon } from "./dom.js";
 import { follow } from "./feed.js";
@@ -60,6 +61,15 @@ function away(is = gone) {
 /** @type {Model[]} */
 let models = [];
 
+const picture = picturePlace($("picture-box"), { id: "picture", shape, changed: () => changed() });
+withPicture(picture.wish);
+
+function shape() {
+  const model = models.find((each) => each.id === $("model").value) ?? models.find((each) => each.default) ?? models[0];
+  const [width, height] = ($("size").value || model?.sizes[0] || "1x1").split("x").map(Number);
+  return width / height;
+}
+
 function fillModels() {
   $("model").append(...models.map((model) => new Option(model.id, model.id)));
   pickModel();
@@ -72,7 +82,9 @@ function pickModel() {
   $("size").replaceChildren(new Option(t("default"), ""), ...model.sizes.map((each) => new Option(each, each)));
   $("size").value = model.sizes.includes(size) ? size : "";
   $("seconds").max = String(model.max_seconds);
-  pictureFor(model.takes_image, model.id);
+  $("picture-box").hidden = !models.some((each) => each.takes_image);
+  picture.enable(model.takes_image, model.id);
+  picture.reshape();
 }
 
 async function pickStyles() {
@@ -108,16 +120,19 @@ function asked() {
   const label = wanted.length > 1 ? t("make.n", { n: wanted.length }) : t("make");
   $("make").querySelector("span").textContent = label;
   lock();
+  showGrid($("many").value === "grid", changed);
   analyse();
   advise();
 }
 
 function submit(event) {
   event.preventDefault();
-  const wanted = requests();
-  const wrong = tooMany(wanted.length);
+  const wrong = tooMany(requests().length);
   if (wrong) return void ($("trouble").textContent = wrong);
-  trouble(() => Promise.all(wanted.map(make)));
+  trouble(async () => {
+    await picture.ready();
+    await Promise.all(requests().map(make));
+  });
   if (window.matchMedia("(max-width: 62rem)").matches) $("watch").scrollIntoView({ block: "start" });
 }
 
@@ -155,7 +170,8 @@ function listen() {
   addEventListener("online", () => away());
   addEventListener("offline", () => away());
   onForm(asked);
-  listenForPictures(changed);
+  listenForPictures((file) => ($("picture-box").hidden ? ($("trouble").textContent = t("picture.not", { model: models[0]?.id ?? "" })) : picture.take(file)), $("picture-box"));
+  $("size").addEventListener("change", () => picture.reshape());
   listenForCommands(offers);
 }
 
