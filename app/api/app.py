@@ -27,6 +27,7 @@ from app.api.public_url import PublicAddress
 from app.api.rate_headers import RateHeaders
 from app.api.request_id import RequestId
 from app.api.routes import (
+    archive,
     audit,
     caches,
     content,
@@ -118,6 +119,7 @@ def create_app(
     app.state.followers = Followers(settings.max_followers)
     rooms = (
         *(
+            archive,
             videos,
             marks,
             reports,

@@ -112,6 +112,7 @@ class Video(BaseModel):
     user: str | None
     favourite: bool = Field(description="Whether it is one of your favourites")
     tags: list[str] = Field(description="What you keep it by")
+    rating: int | None = Field(description="What you said of it last, 1 to 5")
     url: str | None = Field(description="Where the file is, once completed")
     prepared: VideoPrepared | None = Field(description="Where `prepare` was asked for: what was done")
     webhook: VideoWebhook | None
@@ -193,6 +194,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         user=job.wishes.user,
         favourite=job.favourite,
         tags=list(job.tags),
+        rating=job.rating,
         url=f"{base}/v1/videos/{job.id}/content" if _has_file(job, settings, now) else None,
         prepared=prepared_object(plan.prepared),
         webhook=_webhook(job),

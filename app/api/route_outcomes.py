@@ -101,7 +101,8 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "POST /v1/videos/extensions": _EXTENDED,
     "POST /v1/videos/sync": (*_WISHED, _ACCEPTED, _WAITED, {503: "artifact_store_unavailable"}),
     "POST /v1/images/generations": (_BODY, _WISH, {400: "not_an_image_model"}, _ACCEPTED, _WAITED),
-    "GET /v1/videos/{video_id}/content": (_QUERY, _VIDEO, _FILE),
+    "GET /v1/videos/zip": (_QUERY, _VIDEO, _FILE, {413: "payload_too_large"}),
+    "GET /v1/videos/{video_id}/content": (_QUERY, _VIDEO, _FILE, {413: "payload_too_large", 429: "overloaded"}),
     "GET /v1/videos/{video_id}/events": (_VIDEO,),
     "GET /v1/videos/{video_id}/report": (_VIDEO,),
     "GET /v1/videos/{video_id}/feedback": (_VIDEO, {404: "feedback_not_found"}),
@@ -269,6 +270,7 @@ HEADERS: Final[Mapping[str, Mapping[str, Header]]] = {
         "x-inference-time-s": _header("Seconds from encoding to the finished file", "number"),
     },
     "POST /v1/images/generations": {**_POLL, **_REPLAYED, **_IDS},
+    "GET /v1/videos/zip": {name: _FILE_HEADERS[name] for name in ("content-disposition", "cache-control")},
     "GET /v1/videos/{video_id}/content": _FILE_HEADERS,
     "POST /v1/uploads": {**_TUS, "location": _header("Where its chunks go")},
     "GET /v1/uploads/{upload_id}": {

@@ -182,6 +182,10 @@ class Kinoray(LoraCalls, MarkCalls, StoryboardCalls, OperatorCalls):
             async for chunk in response.aiter_bytes():
                 part.write(chunk)
 
+    async def zip(self, video_ids: Sequence[str]) -> bytes:
+        """Up to 100 completed videos as one archive, whole in memory."""
+        return (await self._transport.send("GET", f"{VIDEOS}/zip", {"ids": ",".join(video_ids)})).content
+
     async def content(self, video_id: str, variant: str = "video") -> bytes:
         """The bytes of a video, its thumbnail or its spritesheet."""
         return (await self._transport.send("GET", _place(video_id, "/content"), {"variant": variant})).content

@@ -180,6 +180,7 @@ class Video:
     storyboard: StoryboardScene | None = None  # what it is made for
     favourite: bool = False
     tags: tuple[str, ...] = ()  # what its owner keeps it by
+    rating: int | None = None  # what its owner said of it last, 1 to 5
     trace_id: str | None = None  # its trace, as OpenTelemetry has it
     extra: JsonObject = field(default_factory=dict, repr=False)
 

@@ -15,7 +15,7 @@ VideoId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 class Variant(str, Enum):
-    """The files of a video; the last three of a picture, which is a video of one frame."""
+    """The files of a video; png and jpeg of a picture, which is a video of one frame; webp and gif of any."""
 
     VIDEO = "video"
     THUMBNAIL = "thumbnail"
@@ -23,6 +23,7 @@ class Variant(str, Enum):
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
+    GIF = "gif"
 
 
 ENDINGS = {
@@ -32,6 +33,7 @@ ENDINGS = {
     Variant.PNG: ".png",
     Variant.JPEG: ".jpg",
     Variant.WEBP: ".webp",
+    Variant.GIF: ".gif",
 }
 
 

@@ -40,7 +40,14 @@ ALL: Final = Among()
 class Marks(Protocol):
     """The part of the job store that knows what its tenants have marked."""
 
-    async def mark(self, job_id: str, tenant: str, favourite: bool | None, tags: Sequence[str] | None) -> Job:
+    async def mark(
+        self,
+        job_id: str,
+        tenant: str,
+        favourite: bool | None = None,
+        tags: Sequence[str] | None = None,
+        rating: int | None = None,
+    ) -> Job:
         """Set what is given, whatever the job is doing; nobody's fence moves.
 
         Raises JobNotFound, also of another tenant's, and Conflict (`too_many_tags`) above MOST_TAGS_OF_TENANT.

@@ -76,9 +76,16 @@ class MemoryJobs(MemoryWaits):
             mine = [job for job in mine if (_place(job) < cursor if newest_first else _place(job) > cursor)]
         return Page(tuple(mine[:limit]), len(mine) > limit)
 
-    async def mark(self, job_id: str, tenant: str, favourite: bool | None, tags: Sequence[str] | None) -> Job:
+    async def mark(
+        self,
+        job_id: str,
+        tenant: str,
+        favourite: bool | None = None,
+        tags: Sequence[str] | None = None,
+        rating: int | None = None,
+    ) -> Job:
         job = await self.get(job_id, tenant)
-        self._jobs[job_id] = changed = marked(job, favourite, tags, await self.tags(tenant))
+        self._jobs[job_id] = changed = marked(job, favourite, tags, rating, await self.tags(tenant))
         return changed
 
     async def tags(self, tenant: str) -> Mapping[str, int]:

@@ -10,14 +10,17 @@ from app.jobs.marks import MOST_TAGS_OF_TENANT, too_many_tags
 from app.types import Job
 
 
-def marked(job: Job, favourite: bool | None, tags: Sequence[str] | None, known: Mapping[str, int]) -> Job:
+def marked(
+    job: Job, favourite: bool | None, tags: Sequence[str] | None, rating: int | None, known: Mapping[str, int]
+) -> Job:
     """The job with what is given; `known`: its tenant's tags. Raises Conflict."""
     if tags is not None:
         left = {tag for tag, count in known.items() if count > (tag in job.tags)}
         if len(left | set(tags)) > MOST_TAGS_OF_TENANT:
             raise too_many_tags()
         job = replace(job, tags=tuple(tags))
-    return job if favourite is None else replace(job, favourite=favourite)
+    given = {"favourite": favourite, "rating": rating}
+    return replace(job, **{name: value for name, value in given.items() if value is not None})
 
 
 def counted(jobs: Sequence[Job]) -> Mapping[str, int]:

@@ -40,9 +40,10 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "delivery": TypeAdapter(Delivery | None),
     "favourite": TypeAdapter(bool),
     "tags": TypeAdapter(tuple[str, ...]),
+    "rating": TypeAdapter(int | None),
 }
 _NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
-_BESIDE = frozenset({"wishes", "favourite", "tags"})  # the latter a record never begins with
+_BESIDE = frozenset({"wishes", "favourite", "tags", "rating"})  # the latter a record never begins with
 _COUNTED = ("phase", *sorted(_NUMBERS))
 _FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 

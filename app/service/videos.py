@@ -21,6 +21,7 @@ from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.service.acceptance import Acceptance, Accepted
 from app.service.admission import held_of, limits_of
+from app.service.animations import Animations
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
@@ -79,6 +80,7 @@ class VideoService:
         self._clock = clock
         self._sync = sync
         self._reads = FollowerReads()
+        self.animations = Animations(ports.artifacts)
         self.loras = LoraShelf(ports, settings, clock)
         self.uploads = FileShelf(ports.uploads, ports.artifacts, settings, clock)
         self.pictures = FirstPictures(ports, settings, self.uploads)

@@ -87,6 +87,7 @@ class Job:
     key_id: str | None = None  # of the key that asked for it; None: nobody needs one
     favourite: bool = False  # this and the next: what its tenant keeps it by
     tags: tuple[str, ...] = ()
+    rating: int | None = None  # what its tenant said of it last, 1 to 5
 
     @property
     def priority(self) -> str:

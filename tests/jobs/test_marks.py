@@ -47,6 +47,8 @@ async def test_what_is_marked_is_read_and_moves_nobodys_fence(jobs: JobStore) ->
     assert await jobs.get(video) == marked
     assert (await jobs.mark(video, OWN, None, ())).favourite
     assert not (await jobs.mark(video, OWN, False, None)).favourite
+    assert (await jobs.mark(video, OWN, rating=2)).rating == 2
+    assert (await jobs.get(video)).rating == 2
     ended = await jobs.fail(video, lease.fence, Failure("x", "y"), 300.0)
     assert (await jobs.mark(video, OWN, True, None)).phase == ended.phase
 

@@ -85,8 +85,15 @@ class RedisJobs(RedisWaits):
         ids = answer[1]
         return Page(tuple(await self._read(ids[:limit])), len(ids) > limit)
 
-    async def mark(self, job_id: str, tenant: str, favourite: bool | None, tags: Sequence[str] | None) -> Job:
-        return job_from_fields(await self._marks.mark(job_id, tenant, favourite, tags), self._masked)
+    async def mark(
+        self,
+        job_id: str,
+        tenant: str,
+        favourite: bool | None = None,
+        tags: Sequence[str] | None = None,
+        rating: int | None = None,
+    ) -> Job:
+        return job_from_fields(await self._marks.mark(job_id, tenant, favourite, tags, rating), self._masked)
 
     async def list_marked(self, tenant: str, among: Among, after: str | None, limit: int, newest_first: bool) -> Page:
         ids = await self._marks.ids(tenant, among, after, limit, newest_first)

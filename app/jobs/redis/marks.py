@@ -17,7 +17,7 @@ from app.jobs.redis.scripts import TAGGED, Keys
 from app.redis.commands import Commands
 from app.redis.replies import Reply, mapping
 
-# KEYS job tags favourites tagged:; ARGV id tenant favourite|'' tags|'' most
+# KEYS job tags favourites tagged:; ARGV id tenant favourite|'' tags|'' most rating|''
 MARK: Final = (
     TAGGED
     + """
@@ -50,6 +50,7 @@ end
 if ARGV[3] == 'true' then redis.call('ZADD', KEYS[3], kept[2], ARGV[1]) end
 if ARGV[3] == 'false' then redis.call('ZREM', KEYS[3], ARGV[1]) end
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'favourite', ARGV[3]) end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'rating', ARGV[6]) end
 return {'ok', redis.call('HGETALL', KEYS[1])}
 """
 )
@@ -97,13 +98,13 @@ class RedisMarks:
         self._commands, self._keys = commands, keys
 
     async def mark(
-        self, job_id: str, tenant: str, favourite: bool | None, tags: Sequence[str] | None
+        self, job_id: str, tenant: str, favourite: bool | None, tags: Sequence[str] | None, rating: int | None
     ) -> Mapping[bytes, bytes]:
         """The fields of the job's record as they are then. Raises JobNotFound, Conflict."""
         keys = [self._keys.job(check_id(job_id)), *mark_keys(self._keys, tenant)]
         said = "" if favourite is None else "true" if favourite else "false"
         told = b"" if tags is None else orjson.dumps(list(tags))
-        answer = await self._commands.run(MARK, keys, [job_id, tenant, said, told, MOST_TAGS_OF_TENANT])
+        answer = await self._commands.run(MARK, keys, [job_id, tenant, said, told, MOST_TAGS_OF_TENANT, rating or ""])
         if answer[0] == b"many":
             raise too_many_tags()
         if answer[0] != b"ok":
