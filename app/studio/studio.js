@@ -4,20 +4,22 @@ import { act, make, trouble } from "./acts.js";
 import { call, forget, get, hasKey } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
-import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, wishes, withPicture } from "./ask/form.js";
+import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, withPicture } from "./ask/form.js";
 import { showGrid } from "./ask/grid.js";
 import { listenForPictures, picturePlace } from "./ask/picture.js";
+import { advise, pickStyles } from "./ask/styles.js";
 import { wall } from "./ask/wall.js";
-import { $, h, icon, sleep, soon } from "./dom.js";
+import { $, h, icon, sleep } from "./dom.js";
 import { follow } from "./feed.js";
 import { figuresSoon, keepFigures } from "./figures.js";
-import { newest, older } from "./keep/gallery.js";
+import { keepPage } from "./install.js";
 import { route } from "./keep/detail.js";
+import { newest, older } from "./keep/gallery.js";
 import { switchMotion } from "./motion.js";
 import { resume, waiting } from "./outbox.js";
 import { listenForCommands } from "./palette.js";
 import { title } from "./sentences.js";
-import { ended, happened, learn, refresh, styles, videos, watch } from "./store.js";
+import { ended, happened, learn, refresh, videos, watch } from "./store.js";
 import { switchTheme, THEMES } from "./theme.js";
 import { listenForViews } from "./views.js";
 import { reportVitals } from "./vitals.js";
@@ -86,29 +88,6 @@ function pickModel() {
   picture.enable(model.takes_image, model.id);
   picture.reshape();
 }
-
-async function pickStyles() {
-  const chosen = $("style").value;
-  for (const { id, name, description, owner } of (await get("v1/styles")).data) {
-    styles.set(id, name);
-    const text = owner === "other" ? t("style.shared", { name }) : name;
-    [...$("style").options].find((each) => each.value === id)?.remove();
-    $("style").append(Object.assign(new Option(text, id), { title: description }));
-  }
-  $("style").value = chosen;
-  for (const video of videos.values()) learn(video);
-}
-
-// Which styles suit the words, by meaning.
-const advise = soon(async () => {
-  const { prompt } = wishes();
-  const advice = prompt ? (await get(`v1/styles/recommend?limit=3&prompt=${encodeURIComponent(prompt.slice(0, 500))}`).catch(() => null))?.data ?? [] : [];
-  const chips = advice.map(({ style, reason }) => {
-    const chosen = $("style").value === style.id;
-    return h("button", { type: "button", className: "chip", title: reason, "aria-pressed": String(chosen), onclick: () => fill({ style: chosen ? "" : style.id }) }, style.name);
-  });
-  $("advice").replaceChildren(...(chips.length ? [h("span", { className: "soft" }, t("style.fits")), ...chips] : []));
-}, 600);
 
 function lock() {
   const is = $("seed").value.trim() !== "" && $("seed").value.trim() !== "-1";
@@ -222,6 +201,7 @@ keepFigures();
 reportVitals((path, body) => call(path, { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: true }));
 listenForViews();
 route();
+keepPage();
 trouble(async () => {
   await Promise.race([connected, sleep(3000)]); // what happens while the list is read is then told, too
   await older();

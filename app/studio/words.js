@@ -37,7 +37,7 @@ export const WORDS = {
   "tier.about": ["{n} of {of} runs", "{n} von {of} Läufen"],
   "style": ["Style", "Stil"],
   "style.none": ["none", "keiner"],
-  "style.fits": ["Suits this prompt", "Passt dazu"],
+  "style.fits": ["suits this", "passt dazu"],
   "style.shared": ["{name} (shared)", "{name} (geteilt)"],
   "priority": ["Priority", "Vorrang"],
   "priority.low": ["low", "niedrig"],

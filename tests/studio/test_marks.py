@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from app.jobs.marks import Among
+from app.types import Failure
 from tests.studio.conftest import Open, holds, mp4
 from tests.studio.test_keep import made
 from tests.studio.test_page import ask, card
@@ -53,6 +54,8 @@ async def test_a_marked_video_is_found_however_old_it_is(studio: Open) -> None:
         await server.house.jobs.mark(old, "public", True, ("sky",))
         for number in range(30):
             await ask(server, f"a red ball {number}")
+        for job in (await server.house.jobs.list("public", None, 99, True)).jobs:
+            await server.house.jobs.cancel(job.id, "public", Failure("cancelled", ""), 1.0)
         await page.reload()
         await expect(page.locator("article")).to_have_count(24)
         await page.select_option("#filter-marked", "favourite")
