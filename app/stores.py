@@ -11,8 +11,10 @@ from app.artifacts.files import FileArtifacts
 from app.artifacts.memory import MemoryArtifacts
 from app.artifacts.store import ArtifactStore
 from app.errors import ServiceUnavailable
+from app.health.history import History, MemoryHistory
 from app.health.receivers import receivers_of
 from app.health.recoveries import MemoryRecoveries, Recoveries
+from app.health.redis_history import RedisHistory
 from app.health.redis_recoveries import RedisRecoveries
 from app.health.redis_samples import RedisSamples
 from app.health.samples import MemorySamples, Samples
@@ -21,12 +23,14 @@ from app.jobs.board import Board, MemoryBoard
 from app.jobs.checkpoints import Checkpoints, MemoryCheckpoints
 from app.jobs.clock import Clock, MemoryClock
 from app.jobs.events import EventLog, StopSignals
+from app.jobs.failures import Failures, MemoryFailures
 from app.jobs.flights import Flights, MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox, Outbox
 from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.checkpoints import RedisCheckpoints
 from app.jobs.redis.events import RedisEvents
+from app.jobs.redis.failures import RedisFailures
 from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.meter import RedisMeter
@@ -79,6 +83,8 @@ class Stores:
     ratings: Ratings
     clock: Clock
     samples: Samples
+    history: History
+    failures: Failures
     recoveries: Recoveries
     server: ServerPort
 
@@ -123,6 +129,8 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         ratings=RedisRatings(redis, prefix, fading_of(settings)),
         clock=clock,
         samples=RedisSamples(redis, prefix),
+        history=RedisHistory(redis, prefix),
+        failures=RedisFailures(redis, prefix, settings.failed_kept_s),
         recoveries=RedisRecoveries(redis, prefix, tuple(receivers_of(settings))),
         server=RedisServer(redis),
     )
@@ -158,6 +166,8 @@ def memory_stores(
         ratings=MemoryRatings(fading_of(settings), clock),
         clock=MemoryClock(clock),
         samples=MemorySamples(),
+        history=MemoryHistory(),
+        failures=MemoryFailures(),
         recoveries=MemoryRecoveries(board, outbox, tuple(receivers_of(settings))),
         server=MemoryServer(),
     )

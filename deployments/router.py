@@ -75,6 +75,8 @@ class Router:
             samples=stores.samples,
             recoveries=stores.recoveries,
             storyboards=stores.storyboards,
+            failures=stores.failures,
+            history=stores.history,
         )
         pings = Pings(
             analyzer=partial(ping, analyzer, PING_S, "prompt analyzer"),

@@ -31,6 +31,7 @@ from app.api.routes import (
     audit,
     caches,
     content,
+    control,
     event_socket,
     events,
     extend,
@@ -134,7 +135,7 @@ def create_app(
             feedback,
         ),
         *((storyboards, storyboard_events) if boards is not None else ()),
-        *(models, loras, uploads, styles, keys, audit, caches, operations, trends, usage, vitals, page),
+        *(models, loras, uploads, styles, keys, audit, caches, operations, control, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

@@ -35,6 +35,13 @@ class QueueEvent(BaseModel):
     at: float
 
 
+class PriorityEvent(BaseModel):
+    """It has another priority."""
+
+    priority: str = Field(description="low, normal or high")
+    at: float
+
+
 class PreviewEvent(BaseModel):
     """The unfinished video as a small picture."""
 
@@ -77,6 +84,7 @@ EVENTS: Final[dict[str, type[BaseModel]]] = {
     "preview": PreviewEvent,
     "end": EndEvent,
     "ready": ReadyEvent,  # of all videos alone, whose other events each have a `video_id`
+    "priority": PriorityEvent,  # the same
     "storyboard": StoryboardNews,  # the same
 }
 """By the name of the event."""

@@ -18,8 +18,8 @@ from app.service.ports import Check
 log = logging.getLogger(__name__)
 
 CHECK_S = 2.0
-SPARE = frozenset({"cache", "webhooks"})
-"""Components without which everything is still made, only slower, or told later."""
+SPARE = frozenset({"cache", "webhooks", "storyboards"})
+"""Components without which all videos are still made, only slower, or told later, or not put together to films."""
 
 
 class Lost(TypedDict):

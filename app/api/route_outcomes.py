@@ -94,7 +94,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "GET /v1/videos": (_QUERY,),
     "GET /v1/videos/{video_id}": (_VIDEO,),
     "DELETE /v1/videos/{video_id}": (_VIDEO,),
-    "PATCH /v1/videos/{video_id}": (_BODY, _VIDEO, {409: "too_many_tags"}),
+    "PATCH /v1/videos/{video_id}": (_BODY, _VIDEO, {409: "video_ended too_many_tags", 429: "overloaded"}),
     "POST /v1/videos/{video_id}/cancel": (_VIDEO,),
     "POST /v1/videos/{video_id}/remix": (_BODY, _WISH, _ACCEPTED, _VIDEO),
     "POST /v1/videos/{video_id}/extend": _EXTENDED,
@@ -135,6 +135,9 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "POST /v1/styles/{style_id}/share": (_OWN_STYLE,),
     "DELETE /v1/styles/{style_id}/share": (_OWN_STYLE,),
     "DELETE /api/cache": (_QUERY,),
+    "GET /api/jobs": (_QUERY,),
+    "GET /api/errors": (_QUERY,),
+    "GET /api/stats/history": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,
     "POST /v1/loras": (

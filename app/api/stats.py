@@ -16,6 +16,8 @@ from app.line.backlog import Backlog, TenantUse, backlog_from_note, backlog_to_n
 from app.service.own_figures import own_of
 from app.service.pools import PoolStatus
 from app.service.videos import VideoService
+from app.settings import Settings
+from app.settings.limits import Limits
 from app.telemetry import (
     ATTEMPTS_LOST,
     DEVICE_SECONDS,
@@ -100,6 +102,7 @@ class TenantShareFigures(BaseModel):
     running: int = Field(description="Jobs being made")
     recent_step_seconds: float = Field(description="They halve every ten minutes")
     share: float = Field(description="Of all that was given lately, 0.0 to 1.0")
+    limits: dict[str, object] = Field(description="What `KINORAY_LIMITS` says of it; empty: nothing is limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class Stats(BaseModel):
     line: dict[str, object] | None = Field(description="As the dispatcher saw it last")
     replicas: list[ReplicaFigures]
     pools: dict[str, PoolStatus] = Field(description="`error`: why the last replica that could not start could not")
+    links: dict[str, str] = Field(description="`ray_dashboard` and `grafana`, where the operator has set them")
 
 
 async def stats(service: VideoService, caller: Caller) -> Stats:
@@ -148,13 +152,14 @@ async def stats(service: VideoService, caller: Caller) -> Stats:
         storyboards_open=await ports.storyboards.count_open(),
         webhooks={"waiting": await ports.outbox.count(), **labelled(figures, WEBHOOKS)},
         tenant=await _tenant(service, caller),
-        tenants=_tenants(backlog) if caller.is_operator else None,
+        tenants=_tenants(backlog, service.settings.limits),
         line=None if backlog is None else without_tenants(backlog_to_note(backlog)),
         replicas=[
             ReplicaFigures(**asdict(replica), silent_s=round(max(0.0, now - replica.seen_at), 3))
             for replica in await ports.jobs.replicas()
         ],
         pools=await service.pools.look(),
+        links=_links(service.settings),
     )
 
 
@@ -171,10 +176,16 @@ async def _own_stats(service: VideoService, caller: Caller, figures: Figures) ->
         line=None,
         replicas=[],
         pools={},
+        links={},
     )
 
 
-def _tenants(backlog: Backlog | None) -> dict[str, TenantShareFigures]:
+def _links(settings: Settings) -> dict[str, str]:
+    found = {"ray_dashboard": settings.ray_dashboard_url, "grafana": settings.grafana_url}
+    return {name: url for name, url in found.items() if url is not None}
+
+
+def _tenants(backlog: Backlog | None, limits: Limits) -> dict[str, TenantShareFigures]:
     return {
         tenant: TenantShareFigures(
             weight=use.weight,
@@ -182,6 +193,7 @@ def _tenants(backlog: Backlog | None) -> dict[str, TenantShareFigures]:
             running=use.running,
             recent_step_seconds=use.step_seconds,
             share=use.share,
+            limits=limits.of_tenant(tenant).model_dump(exclude_defaults=True),
         )
         for tenant, use in ((backlog or Backlog()).tenants or {}).items()
     }

@@ -56,6 +56,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "rate": video_commands.rate,
     "mark": video_commands.mark,
     "cancel": video_commands.cancel,
+    "reprioritise": video_commands.reprioritise,
     "delete": video_commands.delete,
     "usage": usage,
     "profile": profile,

@@ -194,6 +194,11 @@ class Kinoray(LoraCalls, MarkCalls, StoryboardCalls, OperatorCalls):
         """Stop making a video and keep its record; one that has ended stays as it is."""
         return Video.parse(read_json(await self._transport.send("POST", _place(video_id, "/cancel"))))
 
+    async def reprioritise(self, video_id: str, priority: str) -> Video:
+        """Make a video that has not ended more or less urgent: "low", "normal" or "high". Operators anybody's."""
+        answer = await self._transport.send("PATCH", _place(video_id), body={"priority": priority})
+        return Video.parse(read_json(answer))
+
     async def delete(self, video_id: str) -> bool:
         """Stop a video if need be and forget it."""
         answer = read_json(await self._transport.send("DELETE", _place(video_id)))

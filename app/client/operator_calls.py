@@ -1,4 +1,4 @@
-"""What a client asks that has an operator's key: keys, the audit log, trends and recoveries."""
+"""What a client asks that has an operator's key: keys, the audit log, jobs, errors, history, trends, recoveries."""
 
 from __future__ import annotations
 
@@ -44,6 +44,19 @@ class OperatorCalls:
     async def trends(self) -> JsonObject:
         """The last hour by minutes, and a capacity forecast."""
         return expect_mapping(read_json(await self._transport.send("GET", "/api/health/trends")), "trends")
+
+    async def jobs(self, limit: int = 100) -> JsonObject:
+        """All tenants' jobs: `waiting`, the most urgent first, and `running`, as many of each."""
+        return expect_mapping(read_json(await self._transport.send("GET", "/api/jobs", {"limit": limit})), "jobs")
+
+    async def errors(self, limit: int = 50) -> JsonObject:
+        """The newest failures of all tenants, the newest first."""
+        return expect_mapping(read_json(await self._transport.send("GET", "/api/errors", {"limit": limit})), "errors")
+
+    async def history(self, window: str = "1h") -> JsonObject:
+        """The last "1h" or "24h" as series: waits, throughput, hit rates, cost, replicas."""
+        answer = await self._transport.send("GET", "/api/stats/history", {"window": window})
+        return expect_mapping(read_json(answer), "history")
 
     async def recoveries(self, limit: int = 100) -> JsonObject:
         """What the service mended by itself: events, the newest first, and how often each cause was met."""

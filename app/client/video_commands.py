@@ -1,4 +1,4 @@
-"""The commands about one video that there is: download, rate, cancel, delete."""
+"""The commands about one video that there is: download, rate, cancel, reprioritise, delete."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.client import show
+from app.client.options import Priority
 from app.client.session import AsJson, say_json, talk, video_json
 from app.client.writing import NoClobber, Out, is_stdout, target_named
 
@@ -102,6 +103,17 @@ def cancel(context: typer.Context, video_id: VideoId, as_json: AsJson = False) -
         return
     done = video.error is not None and video.error.code == "cancelled"
     typer.echo(f"Cancelled {video.id}." if done else f"{video.id} had already ended: {video.status}.")
+
+
+def reprioritise(
+    context: typer.Context,
+    video_id: VideoId,
+    priority: Annotated[Priority, typer.Argument(help="From now on.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a video that waits, or is being made, more or less urgent."""
+    video = talk(context, lambda client: client.reprioritise(video_id, priority))
+    say_json(video_json(video)) if as_json else typer.echo(f"{video.id} has priority {video.priority}.")
 
 
 def delete(context: typer.Context, video_id: VideoId, as_json: AsJson = False) -> None:

@@ -1,10 +1,11 @@
-"""What the Dispatcher keeps for health after a pass: what was mended since the last one, and a sample each minute."""
+"""What the Dispatcher keeps for health after a pass: what was mended since the last one, samples, and history."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from app.dispatch.ports import DispatchStores
+from app.health.history import WINDOWS, reading_of
 from app.health.observer import RedisObserver, ReplicaObserver
 from app.health.samples import MINUTE_S, PoolSample, Sample
 from app.line.backlog import Backlog
@@ -16,7 +17,7 @@ WANTED = frozenset({COMPLETED, "cancelled"})  # ends that are no failures
 
 
 class HealthWatch:
-    """The one writer of samples. A pass costs nothing but a comparison; a minute three round trips."""
+    """The one writer of samples and history. A pass costs nothing but comparisons; ten seconds two round trips."""
 
     def __init__(self, stores: DispatchStores, monotonic: Callable[[], float]) -> None:
         self._stores = stores
@@ -25,6 +26,7 @@ class HealthWatch:
         self._redis = RedisObserver()
         self._resumed = False
         self._minute: int | None = None
+        self._slots: dict[str, int] = {}  # the last reading of each window of the history
         self._failing_since: float | None = None  # monotonic
 
     def failed(self) -> None:
@@ -45,9 +47,14 @@ class HealthWatch:
             server = await stores.server.ask()
             signals += self._redis.observe(server, self._away_s(), now)
             self._failing_since = None
+        due = [window for window in WINDOWS.values() if self._slots.get(window.name) != window.slot(now)]
+        figures = await stores.meter.read() if due or minute != self._minute else {}
+        if due:
+            await stores.history.keep(reading_of(backlog, figures), due)
+            self._slots |= {window.name: window.slot(now) for window in due}
         if minute != self._minute:
             signals += self._replicas.under_way(now)
-            await stores.samples.keep(sample_of(backlog, len(replicas), await stores.meter.read()))
+            await stores.samples.keep(sample_of(backlog, len(replicas), figures))
             self._minute = minute
         if signals:
             await stores.recoveries.record(*signals)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from app.errors import KinorayError
+from app.health.history import History
 from app.health.recoveries import Recoveries
 from app.health.samples import Samples
 from app.health.server import ServerPort
@@ -79,6 +80,8 @@ class DispatchStores(Shared, Protocol):
     def clock(self) -> Clock: ...
     @property
     def samples(self) -> Samples: ...
+    @property
+    def history(self) -> History: ...
     @property
     def recoveries(self) -> Recoveries: ...
     @property

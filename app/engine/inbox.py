@@ -47,6 +47,13 @@ class Inbox:
             if sink is None or (job_id in self._latest and self._latest[job_id].sink is sink):
                 self._mark_stopped(job_id)
 
+    def change(self, job_id: str, priority: int) -> None:
+        """The job, if it is here, is of that class from the next boundary on."""
+        with self._news:
+            if job_id in self._latest:
+                self._latest[job_id].priority = priority
+                self._news.notify()
+
     def call(self, work: Callable[[], T]) -> Future[T]:
         """Have it done on the engine's thread, between two steps.
 

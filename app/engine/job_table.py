@@ -32,6 +32,8 @@ class JobTable:
         self, now: float, rules: Rules, profile: Profile, pressure: Pressure | None = None, fresh: bool = False
     ) -> Boundary:
         """Ask the batcher about those who are here; `fresh`: the memory's `pressure` has just been read."""
+        for ticket in self:
+            ticket.heed()
         return pressed(
             now,
             [

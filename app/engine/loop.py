@@ -133,6 +133,11 @@ class Engine:
         """Say what it took to store a checkpoint that a sink was given: it decides how often there is one."""
         self._checkpoints.cost(seconds)
 
+    def reprioritise(self, job_id: str, priority: str) -> None:
+        """Have a job be of that class of PRIORITIES from the next boundary on. Unknown ids and classes are ignored."""
+        if priority in PRIORITIES:
+            self._inbox.change(job_id, PRIORITIES[priority])
+
     def stop(self, job_id: str, sink: Sink | None = None) -> None:
         """End a job at the next step boundary: its sink hears `Cancelled`. Unknown ids are ignored.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -128,6 +128,7 @@ class Ticket:
     context: Context = field(default_factory=copy_context)  # of who asked: what lines of the log about this job say
     resumed_from: int | None = None  # the step that it held
     stopped: bool = False
+    priority: int | None = None  # that it was given since; None: as it came
     state: JobState | None = None
     home: torch.device | None = None  # where its tensors belong, while they are in host memory
     joined: float = 0.0
@@ -159,6 +160,12 @@ class Ticket:
         self.stepped = boundary - 1
         self.evaluations = state.evaluations + state.remaining
         self.state_bytes = state_bytes(state) + 2 * state.latent.numel() * state.latent.element_size()
+
+    def heed(self) -> None:
+        """Take on the priority that it was given since: on the engine's thread, at a boundary."""
+        if self.priority is not None and self.priority != self.urgency.priority:
+            self.urgency = replace(self.urgency, priority=self.priority)
+            self._waiting = None
 
     def waiting(self) -> Waiting:
         if self._waiting is None or self._waiting.leaving != self.stopped:

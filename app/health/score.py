@@ -31,6 +31,7 @@ RULE: Final[Mapping[str, Weight]] = {
     "finisher": Weight(80, 20, "frames do not become files"),
     "cache": Weight(10, 5, "repeats are made anew"),
     "webhooks": Weight(5, 2, "receivers hear late"),
+    "storyboards": Weight(10, 5, "storyboards stand still"),
 }
 """By component, what is taken from 100; the score is not below 0."""
 

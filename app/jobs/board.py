@@ -10,6 +10,7 @@ BACKLOG = "backlog"  # a note, `app.line.backlog`
 PLACES = "places"  # a note, `app.line.queue_places`; of all tenants, so never shown whole
 NODES = "nodes"  # a note: how many nodes the cluster has, and has lost; `app.dispatch.cluster_watch`
 SHARES = "shares"  # a note, `app.line.tenant_shares`; of all tenants, so never shown whole
+DIRECTOR = "director"  # a note: when any process last looked for storyboards that are due
 STARTS = "pool_starts"  # a note: what the first replica of each pool took to come, in seconds
 # counters: "pool/priority/number of the tenant" to step-seconds of all that was ever let in; the backlog holds a copy
 ENTERED = "entered"

@@ -121,6 +121,12 @@ def requeue(lost: bool = False, not_before: float | None = None) -> Change:
     return Change(sources(Phase.QUEUED), Phase.QUEUED, values, new_fence=True, new_loss=lost, wakes=True)
 
 
+def reprioritise(priority: str, running: bool) -> Change:
+    """Another class of priority: whoever saw a waiting job may write no more, a running one keeps its lease."""
+    sources = frozenset(RUNNING) if running else frozenset({Phase.QUEUED})
+    return Change(sources, None, {"priority_now": priority}, new_fence=not running, wakes=True)
+
+
 def stand_aside() -> Change:
     """A waiting job leaves the line to a more urgent one for the same video; whoever saw it there may write no more."""
     return Change(frozenset({Phase.QUEUED}), Phase.QUEUED, new_fence=True)

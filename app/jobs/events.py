@@ -104,13 +104,18 @@ def resumption(after: str | None, first: str | None, last: str | None, length: i
     return Resumption("{}-{}".format(*at) if whole else end, whole)
 
 
+def priority_signal(job_id: str) -> str:
+    """The signal, among those that stop jobs, that a job's record has another priority; older replicas pass it over."""
+    return f"priority_{job_id.partition('_')[2]}"
+
+
 class StopSignals(Protocol):
     """Tells replicas at once that a job must stop; best effort, the fence is the truth."""
 
     async def send(self, job_id: str) -> None:
-        """Tell every listening replica that the job must stop."""
+        """Tell every listening replica that the job must stop, or what another signal of the form of an id means."""
         ...
 
     def listen(self) -> AsyncIterator[str]:
-        """Ids of jobs to stop, and names of replicas that are to leave, as they come; goes on over reconnects."""
+        """Ids of jobs to stop, names of replicas that are to leave, `priority_signal`s; goes on over reconnects."""
         ...

@@ -68,6 +68,14 @@ class Flights(Protocol):
         """A follower leads from now on, in the line at its place."""
         ...
 
+    async def reseat(self, job: Job) -> str | None:
+        """A job's priority has changed: among those who wait it stands by that from now on.
+
+        A leader that still waits makes way for one who waits for it and is of a more urgent class, and follows it;
+        the id of whoever leads then, None where nobody else does. A leader that runs is left alone.
+        """
+        ...
+
     async def park(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
         """Nothing more is to be done for now: drop those of the followers that have ended; True when that is so.
 
@@ -114,6 +122,13 @@ def rank(job: Job) -> float:
     """The order in which followers lead when their leader is gone, the least first: class, deadline, arrival."""
     due = 5e10 + job.created_at if job.deadline is None else job.deadline
     return (len(PRIORITIES) - PRIORITIES.index(job.priority)) * 1e11 + due
+
+
+def makes_way(leader: Job | None, follower: Job | None) -> bool:
+    """Whether a leader stands aside for one who follows: it still waits, and is of a less urgent class."""
+    if leader is None or follower is None or {leader.phase, follower.phase} != {Phase.QUEUED}:
+        return False
+    return PRIORITIES.index(leader.priority) < PRIORITIES.index(follower.priority)
 
 
 def _as_urgent(one: Job, other: Job) -> bool:
@@ -193,6 +208,23 @@ class MemoryFlights:
         self._jobs.unresolved.pop(digest, None)
         self._jobs.wake()
         return True
+
+    async def reseat(self, job: Job) -> str | None:
+        digest = self._jobs.flights.get(job.id, "")
+        followers = self._followers.get(digest, {})
+        if job.id in followers:
+            followers[job.id] = rank(job)
+        leader = self._jobs.find(await self.leader(digest))
+        first = self._jobs.find(next(iter(await self.followers(digest, 1)), None))
+        if leader is None or first is None or not makes_way(leader, first):
+            return None
+        del followers[first.id]
+        self._jobs.due.pop(first.id, None)
+        self._jobs.aside.discard(first.id)
+        self._set_aside(self._jobs.apply(leader, stand_aside()), digest)
+        self._leaders[digest] = first.id
+        self._jobs.wake()
+        return first.id
 
     async def park(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
         if await self.leader(digest) != leader_id:

@@ -121,6 +121,10 @@ class MemoryJobs(MemoryWaits):
             return job
         return self.apply(job, changes.cancel(failure, now, now + self._retention_s))
 
+    async def reprioritise(self, job_id: str, tenant: str | None, priority: str) -> Job:
+        job = await self.get(job_id, tenant)
+        return self.apply(job, changes.reprioritise(priority, job.phase is not Phase.QUEUED))
+
     async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
         job = await self.get(job_id)
         if job_id in self.aside:

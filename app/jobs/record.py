@@ -41,6 +41,7 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "favourite": TypeAdapter(bool),
     "tags": TypeAdapter(tuple[str, ...]),
     "rating": TypeAdapter(int | None),
+    "priority_now": TypeAdapter(str | None),
 }
 _NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
 _BESIDE = frozenset({"wishes", "favourite", "tags", "rating"})  # the latter a record never begins with

@@ -51,6 +51,13 @@ class JobStore(Waits, Marks, Protocol):
         """End a job that has not ended (fence + 1, phase failed); ended ones are returned as they are."""
         ...
 
+    async def reprioritise(self, job_id: str, tenant: str | None, priority: str) -> Job:
+        """Give a job that has not ended another class of PRIORITIES, which counts from the next decision on.
+
+        Raises JobNotFound, also when `tenant` is given and is not the job's, and IllegalTransition when it has ended.
+        """
+        ...
+
     async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
         """Take a queued job out of the line: fence + 1, attempts + 1. Raises JobNotFound, IllegalTransition."""
         ...

@@ -54,6 +54,7 @@ class PoolBacklog:
     start_s: float | None = None  # a first replica takes so long to come, of a pool that has none
     tenants: Mapping[str, TenantWaits] | None = None  # of those who wait or run; None: an older note
     newcomer: TenantWaits | None = None  # of a tenant that has nothing in the pool
+    classes: Mapping[str, int] = field(default_factory=dict)  # of the waiting ones, how many by priority
 
     def waits_of(self, tenant: str) -> TenantWaits | None:
         """What holds for a tenant's next job; None of an older note, or of a pool that nobody has used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import inf
 from types import MappingProxyType
@@ -47,6 +48,7 @@ def measure(
             wait_s=round(_work_s(ahead, at_work, pool) / max(1, pool.replicas) + pool.start_s, 3),
             start_s=round(pool.start_s, 3) or None,
             ahead_s=ahead_s(ahead, at_work, pool, now, age_s),
+            classes=dict(Counter(job.priority for job in ahead)),
             longest_s=longest_s(ahead, waits_s(ahead, at_work, pool), now, age_s, most_s),
         )
     return Backlog(

@@ -96,6 +96,18 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
         raise
 
 
+async def check_raise(job: Job, board: Board, settings: Settings) -> None:
+    """Refuse to make a waiting job as urgent as `job` now is, where accepted ones would then wait too long.
+
+    Raises Overloaded, StoreUnavailable.
+    """
+    backlog = backlog_from_note(await board.get(BACKLOG))
+    longest_s = 0.0 if backlog is None else held_up_s(backlog, job)
+    if longest_s > settings.max_wait_s:
+        message = "Too much is waiting: with this priority the job would hold up others for too long."
+        raise Overloaded(message, "priority", retry_after_s=min(longest_s - settings.max_wait_s, LONGEST_RETRY_S))
+
+
 def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float | None:
     weight = settings.tenant_weights.get(job.tenant, 1.0)
     wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job, weight)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from app.errors import Cancelled, LeaseLost
 from app.jobs.events import Entries, EventLog
+from app.jobs.failures import Failures, failure_of
 from app.jobs.store import JobStore
 from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import UsageLog, used_by
@@ -36,6 +37,8 @@ class Ending(Protocol):
     def usage(self) -> UsageLog: ...
     @property
     def storyboards(self) -> StoryboardStore: ...
+    @property
+    def failures(self) -> Failures: ...
 
 
 async def fail(
@@ -74,6 +77,8 @@ async def tell_end(
             await stores.storyboards.wake(job.wishes.storyboard[0], now)
     await stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})}))
     await stores.usage.add(used_by(job, now))
+    if (note := failure_of(job, now)) is not None:
+        await stores.failures.add(note)
 
 
 def log_end(job: Job, now: float) -> None:

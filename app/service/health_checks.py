@@ -10,7 +10,7 @@ from typing import Protocol
 from app.artifacts.store import ArtifactStore
 from app.cache.store import ByteCache
 from app.errors import ServiceUnavailable
-from app.jobs.board import BACKLOG, Board
+from app.jobs.board import BACKLOG, DIRECTOR, Board
 from app.jobs.clock import Clock
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore
@@ -19,6 +19,7 @@ from app.service.pools import PoolStatus, PoolWatch, why_not
 from app.service.ports import Check
 
 LATE_S = 120.0  # what should have been told so long ago is late
+STALLED_S = 15.0  # a director that has not looked for so long has stalled
 NOTE_AGE_S = 8.0  # a dispatcher that has not written for longer is not well
 
 Ping = Callable[[], Awaitable[None]]
@@ -60,6 +61,7 @@ def health_checks(stores: CheckedStores, cache: ByteCache, pings: Pings, pools: 
         "finisher": partial(answers, pings.finisher),
         "cache": partial(caches, cache),
         "webhooks": partial(webhooks, stores),
+        "storyboards": partial(storyboards, stores),
     }
 
 
@@ -117,6 +119,18 @@ async def caches(cache: ByteCache) -> Mapping[str, object]:
     if not await cache.healthy():
         raise ServiceUnavailable("The cache does not answer; repeats are made anew.")
     return {}
+
+
+async def storyboards(stores: CheckedStores) -> Mapping[str, object]:
+    """The director's last look for storyboards that are due: any Router's counts, since any goes on with any."""
+    await stores.clock.sync()
+    note = await stores.board.get(DIRECTOR)
+    at = (note or {}).get("at")
+    if not isinstance(at, (int, float)):
+        raise ServiceUnavailable("No director has looked for storyboards yet, or for an hour.")
+    age_s = round(max(0.0, stores.clock() - at), 1)
+    facts = {"looked_s_ago": age_s, "director": "ok" if age_s <= STALLED_S else "stalled"}
+    return facts if age_s <= STALLED_S else facts | {"error": f"Nobody has looked for storyboards for {age_s:.0f} s."}
 
 
 async def webhooks(stores: CheckedStores) -> Mapping[str, object]:

@@ -9,10 +9,12 @@ from typing import Protocol
 from app.artifacts.store import ArtifactStore
 from app.cache.similar import NoSimilar, SimilarIndex
 from app.cache.store import ByteCache
+from app.health.history import History, MemoryHistory
 from app.health.recoveries import MemoryRecoveries, Recoveries
 from app.health.samples import MemorySamples, Samples
 from app.jobs.board import Board
 from app.jobs.events import EventLog, StopSignals
+from app.jobs.failures import Failures, MemoryFailures
 from app.jobs.flights import Flights
 from app.jobs.outbox import Outbox
 from app.jobs.store import JobStore
@@ -64,6 +66,8 @@ class Shared(Protocol):
     def artifacts(self) -> ArtifactStore: ...
     @property
     def storyboards(self) -> StoryboardStore: ...
+    @property
+    def failures(self) -> Failures: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +98,5 @@ class Ports:
     samples: Samples = field(default_factory=MemorySamples)
     recoveries: Recoveries = field(default_factory=MemoryRecoveries)
     storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)
+    failures: Failures = field(default_factory=MemoryFailures)
+    history: History = field(default_factory=MemoryHistory)

@@ -36,6 +36,7 @@ from app.service.planning import plan_of
 from app.service.pools import PoolWatch
 from app.service.ports import Ports
 from app.service.recovery import lost_or
+from app.service.reprioritise import reprioritise
 from app.service.search import search
 from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
@@ -225,15 +226,23 @@ class VideoService:
         return await self.get(job_id, caller)
 
     async def cancel(self, job_id: str, caller: Caller) -> Job:
-        """End a job that has not ended; its device is free within one step. Raises JobNotFound."""
-        before = await self.get(job_id, caller)
-        job = await self.ports.jobs.cancel(job_id, caller.tenant, CANCELLED, self._clock())
+        """End a job that has not ended, of operators anybody's; its device is free in a step. Raises JobNotFound."""
+        tenant = None if caller.is_operator else caller.tenant
+        try:
+            before = await self.ports.jobs.get(job_id, tenant)
+        except JobNotFound as error:
+            raise await lost_or(error, job_id, self.ports.board) from None
+        job = await self.ports.jobs.cancel(job_id, tenant, CANCELLED, self._clock())
         if not before.phase.ended:
             with about_job(before):
                 log.info("is to be cancelled", extra=facts(phase=before.phase.value, step=before.step))
             await self.ports.stops.send(job_id)
             await tell_end(job, self.ports, self._clock())
         return job
+
+    async def reprioritise(self, job_id: str, priority: str, caller: Caller) -> Job:
+        """Give a job that has not ended another class of priority; raises as `app.service.reprioritise`."""
+        return await reprioritise(job_id, priority, caller, self.ports, self.settings, self._clock)
 
     async def delete(self, job_id: str, caller: Caller) -> None:
         """Cancel if need be, and forget the job; artifacts go unless another job was answered with them."""

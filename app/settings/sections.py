@@ -348,6 +348,16 @@ class Observed(BaseModel):
     traces_dir: Path | None = setting(
         None, "That folder: a file of OTLP JSON for each process", unset="`<state_dir>/traces`", since="0.3"
     )
+    ray_dashboard_url: str | None = setting(
+        None,
+        "Where browsers find Ray's dashboard: the control room links to it",
+        unset="no link",
+        since="0.3",
+        pattern=r"^https?://\S+$",
+    )
+    grafana_url: str | None = setting(
+        None, "The same of Grafana", unset="no link", since="0.3", pattern=r"^https?://\S+$"
+    )
 
 
 SECTIONS: tuple[type[BaseModel], ...] = (

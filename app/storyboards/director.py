@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from app.errors import KinorayError, RetryLater, StoryboardNotFound
+from app.jobs.board import DIRECTOR
 from app.logs.context import about, tenant_hash
 from app.service.background import Background
 from app.service.videos import VideoService
@@ -35,6 +36,8 @@ LOOK_S: Final = 0.25  # between two looks for those that are due
 SOON_S: Final = 0.05  # the same while storyboards of this process wait for their jobs
 SOON_FOR_S: Final = 5.0  # so long after the last of them was given back; each is looked at every POLL_S
 POLL_S: Final = 2.0  # the end of a job wakes its storyboard; where that was lost, it is looked at so often
+NOTE_S: Final = 3.0  # between two notes, for /health, that somebody looks
+NOTE_TTL_S: Final = 3600.0
 AT_ONCE: Final = 32  # storyboards in the hands of one process
 
 
@@ -51,6 +54,7 @@ class Director:
         self._at_work = 0
         self._wanted = asyncio.Event()
         self._soon_until = 0.0
+        self._noted_at = 0.0  # Unix seconds
 
     def start(self) -> None:
         """Look for those that are due, from now on."""
@@ -82,6 +86,9 @@ class Director:
             try:
                 now = self._service.now()
                 free = AT_ONCE - self._at_work
+                if now - self._noted_at >= NOTE_S or now < self._noted_at:
+                    await self._service.ports.board.put(DIRECTOR, {"at": now}, NOTE_TTL_S)
+                    self._noted_at = now
                 for story_id in await self._store.claim(now, now + CLAIM_S, free) if free > 0 else ():
                     self._background.spawn(self.go_on(story_id), f"making of {story_id}")
             except KinorayError as error:

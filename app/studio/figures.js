@@ -3,12 +3,14 @@
 import { waitingNow } from "./ask/analysis.js";
 import { get } from "./api.js";
 import { $, say, soon } from "./dom.js";
+import { operates } from "./views.js";
 import { number, percent, t } from "./words.js";
 
 const EVERY_MS = 10000;
 
 async function figures() {
   const stats = await get("api/stats");
+  operates(stats.scope === "all");
   const told = [t("figures.made", { n: number(stats.jobs.completed) })];
   if (stats.scope === "own") {
     told.push(t("figures.own", { n: number(stats.tenant.jobs) }));

@@ -104,3 +104,63 @@ interface Style {
   description: string;
   owner: string;
 }
+
+
+interface ControlledJob {
+  id: string;
+  tenant: string;
+  model: string;
+  pool: string;
+  tier: string;
+  priority: string;
+  phase: string;
+  step: number;
+  total_steps: number;
+  waited_s: number;
+  position: number | null;
+  eta_s: number | null;
+  reason: string | null;
+  replica: string | null;
+}
+
+interface ControlledJobs {
+  waiting: ControlledJob[];
+  running: ControlledJob[];
+  waiting_total: number;
+  running_total: number;
+}
+
+interface ControlReplica {
+  replica: string;
+  pool: string;
+  model: string;
+  slots: number;
+  running: number;
+  step_s: number;
+  device: string;
+  memory_bytes: number;
+  host_memory: number;
+  device_memory: number | null;
+  pressure: string;
+  leaving: boolean;
+  silent_s: number;
+  jobs?: string[];
+}
+
+interface ControlStats {
+  scope: "all" | "own";
+  tenant: { name: string };
+  tenants: Record<string, { weight: number; waiting: number; running: number; share: number; limits: Record<string, any> }> | null;
+  line: { pools?: Record<string, any> } | null;
+  pools: Record<string, { state: string; error: string | null }>;
+  replicas: ControlReplica[];
+  cache_stats: { healthy: boolean; size_bytes: number; levels: Record<string, any> };
+  links: Record<string, string>;
+}
+
+interface StatsHistory {
+  window: string;
+  every_s: number;
+  at: number[];
+  series: Record<string, (number | null)[]>;
+}

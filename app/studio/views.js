@@ -10,7 +10,7 @@ import { t } from "./words.js";
  */
 
 /** @type {Record<string, () => Promise<View>>} name, as in the address -> its module */
-const VIEWS = {};
+const VIEWS = { control: () => import("./control/view.js") };
 
 /** @type {{ name: string, view: View } | null} */
 let shown = null;
@@ -41,9 +41,14 @@ export async function showView() {
 export function listenForViews() {
   const names = Object.keys(VIEWS);
   $("views").hidden = !names.length;
-  $("views").append(...["", ...names].map((name) => h("a", { href: `#/${name}` }, t(`view.${name || "first"}`))));
+  $("views").append(...["", ...names].map((name) => h("a", { href: `#/${name}`, hidden: name === "control" }, t(`view.${name || "first"}`))));
   addEventListener("hashchange", showView);
   return showView();
+}
+
+/** The link to the control room is there for operators alone. @param {boolean} is */
+export function operates(is) {
+  for (const link of $("views").children) if (link.getAttribute("href") === "#/control") link.hidden = !is;
 }
 
 /** A style sheet of a room that is loaded late, once it is there. @param {string} path */

@@ -27,6 +27,7 @@ export const WORDS = {
   "close": ["Close", "Schließen"],
   "views": ["Rooms", "Räume"],
   "view.first": ["Videos", "Videos"],
+  "view.control": ["Control room", "Leitstand"],
   "view.loads": ["Loading …", "Wird geladen …"],
   "ask": ["Ask for a video", "Video anfordern"],
   "prompt": ["What should the video show?", "Was soll das Video zeigen?"],
@@ -257,6 +258,7 @@ export function switchLanguage() {
 export const number = (value, digits = 0) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
 export const percent = (value) => (value == null ? "-" : `${number(100 * value)} %`);
 export const date = (unix) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(1000 * unix);
+export const time = (unix) => new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(1000 * unix);
 export const span = (s) => (s < 0.0995 ? `${number(1000 * s)} ms` : s < 90 ? `${number(s, s < 9.95 ? 1 : 0)} s` : `${number(s / 60)} min`);
 /** @param {number} s */
 export const seconds = (s) => (s < 1 ? t("under") : t("about", { s: span(Math.round(s)) }));

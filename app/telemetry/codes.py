@@ -41,7 +41,7 @@ FINER = {
             "upload_incomplete",
             "upload_offset_mismatch",
         ),
-        "video_not_completed",
+        *("video_ended", "video_not_completed"),
     ),
     errors.PayloadTooLarge: ("image_too_large", "lora_too_large", "message_too_large", "upload_too_large"),
     errors.Forbidden: ("lora_uploads_off",),

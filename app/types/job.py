@@ -88,11 +88,12 @@ class Job:
     favourite: bool = False  # this and the next: what its tenant keeps it by
     tags: tuple[str, ...] = ()
     rating: int | None = None  # what its tenant said of it last, 1 to 5
+    priority_now: str | None = None  # what it was changed to; None: as it was wished for
 
     @property
     def priority(self) -> str:
         """One of PRIORITIES."""
-        return self.wishes.priority
+        return self.priority_now or self.wishes.priority
 
     @property
     def after(self) -> tuple[str, ...]:

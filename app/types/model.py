@@ -95,3 +95,4 @@ class ReplicaInfo:
     gpu_memory_bytes: int | None = None
     gpu_memory_total_bytes: int | None = None
     leaving: bool = False  # it takes no more jobs and hands back those it has
+    jobs: tuple[str, ...] = ()  # ids of those it has, whether they step, wait in it or are paused

@@ -73,6 +73,7 @@ class Attempt:
         self._timing = parts.timing
         self._facts: FactQueue | None = None
         self._latent: Latent | None = None
+        self._priority: str | None = None  # that it was given since its record was read
         self._trace = AttemptTrace(NO_SPAN)
         self._log = AttemptLog(fence, replica, parts.stores.clock, parts.engine.held)
         cache, settings = parts.caches.cache, parts.settings
@@ -117,6 +118,11 @@ class Attempt:
         if self._facts is not None:
             self._engine.stop(self._job_id, self._facts)
 
+    async def reprioritise(self) -> None:
+        """The record has another priority. Raises JobNotFound, StoreUnavailable."""
+        self._priority = (await self._stores.jobs.get(self._job_id)).priority
+        self._engine.reprioritise(self._job_id, self._priority)
+
     async def _run(self) -> None:
         job = await self._stores.jobs.get(self._job_id)
         if job.fence != self._fence or job.phase.ended:
@@ -156,7 +162,8 @@ class Attempt:
         source = await self._inputs.similar_latent(job)
         now = self._stores.clock()
         due_in_s = None if job.deadline is None else job.deadline - now
-        urgency = self._engine.urgency(job.priority, due_in_s, max(0.0, now - job.created_at), job.tenant)
+        priority = self._priority or job.priority
+        urgency = self._engine.urgency(priority, due_in_s, max(0.0, now - job.created_at), job.tenant)
         self._facts = facts
         self._log.found(hit, checkpoint is not None)
         self._log.leave()

@@ -122,6 +122,7 @@ class Heartbeat:
             host_memory=pressure.used.host,
             device_memory=pressure.used.device,
             pressure=pressure.worst.name.lower(),
+            jobs=tuple(self._replica.attempts),
         )
 
 

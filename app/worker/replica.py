@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
+from app.jobs.events import priority_signal
 from app.jobs.reports.account import REPLICA_LEFT, loss_entry
 from app.logs.context import about
 from app.telemetry import RETRIES, figure
@@ -121,6 +122,14 @@ class Replica:
             raise RuntimeError("the engine has stopped")
         self._parts.background.check()
 
+    def _reprioritised(self, signal: str) -> bool:
+        """Whether the signal says that a job has another priority, here or elsewhere."""
+        for job_id, attempt in self.attempts.items():
+            if signal == priority_signal(job_id):
+                self._parts.background.spawn(attempt.reprioritise(), f"another priority of {job_id}")
+                return True
+        return False
+
     async def _listen(self) -> None:
         """Jobs that somebody cancelled or deleted stop at the next step boundary; a replica named itself leaves."""
         while True:
@@ -128,7 +137,7 @@ class Replica:
                 async for signal in self._parts.stores.stops.listen():
                     if signal == self._drain_signal:
                         self._parts.background.spawn(self.leave(), "leaving")
-                    else:
+                    elif not self._reprioritised(signal):
                         self._parts.engine.stop(signal)
             except StoreUnavailable:
                 await self._parts.timing.sleep(BEAT_S)

@@ -16,8 +16,10 @@ from app.artifacts.memory import MemoryArtifacts
 from app.cache.keys import plan_digest, pool_of
 from app.cache.memory import MemoryCache
 from app.cache.results import CachedResult, ResultCache
+from app.health.history import MemoryHistory
 from app.jobs.board import MemoryBoard
 from app.jobs.events import TENANT_KEPT
+from app.jobs.failures import MemoryFailures
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs, MemoryStops
 from app.jobs.outbox import MemoryOutbox
@@ -32,13 +34,14 @@ from app.plan.prompt.enhance import RuleEnhancer
 from app.plan.sentences import WordSentences
 from app.plan.styles.presets import MemoryPresets, Presets
 from app.plan.tables import NO_TABLES
+from app.service.endings import fail
 from app.service.ports import Check, Ports
 from app.service.single_flight import resolve
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.storyboards.storyboards import Storyboards
 from app.telemetry import MemoryMeter
-from app.types import Artifact, Caller, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
+from app.types import Artifact, Caller, Failure, Job, Measured, ModelProfile, Phase, Plan, VideoRequest
 from app.uploads.files import MemoryFileUploads
 from app.uploads.fit import AdapterFits, FitsAll
 from app.uploads.loras import MemoryLoraUploads
@@ -118,6 +121,7 @@ class House:
         self.flights = MemoryFlights(self.jobs)
         self.usage = MemoryUsage()
         self.outbox = MemoryOutbox(self.jobs)
+        self.failures, self.history = MemoryFailures(), MemoryHistory()
         self.storyboards = MemoryStoryboards(self.jobs.outbox, self.board.holds, meter=self.meter)
         self.presets = MemoryPresets()
         self.loras, self.fits = MemoryLoraUploads(), fits
@@ -152,6 +156,8 @@ class House:
             uploads=self.uploads,
             fits=self.fits,
             storyboards=self.storyboards,
+            failures=self.failures,
+            history=self.history,
         )
 
     def client(self, **options: Any) -> httpx.AsyncClient:
@@ -165,6 +171,11 @@ class House:
         await self.jobs.advance(job_id, lease.fence, Phase.DENOISING, time.time(), step, 4.0)
         await self.events.append(job_id, "step", time.time(), {"step": step, "total_steps": 25, "eta_s": 4.0})
         return lease.fence
+
+    async def fail(self, job_id: str, failure: Failure) -> Job:
+        """End an attempt at the job as a replica does that cannot make it."""
+        lease = await self.jobs.lease(job_id, "main", 30, time.time())
+        return await fail(job_id, lease.fence, failure, self.service.ports, self.service.now())
 
     async def complete(self, job_id: str) -> Job:
         """Make the job's files and close it, as the finisher does."""

@@ -47,7 +47,7 @@ async def test_a_video_is_marked_found_and_unmarked(client: httpx.AsyncClient) -
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({}, None),
+        ({}, "priority"),
         ({"favourite": 1}, "favourite"),
         ({"tags": "x"}, "tags"),
         ({"tags": ["x"] * 21}, "tags"),

@@ -152,6 +152,7 @@ ONE = {
     "mark": ["v", "--favourite"],
     "cancel": ["v"],
     "delete": ["v"],
+    "reprioritise": ["v", "high"],
     "cache stats": [],
     "cache clear": ["--yes"],
 }
@@ -169,6 +170,13 @@ def test_every_verb_says_json(
     done = kinoray(*verb.split(), *ONE.get(verb, []), "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) is not None
+
+
+def test_reprioritise_says_what_a_video_has_now(service: Service, kinoray: Kinoray) -> None:
+    service.videos["v"] = video("v")
+    assert kinoray("reprioritise", "v", "high").stdout == "v has priority high.\n"
+    assert (service.heard[-1], service.bodies[-1]) == (("PATCH", "/v1/videos/v"), {"priority": "high"})
+    assert kinoray("reprioritise", "v", "highest").exit_code == 2
 
 
 def test_generate_says_as_json_what_was_made_and_where(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:

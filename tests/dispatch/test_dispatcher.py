@@ -533,3 +533,23 @@ async def test_a_promised_job_that_never_starts_has_its_promise_broken(build: Ca
     await world.add(promised_s=10.0, deadline=world.time.wall() + 5.0)
     await world.pass_after(6.0)
     assert (await world.stores.meter.read())["promises:no"] == 1
+
+
+async def test_a_priority_that_is_changed_counts_in_the_next_pass(build: Callable[..., World]) -> None:
+    world = build()
+    await world.has("replica1")
+    first, second = await world.add(), await world.add()
+    await world.stores.jobs.reprioritise(second.id, "public", "high")
+    await world.dispatcher.run_pass()
+    assert (await world.workers.next()).job_id == second.id
+    assert (await world.job(first)).phase is Phase.QUEUED
+
+
+async def test_a_job_is_told_its_place_again_when_another_has_become_more_urgent(build: Callable[..., World]) -> None:
+    world = build()
+    first, second = await world.add(), await world.add()
+    await world.dispatcher.run_pass()
+    after = (await told(world.stores, first, "queue")).id
+    await world.stores.jobs.reprioritise(second.id, "public", "high")
+    await world.dispatcher.run_pass()
+    assert (await told(world.stores, first, "queue", after)).data["position"] == 1

@@ -9,6 +9,7 @@ import pytest
 from app.dispatch.dispatcher import Dispatcher
 from app.dispatch.health_watch import sample_of
 from app.errors import StoreUnavailable
+from app.health.history import DAY, HOUR
 from app.health.observer import Server
 from app.health.recoveries import Recovery
 from app.line.backlog import Backlog, PoolBacklog
@@ -161,3 +162,18 @@ async def test_a_pass_within_a_minute_asks_the_stores_nothing_for_health() -> No
     for port, name in (("server", "ask"), ("samples", "keep"), ("recoveries", "record"), ("recoveries", "standings")):
         setattr(getattr(watched.stores, port), name, asked)
     await watched.turn(1.0)
+
+
+async def test_a_reading_is_kept_every_ten_seconds_and_every_two_minutes_by_whoever_dispatches() -> None:
+    watched = Watched()
+    await watched.stores.jobs.create(a_job(NOW, priority="high"))
+    for _ in range(25):
+        await watched.turn(5.0)
+    hour = await watched.stores.history.read(HOUR, watched.clock())
+    day = await watched.stores.history.read(DAY, watched.clock())
+    assert [each.at - NOW for each in hour] == [5.0, *range(10, 130, 10)]
+    assert (len(day), hour[-1].waiting) == (2, {"high": 1})
+    await watched.dispatcher.close()
+    watched.another()
+    await watched.turn(3600.0)
+    assert len(await watched.stores.history.read(DAY, watched.clock())) == 3

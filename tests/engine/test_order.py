@@ -286,3 +286,27 @@ def test_a_tenant_short_of_its_share_takes_a_slot_at_the_next_boundary_and_then_
         assert after.rindex("x") <= 8, "four of its forwards beside four of the other tenant's"
     finally:
         gated.close()
+
+
+def test_a_job_that_becomes_more_urgent_pauses_another_at_the_next_step(gated: GatedEngine) -> None:
+    long = gated.submit("a", 4)
+    gated.gate.wait()
+    waits = gated.submit("b", 2, priority="low")
+    gated.engine.reprioritise("b", "high")
+    gated.engine.reprioritise("nobody", "high")
+    gated.engine.reprioritise("a", "no class")
+    gated.gate.release()
+    assert np.array_equal(waits.wait().frames, alone(make_plan("one", 2)))
+    assert np.array_equal(long.wait().frames, alone(make_plan("one", 4)))
+    assert gated.forwards == "a b b a a a"
+
+
+def test_a_job_that_becomes_less_urgent_lets_others_go_first(gated: GatedEngine) -> None:
+    long = gated.submit("a", 4, priority="high")
+    gated.gate.wait()
+    other = gated.submit("b", 2)
+    gated.engine.reprioritise("a", "low")
+    gated.gate.release()
+    assert long.wait().error is None
+    assert other.wait().error is None
+    assert gated.forwards == "a b b a a a"

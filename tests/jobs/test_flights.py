@@ -247,3 +247,46 @@ def test_the_most_urgent_leads_next() -> None:
     ]
     assert sorted(first, key=rank) == first
     assert flights.MOST_FOLLOWERS >= 1000
+
+
+async def test_a_follower_that_becomes_more_urgent_takes_the_place_of_a_leader_that_waits(air: Air) -> None:
+    leader, follower = await air.led()
+    changed = await air.jobs.reprioritise(follower.id, "public", "high")
+    assert await air.flights.reseat(changed) == follower.id
+    assert (await air.line(), list(await air.flights.followers(DIGEST, 9))) == ([follower.id], [leader.id])
+    assert await air.flights.leader(DIGEST) == follower.id
+    lease = await air.jobs.lease(follower.id, "main", 30.0, 200.0)
+    await air.jobs.complete(follower.id, lease.fence, {"video": VIDEO}, Measured(), 250.0, 900.0)
+    done = await air.flights.answer(DIGEST, leader.id, ANSWER)
+    assert done is not None
+    assert done.phase is Phase.COMPLETED
+
+
+async def test_a_leader_that_becomes_less_urgent_makes_way(air: Air) -> None:
+    leader, follower = await air.led()
+    changed = await air.jobs.reprioritise(leader.id, "public", "low")
+    assert await air.flights.reseat(changed) == follower.id
+    assert await air.line() == [follower.id]
+
+
+async def test_a_leader_that_runs_or_is_as_urgent_stays(air: Air) -> None:
+    leader, follower = await air.led(priority="low")
+    assert await air.flights.reseat(await air.jobs.reprioritise(follower.id, "public", "normal")) is None
+    await air.jobs.lease(leader.id, "main", 30.0, 200.0)
+    assert await air.flights.reseat(await air.jobs.reprioritise(follower.id, "public", "high")) is None
+    assert await air.flights.leader(DIGEST) == leader.id
+
+
+async def test_followers_lead_in_the_order_of_what_their_priorities_are_now(air: Air) -> None:
+    leader, second = await air.led()
+    third = a_job(102.0)
+    assert await air.enter(third) is Role.FOLLOW
+    await air.jobs.lease(leader.id, "main", 30.0, 200.0)
+    await air.flights.reseat(await air.jobs.reprioritise(third.id, "public", "high"))
+    assert list(await air.flights.followers(DIGEST, 9)) == [third.id, second.id]
+
+
+async def test_a_job_without_a_flight_has_nothing_to_reseat(air: Air) -> None:
+    job = a_job()
+    await air.jobs.create(job)
+    assert await air.flights.reseat(await air.jobs.reprioritise(job.id, "public", "high")) is None

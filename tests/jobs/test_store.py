@@ -262,3 +262,49 @@ async def test_replicas_are_known_while_they_speak(jobs: JobStore) -> None:
 
     await until(alone, 5.0)
     assert await jobs.ping() >= 0
+
+
+async def test_a_priority_that_is_changed_is_on_record_and_in_the_line(jobs: JobStore) -> None:
+    first, second = a_job(100.0), a_job(101.0, priority="low")
+    for job in (first, second):
+        await jobs.create(job)
+        assert await jobs.wait_for_work(1.0)
+    assert [job.priority for job in await jobs.waiting()] == ["normal", "low"]
+    changed = await jobs.reprioritise(second.id, "public", "high")
+    assert (changed.priority, changed.wishes.priority, changed.phase) == ("high", "low", Phase.QUEUED)
+    assert changed == await jobs.get(second.id)
+    assert [job.priority for job in await jobs.waiting()] == ["normal", "high"]
+    assert await jobs.wait_for_work(1.0)  # the dispatcher hears
+    assert (await jobs.reprioritise(second.id, None, "high")).priority == "high"
+
+
+async def test_a_running_job_keeps_its_lease_when_its_priority_changes(jobs: JobStore) -> None:
+    job, lease = await leased(jobs)
+    assert (await jobs.reprioritise(job.id, "public", "low")).fence == lease.fence
+    await jobs.advance(job.id, lease.fence, Phase.DENOISING, 210.0, 3)
+    assert list(await jobs.renew([lease], 30.0, 220.0)) == []
+    assert (await jobs.requeue(job.id, lease.fence, 230.0)).priority == "low"
+
+
+async def test_a_job_that_is_leased_while_its_priority_changes_has_both(jobs: JobStore) -> None:
+    many = [a_job(float(place)) for place in range(20)]
+    for job in many:
+        await jobs.create(job)
+    calls = [jobs.reprioritise(job.id, "public", "high") for job in many]
+    leases = await asyncio.gather(*(jobs.lease(job.id, "main", 30.0, 200.0) for job in many), *calls)
+    held = [lease for lease in leases if isinstance(lease, Lease)]
+    for lease in held:
+        found = await jobs.get(lease.job_id)
+        assert (found.priority, found.phase) == ("high", Phase.ENCODING)
+        assert found.fence == lease.fence
+    assert len(held) == 20
+
+
+async def test_nobody_elses_and_no_ended_job_changes_its_priority(jobs: JobStore) -> None:
+    job, lease = await leased(jobs)
+    with pytest.raises(JobNotFound):
+        await jobs.reprioritise(job.id, "other", "high")
+    await jobs.fail(job.id, lease.fence, LOST, 210.0)
+    with pytest.raises(IllegalTransition):
+        await jobs.reprioritise(job.id, "public", "high")
+    assert (await jobs.get(job.id)).priority == "normal"

@@ -7,8 +7,8 @@ import pytest
 
 from app.cache.memory import MemoryCache
 from app.errors import KinorayError, ServiceUnavailable
-from app.jobs.board import BACKLOG
-from app.service.health_checks import NOTE_AGE_S, Pings, health_checks
+from app.jobs.board import BACKLOG, DIRECTOR
+from app.service.health_checks import NOTE_AGE_S, STALLED_S, Pings, health_checks
 from app.service.pools import DIFFUSER, PoolWatch, StartNote, failure_name
 from app.service.ports import Check
 from app.settings import Settings
@@ -117,3 +117,15 @@ async def test_a_pool_without_a_replica_is_told_beside_one_that_has_one(stores: 
         (True, "ready"),
         (False, "failed"),
     ]
+
+
+async def test_storyboards_are_well_as_long_as_any_director_looks(stores: Stores, now: Now) -> None:
+    check = checks_of(stores)["storyboards"]
+    with pytest.raises(ServiceUnavailable, match="looked"):
+        await check()
+    await stores.board.put(DIRECTOR, {"at": now.at}, 3600.0)
+    now.at += STALLED_S
+    assert await check() == {"looked_s_ago": STALLED_S, "director": "ok"}
+    now.at += 1.0
+    stalled = await check()
+    assert (stalled["director"], "16 s" in str(stalled["error"])) == ("stalled", True)

@@ -15,6 +15,7 @@ from app.artifacts.memory import MemoryArtifacts
 from app.cache.keys import plan_digest
 from app.jobs.board import Board, MemoryBoard
 from app.jobs.events import EventLog
+from app.jobs.failures import Failures, MemoryFailures
 from app.jobs.flights import Flights, MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs
 from app.jobs.redis.board import RedisBoard
@@ -50,6 +51,7 @@ class Stores:
     meter: MemoryMeter
     usage: UsageLog = field(default_factory=MemoryUsage)
     storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)
+    failures: Failures = field(default_factory=MemoryFailures)
 
 
 def in_memory() -> Stores:

@@ -10,6 +10,7 @@ import pytest
 from app.engine.fake import LOSES_DEVICE
 from app.errors import StoreUnavailable, WorkerLost
 from app.jobs.checkpoints import MemoryCheckpoints
+from app.jobs.events import priority_signal
 from app.jobs.flights import MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs
 from app.line.pressure import Used
@@ -260,3 +261,21 @@ def test_step_times_are_shared_by_weights_dtype_layout_and_hardware() -> None:
     key = profile_key(MODEL, entry, settings, "an H200")
     assert key == f"profile:shapes:1:bfloat16/{settings.layout.label}:an H200"
     assert profile_key(replace(MODEL, revision="2"), entry, settings, "an H200") != key
+
+
+async def test_a_job_that_is_given_another_priority_has_it_in_its_replica_too(workplace: Make) -> None:
+    here = workplace()
+    replica = here.replica()
+    await replica.start()
+    job, running = await busy(here, replica)
+    assert replica.attempts[job.id].lease is not None
+    heard: list[tuple[str, str]] = []
+    here.engine.reprioritise = lambda job_id, priority: heard.append((job_id, priority))  # type: ignore[method-assign]
+    await here.stores.jobs.reprioritise(job.id, "public", "high")
+    await here.stores.stops.send(priority_signal(job.id))
+    while not heard:
+        await asyncio.sleep(0)
+    assert heard == [(job.id, "high")]
+    here.gate.release()
+    await running
+    assert (await here.stores.jobs.get(job.id)).phase is Phase.COMPLETED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, ValidationError
 
 from app.api.problems import sentence
@@ -14,6 +16,9 @@ from app.jobs.marks import MOST_TAG_CHARS, MOST_TAGS, checked_tags
 class ChangeVideo(Strict):
     """What is to be otherwise; a field that is left out stays as it is."""
 
+    priority: Literal["low", "normal", "high"] | None = Field(
+        None, description="Counts from the next decision on; of a video that has not ended"
+    )
     favourite: bool | None = Field(None, description="Whether it is one of your favourites")
     tags: list[str] | None = Field(
         None,
@@ -33,7 +38,7 @@ def change_of(fields: Fields) -> ChangeVideo:
         message, name = sentence(error.errors(include_url=False, include_input=False)[0])
         raise InvalidRequest(message, name) from error
     if not (given := {name: value for name, value in asked.model_dump().items() if value is not None}):
-        raise InvalidRequest(f"Nothing is to be changed: give {' or '.join(ChangeVideo.model_fields)}.")
+        raise InvalidRequest(f"Nothing is to be changed: give {' or '.join(ChangeVideo.model_fields)}.", "priority")
     if asked.tags is not None:
         given["tags"] = list(checked_tags(asked.tags))
     return ChangeVideo(**given)

@@ -36,12 +36,13 @@ class TagList(BaseModel):
 
 
 _CHANGE: Examples = {
+    "urgent": {"summary": "More urgent", "value": {"priority": "high"}},
     "favourite": {"summary": "One of your favourites", "value": {"favourite": True}},
     "tags": {"summary": "In two folders", "value": {"tags": ["launch", "to show"]}},
 }
 
 
-@router.patch("/videos/{video_id}", summary="Mark a video", openapi_extra=form_or_json(ChangeVideo, _CHANGE))
+@router.patch("/videos/{video_id}", summary="Change a video", openapi_extra=form_or_json(ChangeVideo, _CHANGE))
 async def change(
     video_id: str,
     request: Request,
@@ -51,9 +52,15 @@ async def change(
     base: PublicUrl,
     caller: Writer,
 ) -> Video:
-    """What is left out stays as it is. Marks go with the video; they keep it no longer than others are kept."""
-    asked = change_of(await body_fields(request))
-    job = await service.mark(check_id(video_id), caller, asked.favourite, asked.tags)
+    """What is left out stays as it is, and the same again changes nothing.
+
+    The priority is that of a video that waits or is being made; of one that has ended it is 409 `video_ended`. With the
+    scope `operate`, any tenant's. Marks are of your own videos, and keep them no longer than others are kept.
+    """
+    checked, asked = check_id(video_id), change_of(await body_fields(request))
+    job = None if asked.priority is None else await service.reprioritise(checked, asked.priority, caller)
+    if asked.favourite is not None or asked.tags is not None or job is None:
+        job = await service.mark(checked, caller, asked.favourite, asked.tags)
     response.headers.update(job_headers(job, settings))
     return await video_of(job, service, settings, base)
 

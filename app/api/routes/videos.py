@@ -97,7 +97,10 @@ async def delete(video_id: str, service: Service, caller: Writer) -> VideoDelete
 async def cancel(
     video_id: str, response: Response, service: Service, settings: Config, base: PublicUrl, caller: Writer
 ) -> Video:
-    """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays."""
+    """It is then `failed` with the code `cancelled`, its device free within a step; one that has ended stays.
+
+    With the scope `operate`, any tenant's.
+    """
     job = await service.cancel(check_id(video_id), caller)
     response.headers.update(job_headers(job, settings))
     return await video_of(job, service, settings, base)

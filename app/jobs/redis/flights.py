@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.errors import Conflict
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
-from app.jobs.flights import MOST_FOLLOWERS, Claim, Role, pays, rank, too_many
+from app.jobs.flights import MOST_FOLLOWERS, Claim, Role, makes_way, pays, rank, too_many
 from app.jobs.record import check_id, job_from_fields, job_to_fields
 from app.jobs.redis.places import change_keys
 from app.jobs.redis.quota_scripts import QUOTAS
@@ -102,6 +102,26 @@ return 'ok'
 """
 )
 
+# KEYS job line wake flight followers due leader; ARGV id leader leader_rank leader_deadline|''
+RESEAT = (
+    WAKE
+    + """
+if (redis.call('GET', KEYS[4]) or '') ~= ARGV[2] then return 'moved' end
+if not redis.call('ZSCORE', KEYS[5], ARGV[1]) then return 'moved' end
+local kept = redis.call('HMGET', KEYS[1], 'phase', 'created_at')
+if kept[1] ~= 'queued' or redis.call('ZREM', KEYS[2], ARGV[2]) == 0 then return 'moved' end
+redis.call('HINCRBY', KEYS[7], 'fence', 1)
+redis.call('ZREM', KEYS[5], ARGV[1])
+redis.call('ZREM', KEYS[6], ARGV[1])
+redis.call('ZADD', KEYS[5], ARGV[3], ARGV[2])
+if ARGV[4] ~= '' then redis.call('ZADD', KEYS[6], ARGV[4], ARGV[2]) end
+redis.call('SET', KEYS[4], ARGV[1])
+redis.call('ZADD', KEYS[2], kept[2], ARGV[1])
+wake(KEYS[3])
+return 'ok'
+"""
+)
+
 # KEYS flight followers followed unresolved leader|followed follower …; ARGV digest leader|'' keep_ms follower …
 PARK = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then return 'moved' end
@@ -175,6 +195,25 @@ class RedisFlights:
         names = [keys.job(check_id(job_id)), keys.line, keys.wake, *self._flight(digest), keys.due, keys.unresolved]
         names += [keys.quotas, keys.spent("")]
         return bool(await self._commands.run(PROMOTE, names, [job_id, digest, leader_id or ""]) == b"ok")
+
+    async def reseat(self, job: Job) -> str | None:
+        keys = self._keys
+        found = await self._commands.call("HGET", keys.job(check_id(job.id)), "flight")
+        digest = "" if found is None else found.decode()
+        if not digest:
+            return None
+        await self._commands.call("ZADD", keys.followers(digest), "XX", rank(job), job.id)
+        leader = await self._read(await self.leader(digest))
+        first = await self._read(next(iter(await self.followers(digest, 1)), None))
+        if leader is None or first is None or not makes_way(leader, first):
+            return None
+        names = [keys.job(first.id), keys.line, keys.wake, *self._flight(digest)[:2], keys.due, keys.job(leader.id)]
+        args: list[Word] = [first.id, leader.id, rank(leader), _due(leader)]
+        return first.id if await self._commands.run_shared(RESEAT, names, args) == b"ok" else None
+
+    async def _read(self, job_id: str | None) -> Job | None:
+        kept = mapping(await self._commands.call("HGETALL", self._keys.job(job_id))) if job_id else {}
+        return job_from_fields(kept) if kept else None
 
     async def park(self, digest: str, leader_id: str | None, followers: Sequence[str], keep_s: float) -> bool:
         keys = self._keys

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 RETENTION_S = 7 * 86400.0
 BATCH = 200  # records read in one round trip
+MOVES = 4  # times that a job may go into the line or out of it while its priority is changed
 
 
 class RedisJobs(RedisWaits):
@@ -114,6 +115,15 @@ class RedisJobs(RedisWaits):
         answer = await self._apply(job_id, changes.cancel(failure, now, now + self._retention_s), tenant=tenant)
         if answer[0] == b"illegal":  # it has ended already
             return await self.get(job_id, tenant)
+        return self._changed(job_id, answer)
+
+    async def reprioritise(self, job_id: str, tenant: str | None, priority: str) -> Job:
+        running = (await self.get(job_id, tenant)).phase is not Phase.QUEUED
+        for _ in range(MOVES):
+            answer = await self._apply(job_id, changes.reprioritise(priority, running), tenant=tenant)
+            if answer[0] != b"illegal" or Phase(answer[1].decode()).ended:
+                break
+            running = not running  # it was leased, or handed back, in between
         return self._changed(job_id, answer)
 
     async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
