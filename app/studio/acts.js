@@ -85,6 +85,9 @@ function stay(id) {
 
 addEventListener("pagehide", () => [...leaving.keys()].forEach(finish)); // who leaves has not undone it
 
+/** Makes a video that has not ended more or less urgent. @param {Video} video @param {string} priority */
+export const hurry = (video, priority) => trouble(async () => learn(await patch(`v1/videos/${video.id}`, { priority })));
+
 /** @param {Video} video @param {number} score @param {string[]} [reasons] */
 export async function rate(video, score, reasons = []) {
   await post(`v1/videos/${video.id}/feedback`, { score, reasons });
