@@ -76,7 +76,7 @@ def strip(names: Sequence[str] = CLIPS, folder: Path = WALL) -> list[Image.Image
 
 
 def thinned(frames: Sequence[Image.Image], most: int) -> list[Image.Image]:
-    """At most so many of them, evenly, the last one always."""
+    """About so many of them, evenly, and the last one always."""
     every = max(1, -(-len(frames) // most))
     return [*frames[:-1:every], frames[-1]]
 
