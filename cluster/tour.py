@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 from PIL import Image
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, ViewportSize, async_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "page.webp"
@@ -19,7 +19,7 @@ WALL = ROOT / "app" / "studio" / "wall"
 PROMPT = "a red circle moves right and a blue square moves left on a black background"
 CLIPS = ("00.mp4", "02.mp4", "11.mp4")
 MOST_BYTES = 1_500_000
-SCREEN = {"width": 1200, "height": 760}
+SCREEN: ViewportSize = {"width": 1200, "height": 760}
 WIDTH = 900
 FRAME_MS = 125
 MOST_WAITED = 1200  # frames for the video to be made

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from PIL import Image
 
 from app.plan.styles.styles import TEMPLATES
-from cluster import style_pictures, tour
+from cluster import style_pictures, tour, wall
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -55,3 +57,14 @@ def test_three_videos_stand_side_by_side() -> None:
     rows = tour.strip()
     assert rows[0].size == (tour.WIDTH, tour.WIDTH // 3)
     assert len(rows) >= 9
+
+
+def test_the_clips_of_the_wall_are_small_and_whole() -> None:
+    clips = sorted(wall.WALL.glob("*.mp4"))
+    assert len(clips) == len(wall.PROMPTS)
+    assert sum(path.stat().st_size for path in clips) <= wall.MOST_BYTES
+    whole = clips[0].read_bytes()
+    for content in (whole, wall.small(whole)):
+        with av.open(io.BytesIO(content)) as file:
+            assert sum(1 for _ in file.decode(video=0)) == 17
+            assert file.duration == 2_125_000

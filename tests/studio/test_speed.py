@@ -54,12 +54,15 @@ async def transferred(page: Page, url: str) -> dict[str, int]:
     await page.reload()
     await expect(page.locator("#prompt")).to_be_focused()
     await holds(page, "import('/studio/vitals.js').then(({ vitals }) => vitals.LCP > 0)")
-    await expect(page.locator("#style option")).not_to_have_count(1)  # what is loaded last
+    await expect(page.locator("#advice img")).not_to_have_count(0)  # what is loaded last
+    await holds(page, "[...document.querySelectorAll('#wall video')].every((video) => video.readyState > 1)")
     return {name.removeprefix(url): size for name, size in sizes.items() if name.startswith(url)}
 
 
-async def test_a_first_look_weighs_little(studio: Open) -> None:
-    async with studio(await many(30)) as (page, server):
+@pytest.mark.parametrize("videos", [0, 30])
+async def test_a_first_look_weighs_little(videos: int, studio: Open) -> None:
+    house = await many(videos) if videos else House(video=mp4())
+    async with studio(house) as (page, server):
         sizes = await transferred(page, server.url)
         own = {name: size for name, size in sizes.items() if name == "/" or name.startswith("/studio/")}
         total = sum(own.values())
