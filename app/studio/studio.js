@@ -95,11 +95,11 @@ function lock() {
 }
 
 function asked() {
+  showGrid($("many").value === "grid", changed);
   const wanted = requests();
   const label = wanted.length > 1 ? t("make.n", { n: wanted.length }) : t("make");
   $("make").querySelector("span").textContent = label;
   lock();
-  showGrid($("many").value === "grid", changed);
   analyse();
   advise();
 }
