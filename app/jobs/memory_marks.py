@@ -19,8 +19,9 @@ def marked(
         if len(left | set(tags)) > MOST_TAGS_OF_TENANT:
             raise too_many_tags()
         job = replace(job, tags=tuple(tags))
-    given = {"favourite": favourite, "rating": rating}
-    return replace(job, **{name: value for name, value in given.items() if value is not None})
+    if favourite is not None:
+        job = replace(job, favourite=favourite)
+    return job if rating is None else replace(job, rating=rating)
 
 
 def counted(jobs: Sequence[Job]) -> Mapping[str, int]:

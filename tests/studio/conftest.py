@@ -18,7 +18,7 @@ from tests.api.served import ServedHouse, served
 from tests.waiting import until
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE_MS = 15_000  # of a busy machine
+PATIENCE_MS = 45_000  # of a busy machine
 expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., AbstractAsyncContextManager[tuple[Page, ServedHouse]]]
