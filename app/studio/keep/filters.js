@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { $, h, soon } from "../dom.js";
-import { ended, learn, styles, videos, watch } from "../store.js";
+import { ended, styles, videos, watch } from "../store.js";
 
 /** @type {(() => void)[]} */
 const listeners = [];
@@ -15,6 +15,10 @@ let wanted = {};
 let found = { words: "", ids: new Set() };
 let words = /** @type {string[]} */ ([]);
 
+/** @type {(found: Video[]) => void} */
+let told = () => {};
+/** @param {(found: Video[]) => void} listener is given what the server has found */
+export const onFound = (listener) => void (told = listener);
 export const onFilter = (listener) => void listeners.push(listener);
 
 function read() {
@@ -56,9 +60,9 @@ const search = soon(async () => {
   const answer = await get(`v1/videos?limit=50&search=${encodeURIComponent(asked.slice(0, 300))}`).catch(() => ({ data: [] }));
   if (asked !== wanted.find) return;
   found = { words: asked, ids: new Set(answer.data.map((video) => video.id)) };
-  for (const video of answer.data) if (!videos.has(video.id)) learn(video);
+  told(answer.data);
   tell();
-}, 300);
+}, 500);
 
 // A model or a style appears among the choices with its first video.
 watch((_, video) => {

@@ -7,7 +7,7 @@ import { title } from "../sentences.js";
 import { ended, learn, videos, watch } from "../store.js";
 import { t } from "../words.js";
 import { card, glimpse, shell, show } from "./card.js";
-import { fits, onFilter, query } from "./filters.js";
+import { fits, onFilter, onFound, query } from "./filters.js";
 
 const PAGE = 24;
 const WHOLE = 240; // cards that stay as they are; of more, those far from what is looked at are empty
@@ -156,6 +156,13 @@ function again() {
   empty();
 }
 onLeaving(again);
+// What a search has found may be much older than what has been read so far.
+onFound((found) => {
+  [reading, aside] = [true, true];
+  most = Math.max(most, cards.size + found.length);
+  for (const video of found) if (!videos.has(video.id)) learn(video);
+  [reading, aside] = [false, false];
+});
 onFilter(() => {
   again();
   offer(mores.get(query()) ?? true);
