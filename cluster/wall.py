@@ -15,8 +15,8 @@ import av
 from app.client import Kinoray
 
 WALL = Path(__file__).resolve().parent.parent / "app" / "studio" / "wall"
-MOST_BYTES = 60_000  # of all clips together: with the page they are within what a first look may weigh
-QUALITY = {"crf": "28", "preset": "veryslow", "tune": "animation"}  # of small clips that nobody steps through
+MOST_BYTES = 50_000  # of all clips together: with the page they are within what a first look may weigh
+QUALITY = {"crf": "32", "preset": "veryslow", "tune": "animation"}  # of small clips that nobody steps through
 SEED = 4
 PROMPTS = (
     "a crimson ball rolls to the right on a sand background",
@@ -37,7 +37,7 @@ PROMPTS = (
 def small(mp4: bytes) -> bytes:
     """The same clip in a third of the bytes."""
     file = io.BytesIO()
-    with av.open(io.BytesIO(mp4)) as clip, av.open(file, "w", format="mp4", options={"moov_size": "1536"}) as made:
+    with av.open(io.BytesIO(mp4)) as clip, av.open(file, "w", format="mp4", options={"moov_size": "1024"}) as made:
         pictures = clip.streams.video[0]
         rate = Fraction(pictures.average_rate or 8)
         stream: Any = made.add_stream("libx264", rate=rate, options=QUALITY)

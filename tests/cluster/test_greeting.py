@@ -88,7 +88,12 @@ def test_the_page_is_opened_where_somebody_sees_it(
     monkeypatch.setattr("cluster.greeting.sys.platform", "linux")
     opened: list[str] = []
     addresses = Addresses("http://127.0.0.1:8000", None, Path("state"))
-    assert open_page(addresses, environment, lambda url: opened.append(url) is None) is opens
+
+    def shows(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    assert open_page(addresses, environment, shows) is opens
     assert opened == (["http://127.0.0.1:8000/"] if opens else [])
 
 

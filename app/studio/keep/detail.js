@@ -146,11 +146,6 @@ dialog.addEventListener("close", () => {
 });
 $("detail-close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-$("gallery").addEventListener("click", (event) => {
-  const found = event.target.closest('[data-act="compare"]');
-  const video = found && videos.get(found.closest("article").dataset.id);
-  if (video) pick(video);
-});
 watch((what, video) => {
   if (video.id !== shown) return;
   if (what === "dropped") dialog.close();
