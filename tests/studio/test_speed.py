@@ -108,12 +108,11 @@ async def test_it_is_there_nearly_as_soon_as_an_empty_page(studio: Open) -> None
 
 async def scrolled(page: Page, wanted: int) -> None:
     """Goes on to the end of what is there until so many cards are."""
-    await holds(
-        page,
-        "(wanted) => (document.getElementById('more').scrollIntoView(),"
-        " document.getElementsByTagName('article').length >= wanted)",
-        arg=wanted,
-    )
+    count = 0
+    while count < wanted:
+        more = "(count) => (document.getElementById('more').scrollIntoView(), document.getElementsByTagName('article')"
+        await holds(page, f"{more}.length > count)", arg=count)
+        count = await page.evaluate("document.getElementsByTagName('article').length")
 
 
 async def test_two_thousand_videos_do_not_slow_it(studio: Open) -> None:

@@ -10,6 +10,7 @@ import { card, glimpse, shell, show } from "./card.js";
 import { fits, onFilter, onFound, query } from "./filters.js";
 
 const PAGE = 24;
+const NEXT = 72; // who scrolls goes far
 const WHOLE = 240; // cards that stay as they are; of more, those far from what is looked at are empty
 /** @type {Map<string, any>} */
 const cards = new Map();
@@ -116,8 +117,8 @@ export async function older() {
     let seen = 0;
     do {
       const after = reached.get(list);
-      const page = await get(`v1/videos?limit=${PAGE}${list && `&${list}`}${after ? `&after=${after}` : ""}`);
-      most = Math.max(most, cards.size + 2 * PAGE);
+      const page = await get(`v1/videos?limit=${after ? NEXT : PAGE}${list && `&${list}`}${after ? `&after=${after}` : ""}`);
+      most = Math.max(most, cards.size + 2 * NEXT);
       [reading, aside] = [true, list !== ""];
       for (const video of page.data) {
         if (!videos.has(video.id)) learn(video);
