@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
 from app.artifacts.store import ArtifactStore
-from app.errors import KinorayError, NotFound
 from app.jobs.board import Board
 from app.jobs.store import JobStore, find
 from app.service.artifact_refs import clear_orphan
+from app.service.expiry import forget_expired
 from app.service.lora_uploads import remove_unworn
 from app.uploads.loras import LoraUploads, is_id
-
-log = logging.getLogger(__name__)
 
 
 class LoraStores(Protocol):
@@ -31,18 +28,11 @@ class LoraStores(Protocol):
 
 async def expire_loras(stores: LoraStores, now: float, limit: int) -> int:
     """Forget LoRAs past their time; how many. A file that a job still wears is left to `tidy_lora`."""
-    gone = 0
-    for upload in await stores.loras.expired(now, limit):
-        try:
-            await stores.loras.delete(upload.id, upload.tenant)
-        except NotFound:  # another was quicker
-            continue
-        gone += 1
-        try:
-            await remove_unworn(upload.id, stores.board, stores.jobs, stores.artifacts)
-        except KinorayError as error:
-            log.warning("The file of %s is left for later: %s", upload.id, error)
-    return gone
+
+    async def remove(lora_id: str) -> None:
+        await remove_unworn(lora_id, stores.board, stores.jobs, stores.artifacts)
+
+    return await forget_expired(stores.loras, now, limit, remove)
 
 
 async def tidy_lora(name: str, stores: LoraStores, orphans_s: float, now: float) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
 from app.artifacts.store import ArtifactStore
-from app.errors import KinorayError, NotFound
 from app.service.artifact_refs import clear_orphan
+from app.service.expiry import forget_expired
 from app.uploads.files import FileUploads, is_id
-
-log = logging.getLogger(__name__)
 
 
 class UploadStores(Protocol):
@@ -23,19 +20,8 @@ class UploadStores(Protocol):
 
 
 async def expire_uploads(stores: UploadStores, now: float, limit: int) -> int:
-    """Forget uploads past their time; how many. Parts that cannot be removed now are left to `tidy_upload`."""
-    gone = 0
-    for upload in await stores.uploads.expired(now, limit):
-        try:
-            await stores.uploads.delete(upload.id, upload.tenant)
-        except NotFound:  # another was quicker
-            continue
-        gone += 1
-        try:
-            await stores.artifacts.clear(upload.id)
-        except KinorayError as error:
-            log.warning("The parts of %s are left for later: %s", upload.id, error)
-    return gone
+    """Forget uploads past their time, with their parts; how many. Parts that stay are left to `tidy_upload`."""
+    return await forget_expired(stores.uploads, now, limit, stores.artifacts.clear)
 
 
 async def tidy_upload(name: str, stores: UploadStores, orphans_s: float, now: float) -> bool:

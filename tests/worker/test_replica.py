@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -157,10 +156,7 @@ async def test_a_replica_that_is_told_to_leave_hands_its_jobs_back_to_go_on_else
     for _ in range(2):
         await here.forward()
     await here.stores.stops.send("replica_replica01")
-    with contextlib.suppress(WorkerLost):  # until the engine takes nothing more
-        while True:
-            here.engine.encode(["a"])
-            await asyncio.sleep(0)
+    await here.engine_takes_nothing_more()
     here.gate.release()
     await running
     await replica.close()

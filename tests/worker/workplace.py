@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.engine.loop import Engine
 from app.engine.memory.pressure import FixedMemory, MemoryMonitor
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import Power
+from app.errors import WorkerLost
 from app.line.pressure import Limits
 from app.line.rules import Rules
 from app.plan.sentences import WordSentences
@@ -120,6 +122,13 @@ class Workplace:
         job = a_job(self.time.unix(), **{"plan": SHORT, **changed})
         await self.stores.jobs.create(job)
         return job, await self.lease(job)
+
+    async def engine_takes_nothing_more(self) -> None:
+        """Until the engine has been told to end: jobs stop after the step that is under way."""
+        with contextlib.suppress(WorkerLost):
+            while True:
+                self.engine.encode(["a"])
+                await asyncio.sleep(0)
 
     async def lease(self, job: Job) -> int:
         return (await self.stores.jobs.lease(job.id, "main", self.settings.lease_s, self.time.unix())).fence
