@@ -92,6 +92,18 @@ PERFORMANCE = (
         tuple((f"({each(one.bad, one.total)}) / {one.budget:g}", name) for name, one in OBJECTIVES.items()),
         "How many times faster than allowed each budget of 30 days burns; 100 % uses it up just in time.",
     ),
+    Panel("Storyboards accepted", "reqps", ((per_second("kinoray_storyboards_created_total"), "accepted"),)),
+    Panel(
+        "Storyboards ended, by how",
+        "reqps",
+        ((f"{per_second('kinoray_storyboards_ended_total', 'outcome')} > 0", "{{outcome}}"),),
+    ),
+    Panel(
+        "Time to a film",
+        "s",
+        quantiles("kinoray_storyboard_latency_seconds"),
+        "From acceptance to the film, of storyboards that were not changed meanwhile.",
+    ),
     Panel(
         "Errors answered, by code",
         "reqps",
@@ -155,6 +167,7 @@ PERFORMANCE = (
 SCALE = (
     Panel("Waiting jobs", "short", (("kinoray_waiting_jobs", "{{pool}}"),)),
     Panel("Running jobs", "short", (("kinoray_running_jobs", "{{pool}}"),)),
+    Panel("Open storyboards", "short", (("kinoray_storyboards_open", "open"),)),
     Panel("Predicted wait", "s", (("kinoray_predicted_wait_seconds", "{{pool}}"),), kpi="queue depth"),
     Panel("Tenants", "short", (("kinoray_pool_tenants", "{{pool}}"),), "That wait or run."),
     Panel(

@@ -108,8 +108,6 @@ def test_every_metric_is_seen_in_a_panel_or_said_to_be_in_none() -> None:
         "kinoray_step_seconds_saved_total",  # the same as by level
         "kinoray_cache_near_evictions_total",
         "kinoray_cache_entries",
-        *("kinoray_storyboards_created_total", "kinoray_storyboards_ended_total"),  # their scenes' jobs are seen
-        *("kinoray_storyboards_open", "kinoray_storyboard_latency_seconds"),
     }
 
 

@@ -22,6 +22,7 @@ import pytest
 
 from app.dispatch.attempts import LATE_S
 from app.engine.fake import RAISES
+from app.telemetry import STORIES_CREATED, STORIES_ENDED, STORY_LATENCY, figure, observed
 from cluster.alerts import alerts
 from cluster.panels import DASHBOARDS
 from tests.drills.prometheus import PROGRAM, Prometheus
@@ -79,6 +80,10 @@ async def ordinary(watched: Watched) -> None:
         for _ in range(2):  # made, then answered by the cache
             await watched.ended(await watched.ask(prompt, tier=tier))
     assert (await watched.client.post("/api/vitals", json={"LCP": 900, "INP": 90, "CLS": 0.02})).status_code == 204
+    for _ in range(3):  # a film's end is counted by the store that closes it; there is nobody here who makes one
+        film = {STORIES_CREATED: 1.0, figure(STORIES_ENDED, "completed"): 1.0, **observed(STORY_LATENCY, 3.0, "normal")}
+        await watched.stores.meter.add(film)
+        await some(watched, 2)
     watched.device.step_s = 0.05
     low = [await watched.ask(fresh(), tier="standard", priority="low") for _ in range(4)]
     high = await watched.ask(fresh(), priority="high")

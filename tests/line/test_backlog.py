@@ -25,9 +25,8 @@ def test_the_note_has_the_names_that_other_versions_read() -> None:
     assert set(note) == {"at", "jobs", "running", "step_seconds", "wait_s", "pools", "entered"}
     pools = note["pools"]
     assert isinstance(pools, dict)
-    names = {"jobs", "running", "step_seconds", "slots", "replicas", "wait_s", "ahead_s", "longest_s", "comes"} | {
-        "classes"
-    }
+    names = {"jobs", "running", "step_seconds", "slots", "replicas", "wait_s", "ahead_s", "longest_s", "comes"}
+    names |= {"classes"}
     assert set(pools["main"]) == names
     scaled = backlog_to_note(Backlog(pools={"main": PoolBacklog(wanted=2, because="backlog", why="Much.")}))["pools"]
     assert isinstance(scaled, dict)

@@ -9,7 +9,7 @@ const CLEARED = ["results", "embeddings", "similar", "subjects"]; // what DELETE
 
 /** @param {{ soon: () => void, trouble: (work: () => Promise<void>) => void }} room */
 export function caches(room) {
-  const shown = table(t("caches.title"), ["caches.level", "caches.entries", "caches.size", "caches.hits", "caches.rate", "caches.saved", "jobs.act"].map((name) => t(name)));
+  const shown = table(t("caches.title"), ["caches.level", "caches.entries", "caches.size", "caches.hits", "caches.rate", "caches.saved", "jobs.act"].map((name) => t(name)), "", true);
   const away = h("p", { className: "warnings" }, t("caches.away"));
   /** @type {any} */
   let told = null;

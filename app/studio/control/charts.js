@@ -11,14 +11,14 @@ const ROWS = 12; // of a chart's table
 const COLOURS = ["--ran", "--shared", "--forecast", "--bad", "--warn"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 2]]; // told apart without colours too
 
-/** @typedef {{ name: string, series: string[], tell: (value: number) => string, steps?: boolean, most?: number }} Chart */
+/** @typedef {{ name: string, series: string[], tell: (value: number) => string, steps?: boolean, most?: number, other?: string }} Chart `other`: the one of its series that has a scale of its own, at the right */
 /** @type {Chart[]} */
 const CHARTS = [
   { name: "made", series: ["videos_per_hour", "errors_per_hour"], tell: (value) => number(value, 1) },
   { name: "waiting", series: ["waiting_high", "waiting_normal", "waiting_low"], tell: (value) => number(value), steps: true },
   { name: "waits", series: ["wait_p50_s", "wait_p95_s"], tell: (value) => span(value) },
   { name: "hits", series: ["hit_rate_results", "hit_rate_embeddings", "hit_rate_similar", "hit_rate_subjects", "hit_rate_flight"], tell: (value) => percent(value), most: 1 },
-  { name: "cost", series: ["device_seconds_per_hour", "cost_per_hour"], tell: (value) => number(value, value < 10 ? 2 : 0) },
+  { name: "cost", series: ["device_seconds_per_hour", "cost_per_hour"], tell: (value) => number(value, value < 10 ? 2 : 0), other: "cost_per_hour" },
   { name: "replicas", series: ["replicas_wanted", "replicas_ready"], tell: (value) => number(value), steps: true },
 ];
 
@@ -27,6 +27,8 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 /** @param {Chart} chart @param {HTMLElement} place @param {string[]} names @param {(place: number | null) => void} pointed */
 function plotOf(chart, place, names, pointed) {
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
+  /** @type {(plot: any, low: number, high: number) => [number, number]} */
+  const range = (_, low, high) => [Math.min(0, low ?? 0), chart.most ?? Math.max(1e-9, (high ?? 1) * 1.08, chart.steps ? 1 : 0)];
   const steps = chart.steps ? { paths: uPlot.paths.stepped?.({ align: 1 }) } : {};
   return new uPlot(
     {
@@ -34,12 +36,13 @@ function plotOf(chart, place, names, pointed) {
       height: 180,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
-      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), chart.most ?? Math.max(1e-9, (high ?? 1) * 1.08, chart.steps ? 1 : 0)] } },
+      scales: { y: { range }, other: { range } },
       axes: [
         { ...axis, values: (_, at) => at.map((each) => time(each)) },
         { ...axis, size: 64, values: (_, at) => at.map((each) => chart.tell(each)) },
+        ...(names.includes(chart.other ?? "") ? [{ ...axis, side: 1, scale: "other", size: 48, grid: { show: false }, values: (_, at) => at.map((each) => chart.tell(each)) }] : []),
       ],
-      series: [{}, ...names.map((name, index) => ({ label: name, stroke: colour(COLOURS[index]), width: 2, dash: DASHES[index], points: { size: 4 }, ...steps }))],
+      series: [{}, ...names.map((name, index) => ({ label: name, stroke: colour(COLOURS[index]), width: 2, dash: DASHES[index], points: { size: 4 }, ...steps, ...(name === chart.other ? { scale: "other" } : {}) }))],
       hooks: { setCursor: [(plot) => pointed(plot.cursor.idx ?? null)] },
     },
     [[], ...names.map(() => [])],

@@ -35,7 +35,7 @@ function spark(name, values, tell) {
 }
 
 export function health() {
-  const shown = table(t("health.title"), ["health.part", "line.state", "health.since", "health.why"].map((name) => t(name)));
+  const shown = table(t("health.title"), ["health.part", "line.state", "health.since", "health.why"].map((name) => t(name)), "", true);
   const [trend, forecast] = [h("ul", { className: "sparks" }), h("p", { className: "soft" })];
   const mended = table(t("health.mended"), ["errors.when", "health.part", "health.why"].map((name) => t(name)), t("health.mended.none"));
   return {
@@ -63,7 +63,7 @@ export function health() {
 }
 
 export function errors() {
-  const shown = table(t("errors.title"), ["errors.when", "jobs.video", "jobs.tenant", "errors.code", "errors.message"].map((name) => t(name)), t("errors.none"));
+  const shown = table(t("errors.title"), ["errors.when", "jobs.video", "jobs.tenant", "errors.code", "errors.message"].map((name) => t(name)), t("errors.none"), true);
   return {
     element: h("section", { className: "panel", "aria-label": t("errors.title") }, h("h2", {}, t("errors.title")), shown.element),
     /** @param {{ data: any[] }} told @param {string} own */
@@ -85,7 +85,7 @@ const limited = (limits, before = "") =>
   Object.entries(limits).map(([name, value]) => (value && typeof value === "object" ? limited(value, `${before}${name} `) : `${before}${name} ${number(value)}`)).filter(Boolean).join(", ");
 
 export function tenants() {
-  const shown = table(t("tenants.title"), ["jobs.tenant", "jobs.waiting", "jobs.running", "tenants.weight", "tenants.share", "tenants.made", "tenants.seconds", "tenants.money", "tenants.limits"].map((name) => t(name)), t("tenants.none"));
+  const shown = table(t("tenants.title"), ["jobs.tenant", "jobs.waiting", "jobs.running", "tenants.weight", "tenants.share", "tenants.made", "tenants.seconds", "tenants.money", "tenants.limits"].map((name) => t(name)), t("tenants.none"), true);
   /** @type {Map<string, any>} */
   let used = new Map();
   return {

@@ -19,7 +19,7 @@ function bar(name) {
   const meter = h("meter", { min: 0, max: 1, high: 0.9, "aria-label": name });
   const text = h("span");
   return {
-    element: h("div", { className: "bar" }, h("span", {}, name), meter, text),
+    element: h("div", { className: "gauge" }, h("span", {}, name), meter, text),
     show(value, told) {
       meter.value = value;
       say(text, told);
@@ -40,7 +40,7 @@ function tile() {
     slots.show(replica.slots ? Math.min(1, replica.running / replica.slots) : 0, `${number(replica.running)} / ${number(replica.slots)}`);
     const used = replica.device_memory ?? replica.host_memory;
     memory.show(used, percent(used));
-    say(facts, [replica.model, replica.device, `${t("replicas.step")} ${span(replica.step_s)}`, `${t("replicas.process")} ${size(replica.memory_bytes)}`, `${t("replicas.seen")} ${span(replica.silent_s)}`].join(" · "));
+    say(facts, [replica.model, replica.device, `${t("replicas.step")} ${span(replica.step_s)}`, `${t("replicas.process")} ${size(replica.memory_bytes)}`, t("replicas.seen", { s: span(replica.silent_s) })].join(" · "));
     keyed(list, replica.jobs ?? [], (id) => id, () => {
       const item = h("li");
       item.fill = (id) => {

@@ -91,7 +91,7 @@ export function room(first) {
       h("div", { className: "head" }, h("h2", {}, t("control.title")), score, sum, elsewhere(first.links)),
       old, trouble,
       panels.pools.element, panels.replicas.element, panels.jobs.element, panels.charts.element,
-      panels.health.element, panels.caches.element, panels.errors.element, panels.tenants.element),
+      panels.health.element, h("div", { className: "stack" }, panels.caches.element, panels.errors.element), panels.tenants.element),
     start() {
       document.addEventListener("visibilitychange", seen);
       look();

@@ -31,10 +31,11 @@ export function keyed(place, items, key, make) {
 /**
  * A table with a caption and columns; `show` fills it, or says that there is nothing.
  * @param {string} caption @param {string[]} columns @param {string} [none]
+ * @param {boolean} [headed] a heading above it says the same
  */
-export function table(caption, columns, none = "") {
+export function table(caption, columns, none = "", headed = false) {
   const body = h("tbody");
-  const made = h("table", {}, h("caption", {}, caption), h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))), body);
+  const made = h("table", {}, h("caption", { className: headed ? "unseen" : "" }, caption), h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))), body);
   const empty = h("p", { className: "soft" }, none);
   const scrolled = h("div", { className: "scrolled", tabIndex: 0, role: "region", "aria-label": caption }, made);
   const element = h("div", {}, scrolled, empty);
@@ -55,7 +56,7 @@ export function row(tell, ...more) {
   element.fill = (item) => {
     const texts = tell(item);
     if (!cells) {
-      cells = texts.map((_, place) => (place ? h("td") : h("th", { scope: "row" })));
+      cells = texts.map((text, place) => (place ? h("td", { className: text.length > 40 ? "long" : "" }) : h("th", { scope: "row" })));
       element.append(.../** @type {any[]} */ (cells), ...more.map((each) => h("td", {}, each)));
     }
     texts.forEach((text, place) => {
