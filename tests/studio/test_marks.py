@@ -61,9 +61,11 @@ async def test_a_marked_video_is_found_however_old_it_is(studio: Open) -> None:
         await page.select_option("#filter-marked", "favourite")
         await seen(page, old)
         await page.select_option("#filter-marked", "")
+        await holds(page, "document.querySelectorAll('article:not([hidden])').length >= 25")
         await page.fill("#filter-find", "comet")
         await seen(page, old)
         await page.fill("#filter-find", "")
+        await holds(page, "document.querySelectorAll('article:not([hidden])').length >= 25")
         await expect(page.locator("article")).to_have_count(31)  # those in between have not been passed over
         ids = await page.evaluate("[...document.querySelectorAll('article')].map((card) => card.dataset.id)")
         assert ids[-1] == old

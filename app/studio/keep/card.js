@@ -31,8 +31,9 @@ export function shell(video) {
 
 function fill(element, video) {
   const screen = h("video", { loop: true, muted: true, playsInline: true, tabIndex: -1, "data-of": video.id, "aria-hidden": "true" });
-  for (const change of ["play", "pause"]) screen.addEventListener(change, () => labelPlay(element));
-  screen.addEventListener("loadeddata", () => (element.querySelector(".glimpse").hidden = true));
+  // What is told late may be told of a screen that is gone.
+  for (const change of ["play", "pause"]) screen.addEventListener(change, () => screen.isConnected && labelPlay(element));
+  screen.addEventListener("loadeddata", () => screen.isConnected && (element.querySelector(".glimpse").hidden = true));
   element.replaceChildren(
     h(
       "a",
@@ -127,14 +128,14 @@ function wanted(element, video) {
   element.dataset.loaded = "yes";
   file(video.id)
     .then((address) => {
-      if (!element.dataset.near) return;
+      if (!element.dataset.near || !screen.isConnected) return;
       screen.src = address;
       labelPlay(element);
       if (small(video)) move(screen);
     })
     .catch((error) => {
       delete element.dataset.loaded; // the next look at it tries again
-      say(element.querySelector(".state"), error.message);
+      if (screen.isConnected) say(element.querySelector(".state"), error.message);
     });
 }
 

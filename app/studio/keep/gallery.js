@@ -10,7 +10,7 @@ import { card, glimpse, shell, show } from "./card.js";
 import { fits, onFilter, onFound, query } from "./filters.js";
 
 const PAGE = 24;
-const NEXT = 72; // who scrolls goes far
+const MOST_PAGE = 96; // who scrolls on goes far: each page is larger than the last
 const WHOLE = 240; // cards that stay as they are; of more, those far from what is looked at are empty
 /** @type {Map<string, any>} */
 const cards = new Map();
@@ -18,6 +18,8 @@ const cards = new Map();
 const order = [];
 /** @type {Map<string, string | null>} where each of the server's lists goes on, by what it is narrowed to */
 const reached = new Map();
+/** @type {Map<string, number>} by the same: how many pages of it have been read */
+const pages = new Map();
 /** @type {Set<string>} ids that the whole list, or the stream, has told of: what is found by a search may be much older */
 const listed = new Set();
 let most = 10 * PAGE; // cards, before the oldest make room for what is asked for elsewhere
@@ -117,8 +119,8 @@ export async function older() {
     let seen = 0;
     do {
       const after = reached.get(list);
-      const page = await get(`v1/videos?limit=${after ? NEXT : PAGE}${list && `&${list}`}${after ? `&after=${after}` : ""}`);
-      most = Math.max(most, cards.size + 2 * NEXT);
+      const page = await get(`v1/videos?limit=${Math.min(MOST_PAGE, PAGE * Math.max(1, pages.get(list) ?? 0))}${list && `&${list}`}${after ? `&after=${after}` : ""}`);
+      most = Math.max(most, cards.size + 2 * MOST_PAGE);
       [reading, aside] = [true, list !== ""];
       for (const video of page.data) {
         if (!videos.has(video.id)) learn(video);
@@ -126,6 +128,7 @@ export async function older() {
         seen += fits(video) ? 1 : 0;
       }
       [reading, aside] = [false, false];
+      pages.set(list, (pages.get(list) ?? 0) + 1);
       reached.set(list, page.last_id ?? after ?? null);
       mores.set(list, page.has_more);
       offer(page.has_more);
