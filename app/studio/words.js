@@ -58,7 +58,7 @@ export const WORDS = {
   "many.lines": ["one for each line", "eins je Zeile"],
   "many.seeds": ["four seeds", "vier Startwerte"],
   "many.tiers": ["one of each quality", "eins je Qualität"],
-  "many.grid": ["a grid …", "ein Raster …"],
+  "many.grid": ["a grid", "ein Raster"],
   "grid.seeds": ["Seeds", "Startwerte"],
   "many.most": ["At most {n} at once; these are {got}.", "Höchstens {n} auf einmal; dies sind {got}."],
   "make": ["Make it", "Erzeugen"],

@@ -32,7 +32,9 @@ async def test_the_page_opens_without_a_network_and_says_so(studio: Open) -> Non
     async with studio(refused=True, service_workers="allow") as (page, server):
         video = await made(server, "a red ball")
         await expect(card(page, video)).to_be_visible()
-        await holds(page, f"{KEPT}.then((paths) => paths.includes('/') && paths.includes('/studio/studio.js'))")
+        own = "performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)"
+        own += ".filter((path) => /^\\/studio\\/.*\\.(js|css)$/.test(path))"
+        await holds(page, f"{KEPT}.then((paths) => ['/', ...{own}].every((path) => paths.includes(path)))")
         await holds(page, "navigator.serviceWorker.controller !== null")
         paths = await page.evaluate(KEPT)
         assert all(path == "/" or path.startswith("/studio/") for path in paths)  # no answer of the API

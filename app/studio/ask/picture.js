@@ -80,7 +80,7 @@ export function picturePlace(box, { id, shape, changed }) {
     if (!picture) return;
     abort.abort();
     abort = new AbortController();
-    if (sent?.id && !known) forget(sent.id);
+    if (!known) leave();
     const { file, name, bitmap, box: part } = picture;
     const { signal } = abort;
     sent = null;
@@ -110,6 +110,12 @@ export function picturePlace(box, { id, shape, changed }) {
       bar.hidden = true;
       say(note, error.message);
     });
+  }
+
+  // Forgets what was sent, once nothing of it is on its way any more.
+  function leave() {
+    const before = sent;
+    sending.catch(() => {}).then(() => void forget(before?.id ?? null));
   }
 
   const settled = (next) => {
@@ -162,8 +168,8 @@ export function picturePlace(box, { id, shape, changed }) {
   }
 
   function takeAway() {
-    forget(sent?.id ?? null);
     drop();
+    leave();
     sent = null;
     keep();
     input.value = "";
