@@ -97,7 +97,7 @@ async def test_history_is_series_with_gaps_and_has_a_tag() -> None:
 
 
 async def test_operators_are_told_limits_and_where_else_to_look() -> None:
-    links = {"ray_dashboard_url": "http://head:8265", "grafana_url": "https://grafana.example/d"}
+    links: dict[str, Any] = {"ray_dashboard_url": "http://head:8265", "grafana_url": "https://grafana.example/d"}
     house = House(**OPERATED, **links)
     async with house.client() as client:
         told = (await client.get("/api/stats", headers=BOSS)).json()

@@ -14,6 +14,7 @@ from app.artifacts.memory import MemoryArtifacts
 from app.errors import InvalidRequest, KinorayError
 from app.jobs.board import Board, MemoryBoard
 from app.jobs.events import EventLog
+from app.jobs.failures import Failures, MemoryFailures
 from app.jobs.flights import Flights, MemoryFlights
 from app.jobs.memory import MemoryEvents, MemoryJobs
 from app.jobs.redis.events import RedisEvents
@@ -46,6 +47,7 @@ class House:
     artifacts: MemoryArtifacts
     usage: UsageLog = field(default_factory=MemoryUsage)
     storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)
+    failures: Failures = field(default_factory=MemoryFailures)
 
     async def complete(self, job_id: str) -> None:
         lease = await self.jobs.lease(job_id, "main", 30.0, 200.0)

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from app.health.history import DAY, HOUR, Reading
 from app.jobs.board import BACKLOG, PLACES
-from app.line.backlog import Backlog, PoolBacklog, backlog_to_note
+from app.line.backlog import Backlog, PoolBacklog, TenantUse, backlog_to_note
 from app.line.queue_places import Place, QueuePlaces, places_to_note
 from app.types import Failure, ReplicaInfo
 from tests.api.house import House
@@ -48,7 +48,13 @@ async def busy(server: ServedHouse, key: str = "any") -> list[str]:
         because="backlog",
         why="There is more than one can do.",
     )
-    await house.board.put(BACKLOG, backlog_to_note(Backlog(now, 2, 1, 9.0, 12.0, {"main": pool})), 600)
+    await house.board.put(
+        BACKLOG,
+        backlog_to_note(
+            Backlog(now, 2, 1, 9.0, 12.0, {"main": pool}, tenants={"public": TenantUse(jobs=2, running=1, share=0.5)})
+        ),
+        600,
+    )
     places = {ids[1]: Place(0, 6.0), ids[2]: Place(1, 9.0, "pool_starting")}
     await house.board.put(PLACES, places_to_note(QueuePlaces(now, places)), 600)
     for place in range(60):
@@ -80,7 +86,13 @@ async def test_what_is_so_is_shown(studio: Open) -> None:
         await expect(waiting.locator("tbody tr").nth(1)).to_contain_text("its pool starts")
         await expect(page.get_by_role("table", name="Health").locator("tbody tr")).to_contain_text("redis")
         await expect(page.locator(".score")).to_have_text("Health 100 of 100")
+        tenant = page.get_by_role("table", name="Tenants").locator("tbody tr")
+        await expect(tenant.locator("td").nth(1)).to_have_text("1")
         await server.house.complete(ids[1])
+        tenants = {"public": TenantUse(jobs=5, running=3, share=1.0)}
+        await server.house.board.put(BACKLOG, backlog_to_note(Backlog(jobs=5, running=3, tenants=tenants)), 600)
+        await expect(tenant).to_contain_text("100 %")
+        await expect(tenant.locator("td").nth(1)).to_have_text("3")
         await expect(waiting.locator("tbody tr")).to_have_count(1)
 
 

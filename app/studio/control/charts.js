@@ -2,11 +2,12 @@
 
 import { get } from "../api.js";
 import { h, say } from "../dom.js";
-import { number, percent, span, t, time } from "../words.js";
+import { money, number, percent, span, t, time } from "../words.js";
 import uPlot from "../vendor/uPlot.esm.js";
 import { row, table } from "./table.js";
 
 const SPANS = ["1h", "24h"];
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]; // steps of an axis of things that are counted
 const ROWS = 12; // of a chart's table
 const COLOURS = ["--ran", "--shared", "--forecast", "--bad", "--warn"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 2]]; // told apart without colours too
@@ -28,7 +29,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 function plotOf(chart, place, names, pointed) {
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
   /** @type {(plot: any, low: number, high: number) => [number, number]} */
-  const range = (_, low, high) => [Math.min(0, low ?? 0), chart.most ?? Math.max(1e-9, (high ?? 1) * 1.08, chart.steps ? 1 : 0)];
+  const range = (_, low, high) => [Math.min(0, low ?? 0), chart.most ?? Math.max(high ? high * 1.08 : 1, chart.steps ? 1 : 0)];
   const steps = chart.steps ? { paths: uPlot.paths.stepped?.({ align: 1 }) } : {};
   return new uPlot(
     {
@@ -39,8 +40,8 @@ function plotOf(chart, place, names, pointed) {
       scales: { y: { range }, other: { range } },
       axes: [
         { ...axis, values: (_, at) => at.map((each) => time(each)) },
-        { ...axis, size: 64, values: (_, at) => at.map((each) => chart.tell(each)) },
-        ...(names.includes(chart.other ?? "") ? [{ ...axis, side: 1, scale: "other", size: 48, grid: { show: false }, values: (_, at) => at.map((each) => chart.tell(each)) }] : []),
+        { ...axis, size: 64, ...(chart.steps ? { incrs: WHOLE } : {}), values: (_, at) => at.map((each) => chart.tell(each)) },
+        ...(names.includes(chart.other ?? "") ? [{ ...axis, side: 1, scale: "other", size: 56, grid: { show: false }, values: (_, at) => at.map((each) => money(each)) }] : []),
       ],
       series: [{}, ...names.map((name, index) => ({ label: name, stroke: colour(COLOURS[index]), width: 2, dash: DASHES[index], points: { size: 4 }, ...steps, ...(name === chart.other ? { scale: "other" } : {}) }))],
       hooks: { setCursor: [(plot) => pointed(plot.cursor.idx ?? null)] },

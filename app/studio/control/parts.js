@@ -93,16 +93,12 @@ export function tenants() {
     /** @param {ControlStats} stats */
     show(stats) {
       const names = [...new Set([...Object.keys(stats.tenants ?? {}), ...used.keys()])].sort();
-      shown.show(names, (name) => name, () =>
-        row((name) => {
-          const use = stats.tenants?.[name];
-          const sum = used.get(name);
-          return [
-            name, number(use?.waiting ?? 0), number(use?.running ?? 0), use ? number(use.weight, 2) : "–", use ? percent(use.share) : "–",
-            sum ? number(sum.completed) : "–", sum ? number(sum.device_seconds, 1) : "–", sum ? money(sum.money) : "–",
-            use ? limited(use.limits) || t("tenants.free") : "–",
-          ];
-        }));
+      shown.show(names.map((name) => ({ name, use: stats.tenants?.[name], sum: used.get(name) })), ({ name }) => name, () =>
+        row(({ name, use, sum }) => [
+          name, number(use?.waiting ?? 0), number(use?.running ?? 0), use ? number(use.weight, 2) : "–", use ? percent(use.share) : "–",
+          sum ? number(sum.completed) : "–", sum ? number(sum.device_seconds, 1) : "–", sum ? money(sum.money) : "–",
+          use ? limited(use.limits) || t("tenants.free") : "–",
+        ]));
     },
     /** @param {{ data: any[] }} usage by tenant */
     used(usage) {

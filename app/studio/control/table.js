@@ -37,7 +37,7 @@ export function table(caption, columns, none = "", headed = false) {
   const body = h("tbody");
   const made = h("table", {}, h("caption", { className: headed ? "unseen" : "" }, caption), h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))), body);
   const empty = h("p", { className: "soft" }, none);
-  const scrolled = h("div", { className: "scrolled", tabIndex: 0, role: "region", "aria-label": caption }, made);
+  const scrolled = h("div", { className: "scrolled", tabIndex: 0, role: "group", "aria-label": caption }, made);
   const element = h("div", {}, scrolled, empty);
   /** @param {any[]} items @param {(item: any) => string} key @param {(item: any) => any} make */
   const show = (items, key, make) => {

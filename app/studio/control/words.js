@@ -5,7 +5,7 @@ export const CONTROL = {
   "control.title": ["Control room", "Leitstand"],
   "control.none": ["This room is for operators: it needs a key with the scopes operate and stats.", "Dieser Raum ist für Betreiber: Er braucht einen Schlüssel mit den Rechten operate und stats."],
   "control.stale": ["Last heard of {s} ago. Trying again until the server answers.", "Zuletzt gehört vor {s}. Wird versucht, bis der Server antwortet."],
-  "control.links": ["Elsewhere", "Anderswo"],
+  "control.links": ["Tools of operators", "Werkzeuge für Betreiber"],
   "control.ray": ["Ray dashboard", "Ray-Dashboard"],
   "control.grafana": ["Grafana", "Grafana"],
   "control.docs": ["API documentation", "API-Dokumentation"],
