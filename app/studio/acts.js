@@ -47,7 +47,7 @@ export async function download(path, name) {
 }
 
 /** What a video is kept by, on the server. @param {Video} video @param {object} marks */
-export const mark = async (video, marks) => learn(await patch(`v1/videos/${video.id}`, marks));
+export const mark = async ({ id }, marks) => learn(await patch(`v1/videos/${id}`, marks));
 
 /** Hides it now and deletes it a while later, unless that is undone. @param {Video} video */
 export function remove(video) {
@@ -86,12 +86,13 @@ function stay(id) {
 addEventListener("pagehide", () => [...leaving.keys()].forEach(finish)); // who leaves has not undone it
 
 /** Makes a video that has not ended more or less urgent. @param {Video} video @param {string} priority */
-export const hurry = (video, priority) => trouble(async () => learn(await patch(`v1/videos/${video.id}`, { priority })));
+export const hurry = ({ id }, priority) => trouble(async () => learn(await patch(`v1/videos/${id}`, { priority })));
 
 /** @param {Video} video @param {number} score @param {string[]} [reasons] */
 export async function rate(video, score, reasons = []) {
-  await post(`v1/videos/${video.id}/feedback`, { score, reasons });
-  learn({ ...(videos.get(video.id) ?? video), rating: score });
+  const { id } = video;
+  await post(`v1/videos/${id}/feedback`, { score, reasons });
+  learn({ ...(videos.get(id) ?? video), rating: score });
   announce(t("thanks"));
 }
 

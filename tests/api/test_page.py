@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from os.path import dirname, normpath
+from pathlib import Path
 
 import httpx
 import pytest
 
+from app.api.compression import LEVEL
 from app.api.routes.page import STUDIO
 from app.types import PRIORITIES
 
 pytestmark = pytest.mark.anyio
 MODULES = sorted(path.relative_to(STUDIO).as_posix() for path in STUDIO.rglob("*.js"))
-MOST_BYTES = 150_000  # of all that a browser loads before anything moves
+MOST_BYTES = 150_000  # of all that a browser loads before anything moves; packed, of all rooms together
+MOST_OF_A_ROOM = 60_000  # packed, of what is loaded when its address is opened
 
 
 @pytest.fixture
 async def script(client: httpx.AsyncClient) -> str:
     """All that the page runs, as it is served."""
     texts = {name: (await client.get(f"/studio/{name}")).text for name in MODULES}
-    assert _imported(texts) | {"studio.js"} == set(MODULES)
+    assert _imported(texts) | {"studio.js", "sw.js"} == set(MODULES)  # the latter is no module: it keeps the others
     return "".join(texts.values())
 
 
 def _imported(texts: dict[str, str]) -> set[str]:
-    found = ((name, each) for name, text in texts.items() for each in re.findall(r'(?:from|import) "(\.[^"]+)"', text))
+    modules = re.compile(r'(?:from |import |import\()"(\.[^"]+)"')
+    found = ((name, each) for name, text in texts.items() for each in modules.findall(text))
     return {normpath(f"{dirname(name) or '.'}/{each}") for name, each in found}
 
 
 async def test_the_page_is_small() -> None:
+    rooms = re.findall(r'import\("\./([a-z]+)/', (STUDIO / "views.js").read_text())
     parts = [path for path in STUDIO.rglob("*") if path.suffix in {".html", ".css", ".js"}]
-    assert sum(path.stat().st_size for path in parts) <= MOST_BYTES
+    late = [path for path in parts if path.parent.name in rooms]
+    assert rooms
+    for room in rooms:
+        assert sum(map(_packed, (path for path in late if path.parent.name == room))) <= MOST_OF_A_ROOM, room
+    assert sum(map(_packed, parts)) <= MOST_BYTES
     assert sum(path.stat().st_size for path in (STUDIO / "wall").iterdir()) <= 600_000
+
+
+def _packed(path: Path) -> int:
+    return len(gzip.compress(path.read_bytes(), LEVEL))
 
 
 async def test_the_policy_leaves_no_way_in(client: httpx.AsyncClient) -> None:
@@ -63,8 +77,9 @@ async def test_a_page_that_a_browser_has_is_not_sent_again(path: str, client: ht
 
 async def test_the_page_asks_only_routes_that_exist(client: httpx.AsyncClient, script: str) -> None:
     routes = (await client.get("/openapi.json")).json()["paths"]
+    names = {"v1/storyboards": "{story_id}", "v1/uploads": "{upload_id}"}
     asked = {
-        re.sub(r"\$\{id\}", "{video_id}", path)
+        path.replace("${id}", names.get(path.partition("/$")[0], "{video_id}"))
         for path in re.findall(r'["`]((?:v1|api)/[^"`?$]*(?:\$\{id\}[^"`?$]*)?)', script)
     }
     assert asked

@@ -195,7 +195,8 @@ class Service:
 
     async def _changed(self, request: Request, video_id: str) -> Response:
         if request.method == "PATCH":
-            self.videos[video_id] |= await request.json()
+            self.bodies.append(await request.json())
+            self.videos[video_id] |= self.bodies[-1]
             return JSONResponse(self.videos[video_id])
         del self.videos[video_id]
         return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
