@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 
 from rich.console import Console
 
 from app.settings.read import BadSettings, read_settings
-from cluster.greeting import show_addresses, show_page
+from cluster.greeting import open_page, show_addresses, show_page
 from cluster.local import LocalService, run
 
 OUTPUT = Path("demo.mp4")
@@ -29,6 +30,8 @@ def main(argv: list[str]) -> int:
 
     def ready(service: LocalService) -> int | None:
         show_page(console, service.addresses)
+        if not once:
+            open_page(service.addresses, os.environ, webbrowser.open)
         made = _generate(service.url, prompt)
         if made == 0:
             console.print(f"[bold]{OUTPUT}[/bold] is your video.")

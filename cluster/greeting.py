@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+import webbrowser
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,23 @@ def _is_default(url: str) -> bool:
 def show_page(console: Console, addresses: Addresses) -> None:
     """The first thing that people are told."""
     console.print(f"  page       {addresses.url}/", soft_wrap=True)
+
+
+def has_display(environment: Mapping[str, str], platform: str = sys.platform) -> bool:
+    """Whether a browser that is opened here is seen by whoever asked: not over SSH, nor where nobody looks."""
+    if any(environment.get(name) for name in ("CI", "SSH_CONNECTION", "KINORAY_NO_BROWSER")):
+        return False
+    return platform in ("darwin", "win32") or any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def open_page(addresses: Addresses, environment: Mapping[str, str], open_: Callable[[str], bool]) -> bool:
+    """Opens the page where there is a display; a browser that is not there, or will not, is nobody's trouble."""
+    if not has_display(environment):
+        return False
+    try:
+        return open_(f"{addresses.url}/")
+    except (OSError, webbrowser.Error):
+        return False
 
 
 def show_addresses(console: Console, addresses: Addresses) -> None:

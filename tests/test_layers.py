@@ -69,7 +69,14 @@ SUB_ROOMS = {
     "app/plan/masks": {"app.plan.masks", "app.errors", "app.types", "app.settings"},
     "app/api/requests": {
         *("app.api.requests", "app.api.limits", "app.api.problems", "app.errors", "app.types", "app.settings"),
-        *("app.jobs.admission_limits", "app.plan", "app.service", "app.access.api_key", "app.access.scopes"),
+        *(
+            "app.jobs.admission_limits",
+            "app.jobs.marks",
+            "app.plan",
+            "app.service",
+            "app.access.api_key",
+            "app.access.scopes",
+        ),
         "app.storyboards",
     },
 }

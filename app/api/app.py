@@ -28,6 +28,7 @@ from app.api.public_url import PublicAddress
 from app.api.rate_headers import RateHeaders
 from app.api.request_id import RequestId
 from app.api.routes import (
+    archive,
     audit,
     caches,
     content,
@@ -39,6 +40,7 @@ from app.api.routes import (
     images,
     keys,
     loras,
+    marks,
     models,
     not_here,
     operations,
@@ -120,8 +122,8 @@ def create_app(
     app.state.followers = Followers(settings.max_followers)
     app.state.ended_bodies = EndedBodies()
     rooms = (  # a path is looked for in this order: what is asked for most stands first
-        *(videos, operations, reports, not_here, sync, images, extend, content, events, tenant_events, event_socket),
-        feedback,
+        *(archive, videos, operations, marks, reports, not_here, sync, images, extend, content),
+        *(events, tenant_events, event_socket, feedback),
         *((storyboards, storyboard_events, voices) if boards is not None else ()),
         *(models, loras, uploads, styles, keys, audit, caches, control, trends, usage, vitals, page),
     )

@@ -20,6 +20,7 @@ from app.types import Artifact
 _ENDINGS = {
     "video/mp4": ".mp4",
     "image/webp": ".webp",
+    "image/gif": ".gif",
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "audio/mp4": ".m4a",

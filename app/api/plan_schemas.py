@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from app.api.prepared_schema import PlannedPicture
+
 
 class VideoFactor(BaseModel):
     """What one factor adds to the complexity score, and the words that did it."""
@@ -96,3 +98,4 @@ class PlannedVideo(Optimization):
     seed_text: str = Field(description="The same as text")
     fixed_default_seconds: float = Field(description="What the same would take in a full run")
     warnings: list[VideoWarning] = Field(description="What would not be as asked")
+    prepared: PlannedPicture | None = Field(None, description="Where `prepare` was asked for: what would be done")

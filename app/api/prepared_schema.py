@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from pydantic import BaseModel, Field
 
 from app.types import Prepared
@@ -19,6 +21,20 @@ class VideoPrepared(BaseModel):
     height: int = Field(description="Of the same")
     model: str | None = Field(description="What found the subject")
     cached: bool = Field(description="It was found before: in the same picture, by the same model")
+
+
+class PlannedPicture(VideoPrepared):
+    """What would be done to it, and how it would look."""
+
+    preview: str = Field(description="What the video would begin with, at most 320 pixels long: a data URL, image/webp")
+
+
+def planned_picture(done: Prepared | None, webp: bytes | None) -> PlannedPicture | None:
+    """As clients see it before anything is made."""
+    told = prepared_object(done)
+    if told is None or webp is None:
+        return None
+    return PlannedPicture(**told.model_dump(), preview=f"data:image/webp;base64,{base64.b64encode(webp).decode()}")
 
 
 def prepared_object(done: Prepared | None) -> VideoPrepared | None:

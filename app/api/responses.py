@@ -110,6 +110,9 @@ class Video(BaseModel):
     waiting_for: list[str] = Field(description="Those of them that are not yet")
     promised_s: float = Field(description="The wait that was predicted when it was accepted, in seconds; 0.0: none")
     user: str | None
+    favourite: bool = Field(description="Whether it is one of your favourites")
+    tags: list[str] = Field(description="What you keep it by")
+    rating: int | None = Field(description="What you said of it last, 1 to 5")
     url: str | None = Field(description="Where the file is, once completed")
     prepared: VideoPrepared | None = Field(description="Where `prepare` was asked for: what was done")
     webhook: VideoWebhook | None
@@ -189,6 +192,9 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         waiting_for=list(outlook.waits_for),
         promised_s=job.promised_s or 0.0,
         user=job.wishes.user,
+        favourite=job.favourite,
+        tags=list(job.tags),
+        rating=job.rating,
         url=f"{base}/v1/videos/{job.id}/content" if has_file(job, settings, now) else None,
         prepared=prepared_object(plan.prepared),
         webhook=_webhook(job),

@@ -55,6 +55,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "logs": logs,
     "report": report,
     "rate": video_commands.rate,
+    "mark": video_commands.mark,
     "cancel": video_commands.cancel,
     "reprioritise": video_commands.reprioritise,
     "delete": video_commands.delete,

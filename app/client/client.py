@@ -17,6 +17,7 @@ from typing_extensions import Unpack
 from app.client.address import from_environment
 from app.client.errors import TIMEOUT, KinorayClientError
 from app.client.lora_calls import LoraCalls
+from app.client.mark_calls import MarkCalls
 from app.client.operator_calls import OperatorCalls
 from app.client.options import StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
@@ -37,7 +38,7 @@ def _place(video_id: str, what: str = "") -> str:
     return f"{VIDEOS}/{quote(video_id, safe='')}{what}"
 
 
-class Kinoray(LoraCalls, StoryboardCalls, OperatorCalls):
+class Kinoray(LoraCalls, MarkCalls, StoryboardCalls, OperatorCalls):
     """A client of one Kinoray service.
 
         async with Kinoray() as kinoray:
@@ -97,11 +98,23 @@ class Kinoray(LoraCalls, StoryboardCalls, OperatorCalls):
         """Where a video's time went so far: stages, waits, attempts, and the bottleneck in a sentence."""
         return VideoReport.parse(read_json(await self._transport.send("GET", _place(video_id, "/report"))))
 
-    async def list(self, limit: int = 20, after: str | None = None, order: str = "desc") -> VideoPage:
-        """A page of videos, newest first unless `order` is "asc"."""
-        params: dict[str, str | int] = {"limit": limit, "order": order}
-        if after:
-            params["after"] = after
+    async def list(
+        self,
+        limit: int = 20,
+        after: str | None = None,
+        order: str = "desc",
+        *,
+        favourite: bool = False,
+        tags: Sequence[str] = (),
+        search: str | None = None,
+    ) -> VideoPage:
+        """A page of videos, newest first unless `order` is "asc": of favourites alone, or of those with all `tags`.
+
+        A `search` has one page, of those with all of its words and then of those that mean it.
+        """
+        params: dict[str, str | int | Sequence[str]] = {"limit": limit, "order": order}
+        said = {"after": after, "search": search, "favourite": "true" if favourite else None, "tag": tuple(tags)}
+        params |= {name: value for name, value in said.items() if value}
         return VideoPage.parse(read_json(await self._transport.send("GET", VIDEOS, params=params)))
 
     async def iterate(self, order: str = "desc", page_size: int = 100) -> AsyncIterator[Video]:
@@ -170,6 +183,10 @@ class Kinoray(LoraCalls, StoryboardCalls, OperatorCalls):
         async with self._transport.open(_place(video_id, "/content"), {"variant": variant}) as response:
             async for chunk in response.aiter_bytes():
                 part.write(chunk)
+
+    async def zip(self, video_ids: Sequence[str]) -> bytes:
+        """Up to 100 completed videos as one archive, whole in memory."""
+        return (await self._transport.send("GET", f"{VIDEOS}/zip", {"ids": ",".join(video_ids)})).content
 
     async def content(self, video_id: str, variant: str = "video") -> bytes:
         """The bytes of a video, its thumbnail or its spritesheet."""

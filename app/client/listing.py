@@ -38,6 +38,13 @@ class Filter:
     status: Status | None = None
     model: str | None = None
     search: str | None = None
+    favourite: bool = False  # this and the next are asked of the server, which has lists of them
+    tags: tuple[str, ...] = ()
+
+    @property
+    def looks(self) -> bool:
+        """Whether each video has to be looked at."""
+        return (self.status, self.model, self.search) != (None, None, None)
 
     def takes(self, video: Video) -> bool:
         """Whether a video is one of them."""
@@ -61,7 +68,8 @@ async def search(client: Kinoray, wanted: Filter, limit: int, after: str | None,
     found: list[Video] = []
     while True:
         left = limit - len(found)
-        page = await client.list(min(LARGEST_PAGE, left) if wanted == Filter() else LARGEST_PAGE, after, order)
+        size = LARGEST_PAGE if wanted.looks else min(LARGEST_PAGE, left)
+        page = await client.list(size, after, order, favourite=wanted.favourite, tags=wanted.tags)
         taken = [video for video in page.videos if wanted.takes(video)]
         found += taken[:left]
         if len(found) == limit or not (page.has_more and page.videos):
@@ -77,10 +85,13 @@ def list_videos(
     status: Annotated[Status | None, typer.Option(help="Only these.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
     words: Annotated[str | None, typer.Option("--search", metavar="WORDS", help="Only with it in the prompt.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; with all, where given again.")] = None,
+    favourite: Annotated[bool, typer.Option("--favourite", help="Only your favourites.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List your videos, newest first."""
-    wanted, order = Filter(status, model, words), "asc" if oldest else "desc"
+    wanted = Filter(status, model, words, favourite, tuple(tag or ()))
+    order = "asc" if oldest else "desc"
     found = talk(context, lambda client: search(client, wanted, limit, after, order))
     if as_json:
         say_json([video_json(video) for video in found.videos])

@@ -178,6 +178,9 @@ class Video:
     optimization: Optimization = Optimization()
     warnings: tuple[VideoWarning, ...] = ()  # what is not as asked
     storyboard: StoryboardScene | None = None  # what it is made for
+    favourite: bool = False
+    tags: tuple[str, ...] = ()  # what its owner keeps it by
+    rating: int | None = None  # what its owner said of it last, 1 to 5
     trace_id: str | None = None  # its trace, as OpenTelemetry has it
     extra: JsonObject = field(default_factory=dict, repr=False)
 
@@ -194,7 +197,7 @@ class Video:
         known = known_fields(cls, data)
         if "seconds" in known:
             known["seconds"] = _number(known["seconds"])  # a string on the wire
-        for name in ("after", "waiting_for"):
+        for name in ("after", "waiting_for", "tags"):
             known[name] = tuple(known.get(name, ()))
         failure = part(data, "error")
         known["error"] = Failure(**known_fields(Failure, failure)) if failure else None

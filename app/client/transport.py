@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -22,8 +22,8 @@ from app.client.errors import (
     refusal,
 )
 
-Params = Mapping[str, str | int | float]
-"""What stands in an address behind the question mark."""
+Params = Mapping[str, str | int | float | Sequence[str]]
+"""What stands in an address behind the question mark; a sequence as one of each."""
 
 FIRST_PAUSE_S = 0.2
 BUSY = (429, 502, 503, 504)

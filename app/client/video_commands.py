@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.client import show
 from app.client.options import Priority
 from app.client.session import AsJson, say_json, talk, video_json
 from app.client.writing import NoClobber, Out, is_stdout, target_named
@@ -15,7 +16,7 @@ VideoId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 class Variant(str, Enum):
-    """The files of a video; the last three of a picture, which is a video of one frame."""
+    """The files of a video; png and jpeg of a picture, which is a video of one frame; webp and gif of any."""
 
     VIDEO = "video"
     THUMBNAIL = "thumbnail"
@@ -23,6 +24,7 @@ class Variant(str, Enum):
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
+    GIF = "gif"
 
 
 ENDINGS = {
@@ -32,6 +34,7 @@ ENDINGS = {
     Variant.PNG: ".png",
     Variant.JPEG: ".jpg",
     Variant.WEBP: ".webp",
+    Variant.GIF: ".gif",
 }
 
 
@@ -72,6 +75,24 @@ def rate(
     """Say what you think of a video; budgets follow what people say."""
     said = talk(context, lambda client: client.rate(video_id, score, reason or ()))
     say_json(said) if as_json else typer.echo(f"Rated {video_id}: {said.get('score', score)} of 5.")
+
+
+def mark(
+    context: typer.Context,
+    video_id: VideoId,
+    favourite: Annotated[bool | None, typer.Option(help="Whether it is one of your favourites.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Keep it by this tag; may be given more than once.")] = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take all of its tags away.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a video as a favourite, or by tags, which take the place of those that it has."""
+    tags = tag if tag else [] if no_tags else None
+    video = talk(context, lambda client: client.mark(video_id, favourite, tags))
+    if as_json:
+        say_json(video_json(video))
+        return
+    told = [*(["a favourite"] if video.favourite else []), *video.tags]
+    typer.echo(f"{video.id}: {show.plain(', '.join(told)) or 'no marks'}.")
 
 
 def cancel(context: typer.Context, video_id: VideoId, as_json: AsJson = False) -> None:

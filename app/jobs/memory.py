@@ -17,6 +17,8 @@ from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
 from app.jobs.events import BATCH, MOST_ENTRIES, MOST_SHARED, TENANT_KEPT, Entries, Resumption, resumption
+from app.jobs.marks import Among
+from app.jobs.memory_marks import counted, marked
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.store import CURSOR_KEPT_S, free
@@ -64,11 +66,30 @@ class MemoryJobs(MemoryWaits):
         return job
 
     async def list(self, tenant: str, after: str | None, limit: int, newest_first: bool) -> Page:
-        mine = sorted((job for job in self._jobs.values() if job.tenant == tenant), key=_place, reverse=newest_first)
+        return await self.list_marked(tenant, Among(), after, limit, newest_first)
+
+    async def list_marked(self, tenant: str, among: Among, after: str | None, limit: int, newest_first: bool) -> Page:
+        found = (job for job in self._jobs.values() if job.tenant == tenant and among.takes(job))
+        mine = sorted(found, key=_place, reverse=newest_first)
         if after is not None:
             cursor = _place(await self._listed(after, tenant))
             mine = [job for job in mine if (_place(job) < cursor if newest_first else _place(job) > cursor)]
         return Page(tuple(mine[:limit]), len(mine) > limit)
+
+    async def mark(
+        self,
+        job_id: str,
+        tenant: str,
+        favourite: bool | None = None,
+        tags: Sequence[str] | None = None,
+        rating: int | None = None,
+    ) -> Job:
+        job = await self.get(job_id, tenant)
+        self._jobs[job_id] = changed = marked(job, favourite, tags, rating, await self.tags(tenant))
+        return changed
+
+    async def tags(self, tenant: str) -> Mapping[str, int]:
+        return counted([job for job in self._jobs.values() if job.tenant == tenant])
 
     async def _listed(self, job_id: str, tenant: str) -> Job:
         """A job that is, or not long ago was, in the tenant's list. Raises JobNotFound."""

@@ -38,9 +38,13 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "measured": TypeAdapter(Measured | None),
     "cache": TypeAdapter(CacheUse),
     "delivery": TypeAdapter(Delivery | None),
+    "favourite": TypeAdapter(bool),
+    "tags": TypeAdapter(tuple[str, ...]),
+    "rating": TypeAdapter(int | None),
     "priority_now": TypeAdapter(str | None),
 }
 _NUMBERS = frozenset({"fence", "attempts", "step", "losses"})
+_BESIDE = frozenset({"wishes", "favourite", "tags", "rating"})  # the latter a record never begins with
 _COUNTED = ("phase", *sorted(_NUMBERS))
 _FIXED = frozenset({b"record", b"tenant", b"created_at", b"holder"})
 
@@ -70,7 +74,7 @@ def parse_event_id(event_id: str | None) -> tuple[int, int]:
 
 def job_to_json(job: Job) -> bytes:
     """The whole record, with the version of its form."""
-    own = {each.name: getattr(job, each.name) for each in fields(job) if each.name != "wishes"}
+    own = {each.name: getattr(job, each.name) for each in fields(job) if each.name not in _BESIDE}
     wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
     plan = _packed(job.plan)
     version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else 2

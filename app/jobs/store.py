@@ -8,13 +8,14 @@ from typing import Protocol
 
 from app.errors import JobNotFound
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
+from app.jobs.marks import Marks
 from app.jobs.waits import Waits
 from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 CURSOR_KEPT_S = 86_400.0  # how long it is known where a deleted job stood in its tenant's list
 
 
-class JobStore(Waits, Protocol):
+class JobStore(Waits, Marks, Protocol):
     """Job records, the line of waiting jobs, leases, and what replicas say of themselves.
 
     All methods raise StoreUnavailable when the store does not answer in time, and JobNotFound for what cannot be an id.

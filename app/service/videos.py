@@ -6,11 +6,13 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
 from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
+from app.jobs.marks import Among
 from app.jobs.quotas import Standing
 from app.jobs.reports.records import Report
 from app.jobs.usage import Used, used_by
@@ -19,13 +21,14 @@ from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
 from app.service.acceptance import Acceptance, Accepted
 from app.service.admission import held_of, limits_of
+from app.service.animations import Animations
 from app.service.artifact_refs import forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.file_uploads import FileShelf
 from app.service.first_picture import FirstPictures
 from app.service.follower_reads import FollowerReads, patiently
-from app.service.input_image import PENDING
+from app.service.input_image import PENDING, decoding
 from app.service.job_report import report_of
 from app.service.lora_uploads import LoraShelf, with_uploads
 from app.service.outlook import Outlook, outlook_of
@@ -34,6 +37,7 @@ from app.service.pools import PoolWatch
 from app.service.ports import Ports
 from app.service.recovery import lost_or
 from app.service.reprioritise import reprioritise
+from app.service.search import search
 from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
 from app.telemetry import Stages
@@ -51,6 +55,7 @@ from app.types import (
     VideoRequest,
     Wishes,
 )
+from app.video.picture import small
 
 log = logging.getLogger(__name__)
 PREPARED = "prepared"
@@ -76,6 +81,7 @@ class VideoService:
         self._clock = clock
         self._sync = sync
         self._reads = FollowerReads()
+        self.animations = Animations(ports.artifacts)
         self.loras = LoraShelf(ports, settings, clock)
         self.uploads = FileShelf(ports.uploads, ports.artifacts, settings, clock)
         self.pictures = FirstPictures(ports, settings, self.uploads)
@@ -174,6 +180,19 @@ class VideoService:
     async def list(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> Page:
         """A page of the caller's jobs."""
         return await self.ports.jobs.list(caller.tenant, after, limit, newest_first)
+
+    async def list_marked(self, caller: Caller, among: Among, after: str | None, limit: int, newest: bool) -> Page:
+        """A page of those of the caller's jobs that are so marked."""
+        return await self.ports.jobs.list_marked(caller.tenant, among, after, limit, newest)
+
+    async def search(self, words: str, caller: Caller, among: Among, limit: int) -> Sequence[Job]:
+        """The caller's jobs that have those words, then those that mean it. Raises StoreUnavailable."""
+        return await search(words, caller.tenant, among, limit, self.ports.jobs, self.ports.sentences)
+
+    async def mark(self, job_id: str, caller: Caller, favourite: bool | None, tags: Sequence[str] | None) -> Job:
+        """What the caller keeps a video by, from now on. Raises JobNotFound, Conflict (too many different tags)."""
+        await self.get(job_id, caller)  # which knows why it is not there
+        return await self.ports.jobs.mark(job_id, caller.tenant, favourite, tags)
 
     async def follow(self, job_id: str, caller: Caller, after: str | None = None) -> AsyncIterator[Event]:
         """Events of a job from the start or behind `after`, ending with kind "end". Raises JobNotFound at once."""
@@ -303,8 +322,17 @@ class VideoService:
 
     async def analyze(self, request: VideoRequest, caller: Caller, reference: Reference | None = None) -> Plan:
         """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""
+        return (await self.analyze_shown(request, caller, reference))[0]
+
+    async def analyze_shown(
+        self, request: VideoRequest, caller: Caller, reference: Reference | None
+    ) -> tuple[Plan, bytes | None]:
+        """The same, with the picture that it would begin with, small, as a WebP; None: with none that is prepared."""
         request = await with_uploads(request, caller, self.ports, self._clock())
         if reference is None:
-            return await plan_of(request, caller, self.ports)
+            return await plan_of(request, caller, self.ports), None
         plan = await plan_of(replace(request, image=PENDING), caller, self.ports)
-        return (await self.pictures.had(reference, request.prepare, plan, caller))[0]
+        plan, content = await self.pictures.had(reference, request.prepare, plan, caller)
+        if plan.prepared is None:
+            return plan, None
+        return plan, await decoding.run(caller.tenant, partial(small, content))

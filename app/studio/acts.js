@@ -1,6 +1,6 @@
 // What a person does to a video, from a card, the stage, the details or the palette: each asks the server and says so.
 
-import { call, post } from "./api.js";
+import { call, patch, post } from "./api.js";
 import { another, remix } from "./ask/form.js";
 import { $, announce, button, h } from "./dom.js";
 import { send } from "./outbox.js";
@@ -34,9 +34,20 @@ export async function make(wanted) {
 
 /** @param {Video} video */
 export async function save(video) {
-  const name = title(video).toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 60) || video.id;
-  h("a", { href: await file(video.id), download: `${name}.mp4` }).click();
+  h("a", { href: await file(video.id), download: `${named(video)}.mp4` }).click();
 }
+
+const named = (video) => title(video).toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 60) || video.id;
+
+/** Saves what the server makes only when it is asked for. @param {string} path @param {string} name */
+export async function download(path, name) {
+  const address = URL.createObjectURL(await (await call(path)).blob());
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), UNDO_MS);
+}
+
+/** What a video is kept by, on the server. @param {Video} video @param {object} marks */
+export const mark = async ({ id }, marks) => learn(await patch(`v1/videos/${id}`, marks));
 
 /** Hides it now and deletes it a while later, unless that is undone. @param {Video} video */
 export function remove(video) {
@@ -74,6 +85,17 @@ function stay(id) {
 
 addEventListener("pagehide", () => [...leaving.keys()].forEach(finish)); // who leaves has not undone it
 
+/** Makes a video that has not ended more or less urgent. @param {Video} video @param {string} priority */
+export const hurry = ({ id }, priority) => trouble(async () => learn(await patch(`v1/videos/${id}`, { priority })));
+
+/** @param {Video} video @param {number} score @param {string[]} [reasons] */
+export async function rate(video, score, reasons = []) {
+  const { id } = video;
+  await post(`v1/videos/${id}/feedback`, { score, reasons });
+  learn({ ...(videos.get(id) ?? video), rating: score });
+  announce(t("thanks"));
+}
+
 /** @param {string} what @param {Video} video */
 export function act(what, video) {
   const id = video.id;
@@ -81,11 +103,10 @@ export function act(what, video) {
   if (what === "delete") return remove(video);
   if (what === "details") return void (location.hash = `#/video/${id}`);
   return trouble(async () => {
-    if (what === "good" || what === "bad") {
-      await post(`v1/videos/${id}/feedback`, { score: what === "good" ? 4 : 2 }); // 4: right as it is
-      announce(t("thanks"));
-      return;
-    }
+    if (what === "good" || what === "bad") return rate(video, what === "good" ? 4 : 2); // 4: right as it is
+    if (what === "favourite") await mark(video, { favourite: !video.favourite });
+    if (what === "gif" || what === "webp") await download(`v1/videos/${id}/content?variant=${what}`, `${named(video)}.${what}`);
+    if (what === "four") await Promise.all([1, 2, 3, 4].map(() => make(another(video))));
     if (what === "cancel") learn(await post(`v1/videos/${id}/cancel`, {}));
     if (what === "again") await make(another(video));
     if (what === "save") await save(video);

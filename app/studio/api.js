@@ -54,6 +54,10 @@ export const get = async (path) => (await call(path)).json();
 export const post = async (path, body, headers = {}) =>
   (await call(path, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) })).json();
 
+/** @param {string} path @param {object} body @returns {Promise<any>} */
+export const patch = async (path, body) =>
+  (await call(path, { method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })).json();
+
 async function refusal(answer) {
   const problem = (await answer.json().catch(() => ({}))).error ?? { message: t("answered", { status: answer.status }) };
   const again = answer.headers.get("retry-after");

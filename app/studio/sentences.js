@@ -35,6 +35,7 @@ export function badges(video) {
   if (video.priority !== "normal") found.push(t("priority.is", { name: known("priority", video.priority) }));
   if (video.cache?.hit) found.push(t("filter.hit"));
   else if (video.status === "completed") found.push(span(video.inference_time_s));
+  found.push(...(video.tags ?? []).map((tag) => `# ${tag}`));
   return found;
 }
 
@@ -44,4 +45,3 @@ export function warn(list, warnings) {
   list.replaceChildren(...said.map(({ code, message }) => h("li", { title: String(code ?? "") }, message)));
   list.hidden = !said.length;
 }
-

@@ -56,7 +56,7 @@ export function happened(kind, data) {
   if (!video) return;
   if (kind === "end" && data.status === "deleted") return drop(video.id);
   if (ended(video)) return; // told again after a reconnect
-  if (kind === "end") return void refresh(video.id);
+  if (kind === "end" || kind === "priority") return void refresh(video.id);
   if (kind === "preview") {
     previews.set(video.id, data);
     return tell("preview", video);

@@ -4,19 +4,22 @@ import { act, make, trouble } from "./acts.js";
 import { call, forget, get, hasKey } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
-import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, wishes } from "./ask/form.js";
-import { listenForPictures, pictureFor } from "./ask/picture.js";
+import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, withPicture } from "./ask/form.js";
+import { showGrid } from "./ask/grid.js";
+import { listenForPictures, picturePlace } from "./ask/picture.js";
+import { advise, pickStyles } from "./ask/styles.js";
 import { wall } from "./ask/wall.js";
-import { $, h, icon, sleep, soon } from "./dom.js";
+import { $, h, icon, sleep } from "./dom.js";
 import { follow } from "./feed.js";
 import { figuresSoon, keepFigures } from "./figures.js";
+import { keepPage } from "./install.js";
 import { newest, older } from "./keep/gallery.js";
-import { route } from "./keep/detail.js";
+import { route } from "./keep/opening.js";
 import { switchMotion } from "./motion.js";
 import { resume, waiting } from "./outbox.js";
 import { listenForCommands } from "./palette.js";
 import { title } from "./sentences.js";
-import { ended, happened, heard, learn, refresh, styles, videos, watch } from "./store.js";
+import { ended, happened, heard, learn, refresh, videos, watch } from "./store.js";
 import { switchTheme, THEMES } from "./theme.js";
 import { listenForViews } from "./views.js";
 import { reportVitals } from "./vitals.js";
@@ -61,6 +64,15 @@ function away(is = gone) {
 /** @type {Model[]} */
 let models = [];
 
+const picture = picturePlace($("picture-box"), { id: "picture", shape, changed: () => changed() });
+withPicture(picture.wish);
+
+function shape() {
+  const model = models.find((each) => each.id === $("model").value) ?? models.find((each) => each.default) ?? models[0];
+  const [width, height] = ($("size").value || model?.sizes[0] || "1x1").split("x").map(Number);
+  return width / height;
+}
+
 function fillModels() {
   $("model").append(...models.map((model) => new Option(model.id, model.id)));
   pickModel();
@@ -73,31 +85,10 @@ function pickModel() {
   $("size").replaceChildren(new Option(t("default"), ""), ...model.sizes.map((each) => new Option(each, each)));
   $("size").value = model.sizes.includes(size) ? size : "";
   $("seconds").max = String(model.max_seconds);
-  pictureFor(model.takes_image, model.id);
+  $("picture-box").hidden = !models.some((each) => each.takes_image);
+  picture.enable(model.takes_image, model.id);
+  picture.reshape();
 }
-
-async function pickStyles() {
-  const chosen = $("style").value;
-  for (const { id, name, description, owner } of (await get("v1/styles")).data) {
-    styles.set(id, name);
-    const text = owner === "other" ? t("style.shared", { name }) : name;
-    [...$("style").options].find((each) => each.value === id)?.remove();
-    $("style").append(Object.assign(new Option(text, id), { title: description }));
-  }
-  $("style").value = chosen;
-  for (const video of videos.values()) learn(video);
-}
-
-// Which styles suit the words, by meaning.
-const advise = soon(async () => {
-  const { prompt } = wishes();
-  const advice = prompt ? (await get(`v1/styles/recommend?limit=3&prompt=${encodeURIComponent(prompt.slice(0, 500))}`).catch(() => null))?.data ?? [] : [];
-  const chips = advice.map(({ style, reason }) => {
-    const chosen = $("style").value === style.id;
-    return h("button", { type: "button", className: "chip", title: reason, "aria-pressed": String(chosen), onclick: () => fill({ style: chosen ? "" : style.id }) }, style.name);
-  });
-  $("advice").replaceChildren(...(chips.length ? [h("span", { className: "soft" }, t("style.fits")), ...chips] : []));
-}, 600);
 
 function lock() {
   const is = $("seed").value.trim() !== "" && $("seed").value.trim() !== "-1";
@@ -105,6 +96,7 @@ function lock() {
 }
 
 function asked() {
+  showGrid($("many").value === "grid", changed);
   const wanted = requests();
   const label = wanted.length > 1 ? t("make.n", { n: wanted.length }) : t("make");
   $("make").querySelector("span").textContent = label;
@@ -115,10 +107,12 @@ function asked() {
 
 function submit(event) {
   event.preventDefault();
-  const wanted = requests();
-  const wrong = tooMany(wanted.length);
+  const wrong = tooMany(requests().length);
   if (wrong) return void ($("trouble").textContent = wrong);
-  trouble(() => Promise.all(wanted.map(make)));
+  trouble(async () => {
+    await picture.ready();
+    await Promise.all(requests().map(make));
+  });
   if (window.matchMedia("(max-width: 62rem)").matches) $("watch").scrollIntoView({ block: "start" });
 }
 
@@ -156,7 +150,8 @@ function listen() {
   addEventListener("online", () => away());
   addEventListener("offline", () => away());
   onForm(asked);
-  listenForPictures(changed);
+  listenForPictures((file) => ($("picture-box").hidden ? ($("trouble").textContent = t("picture.not", { model: models[0]?.id ?? "" })) : picture.take(file)), $("picture-box"));
+  $("size").addEventListener("change", () => picture.reshape());
   listenForCommands(offers);
 }
 
@@ -207,6 +202,7 @@ keepFigures();
 reportVitals((path, body) => call(path, { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: true }));
 listenForViews();
 route();
+keepPage();
 trouble(async () => {
   await Promise.race([connected, sleep(3000)]); // what happens while the list is read is then told, too
   await older();

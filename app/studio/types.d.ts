@@ -65,6 +65,9 @@ interface Video {
   energy_wh: number;
   priority: string;
   warnings: Warning[];
+  favourite?: boolean;
+  tags?: string[];
+  rating?: number | null;
   /** When this page heard of it last, by performance.now(). */
   heard?: number;
 }

@@ -34,7 +34,14 @@ FINER = {
     errors.ArtifactLost: ("content_expired",),
     errors.Conflict: (
         *("idempotency_key_spent", "key_not_active", "lora_exists", "operator_lora", "server_style"),
-        *("too_many_loras", "too_many_styles", "too_many_uploads", "upload_incomplete", "upload_offset_mismatch"),
+        *(
+            "too_many_loras",
+            "too_many_styles",
+            "too_many_tags",
+            "too_many_uploads",
+            "upload_incomplete",
+            "upload_offset_mismatch",
+        ),
         *("video_ended", "video_not_completed"),
     ),
     errors.PayloadTooLarge: ("image_too_large", "lora_too_large", "message_too_large", "upload_too_large"),

@@ -85,6 +85,9 @@ class Job:
     trace: str | None = None  # W3C traceparent of the job's own span, or of who asked, where nothing is traced here
     trace_parent: str | None = None  # span id of the request's span, above the job's
     key_id: str | None = None  # of the key that asked for it; None: nobody needs one
+    favourite: bool = False  # this and the next: what its tenant keeps it by
+    tags: tuple[str, ...] = ()
+    rating: int | None = None  # what its tenant said of it last, 1 to 5
     priority_now: str | None = None  # what it was changed to; None: as it was wished for
 
     @property

@@ -18,6 +18,7 @@ from app.errors import InvalidRequest, PayloadTooLarge
 FORMATS: Final = ("PNG", "JPEG", "WEBP")
 LEAST_SIDE, MOST_SIDE = 16, 16384
 KEPT_SIDE: Final = 2048  # longer sides are made so long: no model takes more
+SMALL_SIDE: Final = 320
 STRIPS: Final = 64  # in which deep greys are worked on, so that what that takes stays small
 CONTENT_TYPE: Final = "image/png"
 PARAM: Final = "input_reference"
@@ -84,6 +85,15 @@ def clean(source: bytes | Path, most_bytes: int, most_pixels: int) -> Clean:
         message = f"The picture cannot be read: it is {found}; it has to be a whole {', '.join(FORMATS)}."
         raise InvalidRequest(message, PARAM, "invalid_image") from error
     return Clean(as_png(plain), animated)
+
+
+def small(png: bytes) -> bytes:
+    """One of `clean`'s pictures as a WebP of SMALL_SIDE pixels at most, to be looked at."""
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        picture.thumbnail((SMALL_SIDE, SMALL_SIDE))
+        file = io.BytesIO()
+        picture.save(file, "WEBP", quality=80)
+    return file.getvalue()
 
 
 def as_png(picture: Image.Image) -> bytes:

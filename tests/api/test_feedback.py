@@ -54,6 +54,7 @@ async def test_rating_again_replaces(house: House, client: httpx.AsyncClient) ->
         await rate(client, video_id, score=1)
     await rate(client, video_id, score=5)
     assert (await client.get(f"/v1/videos/{video_id}/feedback")).json()["score"] == 5
+    assert (await client.get(f"/v1/videos/{video_id}")).json()["rating"] == 5
     row = (await classes(client))[0]
     assert (row["ratings"], row["factor"] < 1) == (1, True)
 

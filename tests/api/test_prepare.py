@@ -70,6 +70,23 @@ async def test_the_job_shows_what_was_seen_and_the_picture_from_the_first(client
     assert (await client.get(f"/v1/videos/{video['id']}")).json()["prepared"] == seen
 
 
+async def test_the_plan_shows_what_would_be_done_and_makes_nothing(client: httpx.AsyncClient, house: House) -> None:
+    body = {"prompt": "a red ball", "input_reference": data_url(FILE), "prepare": WISH}
+    planned = (await client.post("/api/optimization/analyze", json=body)).json()["prepared"]
+    preview = planned.pop("preview")
+    seen = (await asked(client)).json()["prepared"]
+    assert planned == {**seen, "cached": False}
+    kind, _, content = preview.partition(",")
+    assert kind == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
+        assert (picture.format, max(picture.size) <= 320) == ("WEBP", True)
+        corner: Any = picture.convert("RGB").getpixel((0, 0))
+    assert min(corner) > 240  # the ground is gone
+    plain = (await client.post("/api/optimization/analyze", json={"prompt": "a red ball"})).json()
+    assert plain["prepared"] is None
+    assert await house.count() == 1
+
+
 async def test_every_form_of_a_request_takes_it(client: httpx.AsyncClient, house: House) -> None:
     ids = [(await asked(client, cache={"mode": "off"})).json()["id"]]
     files = {"input_reference": ("a.png", FILE, "image/png")}

@@ -146,8 +146,6 @@ class Service:
         if self.refusals:
             status, body, headers = self.refusals.popleft()
             return JSONResponse(body, status, headers)
-        if method == "PATCH":
-            return await self._change(request, path.rpartition("/")[2])
         if path.startswith("/v1/videos"):
             return await self._videos(request, path.removeprefix("/v1/videos").strip("/").split("/"))
         if path == "/api/cache" and method == "DELETE":
@@ -179,9 +177,8 @@ class Service:
         if video_id not in self.videos:
             error = {"code": "video_not_found", "message": f"No video {video_id}", "param": None}
             return JSONResponse({"error": error}, 404)
-        if request.method == "DELETE":
-            del self.videos[video_id]
-            return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
+        if request.method in ("DELETE", "PATCH"):
+            return await self._changed(request, video_id)
         if what == "cancel":
             await self._cancel(video_id)
         if what == "feedback":
@@ -209,6 +206,14 @@ class Service:
         if self.videos[video_id]["status"] in ("queued", "in_progress"):
             self.videos[video_id] |= CANCELLED
 
+    async def _changed(self, request: Request, video_id: str) -> Response:
+        if request.method == "PATCH":
+            self.bodies.append(await request.json())
+            self.videos[video_id] |= self.bodies[-1]
+            return JSONResponse(self.videos[video_id])
+        del self.videos[video_id]
+        return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
+
     async def _styles(self, request: Request, parts: list[str]) -> Response:
         if not parts[0]:
             self.bodies.append(await request.json())
@@ -219,11 +224,6 @@ class Service:
             return JSONResponse(self.styles[parts[0]])
         del self.styles[parts[0]]
         return JSONResponse({"id": parts[0], "object": "style.deleted", "deleted": True})
-
-    async def _change(self, request: Request, video_id: str) -> Response:
-        self.bodies.append(await request.json())
-        self.videos[video_id] |= self.bodies[-1]
-        return JSONResponse(self.videos[video_id])
 
     async def _create(self, request: Request, **more: Any) -> Response:
         body = await request.json()
@@ -240,6 +240,10 @@ class Service:
         after = request.query_params.get("after")
         ids = ids[ids.index(after) + 1 :] if after else ids
         limit = int(request.query_params["limit"])
+        tags = set(request.query_params.getlist("tag"))
+        ids = [each for each in ids if tags <= set(self.videos[each].get("tags", ()))]
+        if request.query_params.get("favourite") == "true":
+            ids = [each for each in ids if self.videos[each].get("favourite")]
         data = [self.videos[each] for each in ids[:limit]]
         return JSONResponse({"object": "list", "data": data, "has_more": len(ids) > limit})
 
@@ -279,7 +283,7 @@ class Door:
 
     def __init__(self) -> None:
         self.service = Service()
-        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "DELETE", "PATCH"])])
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "PATCH", "DELETE"])])
 
     async def _answer(self, request: Request) -> Response:
         return await self.service.answer(request)

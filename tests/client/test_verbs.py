@@ -101,6 +101,17 @@ def test_list_finds_by_state_model_and_words_through_all_pages(many: Service, ki
     assert listed(kinoray("list", "--json", "--search", "cube")) == []
 
 
+def test_videos_are_marked_and_listed_by_their_marks(many: Service, kinoray: Kinoray) -> None:
+    assert kinoray("mark", IDS[3], "--favourite", "--tag", "a b", "--tag", "c").stdout == (
+        f"{IDS[3]}: a favourite, a b, c.\n"
+    )
+    kinoray("mark", IDS[5], "--tag", "c")
+    assert listed(kinoray("list", "--json", "--tag", "c")) == [IDS[5], IDS[3]]
+    assert listed(kinoray("list", "--json", "--tag", "c", "--favourite")) == [IDS[3]]
+    assert kinoray("mark", IDS[3], "--no-favourite", "--no-tags").stdout == f"{IDS[3]}: no marks.\n"
+    assert listed(kinoray("list", "--json", "--tag", "c", "--tag", "a b")) == []
+
+
 @pytest.mark.parametrize("columns", [60, 80, 160])
 def test_list_fits_the_terminal_and_shows_whole_ids(columns: int, many: Service, kinoray: Kinoray) -> None:
     many.videos[IDS[-1]] |= {"prompt": "ein sehr langer Satz über 猫が海辺を歩く " * 5}
@@ -138,6 +149,7 @@ ONE = {
     "analyze": ["a red ball"],
     "warm": ["prompts.txt"],
     "rate": ["v", "4"],
+    "mark": ["v", "--favourite"],
     "cancel": ["v"],
     "delete": ["v"],
     "reprioritise": ["v", "high"],

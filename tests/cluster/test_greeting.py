@@ -7,12 +7,13 @@ import os
 import shlex
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from cluster.greeting import Addresses, example, program, show_addresses
+from cluster.greeting import Addresses, example, open_page, program, show_addresses
 from tests.client.conftest import door, service
 from tests.client.service import CONTENT, Service
 
@@ -68,3 +69,36 @@ def test_a_command_is_called_by_its_name_where_that_finds_it(tmp_path: Path, mon
     assert program("kinoray", {"PATH": str(other)}) == "env/bin/kinoray"
     monkeypatch.chdir("/usr")
     assert program("kinoray", {"PATH": "/nowhere"}) == str(own / "kinoray")
+
+
+@pytest.mark.parametrize(
+    ("environment", "opens"),
+    [
+        ({"DISPLAY": ":0"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({}, False),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "x"}, False),
+        ({"DISPLAY": ":0", "CI": "true"}, False),
+        ({"DISPLAY": ":0", "KINORAY_NO_BROWSER": "1"}, False),
+    ],
+)
+def test_the_page_is_opened_where_somebody_sees_it(
+    environment: dict[str, str], opens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.greeting.sys.platform", "linux")
+    opened: list[str] = []
+    addresses = Addresses("http://127.0.0.1:8000", None, Path("state"))
+
+    def shows(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    assert open_page(addresses, environment, shows) is opens
+    assert opened == (["http://127.0.0.1:8000/"] if opens else [])
+
+
+def test_a_browser_that_cannot_be_opened_is_no_trouble() -> None:
+    def refuses(_: str) -> bool:
+        raise webbrowser.Error("there is none")
+
+    assert open_page(Addresses("http://x", None, Path("s")), {"DISPLAY": ":0"}, refuses) is False

@@ -18,7 +18,7 @@ from tests.api.served import ServedHouse, served
 from tests.waiting import until
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE_MS = 15_000  # of a busy machine
+PATIENCE_MS = 45_000  # of a busy machine
 expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., AbstractAsyncContextManager[tuple[Page, ServedHouse]]]
@@ -57,7 +57,7 @@ def studio(browser: Browser) -> Open:
         house: House | None = None, refused: bool = False, path: str = "/", **options: Any
     ) -> AsyncIterator[tuple[Page, ServedHouse]]:
         async with served(house or House(video=mp4())) as server:
-            context = await browser.new_context(**{"locale": "en-GB", **options})
+            context = await browser.new_context(**{"locale": "en-GB", "service_workers": "block", **options})
             page = await context.new_page()
             page.set_default_timeout(PATIENCE_MS)
             errors = _listen(page, server.url, refused)
@@ -84,6 +84,8 @@ def _listen(page: Page, url: str, refused: bool) -> list[str]:
 
     def told(message: ConsoleMessage) -> None:
         answer = message.text.startswith("Failed to load resource")
+        if message.text.startswith("Service Worker registration blocked by Playwright"):
+            return
         if message.type in ("error", "warning") and not (answer and refused):
             errors.append(f"{message.type}: {message.text} {message.location}")
 

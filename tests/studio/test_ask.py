@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.api.house import House
-from tests.studio.conftest import Open, holds, mp4
+from tests.studio.conftest import Open, holds
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf500f0003870181"
-    "5ba3d3d50000000049454e44ae426082"
-)
 
 
 async def jobs(house: House) -> list[Any]:
@@ -69,7 +65,12 @@ async def test_a_clip_of_the_wall_is_made_again_by_one_click(studio: Open) -> No
 
 @pytest.mark.parametrize(
     ("many", "prompt", "wanted"),
-    [("lines", "a red ball\n\na blue box\n", 2), ("seeds", "a red ball", 4), ("tiers", "a red ball", 4)],
+    [
+        ("lines", "a red ball\n\na blue box\n", 2),
+        ("lines", "\n".join(f"a red ball {number}" for number in range(20)), 20),
+        ("seeds", "a red ball", 4),
+        ("tiers", "a red ball", 4),
+    ],
 )
 async def test_several_are_asked_for_at_once(many: str, prompt: str, wanted: int, studio: Open) -> None:
     async with studio() as (page, server):
@@ -83,7 +84,7 @@ async def test_several_are_asked_for_at_once(many: str, prompt: str, wanted: int
             1 if many == "seeds" else wanted
         )
         if many == "lines":
-            assert sorted(job.plan.prompt for job in made) == ["a blue box", "a red ball"]
+            assert sorted(job.plan.prompt for job in made) == sorted(filter(None, prompt.split("\n")))
         if many == "tiers":
             assert {job.plan.tier for job in made} == {"preview", "standard", "premium", "ultra"}
 
@@ -204,38 +205,22 @@ async def test_the_lock_keeps_the_seed_of_the_plan(studio: Open) -> None:
         assert await page.input_value("#seed") == ""
 
 
-async def with_pictures(page: Page) -> list[Any]:
-    """The page of a server whose model takes pictures, as far as the page knows; what it then sends."""
-    sent: list[Any] = []
-
-    async def models(route: Any) -> None:
-        answer = await (await route.fetch()).json()
-        await route.fulfill(json={**answer, "data": [{**each, "takes_image": True} for each in answer["data"]]})
-
-    async def videos(route: Any) -> None:
-        if route.request.method == "POST":
-            sent.append(route.request.post_data_json)
-        await route.continue_()
-
-    await page.route("**/v1/models", models)
-    await page.route("**/v1/videos", videos)
-    await page.reload()
-    return sent
-
-
-async def test_a_picture_is_seen_and_sent(studio: Open) -> None:
-    async with studio(House(video=mp4()), refused=True) as (page, _):
-        sent = await with_pictures(page)
-        await page.click("#advanced summary")
-        await expect(page.locator("#picture-note")).to_contain_text("Drop, paste or pick")
-        await page.set_input_files("#picture", {"name": "<b>a</b>.png", "mimeType": "image/png", "buffer": PNG})
-        await expect(page.locator("#picture-seen img")).to_be_visible()
-        await expect(page.locator("#picture-note")).to_have_text("<b>a</b>.png")
+async def test_a_grid_is_every_seed_with_every_quality_and_style(studio: Open) -> None:
+    async with studio() as (page, server):
         await page.fill("#prompt", "a red ball")
+        await expect(page.locator("#style option")).not_to_have_count(1)
+        await page.select_option("#many", "grid")
+        await expect(page.locator("#make")).to_have_text("Make 4")
+        await page.fill("#grid-seeds", "2")
+        styles = page.locator('#grid input[name="grid-style"]')
+        wanted = [str(await styles.nth(number).get_attribute("value")) for number in (0, 1)]
+        for number in (0, 1):
+            await styles.nth(number).check()
+        for tier in ("preview", "ultra"):
+            await page.check(f'#grid input[value="{tier}"]')
+        await expect(page.locator("#make")).to_have_text("Make 8")
         await page.click("#make")
-        await expect(page.locator("#trouble")).to_contain_text("from text alone")  # the house's model takes none
-        assert sent[0]["input_reference"].startswith("data:image/png;base64,iVBOR")
-        await page.get_by_role("button", name="Take the picture away").click()
-        await page.click("#make")
-        await expect(page.locator("article")).to_have_count(1)
-        assert "input_reference" not in sent[1]
+        await expect(page.locator("article")).to_have_count(8)
+        made = await jobs(server.house)
+        found = sorted((job.plan.tier, job.plan.style) for job in made)
+        assert found == sorted((tier, style) for tier in ("preview", "ultra") for style in wanted for _ in range(2))

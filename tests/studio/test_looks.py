@@ -38,6 +38,13 @@ async def test_axe_finds_nothing_on_any_view(scheme: str, studio: Open) -> None:
         await page.click("#advanced summary")
         await expect(page.locator("#advanced-fields .field").first).to_be_visible()
         await no_violation(page, "videos")
+        await page.select_option("#many", "grid")
+        await expect(page.locator("#grid-seeds")).to_be_visible()
+        for each in (video, other):
+            await card(page, each).locator(".choose input").check()
+        await expect(page.locator("#tray")).to_be_visible()
+        await no_violation(page, "a grid, and two chosen")
+        await page.get_by_role("button", name="Choose none").click()
         await page.goto(f"{server.url}/#/video/{video}")
         await expect(page.locator("#detail .waterfall")).to_be_visible()
         await no_violation(page, "details")

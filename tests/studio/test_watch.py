@@ -67,3 +67,16 @@ async def test_another_tab_sees_it_too(studio: Open) -> None:
         await server.house.complete(video)
         for tab in (page, other):
             await expect(tab.locator('article [data-act="save"]')).to_be_visible()
+
+
+async def test_what_waits_is_made_more_urgent_on_the_stage(studio: Open) -> None:
+    async with studio() as (page, server):
+        other = await page.context.new_page()
+        await other.goto(server.url)
+        video = await ask(server, "a red ball", priority="low")
+        await expect(page.locator("#stage select")).to_have_value("low")
+        await expect(other.locator(f'article[data-id="{video}"]')).to_be_attached()
+        await page.select_option("#stage select", "high")
+        for tab in (page, other):
+            await expect(tab.locator(f'article[data-id="{video}"] .badges')).to_contain_text("high priority")
+        assert (await server.house.jobs.get(video)).priority == "high"

@@ -117,12 +117,6 @@ class RemixVideo(Strict):
     prompt: str = Field(description="What the new video should show")
 
 
-class ChangeVideo(Strict):
-    """What may be changed of a video that has not ended."""
-
-    priority: Literal["low", "normal", "high"] = Field(description="Counts from the next decision on")
-
-
 _BLANK = (
     "seed",
     "size",
@@ -215,11 +209,6 @@ def remix_prompt(fields: Fields, max_prompt_chars: int) -> str:
     """The prompt of a remix; it takes no other field. Raises InvalidRequest."""
     asked = validated(RemixVideo, settled(fields, RemixVideo.model_fields, {}))
     return _prompt(asked.prompt, max_prompt_chars)
-
-
-def changed_priority(fields: Fields) -> str:
-    """The priority that a video is to have from now on; a change says nothing else. Raises InvalidRequest."""
-    return validated(ChangeVideo, settled(fields, ChangeVideo.model_fields, {})).priority
 
 
 def validated(model: type[M], fields: Fields) -> M:

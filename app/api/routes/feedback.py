@@ -111,6 +111,7 @@ async def rate(video_id: str, request: Request, service: Service, caller: Writer
         counted=job.plan.by_planner,
     )
     await service.ports.ratings.add(rating)
+    await service.ports.jobs.mark(job_id, job.tenant, rating=asked.score)
     return _told(rating)
 
 

@@ -14,6 +14,7 @@ from app.api.health import HealthBody, LiveBody, ReadyBody, health, readiness
 from app.api.metrics import metrics
 from app.api.openapi import ERRORS, EXAMPLES, form_or_json, query_of
 from app.api.plan_schemas import PlannedVideo
+from app.api.prepared_schema import planned_picture
 from app.api.requests.body import body_fields, query_fields
 from app.api.requests.fields import ALIASES, PICTURE, Fields
 from app.api.requests.input_image import request_with_reference
@@ -114,5 +115,10 @@ async def analyze_body(request: Request, service: Service, settings: Config, cal
 
 async def _analysis(fields: Fields, service: VideoService, settings: Settings, caller: Caller) -> PlannedVideo:
     asked, reference = request_with_reference(fields, settings.max_prompt_chars)
-    plan = await service.analyze(asked, caller, reference)
-    return PlannedVideo(prompt=plan.prompt, seed_text=str(plan.sampling.seed), **describe(plan))
+    plan, picture = await service.analyze_shown(asked, caller, reference)
+    return PlannedVideo(
+        prompt=plan.prompt,
+        seed_text=str(plan.sampling.seed),
+        prepared=planned_picture(plan.prepared, picture),
+        **describe(plan),
+    )

@@ -17,9 +17,12 @@ from app.api.requests.conditional import matches
 STUDIO = Path(str(files("app.studio")))
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types worker"
 )
-"""No script or style in the markup, nothing from elsewhere, and no text that a script could make into markup."""
+"""No script or style in the markup, nothing from elsewhere, and no text that a script could make into markup.
+
+The one address that may become a script is the service worker's, a constant (`app/studio/install.js`).
+"""
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,6 +44,8 @@ class StudioFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         answer = await super().get_response(path, scope)
         answer.headers["cache-control"] = "no-cache"
+        if path == "sw.js":
+            answer.headers["service-worker-allowed"] = "../"  # what it keeps is the page above it, too
         return answer
 
     def is_not_modified(self, response_headers: Headers, request_headers: Headers) -> bool:

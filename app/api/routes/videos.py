@@ -17,13 +17,17 @@ from app.api.requests.body import body_fields
 from app.api.requests.fields import ALIASES, PICTURE
 from app.api.requests.idempotency import KeyHeader
 from app.api.requests.input_image import request_with_reference
+from app.api.requests.marked_query import Marked, Words
 from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
-from app.api.requests.schemas import ChangeVideo, CreateVideo, RemixVideo, changed_priority, remix_prompt
+from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
 from app.api.video_answers import accepted_video, video_of
 from app.api.waiting import looked_until_ended
+from app.errors import InvalidRequest
+from app.jobs.marks import ALL
 from app.jobs.record import check_id
 from app.telemetry import Stages
+from app.types import Page
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 
@@ -66,9 +70,22 @@ async def list_videos(
     after: PageAfter = None,
     limit: PageLimit = 20,
     order: PageOrder = "desc",
+    among: Marked = ALL,
+    search: Words = None,
 ) -> VideoList:
-    """A page of videos, newest first unless told otherwise."""
-    page = await service.list(caller, check_id(after) if after else None, limit, order == "desc")
+    """A page of videos, newest first unless told otherwise.
+
+    A search looks at the newest 2,000 and has one page: those with all of the words, then those of like meaning.
+    """
+    cursor = check_id(after) if after else None
+    if search is not None and search.strip():
+        if cursor or order != "desc":
+            raise InvalidRequest("A search has one page, and an order of its own.", "after" if cursor else "order")
+        page = Page(tuple(await service.search(search, caller, among, limit)), False)
+    elif among:
+        page = await service.list_marked(caller, among, cursor, limit, order == "desc")
+    else:
+        page = await service.list(caller, cursor, limit, order == "desc")
     return video_list(
         await asyncio.gather(*(video_of(job, service, settings, base) for job in page.jobs)), page.has_more
     )
@@ -97,29 +114,6 @@ async def retrieve(
     else:
         job = await service.get(check_id(video_id), caller)
     return await look(job, service, settings, base, request.app.state.ended_bodies, request.headers)
-
-
-_CHANGE: Examples = {"urgent": {"summary": "More urgent", "value": {"priority": "high"}}}
-
-
-@router.patch("/{video_id}", summary="Change a video's priority", openapi_extra=form_or_json(ChangeVideo, _CHANGE))
-async def change(
-    video_id: str,
-    request: Request,
-    response: Response,
-    service: Service,
-    settings: Config,
-    base: PublicUrl,
-    caller: Writer,
-) -> Video:
-    """Of a video that waits or is being made; one that has ended is 409 `video_ended`.
-
-    The same again changes nothing. With the scope `operate`, any tenant's.
-    """
-    checked = check_id(video_id)
-    job = await service.reprioritise(checked, changed_priority(await body_fields(request)), caller)
-    response.headers.update(job_headers(job, settings))
-    return await video_of(job, service, settings, base)
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import builtins
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
 from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
 from app.jobs.ended_records import EndedRecords
+from app.jobs.marks import Among
 from app.jobs.record import check_id, job_from_fields, job_to_fields, replica_from_json, replica_to_json
 from app.jobs.redis import scripts
 from app.jobs.redis.line import RedisLine
-from app.jobs.redis.places import change_keys
+from app.jobs.redis.marks import RedisMarks
+from app.jobs.redis.places import change_keys, delete_keys
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
@@ -47,6 +49,7 @@ class RedisJobs(RedisWaits):
         masked: Callable[[Plan], Plan] | None = None,
     ) -> None:
         super().__init__(Commands(redis), Keys(prefix))
+        self._marks = RedisMarks(self._commands, self._keys)
         self._line = RedisLine(self._commands, self._keys, self._read)
         self._retention_s = retention_s
         self._masked = masked
@@ -85,9 +88,27 @@ class RedisJobs(RedisWaits):
         ids = answer[1]
         return Page(tuple(await self._read(ids[:limit])), len(ids) > limit)
 
+    async def mark(
+        self,
+        job_id: str,
+        tenant: str,
+        favourite: bool | None = None,
+        tags: Sequence[str] | None = None,
+        rating: int | None = None,
+    ) -> Job:
+        return job_from_fields(await self._marks.mark(job_id, tenant, favourite, tags, rating), self._masked)
+
+    async def list_marked(self, tenant: str, among: Among, after: str | None, limit: int, newest_first: bool) -> Page:
+        ids = await self._marks.ids(tenant, among, after, limit, newest_first)
+        return Page(tuple(await self._read(ids[:limit])), len(ids) > limit)
+
+    async def tags(self, tenant: str) -> Mapping[str, int]:
+        return await self._marks.tags(tenant)
+
     async def delete(self, job_id: str, tenant: str) -> Job:
-        keys = [*self._places(job_id), self._keys.tenant(tenant), self._keys.cursor(job_id)]
-        answer = await self._commands.run_shared(scripts.DELETE, keys, [job_id, tenant, int(1000 * CURSOR_KEPT_S)])
+        answer = await self._commands.run_shared(
+            scripts.DELETE, delete_keys(self._keys, job_id, tenant), [job_id, tenant, int(1000 * CURSOR_KEPT_S)]
+        )
         if answer[0] != b"ok":
             raise JobNotFound(f"There is no video {job_id}.")
         return job_from_fields(mapping(answer[1]), self._masked)

@@ -12,3 +12,13 @@ def change_keys(keys: Keys, job_id: str) -> list[str]:
     places += [keys.unresolved, keys.open, keys.running, keys.blocked, keys.unreleased]
     places += [keys.awaited(job_id), keys.dependants(job_id), keys.outbox]
     return [*places, keys.quotas, keys.spent("")]  # of the latter, a script adds the tenant
+
+
+def delete_keys(keys: Keys, job_id: str, tenant: str) -> list[str]:
+    """The keys of `scripts.DELETE`."""
+    return [*change_keys(keys, job_id), keys.tenant(tenant), keys.cursor(job_id), *mark_keys(keys, tenant)]
+
+
+def mark_keys(keys: Keys, tenant: str) -> list[str]:
+    """Where a tenant's marks are found by: its tags, its favourites, and what the names of lists by tag begin with."""
+    return [keys.tags(tenant), keys.favourites(tenant), keys.of("tagged", "")]

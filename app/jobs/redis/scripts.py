@@ -32,6 +32,14 @@ class Keys:
         """STRING: when a job that is gone was created, and its tenant: where it stood in the list, for a while."""
         return self.of("cursor", job_id)
 
+    def favourites(self, tenant: str) -> str:
+        """ZSET of the ids of a tenant's favourites by time of creation."""
+        return self.of("favourites", tenant)
+
+    def tags(self, tenant: str) -> str:
+        """HASH: how many of a tenant's jobs have each tag; those of one are found by `app.jobs.redis.marks`."""
+        return self.of("tags", tenant)
+
     def flight(self, digest: str) -> str:
         """STRING: the id of the job that makes what a digest names, until its followers are resolved."""
         return self.of("flight", digest)
@@ -319,10 +327,20 @@ return {'ok', redis.call('HGETALL', KEYS[1])}
 """
 )
 
-# As CHANGE, then KEYS tenant cursor; ARGV id tenant cursor_ms
+# Lists by tag are named by a hash, in which no tenant's name can be made to look like another's tag.
+TAGGED = """
+local function tagged(prefix, tenant, tag) return prefix .. redis.sha1hex(tenant .. '\\n' .. tag) end
+local function untag(prefix, tags, tenant, tag, id)
+  redis.call('ZREM', tagged(prefix, tenant, tag), id)
+  if redis.call('HINCRBY', tags, tag, -1) <= 0 then redis.call('HDEL', tags, tag) end
+end
+"""
+
+# As CHANGE, then KEYS tenant cursor tags favourites tagged:; ARGV id tenant cursor_ms
 DELETE = (
     WAKE
     + COUNT
+    + TAGGED
     + """
 if redis.call('HGET', KEYS[1], 'tenant') ~= ARGV[2] then return {'missing'} end
 local kept = redis.call('HGETALL', KEYS[1])
@@ -331,11 +349,14 @@ local phase = redis.call('HGET', KEYS[1], 'phase')
 redis.call('SET', KEYS[18], redis.call('HGET', KEYS[1], 'created_at') .. ' ' .. ARGV[2], 'PX', ARGV[3])
 if gives(KEYS[1], KEYS[2], KEYS[10], ARGV[1], 'unstarted') then give_back(KEYS[1], KEYS[15], KEYS[16] .. ARGV[2]) end
 count_open(KEYS[8], KEYS[15], KEYS[1], ARGV[2], -live(phase))
+for _, tag in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'tags') or '[]')) do
+  untag(KEYS[21], KEYS[19], ARGV[2], tag, ARGV[1])
+end
 redis.call('DEL', KEYS[1], KEYS[6], KEYS[12])
 count(KEYS[9], ARGV[2], -runs(phase))
 if redis.call('EXISTS', KEYS[13]) == 1 then redis.call('SADD', KEYS[11], ARGV[1]) end
 if digest then redis.call('ZADD', KEYS[7], 0, digest) end
-for _, key in ipairs({KEYS[2], KEYS[3], KEYS[4], KEYS[10], KEYS[14], KEYS[17]}) do redis.call('ZREM', key, ARGV[1]) end
+for _, k in ipairs({2, 3, 4, 10, 14, 17, 20}) do redis.call('ZREM', KEYS[k], ARGV[1]) end
 wake(KEYS[5])
 return {'ok', kept}
 """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from app.errors import StoreUnavailable
 from app.jobs.admission_limits import AdmissionLimits, key_name
-from app.jobs.redis.places import change_keys
+from app.jobs.redis.places import delete_keys
 from app.jobs.redis.scripts import DELETE, Keys
 from app.jobs.store import CURSOR_KEPT_S
 from app.redis.commands import Commands, not_replicated
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 # As DELETE, which gives back what was paid, then KEYS once; ARGV … keyed(1|0)
 WITHDRAW = (
     """
-if ARGV[4] == '1' and redis.call('HGET', KEYS[19], 'id') == ARGV[1] then redis.call('DEL', KEYS[19]) end
+if ARGV[4] == '1' and redis.call('HGET', KEYS[22], 'id') == ARGV[1] then redis.call('DEL', KEYS[22]) end
 """
     + DELETE
 )
@@ -49,7 +49,7 @@ async def let_in(
 
 async def _withdraw(commands: Commands, keys: Keys, job: Job, limits: AdmissionLimits) -> None:
     key = limits.idempotency_key
-    names = [*change_keys(keys, job.id), keys.tenant(job.tenant), keys.cursor(job.id)]
+    names = delete_keys(keys, job.id, job.tenant)
     names.append(keys.idempotency_key(key_name(job.tenant, key.value)) if key else keys.open)
     args: list[Word] = [job.id, job.tenant, int(1000 * CURSOR_KEPT_S), int(key is not None)]
     try:

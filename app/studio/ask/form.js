@@ -2,7 +2,7 @@
 
 import { $, soon } from "../dom.js";
 import { advancedWishes, keepAdvanced } from "./advanced.js";
-import { pictureWish } from "./picture.js";
+import { grid } from "./grid.js";
 import { kept, t } from "../words.js";
 
 const NAME = "kinoray-draft";
@@ -12,6 +12,9 @@ const FIELDS = ["prompt", "style", "priority", "model", "size", "seconds", "seed
 /** @type {(() => void)[]} */
 const listeners = [];
 
+let picture = () => ({});
+/** @param {() => Record<string, any>} wish what a request has of the picture */
+export const withPicture = (wish) => void (picture = wish);
 export const onForm = (listener) => void listeners.push(listener);
 export const changed = () => {
   keepDraft();
@@ -35,17 +38,18 @@ export function wishes(prompt = $("prompt").value.trim()) {
   return { ...wanted, ...advancedWishes() };
 }
 
-/** All requests that the form stands for: a line each, and each with every seed or tier of the grid. */
+/** All requests that the form stands for: a line each, and each with every seed, tier and style of the grid. */
 export function requests() {
   const many = $("many").value;
   const lines = many === "lines" ? $("prompt").value.split("\n") : [$("prompt").value];
   const prompts = lines.map((line) => line.trim()).filter(Boolean);
-  const common = { priority: $("priority").value, preview: true, ...pictureWish() };
+  const common = { priority: $("priority").value, preview: true, ...picture() };
   return prompts.flatMap((prompt) => variations(many).map((each) => ({ ...wishes(prompt), ...common, ...each })));
 }
 
 function variations(many) {
   if (many === "seeds") return [1, 2, 3, 4].map(() => ({ seed: "-1" }));
+  if (many === "grid") return grid();
   if (many === "tiers") return TIERS.slice(1).map((name) => ({ quality_tier: name }));
   return [{}];
 }

@@ -5,6 +5,7 @@ import { move, still } from "../motion.js";
 import { badges, sentence, title, warn } from "../sentences.js";
 import { ended, file, previews, videos } from "../store.js";
 import { t } from "../words.js";
+import { chooser } from "./chosen.js";
 
 const PICTURE = /^data:image\/webp;base64,[A-Za-z0-9+/]+={0,2}$/; // nothing else becomes an image's address
 const BLUR_PX = 10; // of a preview after no step at all
@@ -12,10 +13,28 @@ const SMALL = 2e7; // pixels of all frames: what is larger plays only where one 
 
 /** @param {Video} video */
 export function card(video) {
+  const element = shell(video);
+  fill(element, video);
+  delete element.dataset.light;
+  return element;
+}
+
+/** A card with nothing in it until it comes near to what is looked at: thousands of them weigh little. @param {Video} video */
+export function shell(video) {
+  const element = h("article", { "data-id": video.id, "data-light": "yes" });
+  element.setAttribute("aria-labelledby", `prompt-${video.id}`);
+  element.addEventListener("pointerenter", () => hovered(element, true));
+  element.addEventListener("pointerleave", () => hovered(element, false));
+  seen.observe(element);
+  return element;
+}
+
+function fill(element, video) {
   const screen = h("video", { loop: true, muted: true, playsInline: true, tabIndex: -1, "data-of": video.id, "aria-hidden": "true" });
-  const element = h(
-    "article",
-    { "data-id": video.id },
+  // What is told late may be told of a screen that is gone.
+  for (const change of ["play", "pause"]) screen.addEventListener(change, () => screen.isConnected && labelPlay(element));
+  screen.addEventListener("loadeddata", () => screen.isConnected && (element.querySelector(".glimpse").hidden = true));
+  element.replaceChildren(
     h(
       "a",
       { className: "screen open", href: `#/video/${video.id}` },
@@ -23,25 +42,28 @@ export function card(video) {
       h("img", { className: "glimpse", alt: "", hidden: true }),
       h("span", { className: "bar" }, h("i")),
     ),
+    button("star", t("favourite"), null, { act: "favourite", bare: true, className: "star" }),
+    chooser(video),
     h("p", { className: "prompt", id: `prompt-${video.id}` }),
     h("p", { className: "state" }),
     h("ul", { className: "warnings", "aria-label": t("warnings"), hidden: true }),
     h("p", { className: "badges" }),
     h("p", { className: "acts" }, acts()),
   );
-  element.setAttribute("aria-labelledby", `prompt-${video.id}`);
-  for (const change of ["play", "pause"]) screen.addEventListener(change, () => labelPlay(element));
-  screen.addEventListener("loadeddata", () => (element.querySelector(".glimpse").hidden = true));
-  element.addEventListener("pointerenter", () => hovered(element, true));
-  element.addEventListener("pointerleave", () => hovered(element, false));
-  seen.observe(element);
-  return element;
+}
+
+// Empty again, unless somebody is at it.
+function strip(element) {
+  if (!element.dataset.light || element.contains(document.activeElement)) return;
+  element.replaceChildren();
+  for (const name of ["badges", "warned"]) delete element.dataset[name];
 }
 
 const acts = () => [
   button("stop", t("cancel"), null, { act: "cancel" }),
   button("pause", t("pause"), null, { act: "play", bare: true }),
   button("again", t("another"), null, { act: "again", bare: true }),
+  button("four", t("four"), null, { act: "four", bare: true }),
   button("remix", t("remix"), null, { act: "remix", bare: true }),
   button("compare", t("compare"), null, { act: "compare", bare: true }),
   button("save", t("save"), null, { act: "save", bare: true }),
@@ -52,6 +74,7 @@ const acts = () => [
 
 /** @param {any} element @param {Video} video */
 export function show(element, video) {
+  if (!element.firstChild) return;
   const part = (name) => /** @type {any} */ (element.querySelector(`.${name}`));
   const over = ended(video);
   element.classList.toggle("failed", video.status === "failed");
@@ -65,6 +88,9 @@ export function show(element, video) {
   element.querySelector('[data-act="cancel"]').toggleAttribute("hidden", over);
   for (const what of ["play", "save", "good", "bad", "compare"]) {
     element.querySelector(`[data-act="${what}"]`).toggleAttribute("hidden", video.status !== "completed");
+  }
+  for (const [what, is] of /** @type {const} */ ([["favourite", video.favourite], ["good", (video.rating ?? 0) > 3], ["bad", (video.rating ?? 9) < 3]])) {
+    element.querySelector(`[data-act="${what}"]`).setAttribute("aria-pressed", String(Boolean(is)));
   }
   const texts = badges(video);
   if (texts.join() !== element.dataset.badges) part("badges").replaceChildren(...texts.map((text) => h("span", {}, text)));
@@ -87,7 +113,7 @@ export function pictured(picture, { image, step, total_steps: total }) {
 /** The unfinished video: blurred at first, sharper step by step, gone when the video itself can be seen. */
 export function glimpse(element, video) {
   const preview = previews.get(video.id);
-  if (preview && !ended(video)) pictured(element.querySelector(".glimpse"), preview);
+  if (preview && !ended(video) && element.firstChild) pictured(element.querySelector(".glimpse"), preview);
 }
 
 const small = (video) => {
@@ -102,14 +128,14 @@ function wanted(element, video) {
   element.dataset.loaded = "yes";
   file(video.id)
     .then((address) => {
-      if (!element.dataset.near) return;
+      if (!element.dataset.near || !screen.isConnected) return;
       screen.src = address;
       labelPlay(element);
       if (small(video)) move(screen);
     })
     .catch((error) => {
       delete element.dataset.loaded; // the next look at it tries again
-      say(element.querySelector(".state"), error.message);
+      if (screen.isConnected) say(element.querySelector(".state"), error.message);
     });
 }
 
@@ -118,6 +144,7 @@ function hovered(element, is) {
   if (video?.status !== "completed") return;
   element.dataset.hovered = is ? "yes" : "";
   const screen = element.querySelector("video");
+  if (!screen) return;
   if (is) wanted(element, video);
   if (still() || small(video)) return; // who paused what moves has a button for it; small ones play anyway
   if (is) screen.play().catch(() => {});
@@ -132,10 +159,18 @@ const seen = new IntersectionObserver((entries) => {
     if (!isIntersecting) {
       delete element.dataset.near;
       delete element.dataset.loaded;
-      screen.removeAttribute("src"); // a browser has only so many decoders; the file itself is kept a while
-      screen.load();
+      if (screen?.src) {
+        screen.removeAttribute("src"); // a browser has only so many decoders; the file itself is kept a while
+        screen.load();
+      }
+      strip(element);
     } else if (video) {
       element.dataset.near = "yes";
+      if (!screen) {
+        fill(element, video);
+        show(element, video);
+        glimpse(element, video);
+      }
       if (video.status === "completed") wanted(element, video);
     }
   }

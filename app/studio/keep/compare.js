@@ -1,16 +1,26 @@
-// Two videos at the same moment, by a wipe or side by side, and what their settings differ in.
+// Two to four videos at the same moment, by a wipe or side by side, and what their settings differ in.
 
-import { h } from "../dom.js";
+import { button, h } from "../dom.js";
 import { title } from "../sentences.js";
 import { span, t } from "../words.js";
 import { asked } from "./code.js";
 import { controls, screen } from "./player.js";
 
-/** @param {Video[]} pair @returns {HTMLElement[]} */
-export function comparison(pair) {
+export const MOST = 4;
+
+/** @param {Video[]} group @param {() => void} more picks another one @returns {HTMLElement[]} */
+export function comparison(group, more) {
   const line = h("p", { className: "soft", role: "status" });
-  const screens = pair.map((video) => screen(video, (text) => (line.textContent = text)));
-  const stage = h("div", { className: "compare wipe" }, screens);
+  const screens = group.map((video) => screen(video, (text) => (line.textContent = text)));
+  const two = group.length === 2;
+  const stage = h("div", { className: two ? "compare wipe" : "compare" }, screens);
+  const tied = controls(screens, group[0]);
+  const another = group.length < MOST ? button("compare", t("compare.more"), more) : null;
+  const look = h("div", { className: "detail-look" }, stage, tied, h("p", { className: "wipe-row" }, two ? wipes(stage) : null, another), line);
+  return [look, h("div", { className: "detail-told" }, differences(group))];
+}
+
+function wipes(stage) {
   const wipe = h("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": t("compare.wipe") });
   const cut = () => stage.style.setProperty("--cut", `${wipe.value}%`);
   wipe.addEventListener("input", cut);
@@ -20,21 +30,19 @@ export function comparison(pair) {
     stage.classList.toggle("wipe", !side.checked);
     wipe.disabled = side.checked;
   });
-  const tied = controls(screens, pair[0]);
-  const look = h("div", { className: "detail-look" }, stage, tied, h("p", { className: "wipe-row" }, h("label", {}, t("compare.wipe"), wipe), h("label", { className: "check" }, side, t("compare.side"))), line);
-  return [look, h("div", { className: "detail-told" }, differences(pair))];
+  return [h("label", {}, t("compare.wipe"), wipe), h("label", { className: "check" }, side, t("compare.side"))];
 }
 
-/** @param {Video[]} pair */
-function differences(pair) {
-  const wishes = pair.map((video) => ({
+/** @param {Video[]} group */
+function differences(group) {
+  const wishes = group.map((video) => ({
     ...asked(video),
     evaluations: `${video.optimization.evaluations} / ${video.optimization.fixed_default_steps}`,
     time: span(video.inference_time_s),
   }));
-  const names = [...new Set(wishes.flatMap(Object.keys))].filter((name) => wishes[0][name] !== wishes[1][name]);
+  const names = [...new Set(wishes.flatMap(Object.keys))].filter((name) => wishes.some((wish) => wish[name] !== wishes[0][name]));
   if (!names.length) return h("p", {}, t("compare.same"));
-  const head = h("tr", {}, h("td"), pair.map((video) => h("th", { scope: "col" }, title(video))));
+  const head = h("tr", {}, h("td"), group.map((video, number) => h("th", { scope: "col" }, `${number + 1}. ${title(video)}`)));
   return h(
     "table",
     {},

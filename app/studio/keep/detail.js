@@ -1,4 +1,4 @@
-// One video with all that is known of it, at an address of its own (#/video/ID), or two of them (#/compare/ID,ID).
+// One video with all that is known of it, at an address of its own (#/video/ID), or up to four of them (#/compare/ID,ID).
 
 import { act } from "../acts.js";
 import { get } from "../api.js";
@@ -8,7 +8,8 @@ import { ended, learn, videos, watch } from "../store.js";
 import { date, known, money, number, span, t } from "../words.js";
 import { company, ribbon } from "../watch/ribbon.js";
 import { code } from "./code.js";
-import { comparison } from "./compare.js";
+import { comparison, MOST } from "./compare.js";
+import { reasons as whys, tags } from "./marks.js";
 import { controls, screen } from "./player.js";
 import { waterfall } from "./waterfall.js";
 
@@ -16,13 +17,14 @@ const ID = /^[A-Za-z0-9_-]{1,100}$/;
 const dialog = $("detail");
 let opener = null; // who had the focus
 let shown = ""; // ids
-let picked = null; // the first of two to compare
+/** @type {string[]} */
+let picked = []; // those to compare with one more
 
 /** Opens what the address names, or closes what it does not. */
 export async function route() {
   const [, kind, names = ""] = location.hash.split("/");
   const ids = names.split(",").filter((id) => ID.test(id));
-  const wanted = kind === "video" ? ids.slice(0, 1) : kind === "compare" ? ids.slice(0, 2) : [];
+  const wanted = kind === "video" ? ids.slice(0, 1) : kind === "compare" ? ids.slice(0, MOST) : [];
   if (!wanted.length) return void (dialog.open && dialog.close());
   if (shown === wanted.join() && dialog.open) return;
   shown = wanted.join();
@@ -32,7 +34,7 @@ export async function route() {
   }
   try {
     const found = await Promise.all(wanted.map(async (id) => videos.get(id) ?? learn(await get(`v1/videos/${id}`))));
-    const parts = found.length === 2 ? comparison(found) : await whole(found[0]);
+    const parts = found.length > 1 ? comparison(found, () => waitFor(wanted)) : await whole(found[0]);
     if (shown !== wanted.join()) return; // somebody went on meanwhile
     $("detail-title").textContent = found.map(title).join(" / ");
     $("detail-body").replaceChildren(...parts);
@@ -54,7 +56,7 @@ async function whole(video) {
   warn(warnings, video.warnings);
   const playing = video.status === "completed" ? player(video, line) : [];
   return [
-    h("div", { className: "detail-look" }, ...playing, band, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report, span).join(", ")) : null, line, warnings, acts(video)),
+    h("div", { className: "detail-look" }, ...playing, band, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report, span).join(", ")) : null, line, warnings, acts(video), video.status === "completed" ? whys(video) : null, tags(video)),
     h("div", { className: "detail-told" }, facts(video), reasons(video), report ? times(report) : null, request(video)),
   ];
 }
@@ -65,13 +67,13 @@ function player(video, line) {
 }
 
 function acts(video) {
-  const names = /** @type {const} */ ([["again", "another"], ["remix", "remix"], ["save", "save"], ["good", "good"], ["bad", "bad"], ["delete", "delete"]]);
-  const drawings = /** @type {Record<string, any>} */ ({ delete: "trash" });
+  const names = /** @type {const} */ ([["again", "another"], ["four", "four"], ["remix", "remix"], ["favourite", "favourite"], ["save", "save"], ["gif", "save.gif"], ["webp", "save.webp"], ["good", "good"], ["bad", "bad"], ["delete", "delete"]]);
+  const drawings = /** @type {Record<string, any>} */ ({ delete: "trash", gif: "save", webp: "save", favourite: "star" });
   const turn = (what) => {
     if (what === "remix" || what === "delete") dialog.close();
     act(what, video);
   };
-  const made = names.filter(([what]) => video.status === "completed" || !["save", "good", "bad"].includes(what));
+  const made = names.filter(([what]) => video.status === "completed" || !["save", "gif", "webp", "good", "bad"].includes(what));
   const buttons = made.map(([what, name]) => button(drawings[what] ?? what, t(name), () => turn(what), { act: what }));
   if (video.status === "completed") buttons.push(button("compare", t("compare"), () => pick(video), { act: "compare" }));
   if (!ended(video)) buttons.unshift(button("stop", t("cancel"), () => turn("cancel"), { act: "cancel" }));
@@ -119,18 +121,20 @@ function request(video) {
   return h("section", {}, h("h3", {}, t("detail.request")), blocks);
 }
 
-/** Takes a video as the first or the second of two that are compared. @param {Video} video */
+/** Takes a video as one of those that are compared. @param {Video} video */
 export function pick(video) {
-  if (picked && picked !== video.id && videos.has(picked)) {
-    const pair = `${picked},${video.id}`;
-    picked = null;
-    location.hash = `#/compare/${pair}`;
-  } else {
-    picked = video.id;
-    if (dialog.open) dialog.close();
-  }
-  for (const element of document.querySelectorAll("article")) element.classList.toggle("picked", /** @type {any} */ (element).dataset.id === picked);
-  $("picked").textContent = picked ? t("compare.pick") : "";
+  const others = picked.filter((id) => id !== video.id && videos.has(id));
+  if (!others.length) return waitFor([video.id]);
+  waitFor([]);
+  location.hash = `#/compare/${[...others, video.id]}`;
+}
+
+/** Waits for one more to compare these with. @param {string[]} ids */
+function waitFor(ids) {
+  picked = ids;
+  if (ids.length && dialog.open) dialog.close();
+  for (const element of document.querySelectorAll("article")) element.classList.toggle("picked", ids.includes(/** @type {any} */ (element).dataset.id));
+  $("picked").textContent = ids.length ? t("compare.pick") : "";
 }
 
 dialog.addEventListener("close", () => {
@@ -142,11 +146,6 @@ dialog.addEventListener("close", () => {
 });
 $("detail-close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-$("gallery").addEventListener("click", (event) => {
-  const found = event.target.closest('[data-act="compare"]');
-  const video = found && videos.get(found.closest("article").dataset.id);
-  if (video) pick(video);
-});
 watch((what, video) => {
   if (video.id !== shown) return;
   if (what === "dropped") dialog.close();

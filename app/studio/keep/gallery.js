@@ -6,30 +6,55 @@ import { $, announce, say } from "../dom.js";
 import { title } from "../sentences.js";
 import { ended, learn, videos, watch } from "../store.js";
 import { t } from "../words.js";
-import { card, glimpse, show } from "./card.js";
-import { fits, onFilter } from "./filters.js";
+import { card, glimpse, shell, show } from "./card.js";
+import { fits, onFilter, onFound, query } from "./filters.js";
 
 const PAGE = 24;
+const MOST_PAGE = 96; // who scrolls on goes far: each page is larger than the last
+const WHOLE = 240; // cards that stay as they are; of more, those far from what is looked at are empty
 /** @type {Map<string, any>} */
 const cards = new Map();
-let oldest = null;
+/** @type {any[]} the cards in their order, the newest first */
+const order = [];
+/** @type {Map<string, string | null>} where each of the server's lists goes on, by what it is narrowed to */
+const reached = new Map();
+/** @type {Map<string, number>} by the same: how many pages of it have been read */
+const pages = new Map();
+/** @type {Set<string>} ids that the whole list, or the stream, has told of: what is found by a search may be much older */
+const listed = new Set();
 let most = 10 * PAGE; // cards, before the oldest make room for what is asked for elsewhere
-let reading = false;
+let reading = false; // just now, a page of older ones is learnt
+let busy = false;
+/** @type {Map<string, boolean>} by the same: whether there is more of it */
+const mores = new Map();
 let more = false;
+let aside = false; // what is learnt now is found, not listed
 
 const gallery = $("gallery");
+
+/** Where a video of that time belongs: behind all that are newer. @param {number} at Unix seconds @param {boolean} last of the same second */
+function index(at, last) {
+  let [low, high] = [0, order.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = order[middle].created;
+    if (other > at || (last && other === at)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 function place(video) {
   let element = cards.get(video.id);
   if (!element) {
-    element = card(video);
-    cards.set(video.id, element);
     // Of the same second, the one that is told of later is newer, but for pages of older ones.
-    const later = [...gallery.children].find((other) => {
-      const { created_at: at } = videos.get(other.dataset.id) ?? { created_at: 0 };
-      return reading ? at < video.created_at : at <= video.created_at;
-    });
-    gallery.insertBefore(element, later ?? null);
+    const at = index(video.created_at, reading);
+    element = order.length < WHOLE ? card(video) : shell(video);
+    element.created = video.created_at;
+    cards.set(video.id, element);
+    gallery.insertBefore(element, order[at] ?? null);
+    order.splice(at, 0, element);
+    if (!aside) listed.add(video.id);
     if (!reading) trim();
   }
   show(element, video);
@@ -46,21 +71,23 @@ function hide(element, video) {
 // Keeps a page that is left open from growing without end: the oldest that have ended leave.
 function trim() {
   for (;;) {
-    const id = gallery.lastElementChild?.dataset.id;
+    const id = order.at(-1)?.dataset.id;
     const last = videos.get(id);
     if (cards.size <= most || !last || !ended(last)) return;
     remove(id);
     videos.delete(id);
-    oldest = gallery.lastElementChild.dataset.id;
+    if (listed.delete(id)) reached.set("", order.findLast((each) => listed.has(each.dataset.id))?.dataset.id ?? null);
     offer(true);
   }
 }
 
 function remove(id) {
   const element = cards.get(id);
-  if (element) refocus(element);
-  element?.remove();
+  if (!element) return;
+  refocus(element);
+  element.remove();
   cards.delete(id);
+  order.splice(order.indexOf(element), 1);
 }
 
 // Who acts by keys goes on beside what leaves, not at the top of the page.
@@ -85,23 +112,31 @@ function empty() {
 
 /** Reads the next page of older ones; of a filter as many as fill one. */
 export async function older() {
-  if (reading) return;
-  reading = true;
+  if (busy) return;
+  const list = query();
+  busy = true;
   try {
     let seen = 0;
     do {
-      const page = await get(`v1/videos?limit=${PAGE}${oldest ? `&after=${oldest}` : ""}`);
-      most = Math.max(most, cards.size + 2 * PAGE);
+      const after = reached.get(list);
+      const page = await get(`v1/videos?limit=${Math.min(MOST_PAGE, PAGE * Math.max(1, pages.get(list) ?? 0))}${list && `&${list}`}${after ? `&after=${after}` : ""}`);
+      most = Math.max(most, cards.size + 2 * MOST_PAGE);
+      [reading, aside] = [true, list !== ""];
       for (const video of page.data) {
         if (!videos.has(video.id)) learn(video);
+        else if (!list) listed.add(video.id);
         seen += fits(video) ? 1 : 0;
       }
-      oldest = page.last_id ?? oldest;
+      [reading, aside] = [false, false];
+      pages.set(list, (pages.get(list) ?? 0) + 1);
+      reached.set(list, page.last_id ?? after ?? null);
+      mores.set(list, page.has_more);
       offer(page.has_more);
-    } while (more && seen < PAGE / 2);
+    } while (more && seen < PAGE / 2 && list === query());
   } finally {
-    reading = false;
+    [reading, aside, busy] = [false, false, false];
     empty();
+    if (list !== query()) offer(mores.get(query()) ?? true);
   }
 }
 
@@ -125,9 +160,17 @@ function again() {
   empty();
 }
 onLeaving(again);
+// What a search has found may be much older than what has been read so far.
+onFound((found) => {
+  [reading, aside] = [true, true];
+  most = Math.max(most, cards.size + found.length);
+  for (const video of found) if (!videos.has(video.id)) learn(video);
+  [reading, aside] = [false, false];
+});
 onFilter(() => {
   again();
-  if (more && [...cards.values()].filter((element) => !element.hidden).length < PAGE / 2) older().catch(() => {});
+  offer(mores.get(query()) ?? true);
+  if ((more || !reached.has(query())) && [...cards.values()].filter((element) => !element.hidden).length < PAGE / 2) older().catch(() => {});
 });
 
 gallery.addEventListener("click", (event) => {

@@ -1,6 +1,6 @@
 // The stage: the newest job large, from its first preview to the video, over the ribbon of its schedule.
 
-import { act } from "../acts.js";
+import { act, hurry } from "../acts.js";
 import { get } from "../api.js";
 import { $, button, h, say } from "../dom.js";
 import { pictured } from "../keep/card.js";
@@ -45,6 +45,11 @@ function mount(video) {
     button("detail", t("details"), () => turn("details"), { act: "details" }),
     button("again", t("another"), () => turn("again"), { act: "again" }),
   ];
+  const urgent = h("select", { "aria-label": t("priority") }, ["low", "normal", "high"].map((each) => new Option(t("priority.is", { name: t(`priority.${each}`) }), each)));
+  urgent.addEventListener("change", () => {
+    const current = videos.get(shown ?? "");
+    if (current) hurry(current, urgent.value);
+  });
   const ribbonBox = h("div", { className: "ribbon", hidden: true });
   $("stage-body").replaceChildren(
     h("div", { className: "stage-screen" }, screen, picture, h("span", { className: "bar" }, h("i")), h("p", { className: "countdown", hidden: true })),
@@ -53,7 +58,7 @@ function mount(video) {
     h("p", { className: "stage-state" }),
     h("p", { className: "stage-story" }),
     h("p", { className: "stage-company soft" }),
-    h("p", { className: "acts" }, buttons),
+    h("p", { className: "acts" }, buttons, urgent),
   );
   $("stage").hidden = false;
 }
@@ -83,6 +88,8 @@ function show() {
   if (rest != null) say(part(".countdown"), span(rest));
   part('[data-act="cancel"]').hidden = over;
   part('[data-act="again"]').hidden = !over;
+  part("select").hidden = over;
+  if (document.activeElement !== part("select")) part("select").value = video.priority;
   $("stage").classList.toggle("live", !over);
   const preview = previews.get(video.id);
   if (preview && !over) pictured(part(".glimpse"), preview);
