@@ -104,7 +104,7 @@ def held(timestep: Tensor, frames: int, patches: int) -> Tensor:
 
 def _of_frames(timestep: Tensor, frames: int) -> Tensor:
     """Timesteps (b,) or (b, tokens) as (b, 1 or frames) by latent frame: (b, 1, f, 1, 1)."""
-    by_frame = timestep[:, None] if timestep.ndim == 1 else timestep.unflatten(1, (frames, -1))[..., 0]
+    by_frame = timestep[:, None] if timestep.ndim == 1 else timestep.reshape(len(timestep), frames, -1)[..., 0]
     return by_frame[:, None, :, None, None]
 
 

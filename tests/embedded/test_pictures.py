@@ -36,7 +36,8 @@ def like_a_photograph(seed: int) -> Pixels:
     away = np.hypot(*np.meshgrid(steps, steps))[..., None]
     away[0, 0] = 1
     picture = np.real(np.fft.ifft2(spectrum / away, axes=(0, 1)))
-    return ((picture - picture.min()) / np.ptp(picture) * 255).astype(np.uint8)
+    found: Pixels = ((picture - picture.min()) / np.ptp(picture) * 255).astype(np.uint8)
+    return found
 
 
 def test_drawings_are_of_the_world_as_they_are_compressed_blurred_and_scaled() -> None:

@@ -13,13 +13,14 @@ import pytest
 import torch
 
 from app.calibration.mask_search import plans
+from app.embedded.load import read_autoencoder
 from app.embedded.profile import ACROSS, PICTURES, WEIGHTS, profile
 from app.embedded.world.world import Scene, Subject, render
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import Frames, JobState
 from app.engine.families import embedded
 from app.engine.families.family import FamilyDenoiser
-from app.engine.families.loading.reader import Files
+from app.engine.families.loading.reader import PLAIN, Files
 from app.engine.families.registry import files_of
 from app.types import Artifact, Plan
 from tests.engine.plans import hear, walk
@@ -44,7 +45,7 @@ def denoiser(weights: Path) -> FamilyDenoiser:
             return weights
 
     reader = Told(embedded.__name__, "CleanWanTransformer")
-    return reader.load(files_of(str(weights), dtype="float32", threads=1), embedded.PLAIN)
+    return reader.load(files_of(str(weights), dtype="float32", threads=1), PLAIN)
 
 
 def drawing(x: float = 0.3) -> Frames:
@@ -84,7 +85,7 @@ def test_a_picture_of_one_frame_has_the_latent_of_a_clips_first_frame(denoiser: 
     ball = Subject("red", "circle", "medium", "right", 0.142, 0.25, 0.5, 0.5, 0.0)
     clip = render([Scene("sand", (ball,))])[0]
     given: Mapping[str, torch.Tensor] = denoiser.encode_image(clip[:1].numpy(), asked(weights).spec)
-    autoencoder = embedded.read_autoencoder(weights / "autoencoder")
+    autoencoder = read_autoencoder(weights / "autoencoder")
     whole = autoencoder.whitened(autoencoder.encode(clip.permute(3, 0, 1, 2)[None].float() / 127.5 - 1))
     torch.testing.assert_close(given["latent"], whole[0, :, :1])
 

@@ -93,7 +93,7 @@ def test_a_batch_with_a_picture_has_a_clean_first_frame_at_timestep_zero() -> No
         asked.append(timestep)
         return estimate(given, timestep, text)
 
-    learner.model.estimate = listening  # type: ignore[method-assign]
+    learner.model.estimate = listening  # type: ignore[method-assign,assignment]
     train_step(learner, seen, EMPTY, done=0.0)
     rows = seen.latents.float()
     assert all(any(torch.equal(one[:, 0], row[:, 0]) for row in rows) for one in noisy[0])
