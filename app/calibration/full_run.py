@@ -35,10 +35,11 @@ class FullRun:
     """Jobs of one shape and one sampling (but for the seed), run in full, and how much each step's errors grow.
 
     It keeps every step's latents and velocities, about (steps x jobs x 3) latents: megabytes for the built-in model,
-    gigabytes for a large one. It takes steps + steps ** 2 / 6 forwards.
+    gigabytes for a large one. It takes steps + steps ** 2 / 6 forwards, or `steps` where the `growth` is known:
+    per step, the final squared error over that which is made there.
     """
 
-    def __init__(self, denoiser: Denoiser, plans: Sequence[Plan]) -> None:
+    def __init__(self, denoiser: Denoiser, plans: Sequence[Plan], growth: Sequence[float] | None = None) -> None:
         self._denoiser = denoiser
         self._start = tuple(_begin(denoiser, plan) for plan in plans)
         self._steps = plans[0].sampling.steps
@@ -48,7 +49,7 @@ class FullRun:
         full = self.walk(evenly(self._steps, self._steps), keep=True)
         self._path = [_joined(state.latent for state in states) for states in full.states]
         self._scale = float(self._path[-1].var().clamp(min=1e-12))
-        self._growth = self._measured_growth(full)
+        self.growth = list(growth) if growth is not None else self._measured_growth(full)
 
     def walk(self, masks: Masks, known: Trail | None = None, keep: bool = False) -> Trail:
         """Walk the jobs under masks, through the denoiser; from where `known` went other ways, if it is given."""
@@ -70,6 +71,35 @@ class FullRun:
             float((_joined(state.latent for state in trail.states[-1]) - self._path[-1]).square().mean()) / self._scale
         )
 
+    @staticmethod
+    def levels(denoiser: Denoiser, plan: Plan) -> tuple[float, ...]:
+        """The noise levels that a job of this plan walks, steps + 1."""
+        return _begin(denoiser, plan).sigmas
+
+    @property
+    def scale(self) -> float:
+        """The variance of the final latents, by which errors are divided."""
+        return self._scale
+
+    @property
+    def path(self) -> list[torch.Tensor]:
+        """The latents before each step and at the end, (jobs * C, F', H', W') each."""
+        return self._path
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """The noise levels of the walk, steps + 1."""
+        return self._start[0].sigmas
+
+    @torch.inference_mode()
+    def velocities(self) -> list[torch.Tensor]:
+        """What the denoiser said on the full path, guided, per step."""
+        guidance = self._start[0].plan.sampling.guidance
+        return [
+            asked if apart is None else asked + (guidance - 1) * apart
+            for asked, apart in zip(self._velocities, self._differences, strict=True)
+        ]
+
     @torch.inference_mode()
     def guess(self, masks: Masks) -> float:
         """About what the error will be, without the denoiser: each gap's own error, times its growth to the end.
@@ -81,7 +111,7 @@ class FullRun:
         for step, strayed in enumerate(self._strays(masks)):
             gap = gap + strayed
             if masks.run[step] or step + 1 == masks.steps or masks.run[step + 1]:
-                total += float(gap.square().mean()) * self._growth[step]
+                total += float(gap.square().mean()) * self.growth[step]
                 gap = torch.zeros(())
         return total / self._scale
 

@@ -56,14 +56,14 @@ def calibrate(
     for steps, group in groupby(missing, key=lambda target: target[0]):
         full = FullRun(denoiser, plans(model, prompts, steps, effort.sampler))
         for target in group:
-            row = search(full, target, effort, progress)
+            row = replace(search(full, target, effort, progress), sampler=effort.sampler)
             progress.found(row)
             tell(
                 f"{target[0]} steps, budget {target[1]}: error {row.error:g}, even spread {row.even_error:g}, "
                 f"cost {cost(row.masks):g}, {full.forwards} forwards so far"
             )
     wanted = [row for row in progress.rows if (row.masks.steps, row.masks.budget) in set(targets)]
-    return MaskTable(model.id, model.revision, tuple(wanted), effort.sampler)
+    return MaskTable(model.id, model.revision, tuple(wanted))
 
 
 def plans(model: ModelProfile, prompts: Sequence[str], steps: int, sampler: str) -> list[Plan]:

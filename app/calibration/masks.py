@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from app.calibration.budgets import Judge, by_class
+from app.calibration.every_budget import LEAST, MOST, EveryBudget, Measure
 from app.calibration.mask_search import SHARES, STEPS, Effort, calibrate, targets_of
 from app.calibration.subject import CannotMeasure, Chosen
+from app.embedded.checker.judge import Adherence, drawn
 from app.engine.families.embedded import CALIBRATION_PROMPTS
 from app.engine.sampler import SAMPLERS
 from app.plan.masks.table import FOLDER, write
@@ -45,6 +49,46 @@ def measure(
     say = Console(highlight=False).print
     notes = progress or subject.progress("masks")
     table = calibrate(subject.load(), subject.profile, lines, targets, effort, notes, say)
+    out = out or subject.table(FOLDER, "masks")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write(table, out)
+    return out
+
+
+_WALKED = (0, 2, 6, 7)  # of the usual prompts, one of each kind: a move, a spin, two subjects in two ways
+_JUDGES = 24  # prompts of each class that are judged
+_SEED = 3  # of the held-out prompts: budgets are measured with 1, shown with 2
+
+
+def measure_every(
+    subject: Chosen,
+    prompts: Path | None,
+    steps: Sequence[int] | None,
+    samplers: Sequence[str],
+    minutes: float | None,
+    progress: Path | None = None,
+    out: Path | None = None,
+) -> Path:
+    """Masks for every length and budget, as far as the minutes go, written where the planner looks for them: the file.
+
+    Raises:
+        CannotMeasure: prompts are missing, or there is no such sampler.
+    """
+    for sampler in samplers:
+        if sampler not in subject.profile.samplers:
+            raise CannotMeasure(f"{subject.profile.id} has no sampler {sampler!r}")
+    lines = list(subject.prompts(prompts, [CALIBRATION_PROMPTS[place] for place in _WALKED]))
+    judge: Judge | None = None
+    judged: list[str] = []
+    if subject.built_in:
+        questions = drawn(_SEED)
+        judge = Adherence(questions)
+        judged = sum(by_class([question.prompt for question in questions], _JUDGES).values(), [])
+    until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    lengths = tuple(steps or range(LEAST, MOST + 1))
+    asked = Measure(samplers or subject.profile.samplers, lines, judged, judge, lengths, until)
+    notes = progress or subject.progress("every-mask").with_suffix(".jsonl")
+    table = EveryBudget(subject.load(), subject.profile, asked, notes, Console(highlight=False).print).table()
     out = out or subject.table(FOLDER, "masks")
     out.parent.mkdir(parents=True, exist_ok=True)
     write(table, out)

@@ -77,19 +77,26 @@ def masks(
     tries: Annotated[int | None, typer.Option(min=0, help="Masks that are walked in the climb.")] = None,
     slack: Annotated[float | None, typer.Option(min=0, help="How much worse masks with fewer passes may be.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the annealing.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="euler, unipc or ddim.")] = None,
+    sampler: Annotated[
+        list[str] | None, typer.Option(help="euler, unipc or ddim; with --every more than once.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--every", help="Every length and budget; others are then refused.")] = False,
+    minutes: Annotated[float | None, typer.Option(min=0, help="With --every: stop then; the next run goes on.")] = None,
     progress: Progress = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Search for the steps that a budget should run, and write a table."""
-    from app.calibration.masks import effort_of, measure
+    from app.calibration.masks import effort_of, measure, measure_every
     from app.calibration.subject import chosen
 
     with _measuring(as_json):
-        effort = effort_of(moves, tries, slack, seed, sampler)
         subject = chosen(model, dtype.value, threads)
-        table = measure(subject, prompts, steps, shares, effort, progress, out)
+        if every:
+            table = measure_every(subject, prompts, steps, sampler or (), minutes, progress, out)
+        else:
+            effort = effort_of(moves, tries, slack, seed, sampler[0] if sampler else None)
+            table = measure(subject, prompts, steps, shares, effort, progress, out)
     _say_table("masks", subject.profile.id, table, as_json)
 
 

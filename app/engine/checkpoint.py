@@ -20,6 +20,7 @@ from app.engine.denoiser import TOKENS, Conditioning, JobState, Prediction, Text
 from app.engine.reuse import look_back
 from app.plan.masks.mask import masks_of
 from app.types import Plan
+from app.types.masks import LEAP, LINEAR
 
 FORMAT = "kinoray-checkpoint-4"
 MAX_HEADER_BYTES = 1 << 20
@@ -210,7 +211,7 @@ def _check(state: JobState) -> None:
     kept_masks = (state.mask, state.unconditional_mask, state.order)
     sound = {
         "masks": masks is None or kept_masks == (masks.run, masks.unconditional, masks.order),
-        "schedule": lengths == {steps} and state.order in (0, 1),
+        "schedule": lengths == {steps} and state.order in (0, LINEAR, LEAP),
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
         "history": len(state.history) == min(state.evaluations, look_back(state)),
         "guidance": state.difference is None or (state.guided and state.evaluations > 0),

@@ -73,7 +73,7 @@ class JobState:
     step: int = 0
     mask: tuple[bool, ...] = ()  # per step: run the denoiser (True) or forecast
     unconditional_mask: tuple[bool, ...] = ()  # per step: run the unconditional pass, too, or reuse the difference
-    order: int = 1  # of a forecast: 0 reuses the last prediction, 1 draws a line through the last two
+    order: int = 1  # of a forecast: 0 reuses the last prediction, 1 draws a line through two, 2 leaps (see `LEAP`)
     history: list[Prediction] = field(default_factory=list)  # the denoiser's last predictions, the newest last
     difference: torch.Tensor | None = None  # (C, F', H', W') float32: the last conditional - unconditional velocity
     memory: tuple[torch.Tensor, ...] = ()  # the sampler's own, each (C, F', H', W') float32

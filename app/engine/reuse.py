@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from app.engine.denoiser import JobState, Prediction
+from app.types.masks import LINEAR
 
 
 def remember(state: JobState, velocity: torch.Tensor) -> None:
@@ -17,7 +18,7 @@ def remember(state: JobState, velocity: torch.Tensor) -> None:
 
 def look_back(state: JobState) -> int:
     """How many predictions the state's forecasts rest on."""
-    return state.order + 1
+    return 2 if state.order == LINEAR else 1
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from app.plan.cost import Pace, estimate
 from app.plan.distilled import Maker, maker
 from app.plan.feedback.feedback import Place
 from app.plan.masks.mask import evaluations
-from app.plan.masks.table import with_masks
+from app.plan.masks.table import MaskTable, with_masks
 from app.plan.postprocessing import (
     PostprocessingLimits,
     about_postprocessing,
@@ -125,7 +125,8 @@ def make_plan(
     uploads = uploads_of(request, model, worn)
     shift = _shift(request, model)
     measured = tables if not request.loras and shift == model.shift else NO_TABLES  # they are of the model as it is
-    work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings)
+    masks = _masks(measured, model)
+    work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings, masks)
     work = work if _as_measured(request, spec, here, beyond) else unmeasured(work)
     work = _all_of(work, made.student) if made.student else work
     cache = step_cache(request, model, limits.mag_ratios, named(worn, uploads))
@@ -163,6 +164,12 @@ def make_plan(
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if beyond else measured.budgets.get(model.id)
     return replace(plan, estimate=cost, warnings=(*beyond, *_not_as_asked(request, plan, model, choice, budgets)))
+
+
+def _masks(measured: Tables, model: ModelProfile) -> MaskTable | None:
+    """The table of masks, where it is of these weights."""
+    table = measured.masks.get(model.id)
+    return table if table is not None and table.revision == model.revision else None
 
 
 def _uncut(work: StepBudget, cache: str) -> StepBudget:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.errors import InvalidRequest
 from app.plan.budgets import Budget, BudgetTable, budget_for
 from app.plan.feedback.feedback import Place, factors_of, risen, said_of
+from app.plan.masks.table import MaskTable
 from app.plan.prompt.complexity import CLASSES, spoken
 from app.plan.tiers import MOST_STEPS, Choice, choose
 from app.types import ModelProfile, VideoRequest
@@ -42,18 +43,21 @@ def step_budget(
     choice: Choice,
     table: BudgetTable | None,
     leanings: Mapping[Place, float],
+    masks: MaskTable | None = None,
 ) -> StepBudget:
     """What the request says itself; else the measured row of its class and tier, or all steps, moved by ratings.
 
-    `table` is the model's, if it was measured.
+    `table` is the model's, if it was measured, and so are `masks`: a budget without a good one is refused where the
+    request names it, and else raised to the next.
 
     Raises:
-        InvalidRequest: steps or budget are out of bounds.
+        InvalidRequest: steps or budget are out of bounds, or no good masks are known for them.
     """
     steps = _steps(request, model, choice)
     if request.budget is not None:
         if not 1 <= request.budget <= steps:
             raise InvalidRequest(f"budget must be 1 to the number of steps, {steps}.", param="budget")
+        _check_measured(steps, request.budget, request.sampler or model.samplers[0], masks)
         said = f"The request asks for a budget of {request.budget} of them; the others are forecast."
         return StepBudget(steps, request.budget, reasons=(said,))
     if request.steps is not None:
@@ -65,7 +69,23 @@ def step_budget(
     reasons = [_measured(row)] if row else []
     if (leant := said_of(before, budget)) is not None:
         reasons.append(leant)
+    fit = budget if masks is None else masks.raised(steps, budget, request.sampler or model.samplers[0])
+    if fit != budget:
+        reasons.append(f"{budget} evaluations have no good masks in {steps} steps, {fit} have.")
+        budget = fit
     return StepBudget(steps, budget, True, row is not None, tuple(reasons))
+
+
+def _check_measured(steps: int, budget: int, sampler: str, masks: MaskTable | None) -> None:
+    """Refuse a budget for which the search found no good masks. Raises InvalidRequest."""
+    if masks is None or masks.good(steps, budget, sampler):
+        return
+    near_steps, near = masks.good_near(steps, budget, sampler)
+    message = (
+        f"{budget} evaluations in {steps} steps of {sampler} are not known to make a good video: no measured masks. "
+        f"The nearest that are: a budget of {near} in {near_steps} steps."
+    )
+    raise InvalidRequest(message, param="budget", code="budget_not_measured")
 
 
 def _steps(request: VideoRequest, model: ModelProfile, choice: Choice) -> int:

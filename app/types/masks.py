@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 LINEAR = 1  # forecasts draw a line in sigma through the last two predictions; 0 reuses the last one
+LEAP = 2  # the sampler steps from evaluation to evaluation, as if its schedule had no other levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Masks:
             and not any(self.run[: self.first])
             and not any(free and not runs for runs, free in zip(self.run, self.unconditional, strict=True))
             and (self.unconditional[self.first] or not any(self.unconditional))
-            and self.order in (0, LINEAR)
+            and self.order in (0, LINEAR, LEAP)
         )
         if not sound:
             raise ValueError("The first step is always run, and the unconditional pass runs only with the denoiser.")

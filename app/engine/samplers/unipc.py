@@ -14,6 +14,7 @@ import torch
 
 from app.engine.denoiser import JobState
 from app.engine.samplers.schedule import TRAINED_STEPS, Schedule
+from app.types.masks import LEAP
 
 ORDER = 2
 _SHORT_OF_ONE = 1e-6  # the first level stays below 1, where the signal's logarithm would be infinite
@@ -35,8 +36,12 @@ def schedule(steps: int, shift: float) -> Schedule:
 def step(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
     """The next latent, and the memory that the step after it needs, all (C, F', H', W') float32.
 
-    The memory is (corrected latent, clean guess, clean guess of the step before); at the first step it is empty.
+    The memory is (corrected latent, clean guess, clean guess of the step before); at the first step it is empty. Where
+    masks leap, it is that of the last evaluations, and a step between them only goes on from the last one: what comes
+    out at the next evaluation, and at the end, is a walk whose schedule has the evaluated levels alone.
     """
+    if state.order == LEAP and state.forecast:
+        return _predicted(state, state.memory[0], state.memory[1:]), state.memory
     clean = state.latent - state.sigma * velocity
     latent, guesses = state.latent, state.memory[1:]
     if state.memory:
@@ -50,27 +55,38 @@ def order(step: int, steps: int, first: int = 0) -> int:
 
 
 def _predicted(state: JobState, latent: torch.Tensor, guesses: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """UniP: from step to step + 1."""
-    here, clean = state.step, guesses[0]
-    stretch, pull, _ = _strides(state.sigmas[here], state.sigmas[here + 1])
+    """UniP: from the last point of the walk to step + 1."""
+    clean, following = guesses[0], state.step + 1
+    older, here = _points(state, following)
+    stretch, pull, _ = _strides(state.sigmas[here], state.sigmas[following])
     ahead = stretch * latent - pull * clean
-    if order(here, len(state.timesteps), state.first) == 1:
+    if older is None or following == len(state.timesteps):  # as `order` says
         return ahead
-    slope = (guesses[1] - clean) / _reach(state.sigmas, here)
+    slope = (guesses[1] - clean) / _reach(state.sigmas, older, here, following)
     return ahead - pull * (0.5 * slope)
 
 
 def _corrected(state: JobState, clean: torch.Tensor) -> torch.Tensor:
     """UniC: the step that led here, taken again now that the clean guess at its end is known."""
-    before = state.step - 1
-    latent, first, *older = state.memory
-    stretch, pull, minus_h = _strides(state.sigmas[before], state.sigmas[before + 1])
+    latent, first, *earlier = state.memory
+    older, before = _points(state, state.step)
+    stretch, pull, minus_h = _strides(state.sigmas[before], state.sigma)
     ahead = stretch * latent - pull * first
-    if order(before, len(state.timesteps), state.first) == 1:
+    if older is None:
         return ahead - pull * (0.5 * (clean - first))
-    reach = _reach(state.sigmas, before)
+    reach = _reach(state.sigmas, older, before, state.step)
     old, new = _weights(minus_h, reach)
-    return ahead - pull * (old * ((older[0] - first) / reach) + new * (clean - first))
+    return ahead - pull * (old * ((earlier[0] - first) / reach) + new * (clean - first))
+
+
+def _points(state: JobState, step: int) -> tuple[int | None, int]:
+    """The last two points of the walk before a step: its steps, or, where masks leap, those that were evaluated."""
+    first = state.first
+    if state.order == LEAP:
+        places = [place for place in range(first, step) if state.mask[place]]
+    else:
+        places = list(range(max(first, step - 2), step))
+    return (places[-2] if len(places) > 1 else None), places[-1]
 
 
 def _strides(sigma: float, following: float) -> tuple[float, float, float]:
@@ -79,10 +95,10 @@ def _strides(sigma: float, following: float) -> tuple[float, float, float]:
     return following / sigma, (1 - following) * math.expm1(minus_h), minus_h
 
 
-def _reach(sigmas: tuple[float, ...], here: int) -> float:
-    """How far the step before `here` lies back, in lengths of the step after it: below 0."""
+def _reach(sigmas: tuple[float, ...], older: int, here: int, following: int) -> float:
+    """How far the point before `here` lies back, in lengths of the step to `following`: below 0."""
     now = _log_snr(sigmas[here])
-    return (_log_snr(sigmas[here - 1]) - now) / (_log_snr(sigmas[here + 1]) - now)
+    return (_log_snr(sigmas[older]) - now) / (_log_snr(sigmas[following]) - now)
 
 
 def _weights(minus_h: float, reach: float) -> tuple[float, float]:
