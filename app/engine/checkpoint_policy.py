@@ -30,7 +30,9 @@ class CheckpointPolicy:
             self._cost_s = seconds if known is None else known + _FRESH * (seconds - known)
 
     def due(self, ticket: Ticket) -> bool:
-        """Whether the job has earned a checkpoint since its last one, and has something left to lose."""
+        """Whether somebody keeps them, and the job has earned one since its last and has something left to lose."""
+        if not ticket.keeps_checkpoints:
+            return False
         steps = ticket.started.step - ticket.kept
         if ticket.started.done or steps < 1:
             return False

@@ -240,6 +240,11 @@ class Ticket:
         return 1.0 if self.plan.student is None else 0.5
 
     @property
+    def keeps_checkpoints(self) -> bool:
+        """Whether its sink keeps checkpoints: to others none need be handed out."""
+        return self._keeper is not None
+
+    @property
     def preview_due(self) -> bool:
         """Whether `preview_every` steps have gone by and it will not be done at once anyway."""
         return 0 < self.preview_every <= self.started.step - self.previewed and not self.started.done

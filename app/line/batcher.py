@@ -48,6 +48,10 @@ def decide(
     had least of the device's time; of its jobs those who would be late at a fair share first, by slack; else the shape
     that has had least.
     """
+    if len(running) == 1 and not waiting and not paused:  # nothing to weigh, at most boundaries of a long job
+        lone = running[0]
+        names = (lone.job_id,)
+        return Boundary(leave=names) if over(lone, now) else Boundary(batch=() if lone.forecast else names)
     rank = standings(now, rules, profile)
     everyone: list[Entry] = [*running, *paused, *waiting]
     leave = tuple([entry.job_id for entry in everyone if over(entry, now)])

@@ -30,6 +30,8 @@ class Packed:
 
 def mix_of(shapes: Iterable[Shape]) -> Mix:
     """The mix of jobs with these shapes."""
+    if shapes and isinstance(shapes, Sequence) and shapes.count(shapes[0]) == len(shapes):
+        return ((shapes[0], len(shapes)),)  # as nearly always
     return tuple(sorted(Counter(shapes).items()))
 
 

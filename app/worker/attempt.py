@@ -161,8 +161,10 @@ class Attempt:
         """Hand the job to the engine: from its checkpoint, if an earlier attempt left one, else from noise."""
         self._log.enter("inputs")
         checkpoint = await self._inputs.checkpoint(job)
-        prompts, _ = await asyncio.gather(self._prompts.find(job), progress.phase(Phase.ENCODING))
-        hit = prompts.complete
+        prompts = await self._prompts.find(job)
+        hit, told = prompts.complete, self._parts.encoder is not None
+        if told:
+            await progress.phase(Phase.ENCODING)
         if not hit and not checkpoint:  # a checkpoint has the embeddings
             prompts = await self._encoded(job, facts)
         image = await self._inputs.image(job)
@@ -187,6 +189,8 @@ class Attempt:
             source=source,
             picture=image,
         )
+        if not told:  # after the engine has it: an urgent job may then have the very next step
+            await progress.phase(Phase.ENCODING)
         skipped = 0 if job.plan.start is None or source is None else job.plan.start.step
         use = use_of(job.plan, skipped, CacheUse(embedding_hit=hit))
         await self._stores.jobs.note_cache(job.id, self._fence, use)
