@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.embedded.profile import MODEL_ID
 from app.engine.denoiser import Denoiser
 from app.engine.families.embedded import built_in_profile, load_denoiser
+from app.engine.families.family import FamilyDenoiser
+from app.engine.families.loading.reader import Options
 from app.models.loading import load_entry
 from app.models.served import served
 from app.plan.tables import file_name
+from app.settings.placement import Placement
 from app.settings.read import read_settings
 from app.types import ModelProfile
 
@@ -27,6 +30,8 @@ class Chosen:
     profile: ModelProfile
     load: Callable[[], Denoiser]
     folder: Path | None  # of the operator's tables; None: the built-in model's table is part of Kinoray
+    placed: Callable[[Placement], FamilyDenoiser]  # reads it, laid out so
+    measured_magnitudes: bool = False  # whether MagCache can be had
 
     @property
     def built_in(self) -> bool:
@@ -57,7 +62,12 @@ def chosen(name: str | None, dtype: str, threads: int | None) -> Chosen:
     Raises CannotMeasure, BadSettings.
     """
     if name in (None, MODEL_ID):
-        return Chosen(built_in_profile(), lambda: load_denoiser(dtype, threads), None)
+        return Chosen(
+            built_in_profile(),
+            lambda: load_denoiser(dtype, threads),
+            None,
+            lambda placement: load_denoiser(placement.dtype, threads, Options(placement)),
+        )
     settings = read_settings()
     if threads:
         settings = settings.model_copy(update={"threads": threads})
@@ -66,4 +76,13 @@ def chosen(name: str | None, dtype: str, threads: int | None) -> Chosen:
     if found is None:
         raise CannotMeasure(f"KINORAY_MODELS has no model {name!r}")
     model, entry = found
-    return Chosen(model, lambda: load_entry(entry, settings), settings.calibration_folder)
+
+    def placed(placement: Placement) -> FamilyDenoiser:
+        wish = {"preset": None, "dtype": placement.dtype, "placement": asdict(placement)}
+        made = load_entry(entry.model_copy(update={"dtype": None}), settings.model_copy(update=wish))
+        if not isinstance(made, FamilyDenoiser):
+            raise CannotMeasure(f"{model.id} has no layouts")
+        return made
+
+    mag = bool(settings.mag_ratios.get(model.id))
+    return Chosen(model, lambda: load_entry(entry, settings), settings.calibration_folder, placed, mag)

@@ -102,6 +102,27 @@ def masks(
 
 @calibrate.command()
 @everywhere
+def layout(
+    model: Model = None,
+    threads: Threads = None,
+    prompts: Prompts = None,
+    count: Annotated[int, typer.Option(min=1, help="Prompts of each class, or of the file.")] = 32,
+    picture: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw it, too: a PNG.")] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what each layout costs and loses here against float32; presets leave out those that lose too much."""
+    from app.calibration.layouts import measure
+    from app.calibration.subject import chosen
+
+    with _measuring(as_json):
+        subject = chosen(model, "float32", threads)
+        table = measure(subject, prompts, count, picture, out)
+    _say_table("layout", subject.profile.id, table, as_json)
+
+
+@calibrate.command()
+@everywhere
 def budgets(
     model: Model = None,
     dtype: OfBuiltIn = Dtype.FLOAT32,

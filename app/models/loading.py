@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 
+from app.embedded.profile import profile
 from app.engine.denoiser import Denoiser, EncodePrompts
 from app.engine.embedding import Embedding, embedder
 from app.engine.families.loading.folder import Lora
@@ -14,10 +16,12 @@ from app.engine.families.loading.uploaded import Room
 from app.engine.families.registry import EMBEDDED as EMBEDDED_LOADER
 from app.engine.families.registry import Reads, files_of, reader
 from app.models.served import BadModel
+from app.models.sources import locate
 from app.plan.families import FAMILIES
+from app.plan.layouts.table import find, gated
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry
-from app.settings.placement import Parallel
+from app.settings.placement import Parallel, Placement
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +49,37 @@ def load_entry(
         log.warning("No model: KINORAY_PRETEND_STEP_S is set, and videos are colours. For tests and benchmarks only.")
         return FakeDenoiser(settings.pretend_step_s)
     parallel = parallel or Parallel()
+    placement = layout_of(entry, settings)
     loras = [
         Lora(name, lora.source, lora.file, lora.file_2, lora.revision, lora.scale) for name, lora in entry.loras.items()
     ]
     room = Room(settings.loras_loaded, settings.loras_loaded_bytes) if entry.lora_uploads else None
-    options = Options(settings.layout, encode, loras, parallel, room, mag_ratios)
+    options = Options(placement, encode, loras, parallel, room, mag_ratios)
     try:
-        return _reader(entry).load(_files(entry, settings, parallel.ranks), options)
+        return _reader(entry).load(_files(entry, settings, parallel.ranks, placement.dtype), options)
     except AdapterInvalid as error:
         raise BadModel(f"models: {entry.id}: {error}") from error
+
+
+def layout_of(entry: ModelEntry, settings: Settings) -> Placement:
+    """How it is laid out: as the settings say, but for what was measured to lose too much and is not forced.
+
+    What is compiled is kept in the state folder, so that only the first start on a machine pays for it.
+    """
+    placement, table = settings.layout, find(entry.id, settings.calibration_folder)
+    if table is not None:
+        revision = profile().revision if entry.source == EMBEDDED else locate(entry).digest
+        device = _files(entry, settings).device.type
+        forced = set(settings.placement) | ({"dtype"} & (settings.model_fields_set | entry.model_fields_set))
+        placement, told = gated(placement, forced, table, revision, device)
+        for line in told:
+            log.warning("%s: %s", entry.id, line)
+    if placement.compile != "none":
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.state_dir / "compiled"))
+        measured = table.row(f"compile={placement.compile}") if table is not None else None
+        cost = f"{measured.first_step_s:.0f} s where it was measured" if measured and not measured.why else "a minute"
+        log.info("%s: the first step of each shape compiles, about %s; it is kept for later starts.", entry.id, cost)
+    return placement
 
 
 def load_text_encoder(entry: ModelEntry, settings: Settings) -> Callable[[Sequence[str]], list[Embedding]]:
@@ -65,11 +91,11 @@ def _reader(entry: ModelEntry) -> Reads:
     return reader(EMBEDDED_LOADER if entry.source == EMBEDDED else FAMILIES[entry.family].loader)
 
 
-def _files(entry: ModelEntry, settings: Settings, ranks: int = 1) -> Files:
+def _files(entry: ModelEntry, settings: Settings, ranks: int = 1, dtype: str | None = None) -> Files:
     return files_of(
         entry.source,
         revision=entry.revision,
-        dtype=entry.dtype or settings.layout.dtype,
+        dtype=entry.dtype or dtype or settings.layout.dtype,
         local=entry.local_files_only,
         family=entry.family,
         threads=settings.threads,

@@ -35,6 +35,7 @@ class Placement:
     layerwise: str = "none"  # weights rest in this type and are widened for their layer's turn
     quantise: str = "none"  # weights alone, by torchao
     compile: str = "none"  # the repeated blocks, by torch.compile in this mode (regional compilation)
+    compile_on_cpu: bool = False  # on a processor too, where the first step of each shape takes a minute
     batch_gain: float = 0.1  # what a batch size has to save per job over the next smaller one
 
     def __post_init__(self) -> None:

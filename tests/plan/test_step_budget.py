@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from app.errors import InvalidRequest
 from app.plan.budgets import Budget, BudgetTable
 from app.plan.feedback.feedback import Place
+from app.plan.masks.mask import evenly
+from app.plan.masks.table import MaskRow, MaskTable
 from app.plan.prompt.complexity import CLASSES
 from app.plan.step_budget import StepBudget, step_budget
 from app.plan.tiers import choose
-from app.types import VideoRequest
+from app.types import Masks, VideoRequest
 from tests.plan.conftest import SHAPES
 
 MEASURED = BudgetTable(
@@ -79,3 +81,37 @@ def test_what_is_out_of_bounds_is_refused(wishes: Any, param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         of(**wishes)
     assert caught.value.param == param
+
+
+RUN = (True, False, True, True, False, True, True, True)
+KNOWN = MaskTable(
+    SHAPES.id,
+    SHAPES.revision,
+    (
+        MaskRow(Masks(RUN, RUN), 1e-4),
+        MaskRow(evenly(8, 5), 0.5),
+        MaskRow(evenly(25, 9), 0.5),
+        MaskRow(evenly(25, 10), 1e-4),
+    ),
+    limit=1e-3,
+)
+
+
+def with_masks_known(**wishes: Any) -> StepBudget:
+    request = VideoRequest("a ball", **({"tier": "standard"} | wishes))
+    return step_budget(request, SHAPES, "simple", choose(request.tier, "simple"), MEASURED, {}, KNOWN)
+
+
+def test_a_budget_without_good_masks_is_refused_and_the_nearest_good_one_named() -> None:
+    assert with_masks_known(steps=8, budget=6).budget == 6
+    assert with_masks_known(steps=8, budget=8).budget == 8
+    with pytest.raises(InvalidRequest, match="a budget of 6 in 8 steps") as refused:
+        with_masks_known(steps=8, budget=5)
+    assert (refused.value.error_code, refused.value.param) == ("budget_not_measured", "budget")
+    assert with_masks_known(steps=8, budget=5, sampler="unipc").budget == 5  # of which nothing is known
+
+
+def test_the_planners_own_budget_is_raised_to_the_next_with_good_masks_and_says_so() -> None:
+    made = with_masks_known()
+    assert (made.steps, made.budget) == (25, 10)
+    assert "8 evaluations have no good masks in 25 steps, 10 have." in made.reasons

@@ -41,6 +41,11 @@ class BaseFamily(ABC):
         self.packing: Packing | None = None
         self.student = ""
 
+    @property
+    def weight_bytes(self) -> int:
+        """Of the transformer's weights, as they rest: quantised ones are of several tensors each."""
+        return sum(_rest_bytes(weight) for weight in self._transformer.parameters())
+
     @abstractmethod
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         """(C, F', H', W') of a video.
@@ -84,3 +89,9 @@ def stacked(rows: Sequence[Row], name: str, dtype: torch.dtype) -> torch.Tensor:
 def timesteps(rows: Sequence[Row], device: torch.device) -> torch.Tensor:
     """(B,) float32, 0..1000: each row is at its own."""
     return torch.tensor([row.state.timestep for row in rows], dtype=torch.float32, device=device)
+
+
+def _rest_bytes(weight: torch.Tensor) -> int:
+    names = weight.__tensor_flatten__()[0] if hasattr(weight, "__tensor_flatten__") else ()
+    parts = [getattr(weight, name) for name in names] or [weight]
+    return sum(part.numel() * part.element_size() for part in parts)

@@ -116,6 +116,11 @@ class Family(Protocol):
     packing: Packing | None
     student: str  # revision of the distilled weights that it holds beside its own, "" without
 
+    @property
+    def weight_bytes(self) -> int:
+        """Of the denoiser's weights, as they rest."""
+        ...
+
     def encode(self, prompts: Sequence[str]) -> list[TextEmbedding]:
         """What its text encoders make of each prompt."""
         ...
@@ -353,6 +358,11 @@ class FamilyDenoiser:
             if self._family.image is not None:
                 latent = self._family.image.final_latent(latent, state.conditioning.picture)
             return unit(self._family.decode(latent[:, :most], state.plan))
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of the denoiser's weights, as they rest."""
+        return self._family.weight_bytes
 
     def memory_bytes(self) -> int:
         return held_bytes(self._family.device)

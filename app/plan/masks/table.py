@@ -17,6 +17,7 @@ from app.types.masks import bits, unbits
 FOLDER: Final = Path(__file__).parent
 FORMAT: Final = "kinoray-masks-2"
 _BEFORE: Final = "kinoray-masks-1"  # of one sampler, without a limit
+_EVERY: Final = range(5, 51)  # lengths that a whole search has rows of
 _NEAR = 0.25  # farthest row that is still used: |log of the lengths' ratio| + difference of the budgets' shares
 
 
@@ -66,7 +67,7 @@ class MaskEntry(TypedDict):
 class MaskTable:
     """The rows of one model's weights.
 
-    A `limit` says that every budget was to be measured: a row is good up to that error, and what has no good row is
+    A `limit` says that every budget is to be measured: a row is good up to that error, and what has no good row is
     refused. Without one the nearest row serves its neighbours.
     """
 
@@ -91,10 +92,14 @@ class MaskTable:
         return stretched(best.masks, steps, budget)
 
     def good(self, steps: int, budget: int, sampler: str) -> bool:
-        """Whether a plan may ask for it. All steps always, and anything of a sampler that was not measured."""
-        if budget >= steps or self.limit is None or sampler not in self._samplers:
+        """Whether a plan may ask for it. All steps always, and anything of a sampler that was not measured.
+
+        While the search has not been through all lengths, those that it has not come to go by their neighbours.
+        """
+        if budget >= steps or self.limit is None or sampler not in self._lengths:
             return True
-        return (sampler, steps, budget) in self._good
+        known = self._lengths[sampler]
+        return (sampler, steps, budget) in self._good or (steps not in known and not known.issuperset(_EVERY))
 
     def good_near(self, steps: int, budget: int, sampler: str) -> tuple[int, int]:
         """The nearest (steps, budget) that is good, this length with all its steps among them."""
@@ -111,8 +116,10 @@ class MaskTable:
         return {(row.sampler, row.masks.steps, row.masks.budget): row for row in self.rows if row.error <= limit}
 
     @cached_property
-    def _samplers(self) -> frozenset[str]:
-        return frozenset(row.sampler for row in self.rows)
+    def _lengths(self) -> dict[str, frozenset[int]]:
+        """Those that were searched, by sampler."""
+        samplers = {row.sampler for row in self.rows}
+        return {each: frozenset(row.masks.steps for row in self.rows if row.sampler == each) for each in samplers}
 
 
 def with_masks(plan: Plan, tables: Mapping[str, MaskTable]) -> Plan:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import UniPCMultistepScheduler
@@ -8,7 +10,10 @@ from hypothesis import strategies as st
 
 from app.engine.denoiser import Conditioning
 from app.engine.sampler import advance, begin
+from app.engine.samplers.levels import walked
 from app.engine.samplers.unipc import order, schedule
+from app.types import Masks
+from app.types.masks import LEAP, unbits
 from tests.engine.plans import make_plan
 
 NOTHING = Conditioning({}, {})
@@ -61,3 +66,18 @@ def test_steps_of_the_same_flow_are_closer_to_it_than_eulers() -> None:
 
     exact = end("euler", 2000)
     assert (end("unipc", 20) - exact).square().mean() < (end("euler", 20) - exact).square().mean()
+
+
+def test_a_walk_that_leaps_ends_as_one_whose_schedule_has_the_evaluated_levels_alone() -> None:
+    noise = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(1))
+    run = unbits("1010010011")
+    plan = replace(make_plan(steps=10, budget=5, sampler="unipc"), masks=Masks(run, run, LEAP))
+    leaping = begin("a", plan, NOTHING, noise)
+    while not leaping.done:
+        advance(leaping, torch.zeros(()) if leaping.forecast else leaping.latent + torch.sin(3 * leaping.latent))
+
+    levels = [sigma for sigma, runs in zip(leaping.sigmas, run, strict=False) if runs]
+    alone = begin("b", make_plan(steps=5, sampler="unipc"), NOTHING, noise, walked(levels))
+    while not alone.done:
+        advance(alone, alone.latent + torch.sin(3 * alone.latent))
+    assert (leaping.latent - alone.latent).abs().max() <= 1e-5

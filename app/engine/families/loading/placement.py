@@ -98,10 +98,9 @@ def _shrink(
         done.skip("fewer bits", "adapters are switched on and off in the layers as they are")
         return
     if placement.quantise != "none":
-        if not available():
-            done.skip("quantise", "torchao is not installed")
-        elif placement.quantise == "float8" and not _multiplies_float8(device):
-            done.skip("quantise", "this device does not multiply float8")
+        why = no_quantise(placement, device)
+        if why:
+            done.skip("quantise", why)
         else:
             layers = quantise(transformer, placement.quantise)
             done.applied.append(f"quantise {placement.quantise} ({layers} layers)")
@@ -109,6 +108,32 @@ def _shrink(
         rest = getattr(torch, placement.layerwise)
         transformer.enable_layerwise_casting(storage_dtype=rest, compute_dtype=transformer.dtype)
         done.applied.append(f"layerwise {placement.layerwise}")
+
+
+def left_out(placement: Placement, device: torch.device) -> dict[str, str]:
+    """What of a placement's precision, bits and compiling this machine cannot do or is slow at, and why."""
+    why = {"quantise": no_quantise(placement, device), "compile": no_compile(placement, device)}
+    if placement.dtype == "bfloat16" and not native_bfloat16(device):
+        why["dtype"] = "this processor does not multiply bfloat16"
+    return {option: reason for option, reason in why.items() if reason}
+
+
+def no_quantise(placement: Placement, device: torch.device) -> str:
+    """Why its weights are not quantised here; "" where they are, or none is asked for."""
+    if placement.quantise != "none" and not available():
+        return "torchao is not installed"
+    if placement.quantise == "float8" and not _multiplies_float8(device):
+        return "this device does not multiply float8"
+    return ""
+
+
+def no_compile(placement: Placement, device: torch.device) -> str:
+    """Why its blocks are not compiled here; "" where they are, or it is not asked for."""
+    if placement.compile == "none":
+        return ""
+    if device.type == "cpu" and not placement.compile_on_cpu:
+        return "its start-up costs more than it saves on a processor"
+    return "" if shutil.which("cc") or shutil.which("gcc") else "there is no C compiler here"
 
 
 def _multiplies_float8(device: torch.device) -> bool:
@@ -189,10 +214,8 @@ def _compile(transformer: Transformer, placement: Placement, device: torch.devic
         return
     if not repeated_blocks(transformer):
         done.skip("compile", "this model does not say which of its blocks repeat")
-    elif device.type == "cpu":
-        done.skip("compile", "its start-up costs more than it saves on a processor")
-    elif shutil.which("cc") is None and shutil.which("gcc") is None:
-        done.skip("compile", "there is no C compiler here")
+    elif why := no_compile(placement, device):
+        done.skip("compile", why)
     else:
         transformer.compile_repeated_blocks(mode=placement.compile)
         done.applied.append(f"compile {placement.compile}")
