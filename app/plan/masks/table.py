@@ -104,7 +104,7 @@ class MaskTable:
     def good_near(self, steps: int, budget: int, sampler: str) -> tuple[int, int]:
         """The nearest (steps, budget) that is good, this length with all its steps among them."""
         known = [(row.masks.steps, row.masks.budget) for row in self._good.values() if row.sampler == sampler]
-        return min([*known, (steps, steps)], key=lambda pair: (_apart(*pair, steps, budget), -pair[1]))
+        return min([*known, (steps, steps)], key=lambda pair: (_apart(pair, (steps, budget)), -pair[1]))
 
     def raised(self, steps: int, budget: int, sampler: str) -> int:
         """The smallest good budget of these steps from `budget` on."""
@@ -147,7 +147,7 @@ def read(path: Path) -> MaskTable:
         facts = json.loads(path.read_text())
         if facts["format"] not in (FORMAT, _BEFORE):
             raise ValueError(f"its format is not {FORMAT}")
-        rows = tuple(row_of({"sampler": facts.get("sampler"), "walked": True, **entry}) for entry in facts["rows"])
+        rows = tuple(row_of({"sampler": facts.get("sampler"), "walked": True} | entry) for entry in facts["rows"])
         verified = tuple(Verified(**each) for each in facts.get("verified", ()))
         limit = None if facts.get("limit") is None else float(facts["limit"])
         return MaskTable(str(facts["model"]), str(facts["revision"]), rows, limit, verified)
@@ -196,8 +196,9 @@ def _length(row: MaskRow) -> tuple[str, int, int]:
 
 
 def _distance(masks: Masks, steps: int, budget: int) -> float:
-    return _apart(masks.steps, masks.budget, steps, budget)
+    return _apart((masks.steps, masks.budget), (steps, budget))
 
 
-def _apart(steps: int, budget: int, other_steps: int, other_budget: int) -> float:
+def _apart(one: tuple[int, int], other: tuple[int, int]) -> float:
+    (steps, budget), (other_steps, other_budget) = one, other
     return abs(math.log(steps / other_steps)) + abs(budget / steps - other_budget / other_steps)
