@@ -96,6 +96,7 @@ EXCEPTIONS = {
     ("app/client/calibrate.py", "app.calibration.budgets"),
     ("app/client/calibrate.py", "app.calibration.similar"),
     ("app/client/calibrate.py", "app.calibration.magnitudes"),
+    ("app/client/calibrate.py", "app.calibration.layouts"),
 }
 HEAVY = {
     "torch": (

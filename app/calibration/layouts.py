@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -50,7 +51,7 @@ Load = Callable[[Placement], FamilyDenoiser]
 
 def kinds() -> list[Kind]:
     """What presets and placements consist of, each by itself: losses add up at worst."""
-    each = [
+    each: list[dict[str, Any]] = [
         {"dtype": "bfloat16"},
         {"quantise": "int8"},
         {"quantise": "float8"},
