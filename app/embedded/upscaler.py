@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from app.embedded.profile import UPSCALER_FOLDER, WEIGHTS
 
+_FAINT: Final = 4  # levels between neighbours that are not yet an edge
 BAND: Final = 128
 """Rows of a picture that are worked on at a time, so that memory follows from the width alone."""
 
@@ -45,8 +46,17 @@ class Upscaler(nn.Module):
         seen = functional.silu(self.into(pictures - 0.5))
         for block in self.blocks:
             seen = seen + functional.silu(block(seen))
-        whole: Tensor = functional.pixel_shuffle(self.out(seen), 2)
-        return whole + functional.interpolate(pictures, scale_factor=2, mode="bilinear", align_corners=False)
+        more = functional.pixel_shuffle(self.out(seen) * _contrast(pictures), 2)
+        whole: Tensor = more + functional.interpolate(pictures, scale_factor=2, mode="bilinear", align_corners=False)
+        return whole
+
+
+def _contrast(pictures: Tensor) -> Tensor:
+    """0 where two pixels around all is one colour, which is to stay what it is, 1 where something stands out."""
+    both = torch.cat([pictures, -pictures])
+    most = functional.max_pool2d(functional.max_pool2d(both, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
+    spread = most[: len(pictures)] + most[len(pictures) :]
+    return (spread.amax(1, keepdim=True) * (255 / _FAINT) - 1).clamp(0, 1)
 
 
 class EmbeddedUpscaler:
@@ -69,12 +79,11 @@ class EmbeddedUpscaler:
 
 def doubled(network: Upscaler, pictures: Tensor, band: int = BAND) -> Tensor:
     """(b, 3, 2 h, 2 w) in 0..1, worked on in bands of rows; just what the whole at once would give."""
-    height, parts = pictures.shape[2], []
-    for top in range(0, height, band):
-        bottom = min(height, top + band)
-        above, below = min(network.reach, top), min(network.reach, height - bottom)
-        made = network(pictures[:, :, top - above : bottom + below])
-        parts.append(made[:, :, 2 * above : made.shape[2] - 2 * below])
+    around, parts = network.reach, []
+    padded = functional.pad(pictures, (around,) * 4, mode="replicate")  # or its border would look like an edge
+    for top in range(0, pictures.shape[2], band):
+        made = network(padded[:, :, top : min(top + band, pictures.shape[2]) + 2 * around])
+        parts.append(made[:, :, 2 * around : -2 * around, 2 * around : -2 * around])
     return torch.cat(parts, dim=2).clamp_(0, 1)
 
 
