@@ -32,7 +32,7 @@ PAIR_S: Final = 0.7  # for each megapixel of a pair of frames: the flow there an
 FRAME_S: Final = 0.4  # for each megapixel of a frame between them
 LANCZOS_S: Final = 0.03  # for each megapixel that comes out
 ENCODE_S: Final = 0.12  # for each megapixel more that is encoded
-OWN_S: Final = 0.4  # the built-in model's own network, of a megapixel that comes out
+OWN_S: Final = 0.45  # the built-in model's own network, of a megapixel that comes out
 MODEL_S: Final = 4.0  # the operator's models: of a megapixel that comes out; not known, so rather much
 
 
