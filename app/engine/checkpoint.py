@@ -211,7 +211,7 @@ def _check(state: JobState) -> None:
     kept_masks = (state.mask, state.unconditional_mask, state.order)
     sound = {
         "masks": masks is None or kept_masks == (masks.run, masks.unconditional, masks.order),
-        "schedule": lengths == {steps} and state.order in (0, LINEAR, LEAP),
+        "schedule": lengths == {steps} and state.order in (0, LINEAR, *(() if masks is None else (LEAP,))),
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
         "history": len(state.history) == min(state.evaluations, look_back(state)),
         "guidance": state.difference is None or (state.guided and state.evaluations > 0),
