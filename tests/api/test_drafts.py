@@ -108,7 +108,7 @@ async def test_a_follower_plays_the_draft_of_the_job_it_waits_for() -> None:
 
 async def test_the_draft_of_a_job_that_failed_later_still_plays_to_its_own_tenant_alone() -> None:
     house = House(models=(TAUGHT,), api_keys={"one": "a", "two": "b"})
-    mine, other = ({"authorization": f"Bearer {key}"} for key in ("one", "two"))
+    mine, other = ({"authorization": f"Bearer {key}"} for key in ("a", "b"))
     async with house.client() as client:
         response = await client.post("/v1/videos", json=ASKED, headers=mine)
         assert response.status_code == 200, response.text

@@ -16,7 +16,7 @@ from app.engine.ticket import DraftVerdict
 from app.errors import LeaseLost, ServiceUnavailable
 from app.plan.speculative.speculative import plain_walk
 from app.service.artifact_refs import forget_artifacts
-from app.types import FirstDraft, Measured, Phase, Plan, StudentOfModel
+from app.types import FirstDraft, Job, Measured, Phase, Plan, StudentOfModel
 from app.worker.attempt import Attempt
 from app.worker.drafts import Drafts
 from app.worker.finishing import JobFinisher
@@ -32,6 +32,10 @@ FRAMES = np.random.default_rng(0).integers(0, 255, (5, 64, 64, 3), np.uint8)
 def speculative(most_residual: float = 1e9, step: int = 3) -> Plan:
     few = replace(SHORT.sampling, steps=2, budget=2, guidance=1.0)
     return replace(SHORT, draft=FirstDraft(few, STUDENT, step=step, level=0.8, most_residual=most_residual))
+
+
+async def content(here: Workplace, job: Job, variant: str) -> bytes:
+    return b"".join([chunk async for chunk in here.stores.artifacts.read(job.artifacts[variant])])
 
 
 class Blind:
@@ -59,10 +63,7 @@ async def test_a_draft_is_told_before_the_end_and_both_videos_stay_playable(work
     assert done.draft is not None
     assert (done.draft.verdict, done.draft.step) == ("kept", 3)
     assert done.artifacts["draft"] == done.draft.artifact
-    draft, video = [
-        b"".join([chunk async for chunk in here.stores.artifacts.read(done.artifacts[variant])])
-        for variant in ("draft", "video")
-    ]
+    draft, video = await content(here, done, "draft"), await content(here, done, "video")
     assert hashlib.sha256(draft).hexdigest() == done.draft.sha256
     assert events["draft"]["size_bytes"] == len(draft)
     assert draft != video
