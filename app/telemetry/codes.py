@@ -10,7 +10,8 @@ COMPLETED = "completed"
 
 FINER = {
     errors.InvalidRequest: (
-        *("conflicting_parameters", "dependency_failed", "duplicate_parameter", "first_key_not_operator"),
+        *("conflicting_parameters", "dependency_failed", "draft_unavailable", "duplicate_parameter"),
+        "first_key_not_operator",
         *("forbidden_webhook_address", "image_not_fetched", "image_not_taken", "image_required", "invalid_encoding"),
         *("invalid_form", "invalid_idempotency_key", "invalid_image", "invalid_json", "invalid_lora"),
         *("film_too_long", "narration_too_long", "no_scenes", "nothing_to_tell", "text_too_long", "too_many_scenes"),

@@ -132,6 +132,12 @@ async def test_a_repeat_is_answered_with_the_plain_plans_video_at_once() -> None
     assert content.content == VIDEO
 
 
+async def test_a_similar_start_beside_a_draft_has_no_effect_and_says_so() -> None:
+    async with House(models=(TAUGHT,)).client() as client:
+        video = await asked(client, cache={"similar": True})
+    assert [(each["code"], each["param"]) for each in video["warnings"]] == [("no_effect", "cache.similar")]
+
+
 async def test_a_form_may_ask_for_it_too_and_the_key_of_a_request_without_it_stays_what_it_was() -> None:
     async with House(models=(TAUGHT,)).client() as client:
         form = await client.post("/v1/videos", data={"prompt": "a red ball", "speculative": "true"})
