@@ -44,7 +44,8 @@ def tables(maker: str = "abc", revision: str = SHAPES.revision) -> Tables:
 
 
 def planned(model: ModelProfile = TAUGHT, measured: Tables | None = None, **wishes: Any) -> Plan:
-    request = VideoRequest("a red ball", **({"tier": "standard", "speculative": True} | wishes))
+    asked: dict[str, Any] = {"tier": "standard", "speculative": True} | wishes
+    request = VideoRequest("a red ball", **asked)
     known = tables() if measured is None else measured
     return make_plan(request, Catalogue([model], model.id), Bounds(), UNKNOWN, lambda: 1, known)
 
