@@ -35,6 +35,7 @@ from benchmarks import (
     ceiling,
     chaos,
     clients,
+    draft,
     drills,
     fairness,
     fairness_in_process,
@@ -87,6 +88,7 @@ def main() -> None:
         "redis_outage": _redis_outage,
         "served_analysis": _served_analysis,
         "chaos": _chaos,
+        "draft": _draft,
         "drills": _drills,
         "interpolation": lambda options, console: interpolation.measure(6 if options.quick else 200, console),
         "upscaling": lambda options, console: upscaling.measure(12 if options.quick else 200, console),
@@ -210,6 +212,12 @@ def _chaos(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     with _served({"Diffuser": changes}, {"max_attempts": 20, "checkpoint_every": chaos.CHECKPOINT_EVERY}) as service:
         jobs, kills = (10, 5) if options.quick else (60, 20)
         return asyncio.run(chaos.measure(service, jobs, kills, console))
+
+
+def _draft(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    figures = draft.measure(6 if options.quick else 201, console)
+    with _served() as service:
+        return figures | {"served": asyncio.run(draft.served(service.url, 2 if options.quick else 20, console))}
 
 
 def _drills(options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from app.types import Measured
 from app.types.storyboard import Narration, Narrator
 from app.worker.film_work import open_film_maker
 from app.worker.finishing import JobFinisher
+from app.worker.ports import StoredDraft
 from deployments.cache_handles import CacheHandle
 from deployments.observed import observe
 
@@ -35,6 +36,10 @@ class Finisher:
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Close a job with its frames, uint8 (F, H, W, 3). Raises what the Finishing port says."""
         await self._finisher.finish(job_id, fence, frames, measured)
+
+    async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
+        """Store a job's draft, uint8 (F, H, W, 3). Raises what the Finishing port says."""
+        return await self._finisher.draft(job_id, fence, frames)
 
     async def voices(self) -> Voices:
         """Who may narrate."""

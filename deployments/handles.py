@@ -16,6 +16,7 @@ from app.storyboards.ports import FilmMade, Heard, Voices
 from app.tracing.carry import carried
 from app.types import Caller, Measured, Plan, VideoRequest
 from app.types.storyboard import Narration, Narrator
+from app.worker.ports import StoredDraft
 from deployments.calls import ask
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ENCODE_S = 60.0
 FINISH_S = 300.0
+DRAFT_S = 60.0
 HEAR_S = 30.0
 SPEAK_S = 900.0  # a long text, behind others
 ASSEMBLE_S = 7200.0  # of half an hour of film, on a busy machine
@@ -81,6 +83,10 @@ class FinisherHandle:
     def __init__(self, handle: DeploymentHandle[Any], timeout_s: float = FINISH_S) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
+
+    async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
+        """Frames are uint8 (F, H, W, 3). Raises what the port says."""
+        return await _of_finisher(self._handle.draft.remote(job_id, fence, frames), DRAFT_S, StoredDraft)
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Frames are uint8 (F, H, W, 3). Raises what the port says."""

@@ -95,6 +95,7 @@ EXCEPTIONS = {
     ("app/client/calibrate.py", "app.calibration.masks"),
     ("app/client/calibrate.py", "app.calibration.budgets"),
     ("app/client/calibrate.py", "app.calibration.similar"),
+    ("app/client/calibrate.py", "app.calibration.drafts"),
     ("app/client/calibrate.py", "app.calibration.magnitudes"),
     ("app/client/calibrate.py", "app.calibration.layouts"),
 }

@@ -53,6 +53,34 @@ class PreviewEvent(BaseModel):
     at: float
 
 
+class DraftEvent(BaseModel):
+    """There is a draft to play, while the video itself is made."""
+
+    variant: Literal["draft"] = Field(description="Of the video's content")
+    width: int = Field(description="Pixels")
+    height: int = Field(description="Pixels")
+    frames: int
+    fps: int
+    seconds: float = Field(description="Playing time")
+    steps: int = Field(description="Evaluations that it took")
+    size_bytes: int
+    after_s: float = Field(description="Seconds from the job's acceptance until it could be played")
+    at: float
+
+
+class RefineEvent(BaseModel):
+    """What became of the draft."""
+
+    verdict: str = Field(description="kept, rejected, uncalibrated (shown, not gone on from) or failed")
+    from_step: int = Field(description="The first step of the plan that is walked; 0: from noise")
+    total_steps: int
+    noise_level: float = Field(description="To which the draft was noised, 0 to 1; 1: the plan begins at noise")
+    steps_saved: int = Field(description="Evaluations of the plan that it spares, before its own are counted")
+    residual: float | None = Field(description="How far the model's own guess is from it; null: nobody looked")
+    most_residual: float | None = Field(description="How far it may be")
+    at: float
+
+
 class EndEvent(BaseModel):
     """All is over, and the last event."""
 
@@ -82,6 +110,8 @@ EVENTS: Final[dict[str, type[BaseModel]]] = {
     "step": StepEvent,
     "queue": QueueEvent,
     "preview": PreviewEvent,
+    "draft": DraftEvent,
+    "refine": RefineEvent,
     "end": EndEvent,
     "ready": ReadyEvent,  # of all videos alone, whose other events each have a `video_id`
     "priority": PriorityEvent,  # the same

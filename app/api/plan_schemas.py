@@ -44,6 +44,15 @@ class Understood(BaseModel):
     unknown: list[str] = Field(description="Words that mean nothing to it")
 
 
+class PlannedDraft(BaseModel):
+    """What is shown first, and how far the plan may go on from it."""
+
+    evaluations: int = Field(description="That it takes")
+    from_step: int = Field(description="The first step of the plan that is walked behind a kept draft; 0: from noise")
+    noise_level: float = Field(description="To which it is noised again, 0 to 1; 1: the plan begins at noise")
+    calibrated: bool = Field(description="Whether it was measured how far to go on from it")
+
+
 class Optimization(BaseModel):
     """What the planner decided, and why."""
 
@@ -64,6 +73,7 @@ class Optimization(BaseModel):
     step_cache: str | None
     guidance: float
     weights: str = Field(description="Which weights denoise: own, or student, those distilled to few evaluations")
+    draft: PlannedDraft | None = Field(None, description="Where `speculative` was asked for; null: no draft")
     flow_shift: float = Field(description="Of the noise schedule")
     loras: list[VideoLora] = Field(description="The LoRA adapters that act")
     evaluations: int = Field(description="Runs of the denoiser")

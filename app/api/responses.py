@@ -7,6 +7,7 @@ from typing import Literal, TypedDict
 
 from pydantic import BaseModel, Field
 
+from app.api.draft_schema import VideoDraft, draft_object
 from app.api.plan_schemas import Optimization, VideoWarning
 from app.api.prepared_schema import VideoPrepared, prepared_object
 from app.logs.context import trace_id
@@ -115,6 +116,7 @@ class Video(BaseModel):
     rating: int | None = Field(description="What you said of it last, 1 to 5")
     url: str | None = Field(description="Where the file is, once completed")
     prepared: VideoPrepared | None = Field(description="Where `prepare` was asked for: what was done")
+    draft: VideoDraft | None = Field(description="Where `speculative` was asked for: what is shown first; null: none")
     webhook: VideoWebhook | None
     warnings: list[VideoWarning] = Field(description="What is not as asked; empty: all is")
     trace_id: str | None = Field(description="Its trace, as OpenTelemetry has it; null: it was not traced")
@@ -197,6 +199,7 @@ def video_object(job: Job, outlook: Outlook, settings: Settings, base: str, now:
         rating=job.rating,
         url=f"{base}/v1/videos/{job.id}/content" if has_file(job, settings, now) else None,
         prepared=prepared_object(plan.prepared),
+        draft=draft_object(job, at, base, _keeps_files(job, settings, now)),
         webhook=_webhook(job),
         warnings=[VideoWarning(code=each.code, message=each.message, param=each.param) for each in plan.warnings],
         trace_id=trace_id(job.trace),
@@ -212,7 +215,11 @@ def _eta_s(job: Job, outlook: Outlook) -> float | None:
 
 def has_file(job: Job, settings: Settings, now: float) -> bool:
     """Whether there is a video to fetch, as far as the record and its time say."""
-    return "video" in job.artifacts and now < (job.completed_at or now) + settings.artifacts_kept_s
+    return "video" in job.artifacts and _keeps_files(job, settings, now)
+
+
+def _keeps_files(job: Job, settings: Settings, now: float) -> bool:
+    return now < (job.completed_at or now) + settings.artifacts_kept_s
 
 
 def _storyboard(job: Job) -> VideoStoryboard | None:

@@ -40,6 +40,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     more = {} if plan.postprocessing is None else {"frames": plan.postprocessing.bits}
     # The picture's content says it already, but not why: what is prepared otherwise is never the same video.
     prepared = {} if plan.prepared is None else {"prepare": asdict(plan.prepared.wish) | {"by": plan.prepared.model}}
+    draft = {} if plan.draft is None else {"draft": asdict(plan.draft)}  # all that decides it and its check
     sampling = asdict(plan.sampling)
     return _digest(
         {
@@ -58,6 +59,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             **extends,
             **more,
             **prepared,
+            **draft,
         }
     )
 

@@ -174,6 +174,34 @@ def similar(
 
 @calibrate.command()
 @everywhere
+def drafts(
+    model: Model = None,
+    dtype: OfBuiltIn = Dtype.FLOAT32,
+    threads: Threads = None,
+    prompts: Prompts = None,
+    count: Annotated[int, typer.Option(min=1, help="Prompts, in each tier.")] = 96,
+    tiers: Annotated[list[str] | None, typer.Option("--tier", help="A tier, or auto; more than once.")] = None,
+    levels: Annotated[list[float] | None, typer.Option("--level", help="Noise to go on from; more than once.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the held-out prompts.")] = 1,
+    progress: Progress = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far plans may go on from a draft, and which drafts to throw away, and write a table.
+
+    With --prompts it is judged by likeness to the plain plan's video, else by what a checker sees.
+    """
+    from app.calibration.drafts import measure
+    from app.calibration.subject import chosen
+
+    with _measuring(as_json):
+        subject = chosen(model, dtype.value, threads)
+        table = measure(subject, prompts, count, tiers, levels, seed, progress, out)
+    _say_table("drafts", subject.profile.id, table, as_json)
+
+
+@calibrate.command()
+@everywhere
 def magnitudes(
     model: Model = None,
     dtype: OfBuiltIn = Dtype.FLOAT32,

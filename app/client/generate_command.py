@@ -76,6 +76,9 @@ def generate_command(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same bits each time, whatever else is made beside it.")
     ] = False,
+    speculative: Annotated[
+        bool, typer.Option("--speculative", help="Have a draft of few evaluations first, and go on from it.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
@@ -122,6 +125,7 @@ def generate_command(
         "priority": priority,
         "deadline_s": deadline,
         "deterministic": deterministic or None,
+        "speculative": speculative or None,
         "model": model,
         "negative_prompt": negative,
         "style": style,

@@ -106,6 +106,7 @@ class VideoOptions(TypedDict, total=False):
     input_reference: str | ImageUrl | Sequence[str | ImageUrl] | None
     prepare: PrepareOptions | None
     preview: bool | None
+    speculative: bool | None
     webhook: WebhookOptions | None
 
     # Other names that the server takes for some of these.

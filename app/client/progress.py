@@ -63,6 +63,19 @@ class Standing:
         return ", ".join(said)
 
 
+def said_of_draft(event: VideoEvent) -> str:
+    """A line when a draft can be played, and when it is known what of it is kept; empty of other events."""
+    data = event.data
+    if event.kind == "draft":
+        return f"a draft after {data.get('after_s', 0):.1f} s: kinoray download {event.video_id} --variant draft"
+    if event.kind != "refine":
+        return ""
+    verdict = str(data.get("verdict", ""))
+    if verdict == "kept":
+        return f"the draft is kept: it goes on at step {data.get('from_step')} of {data.get('total_steps')}"
+    return f"the draft is {verdict}: it begins at noise"
+
+
 class Screen(Protocol):
     """Shows a video under way."""
 
@@ -80,6 +93,8 @@ class PlainLines:
         self._said: tuple[object, ...] = ()
 
     def see(self, event: VideoEvent) -> None:
+        if line := said_of_draft(event):
+            self._console.print(line, soft_wrap=True, markup=False, highlight=False)
         now = self._standing = self._standing.after(event)
         tenth = now.step * LINES_PER_VIDEO // now.total if now.total and now.phase == "denoising" else 0
         news = (now.phase, now.position, tenth, now.eta_s is None)
@@ -97,6 +112,8 @@ class LiveBar:
         self._task = progress.add_task(self._standing.words(), total=None)
 
     def see(self, event: VideoEvent) -> None:
+        if line := said_of_draft(event):
+            self._progress.console.print(line, soft_wrap=True, markup=False, highlight=False)
         now = self._standing = self._standing.after(event)
         self._progress.update(self._task, description=now.words(), completed=now.step, total=now.total or None)
 

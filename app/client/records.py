@@ -117,6 +117,7 @@ class Optimization:
     estimated_cost: float = 0.0  # 0.0 where no price is set
     estimated_energy_wh: float = 0.0  # 0.0 where the device's power is not known
     flow_shift: float | None = None
+    draft: JsonObject | None = None  # what is shown first: evaluations, from_step, noise_level, calibrated
     loras: tuple[JsonObject, ...] = ()  # name and strength of each
     calibrated: bool = False  # the budget comes from a measured table
     style: str | None = None
@@ -136,6 +137,20 @@ class StoryboardScene:
     def parse(cls, data: JsonObject) -> StoryboardScene | None:
         """None of a video that is made for itself."""
         return cls(**known_fields(cls, data)) if isinstance(data.get("id"), str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoDraft:
+    """The draft of a speculative video, and what became of it."""
+
+    url: str | None = None  # where it is, once it can be played
+    after_s: float | None = None  # seconds from the video's acceptance until then
+    verdict: str = "pending"  # pending, kept, rejected, uncalibrated or failed
+    from_step: int = 0  # the first step of the plan that is walked behind it; 0: from noise
+    noise_level: float = 1.0
+    steps_saved: int = 0
+    residual: float | None = None  # how far the model's own guess is from it
+    most_residual: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +197,7 @@ class Video:
     tags: tuple[str, ...] = ()  # what its owner keeps it by
     rating: int | None = None  # what its owner said of it last, 1 to 5
     trace_id: str | None = None  # its trace, as OpenTelemetry has it
+    draft: VideoDraft | None = None  # None: none was asked for or is planned
     extra: JsonObject = field(default_factory=dict, repr=False)
 
     @property
@@ -202,6 +218,8 @@ class Video:
         failure = part(data, "error")
         known["error"] = Failure(**known_fields(Failure, failure)) if failure else None
         known["cache"] = CacheUse(**known_fields(CacheUse, part(data, "cache")))
+        draft = part(data, "draft")
+        known["draft"] = VideoDraft(**known_fields(VideoDraft, draft)) if draft else None
         known["storyboard"] = StoryboardScene.parse(part(data, "storyboard"))
         known["warnings"] = warnings_of(data)
         planned = known_fields(Optimization, part(data, "optimization"))

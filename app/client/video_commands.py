@@ -16,7 +16,8 @@ VideoId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 class Variant(str, Enum):
-    """The files of a video; png and jpeg of a picture, which is a video of one frame; webp and gif of any."""
+    """The files of a video; png and jpeg of a picture, which is a video of one frame; webp and gif of any; draft of a
+    speculative one, from when it is told of."""
 
     VIDEO = "video"
     THUMBNAIL = "thumbnail"
@@ -25,6 +26,7 @@ class Variant(str, Enum):
     JPEG = "jpeg"
     WEBP = "webp"
     GIF = "gif"
+    DRAFT = "draft"
 
 
 ENDINGS = {
@@ -35,6 +37,7 @@ ENDINGS = {
     Variant.JPEG: ".jpg",
     Variant.WEBP: ".webp",
     Variant.GIF: ".gif",
+    Variant.DRAFT: "-draft.mp4",
 }
 
 

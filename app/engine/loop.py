@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from app.engine.boundary_news import BoundarySink, moved, tell_stepped
 from app.engine.checkpoint_policy import CheckpointPolicy
 from app.engine.denoiser import Conditioning, Denoiser, Frames, PacksShapes, TakesAdapters
+from app.engine.drafting import draft_done, draft_failed, draft_stands
 from app.engine.embedding import Embedding, as_arrays, as_tensors
 from app.engine.forward import Answer, Forward
 from app.engine.inbox import Inbox
@@ -357,18 +358,41 @@ class Engine:
         moved("went on")(ticket)
 
     def _advance(self, prediction: Answer, ticket: Ticket) -> None:
+        if not ticket.drafting:
+            return self._walk(prediction, ticket)
+        error = outcome(lambda: self._walk(prediction, ticket))
+        if isinstance(error, Exception):
+            draft_failed(self._denoiser, ticket, error)
+
+    def _walk(self, prediction: Answer, ticket: Ticket) -> None:
         if isinstance(prediction, Exception):
             raise prediction
+        if not draft_stands(self._denoiser, ticket, prediction):
+            return
         remember(ticket.started, prediction)
         self._denoiser.advance(ticket.started, prediction)
 
     def _emit(self, round_s: float, ticket: Ticket) -> None:
         """Tell of the step, and take the forecast steps that follow it. In each round all jobs are evaluated once."""
-        state, total, each_s = ticket.started, ticket.plan.sampling.steps, round_s * ticket.step_share
-        ticket.sink.step(state.step, total, state.remaining * each_s)
+        if ticket.drafting:
+            self._emit_draft(round_s, ticket)
+            return
+        state, total = ticket.started, ticket.plan.sampling.steps
+        ticket.sink.step(state.step, total, ticket.left * round_s)
         while state.forecast:
             self._denoiser.advance(state, forecast(state.history, state.sigma))
-            ticket.sink.step(state.step, total, state.remaining * each_s)
+            ticket.sink.step(state.step, total, ticket.left * round_s)
+
+    def _emit_draft(self, round_s: float, ticket: Ticket) -> None:
+        """Its steps are none of the plan's. Behind the last of them the draft is shown, and the plan begins."""
+        total = (ticket.speculation or ticket.plan).sampling.steps
+        ticket.sink.step(0, total, ticket.left * round_s)
+        if ticket.started.done:
+            begun = self._clock()
+            draft_done(self._denoiser, ticket)
+            now = self._clock()
+            ticket.device_s += now - begun
+            ticket.stages_s["draft"], ticket.joined = now - ticket.joined, now
 
     def _leave(self, ticket: Ticket) -> None:
         if ticket.stopped:
@@ -377,7 +401,7 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
-        if ticket.alone and ticket.resumed_from is None and ticket.plan.student is None:
+        if ticket.alone and ticket.resumed_from is None and ticket.plan.student is None and not ticket.spent:
             self._times.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)

@@ -1,4 +1,4 @@
-"""How a job gets its state when it joins: from its checkpoint, else from a similar video's latent, else from noise."""
+"""How a job gets its state when it joins: from its checkpoint, else from a draft, a similar latent or noise."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine import sampler
 from app.engine.checkpoint import CheckpointInvalid
 from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, TakesImage
+from app.engine.drafting import draft_begun, gone_on
 from app.engine.embedding import as_arrays
+from app.engine.renoise import fits, from_noise, noised
 from app.engine.ticket import EncodedSink, Ticket
 from app.errors import InvalidRequest
-from app.types import Phase, Plan, VideoSpec
+from app.plan.speculative.speculative import walks
+from app.types import Phase, VideoSpec
 
 log = logging.getLogger(__name__)
 
@@ -26,19 +28,17 @@ def resumed(denoiser: Denoiser, ticket: Ticket) -> JobState | None:
     if ticket.checkpoint is None:
         return None
     checkpoint, ticket.checkpoint = ticket.checkpoint, None
-    state = None
-    for plan in (ticket.plan, from_noise(ticket.plan)):  # an earlier attempt may not have found the similar video
+    whole, state = ticket.plan, None
+    for plan in walks(whole):  # an earlier attempt may not have found the similar video, or be in another walk
         try:
             state = denoiser.resume(plan, checkpoint)
             break
         except CheckpointInvalid as error:
-            if plan.start is None:
-                log.warning("Job %s starts over: %s", ticket.job_id, error)
-                return None
+            why = error
     if state is None:
+        log.warning("Job %s starts over: %s", ticket.job_id, why)
         return None
-    ticket.plan = state.plan
-    ticket.resumed_from = ticket.kept = state.step
+    gone_on(ticket, whole, state)
     return state
 
 
@@ -56,6 +56,8 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
             prompt, negative = as_arrays(ticket.conditioning.prompt), as_arrays(ticket.conditioning.negative)
             ticket.sink.encoded(prompt, negative, took_s)
     conditioning = replace(ticket.conditioning, picture=ticket.picture)
+    if ticket.plan.draft is not None:
+        return draft_begun(denoiser, ticket, conditioning)
     source, ticket.source = ticket.source, None
     if ticket.plan.start is not None and source is not None:
         state = denoiser.start(ticket.job_id, ticket.plan, conditioning)
@@ -66,28 +68,6 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
         log.warning("Job %s begins at noise: the similar latent does not fit.", ticket.job_id)
     ticket.plan = from_noise(ticket.plan)
     return denoiser.start(ticket.job_id, ticket.plan, conditioning)
-
-
-def from_noise(plan: Plan) -> Plan:
-    """The same plan without a similar start."""
-    return plan if plan.start is None else replace(plan, start=None)
-
-
-def fits(state: JobState, latent: torch.Tensor) -> bool:
-    """Whether a job can begin with this latent: its own shape, and finite numbers."""
-    return latent.shape == state.latent.shape and bool(torch.isfinite(latent).all())
-
-
-@torch.inference_mode()
-def noised(state: JobState, latent: torch.Tensor) -> None:
-    """Take a job that holds its seed's noise to its plan's first step: `latent` (C, F', H', W'), noised as far as that.
-
-    On the straight path of flow matching a clean latent x is (1 - sigma) x + sigma noise at the level sigma; other
-    samplers say it themselves. To begin with another picture is SDEdit's idea (Meng et al., arXiv 2108.01073), to take
-    it from a cache by the prompts' similarity NIRVANA's (Agarwal et al., NSDI 2024).
-    """
-    state.step = state.first
-    state.latent = sampler.noised(state, latent.to(state.latent))
 
 
 def encoded_image(denoiser: Denoiser, image: Frames, spec: VideoSpec) -> dict[str, NDArray[np.float32]]:

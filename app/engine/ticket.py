@@ -20,6 +20,7 @@ from app.errors import GenerationError, KinorayError, PartAway, PartFailed, Serv
 from app.line.batcher import Paused, Rules, Running, Shape, Urgency, Waiting
 from app.line.order import aged
 from app.plan.masks.mask import masks_of
+from app.plan.speculative.speculative import behind, runs
 from app.types import Measured, Phase, Plan
 
 T = TypeVar("T")
@@ -80,6 +81,35 @@ class LatentSink(Sink, Protocol):
 
     def latent(self, clean: NDArray[np.float32]) -> None:
         """The final latent, float32 (C, F', H', W'), just before `done`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DraftVerdict:
+    """What becomes of a draft: kept, rejected, uncalibrated or failed; `residual`: None where nobody looked.
+
+    `step` is the first step of the plan that is walked behind it, of the noise `level`.
+    """
+
+    verdict: str
+    residual: float | None = None
+    step: int = 0
+    level: float = 1.0
+
+
+@runtime_checkable
+class DraftSink(Sink, Protocol):
+    """A sink that also shows drafts: of a plan with one it hears at most one draft, then exactly one verdict.
+
+    An attempt that goes on from a checkpoint behind the verdict hears of neither.
+    """
+
+    def draft(self, frames: Frames) -> None:
+        """The draft's frames, uint8 (F, H, W, 3)."""
+        ...
+
+    def judged(self, verdict: DraftVerdict) -> None:
+        """What becomes of it."""
         ...
 
 
@@ -155,6 +185,9 @@ class Ticket:
     evaluations: int = 0
     state_bytes: int = 0
     held_up: str | None = None  # why it does not step, as its sink was told
+    speculation: Plan | None = None  # while its draft is walked or not yet judged: the plan that it was submitted with
+    draft: torch.Tensor | None = None  # the draft's latent (C, F', H', W'), until it has been judged
+    spent: int = 0  # evaluations in walks that are over: those of the draft, and of the look at one that was rejected
     _waiting: Waiting | None = None
     _account: AccountSink | None = None
     _keeper: CheckpointSink | None = None
@@ -162,16 +195,20 @@ class Ticket:
     def __post_init__(self) -> None:
         self.shape = shape_of(self.plan)
         self.since = self.urgency.arrived
-        self.evaluations = masks_of(self.plan).budget
+        self.evaluations = runs(self.plan)
         # Asked once: whether an object has a protocol's methods takes as long as a good part of a step's account.
         self._account = self.sink if isinstance(self.sink, AccountSink) else None
         self._keeper = self.sink if isinstance(self.sink, CheckpointSink) else None
 
     def start(self, state: JobState, boundary: int) -> None:
         """Its state, with room for the predictions it will remember."""
-        self.state = state
         self.stepped = boundary - 1
-        self.evaluations = state.evaluations + state.remaining
+        self.walk(state)
+
+    def walk(self, state: JobState) -> None:
+        """It walks this state from now on."""
+        self.state, self.plan = state, state.plan
+        self.evaluations = self.spent + state.evaluations + self.remaining
         self.state_bytes = state_bytes(state) + 2 * state.latent.numel() * state.latent.element_size()
 
     def heed(self) -> None:
@@ -201,7 +238,7 @@ class Ticket:
             shape=self.shape,
             urgency=self.urgency,
             evaluations=self.evaluations,
-            remaining=self.started.remaining,
+            remaining=self.remaining,
             since=self.since,
             state_bytes=self.state_bytes,
             leaving=self.stopped or self.started.done,
@@ -219,7 +256,7 @@ class Ticket:
             shape=self.shape,
             urgency=self.urgency,
             evaluations=self.evaluations,
-            remaining=self.started.remaining,
+            remaining=self.remaining,
             since=self.since,
             state_bytes=self.state_bytes,
             leaving=self.stopped,
@@ -230,14 +267,33 @@ class Ticket:
         )
 
     @property
+    def drafting(self) -> bool:
+        """Whether it walks its draft."""
+        return self.speculation is not None and self.draft is None
+
+    @property
+    def remaining(self) -> int:
+        """Denoiser runs still to come: while it walks its draft, those of the walk behind it too."""
+        return self.started.remaining + self._behind
+
+    @property
+    def left(self) -> float:
+        """The same, as guided ones."""
+        return self.started.remaining * self.step_share + self._behind
+
+    @property
+    def _behind(self) -> int:
+        return masks_of(behind(self.speculation)).budget if self.speculation is not None and self.drafting else 0
+
+    @property
     def typical(self) -> bool:
-        """Whether its steps take what steps of its shape do: a cache's are uneven, a student's have no second pass."""
-        return not self.plan.sampling.step_cache and self.plan.student is None
+        """Whether its steps take what steps of its shape do: a cache's are uneven, those of few steps have one pass."""
+        return not self.plan.sampling.step_cache and self.plan.student is None and not self.drafting
 
     @property
     def step_share(self) -> float:
         """What a step of it takes, of a guided one."""
-        return 1.0 if self.plan.student is None else 0.5
+        return 0.5 if self.plan.student is not None or (self.drafting and not self.started.guided) else 1.0
 
     @property
     def keeps_checkpoints(self) -> bool:
@@ -247,7 +303,8 @@ class Ticket:
     @property
     def preview_due(self) -> bool:
         """Whether `preview_every` steps have gone by and it will not be done at once anyway."""
-        return 0 < self.preview_every <= self.started.step - self.previewed and not self.started.done
+        due = 0 < self.preview_every <= self.started.step - self.previewed
+        return due and not self.started.done and self.speculation is None
 
     @property
     def started(self) -> JobState:
@@ -293,7 +350,7 @@ class Ticket:
             stages_s=dict(self.stages_s),
             device_seconds=self.device_s,
             peak_memory_bytes=self.peak_bytes,
-            evaluations=self.started.evaluations,
+            evaluations=self.spent + self.started.evaluations,
             resumed_from_step=self.resumed_from,
             steps_skipped=self.started.first,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.jobs.quotas import GivesBack, gives_back
 from app.jobs.states import RUNNING, sources
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Measured, Phase
+from app.types import Artifact, CacheUse, Delivery, DraftUse, Failure, Job, Measured, Phase
 
 RESOLVE_GRACE_S = 2.0  # how long whoever completed a job is left alone with those that followed it
 
@@ -60,6 +60,11 @@ def advance(phase: Phase, step: int, eta_s: float | None) -> Change:
 def note_cache(cache: CacheUse) -> Change:
     """How the caches served a running attempt."""
     return Change(frozenset(RUNNING), None, {"cache": cache})
+
+
+def note_draft(draft: DraftUse) -> Change:
+    """What became of a running attempt's draft."""
+    return Change(frozenset(RUNNING), None, {"draft": draft})
 
 
 def note_delivery(delivery: Delivery) -> Change:

@@ -22,7 +22,20 @@ from app.jobs.memory_marks import counted, marked
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.store import CURSOR_KEPT_S, free
-from app.types import Artifact, CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import (
+    Artifact,
+    CacheUse,
+    Delivery,
+    DraftUse,
+    Event,
+    Failure,
+    Job,
+    Lease,
+    Measured,
+    Page,
+    Phase,
+    ReplicaInfo,
+)
 
 RETENTION_S = 7 * 86400.0
 EVENTS_KEPT = 1000
@@ -149,6 +162,9 @@ class MemoryJobs(MemoryWaits):
 
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         self.apply(self._held(job_id, fence), changes.note_cache(cache))
+
+    async def note_draft(self, job_id: str, fence: int, draft: DraftUse) -> None:
+        self.apply(self._held(job_id, fence), changes.note_draft(draft))
 
     async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
         self.apply(await self.get(job_id), changes.note_delivery(delivery))

@@ -12,13 +12,26 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import JobNotFound, StoreUnavailable
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Masks, Measured, Phase, Plan, ReplicaInfo, Wishes
+from app.types import (
+    Artifact,
+    CacheUse,
+    Delivery,
+    DraftUse,
+    Failure,
+    Job,
+    Masks,
+    Measured,
+    Phase,
+    Plan,
+    ReplicaInfo,
+    Wishes,
+)
 from app.types.masks import bits, unbits
 
-VERSION = 4
+VERSION = 5
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 to 4 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 5 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -38,6 +51,7 @@ _MOVING: dict[str, TypeAdapter[Any]] = {
     "measured": TypeAdapter(Measured | None),
     "cache": TypeAdapter(CacheUse),
     "delivery": TypeAdapter(Delivery | None),
+    "draft": TypeAdapter(DraftUse | None),
     "favourite": TypeAdapter(bool),
     "tags": TypeAdapter(tuple[str, ...]),
     "rating": TypeAdapter(int | None),
@@ -75,12 +89,16 @@ def parse_event_id(event_id: str | None) -> tuple[int, int]:
 def job_to_json(job: Job) -> bytes:
     """The whole record, with the version of its form."""
     own = {each.name: getattr(job, each.name) for each in fields(job) if each.name not in _BESIDE}
+    if job.draft is None:
+        del own["draft"]
     wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
     plan = _packed(job.plan)
     version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else 2
     if job.plan.uploads or job.plan.postprocessing is not None:
         version = 3
     if job.plan.student is not None:
+        version = 4
+    if job.plan.draft is not None:  # of which an older replica would make another video
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -173,6 +191,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["prepared"]
     if plan.student is None:
         del values["student"]
+    if plan.draft is None:
+        del values["draft"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

@@ -10,7 +10,7 @@ from app.errors import JobNotFound
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.marks import Marks
 from app.jobs.waits import Waits
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
+from app.types import Artifact, CacheUse, Delivery, DraftUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
 CURSOR_KEPT_S = 86_400.0  # how long it is known where a deleted job stood in its tenant's list
 
@@ -74,6 +74,10 @@ class JobStore(Waits, Marks, Protocol):
 
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         """Record how the caches served the attempt."""
+        ...
+
+    async def note_draft(self, job_id: str, fence: int, draft: DraftUse) -> None:
+        """Record what became of the attempt's draft."""
         ...
 
     async def note_delivery(self, job_id: str, delivery: Delivery) -> None:

@@ -55,6 +55,15 @@ class Made(TypedDict):
     upscale: int
 
 
+class DraftTold(TypedDict):
+    """What is shown first, and how far the plan may go on from it."""
+
+    evaluations: int
+    from_step: int
+    noise_level: float
+    calibrated: bool
+
+
 class Description(Made):
     """What is told of a plan, as JSON: the planner's part of a reply; seconds are those of an idle replica."""
 
@@ -76,6 +85,7 @@ class Description(Made):
     step_cache: str | None
     guidance: float
     weights: str
+    draft: DraftTold | None
     flow_shift: float
     loras: list[LoraWorn]
     seed: int
@@ -127,6 +137,7 @@ def describe(plan: Plan) -> Description:
         "step_cache": sampling.step_cache or None,
         "guidance": sampling.guidance,
         "weights": OWN if plan.student is None else STUDENT,
+        "draft": _draft(plan),
         "flow_shift": sampling.shift,
         "loras": [{"name": name, "strength": strength} for name, strength in plan.loras],
         "seed": sampling.seed,
@@ -157,6 +168,18 @@ def _made(plan: Plan) -> Made:
         "fps_made": spec.fps,
         "interpolate": OFF if more is None else more.interpolate,
         "upscale": 1 if more is None else more.upscale,
+    }
+
+
+def _draft(plan: Plan) -> DraftTold | None:
+    draft = plan.draft
+    if draft is None:
+        return None
+    return {
+        "evaluations": draft.sampling.budget,
+        "from_step": draft.step,
+        "noise_level": draft.level,
+        "calibrated": draft.calibrated,
     }
 
 

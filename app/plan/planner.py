@@ -29,6 +29,8 @@ from app.plan.prompt.understand import Reader
 from app.plan.savings import full_run
 from app.plan.seed import settle
 from app.plan.shape import rounded
+from app.plan.speculative.speculative import drafted, evaluations, maker_of
+from app.plan.speculative.table import table_for
 from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
 from app.plan.suggest import did_you_mean
@@ -160,6 +162,8 @@ def make_plan(
     check_pixels(plan, frames)
     # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
     plan = with_masks(plan, measured.masks)
+    drafts = table_for(measured.drafts, model.id, model.revision, maker_of(model))
+    plan = drafted(request, plan, model, choice.row, drafts, _as_measured(request, spec, here, beyond))
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if beyond else measured.budgets.get(model.id)
@@ -195,6 +199,7 @@ def _not_as_asked(
     yield from same_as_lower(request, model, choice, plan.why.complexity, budgets)
     yield from unheeded(request, plan, model, choice)
     yield from request.warnings
+    yield from plan.warnings
 
 
 def _as_measured(request: VideoRequest, spec: VideoSpec, here: ModelProfile, beyond: Sequence[PlanWarning]) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.plan.masks.mask import masks_of
 from app.plan.prompt.complexity import CLASSES, FIXED_STEPS
+from app.plan.speculative.speculative import runs
 from app.plan.tiers import TIERS, choose
 from app.types import ModelProfile, Plan
 
@@ -34,6 +34,6 @@ def full_run(model: ModelProfile, steps: int) -> int:
 
 
 def savings(plan: Plan) -> Savings:
-    """What planning, forecasts and a similar start spare a job that is made; a repeat runs nothing at all."""
-    run = masks_of(plan).budget
+    """What planning, forecasts, a similar start and a draft spare a job that is made; a repeat runs nothing at all."""
+    run = runs(plan)
     return Savings(run, max(plan.full_run, run))

@@ -13,6 +13,8 @@ from app.plan.masks import table as masks
 from app.plan.masks.table import MaskTable
 from app.plan.similar import table as similar
 from app.plan.similar.table import SimilarTable
+from app.plan.speculative import table as speculative
+from app.plan.speculative.table import DraftTable
 
 
 class _Measured(Protocol):
@@ -30,6 +32,7 @@ class Tables:
     masks: Mapping[str, MaskTable] = field(default_factory=dict)
     budgets: Mapping[str, BudgetTable] = field(default_factory=dict)
     similar: Mapping[str, SimilarTable] = field(default_factory=dict)
+    drafts: Mapping[str, DraftTable] = field(default_factory=dict)
 
 
 NO_TABLES = Tables()
@@ -45,6 +48,7 @@ def load_tables(own: Path | None = None) -> Tables:
         masks=_by_model(masks.read, masks.FOLDER, own and own / "masks"),
         budgets=_by_model(budgets.read, budgets.FOLDER, own and own / "budgets"),
         similar=_by_model(similar.read, similar.FOLDER, own and own / "similar"),
+        drafts=_by_model(speculative.read, speculative.FOLDER, own and own / "drafts"),
     )
 
 

@@ -20,6 +20,7 @@ from app.jobs.reports.account import INTAKE
 from app.jobs.store import find
 from app.logs.context import about, about_job, facts, tenant_hash, unsaid
 from app.plan.seed import FRESH
+from app.plan.speculative.speculative import plain_walk
 from app.plan.styles.lookup import count_use
 from app.service.admission import admit, check, limits_of, named
 from app.service.endings import end_of
@@ -207,9 +208,14 @@ class Acceptance:
                 raise refusal("unknown" if job is None else "failed", each)
 
     async def _made_before(self, job: Job, stages: Stages, limits: AdmissionLimits) -> Job | None:
-        """The job, completed with a stored video of its plan: from noise, else, if it may, from a similar start."""
+        """The job, completed with a stored video of its plan: from noise, of a draft, from a similar start."""
         pool, keep_s = results_pool(job.plan, job.tenant, self.settings.share_results), self.settings.retention_s
         results = ResultCache(self.ports.cache)
+        if job.plan.draft is not None:  # the plain plan's video, which is as good, before that of a draft
+            key = plan_digest(plain_walk(job.plan), pool)
+            made = await repeat(job, key, results, self.ports, keep_s, job.created_at, stages, limits)
+            if made is not None:
+                return made
         for similar in (False, True) if job.wishes.similar else (False,):
             key = plan_digest(job.plan, job.tenant if similar else pool, similar)
             made = await repeat(job, key, results, self.ports, keep_s, job.created_at, stages, limits)

@@ -11,6 +11,7 @@ from app.service.input_image import let_go
 from app.service.manifests import forget_manifests
 from app.types import Artifact, Job
 
+DRAFT = "draft"  # the variant that a speculative job shows first
 MARKED_LONGER_S = 60.0  # than the cached result lives: a request may have found it in its last moment
 
 
@@ -57,6 +58,8 @@ async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, eve
     Its owner's wish goes before a cached result that refers to them; the end of its time (`even_cached` False) not.
     """
     await let_go(job, board, artifacts)
+    if job.draft is not None and job.draft.artifact is not None and DRAFT not in job.artifacts:  # it made no more
+        await artifacts.delete(job.draft.artifact)
     if job.id in owners(job.artifacts.values()):  # its files may stay for others; its record does not
         await forget_manifests(job.id, artifacts)
     for origin in owners(job.artifacts.values()):

@@ -8,7 +8,7 @@ from app.cache.results import ResultCache
 from app.cache.store import RESULTS
 from app.errors import KinorayError, StoreUnavailable
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
-from app.plan.masks.mask import masks_of
+from app.plan.speculative.speculative import runs
 from app.service.artifact_refs import readable
 from app.service.endings import tell_end
 from app.service.ports import Shared
@@ -61,6 +61,6 @@ async def repeat(
         raise
     stages.done("record")
     figures = {JOBS_CREATED: 1, f"{TIERS}:{job.plan.tier}": 1, f"{CACHE_HITS}:{RESULTS}": 1, STEP_SECONDS_SAVED: saved}
-    figures[f"{EVALUATIONS_SKIPPED}:repeat"] = masks_of(job.plan).budget
+    figures[f"{EVALUATIONS_SKIPPED}:repeat"] = runs(job.plan)
     await tell_end(done, stores, now, figures, followed=False)
     return done

@@ -22,7 +22,7 @@ from app.plan.catalogue import Catalogue
 from app.service.acceptance import Acceptance, Accepted
 from app.service.admission import held_of, limits_of
 from app.service.animations import Animations
-from app.service.artifact_refs import forget_artifacts, lost
+from app.service.artifact_refs import DRAFT, forget_artifacts, lost
 from app.service.endings import end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.file_uploads import FileShelf
@@ -38,6 +38,7 @@ from app.service.ports import Ports
 from app.service.recovery import lost_or
 from app.service.reprioritise import reprioritise
 from app.service.search import search
+from app.service.single_flight import leader_of
 from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
 from app.telemetry import Stages
@@ -271,6 +272,8 @@ class VideoService:
         job = await self.get(job_id, caller)
         if variant == PREPARED:
             return await self._prepared(job)
+        if variant == DRAFT and (job.plan.draft is not None and DRAFT not in job.artifacts):
+            return await self._draft(job)
         if job.phase is not Phase.COMPLETED:
             why = f"failed: {job.failure.message}" if job.failure else f"is {job.status}"
             raise ContentNotReady(f"{job_id} has no content; it {why}")
@@ -289,6 +292,20 @@ class VideoService:
         if not await self.ports.artifacts.exists(image):
             raise lost(job, PREPARED, self.settings.artifacts_kept_s, self._clock())
         return image
+
+    async def _draft(self, job: Job) -> Artifact:
+        """The draft of a job that has no video yet, or will have none; its own, or that of the job it waits for."""
+        maker = job
+        if job.phase is Phase.QUEUED:
+            maker = await leader_of(job, self.ports) or job
+        shown = None if maker.draft is None else maker.draft.artifact
+        if shown is None and not job.phase.ended:
+            raise ContentNotReady(f"{job.id} has no draft yet.")
+        if shown is None:
+            raise NotFound(f"{job.id} has no {DRAFT}.", code="content_gone")
+        if not await self.ports.artifacts.exists(shown):
+            raise lost(job, DRAFT, self.settings.artifacts_kept_s, self._clock())
+        return shown
 
     def read(self, artifact: Artifact, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Bytes of an artifact."""

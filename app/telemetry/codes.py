@@ -14,6 +14,7 @@ FINER = {
             "budget_not_measured",
             "conflicting_parameters",
             "dependency_failed",
+            "draft_unavailable",
             "duplicate_parameter",
             "first_key_not_operator",
         ),

@@ -1,10 +1,21 @@
 """The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
 from app.types.artifact import Artifact
-from app.types.job import CacheUse, Delivery, Event, Failure, Job, Lease, Measured, Page
+from app.types.job import CacheUse, Delivery, DraftUse, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
 from app.types.model import OWN, STUDENT, ModelProfile, ReplicaInfo, RequestableLora, StudentOfModel, TierOfModel
-from app.types.plan import Analysis, Estimate, Extension, Factor, Plan, Postprocessing, Sampling, Start, VideoSpec
+from app.types.plan import (
+    Analysis,
+    Estimate,
+    Extension,
+    Factor,
+    FirstDraft,
+    Plan,
+    Postprocessing,
+    Sampling,
+    Start,
+    VideoSpec,
+)
 from app.types.prepare import Prepare, Prepared
 from app.types.request import Caller, VideoRequest
 from app.types.understood import KnownWord, PlanWarning, Rephrased, Rewording, Understood
@@ -34,12 +45,14 @@ __all__ = [
     "CacheUse",
     "Caller",
     "Delivery",
+    "DraftUse",
     "Estimate",
     "Event",
     "Extension",
     "FLOW",
     "Factor",
     "Failure",
+    "FirstDraft",
     "Job",
     "INTERPOLATIONS",
     "KnownWord",

@@ -29,7 +29,7 @@ class Measured:
     evaluations: int = 0  # denoiser runs
     energy_wh: float | None = None  # the device seconds at the device's power; None where that is not known
     resumed_from_step: int | None = None  # the checkpoint that the last attempt went on from
-    steps_skipped: int = 0  # at the start, because it began with a similar video
+    steps_skipped: int = 0  # at the start, because it began with a similar video or its own draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,18 @@ class CacheUse:
     similarity: float | None = None  # of the prompt to that of the video it was to begin with
     steps_skipped: int = 0
     note: str | None = None  # why a planned similar start was none
+
+
+@dataclass(frozen=True, slots=True)
+class DraftUse:
+    """What became of a job's draft: where it is, and how much of it the video was made from."""
+
+    verdict: str = "pending"  # pending | kept | rejected | uncalibrated (shown, not gone on from) | failed
+    artifact: Artifact | None = None  # None until it can be played
+    sha256: str = ""  # of the artifact, hex
+    at: float | None = None  # when it could be played first, Unix seconds
+    residual: float | None = None  # how far the model's own guess was from it; None: nobody looked
+    step: int = 0  # the first step that was walked behind it; 0: from noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,7 @@ class Job:
     tags: tuple[str, ...] = ()
     rating: int | None = None  # what its tenant said of it last, 1 to 5
     priority_now: str | None = None  # what it was changed to; None: as it was wished for
+    draft: DraftUse | None = None  # None: no draft has been made
 
     @property
     def priority(self) -> str:
@@ -133,7 +146,7 @@ class Event:
 
     id: str
     job_id: str
-    kind: str  # phase | step | queue | preview | end
+    kind: str  # phase | step | queue | preview | draft | refine | end
     at: float
     data: Mapping[str, object] = field(default_factory=dict)  # what JSON can hold
 

@@ -116,6 +116,23 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstDraft:
+    """What is made in few evaluations and shown before the plan itself, and how far that may then go on from it."""
+
+    sampling: Sampling  # how the draft's noise is walked down
+    student: StudentOfModel | None = None  # whose weights make it; None: the model's own, with `adapters`
+    adapters: tuple[tuple[str, float], ...] = ()
+    step: int = 0  # the first step of the plan that is walked behind a kept draft; 0: none is kept
+    level: float = 1.0  # the noise level there, to which the draft is noised again
+    most_residual: float = 0.0  # farther from the model's own first guess it is thrown away
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it may be gone on from: it was measured how far."""
+        return self.step > 0
+
+
+@dataclass(frozen=True, slots=True)
 class Extension:
     """The completed video that a plan's clip goes on from; the file that comes of it begins with all its frames."""
 
@@ -161,6 +178,7 @@ class Plan:
     uploads: tuple[UploadedLora, ...] = ()  # those of the adapters that the tenant has uploaded
     postprocessing: Postprocessing | None = None  # None: the frames are shown as they are made
     student: StudentOfModel | None = None  # whose weights and levels denoise; None: the model's own
+    draft: FirstDraft | None = None  # what is shown first; None: nothing
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling

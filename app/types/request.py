@@ -66,3 +66,4 @@ class VideoRequest:
     warnings: tuple[PlanWarning, ...] = ()  # about fields that were taken without effect
     interpolate: str | None = None  # one of INTERPOLATIONS
     upscale: int | None = None  # one of UPSCALES
+    speculative: bool = False  # a draft is to be shown first, and gone on from as far as that is good

@@ -40,9 +40,12 @@ from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
 from app.worker.account import AttemptLog
 from app.worker.attempt_trace import AttemptTrace
 from app.worker.checkpoint_writer import CheckpointWriter
+from app.worker.drafts import Drafts
 from app.worker.facts import (
     AttemptFailed,
     CheckpointMade,
+    DraftJudged,
+    DraftMade,
     FactQueue,
     FramesMade,
     HeldUp,
@@ -142,8 +145,10 @@ class Attempt:
     async def _make(self, job: Job, goes_by: str | None) -> None:
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        keeps_latent = job.wishes.similar and job.wishes.cache.writes and job.plan.start is None
+        from_noise = job.plan.start is None and job.plan.draft is None
+        keeps_latent = job.wishes.similar and job.wishes.cache.writes and from_noise
         facts = FactQueue(keeps_latent, self._stores.clock, goes_by)
+        drafts = Drafts(job, self._fence, self._stores, self._parts.finishing, self._parts.background)
         self._log.leased(job.started_at)
         overhead_s = partial(self._overhead_s, job)
         progress = Progress(job.id, self._fence, self._stores, overhead_s, self._timing.monotonic, self._log)
@@ -153,7 +158,7 @@ class Attempt:
                 self._engine.offer_adapters(files)
             await self._submit(job, facts, progress)
             try:
-                await asyncio.wait_for(self._follow(job, facts, progress), settings.job_timeout_s)
+                await asyncio.wait_for(self._follow(job, facts, progress, drafts), settings.job_timeout_s)
             except asyncio.TimeoutError:
                 raise TimedOut(f"It took longer than {settings.job_timeout_s:.0f} s.") from None
 
@@ -206,12 +211,16 @@ class Attempt:
             facts.put(PromptsEncoded(prompts, self._timing.monotonic() - began))
         return prompts
 
-    async def _follow(self, job: Job, facts: FactQueue, progress: Progress) -> None:
+    async def _follow(self, job: Job, facts: FactQueue, progress: Progress, drafts: Drafts) -> None:
         """Act on the engine's facts until the job has left the engine."""
         while True:
             fact = await facts.next()
             self._log.heed(fact, facts.at)
             match fact:
+                case DraftMade(frames):
+                    drafts.made(frames)
+                case DraftJudged(verdict):
+                    drafts.judged(verdict)
                 case CheckpointMade(state):
                     self._checkpoints.take(job.id, self._fence, state)
                 case LatentMade(clean):
@@ -222,6 +231,7 @@ class Attempt:
                     raise error
                 case FramesMade(frames, measured):
                     await progress.announce(Phase.POSTPROCESSING)
+                    await drafts.settle()
                     return await self._finish(job, frames, measured)
                 case told:
                     await self._tell(told, progress)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.engine.boundary_news import Moved, Stepped
 from app.engine.denoiser import Frames, JobState
 from app.engine.embedding import Embedding
-from app.engine.ticket import Mate
+from app.engine.ticket import DraftVerdict, Mate
 from app.errors import GenerationError
 from app.types import Measured, Phase
 from app.worker.prompt_embeddings import EncodedPrompts
@@ -66,6 +66,20 @@ class PreviewMade:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftMade:
+    """The draft's frames, uint8 (F, H, W, 3)."""
+
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class DraftJudged:
+    """What becomes of the draft."""
+
+    verdict: DraftVerdict
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointMade:
     """The job's state after the step last done; nobody writes to it."""
 
@@ -103,7 +117,9 @@ class AttemptFailed:
 
 
 Told: TypeAlias = PhaseChanged | StepDone | HeldUp | WentOn | PreviewMade | Moved | Stepped
-Fact: TypeAlias = Told | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
+Fact: TypeAlias = (
+    Told | DraftMade | DraftJudged | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
+)
 
 
 class FactQueue:
@@ -151,6 +167,12 @@ class FactQueue:
 
     def preview(self, frame: NDArray[np.uint8]) -> None:
         self.put(PreviewMade(*self._at, frame))
+
+    def draft(self, frames: Frames) -> None:
+        self.put(DraftMade(frames))
+
+    def judged(self, verdict: DraftVerdict) -> None:
+        self.put(DraftJudged(verdict))
 
     def checkpoint(self, state: JobState) -> None:
         self.put(CheckpointMade(state))

@@ -22,7 +22,8 @@ from app.jobs.reports.account import finish_entry
 from app.logs.context import about_job
 from app.models.postprocessing import files_of
 from app.plan.savings import savings
-from app.service.artifact_refs import mark_cached
+from app.plan.speculative.speculative import FAILED, plain_walk
+from app.service.artifact_refs import DRAFT, mark_cached
 from app.service.background import Background
 from app.service.endings import tell_end
 from app.service.manifests import digest_of, key_of, store_manifest
@@ -42,11 +43,11 @@ from app.telemetry import (
 from app.tracing.jobs import attempt_of
 from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
-from app.video.encode import checked
+from app.video.encode import checked, encode
 from app.video.finish import UNSTORED, Shown, again_in, finish
 from app.video.join import joined
 from app.video.postprocess import Postprocessor
-from app.worker.ports import Finishing, FinishingStores
+from app.worker.ports import Finishing, FinishingStores, StoredDraft
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,17 @@ class JobFinisher:
                 log.warning("Not finished: %s", error, exc_info=True)
                 raise
 
+    async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
+        """Store a job's draft as a video. Raises what the port says."""
+        job = await self._stores.jobs.get(job_id)
+        if job.fence != fence:
+            raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
+        with about_job(job), span("draft", attempt_of(job, fence), kind="server", facts={"job": job_id}):
+            mp4 = await asyncio.to_thread(encode, checked(frames), job.plan.spec.fps)
+            digest = digest_of(mp4)
+            key = key_of(job_id, fence, DRAFT, digest, ".mp4")
+            return StoredDraft(await self._stores.artifacts.put(key, mp4, "video/mp4"), digest)
+
     async def _close(
         self, job: Job, frames: NDArray[np.uint8], measured: Measured, started: float, told: dict[str, Any]
     ) -> None:
@@ -97,6 +109,8 @@ class JobFinisher:
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
         artifacts, digests = await self._store(job, *await self._shown(job, frames), told)
+        if job.draft is not None and job.draft.artifact is not None:
+            artifacts, digests = artifacts | {DRAFT: job.draft.artifact}, digests | {DRAFT: job.draft.sha256}
         cache = job.cache
         if job.plan.start is not None and cache.steps_skipped != measured.steps_skipped:
             cache = use_of(job.plan, measured.steps_skipped, cache)
@@ -133,7 +147,8 @@ class JobFinisher:
             return await stores.jobs.complete(made.id, made.fence, made.artifacts, measured, now, expires_at)
         except LeaseLost:
             await stores.board.release(made.id, made.id)
-            for artifact in (manifest, *made.artifacts.values()):
+            own = [artifact for variant, artifact in made.artifacts.items() if variant != DRAFT]  # it is of the record
+            for artifact in (manifest, *own):
                 await stores.artifacts.delete(artifact)
             raise
 
@@ -177,6 +192,8 @@ class JobFinisher:
 
     async def _remember(self, job: Job) -> None:
         plan = job.plan
+        if job.draft is not None and job.draft.verdict == FAILED:  # its video is that of the plan without one
+            plan = plain_walk(plan)
         if job.wishes.cache.writes:
             result = CachedResult(job.id, job.artifacts, job.completed_at or 0.0, plan.estimate.step_seconds)
             ttl_s = min(job.wishes.cache_ttl_s or self._settings.result_ttl_s, self._settings.artifacts_kept_s)

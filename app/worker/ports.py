@@ -18,7 +18,7 @@ from app.jobs.clock import Clock
 from app.jobs.events import StopSignals
 from app.service.endings import Ending
 from app.service.ports import Shared
-from app.types import Measured
+from app.types import Artifact, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,23 @@ class FinishingStores(Shared, Protocol):
     def clock(self) -> Clock: ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDraft:
+    """Where a draft is, and the SHA-256 (hex) of its bytes."""
+
+    artifact: Artifact
+    sha256: str
+
+
 class Finishing(Protocol):
     """Closes a job with its frames; the Finisher deployment, or `app.worker.finishing` in this process."""
+
+    async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
+        """Store a job's draft, uint8 (F, H, W, 3), as a video beside what it will have; its record is left alone.
+
+        Raises as `finish`.
+        """
+        ...
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Frames are uint8 (F, H, W, 3).

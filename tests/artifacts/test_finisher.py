@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.stores import Stores, stores_on
 from app.types import Job, Measured, Phase
 from app.worker.finishing import JobFinisher, hand_on
+from app.worker.ports import StoredDraft
 from tests.api.house import House
 from tests.artifacts.s3_server import BUCKET, S3Server
 from tests.jobs.make import a_job
@@ -36,6 +37,9 @@ class Counted:
     def __init__(self, finisher: JobFinisher) -> None:
         self._finisher = finisher
         self.calls = 0
+
+    async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
+        return await self._finisher.draft(job_id, fence, frames)
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
         self.calls += 1

@@ -14,7 +14,7 @@ from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import JobState
 from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
-from app.engine.start import noised
+from app.engine.renoise import noised
 from app.line.batcher import Rules
 from app.plan.masks.mask import evaluations, evenly, late, masks_of
 from app.types import Plan, Start

@@ -24,8 +24,10 @@ from app.types import (
     FLOW,
     CacheMode,
     CacheUse,
+    DraftUse,
     Extension,
     Failure,
+    FirstDraft,
     Job,
     Masks,
     Measured,
@@ -168,7 +170,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=r"version 5; this Kinoray reads up to 4"):
+    with pytest.raises(StoreUnavailable, match=r"version 6; this Kinoray reads up to 5"):
         job_from_json(newer)
 
 
@@ -208,9 +210,20 @@ def test_a_record_with_an_uploaded_adapter_is_one_that_an_older_kinoray_refuses_
 
 def test_a_record_of_the_students_is_one_that_an_older_kinoray_refuses_to_make_with_other_weights() -> None:
     job = a_job(plan=replace(PLAN, student=StudentOfModel("one", (1.0, 0.9, 0.7, 0.4)), mark="student-one"))
-    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert orjson.loads(job_to_json(job))["version"] == 4
     assert job_from_json(job_to_json(job)) == job
     assert "student" not in orjson.loads(job_to_json(a_job()))["plan"]
+
+
+def test_a_record_with_a_draft_is_one_that_an_older_kinoray_refuses_to_make_without_it() -> None:
+    few = replace(PLAN.sampling, steps=4, budget=4, guidance=1.0)
+    draft = FirstDraft(few, StudentOfModel("one", (1.0, 0.9, 0.7, 0.4)), step=9, level=0.8, most_residual=0.25)
+    use = DraftUse("kept", VIDEO, "0" * 64, 101.5, 0.125, 9)
+    job = a_job(plan=replace(PLAN, draft=draft), draft=use)
+    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert job_from_json(job_to_json(job)) == job
+    plain = orjson.loads(job_to_json(a_job()))
+    assert "draft" not in plain | plain["plan"]
 
 
 def test_a_record_of_more_frames_is_one_that_an_older_kinoray_refuses_to_read_without_them() -> None:

@@ -110,6 +110,9 @@ class CreateVideo(Strict):
         "an object with an image_url, or one with the id of an `upload`",
     )
     prepare: PrepareWish | None = Field(None, description="What is done to the picture first")
+    speculative: bool | None = Field(
+        None, description="Show a draft of few evaluations first, as `draft` in the events, and go on from it"
+    )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
     webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
 
@@ -184,6 +187,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         warnings=without_effect(fields),
         interpolate=asked.interpolate,
         upscale=asked.upscale,
+        speculative=bool(asked.speculative),
     )
 
 

@@ -20,11 +20,12 @@ from app.types import Artifact
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 
 Variant = Annotated[
-    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp", "gif", "prepared"],
+    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp", "gif", "prepared", "draft"],
     Query(
         description="Which file; png, jpeg and webp of a picture, a video of one frame; gif, and webp of others, "
         "at most 300 frames of 320 or 480 pixels; "
-        "prepared: the picture that `prepare` has made, there from the first"
+        "prepared: the picture that `prepare` has made, there from the first; "
+        "draft: what a speculative job shows first, while it goes on"
     ),
 ]
 
@@ -36,7 +37,7 @@ Variant = Annotated[
     responses=files_of("video/mp4", "image/*"),
 )
 async def content(video_id: str, service: Service, caller: Reader, part: Part, variant: Variant = "video") -> Response:
-    """The file, or with `Range: bytes=…` a part of it. 404 until the video is completed."""
+    """The file, or with `Range: bytes=…` a part of it. 404 until the video is completed, or the draft made."""
     job_id = check_id(video_id)
     name = f"{video_id}-{variant}" if variant != "video" else video_id
     if variant in KINDS and variant not in (await service.get(job_id, caller)).artifacts:

@@ -44,11 +44,13 @@ async def events(
     last_event_id: Annotated[str | None, Header(description="Replay what came after that event")] = None,
     after: Annotated[str | None, Query(alias="last_event_id", description="The same, as a parameter")] = None,
 ) -> Response:
-    """Events `snapshot` (the whole video), `phase`, `step`, `queue`, `preview` and `end`, after which it is over.
+    """Events `snapshot` (the whole video), `phase`, `step`, `queue`, `preview`, `draft`, `refine` and `end`, the last.
 
     A `preview` comes every few steps where the request said `"preview": true`: its `image` is the unfinished video
-    as a small picture, `data:image/webp;base64,…`. Without an id to go on from, everything that has happened is told
-    again; who has been told the end, and names it, is answered with 204, at which a browser stops asking.
+    as a small picture, `data:image/webp;base64,…`. Where it said `"speculative": true` a `draft` comes
+    once, from which on `content?variant=draft` plays, and `refine` says what of it is kept. Without an id to go on
+    from, everything that has happened is told again; who has been told the end, and names it, is answered with 204, at
+    which a browser stops asking.
 
     The same story is told over a WebSocket at `/v1/videos/{video_id}/ws`, in messages `{"event", "id", "data"}`; there
     `{"type": "cancel"}` stops the video, and a browser gives its key as the subprotocol `kinoray-key.<key>`.

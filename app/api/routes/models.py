@@ -15,6 +15,7 @@ from app.api.openapi import ERRORS
 from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.postprocessing import most_fps
 from app.plan.prompt.complexity import CLASSES
+from app.plan.speculative.speculative import maker_of
 from app.plan.tiers import TIERS, choose
 from app.service.pools import PoolStatus, why_not
 from app.service.videos import VideoService
@@ -80,6 +81,7 @@ class Model(BaseModel):
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
     tiers: dict[str, ModelTier]
     student: ModelStudent | None = Field(description="Null for a model without one")
+    drafts: bool = Field(description="Whether a request may ask for a draft first, `speculative`")
     ready: bool = Field(description="Whether all of its pools take jobs; one that sleeps does, and wakes for them")
     unavailable: str | None = Field(description="Why it is not ready; null where it is")
 
@@ -166,6 +168,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         flow_shift=profile.shift,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
         student=_student(profile),
+        drafts=bool(maker_of(profile)),
         ready=not lacking,
         unavailable="; ".join(map(why_not, lacking)) or None,
     )

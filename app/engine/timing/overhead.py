@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 _AT_ONCE_S = 0.25  # from acceptance to lease, when nobody is ahead
 _WEIGHT = 0.3  # of a new job in the running means
-_ELSEWHERE = ("queue", "denoise")  # stages that are the line's and the steps'
+_ELSEWHERE = ("queue", "draft", "denoise")  # stages that are the line's and the steps'
 _ON_DEVICE = ("encode", "decode")
 
 

@@ -26,7 +26,20 @@ from app.jobs.store import CURSOR_KEPT_S, find, free
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.redis.replies import Reply, Word, mapping, scored
-from app.types import Artifact, CacheUse, Delivery, Failure, Job, Lease, Measured, Page, Phase, Plan, ReplicaInfo
+from app.types import (
+    Artifact,
+    CacheUse,
+    Delivery,
+    DraftUse,
+    Failure,
+    Job,
+    Lease,
+    Measured,
+    Page,
+    Phase,
+    Plan,
+    ReplicaInfo,
+)
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +160,9 @@ class RedisJobs(RedisWaits):
 
     async def note_cache(self, job_id: str, fence: int, cache: CacheUse) -> None:
         self._raise(job_id, await self._apply(job_id, changes.note_cache(cache), fence), fence)
+
+    async def note_draft(self, job_id: str, fence: int, draft: DraftUse) -> None:
+        self._raise(job_id, await self._apply(job_id, changes.note_draft(draft), fence), fence)
 
     async def note_delivery(self, job_id: str, delivery: Delivery) -> None:
         self._raise(job_id, await self._apply(job_id, changes.note_delivery(delivery)), None)

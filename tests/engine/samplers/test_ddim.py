@@ -7,10 +7,10 @@ import torch
 from diffusers import CogVideoXDDIMScheduler
 
 from app.engine.denoiser import Conditioning
+from app.engine.renoise import noised
 from app.engine.reuse import forecast, remember
 from app.engine.sampler import advance, begin, clean
 from app.engine.samplers.ddim import schedule
-from app.engine.start import noised
 from app.types import Start
 from tests.engine.plans import make_plan
 
