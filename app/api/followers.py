@@ -30,7 +30,7 @@ class Followers:
         self.count = 0
         self.opening = anyio.Semaphore(OPENING)
         """Held while what a stream begins with is read."""
-        self._pieces: LRUCache[tuple[str, str], bytes] = LRUCache(PIECES_KEPT)
+        self._pieces: LRUCache[tuple[str, str, str], bytes] = LRUCache(PIECES_KEPT)
 
     @property
     def pause_s(self) -> float:
@@ -40,14 +40,11 @@ class Followers:
         """
         return self.count / PIECES_A_S if self.count > FEW else 0.0
 
-    def piece(self, whose: str, event_id: str | None, encode: Callable[[], bytes]) -> bytes:
-        """What a stream of that job says of an event, encoded once for all who follow it; without an id it is nobody
-        else's."""
-        if event_id is None:
-            return encode()
-        piece = self._pieces.get((whose, event_id))
+    def piece(self, which: tuple[str, str, str], encode: Callable[[], bytes]) -> bytes:
+        """What streams say of an event, by its job, kind and id: encoded once for all who follow."""
+        piece = self._pieces.get(which)
         if piece is None:
-            piece = self._pieces[whose, event_id] = encode()
+            piece = self._pieces[which] = encode()
         return piece
 
     @contextmanager
