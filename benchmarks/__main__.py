@@ -108,6 +108,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="just enough to see that they run")
     parser.add_argument("--drills", type=int, default=None, help="how many restores; 20 by default")
     parser.add_argument("--scenes", default="1,3,5,9", help="of the films set against a script; 1,3,5,9 by default")
+    parser.add_argument(
+        "--lines", default="", help="of the bill, to be measured anew: as `poll,repeat`; all by default"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
     if unknown := set(options.names) - set(runs):
@@ -119,7 +122,9 @@ def main() -> None:
     console, machine, began = Console(), facts(), time.monotonic()
     figures = runs[names[0]](options, console)
     figures["took_s"] = round(time.monotonic() - began, 1)
-    write(names[0], machine, figures, options.out, console)
+    path = write(names[0], machine, figures, options.out)
+    console.print_json(data=figures)
+    console.print(f"[dim]{path}[/dim]")
 
 
 def _each_alone(names: Sequence[str], options: argparse.Namespace) -> int:
@@ -180,7 +185,13 @@ def _bill(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         router = next(row for row in rows if row["name"] == "Router")
         serve.run(floor(router), name=NAME, route_prefix=f"/{NAME}")
         sizes = bill.QUICK if options.quick else bill.Sizes()
-        return asyncio.run(bill.measure(service.url, service.redis.url, sizes, console))
+        only, machine = [line for line in options.lines.split(",") if line], facts()
+        kept = kept_figures("bill", options.out) if only else {}
+
+        def keep(found: dict[str, Any]) -> None:
+            write("bill", machine, {**kept, **found}, options.out)
+
+        return kept | asyncio.run(bill.measure(service.url, service.redis.url, sizes, console, only, keep))
 
 
 def _served_analysis(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -301,13 +312,19 @@ def _changed(config: dict[str, Any], changes: Mapping[str, dict[str, Any]], args
     return config
 
 
-def write(name: str, machine: dict[str, object], figures: dict[str, Any], folder: Path, console: Console) -> None:
-    """Keep the figures with the machine's facts, which were taken before the run."""
+def write(name: str, machine: dict[str, object], figures: dict[str, Any], folder: Path) -> Path:
+    """Keep the figures with the machine's facts, which were taken before the run; where they are."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     path.write_text(json.dumps({"machine": machine, "figures": figures}, indent=2) + "\n")
-    console.print_json(data=figures)
-    console.print(f"[dim]{path}[/dim]")
+    return path
+
+
+def kept_figures(name: str, folder: Path) -> dict[str, Any]:
+    """Those that an earlier run has left."""
+    path = folder / f"{name}.json"
+    figures: dict[str, Any] = json.loads(path.read_text())["figures"] if path.exists() else {}
+    return figures
 
 
 if __name__ == "__main__":

@@ -41,7 +41,15 @@ from cluster.pool_rows import with_rows
 from cluster.ray_token import provide_token
 from cluster.redis import STOP_S, LocalRedis, RedisFailed
 from cluster.servable import unservable_here
-from cluster.starting import Seen, StartTimedOut, ray_failed, too_late, tried_twice, wait_until_ready
+from cluster.starting import (
+    Seen,
+    StartTimedOut,
+    deploy_patiently,
+    ray_failed,
+    too_late,
+    tried_twice,
+    wait_until_ready,
+)
 from cluster.stopping import Stop
 
 log = logging.getLogger(__name__)
@@ -61,6 +69,9 @@ RAY_ENVIRONMENT = {
     # processor time of an actor call for each request and each piece of a stream (`python -m benchmarks bill`).
     "RAY_SERVE_PROXY_USE_GRPC": "1",
     "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": "2147483647",  # a message may hold all of a file that waits to be sent
+    # Ray has its workers, and with them Serve's proxy and all of ours, far behind all else on the machine (15): where
+    # that is busy neither a start nor a look gets through. Who gives way to whom is `app.engine.niceness`.
+    "RAY_worker_niceness": "0",
     # How often Serve's controller and Ray's agent look at everything: by default 10 and 0.2 times a second, which is a
     # third of what an idle service uses.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
@@ -274,10 +285,8 @@ class LocalService:
 
     def _deploy(self) -> None:
         self._say("Deploying")
-        try:
-            self._serve().deploy_applications(load_config(self._config, self.settings))
-        except (OSError, RuntimeError) as error:  # the dashboard is not there yet, or too busy; requests' are OSErrors
-            raise too_late(error, self.logs) from error
+        config = load_config(self._config, self.settings)
+        deploy_patiently(lambda: self._serve().deploy_applications(config), self.logs)
 
     def _serve(self) -> Any:
         from ray.dashboard.modules.serve.sdk import ServeSubmissionClient

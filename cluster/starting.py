@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,7 +16,9 @@ from cluster.checks import SAID_OF, StartFailed
 STILL_S = 180.0  # a start in which nothing has moved for so long has stopped
 LOOK_S = 0.2
 SERVE_EVERY = 10  # looks between two questions to Serve, which is slow to answer
+DEPLOY_EVERY_S = 1.0
 MOST_CHARS = 600
+_RAISED = re.compile(r"(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Timeout|Interrupt)(?::\s*|$)")
 
 Answer = Mapping[str, Any]
 
@@ -157,10 +160,40 @@ def tried_twice(bring_up: Callable[[], None], take_down: Callable[[], None], say
         bring_up()
 
 
+def deploy_patiently(
+    deploy: Callable[[], object],
+    logs: Path,
+    still_s: float = STILL_S,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Ask Serve for the applications until it takes them, which can be done again.
+
+    It gives up on proxies that are not there in a minute, on a busy machine too early: they come up all the same, and
+    the next time it finds them. Raises StartTimedOut after `still_s`.
+    """
+    until = monotonic() + still_s
+    while True:
+        try:
+            deploy()
+            return
+        except (OSError, RuntimeError) as error:  # the dashboard is not there yet, or too busy; requests' are OSErrors
+            if monotonic() >= until:
+                raise too_late(error, logs) from error
+        sleep(DEPLOY_EVERY_S)
+
+
 def too_late(error: Exception, logs: Path) -> StartTimedOut:
     """What is said when Ray or Serve did not come up: what happened, and where their own words are."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return StartTimedOut(f"{lines[0][:MOST_CHARS].rstrip('.')}. The machine may be too busy; the logs are in {logs}.")
+    return StartTimedOut(f"{_said(error)}. The machine may be too busy; the logs are in {logs}.")
+
+
+def _said(error: Exception) -> str:
+    """What went wrong in one line: of a traceback, which Serve answers with, what its last error says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" .")] or [type(error).__name__]
+    raised = [line for line in lines if _RAISED.match(line)] if any("Traceback" in line for line in lines) else []
+    line = _RAISED.sub("", raised[-1]) or raised[-1] if raised else lines[0]
+    return line[:MOST_CHARS].rstrip(".")
 
 
 def ray_failed(error: Exception, logs: Path) -> StartFailed:

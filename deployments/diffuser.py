@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from app.dispatch.routing import drain_signal
-from app.engine.encoding import SharedEncoder, blocking_encoder
-from app.engine.timing.overhead import Overhead
-from app.engine.timing.power import power
 from app.line.pressure import limits_of
 from app.line.rules import rules_of
 from app.service.pools import DIFFUSER
@@ -20,14 +17,13 @@ from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.stores import open_stores
 from app.types import ModelProfile
-from app.worker.opening import load_denoiser, open_engine
-from app.worker.parts import Measurements, ReplicaParts
-from app.worker.replica import Replica
 from app.worker.starting import Start
-from app.worker.step_profile import profile_key
 from deployments.cache_handles import CacheHandle, SimilarHandle
 from deployments.handles import EncoderHandle, FinisherHandle, SentencesHandle
 from deployments.observed import observe
+
+if TYPE_CHECKING:
+    from app.worker.replica import Replica
 
 
 class Diffuser:
@@ -46,6 +42,15 @@ class Diffuser:
         analyzer: DeploymentHandle[Any],
         encoder: DeploymentHandle[Any] | None = None,
     ) -> None:
+        # Here, since they bring torch, which takes seconds: whoever builds the application needs this class alone.
+        from app.engine.encoding import SharedEncoder, blocking_encoder
+        from app.engine.timing.overhead import Overhead
+        from app.engine.timing.power import power
+        from app.worker.opening import load_denoiser, open_engine
+        from app.worker.parts import Measurements, ReplicaParts
+        from app.worker.replica import Replica
+        from app.worker.step_profile import profile_key
+
         observe(settings)
         stores, name = open_stores(settings), serve.get_replica_context().replica_id.unique_id
         ask = None if encoder is None else EncoderHandle(encoder)

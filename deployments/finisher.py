@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from app.cache.results import ResultCache
+from app.engine.niceness import FILES, give_way
 from app.service.background import Background
 from app.settings import Settings
 from app.stores import open_stores
@@ -28,6 +29,7 @@ class Finisher:
 
     def __init__(self, settings: Settings, cache: DeploymentHandle[Any]) -> None:
         observe(settings)
+        give_way(FILES)  # its loop too, which is not the one that answers health checks
         results = ResultCache(CacheHandle(cache))
         stores = open_stores(settings)
         self._finisher = JobFinisher(stores, settings, results, Background())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, cast
 
 import anyio
+from cachetools import LRUCache
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
@@ -17,6 +18,7 @@ FEW = 50  # followers, each of whom is told of everything as it happens
 PIECES_A_S = 200.0
 """Of all streams of one Router together: Serve's proxy takes 0.6 ms of a core for each, and short requests, a look at
 `/health` among them, wait behind what piles up there."""
+PIECES_KEPT = 256  # events, of some 100 bytes; previews have some ten thousand
 OPENING = 32  # streams at a time: of a thousand that come at once, each would wait for the store behind all others
 
 
@@ -28,6 +30,7 @@ class Followers:
         self.count = 0
         self.opening = anyio.Semaphore(OPENING)
         """Held while what a stream begins with is read."""
+        self._pieces: LRUCache[tuple[str, str, str], bytes] = LRUCache(PIECES_KEPT)
 
     @property
     def pause_s(self) -> float:
@@ -36,6 +39,13 @@ class Followers:
         Without it pieces pile up in the proxy, where neither an end nor anybody's request overtakes them.
         """
         return self.count / PIECES_A_S if self.count > FEW else 0.0
+
+    def piece(self, which: tuple[str, str, str], encode: Callable[[], bytes]) -> bytes:
+        """What streams say of an event, by its job, kind and id: encoded once for all who follow."""
+        piece = self._pieces.get(which)
+        if piece is None:
+            piece = self._pieces[which] = encode()
+        return piece
 
     @contextmanager
     def seat(self) -> Iterator[None]:

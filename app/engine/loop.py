@@ -29,6 +29,7 @@ from app.engine.job_table import JobTable
 from app.engine.memory.headroom import Headroom
 from app.engine.memory.held import Held, held
 from app.engine.memory.pressure import MemoryMonitor
+from app.engine.niceness import STEPS, give_way
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.start import begun, encoded_image, resumed
@@ -259,6 +260,7 @@ class Engine:
 
     def _run(self) -> None:
         try:
+            give_way(STEPS)
             while (arrived := self._take()) is not None:
                 self._jobs.waiting.update({ticket.name: ticket for ticket in arrived})
                 self._boundary()

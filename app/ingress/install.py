@@ -14,6 +14,7 @@ from app.api.bodies import BELOW, LARGER, Bodies, body_rules
 from app.ingress.connections import Rules
 from app.ingress.health_door import HealthDoor
 from app.ingress.keys import PerKey
+from app.ingress.openings import Openings
 from app.ingress.protocol import Guard, guarded
 from app.settings import Settings
 from app.settings.read import BadSettings, read_settings
@@ -45,6 +46,7 @@ def layers(settings: Settings, rules: Rules) -> list[Middleware]:
     door = settings.health_port  # in HAProxy mode of each Router, of which a machine may have several
     # Serve puts the last of them outermost.
     return [
+        Middleware(Openings),
         Middleware(Bodies, rules=body_rules(settings)),
         Middleware(PerKey, most=settings.max_requests_per_key),
         *(

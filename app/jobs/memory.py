@@ -70,7 +70,8 @@ class MemoryJobs(MemoryWaits):
             self.enter(job, limits, pays, owes)
             self._jobs[job.id] = job
             self._tell(job)
-        self._work.set()
+        if not job.phase.ended or job.id in self.outbox:  # of what is made already there is nothing to decide
+            self._work.set()
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
         job = self._jobs.get(check_id(job_id))

@@ -12,8 +12,9 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import NoScriptError
 
 from app.errors import NotReplicated, StoreUnavailable
-from app.redis.connection import RETRY_AFTER_S, Client, Replicas, bounded
+from app.redis.connection import RETRY_AFTER_S, Client, Replicas, bounded, named
 from app.redis.replies import Word
+from app.redis.together import Together
 
 BARRIER = "kinoray:barrier"  # what is published there goes to the replicas, behind all that was written before it
 LACKING_S = 2.0  # so long after replicas were found to be lacking, only what must have them waits for them
@@ -44,10 +45,11 @@ class Commands:
     def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._timeout_s = redis.timeout_s
+        self._together = redis.together = redis.together or Together(redis)
 
     async def call(self, *words: Word) -> Any:
         """One command."""
-        return await bounded(self._redis.execute_command(*words), self._timeout_s)  # type: ignore[no-untyped-call]
+        return _sound((await self._together.ask(words))[0])
 
     async def wait(self, block_s: float, *words: Word) -> Any:
         """One command that waits on the server for up to `block_s`; the answer may come that much later."""
@@ -56,7 +58,9 @@ class Commands:
 
     async def all(self, commands: Iterable[Sequence[Word]], atomic: bool = False) -> list[Any]:
         """Several commands in one round trip, and as one transaction when `atomic`."""
-        pipe = self._redis.pipeline(transaction=atomic)
+        if not atomic:
+            return [_sound(answer) for answer in await self._together.ask(*commands)]
+        pipe = self._redis.pipeline(transaction=True)
         for words in commands:
             pipe.execute_command(*words)
         answers: list[Any] = await bounded(pipe.execute(), self._timeout_s)
@@ -65,7 +69,11 @@ class Commands:
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
         """A Lua script, sent once and then named by its digest."""
         rest = (len(keys), *keys, *args)
-        return await bounded(self._evaluated(script, rest), self._timeout_s)
+        answer = (await self._together.ask(("EVALSHA", _digest(script), *rest)))[0]
+        # Loading it first would not do: the next command may already go to another master, which does not know it.
+        if isinstance(answer, NoScriptError):
+            answer = (await self._together.ask(("EVAL", script, *rest)))[0]
+        return _sound(answer)
 
     async def run_promised(self, script: str, keys: Sequence[str], args: Sequence[Word]) -> Written:
         """As `run`, for a write that somebody is told of.
@@ -112,14 +120,6 @@ class Commands:
         """A pub/sub connection without a read limit of its own."""
         return Listener(self._redis.patient.connection_pool, ignore_subscribe_messages=True)
 
-    async def _evaluated(self, script: str, rest: tuple[Word, ...]) -> Any:
-        """Loading it first would not do: the next command may already go to another master, which does not know it."""
-        call: Any = self._redis.execute_command
-        try:
-            return await call("EVALSHA", _digest(script), *rest)
-        except NoScriptError:
-            return await call("EVAL", script, *rest)
-
     async def _run(self, replicas: Replicas, script: str, keys: Sequence[str], args: Sequence[Word]) -> Written:
         rest = (len(keys), *keys, *args)
         written = await self._write(replicas, "EVALSHA", _digest(script), *rest)
@@ -155,6 +155,13 @@ class Commands:
             if before not in (None, now):
                 raise StoreUnavailable("Another Redis has become the master.", retry_after_s=RETRY_AFTER_S)
         return written.answer
+
+
+def _sound(answer: Any) -> Any:
+    """The answer. Raises the error that it may be."""
+    if isinstance(answer, Exception):
+        raise named(answer)
+    return answer
 
 
 async def _executed(pipe: Any) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
@@ -26,6 +26,9 @@ from app.errors import StoreFull, StoreUnavailable
 from app.redis.reconnecting import reconnecting
 from app.redis.sentinels import BlockingMasterPool, MasterPool, MasterWatch
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.redis.together import Together
 
 T = TypeVar("T")
 
@@ -81,6 +84,7 @@ class Client(Redis):
         self.timeout_s = timeout_s
         self.master_watch = watch
         self.replicas = replicas
+        self.together: Together | None = None  # `Commands` puts it there, for all that speak by this client
         self.lacking_since: float | None = 0.0  # monotonic; replicas, until they are seen to keep up
 
     async def aclose(self, close_connection_pool: bool | None = True) -> None:
@@ -189,14 +193,23 @@ async def _named(call: Awaitable[T]) -> T:
     """Redis' errors under our name."""
     try:
         return await call
-    except GONE as error:
-        raise StoreUnavailable(f"Redis: {type(error).__name__}.", retry_after_s=RETRY_AFTER_S) from error
-    except ResponseError as error:
+    except (*GONE, ResponseError) as error:
+        ours = named(error)
+        if ours is error:
+            raise
+        raise ours from error
+
+
+def named(error: Exception) -> Exception:
+    """One of Redis' errors under our name; the very same where it is a mistake of ours, or none of these."""
+    if isinstance(error, GONE):
+        return StoreUnavailable(f"Redis: {type(error).__name__}.", retry_after_s=RETRY_AFTER_S)
+    if isinstance(error, ResponseError):
         if isinstance(error, OutOfMemoryError) or "OOM" in str(error):  # inside a script it is a plain ResponseError
-            raise StoreFull("Redis is full.", retry_after_s=RETRY_AFTER_S) from error
+            return StoreFull("Redis is full.", retry_after_s=RETRY_AFTER_S)
         if any(word in str(error) for word in _UNWELL):
-            raise StoreUnavailable("Redis takes no writes at the moment.", retry_after_s=RETRY_AFTER_S) from error
-        raise
+            return StoreUnavailable("Redis takes no writes at the moment.", retry_after_s=RETRY_AFTER_S)
+    return error
 
 
 def _abandon(task: asyncio.Future[T]) -> None:

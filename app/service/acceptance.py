@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -135,9 +136,9 @@ class Acceptance:
         now = self.clock()
         try:
             entries = {INTAKE: intake(job, stages.took_s)}
-            await self.ports.events.tell_tenant(job.tenant, job.id, CREATED, now, {}, entries)
-            if job.phase.ended:
-                await self.ports.events.tell_tenant(job.tenant, job.id, "end", now, end_of(job))
+            tell = partial(self.ports.events.tell_tenant, job.tenant, job.id)
+            told = [tell(CREATED, now, {}, entries), *([tell("end", now, end_of(job))] if job.phase.ended else [])]
+            await asyncio.gather(*told)  # in one round trip, in this order
         except StoreUnavailable as error:
             log.warning("Nobody heard of %s: %s", job.id, error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
@@ -75,10 +76,12 @@ async def tell_end(
             await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
         if job.wishes.storyboard is not None:
             await stores.storyboards.wake(job.wishes.storyboard[0], now)
-    await stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})}))
-    await stores.usage.add(used_by(job, now))
-    if (note := failure_of(job, now)) is not None:
-        await stores.failures.add(note)
+    note = failure_of(job, now)
+    await asyncio.gather(  # in one round trip
+        stores.meter.add(with_own(job.tenant, {**figures_of(job, now), **(figures or {})})),
+        stores.usage.add(used_by(job, now)),
+        *(() if note is None else (stores.failures.add(note),)),
+    )
 
 
 def log_end(job: Job, now: float) -> None:

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d
-from scipy.signal import oaconvolve, resample_poly
 
 Samples = NDArray[np.float32]
 
@@ -71,6 +70,8 @@ def _limited(samples: NDArray[np.float64], peaks: NDArray[np.float64], gain_db: 
     needed = np.minimum(factor, _CEILING / np.maximum(peaks, 1e-12))
     window = np.hanning(2 * reach + 3)[1:-1]
     # Each value that the mean takes is the least within reach of its own place, so the mean is nowhere above `needed`.
+    from scipy.signal import oaconvolve  # a second to import, which no start need wait for
+
     gain = oaconvolve(minimum_filter1d(np.pad(needed, reach, mode="edge"), 2 * reach + 1), window, mode="valid")
     return np.asarray(samples * gain / window.sum(), np.float32)
 
@@ -79,6 +80,8 @@ def _envelope(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """The highest absolute level from each sample to the next, (N,) to (N,)."""
     if not len(samples):
         return samples
+    from scipy.signal import resample_poly  # a second to import, which no start need wait for
+
     between = np.abs(resample_poly(samples, _OVERSAMPLED, 1)).reshape(-1, _OVERSAMPLED).max(axis=1)
     found: NDArray[np.float64] = np.maximum(between, np.abs(samples))
     return found

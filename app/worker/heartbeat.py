@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
@@ -13,8 +13,10 @@ from app.errors import KinorayError
 from app.line.pressure import Level
 from app.telemetry import BATCH_SIZE, FENCES_REFUSED, PREEMPTIONS, figure, observed
 from app.types import Lease, ReplicaInfo
-from app.worker.parts import ReplicaParts
-from app.worker.step_profile import StepProfile
+
+if TYPE_CHECKING:
+    from app.worker.parts import ReplicaParts  # torch: who wants to know how often they beat needs none
+    from app.worker.step_profile import StepProfile
 
 log = logging.getLogger(__name__)
 BEAT_S = 2.0  # between two heartbeats

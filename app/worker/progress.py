@@ -55,9 +55,11 @@ class Progress:
         self._reported_at = self._monotonic()
         now = self._stores.clock()
         eta_s = round(done.eta_s + self._overhead_s(), 2)
-        await self._stores.jobs.advance(self._job_id, self._fence, Phase.DENOISING, now, done.step, eta_s)
         data = {"step": done.step, "total_steps": done.total, "eta_s": eta_s}
-        await self._stores.events.append(self._job_id, "step", now, data, self._fence, self._log.entries())
+        await asyncio.gather(  # in one round trip
+            self._stores.jobs.advance(self._job_id, self._fence, Phase.DENOISING, now, done.step, eta_s),
+            self._stores.events.append(self._job_id, "step", now, data, self._fence, self._log.entries()),
+        )
 
     async def preview(self, made: PreviewMade) -> None:
         """A look at the unfinished job, as a data URL."""

@@ -74,6 +74,19 @@ async def _all_there(house: House, count: int) -> bool:
     return bool(house.app.state.followers.count == count)
 
 
+async def test_an_event_is_encoded_once_for_all_who_follow_its_job() -> None:
+    seats, encoded = Followers(2000), list[str]()
+
+    def encode(text: str) -> bytes:
+        encoded.append(text)
+        return text.encode()
+
+    told = [seats.piece(("video_1", "step", "5-0"), lambda: encode("step 1")) for _ in range(1000)]
+    assert set(told) == {b"step 1"}
+    assert seats.piece(("video_2", "step", "5-0"), lambda: encode("step 9")) == b"step 9", "ids are a job's own"
+    assert encoded == ["step 1", "step 9"]
+
+
 async def test_a_few_are_told_at_once() -> None:
     seats = Followers(2000)
     seats.count = followers.FEW

@@ -13,7 +13,16 @@ import yaml
 from app.settings import Settings
 from cluster.checks import StartFailed
 from cluster.local import CONFIG, LocalService
-from cluster.starting import LOOK_S, Seen, StartTimedOut, ray_failed, too_late, tried_twice, wait_until_ready
+from cluster.starting import (
+    LOOK_S,
+    Seen,
+    StartTimedOut,
+    deploy_patiently,
+    ray_failed,
+    too_late,
+    tried_twice,
+    wait_until_ready,
+)
 from tests.ports import free_port
 
 SINCE = 1000.0
@@ -156,3 +165,46 @@ def test_a_start_is_refused_by_the_entrys_name_before_anything_is_started(tmp_pa
         service.start()
     assert service.redis is None
     assert not (tmp_path / "state").exists()
+
+
+ANSWERED = """Request failed with status code 500: Traceback (most recent call last):
+  File "/site-packages/ray/serve/_private/api.py", line 218, in serve_start_async
+    await asyncio.wait_for(
+TimeoutError
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/site-packages/ray/dashboard/optional_utils.py", line 241, in decorator
+    return await f(self, *args, **kwargs)
+TimeoutError: HTTP proxies not available after 60s.
+."""
+"""What Serve said on a machine with seven times as much to do as it had cores."""
+
+
+def test_serve_is_asked_again_until_its_proxies_are_there() -> None:
+    asked, now = list[int](), [0.0]
+
+    def deploy() -> None:
+        asked.append(1)
+        now[0] += 60.0
+        if len(asked) < 3:
+            raise RuntimeError(ANSWERED)
+
+    deploy_patiently(deploy, Path("/tmp/ray/session_7/logs"), monotonic=lambda: now[0], sleep=lambda _: None)
+    assert len(asked) == 3
+
+
+def test_one_that_never_takes_the_applications_is_told_of_in_a_sentence() -> None:
+    now = [0.0]
+
+    def deploy() -> None:
+        now[0] += 60.0
+        raise RuntimeError(ANSWERED)
+
+    with pytest.raises(StartTimedOut) as caught:
+        deploy_patiently(deploy, Path("/tmp/ray/session_7/logs"), monotonic=lambda: now[0], sleep=lambda _: None)
+    assert str(caught.value) == (
+        "HTTP proxies not available after 60s. The machine may be too busy; the logs are in /tmp/ray/session_7/logs."
+    )
+    assert now[0] < 300.0

@@ -13,6 +13,7 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.store import JobStore
 from app.redis.connection import Client
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from app.types.wishes import Webhook
 from tests.jobs.conftest import Asleep
 from tests.jobs.make import VIDEO, a_job, a_replica
 from tests.redis_server import MEMORY_AND_REDIS
@@ -249,6 +250,13 @@ async def test_whoever_waits_for_work_is_woken(jobs: JobStore, asleep: Asleep) -
     assert await asyncio.wait_for(sleeper, 5.0) is True
     assert await jobs.wait_for_work(0.01) is False
     await jobs.cancel(job.id, None, LOST, 1.0)
+    assert await jobs.wait_for_work(1.0) is True
+
+
+async def test_what_is_made_already_wakes_nobody_unless_somebody_is_to_be_told(jobs: JobStore) -> None:
+    await jobs.create(a_job(phase=Phase.COMPLETED, expires_at=300.0))
+    assert await jobs.wait_for_work(0.01) is False
+    await jobs.create(a_job(phase=Phase.COMPLETED, expires_at=300.0, webhook=Webhook("https://example.com/hook")))
     assert await jobs.wait_for_work(1.0) is True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
 import anyio
@@ -67,13 +68,21 @@ async def events(
 
 
 async def as_events(
-    feed: AsyncGenerator[Sequence[FeedEvent], None], whose: str, followers: Followers
+    feed: AsyncGenerator[Sequence[FeedEvent], None], whose: str, followers: Followers, alike: bool = True
 ) -> AsyncIterator[bytes]:
-    """Each batch as one piece of the body: a piece costs Serve and its proxy as much as all that is in it."""
+    """Each batch as one piece of the body: a piece costs Serve and its proxy as much as all that is in it.
+
+    `alike`: all streams of the same `whose` are told the same by the event of a kind and an id.
+    """
     try:
         async with aclosing(feed):
             async for batch in feed:
-                yield b"".join(_encoded(each) for each in batch)
+                yield b"".join(
+                    followers.piece((whose, each.kind, each.id), partial(_encoded, each))
+                    if alike and each.id is not None
+                    else _encoded(each)
+                    for each in batch
+                )
                 await anyio.sleep(followers.pause_s if batch[-1].kind != "end" else 0.0)
     except KinorayError as error:  # the stream just stops: who reconnects learns why
         log.info("Events of %s stopped: %s", whose, error)

@@ -59,7 +59,7 @@ async def events(
     if request.method == "HEAD":
         await feed.aclose()
         return Response(media_type="text/event-stream")
-    return EventSourceResponse(as_events(singly(feed), story, followers_of(request)), ping=PING_S)
+    return EventSourceResponse(as_events(singly(feed), story, followers_of(request), alike=False), ping=PING_S)
 
 
 @router.websocket("/{story_id}/ws")

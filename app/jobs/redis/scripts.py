@@ -140,7 +140,9 @@ end
 TELL = """
 local function tell(job, outbox, id, phase)
   local wanted = redis.call('HGET', job, 'webhook')
-  if wanted and string.find(wanted, '|' .. phase .. '|', 1, true) then redis.call('ZADD', outbox, 0, id) end
+  if not wanted or not string.find(wanted, '|' .. phase .. '|', 1, true) then return false end
+  redis.call('ZADD', outbox, 0, id)
+  return true
 end
 """
 
@@ -270,8 +272,8 @@ elseif made then
   redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 end
 if ARGV[4] ~= '' then redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1]) end
-tell(KEYS[1], KEYS[#KEYS], ARGV[1], ARGV[2])
-wake(KEYS[5])
+local told = tell(KEYS[1], KEYS[#KEYS], ARGV[1], ARGV[2])
+if made or told then wake(KEYS[5]) end
 return {'ok'}
 """
 )

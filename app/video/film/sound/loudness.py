@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt, upfirdn
 
 from app.video.film.sound.samples import RATE, Sound
 
@@ -38,6 +37,8 @@ class LoudnessMeter:
 
     def take(self, sound: Sound) -> None:
         """Go on with the next piece."""
+        from scipy.signal import sosfilt  # a second to import, which no start need wait for
+
         weighted, self._state = sosfilt(_K_WEIGHTING, sound.astype(np.float64), zi=self._state)
         waiting = np.concatenate([self._rest, np.square(weighted)])
         whole = len(waiting) // _STEP
@@ -73,6 +74,8 @@ _INTERPOLATOR: Final = _interpolator()
 
 def true_peaks(sound: Sound) -> Sound:
     """The highest value between half a sample before and after each, (N,): what a converter makes of it."""
+    from scipy.signal import upfirdn  # a second to import, which no start need wait for
+
     fine = np.abs(upfirdn(_INTERPOLATOR.astype(np.float32), sound, up=OVERSAMPLED))
     begin = OVERSAMPLED * _TAPS // 2 - OVERSAMPLED // 2  # half a sample before the first
     found: Sound = fine[begin : begin + OVERSAMPLED * len(sound) : OVERSAMPLED].astype(np.float32)
