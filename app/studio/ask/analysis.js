@@ -10,6 +10,7 @@ import { TIERS, tier, wishes } from "./form.js";
 const TYPED_MS = 250;
 const PRICED_MS = 700;
 let asked = 0;
+let behind = t("plan.first"); // whom a new one would wait for
 /** @type {Analysis | null} */
 export let latest = null;
 
@@ -49,15 +50,15 @@ function shown(found) {
       figure("plan.saved", percent(found.steps_saved_share)),
       figure("plan.time", span(found.estimated_seconds)),
       found.estimated_cost ? figure("plan.money", money(found.estimated_cost)) : null,
-      figure("plan.line", h("span", { id: "plan-line" }, $("plan").dataset.waiting ?? "0")),
+      figure("plan.line", h("span", { id: "plan-line" }, behind)),
     ),
   );
 }
 
 /** How many wait now. @param {number} jobs */
 export function waitingNow(jobs) {
-  $("plan").dataset.waiting = number(jobs);
-  if ($("plan-line")) say($("plan-line"), number(jobs));
+  behind = jobs ? t("plan.behind", { n: number(jobs) }) : t("plan.first");
+  if ($("plan-line")) say($("plan-line"), behind);
 }
 
 // Each tier's own plan for the same words: what its card costs now.
