@@ -37,7 +37,10 @@ function shown(found) {
   marked($("prompt").value, found);
   warn($("plan-warnings"), found?.warnings);
   $("plan-unknown").hidden = !found?.understood?.unknown.length;
-  if (!found) return void $("plan").replaceChildren(t("plan.empty"));
+  if (!found) {
+    unpriced();
+    return void $("plan").replaceChildren(t("plan.empty"));
+  }
   priceCard(tier(), found);
   const head = `${known("class", found.complexity)} (${found.complexity_score}): ${found.tier}, ${found.steps} ${t("plan.steps")}, ${seconds(found.estimated_seconds)}`;
   const figure = (name, value) => h("div", {}, h("dt", {}, t(name)), h("dd", {}, value));
@@ -76,6 +79,16 @@ async function prices() {
     } catch {
       return; // the plan itself says what is wrong
     }
+  }
+}
+
+// Without a prompt there is no price: each tier says what it is for.
+function unpriced() {
+  for (const name of TIERS) {
+    const about = document.querySelector(`.tier[data-tier="${name}"]`);
+    if (!about) continue;
+    say(/** @type {any} */ (about.querySelector(".runs")), t(`tier.hint.${name}`));
+    say(/** @type {any} */ (about.querySelector(".time")), "\u00a0");
   }
 }
 
