@@ -29,7 +29,7 @@ import "./watch/stage.js";
 const EXAMPLES = [
   "a crimson ball rolls to the right on a sand background",
   "a small white star spins on a night blue background",
-  "a green ring orbits on a gray background",
+  "a green ring moves left on a gray background",
   "a red circle moves right and a blue square moves left on a black background",
 ];
 
