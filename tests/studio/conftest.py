@@ -78,7 +78,7 @@ async def holds(page: Page, expression: str, arg: object = None) -> None:
     await until(true)
 
 
-def listen(page: Page, url: str, refused: bool) -> list[str]:
+def listen(page: Page, url: str, refused: bool = False) -> list[str]:
     """What is wrong with the page so far, a list that grows."""
     errors: list[str] = []
 
