@@ -21,7 +21,7 @@ SEED = 4
 PROMPTS = (
     "a crimson ball rolls to the right on a sand background",
     "a small white star spins on a night blue background",
-    "a green ring orbits on a gray background",
+    "a green ring moves left on a gray background",
     "a red circle moves right and a blue square moves left on a black background",
     "a pink triangle falls and an orange ring grows on a dark green background",
     "a yellow star spins on a sky blue background",
@@ -30,7 +30,7 @@ PROMPTS = (
     "a big blue star spins on a sandy beach",
     "a yellow ring rises over a night blue background",
     "an orange square grows on a black background",
-    "a green star spins while a white ball bounces on a black background",
+    "a green star moves right and a white ball moves left on a black background",
 )
 
 

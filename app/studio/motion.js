@@ -1,6 +1,6 @@
 // Whether what moves moves: as the system says, until the person says otherwise.
 
-import { $, icon } from "./dom.js";
+import { $, h, icon } from "./dom.js";
 import { kept, t } from "./words.js";
 
 const NAME = "kinoray-motion";
@@ -18,7 +18,9 @@ export function move(video) {
 
 function show() {
   document.body.classList.toggle("still", still());
-  button.replaceChildren(icon(still() ? "play" : "pause"), t(still() ? "motion.play" : "motion.pause"));
+  const words = t(still() ? "motion.play" : "motion.pause");
+  button.replaceChildren(icon(still() ? "play" : "pause"), h("span", {}, words));
+  button.setAttribute("aria-label", words);
   for (const video of document.querySelectorAll("video[src]:not([data-own])")) move(/** @type {HTMLVideoElement} */ (video));
 }
 

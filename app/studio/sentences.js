@@ -13,7 +13,7 @@ export function sentence(video) {
   if (video.status === "failed") return video.error ? `${video.error.code}: ${video.error.message}` : t("failed");
   if (video.phase === "queued") {
     const place = video.queue_position ? t("before", { n: number(video.queue_position) }) : t("next");
-    return video.queue_reason ? `${place}: ${video.queue_reason}` : place;
+    return video.queue_reason ? `${place}: ${known("waits", video.queue_reason)}` : place;
   }
   if (video.phase !== "denoising") return known("phase", video.phase);
   const rest = left(video);
@@ -25,6 +25,13 @@ export function story(video) {
   if (video.cache?.hit) return t("story.cached");
   const { evaluations, fixed_default_steps: all, steps_saved_share: saved } = video.optimization;
   return t(video.status === "completed" ? "story" : "story.plan", { n: evaluations, of: all, saved: percent(saved) });
+}
+
+/** What became of the draft that was played first. @param {Video} video */
+export function refined({ draft, total_steps: of }) {
+  if (!draft?.verdict || draft.verdict === "none") return "";
+  if (draft.verdict !== "pending") return t(`draft.${draft.verdict}`, { n: draft.from_step, of });
+  return draft.url ? t("draft.after", { s: span(draft.after_s ?? 0) }) : "";
 }
 
 /** @param {Video} video */

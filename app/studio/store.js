@@ -61,6 +61,8 @@ export function happened(kind, data) {
     previews.set(video.id, data);
     return tell("preview", video);
   }
+  if (kind === "draft") video.draft = { ...video.draft, url: data.variant, after_s: data.after_s, verdict: "pending" };
+  if (kind === "refine") video.draft = { ...video.draft, verdict: data.verdict, from_step: data.from_step, steps_saved: data.steps_saved };
   if (kind === "phase") Object.assign(video, { phase: data.phase, ...(data.phase === "queued" ? { step: 0, progress: 0 } : {}) });
   if (kind === "queue") Object.assign(video, { queue_position: data.position, queue_reason: data.reason ?? video.queue_reason, eta_s: data.eta_s });
   if (kind === "step") {
@@ -72,17 +74,18 @@ export function happened(kind, data) {
 }
 
 /** @type {Map<string, Promise<string>>} */
-const files = new Map(); // id -> its address in this page, of the newest few dozen
+const files = new Map(); // id, or id/variant -> its address in this page, of the newest few dozen
 const MOST_FILES = 60;
 
-/** The video's file as an address: not by the server's, since a <video> sends no key. @param {string} id */
-export function file(id) {
-  const found = files.get(id) ?? call(`v1/videos/${id}/content`).then(async (answer) => URL.createObjectURL(await answer.blob()));
-  files.delete(id);
-  files.set(id, found);
-  found.catch(() => files.delete(id)); // the next look at it tries again
+/** The video's file as an address: not by the server's, since a <video> sends no key. @param {string} id @param {string} [variant] */
+export function file(id, variant = "") {
+  const name = variant ? `${id}/${variant}` : id;
+  const found = files.get(name) ?? call(`v1/videos/${id}/content${variant && `?variant=${variant}`}`).then(async (answer) => URL.createObjectURL(await answer.blob()));
+  files.delete(name);
+  files.set(name, found);
+  found.catch(() => files.delete(name)); // the next look at it tries again
   for (const [other, address] of [...files].slice(0, Math.max(0, files.size - MOST_FILES))) {
-    if (document.querySelector(`video[data-of="${other}"]`)) continue; // it is looked at
+    if (document.querySelector(`video[data-of="${other.split("/")[0]}"]`)) continue; // it is looked at
     files.delete(other);
     address.then((text) => URL.revokeObjectURL(text)).catch(() => {});
   }

@@ -29,7 +29,7 @@ import "./watch/stage.js";
 const EXAMPLES = [
   "a crimson ball rolls to the right on a sand background",
   "a small white star spins on a night blue background",
-  "a green ring orbits on a gray background",
+  "a green ring moves left on a gray background",
   "a red circle moves right and a blue square moves left on a black background",
 ];
 
@@ -84,6 +84,7 @@ function pickModel() {
   const size = $("size").value;
   $("size").replaceChildren(new Option(t("default"), ""), ...model.sizes.map((each) => new Option(each, each)));
   $("size").value = model.sizes.includes(size) ? size : "";
+  $("speculative-box").hidden = !model.drafts;
   $("seconds").max = String(model.max_seconds);
   $("picture-box").hidden = !models.some((each) => each.takes_image);
   picture.enable(model.takes_image, model.id);
@@ -122,7 +123,8 @@ function prepare() {
   $("seed").placeholder = t("seed.free");
   $("seed").title = t("seed.title");
   $("seconds").placeholder = t("default");
-  $("language").textContent = t("language");
+  $("language").replaceChildren(h("b", { "aria-hidden": "true" }, t("language.short")), h("span", {}, t("language")));
+  $("language").setAttribute("aria-label", t("language"));
   $("commands").prepend(icon("command"));
   $("make").prepend(icon("bolt"));
   $("picture-pick").prepend(icon("picture"));
@@ -159,11 +161,13 @@ function offers() {
   const live = [...videos.values()].filter((video) => !ended(video));
   return [
     { label: t("go.prompt"), run: () => $("prompt").focus() },
+    ...["", "stories", "control"].map((name) => ({ label: t("go.view", { name: t(`view.${name || "first"}`) }), run: () => (location.hash = `#/${name}`) })),
     { label: t("go.filter"), run: () => $("filter-find").focus() },
     { label: t("make"), run: () => $("ask").requestSubmit() },
     { label: t(document.body.classList.contains("still") ? "motion.play" : "motion.pause"), run: switchMotion },
     ...THEMES.map((name) => ({ label: t("theme", { name: t(`theme.${name}`) }), run: () => switchTheme(name) })),
     { label: t("language"), run: switchLanguage },
+    ...["docs", "health", "api/stats"].map((path) => ({ label: t("go.elsewhere", { path }), run: () => open(path, "_blank", "noopener") })),
     { label: t("go.wall"), run: () => showWall(true) },
     ...TIERS.map((name) => ({ label: `${t("tier")}: ${known("tier", name)}`, run: () => (pickTier(name), changed()) })),
     ...EXAMPLES.map((text) => ({ label: t("example.n", { text }), run: () => fill({ prompt: text }) })),

@@ -65,6 +65,8 @@ interface Video {
   energy_wh: number;
   priority: string;
   warnings: Warning[];
+  /** What was played before the video was made, where one was asked for. */
+  draft?: { url?: string | null; after_s?: number | null; verdict?: string; from_step?: number; steps_saved?: number } | null;
   favourite?: boolean;
   tags?: string[];
   rating?: number | null;
@@ -96,6 +98,7 @@ interface Model {
   default_fps: number;
   max_seconds: number;
   takes_image: boolean;
+  drafts?: boolean;
   ready: boolean;
 }
 

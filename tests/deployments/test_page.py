@@ -1,8 +1,9 @@
-"""The page before the real service: asked, watched, played, and what is seen on it judged from its pixels."""
+"""The page before the real service: asked, watched, played and judged from its pixels, compared, changed, a film."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from app.embedded.checker.checker import look
 from cluster.local import LocalService
-from tests.studio.conftest import browser, holds
+from tests.studio.conftest import browser, holds, listen
 
 __all__ = ["browser"]
 
@@ -32,6 +33,19 @@ DRAW = """async () => {
 }"""
 
 
+@pytest.fixture
+async def page(browser: Any, service: LocalService) -> AsyncIterator[Page]:
+    """The page; an error in it or in the console, a broken policy, and a request to another host fail the test."""
+    context = await browser.new_context(locale="en-GB", reduced_motion="reduce", service_workers="block")
+    opened = await context.new_page()
+    opened.set_default_timeout(MADE_MS)
+    errors = listen(opened, service.url)
+    await opened.goto(service.url)
+    yield opened
+    await context.close()
+    assert not errors
+
+
 async def frames(page: Page, count: int) -> np.ndarray:
     """What the page's player shows, frame by frame: uint8 (frames, height, width, 3)."""
     found = []
@@ -43,26 +57,34 @@ async def frames(page: Page, count: int) -> np.ndarray:
     return np.stack(found)
 
 
-async def test_what_is_asked_for_is_watched_and_seen(browser: Any, service: LocalService) -> None:
-    context = await browser.new_context(locale="en-GB", reduced_motion="reduce", service_workers="block")
-    page = await context.new_page()
-    page.set_default_timeout(MADE_MS)
-    broken: list[str] = []
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    await page.goto(service.url)
-    other = await context.new_page()
+async def ready(page: Page, video: str) -> None:
+    await expect(page.locator(f'article[data-id="{video}"] [data-act="save"]')).to_be_visible(timeout=MADE_MS)
+
+
+async def newest(page: Page, count: int) -> str:
+    """The first card, once there are so many."""
+    await expect(page.locator("article")).to_have_count(count, timeout=MADE_MS)
+    return str(await page.locator("article").first.get_attribute("data-id"))
+
+
+async def test_what_is_asked_for_is_watched_and_seen_and_compared_and_made_a_film(
+    page: Page, service: LocalService
+) -> None:
+    other = await page.context.new_page()
     await other.goto(service.url)
     await page.bring_to_front()
+    before = await page.locator("article").count()
     await page.fill("#prompt", PROMPT)
     await page.fill("#seed", "3")
     await expect(page.locator(".plan-head")).to_contain_text("steps", timeout=MADE_MS)
     await page.click("#make")
-    mine = page.locator("article", has_text=PROMPT).first
-    await expect(mine).to_be_attached(timeout=MADE_MS)
-    video = str(await mine.get_attribute("data-id"))
+    video = await newest(page, before + 1)
     await expect(other.locator(f'article[data-id="{video}"]')).to_be_attached(timeout=MADE_MS)
+    await other.close()
     await page.reload()  # in the middle
-    await expect(page.locator(f'article[data-id="{video}"] [data-act="save"]')).to_be_visible(timeout=MADE_MS)
+    await ready(page, video)
+    await expect(page.locator("#stage .ribbon .ran").first).to_be_attached(timeout=MADE_MS)
+    await expect(page.locator(".stage-story")).to_contain_text("saved")
     await page.goto(f"{service.url}/#/video/{video}")
     await holds(page, "document.querySelector('#detail video')?.readyState > 1")
     seen = look(torch.from_numpy(await frames(page, 17)))
@@ -70,5 +92,41 @@ async def test_what_is_asked_for_is_watched_and_seen(browser: Any, service: Loca
     square = seen.subject("yellow")
     assert square is not None
     assert (square.shape, square.motion) == ("square", "right")
-    await context.close()
-    assert not broken
+    await expect(page.locator("#detail .waterfall li").first).to_be_visible()
+
+    await page.click('#detail [data-act="remix"]')
+    await expect(page.locator("#detail")).to_be_hidden()
+    await expect(page.locator("#prompt")).to_have_value(PROMPT)
+    await page.check('input[name="tier"][value="preview"]')
+    await page.click("#make")
+    remixed = await newest(page, before + 2)
+    await ready(page, remixed)
+    await page.goto(f"{service.url}/#/compare/{video},{remixed}")
+    await expect(page.locator("#detail tbody th", has_text="quality tier")).to_be_visible(timeout=MADE_MS)
+    await holds(page, "[...document.querySelectorAll('#detail video')].every((video) => video.readyState > 1)")
+    await page.keyboard.press("Escape")
+
+    await page.goto(f"{service.url}/#/stories")
+    await page.click('[data-act="new-blank"]')
+    await page.fill('[data-field="prompt"] textarea', PROMPT)
+    await page.click('[data-act="add"]')
+    await page.fill('[data-field="prompt"] textarea', "a white star spins on a night blue background")
+    await page.click('[data-act="make"]')
+    await expect(page.locator(".film-now")).to_contain_text("2 of 2 scenes made", timeout=2 * MADE_MS)
+    await page.click('.film-controls [data-act="play"]')
+    await holds(page, "document.querySelector('.film-stage video.front')?.currentTime > 0")
+
+
+async def test_twenty_are_asked_for_at_once(page: Page) -> None:
+    before = await page.locator("article").count()
+    await page.fill("#prompt", "\n".join(f"a red ball on a black background {number}" for number in range(20)))
+    await page.select_option("#many", "lines")
+    await page.check('input[name="tier"][value="preview"]')
+    await page.click("#advanced summary")
+    await page.fill("#advanced-num_frames", "9")
+    await page.locator("#advanced-num_frames").blur()
+    await page.click("#make")
+    await newest(page, before + 20)
+    made = page.locator("article.made", has_text="a red ball on a black background")
+    await expect(made).to_have_count(20, timeout=2 * MADE_MS)
+    assert await page.locator("article.failed").count() == 0

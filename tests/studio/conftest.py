@@ -60,7 +60,7 @@ def studio(browser: Browser) -> Open:
             context = await browser.new_context(**{"locale": "en-GB", "service_workers": "block", **options})
             page = await context.new_page()
             page.set_default_timeout(PATIENCE_MS)
-            errors = _listen(page, server.url, refused)
+            errors = listen(page, server.url, refused)
             await page.goto(server.url + path)
             yield page, server
             await context.close()
@@ -78,7 +78,7 @@ async def holds(page: Page, expression: str, arg: object = None) -> None:
     await until(true)
 
 
-def _listen(page: Page, url: str, refused: bool) -> list[str]:
+def listen(page: Page, url: str, refused: bool = False) -> list[str]:
     """What is wrong with the page so far, a list that grows."""
     errors: list[str] = []
 

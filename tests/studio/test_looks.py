@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
@@ -138,6 +140,28 @@ async def test_every_line_is_said_in_both_languages(studio: Open) -> None:
 def set_of(text: str) -> set[str]:
     """The `{names}` in it."""
     return {part.split("}")[0] for part in text.split("{")[1:]}
+
+
+SHARED = {".acts", ".bar", ".check", ".chip", ".glimpse"}  # the same thing everywhere
+FIRST = """[...document.styleSheets].filter(({ href }) => href && !href.includes('/vendor/')).map((sheet) => {
+  const rules = (list) => [...list].flatMap((rule) => [rule, ...rules(rule.cssRules ?? [])]);
+  const outer = (text) => text.replace(/\\([^()]*\\)/g, '').split(',').map((each) => each.trim().split(/[\\s>+~]/)[0]);
+  const firsts = rules(sheet.cssRules).filter((rule) => rule.selectorText).flatMap((rule) => outer(rule.selectorText));
+  const texts = rules(sheet.cssRules).map((rule) => rule.selectorText ?? '').join();
+  const named = [...new Set(firsts.map((each) => each.match(/^[.#\\w-]+/)?.[0] ?? each))];
+  return [sheet.href.split('/').pop(), texts.match(/\\.[a-z][\\w-]*/g), named];
+})"""
+
+
+async def test_no_room_says_how_what_is_in_another_one_looks(studio: Open) -> None:
+    async with studio() as (page, server):
+        for room in ("stories", "control"):
+            await page.goto(f"{server.url}/#/{room}")
+            await expect(page.locator("main#view h2").first).to_be_visible()
+        sheets = {name: (set(firsts), set(every)) for name, every, firsts in await page.evaluate(FIRST)}
+        for sheet, other in permutations(("ask.css", "watch.css", "keep.css", "stories.css", "control.css"), 2):
+            both = {name for name in sheets[sheet][0] & sheets[other][1] if name not in SHARED}
+            assert not both, f"{sheet} says it of all, and {other} means its own"
 
 
 async def test_it_is_there_at_once_and_nothing_jumps(studio: Open) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
+from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from app.worker.account import AttemptLog
-from tests.studio.conftest import Open, holds
+from tests.studio.conftest import Open, holds, mp4
 from tests.studio.test_page import PICTURE, ask
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -52,6 +55,64 @@ async def test_the_stage_plays_what_is_made_and_says_what_was_saved(studio: Open
         await holds(page, "document.querySelector('#stage video')?.readyState > 1")
         repeat = await ask(server, "a red ball", quality_tier="standard", preview=True)
         await expect(page.locator(f'article[data-id="{repeat}"] .badges')).to_contain_text("from the cache")
+
+
+async def test_a_draft_plays_at_once_and_what_becomes_of_it_is_said(studio: Open) -> None:
+    async with studio() as (page, server):
+        house = server.house
+
+        async def drawn(route: Route) -> None:
+            await route.fulfill(body=mp4(), content_type="video/mp4")
+
+        await page.route("**/content?variant=draft", drawn)
+        video = await ask(server, "a red ball", quality_tier="standard")
+        await house.run(video, step=2)
+        await house.events.append(video, "draft", 1.0, {"variant": "draft", "steps": 2, "after_s": 0.4})
+        stage = page.locator("#stage")
+        await expect(stage.locator(".stage-draft")).to_be_visible()
+        await expect(stage.locator(".stage-refined")).to_contain_text("A draft after 0.4 s")
+        await holds(page, "document.querySelector('#stage video')?.readyState > 1")
+        await house.events.append(video, "refine", 2.0, {"verdict": "kept", "from_step": 12, "total_steps": 25})
+        await expect(stage.locator(".stage-refined")).to_contain_text("goes on from step 12 of")
+        was = await stage.locator("video").get_attribute("src")
+        job = await house.jobs.get(video)
+        await house.jobs.requeue(video, job.fence, 1.0)
+        await house.complete(video)
+        await expect(stage.locator(".stage-draft")).to_be_hidden()
+        await holds(
+            page,
+            "(was) => { const v = document.querySelector('#stage video'); return v.src !== was && v.readyState > 1 }",
+            was,
+        )
+
+
+async def test_a_draft_first_is_offered_where_the_model_has_one_and_asked_for(studio: Open) -> None:
+    async with studio(refused=True) as (page, _):
+        await expect(page.locator("#speculative-box")).to_be_hidden()
+        sent: list[dict[str, Any]] = []
+
+        async def able(route: Route) -> None:
+            answer = await (await route.fetch()).json()
+            for model in answer["data"]:
+                model["drafts"] = True
+            await route.fulfill(body=json.dumps(answer), content_type="application/json")
+
+        async def kept(route: Route) -> None:
+            if route.request.method == "POST":
+                sent.append(json.loads(route.request.post_data or "{}"))
+            await route.fulfill(status=400, json={"error": {"message": "No.", "code": "no"}})
+
+        await page.route("**/v1/models", able)
+        await page.route("**/api/optimization/analyze", kept)
+        await page.reload()
+        await page.get_by_label("A draft first").check()
+        await page.fill("#prompt", "a red ball")
+
+        async def asked_for() -> bool:
+            return any(each.get("speculative") for each in sent)
+
+        await until(asked_for)
+        await holds(page, "JSON.parse(localStorage.getItem('kinoray-draft'))?.speculative === true")
 
 
 async def test_another_tab_sees_it_too(studio: Open) -> None:

@@ -6,7 +6,7 @@ import { t } from "../words.js";
 
 // The form has these itself, or they say the same in another way.
 const ELSEWHERE = new Set([
-  ...["prompt", "model", "negative_prompt", "seconds", "size", "width", "height", "seed", "tier", "style", "priority", "preview"],
+  ...["prompt", "model", "negative_prompt", "seconds", "size", "width", "height", "seed", "tier", "style", "priority", "preview", "speculative"],
   ...["input_reference", "prepare", "num_outputs_per_prompt", "extra_body", "extra_params", "video_params", "lora_strength"],
 ]);
 /** @type {Record<string, any>} what is set, also before the fields are there */

@@ -10,6 +10,7 @@ import { TIERS, tier, wishes } from "./form.js";
 const TYPED_MS = 250;
 const PRICED_MS = 700;
 let asked = 0;
+let behind = t("plan.first"); // whom a new one would wait for
 /** @type {Analysis | null} */
 export let latest = null;
 
@@ -36,7 +37,10 @@ function shown(found) {
   marked($("prompt").value, found);
   warn($("plan-warnings"), found?.warnings);
   $("plan-unknown").hidden = !found?.understood?.unknown.length;
-  if (!found) return void $("plan").replaceChildren(t("plan.empty"));
+  if (!found) {
+    unpriced();
+    return void $("plan").replaceChildren(t("plan.empty"));
+  }
   priceCard(tier(), found);
   const head = `${known("class", found.complexity)} (${found.complexity_score}): ${found.tier}, ${found.steps} ${t("plan.steps")}, ${seconds(found.estimated_seconds)}`;
   const figure = (name, value) => h("div", {}, h("dt", {}, t(name)), h("dd", {}, value));
@@ -49,15 +53,15 @@ function shown(found) {
       figure("plan.saved", percent(found.steps_saved_share)),
       figure("plan.time", span(found.estimated_seconds)),
       found.estimated_cost ? figure("plan.money", money(found.estimated_cost)) : null,
-      figure("plan.line", h("span", { id: "plan-line" }, $("plan").dataset.waiting ?? "0")),
+      figure("plan.line", h("span", { id: "plan-line" }, behind)),
     ),
   );
 }
 
 /** How many wait now. @param {number} jobs */
 export function waitingNow(jobs) {
-  $("plan").dataset.waiting = number(jobs);
-  if ($("plan-line")) say($("plan-line"), number(jobs));
+  behind = jobs ? t("plan.behind", { n: number(jobs) }) : t("plan.first");
+  if ($("plan-line")) say($("plan-line"), behind);
 }
 
 // Each tier's own plan for the same words: what its card costs now.
@@ -75,6 +79,16 @@ async function prices() {
     } catch {
       return; // the plan itself says what is wrong
     }
+  }
+}
+
+// Without a prompt there is no price: each tier says what it is for.
+function unpriced() {
+  for (const name of TIERS) {
+    const about = document.querySelector(`.tier[data-tier="${name}"]`);
+    if (!about) continue;
+    say(/** @type {any} */ (about.querySelector(".runs")), t(`tier.hint.${name}`));
+    say(/** @type {any} */ (about.querySelector(".time")), "\u00a0");
   }
 }
 

@@ -35,6 +35,7 @@ export function wishes(prompt = $("prompt").value.trim()) {
     if ($(name).value.trim()) wanted[name] = $(name).value.trim();
   }
   if ($("negative").value.trim()) wanted.negative_prompt = $("negative").value.trim();
+  if ($("speculative").checked && !$("speculative-box").hidden) wanted.speculative = true;
   return { ...wanted, ...advancedWishes() };
 }
 
@@ -65,6 +66,7 @@ export function another(video) {
     quality_tier: asked || used,
     style: style ?? "",
     ...(enhanced ? { enhance: true } : {}),
+    ...(video.draft ? { speculative: true } : {}),
     model: video.model,
     size: video.size,
     num_frames: video.num_frames,
@@ -78,14 +80,15 @@ export function another(video) {
 /** The form as a video was asked for, to change it. @param {Video} video */
 export function remix(video) {
   const { written_prompt: written, asked_tier: asked, tier: used, style } = video.optimization;
-  fill({ prompt: written ?? video.prompt, tier: asked || used, style: style ?? "", model: video.model, size: video.size, seed: video.seed_text });
+  fill({ prompt: written ?? video.prompt, tier: asked || used, style: style ?? "", model: video.model, size: video.size, seed: video.seed_text, speculative: Boolean(video.draft) });
   $("prompt").scrollIntoView({ block: "center" });
   $("prompt").focus();
 }
 
-/** @param {Record<string, string>} values fields that are not named stay */
-export function fill({ tier: name, ...values }) {
+/** @param {Record<string, any>} values fields that are not named stay */
+export function fill({ tier: name, speculative, ...values }) {
   if (name) pickTier(name);
+  if (speculative !== undefined) $("speculative").checked = Boolean(speculative);
   for (const [field, value] of Object.entries(values)) {
     if (!FIELDS.includes(field)) continue;
     if ($(field).tagName === "SELECT" && value && ![...$(field).options].some((each) => each.value === value)) {
@@ -98,7 +101,7 @@ export function fill({ tier: name, ...values }) {
 
 const keepDraft = soon(() => {
   const draft = Object.fromEntries(FIELDS.map((name) => [name, $(name).value]));
-  kept?.setItem(NAME, JSON.stringify({ ...draft, tier: tier(), advanced: keepAdvanced() }));
+  kept?.setItem(NAME, JSON.stringify({ ...draft, tier: tier(), speculative: $("speculative").checked, advanced: keepAdvanced() }));
 }, 200);
 
 /** What was typed before the page was left. @returns {Record<string, any>} */

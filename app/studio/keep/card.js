@@ -36,14 +36,19 @@ function fill(element, video) {
   screen.addEventListener("loadeddata", () => screen.isConnected && (element.querySelector(".glimpse").hidden = true));
   element.replaceChildren(
     h(
-      "a",
-      { className: "screen open", href: `#/video/${video.id}` },
-      screen,
-      h("img", { className: "glimpse", alt: "", hidden: true }),
-      h("span", { className: "bar" }, h("i")),
+      "div",
+      { className: "look" },
+      h(
+        "a",
+        { className: "screen open", href: `#/video/${video.id}` },
+        screen,
+        h("img", { className: "glimpse", alt: "", hidden: true }),
+        h("span", { className: "bar" }, h("i")),
+      ),
+      button("star", t("favourite"), null, { act: "favourite", bare: true, className: "star" }),
+      button("pause", t("pause"), null, { act: "play", bare: true, className: "plays" }),
+      chooser(video),
     ),
-    button("star", t("favourite"), null, { act: "favourite", bare: true, className: "star" }),
-    chooser(video),
     h("p", { className: "prompt", id: `prompt-${video.id}` }),
     h("p", { className: "state" }),
     h("ul", { className: "warnings", "aria-label": t("warnings"), hidden: true }),
@@ -61,7 +66,6 @@ function strip(element) {
 
 const acts = () => [
   button("stop", t("cancel"), null, { act: "cancel" }),
-  button("pause", t("pause"), null, { act: "play", bare: true }),
   button("again", t("another"), null, { act: "again", bare: true }),
   button("four", t("four"), null, { act: "four", bare: true }),
   button("remix", t("remix"), null, { act: "remix", bare: true }),
@@ -78,6 +82,7 @@ export function show(element, video) {
   const part = (name) => /** @type {any} */ (element.querySelector(`.${name}`));
   const over = ended(video);
   element.classList.toggle("failed", video.status === "failed");
+  element.classList.toggle("made", video.status === "completed");
   say(part("prompt"), title(video));
   part("prompt").title = video.prompt;
   part("open").setAttribute("aria-label", `${t("details")}: ${title(video)}`);

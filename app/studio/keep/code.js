@@ -13,6 +13,7 @@ export function asked(video) {
     seed: video.seed_text,
     ...(plan.style ? { style: plan.style } : {}),
     ...(plan.enhanced ? { enhance: true } : {}),
+    ...(video.draft ? { speculative: true } : {}),
     ...(video.priority === "normal" ? {} : { priority: video.priority }),
   };
 }

@@ -24,6 +24,13 @@ function wipes(stage) {
   const wipe = h("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": t("compare.wipe") });
   const cut = () => stage.style.setProperty("--cut", `${wipe.value}%`);
   wipe.addEventListener("input", cut);
+  const drag = (event) => {
+    const { left, width } = stage.getBoundingClientRect();
+    if (wipe.disabled || !event.buttons) return;
+    wipe.value = String((100 * (event.clientX - left)) / width);
+    cut();
+  };
+  for (const kind of ["pointerdown", "pointermove"]) stage.addEventListener(kind, drag);
   cut();
   const side = h("input", { type: "checkbox" });
   side.addEventListener("change", () => {

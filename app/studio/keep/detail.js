@@ -51,12 +51,13 @@ async function whole(video) {
   const report = await get(`v1/videos/${id}/report`).catch(() => null);
   const line = h("p", { className: "soft", id: "detail-state" }, sentence(video));
   const band = h("div", { className: "ribbon" });
+  const belt = h("div", {}, band);
   if (report) ribbon(band, report);
   const warnings = h("ul", { className: "warnings", "aria-label": t("warnings") });
   warn(warnings, video.warnings);
   const playing = video.status === "completed" ? player(video, line) : [];
   return [
-    h("div", { className: "detail-look" }, ...playing, band, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report, span).join(", ")) : null, line, warnings, acts(video), video.status === "completed" ? whys(video) : null, tags(video)),
+    h("div", { className: "detail-look" }, ...playing, belt, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report, span).join(", ")) : null, line, warnings, acts(video), video.status === "completed" ? whys(video) : null, tags(video)),
     h("div", { className: "detail-told" }, facts(video), reasons(video), report ? times(report) : null, request(video)),
   ];
 }
@@ -90,11 +91,11 @@ function facts(video) {
     h(
       "dl",
       { className: "facts" },
-      row(t("prompt"), video.prompt),
+      row(t("fact.prompt"), video.prompt),
       row(t("model"), video.model),
-      row(t("size"), `${video.size}, ${video.num_frames} / ${video.fps} fps`),
+      row(t("size"), t("fact.size", { size: video.size.replace("x", " × "), n: number(video.num_frames), fps: number(video.fps, 2) })),
       row(t("asked.at"), date(video.created_at)),
-      row(t("plan.money"), video.cost ? money(video.cost) : ""),
+      row(t("fact.cost"), video.cost ? money(video.cost) : ""),
       row(t("device"), video.device_seconds ? span(video.device_seconds) : ""),
       row(t("energy"), video.energy_wh ? `${number(video.energy_wh, 3)} Wh` : ""),
       row(t("filter.cached"), video.cache?.hit ? [known("cache", video.cache.kind), video.cache.note].filter(Boolean).join(": ") : ""),

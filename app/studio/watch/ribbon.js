@@ -30,8 +30,19 @@ export function ribbon(element, report) {
   element.setAttribute("role", "img");
   element.setAttribute("aria-label", t("ribbon", { ran, total: steps.length, forecast }));
   element.title = t("ribbon", { ran, total: steps.length, forecast });
-  element.replaceChildren(...steps.map((batch) => h("i", { className: batch == null ? "" : batch ? `ran${batch > 1 ? " shared" : ""}` : "forecast" })));
+  const again = new Set(report.attempts.slice(1).map((attempt) => attempt.resumed_from_step ?? 0));
+  const kind = (batch) => (batch == null ? "" : batch ? `ran${batch > 1 ? " shared" : ""}` : "forecast");
+  element.replaceChildren(...steps.map((batch, step) => h("i", { className: `${kind(batch)}${again.has(step) && batch != null ? " resumed" : ""}` })));
+  legend(element, steps, again.size > 0);
   element.hidden = !ran && !forecast;
+}
+
+// What the colours mean, beside the ribbon: those of them that are there.
+function legend(element, steps, resumed) {
+  const kinds = [["ran", steps.includes(1)], ["shared", steps.some((batch) => batch && batch > 1)], ["forecast", steps.includes(0)], ["resumed", resumed]].filter(([, is]) => is);
+  const key = element.nextElementSibling?.classList.contains("ribbon-key") ? element.nextElementSibling : h("p", { className: "ribbon-key soft", "aria-hidden": "true" });
+  key.replaceChildren(...kinds.map(([name]) => h("span", {}, h("i", { className: name }), t(`ribbon.${name}`))));
+  element.after(key);
 }
 
 /** Whom it shared its steps with, and where it paused. @param {Report} report @param {(s: number) => string} span */

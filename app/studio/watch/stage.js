@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { $, button, h, say } from "../dom.js";
 import { pictured } from "../keep/card.js";
 import { move } from "../motion.js";
-import { sentence, story, title } from "../sentences.js";
+import { refined, sentence, story, title } from "../sentences.js";
 import { ended, file, left, previews, videos, watch } from "../store.js";
 import { span, t } from "../words.js";
 import { company, ribbon } from "./ribbon.js";
@@ -52,11 +52,12 @@ function mount(video) {
   });
   const ribbonBox = h("div", { className: "ribbon", hidden: true });
   $("stage-body").replaceChildren(
-    h("div", { className: "stage-screen" }, screen, picture, h("span", { className: "bar" }, h("i")), h("p", { className: "countdown", hidden: true })),
+    h("div", { className: "stage-screen" }, screen, picture, h("span", { className: "bar" }, h("i")), h("p", { className: "stage-draft", hidden: true }, t("draft.shown")), h("p", { className: "countdown", hidden: true })),
     ribbonBox,
     h("p", { className: "prompt" }),
     h("p", { className: "stage-state" }),
     h("p", { className: "stage-story" }),
+    h("p", { className: "stage-refined soft" }),
     h("p", { className: "stage-company soft" }),
     h("p", { className: "acts" }, buttons, urgent),
   );
@@ -81,6 +82,9 @@ function show() {
   say(part(".prompt"), title(video));
   say(part(".stage-state"), sentence(video));
   say(part(".stage-story"), video.status === "failed" ? "" : story(video));
+  const drafted = Boolean(video.draft?.url) && !over; // it plays, and there is more to see in it than in a preview
+  part(".stage-draft").hidden = !drafted;
+  say(part(".stage-refined"), refined(video));
   part(".bar i").style.width = `${video.progress}%`;
   part(".bar").hidden = over;
   const rest = left(video);
@@ -92,16 +96,19 @@ function show() {
   if (document.activeElement !== part("select")) part("select").value = video.priority;
   $("stage").classList.toggle("live", !over);
   const preview = previews.get(video.id);
-  if (preview && !over) pictured(part(".glimpse"), preview);
+  if (preview && !over && !drafted) pictured(part(".glimpse"), preview);
   if (video.status === "completed") play(part("video"), video);
+  else if (drafted) play(part("video"), video, "draft");
   report(video);
 }
 
-function play(screen, video) {
-  if (screen.dataset.asked) return;
-  screen.dataset.asked = "yes";
-  file(video.id)
+function play(screen, video, variant = "") {
+  const wanted = variant || "video";
+  if (screen.dataset.asked === wanted) return;
+  screen.dataset.asked = wanted;
+  file(video.id, variant)
     .then((address) => {
+      if (screen.dataset.asked !== wanted) return; // the video itself was quicker
       screen.src = address;
       move(screen);
     })
