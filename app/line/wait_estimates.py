@@ -107,8 +107,10 @@ def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job, weig
     mine, own_counter = PRIORITIES.get(job.priority, NORMAL), counter_of(job).rpartition("/")[2]
     above, own, others = 0.0, -cost, list[float]()
     for name, total in entered.items():
-        pool, level, counter = _counted(name)
         since = total - backlog.entered.get(name, 0.0)
+        if not since:  # most often of nearly all: nobody of those came in since
+            continue
+        pool, level, counter = _counted(name)
         if pool != job.plan.pool or level < mine:
             continue
         if counter == own_counter:
