@@ -206,6 +206,10 @@ class MemoryJobs(MemoryWaits):
         gone = [job for job in self._jobs.values() if job.phase.ended and (job.expires_at or now + 1) <= now]
         return sorted(gone, key=lambda job: job.expires_at or now)[:limit]
 
+    async def ended(self, after: tuple[float, str] | None, limit: int) -> Sequence[Job]:
+        placed = {(job.expires_at or 0.0, job.id): job for job in self._jobs.values() if job.phase.ended}
+        return [placed[place] for place in sorted(placed) if after is None or place > after][:limit]
+
     async def ping(self) -> float:
         return 0.0
 

@@ -135,6 +135,10 @@ class JobStore(Waits, Marks, Protocol):
         """Ended jobs past their `expires_at`."""
         ...
 
+    async def ended(self, after: tuple[float, str] | None, limit: int) -> Sequence[Job]:
+        """All tenants' jobs that have ended and are on record, by `expires_at` and id, behind `after` of the two."""
+        ...
+
     async def ping(self) -> float:
         """Seconds a round trip takes."""
         ...

@@ -221,6 +221,15 @@ class RedisJobs(RedisWaits):
         ids = await self._commands.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
         return await self._read(ids)
 
+    async def ended(self, after: tuple[float, str] | None, limit: int) -> Sequence[Job]:
+        start = 0
+        if after is not None:
+            rank = await self._commands.call("ZRANK", self._keys.ended, check_id(after[1]))
+            start = (
+                await self._commands.call("ZCOUNT", self._keys.ended, "-inf", after[0]) if rank is None else rank + 1
+            )
+        return await self._read(await self._commands.call("ZRANGE", self._keys.ended, start, start + limit - 1))
+
     async def any(self) -> bool:
         """Whether jobs or storyboards are under way or on record. Raises StoreUnavailable."""
         keys = self._keys

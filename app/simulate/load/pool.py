@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from random import Random
 
 from app.line.dispatch import Pool
+from app.line.profile import Shape
 from app.line.scaling import Load, Scale, ScaleRules, scale
 from app.simulate.load.fleet import Fleet
 from app.simulate.load.replica import Replica
@@ -27,10 +28,10 @@ class SimulatedPool:
         self.asked: list[float] = []  # when those that are on their way will be there
         self.decided: Scale | None = None
         self.timeline: list[tuple[float, int]] = []
-        shapes = {kind.shape for kind in kinds if kind.plan.pool == name}
+        shapes: set[Shape] = {kind.shape for kind in kinds if kind.plan.pool == name}
         self._rules, self._start_s = fleet.rules, fleet.start_s
         self._profile = fleet.times.profile(shapes, self._rules.max_batch)
-        self._decode_s = {shape: fleet.times.beside_s(shape)[1] for shape in shapes}
+        self._decode_s: dict[Shape, float] = {shape: fleet.times.beside_s(shape)[1] for shape in shapes}
         self._count = 0
         for _ in range(fleet.pools[name][0]):
             self.add(0.0)

@@ -43,9 +43,7 @@ def plan_of(
     """A plan as the line needs it: its work, its pool and its shape, estimated by the planner's own arithmetic."""
     shape = (spec.frames, spec.height, spec.width)
     overhead_s, device_s = times.beside_s(shape)
-    pace = Pace(
-        step_times={shape_key(spec): times.step_s(shape)}, overhead_s=overhead_s, device_overhead_s=device_s
-    )
+    pace = Pace(step_times={shape_key(spec): times.step_s(shape)}, overhead_s=overhead_s, device_overhead_s=device_s)
     profile = ModelProfile(
         *(model or kind, "", ""), ((spec.width, spec.height),), (spec.frames,), (1, 60), spec.frames, spec.fps, 1.0, 1.0
     )

@@ -100,7 +100,9 @@ class Simulation:
         kind = asked.kind
         deadline = None if kind.deadline_s is None else now + kind.deadline_s
         wishes = _WISHES[kind.priority]
-        job = Job(f"{next(self._ids):09d}", asked.tenant, kind.plan, Phase.QUEUED, now, wishes=wishes, deadline=deadline)
+        job = Job(
+            f"{next(self._ids):09d}", asked.tenant, kind.plan, Phase.QUEUED, now, wishes=wishes, deadline=deadline
+        )
         self._kinds[job.id] = kind, asked.key
         if asked.key in self._cache.made:
             self._end(job, now, COMPLETED, started=now, cached=True)
@@ -187,9 +189,7 @@ class Simulation:
         capacity = {name: pool.capacity(now) for name, pool in self._pools.items()}
         running, settings = list(self._running.values()), self._fleet.settings
         backlog = measure(left, running, capacity, now, self._rules.age_s, settings.max_wait_s, dict(self._entered))
-        self._backlog = with_tenants(
-            backlog, left, running, capacity, self._rules, self._shares, settings.max_wait_s
-        )
+        self._backlog = with_tenants(backlog, left, running, capacity, self._rules, self._shares, settings.max_wait_s)
         rows = self._backlog.pools or {}
         for name, pool in self._pools.items():
             row = rows[name]
@@ -259,9 +259,7 @@ class Simulation:
             else:
                 self._admit(each, key, now)
 
-    def _end(
-        self, job: Job, now: float, end: str, started: float | None = None, cached: bool = False
-    ) -> None:
+    def _end(self, job: Job, now: float, end: str, started: float | None = None, cached: bool = False) -> None:
         kind = self._kinds[job.id][0]
         if cached or end in (REFUSED, UNFINISHED):
             del self._kinds[job.id]

@@ -1,0 +1,5 @@
+"""Cost curves."""
+
+
+async def measure(*a):
+    return {}
