@@ -45,12 +45,12 @@ async def measure(url: str, jobs: int, folder: Path, console: Console) -> dict[s
     lines = [json.dumps(dict(row)) for row in sorted(rows, key=lambda row: row["at"])]
     (folder / "trace.jsonl").write_text("\n".join(lines))
     served = {
-        "throughput_per_h": len(rows)
+        "throughput_per_h": 3600
+        * len(rows)
         / (max(row["at"] + row["latency_s"] for row in rows) - min(r["at"] for r in rows)),
         "wait": asdict(spread([row["wait_s"] for row in rows])),
         "latency": asdict(spread([row["latency_s"] for row in rows])),
     }
-    served["throughput_per_h"] = round(3600 * float(served["throughput_per_h"]), 3)  # type: ignore[arg-type]
     asked = Asked(
         step_times=folder / "stats.json",
         replicas=[f"main={REPLICAS}"],

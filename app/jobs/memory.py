@@ -185,6 +185,9 @@ class MemoryJobs(MemoryWaits):
     async def leases(self) -> Sequence[Lease]:
         return sorted(self._leases.values(), key=lambda lease: lease.until)
 
+    async def leased(self) -> Sequence[tuple[Lease, Job]]:
+        return [(lease, self._jobs[lease.job_id]) for lease in await self.leases() if lease.job_id in self._jobs]
+
     async def position(self, job_id: str) -> int | None:
         line = [job.id for job in await self.waiting()]
         return line.index(job_id) if check_id(job_id) in line else None

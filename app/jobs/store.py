@@ -115,6 +115,10 @@ class JobStore(Waits, Marks, Protocol):
         """All leases, in order of expiry."""
         ...
 
+    async def leased(self) -> Sequence[tuple[Lease, Job]]:
+        """All leases, in order of expiry, with their jobs as they are at that moment."""
+        ...
+
     async def position(self, job_id: str) -> int | None:
         """How many jobs stand before this one in the line; None when it is not in it."""
         ...

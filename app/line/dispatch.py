@@ -185,7 +185,7 @@ def _entry(job: Job, stepped_at: float | None = None) -> Entry:
     return replace(entry, remaining=_ticks(remaining(job)), since=stepped_at)
 
 
-@lru_cache(maxsize=4096)  # a waiting job is the same pass after pass
+@lru_cache(maxsize=32_768)  # a waiting job is the same pass after pass
 def _waiting(
     job_id: str, priority: str, deadline: float | None, created_at: float, tenant: str, length_s: float
 ) -> Entry:
@@ -200,7 +200,7 @@ def _ticks(seconds: float) -> int:
 def _admitted(
     line: Sequence[Standing], running: Callable[[], list[Standing]], pool: Pool, rules: Rules
 ) -> list[Standing]:
-    """Those of one pool's line, which is in order, that start; `running` ranks its jobs at work, which a pass spares."""
+    """Those of one pool's line, which is in order, that start; `running` ranks its jobs at work, if need be."""
     taken, rest = list(line[: pool.free]), line[pool.free :]
     room = pool.room - len(taken)
     if not (rest and room and pool.slots) or not (at_work := running()):
@@ -212,7 +212,7 @@ def _admitted(
     short = slots.short({_tenant(one) for one in rest})
     rivals = [one for one in rest if _due(one) or one.entry.urgency.priority > lowest or _tenant(one) in short]
     for one in in_turn(pool.slots, rivals, slots.held, rules, by_class=True):
-        above = any(other.entry.urgency.priority < one.entry.urgency.priority for other in slots.kept)
+        above = slots.lowest < one.entry.urgency.priority
         if len(slots.admitted) < room and (above or _due(one) or _tenant(one) in slots.short({_tenant(one)})):
             slots.preempt_for(one)
     return [*taken, *slots.admitted]

@@ -51,7 +51,7 @@ class TracePage:
 
 
 async def trace_page(jobs: JobStore, board: Board, after: str | None, limit: int) -> TracePage:
-    """A page of the jobs that have ended, of all tenants. Raises StoreUnavailable, and ValueError for no such `after`."""
+    """A page of the jobs that have ended, of all tenants. Raises StoreUnavailable; ValueError: no such `after`."""
     secret = (await board.put_once(SECRET, secrets.token_hex(32))).encode()
     found = await jobs.ended(_place(after), limit)
     last = found[-1] if len(found) == limit else None

@@ -20,6 +20,7 @@ from app.jobs.redis.marks import RedisMarks
 from app.jobs.redis.places import change_keys, delete_keys
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
+from app.jobs.redis.under_way import RedisUnderWay
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
 from app.jobs.redis.withdrawal import let_in
 from app.jobs.store import CURSOR_KEPT_S, find, free
@@ -51,6 +52,7 @@ class RedisJobs(RedisWaits):
         super().__init__(Commands(redis), Keys(prefix))
         self._marks = RedisMarks(self._commands, self._keys)
         self._line = RedisLine(self._commands, self._keys, self._read)
+        self._under_way = RedisUnderWay(self._commands, self._keys, self._read)
         self._retention_s = retention_s
         self._masked = masked
         self._ended = EndedRecords()
@@ -180,6 +182,9 @@ class RedisJobs(RedisWaits):
 
     async def waiting(self) -> Sequence[Job]:
         return await self._line.waiting()
+
+    async def leased(self) -> Sequence[tuple[Lease, Job]]:
+        return await self._under_way.leased()
 
     async def leases(self) -> Sequence[Lease]:
         found = scored(await self._commands.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
