@@ -11,6 +11,8 @@ import asyncio
 import gc
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -28,7 +30,7 @@ from app.redis.connection import Client, connect
 from app.service.admission import admit
 from app.service.retention import expire
 from app.settings import Settings
-from app.stores import Stores, stores_on
+from app.stores import stores_on
 from app.types import Job, Phase, ReplicaInfo
 from benchmarks.figures import at_most
 from cluster.redis import LocalRedis
@@ -37,8 +39,9 @@ from tests.jobs.make import PLAN
 
 WAITING: Final = (100, 1_000, 10_000, 100_000)
 REPLICAS: Final = (1, 100, 1_000)
+MOST_BY_ALL: Final = 10_000  # a longer line is measured with the largest fleet alone, and fewer passes
 KEPT: Final = (1_000, 10_000, 100_000, 1_000_000)
-TENANTS, PASSES, CALLS = 50, 12, 300
+TENANTS, PASSES, CALLS = 50, 6, 300
 BATCH: Final = 2_000  # records that a script copies at a time
 COPY = """
 local kept, id = redis.call('HGETALL', KEYS[1]), ARGV[1]
@@ -75,24 +78,19 @@ class _Deaf:
 
 async def measure(quick: bool, out: Path, console: Console) -> dict[str, Any]:
     """Passes over lines and replicas, then polls, submits, pages and sweeps beside kept records."""
-    rows: list[dict[str, Any]] = []
     lines, fleets, files = (WAITING[:2], REPLICAS[:2], KEPT[:2]) if quick else (WAITING, REPLICAS, KEPT)
-    for waiting in lines:
-        for replicas in fleets if waiting <= 10_000 else fleets[-1:]:
-            rows.append(await _alone(_passes, waiting, replicas))
-            console.print(rows[-1])
-            (out / "scale.partial.json").write_text(json.dumps(rows))
-    kept = []
-    with tempfile.TemporaryDirectory() as folder:
-        server = LocalRedis(Path(folder))
-        server.start()
-        try:
-            for number, count in enumerate(files):
-                kept.append(await _calls(server.url, count, 0 if not number else files[number - 1]))
-                console.print(kept[-1])
-        finally:
-            server.stop()
-    (out / "scale.partial.json").unlink(missing_ok=True)
+    partial = out / "scale.partial.json"  # what was measured before an interruption
+    done: dict[str, Any] = json.loads(partial.read_text()) if partial.exists() else {}
+    passes = [("pass", waiting, replicas) for waiting in lines for replicas in fleets if waiting <= MOST_BY_ALL]
+    passes += [("pass", waiting, fleets[-1]) for waiting in lines if waiting > MOST_BY_ALL]
+    for arm in [*passes, *(("calls", count, 0) for count in files)]:
+        name = "-".join(map(str, arm))
+        if name not in done:
+            done[name] = await asyncio.to_thread(_in_process, arm)
+            partial.write_text(json.dumps(done))
+        console.print(done[name])
+    rows, kept = [done["-".join(map(str, arm))] for arm in passes], [done[f"calls-{count}-0"] for count in files]
+    partial.unlink(missing_ok=True)
     figures: dict[str, Any] = {"passes": rows, "kept": kept}
     target = next((row for row in rows if (row["waiting"], row["replicas"]) == (10_000, 1_000)), None)
     if target is not None:
@@ -103,12 +101,19 @@ async def measure(quick: bool, out: Path, console: Console) -> dict[str, Any]:
     return figures
 
 
-async def _alone(run: Callable[..., Awaitable[dict[str, Any]]], *sizes: int) -> dict[str, Any]:
+def _in_process(arm: tuple[str, int, int]) -> dict[str, Any]:
+    """One arm in a process of its own, whose memory is the Dispatcher's."""
+    command = [sys.executable, "-m", "benchmarks.scale", *map(str, arm)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+async def _arm(what: str, size: int, replicas: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         server = LocalRedis(Path(folder))
         server.start()
         try:
-            return await run(server.url, *sizes)
+            return await (_passes(server.url, size, replicas) if what == "pass" else _calls(server.url, size))
         finally:
             server.stop()
 
@@ -122,16 +127,16 @@ async def _passes(url: str, waiting: int, replicas: int) -> dict[str, Any]:
     for name in names:
         info = ReplicaInfo(name, "main", "kinoray-shapes", slots=1, running=1, step_s=0.1, seen_at=time.time())
         await stores.jobs.announce(info, 3600.0)
-    await _copied(client, settings, stores, replicas, "line", 0)
+    await _copied(client, settings, replicas, "line", 0)
     dispatcher = Dispatcher(settings, stores, _Deaf(names), _Deaf(names), Silent(), ("main",))
     await dispatcher.call_roll()
     await dispatcher.run_pass()
-    await _copied(client, settings, stores, waiting, "line", replicas)
-    for _ in range(3 if waiting <= 10_000 else 1):
+    await _copied(client, settings, waiting, "line", replicas)
+    for _ in range(3 if waiting <= MOST_BY_ALL else 1):
         await dispatcher.run_pass()
     gc.collect()
     walls, works = [], []
-    for _ in range(PASSES if waiting <= 10_000 else 2):
+    for _ in range(PASSES if waiting <= MOST_BY_ALL else 2):
         await asyncio.sleep(PASS_S)
         began, cpu = time.perf_counter(), time.process_time()
         await dispatcher.run_pass()
@@ -151,12 +156,12 @@ async def _passes(url: str, waiting: int, replicas: int) -> dict[str, Any]:
     }
 
 
-async def _calls(url: str, count: int, before: int) -> dict[str, Any]:
-    """One call of each kind beside so many kept records, `before` of which are there already."""
+async def _calls(url: str, count: int) -> dict[str, Any]:
+    """One call of each kind beside so many kept records."""
     settings = Settings(max_queued=1_000_000)
     client = connect(url, 120.0)
     stores = stores_on(client, settings)
-    await _copied(client, settings, stores, count - before, "ended", before)
+    await _copied(client, settings, count, "ended", 0)
     ids = [f"video_{number:032d}" for number in range(0, count, max(1, count // CALLS))]
     jobs = iter([_job() for _ in range(CALLS)])
 
@@ -186,7 +191,7 @@ async def _median(call: Callable[[int], Awaitable[object]], calls: int = CALLS) 
     return round(statistics.quantiles(took, n=4)[0], 3)
 
 
-async def _copied(client: Client, settings: Settings, stores: Stores, count: int, place: str, first: int) -> None:
+async def _copied(client: Client, settings: Settings, count: int, place: str, first: int) -> None:
     """So many records in the line, or among those that have ended."""
     job, keys = _job(), f"{{{settings.redis_prefix}}}"
     if place == "ended":
@@ -203,3 +208,7 @@ async def _copied(client: Client, settings: Settings, stores: Stores, count: int
 
 def _job() -> Job:
     return Job(f"video_{uuid.uuid4().hex}", "tenant-0", PLAN, Phase.QUEUED, time.time())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(_arm(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))

@@ -1,7 +1,7 @@
-"""The simulator against the service: the same trace, served by a real Kinoray and simulated; how far the two are apart.
+"""The simulator against the service: the same trace, served by a real Kinoray and simulated; how far they are apart.
 
-The denoiser sleeps as long as a device would take, so that these cores do not decide what can be made. The trace that is
-simulated is the one that the service exports, and the step times are those that its replicas say of themselves.
+The denoiser sleeps as long as a device would take, so that these cores do not decide what can be made. The simulated
+trace is the one that the service exports, and the step times are those that its replicas say of themselves.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from app.dispatch.attempts import Attempts
 from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
