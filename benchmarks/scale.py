@@ -197,7 +197,8 @@ async def _copied(client: Client, settings: Settings, count: int, place: str, fi
     if place == "ended":
         job = replace(job, phase=Phase.COMPLETED, completed_at=time.time(), expires_at=time.time() + 1e6)
     template = f"{keys}:template"
-    await client.hset(template, mapping=dict(job_to_fields(job)))
+    fields: dict[Any, Any] = job_to_fields(job)
+    await client.hset(template, mapping=fields)
     names = [template, f"{keys}:job:", f"{keys}:{place}", f"{keys}:tenant:"]
     at = job.created_at if place == "line" else time.time() + 1e6
     for start in range(first, first + count, BATCH):

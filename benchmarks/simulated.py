@@ -92,8 +92,14 @@ async def _ask(client: Kinoray, number: int, steps: int, priority: str) -> None:
 
 
 async def _create(client: Kinoray, number: int, steps: int, priority: str) -> Any:
-    wish: dict[str, Any] = {"steps": steps, "budget": steps, "num_frames": 9, "cache": {"mode": "off"}}
-    return await client.create(f"a red ball rolls, {number}", seed=abs(number), priority=priority, **wish)
+    wish: dict[str, Any] = {
+        "priority": priority,
+        "steps": steps,
+        "budget": steps,
+        "num_frames": 9,
+        "cache": {"mode": "off"},
+    }
+    return await client.create(f"a red ball rolls, {number}", seed=abs(number), **wish)
 
 
 def _compared(simulated: dict[str, Any], served: dict[str, Any]) -> dict[str, Any]:

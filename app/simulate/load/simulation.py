@@ -28,7 +28,7 @@ from app.types import Job, Phase, Wishes
 Event = tuple[float, int, Callable[..., None], tuple[Any, ...]]
 SAMPLES = 600  # of the line, over the whole time
 MINDED_S = 5.0  # a backlog is told at least this often
-BUSY_PER_S = 500  # jobs in the line or under way for which a backlog is told a second later than at once
+BUSY_PER_S = 200  # of so many jobs in the line or under way a backlog is told every second, of more less often
 
 
 class Simulation:
@@ -149,11 +149,12 @@ class Simulation:
         capacity = {name: pool.capacity(now) for name, pool in self._pools.items()}
         waiting = list(self._waiting.values())
         due = now >= self._publish_at
+        # Where everybody starts, it does not matter who runs: a thousand of them are not listed for it.
+        weighed = self._rules.most_of_tenant is not None or len(waiting) > min(each.free for each in capacity.values())
+        running = list(self._running.values()) if due or weighed else []
         if due:
-            self._shares.observe(waiting, list(self._running.values()), now)
-        start, left, late = choose(
-            waiting, list(self._running.values()), capacity, now, self._rules, self._shares.starts
-        )
+            self._shares.observe(waiting, running, now)
+        start, left, late = choose(waiting, running, capacity, now, self._rules, self._shares.starts)
         self._shares.charge(start)
         for job in start:
             self._start(job, now)
