@@ -13,7 +13,8 @@ from starlette.responses import Response
 from app.api.auth import Operator
 from app.api.dependencies import Service
 from app.api.openapi import ERRORS
-from app.errors import InvalidRequest, JobNotFound
+from app.errors import InvalidRequest
+from app.jobs.record import is_id
 from app.service.trace import trace_page
 
 router = APIRouter(prefix="/api", tags=["operate"], responses=ERRORS)
@@ -62,10 +63,7 @@ async def trace(
     limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
 ) -> Trace:
     """Of all tenants, as long as their records are kept; requests that were refused are not on record."""
-    try:
-        page = await trace_page(service.ports.jobs, service.ports.board, _checked(after), limit)
-    except JobNotFound:
-        raise InvalidRequest("There is no such place in the trace.", param="after") from None
+    page = await trace_page(service.ports.jobs, service.ports.board, _checked(after), limit)
     response.headers["cache-control"] = "no-store"
     return Trace(data=[TraceRequest.model_validate(row) for row in page.rows], next=page.next)
 
@@ -76,7 +74,7 @@ def _checked(after: str | None) -> str | None:
         return None
     at, _, job_id = after.partition("~")
     try:
-        sound = math.isfinite(float(at)) and bool(job_id)
+        sound = math.isfinite(float(at)) and is_id(job_id)
     except ValueError:
         sound = False
     if not sound:
