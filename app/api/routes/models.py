@@ -39,7 +39,7 @@ class ModelStudent(BaseModel):
     """A second set of weights, distilled to few evaluations without guidance; replicas hold both."""
 
     revision: str
-    evaluations: int
+    evaluations: int = Field(description="That it makes a clip in")
 
 
 class ModelLora(BaseModel):
