@@ -50,9 +50,11 @@ from benchmarks import (
     redis_outage,
     repeats,
     restore,
+    scale,
     scaling,
     service_load,
     similar,
+    simulated,
     step_engine,
     story_chaos,
     storyboards,
@@ -100,6 +102,8 @@ def main() -> None:
         "clients": _clients,
         "storyboards": _storyboards,
         "story_chaos": _story_chaos,
+        "simulated": _simulated,
+        "scale": lambda options, console: asyncio.run(scale.measure(options.quick, options.out, console)),
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
@@ -251,6 +255,12 @@ def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     args = {"pretend_step_s": overload.STEP_S, "max_wait_s": overload.MAX_WAIT_S, "max_batch": 1, "slots": 1}
     with _served({}, args) as service:
         return asyncio.run(overload.measure(service.url, 10 if options.quick else 60, memory_bytes, console))
+
+
+def _simulated(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    changes = {"num_replicas": simulated.REPLICAS, "ray_actor_options": {"num_cpus": 0.3}}
+    with _served({"Diffuser": changes}, simulated.ARGS) as service, tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(simulated.measure(service.url, 6 if options.quick else 48, Path(folder), console))
 
 
 def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:

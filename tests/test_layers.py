@@ -39,6 +39,7 @@ ROOMS = (
     "dispatch",
     "worker",
     "calibration",
+    "simulate",
     "api",
     "ingress",
     "client",
@@ -82,6 +83,10 @@ SUB_ROOMS = {
 }
 """Sub-rooms that know only some of their own room."""
 EXCEPTIONS = {
+    *(
+        ("app/client/simulate_commands.py", f"app.simulate.load.{part}")
+        for part in ("command", "figures", "outcome", "picture", "problem", "show")
+    ),
     ("app/client/key_commands.py", "app.access.direct"),
     ("app/client/models.py", "app.engine.timing.hardware"),
     ("app/client/models.py", "app.models.report"),

@@ -51,6 +51,7 @@ from app.api.routes import (
     styles,
     sync,
     tenant_events,
+    trace,
     trends,
     uploads,
     usage,
@@ -125,7 +126,7 @@ def create_app(
         *(archive, videos, operations, marks, reports, not_here, sync, images, extend, content),
         *(events, tenant_events, event_socket, feedback),
         *((storyboards, storyboard_events, voices) if boards is not None else ()),
-        *(models, loras, uploads, styles, keys, audit, caches, control, trends, usage, vitals, page),
+        *(models, loras, uploads, styles, keys, audit, caches, control, trace, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
     for room in rooms:

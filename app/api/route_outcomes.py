@@ -141,6 +141,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "DELETE /api/cache": (_QUERY,),
     "GET /api/jobs": (_QUERY,),
     "GET /api/errors": (_QUERY,),
+    "GET /api/trace": (_QUERY,),
     "GET /api/stats/history": (_QUERY,),
     "GET /api/optimization/analyze": (_QUERY, _WISH, _PICTURE),
     "POST /api/optimization/analyze": _WISHED,

@@ -23,7 +23,9 @@ from app.client.report_command import report
 from app.client.serve import serve
 from app.client.session import AsJson, say_json
 from app.client.settings import settings
+from app.client.simulate_commands import simulate
 from app.client.standing import status
+from app.client.trace_commands import traces
 from app.client.usage import usage
 from app.client.voice_command import voices
 from app.client.warm import warm_command
@@ -74,6 +76,8 @@ app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
 app.add_typer(loras, name="lora")
 app.add_typer(story_verbs.stories, name="story")
+app.add_typer(simulate, name="simulate")
+app.add_typer(traces, name="trace")
 
 
 def main() -> None:

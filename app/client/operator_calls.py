@@ -63,6 +63,11 @@ class OperatorCalls:
         answer = await self._transport.send("GET", "/api/recoveries", {"limit": limit})
         return expect_mapping(read_json(answer), "recoveries")
 
+    async def trace(self, after: str | None = None, limit: int = 1000) -> JsonObject:
+        """A page of the requests that have ended, without prompts; `next` is the place of the page behind it."""
+        params: dict[str, str | int] = {"limit": limit} | ({} if after is None else {"after": after})
+        return expect_mapping(read_json(await self._transport.send("GET", "/api/trace", params)), "trace")
+
     async def _page(
         self, path: str, limit: int, after: str | None, wanted: Mapping[str, str | float | None]
     ) -> JsonObject:

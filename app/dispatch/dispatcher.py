@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from app.dispatch.attempts import Attempts
 from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
@@ -20,7 +20,6 @@ from app.dispatch.sweep import Sweep
 from app.dispatch.tenant_accounts import TenantAccounts
 from app.errors import KinorayError
 from app.jobs.board import ENTERED
-from app.jobs.store import find
 from app.line.dispatch import choose
 from app.line.lease_monitor import LeaseMonitor
 from app.line.rules import rules_of
@@ -28,7 +27,6 @@ from app.line.scaling import Scaling, scale_rules_of
 from app.service.background import Background
 from app.service.dependencies import release_dependants
 from app.settings import Settings
-from app.types import Job, Lease
 
 log = logging.getLogger(__name__)
 PASS_S = 0.5  # the line is looked at this often even when nobody calls, and
@@ -148,15 +146,12 @@ class Dispatcher:
         """Everything at one moment; leases that have run out are taken back on the way."""
         jobs = self._stores.jobs
         entered = await self._stores.board.counters(ENTERED)
-        waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
-        lost = self._lease_monitor.lost(leases, self._monotonic())
+        waiting, replicas, leased = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leased())
+        lost = self._lease_monitor.lost([lease for lease, _ in leased], self._monotonic())
         await self._attempts.take_back(lost, now)
-        held = [lease for lease in leases if lease not in lost]
-        running = await self._running(held)
+        gone = {lease.job_id for lease in lost}
+        held = [lease for lease, _ in leased if lease.job_id not in gone]
+        running = [job for _, job in leased if job.id not in gone and not job.phase.ended]
         routable = self._routing.routable(replicas)
         capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, now, self._cluster.unplaced)
         return Snapshot(now, entered, waiting, running, routable, capacity, replicas)
-
-    async def _running(self, held: Sequence[Lease]) -> list[Job]:
-        found = await asyncio.gather(*(find(self._stores.jobs, lease.job_id) for lease in held))
-        return [job for job in found if job is not None and not job.phase.ended]

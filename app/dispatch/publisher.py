@@ -20,6 +20,8 @@ from app.settings import Settings
 from app.types import Job
 
 NOTE_TTL_S = 10.0
+TOLD_PER_S = 4000  # jobs in the line or under way, for which telling takes as long as deciding;
+LONGEST_S = NOTE_TTL_S / 4  # of more it is told less often than a pass, but at least as often as this
 
 
 class Publisher:
@@ -30,6 +32,7 @@ class Publisher:
         self._stores = stores
         self._scaling = scaling
         self._told: Mapping[str, Place] = {}
+        self._last: Backlog | None = None
 
     async def tell(
         self,
@@ -44,6 +47,8 @@ class Publisher:
         `unplaced`: why, by pool that the cluster has no place for.
         """
         stores, now = self._stores, seen.now
+        if self._last is not None and 0.0 <= now - self._last.at < _pause_s(len(left) + len(seen.running)):
+            return self._last
         running = [*seen.running, *started]
         backlog = measure(left, running, seen.capacity, now, self._rules.age_s, self._most_s, seen.entered)
         backlog = with_tenants(backlog, left, running, seen.capacity, self._rules, shares, self._most_s)
@@ -57,5 +62,10 @@ class Publisher:
         await stores.board.put(PLACES, places_to_note(places), NOTE_TTL_S)
         for job_id, place in queue_news(places.jobs, self._told).items():
             await stores.events.append(job_id, "queue", now, place._asdict())
-        self._told = places.jobs
+        self._told, self._last = places.jobs, backlog
         return backlog
+
+
+def _pause_s(jobs: int) -> float:
+    """Seconds between two backlogs: none of a usual line, so that each pass tells what it has done."""
+    return min(LONGEST_S, jobs / TOLD_PER_S) if jobs > TOLD_PER_S else 0.0

@@ -202,6 +202,9 @@ class MemoryJobs(MemoryWaits):
     async def leases(self) -> Sequence[Lease]:
         return sorted(self._leases.values(), key=lambda lease: lease.until)
 
+    async def leased(self) -> Sequence[tuple[Lease, Job]]:
+        return [(lease, self._jobs[lease.job_id]) for lease in await self.leases() if lease.job_id in self._jobs]
+
     async def position(self, job_id: str) -> int | None:
         line = [job.id for job in await self.waiting()]
         return line.index(job_id) if check_id(job_id) in line else None
@@ -222,6 +225,10 @@ class MemoryJobs(MemoryWaits):
     async def expired(self, now: float, limit: int) -> Sequence[Job]:
         gone = [job for job in self._jobs.values() if job.phase.ended and (job.expires_at or now + 1) <= now]
         return sorted(gone, key=lambda job: job.expires_at or now)[:limit]
+
+    async def ended(self, after: tuple[float, str] | None, limit: int) -> Sequence[Job]:
+        placed = {(job.expires_at or 0.0, job.id): job for job in self._jobs.values() if job.phase.ended}
+        return [placed[place] for place in sorted(placed) if after is None or place > after][:limit]
 
     async def ping(self) -> float:
         return 0.0

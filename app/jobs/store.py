@@ -119,6 +119,10 @@ class JobStore(Waits, Marks, Protocol):
         """All leases, in order of expiry."""
         ...
 
+    async def leased(self) -> Sequence[tuple[Lease, Job]]:
+        """All leases, in order of expiry, with their jobs as they are at that moment."""
+        ...
+
     async def position(self, job_id: str) -> int | None:
         """How many jobs stand before this one in the line; None when it is not in it."""
         ...
@@ -137,6 +141,10 @@ class JobStore(Waits, Marks, Protocol):
 
     async def expired(self, now: float, limit: int) -> Sequence[Job]:
         """Ended jobs past their `expires_at`."""
+        ...
+
+    async def ended(self, after: tuple[float, str] | None, limit: int) -> Sequence[Job]:
+        """All tenants' jobs that have ended and are on record, by `expires_at` and id, behind `after` of the two."""
         ...
 
     async def ping(self) -> float:

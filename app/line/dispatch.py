@@ -118,10 +118,16 @@ def choose(
         del jobs[job.id]
     line = _in_order([rank(_entry(job)) for job in jobs.values()], jobs, starts, rules)
     taken: set[str] = set()
-    held = Counter(job.tenant for job in running)
+    held = Counter(job.tenant for job in running) if rules.most_of_tenant is not None else Counter[str]()
+    of_pool: dict[str, list[Standing]] = {}
+    for one in line:
+        of_pool.setdefault(jobs[one.entry.job_id].plan.pool, []).append(one)
     for name, pool in capacity.items():
-        here = _allowed([one for one in line if jobs[one.entry.job_id].plan.pool == name], jobs, held, now, rules)
-        at_work = [rank(_entry(job, now)) for job in running if job.plan.pool == name]
+        here = _allowed(of_pool.get(name, []), jobs, held, now, rules)
+
+        def at_work(name: str = name) -> list[Standing]:
+            return [rank(_entry(job, now)) for job in running if job.plan.pool == name]
+
         admitted = {one.entry.job_id for one in _admitted(here, at_work, pool, rules)}
         held.update(jobs[job_id].tenant for job_id in admitted)
         taken |= admitted
@@ -179,7 +185,7 @@ def _entry(job: Job, stepped_at: float | None = None) -> Entry:
     return replace(entry, remaining=_ticks(remaining(job)), since=stepped_at)
 
 
-@lru_cache(maxsize=4096)  # a waiting job is the same pass after pass
+@lru_cache(maxsize=32_768)  # a waiting job is the same pass after pass
 def _waiting(
     job_id: str, priority: str, deadline: float | None, created_at: float, tenant: str, length_s: float
 ) -> Entry:
@@ -191,11 +197,13 @@ def _ticks(seconds: float) -> int:
     return max(1, round(seconds / TICK_S))
 
 
-def _admitted(line: Sequence[Standing], at_work: Sequence[Standing], pool: Pool, rules: Rules) -> list[Standing]:
-    """Those of one pool's line, which is in order, that start."""
+def _admitted(
+    line: Sequence[Standing], running: Callable[[], list[Standing]], pool: Pool, rules: Rules
+) -> list[Standing]:
+    """Those of one pool's line, which is in order, that start; `running` ranks its jobs at work, if need be."""
     taken, rest = list(line[: pool.free]), line[pool.free :]
     room = pool.room - len(taken)
-    if not (rest and at_work and room and pool.slots):
+    if not (rest and room and pool.slots) or not (at_work := running()):
         return taken
     # Of more leases than slots the first in turn hold the slots; the others are paused and have nothing to give.
     kept = in_turn(pool.slots, at_work, {}, rules, by_class=True)
@@ -204,7 +212,7 @@ def _admitted(line: Sequence[Standing], at_work: Sequence[Standing], pool: Pool,
     short = slots.short({_tenant(one) for one in rest})
     rivals = [one for one in rest if _due(one) or one.entry.urgency.priority > lowest or _tenant(one) in short]
     for one in in_turn(pool.slots, rivals, slots.held, rules, by_class=True):
-        above = any(other.entry.urgency.priority < one.entry.urgency.priority for other in slots.kept)
+        above = slots.lowest < one.entry.urgency.priority
         if len(slots.admitted) < room and (above or _due(one) or _tenant(one) in slots.short({_tenant(one)})):
             slots.preempt_for(one)
     return [*taken, *slots.admitted]

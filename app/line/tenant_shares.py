@@ -75,6 +75,10 @@ class TenantShares:
         here = {job.id for job in running}
         return [job_id for job_id in self._charged if job_id not in here]
 
+    def left_of(self, job_ids: Iterable[str]) -> list[str]:
+        """Those of the ids that were charged, for who knows himself which have left."""
+        return [job_id for job_id in job_ids if job_id in self._charged]
+
     def settle(self, job_id: str, job: Job | None) -> None:
         """Give back what a job that has left did not use: none of a completed one, nor of one that is gone."""
         charge = self._charged.pop(job_id)

@@ -12,10 +12,10 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from app.line.backlog import Backlog, TenantUse, TenantWaits
-from app.line.dispatch import Pool, remaining, turn_left_s, turn_s
+from app.line.dispatch import Pool, remaining
 from app.line.rules import NORMAL, PRIORITIES, Rules
 from app.line.tenant_shares import TenantShares
-from app.line.wait_estimates import lifted, longest_s, passes_in_s, waits_s
+from app.line.wait_estimates import by_pool, lifted, longest_s, passes_in_s, running_left_s
 from app.types import Job
 
 NOBODY = ""  # no tenant's name
@@ -37,7 +37,7 @@ class _Waiting(NamedTuple):
 class _Line:
     """A pool's line, read once for all tenants. Levels are those at which classes stand between tenants."""
 
-    running: Sequence[Job]
+    left_s: Mapping[tuple[str, int], float]  # of running jobs, by tenant and class
     pool: Pool
     rules: Rules
     levels: Mapping[int, int]
@@ -58,14 +58,14 @@ class _Line:
 
     def work_of_running(self, tenant: str, level: int, ahead: int) -> float:
         """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
-        stays = [job for job in self.running if _class(job) >= level or not self.pool.spare]
-        replicas, weight = max(1, self.pool.replicas), self.rules.weight
+        replicas, weight, spare = max(1, self.pool.replicas), self.rules.weight, self.pool.spare
         gets = ((self.held.get(tenant, 0) + ahead) / replicas + 1) / weight(tenant)
-        for job in stays if self.pool.spare else ():
-            other = job.tenant
-            if other != tenant and gets <= (self.held[other] / replicas - 1) / weight(other) and _class(job) <= level:
-                return 0.0
-        return sum(turn_left_s(job, self.pool) for job in stays)
+        if spare and any(
+            its == level and other != tenant and gets <= (self.held[other] / replicas - 1) / weight(other)
+            for other, its in self.left_s
+        ):
+            return 0.0
+        return sum(left_s for (_, its), left_s in self.left_s.items() if its >= level or not spare)
 
 
 def with_tenants(
@@ -78,10 +78,9 @@ def with_tenants(
     most_s: float,
 ) -> Backlog:
     """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait."""
-    rows = {}
+    rows, lines, under_way = {}, by_pool(waiting), by_pool(running)
     for name, row in (backlog.pools or {}).items():
-        ahead = [job for job in waiting if job.plan.pool == name]
-        at_work = [job for job in running if job.plan.pool == name]
+        ahead, at_work = lines.get(name, []), under_way.get(name, [])
         pool, starts = capacity.get(name, Pool(0, 0, 0)), shares.starts(name)
         found, newcomer = tenant_waits(ahead, at_work, pool, backlog.at, rules, starts, most_s)
         if len({job.tenant for job in (*ahead, *at_work)}) == len(found) == 1:
@@ -127,7 +126,8 @@ def tenant_waits(
     """
     own = _by_tenant(waiting, pool, now, rules, starts)
     held = Counter(job.tenant for job in running)
-    line, waits = _read(own, running, held, pool, now, rules), waits_s(waiting, running, pool)
+    line = _read(own, running, held, pool, now, rules)
+    waits = _starts_in_s(waiting, own, sum(line.left_s.values()), pool)
     least = starts[NOBODY]
     heads = longest_s([jobs[0].job for jobs in own.values()], waits, now, rules.age_s, most_s)
     newcomer = _waits(NOBODY, [], line, least, 0.0, heads)
@@ -141,18 +141,33 @@ def tenant_waits(
     return found, newcomer
 
 
+def _starts_in_s(
+    waiting: Sequence[Job], own: Mapping[str, Sequence[_Waiting]], before_s: float, pool: Pool
+) -> dict[str, float]:
+    """Seconds until each of the line starts, most urgent first."""
+    turns = {one.job.id: one.turn_s for ones in own.values() for one in ones}
+    devices, found = max(1, pool.replicas), {}
+    for job in waiting:
+        found[job.id] = before_s / devices + pool.start_s
+        before_s += turns[job.id]
+    return found
+
+
 def _by_tenant(
     waiting: Sequence[Job], pool: Pool, now: float, rules: Rules, starts: Mapping[str, float]
 ) -> dict[str, list[_Waiting]]:
     """Each tenant's jobs, in order, with their tags."""
     own: dict[str, list[_Waiting]] = {}
     tags = dict[str, float]()
+    alone = 0 < pool.slots <= pool.replicas
     for job in waiting:
-        tenant, work, level = job.tenant, remaining(job), _class(job)
+        tenant, level, asked = job.tenant, _class(job), job.plan.estimate
+        work = asked.step_seconds if not job.step else remaining(job)
         tag = tags[tenant] if tenant in tags else starts[tenant]
         tags[tenant] = tag + work / rules.weight(tenant)
         lift = lifted(level, now - job.created_at, rules.age_s)
-        own.setdefault(tenant, []).append(_Waiting(tag, turn_s(job, pool), work, level, lift, job))
+        turn = asked.seconds if alone else max(asked.step_seconds, asked.device_seconds)  # as `turn_s`
+        own.setdefault(tenant, []).append(_Waiting(tag, turn, work, level, lift, job))
     return own
 
 
@@ -173,11 +188,12 @@ def _read(
         row.sort(key=itemgetter(0))  # its tag
     rising = {}
     for level in PRIORITIES.values():
-        below = [one for one in everyone if levels[one.level] < levels[level]]
+        low = {its for its in levels if levels[its] < levels[level]}
+        below = [one for one in everyone if one.level in low] if low else []
         when = ((passes_in_s(one.job, level, now, rules.age_s), one.tag, one.turn_s) for one in below)
         rising[level] = sorted(row for row in when if row[0] < inf)
     return _Line(
-        running=running,
+        left_s=running_left_s(running, pool),
         pool=pool,
         rules=rules,
         levels=levels,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from math import inf
 from types import MappingProxyType
 from zlib import crc32
@@ -32,12 +33,12 @@ def measure(
     lifted by a class, `most_s` what a job may wait. `entered` counts what was let in, from before the line was read:
     whatever has been added to it since is not in the line.
     """
-    pools = {}
-    for name in sorted({job.plan.pool for job in (*waiting, *running)} | set(capacity)):
-        ahead = [job for job in waiting if job.plan.pool == name]
-        at_work = [job for job in running if job.plan.pool == name]
+    pools, lines, under_way = {}, by_pool(waiting), by_pool(running)
+    for name in sorted(lines.keys() | under_way.keys() | set(capacity)):
+        ahead, at_work = lines.get(name, []), under_way.get(name, [])
         step_seconds = sum(job.plan.estimate.step_seconds for job in ahead) + sum(remaining(job) for job in at_work)
         pool = capacity.get(name, Pool(0, 0, 0))
+        left_s, turns_s = running_left_s(at_work, pool), [turn_s(job, pool) for job in ahead]
         pools[name] = PoolBacklog(
             jobs=len(ahead),
             running=len(at_work),
@@ -45,11 +46,11 @@ def measure(
             slots=pool.slots,
             replicas=pool.replicas,
             comes=pool.foreseen,
-            wait_s=round(_work_s(ahead, at_work, pool) / max(1, pool.replicas) + pool.start_s, 3),
+            wait_s=round((sum(turns_s) + sum(left_s.values())) / max(1, pool.replicas) + pool.start_s, 3),
             start_s=round(pool.start_s, 3) or None,
-            ahead_s=ahead_s(ahead, at_work, pool, now, age_s),
+            ahead_s=_ahead_s(ahead, turns_s, left_s, pool, now, age_s),
             classes=dict(Counter(job.priority for job in ahead)),
-            longest_s=longest_s(ahead, waits_s(ahead, at_work, pool), now, age_s, most_s),
+            longest_s=longest_s(ahead, _starts_in_s(ahead, turns_s, left_s, pool), now, age_s, most_s),
         )
     return Backlog(
         at=now,
@@ -107,8 +108,10 @@ def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job, weig
     mine, own_counter = PRIORITIES.get(job.priority, NORMAL), counter_of(job).rpartition("/")[2]
     above, own, others = 0.0, -cost, list[float]()
     for name, total in entered.items():
-        pool, level, counter = _counted(name)
         since = total - backlog.entered.get(name, 0.0)
+        if not since:  # most often of nearly all: nobody of those came in since
+            continue
+        pool, level, counter = _counted(name)
         if pool != job.plan.pool or level < mine:
             continue
         if counter == own_counter:
@@ -158,6 +161,27 @@ def lifted(level: int, waited_s: float, age_s: float) -> int:
     return min(HIGHEST, level + int(max(0.0, waited_s) / age_s))
 
 
+def by_pool(jobs: Sequence[Job]) -> dict[str, list[Job]]:
+    """The same jobs by pool, in the same order."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        name = job.plan.pool
+        if name in found:
+            found[name].append(job)
+        else:
+            found[name] = [job]
+    return found
+
+
+def running_left_s(running: Sequence[Job], pool: Pool) -> dict[tuple[str, int], float]:
+    """Seconds that the running jobs will still keep a device, by tenant and class: all that a wait asks of them."""
+    found: dict[tuple[str, int], float] = {}
+    for job in running:
+        whose = job.tenant, _level(job)
+        found[whose] = found.get(whose, 0.0) + turn_left_s(job, pool)
+    return found
+
+
 def ahead_s(waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: float, age_s: float) -> dict[str, float]:
     """Seconds of work before a job of each class that comes to this pool now.
 
@@ -165,19 +189,51 @@ def ahead_s(waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: flo
     looking again with the longer wait, until nobody is added. Running jobs count that it cannot pause. It does not
     count on batches to pay, nor does it know of those who will come.
     """
-    return {name: round(_wait_s(level, waiting, running, pool, now, age_s), 3) for name, level in PRIORITIES.items()}
+    turns_s = [turn_s(job, pool) for job in waiting]
+    return _ahead_s(waiting, turns_s, running_left_s(running, pool), pool, now, age_s)
 
 
-def _wait_s(level: int, waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: float, age_s: float) -> float:
-    devices = max(1, pool.replicas)
-    stays = [job for job in running if _level(job) >= level or not pool.spare]
-    work = sum(turn_left_s(job, pool) for job in stays)
-    left = sorted((passes_in_s(job, level, now, age_s), turn_s(job, pool)) for job in waiting)
-    for passes_s, length_s in left:
-        if passes_s > work / devices + pool.start_s:
-            break
-        work += length_s
-    return work / devices + pool.start_s
+def _ahead_s(
+    waiting: Sequence[Job],
+    turns_s: Sequence[float],
+    left_s: Mapping[tuple[str, int], float],
+    pool: Pool,
+    now: float,
+    age_s: float,
+) -> dict[str, float]:
+    devices, found = max(1, pool.replicas), {}
+    ages = rising(waiting, turns_s, now, age_s)
+    for name, level in PRIORITIES.items():
+        work = sum(left for (_, its), left in left_s.items() if its >= level or not pool.spare)
+        for passes_s, length_s in ages[level]:
+            if passes_s > work / devices + pool.start_s:
+                break
+            work += length_s
+        found[name] = round(work / devices + pool.start_s, 3)
+    return found
+
+
+def rising(
+    waiting: Sequence[Job], turns_s: Sequence[float], now: float, age_s: float
+) -> dict[int, list[tuple[float, float]]]:
+    """By class: when each waiting job stands at least as high as a new one of it (see `passes_in_s`), and its turn.
+
+    The soonest first; who never will is not among them.
+    """
+    found: dict[int, list[tuple[float, float]]] = {level: [] for level in PRIORITIES.values()}
+    for job, length_s in zip(waiting, turns_s, strict=True):
+        mine, waited_s = _level(job), max(0.0, now - job.created_at)
+        reached = lifted(mine, waited_s, age_s)
+        next_s = age_s - waited_s % age_s
+        later = reached + 1 if reached < HIGHEST else reached
+        for level, row in found.items():
+            if reached >= level:
+                row.append((0.0, length_s))
+            elif later >= level:
+                row.append((next_s, length_s))
+    for row in found.values():
+        row.sort()
+    return found
 
 
 def passes_in_s(job: Job, level: int, now: float, age_s: float) -> float:
@@ -197,30 +253,28 @@ def longest_s(
     `waiting` stands in order of urgency, `waits_s` says how long each will still wait. Only those who never ran, came
     after nobody and still keep within `most_s` have a promise that can be broken.
     """
-    found = dict.fromkeys(PRIORITIES, 0.0)
+    most: dict[int, float] = {}
     for job in waiting:
         total_s = now - job.created_at + waits_s.get(job.id, 0.0)
-        if job.attempts or job.after or total_s > most_s:
+        if total_s > most_s or job.attempts or job.after:
             continue
         level = lifted(_level(job), now - job.created_at, age_s)
-        for name in PRIORITIES:
-            if PRIORITIES[name] > level:
-                found[name] = max(found[name], round(total_s, 3))
-    return found
+        if total_s > most.get(level, 0.0):
+            most[level] = total_s
+    return {
+        name: round(max((total_s for level, total_s in most.items() if level < mine), default=0.0), 3)
+        for name, mine in PRIORITIES.items()
+    }
 
 
 def _level(job: Job) -> int:
     return PRIORITIES.get(job.priority, NORMAL)
 
 
-def _work_s(waiting: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> float:
-    return sum(turn_s(job, pool) for job in waiting) + sum(turn_left_s(job, pool) for job in at_work)
-
-
-def waits_s(line: Sequence[Job], at_work: Sequence[Job], pool: Pool) -> dict[str, float]:
-    """Seconds until each of one pool's line starts, most urgent first."""
-    before_s, found = sum(turn_left_s(job, pool) for job in at_work), {}
-    for job in line:
-        found[job.id] = before_s / max(1, pool.replicas) + pool.start_s
-        before_s += turn_s(job, pool)
-    return found
+def _starts_in_s(
+    line: Sequence[Job], turns_s: Sequence[float], left_s: Mapping[tuple[str, int], float], pool: Pool
+) -> dict[str, float]:
+    """Seconds until each of one pool's line starts, most urgent first, where all turns are known."""
+    devices = max(1, pool.replicas)
+    before = accumulate(turns_s, initial=sum(left_s.values()))
+    return {job.id: work / devices + pool.start_s for job, work in zip(line, before, strict=False)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 import orjson
@@ -73,7 +74,7 @@ async def check(job: Job, jobs: Waits, board: Board, settings: Settings) -> None
     if backlog is None:
         return
     entered, own = await board.counters(ENTERED), counter_of(job)
-    _promise(job, backlog, entered | {own: entered.get(own, 0.0) + turn_in(backlog, job)}, settings)
+    promise(job, backlog, entered | {own: entered.get(own, 0.0) + turn_in(backlog, job)}, settings)
 
 
 async def admit(job: Job, board: Board, settings: Settings) -> float | None:
@@ -90,7 +91,7 @@ async def admit(job: Job, board: Board, settings: Settings) -> float | None:
     cost = turn_in(backlog, job)
     entered = await board.increment(ENTERED, counter_of(job), cost)
     try:
-        return _promise(job, backlog, entered, settings)
+        return promise(job, backlog, entered, settings)
     except Overloaded:
         await board.increment(ENTERED, counter_of(job), -cost)
         raise
@@ -108,7 +109,11 @@ async def check_raise(job: Job, board: Board, settings: Settings) -> None:
         raise Overloaded(message, "priority", retry_after_s=min(longest_s - settings.max_wait_s, LONGEST_RETRY_S))
 
 
-def _promise(job: Job, backlog: Backlog, entered: dict[str, float], settings: Settings) -> float | None:
+def promise(job: Job, backlog: Backlog, entered: Mapping[str, float], settings: Settings) -> float | None:
+    """The wait, in seconds, that such a backlog lets one promise; None where nobody knows.
+
+    `entered` are the counters of admitted work with the job's own in them. Raises Overloaded.
+    """
     weight = settings.tenant_weights.get(job.tenant, 1.0)
     wait_s = wait_of(backlog, job) + entered_since(backlog, entered, job, weight)
     longest_s = max(wait_s, held_up_s(backlog, job))

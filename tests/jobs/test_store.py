@@ -316,3 +316,37 @@ async def test_nobody_elses_and_no_ended_job_changes_its_priority(jobs: JobStore
     with pytest.raises(IllegalTransition):
         await jobs.reprioritise(job.id, "public", "high")
     assert (await jobs.get(job.id)).priority == "normal"
+
+
+async def test_the_leased_jobs_are_as_their_attempts_and_their_tenants_have_left_them(jobs: JobStore) -> None:
+    first, lease = await leased(jobs)
+    second, _ = await leased(jobs, 101.0)
+    before = await jobs.leased()
+    assert [(held, job) for held, job in before] == [
+        (held, await jobs.get(held.job_id)) for held in await jobs.leases()
+    ]
+    await jobs.advance(first.id, lease.fence, Phase.DENOISING, 210.0, 3)
+    await jobs.reprioritise(second.id, None, "high")
+    third, _ = await leased(jobs, 102.0)
+    found = {job.id: job for _, job in await jobs.leased()}
+    assert (found[first.id].step, found[first.id].phase) == (3, Phase.DENOISING)
+    assert [found[each.id].priority for each in (first, second, third)] == ["normal", "high", "normal"]
+    await jobs.requeue(first.id, lease.fence, 220.0)
+    again = await jobs.lease(first.id, "main", 30.0, 230.0)
+    await jobs.cancel(second.id, None, LOST, 240.0)
+    left = {held.job_id: (held.fence, job.fence, job.step) for held, job in await jobs.leased()}
+    assert left == {first.id: (again.fence, again.fence, 0), third.id: (1, 1, 0)}
+
+
+async def test_what_has_ended_is_read_page_by_page_also_when_the_last_of_a_page_is_gone(jobs: JobStore) -> None:
+    ended = []
+    for number in range(5):
+        job, lease = await leased(jobs, 100.0 + number)
+        await jobs.complete(job.id, lease.fence, {}, MEASURED, 300.0, 1000.0 + number)
+        ended.append(job.id)
+    await jobs.create(a_job())
+    first = await jobs.ended(None, 2)
+    place = (first[-1].expires_at or 0.0, first[-1].id)
+    assert [job.id for job in (*first, *await jobs.ended(place, 10))] == ended
+    await jobs.delete(first[-1].id, "public")
+    assert [job.id for job in await jobs.ended(place, 2)] == ended[2:4]

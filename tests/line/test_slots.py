@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from random import Random
+
+import pytest
 
 from app.line.batcher import Boundary, Paused, Profile, Rules, Running, Shape, Urgency, Waiting, decide
 from app.line.dispatch import Pool, choose
+from app.line.order import Entry, Standing
 from app.line.rules import PRIORITIES
+from app.line.slots import SlotAssignment, gives_way
 from tests.line.make import at_work, job
 
 SMALL: Shape = (17, 64, 64)
@@ -107,3 +113,51 @@ def test_the_dispatcher_leases_beyond_the_slots_what_a_replica_will_let_in_for_a
     assert leased(line=9, running=1, slots=1) == 0
     assert leased(line=9, running=3, slots=3, replicas=3) == 0, "each replica has one slot, which stays with its job"
     assert leased(line=9, running=16, slots=16, replicas=2) in (7, 8)
+
+
+def plainly(kept: list[Standing], held: Counter[str], rival: Standing, rules: Rules) -> Standing | None:
+    """Who gives way, by looking at everybody: the definition that the pass's shortcut has to agree with."""
+
+    def share(tenant: str, more: int) -> float:
+        return (held[tenant] + more) / rules.weight(tenant)
+
+    def yields(running: Standing) -> bool:
+        mine, yours = running.entry.urgency, rival.entry.urgency
+        if mine.tenant == yours.tenant or mine.priority != yours.priority:
+            return gives_way(running, rival, rules)
+        gets = share(yours.tenant, 1)
+        return gets <= share(mine.tenant, -1) or (gets <= share(mine.tenant, 0) and gives_way(running, rival, rules))
+
+    def as_victim(one: Standing) -> tuple[float, ...]:
+        urgent = one.entry.urgency
+        return urgent.priority, -share(urgent.tenant, 0), -one.relative_slack
+
+    return min(filter(yields, kept), key=as_victim, default=None)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_of_many_the_one_gives_way_whom_looking_at_everybody_finds(seed: int) -> None:
+    dice = Random(seed)
+    rules = Rules(4, 12, weights={"t1": 2.0})
+
+    def one(number: int) -> Standing:
+        urgent = Urgency(dice.randrange(3), None, 0.0, f"t{dice.randrange(4)}")
+        length_s, slack_s = dice.choice([0.0, 1.0, 5.0, 20.0]), dice.uniform(-60, 60)
+        relative = max(-3.0, slack_s / length_s) if length_s else -3.0
+        entry = Entry(f"j{number}", (), urgent)
+        level = min(2, urgent.priority + dice.randrange(2))
+        return Standing(entry, (0, 0, 0.0, 0.0, ""), level, length_s * dice.random(), length_s, slack_s, relative)
+
+    kept = [one(number) for number in range(12)]
+    slots, held = SlotAssignment(kept, rules), Counter(each.entry.urgency.tenant for each in kept)
+    for number in range(30):
+        rival = one(100 + number)
+        victim = plainly(kept, held, rival, rules)
+        assert slots.preempt_for(rival) is (victim is not None)
+        if victim is not None:
+            kept = [each for each in kept if each is not victim]
+            held[victim.entry.urgency.tenant] -= 1
+            held[rival.entry.urgency.tenant] += 1
+            assert slots.preempted[-1] is victim.entry
+        assert slots.kept == kept
+        assert slots.lowest == min((each.entry.urgency.priority for each in kept), default=3)

@@ -20,6 +20,7 @@ from app.jobs.redis.marks import RedisMarks
 from app.jobs.redis.places import change_keys, delete_keys
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
+from app.jobs.redis.under_way import RedisUnderWay
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
 from app.jobs.redis.withdrawal import let_in
 from app.jobs.store import CURSOR_KEPT_S, find, free
@@ -64,6 +65,7 @@ class RedisJobs(RedisWaits):
         super().__init__(Commands(redis), Keys(prefix))
         self._marks = RedisMarks(self._commands, self._keys)
         self._line = RedisLine(self._commands, self._keys, self._read)
+        self._under_way = RedisUnderWay(self._commands, self._keys, self._read)
         self._retention_s = retention_s
         self._masked = masked
         self._ended = EndedRecords()
@@ -197,6 +199,9 @@ class RedisJobs(RedisWaits):
     async def waiting(self) -> Sequence[Job]:
         return await self._line.waiting()
 
+    async def leased(self) -> Sequence[tuple[Lease, Job]]:
+        return await self._under_way.leased()
+
     async def leases(self) -> Sequence[Lease]:
         found = scored(await self._commands.call("ZRANGE", self._keys.leases, 0, -1, "WITHSCORES"))
         rows = [(member.decode(), until) for member, until in found]
@@ -236,6 +241,15 @@ class RedisJobs(RedisWaits):
     async def expired(self, now: float, limit: int) -> Sequence[Job]:
         ids = await self._commands.call("ZRANGEBYSCORE", self._keys.ended, "-inf", now, "LIMIT", 0, limit)
         return await self._read(ids)
+
+    async def ended(self, after: tuple[float, str] | None, limit: int) -> Sequence[Job]:
+        start = 0
+        if after is not None:
+            rank = await self._commands.call("ZRANK", self._keys.ended, check_id(after[1]))
+            start = (
+                await self._commands.call("ZCOUNT", self._keys.ended, "-inf", after[0]) if rank is None else rank + 1
+            )
+        return await self._read(await self._commands.call("ZRANGE", self._keys.ended, start, start + limit - 1))
 
     async def any(self) -> bool:
         """Whether jobs or storyboards are under way or on record. Raises StoreUnavailable."""

@@ -1,0 +1,1 @@
+"""Simulations of the service on virtual time: what faults do to it, and what a load would need."""

@@ -1,0 +1,215 @@
+"""What the Dispatcher and the stores cost on a real Redis, as the line, the replicas and the records on file grow.
+
+The code is the service's own: `Dispatcher.run_pass` on the Redis stores, with workers that never answer. Records are
+copied inside Redis by a script, from one that was written by the store. Times are of the processor where they are this
+process's own work, since others share these cores, and of the wall where Redis answers one call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from rich.console import Console
+
+from app.dispatch.dispatcher import PASS_S, Dispatcher
+from app.jobs.record import job_to_fields
+from app.redis.connection import Client, connect
+from app.service.admission import admit
+from app.service.retention import expire
+from app.settings import Settings
+from app.stores import stores_on
+from app.types import Job, Phase, ReplicaInfo
+from benchmarks.figures import at_most
+from cluster.redis import LocalRedis
+from tests.dispatch.workers import Silent
+from tests.jobs.make import PLAN
+
+WAITING: Final = (100, 1_000, 10_000, 100_000)
+REPLICAS: Final = (1, 100, 1_000)
+MOST_BY_ALL: Final = 10_000  # a longer line is measured with the largest fleet alone, and fewer passes
+KEPT: Final = (1_000, 10_000, 100_000, 1_000_000)
+TENANTS, PASSES, CALLS = 50, 6, 300
+BATCH: Final = 2_000  # records that a script copies at a time
+COPY = """
+local kept, id = redis.call('HGETALL', KEYS[1]), ARGV[1]
+for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do
+  local new, row = string.format('video_%032d', n), {}
+  local tenant = 'tenant-' .. (n % tonumber(ARGV[4]))
+  for i = 1, #kept, 2 do
+    local value = kept[i + 1]
+    if kept[i] == 'record' then
+      value = string.gsub(string.gsub(value, id, new, 1), '"tenant":"[^"]*"', '"tenant":"' .. tenant .. '"', 1)
+    end
+    if kept[i] == 'tenant' then value = tenant end
+    row[#row + 1], row[#row + 2] = kept[i], value
+  end
+  redis.call('HSET', KEYS[2] .. new, unpack(row))
+  redis.call('ZADD', KEYS[3], tonumber(ARGV[5]) + n * 0.001, new)
+  redis.call('ZADD', KEYS[4] .. tenant, tonumber(ARGV[5]) + n * 0.001, new)
+end
+"""
+
+
+class _Deaf:
+    """Workers that never come back, and a roll call that all replicas answer."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    async def run(self, pool: str, job_id: str, fence: int) -> None:
+        await asyncio.Event().wait()
+
+    async def present(self, pool: str) -> Collection[str] | None:
+        return self._names
+
+
+async def measure(quick: bool, out: Path, console: Console) -> dict[str, Any]:
+    """Passes over lines and replicas, then polls, submits, pages and sweeps beside kept records."""
+    lines, fleets, files = (WAITING[:2], REPLICAS[:2], KEPT[:2]) if quick else (WAITING, REPLICAS, KEPT)
+    partial = out / "scale.partial.json"  # what was measured before an interruption
+    done: dict[str, Any] = json.loads(partial.read_text()) if partial.exists() else {}
+    passes = [("pass", waiting, replicas) for waiting in lines for replicas in fleets if waiting <= MOST_BY_ALL]
+    passes += [("pass", waiting, fleets[-1]) for waiting in lines if waiting > MOST_BY_ALL]
+    for arm in [*passes, *(("calls", count, 0) for count in files)]:
+        name = "-".join(map(str, arm))
+        if name not in done:
+            done[name] = await asyncio.to_thread(_in_process, arm)
+            partial.write_text(json.dumps(done))
+        console.print(done[name])
+    rows, kept = [done["-".join(map(str, arm))] for arm in passes], [done[f"calls-{count}-0"] for count in files]
+    partial.unlink(missing_ok=True)
+    figures: dict[str, Any] = {"passes": rows, "kept": kept}
+    target = next((row for row in rows if (row["waiting"], row["replicas"]) == (10_000, 1_000)), None)
+    if target is not None:
+        figures["pass_ms"] = at_most(target["processor_ms"], 100.0)
+        figures["memory_mib"] = at_most(target["memory_mib"], 300.0)
+    for name in ("poll", "submit"):
+        figures[f"{name}_most_over_least"] = at_most(kept[-1][f"{name}_ms"] / kept[0][f"{name}_ms"], 1.1)
+    return figures
+
+
+def _in_process(arm: tuple[str, int, int]) -> dict[str, Any]:
+    """One arm in a process of its own, whose memory is the Dispatcher's."""
+    command = [sys.executable, "-m", "benchmarks.scale", *map(str, arm)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+async def _arm(what: str, size: int, replicas: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = LocalRedis(Path(folder))
+        server.start()
+        try:
+            return await (_passes(server.url, size, replicas) if what == "pass" else _calls(server.url, size))
+        finally:
+            server.stop()
+
+
+async def _passes(url: str, waiting: int, replicas: int) -> dict[str, Any]:
+    """Pass after pass with all slots taken: what a busy service does twice a second."""
+    settings = Settings(slots=1, max_batch=1, max_queued=1_000_000, max_wait_s=1e9, lease_s=3600.0)
+    client = connect(url, 60.0)
+    stores = stores_on(client, settings)
+    names = [f"replica-{number:04d}" for number in range(replicas)]
+    for name in names:
+        info = ReplicaInfo(name, "main", "kinoray-shapes", slots=1, running=1, step_s=0.1, seen_at=time.time())
+        await stores.jobs.announce(info, 3600.0)
+    await _copied(client, settings, replicas, "line", 0)
+    dispatcher = Dispatcher(settings, stores, _Deaf(names), _Deaf(names), Silent(), ("main",))
+    await dispatcher.call_roll()
+    await dispatcher.run_pass()
+    await _copied(client, settings, waiting, "line", replicas)
+    for _ in range(3 if waiting <= MOST_BY_ALL else 1):
+        await dispatcher.run_pass()
+    gc.collect()
+    walls, works = [], []
+    for _ in range(PASSES if waiting <= MOST_BY_ALL else 2):
+        await asyncio.sleep(PASS_S)
+        began, cpu = time.perf_counter(), time.process_time()
+        await dispatcher.run_pass()
+        walls.append(1000 * (time.perf_counter() - began))
+        works.append(1000 * (time.process_time() - cpu))
+    await dispatcher.close()
+    memory = psutil.Process().memory_info().rss / 2**20
+    await client.aclose()
+    return {
+        "waiting": waiting,
+        "replicas": replicas,
+        "processor_ms": round(statistics.mean(works), 1),
+        "processor_most_ms": round(max(works), 1),
+        "wall_ms": round(statistics.median(walls), 1),
+        "wall_least_ms": round(min(walls), 1),
+        "memory_mib": round(memory),
+    }
+
+
+async def _calls(url: str, count: int) -> dict[str, Any]:
+    """One call of each kind beside so many kept records."""
+    settings = Settings(max_queued=1_000_000)
+    client = connect(url, 120.0)
+    stores = stores_on(client, settings)
+    await _copied(client, settings, count, "ended", 0)
+    ids = [f"video_{number:032d}" for number in range(0, count, max(1, count // CALLS))]
+    jobs = iter([_job() for _ in range(CALLS)])
+
+    async def submit(_: int) -> None:
+        job = next(jobs)
+        await admit(job, stores.board, settings)
+        await stores.jobs.create(job)
+
+    found = {
+        "poll_ms": await _median(lambda number: stores.jobs.get(ids[number % len(ids)])),
+        "submit_ms": await _median(submit),
+        "list_ms": await _median(lambda number: stores.jobs.list(f"tenant-{number % TENANTS}", None, 20, True)),
+        "sweep_ms": await _median(lambda _: expire(stores, time.time(), 200), 5),
+    }
+    memory = (await client.info("memory"))["used_memory"] / 2**20
+    await client.aclose()
+    return {"kept": count, **found, "redis_mib": round(memory)}
+
+
+async def _median(call: Callable[[int], Awaitable[object]], calls: int = CALLS) -> float:
+    """Milliseconds of the lower quartile: what it takes when no other process is in the way."""
+    took = []
+    for number in range(calls):
+        began = time.perf_counter()
+        await call(number)
+        took.append(1000 * (time.perf_counter() - began))
+    return round(statistics.quantiles(took, n=4)[0], 3)
+
+
+async def _copied(client: Client, settings: Settings, count: int, place: str, first: int) -> None:
+    """So many records in the line, or among those that have ended."""
+    job, keys = _job(), f"{{{settings.redis_prefix}}}"
+    if place == "ended":
+        job = replace(job, phase=Phase.COMPLETED, completed_at=time.time(), expires_at=time.time() + 1e6)
+    template = f"{keys}:template"
+    fields: dict[Any, Any] = job_to_fields(job)
+    await client.hset(template, mapping=fields)
+    names = [template, f"{keys}:job:", f"{keys}:{place}", f"{keys}:tenant:"]
+    at = job.created_at if place == "line" else time.time() + 1e6
+    for start in range(first, first + count, BATCH):
+        last = min(start + BATCH, first + count) - 1
+        await client.eval(COPY, len(names), *names, job.id, start, last, TENANTS, at)
+    await client.delete(template)
+
+
+def _job() -> Job:
+    return Job(f"video_{uuid.uuid4().hex}", "tenant-0", PLAN, Phase.QUEUED, time.time())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(_arm(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))
