@@ -14,7 +14,6 @@ from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
 from app.plan.distilled import Maker, maker
 from app.plan.feedback.feedback import Place
-from app.plan.masks.mask import evaluations
 from app.plan.masks.table import MaskTable, with_masks
 from app.plan.postprocessing import (
     PostprocessingLimits,

@@ -39,18 +39,18 @@ async def test_what_is_asked_at_once_is_one_round_trip_in_the_order_in_which_it_
 async def test_ones_mistake_is_nobody_elses(redis: Client) -> None:
     commands = Commands(redis)
     await commands.call("SET", "text", "x")
-    wrong, right = await asyncio.gather(
+    answers = await asyncio.gather(
         commands.call("INCR", "text"), commands.call("GET", "text"), return_exceptions=True
     )
-    assert isinstance(wrong, ResponseError)
-    assert right == b"x"
-    full, right = await asyncio.gather(
+    assert isinstance(answers[0], ResponseError)
+    assert answers[1] == b"x"
+    answers = await asyncio.gather(
         commands.run("return redis.error_reply('OOM command not allowed')", [], []),
         commands.call("GET", "text"),
         return_exceptions=True,
     )
-    assert isinstance(full, StoreFull)
-    assert right == b"x"
+    assert isinstance(answers[0], StoreFull)
+    assert answers[1] == b"x"
 
 
 async def test_who_leaves_takes_nobody_with_them(redis: Client) -> None:
