@@ -38,6 +38,7 @@ ROOMS = (
     "access",
     "dispatch",
     "worker",
+    "simulate",
     "calibration",
     "api",
     "ingress",
@@ -128,6 +129,7 @@ PRIVATE = {
     "diffusers": "app/engine/families/diffusers_private.py",
     "torch": "app/engine/families/torch_private.py",
     "ray": "deployments/ray_private.py",
+    "asyncio": "app/simulate/virtual_time.py",
 }
 """The one file of each library that may use its underscore names."""
 PUBLIC = {"_asdict", "_fields", "_replace"}  # of named tuples
