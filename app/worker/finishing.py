@@ -43,16 +43,20 @@ from app.tracing.jobs import attempt_of
 from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
 from app.video.encode import checked
-from app.video.finish import UNSTORED, Shown, again_in, finish
+from app.video.finish import UNSTORED, File, Shown, again_in, finish
 from app.video.join import joined
 from app.video.postprocess import Postprocessor
 from app.worker.ports import Finishing, FinishingStores
 
 log = logging.getLogger(__name__)
+Encode = Callable[[NDArray[np.uint8], int, Shown | None], dict[str, File]]
 
 
 class JobFinisher:
-    """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks."""
+    """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks.
+
+    `encode` makes the files of frames, as `app.video.finish.finish`.
+    """
 
     def __init__(
         self,
@@ -61,12 +65,14 @@ class JobFinisher:
         results: ResultCache,
         background: Background,
         monotonic: Callable[[], float] = time.monotonic,
+        encode: Encode = finish,
     ) -> None:
         self._stores = stores
         self._settings = settings
         self._results = results
         self._background = background
         self._monotonic = monotonic
+        self._encode = encode
         self._postprocessor = Postprocessor(files_of(settings))
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
@@ -163,7 +169,7 @@ class JobFinisher:
         self, job: Job, frames: NDArray[np.uint8], shown: Shown | None, told: dict[str, Any]
     ) -> tuple[dict[str, Artifact], dict[str, str]]:
         """The files, stored, and their digests; `told` is what the job's account is to say of it."""
-        files = await asyncio.to_thread(finish, frames, job.plan.whole.fps, shown)
+        files = await asyncio.to_thread(self._encode, frames, job.plan.whole.fps, shown)
         told["encoded_at"] = self._stores.clock()
         digests = {variant: digest_of(file.content) for variant, file in files.items()}
         artifacts = {
