@@ -19,7 +19,7 @@ from app.jobs.usage import Used, used_by
 from app.logs.context import about_job, facts
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
-from app.service.acceptance import Acceptance, Accepted
+from app.service.acceptance import Acceptance, Accepted, random_id
 from app.service.admission import held_of, limits_of
 from app.service.animations import Animations
 from app.service.artifact_refs import forget_artifacts, lost
@@ -75,11 +75,13 @@ class VideoService:
         settings: Settings,
         clock: Callable[[], float] = time.time,
         sync: Callable[[], Awaitable[None]] = _no_sync,
+        draw_id: Callable[[], str] = random_id,
     ) -> None:
         self.ports = ports
         self.settings = settings
         self._clock = clock
         self._sync = sync
+        self.draw_id = draw_id  # what the id of a job or a storyboard ends with, never drawn twice
         self._reads = FollowerReads()
         self.animations = Animations(ports.artifacts)
         self.loras = LoraShelf(ports, settings, clock)
@@ -131,7 +133,7 @@ class VideoService:
         return await self._acceptance().replayed(told, caller, key)
 
     def _acceptance(self) -> Acceptance:
-        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self.pictures)
+        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self.pictures, self.draw_id)
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
