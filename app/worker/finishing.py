@@ -52,6 +52,11 @@ log = logging.getLogger(__name__)
 Encode = Callable[[NDArray[np.uint8], int, Shown | None], dict[str, File]]
 
 
+def resident_bytes() -> int:
+    """What this process holds in host memory."""
+    return int(psutil.Process().memory_info().rss)
+
+
 class JobFinisher:
     """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks.
 
@@ -66,6 +71,7 @@ class JobFinisher:
         background: Background,
         monotonic: Callable[[], float] = time.monotonic,
         encode: Encode = finish,
+        host_bytes: Callable[[], int] = resident_bytes,
     ) -> None:
         self._stores = stores
         self._settings = settings
@@ -73,6 +79,7 @@ class JobFinisher:
         self._background = background
         self._monotonic = monotonic
         self._encode = encode
+        self._host_bytes = host_bytes
         self._postprocessor = Postprocessor(files_of(settings))
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
@@ -80,7 +87,7 @@ class JobFinisher:
         started = self._monotonic()
         stores = self._stores
         await stores.clock.sync()
-        told: dict[str, Any] = {"began_at": stores.clock(), "host_bytes": psutil.Process().memory_info().rss}
+        told: dict[str, Any] = {"began_at": stores.clock(), "host_bytes": self._host_bytes()}
         job = await stores.jobs.get(job_id)
         if job.fence == fence and job.phase is Phase.COMPLETED:
             return  # a former call closed it, and its answer was lost

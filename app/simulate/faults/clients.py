@@ -19,6 +19,7 @@ from app.types.storyboard import SceneWish, StoryWish
 
 T = TypeVar("T")
 TRIES, AGAIN_S, ANSWERED_S = 12, 1.5, 15.0
+HEARD_S = 60.0  # a follower who has heard nothing for so long begins again
 FOLLOWED_S = 400.0  # longer than any run
 GAVE_UP = (KinorayError, Gone, asyncio.TimeoutError)
 
@@ -62,13 +63,15 @@ class Clients:
             raise ServiceUnavailable("Nobody answers.")
         return there[number % len(there)]
 
-    async def _ask(self, action: Action, work: Callable[[RouterNode], Awaitable[T]], again: bool) -> T:
+    async def _ask(
+        self, action: Action, work: Callable[[RouterNode], Awaitable[T]], again: bool, patience_s: float = ANSWERED_S
+    ) -> T:
         """Ask, and, where it is safe, ask again. Raises what it raises at last."""
         for tries in range(TRIES):
             try:
                 router = self._router(action.router + tries)
                 asked = self._world.network.call(self._machine, router, lambda node=router: work(node), once=True)
-                answer: T = await asyncio.wait_for(asked, FOLLOWED_S if not again else ANSWERED_S)
+                answer: T = await asyncio.wait_for(asked, patience_s)
                 return answer
             except (ServiceUnavailable, Gone, asyncio.TimeoutError):
                 if not again or tries == TRIES - 1:
@@ -90,7 +93,7 @@ class Clients:
                 told.set_result(None)
 
     async def _submitted_job(self, action: Action) -> Job:
-        after = [await self._submitted[each] for each in action.after]
+        after = [await asyncio.shield(self._submitted[each]) for each in action.after]
         ids = tuple(job.id for job in after if job is not None and job.tenant == action.tenant)
         pool = self._world.scenario.pools[action.prompt % len(self._world.scenario.pools)][0]
         wishes = Wishes(
@@ -110,7 +113,7 @@ class Clients:
         return (await self._ask(action, accept, again=action.key is not None)).job
 
     async def _change(self, action: Action) -> None:
-        job = await self._submitted[action.of]
+        job = await asyncio.shield(self._submitted[action.of])
         if job is None:
             return
         caller, job_id = Caller(action.tenant), job.id
@@ -126,14 +129,14 @@ class Clients:
             await self._ask(action, change, again=True)
 
     async def _follow(self, action: Action) -> None:
-        job = await self._submitted[action.of]
+        job = await asyncio.shield(self._submitted[action.of])
         if job is None:
             return
         last: str | None = None
         for _ in range(TRIES):
             seen: list[str] = [] if last is None else [last]
             try:
-                ended = await self._ask(action, lambda router, seen=seen: self._told(router, job, seen), again=False)
+                ended = await self._ask(action, lambda router, seen=seen: self._told(router, job, seen), False, HEARD_S)
             except (JobNotFound, InvalidRequest):
                 return
             except GAVE_UP:
@@ -176,7 +179,7 @@ class Clients:
                 told.set_result(None)
 
     async def _cancel_story(self, action: Action) -> None:
-        story_id = await self._stories[action.of]
+        story_id = await asyncio.shield(self._stories[action.of])
         if story_id is None:
             return
 

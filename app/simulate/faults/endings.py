@@ -8,6 +8,9 @@ from app.simulate.faults.watch import bits_of
 from app.simulate.faults.world import World
 from app.types import Job, Phase
 from app.types.storyboard import ScenePhase, Storyboard, StoryPhase
+from app.types.words import PRIORITIES
+
+REST_S = 240.0  # after the last fault everything has ended by then
 
 
 def unsettled(world: World) -> str | None:
@@ -49,7 +52,7 @@ def check_end(world: World, clients: Clients) -> None:
         _whole(story, world)
     for story_id in clients.stories:
         known = story_id in {story.id for story in stories(world)}
-        world.watch.demand(known or world.failed_over, f"{story_id} was accepted, and is gone")
+        world.watch.demand(known or world.failed_over or world.settings.retention_s < REST_S, f"{story_id} was accepted, and is gone")
 
 
 def _accounted(job: Job, world: World) -> None:
@@ -69,11 +72,21 @@ def _kept(job: Job, world: World) -> None:
 
 
 def _as_promised(job: Job, world: World) -> None:
+    """A promise counts on what is there when it is given: who comes later and goes first is not in it."""
     if job.promised_s is None or job.after or job.started_at is None or job.attempts != 1:
+        return
+    if world.scenario.tenant_max_running is not None or any(_overtakes(other, job) for other in world.jobs.all()):
         return
     waited_s = job.started_at - job.created_at
     most_s = job.promised_s + max(LATE_S, LATE_SHARE * job.promised_s)
     world.watch.demand(waited_s <= most_s, f"{job.id} waited {waited_s:.1f} s; promised were {job.promised_s:.1f}")
+
+
+def _overtakes(other: Job, job: Job) -> bool:
+    """Whether it came later, before the job had begun, and may have had a better claim to the pool."""
+    came = job.created_at <= other.created_at < (job.started_at or 0.0)
+    claims = other.tenant != job.tenant or PRIORITIES.index(other.priority) > PRIORITIES.index(job.priority)
+    return came and other.plan.pool == job.plan.pool and claims
 
 
 def _whole(story: Storyboard, world: World) -> None:

@@ -79,9 +79,7 @@ class Network:
         else:
             await asyncio.sleep(rng.expovariate(1 / MEAN_S))
 
-    def _deliver(
-        self, host: Host, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any], late: bool
-    ) -> None:
+    def _deliver(self, host: Host, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any], late: bool) -> None:
         process = host.process
         if not process.alive:
             _settle(answer, Gone(ran=False))
@@ -148,7 +146,7 @@ class VirtualWorkers:
             raise AttemptLost("RayActorError", replica_at_fault=True, died=True) from gone
         except (StoreUnavailable, PartAway) as error:
             raise AttemptLost(type(error).__name__, replica_at_fault=False) from error
-        except Exception as error:  # noqa: BLE001 - of any kind
+        except Exception as error:
             raise AttemptLost(type(error).__name__) from error
 
     async def present(self, pool: str) -> Collection[str] | None:
@@ -170,7 +168,11 @@ class VirtualFinishing:
     """The Finishing port over the finishers there are."""
 
     def __init__(
-        self, network: Network, caller: DyingProcess, finishers: Callable[[], Sequence[FinisherHost]], rng: random.Random
+        self,
+        network: Network,
+        caller: DyingProcess,
+        finishers: Callable[[], Sequence[FinisherHost]],
+        rng: random.Random,
     ) -> None:
         self._network = network
         self._caller = caller
@@ -192,7 +194,5 @@ class VirtualFinishing:
             raise (PartFailed if gone.ran else ServiceUnavailable)("The finisher is gone.") from gone
         except KinorayError:
             raise
-        except Exception as error:  # noqa: BLE001 - as Ray wraps what is not ours
+        except Exception as error:
             raise ServiceUnavailable(f"The finisher failed: {type(error).__name__}.") from error
-
-

@@ -181,9 +181,7 @@ class DispatcherNode(Node):
             stores, world.settings, VirtualPost(world, self.process), stores.clock, world.rng("webhooks").random
         )
         pools = tuple(pool for pool, _ in world.scenario.pools)
-        self.dispatcher = Dispatcher(
-            world.settings, stores, workers, workers, deliveries, pools, self.monotonic
-        )
+        self.dispatcher = Dispatcher(world.settings, stores, workers, workers, deliveries, pools, self.monotonic)
         self.dispatcher.start()
 
     def check(self) -> None:
@@ -258,7 +256,7 @@ class FinisherNode(Node):
 
     async def begin(self) -> None:
         self.finisher = JobFinisher(
-            self.stores, self.world.settings, ResultCache(self.cache), Background(), self.monotonic, encode
+            self.stores, self.world.settings, ResultCache(self.cache), Background(), self.monotonic, encode, lambda: 0
         )
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
@@ -272,5 +270,3 @@ def encode(frames: NDArray[np.uint8], fps: int, shown: Shown | None) -> dict[str
         "video": File(frames.tobytes(), "video/mp4", ".mp4"),
         "thumbnail": File(frames.tobytes()[:3], "image/webp", ".webp"),
     }
-
-

@@ -43,7 +43,9 @@ class QuickPlanner:
             prompt=request.prompt,
             negative_prompt="",
             spec=VideoSpec(request.width or width, request.height or height, 17, request.fps or 8),
-            sampling=Sampling(steps=steps, budget=budget, guidance=3.0, seed=7 if request.seed is None else request.seed),
+            sampling=Sampling(
+                steps=steps, budget=budget, guidance=3.0, seed=7 if request.seed is None else request.seed
+            ),
             tier="standard",
             asked_tier="auto",
             pool=pool,

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.simulate.faults.clients import Clients
-from app.simulate.faults.endings import check_end, unsettled
+from app.simulate.faults.endings import REST_S, check_end, unsettled
 from app.simulate.faults.scenario import Scenario
 from app.simulate.faults.world import World
 from app.simulate.virtual_time import VirtualLoop, run_virtually
 
 LOOK_S = 1.0
-REST_S = 240.0  # after the last fault everything has ended by then
 NOBODY_S = 5.0
 
 

@@ -107,7 +107,12 @@ class Scenario:
     @property
     def processes(self) -> tuple[str, ...]:
         """All processes, by name."""
-        return (*self.replicas, *(f"finisher{each}" for each in range(self.finishers)), "dispatcher", *self.router_names)
+        return (
+            *self.replicas,
+            *(f"finisher{each}" for each in range(self.finishers)),
+            "dispatcher",
+            *self.router_names,
+        )
 
     @property
     def replicas(self) -> tuple[str, ...]:
@@ -151,7 +156,9 @@ def _actions(rng: random.Random, jobs: int, pools: Sequence[tuple[str, int]]) ->
         if rng.random() < 0.12:
             kind = rng.choice((ActionKind.CANCEL, ActionKind.CANCEL, ActionKind.DELETE, ActionKind.REPRIORITISE))
             later = at + rng.expovariate(1 / 2.0)
-            actions.append(replace(_about(rng, kind, later, number, actions[-1].tenant), priority=rng.choice(PRIORITIES)))
+            actions.append(
+                replace(_about(rng, kind, later, number, actions[-1].tenant), priority=rng.choice(PRIORITIES))
+            )
         if rng.random() < 0.25:
             gone = rng.choice((None, rng.uniform(0.1, 5.0)))
             follow = _about(rng, ActionKind.FOLLOW, at + 0.1, number, actions[-1].tenant)
@@ -159,7 +166,9 @@ def _actions(rng: random.Random, jobs: int, pools: Sequence[tuple[str, int]]) ->
     for number in range(rng.choice((0, 0, 1, 2))):
         begins = rng.uniform(0.5, LOAD_S / 2)
         tenant = rng.choice(TENANTS)
-        actions.append(Action(ActionKind.STORY, begins, tenant, rng.randrange(4), number, rng.randrange(4), webhook=True))
+        actions.append(
+            Action(ActionKind.STORY, begins, tenant, rng.randrange(4), number, rng.randrange(4), webhook=True)
+        )
         if rng.random() < 0.2:
             cancel = _about(rng, ActionKind.CANCEL_STORY, begins + rng.uniform(0.5, 8.0), number, tenant)
             actions.append(cancel)
@@ -200,10 +209,21 @@ def _faults(rng: random.Random, scenario: Scenario, faults: int) -> list[Fault]:
 
 def _fault(rng: random.Random, scenario: Scenario) -> Fault:
     weights = {
-        **{FaultKind.KILL: 5, FaultKind.KILL_AT_CALL: 6, FaultKind.PAUSE: 5, FaultKind.DEVICE: 1, FaultKind.DRAIN: 2},
-        **{FaultKind.SKEW: 2, FaultKind.REDIS_AWAY: 2, FaultKind.REDIS_SLOW: 1, FaultKind.FAILOVER: 1},
-        **{FaultKind.ANSWERS_LOST: 2, FaultKind.ARTIFACTS: 2, FaultKind.LOSE: 2, FaultKind.DOUBLE: 2},
-        **{FaultKind.DELAY: 2, FaultKind.RECEIVER: 1},
+        FaultKind.KILL: 5,
+        FaultKind.KILL_AT_CALL: 6,
+        FaultKind.PAUSE: 5,
+        FaultKind.DEVICE: 1,
+        FaultKind.DRAIN: 2,
+        FaultKind.SKEW: 2,
+        FaultKind.REDIS_AWAY: 2,
+        FaultKind.REDIS_SLOW: 1,
+        FaultKind.FAILOVER: 1,
+        FaultKind.ANSWERS_LOST: 2,
+        FaultKind.ARTIFACTS: 2,
+        FaultKind.LOSE: 2,
+        FaultKind.DOUBLE: 2,
+        FaultKind.DELAY: 2,
+        FaultKind.RECEIVER: 1,
     }
     kind = rng.choices(list(weights), list(weights.values()))[0]
     at, short, long = rng.uniform(0.5, FAULTS_S), rng.uniform(0.2, 4.0), rng.uniform(1.0, 2.5 * scenario.lease_s)

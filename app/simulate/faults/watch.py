@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 
 from app.artifacts.memory import MemoryArtifacts
-from app.errors import KinorayError
 from app.jobs.admission_limits import AdmissionLimits
 from app.jobs.changes import Change
 from app.jobs.checkpoints import MemoryCheckpoints
@@ -40,6 +39,7 @@ class Watch:
     violation: str | None = None
     ended: dict[str, str] = field(default_factory=dict)  # jobs by what became of them
     deleted: set[str] = field(default_factory=set)
+    ends: Counter[str] = field(default_factory=Counter)  # told, by job
     rolled_back: set[str] = field(default_factory=set)  # jobs that a failover has lost, or put back
     artifacts: WatchedArtifacts | None = None
     jobs: WatchedJobs | None = None
@@ -87,8 +87,6 @@ class Watch:
             if job.phase is Phase.COMPLETED and any(each.key == key for each in job.artifacts.values()):
                 age_s = self.clock() - (job.completed_at or 0.0)
                 self.demand(age_s > self.kept_s - 1.0, f"{key} was removed, which {job.id} refers to")
-
-
 
 
 def bits_of(plan: Plan) -> bytes:
@@ -201,6 +199,9 @@ class WatchedEvents(MemoryEvents):
         watch.trace.note("event", job_id[-6:], kind, data.get("phase", data.get("step", data.get("status", ""))))
         if kind == "end" and job is not None:
             watch.demand(job.phase.ended, f"the end of {job_id} was told before it was on record")
+            watch.ends[job_id] += 1
+            once = watch.ends[job_id] == 1 or job_id in watch.rolled_back
+            watch.demand(once, f"the end of {job_id} was told twice")
         if fence is not None:
             stands = None if job is None else job.fence
             watch.demand(stands == fence, f"an event of {job_id} with fence {fence} was told, which had {stands}")
@@ -264,5 +265,3 @@ class Told:
         self._watch.demand(known == content, f"{event_id} told two things")
         one = len(self.ids_of[about]) == 1 or about.startswith("story_")
         self._watch.demand(one, f"{about} was told of under several ids")
-
-

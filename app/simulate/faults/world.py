@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from pydantic import SecretStr
+
 from app.cache.memory import MemoryCache
 from app.settings import Settings
 from app.simulate.faults.failover import Snapshot, lost_by
@@ -29,8 +31,8 @@ DRAINED_S = 12.0  # after which a replica that is to leave is ended
 
 
 def settings_of(scenario: Scenario) -> Settings:
-    """Those of a service that is simulated."""
-    return Settings(
+    """Those of a service that is simulated: what this machine is set to does not count."""
+    return Settings.model_construct(
         default_model="virtual-main",
         lease_s=scenario.lease_s,
         slots=scenario.slots,
@@ -41,7 +43,7 @@ def settings_of(scenario: Scenario) -> Settings:
         orphan_grace_s=300.0,
         retry_first_s=0.5,
         retry_most_s=8.0,
-        webhook_secret=SECRET,
+        webhook_secret=SecretStr(SECRET),
         job_timeout_s=120.0,
     )
 
