@@ -23,7 +23,7 @@ from app.service.acceptance import Acceptance, Accepted, random_id
 from app.service.admission import held_of, limits_of
 from app.service.animations import Animations
 from app.service.artifact_refs import forget_artifacts, lost
-from app.service.endings import end_of, tell_end
+from app.service.endings import closed_by, end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.file_uploads import FileShelf
 from app.service.first_picture import FirstPictures
@@ -241,12 +241,13 @@ class VideoService:
             before = await self.ports.jobs.get(job_id, tenant)
         except JobNotFound as error:
             raise await lost_or(error, job_id, self.ports.board) from None
-        job = await self.ports.jobs.cancel(job_id, tenant, CANCELLED, self._clock())
-        if not before.phase.ended:
+        now = self._clock()
+        job = await self.ports.jobs.cancel(job_id, tenant, CANCELLED, now)
+        if closed_by(job, now):
             with about_job(before):
                 log.info("is to be cancelled", extra=facts(phase=before.phase.value, step=before.step))
             await self.ports.stops.send(job_id)
-            await tell_end(job, self.ports, self._clock())
+            await tell_end(job, self.ports, now)
         return job
 
     async def reprioritise(self, job_id: str, priority: str, caller: Caller) -> Job:

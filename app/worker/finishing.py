@@ -24,7 +24,7 @@ from app.models.postprocessing import files_of
 from app.plan.savings import savings
 from app.service.artifact_refs import mark_cached
 from app.service.background import Background
-from app.service.endings import tell_end
+from app.service.endings import closed_by, tell_end
 from app.service.manifests import digest_of, key_of, store_manifest
 from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import resolve
@@ -129,6 +129,8 @@ class JobFinisher:
             cache=cache,
         )
         done = await self._complete(made, digests)
+        if not closed_by(done, now):
+            return
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
         figures = _figures(done, self._settings.price_per_device_hour)
