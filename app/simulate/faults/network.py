@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
@@ -133,13 +134,20 @@ class VirtualWorkers:
         self._caller = caller
         self._replicas = replicas
         self._rng = rng
+        self._under_way: Counter[str] = Counter()  # calls, by replica
+
+    def choose(self, there: Sequence[ReplicaHost]) -> ReplicaHost:
+        """The least busy, as `deployments.least_busy` has it; one of them where several are."""
+        drawn = self._rng.sample(there, len(there))
+        return min(drawn, key=lambda host: self._under_way[host.name])
 
     async def run(self, pool: str, job_id: str, fence: int) -> None:
         """Raises AttemptLost, as the Dispatcher deployment does."""
         there = [each for each in self._replicas() if each.pool == pool and each.routed and each.process.alive]
         if not there:
             raise AttemptLost("DeploymentUnavailableError", replica_at_fault=False)
-        host = self._rng.choice(there)
+        host = self.choose(there)
+        self._under_way[host.name] += 1
         try:
             await self._network.call(self._caller, host, lambda: host.run(job_id, fence))
         except Gone as gone:
@@ -148,6 +156,8 @@ class VirtualWorkers:
             raise AttemptLost(type(error).__name__, replica_at_fault=False) from error
         except Exception as error:
             raise AttemptLost(type(error).__name__) from error
+        finally:
+            self._under_way[host.name] -= 1
 
     async def present(self, pool: str) -> Collection[str] | None:
         """Who is routed to; None where one does not answer."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from app.stores import Stores
 
 DECODE_S = 0.05
+PILED = 3  # attempts more than another replica of the pool has; calls on their way make a difference of one or two
 
 
 class RedisTime:
@@ -242,6 +243,10 @@ class ReplicaNode(Node):
 
     async def run(self, job_id: str, fence: int) -> None:
         """One attempt."""
+        world, mine = self.world, len(self.replica.attempts)
+        others = [len(node.replica.attempts) for node in world.replica_nodes() if node.pool == self.pool]
+        piled = not world.shaken and mine - min(others, default=mine) >= PILED
+        world.watch.demand(not piled, f"attempts pile up on {self.name}, which has {mine}")
         await self.replica.run(job_id, fence)
 
     def check(self) -> None:

@@ -140,7 +140,7 @@ def draw(seed: int, jobs: int = 30, replicas: int = 5, faults: int = 10) -> Scen
         lease_s=rng.choice((5.0, 7.0, 10.0)),
         checkpoint_every=rng.choice((0, 1, 3)),
         tenant_max_running=rng.choice((None, None, 2, 4)),
-        retention_s=rng.choice((40.0, 3600.0, 3600.0)),
+        retention_s=rng.choice((15.0, 3600.0, 3600.0)),
         actions=_actions(rng, jobs, pools),
     )
     return scenario.without(_faults(rng, scenario, faults))

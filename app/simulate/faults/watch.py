@@ -7,7 +7,7 @@ missing there is found here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +19,13 @@ from app.jobs.changes import Change
 from app.jobs.checkpoints import MemoryCheckpoints
 from app.jobs.events import Entries
 from app.jobs.memory import MemoryEvents, MemoryJobs
+from app.jobs.reports.account import RAN_OUT
 from app.simulate.engine import undisturbed
 from app.simulate.faults.trace import Trace
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Phase, Plan
 
 
-class Violation(AssertionError):
-    """Something does not hold that must."""
+EARLY_S = 1.0  # a renewal may have been on its way
 
 
 @dataclass
@@ -36,6 +36,9 @@ class Watch:
     clock: Callable[[], float]
     kept_s: float
     most_running: int | None = None
+    lease_s: float = 0.0
+    epoch_s: float = 0.0  # what `clock` says when a run begins
+    renewed_at: dict[str, float] = field(default_factory=dict)  # virtual seconds, by job
     violation: str | None = None
     ended: dict[str, str] = field(default_factory=dict)  # jobs by what became of them
     deleted: set[str] = field(default_factory=set)
@@ -127,11 +130,19 @@ class WatchedJobs(MemoryJobs):
 
     async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
         lease = await super().lease(job_id, holder, ttl_s, now)
+        self.watch.renewed_at[job_id] = self._clock()
         job, most = self._jobs[job_id], self.watch.most_running
         if most is not None:
             held = sum(self._jobs[each].tenant == job.tenant for each in self._leases if each in self._jobs)
             self.watch.demand(held <= most, f"{job.tenant} holds {held} leases, and may hold {most}")
         return lease
+
+    async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
+        lost = await super().renew(leases, ttl_s, now)
+        for lease in leases:
+            if lease.job_id not in lost:
+                self.watch.renewed_at[lease.job_id] = self._clock()
+        return lost
 
     def _fenced(self, job_id: str, fence: int, what: str) -> Callable[[], None]:
         """To be called once the write has landed."""
@@ -202,6 +213,10 @@ class WatchedEvents(MemoryEvents):
             watch.ends[job_id] += 1
             once = watch.ends[job_id] == 1 or job_id in watch.rolled_back
             watch.demand(once, f"the end of {job_id} was told twice")
+        if any(entry.get("why") == RAN_OUT for entry in (entries or {}).values()):
+            silent_s = watch.clock() - watch.epoch_s - watch.renewed_at.get(job_id, 0.0)
+            late = silent_s >= watch.lease_s - EARLY_S or job_id in watch.rolled_back
+            watch.demand(late, f"the lease of {job_id} was taken back {silent_s:.1f} s after it was renewed")
         if fence is not None:
             stands = None if job is None else job.fence
             watch.demand(stands == fence, f"an event of {job_id} with fence {fence} was told, which had {stands}")

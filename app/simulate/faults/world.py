@@ -60,6 +60,7 @@ class World:
         self._ids = self.rng("ids")
         self.draws = self.rng("draws")
         self.watch = Watch(self.trace, self.unix, self.settings.artifacts_kept_s, scenario.tenant_max_running)
+        self.watch.lease_s, self.watch.epoch_s = scenario.lease_s, EPOCH_S
         jobs = WatchedJobs(self.settings.failed_kept_s, loop.time, self.watch)
         self.jobs = jobs
         self.artifacts = WatchedArtifacts(self.unix, self.watch)
