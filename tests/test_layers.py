@@ -97,6 +97,7 @@ EXCEPTIONS = {
     ("app/client/calibrate.py", "app.calibration.budgets"),
     ("app/client/calibrate.py", "app.calibration.similar"),
     ("app/client/calibrate.py", "app.calibration.magnitudes"),
+    ("app/client/simulate_faults.py", "app.simulate.faults.search"),
 }
 HEAVY = {
     "torch": (

@@ -23,6 +23,7 @@ from app.client.report_command import report
 from app.client.serve import serve
 from app.client.session import AsJson, say_json
 from app.client.settings import settings
+from app.client.simulate_faults import simulate
 from app.client.standing import status
 from app.client.usage import usage
 from app.client.voice_command import voices
@@ -73,6 +74,7 @@ app.add_typer(caches, name="cache")
 app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
 app.add_typer(loras, name="lora")
+app.add_typer(simulate, name="simulate")
 app.add_typer(story_verbs.stories, name="story")
 
 

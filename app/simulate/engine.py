@@ -38,6 +38,8 @@ from app.types import Masks, Measured, ModelProfile, Phase, Plan, VideoSpec
 if TYPE_CHECKING:
     from app.worker.facts import FactQueue
 
+FAILS = "fails when decoded"
+"""A plan with these words in its prompt has no video."""
 PIXELS = 8  # a frame's bytes, each a byte of the last digest
 
 
@@ -431,6 +433,9 @@ class VirtualEngine:
             return
         ticket.stages_s["decode"] = self._decode_s
         ticket.device_s += self._decode_s
+        if FAILS in ticket.plan.prompt:
+            self._fail(ticket, GenerationError("It cannot be decoded."))
+            return
         self._forget(ticket)
         measured = Measured(
             stages_s=dict(ticket.stages_s),

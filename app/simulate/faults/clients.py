@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from app.errors import Conflict, InvalidRequest, JobNotFound, KinorayError, ServiceUnavailable, StoryboardNotFound
 from app.service.acceptance import Accepted
+from app.simulate.engine import FAILS
 from app.simulate.faults.network import Gone
 from app.simulate.faults.nodes import RouterNode
 from app.simulate.faults.remote import DyingProcess
@@ -103,9 +104,8 @@ class Clients:
             webhook=Webhook(RECEIVER) if action.webhook else None,
             after=ids,
         )
-        request = VideoRequest(
-            prompt="a" * (1 + action.prompt), model=f"virtual-{pool}", steps=action.steps, seed=7, wishes=wishes
-        )
+        prompt = f"{'a' * (1 + action.prompt)}{f' {FAILS}' if action.fails else ''}"
+        request = VideoRequest(prompt=prompt, model=f"virtual-{pool}", steps=action.steps, seed=7, wishes=wishes)
 
         async def accept(router: RouterNode) -> Accepted:
             return await router.service.accept(request, Caller(action.tenant), action.key)

@@ -52,7 +52,9 @@ def check_end(world: World, clients: Clients) -> None:
         _whole(story, world)
     for story_id in clients.stories:
         known = story_id in {story.id for story in stories(world)}
-        world.watch.demand(known or world.failed_over or world.settings.retention_s < REST_S, f"{story_id} was accepted, and is gone")
+        world.watch.demand(
+            known or world.failed_over or world.settings.retention_s < REST_S, f"{story_id} was accepted, and is gone"
+        )
 
 
 def _accounted(job: Job, world: World) -> None:

@@ -28,6 +28,7 @@ from app.simulate.engine import VirtualEngine
 from app.simulate.faults.network import VirtualFinishing, VirtualWorkers
 from app.simulate.faults.planner import MODELS, QuickPlanner
 from app.simulate.faults.remote import DyingProcess, Remote
+from app.simulate.faults.scenario import ActionKind
 from app.storyboards.memory_work import MemoryFilmWork
 from app.storyboards.storyboards import Storyboards
 from app.types import Measured
@@ -164,7 +165,8 @@ class RouterNode(Node):
         )
         self.service = VideoService(ports, world.settings, stores.clock, stores.clock.sync, world.draw_id)
         self.boards = Storyboards(self.service, MemoryFilmWork(stores.storyboards, stores.artifacts))
-        self.boards.start()
+        if any(action.kind is ActionKind.STORY for action in world.scenario.actions):  # else it would look in vain
+            self.boards.start()
 
     def check(self) -> None:
         self.boards.director.check()
@@ -202,7 +204,10 @@ class VirtualPost:
         await asyncio.sleep(world.draws.expovariate(1 / 0.05))
         self._process.called(behind=False)
         if world.receiver_away:
-            return Answer(error="connect_failed") if world.draws.random() < 0.5 else Answer(status=500)
+            heard = world.draws.random() < 0.5
+            if heard:
+                world.told.hear(headers["webhook-id"], content)
+            return Answer(error="timeout") if heard else Answer(status=500)
         world.told.hear(headers["webhook-id"], content)
         await asyncio.sleep(0.01)
         return Answer(status=200)

@@ -19,8 +19,9 @@ TIMEOUT_S = 2.0  # after which a store that is away counts as failed
 class Server:
     """A store as those see it who call it from afar: Redis, or the artifact store."""
 
-    def __init__(self, name: str, loop: VirtualLoop, rng: random.Random) -> None:
+    def __init__(self, name: str, loop: VirtualLoop, rng: random.Random, mean_s: float = MEAN_S) -> None:
         self.name = name
+        self._mean_s = mean_s
         self.away = False
         self.slow_s = 0.0
         self.loses_answers = 0.0  # share
@@ -35,7 +36,7 @@ class Server:
         if self.slow_s:
             await asyncio.sleep(rng.expovariate(1 / self.slow_s))
         elif draw > TURN:
-            await asyncio.sleep(rng.expovariate(1 / MEAN_S))
+            await asyncio.sleep(rng.expovariate(1 / self._mean_s))
         elif draw > QUICK:
             await asyncio.sleep(0)
         if self.away:

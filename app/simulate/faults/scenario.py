@@ -78,6 +78,7 @@ class Action:
     after: tuple[int, ...] = ()
     deadline_s: float | None = None
     webhook: bool = False
+    fails: bool = False  # it cannot be made
     key: str | None = None  # Idempotency-Key; such a call is made again where it fails
     leaves_after_s: float | None = None  # the client vanishes
 
@@ -194,6 +195,7 @@ def _submit(rng: random.Random, at: float, number: int) -> Action:
         after=tuple(early),
         deadline_s=rng.uniform(2.0, 30.0) if rng.random() < 0.08 else None,
         webhook=rng.random() < 0.4,
+        fails=rng.random() < 0.06,
         key=f"key-{number}" if rng.random() < 0.4 else None,
         leaves_after_s=rng.uniform(0.0, 0.2) if rng.random() < 0.08 else None,
     )
@@ -227,15 +229,16 @@ def _fault(rng: random.Random, scenario: Scenario) -> Fault:
     }
     kind = rng.choices(list(weights), list(weights.values()))[0]
     at, short, long = rng.uniform(0.5, FAULTS_S), rng.uniform(0.2, 4.0), rng.uniform(1.0, 2.5 * scenario.lease_s)
-    target = rng.choice(scenario.processes)
+    together = rng.sample(scenario.processes, 2 if rng.random() < 0.4 else 1)  # as where a machine stands still
+    target = "+".join(together)
     if kind in (FaultKind.KILL, FaultKind.PAUSE):
         return Fault(kind, at, target, long if rng.random() < 0.6 else short)
     if kind is FaultKind.KILL_AT_CALL:
-        return Fault(kind, at, target, short, rng.randint(1, 60) + rng.choice((0.0, 0.5)))
+        return Fault(kind, at, together[0], short, rng.randint(1, 60) + rng.choice((0.0, 0.5)))
     if kind in (FaultKind.DEVICE, FaultKind.DRAIN):
         return Fault(kind, at, rng.choice(scenario.replicas), short)
     if kind is FaultKind.SKEW:
-        return Fault(kind, at, target, 0.0, rng.choice((-1, 1)) * rng.choice((0.5, 20.0, 86400.0)))
+        return Fault(kind, at, together[0], 0.0, rng.choice((-1, 1)) * rng.choice((0.5, 20.0, 86400.0)))
     if kind is FaultKind.FAILOVER:
         return Fault(kind, at, "", rng.uniform(0.5, 3.0), rng.uniform(0.02, 1.5))
     return Fault(kind, at, "", short)

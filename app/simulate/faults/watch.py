@@ -24,7 +24,6 @@ from app.simulate.engine import undisturbed
 from app.simulate.faults.trace import Trace
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Phase, Plan
 
-
 EARLY_S = 1.0  # a renewal may have been on its way
 
 

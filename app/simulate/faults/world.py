@@ -72,7 +72,7 @@ class World:
         )
         self.cache = MemoryCache(2**20, loop.time)
         self.redis = Server("Redis", loop, self.rng("redis"))
-        self.artifact_server = Server("The artifact store", loop, self.rng("artifacts"))
+        self.artifact_server = Server("The artifact store", loop, self.rng("artifacts"), 1.0)
         self.cache_server = Server("The cache", loop, self.rng("cache"))
         self.network = Network(loop, self.rng("network"))
         self.told = Told(self.watch)
@@ -162,9 +162,9 @@ class World:
     def _do(self, fault: Fault) -> None:
         self.shaken = True
         self.trace.note("fault", fault)
-        node = self.nodes.get(fault.target)
-        if node is not None:
-            self._do_to(node, fault)
+        if fault.target:
+            for place in fault.target.split("+"):
+                self._do_to(self.nodes[place], fault)
             return
         begin, end = self._switches()[fault.kind]
         begin()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.cache import keys
+from app.dispatch import dispatcher
 from app.dispatch.sweep import Sweep
 from app.jobs import changes
 from app.jobs.backoff import Backoff
@@ -17,6 +18,7 @@ from app.jobs.board import MemoryBoard
 from app.jobs.checkpoints import MemoryCheckpoints
 from app.jobs.memory import MemoryJobs
 from app.line.lease_monitor import LeaseMonitor
+from app.line.rules import rules_of
 from app.service import single_flight
 from app.simulate.faults.network import ReplicaHost, VirtualWorkers
 from app.simulate.faults.nodes import DispatcherNode, Node
@@ -77,6 +79,7 @@ def a_leaders_death_that_settles_nobody(patch: Patch) -> None:
 
 def a_requeue_without_a_pause_limit(patch: Patch) -> None:
     patch.setattr(Backoff, "pause_s", lambda self, losses: self.first_s * 1000.0**losses)
+    patch.setattr(dispatcher, "rules_of", lambda settings: replace(rules_of(settings), pause_most_s=1e9))
 
 
 def a_lost_wake_up(patch: Patch) -> None:
@@ -149,9 +152,6 @@ def a_completion_before_its_files(patch: Patch) -> None:
 
 
 def a_tenants_limit_that_nobody_minds(patch: Patch) -> None:
-    from app.dispatch import dispatcher
-    from app.line.rules import rules_of
-
     patch.setattr(dispatcher, "rules_of", lambda settings: replace(rules_of(settings), most_of_tenant=None))
 
 
