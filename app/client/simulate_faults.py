@@ -1,4 +1,4 @@
-"""`kinoray simulate faults`: hands what is asked to the fault search, which needs no service, and says what it found."""
+"""`kinoray simulate faults`: hands what is asked to the fault search, needs no service, and says what it found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a seed draws: processes, settings, a load and faults. Pure; all of it is data, so that faults can be left out."""
+"""What a seed draws: processes, settings, a load and faults. Pure, and all data, so that faults can be left out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FaultKind(Word):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong: from `at` on, for `lasts_s`. `amount`: seconds of a skew or of lost writes, a count."""
+    """One thing that goes wrong, from `at` on, for `lasts_s`. `amount`: seconds of a skew or lost writes, or a count."""
 
     kind: FaultKind
     at: float
