@@ -1,6 +1,6 @@
 """The stores in memory and in Redis are one port each: the same calls, so that one suite asks both, and runs on both.
 
-What each call does is asked of both by the tests that have a fixture of MEMORY_AND_REDIS; what is here holds them to the
+What each call does is asked of both by the tests with a fixture of MEMORY_AND_REDIS; what is here holds them to the
 same names, arguments and defaults, so that what a simulation runs on the one can be run on the other.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from app.errors import Conflict, InvalidRequest, JobNotFound, KinorayError, ServiceUnavailable, StoryboardNotFound
@@ -71,7 +72,7 @@ class Clients:
         for tries in range(TRIES):
             try:
                 router = self._router(action.router + tries)
-                asked = self._world.network.call(self._machine, router, lambda node=router: work(node), once=True)
+                asked = self._world.network.call(self._machine, router, partial(work, router), once=True)
                 answer: T = await asyncio.wait_for(asked, patience_s)
                 return answer
             except (ServiceUnavailable, Gone, asyncio.TimeoutError):
@@ -136,7 +137,7 @@ class Clients:
         for _ in range(TRIES):
             seen: list[str] = [] if last is None else [last]
             try:
-                ended = await self._ask(action, lambda router, seen=seen: self._told(router, job, seen), False, HEARD_S)
+                ended = await self._ask(action, partial(self._told, job, seen), False, HEARD_S)
             except (JobNotFound, InvalidRequest):
                 return
             except GAVE_UP:
@@ -146,7 +147,7 @@ class Clients:
             self._world.watch.demand(ended, f"a follower of {job.id} was left without its end")
             return
 
-    async def _told(self, router: RouterNode, job: Job, seen: list[str]) -> bool:
+    async def _told(self, job: Job, seen: list[str], router: RouterNode) -> bool:
         """Whether the end was told; ids that were heard go into `seen`."""
         watch = self._world.watch
         ends = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.dispatch.attempts import LATE_S, LATE_SHARE
 from app.simulate.faults.clients import Clients
 from app.simulate.faults.watch import bits_of
 from app.simulate.faults.world import World
@@ -10,6 +9,7 @@ from app.types import Job, Phase
 from app.types.storyboard import ScenePhase, Storyboard, StoryPhase
 from app.types.words import PRIORITIES
 
+LATE_S, LATE_TIMES = 5.0, 1.25  # a prediction is off by no more where nothing came in between
 REST_S = 240.0  # after the last fault everything has ended by then
 
 
@@ -80,7 +80,7 @@ def _as_promised(job: Job, world: World) -> None:
     if world.scenario.tenant_max_running is not None or any(_overtakes(other, job) for other in world.jobs.all()):
         return
     waited_s = job.started_at - job.created_at
-    most_s = job.promised_s + max(LATE_S, LATE_SHARE * job.promised_s)
+    most_s = LATE_S + LATE_TIMES * job.promised_s
     world.watch.demand(waited_s <= most_s, f"{job.id} waited {waited_s:.1f} s; promised were {job.promised_s:.1f}")
 
 

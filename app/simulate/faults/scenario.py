@@ -34,7 +34,7 @@ class FaultKind(Word):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong, from `at` on, for `lasts_s`. `amount`: seconds of a skew or lost writes, or a count."""
+    """One thing that goes wrong, from `at` on, for `lasts_s`. `amount`: seconds of a skew, of lost writes; a count."""
 
     kind: FaultKind
     at: float

@@ -24,7 +24,7 @@ from app.simulate.faults.network import ReplicaHost, VirtualWorkers
 from app.simulate.faults.nodes import DispatcherNode, Node
 from app.types import Artifact, Failure, Job, Lease, Measured, Phase
 from app.video.finish import File
-from app.webhooks import ended
+from app.webhooks import ended, message
 from app.worker import finishing
 
 Patch = pytest.MonkeyPatch
@@ -123,7 +123,7 @@ def retention_that_removes_a_referenced_file(patch: Patch) -> None:
 
 
 def a_doubled_webhook_id(patch: Patch) -> None:
-    numbers, named = itertools.count(), ended.event_id
+    numbers, named = itertools.count(), message.event_id
     patch.setattr(ended, "event_id", lambda job_id, fence=0: f"{named(job_id, fence)}_{next(numbers)}")
 
 
