@@ -148,9 +148,9 @@ class Dispatcher:
         """Everything at one moment; leases that have run out are taken back on the way."""
         jobs = self._stores.jobs
         entered = await self._stores.board.counters(ENTERED)
-        at = self._monotonic()  # before the read: who is frozen behind it has not seen that leases were renewed since
+        asked_at = self._monotonic()
         waiting, replicas, leases = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leases())
-        lost = self._lease_monitor.lost(leases, at)
+        lost = self._lease_monitor.lost(leases, self._monotonic(), asked_at)
         await self._attempts.take_back(lost, now)
         held = [lease for lease in leases if lease not in lost]
         running = await self._running(held)

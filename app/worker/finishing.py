@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 from app.artifacts.store import UNAVAILABLE
 from app.cache.keys import plan_digest, results_pool
 from app.cache.results import CachedResult, ResultCache
-from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
+from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable, StoreUnavailable
 from app.jobs.reports.account import finish_entry
+from app.jobs.store import find
 from app.logs.context import about_job
 from app.models.postprocessing import files_of
 from app.plan.savings import savings
-from app.service.artifact_refs import mark_cached
+from app.service.artifact_refs import mark_cached, owners
 from app.service.background import Background
 from app.service.endings import closed_by, tell_end
 from app.service.manifests import digest_of, key_of, store_manifest
@@ -145,12 +147,23 @@ class JobFinisher:
         manifest = await store_manifest(made, digests, stores.artifacts)
         try:
             await stores.board.hold(made.id, made.id)
-            return await stores.jobs.complete(made.id, made.fence, made.artifacts, measured, now, expires_at)
+            done = await stores.jobs.complete(made.id, made.fence, made.artifacts, measured, now, expires_at)
         except LeaseLost:
-            await stores.board.release(made.id, made.id)
+            await self._let_go(made)
             for artifact in (manifest, *made.artifacts.values()):
                 await stores.artifacts.delete(artifact)
             raise
+        with suppress(StoreUnavailable):  # one that lost the job meanwhile may have let go of it, in the same name
+            await stores.board.hold(made.id, made.id)
+        return done
+
+    async def _let_go(self, made: Job) -> None:
+        """Of its own files; the attempt that has the job holds its own in the same name, and keeps that."""
+        stores = self._stores
+        await stores.board.release(made.id, made.id)
+        job = await find(stores.jobs, made.id)
+        if job is not None and made.id in owners(job.artifacts.values()):
+            await stores.board.hold(made.id, made.id)
 
     async def _resolve_flight(self, job: Job, now: float) -> None:
         try:

@@ -37,7 +37,7 @@ class Watch:
     most_running: int | None = None
     lease_s: float = 0.0
     epoch_s: float = 0.0  # what `clock` says when a run begins
-    renewed_at: dict[str, float] = field(default_factory=dict)  # virtual seconds, by job
+    renewed_at: dict[str, tuple[float, float]] = field(default_factory=dict)  # and the time before, virtual seconds
     violation: str | None = None
     ended: dict[str, str] = field(default_factory=dict)  # jobs by what became of them
     deleted: set[str] = field(default_factory=set)
@@ -129,7 +129,7 @@ class WatchedJobs(MemoryJobs):
 
     async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
         lease = await super().lease(job_id, holder, ttl_s, now)
-        self.watch.renewed_at[job_id] = self._clock()
+        self.watch.renewed_at[job_id] = (self._clock(),) * 2
         job, most = self._jobs[job_id], self.watch.most_running
         if most is not None:
             held = sum(self._jobs[each].tenant == job.tenant for each in self._leases if each in self._jobs)
@@ -140,7 +140,8 @@ class WatchedJobs(MemoryJobs):
         lost = await super().renew(leases, ttl_s, now)
         for lease in leases:
             if lease.job_id not in lost:
-                self.watch.renewed_at[lease.job_id] = self._clock()
+                last, _ = self.watch.renewed_at.get(lease.job_id, (0.0, 0.0))
+                self.watch.renewed_at[lease.job_id] = (self._clock(), last)
         return lost
 
     def _fenced(self, job_id: str, fence: int, what: str) -> Callable[[], None]:
@@ -213,7 +214,10 @@ class WatchedEvents(MemoryEvents):
             once = watch.ends[job_id] == 1 or job_id in watch.rolled_back
             watch.demand(once, f"the end of {job_id} was told twice")
         if any(entry.get("why") == RAN_OUT for entry in (entries or {}).values()):
-            silent_s = watch.clock() - watch.epoch_s - watch.renewed_at.get(job_id, 0.0)
+            last, before = watch.renewed_at.get(job_id, (0.0, 0.0))
+            silent_s = watch.clock() - watch.epoch_s - last
+            if silent_s < EARLY_S:  # it may have been read just before that
+                silent_s = last - before
             late = silent_s >= watch.lease_s - EARLY_S or job_id in watch.rolled_back
             watch.demand(late, f"the lease of {job_id} was taken back {silent_s:.1f} s after it was renewed")
         if fence is not None:

@@ -220,6 +220,7 @@ class World:
         snapshot.restore()
         lost = lost_by(now, records)
         self.watch.rolled_back |= lost | (records.keys() - now.keys())
+        self.watch.renewed_at.clear()  # renewals are lost with the rest
         for job_id in lost:
             self.watch.ended.pop(job_id, None)
         self.watch.ended.update({name: job.phase.value for name, job in records.items() if job.phase.ended})
