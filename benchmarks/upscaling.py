@@ -40,13 +40,14 @@ def measure(count: int, console: Console) -> dict[str, Any]:
 
 
 def _upscalers(factor: int) -> Upscalers:
-    """Repeating each pixel, a bicubic filter, Lanczos', and the model that KINORAY_UPSCALE_MODELS names."""
+    """Repeating each pixel, two filters, the built-in model's own network, and the one of KINORAY_UPSCALE_MODELS."""
     arms: dict[str, Callable[[Picture], Picture]] = {
         "repeating": lambda picture: picture.repeat(factor, 0).repeat(factor, 1),
         "bicubic": lambda picture: _bicubic(picture, factor),
         "lanczos": lambda picture: lanczos(picture, factor),
     }
     files = files_of(Settings())
+    arms.update(("embedded", opened(factor)) for opened in files.own.values())
     if (path := files.upscaling.get(factor)) is not None:
         from app.video.upscale.model import ModelUpscaler
 
@@ -86,9 +87,10 @@ def _figures(rows: list[dict[str, tuple[float, float, float]]], arms: Upscalers)
         }
         for name in arms
     }
-    if "model" in arms:
-        gain = mean([row["model"][1] - row["lanczos"][1] for row in rows])
-        told["model over lanczos at edges, dB"] = at_least(gain["low"], OVER_LANCZOS_DB, **gain)
+    for name in ("embedded", "model"):
+        if name in arms:
+            gain = mean([row[name][1] - row["lanczos"][1] for row in rows])
+            told[f"{name} over lanczos at edges, dB"] = at_least(gain["low"], OVER_LANCZOS_DB, **gain)
     return told
 
 

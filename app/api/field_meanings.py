@@ -10,6 +10,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         # of everything
         "id": "Its id, unique on this server",
+        "tenant": "Whose it is",
         "object": "What kind of object this is",
         "data": "The entries",
         "created": "When or how many were made: Unix seconds, or jobs since the store began",

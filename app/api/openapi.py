@@ -165,6 +165,7 @@ def describe_api(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     def openapi() -> Schema:
         if app.openapi_schema is None:
             page = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
+            page["paths"] = dict(sorted(page["paths"].items(), key=lambda path: path[0] != "/v1/videos"))  # that first
             _with_bodies_as_written(page, routers)
             app.openapi_schema = completed(page)
         return app.openapi_schema

@@ -9,7 +9,8 @@ from app.types import STUDENT, ModelProfile, StudentOfModel, TierOfModel
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL_ID = "kinoray-shapes"
-STUDENT_FOLDER = "student"
+STUDENT_FOLDER, UPSCALER_FOLDER = "student", "upscaler"
+UPSCALE = 2  # times the model's own sides, unless a request says otherwise
 _CLASSES = 4  # of prompts, each of which a tier has steps for
 ACROSS, RELATIONS, COUNTS, PICTURES = "across", "relations", "counts", "pictures"
 
@@ -36,6 +37,8 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         student=student,
         tiers=() if student is None else _tiers(facts["student"], student),
         takes_image=PICTURES in known_to(weights),
+        upscaler=upscaler_mark(weights),
+        upscale=UPSCALE if upscaler_mark(weights) else 1,
     )
 
 
@@ -55,16 +58,22 @@ def _tiers(facts: dict[str, list[str]], student: StudentOfModel) -> tuple[TierOf
     return tuple(TierOfModel(tier, steps, guidance=1.0, weights=STUDENT) for tier in facts["tiers"])
 
 
+def upscaler_mark(weights: Path = WEIGHTS) -> str:
+    """The first 16 hex digits of the SHA-256 of the upscaler's weights; empty: there are none."""
+    path = weights / UPSCALER_FOLDER / "upscaler.safetensors"
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
+
+
 def known_to(weights: Path = WEIGHTS) -> frozenset[str]:
     """What a set of weights knows beyond the first world: some of `ACROSS`, `RELATIONS`, `COUNTS`, `PICTURES`."""
     return frozenset(json.loads((weights / "model.json").read_text()).get("knows", ()))
 
 
 def revision(weights: Path = WEIGHTS) -> str:
-    """The first 12 hex digits of the SHA-256 over the weights files but a student's, in the order of their names."""
+    """The first 12 hex digits of the SHA-256 over the weights files but a student's or an upscaler's, by name."""
     digest = hashlib.sha256()
     for path in sorted(weights.rglob("*.safetensors")):
-        if path.relative_to(weights).parts[0] == STUDENT_FOLDER:
+        if path.relative_to(weights).parts[0] in (STUDENT_FOLDER, UPSCALER_FOLDER):
             continue
         digest.update(path.relative_to(weights).as_posix().encode())
         with path.open("rb") as file:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from app.embedded.profile import upscaler_mark
 from app.plan.postprocessing import PostprocessingLimits
 from app.settings import Settings
-from app.video.postprocess import PostprocessingFiles, digest_of_file
+from app.video.postprocess import PostprocessingFiles, Upscaler, digest_of_file
 
 
 def files_of(settings: Settings) -> PostprocessingFiles:
     """What a Postprocessor works with."""
     upscaling = {int(factor): path for factor, path in settings.upscale_models.items()}
-    return PostprocessingFiles(settings.interpolation_model, upscaling, settings.upscale_tile)
+    own = {mark: _embedded} if (mark := upscaler_mark()) else {}
+    return PostprocessingFiles(settings.interpolation_model, upscaling, settings.upscale_tile, own)
+
+
+def _embedded(factor: int) -> Upscaler:
+    from app.embedded.upscaler import EmbeddedUpscaler  # torch, which plans are made without
+
+    return EmbeddedUpscaler(factor)
 
 
 def limits_of(settings: Settings) -> PostprocessingLimits:

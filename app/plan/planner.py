@@ -143,7 +143,7 @@ def make_plan(
         asked_tier=request.tier.strip(),
         pool=pool_of(model, choice.tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec, more, work, named(worn, uploads), made),
+        why=_explained(why, request, choice, spec, more, work, model, named(worn, uploads), made),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
         mark=_mark(made, cache, limits.mag_ratios.get(model.id, ())),
@@ -305,6 +305,7 @@ def _explained(
     spec: VideoSpec,
     more: Postprocessing | None,
     work: StepBudget,
+    model: ModelProfile,
     worn: tuple[tuple[str, float], ...],
     made: Maker,
 ) -> Analysis:
@@ -319,7 +320,7 @@ def _explained(
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if more is not None:
-        reasons += said_of_frames(spec, more)
+        reasons += said_of_frames(spec, more, model.upscaler)
     if request.seconds is not None and request.frames is None and (more is None or more.interpolate == OFF):
         reasons.append(
             f"{request.seconds:g} s are made as {spec.frames} frames at {spec.fps} a second: {spec.seconds:.2f} s."

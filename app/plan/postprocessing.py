@@ -32,6 +32,7 @@ PAIR_S: Final = 0.7  # for each megapixel of a pair of frames: the flow there an
 FRAME_S: Final = 0.4  # for each megapixel of a frame between them
 LANCZOS_S: Final = 0.03  # for each megapixel that comes out
 ENCODE_S: Final = 0.12  # for each megapixel more that is encoded
+OWN_S: Final = 0.45  # the built-in model's own network, of a megapixel that comes out
 MODEL_S: Final = 4.0  # the operator's models: of a megapixel that comes out; not known, so rather much
 
 
@@ -67,7 +68,9 @@ def postprocessed(
         InvalidRequest: the model makes no such size, rate or length, or more pixels than the operator allows.
         UnsupportedParameter: a method that is not set up here.
     """
-    method, upscale = _method(request, model, limits), _upscale(request)
+    method, upscale = _method(request, model, limits), _upscale(request, model)
+    if upscale > 1 and request.upscale is None and request.width is not None and request.height is not None:
+        request = replace(request, width=request.width // upscale, height=request.height // upscale)
     if method == OFF or model.pictures_only or request.frames == 1:
         made = shape(request, model)
         frames, fps, method = made.frames, made.fps, OFF
@@ -79,9 +82,10 @@ def postprocessed(
         return made, None
     if method == OFF:
         frames, fps = made.frames, made.fps
-    marks = (limits.interpolation if method == MODEL else "", limits.upscaling.get(upscale, ""))
+    own = model.upscaler if upscale > 1 else ""
+    marks = (limits.interpolation if method == MODEL else "", limits.upscaling.get(upscale, own))
     found = Postprocessing(frames, fps, method, upscale, *marks)
-    return made, replace(found, seconds=seconds_of(made, found))
+    return made, replace(found, seconds=seconds_of(made, found, model))
 
 
 def check_pixels(plan: Plan, limits: PostprocessingLimits) -> None:
@@ -102,13 +106,13 @@ def check_pixels(plan: Plan, limits: PostprocessingLimits) -> None:
         raise InvalidRequest(message, name, "unsupported_size")
 
 
-def seconds_of(made: VideoSpec, more: Postprocessing) -> float:
+def seconds_of(made: VideoSpec, more: Postprocessing, model: ModelProfile) -> float:
     """What it takes beside making the frames and encoding them as they are."""
     one = made.width * made.height / 1e6
     between = max(0, more.frames - made.frames)
     out = one * more.upscale**2
     flow = {OFF: 0.0, FLOW: PAIR_S * one * made.frames + FRAME_S * one * between, MODEL: MODEL_S * one * between}
-    larger = 0.0 if more.upscale == 1 else (MODEL_S if more.upscale_mark else LANCZOS_S) * out * more.frames
+    larger = 0.0 if more.upscale == 1 else _upscaling_s(more, model) * out * more.frames
     encoded = ENCODE_S * max(0.0, out * more.frames - one * made.frames)
     return round(flow[more.interpolate] + larger + encoded, 3)
 
@@ -121,13 +125,14 @@ def about_postprocessing(request: VideoRequest, plan: Plan) -> Iterator[PlanWarn
         yield PlanWarning("no_effect", told, "interpolate")
 
 
-def said_of_frames(made: VideoSpec, more: Postprocessing) -> Iterator[str]:
-    """What becomes of the frames, for people."""
+def said_of_frames(made: VideoSpec, more: Postprocessing, own: str = "") -> Iterator[str]:
+    """What becomes of the frames, for people; `own` is the digest of the model's own upscaler."""
     if more.interpolate != OFF:
         how = "the operator's model" if more.interpolate == MODEL else "optical flow"
         yield f"{made.frames} frames at {made.fps} a second become {more.frames} at {more.fps} by {how}."
     if more.upscale > 1:
         how = "the operator's model" if more.upscale_mark else "Lanczos' filter"
+        how = "the model's own upscaler" if own and more.upscale_mark == own else how
         yield f"Pictures of {made.size} are enlarged {more.upscale} times by {how}."
 
 
@@ -143,10 +148,27 @@ def _method(request: VideoRequest, model: ModelProfile, limits: PostprocessingLi
     return FLOW if above else OFF
 
 
-def _upscale(request: VideoRequest) -> int:
+def _upscale(request: VideoRequest, model: ModelProfile) -> int:
+    """As asked; else what a size of twice or four times the model's own needs; without a size the model's usual."""
     if request.upscale not in (None, *UPSCALES):
         raise InvalidRequest(f"upscale is one of {', '.join(map(str, UPSCALES))}.", "upscale")
-    return request.upscale or 1
+    if request.upscale is not None:
+        return request.upscale
+    if request.width is None and request.height is None:
+        return model.upscale
+    larger = (factor for factor in UPSCALES[1:] if model.upscaler and _is_size(request, model, factor))
+    return 1 if _is_size(request, model, 1) else next(larger, 1)
+
+
+def _is_size(request: VideoRequest, model: ModelProfile, factor: int) -> bool:
+    return (request.width, request.height) in [(factor * width, factor * height) for width, height in model.sizes]
+
+
+def _upscaling_s(more: Postprocessing, model: ModelProfile) -> float:
+    """Seconds for each megapixel that comes out."""
+    if not more.upscale_mark:
+        return LANCZOS_S
+    return OWN_S if more.upscale_mark == model.upscaler else MODEL_S
 
 
 def _between(request: VideoRequest, model: ModelProfile) -> tuple[VideoSpec, int, int]:

@@ -78,6 +78,8 @@ class ModelProfile:
     shift_fixed: bool = False  # the shift follows from its weights or from the size, and no request changes it
     step_caches: bool = False  # requests may name one
     student: StudentOfModel | None = None  # which tiers that name it are made by
+    upscaler: str = ""  # digest of its own network that makes pictures 2 and 4 times as large; empty: it has none
+    upscale: int = 1  # its pictures are enlarged so, where a request asks for neither a size nor an enlargement
     hears_fps: bool = False  # the rate is an input of it: what it makes moves as fast at any
 
     @property

@@ -25,11 +25,15 @@ Upscaler = Callable[[Picture], Picture]
 
 @dataclass(frozen=True, slots=True)
 class PostprocessingFiles:
-    """The operator's own models, and the side in pixels of the tiles that pictures are enlarged in."""
+    """The operator's own models, and the side in pixels of the tiles that pictures are enlarged in.
+
+    `own`: what opens the upscalers that models of ours bring with them, for a factor, by digest.
+    """
 
     interpolation: Path | None = None
     upscaling: Mapping[int, Path] = field(default_factory=dict)
     tile: int = 256
+    own: Mapping[str, Callable[[int], Upscaler]] = field(default_factory=dict)
 
 
 class Postprocessor:
@@ -68,15 +72,20 @@ class Postprocessor:
         if not mark:
             return partial(lanczos, factor=factor)
         if (factor, mark) not in self._upscalers:
-            path = self._files.upscaling.get(factor)
-            if path is None:
-                message = f"No model for {factor}x is set where files are finished."
-                raise GenerationError(message, code="upscaling_failed")
-            check(path, mark)
-            from app.video.upscale.model import ModelUpscaler
-
-            self._upscalers[factor, mark] = ModelUpscaler(path, factor, self._files.tile)
+            own = self._files.own.get(mark)
+            self._upscalers[factor, mark] = self._of_file(factor, mark) if own is None else own(factor)
         return self._upscalers[factor, mark]
+
+    def _of_file(self, factor: int, mark: str) -> Upscaler:
+        """The operator's. Raises GenerationError."""
+        path = self._files.upscaling.get(factor)
+        if path is None:
+            message = f"No model for {factor}x is set where files are finished."
+            raise GenerationError(message, code="upscaling_failed")
+        check(path, mark)
+        from app.video.upscale.model import ModelUpscaler
+
+        return ModelUpscaler(path, factor, self._files.tile)
 
 
 def check(path: Path, mark: str) -> None:

@@ -147,7 +147,7 @@ def test_every_route_that_makes_jobs_counts_as_one_that_does() -> None:
         f"POST /v1/{each}"
         for each in (
             *("videos", "videos/{video_id}/remix", "videos/{video_id}/extend", "videos/extensions", "videos/sync"),
-            *("images/generations", "storyboards"),
+            *("images/generations", "storyboards", "voices/preview"),
         )
     } | {
         f"{each}/v1/storyboards/{{story_id}}/scenes/{{n}}{path}" for each, path in (("PATCH ", ""), ("POST ", "/retry"))

@@ -18,7 +18,7 @@ ALLOWED = {
     "/openapi.json": "GET, HEAD, OPTIONS",
     "/studio/studio.js": "GET, HEAD, OPTIONS",
     "/v1/videos": "GET, HEAD, OPTIONS, POST",
-    "/v1/videos/video_0123456789abcdef": "DELETE, GET, HEAD, OPTIONS",
+    "/v1/videos/video_0123456789abcdef": "DELETE, GET, HEAD, OPTIONS, PATCH",
     "/v1/videos/video_0123456789abcdef/remix": "OPTIONS, POST",
     "/v1/videos/video_0123456789abcdef/feedback": "GET, HEAD, OPTIONS, POST",
     "/v1/styles/recommend": "GET, HEAD, OPTIONS, POST",
@@ -34,7 +34,7 @@ ALLOWED = {
 async def test_an_address_says_what_it_takes(path: str, client: httpx.AsyncClient) -> None:
     answer = await client.options(path)
     assert (answer.status_code, answer.headers["allow"], answer.content) == (204, ALLOWED[path], b"")
-    refused = await client.patch(path)
+    refused = await client.put(path)
     assert (refused.status_code, refused.headers["allow"]) == (405, ALLOWED[path])
     assert refused.json()["error"]["code"] == "method_not_allowed"
 

@@ -43,6 +43,7 @@ async def test_a_tenant_sees_its_own_share_and_no_other_tenant_operators_see_all
         "running": 1,
         "recent_step_seconds": 40.0,
         "share": 0.8,
+        "limits": {},
     }
 
 

@@ -44,6 +44,7 @@ CACHES = {
     "healthy": False,
     "levels": {"results": {"hits": 7, "hit_rate": 0.5, "size_bytes": 9000, "evictions": 3, "saved_money": None}},
 }
+VOICE = {"id": "en", "object": "voice", "language": "en", "name": "English"}
 STYLE = {
     "id": "commercial",
     "object": "style",
@@ -157,6 +158,7 @@ class Service:
     def _facts(self, request: Request, path: str) -> Response:
         told: dict[str, Any] = {
             "/v1/models": {"object": "list", "data": [{"id": "kinoray-shapes"}]},
+            "/v1/voices": {"object": "list", "available": True, "data": [VOICE]},
             "/v1/styles": {"object": "list", "data": list(self.styles.values())},
             "/v1/styles/recommend": {
                 "object": "list",

@@ -155,3 +155,39 @@ def test_the_plan_says_what_becomes_of_the_frames(plan: Planned) -> None:
 def test_the_fastest_rate_is_four_times_the_models_own() -> None:
     assert most_fps(SHAPES) == 32
     assert most_fps(replace(SHAPES, frames=(1,), default_frames=1, fps=(1, 1), default_fps=1)) == 1
+
+
+OWN = replace(SHAPES, upscaler="own", upscale=2)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "made", "shown", "mark"),
+    [
+        ({}, (128, 128), 256, "own"),
+        ({"upscale": 1}, (128, 128), 128, None),
+        ({"upscale": 4}, (128, 128), 512, "own"),
+        ({"width": 128, "height": 128}, (128, 128), 128, None),
+        ({"width": 256, "height": 256}, (128, 128), 256, "own"),
+        ({"width": 512, "height": 512}, (128, 128), 512, "own"),
+    ],
+)
+def test_a_model_with_an_upscaler_of_its_own_is_shown_larger_unless_it_is_asked_for_less(
+    wishes: dict[str, Any], made: tuple[int, int], shown: int, mark: str | None
+) -> None:
+    spec, more = postprocessed(VideoRequest("a red ball", **wishes), OWN, NOTHING)
+    assert (spec.width, spec.height) == made
+    assert spec.width * (1 if more is None else more.upscale) == shown
+    assert (None if more is None else more.upscale_mark) == mark
+
+
+def test_an_operators_upscaler_takes_the_place_of_the_models_own() -> None:
+    _, more = postprocessed(VideoRequest("a red ball"), OWN, PostprocessingLimits(upscaling={2: "theirs"}))
+    assert more is not None
+    assert more.upscale_mark == "theirs"
+
+
+def test_a_size_that_no_enlargement_makes_is_refused_by_name() -> None:
+    for model, side in ((OWN, 384), (SHAPES, 256)):
+        with pytest.raises(InvalidRequest) as caught:
+            postprocessed(VideoRequest("a red ball", width=side, height=side), model, NOTHING)
+        assert (caught.value.param, caught.value.error_code) == ("size", "unsupported_size")

@@ -11,7 +11,7 @@ from app.types import FLOW, MODEL, OFF, Postprocessing
 from app.video.encode import Frames, encode_each
 from app.video.finish import Shown, finish
 from app.video.join import frames_of
-from app.video.postprocess import PostprocessingFiles, Postprocessor, digest_of_file
+from app.video.postprocess import PostprocessingFiles, Postprocessor, Upscaler, digest_of_file
 from app.video.upscale.lanczos import lanczos
 from tests.video.interpolate.test_torchscript import Blend, saved
 
@@ -62,6 +62,20 @@ def test_the_operators_module_is_used_and_held_to_the_plans_digest(tmp_path: Pat
         with pytest.raises(GenerationError) as caught:
             list(Postprocessor(files).pictures(rolling[:2], 8, Postprocessing(3, 16, MODEL, interpolate_mark="other")))
         assert caught.value.error_code in ("model_file_changed", "interpolation_failed")
+
+
+def test_a_models_own_upscaler_is_opened_by_its_digest_once(rolling: Frames) -> None:
+    opened = list[int]()
+
+    def own(factor: int) -> Upscaler:
+        opened.append(factor)
+        return lambda picture: lanczos(255 - picture, factor)
+
+    here, more = Postprocessor(PostprocessingFiles(own={"own": own})), Postprocessing(2, 8, OFF, 2, upscale_mark="own")
+    for _ in range(2):
+        made = list(here.pictures(rolling[:2], 8, more))
+    assert np.array_equal(made[0], lanczos(255 - rolling[0], 2))
+    assert opened == [2]
 
 
 def test_an_upscaler_that_is_not_here_ends_the_job_with_a_word(rolling: Frames, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ async def test_why_a_start_failed_is_in_the_log_and_on_the_board_of_each_pool(
         assert (told["why"], told["final"]) == ("words: the LoRA style cannot be read", True)
     assert await note(stores, under_way_name) is None
     (record,) = caplog.records
-    assert "words: the LoRA style cannot be read" in record.message
+    assert "words: the LoRA style cannot be read" in record.getMessage()
     assert record.exc_info is not None, "the whole story is in the replica's own log"
 
 

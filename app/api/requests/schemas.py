@@ -45,7 +45,10 @@ class CreateVideo(Strict):
     interpolate: Literal["off", "flow", "model"] | None = Field(
         None, description="Frames between those that the model makes; flow where fps is above the model's own, else off"
     )
-    upscale: Literal[1, 2, 4] | None = Field(None, description="Enlarge the pictures so many times; 1, if not given")
+    upscale: Literal[1, 2, 4] | None = Field(
+        None,
+        description="Enlarge the pictures so many times; if not given, as the model usually does, or as `size` needs",
+    )
     seed: Seed = None
     num_inference_steps: int | None = Field(
         None, ge=1, le=MOST_STEPS, description="Comes before the tier; also `steps`"

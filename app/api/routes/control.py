@@ -54,10 +54,10 @@ class ControlledJobs(BaseModel):
     """The line, the most urgent first, and the jobs under way, the longest first; as many as were asked for of each."""
 
     object: Literal["control.jobs"] = "control.jobs"
-    waiting: list[ControlledJob]
-    running: list[ControlledJob]
-    waiting_total: int
-    running_total: int
+    waiting: list[ControlledJob] = Field(description="Those not leased yet")
+    running: list[ControlledJob] = Field(description="Those that a replica has")
+    waiting_total: int = Field(description="All that wait, listed or not")
+    running_total: int = Field(description="All under way, listed or not")
 
 
 class RecentError(BaseModel):
@@ -85,7 +85,7 @@ class StatsHistory(BaseModel):
     """How the service has been; a row of `series` has a number for each of `at`, null where there is none."""
 
     object: Literal["stats.history"] = "stats.history"
-    window: str
+    window: str = Field(description="hour or day")
     every_s: int = Field(description="Seconds between two of `at`")
     over_s: int = Field(description="What happens by and by is told over so many seconds up to each of `at`")
     at: list[int] = Field(description="Unix seconds, the oldest first")

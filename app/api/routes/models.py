@@ -39,7 +39,7 @@ class ModelStudent(BaseModel):
     """A second set of weights, distilled to few evaluations without guidance; replicas hold both."""
 
     revision: str
-    evaluations: int
+    evaluations: int = Field(description="That it makes a clip in")
 
 
 class ModelLora(BaseModel):
@@ -68,6 +68,7 @@ class Model(BaseModel):
     max_fps: int = Field(description="The fastest that a video may be asked for, with frames put in between")
     interpolate: list[str] = Field(description="How these come about: what a request's `interpolate` may be")
     upscale: list[int] = Field(description="Times that its pictures may be enlarged")
+    default_upscale: int = Field(description="Times that they are, where a request has neither `upscale` nor `size`")
     max_seconds: float
     guidance: float
     samplers: list[str] = Field(description="The default first")
@@ -153,6 +154,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         max_fps=most_fps(profile),
         interpolate=[OFF] if profile.pictures_only else [OFF, FLOW, *([MODEL] if settings.interpolation_model else [])],
         upscale=list(UPSCALES),
+        default_upscale=profile.upscale,
         max_seconds=round(profile.max_seconds, 3),
         guidance=profile.guidance,
         samplers=list(profile.samplers),

@@ -40,7 +40,9 @@ _WAY: Final = re.compile(
 _CROSSES: Final = re.compile(
     rf"(?<![\w-])(?P<verb>cross|crosses|crossing) {_WHOLE}(?: (?P<way>{_LEFT}|{_RIGHT}))?(?![\w-])", re.IGNORECASE
 )
-_LATER: Final = re.compile(rf"(?:(?! and | while )[^,;.])*? (?P<way>{_LEFT}|{_RIGHT})(?![\w-])", re.IGNORECASE)
+_LATER: Final = re.compile(
+    rf"(?:(?! and | while | that | which )[^,;.])*? (?P<way>{_LEFT}|{_RIGHT})(?![\w-])", re.IGNORECASE
+)
 
 
 def rephrased(prompt: str, goes_across: bool = False) -> Rephrased:
@@ -60,7 +62,7 @@ def rephrased(prompt: str, goes_across: bool = False) -> Rephrased:
         whole = goes_across and only is None and " across" in found[0].lower()
         if whole and found[0].lower() in _TRAINED and not _said_later(found):
             return found[0]
-        told = f"{_MOODS[verb]} across the screen to the {side}" if whole else f"{_MOODS[verb]} to the {side}"
+        told = _whole_way(_MOODS[verb], side) if whole else f"{_MOODS[verb]} to the {side}"
         meant = f"motion across {side}" if whole else f"motion {side}"
         changes.append(Rewording(found[0], told, meant, "it does not bounce on its way" if bounces else ""))
         return f"{told} on" if found["over"] is not None else told
@@ -69,11 +71,17 @@ def rephrased(prompt: str, goes_across: bool = False) -> Rephrased:
         if goes_across and found[0].lower() in _TRAINED and not _said_later(found):
             return found[0]
         side, far = _side(found["way"] or _said_later(found)), "across " * goes_across
-        told = f"{_CROSSING[found['verb'].lower()]} {'across the screen ' * goes_across}to the {side}"
+        mood = _CROSSING[found["verb"].lower()]
+        told = _whole_way(mood, side) if goes_across else f"{mood} to the {side}"
         changes.append(Rewording(found[0], told, f"motion {far}{side}"))
         return told
 
     return Rephrased(_CROSSES.sub(crosses, _WAY.sub(across, prompt)), tuple(changes))
+
+
+def _whole_way(mood: str, side: str) -> str:
+    """Across the whole picture, in the words that were trained on."""
+    return f"{mood} across {'' if mood == 'move' else 'the screen '}to the {side}"
 
 
 def _said_later(found: re.Match[str]) -> str:

@@ -37,19 +37,20 @@ export function jobs(room) {
 
   /** @param {ControlledJob} job */
   const acts = (job) => {
+    const { id } = job;
     let now = job.priority;
-    const choice = h("select", { "aria-label": t("jobs.priority.of", { id: brief(job.id) }) }, CLASSES.map((name) => new Option(t(`line.${name}`), name)));
+    const choice = h("select", { "aria-label": t("jobs.priority.of", { id: brief(id) }) }, CLASSES.map((name) => new Option(t(`line.${name}`), name)));
     choice.addEventListener("change", () => {
       const before = now;
-      room.trouble(() => change(job.id, choice.value, before).catch((error) => ((choice.value = before), Promise.reject(error))));
+      room.trouble(() => change(id, choice.value, before).catch((error) => ((choice.value = before), Promise.reject(error))));
     });
     const stop = async () => {
-      if (!(await sure(t("jobs.cancel.ask", { id: brief(job.id) }), t("sure.cancel")))) return;
-      await post(`v1/videos/${job.id}/cancel`, {});
-      announce(t("jobs.cancelled", { id: brief(job.id) }));
+      if (!(await sure(t("jobs.cancel.ask", { id: brief(id) }), t("sure.cancel")))) return;
+      await post(`v1/videos/${id}/cancel`, {});
+      announce(t("jobs.cancelled", { id: brief(id) }));
       room.soon();
     };
-    const cancel = button("stop", t("jobs.cancel", { id: brief(job.id) }), () => room.trouble(stop), { bare: true, act: "cancel" });
+    const cancel = button("stop", t("jobs.cancel", { id: brief(id) }), () => room.trouble(stop), { bare: true, act: "cancel" });
     const fill = (/** @type {ControlledJob} */ latest) => {
       now = latest.priority;
       if (document.activeElement !== choice) choice.value = now;
