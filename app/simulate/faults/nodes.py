@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +61,18 @@ class RedisTime:
         now = self._world.unix()
         return int(now), int(now % 1 * 1e6)
 
-    async def execute_command(self, *words: str) -> tuple[int, int]:
-        answer: tuple[int, int] = await self._asked.told()
-        return answer
+    def execute_command(self, *words: str) -> Later:
+        return Later(self._asked.told)
+
+
+class Later:
+    """A call that begins when it is awaited: whoever was to do that may be dead by then."""
+
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._call = call
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._call().__await__()
 
 
 class Node:

@@ -11,6 +11,11 @@ from app.simulate.faults.scenario import draw
 from app.simulate.faults.search import explained
 from tests.simulate.faults import bugs
 
+# A process that is killed, or a run that is broken off, leaves calls that had not begun.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 MOST_SEEDS = 500
 SHOWN_BY = {
     "no_fence_check_on_a_checkpoint": "landed",

@@ -14,6 +14,11 @@ from app.simulate.faults.run import run
 from app.simulate.faults.scenario import FaultKind, draw
 from app.simulate.faults.search import one
 
+# A process that is killed, or a run that is broken off, leaves calls that had not begun.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 SEEDS = 200
 
 
