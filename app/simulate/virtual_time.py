@@ -58,6 +58,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.now = 0.0
         self.callbacks = 0  # that have run
+        self.frozen: dict[VirtualProcess, None] = {}
         self.running_process: VirtualProcess | None = None
         self._clock_resolution = RESOLUTION_S
 
@@ -113,10 +114,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def freeze(self, process: VirtualProcess) -> None:
         """Nothing of it runs until `thaw`, while time goes by for everybody else."""
         process.frozen = True
+        self.frozen[process] = None
 
     def thaw(self, process: VirtualProcess) -> None:
         """It goes on, with all that came meanwhile."""
         process.frozen = False
+        self.frozen.pop(process, None)
         self._ready.extend(process.take_held())
 
     def kill(self, process: VirtualProcess) -> None:
@@ -188,6 +191,8 @@ def run_virtually(work: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
 
 def _end_all(loop: VirtualLoop) -> None:
     """Cancel what is left, so that nothing is told of when it is collected."""
+    for process in list(loop.frozen):
+        loop.thaw(process)
     left = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
     for task in left:
         task.cancel()
