@@ -140,12 +140,14 @@ def memory_stores(
     settings: Settings,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
+    jobs: MemoryJobs | None = None,
 ) -> Stores:
     """All stores in this process, with the same rules and without a server: for tests, tools and simulations.
 
     `clock` gives Unix seconds, by which records are dated; `monotonic` those by which what is announced runs out.
+    `jobs`: those to build on, where somebody watches them.
     """
-    jobs = MemoryJobs(settings.failed_kept_s, monotonic)
+    jobs = jobs or MemoryJobs(settings.failed_kept_s, monotonic)
     board, outbox, meter = MemoryBoard(clock), MemoryOutbox(jobs), MemoryMeter()
     return Stores(
         jobs=jobs,

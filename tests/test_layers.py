@@ -103,6 +103,7 @@ EXCEPTIONS = {
     ("app/client/calibrate.py", "app.calibration.drafts"),
     ("app/client/calibrate.py", "app.calibration.magnitudes"),
     ("app/client/calibrate.py", "app.calibration.layouts"),
+    ("app/client/simulate_faults.py", "app.simulate.faults.search"),
 }
 HEAVY = {
     "torch": (
@@ -135,6 +136,7 @@ PRIVATE = {
     "diffusers": "app/engine/families/diffusers_private.py",
     "torch": "app/engine/families/torch_private.py",
     "ray": "deployments/ray_private.py",
+    "asyncio": "app/simulate/virtual_time.py",
 }
 """The one file of each library that may use its underscore names."""
 PUBLIC = {"_asdict", "_fields", "_replace"}  # of named tuples

@@ -24,6 +24,7 @@ from app.client.serve import serve
 from app.client.session import AsJson, say_json
 from app.client.settings import settings
 from app.client.simulate_commands import simulate
+from app.client.simulate_faults import faults
 from app.client.standing import status
 from app.client.trace_commands import traces
 from app.client.usage import usage
@@ -76,6 +77,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(calibrate, name="calibrate")
 app.add_typer(loras, name="lora")
 app.add_typer(story_verbs.stories, name="story")
+simulate.command()(faults)
 app.add_typer(simulate, name="simulate")
 app.add_typer(traces, name="trace")
 

@@ -146,8 +146,9 @@ class Dispatcher:
         """Everything at one moment; leases that have run out are taken back on the way."""
         jobs = self._stores.jobs
         entered = await self._stores.board.counters(ENTERED)
+        asked_at = self._monotonic()
         waiting, replicas, leased = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leased())
-        lost = self._lease_monitor.lost([lease for lease, _ in leased], self._monotonic())
+        lost = self._lease_monitor.lost([lease for lease, _ in leased], self._monotonic(), asked_at)
         await self._attempts.take_back(lost, now)
         gone = {lease.job_id for lease in lost}
         held = [lease for lease, _ in leased if lease.job_id not in gone]

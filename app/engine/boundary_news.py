@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 How = Literal["joined", "preempted", "parked", "went on"]
 
+SLOT, MEMORY, PREEMPTED = "slot", "memory", "preempted"
+"""Why a job in an engine does not step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from operator import methodcaller
+from typing import TYPE_CHECKING
 
-from app.engine.ticket import Ticket
+if TYPE_CHECKING:  # the policy itself needs no tensors: simulations go by it, too
+    from app.engine.ticket import Ticket
 
 _FRESH = 0.2  # weight of the newest cost in the running mean
 
@@ -44,11 +47,11 @@ class CheckpointPolicy:
         """After a step: hand out the checkpoints that are due."""
         for ticket in stepped:
             if self.due(ticket):
-                alone(ticket, Ticket.hand_out)
+                alone(ticket, methodcaller("hand_out"))
 
     @staticmethod
     def hand_out_all(tickets: Sequence[Ticket], alone: Callable[..., object]) -> None:
         """The engine closes: everything that has been stepped since its last checkpoint is handed out once more."""
         for ticket in tickets:
             if ticket.state is not None and ticket.state.step > ticket.kept and not ticket.stopped:
-                alone(ticket, Ticket.hand_out)
+                alone(ticket, methodcaller("hand_out"))

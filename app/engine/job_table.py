@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from app.engine.boundary_news import MEMORY, PREEMPTED
 from app.engine.memory.state import let_go, move_state
-from app.engine.ticket import MEMORY, PREEMPTED, Ticket, outcome
+from app.engine.ticket import Ticket, outcome
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Boundary, Profile, Rules, Shape
 from app.line.fair_share import FairShare

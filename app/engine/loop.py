@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.engine.boundary_news import BoundarySink, moved, tell_stepped
+from app.engine.boundary_news import MEMORY, SLOT, BoundarySink, moved, tell_stepped
+from app.engine.checkpoint import to_bytes
 from app.engine.checkpoint_policy import CheckpointPolicy
-from app.engine.denoiser import Conditioning, Denoiser, Frames, PacksShapes, TakesAdapters
+from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, PacksShapes, TakesAdapters
 from app.engine.drafting import draft_done, draft_failed, draft_stands
 from app.engine.embedding import Embedding, as_arrays, as_tensors
 from app.engine.forward import Answer, Forward
@@ -35,7 +36,7 @@ from app.engine.reuse import forecast, remember
 from app.engine.start import begun, encoded_image, resumed
 from app.engine.tally import MEMORY as MEMORY_SHORT
 from app.engine.tally import URGENT, Tally
-from app.engine.ticket import MEMORY, SLOT, PreviewSink, Sink, Ticket, failure, give_latent, outcome
+from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
 from app.engine.timing.step_times import StepTimes, Times
 from app.engine.timing.warm_up import WarmUp
 from app.engine.watchdog import Watchdog
@@ -133,6 +134,11 @@ class Engine:
             raise InvalidRequest(f"The priority is one of {', '.join(PRIORITIES)}.", "priority")
         now = self._clock()
         return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s, tenant)
+
+    @staticmethod
+    def to_bytes(state: JobState) -> bytes:
+        """What a sink was given as a checkpoint, as `submit` takes it."""
+        return to_bytes(state)
 
     def checkpoint_cost(self, seconds: float) -> None:
         """Say what it took to store a checkpoint that a sink was given: it decides how often there is one."""

@@ -25,9 +25,6 @@ from app.types import Measured, Phase, Plan
 
 T = TypeVar("T")
 
-SLOT, MEMORY, PREEMPTED = "slot", "memory", "preempted"
-"""Why a job in an engine does not step."""
-
 
 class Sink(Protocol):
     """Hears of one job, on the engine's thread: be quick (`loop.call_soon_threadsafe`). What it raises ends its job.

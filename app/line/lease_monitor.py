@@ -19,12 +19,17 @@ class LeaseMonitor:
         self._ttl_s = ttl_s
         self._seen: dict[tuple[str, int], tuple[float, float]] = {}  # end of the lease, and since when it is that
 
-    def lost(self, leases: Sequence[Lease], at: float) -> list[Lease]:
-        """Those of all leases there are that have run out at `at`, seconds of a monotonic clock."""
+    def lost(self, leases: Sequence[Lease], at: float, asked_at: float | None = None) -> list[Lease]:
+        """Those of all leases there are that have run out, as they were read at `at`, seconds of a monotonic clock.
+
+        `asked_at`: when the read began; None: it took no time. The read shows some moment between the two. An observer
+        that is frozen meanwhile has seen nothing of the time that went by, so none of it counts against a holder.
+        """
+        asked_at = at if asked_at is None else asked_at
         seen = {}
         for lease in leases:
             name = (lease.job_id, lease.fence)
             until, since = self._seen.get(name, (None, at))
             seen[name] = (lease.until, since if until == lease.until else at)
         self._seen = seen
-        return [lease for lease in leases if at - seen[lease.job_id, lease.fence][1] >= self._ttl_s]
+        return [lease for lease in leases if asked_at - seen[lease.job_id, lease.fence][1] >= self._ttl_s]

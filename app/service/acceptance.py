@@ -54,6 +54,11 @@ class Accepted(NamedTuple):
     replayed: bool
 
 
+def random_id() -> str:
+    """Drawn anew: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
 def _log_accepted(job: Job, role: Role) -> None:
     plan = job.plan
     said = facts(
@@ -83,6 +88,7 @@ class Acceptance:
     sync: Callable[[], Awaitable[None]]
     pools: PoolWatch
     pictures: FirstPictures
+    draw_id: Callable[[], str]
 
     async def accept(
         self,
@@ -189,7 +195,7 @@ class Acceptance:
             plan = await plan_of(await with_uploads(request, caller, self.ports, self.clock()), caller, self.ports)
         now, place = self.clock(), place_of_new_job()
         return Job(
-            id=f"video_{uuid.uuid4().hex}",
+            id=f"video_{self.draw_id()}",
             tenant=caller.tenant,
             key_id=caller.key_id,
             plan=plan,

@@ -50,8 +50,19 @@ async def fail(
     Raises LeaseLost, JobNotFound or IllegalTransition where it has moved on, and StoreUnavailable.
     """
     job = await stores.jobs.fail(job_id, fence, failure, now)
-    await tell_end(job, stores, now, entries=entries)
+    if closed_by(job, now):
+        await tell_end(job, stores, now, entries=entries)
     return job
+
+
+def closed_by(job: Job, now: float) -> bool:
+    """Whether it was the call that closed it as of `now`, and not one before it, which tells of it itself.
+
+    Closing a record again is fine, and gives it as it is: for a call that is repeated since its answer was lost. Two
+    calls may also come side by side, as of an attempt that was delivered twice; told twice, a job would be counted and
+    paid for twice.
+    """
+    return job.completed_at == now
 
 
 async def tell_end(

@@ -19,11 +19,11 @@ from app.jobs.usage import Used, used_by
 from app.logs.context import about_job, facts
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
-from app.service.acceptance import Acceptance, Accepted
+from app.service.acceptance import Acceptance, Accepted, random_id
 from app.service.admission import held_of, limits_of
 from app.service.animations import Animations
 from app.service.artifact_refs import DRAFT, forget_artifacts, lost
-from app.service.endings import end_of, tell_end
+from app.service.endings import closed_by, end_of, tell_end
 from app.service.event_stream import follow, told_all
 from app.service.file_uploads import FileShelf
 from app.service.first_picture import FirstPictures
@@ -76,11 +76,13 @@ class VideoService:
         settings: Settings,
         clock: Callable[[], float] = time.time,
         sync: Callable[[], Awaitable[None]] = _no_sync,
+        draw_id: Callable[[], str] = random_id,
     ) -> None:
         self.ports = ports
         self.settings = settings
         self._clock = clock
         self._sync = sync
+        self.draw_id = draw_id  # what the id of a job or a storyboard ends with, never drawn twice
         self._reads = FollowerReads()
         self.animations = Animations(ports.artifacts)
         self.loras = LoraShelf(ports, settings, clock)
@@ -132,7 +134,7 @@ class VideoService:
         return await self._acceptance().replayed(told, caller, key)
 
     def _acceptance(self) -> Acceptance:
-        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self.pictures)
+        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self.pictures, self.draw_id)
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
@@ -240,12 +242,13 @@ class VideoService:
             before = await self.ports.jobs.get(job_id, tenant)
         except JobNotFound as error:
             raise await lost_or(error, job_id, self.ports.board) from None
-        job = await self.ports.jobs.cancel(job_id, tenant, CANCELLED, self._clock())
-        if not before.phase.ended:
+        now = self._clock()
+        job = await self.ports.jobs.cancel(job_id, tenant, CANCELLED, now)
+        if closed_by(job, now):
             with about_job(before):
                 log.info("is to be cancelled", extra=facts(phase=before.phase.value, step=before.step))
             await self.ports.stops.send(job_id)
-            await tell_end(job, self.ports, self._clock())
+            await tell_end(job, self.ports, now)
         return job
 
     async def reprioritise(self, job_id: str, priority: str, caller: Caller) -> Job:

@@ -1,1 +1,1 @@
-"""Simulations of the service on virtual time: what faults do to it, and what a load would need."""
+"""Runs the real service on virtual time: in search of faults, and to say how many devices a load needs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
@@ -17,11 +16,6 @@ from app.tracing.jobs import place_of_new_job
 from app.types import STORY_EVENTS, Caller, Reference, UploadedPicture, Webhook
 from app.types.storyboard import Scene, Storyboard, StoryPhase, StoryWish
 from app.webhooks.delivery import webhook_of
-
-
-def new_id() -> str:
-    """An id that nobody can guess."""
-    return f"story_{uuid.uuid4().hex}"
 
 
 def story_of(story_id: str, wish: StoryWish, planned: Planned, caller: Caller, now: float) -> Storyboard:

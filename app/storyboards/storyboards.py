@@ -14,7 +14,7 @@ from app.errors import KinorayError, Moved, ServiceUnavailable, StoreUnavailable
 from app.service.story_recovery import lost_story_or
 from app.service.videos import VideoService
 from app.storyboards import changes, following
-from app.storyboards.creating import named_story, new_id, story_of, story_webhook
+from app.storyboards.creating import named_story, story_of, story_webhook
 from app.storyboards.decide import CANCELLED
 from app.storyboards.director import Director, Sleep
 from app.storyboards.editing import Editor, scene_of
@@ -109,7 +109,7 @@ class Storyboards:
         webhook = story_webhook(wish.webhook, caller, settings)
         await self.service.sync()
         planned = await self._planning.whole(with_pending(wish, pictures), caller)
-        story_id, now = new_id(), self.service.now()
+        story_id, now = f"story_{self.service.draw_id()}", self.service.now()
         pictured = await with_pictures(wish, pictures, story_id, caller, self.service.pictures)
         story = story_of(story_id, replace(pictured, webhook=webhook), planned, caller, now)
         until = self.director.claim_until()

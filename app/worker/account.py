@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.engine.ticket import Mate
 from app.jobs.reports.account import HANDED_ON, attempt_entry
 from app.types import Phase
 from app.worker.facts import Fact, FramesMade, HeldUp, PhaseChanged, PromptsEncoded, StepDone, WentOn
+
+if TYPE_CHECKING:
+    from app.engine.ticket import Mate
 
 MOST_RUNS = 256  # of batches of one size; more become one that stands for the rest
 MOST_PAUSES = 64  # the shortest go first

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.similar import Latent
-from app.engine.boundary_news import Moved, Stepped
-from app.engine.ticket import MEMORY, SLOT
+from app.engine.boundary_news import MEMORY, SLOT, Moved, Stepped
 from app.engine.timing.overhead import own_time_began
 from app.errors import (
     Cancelled,
@@ -89,6 +88,7 @@ class Attempt:
             parts.stores.checkpoints,
             parts.stores.meter,
             settings.checkpoint_max_bytes,
+            parts.engine.to_bytes,
             parts.engine.checkpoint_cost,
             parts.background,
             parts.timing.monotonic,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from app.engine.checkpoint import to_bytes
-from app.engine.denoiser import JobState
 from app.errors import LeaseLost, StoreUnavailable
 from app.jobs.checkpoints import Checkpoints
 from app.service.background import Background
 from app.telemetry import FENCES_REFUSED, Meter, figure
+
+if TYPE_CHECKING:
+    from app.engine.denoiser import JobState
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +21,8 @@ log = logging.getLogger(__name__)
 class CheckpointWriter:
     """One write at a time, off the path of the steps; what comes meanwhile waits, and only the newest of it.
 
-    `cost` hears what each took, in seconds of `monotonic`: the engine's checkpoint policy goes by it.
+    `to_bytes` makes a state into what is stored. `cost` hears what each took, in seconds of `monotonic`: the engine's
+    checkpoint policy goes by it.
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class CheckpointWriter:
         checkpoints: Checkpoints,
         meter: Meter,
         most_bytes: int,
+        to_bytes: Callable[[JobState], bytes],
         cost: Callable[[float], None],
         background: Background,
         monotonic: Callable[[], float],
@@ -34,6 +38,7 @@ class CheckpointWriter:
         self._checkpoints = checkpoints
         self._meter = meter
         self._most_bytes = most_bytes
+        self._to_bytes = to_bytes
         self._cost = cost
         self._background = background
         self._monotonic = monotonic
@@ -55,7 +60,7 @@ class CheckpointWriter:
         while self._next is not None:
             (job_id, fence, state), self._next = self._next, None
             began = self._monotonic()
-            data = await asyncio.to_thread(to_bytes, state)
+            data = await asyncio.to_thread(self._to_bytes, state)
             if len(data) > self._most_bytes:
                 log.info("The checkpoint of %s has %d bytes: not kept", job_id, len(data))
                 return

@@ -6,18 +6,20 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.boundary_news import Moved, Stepped
-from app.engine.denoiser import Frames, JobState
-from app.engine.embedding import Embedding
-from app.engine.ticket import DraftVerdict, Mate
 from app.errors import GenerationError
 from app.types import Measured, Phase
 from app.worker.prompt_embeddings import EncodedPrompts
+
+if TYPE_CHECKING:
+    from app.engine.denoiser import Frames, JobState
+    from app.engine.embedding import Embedding
+    from app.engine.ticket import DraftVerdict, Mate
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -17,15 +18,16 @@ from numpy.typing import NDArray
 from app.artifacts.store import UNAVAILABLE
 from app.cache.keys import plan_digest, results_pool
 from app.cache.results import CachedResult, ResultCache
-from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable
+from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable, StoreUnavailable
 from app.jobs.reports.account import finish_entry
+from app.jobs.store import find
 from app.logs.context import about_job
 from app.models.postprocessing import files_of
 from app.plan.savings import savings
 from app.plan.speculative.speculative import FAILED, plain_walk
-from app.service.artifact_refs import DRAFT, mark_cached
+from app.service.artifact_refs import DRAFT, mark_cached, owners
 from app.service.background import Background
-from app.service.endings import tell_end
+from app.service.endings import closed_by, tell_end
 from app.service.manifests import digest_of, key_of, store_manifest
 from app.service.similar_start import figures_of, use_of
 from app.service.single_flight import resolve
@@ -44,16 +46,25 @@ from app.tracing.jobs import attempt_of
 from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
 from app.video.encode import checked, encode
-from app.video.finish import UNSTORED, Shown, again_in, finish
+from app.video.finish import UNSTORED, File, Shown, again_in, finish
 from app.video.join import joined
 from app.video.postprocess import Postprocessor
 from app.worker.ports import Finishing, FinishingStores, StoredDraft
 
 log = logging.getLogger(__name__)
+Encode = Callable[[NDArray[np.uint8], int, Shown | None], dict[str, File]]
+
+
+def resident_bytes() -> int:
+    """What this process holds in host memory."""
+    return int(psutil.Process().memory_info().rss)
 
 
 class JobFinisher:
-    """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks."""
+    """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks.
+
+    `encode` makes the files of frames, as `app.video.finish.finish`.
+    """
 
     def __init__(
         self,
@@ -62,12 +73,16 @@ class JobFinisher:
         results: ResultCache,
         background: Background,
         monotonic: Callable[[], float] = time.monotonic,
+        encode: Encode = finish,
+        host_bytes: Callable[[], int] = resident_bytes,
     ) -> None:
         self._stores = stores
         self._settings = settings
         self._results = results
         self._background = background
         self._monotonic = monotonic
+        self._encode = encode
+        self._host_bytes = host_bytes
         self._postprocessor = Postprocessor(files_of(settings))
 
     async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
@@ -75,7 +90,7 @@ class JobFinisher:
         started = self._monotonic()
         stores = self._stores
         await stores.clock.sync()
-        told: dict[str, Any] = {"began_at": stores.clock(), "host_bytes": psutil.Process().memory_info().rss}
+        told: dict[str, Any] = {"began_at": stores.clock(), "host_bytes": self._host_bytes()}
         job = await stores.jobs.get(job_id)
         if job.fence == fence and job.phase is Phase.COMPLETED:
             return  # a former call closed it, and its answer was lost
@@ -130,6 +145,8 @@ class JobFinisher:
             cache=cache,
         )
         done = await self._complete(made, digests)
+        if not closed_by(done, now):
+            return
         # 3. The cache, then those who follow: who asks again on hearing of the end gets the cached video
         await self._remember(done)
         figures = _figures(done, self._settings.price_per_device_hour)
@@ -144,13 +161,24 @@ class JobFinisher:
         manifest = await store_manifest(made, digests, stores.artifacts)
         try:
             await stores.board.hold(made.id, made.id)
-            return await stores.jobs.complete(made.id, made.fence, made.artifacts, measured, now, expires_at)
+            done = await stores.jobs.complete(made.id, made.fence, made.artifacts, measured, now, expires_at)
         except LeaseLost:
-            await stores.board.release(made.id, made.id)
+            await self._let_go(made)
             own = [artifact for variant, artifact in made.artifacts.items() if variant != DRAFT]  # it is of the record
             for artifact in (manifest, *own):
                 await stores.artifacts.delete(artifact)
             raise
+        with suppress(StoreUnavailable):  # one that lost the job meanwhile may have let go of it, in the same name
+            await stores.board.hold(made.id, made.id)
+        return done
+
+    async def _let_go(self, made: Job) -> None:
+        """Of its own files; the attempt that has the job holds its own in the same name, and keeps that."""
+        stores = self._stores
+        await stores.board.release(made.id, made.id)
+        job = await find(stores.jobs, made.id)
+        if job is not None and made.id in owners(job.artifacts.values()):
+            await stores.board.hold(made.id, made.id)
 
     async def _resolve_flight(self, job: Job, now: float) -> None:
         try:
@@ -178,7 +206,7 @@ class JobFinisher:
         self, job: Job, frames: NDArray[np.uint8], shown: Shown | None, told: dict[str, Any]
     ) -> tuple[dict[str, Artifact], dict[str, str]]:
         """The files, stored, and their digests; `told` is what the job's account is to say of it."""
-        files = await asyncio.to_thread(finish, frames, job.plan.whole.fps, shown)
+        files = await asyncio.to_thread(self._encode, frames, job.plan.whole.fps, shown)
         told["encoded_at"] = self._stores.clock()
         digests = {variant: digest_of(file.content) for variant, file in files.items()}
         artifacts = {

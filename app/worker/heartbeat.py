@@ -7,8 +7,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-import psutil
-
 from app.errors import KinorayError
 from app.line.pressure import Level
 from app.telemetry import BATCH_SIZE, FENCES_REFUSED, PREEMPTIONS, figure, observed
@@ -110,7 +108,7 @@ class Heartbeat:
             running=running,
             step_s=engine.step_s,
             seen_at=parts.stores.clock(),
-            memory_bytes=psutil.Process().memory_info().rss,
+            memory_bytes=engine.held()[0],
             step_times=engine.step_times,
             leaving=self._replica.leaving,
             overhead_s=overhead.seconds,

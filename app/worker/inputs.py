@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import picture_key, pool_of
 from app.cache.similar import Latent, kept_latent
 from app.cache.store import ByteCache
-from app.engine.embedding import Embedding
-from app.engine.loop import Engine
 from app.settings import Settings
 from app.types import Artifact, Job, VideoSpec
 from app.video.picture import fitted
-from app.worker.ports import ReplicaStores, Timing
+from app.worker.ports import ReplicaEngine, ReplicaStores, Timing
+
+if TYPE_CHECKING:
+    from app.engine.embedding import Embedding
 
 
 class Inputs:
     """Reads them from stores and caches."""
 
     def __init__(
-        self, stores: ReplicaStores, cache: ByteCache, engine: Engine, settings: Settings, timing: Timing
+        self, stores: ReplicaStores, cache: ByteCache, engine: ReplicaEngine, settings: Settings, timing: Timing
     ) -> None:
         self._stores = stores
         self._cache = cache

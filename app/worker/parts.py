@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from app.engine.encoding import Encoder
-from app.engine.loop import Engine
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import Power
 from app.service.background import Background
@@ -13,7 +12,10 @@ from app.service.similar_start import ReplicaCaches
 from app.settings import Settings
 from app.types import ModelProfile
 from app.worker.adapter_files import AdapterFiles
-from app.worker.ports import Finishing, ReplicaStores, Timing
+from app.worker.ports import Finishing, ReplicaEngine, ReplicaStores, Timing
+
+if TYPE_CHECKING:  # a replica's story needs no tensors
+    from app.engine.encoding import Encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class ReplicaParts:
     settings: Settings
     model: ModelProfile
     stores: ReplicaStores
-    engine: Engine
+    engine: ReplicaEngine
     encoder: Encoder | None
     caches: ReplicaCaches
     finishing: Finishing

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.cache.embeddings import EmbeddingCache
 from app.cache.keys import embedding_key, pool_of
-from app.engine.embedding import Embedding
-from app.engine.encoding import Encoder
 from app.settings import Settings
 from app.types import Job
+
+if TYPE_CHECKING:
+    from app.engine.embedding import Embedding
+    from app.engine.encoding import Encoder
 
 
 class EncodedPrompts(NamedTuple):

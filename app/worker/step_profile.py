@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from app.engine.loop import Engine
 from app.errors import StoreUnavailable
 from app.jobs.board import Board
 from app.line.profile import noted, to_note
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.types import ModelProfile
+from app.worker.ports import ReplicaEngine
 
 log = logging.getLogger(__name__)
 TTL_S = 30 * 86400.0
@@ -26,7 +26,7 @@ def profile_key(model: ModelProfile, entry: ModelEntry, settings: Settings, hard
 class StepProfile:
     """The note under one key, read before the warm-up and written now and then."""
 
-    def __init__(self, key: str, board: Board, engine: Engine) -> None:
+    def __init__(self, key: str, board: Board, engine: ReplicaEngine) -> None:
         self._key = key
         self._board = board
         self._engine = engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -26,7 +26,7 @@ from app.service.outlook import Outlook, outlook_of
 from app.service.ports import Shared
 from app.settings import Settings
 from app.stores import memory_stores
-from app.types import Failure, Job, Phase
+from app.types import Failure, Job, Lease, Phase
 from app.types.storyboard import StoryPhase
 from tests.dispatch.workers import (
     PlayedWorkers,
@@ -553,3 +553,35 @@ async def test_a_job_is_told_its_place_again_when_another_has_become_more_urgent
     await world.stores.jobs.reprioritise(second.id, "public", "high")
     await world.dispatcher.run_pass()
     assert (await told(world.stores, first, "queue", after)).data["position"] == 1
+
+
+class Frozen(MemoryJobs):
+    """A store behind which the dispatcher is frozen once, for a minute, as it has just been told the leases."""
+
+    freeze: Callable[[], Awaitable[None]] | None = None
+
+    async def leases(self) -> Sequence[Lease]:
+        read = await super().leases()
+        freeze, self.freeze = self.freeze, None
+        if freeze is not None:
+            await freeze()
+        return read
+
+
+async def test_leases_that_were_renewed_while_the_dispatcher_was_frozen_are_kept(build: Callable[..., World]) -> None:
+    jobs = Frozen()
+    world = build(instead={"jobs": jobs}, lease_s=30.0)
+    await world.has("replica1")
+    job = await world.add()
+    for _ in range(2):
+        await world.pass_after(1.0)
+
+    async def freeze() -> None:
+        world.time.passed_s += 60.0
+        await jobs.renew(await jobs.leases(), 30.0, world.time.wall())
+
+    jobs.freeze = freeze
+    await world.pass_after(1.0)
+    assert (await world.job(job)).fence == 1
+    await world.pass_after(1.0)
+    assert (await world.job(job)).losses == 0

@@ -38,3 +38,12 @@ def test_whatever_the_wall_clock_does_a_holder_that_renews_keeps_its_lease_and_o
         found = monitor.lost([mine, dead], at)
         assert mine not in found
         assert (dead in found) == (at - 2.0 >= 30.0)
+
+
+def test_an_observer_that_was_frozen_while_it_read_calls_nobody_lost_for_that_time() -> None:
+    monitor = LeaseMonitor(30.0)
+    assert monitor.lost([lease(100.0)], 1.0) == []
+    assert monitor.lost([lease(100.0)], 61.0, asked_at=2.0) == []  # read at once, and frozen then
+    assert monitor.lost([lease(160.0)], 121.0, asked_at=62.0) == []  # frozen first, and read then
+    assert monitor.lost([lease(160.0)], 150.0) == []
+    assert monitor.lost([lease(160.0)], 151.0) == [lease(160.0)]

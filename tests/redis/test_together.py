@@ -39,9 +39,7 @@ async def test_what_is_asked_at_once_is_one_round_trip_in_the_order_in_which_it_
 async def test_ones_mistake_is_nobody_elses(redis: Client) -> None:
     commands = Commands(redis)
     await commands.call("SET", "text", "x")
-    answers = await asyncio.gather(
-        commands.call("INCR", "text"), commands.call("GET", "text"), return_exceptions=True
-    )
+    answers = await asyncio.gather(commands.call("INCR", "text"), commands.call("GET", "text"), return_exceptions=True)
     assert isinstance(answers[0], ResponseError)
     assert answers[1] == b"x"
     answers = await asyncio.gather(

@@ -139,6 +139,49 @@ async def test_one_that_loses_its_job_while_it_stores_takes_its_files_away_again
     assert (await here.events(job), await cached(here, job)) == ([], False)
 
 
+async def test_one_that_comes_too_late_leaves_the_files_of_the_attempt_that_completed_the_job_held(
+    workplace: Make,
+) -> None:
+    class Slow(MemoryArtifacts):
+        """While the last file of the first attempt is stored, the job is lost to a second, which completes it."""
+
+        async def put(self, key: str, content: bytes, content_type: str) -> Artifact:
+            if "/1/spritesheet" in key:
+                await stores.jobs.requeue(job.id, fence, time.unix())
+                await here.parts.finishing.finish(job.id, await here.lease(job), FRAMES, MEASURED)
+            return await super().put(key, content, content_type)
+
+    time = Time()
+    stores = stores_with(time, artifacts=Slow())
+    here = workplace(stores=stores, time=time)
+    job, fence = await here.leased()
+    with pytest.raises(LeaseLost):
+        await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)
+    assert (await stores.jobs.get(job.id)).phase is Phase.COMPLETED
+    assert await stores.board.holders(job.id) == {job.id}
+
+
+async def test_two_calls_side_by_side_tell_of_one_end(workplace: Make) -> None:
+    class Doubled(MemoryArtifacts):
+        """While the last file is stored, the same call comes again and is quicker."""
+
+        again = True
+
+        async def put(self, key: str, content: bytes, content_type: str) -> Artifact:
+            if "spritesheet" in key and self.again:
+                self.again = False
+                await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)
+                time.advance(0.001)
+            return await super().put(key, content, content_type)
+
+    time = Time()
+    here = workplace(stores=stores_with(time, artifacts=Doubled()), time=time)
+    job, fence = await here.leased()
+    await here.parts.finishing.finish(job.id, fence, FRAMES, MEASURED)
+    assert [event.kind for event in await here.events(job)] == ["end"]
+    assert (await here.stores.meter.read())["jobs_ended:completed"] == 1
+
+
 async def test_who_hears_of_the_end_finds_the_video_in_the_cache(workplace: Make) -> None:
     class Followed(MemoryEvents):
         async def append(

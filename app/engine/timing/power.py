@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-import torch
-
 log = logging.getLogger(__name__)
 _WEIGHT = 0.1  # of a new reading in the running mean
 
@@ -61,6 +59,8 @@ class Power:
 
 def power() -> Power:
     """The power of the CUDA device that this process uses, if the driver's library (nvidia-ml-py) is installed."""
+    import torch  # here, so that who has no device needs none of it
+
     if not torch.cuda.is_available():
         return Power(None)
     try:

@@ -1,0 +1,482 @@
+"""An engine on virtual time: the real batcher, slots, step times, masks and checkpoint policy, around a digest.
+
+It stands where `app.engine.loop` stands. What a device would compute is a chain of digests, one link a step, so that
+the bits of a video tell whether every step was done once, in order, of this plan: alone, in company, resumed anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engine.boundary_news import MEMORY, PREEMPTED, SLOT
+from app.engine.checkpoint_policy import CheckpointPolicy
+from app.engine.tally import URGENT, Tally
+from app.engine.timing.step_times import StepTimes, Times, shape_of
+from app.errors import Cancelled, GenerationError, InvalidRequest, TimedOut, WorkerLost
+from app.line.batcher import Boundary, Paused, Rules, Running, Shape, Urgency, Waiting, decide
+from app.line.fair_share import FairShare
+from app.line.order import aged
+from app.line.packing import Mix
+from app.line.pressure import Pressure
+from app.line.profile import Noted
+from app.line.rules import PRIORITIES
+from app.plan.masks.mask import masks_of
+from app.types import Masks, Measured, ModelProfile, Phase, Plan, VideoSpec
+
+if TYPE_CHECKING:
+    from app.worker.facts import FactQueue
+
+FAILS = "fails when decoded"
+"""A plan with these words in its prompt has no video."""
+PIXELS = 8  # a frame's bytes, each a byte of the last digest
+
+
+@dataclass(slots=True)
+class VirtualState:
+    """How far a job is: the digest of its plan, and of each step that was done since."""
+
+    job_id: str
+    masks: Masks
+    plan: str  # the digest that it began with, in hexadecimal
+    digest: bytes
+    step: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.step >= self.masks.steps
+
+    @property
+    def forecast(self) -> bool:
+        """Whether its next step needs no forward."""
+        return not self.done and not self.masks.run[self.step]
+
+    @property
+    def evaluations(self) -> int:
+        return sum(self.masks.run[: self.step])
+
+    @property
+    def remaining(self) -> int:
+        """Forwards to come."""
+        return sum(self.masks.run[self.step :])
+
+    def advance(self) -> None:
+        """One step more."""
+        word = b"%d/%d" % (self.step, self.masks.run[self.step])
+        self.digest = hashlib.blake2b(self.digest + word, digest_size=PIXELS).digest()
+        self.step += 1
+
+    def frames(self) -> NDArray[np.uint8]:
+        """The video, uint8 (1, 1, PIXELS / 2, 3)."""
+        return np.frombuffer((self.digest * 2)[: 3 * PIXELS // 2], dtype=np.uint8).reshape(1, 1, -1, 3)
+
+
+def begun(job_id: str, plan: Plan) -> VirtualState:
+    """At noise: what decides the bits of a video decides those of the digest."""
+    decisive = f"{plan.model}/{plan.revision}/{plan.prompt}/{plan.spec}/{plan.sampling}/{plan.bits_mark}"
+    digest = hashlib.blake2b(decisive.encode(), digest_size=PIXELS).digest()
+    return VirtualState(job_id, masks_of(plan), digest.hex(), digest)
+
+
+def undisturbed(plan: Plan) -> NDArray[np.uint8]:
+    """The frames of a plan that is walked in one go."""
+    state = begun("", plan)
+    while not state.done:
+        state.advance()
+    return state.frames()
+
+
+def resumed(job_id: str, plan: Plan, checkpoint: bytes) -> VirtualState | None:
+    """Where the checkpoint was taken; None: it is of another plan."""
+    note, state = json.loads(checkpoint), begun(job_id, plan)
+    if note["plan"] != state.plan:
+        return None
+    return replace(state, digest=bytes.fromhex(note["digest"]), step=int(note["step"]))
+
+
+@dataclass(slots=True, eq=False)
+class VirtualTicket:
+    """One attempt in the engine; as `app.engine.ticket.Ticket`, of which the checkpoint policy reads the same."""
+
+    name: str
+    job_id: str
+    plan: Plan
+    sink: FactQueue
+    urgency: Urgency
+    submitted: float
+    checkpoint: bytes | None
+    shape: Shape
+    evaluations: int
+    since: float
+    state: VirtualState | None = None
+    stopped: bool = False
+    joined: float = 0.0
+    stepped: int = 0
+    kept: int = 0
+    kept_s: float = 0.0
+    device_s: float = 0.0
+    resumed_from: int | None = None
+    held_up: str | None = None
+    stages_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def started(self) -> VirtualState:
+        if self.state is None:
+            raise RuntimeError(f"{self.job_id} has not started.")
+        return self.state
+
+    def entry(self) -> dict[str, Any]:
+        """What the batcher reads of it, wherever it is."""
+        state = self.state
+        return {
+            "job_id": self.name,
+            "shape": self.shape,
+            "urgency": self.urgency,
+            "evaluations": self.evaluations,
+            "remaining": self.evaluations if state is None else state.remaining,
+            "since": self.since,
+            "leaving": self.stopped or (state is not None and state.done),
+            "forecast": state is not None and state.forecast,
+            "alone": self.plan.sampling.alone,
+        }
+
+    def hand_out(self) -> None:
+        """A checkpoint to its sink."""
+        self.kept, self.kept_s = self.started.step, self.device_s
+        sink: Any = self.sink
+        sink.checkpoint(replace(self.started))
+
+    def waits(self, cause: str, rival: str | None = None) -> None:
+        if cause != self.held_up:
+            self.sink.waits(cause, rival)
+        self.held_up = cause
+
+    def goes_on(self) -> None:
+        self.sink.goes_on()
+        self.held_up = None
+
+
+StepSeconds = Callable[[Shape, int], float]
+"""Seconds of a forward, by shape and number of jobs."""
+
+
+class VirtualEngine:
+    """The ReplicaEngine port. `run` is its thread: a task that ends when the engine is closed or its device lost.
+
+    `decode_s`: seconds that decoding takes. `clock` and `sleep` are the virtual ones.
+    """
+
+    def __init__(self, rules: Rules, step_seconds: StepSeconds, decode_s: float, clock: Callable[[], float]) -> None:
+        self.tally = Tally()
+        self._rules = rules
+        self._step_seconds = step_seconds
+        self._decode_s = decode_s
+        self._clock = clock
+        self._times = StepTimes()
+        self._checkpoints = CheckpointPolicy(rules.checkpoint_share, rules.checkpoint_every)
+        self._names, self._boundaries = itertools.count(), itertools.count(1)
+        self._waiting: dict[str, VirtualTicket] = {}
+        self._running: dict[str, VirtualTicket] = {}
+        self._paused: dict[str, VirtualTicket] = {}
+        self._latest: dict[str, VirtualTicket] = {}
+        self._fair: FairShare[Shape] = FairShare()
+        self._fair_tenants: FairShare[str] = FairShare()
+        self._news = asyncio.Event()
+        self._closing = self._ended = self._lost = False
+        self._default: Shape | None = None
+
+    # What others ask of it
+
+    def submit(
+        self,
+        job_id: str,
+        plan: Plan,
+        sink: Any,
+        prompt: object = None,
+        negative: object = None,
+        urgency: Urgency | None = None,
+        preview_every: int = 0,
+        checkpoint: bytes | None = None,
+        source: object = None,
+        picture: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        if self._closing or self._ended:
+            raise WorkerLost("The engine has ended.")
+        if job_id in self._latest:
+            self._latest[job_id].stopped = True
+        now, name = self._clock(), f"{job_id}/{next(self._names)}"
+        urgency = urgency or Urgency(arrived=now)
+        budget, shape = masks_of(plan).budget, shape_of(plan)
+        ticket = VirtualTicket(name, job_id, plan, sink, urgency, now, checkpoint, shape, budget, urgency.arrived)
+        self._latest[job_id] = self._waiting[name] = ticket
+        self._news.set()
+
+    def urgency(
+        self, priority: str = "normal", due_in_s: float | None = None, waited_s: float = 0.0, tenant: str = ""
+    ) -> Urgency:
+        if priority not in PRIORITIES:
+            raise InvalidRequest(f"The priority is one of {', '.join(PRIORITIES)}.", "priority")
+        now = self._clock()
+        return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s, tenant)
+
+    def to_bytes(self, state: Any) -> bytes:
+        return json.dumps({"plan": state.plan, "digest": state.digest.hex(), "step": state.step}).encode()
+
+    def checkpoint_cost(self, seconds: float) -> None:
+        self._checkpoints.cost(seconds)
+
+    def reprioritise(self, job_id: str, priority: str) -> None:
+        if job_id in self._latest and priority in PRIORITIES:
+            ticket = self._latest[job_id]
+            ticket.urgency = replace(ticket.urgency, priority=PRIORITIES[priority])
+
+    def stop(self, job_id: str, sink: object = None) -> None:
+        ticket = self._latest.get(job_id)
+        if ticket is not None and sink in (None, ticket.sink):
+            ticket.stopped = True
+            self._news.set()
+
+    def offer_adapters(self, files: Mapping[str, Path]) -> None:
+        """There is nothing to be adapted."""
+
+    def encode_image(self, image: object, spec: VideoSpec) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result({})
+        return done
+
+    def warm_up(self, model: ModelProfile) -> float:
+        shape = (model.default_frames, model.sizes[0][1], model.sizes[0][0])
+        self._default = shape
+        for batch in range(1, self._rules.max_batch + 1):
+            if (shape, batch) not in self._times.times:
+                self._times.learn(shape, batch, self._step_seconds(shape, batch), settled=True)
+        return self.step_s
+
+    def adopt(self, known: Noted) -> None:
+        self._times.adopt({size: known.times[size] for size in sorted(known.times)})
+
+    def healthy(self) -> bool:
+        return not self._ended
+
+    def close(self, timeout_s: float | None = None) -> None:
+        self._closing = True
+        self._news.set()
+
+    def lose_device(self) -> None:
+        """As a GPU that falls off its bus: all that are here are lost."""
+        self._lost = True
+        self._news.set()
+
+    @property
+    def step_s(self) -> float:
+        return 0.0 if self._default is None else self._times.expected_s(self._default)
+
+    @property
+    def step_times(self) -> dict[str, float]:
+        return {"x".join(map(str, shape)): self._times.expected_s(shape) for shape, size in self.times if size == 1}
+
+    @property
+    def begin_times(self) -> dict[str, float]:
+        return {"x".join(map(str, shape)): self._times.begin_s(shape) for shape, size in self.times if size == 1}
+
+    @property
+    def times(self) -> Times:
+        return self._times.times
+
+    @property
+    def packed(self) -> dict[Mix, float]:
+        return {}
+
+    @property
+    def limits(self) -> dict[Shape, tuple[int, int]]:
+        return {}
+
+    @property
+    def pressure(self) -> Pressure:
+        return Pressure()
+
+    def look_at_memory(self) -> None:
+        """There is always enough."""
+
+    def held(self) -> tuple[int, int | None]:
+        return 0, None
+
+    @property
+    def slots_held(self) -> int:
+        """Jobs that have a slot now."""
+        return len(self._running)
+
+    # What its thread does
+
+    async def run(self) -> None:
+        """Boundary after boundary, until it is closed."""
+        while not self._closing and not self._lost:
+            if not (self._waiting or self._running or self._paused):
+                self._news.clear()
+                await self._news.wait()
+                continue
+            await self._boundary(next(self._boundaries))
+        self._end()
+
+    async def _boundary(self, number: int) -> None:
+        boundary = self._decide()
+        await self._rearrange(boundary, number)
+        for ticket in self._waiting.values():
+            ticket.waits(SLOT)
+        batch = [self._running[name] for name in boundary.batch if name in self._running]
+        if not batch:
+            if not (boundary.leave or boundary.join or boundary.resume):
+                self._news.clear()
+                await self._news.wait()
+            return
+        shapes = [ticket.shape for ticket in batch]
+        took_s = self._step_seconds(shapes[0], len(batch))
+        await asyncio.sleep(took_s)
+        if self._lost:
+            return
+        self.tally.forward(len(batch))
+        self._times.learn_batch(shapes, took_s)
+        self._charge(batch, took_s)
+        round_s = self._times.round_s([ticket.shape for ticket in self._running.values()], self._rules)
+        for ticket in batch:
+            ticket.started.advance()
+            ticket.stepped = number
+            ticket.sink.ran(len(batch), took_s)
+            ticket.since = aged(ticket.since, ticket.urgency.priority, self._clock(), took_s, self._rules)
+            self._tell(ticket, round_s)
+        self._checkpoints.hand_out_due(_as_tickets(batch), _alone)
+
+    def _decide(self) -> Boundary:
+        running = [
+            Running(
+                **ticket.entry(),
+                stepped=ticket.stepped,
+                used_s=self._fair.used_s(ticket.shape),
+                tenant_used_s=self._fair_tenants.used_s(ticket.urgency.tenant),
+            )
+            for ticket in self._running.values()
+        ]
+        waiting = [Waiting(**ticket.entry()) for ticket in self._waiting.values()]
+        paused = [Paused(**ticket.entry()) for ticket in self._paused.values()]
+        return decide(self._clock(), running, waiting, paused, self._rules, self._times.profile)
+
+    async def _rearrange(self, boundary: Boundary, number: int) -> None:
+        for name in boundary.leave:
+            await self._leave(self._find(name))
+        for name in boundary.pause:
+            ticket = self._paused[name] = self._running.pop(name)
+            rival = boundary.rivals.get(name)
+            ticket.waits(MEMORY if rival is None else PREEMPTED, None if rival is None else self._find(rival).job_id)
+            self.tally.preempted(URGENT)
+        for name in boundary.resume:
+            self._enter(self._paused.pop(name))
+        for name in boundary.join:
+            self._join(self._waiting.pop(name), number)
+
+    def _join(self, ticket: VirtualTicket, number: int) -> None:
+        ticket.joined = self._clock()
+        ticket.stages_s["queue"] = ticket.joined - ticket.submitted
+        state = None if ticket.checkpoint is None else resumed(ticket.job_id, ticket.plan, ticket.checkpoint)
+        if state is not None:
+            ticket.resumed_from = ticket.kept = state.step
+        ticket.state = state or begun(ticket.job_id, ticket.plan)
+        ticket.stepped = number - 1
+        ticket.sink.phase(Phase.DENOISING)
+        self._enter(ticket)
+        if ticket.started.step:
+            self._tell(ticket, self._times.step_s(ticket.shape, 1))
+
+    def _enter(self, ticket: VirtualTicket) -> None:
+        self._fair.enter(ticket.shape, {other.shape for other in self._running.values()})
+        self._fair_tenants.enter(ticket.urgency.tenant, {other.urgency.tenant for other in self._running.values()})
+        self._running[ticket.name] = ticket
+        ticket.goes_on()
+
+    def _tell(self, ticket: VirtualTicket, round_s: float) -> None:
+        """Of the step, and take the forecast ones that follow it."""
+        state = ticket.started
+        ticket.sink.step(state.step, state.masks.steps, state.remaining * round_s)
+        while state.forecast:
+            state.advance()
+            ticket.sink.step(state.step, state.masks.steps, state.remaining * round_s)
+
+    def _charge(self, batch: Sequence[VirtualTicket], took_s: float) -> None:
+        for ticket in batch:
+            each_s = took_s / len(batch)
+            ticket.device_s += each_s
+            self._fair.charge(ticket.shape, each_s)
+            tenant = ticket.urgency.tenant
+            self._fair_tenants.charge(tenant, each_s / self._rules.weight(tenant))
+
+    async def _leave(self, ticket: VirtualTicket) -> None:
+        if ticket.stopped:
+            self._fail(ticket, Cancelled("The job was stopped."))
+            return
+        if ticket.state is None or not ticket.state.done:
+            self._fail(ticket, TimedOut("Its deadline has passed."))
+            return
+        ticket.stages_s["denoise"] = self._clock() - ticket.joined
+        ticket.sink.phase(Phase.DECODING)
+        await asyncio.sleep(self._decode_s)
+        if self._lost:
+            return
+        ticket.stages_s["decode"] = self._decode_s
+        ticket.device_s += self._decode_s
+        if FAILS in ticket.plan.prompt:
+            self._fail(ticket, GenerationError("It cannot be decoded."))
+            return
+        self._forget(ticket)
+        measured = Measured(
+            stages_s=dict(ticket.stages_s),
+            device_seconds=ticket.device_s,
+            evaluations=ticket.started.evaluations,
+            resumed_from_step=ticket.resumed_from,
+        )
+        ticket.sink.done(ticket.started.frames(), measured)
+
+    def _fail(self, ticket: VirtualTicket, error: GenerationError) -> None:
+        self._forget(ticket)
+        ticket.sink.failed(error)
+
+    def _find(self, name: str) -> VirtualTicket:
+        return next(place[name] for place in self._places if name in place)
+
+    @property
+    def _places(self) -> tuple[dict[str, VirtualTicket], ...]:
+        return self._running, self._paused, self._waiting
+
+    def _forget(self, ticket: VirtualTicket) -> None:
+        for place in self._places:
+            place.pop(ticket.name, None)
+        if self._latest.get(ticket.job_id) is ticket:
+            del self._latest[ticket.job_id]
+
+    def _end(self) -> None:
+        self._ended = True
+        everyone = [ticket for place in self._places for ticket in place.values()]
+        if not self._lost:
+            self._checkpoints.hand_out_all(_as_tickets(everyone), _alone)
+        for ticket in everyone:
+            lost = WorkerLost("The engine failed.")
+            self._fail(ticket, lost if self._lost else Cancelled("The engine was closed."))
+
+
+def _as_tickets(tickets: Iterable[VirtualTicket]) -> list[Any]:
+    """The policy reads no more of a ticket than there is here."""
+    return list(tickets)
+
+
+def _alone(ticket: Any, work: Callable[[Any], None]) -> bool:
+    work(ticket)
+    return True

@@ -1,0 +1,297 @@
+"""The processes of a simulated service: what each deployment is made of, from the same parts, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from app.cache.results import ResultCache
+from app.cache.similar import MemorySimilar, NoSimilar
+from app.dispatch.dispatcher import Dispatcher
+from app.dispatch.routing import drain_signal
+from app.engine.timing.overhead import Overhead
+from app.engine.timing.power import Power
+from app.line.rules import rules_of
+from app.plan.sentences import WordSentences
+from app.redis.clock import SharedClock
+from app.service.background import Background
+from app.service.ports import Ports
+from app.service.similar_start import ReplicaCaches
+from app.service.videos import VideoService
+from app.simulate.engine import VirtualEngine
+from app.simulate.faults.network import VirtualFinishing, VirtualWorkers
+from app.simulate.faults.planner import MODELS, QuickPlanner
+from app.simulate.faults.remote import DyingProcess, Remote
+from app.simulate.faults.scenario import ActionKind
+from app.storyboards.memory_work import MemoryFilmWork
+from app.storyboards.storyboards import Storyboards
+from app.types import Measured
+from app.video.finish import File, Shown
+from app.webhooks.delivery import WebhookDeliveries
+from app.webhooks.send import Answer
+from app.worker.finishing import JobFinisher
+from app.worker.parts import Measurements, ReplicaParts
+from app.worker.ports import StoredDraft, Timing
+from app.worker.replica import Replica
+
+if TYPE_CHECKING:
+    from app.simulate.faults.world import World
+    from app.stores import Stores
+
+DECODE_S = 0.05
+PILED = 3  # attempts more than another replica of the pool has; calls on their way make a difference of one or two
+
+
+class RedisTime:
+    """What the shared clock asks of its client: the time of the server, when it answers."""
+
+    timeout_s = 2.0
+
+    def __init__(self, world: World, process: DyingProcess) -> None:
+        self._asked = Remote(self, process, world.redis)
+        self._world = world
+
+    async def told(self) -> tuple[int, int]:
+        now = self._world.unix()
+        return int(now), int(now % 1 * 1e6)
+
+    def execute_command(self, *words: str) -> Later:
+        return Later(self._asked.told)
+
+
+class Later:
+    """A call that begins when it is awaited: whoever was to do that may be dead by then."""
+
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._call = call
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._call().__await__()
+
+
+class Node:
+    """One process, and its place: when it has died another takes the place, under another name if it is a replica."""
+
+    def __init__(self, place: str, world: World) -> None:
+        self.place = place
+        self.world = world
+        self.lives = 0
+        self.skew_s = 0.0
+        self.read = 0
+        self.process = DyingProcess(place, world.loop)
+        self.stores: Stores = world.stores
+        self.started = False
+        self.routed = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.place}.{self.lives}"
+
+    @property
+    def there(self) -> bool:
+        """Whether it can be called."""
+        return self.started and self.process.alive
+
+    def boot(self) -> None:
+        """A new process takes the place."""
+        self.lives += 1
+        self.started = False
+        self.process = DyingProcess(self.name, self.world.loop)
+        self.process.died = self.died
+        self.world.trace.note("boot", self.name)
+        self.world.loop.start(self.process, self._begin())
+
+    def died(self) -> None:
+        """Told at once when it has."""
+        self.world.trace.note("died", self.name)
+        self.started = self.routed = False
+
+    def monotonic(self) -> float:
+        """Seconds of this machine."""
+        self.read += 1  # no two reads are the same, as those of a real clock are not
+        return self.world.loop.time() + 1000.0 * self.lives + 1e-7 * self.read
+
+    def wall(self) -> float:
+        """Unix seconds, as this machine has them."""
+        return self.world.unix() + self.skew_s
+
+    async def _begin(self) -> None:
+        process, world = self.process, self.world
+        clock = SharedClock(_any(RedisTime(world, process)), self.monotonic, self.wall)
+        redis = {name: _any(Remote(getattr(world.stores, name), process, world.redis)) for name in REDIS_PORTS}
+        artifacts = _any(Remote(world.stores.artifacts, process, world.artifact_server))
+        self.stores = replace(world.stores, clock=clock, artifacts=artifacts, **redis)
+        self.cache: Any = Remote(world.cache, process, world.cache_server)
+        await self.begin()
+        self.started = self.routed = True
+
+    async def begin(self) -> None:
+        """Build what runs in it, and start that."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raises RuntimeError when it is beyond help, and another is to be started."""
+
+
+REDIS_PORTS = ("jobs", "checkpoints", "events", "stops", "board", "flights", "outbox", "storyboards")
+
+
+def _any(value: object) -> Any:
+    return value
+
+
+class RouterNode(Node):
+    """Answers clients; goes on with storyboards."""
+
+    service: VideoService
+    boards: Storyboards
+
+    async def begin(self) -> None:
+        stores, world = self.stores, self.world
+        ports = Ports(
+            planner=QuickPlanner(world.scenario.step_s),
+            cache=self.cache,
+            jobs=stores.jobs,
+            events=stores.events,
+            stops=stores.stops,
+            artifacts=stores.artifacts,
+            board=stores.board,
+            flights=stores.flights,
+            meter=stores.meter,
+            outbox=stores.outbox,
+            models=tuple(MODELS.values()),
+            presets=stores.presets,
+            sentences=WordSentences(),
+            ratings=stores.ratings,
+            similar=NoSimilar(),
+            usage=stores.usage,
+            storyboards=stores.storyboards,
+            failures=stores.failures,
+        )
+        self.service = VideoService(ports, world.settings, stores.clock, stores.clock.sync, world.draw_id)
+        self.boards = Storyboards(self.service, MemoryFilmWork(stores.storyboards, stores.artifacts))
+        if any(action.kind is ActionKind.STORY for action in world.scenario.actions):  # else it would look in vain
+            self.boards.start()
+
+    def check(self) -> None:
+        self.boards.director.check()
+
+
+class DispatcherNode(Node):
+    """Decides; tells receivers of webhooks."""
+
+    dispatcher: Dispatcher
+
+    async def begin(self) -> None:
+        world, stores = self.world, self.stores
+        workers = VirtualWorkers(world.network, self.process, world.replica_nodes, world.rng("workers"))
+        deliveries = WebhookDeliveries(
+            stores, world.settings, VirtualPost(world, self.process), stores.clock, world.rng("webhooks").random
+        )
+        pools = tuple(pool for pool, _ in world.scenario.pools)
+        self.dispatcher = Dispatcher(world.settings, stores, workers, workers, deliveries, pools, self.monotonic)
+        self.dispatcher.start()
+
+    def check(self) -> None:
+        self.dispatcher.check()
+
+
+class VirtualPost:
+    """Posts to receivers, who may be away, or not answer although they have heard."""
+
+    def __init__(self, world: World, process: DyingProcess) -> None:
+        self._world = world
+        self._process = process
+
+    async def post(self, url: httpx.URL, content: bytes, headers: Mapping[str, str]) -> Answer:
+        world = self._world
+        self._process.called(behind=False)
+        await asyncio.sleep(world.draws.expovariate(1 / 0.05))
+        self._process.called(behind=False)
+        if world.receiver_away:
+            heard = world.draws.random() < 0.5
+            if heard:
+                world.told.hear(headers["webhook-id"], content)
+            return Answer(error="timeout") if heard else Answer(status=500)
+        world.told.hear(headers["webhook-id"], content)
+        await asyncio.sleep(0.01)
+        return Answer(status=200)
+
+
+class ReplicaNode(Node):
+    """Makes videos."""
+
+    replica: Replica
+    engine: VirtualEngine
+
+    def __init__(self, place: str, pool: str, world: World) -> None:
+        super().__init__(place, world)
+        self.pool = pool
+
+    async def begin(self) -> None:
+        world, stores, settings = self.world, self.stores, self.world.settings
+        step_s, draws = world.scenario.step_s, world.rng(f"steps of {self.name}")
+
+        def step_seconds(shape: Sequence[int], batch: int) -> float:
+            return step_s * (0.6 + 0.4 * batch) * draws.uniform(0.95, 1.05)
+
+        self.engine = VirtualEngine(rules_of(settings), step_seconds, DECODE_S, self.monotonic)
+        world.loop.start(self.process, self.engine.run())
+        parts = ReplicaParts(
+            settings=settings,
+            model=MODELS[self.pool],
+            stores=stores,
+            engine=self.engine,
+            encoder=None,
+            caches=ReplicaCaches(self.cache, MemorySimilar(), WordSentences()),
+            finishing=VirtualFinishing(world.network, self.process, world.finisher_nodes, world.rng("finishing")),
+            measurements=Measurements(Overhead(), Power(None)),
+            timing=Timing(self.monotonic, asyncio.sleep),
+        )
+        self.replica = Replica(self.name, self.pool, drain_signal(self.name), f"profile:{self.pool}", parts)
+        await self.replica.start()
+
+    async def run(self, job_id: str, fence: int) -> None:
+        """One attempt."""
+        world, mine = self.world, len(self.replica.attempts)
+        others = [len(node.replica.attempts) for node in world.replica_nodes() if node.pool == self.pool]
+        piled = not world.shaken and mine - min(others, default=mine) >= PILED
+        world.watch.demand(not piled, f"attempts pile up on {self.name}, which has {mine}")
+        await self.replica.run(job_id, fence)
+
+    def check(self) -> None:
+        if not self.replica.leaving:
+            self.replica.check()
+
+
+class FinisherNode(Node):
+    """Stores videos and closes jobs."""
+
+    finisher: JobFinisher
+
+    async def begin(self) -> None:
+        self.finisher = JobFinisher(
+            self.stores, self.world.settings, ResultCache(self.cache), Background(), self.monotonic, encode, lambda: 0
+        )
+
+    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+        """As the port."""
+        await self.finisher.finish(job_id, fence, frames, measured)
+
+    async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
+        """As the port."""
+        return await self.finisher.draft(job_id, fence, frames)
+
+
+def encode(frames: NDArray[np.uint8], fps: int, shown: Shown | None) -> dict[str, File]:
+    """The files of a video without a codec: its frames as they are."""
+    return {
+        "video": File(frames.tobytes(), "video/mp4", ".mp4"),
+        "thumbnail": File(frames.tobytes()[:3], "image/webp", ".webp"),
+    }
