@@ -35,6 +35,8 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "completed_at": "When it ended, Unix seconds; null before",
         "expires_at": "When its record goes, Unix seconds; null before its end",
         "size": "WIDTHxHEIGHT in pixels",
+        "width": "Pixels",
+        "height": "Pixels",
         "seconds": "Playing time, seconds",
         "fps": "Frames per second of playing time",
         "num_frames": "Frames of the video",
