@@ -121,6 +121,7 @@ class VirtualTicket:
     since: float
     state: VirtualState | None = None
     stopped: bool = False
+    keeps_checkpoints: bool = True
     joined: float = 0.0
     stepped: int = 0
     kept: int = 0

@@ -17,9 +17,11 @@ from app.dispatch.dispatcher import Dispatcher
 from app.dispatch.routing import drain_signal
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import Power
+from app.errors import KinorayError
 from app.line.rules import rules_of
 from app.plan.sentences import WordSentences
 from app.redis.clock import SharedClock
+from app.redis.together import Together
 from app.service.background import Background
 from app.service.ports import Ports
 from app.service.similar_start import ReplicaCaches
@@ -52,6 +54,7 @@ class RedisTime:
     """What the shared clock asks of its client: the time of the server, when it answers."""
 
     timeout_s = 2.0
+    together: Together | None = None
 
     def __init__(self, world: World, process: DyingProcess) -> None:
         self._asked = Remote(self, process, world.redis)
@@ -105,7 +108,7 @@ class Node:
         self.process = DyingProcess(self.name, self.world.loop)
         self.process.died = self.died
         self.world.trace.note("boot", self.name)
-        self.world.loop.start(self.process, self._begin())
+        self.world.loop.start(self.process, self._watched(self._begin()))
 
     def died(self) -> None:
         """Told at once when it has."""
@@ -120,6 +123,16 @@ class Node:
     def wall(self) -> float:
         """Unix seconds, as this machine has them."""
         return self.world.unix() + self.skew_s
+
+    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+        """What ends by no fault that was drawn is a violation: a service that never begins breaks no promise."""
+        try:
+            await work
+        except KinorayError:
+            raise
+        except Exception as error:
+            self.world.watch.broken(f"{self.place} has failed by itself, {type(error).__name__}: {error}")
+            raise
 
     async def _begin(self) -> None:
         process, world = self.process, self.world
@@ -242,7 +255,7 @@ class ReplicaNode(Node):
             return step_s * (0.6 + 0.4 * batch) * draws.uniform(0.95, 1.05)
 
         self.engine = VirtualEngine(rules_of(settings), step_seconds, DECODE_S, self.monotonic)
-        world.loop.start(self.process, self.engine.run())
+        world.loop.start(self.process, self._watched(self.engine.run()))
         parts = ReplicaParts(
             settings=settings,
             model=MODELS[self.pool],
