@@ -6,16 +6,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine.ticket import DraftVerdict
 from app.errors import KinorayError
 from app.plan.speculative.speculative import steps_saved
 from app.service.background import Background
 from app.types import DraftUse, Job
 from app.worker.ports import Finishing, ReplicaStores
+
+if TYPE_CHECKING:
+    from app.engine.ticket import DraftVerdict
 
 log = logging.getLogger(__name__)
 SETTLE_S = 10.0

@@ -9,11 +9,12 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance, unsupported_method
 
 from app.access import wrong_keys
 from tests.api.house import House
 
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 HOUSE = House(sync_timeout_s=0.02, api_keys={"ann": "a key of ann's"})
 schema = (
     schemathesis.openapi.from_asgi("/openapi.json", HOUSE.app)
@@ -53,4 +54,6 @@ def test_every_answer_is_one_that_the_document_has(case: Any) -> None:
         excluded.append(not_a_server_error)
     if answer.status_code == 412:  # a refusal, too: of a client of another tus, or none
         excluded.append(negative_data_rejection)
+    if case.path.startswith("/v1/uploads/"):  # a POST there stands for a method that the client cannot send
+        excluded.append(unsupported_method)
     case.validate_response(answer, excluded_checks=excluded)

@@ -29,6 +29,7 @@ from app.jobs.memory import MemoryJobs
 from app.jobs.outbox import MemoryOutbox, Outbox
 from app.jobs.redis.board import RedisBoard
 from app.jobs.redis.outbox import RedisOutbox
+from app.redis.commands import Commands
 from app.redis.connection import Client, connect
 from tests.redis_server import MEMORY_AND_REDIS
 
@@ -141,7 +142,7 @@ async def test_what_finds_no_redis_goes_with_the_next(redis_url: str, prefix: st
     away = connect("redis://127.0.0.1:1/0", 0.2)
     recoveries = RedisRecoveries(away, prefix)
     await recoveries.record(lost("began", 0))
-    recoveries._commands._redis = redis
+    recoveries._commands = Commands(redis)
     await recoveries.record(lost("ended", 3))
     assert [(each.change, each.at) for each in await recoveries.recent(9)] == [("ended", NOW + 3), ("began", NOW)]
     await away.aclose()

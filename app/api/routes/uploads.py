@@ -7,7 +7,6 @@ from typing import Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -157,8 +156,6 @@ async def overridden(
         return await append(upload_id, request, service, caller, tus_resumable, upload_offset, upload_checksum)
     if method == "DELETE":
         return await delete(upload_id, service, caller, tus_resumable)
-    if not method:
-        raise HTTPException(405)
     message = f"X-HTTP-Method-Override is PATCH or DELETE here, not {shown(method)}."
     raise InvalidRequest(message, "x-http-method-override")
 
