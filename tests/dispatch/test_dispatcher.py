@@ -43,6 +43,7 @@ from tests.dispatch.workers import (
 )
 from tests.jobs.make import a_job
 from tests.jobs.storyboards.make import a_story
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 START = 1_000_000.0
@@ -177,8 +178,12 @@ async def test_a_job_that_loses_its_replicas_too_often_ends(build: Callable[...,
     found = await world.job(job)
     assert found.failure is not None
     assert (found.failure.code, found.attempts, found.losses) == ("worker_lost", 3, 2)
-    figures = await world.stores.meter.read()
-    assert (figures["attempts_lost"], figures["jobs_ended:worker_lost"]) == (3, 1)
+
+    async def counted() -> bool:  # which comes after the word to those who follow it
+        figures = await world.stores.meter.read()
+        return (figures.get("attempts_lost"), figures.get("jobs_ended:worker_lost")) == (3, 1)
+
+    assert await until(counted)
 
 
 @pytest.mark.parametrize("replica", [is_full, leaves])
