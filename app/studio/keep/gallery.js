@@ -184,6 +184,13 @@ gallery.addEventListener("click", (event) => {
   if (what === "good" || what === "bad") say(element.querySelector(".state"), t("thanks"));
   act(what, video);
 });
-new IntersectionObserver((entries) => {
-  if (entries.some((entry) => entry.isIntersecting) && more) older().catch(() => {});
-}, { rootMargin: "600px" }).observe($("more"));
+const end = new IntersectionObserver((entries) => {
+  if (entries.at(-1)?.isIntersecting && more) older().then(lookAgain, () => {});
+}, { rootMargin: "600px" });
+end.observe($("more"));
+
+/** An end that is still in sight after a page has come tells of no change: it is asked anew. */
+function lookAgain() {
+  end.unobserve($("more"));
+  end.observe($("more"));
+}
