@@ -31,7 +31,7 @@ UNREACHED = re.compile(
 CONFIG = {
     "content_type_overrides": dict.fromkeys(
         # The last is what tus calls the bytes of a chunk.
-        ("video/mp4", "image/*", "application/offset+octet-stream"),
+        ("video/mp4", "image/*", "audio/flac", "application/zip", "application/offset+octet-stream"),
         "application/octet-stream",
     ),
     "post_hooks": [],
