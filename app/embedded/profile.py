@@ -19,7 +19,7 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
     """The model's profile. Raises FileNotFoundError when the weights are not there."""
     facts = json.loads((weights / "model.json").read_text())
     picture, frames, fps = int(facts["picture"]), int(facts["frames"]), int(facts["fps"])
-    student = student_of(weights)
+    student, upscaler = student_of(weights), upscaler_mark(weights)
     return ModelProfile(
         id=MODEL_ID,
         family="wan",
@@ -37,8 +37,8 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         student=student,
         tiers=() if student is None else _tiers(facts["student"], student),
         takes_image=PICTURES in known_to(weights),
-        upscaler=upscaler_mark(weights),
-        upscale=UPSCALE if upscaler_mark(weights) else 1,
+        upscaler=upscaler,
+        upscale=UPSCALE if upscaler else 1,
     )
 
 
