@@ -416,6 +416,7 @@ class Engine:
         took = self._clock() - begun
         ticket.stages_s["decode"] = took
         ticket.device_s += took
+        self._jobs.charge_alone(ticket, took, self._rules)
         ticket.peak_bytes = self._denoiser.memory_bytes()
         self._forget(ticket)
         give_latent(ticket)
