@@ -15,7 +15,7 @@ from torch.nn import functional
 from app.embedded.profile import UPSCALER_FOLDER, WEIGHTS
 
 _FAINT: Final = 4  # levels between neighbours that are not yet an edge
-GRID: Final = 16  # pixels: boxes of few sizes, for each of which a plan of the convolutions is kept
+GRID: Final = 8  # pixels: boxes of few sizes, for each of which a plan of the convolutions is kept
 BAND: Final = 128
 """Rows of a picture that are worked on at a time, so that memory follows from the width alone."""
 
