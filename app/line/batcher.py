@@ -172,7 +172,9 @@ def _fair_stretch(
     """
     tenant = first.entry.urgency.tenant
     level = shared[tenant][0]
-    with_it = {one.entry.urgency.tenant for one in holders} - {other for other, row in shared.items() if row[0] != level}
+    with_it = {one.entry.urgency.tenant for one in holders} - {
+        other for other, row in shared.items() if row[0] != level
+    }
     if len(with_it) < 2:
         return math.inf
     return sum(map(rules.weight, with_it)) / rules.weight(tenant)

@@ -153,7 +153,9 @@ def test_of_two_tenants_with_many_jobs_each_has_its_share_of_the_device_whoever_
 
 
 @settings(max_examples=80, deadline=None)
-@given(cost=costs, max_batch=st.integers(1, 6), slots=st.integers(1, 8), lengths=st.lists(st.integers(1, 30), max_size=12))
+@given(
+    cost=costs, max_batch=st.integers(1, 6), slots=st.integers(1, 8), lengths=st.lists(st.integers(1, 30), max_size=12)
+)
 def test_one_tenants_boundaries_are_those_of_nobody_in_particular(
     cost: float, max_batch: int, slots: int, lengths: list[int]
 ) -> None:
