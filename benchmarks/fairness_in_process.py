@@ -45,8 +45,8 @@ from tests.jobs.make import PLAN
 STEP_S: Final = 0.1
 STEPS: Final = 20
 ONE_FOR_ALL, BY_JOB = 0.0, 0.75
-"""What each further job adds to a forward, as a part of one job's: of a device with room, of one that a job nearly fills
-(as the built-in model on two cores: 27.7 ms for two, 15.8 for one, in `step_engine`)."""
+"""What each further job adds to a forward, as a part of one job's: of a device with room, of one that a job nearly
+fills (as the built-in model on two cores: 27.7 ms for two, 15.8 for one, in `step_engine`)."""
 ARMS: Final[dict[str, tuple[float, dict[str, Any]]]] = {
     "a slot": (ONE_FOR_ALL, {"max_batch": 1, "slots": 1}),
     "8 slots, batches of 4": (ONE_FOR_ALL, {"max_batch": 4, "slots": 8}),

@@ -199,7 +199,7 @@ def _fair_size(
 def _packed(
     batch: Sequence[Standing], others: Sequence[Standing], rules: Rules, profile: Profile, most_s: float
 ) -> Sequence[Standing]:
-    """Those of the others, in turn, who step in the same forward as a batch of another shape, within so many seconds."""
+    """Those of the others, in turn, who step in one forward with a batch of another shape, within so many seconds."""
     shapes = [one.entry.shape for one in others]
     return others[: companions(profile, [one.entry.shape for one in batch], shapes, rules, most_s)]
 
@@ -216,8 +216,8 @@ def _turn_of_tenants(
 ) -> dict[str, tuple[int, float, bool]]:
     """Of each tenant the class that it stands in and the device time that it has had, by weight: the least goes first.
 
-    One that has no running job yet stands where `starts` says, or level with the least of the others; of equals it
-    goes first, for it came while another had the device.
+    One that has no running job yet stands where `starts` says, or level with the least of the others; of equals it goes
+    first, for it came while another had the device.
     """
     own = by_tenant(ready)
     if len(own) == 1:

@@ -41,8 +41,8 @@ class TenantShare:
 
     Start-time fair queueing to the letter (same source): who comes stands where the least of those present stood when
     the turn under way began, for it came during that turn. Who is ahead when its last job leaves is remembered until
-    the others have come as far, so that many short jobs get no more than a long one; who finds the device idle finds all
-    level.
+    the others have come as far, so that many short jobs get no more than a long one; who finds the device idle owes
+    nothing.
     """
 
     def __init__(self) -> None:

@@ -87,7 +87,7 @@ def pressed(
     fresh: bool = True,
     starts: Starts = level_with_all,
 ) -> Boundary:
-    """The boundary under this pressure; `fresh`: memory has been read since the last boundary; `starts` as `decide` says.
+    """The boundary under this pressure; `fresh`: memory has been read since the last; `starts` as `decide` says.
 
     From `WARNING` on nobody joins or goes on while somebody runs; when nobody does, one may, since waiting would free
     nothing. At `CRITICAL` one job makes room per reading, the least urgent, and one always stays: a critical device

@@ -1,4 +1,4 @@
-"""A look without a query is answered by a way of its own: what it says and refuses is what the route's other way does."""
+"""A look without a query is answered in a way of its own: it says and refuses what the route's other way does."""
 
 from __future__ import annotations
 
