@@ -118,8 +118,8 @@ def doubled(network: Upscaler, pictures: Tensor, band: int = BAND) -> Tensor:
 
 def boxes(found: NDArray[np.bool_]) -> Iterator[tuple[int, int, int, int]]:
     """(top, bottom, left, right) of boxes with all that is found in (h, w): rows that hang together, then columns."""
-    for top, bottom in _runs(found.any(1)):
-        for left, right in _runs(found[top:bottom].any(0)):
+    for top, bottom in _runs(np.asarray(found.any(axis=1))):
+        for left, right in _runs(np.asarray(found[top:bottom].any(axis=0))):
             yield top, bottom, left, right
 
 

@@ -349,13 +349,14 @@ class VirtualEngine:
         self.tally.forward(len(batch))
         self._times.learn_batch(shapes, took_s)
         self._charge(batch, took_s)
-        round_s = self._times.round_s([ticket.shape for ticket in self._running.values()], self._rules)
+        running = [(ticket.urgency.tenant, ticket.shape) for ticket in self._running.values()]
+        rounds = self._times.rounds_s(running, self._rules)
         for ticket in batch:
             ticket.started.advance()
             ticket.stepped = number
             ticket.sink.ran(len(batch), took_s)
             ticket.since = aged(ticket.since, ticket.urgency.priority, self._clock(), took_s, self._rules)
-            self._tell(ticket, round_s)
+            self._tell(ticket, rounds[ticket.urgency.tenant])
         self._checkpoints.hand_out_due(_as_tickets(batch), _alone)
 
     def _decide(self) -> Boundary:
