@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from math import inf
 
@@ -91,8 +92,11 @@ def test_a_newcomer_has_the_first_turn_and_who_comes_back_ahead_of_others_has_no
     one = Rules(max_batch=1, slots=8)
     comes = Waiting("new", SHAPE, Urgency(arrived=0.5, tenant="single"), 10, 10, 0.5)
     for stands, first in ((8.0, "new"), (9.5, "m0")):
-        starts = {"single": stands, "many": 9.0}
-        assert decide(1.0, CROWD[1:], [comes], [], one, DEAR, lambda _, starts=starts: starts).batch == (first,)
+
+        def starts(_: Collection[str], stands: float = stands) -> dict[str, float]:
+            return {"single": stands, "many": 9.0}
+
+        assert decide(1.0, CROWD[1:], [comes], [], one, DEAR, starts).batch == (first,)
 
 
 weights = st.fixed_dictionaries({"one": st.sampled_from([0.5, 1.0, 3.0]), "other": st.just(1.0)})
