@@ -1,4 +1,4 @@
-"""Weights in fewer bits: torchao's weight-only kinds, for a model that is there and for diffusers' loaders."""
+"""Weights in fewer bits, of a model that is there: int8 and float8 by torchao, the 4 bits of NF4 by bitsandbytes."""
 
 from __future__ import annotations
 
@@ -42,6 +42,55 @@ def quantise(module: Transformer, kind: str) -> int:
 
     ao.quantize_(module, _kind(ao, kind), filter_fn=fits)
     return len(names)
+
+
+def quantise_text(encoder: nn.Module, kind: str) -> int:
+    """Make the linear layers of text encoders smaller, in place; how many that were. Embeddings stay as they are.
+
+    `nf4` is the 4-bit NormalFloat of QLoRA (Dettmers et al., 2023, arXiv:2305.14314), in blocks of 64; the weights
+    take its form as they move to a device that bitsandbytes has kernels for, a processor among them.
+
+    Raises:
+        ServiceUnavailable: the package that does it is not installed.
+    """
+    if kind == "nf4":
+        return _nf4(encoder)
+    ao = _torchao()
+    fit = [name for name, layer in encoder.named_modules() if _shrinks(layer)]
+    ao.quantize_(encoder, _kind(ao, kind), filter_fn=lambda layer, name: _shrinks(layer))
+    return len(fit)
+
+
+def _shrinks(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Linear) and layer.in_features >= LEAST_FEATURES
+
+
+def _nf4(encoder: nn.Module) -> int:
+    if not four_bits():
+        raise ServiceUnavailable("NF4 needs bitsandbytes: pip install 'kinoray[small]'.")
+    bnb = importlib.import_module("bitsandbytes")
+    found = [(name, layer) for name, layer in encoder.named_modules() if _shrinks(layer)]
+    for name, layer in found:
+        made = bnb.nn.Linear4bit(
+            layer.in_features,
+            layer.out_features,
+            bias=layer.bias is not None,
+            compute_dtype=layer.weight.dtype,
+            quant_type="nf4",
+            device="meta",
+        )
+        # Stored as if in the layer's own type: T5 casts what it feeds a layer to the type of that layer's weight.
+        made.weight = bnb.nn.Params4bit(
+            layer.weight.data, requires_grad=False, quant_type="nf4", quant_storage=layer.weight.dtype, module=made
+        )
+        made.bias = layer.bias
+        encoder.set_submodule(name, made)
+    return len(found)
+
+
+def four_bits() -> bool:
+    """Whether bitsandbytes is installed."""
+    return importlib.util.find_spec("bitsandbytes") is not None
 
 
 def _torchao() -> ModuleType:
