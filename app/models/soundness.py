@@ -77,8 +77,8 @@ def _single(entry: ModelEntry, family: FamilyRow) -> Iterator[str]:
                     yield f"the transformer {file.name} is no GGUF file"
         elif scaled := next((name for name in header(file) if name.endswith(SCALES)), None):
             yield (
-                f"the transformer {file.name} has 8-bit weights with scales of their own ({scaled[:80]}), which diffusers "
-                "would read without them: take a GGUF, or a file without scales"
+                f"the transformer {file.name} has 8-bit weights with scales of their own ({scaled[:80]}), "
+                "which diffusers would read without them: take a GGUF, or a file without scales"
             )
 
 

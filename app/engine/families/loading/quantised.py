@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterator, Mapping
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -29,19 +31,23 @@ def quantise(module: Transformer, kind: str) -> int:
     Raises:
         ServiceUnavailable: torchao is not installed.
     """
+    return _smaller(module, kind, dict(linear_layers(module)))
+
+
+def linear_layers(module: Any, text: bool = False) -> Iterator[tuple[str, nn.Linear]]:
+    """The layers that are made smaller, by name: of a denoiser those in its blocks, of a `text` encoder all."""
+    kept = {*kept_in_float32(module), "patch_embedding", "condition_embedder"}
+    for name, layer in module.named_modules():
+        if not isinstance(layer, nn.Linear) or layer.in_features < LEAST_FEATURES:
+            continue
+        if text or not (kept & set(name.split(".")) or name.startswith("proj_out")):
+            yield name, layer
+
+
+def _smaller(module: Any, kind: str, layers: Mapping[str, nn.Linear]) -> int:
     ao = _torchao()
-    kept = kept_in_float32(module) + ("patch_embedding", "condition_embedder")
-    names: list[str] = []
-
-    def fits(layer: nn.Module, name: str) -> bool:
-        wanted = isinstance(layer, nn.Linear) and layer.in_features >= LEAST_FEATURES
-        if wanted and not set(kept) & set(name.split(".")) and not name.startswith("proj_out"):
-            names.append(name)
-            return True
-        return False
-
-    ao.quantize_(module, _kind(ao, kind), filter_fn=fits)
-    return len(names)
+    ao.quantize_(module, _kind(ao, kind), filter_fn=lambda layer, name: name in layers)
+    return len(layers)
 
 
 def quantise_text(encoder: nn.Module, kind: str) -> int:
@@ -53,24 +59,15 @@ def quantise_text(encoder: nn.Module, kind: str) -> int:
     Raises:
         ServiceUnavailable: the package that does it is not installed.
     """
-    if kind == "nf4":
-        return _nf4(encoder)
-    ao = _torchao()
-    fit = [name for name, layer in encoder.named_modules() if _shrinks(layer)]
-    ao.quantize_(encoder, _kind(ao, kind), filter_fn=lambda layer, name: _shrinks(layer))
-    return len(fit)
+    layers = dict(linear_layers(encoder, text=True))
+    return _nf4(encoder, layers) if kind == "nf4" else _smaller(encoder, kind, layers)
 
 
-def _shrinks(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Linear) and layer.in_features >= LEAST_FEATURES
-
-
-def _nf4(encoder: nn.Module) -> int:
+def _nf4(encoder: nn.Module, layers: Mapping[str, nn.Linear]) -> int:
     if not four_bits():
         raise ServiceUnavailable("NF4 needs bitsandbytes: pip install 'kinoray[small]'.")
     bnb = importlib.import_module("bitsandbytes")
-    found = [(name, layer) for name, layer in encoder.named_modules() if _shrinks(layer)]
-    for name, layer in found:
+    for name, layer in layers.items():
         made = bnb.nn.Linear4bit(
             layer.in_features,
             layer.out_features,
@@ -85,7 +82,7 @@ def _nf4(encoder: nn.Module) -> int:
         )
         made.bias = layer.bias
         encoder.set_submodule(name, made)
-    return len(found)
+    return len(layers)
 
 
 def four_bits() -> bool:

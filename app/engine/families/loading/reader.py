@@ -140,9 +140,7 @@ class Reader(ABC, Generic[Facts]):
     def read_transformers(self, files: Files, folder: Path) -> list[Transformer]:
         """The transformers of the folder, on the host, or of single files in their place. Raises as `load`."""
         names = self.transformer_names(folder)
-        return [
-            transformer(folder, name, at, files.dtype, files.single, files.local) for at, name in enumerate(names)
-        ]
+        return [transformer(folder, name, at, files.dtype, files.single, files.local) for at, name in enumerate(names)]
 
     def transformer_names(self, folder: Path) -> list[str]:
         """The folders of the transformers, in the order of `Parts.transformers`."""

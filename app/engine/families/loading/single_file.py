@@ -67,12 +67,13 @@ def transformer(folder: Path, name: str, at: int, dtype: torch.dtype, single: Si
         from diffusers import GGUFQuantizationConfig
 
         options["quantization_config"] = GGUFQuantizationConfig(compute_dtype=dtype)
-    model = kind.from_single_file(
-        str(path), config=str(folder), subfolder=name, torch_dtype=dtype, local_files_only=True, **options
-    )
-    lacking = [name for name, each in model.named_parameters() if each.is_meta]
-    if lacking:
-        raise ValueError(f"{path.name} lacks {len(lacking)} weights of {kind.__name__}, such as {lacking[0]}")
+    options |= {"config": str(folder), "subfolder": name, "torch_dtype": dtype, "local_files_only": True}
+    try:
+        model = kind.from_single_file(str(path), **options)
+    except NotImplementedError as error:  # torch's word for weights without numbers
+        raise ValueError(f"{path.name} lacks weights of {kind.__name__}; it is another model's") from error
+    if any(each.is_meta for each in model.parameters()):
+        raise ValueError(f"{path.name} lacks weights of {kind.__name__}; it is another model's")
     return model.eval().requires_grad_(False)
 
 

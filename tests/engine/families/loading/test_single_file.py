@@ -123,6 +123,6 @@ def test_what_cannot_be_read_from_a_file_is_said(folder: Path, tmp_path: Path) -
     save_file({"something.else": torch.zeros(2, 2)}, file)
     with pytest.raises(ValueError, match="one.safetensors lacks"):
         loaded(folder, file)
+    files = files_of(str(folder), single=SingleFile(str(file)))
     with pytest.raises(ValueError, match="ranks"):
-        files = files_of(str(folder), single=SingleFile(str(file)))
         reader("wan.load").load(files, Options(parallel=Parallel(ulysses=2)))
