@@ -34,7 +34,7 @@ def repeated_blocks(module: object) -> tuple[str, ...]:
 
 def read_as_single_file(kind: type) -> bool:
     """Whether diffusers knows how single files of that class of model are written."""
-    return _get_single_file_loadable_mapping_class(kind) is not None  # type: ignore[no-untyped-call]
+    return _get_single_file_loadable_mapping_class(kind) is not None
 
 
 def hooked(module: nn.Module) -> bool:
