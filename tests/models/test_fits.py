@@ -79,7 +79,7 @@ def test_blocks_that_come_one_by_one_need_two_of_them_and_what_is_outside() -> N
     facts = dict(tiny_transformer().config) | {"num_layers": 20, "num_attention_heads": 8}
     part = skeleton("diffusers", "WanTransformer3DModel", facts)
     told = weighed("transformer", part, many, torch.bfloat16, False)
-    block = sum(each.numel() * each.element_size() for each in part.blocks[0].parameters())  # type: ignore[union-attr, index, operator]
+    block = sum(each.numel() * each.element_size() for each in part.blocks[0].parameters())  # type: ignore[union-attr, index]
     assert told.turn == told.resident - 18 * block
 
 
