@@ -67,7 +67,6 @@ def models(
 def _say_fits(config: Path | None, size: str, tflops: float | None, as_json: bool) -> None:
     from app.engine.timing.hardware import products_a_s
     from app.models.fits import best, fits, size_of
-    from app.models.served import BadModel
     from app.settings.read import BadSettings, args_of, read_settings
 
     try:
@@ -75,7 +74,7 @@ def _say_fits(config: Path | None, size: str, tflops: float | None, as_json: boo
         settings = read_settings(args_of(config) if config else {})
         rate = tflops * 1e12 if tflops is not None else products_a_s()
         found = list(fits(settings, room, rate))
-    except (BadSettings, BadModel, ValueError) as error:
+    except (BadSettings, ValueError) as error:  # BadModel among them
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     if as_json:
