@@ -21,7 +21,7 @@ from app.types.storyboard import SceneWish, StoryWish
 
 T = TypeVar("T")
 TRIES, AGAIN_S, ANSWERED_S = 12, 1.5, 15.0
-HEARD_S = 60.0  # a follower who has heard nothing for so long begins again
+HEARD_S = 20.0  # a follower who has not heard the end for so long begins again behind what it knows
 FOLLOWED_S = 400.0  # longer than any run
 GAVE_UP = (KinorayError, Gone, asyncio.TimeoutError)
 

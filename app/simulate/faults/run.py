@@ -15,7 +15,7 @@ from app.simulate.faults.world import World
 from app.simulate.virtual_time import VirtualLoop, run_virtually
 
 LOOK_S = 1.0
-NOBODY_S = 5.0
+NOBODY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)

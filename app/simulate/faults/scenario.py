@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.types.words import PRIORITIES, Word
 
-LOAD_S, FAULTS_S = 10.0, 18.0  # what happens begins within so many virtual seconds
+LOAD_S, FAULTS_S = 10.0, 13.0  # what happens begins within so many virtual seconds
 TENANTS = ("ada", "bob", "eve")
 
 
