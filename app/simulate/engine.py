@@ -20,16 +20,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from app.cache.keys import content_of
 from app.engine.boundary_news import MEMORY, PREEMPTED, SLOT
 from app.engine.checkpoint_policy import CheckpointPolicy
+from app.engine.tally import MEMORY as MEMORY_SHORT
 from app.engine.tally import URGENT, Tally
 from app.engine.timing.step_times import StepTimes, Times, shape_of
 from app.errors import Cancelled, GenerationError, InvalidRequest, TimedOut, WorkerLost
-from app.line.batcher import Boundary, Paused, Rules, Running, Shape, Urgency, Waiting, decide
+from app.line.batcher import Boundary, Paused, Rules, Running, Shape, Urgency, Waiting
 from app.line.fair_share import FairShare
 from app.line.order import aged
 from app.line.packing import Mix
-from app.line.pressure import Pressure
+from app.line.pressure import Level, Limits, Pressure, Used, judged, pressed
 from app.line.profile import Noted
 from app.line.rules import PRIORITIES
 from app.plan.masks.mask import masks_of
@@ -43,6 +45,8 @@ Standing = TypeVar("Standing", Running, Waiting, Paused)
 FAILS = "fails when decoded"
 """A plan with these words in its prompt has no video."""
 PIXELS = 8  # a frame's bytes, each a byte of the last digest
+LIMITS = Limits()  # of memory
+READ_S, REST_S = 1.0, 0.25  # between two readings of memory, and two looks while it lets nobody step
 
 
 @dataclass(slots=True)
@@ -86,7 +90,8 @@ class VirtualState:
 
 def begun(job_id: str, plan: Plan) -> VirtualState:
     """At noise: what decides the bits of a video decides those of the digest."""
-    decisive = f"{plan.model}/{plan.revision}/{plan.prompt}/{plan.spec}/{plan.sampling}/{plan.bits_mark}"
+    picture = "" if plan.image is None else content_of(plan.image)
+    decisive = f"{plan.model}/{plan.revision}/{plan.prompt}/{plan.spec}/{plan.sampling}/{plan.bits_mark}/{picture}"
     digest = hashlib.blake2b(decisive.encode(), digest_size=PIXELS).digest()
     return VirtualState(job_id, masks_of(plan), digest.hex(), digest)
 
@@ -123,6 +128,7 @@ class VirtualTicket:
     since: float
     state: VirtualState | None = None
     stopped: bool = False
+    parked: bool = False
     keeps_checkpoints: bool = True
     joined: float = 0.0
     stepped: int = 0
@@ -175,6 +181,8 @@ class VirtualEngine:
 
     def __init__(self, rules: Rules, step_seconds: StepSeconds, decode_s: float, clock: Callable[[], float]) -> None:
         self.tally = Tally()
+        self.memory = Used(0.0)  # what there is to be read
+        self._pressure, self._read_at = Pressure(), float("-inf")
         self._rules = rules
         self._step_seconds = step_seconds
         self._decode_s = decode_s
@@ -300,10 +308,16 @@ class VirtualEngine:
 
     @property
     def pressure(self) -> Pressure:
-        return Pressure()
+        return self._pressure
 
-    def look_at_memory(self) -> None:
-        """There is always enough."""
+    def look_at_memory(self) -> bool:
+        """Read it again if it is time; whether it was."""
+        now = self._clock()
+        if now - self._read_at < READ_S:
+            return False
+        self._read_at = now
+        self._pressure = judged(self._pressure, self.memory, LIMITS, LIMITS)
+        return True
 
     def held(self) -> tuple[int, int | None]:
         return 0, None
@@ -328,12 +342,15 @@ class VirtualEngine:
     async def _boundary(self, number: int) -> None:
         boundary = self._decide()
         await self._rearrange(boundary, number)
+        pressed_now = self._pressure.worst is not Level.OK
         for ticket in self._waiting.values():
-            ticket.waits(SLOT)
+            ticket.waits(MEMORY if pressed_now else SLOT)
         batch = [self._running[name] for name in boundary.batch if name in self._running]
         if not batch:
             if not (boundary.leave or boundary.join or boundary.resume):
                 self._news.clear()
+                if pressed_now:
+                    asyncio.get_running_loop().call_later(REST_S, self._news.set)
                 await self._news.wait()
             return
         shapes = [ticket.shape for ticket in batch]
@@ -360,17 +377,23 @@ class VirtualEngine:
             for ticket in self._running.values()
         ]
         waiting = [ticket.entry(Waiting) for ticket in self._waiting.values()]
-        paused = [ticket.entry(Paused) for ticket in self._paused.values()]
-        return decide(self._clock(), running, waiting, paused, self._rules, self._times.profile)
+        paused = [ticket.entry(Paused, ticket.parked) for ticket in self._paused.values()]
+        known = running, waiting, paused, self._rules, self._times.profile
+        fresh = self.look_at_memory()
+        return pressed(self._clock(), *known, self._pressure, fresh)
 
     async def _rearrange(self, boundary: Boundary, number: int) -> None:
         for name in boundary.leave:
             await self._leave(self._find(name))
+        for name in boundary.hand_back:
+            self._hand_back(self._find(name))
         for name in boundary.pause:
             ticket = self._paused[name] = self._running.pop(name)
             rival = boundary.rivals.get(name)
             ticket.waits(MEMORY if rival is None else PREEMPTED, None if rival is None else self._find(rival).job_id)
             self.tally.preempted(URGENT)
+        for name in boundary.park:
+            self._paused[name].parked = True
         for name in boundary.resume:
             self._enter(self._paused.pop(name))
         for name in boundary.join:
@@ -393,6 +416,9 @@ class VirtualEngine:
         self._fair.enter(ticket.shape, {other.shape for other in self._running.values()})
         self._fair_tenants.enter(ticket.urgency.tenant, {other.urgency.tenant for other in self._running.values()})
         self._running[ticket.name] = ticket
+        if len(self._running) > self._rules.slots:
+            raise RuntimeError(f"{len(self._running)} jobs have {self._rules.slots} slots")
+        ticket.parked = False
         ticket.goes_on()
 
     def _tell(self, ticket: VirtualTicket, round_s: float) -> None:
@@ -436,6 +462,11 @@ class VirtualEngine:
             resumed_from_step=ticket.resumed_from,
         )
         ticket.sink.done(ticket.started.frames(), measured)
+
+    def _hand_back(self, ticket: VirtualTicket) -> None:
+        self._checkpoints.hand_out_all(_as_tickets([ticket]), _alone)
+        self.tally.preempted(MEMORY_SHORT)
+        self._fail(ticket, Cancelled("Memory is short; the job goes back to the line.", code=MEMORY))
 
     def _fail(self, ticket: VirtualTicket, error: GenerationError) -> None:
         self._forget(ticket)

@@ -50,5 +50,6 @@ class QuickPlanner:
             asked_tier="auto",
             pool=pool,
             estimate=Estimate(budget * self._step_s, budget * self._step_s + 0.2),
+            image=request.image,
             why=WHY,
         )

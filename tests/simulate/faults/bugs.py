@@ -156,7 +156,7 @@ def a_tenants_limit_that_nobody_minds(patch: Patch) -> None:
 
 
 def a_lease_that_nobody_takes_back(patch: Patch) -> None:
-    def never(self: LeaseMonitor, leases: Sequence[Lease], at: float) -> list[Lease]:
+    def never(self: LeaseMonitor, leases: Sequence[Lease], at: float, asked_at: float | None = None) -> list[Lease]:
         return []
 
     patch.setattr(LeaseMonitor, "lost", never)
