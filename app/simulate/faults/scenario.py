@@ -146,7 +146,7 @@ def draw(seed: int, jobs: int = 30, replicas: int = 5, faults: int = 10) -> Scen
         step_s=rng.choice((0.05, 0.15, 0.4)),
         lease_s=rng.choice((5.0, 7.0, 10.0)),
         checkpoint_every=rng.choice((0, 1, 3)),
-        tenant_max_running=rng.choice((None, None, 2, 4)),
+        tenant_max_running=rng.choice((None, None, 1, 2, 4)),
         retention_s=rng.choice((15.0, 3600.0, 3600.0)),
         scales=tuple((pool, rng.choice((0, 0, 1))) for pool, _ in pools if rng.random() < 0.3),
         actions=_pictured(random.Random(f"{seed}/pictures"), _actions(rng, jobs, pools)),
