@@ -24,7 +24,9 @@ def own_waits_s(
     mine: dict[str, list[tuple[int, float]]] = defaultdict(list)  # class, seconds; the running ones before all
     crowd = _crowd(running, capacity)
     for job in running:
-        mine[job.tenant].append((max(PRIORITIES.values()), turn_left_s(job, _pool(job, capacity)) * crowd[job.plan.pool]))
+        mine[job.tenant].append(
+            (max(PRIORITIES.values()), turn_left_s(job, _pool(job, capacity)) * crowd[job.plan.pool])
+        )
     for job in waiting:
         level = PRIORITIES.get(job.priority, NORMAL)
         mine[job.tenant].append((level, turn_s(job, _pool(job, capacity)) * crowd[job.plan.pool]))

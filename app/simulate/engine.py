@@ -148,7 +148,9 @@ class VirtualTicket:
     def entry(self, kind: Callable[..., Standing], *more: float) -> Standing:
         """What the batcher reads of it, in the order of its records' fields."""
         state, budget = self.state, self.evaluations
-        left, done, forecast = (budget, False, False) if state is None else (state.remaining, state.done, state.forecast)
+        left, done, forecast = (
+            (budget, False, False) if state is None else (state.remaining, state.done, state.forecast)
+        )
         alone, leaving = self.plan.sampling.alone, self.stopped or done
         facts = (self.shape, self.urgency, budget, left, self.since, 0, leaving, forecast, alone, None)
         return kind(self.name, *facts, *more)

@@ -1,4 +1,4 @@
-"""A tenant that may hold only so many leases is promised what its own limit makes it wait, as its line really starts."""
+"""A tenant that may hold only so many leases is promised what that makes it wait, as its line really starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serve's autoscaler in a simulation: asks the Dispatcher how many replicas a pool is to have, starts and stops them."""
+"""Serve's autoscaler, simulated: asks the Dispatcher how many replicas a pool is to have, starts and stops them."""
 
 from __future__ import annotations
 

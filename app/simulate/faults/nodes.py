@@ -259,7 +259,9 @@ class ReplicaNode(Node):
         self.asked = asked
 
     async def begin(self) -> None:
-        start = Start(self.stores.board, self.stores.clock, (self.pool,), DIFFUSER, MODELS[self.pool].id, self.name, _busy)
+        start = Start(
+            self.stores.board, self.stores.clock, (self.pool,), DIFFUSER, MODELS[self.pool].id, self.name, _busy
+        )
         async with start.told():
             await self._load()
             await self._begin_replica()
@@ -299,7 +301,9 @@ class ReplicaNode(Node):
         """One attempt."""
         world, mine = self.world, len(self.replica.attempts)
         others = [len(node.replica.attempts) for node in world.replica_nodes() if node.pool == self.pool]
-        piled = not world.shaken and self.pool not in world.settings.replicas and mine - min(others, default=mine) >= PILED
+        piled = (
+            not world.shaken and self.pool not in world.settings.replicas and mine - min(others, default=mine) >= PILED
+        )
         world.watch.demand(not piled, f"attempts pile up on {self.name}, which has {mine}")
         await self.replica.run(job_id, fence)
 

@@ -50,9 +50,9 @@ def settings_of(scenario: Scenario) -> Settings:
         uploads_kept_s=5.0,
         replicas={pool: (least, dict(scenario.pools)[pool]) for pool, least in scenario.scales},
         replica_start_s=4.0,
-        scale_drain_s=4.0,
-        scale_idle_s=5.0,
-        scale_lower_s=3.0,
+        scale_drain_s=1.0,
+        scale_idle_s=2.0,
+        scale_lower_s=1.0,
     )
 
 
@@ -154,7 +154,11 @@ class World:
         while True:
             await asyncio.sleep(SUPERVISED_S)
             for node in self.nodes.values():
-                if not node.asked or node.process.frozen or (node.process.alive and not node.started and node.process.tasks):
+                if (
+                    not node.asked
+                    or node.process.frozen
+                    or (node.process.alive and not node.started and node.process.tasks)
+                ):
                     continue
                 try:
                     if not node.process.alive or not node.started:

@@ -12,20 +12,24 @@ import pytest
 from app.cache import keys
 from app.dispatch import dispatcher
 from app.dispatch.sweep import Sweep
+from app.engine.boundary_news import MEMORY
+from app.errors import KinorayError
 from app.jobs import changes
 from app.jobs.backoff import Backoff
 from app.jobs.board import MemoryBoard
 from app.jobs.checkpoints import MemoryCheckpoints
 from app.jobs.memory import MemoryJobs
+from app.line import scaling
 from app.line.lease_monitor import LeaseMonitor
 from app.line.rules import rules_of
+from app.line.scaling import Because, Scale
 from app.service import single_flight
 from app.simulate.faults.network import ReplicaHost, VirtualWorkers
 from app.simulate.faults.nodes import DispatcherNode, Node
 from app.types import Artifact, Failure, Job, Lease, Measured, Phase
 from app.video.finish import File
 from app.webhooks import ended, message
-from app.worker import finishing
+from app.worker import attempt, finishing
 
 Patch = pytest.MonkeyPatch
 
@@ -137,6 +141,26 @@ def a_digest_that_leaves_out_the_seed_and_the_prompt(patch: Patch) -> None:
         patch.setattr(module, "plan_digest", short)
 
 
+def a_digest_that_leaves_out_the_picture(patch: Patch) -> None:
+    patch.setattr(keys, "content_of", lambda image: "")
+
+
+def a_pool_that_nobody_wakes(patch: Patch) -> None:
+    """No more replicas are asked for than there are at least, whatever waits."""
+    patch.setattr(scaling, "scale", lambda load, before, now, rules: Scale(rules.least, Because.LEAST, ""))
+
+
+def a_job_that_is_forgotten_where_memory_is_full(patch: Patch) -> None:
+    """It is handed back, and nobody puts it into the line."""
+    close = attempt.Attempt._close_failed
+
+    async def forgets(self: Any, error: KinorayError) -> None:
+        if error.error_code != MEMORY:
+            await close(self, error)
+
+    patch.setattr(attempt.Attempt, "_close_failed", forgets)
+
+
 def a_completion_before_its_files(patch: Patch) -> None:
     """They are made and named, and not stored."""
 
@@ -183,6 +207,9 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     retention_that_removes_a_referenced_file,
     a_doubled_webhook_id,
     a_digest_that_leaves_out_the_seed_and_the_prompt,
+    a_digest_that_leaves_out_the_picture,
+    a_pool_that_nobody_wakes,
+    a_job_that_is_forgotten_where_memory_is_full,
     a_completion_before_its_files,
     a_tenants_limit_that_nobody_minds,
     a_lease_that_nobody_takes_back,
