@@ -29,7 +29,8 @@ EPOCH_S = 1_800_000_000.0  # Unix seconds when a run begins
 SECRET = "whsec_" + "c2ltdWxhdGVkIHNlY3JldCBvZiBhIHJlY2VpdmVy"
 RECEIVER = "https://receiver.example.com/hook"
 SUPERVISED_S = 2.0  # between two health checks
-DRAINED_S = 12.0  # after which a replica that is to leave is ended
+DRAINED_S = 12.0  # after which a replica that is to leave is ended, and
+EMPTY_S = 1.0  # between two looks whether it has nothing left, and can be ended before
 
 
 def settings_of(scenario: Scenario) -> Settings:
@@ -211,10 +212,14 @@ class World:
     def drain(self, node: ReplicaNode) -> None:
         """It is given no more work, has some time to hand on what it has, and is ended."""
         node.routed = False
-        self.loop.call_later(DRAINED_S, self._drained, node, node.lives)
+        self.loop.call_later(EMPTY_S, self._drained, node, node.lives, self.loop.now + DRAINED_S)
 
-    def _drained(self, node: Node, lives: int) -> None:
-        if node.lives == lives:
+    def _drained(self, node: ReplicaNode, lives: int, until: float) -> None:
+        if node.lives != lives:
+            return
+        if node.started and node.replica.attempts and self.loop.now < until:
+            self.loop.call_later(EMPTY_S, self._drained, node, lives, until)
+        else:
             self.kill(node, 0.5)
 
     def _switches(self) -> dict[FaultKind, tuple[Callable[[], None], Callable[[], None]]]:
