@@ -184,11 +184,17 @@ def _actions(rng: random.Random, jobs: int, pools: Sequence[tuple[str, int]]) ->
 
 
 def _pictured(rng: random.Random, actions: Sequence[Action]) -> tuple[Action, ...]:
-    """In some runs some jobs begin with a picture, several of them with the same one."""
+    """In some runs some jobs begin with a picture, several of them with the same one, or the same words."""
     if rng.random() > 0.3:
         return tuple(actions)
     return tuple(
-        replace(each, picture=rng.randrange(3), uploaded=rng.random() < 0.6, forgets=rng.random() < 0.5)
+        replace(
+            each,
+            prompt=rng.randrange(2),
+            picture=rng.randrange(3),
+            uploaded=rng.random() < 0.6,
+            forgets=rng.random() < 0.5,
+        )
         if each.kind is ActionKind.SUBMIT and rng.random() < 0.2
         else each
         for each in actions

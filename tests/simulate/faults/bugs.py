@@ -12,8 +12,6 @@ import pytest
 from app.cache import keys
 from app.dispatch import dispatcher
 from app.dispatch.sweep import Sweep
-from app.engine.boundary_news import MEMORY
-from app.errors import KinorayError
 from app.jobs import changes
 from app.jobs.backoff import Backoff
 from app.jobs.board import MemoryBoard
@@ -29,7 +27,7 @@ from app.simulate.faults.nodes import DispatcherNode, Node
 from app.types import Artifact, Failure, Job, Lease, Measured, Phase
 from app.video.finish import File
 from app.webhooks import ended, message
-from app.worker import attempt, finishing
+from app.worker import finishing
 
 Patch = pytest.MonkeyPatch
 
@@ -150,17 +148,6 @@ def a_pool_that_nobody_wakes(patch: Patch) -> None:
     patch.setattr(scaling, "scale", lambda load, before, now, rules: Scale(rules.least, Because.LEAST, ""))
 
 
-def a_job_that_is_forgotten_where_memory_is_full(patch: Patch) -> None:
-    """It is handed back, and nobody puts it into the line."""
-    close = attempt.Attempt._close_failed
-
-    async def forgets(self: Any, error: KinorayError) -> None:
-        if error.error_code != MEMORY:
-            await close(self, error)
-
-    patch.setattr(attempt.Attempt, "_close_failed", forgets)
-
-
 def a_completion_before_its_files(patch: Patch) -> None:
     """They are made and named, and not stored."""
 
@@ -209,7 +196,6 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     a_digest_that_leaves_out_the_seed_and_the_prompt,
     a_digest_that_leaves_out_the_picture,
     a_pool_that_nobody_wakes,
-    a_job_that_is_forgotten_where_memory_is_full,
     a_completion_before_its_files,
     a_tenants_limit_that_nobody_minds,
     a_lease_that_nobody_takes_back,

@@ -31,7 +31,7 @@ SHOWN_BY = {
     "an_end_that_is_told_by_both_of_two": "was told twice",
 }
 """What some show themselves by, so that it is they that are found."""
-BEGIN: dict[str, int] = {}
+BEGIN = {"a_doubled_webhook_id": 20, "attempts_that_pile_on_the_first_replica": 20}
 """Where the rare ones are looked for first: a little before the seed that showed them when this was written."""
 
 
