@@ -312,7 +312,10 @@ class VirtualEngine:
     def pressure(self) -> Pressure:
         return self._pressure
 
-    def look_at_memory(self) -> bool:
+    def look_at_memory(self) -> None:
+        self._memory_read()
+
+    def _memory_read(self) -> bool:
         """Read it again if it is time; whether it was."""
         now = self._clock()
         if now - self._read_at < READ_S:
@@ -381,7 +384,7 @@ class VirtualEngine:
         waiting = [ticket.entry(Waiting) for ticket in self._waiting.values()]
         paused = [ticket.entry(Paused, ticket.parked) for ticket in self._paused.values()]
         known = running, waiting, paused, self._rules, self._times.profile
-        fresh = self.look_at_memory()
+        fresh = self._memory_read()
         return pressed(self._clock(), *known, self._pressure, fresh)
 
     async def _rearrange(self, boundary: Boundary, number: int) -> None:

@@ -24,7 +24,7 @@ SHOWN_BY = {
     "dependants_that_are_never_told": "still waits",
     "attempts_that_pile_on_the_first_replica": "pile up",
     "a_digest_that_leaves_out_the_seed_and_the_prompt": "not its plan's",
-    "a_digest_that_leaves_out_the_picture": "not its plan's",
+    "a_digest_that_leaves_out_the_picture": "plan's",
     "a_pool_that_nobody_wakes": "still waits",
     "a_completion_before_its_files": "is not stored",
     "a_tenants_limit_that_nobody_minds": "leases, and may hold",
