@@ -102,12 +102,11 @@ class Director:
     async def _until_wanted(self) -> None:
         now = self._service.now()
         look_s = SOON_S if now < self._soon_until else LOOK_S if now < self._busy_until else IDLE_LOOK_S
-        waiting = [asyncio.ensure_future(each) for each in (self._sleep(look_s), self._wanted.wait())]
+        timer = asyncio.get_running_loop().call_later(look_s, self._wanted.set)
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await self._wanted.wait()
         finally:
-            for each in waiting:
-                each.cancel()
+            timer.cancel()
 
     async def go_on(self, story_id: str) -> None:
         """One pass over a storyboard that this process has claimed; then the claim is given back.
