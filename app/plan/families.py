@@ -9,7 +9,7 @@ from typing import Final
 
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
-from app.types import TierOfModel
+from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, TierOfModel
 
 _480P: Final = ((832, 480), (480, 832), (624, 624))
 _720P: Final = ((1280, 720), (720, 1280), (960, 960), (832, 480), (480, 832), (624, 624))
@@ -51,6 +51,7 @@ class FamilyRow:
     one_frame: bool = False  # trained on pictures too, it makes a single frame as well
     step_caches: bool = False  # its denoiser has one transformer, which hears text alone
     hears_fps: bool = False  # the rate is an input of its transformer
+    inputs: tuple[InputRole, ...] = ()  # as in ModelProfile
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -62,6 +63,26 @@ class FamilyRow:
 def _always(steps: int) -> tuple[TierOfModel, ...]:
     """So many steps in every tier: for distilled models, which get no better with more."""
     return tuple(TierOfModel(tier, (steps,) * len(CLASSES)) for tier in TIERS)
+
+
+def _vace(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> FamilyRow:
+    """Wan VACE. Its authors show up to three references."""
+    return FamilyRow(
+        name,
+        "wan.vace",
+        sizes,
+        (17, 81, 81),
+        (8, 24, 16),
+        guidance=5.0,
+        shift=shift,
+        step_s=1.4,
+        pipelines=("WanVACEPipeline",),
+        inputs=(
+            InputRole(REFERENCE, most=3),
+            InputRole(CONTROL, (VIDEO,), graded=True),
+            InputRole(MASK, (IMAGE, VIDEO), beside=CONTROL),
+        ),
+    )
 
 
 def _ltx(name: str, steps: int | None = None) -> FamilyRow:
@@ -222,7 +243,23 @@ ROWS: Final = (
         takes_image=True,
         needs_image=True,
         pipelines=_WAN,
+        inputs=(InputRole(FIRST, needed=True), InputRole(LAST, beside=FIRST)),
     ),
+    FamilyRow(
+        "wan2.1-flf2v-14b-720p",
+        "wan.load",
+        _720P,
+        (17, 81, 81),
+        (8, 24, 16),
+        5.5,
+        16.0,
+        takes_image=True,
+        needs_image=True,
+        pipelines=("WanImageToVideoPipeline",),
+        inputs=(InputRole(FIRST, needed=True), InputRole(LAST, needed=True, beside=FIRST)),
+    ),
+    _vace("wan2.1-vace-1.3b", _480P, 3.0),
+    _vace("wan2.1-vace-14b", _720P, 5.0),
     _ltx("ltx-video"),
     _ltx("ltx-video-distilled", 7),
     _ltx("ltx-video-0.9.6-distilled", 8),

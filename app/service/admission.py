@@ -22,7 +22,7 @@ from app.types import Job, Reference, VideoRequest
 LONGEST_RETRY_S = 600.0
 LATER = (
     *("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution"),
-    *("prepare", "interpolate", "upscale", "storyboard", "speculative"),
+    *("prepare", "interpolate", "upscale", "storyboard", "speculative", "references"),
 )
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
@@ -136,6 +136,8 @@ def _full(backlog: Backlog, job: Job, most: int) -> bool:
 def _digest(request: VideoRequest) -> str:
     said = asdict(request)
     del said["warnings"]  # they follow from what was asked
+    for each in said["references"]:
+        del each["place"]  # which is how it was written
     said |= said.pop("wishes")  # as they were digested when keys were first kept
     asked = {name: value for name, value in said.items() if name not in LATER or value not in (None, (), False)}
     return hashlib.sha256(orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)).hexdigest()
