@@ -52,6 +52,7 @@ class FamilyRow:
     step_caches: bool = False  # its denoiser has one transformer, which hears text alone
     hears_fps: bool = False  # the rate is an input of its transformer
     inputs: tuple[InputRole, ...] = ()  # as in ModelProfile
+    inputs_of: str = ""  # the pipeline whose weights take them; empty: all of the family
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -105,6 +106,13 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
         most_steps=steps,
         exact_vae=False,
         hears_fps=True,
+        takes_image=True,
+        inputs=(
+            InputRole(FIRST, graded=True),
+            InputRole(LAST, graded=True),
+            InputRole(REFERENCE, most=8, framed=True, frame_step=8, graded=True),
+        ),
+        inputs_of="LTXConditionPipeline",
     )
 
 

@@ -97,7 +97,7 @@ def _planned(wish: WishedInput, roles: dict[str, InputRole], model: ModelProfile
     taken = roles.get(wish.role)
     if taken is None:
         raise InvalidRequest(_not_taken(wish.role, roles, model), field_of(wish, "role"), NOT_TAKEN)
-    _check_kind(wish, taken, model)
+    _check_kind(wish, taken, model, wish.kind)
     if wish.role == LAST and spec.frames == 1:
         raise InvalidRequest("A single frame has no last one.", field_of(wish, "role"), NOT_TAKEN)
     if wish.strength is not None and not taken.graded:
@@ -115,16 +115,16 @@ def _not_taken(role: str, roles: dict[str, InputRole], model: ModelProfile) -> s
     return f"{model.id} takes no input {said}. It takes the roles {', '.join(roles)}."
 
 
-def _check_kind(wish: WishedInput, taken: InputRole, model: ModelProfile) -> None:
+def _check_kind(wish: WishedInput, taken: InputRole, model: ModelProfile, field: str) -> None:
     if wish.kind and wish.kind not in taken.kinds:
         message = f"For the role {wish.role} {model.id} takes {' or '.join(taken.kinds)}, no {wish.kind}."
-        raise InvalidRequest(message, field_of(wish, wish.kind), NOT_TAKEN)
+        raise InvalidRequest(message, field_of(wish, field), NOT_TAKEN)
 
 
 def check_kind(wish: WishedInput, kind: str, model: ModelProfile) -> None:
     """Refuse what an upload turned out to be. Raises InvalidRequest."""
     taken = next(each for each in model.roles if each.role == wish.role)
-    _check_kind(replace(wish, kind=kind), taken, model)
+    _check_kind(replace(wish, kind=kind), taken, model, "upload")
 
 
 def _frame(wish: WishedInput, taken: InputRole, model: ModelProfile, spec: VideoSpec) -> int | None:

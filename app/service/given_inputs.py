@@ -1,4 +1,4 @@
-"""The pictures and videos that a plan is made with, beside its first picture: however named, they are had and cleaned."""
+"""The pictures and videos that a plan is made with beside its first picture: had, however named, and cleaned."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class GivenInputs:
         """The plan with its inputs, which lie nowhere yet, and their contents by key.
 
         Raises:
-            InvalidRequest, PayloadTooLarge: one cannot be read; `param` is its field, as in `input_references[1].video`.
+            InvalidRequest, PayloadTooLarge: one cannot be read; `param` is its field, `input_references[1].video`.
             NotFound, Conflict: there is no such upload or video, or it is not whole.
             Overloaded: too many pictures and videos wait to be decoded.
         """

@@ -74,7 +74,7 @@ async def picture_of(reference: bytes | str | Path, tenant: str, settings: Setti
 
 
 def key_of(content: bytes, tenant: str, form: str = "png") -> str:
-    """Where a tenant's picture, or a file of another form, lies: equal ones in one place, and those of two tenants apart."""
+    """Where a tenant's picture, or other input, lies: equal ones in one place, and those of two tenants apart."""
     whose = hashlib.sha256(tenant.encode()).hexdigest()[:16]
     return f"inputs/{whose}/{hashlib.sha256(content).hexdigest()}.{form}"
 
@@ -113,13 +113,11 @@ async def fetched(address: str, settings: Settings, resolve: Resolve = _names, w
 
 
 async def _followed(address: str, settings: Settings, outbound: Outbound, wanted: Wanted) -> bytes:
-    url = web_address(address, PARAM)
+    url, headers_sent = web_address(address, PARAM), {**WANTED, "accept": f"{wanted.kind}/*"}
     for _ in range(REDIRECTS + 1):
         began = time.monotonic()
         try:
-            async with outbound.request(
-                "GET", url, {**WANTED, "accept": f"{wanted.kind}/*"}, FETCH_TIMEOUT_S
-            ) as answer:
+            async with outbound.request("GET", url, headers_sent, FETCH_TIMEOUT_S) as answer:
                 headers = httpx.Headers(answer.headers)
                 if answer.status not in MOVED or "location" not in headers:
                     return await _body(answer, headers, wanted.most_bytes or settings.max_image_bytes, wanted)
@@ -162,7 +160,7 @@ def maker_of(artifact: Artifact) -> str:
 
 
 async def keep(job: Job, contents: Contents, board: Board, artifacts: ArtifactStore) -> None:
-    """Have a job's pictures and videos stored until the job is forgotten; held first, so that no other job's end can remove it.
+    """Have a job's inputs stored until it is forgotten; held first, so that no other job's end can remove them.
 
     So is the video that it extends, which is stored already.
 
@@ -189,7 +187,7 @@ async def keep(job: Job, contents: Contents, board: Board, artifacts: ArtifactSt
 
 
 async def let_go(job: Job, board: Board, artifacts: ArtifactStore) -> None:
-    """The job needs its inputs no more: they go, unless others need them. A video that it extended is left to `tidy`."""
+    """The job needs its inputs no more: they go, unless others need them. One that it extended is left to `tidy`."""
     before = job.plan.extends
     for upload in job.plan.uploads:
         await board.release(upload.id, job.id)

@@ -22,7 +22,10 @@ _PICTURES: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF")
 
 
 def from_data_url(address: str, most_bytes: int, wanted: str = "image") -> bytes:
-    """The bytes in a base64 data URL of a picture, or of what else is `wanted`. Raises InvalidRequest, PayloadTooLarge before it decodes."""
+    """The bytes in a base64 data URL of a picture, or of what else is `wanted`.
+
+    Raises InvalidRequest, PayloadTooLarge before it decodes.
+    """
     head, comma, body = address.partition(",")
     if not comma:
         raise _bad("The data URL has no comma: it must begin like data:image/png;base64,")

@@ -14,7 +14,7 @@ REFERENCE: Final = "reference"
 CONTROL: Final = "control"
 MASK: Final = "mask"
 ROLES: Final = (FIRST, LAST, REFERENCE, CONTROL, MASK)
-"""What an input is for: to begin or end with, to show who or what is in the video, to move like, and where to change it."""
+"""What an input is for: to begin or end with, to show who is in the video, to move like, and where to change that."""
 
 IMAGE: Final = "image"
 VIDEO: Final = "video"

@@ -44,7 +44,7 @@ class Inputs:
         return None if start is None else await kept_latent(self._cache, start.entry)
 
     async def image(self, job: Job) -> Embedding:
-        """What the model makes of the job's pictures and videos: from the cache, else read, fitted and encoded; {} without.
+        """What the model makes of the job's pictures and videos: from the cache, else read and encoded; {} without.
 
         Raises:
             ArtifactLost, StoreUnavailable: the image cannot be read.

@@ -13,7 +13,7 @@ _OWN: Final = {**ALIASES, **_PLANNED, "negative": "negative_prompt"}
 
 
 class Sent:
-    """The names that came with a request. `first`: where the picture to begin with stands, if not in a field of its own."""
+    """The names that came with a request. `first`: where the picture to begin with stands in a list."""
 
     def __init__(self, names: Iterable[str], first: str | None = None) -> None:
         self._names = tuple(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from app.api.problems import shown
@@ -205,10 +206,8 @@ def _number(value: object, name: str, most: int, text: bool, whole: bool = False
     if value in (None, ""):
         return None
     if text and isinstance(value, str):
-        try:
+        with suppress(ValueError):
             value = float(value)
-        except ValueError:
-            pass
     sound = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most
     if not sound or (whole and float(value) % 1):  # type: ignore[arg-type]
         raise InvalidRequest(f"{name} is a {'whole ' if whole else ''}number from 0 to {most}.", name)

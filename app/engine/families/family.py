@@ -159,7 +159,7 @@ class Family(Protocol):
         ...
 
     def begun_shape(self, plan: Plan) -> tuple[int, int, int, int]:
-        """(C, F', H', W') of what `begin` gives: of the video, and of inputs that step with it. Raises InvalidRequest."""
+        """(C, F', H', W') of what `begin` gives: the video, and inputs that step with it. Raises InvalidRequest."""
         ...
 
     def schedule(self, plan: Plan) -> Schedule | None:
@@ -242,9 +242,10 @@ class FamilyDenoiser:
         Raises:
             InvalidRequest: it takes no such inputs.
         """
-        if isinstance(self._family.image, InputConditioning):
+        seeing = self._family.image
+        if isinstance(seeing, InputConditioning):
             with device_errors():
-                return self._family.image.encode_inputs(inputs, spec)
+                return seeing.encode_inputs(inputs, spec)
         if len(inputs) == 1 and inputs[0].role == FIRST:
             return self.encode_image(inputs[0].frames, spec)
         raise InvalidRequest("The model takes no such inputs.", "input_references", "reference_not_taken")

@@ -46,7 +46,7 @@ class Expert:
         if images:
             tokens = torch.stack(list(images)).to(dtype)
             if self._transformer.config.pos_embed_seq_len is not None:  # two pictures of a video are two rows to it
-                tokens = tokens.unflatten(1, (2, -1)).flatten(0, 1)
+                tokens = tokens.reshape(2 * len(tokens), -1, tokens.shape[-1])
             seen["encoder_hidden_states_image"] = tokens
         with self._attending(texts) as text:
             velocities: torch.Tensor = self._transformer(

@@ -1,4 +1,4 @@
-"""Wan's image conditioning: the pictures that a video begins and ends with, as latents by or in the noise, as tokens."""
+"""Wan's image conditioning: the pictures that a video begins and ends with, as latents and as tokens."""
 
 from __future__ import annotations
 

@@ -75,8 +75,8 @@ class Kind:
         return self.denoiser.start("a", plan, replace(hear(self.denoiser, plan), picture=seen))
 
     def theirs(self, plan: Plan) -> NDArray[np.float32]:
-        text, pictures = self.text([plan.prompt, ""]), {"picture": self.picture(plan), "last": self.last(plan)}
-        return by_pipeline(self.transformer, self.autoencoder, text, plan, **pictures, **self.more)
+        text, picture, last = self.text([plan.prompt, ""]), self.picture(plan), self.last(plan)
+        return by_pipeline(self.transformer, self.autoencoder, text, plan, picture=picture, last=last, **self.more)
 
 
 def two_experts(seen: bool = False, ends: bool = False) -> Kind:

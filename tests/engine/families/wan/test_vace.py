@@ -166,9 +166,7 @@ def test_in_a_mixed_batch_each_is_shown_its_own(vace: tuple[FamilyDenoiser, Any,
 
 
 @pytest.mark.parametrize("at", [1, 3])
-def test_with_references_it_goes_on_from_a_checkpoint_to_the_bit(
-    vace: tuple[FamilyDenoiser, Any, Any], at: int
-) -> None:
+def test_with_references_it_goes_on_from_a_checkpoint(vace: tuple[FamilyDenoiser, Any, Any], at: int) -> None:
     given = KINDS["all together"](4)
     plan = plan_of(4, given, deterministic=True)
     whole, parted = begun(vace[0], plan, given), begun(vace[0], plan, given)
