@@ -116,7 +116,8 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
     )
 
 
-def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> FamilyRow:
+def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float, seen: bool = False) -> FamilyRow:
+    """HunyuanVideo 1.5; `seen`: weights that begin with a picture."""
     return FamilyRow(
         name,
         "hunyuan15",
@@ -128,13 +129,15 @@ def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> F
         samplers=("euler",),
         step_s=4.0,
         overhead_s=30.0,
-        pipelines=("HunyuanVideo15Pipeline",),
+        pipelines=("HunyuanVideo15ImageToVideoPipeline" if seen else "HunyuanVideo15Pipeline",),
+        takes_image=seen,
+        needs_image=seen,
         exact_vae=False,
         takes_loras=False,
     )
 
 
-def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: float) -> FamilyRow:
+def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: float, seen: bool = False) -> FamilyRow:
     """CogVideoX, which is trained for one rate and one `shift`, that of its signal to noise ratio."""
     return FamilyRow(
         name,
@@ -148,7 +151,9 @@ def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: flo
         samplers=("ddim",),
         step_s=3.0,
         overhead_s=20.0,
-        pipelines=("CogVideoXPipeline",),
+        pipelines=("CogVideoXImageToVideoPipeline" if seen else "CogVideoXPipeline",),
+        takes_image=seen,
+        needs_image=seen,
         shift_trained=True,
         exact_vae=False,
     )
@@ -289,9 +294,13 @@ ROWS: Final = (
     ),
     _hunyuan15("hunyuan-video-1.5-480p", ((848, 480), (480, 848), (624, 624)), 5.0),
     _hunyuan15("hunyuan-video-1.5-720p", ((1280, 720), (720, 1280), (960, 960)), 9.0),
+    _hunyuan15("hunyuan-video-1.5-i2v-480p", ((848, 480), (480, 848), (624, 624)), 5.0, seen=True),
+    _hunyuan15("hunyuan-video-1.5-i2v-720p", ((1280, 720), (720, 1280), (960, 960)), 7.0, seen=True),
     _cogvideox("cogvideox-2b", (720, 480), 49, 8, 3.0),
     _cogvideox("cogvideox-5b", (720, 480), 49, 8, 1.0),
     _cogvideox("cogvideox-1.5-5b", (1360, 768), 81, 16, 1.0),
+    _cogvideox("cogvideox-5b-i2v", (720, 480), 49, 8, 1.0, seen=True),
+    _cogvideox("cogvideox-1.5-5b-i2v", (1360, 768), 81, 16, 1.0, seen=True),
     _z_image("z-image-turbo", 3.0, 8),
     _z_image("z-image", 6.0),
 )
