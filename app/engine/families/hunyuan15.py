@@ -1,8 +1,8 @@
 """HunyuanVideo 1.5: HunyuanVideo15Transformer3DModel and its autoencoder, equal to its two pipelines.
 
 Guided by an unconditional pass. The text is heard from a language model, and what stands in quotation marks a second
-time letter by letter, for writing inside the picture. The model also takes a first picture, whose latent stands beside the
-noise and whose tokens SigLIP gives; weights of text alone see zeros there.
+time letter by letter, for writing inside the picture. The model also takes a first picture, whose latent stands beside
+the noise and whose tokens SigLIP gives; weights of text alone see zeros there.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class FirstLatent:
 
 
 class HunyuanVideo15(BaseFamily):
-    """The Family. `picture_tokens`: how many stand for the picture that is not there; `eye`: of weights that take one."""
+    """The Family. `picture_tokens`: how many stand for a picture that is not there; `eye`: of weights that take one."""
 
     def __init__(
         self,
