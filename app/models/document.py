@@ -12,15 +12,16 @@ from app.types import FIRST, IMAGE, InputRole
 PAGE: Final = Path("docs/models.md")
 BEGIN: Final = "<!-- families: written by `python -m app.models.document` from app/plan/families.py: change that -->"
 END: Final = "<!-- end of families -->"
-HEAD: Final = (
-    "| family | makes videos of | pictures and videos that it takes | sound | LoRA | few steps | weights in turns, GiB |\n"
-    "|---|---|---|---|---|---|---|"
+COLUMNS: Final = (
+    *("family", "makes videos of", "pictures and videos that it takes", "sound", "LoRA", "few steps"),
+    "weights in turns, GiB",
 )
 NOTES: Final = """
-`/v1/models` says the same of each model as it is served (`inputs`). *Few steps*: those of distilled weights, else by a LoRA of few steps in a
-tier. *Weights in turns*: what the largest part takes on the device where they take turns (`offload: model`), the denoiser's at 8 bits
-(`layerwise: float8_e4m3fn`), the text encoders' at 16; reckoned from published numbers of parameters, measured with none of them. What a step
-works with comes on top, and `offload: group` (the preset `memory`) needs less of the denoiser. A † is for weights of the pipeline named alone.
+`/v1/models` says the same of each model as it is served (`inputs`). *Few steps*: those of distilled weights, else by a
+LoRA of few steps in a tier. *Weights in turns*: what the largest part takes on the device where they take turns
+(`offload: model`), the denoiser's at 8 bits (`layerwise: float8_e4m3fn`), the text encoders' at 16; reckoned from
+published numbers of parameters, measured with none of them. What a step works with comes on top, and `offload: group`
+(the preset `memory`) needs less of the denoiser. A † is for weights of the pipeline named alone.
 """
 GIB: Final = 2**30
 
@@ -39,13 +40,14 @@ BILLIONS: Final[dict[str, tuple[float, float]]] = {
     "cogvideox": (5.6, 4.8),
     "z-image": (6.2, 4.0),
 }
-"""Parameters of one denoiser and of the larger text encoder, in thousand millions, as their model cards have them, by how
-a family's name begins; the longest that fits counts."""
+"""Parameters of one denoiser and of the larger text encoder, in thousand millions, as their model cards have them, by
+how a family's name begins; the longest that fits counts."""
 
 
 def table(rows: Iterable[FamilyRow] = ROWS) -> str:
     """The rows as Markdown."""
-    return "\n".join([HEAD, *map(_row, rows)])
+    head = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    return "\n".join([*head, *map(_row, rows)])
 
 
 def page(text: str) -> str:
