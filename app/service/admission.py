@@ -17,7 +17,7 @@ from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
 from app.settings.limits import Limits
-from app.types import Job, Reference, VideoRequest
+from app.types import Job, OwnVideo, Reference, VideoRequest
 
 LONGEST_RETRY_S = 600.0
 LATER = (
@@ -136,8 +136,10 @@ def _full(backlog: Backlog, job: Job, most: int) -> bool:
 def _digest(request: VideoRequest) -> str:
     said = asdict(request)
     del said["warnings"]  # they follow from what was asked
-    for each in said["references"]:
+    for each, wish in zip(said["references"], request.references, strict=True):
         del each["place"]  # which is how it was written
+        if isinstance(wish.source, OwnVideo):
+            each["source"] = {"job": wish.source.id}
     said |= said.pop("wishes")  # as they were digested when keys were first kept
     asked = {name: value for name, value in said.items() if name not in LATER or value not in (None, (), False)}
     return hashlib.sha256(orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -172,7 +172,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=r"version 6; this Kinoray reads up to 5"):
+    with pytest.raises(StoreUnavailable, match=r"version 7; this Kinoray reads up to 6"):
         job_from_json(newer)
 
 
