@@ -26,7 +26,8 @@ Frames = NDArray[np.uint8]
 def ramp(frames: int = 24, width: int = 64, height: int = 48) -> Frames:
     """Each picture of one grey, 10 brighter than the one before."""
     greys = (10 * np.arange(frames) % 240).astype(np.uint8)
-    return np.broadcast_to(greys[:, None, None, None], (frames, height, width, 3)).copy()
+    pictures: Frames = np.broadcast_to(greys[:, None, None, None], (frames, height, width, 3)).copy()
+    return pictures
 
 
 def corners(width: int = 96, height: int = 64) -> Frames:

@@ -69,8 +69,8 @@ class ImageConditioning(Protocol):
 
 
 @runtime_checkable
-class InputConditioning(Protocol):
-    """How a family sees pictures and videos in several roles, beside what `ImageConditioning` says of it."""
+class InputConditioning(ImageConditioning, Protocol):
+    """How a family sees pictures and videos in several roles."""
 
     def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> dict[str, torch.Tensor]:
         """All that a job is shown as float32 tensors on the CPU, on 1 to 4 axes; of any seed.
