@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 
-from app.types import Artifact, Plan, Sampling, VideoSpec
+from app.types import Artifact, Plan, PlannedInput, Sampling, VideoSpec
 
 SCHEMA = 2
 """Part of every key: raise it when the same plan would give other bits than before."""
@@ -40,6 +41,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     more = {} if plan.postprocessing is None else {"frames": plan.postprocessing.bits}
     # The picture's content says it already, but not why: what is prepared otherwise is never the same video.
     prepared = {} if plan.prepared is None else {"prepare": asdict(plan.prepared.wish) | {"by": plan.prepared.model}}
+    given = {} if not plan.references else {"references": _contents(plan.references)}
     draft = {} if plan.draft is None else {"draft": asdict(plan.draft)}  # all that decides it and its check
     sampling = _values(plan.sampling)
     return _digest(
@@ -60,6 +62,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             **more,
             **prepared,
             **draft,
+            **given,
         }
     )
 
@@ -74,6 +77,20 @@ def picture_key(revision: str, image: Artifact, spec: VideoSpec, pool: str | Non
     """SHA-256 (hex) of a picture as a model sees it at a video's size and length; `pool` as above."""
     shape = f"{spec.width}x{spec.height}x{spec.frames}"
     return _digest({"pool": pool, "revision": revision, "picture": content_of(image), "shape": shape})
+
+
+def inputs_key(plan: Plan, pool: str | None) -> str:
+    """SHA-256 (hex) of all pictures and videos of a plan as its model sees them; without others that of its picture."""
+    if not plan.references and plan.image is not None:
+        return picture_key(plan.revision, plan.image, plan.spec, pool)
+    image = None if plan.image is None else content_of(plan.image)
+    seen = {"picture": image, "references": _contents(plan.references), "spec": asdict(plan.spec)}
+    return _digest({"pool": pool, "revision": plan.revision, **seen})
+
+
+def _contents(references: Sequence[PlannedInput]) -> list[object]:
+    """Role, kind, place, strength and content of each: their order counts, as models see them in it."""
+    return [[*each.bits, content_of(each.artifact)] for each in references]
 
 
 def content_of(image: Artifact) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Annotated, cast
 
 import typer
 
-from app.client.begin_with import begun_with, picture_of
+from app.client.begin_with import Input, begun_with, input_of, picture_of
 from app.client.options import CreateOptions, Priority
 from app.client.session import AsJson
 from app.client.words import TIERS, tiers
@@ -90,6 +91,21 @@ def generate_command(
         str | None,
         typer.Option(metavar="FILE|URL", help="A picture to begin with: a PNG, JPEG or WebP, or its http address."),
     ] = None,
+    first: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="A picture to begin with, beside --last and --reference.")
+    ] = None,
+    last: Annotated[str | None, typer.Option(metavar="FILE|URL", help="A picture to end with.")] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|URL[@FRAME]",
+            help="A picture of what is to be seen, or to stand at a frame; may be given more than once.",
+        ),
+    ] = None,
+    control: Annotated[str | None, typer.Option(metavar="FILE|URL", help="A video to move like.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="Of --control: white where the video is made anew.")
+    ] = None,
     subject: Annotated[
         Subject | None, typer.Option(help="Of --image: what has to be in it, for --background and --crop.")
     ] = None,
@@ -110,6 +126,8 @@ def generate_command(
 ) -> None:
     """Make a video from PROMPT. Ctrl-C, or ending the command in another way, cancels it on the server too."""
     target = target_of(out, no_clobber)
+    inputs = _inputs(image, {"first": first, "last": last, "control": control, "mask": mask}, reference or ())
+    image = None if inputs else image  # the API takes one list, or the short form
     adapters, picture = [_adapter(each) for each in lora or ()], None if image is None else picture_of(image)
     options: dict[str, object] = {
         "quality_tier": tier,
@@ -138,7 +156,7 @@ def generate_command(
         "cache": {"mode": "off"} if no_cache else None,
     }
     asked = cast(CreateOptions, options)
-    make(context, lambda client: begun_with(client, picture, prompt, asked), target, as_json)
+    make(context, lambda client: begun_with(client, picture, prompt, asked, inputs), target, as_json)
 
 
 def remix_command(
@@ -167,6 +185,15 @@ def _adapter(said: str) -> dict[str, object]:
     if not name or not math.isfinite(number):
         raise typer.BadParameter(f"{said!r} is not NAME or NAME:STRENGTH, such as film:0.8", param_hint="--lora")
     return {"name": name, "strength": number}
+
+
+def _inputs(image: str | None, named: Mapping[str, str | None], references: Sequence[str]) -> list[Input]:
+    """All pictures and videos, where there are more than the one of --image. Raises typer.BadParameter."""
+    if image is not None and named["first"] is not None:
+        raise typer.BadParameter("it says what --image says", param_hint="--first")
+    inputs = [input_of(role, said, f"--{role}") for role, said in named.items() if said is not None]
+    inputs += [input_of("reference", said, "--reference") for said in references]
+    return [input_of("first", image, "--image"), *inputs] if image is not None and inputs else inputs
 
 
 def _prepare(subject: Subject | None, background: str | None, crop: Crop | None) -> dict[str, str] | None:

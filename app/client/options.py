@@ -51,6 +51,19 @@ class ImageUrl(TypedDict, total=False):
     upload: str  # the id of an upload
 
 
+class InputOptions(TypedDict, total=False):
+    """A picture or a video that a video is made with, and what it is for; one of the first five names it."""
+
+    image: str | ImageUrl
+    video: str
+    audio: str
+    upload: str  # the id of an upload
+    job: str  # the id of a completed video of your own
+    role: Literal["first", "last", "reference", "control", "mask"]
+    frame: int
+    strength: float
+
+
 class LoraUploadOptions(TypedDict, total=False):
     """What may be said of a LoRA beside its name: for which model it is, and which of its two transformers."""
 
@@ -104,6 +117,9 @@ class VideoOptions(TypedDict, total=False):
     deadline_s: float | None
     after: str | Sequence[str] | None
     input_reference: str | ImageUrl | Sequence[str | ImageUrl] | None
+    last_frame: str | ImageUrl | None
+    reference_images: str | ImageUrl | Sequence[str | ImageUrl] | None
+    input_references: Sequence[InputOptions] | None
     prepare: PrepareOptions | None
     preview: bool | None
     speculative: bool | None
@@ -130,6 +146,20 @@ class VideoOptions(TypedDict, total=False):
     image_reference: str | ImageUrl | Sequence[str | ImageUrl] | None
     image_url: str | ImageUrl | Sequence[str | ImageUrl] | None
     image: str | ImageUrl | Sequence[str | ImageUrl] | None
+    last_image: str | ImageUrl | None
+    lastFrame: str | ImageUrl | None
+    last_frame_image: str | ImageUrl | None
+    last_frame_url: str | None
+    end_image: str | ImageUrl | None
+    end_image_url: str | None
+    image_tail: str | ImageUrl | None
+    tail_image: str | ImageUrl | None
+    tail_image_url: str | None
+    end_frame: str | ImageUrl | None
+    final_frame: str | ImageUrl | None
+    image_end: str | ImageUrl | None
+    referenceImages: str | ImageUrl | Sequence[str | ImageUrl] | None
+    frame_images: Sequence[InputOptions] | None
 
     # Objects that may hold any of them, and fields of a newer server than this client.
     extra_body: Mapping[str, object] | None

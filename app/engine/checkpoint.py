@@ -121,6 +121,7 @@ def fingerprint(plan: Plan) -> str:
     decisive = (
         *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling)),
         *(picture, plan.adapters_mark, *begins, *(() if plan.student is None else (asdict(plan.student),))),
+        *([each.artifact.key, *each.bits] for each in plan.references),
     )
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -165,7 +166,7 @@ def _check_sizes(header: Mapping[str, Entry], plan: Plan) -> None:
             raise CheckpointInvalid("The checkpoint holds more of a text than an encoder makes.")
     for name, entry in header.items():
         limit = MAX_EMBEDDING if name.startswith(_TEXTS) else pixels if name in known else 0
-        if name.startswith("picture.") and plan.image is not None:
+        if name.startswith("picture.") and plan.inputs:
             limit = max(pixels, MAX_EMBEDDING)
         shape = entry["shape"]
         least = 0 if name.startswith(_TEXTS) else 1  # an empty text may have no tokens

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine.shown import Shown
 from app.types import Plan, VideoSpec
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
@@ -218,6 +219,19 @@ class TakesAdapters(Protocol):
 
         Raises:
             AdapterUnusable: it takes none.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesInputs(Protocol):
+    """A denoiser that is shown pictures and videos in several roles."""
+
+    def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """All that a job is shown, together, as float32 tensors for `Conditioning.picture`.
+
+        Raises:
+            InvalidRequest: it takes no such inputs.
         """
         ...
 

@@ -33,7 +33,8 @@ from app.engine.memory.pressure import MemoryMonitor
 from app.engine.niceness import STEPS, give_way
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
-from app.engine.start import begun, encoded_image, resumed
+from app.engine.shown import Shown
+from app.engine.start import begun, encoded_image, encoded_inputs, resumed
 from app.engine.tally import MEMORY as MEMORY_SHORT
 from app.engine.tally import URGENT, Tally
 from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
@@ -177,6 +178,10 @@ class Engine:
     def encode_image(self, image: Frames, spec: VideoSpec) -> Future[Embedding]:
         """What the denoiser makes of a picture, uint8 (1, H, W, 3) of the video's size. Raises WorkerLost."""
         return self._inbox.call(partial(encoded_image, self._denoiser, image, spec))
+
+    def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> Future[Embedding]:
+        """What the denoiser makes of all that a job is shown. Raises WorkerLost."""
+        return self._inbox.call(partial(encoded_inputs, self._denoiser, tuple(inputs), spec))
 
     def warm_up(self, model: ModelProfile) -> float:
         """Measure the model's sizes at every batch size that fits, but for what is known; seconds of a lone step.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine.checkpoint import CheckpointInvalid
-from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, TakesImage
+from app.engine.denoiser import Conditioning, Denoiser, Frames, JobState, TakesImage, TakesInputs
 from app.engine.drafting import draft_begun, gone_on
 from app.engine.embedding import as_arrays
 from app.engine.renoise import fits, from_noise, noised
+from app.engine.shown import Shown
 from app.engine.ticket import EncodedSink, Ticket
 from app.errors import InvalidRequest
 from app.plan.speculative.speculative import walks
@@ -68,6 +69,13 @@ def begun(denoiser: Denoiser, ticket: Ticket, clock: Callable[[], float]) -> Job
         log.warning("Job %s begins at noise: the similar latent does not fit.", ticket.job_id)
     ticket.plan = from_noise(ticket.plan)
     return denoiser.start(ticket.job_id, ticket.plan, conditioning)
+
+
+def encoded_inputs(denoiser: Denoiser, inputs: Sequence[Shown], spec: VideoSpec) -> dict[str, NDArray[np.float32]]:
+    """What the denoiser makes of all that it is shown. Raises InvalidRequest when it takes none."""
+    if not isinstance(denoiser, TakesInputs):
+        raise InvalidRequest("The model takes no pictures and videos.", "input_references", "reference_not_taken")
+    return {name: tensor.cpu().numpy() for name, tensor in denoiser.encode_inputs(inputs, spec).items()}
 
 
 def encoded_image(denoiser: Denoiser, image: Frames, spec: VideoSpec) -> dict[str, NDArray[np.float32]]:

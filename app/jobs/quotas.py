@@ -120,7 +120,7 @@ def costs_of(job: Job) -> Mapping[Measure, float]:
         "jobs": 1.0,
         "step_seconds": plan.estimate.step_seconds,
         "money": plan.estimate.cost or 0.0,
-        "upload_bytes": 0.0 if plan.image is None else float(plan.image.size_bytes),
+        "upload_bytes": float(sum(each.size_bytes for each in plan.inputs)),
         "stored_bytes": 0.0,
     }
 

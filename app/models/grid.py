@@ -118,6 +118,7 @@ def _halvings(vae: Config) -> int:
 _READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyType(
     {
         "wan.load": _wan,
+        "wan.vace": _wan,
         "ltx": _ltx,
         "hunyuan": _hunyuan,
         "hunyuan15": _hunyuan15,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from app.embedded.profile import MODEL_ID, profile
 from app.models.pool_names import MAIN, entries_of
 from app.models.soundness import problems_of
-from app.models.sources import Located, locate, trained_shift
+from app.models.sources import Located, locate, pipeline_of, trained_shift
 from app.plan.catalogue import Catalogue
 from app.plan.families import FAMILIES, FamilyRow
 from app.plan.prompt.complexity import CLASSES
@@ -91,6 +91,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         shift_fixed=family.shift_trained or family.shift_by_size,
         step_caches=family.step_caches,
         hears_fps=family.hears_fps,
+        inputs=family.inputs,
     )
 
 
@@ -114,6 +115,8 @@ def _found(
         found = profile_of(
             entry, family, f"{files.digest}-{layout.bits(entry.dtype)}{UPLOADS if entry.lora_uploads else ''}"
         )
+        if family.inputs_of and files.folder is not None and pipeline_of(files.folder) != family.inputs_of:
+            found = replace(found, takes_image=False, needs_image=False, inputs=())  # of an earlier release
         if problems := problems_of(entry, family, found, files.folder):
             raise BadModel("; ".join(problems))
         return found, bound

@@ -65,6 +65,13 @@ def trained_shift(folder: Path) -> float | None:
     return float(found) if isinstance(found, (int, float)) else None
 
 
+def pipeline_of(folder: Path) -> str:
+    """The pipeline class that a folder's index names; empty without one. Raises ValueError: it is damaged."""
+    index = folder / INDEX
+    said = json.loads(index.read_text()).get("_class_name") if index.is_file() else None
+    return said if isinstance(said, str) else ""
+
+
 def find(source: str, revision: str | None, local: bool, name: str) -> tuple[Path | None, str]:
     """The folder if it is on this machine, and the hub's commit ("" for a folder of one's own).
 

@@ -58,5 +58,5 @@ def _beyond(request: VideoRequest, model: ModelProfile, student: StudentOfModel)
         yield "LoRAs are asked for, which are made for the model's own weights"
     if request.step_cache:
         yield "a step cache is asked for"
-    if request.image is not None:
+    if request.sees:
         yield "it knows no picture to begin with"

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
-from app.types import TierOfModel
+from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, TierOfModel
 
 _480P: Final = ((832, 480), (480, 832), (624, 624))
 _720P: Final = ((1280, 720), (720, 1280), (960, 960), (832, 480), (480, 832), (624, 624))
@@ -51,6 +51,8 @@ class FamilyRow:
     one_frame: bool = False  # trained on pictures too, it makes a single frame as well
     step_caches: bool = False  # its denoiser has one transformer, which hears text alone
     hears_fps: bool = False  # the rate is an input of its transformer
+    inputs: tuple[InputRole, ...] = ()  # as in ModelProfile
+    inputs_of: str = ""  # the pipeline whose weights take them; empty: all of the family
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -62,6 +64,26 @@ class FamilyRow:
 def _always(steps: int) -> tuple[TierOfModel, ...]:
     """So many steps in every tier: for distilled models, which get no better with more."""
     return tuple(TierOfModel(tier, (steps,) * len(CLASSES)) for tier in TIERS)
+
+
+def _vace(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> FamilyRow:
+    """Wan VACE. Its authors show up to three references."""
+    return FamilyRow(
+        name,
+        "wan.vace",
+        sizes,
+        (17, 81, 81),
+        (8, 24, 16),
+        guidance=5.0,
+        shift=shift,
+        step_s=1.4,
+        pipelines=("WanVACEPipeline",),
+        inputs=(
+            InputRole(REFERENCE, most=3),
+            InputRole(CONTROL, (VIDEO,), graded=True),
+            InputRole(MASK, (IMAGE, VIDEO), beside=CONTROL),
+        ),
+    )
 
 
 def _ltx(name: str, steps: int | None = None) -> FamilyRow:
@@ -84,10 +106,18 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
         most_steps=steps,
         exact_vae=False,
         hears_fps=True,
+        takes_image=True,
+        inputs=(
+            InputRole(FIRST, graded=True),
+            InputRole(LAST, graded=True),
+            InputRole(REFERENCE, most=8, framed=True, frame_step=8, graded=True),
+        ),
+        inputs_of="LTXConditionPipeline",
     )
 
 
-def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> FamilyRow:
+def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float, seen: bool = False) -> FamilyRow:
+    """HunyuanVideo 1.5; `seen`: weights that begin with a picture."""
     return FamilyRow(
         name,
         "hunyuan15",
@@ -99,13 +129,15 @@ def _hunyuan15(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> F
         samplers=("euler",),
         step_s=4.0,
         overhead_s=30.0,
-        pipelines=("HunyuanVideo15Pipeline",),
+        pipelines=("HunyuanVideo15ImageToVideoPipeline" if seen else "HunyuanVideo15Pipeline",),
+        takes_image=seen,
+        needs_image=seen,
         exact_vae=False,
         takes_loras=False,
     )
 
 
-def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: float) -> FamilyRow:
+def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: float, seen: bool = False) -> FamilyRow:
     """CogVideoX, which is trained for one rate and one `shift`, that of its signal to noise ratio."""
     return FamilyRow(
         name,
@@ -119,7 +151,9 @@ def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: flo
         samplers=("ddim",),
         step_s=3.0,
         overhead_s=20.0,
-        pipelines=("CogVideoXPipeline",),
+        pipelines=("CogVideoXImageToVideoPipeline" if seen else "CogVideoXPipeline",),
+        takes_image=seen,
+        needs_image=seen,
         shift_trained=True,
         exact_vae=False,
     )
@@ -222,7 +256,23 @@ ROWS: Final = (
         takes_image=True,
         needs_image=True,
         pipelines=_WAN,
+        inputs=(InputRole(FIRST, needed=True), InputRole(LAST, beside=FIRST)),
     ),
+    FamilyRow(
+        "wan2.1-flf2v-14b-720p",
+        "wan.load",
+        _720P,
+        (17, 81, 81),
+        (8, 24, 16),
+        5.5,
+        16.0,
+        takes_image=True,
+        needs_image=True,
+        pipelines=("WanImageToVideoPipeline",),
+        inputs=(InputRole(FIRST, needed=True), InputRole(LAST, needed=True, beside=FIRST)),
+    ),
+    _vace("wan2.1-vace-1.3b", _480P, 3.0),
+    _vace("wan2.1-vace-14b", _720P, 5.0),
     _ltx("ltx-video"),
     _ltx("ltx-video-distilled", 7),
     _ltx("ltx-video-0.9.6-distilled", 8),
@@ -244,9 +294,13 @@ ROWS: Final = (
     ),
     _hunyuan15("hunyuan-video-1.5-480p", ((848, 480), (480, 848), (624, 624)), 5.0),
     _hunyuan15("hunyuan-video-1.5-720p", ((1280, 720), (720, 1280), (960, 960)), 9.0),
+    _hunyuan15("hunyuan-video-1.5-i2v-480p", ((848, 480), (480, 848), (624, 624)), 5.0, seen=True),
+    _hunyuan15("hunyuan-video-1.5-i2v-720p", ((1280, 720), (720, 1280), (960, 960)), 7.0, seen=True),
     _cogvideox("cogvideox-2b", (720, 480), 49, 8, 3.0),
     _cogvideox("cogvideox-5b", (720, 480), 49, 8, 1.0),
     _cogvideox("cogvideox-1.5-5b", (1360, 768), 81, 16, 1.0),
+    _cogvideox("cogvideox-5b-i2v", (720, 480), 49, 8, 1.0, seen=True),
+    _cogvideox("cogvideox-1.5-5b-i2v", (1360, 768), 81, 16, 1.0, seen=True),
     _z_image("z-image-turbo", 3.0, 8),
     _z_image("z-image", 6.0),
 )

@@ -14,6 +14,8 @@ from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
 from app.plan.distilled import Maker, maker
 from app.plan.feedback.feedback import Place
+from app.plan.inputs import planned_inputs
+from app.plan.inputs import reasons as said_of_inputs
 from app.plan.masks.table import MaskTable, with_masks
 from app.plan.postprocessing import (
     PostprocessingLimits,
@@ -38,12 +40,14 @@ from app.plan.tier_difference import same_as_lower
 from app.plan.tiers import Choice, choose
 from app.plan.unheeded import unheeded
 from app.types import (
+    FIRST,
     OFF,
     Analysis,
     Artifact,
     Estimate,
     ModelProfile,
     Plan,
+    PlannedInput,
     PlanWarning,
     Postprocessing,
     Sampling,
@@ -122,6 +126,7 @@ def make_plan(
     choice = choose(request.tier, why.complexity, model.tiers)
     here = within(model, choice.tier)
     spec, more = _shape(request, here, model, choice.tier, frames)
+    given = planned_inputs(request, model, spec)
     worn = adapters(request, model, choice.tier)
     uploads = uploads_of(request, model, worn)
     shift = _shift(request, model)
@@ -145,7 +150,7 @@ def make_plan(
         asked_tier=request.tier.strip(),
         pool=pool_of(model, choice.tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec, more, work, model, named(worn, uploads), made),
+        why=_explained(why, request, choice, spec, more, work, model, named(worn, uploads), made, given),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
         mark=_mark(made, cache, limits.mag_ratios.get(model.id, ())),
@@ -157,6 +162,7 @@ def make_plan(
         full_run=full_run(model, work.steps),
         understood=understood,
         postprocessing=more,
+        references=given,
     )
     check_pixels(plan, frames)
     # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
@@ -210,7 +216,7 @@ def _as_measured(request: VideoRequest, spec: VideoSpec, here: ModelProfile, bey
         and not request.negative_prompt.strip()
         and (spec.width, spec.height) == here.sizes[0]
         and spec.frames == here.default_frames
-        and request.image is None
+        and not request.sees
     )
 
 
@@ -304,7 +310,8 @@ def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
         raise InvalidRequest("There is no picture to prepare: send one as input_reference.", "prepare")
     if request.image is not None and not model.takes_image:
         raise InvalidRequest(f"{model.id} makes videos from text alone.", "input_reference", "image_not_taken")
-    if request.image is None and model.needs_image:
+    first = request.image is not None or any(each.role == FIRST for each in request.references)
+    if not first and model.needs_image:
         raise InvalidRequest(f"{model.id} needs a picture to begin with.", "input_reference", "image_required")
     return request.image
 
@@ -319,6 +326,7 @@ def _explained(
     model: ModelProfile,
     worn: tuple[tuple[str, float], ...],
     made: Maker,
+    given: tuple[PlannedInput, ...],
 ) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
     reasons = [*why.reasons, choice.reason, *((made.reason,) if made.reason else ()), *work.reasons]
@@ -326,6 +334,7 @@ def _explained(
         reasons.append(f"It goes on from the last frame of {request.extends.source}.")
     elif request.image is not None:
         reasons.append("It begins with the picture that was sent.")
+    reasons += said_of_inputs(given)
     if worn:
         reasons.append(f"It is made with the LoRA {said_of(worn)}.")
     if request.deterministic:

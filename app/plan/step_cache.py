@@ -42,7 +42,7 @@ def step_cache(
             "step_cache",
             "conflicting_parameters",
         )
-    if request.image is not None:
+    if request.sees:
         raise InvalidRequest(
             "Step caches are for videos of text alone; leave out input_reference or step_cache.",
             "step_cache",

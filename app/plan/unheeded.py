@@ -58,6 +58,9 @@ def about_wishes(request: VideoRequest, plan: Plan) -> Plan:
     elif wishes.similar and plan.student is not None:
         told = "The distilled student's few steps leave none to skip: it begins with no similar video."
         found.append(PlanWarning(NO_EFFECT, told, "cache.similar"))
+    elif wishes.similar and plan.references:
+        told = "What is made with pictures and videos beside the first begins with no similar video, nor is it kept."
+        found.append(PlanWarning(NO_EFFECT, told, "cache.similar"))
     elif wishes.similar and plan.draft is not None:
         told = "It begins with its own draft, and with no similar video; nor is it kept for others to begin with."
         found.append(PlanWarning(NO_EFFECT, told, "cache.similar"))

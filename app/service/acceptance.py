@@ -26,7 +26,8 @@ from app.plan.styles.lookup import count_use
 from app.service.admission import admit, check, limits_of, named
 from app.service.endings import end_of
 from app.service.first_picture import FirstPictures
-from app.service.input_image import PENDING, keep, let_go
+from app.service.given_inputs import GivenInputs
+from app.service.input_image import PENDING, Contents, keep, let_go
 from app.service.job_report import intake
 from app.service.lora_uploads import hold_loras, with_uploads
 from app.service.own_figures import with_own
@@ -88,6 +89,7 @@ class Acceptance:
     sync: Callable[[], Awaitable[None]]
     pools: PoolWatch
     pictures: FirstPictures
+    inputs: GivenInputs
     draw_id: Callable[[], str]
 
     async def accept(
@@ -161,17 +163,24 @@ class Acceptance:
         # 1. Plan
         job = await self._planned(request if reference is None else replace(request, image=PENDING), caller)
         stages.done("plan")
-        content: bytes | None = None
-        if reference is not None:
+        contents: dict[str, bytes] = {}
+        if reference is not None or request.references:
             await check(job, self.ports.jobs, self.ports.board, self.settings)
+        if reference is not None:
             plan, content = await self.pictures.had(reference, request.prepare, job.plan, caller)
             job = replace(job, plan=plan)
+            assert plan.image is not None
+            contents[plan.image.key] = content
             if limits.idempotency_key and named_by_picture:
                 key, pictured = limits.idempotency_key.value, replace(request, image=plan.image)
                 limits = await self._not_yet_answered(pictured, caller, key, reference)
+        if request.references:
+            plan, others = await self.inputs.had(request, job.plan, caller)
+            job, contents = replace(job, plan=plan), contents | dict(others)
+        if contents:
             stages.done("picture")
-            if plan.prepared is not None:  # it is shown, also where the video is had from a cache
-                await keep(job, content, self.ports.board, self.ports.artifacts)
+        if job.plan.prepared is not None:  # it is shown, also where the video is had from a cache
+            await keep(job, contents, self.ports.board, self.ports.artifacts)
         # 2. The same plan made before?
         reads = job.wishes.cache.reads
         with span("lookup") if reads else nullcontext():
@@ -182,7 +191,7 @@ class Acceptance:
                 job = replace(job, plan=await with_start(job.plan, job.tenant, self.ports))
                 stages.done("similar")
             joins = reads and request.seed != FRESH
-            recorded = await self._entered(job, content, joins, limits, stages)
+            recorded = await self._entered(job, contents, joins, limits, stages)
         await count_use(job.plan.style, caller, self.ports.presets, job.created_at)
         return recorded
 
@@ -230,13 +239,11 @@ class Acceptance:
                 return made
         return None
 
-    async def _entered(
-        self, job: Job, content: bytes | None, joins: bool, limits: AdmissionLimits, stages: Stages
-    ) -> Job:
+    async def _entered(self, job: Job, contents: Contents, joins: bool, limits: AdmissionLimits, stages: Stages) -> Job:
         """The job in the line, or behind one that makes the same; its picture is stored before, let go if refused."""
         await self.pools.refuse_what_waits_for_ever(job.plan.pool, job.created_at)
         ask, keep_s = partial(admit, job, self.ports.board, self.settings), self.settings.retention_s
-        await keep(job, content, self.ports.board, self.ports.artifacts)
+        await keep(job, contents, self.ports.board, self.ports.artifacts)
         try:
             await hold_loras(job, self.ports)
             with span("record"):

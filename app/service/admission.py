@@ -17,12 +17,12 @@ from app.line.backlog import Backlog, backlog_from_note
 from app.line.wait_estimates import counter_of, entered_since, held_up_s, turn_in, wait_of
 from app.settings import Settings
 from app.settings.limits import Limits
-from app.types import Job, Reference, VideoRequest
+from app.types import Job, OwnVideo, Reference, VideoRequest
 
 LONGEST_RETRY_S = 600.0
 LATER = (
     *("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution"),
-    *("prepare", "interpolate", "upscale", "storyboard", "speculative"),
+    *("prepare", "interpolate", "upscale", "storyboard", "speculative", "references"),
 )
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 
@@ -136,6 +136,10 @@ def _full(backlog: Backlog, job: Job, most: int) -> bool:
 def _digest(request: VideoRequest) -> str:
     said = asdict(request)
     del said["warnings"]  # they follow from what was asked
+    for each, wish in zip(said["references"], request.references, strict=True):
+        del each["place"]  # which is how it was written
+        if isinstance(wish.source, OwnVideo):
+            each["source"] = {"job": wish.source.id}
     said |= said.pop("wishes")  # as they were digested when keys were first kept
     asked = {name: value for name, value in said.items() if name not in LATER or value not in (None, (), False)}
     return hashlib.sha256(orjson.dumps(asked, default=_digested, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -171,7 +171,8 @@ class FileShelf:
                 raise NoPicture("it ends before it says its size")
             return upload
         try:
-            check_sides(found.width, found.height, self._settings.max_image_pixels)
+            if not found.is_video:  # whose frames are looked at when it is used
+                check_sides(found.width, found.height, self._settings.max_image_pixels)
         except KinorayError as error:
             raise _Unfit(error) from error
         return replace(upload, picture=found)

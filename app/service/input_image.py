@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import anyio
 import httpcore
@@ -28,12 +29,14 @@ from app.video.picture import CONTENT_TYPE, PARAM, clean
 REDIRECTS: Final = 3
 MOVED: Final = (301, 302, 303, 307, 308)
 WANTED: Final = {
-    "accept": "image/*",
     "accept-encoding": "identity",  # unpacking could make much of little
     "user-agent": "kinoray-pictures/1",
 }
 FETCH_TIMEOUT_S: Final = 10.0
 REFUSALS_S: Final = 0.5  # hosts are refused at whole multiples of it after their name was looked up
+
+Contents: TypeAlias = Mapping[str, bytes]
+"""What is to be stored of a job's inputs, by their keys; those that are not in it are stored already."""
 
 PENDING: Final = Artifact("inputs/pending", CONTENT_TYPE, 0)  # stands for a picture that is not looked at yet
 
@@ -70,13 +73,27 @@ async def picture_of(reference: bytes | str | Path, tenant: str, settings: Setti
     return Picture(artifact, found.content, found.animated)
 
 
-def key_of(content: bytes, tenant: str) -> str:
-    """Where a tenant's picture lies: equal ones in one place, and those of two tenants apart."""
+def key_of(content: bytes, tenant: str, form: str = "png") -> str:
+    """Where a tenant's picture, or other input, lies: equal ones in one place, and those of two tenants apart."""
     whose = hashlib.sha256(tenant.encode()).hexdigest()[:16]
-    return f"inputs/{whose}/{hashlib.sha256(content).hexdigest()}.png"
+    return f"inputs/{whose}/{hashlib.sha256(content).hexdigest()}.{form}"
 
 
-async def fetched(address: str, settings: Settings, resolve: Resolve = _names) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an address has to answer with."""
+
+    kind: str = "image"
+    noun: str = "picture"
+    most_bytes: int | None = None  # None: as the setting for pictures says
+    not_fetched: str = "image_not_fetched"
+    too_large: str = "image_too_large"
+
+
+A_PICTURE: Final = Wanted()
+
+
+async def fetched(address: str, settings: Settings, resolve: Resolve = _names, wanted: Wanted = A_PICTURE) -> bytes:
     """What an address answers with, after at most three redirects, each of them checked. `resolve` looks names up.
 
     Raises:
@@ -85,52 +102,55 @@ async def fetched(address: str, settings: Settings, resolve: Resolve = _names) -
         PayloadTooLarge: with too large a one.
     """
     if not settings.fetch_images:
-        raise AddressRefused("This server fetches no pictures: send the file or a data URL.", PARAM)
+        raise AddressRefused(f"This server fetches no {wanted.noun}s: send the file or a data URL.", PARAM)
     try:
         with anyio.fail_after(FETCH_TIMEOUT_S):
-            return await _followed(address, settings, Outbound(settings.fetch_private, resolve))
+            return await _followed(address, settings, Outbound(settings.fetch_private, resolve), wanted)
     except BROKEN as error:
-        raise InvalidRequest("The picture's address does not answer in time.", PARAM, "image_not_fetched") from error
+        raise InvalidRequest(
+            f"The {wanted.noun}'s address does not answer in time.", PARAM, wanted.not_fetched
+        ) from error
 
 
-async def _followed(address: str, settings: Settings, outbound: Outbound) -> bytes:
-    url = web_address(address, PARAM)
+async def _followed(address: str, settings: Settings, outbound: Outbound, wanted: Wanted) -> bytes:
+    url, headers_sent = web_address(address, PARAM), {**WANTED, "accept": f"{wanted.kind}/*"}
     for _ in range(REDIRECTS + 1):
         began = time.monotonic()
         try:
-            async with outbound.request("GET", url, WANTED, FETCH_TIMEOUT_S) as answer:
+            async with outbound.request("GET", url, headers_sent, FETCH_TIMEOUT_S) as answer:
                 headers = httpx.Headers(answer.headers)
                 if answer.status not in MOVED or "location" not in headers:
-                    return await _body(answer, headers, settings.max_image_bytes)
+                    return await _body(answer, headers, wanted.most_bytes or settings.max_image_bytes, wanted)
         except (Forbidden, socket.gaierror):
             pass
         else:
-            url = _moved(url, headers["location"])
+            url = _moved(url, headers["location"], wanted)
             continue
         # Which names our own network has is not told: not in words, and not by how long looking one up took.
         await anyio.sleep(-(time.monotonic() - began) % REFUSALS_S)
         raise AddressRefused(f"{url.host[:80]!r} is not a public host.", PARAM)
-    raise InvalidRequest("The picture's address leads on too often.", PARAM, "image_not_fetched")
+    raise InvalidRequest(f"The {wanted.noun}'s address leads on too often.", PARAM, wanted.not_fetched)
 
 
-def _moved(url: httpx.URL, location: str) -> httpx.URL:
+def _moved(url: httpx.URL, location: str, wanted: Wanted) -> httpx.URL:
     """Where a redirect leads. Raises AddressRefused."""
     try:
         return web_address(str(url.join(location)), PARAM)
     except httpx.InvalidURL:
-        raise AddressRefused("The picture's address leads on to what is no address.", PARAM) from None
+        raise AddressRefused(f"The {wanted.noun}'s address leads on to what is no address.", PARAM) from None
 
 
-async def _body(answer: httpcore.Response, headers: httpx.Headers, most_bytes: int) -> bytes:
+async def _body(answer: httpcore.Response, headers: httpx.Headers, most_bytes: int, wanted: Wanted) -> bytes:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if answer.status != 200 or not kind.startswith("image/"):
-        message = f"The picture's address answers with {answer.status} {kind[:40] or 'of no type'}."
-        raise InvalidRequest(message, PARAM, "image_not_fetched")
+    if answer.status != 200 or not kind.startswith(f"{wanted.kind}/"):
+        message = f"The {wanted.noun}'s address answers with {answer.status} {kind[:40] or 'of no type'}."
+        raise InvalidRequest(message, PARAM, wanted.not_fetched)
     read = bytearray()
     async for chunk in answer.aiter_stream():
         read += chunk
         if len(read) > most_bytes:
-            raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")
+            message = f"The {wanted.noun} is too large: at most {most_bytes:,} bytes."
+            raise PayloadTooLarge(message, PARAM, wanted.too_large)
     return bytes(read)
 
 
@@ -139,8 +159,8 @@ def maker_of(artifact: Artifact) -> str:
     return artifact.key.partition("/")[0]
 
 
-async def keep(job: Job, content: bytes | None, board: Board, artifacts: ArtifactStore) -> None:
-    """Have a job's picture stored until the job is forgotten; held first, so that no other job's end can remove it.
+async def keep(job: Job, contents: Contents, board: Board, artifacts: ArtifactStore) -> None:
+    """Have a job's inputs stored until it is forgotten; held first, so that no other job's end can remove them.
 
     So is the video that it extends, which is stored already.
 
@@ -148,28 +168,31 @@ async def keep(job: Job, content: bytes | None, board: Board, artifacts: Artifac
         NotFound: an earlier job's picture or video is wanted, and is gone.
         StoreUnavailable: it cannot be stored.
     """
-    image, before = job.plan.image, job.plan.extends
+    before = job.plan.extends
     if before is not None:
         await board.hold(maker_of(before.video), job.id)
         if not await artifacts.exists(before.video):
             await board.release(maker_of(before.video), job.id)
             raise NotFound(f"The file of {before.source} is no longer stored.", "video", "content_gone")
-    if image is None:
-        return
-    await board.hold(image.key, job.id)
-    if content is not None:
-        await artifacts.put(image.key, content, image.content_type)
-    elif not await artifacts.exists(image):
-        await board.release(image.key, job.id)
-        raise NotFound("The picture is no longer stored.", PARAM, "content_gone")
+    for place, given in enumerate(job.plan.inputs):
+        await board.hold(given.key, job.id)
+        if given.key in contents:
+            await artifacts.put(given.key, contents[given.key], given.content_type)
+        elif not await artifacts.exists(given):
+            for held in job.plan.inputs[: place + 1]:
+                if await board.release(held.key, job.id) and held != given:
+                    await artifacts.delete(held)
+            said = "picture" if given.content_type == CONTENT_TYPE else "video"
+            raise NotFound(f"The {said} is no longer stored.", PARAM, "content_gone")
 
 
 async def let_go(job: Job, board: Board, artifacts: ArtifactStore) -> None:
-    """The job needs its picture no more: it goes, unless others need it. A video that it extended is left to `tidy`."""
-    image, before = job.plan.image, job.plan.extends
+    """The job needs its inputs no more: they go, unless others need them. One that it extended is left to `tidy`."""
+    before = job.plan.extends
     for upload in job.plan.uploads:
         await board.release(upload.id, job.id)
     if before is not None:
         await board.release(maker_of(before.video), job.id)
-    if image is not None and await board.release(image.key, job.id):
-        await artifacts.delete(image)
+    for given in job.plan.inputs:
+        if await board.release(given.key, job.id):
+            await artifacts.delete(given)

@@ -14,19 +14,26 @@ from app.video.picture import PARAM, what_it_is
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _SHORTEST: Final = 60  # characters: no picture is less
 _UNNAMED: Final = ("", "application/octet-stream")
+_NO: Final = {
+    "image": "no picture: it must begin like data:image/png",
+    "video": "no video: it must begin like data:video/mp4",
+}
 _PICTURES: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF")
 
 
-def from_data_url(address: str, most_bytes: int) -> bytes:
-    """The bytes in a base64 data URL of a picture. Raises InvalidRequest, PayloadTooLarge before it decodes."""
+def from_data_url(address: str, most_bytes: int, wanted: str = "image") -> bytes:
+    """The bytes in a base64 data URL of a picture, or of what else is `wanted`.
+
+    Raises InvalidRequest, PayloadTooLarge before it decodes.
+    """
     head, comma, body = address.partition(",")
     if not comma:
         raise _bad("The data URL has no comma: it must begin like data:image/png;base64,")
     kind, *parameters = (part.strip().lower() for part in head[5:].split(";"))
     if "base64" not in parameters:
         raise _bad("The data URL is not in base64: it must begin like data:image/png;base64,")
-    if not kind.startswith("image/") and kind not in _UNNAMED:
-        raise _bad(f"The data URL is of {kind[:40]!r}, no picture: it must begin like data:image/png;base64,")
+    if not kind.startswith(f"{wanted}/") and kind not in _UNNAMED:
+        raise _bad(f"The data URL is of {kind[:40]!r}, {_NO[wanted]};base64,")
     return _decoded(unquote(body) if "%" in body else body, most_bytes, "The data URL")
 
 

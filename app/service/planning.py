@@ -6,6 +6,7 @@ from app.jobs.board import BACKLOG
 from app.line.backlog import backlog_from_note
 from app.line.wait_estimates import expected_of_new
 from app.plan.degrade import in_time
+from app.plan.inputs import bare
 from app.plan.unheeded import about_wishes
 from app.service.ports import Ports
 from app.types import Caller, Plan, VideoRequest
@@ -13,6 +14,7 @@ from app.types import Caller, Plan, VideoRequest
 
 async def plan_of(request: VideoRequest, caller: Caller, ports: Ports) -> Plan:
     """Raises InvalidRequest and its kin."""
+    request = bare(request)
     plan = await ports.planner.plan(request, caller)
     if request.allow_degrade:
         backlog = backlog_from_note(await ports.board.get(BACKLOG))

@@ -132,8 +132,8 @@ async def _unknown(job_id: str, stores: Recovering, now: float) -> _Seen:
 async def _complete(made: Job, kept: Job | None, stores: Recovering) -> None:
     """The holds, the record, then those who follow it, as when it was made; followers and dependants hear as ever."""
     await stores.board.hold(made.id, made.id)
-    if kept is None and made.plan.image is not None:
-        await stores.board.hold(made.plan.image.key, made.id)
+    for given in () if kept is not None else made.plan.inputs:
+        await stores.board.hold(given.key, made.id)
     answered = None
     if kept is not None:  # one that waited for another's video leaves that flight
         answered = await stores.flights.answer(plan_digest(kept.plan, kept.tenant), kept.id, changes.recover(made))
@@ -151,7 +151,7 @@ async def _back_in_line(job: Job, stores: Recovering, now: float) -> None:
 
 async def _has_its_inputs(job: Job, artifacts: ArtifactStore) -> bool:
     plan = job.plan
-    needed = [plan.image, None if plan.extends is None else plan.extends.video]
+    needed = [*plan.inputs, None if plan.extends is None else plan.extends.video]
     return all([await artifacts.exists(each) for each in needed if each is not None])
 
 

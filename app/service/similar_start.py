@@ -45,7 +45,7 @@ class ReplicaCaches:
 
 async def with_start(plan: Plan, tenant: str, ports: Similar) -> Plan:
     """The plan with a similar start and what it then costs; itself where there is none, or nobody can say."""
-    if plan.student is not None or plan.draft is not None:
+    if plan.student is not None or plan.draft is not None or plan.references:  # whose latents hold more than a video
         return plan
     try:
         vector = (await ports.sentences.embed([plan.prompt]))[0]

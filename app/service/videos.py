@@ -19,6 +19,7 @@ from app.jobs.usage import Used, used_by
 from app.logs.context import about_job, facts
 from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
+from app.plan.inputs import again
 from app.service.acceptance import Acceptance, Accepted, random_id
 from app.service.admission import held_of, limits_of
 from app.service.animations import Animations
@@ -28,6 +29,7 @@ from app.service.event_stream import follow, told_all
 from app.service.file_uploads import FileShelf
 from app.service.first_picture import FirstPictures
 from app.service.follower_reads import FollowerReads, patiently
+from app.service.given_inputs import GivenInputs
 from app.service.input_image import PENDING, decoding
 from app.service.job_report import report_of
 from app.service.lora_uploads import LoraShelf, with_uploads
@@ -88,6 +90,7 @@ class VideoService:
         self.loras = LoraShelf(ports, settings, clock)
         self.uploads = FileShelf(ports.uploads, ports.artifacts, settings, clock)
         self.pictures = FirstPictures(ports, settings, self.uploads)
+        self.inputs = GivenInputs(ports, settings, self.uploads)
         self.pools = PoolWatch(ports.models, settings, ports.jobs, ports.board)
 
     def now(self) -> float:
@@ -134,7 +137,16 @@ class VideoService:
         return await self._acceptance().replayed(told, caller, key)
 
     def _acceptance(self) -> Acceptance:
-        return Acceptance(self.ports, self.settings, self._clock, self._sync, self.pools, self.pictures, self.draw_id)
+        return Acceptance(
+            self.ports,
+            self.settings,
+            self._clock,
+            self._sync,
+            self.pools,
+            self.pictures,
+            self.inputs,
+            self.draw_id,
+        )
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.ports.models, self.settings.default_name, self.settings.aliases)
@@ -337,6 +349,7 @@ class VideoService:
             loras=asked_of(source, self._catalogue().find(source.model)),
             shift=source.sampling.shift,
             wishes=Wishes(remixed_from=job_id),
+            references=tuple(map(again, source.references)),
         )
         return await self.accept(request, caller, key)
 
@@ -349,9 +362,11 @@ class VideoService:
     ) -> tuple[Plan, bytes | None]:
         """The same, with the picture that it would begin with, small, as a WebP; None: with none that is prepared."""
         request = await with_uploads(request, caller, self.ports, self._clock())
+        plan = await plan_of(request if reference is None else replace(request, image=PENDING), caller, self.ports)
+        if request.references:
+            plan, _ = await self.inputs.had(request, plan, caller)
         if reference is None:
-            return await plan_of(request, caller, self.ports), None
-        plan = await plan_of(replace(request, image=PENDING), caller, self.ports)
+            return plan, None
         plan, content = await self.pictures.had(reference, request.prepare, plan, caller)
         if plan.prepared is None:
             return plan, None

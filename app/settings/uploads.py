@@ -15,6 +15,16 @@ class Uploads(BaseModel):
     upload_max_bytes: int = setting(
         GIB, "Larger pictures are refused by `POST /v1/uploads` with 413", "bytes", since="0.3", gt=0
     )
+    video_input_max_bytes: int = setting(
+        64 * MIB, "Larger videos that requests bring or name are refused with 413", "bytes", since="0.3", gt=0
+    )
+    video_input_max_pixels: int = setting(
+        2_000_000_000,
+        "Of all pictures of such a video together, as far as it is decoded; 2 thousand million are 965 of 1920x1080",
+        "pixels",
+        since="0.3",
+        gt=0,
+    )
     uploads_most: int = setting(20, "A tenant's most at a time", "uploads", since="0.3", ge=1, le=1000)
     uploads_bytes: int = setting(4 * GIB, "All of a tenant's together, as announced", "bytes", since="0.3", gt=0)
     upload_idle_s: float = setting(

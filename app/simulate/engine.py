@@ -261,6 +261,9 @@ class VirtualEngine:
         done.set_result({})
         return done
 
+    def encode_inputs(self, inputs: object, spec: VideoSpec) -> Future[Any]:
+        return self.encode_image(inputs, spec)
+
     def warm_up(self, model: ModelProfile) -> float:
         shape = (model.default_frames, model.sizes[0][1], model.sizes[0][0])
         self._default = shape

@@ -1,6 +1,24 @@
 """The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
 from app.types.artifact import Artifact
+from app.types.inputs import (
+    AUDIO,
+    CONTROL,
+    FIRST,
+    IMAGE,
+    INPUT_KINDS,
+    LAST,
+    MASK,
+    NOT_LOOKED_AT,
+    REFERENCE,
+    ROLES,
+    VIDEO,
+    InputRole,
+    InputSource,
+    OwnVideo,
+    PlannedInput,
+    WishedInput,
+)
 from app.types.job import CacheUse, Delivery, DraftUse, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
 from app.types.model import OWN, STUDENT, ModelProfile, ReplicaInfo, RequestableLora, StudentOfModel, TierOfModel
@@ -39,6 +57,22 @@ from app.types.words import (
 )
 
 __all__ = [
+    "AUDIO",
+    "CONTROL",
+    "FIRST",
+    "IMAGE",
+    "INPUT_KINDS",
+    "InputRole",
+    "InputSource",
+    "LAST",
+    "MASK",
+    "NOT_LOOKED_AT",
+    "OwnVideo",
+    "PlannedInput",
+    "REFERENCE",
+    "ROLES",
+    "VIDEO",
+    "WishedInput",
     "Analysis",
     "Artifact",
     "CacheMode",

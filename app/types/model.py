@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.types.inputs import FIRST, InputRole
+
 STUDENT: Final = "student"
 """The weights of a model's distilled student, as tiers name them."""
 OWN: Final = "own"
@@ -81,6 +83,14 @@ class ModelProfile:
     upscaler: str = ""  # digest of its own network that makes pictures 2 and 4 times as large; empty: it has none
     upscale: int = 1  # its pictures are enlarged so, where a request asks for neither a size nor an enlargement
     hears_fps: bool = False  # the rate is an input of it: what it makes moves as fast at any
+    inputs: tuple[InputRole, ...] = ()  # further roles of pictures and videos, or more exactly that of the first one
+
+    @property
+    def roles(self) -> tuple[InputRole, ...]:
+        """All roles in which it takes pictures and videos."""
+        if not self.takes_image or any(each.role == FIRST for each in self.inputs):
+            return self.inputs
+        return (InputRole(FIRST, needed=self.needs_image), *self.inputs)
 
     @property
     def pictures_only(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from app.types.artifact import Artifact
+from app.types.inputs import PlannedInput
 from app.types.masks import Masks
 from app.types.model import StudentOfModel
 from app.types.prepare import Prepared
@@ -179,6 +180,7 @@ class Plan:
     postprocessing: Postprocessing | None = None  # None: the frames are shown as they are made
     student: StudentOfModel | None = None  # whose weights and levels denoise; None: the model's own
     draft: FirstDraft | None = None  # what is shown first; None: nothing
+    references: tuple[PlannedInput, ...] = ()  # other pictures and videos that it is made with
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
@@ -198,6 +200,12 @@ class Plan:
         if self.extends is None:
             return self.clip
         return replace(self.clip, frames=self.extends.frames + self.clip.frames - 1)
+
+    @property
+    def inputs(self) -> tuple[Artifact, ...]:
+        """The files that it is made with, each once."""
+        first = () if self.image is None else (self.image,)
+        return tuple(dict.fromkeys((*first, *(each.artifact for each in self.references))))
 
     @property
     def bits_mark(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.types.artifact import Artifact
+from app.types.inputs import WishedInput
 from app.types.plan import Extension
 from app.types.prepare import Prepare
 from app.types.understood import PlanWarning
@@ -67,3 +68,9 @@ class VideoRequest:
     interpolate: str | None = None  # one of INTERPOLATIONS
     upscale: int | None = None  # one of UPSCALES
     speculative: bool = False  # a draft is to be shown first, and gone on from as far as that is good
+    references: tuple[WishedInput, ...] = ()  # other pictures and videos that it is made with
+
+    @property
+    def sees(self) -> bool:
+        """Whether the video is made with a picture or a video."""
+        return self.image is not None or bool(self.references)

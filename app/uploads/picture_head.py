@@ -1,4 +1,4 @@
-"""The first bytes of a stranger's file come in; what picture it begins as goes out, or why it is none."""
+"""The first bytes of a stranger's file come in; what picture or video it begins as goes out, or why it is none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 HEAD_BYTES: Final = 4 * 2**20  # a JPEG may have profiles, previews and notes before it says its size
+_VIDEOS: Final = ("mp4", "matroska")
+_MATROSKA: Final = b"\x1a\x45\xdf\xa3"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # JPEG's markers that say a size
@@ -20,7 +22,7 @@ class NoPicture(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PictureHead:
-    """What a picture says of itself: `png`, `jpeg` or `webp`, and its sides in pixels."""
+    """What a file says of itself: `png`, `jpeg` or `webp`, and its sides in pixels; of videos `mp4` or `matroska`."""
 
     format: str
     width: int
@@ -28,7 +30,11 @@ class PictureHead:
 
     @property
     def content_type(self) -> str:
-        return f"image/{self.format}"
+        return f"{'video' if self.is_video else 'image'}/{self.format}"
+
+    @property
+    def is_video(self) -> bool:
+        return self.format in _VIDEOS
 
 
 def head_of(data: bytes) -> PictureHead | None:
@@ -42,7 +48,11 @@ def head_of(data: bytes) -> PictureHead | None:
             return read(data)
         if beginning.startswith(data):
             return None
-    raise NoPicture("its first bytes are those of no PNG, JPEG or WebP")
+    if data[4:8] == b"ftyp" or data.startswith(_MATROSKA):
+        return PictureHead("mp4" if data[4:8] == b"ftyp" else "matroska", 0, 0)
+    if _MATROSKA.startswith(data) or (len(data) < 8 and data.startswith(b"\0\0")):
+        return None
+    raise NoPicture("its first bytes are those of no PNG, JPEG or WebP, and of no video")
 
 
 def _png(data: bytes) -> PictureHead | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import av
@@ -31,9 +33,18 @@ def last_frame(mp4: bytes, width: int, height: int) -> tuple[bytes, int]:
         GenerationError: it cannot be read.
     """
     *before, last = _pictures(mp4, width, height, last_only=True)
-    file = io.BytesIO()
-    Image.fromarray(last).save(file, "PNG", compress_level=1)
-    return file.getvalue(), len(before) + 1
+    return _png(last), len(before) + 1
+
+
+def edge_frame(mp4: bytes, width: int, height: int, last: bool) -> bytes:
+    """The first or last frame of a video that `encode` made, as a PNG of that size. Raises GenerationError."""
+    if last:
+        return last_frame(mp4, width, height)[0]
+    with _opened(mp4) as container:
+        first = next(iter(container.decode(video=0)), None)
+        if first is None or first.width < width or first.height < height:
+            raise GenerationError("The stored video is of another size.", code="unreadable_video")
+        return _png(_rgb(first)[:height, :width])
 
 
 def joined(mp4: bytes, frames: Frames) -> Frames:
@@ -53,17 +64,30 @@ def _pictures(mp4: bytes, width: int, height: int, last_only: bool) -> list[NDAr
     """Each frame (height, width, 3); with `last_only`, those before the last are empty."""
     found: list[NDArray[np.uint8]] = []
     last: Any = None
-    try:
-        with av.open(io.BytesIO(mp4), "r", format="mp4") as container:
-            for frame in container.decode(video=0):
-                if last is not None:
-                    found.append(np.empty(0, np.uint8) if last_only else _rgb(last)[:height, :width])
-                last = frame
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        raise GenerationError(f"The stored video cannot be read: {error}", code="unreadable_video") from error
+    with _opened(mp4) as container:
+        for frame in container.decode(video=0):
+            if last is not None:
+                found.append(np.empty(0, np.uint8) if last_only else _rgb(last)[:height, :width])
+            last = frame
     if last is None or last.width < width or last.height < height:
         raise GenerationError("The stored video is of another size.", code="unreadable_video")
     return [*found, _rgb(last)[:height, :width]]
+
+
+@contextmanager
+def _opened(mp4: bytes) -> Iterator[Any]:
+    """The file, with FFmpeg's errors in our words. Raises GenerationError."""
+    try:
+        with av.open(io.BytesIO(mp4), "r", format="mp4") as container:
+            yield container
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise GenerationError(f"The stored video cannot be read: {error}", code="unreadable_video") from error
+
+
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def _rgb(frame: Any) -> NDArray[np.uint8]:

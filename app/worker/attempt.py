@@ -145,7 +145,7 @@ class Attempt:
     async def _make(self, job: Job, goes_by: str | None) -> None:
         settings = self._parts.settings
         self.lease = Lease(job.id, self._fence, job.plan.pool, self._stores.clock() + settings.lease_s)
-        from_noise = job.plan.start is None and job.plan.draft is None
+        from_noise = job.plan.start is None and job.plan.draft is None and not job.plan.references
         keeps_latent = job.wishes.similar and job.wishes.cache.writes and from_noise
         facts = FactQueue(keeps_latent, self._stores.clock, goes_by)
         drafts = Drafts(job, self._fence, self._stores, self._parts.finishing, self._parts.background)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts.store import ArtifactStore
+from app.engine.shown import Shown
 from app.engine.tally import Tally
 from app.jobs.board import Board
 from app.jobs.checkpoints import Checkpoints
@@ -72,6 +73,7 @@ class ReplicaEngine(Protocol):
     def stop(self, job_id: str, sink: Sink | None = None) -> None: ...
     def offer_adapters(self, files: Mapping[str, Path]) -> None: ...
     def encode_image(self, image: Frames, spec: VideoSpec) -> Future[Embedding]: ...
+    def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> Future[Embedding]: ...
     def warm_up(self, model: ModelProfile) -> float: ...
     def adopt(self, known: Noted) -> None: ...
     def healthy(self) -> bool: ...

@@ -71,15 +71,13 @@ async def test_models_that_could_do_it_are_named() -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        {"last_frame": "https://a.example/b.png"},
-        {"image_tail": "data:image/png;base64,AAAA"},
-        {"reference_images": ["https://a.example/b.png"]},
-        {"extra_body": {"last_image": "https://a.example/b.png"}},
+        {"keyframes": {"frame0": {"type": "image", "url": "https://a.example/b.png"}}},
+        {"extra_body": {"image_urls": ["https://a.example/b.png"]}},
         {"input_reference": ["https://a.example/b.png", "https://a.example/c.png"]},
         {"image": [{"image_url": "https://a.example/b.png"}, "https://a.example/c.png"]},
     ],
 )
-async def test_a_last_frame_or_several_pictures_are_not_supported(
+async def test_several_pictures_that_do_not_say_what_for_are_not_supported(
     field: dict[str, Any], client: httpx.AsyncClient
 ) -> None:
     answer = await client.post("/v1/videos", json={"prompt": RED} | field)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.cache.keys import embedding_key, plan_digest, pool_of
+from app.cache.keys import embedding_key, inputs_key, picture_key, plan_digest, pool_of
 from app.cache.similar import scope_of
 from app.engine.checkpoint import fingerprint
 from app.plan.masks.mask import evenly
@@ -19,6 +19,7 @@ from app.types import (
     Estimate,
     Extension,
     Plan,
+    PlannedInput,
     Postprocessing,
     Sampling,
     Start,
@@ -172,6 +173,27 @@ def test_plans_of_before_requests_named_adapters_have_the_keys_that_they_had() -
     assert fingerprint(PLAN) == "72a705dcc4024bd0750165f1621182f6e1602997cbc11e80051ee526e5525bc9"
     assert fingerprint(few) == "9c657f2bcb81f4a8efff248301e33e1a9962e16bec1749f75eb0aebe3f6a3788"
     assert scope_of(PLAN, "public") == "81a4000570804b9fd46db851507f9b72d93ff1a78a42359b22d9b7ffe3f26c00"
+
+
+def test_inputs_with_their_roles_places_and_strengths_are_part_of_every_key() -> None:
+    image = Artifact(f"inputs/ann/{'a' * 64}.png", "image/png", 9)
+    last = PlannedInput("last", "image", image)
+    plans = [
+        PLAN,
+        replace(PLAN, image=image),
+        replace(PLAN, references=(last,)),
+        replace(PLAN, references=(replace(last, role="reference"),)),
+        replace(PLAN, references=(replace(last, frame=8),)),
+        replace(PLAN, references=(replace(last, strength=0.5),)),
+        replace(PLAN, references=(replace(last, artifact=replace(image, key=f"inputs/ann/{'b' * 64}.png")),)),
+        replace(PLAN, references=(last, last)),
+    ]
+    for key in (plan_digest, inputs_key):
+        assert len({key(plan, "a") for plan in plans}) == len(plans)
+    assert len({fingerprint(plan) for plan in plans}) == len(plans)
+    elsewhere = replace(last, artifact=replace(image, key=f"inputs/bob/{'a' * 64}.png"))
+    assert plan_digest(replace(PLAN, references=(elsewhere,)), "a") == plan_digest(plans[2], "a")
+    assert inputs_key(plans[1], "a") == picture_key(PLAN.revision, image, PLAN.spec, "a")
 
 
 def test_adapters_and_what_is_extended_are_part_of_every_key() -> None:

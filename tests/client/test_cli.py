@@ -57,6 +57,29 @@ def test_generate_comes_after_others_and_is_asked_once(service: Service, kinoray
     assert service.headers[0]["idempotency-key"] == "mine"
 
 
+def test_generate_sends_pictures_and_videos_with_their_roles(
+    service: Service, kinoray: Kinoray, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    (tmp_path / "b.mp4").write_bytes(b"mp4")
+    picture, video, url = str(tmp_path / "a.png"), str(tmp_path / "b.mp4"), "https://a.example/c.png"
+    words = ["--first", picture, "--last", url, "--reference", f"{picture}@8", "--reference", url, "--control", video]
+    result = kinoray("generate", "a red ball", *words, "-o", str(tmp_path / "out.mp4"))
+    assert result.exit_code == 0, result.output
+    sent = "data:image/any;base64,iVBORw=="
+    assert service.bodies[-1]["input_references"] == [
+        {"image": sent, "role": "first"},
+        {"image": url, "role": "last"},
+        {"video": "data:video/any;base64,bXA0", "role": "control"},
+        {"image": sent, "role": "reference", "frame": 8},
+        {"image": url, "role": "reference"},
+    ]
+    both = kinoray("generate", "a red ball", "--image", picture, "--first", picture, "-o", str(tmp_path / "b"))
+    assert both.exit_code == 2
+    kinoray("generate", "a red ball", "--image", picture, "--last", url, "-o", str(tmp_path / "c.mp4"))
+    assert [each["role"] for each in service.bodies[-1]["input_references"]] == ["first", "last"]
+
+
 def test_generate_sends_a_picture_to_begin_with(service: Service, kinoray: Kinoray, tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(b"\x89PNG")
     words = ["--image", str(tmp_path / "cat.png"), "-o", str(tmp_path / "out.mp4")]

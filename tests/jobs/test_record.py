@@ -22,6 +22,7 @@ from app.plan.masks.mask import masks_of
 from app.plan.masks.table import MaskRow, MaskTable, with_masks
 from app.types import (
     FLOW,
+    Artifact,
     CacheMode,
     CacheUse,
     DraftUse,
@@ -32,6 +33,7 @@ from app.types import (
     Masks,
     Measured,
     Phase,
+    PlannedInput,
     Postprocessing,
     StudentOfModel,
     UploadedLora,
@@ -170,7 +172,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=r"version 6; this Kinoray reads up to 5"):
+    with pytest.raises(StoreUnavailable, match=r"version 7; this Kinoray reads up to 6"):
         job_from_json(newer)
 
 
@@ -220,10 +222,18 @@ def test_a_record_with_a_draft_is_one_that_an_older_kinoray_refuses_to_make_with
     draft = FirstDraft(few, StudentOfModel("one", (1.0, 0.9, 0.7, 0.4)), step=9, level=0.8, most_residual=0.25)
     use = DraftUse("kept", VIDEO, "0" * 64, 101.5, 0.125, 9)
     job = a_job(plan=replace(PLAN, draft=draft), draft=use)
-    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert orjson.loads(job_to_json(job))["version"] == 5
     assert job_from_json(job_to_json(job)) == job
     plain = orjson.loads(job_to_json(a_job()))
     assert "draft" not in plain | plain["plan"]
+
+
+def test_a_record_with_inputs_is_one_that_an_older_kinoray_refuses_to_make_without_them() -> None:
+    picture = PlannedInput("last", "image", Artifact("inputs/a/b.png", "image/png", 9), strength=0.5)
+    job = a_job(plan=replace(PLAN, references=(picture, replace(picture, role="reference", frame=8))))
+    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert job_from_json(job_to_json(job)) == job
+    assert "references" not in orjson.loads(job_to_json(a_job()))["plan"]
 
 
 def test_a_record_of_more_frames_is_one_that_an_older_kinoray_refuses_to_read_without_them() -> None:

@@ -11,7 +11,7 @@ from app.line.dispatch import Pool
 from app.line.wait_estimates import counter_of, measure
 from app.service.admission import admit, named
 from app.settings import Settings
-from app.types import Artifact, CacheMode, Job, VideoRequest, Webhook, Wishes
+from app.types import Artifact, CacheMode, Job, OwnVideo, UploadedPicture, VideoRequest, Webhook, WishedInput, Wishes
 from tests.line.make import job
 
 pytestmark = pytest.mark.anyio
@@ -96,3 +96,19 @@ def test_a_request_without_the_newer_fields_is_known_by_the_digest_that_it_alway
         name = named(replace(request, **newer), "k", 1.0)
         assert name is not None
         assert name.digest != older.digest
+
+
+def test_a_key_names_inputs_by_what_they_are_and_not_by_how_they_were_written() -> None:
+    wish = WishedInput("last", "image", b"png", "input_references[0]")
+    others = [
+        replace(wish, source=b"another"),
+        replace(wish, role="reference"),
+        replace(wish, strength=0.5),
+        replace(wish, frame=8),
+        replace(wish, source=UploadedPicture("upload_1")),
+        replace(wish, source=OwnVideo("upload_1")),
+    ]
+    request = VideoRequest("a red ball")
+    keys = {named(replace(request, references=(each,)), "k", 1.0) for each in (wish, *others)}
+    assert len(keys) == len(others) + 1
+    assert named(replace(request, references=(replace(wish, place="last_frame"),)), "k", 1.0) in keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from app.api.requests.fields import ALIASES
+from app.api.requests.fields import ALIASES, PICTURE
 
 _PLANNED: Final = {"steps": "num_inference_steps", "frames": "num_frames", "guidance": "guidance_scale"}
 """The planner's names -> those of the API."""
@@ -13,10 +13,11 @@ _OWN: Final = {**ALIASES, **_PLANNED, "negative": "negative_prompt"}
 
 
 class Sent:
-    """The names that came with a request."""
+    """The names that came with a request. `first`: where the picture to begin with stands in a list."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], first: str | None = None) -> None:
         self._names = tuple(names)
+        self._first = first
 
     def told(self, message: str, param: str | None) -> tuple[str, str | None]:
         """A refusal's sentence and field as the client knows them."""
@@ -32,6 +33,8 @@ class Sent:
         if param in self._names:
             return param
         own = _OWN.get(param, param)
+        if own == PICTURE and self._first is not None and PICTURE not in self._names:
+            return self._first
         if own in self._names:
             return own
         return next((name for name in self._names if _OWN.get(name) == own), own)

@@ -15,9 +15,10 @@ from starlette.requests import Request
 from app.api.limits import MAX_FORM_FIELDS, MAX_FORM_FILES
 from app.api.problems import shown
 from app.api.requests.as_sent import Sent
-from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields, names_of
+from app.api.requests.fields import ALIASES, PICTURES, VIDEO, Fields, names_of
 from app.api.requests.json_text import json_value, twice
 from app.api.requests.picture_values import File, file_of_text
+from app.api.requests.reference_fields import first_place
 from app.errors import InvalidRequest, UnsupportedMediaType
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\]){1,4})")  # seed[]=1, cache[mode]=off, image[image_url][url]=…
@@ -39,7 +40,7 @@ async def body_fields(request: Request) -> Fields:
         PayloadTooLarge: from the layer that counts.
     """
     fields = await _read_body(request)
-    request.state.sent = Sent(names_of(fields))
+    request.state.sent = Sent(names_of(fields), first_place(fields.values))
     return fields
 
 
@@ -117,7 +118,7 @@ def _is_file(name: str) -> bool:
 
 def _is_picture(name: str) -> bool:
     outer = name.partition("[")[0]
-    return ALIASES.get(outer, outer) == PICTURE
+    return ALIASES.get(outer, outer) in PICTURES
 
 
 def _of_text(pairs: Iterable[tuple[str, object]]) -> Fields:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from app.api.requests.fields import ALIASES, PICTURE, VIDEO, Fields, settled
+from app.api.requests.fields import ALIASES, PICTURE, PICTURES, VIDEO, Fields, settled
 from app.api.requests.picture_values import File
 from app.api.requests.schemas import CreateVideo, video_request
 from app.api.requests.strict import Strict
@@ -38,8 +38,11 @@ class ExtendReferenced(ExtendVideo):
 
 def extension_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
     """The request for what is new. Raises InvalidRequest; `param` names the field."""
-    if settled(fields, CreateVideo.model_fields).values.get(PICTURE):
+    values = settled(fields, CreateVideo.model_fields).values
+    if values.get(PICTURE):
         raise InvalidRequest("An extension begins with the last frame of its video; leave the picture out.", PICTURE)
+    if other := next((name for name in sorted(PICTURES) if values.get(name)), None):
+        raise InvalidRequest(f"An extension begins with the last frame of its video, and {other} is not taken.", other)
     return video_request(fields, max_prompt_chars)
 
 

@@ -12,7 +12,12 @@ from app.errors import InvalidRequest, NotSupported, UnsupportedParameter
 from app.plan.suggest import did_you_mean
 from app.types import PlanWarning
 
-PICTURE: Final = "input_reference"  # one of the two fields that may be a file
+PICTURE: Final = "input_reference"  # a field that may be a file
+LAST_PICTURE: Final = "last_frame"
+REFERENCE_PICTURES: Final = "reference_images"
+REFERENCES: Final = "input_references"
+PICTURES: Final = frozenset({PICTURE, LAST_PICTURE, REFERENCE_PICTURES, REFERENCES})
+"""The fields that name pictures and videos, and so may be files."""
 VIDEO: Final = "video"  # of an extension: the other
 MERGED: Final = ("extra_body", "extra_params", "video_params")  # objects whose fields stand beside the others
 
@@ -30,6 +35,12 @@ ALIASES: Final = {
     "ratio": "aspect_ratio",
     **dict.fromkeys(("duration", "duration_seconds"), "seconds"),
     **dict.fromkeys(("reference_url", "image_reference", "image_url", "image"), "input_reference"),
+    # diffusers and Replicate; Google; MiniMax; DashScope; fal; Kling.
+    **dict.fromkeys(("last_image", "lastFrame", "last_frame_image", "last_frame_url"), "last_frame"),
+    **dict.fromkeys(("end_image", "end_image_url", "image_tail", "tail_image", "tail_image_url"), "last_frame"),
+    **dict.fromkeys(("end_frame", "final_frame", "image_end"), "last_frame"),
+    "referenceImages": "reference_images",  # Google
+    "frame_images": "input_references",  # OpenRouter
 }
 
 MEANINGS: Final = {
@@ -75,7 +86,7 @@ HARMLESS: Final = {
 }
 """Values of names that are refused otherwise, which ask for what happens here anyway."""
 
-_IMAGES = "of other pictures and videos only one to begin with, input_reference, is taken."
+_IMAGES = "say in input_references what each picture or video is for; see inputs in /v1/models."
 _SOUND = "videos have no sound; leave it out and add sound afterwards."
 _UPSCALING = "ask for upscale, 2 or 4; the model that does it is the server's."
 _INTERPOLATION = "ask for fps, and interpolate: flow or model; the model that does it is the server's."
@@ -104,12 +115,10 @@ UNSUPPORTED: Final = {
 
 SEVERAL: Final = frozenset(
     {
-        *("last_frame", "last_image", "last_frame_image", "last_frame_url", "tail_image", "image_tail", "image_end"),
-        *("end_frame", "end_image", "end_image_url", "final_frame", "lastFrame", "keyframes", "frame_images"),
-        *("reference_images", "referenceImages", "input_references", "images", "image_urls", "image_list"),
+        *("keyframes", "images", "image_urls", "image_list"),
     }
 )
-"""Other servers' names for a picture in the end, or for several: answered 501, with what can be used instead."""
+"""Other servers' names for several pictures that do not say what each is for: answered 501, with what to use."""
 
 _UNSUPPORTED_FAMILIES = (("source_", ""), ("", "_noise_mask"))  # beginnings and ends of names, about other pictures
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from app.api.requests.fields import PICTURE, Fields, settled
-from app.api.requests.picture_values import picture_reference
+from dataclasses import replace
+
+from app.api.requests.fields import Fields, settled
+from app.api.requests.reference_fields import given_inputs
 from app.api.requests.schemas import CreateVideo, video_request
 from app.types import Reference, VideoRequest
 
 
 def request_with_reference(fields: Fields, max_prompt_chars: int) -> tuple[VideoRequest, Reference | None]:
-    """The request in those fields, and its picture's bytes or address, if it has one.
+    """The request in those fields, with its other inputs, and the bytes or address of the picture to begin with.
 
     Raises:
         UnsupportedParameter: a field that this server cannot honour.
         InvalidRequest: anything else that is wrong; `param` names the field.
+        NotSupported: several pictures to begin with.
     """
-    return video_request(fields, max_prompt_chars), image_reference(fields)
-
-
-def image_reference(fields: Fields) -> Reference | None:
-    """The picture's bytes or text. Raises InvalidRequest when it is named in no way that is known here."""
-    return picture_reference(settled(fields, CreateVideo.model_fields).values.get(PICTURE), PICTURE)
+    given = given_inputs(settled(fields, CreateVideo.model_fields))
+    return replace(video_request(fields, max_prompt_chars), references=given.others), given.picture

@@ -16,8 +16,8 @@ _UPLOAD: Final = "upload"
 _PLACES: Final = ("image_url", "url", "b64_json", _UPLOAD)  # where an object has its picture
 _BESIDE: Final = ("type", "detail", "file_id")  # what may stand beside it
 ONE_ONLY: Final = (
-    "a video begins with one picture here: send that one alone as input_reference. "
-    "For a picture in the end or several on the way, make a video of each and join them"
+    "a video begins with one picture, input_reference. Others are sent in input_references, where each has a role: "
+    "first, last, reference, control or mask"
 )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError, WithJsonSchema
 
 from app.api.problems import sentence
 from app.api.requests.fields import Fields, settled, unknown, without_effect
 from app.api.requests.form_values import NUMBER, TRUTHS, typed
 from app.api.requests.lora_fields import Loras, LoraWish, with_strength
+from app.api.requests.reference_fields import SCHEMA as REFERENCES_SCHEMA
 from app.api.requests.seed_values import BAD_SEED, Seed
 from app.api.requests.strict import Strict
 from app.api.requests.wish_fields import CacheWish, PrepareWish, WebhookWish, wished_picture
@@ -109,7 +110,14 @@ class CreateVideo(Strict):
         description="A picture to begin with: a file, a data URL, an http URL, "
         "an object with an image_url, or one with the id of an `upload`",
     )
-    prepare: PrepareWish | None = Field(None, description="What is done to the picture first")
+    last_frame: object = Field(
+        None, description="A picture to end with, in the same ways; also `last_image`, `end_image`, `image_tail` …"
+    )
+    reference_images: object = Field(None, description="Pictures of who or what is to be seen, a list of the same")
+    input_references: Annotated[object, WithJsonSchema(REFERENCES_SCHEMA)] = Field(
+        None, description="All pictures and videos together, each with its role, see `inputs` in /v1/models"
+    )
+    prepare: PrepareWish | None = Field(None, description="What is done to the picture to begin with first")
     speculative: bool | None = Field(
         None, description="Show a draft of few evaluations first, as `draft` in the events, and go on from it"
     )
@@ -136,6 +144,9 @@ _BLANK = (
     "style",
     "after",
     "input_reference",
+    "last_frame",
+    "reference_images",
+    "input_references",
     "loras",
     "prepare",
     "aspect_ratio",

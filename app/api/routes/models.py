@@ -20,7 +20,7 @@ from app.plan.tiers import TIERS, choose
 from app.service.pools import PoolStatus, why_not
 from app.service.videos import VideoService
 from app.settings import Settings
-from app.types import FLOW, MODEL, OFF, OWN, UPSCALES, ModelProfile
+from app.types import FLOW, IMAGE, MODEL, OFF, OWN, UPSCALES, VIDEO, InputRole, ModelProfile
 
 router = APIRouter(tags=["models"], responses=ERRORS)
 
@@ -50,6 +50,22 @@ class ModelLora(BaseModel):
     description: str = Field(description="What it is for, and words that a prompt needs for it")
 
 
+class ModelInput(BaseModel):
+    """A role in which a model takes pictures or videos, `role` of `input_references`."""
+
+    role: str
+    kinds: list[str] = Field(description="image, video or audio")
+    most: int = Field(description="Of one request")
+    needed: bool = Field(description="There is no video without one")
+    beside: str | None = Field(description="A role that has to be there, too")
+    takes_frame: bool = Field(description="Each says at which `frame` it stands")
+    frame_step: int = Field(description="That is a multiple of it")
+    takes_strength: bool
+    max_pixels: int | None = Field(description="Of a picture; null where it takes none")
+    max_video_bytes: int | None = Field(description="Of a video's file; null where it takes none")
+    max_seconds: float | None = Field(description="Of a video that are used: what is behind them is cut off")
+
+
 class Model(BaseModel):
     """OpenAI's Model object, and what the model makes."""
 
@@ -76,6 +92,7 @@ class Model(BaseModel):
     pool: str
     takes_image: bool = Field(description="A video may begin with a picture, `input_reference`")
     needs_image: bool = Field(description="It has to")
+    inputs: list[ModelInput] = Field(description="The roles in which it takes pictures and videos, `input_references`")
     loras: list[ModelLora] = Field(description="Adapters that requests may name in `loras`")
     lora_uploads: bool = Field(description="Whether you may upload others, see /v1/loras")
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
@@ -163,6 +180,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         pool=profile.pool,
         takes_image=profile.takes_image,
         needs_image=profile.needs_image,
+        inputs=[_input(role, profile, settings) for role in profile.roles],
         loras=[ModelLora(name=lora.name, description=lora.description) for lora in profile.loras],
         lora_uploads=profile.lora_uploads,
         flow_shift=profile.shift,
@@ -171,6 +189,23 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         drafts=bool(maker_of(profile)),
         ready=not lacking,
         unavailable="; ".join(map(why_not, lacking)) or None,
+    )
+
+
+def _input(role: InputRole, profile: ModelProfile, settings: Settings) -> ModelInput:
+    takes_video = VIDEO in role.kinds
+    return ModelInput(
+        role=role.role,
+        kinds=list(role.kinds),
+        most=role.most,
+        needed=role.needed,
+        beside=role.beside or None,
+        takes_frame=role.framed,
+        frame_step=role.frame_step,
+        takes_strength=role.graded,
+        max_pixels=settings.max_image_pixels if IMAGE in role.kinds else None,
+        max_video_bytes=settings.video_input_max_bytes if takes_video else None,
+        max_seconds=round(profile.max_seconds, 3) if takes_video else None,
     )
 
 

@@ -185,7 +185,7 @@ def upload_object(upload: FileUpload) -> Upload:
         created_at=int(upload.created_at),
         expires_at=int(upload.expires_at),
         content_type=None if head is None else head.content_type,
-        width=None if head is None else head.width,
-        height=None if head is None else head.height,
+        width=None if head is None or head.is_video else head.width,
+        height=None if head is None or head.is_video else head.height,
         metadata=tus.read_metadata(upload.metadata),
     )

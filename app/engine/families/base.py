@@ -59,6 +59,14 @@ class BaseFamily(ABC):
         """(C, F', H', W') float32, in one draw. Raises as `latent_shape`."""
         return torch.randn(self.latent_shape(plan.spec), generator=generator, dtype=torch.float32)
 
+    def begin(self, plan: Plan, picture: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """The noise, whatever it is shown. Raises as `latent_shape`."""
+        return self.noise(plan, generator)
+
+    def begun_shape(self, plan: Plan) -> tuple[int, int, int, int]:
+        """The video's own. Raises as `latent_shape`."""
+        return self.latent_shape(plan.spec)
+
     def inputs(self, rows: Sequence[Row], dtype: torch.dtype) -> torch.Tensor:
         """(B, C, F', H', W'): the rows' latents, with what the transformer is shown of their pictures."""
         states = [row.state for row in rows]

@@ -1,4 +1,6 @@
-"""CogVideoX 1.0 and 1.5: CogVideoXTransformer3DModel and its autoencoder, equal to CogVideoXPipeline.
+"""CogVideoX 1.0 and 1.5: CogVideoXTransformer3DModel and its autoencoder, of text and of a picture.
+
+Equal to CogVideoXPipeline and CogVideoXImageToVideoPipeline, which shows the picture's latent beside the noise.
 
 It predicts v, not a flow, and is sampled by DDIM. The 2B release counts places by sines, the others turn by rotary
 angles, which are computed anew for a shape. 1.5 takes latent frames in pairs and drops what fills up the last one.
@@ -6,20 +8,22 @@ angles, which are computed anew for a shape. 1.5 takes latent frames in pairs an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel
+from diffusers import CogVideoXImageToVideoPipeline, CogVideoXPipeline, CogVideoXTransformer3DModel
 
-from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
+from app.engine.denoiser import TOKENS, EncodePrompts, Frames, TextEmbedding
 from app.engine.families.base import BaseFamily, compressed, stacked, timesteps
 from app.engine.families.diffusers_private import rotary_angles
 from app.engine.families.family import Row
-from app.engine.families.loading.pipelines import PipelineReader
+from app.engine.families.loading.pipelines import PipelineClass, PipelineReader
 from app.engine.families.loading.reader import Files
-from app.engine.families.models import Parts, Pipeline
+from app.engine.families.models import Autoencoder, Parts, Pipeline
+from app.engine.families.wan.image import pixels
 from app.types import Plan, VideoSpec
 
+MEAN, SPREAD = "mean", "spread"  # what the encoder says of a picture, (C, 1, H', W')
 _SHIPPED = {
     "prediction_type": "v_prediction",
     "timestep_spacing": "trailing",
@@ -29,6 +33,31 @@ _SHIPPED = {
     "beta_end": 0.0120,
     "set_alpha_to_one": True,
 }
+
+
+class BesideNoise:
+    """How CogVideoX sees a picture: as a latent that each job's seed draws from what the encoder says of it."""
+
+    needed = True
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        self._autoencoder = autoencoder
+
+    def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """`mean` and `spread`, (C, 1, H', W') each, scaled."""
+        model = self._autoencoder
+        at = next(model.parameters())
+        found = model.encode(pixels(image)[None].to(at.device, model.dtype), return_dict=False)[0]
+        scale = float(model.config.scaling_factor)
+        if model.config.invert_scale_latents:  # weights that were trained so
+            scale = 1 / scale
+        return {MEAN: scale * found.mean[0].float().cpu(), SPREAD: scale * found.std[0].float().cpu()}
+
+    def model_input(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return latent
+
+    def final_latent(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return latent
 
 
 class CogVideoX(BaseFamily):
@@ -41,6 +70,8 @@ class CogVideoX(BaseFamily):
         self._shift = shift  # of the signal to noise ratio: unlike a flow's it is trained, and cannot be chosen
         # The pipeline knows a shape's rotary angles; it is given nothing that it could run.
         self._angles = CogVideoXPipeline(None, None, self._autoencoder, self._transformer, None)
+        if self._transformer.config.in_channels == 2 * self._autoencoder.config.latent_channels:
+            self.image = BesideNoise(self._autoencoder)
 
     def _sides(self, spec: VideoSpec) -> tuple[int, int, int]:
         model = self._autoencoder.config
@@ -51,10 +82,12 @@ class CogVideoX(BaseFamily):
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         frames, height, width = self._sides(spec)
         frames += -frames % (self._transformer.config.patch_size_t or 1)
-        return int(self._transformer.config.in_channels), frames, height, width
+        return int(self._autoencoder.config.latent_channels), frames, height, width
 
     def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
         channels, *sides = self.latent_shape(plan.spec)
+        if self.image is not None:
+            self._first_draw(plan, generator)  # the picture's latent comes before the noise
         drawn = torch.randn((sides[0], channels, *sides[1:]), generator=generator)  # frame by frame
         return drawn.transpose(0, 1).contiguous()
 
@@ -64,7 +97,7 @@ class CogVideoX(BaseFamily):
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         config, dtype = self._transformer.config, self._transformer.dtype
-        seen = self.inputs(rows, dtype).transpose(1, 2)  # (B, F', C, H', W')
+        seen = self._seen(rows).to(dtype).transpose(1, 2)  # (B, F', C or 2C, H', W')
         spec = rows[0].state.plan.spec
         turned = None
         if config.use_rotary_positional_embeddings:
@@ -74,9 +107,27 @@ class CogVideoX(BaseFamily):
             encoder_hidden_states=stacked(rows, TOKENS, dtype),
             timestep=timesteps(rows, self.device),
             image_rotary_emb=turned,
+            ofs=None if config.ofs_embed_dim is None else seen.new_full((1,), 2.0),  # as its authors always have it
             return_dict=False,
         )[0]
         return answer.transpose(1, 2)
+
+    def _seen(self, rows: Sequence[Row]) -> torch.Tensor:
+        """The rows' latents, and, for weights that take a picture, its own as the first frame of further channels."""
+        latents = torch.stack([row.state.latent for row in rows])
+        if self.image is None:
+            return latents
+        shown = torch.zeros_like(latents)
+        for at, row in enumerate(rows):
+            picture, plan = row.state.conditioning.picture, row.state.plan
+            drawn = self._first_draw(plan, torch.Generator().manual_seed(plan.sampling.seed)).to(self.device)
+            shown[at, :, :1] = picture[MEAN] + picture[SPREAD] * drawn
+        return torch.cat([latents, shown], dim=1)
+
+    def _first_draw(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
+        """What the seed draws the picture's latent with, (C, 1, H', W')."""
+        channels, _, height, width = self.latent_shape(plan.spec)
+        return torch.randn((channels, 1, height, width), generator=generator)
 
     def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
         model = self._autoencoder
@@ -111,4 +162,14 @@ def _family(parts: Parts, pipeline: Pipeline, files: Files) -> CogVideoX:
     return CogVideoX(parts, shift, files.device)
 
 
-READER = PipelineReader(__name__, lambda files: CogVideoXPipeline, text_encoder_of, _family)
+def _pipeline(files: Files) -> PipelineClass:
+    """The class that the model names: weights that take a picture have another."""
+    kept = {"revision": files.revision, "local_files_only": files.local}
+    named = CogVideoXPipeline.load_config(files.source, **kept)["_class_name"]
+    found: PipelineClass = CogVideoXPipeline
+    if named == "CogVideoXImageToVideoPipeline":
+        found = CogVideoXImageToVideoPipeline
+    return found
+
+
+READER = PipelineReader(__name__, _pipeline, text_encoder_of, _family)

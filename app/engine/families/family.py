@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,9 +20,10 @@ from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.memory.state import held_bytes
 from app.engine.reuse import guide
 from app.engine.samplers.schedule import Schedule
+from app.engine.shown import Shown
 from app.engine.timing.hardware import hardware
 from app.errors import AdapterUnusable, InvalidRequest, UnsupportedParameter
-from app.types import STUDENT, Plan, VideoSpec
+from app.types import FIRST, STUDENT, Plan, VideoSpec
 
 HIGH, LOW = "high", "low"  # noise: the names of two experts
 
@@ -64,6 +65,19 @@ class ImageConditioning(Protocol):
 
     def final_latent(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """What is decoded, (C, F', H', W')."""
+        ...
+
+
+@runtime_checkable
+class InputConditioning(ImageConditioning, Protocol):
+    """How a family sees pictures and videos in several roles."""
+
+    def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """All that a job is shown as float32 tensors on the CPU, on 1 to 4 axes; of any seed.
+
+        Raises:
+            InvalidRequest: it sees no such inputs, or not these together.
+        """
         ...
 
 
@@ -135,6 +149,17 @@ class Family(Protocol):
         Raises:
             InvalidRequest: the model cannot make this shape.
         """
+        ...
+
+    def begin(self, plan: Plan, picture: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """The latent (C, F', H', W') float32 before the first step: noise, and what is given of the video at first.
+
+        Raises as `noise`.
+        """
+        ...
+
+    def begun_shape(self, plan: Plan) -> tuple[int, int, int, int]:
+        """(C, F', H', W') of what `begin` gives: the video, and inputs that step with it. Raises InvalidRequest."""
         ...
 
     def schedule(self, plan: Plan) -> Schedule | None:
@@ -211,6 +236,21 @@ class FamilyDenoiser:
             return self._family.image.encode(image, spec)
 
     @torch.inference_mode()
+    def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """See `InputConditioning.encode_inputs`.
+
+        Raises:
+            InvalidRequest: it takes no such inputs.
+        """
+        seeing = self._family.image
+        if isinstance(seeing, InputConditioning):
+            with device_errors():
+                return seeing.encode_inputs(inputs, spec)
+        if len(inputs) == 1 and inputs[0].role == FIRST:
+            return self.encode_image(inputs[0].frames, spec)
+        raise InvalidRequest("The model takes no such inputs.", "input_references", "reference_not_taken")
+
+    @torch.inference_mode()
     def start(self, job_id: str, plan: Plan, conditioning: Conditioning) -> JobState:
         """Noise drawn on the CPU, so that a seed means the same noise on every device.
 
@@ -221,7 +261,8 @@ class FamilyDenoiser:
         self._check(plan, conditioning)
         with device_errors():
             self._wear(plan)
-        noise = self._family.noise(plan, torch.Generator().manual_seed(plan.sampling.seed))
+        generator = torch.Generator().manual_seed(plan.sampling.seed)
+        noise = self._family.begin(plan, conditioning.picture, generator)
         device = self._family.device
         with device_errors():
             given = conditioning.to(device)
@@ -249,7 +290,7 @@ class FamilyDenoiser:
         with device_errors():
             self._wear(plan)
             state = from_bytes(checkpoint, plan, self._family.device)
-        if state.latent.shape != self._family.latent_shape(plan.spec):  # by another denoiser under the same name
+        if state.latent.shape != self._family.begun_shape(plan):  # by another denoiser under the same name
             raise CheckpointInvalid(f"The checkpoint's latent is {list(state.latent.shape)}, no such model's.")
         return self._grouped(state)
 

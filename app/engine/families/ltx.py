@@ -2,11 +2,12 @@
 
 The transformer sees a latent as a row of tokens whose places are told in seconds and pixels, so that the frame rate is
 an input. The decoder of later releases takes the last step itself: it hears a timestep, and the latent with some noise.
+These releases also take pictures at frames (`ltx_pictures.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from app.engine.families.base import EVEN, BaseFamily, compressed, stacked, time
 from app.engine.families.family import Row
 from app.engine.families.loading.pipelines import PipelineClass, PipelineReader
 from app.engine.families.loading.reader import Files
+from app.engine.families.ltx_pictures import FramePictures, frames_of, levels_of, placed, with_pictures
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend, linear_quadratic, picked
 from app.engine.samplers.schedule import Schedule
@@ -62,10 +64,20 @@ class LTX(BaseFamily):
         self._recipe = recipe
         self._temporal = int(self._autoencoder.temporal_compression_ratio)
         self._spatial = int(self._autoencoder.spatial_compression_ratio)
+        if recipe.paced:  # earlier releases know no pictures
+            self.image = FramePictures(self._autoencoder)
 
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         sides = compressed(spec, self._temporal, self._spatial, self._spatial)
         return int(self._transformer.config.in_channels), *sides
+
+    def begin(self, plan: Plan, picture: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """The noise, with the pictures in it and in front of it."""
+        return with_pictures(self.noise(plan, generator), picture, generator)
+
+    def begun_shape(self, plan: Plan) -> tuple[int, int, int, int]:
+        channels, frames, height, width = self.latent_shape(plan.spec)
+        return channels, frames + len([frame for frame in frames_of(plan) if frame]), height, width
 
     def schedule(self, plan: Plan) -> Schedule:
         steps, (_, frames, height, width) = plan.sampling.steps, self.latent_shape(plan.spec)
@@ -77,16 +89,20 @@ class LTX(BaseFamily):
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         dtype = self._transformer.dtype
-        whole = self.inputs(rows, dtype)  # (B, C, F', H', W')
-        levels = timesteps(rows, self.device)
+        whole = self.inputs(rows, dtype)  # (B, C, F', H', W'), pictures in front
+        levels, held = timesteps(rows, self.device)[:, None], None
+        if any(row.state.conditioning.picture for row in rows):
+            levels, held = levels_of(rows, self.device)
         answer: torch.Tensor = self._transformer(
             hidden_states=whole.flatten(2).transpose(1, 2),  # (B, F' * H' * W', C)
             encoder_hidden_states=stacked(rows, TOKENS, dtype),
-            timestep=levels[:, None] if self._recipe.paced else levels,
+            timestep=levels if self._recipe.paced else levels[:, 0],
             encoder_attention_mask=stacked(rows, MASK, torch.float32).bool(),
             return_dict=False,
             **self._places(rows, whole.shape[2:]),
         )[0]
+        if held is not None:  # what is given stays as it is
+            answer = answer.masked_fill(held[..., None], 0.0)
         return answer.transpose(1, 2).reshape(whole.shape)
 
     def _places(self, rows: Sequence[Row], sides: Sequence[int]) -> dict[str, object]:
@@ -97,13 +113,17 @@ class LTX(BaseFamily):
             seconds = (self._temporal / rates).view(-1, 1, 1, 1, 1)
             scale = (seconds, self._spatial, self._spatial)
             return {"num_frames": frames, "height": height, "width": width, "rope_interpolation_scale": scale}
-        grid = torch.meshgrid(*(torch.arange(side, device=self.device) for side in sides), indexing="ij")
-        step = torch.tensor([self._temporal, self._spatial, self._spatial], device=self.device)
-        coordinates = torch.stack(grid).flatten(1) * step[:, None]  # (3, F' * H' * W')
-        coordinates[0] = (coordinates[0] + 1 - self._temporal).clamp(min=0)
-        each = coordinates.float().expand(len(rows), -1, -1).clone()
+        each = torch.stack([self._coordinates(row, frames, height, width) for row in rows])
         each[:, 0] *= (1.0 / rates)[:, None]
         return {"video_coords": each}
+
+    def _coordinates(self, row: Row, frames: int, height: int, width: int) -> torch.Tensor:
+        """Of each token its frame, row and column, float32 (3, N); pictures in front have the frames they stand at."""
+        given = placed(row.state.conditioning.picture)
+        began = torch.arange(frames - len(given), device=self.device) * self._temporal + 1 - self._temporal
+        times = torch.cat([torch.tensor(given, device=self.device, dtype=began.dtype), began.clamp(min=0)])
+        sides = [torch.arange(side, device=self.device) * self._spatial for side in (height, width)]
+        return torch.stack(torch.meshgrid(times, *sides, indexing="ij")).flatten(1).float()
 
     def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
         model = self._autoencoder
@@ -124,6 +144,9 @@ class LTX(BaseFamily):
         """What the plan's seed draws after the first latent: drawn again, so that no job has to carry it."""
         generator = torch.Generator().manual_seed(plan.sampling.seed)
         shape = self.noise(plan, generator).shape
+        for frame in frames_of(plan):  # as `with_pictures` draws for each
+            for _ in range(2 if frame else 1):
+                torch.randn((shape[0], 1, *shape[2:]), generator=generator)
         return torch.randn(shape, generator=generator, dtype=raw.dtype).to(self.device)[:, : raw.shape[1]]
 
 

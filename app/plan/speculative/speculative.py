@@ -146,7 +146,7 @@ def _beyond(request: VideoRequest, plan: Plan, draft: FirstDraft, model: ModelPr
     """Why a plan has no draft, where that is so."""
     if plan.student is not None or (draft.adapters and set(draft.adapters) <= set(plan.adapters)):
         yield f"the tier {plan.tier} is made whole as drafts are"
-    if request.image is not None or request.extends is not None:
+    if request.sees or request.extends is not None:
         yield (
             "what makes drafts knows no picture to begin with" if request.extends is None else "it goes on from a video"
         )

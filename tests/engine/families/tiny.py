@@ -122,6 +122,7 @@ def by_pipeline(
     expand: bool = False,
     clip: tuple[Any, Any] = (None, None),
     picture: NDArray[np.uint8] | None = None,
+    last: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.float32]:
     """diffusers' own frames, by its own attention and with its own cache: float32 (F, H, W, 3) in 0..1."""
     experts = [deepcopy(each) for each in (transformer, second) if each is not None]
@@ -150,6 +151,8 @@ def by_pipeline(
     else:
         pipeline = WanImageToVideoPipeline(**parts, image_processor=clip[0], image_encoder=clip[1])
         asked["image"] = Image.fromarray(picture[0])
+        if last is not None:
+            asked["last_image"] = Image.fromarray(last[0])
     if boundary is not None:
         asked["guidance_scale_2"] = plan.sampling.guidance_2
     pipeline.set_progress_bar_config(disable=True)

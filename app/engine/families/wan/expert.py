@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 
 import torch
 
@@ -11,6 +12,8 @@ from app.engine.families.loading.lora import UNSCALED, Adapters
 from app.engine.families.models import Transformer
 from app.engine.families.wan.few_tokens import CrossAttentionCache
 from app.engine.families.wan.packed import PackedForward
+
+NO_CONTROL: Mapping[str, torch.Tensor] = MappingProxyType({})
 
 
 class Expert:
@@ -31,14 +34,20 @@ class Expert:
         timesteps: torch.Tensor,
         texts: Sequence[torch.Tensor],
         images: Sequence[torch.Tensor],
+        control: Mapping[str, torch.Tensor] = NO_CONTROL,
     ) -> torch.Tensor:
         """Velocities (B, C, F', H', W') float32.
 
         `latents`: (B, C, F', H', W'); `timesteps`: (B,) or, one for each token, (B, N); `texts`: (T, D) each;
-        `images`: tokens of pictures, (P, E) each, or none at all.
+        `images`: tokens of pictures, (P, E) each, or none at all; `control`: further inputs, by their names.
         """
         dtype = self._transformer.dtype
-        seen = {"encoder_hidden_states_image": torch.stack(list(images)).to(dtype)} if images else {}
+        seen = {name: each.to(dtype) for name, each in control.items()}
+        if images:
+            tokens = torch.stack(list(images)).to(dtype)
+            if self._transformer.config.pos_embed_seq_len is not None:  # two pictures of a video are two rows to it
+                tokens = tokens.reshape(2 * len(tokens), -1, tokens.shape[-1])
+            seen["encoder_hidden_states_image"] = tokens
         with self._attending(texts) as text:
             velocities: torch.Tensor = self._transformer(
                 hidden_states=latents.to(dtype),

@@ -47,7 +47,7 @@ class CrossAttentionCache:
         blocks = getattr(transformer, "blocks", ())
         if not blocks or any(parameter.device.type != "cpu" for parameter in transformer.parameters()):
             return False
-        if not _plain(transformer):
+        if not _plain(transformer) or hasattr(transformer, "vace_blocks"):
             return False
         cross = blocks[0].attn2
         size = 2 * len(blocks) * tokens * cross.to_k.weight.shape[0] * cross.to_k.weight.element_size()

@@ -1,8 +1,8 @@
-"""Wan's image conditioning: the picture that a video begins with as latents beside or in the noise, and as tokens."""
+"""Wan's image conditioning: the pictures that a video begins and ends with, as latents and as tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -10,12 +10,15 @@ from PIL import Image
 
 from app.engine.denoiser import TOKENS, Frames
 from app.engine.families.models import Autoencoder
-from app.types import VideoSpec
+from app.engine.shown import Shown
+from app.errors import InvalidRequest
+from app.types import FIRST, LAST, VideoSpec
 
 if TYPE_CHECKING:  # their import alone complains where torchvision is missing
     from transformers import CLIPImageProcessor, CLIPVisionModel
 
 LATENT = "latent"
+ENDS = "ends"  # there is a picture to end with
 Encoded = Mapping[str, torch.Tensor]
 Clip: TypeAlias = "tuple[CLIPImageProcessor, CLIPVisionModel]"
 
@@ -23,32 +26,58 @@ Clip: TypeAlias = "tuple[CLIPImageProcessor, CLIPVisionModel]"
 class ChannelConditioning:
     """Wan 2.1 and 2.2 I2V: the picture and grey frames as latents, and a mask, are further channels of the noise.
 
-    `clip` is the image processor and encoder whose last but one layer Wan 2.1 hears, too.
+    `clip` is the image processor and encoder whose last but one layer Wan 2.1 hears, too. A model of `both` ends hears
+    two pictures; with one alone, as for the warm-up, it begins and ends with that.
     """
 
     needed = True
 
-    def __init__(self, autoencoder: Autoencoder, clip: Clip | None = None) -> None:
+    def __init__(self, autoencoder: Autoencoder, clip: Clip | None = None, both: bool = False) -> None:
         self._autoencoder = autoencoder
         self._clip = clip
+        self._both = both
 
     def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
         """`latent` (C, F', H', W') and, with CLIP, `tokens` (P, E)."""
-        first = pixels(image)
-        grey = first.new_zeros((3, spec.frames - 1, *first.shape[-2:]))
-        found = {LATENT: latents(self._autoencoder, torch.cat([first, grey], dim=1))}
+        return self._encoded([image, image] if self._both else [image], spec)
+
+    def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """The same of a first picture, or of a first and a last one: then `ends` (1,), and `tokens` (2P, E).
+
+        Raises:
+            InvalidRequest: there is no first one, or one in another role.
+        """
+        given = {each.role: each.frames for each in inputs}
+        if not {FIRST} <= given.keys() <= {FIRST, LAST} or len(given) < len(inputs):
+            raise InvalidRequest("Wan takes a picture to begin with, and one to end with.", "input_references")
+        if LAST not in given:
+            return self.encode(given[FIRST], spec)
+        return self._encoded([given[FIRST], given[LAST]], spec)
+
+    def _encoded(self, ends: Sequence[Frames], spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """Of one end or both, with grey frames behind or between."""
+        first, *last = [pixels(image) for image in ends]
+        grey = first.new_zeros((3, spec.frames - len(ends), *first.shape[-2:]))
+        found = {LATENT: latents(self._autoencoder, torch.cat([first, grey, *last], dim=1))}
+        if last:
+            found[ENDS] = torch.ones(1)
         if self._clip is not None:
             processor, encoder = self._clip
-            seen = processor(images=Image.fromarray(image[0]), return_tensors="pt").to(encoder.device)
-            hidden = encoder(**seen, output_hidden_states=True).hidden_states[-2]
-            found[TOKENS] = hidden[0].float().cpu()
+            seen = processor(images=[Image.fromarray(image[0]) for image in ends], return_tensors="pt")
+            hidden = encoder(**seen.to(encoder.device), output_hidden_states=True).hidden_states[-2]
+            found[TOKENS] = hidden.flatten(0, 1).float().cpu()
         return found
 
     def model_input(self, latent: torch.Tensor, image: Encoded) -> torch.Tensor:
-        """The noise, a mask that is 1 in the first latent frame, and the picture's latents."""
+        """The noise, a mask that is 1 where frames are given, and the pictures' latents.
+
+        Of the mask's channels each is one of the frames of a latent one; the first latent frame is one frame alone.
+        """
         scale = self._autoencoder.config.scale_factor_temporal
         mask = latent.new_zeros((scale, *latent.shape[1:]))
         mask[:, 0] = 1
+        if ENDS in image:
+            mask[-1, -1] = 1
         return torch.cat([latent, mask, image[LATENT]])
 
     def final_latent(self, latent: torch.Tensor, image: Encoded) -> torch.Tensor:
@@ -75,7 +104,7 @@ class FirstFrameConditioning:
 
 
 def pixels(image: Frames) -> torch.Tensor:
-    """(1, H, W, 3) uint8 as float32 (3, 1, H, W) in -1..1."""
+    """(F, H, W, 3) uint8 as float32 (3, F, H, W) in -1..1."""
     return 2.0 * torch.from_numpy(image.copy()).permute(3, 0, 1, 2).float().div(255.0) - 1.0
 
 

@@ -13,7 +13,7 @@ from app.engine.families.family import ImageConditioning
 from app.engine.families.loading.folder import Index, config, has, part
 from app.engine.families.loading.placement import HOST
 from app.engine.families.loading.reader import Files, Opened, Options, Reader
-from app.engine.families.models import Parts
+from app.engine.families.models import Parts, Pipeline
 from app.engine.families.wan.family import Wan
 from app.engine.families.wan.image import ChannelConditioning, FirstFrameConditioning
 from app.engine.families.wan.t5_text import T5Text
@@ -38,9 +38,13 @@ class WanReader(Reader[Opening]):
     Weights are read from safetensors alone, and code that comes with a model is never run.
     """
 
+    pipelines: tuple[str, ...] = PIPELINES
+    transformer = TRANSFORMER
+    lora_format: Pipeline = WanPipeline
+
     def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Opening]:
         folder = self.folder(files)
-        index = _index(folder)
+        index = self._index(folder)
         autoencoder = part(folder, "vae", "diffusers", "AutoencoderKLWan", torch.float32, HOST)
         first, *rest = self.read_transformers(files, folder)
         module = None
@@ -51,7 +55,7 @@ class WanReader(Reader[Opening]):
         boundary = index.get("boundary_ratio")
         share = float(boundary) if isinstance(boundary, (int, float)) else None
         facts = Opening(folder, share, bool(index.get("expand_timesteps")))
-        return Opened(parts, facts, WanPipeline)
+        return Opened(parts, facts, self.lora_format)
 
     def family(self, opened: Opened[Opening], files: Files, options: Options) -> Wan:
         facts = opened.facts
@@ -65,28 +69,27 @@ class WanReader(Reader[Opening]):
         )
 
     def formats(self, files: Files) -> object:
-        return WanPipeline
+        return self.lora_format
 
     def load_encoder(self, files: Files) -> EncodePrompts:
         folder = self.folder(files)
-        _index(folder)
+        self._index(folder)
         return T5Text.load(folder, files.dtype, files.device)
 
     def transformer_names(self, folder: Path) -> list[str]:
-        index = _index(folder)
+        index = self._index(folder)
         two = has(index, "transformer_2") and index.get("boundary_ratio") is not None
         return ["transformer", "transformer_2"] if two else ["transformer"]
 
+    def _index(self, folder: Path) -> Index:
+        """What the folder's index says. Raises ValueError: it is another pipeline's."""
+        index = config(folder, "model_index.json")
+        if index.get("_class_name") not in self.pipelines:
+            raise ValueError(f"{folder} is a {index.get('_class_name')}, not one of {', '.join(self.pipelines)}")
+        return index
+
 
 READER = WanReader(__name__, TRANSFORMER)
-
-
-def _index(folder: Path) -> Index:
-    """What the folder's index says. Raises ValueError: it is another pipeline's."""
-    index = config(folder, "model_index.json")
-    if index.get("_class_name") not in PIPELINES:
-        raise ValueError(f"{folder} is a {index.get('_class_name')}, not one of {', '.join(PIPELINES)}")
-    return index
 
 
 def _image(facts: Opening, parts: Parts, device: torch.device) -> ImageConditioning | None:
@@ -100,4 +103,5 @@ def _image(facts: Opening, parts: Parts, device: torch.device) -> ImageCondition
 
     processor = CLIPImageProcessor.from_pretrained(facts.folder / "image_processor", local_files_only=True)
     encoder = part(facts.folder, "image_encoder", "transformers", "CLIPVisionModel", torch.float32, device)
-    return ChannelConditioning(parts.autoencoder, (processor, encoder))
+    both = parts.transformer.config.pos_embed_seq_len is not None  # first-last-frame models place two pictures
+    return ChannelConditioning(parts.autoencoder, (processor, encoder), both)

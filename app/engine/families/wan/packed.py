@@ -36,6 +36,8 @@ class PackedForward:
     def suits(transformer: Transformer | nn.Module) -> bool:
         """Whether the parts can be called one by one: not past hooks, ranks or a compiled forward; and no pictures."""
         blocks = getattr(transformer, "blocks", ())
+        if hasattr(transformer, "vace_blocks"):  # which are beside the blocks
+            return False
         if not blocks or not hasattr(transformer, "rope") or blocks[0].attn2.add_k_proj is not None:
             return False
         return (

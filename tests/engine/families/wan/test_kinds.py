@@ -12,15 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
-from app.engine.denoiser import Conditioning, JobState
+from app.engine.denoiser import TOKENS, Conditioning, JobState
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.engine.families.wan.image import ChannelConditioning, FirstFrameConditioning
 from app.engine.loop import Engine
 from app.engine.memory.state import move_state
+from app.engine.shown import Shown
 from app.errors import InvalidRequest
 from app.line.batcher import Rules
-from app.types import Artifact, Plan, VideoSpec
+from app.types import FIRST, IMAGE, LAST, Artifact, Plan, PlannedInput, VideoSpec
 from tests.engine.families.tiny import (
     Z,
     a_picture,
@@ -50,32 +51,40 @@ class Kind:
     spec: VideoSpec = VideoSpec(32, 16, 5, 8)
     seen: bool = False  # it gets a picture
     more: dict[str, Any] = field(default_factory=dict)
+    ends: bool = False  # and one to end with
+    text: Callable[[Sequence[str]], torch.Tensor] = tiny_text
 
     def plan(self, seed: int = 0, steps: int = 6, guidance: float = 4.0, sampler: str = "unipc", **more: Any) -> Plan:
         plan = make_plan(f"job {seed}", steps, seed=seed, spec=self.spec, guidance=guidance, sampler=sampler, **more)
         second = GUIDANCE_2 if "second" in self.more else None
         image = Artifact(f"inputs/t/{seed}.png", "image/png", 1) if self.seen else None
-        return replace(plan, sampling=replace(plan.sampling, guidance_2=second), image=image)
+        last = (PlannedInput(LAST, IMAGE, Artifact("inputs/t/l.png", "image/png", 1)),) if self.ends else ()
+        return replace(plan, sampling=replace(plan.sampling, guidance_2=second), image=image, references=last)
 
     def picture(self, plan: Plan) -> NDArray[np.uint8] | None:
         return a_picture(self.spec.width, self.spec.height, plan.sampling.seed) if self.seen else None
 
+    def last(self, plan: Plan) -> NDArray[np.uint8] | None:
+        return a_picture(self.spec.width, self.spec.height, 90 + plan.sampling.seed) if self.ends else None
+
     def begun(self, plan: Plan) -> JobState:
-        picture = self.picture(plan)
+        picture, last = self.picture(plan), self.last(plan)
         seen = {} if picture is None else self.denoiser.encode_image(picture, plan.spec)
+        if picture is not None and last is not None:
+            seen = self.denoiser.encode_inputs([Shown(FIRST, picture), Shown(LAST, last)], plan.spec)
         return self.denoiser.start("a", plan, replace(hear(self.denoiser, plan), picture=seen))
 
     def theirs(self, plan: Plan) -> NDArray[np.float32]:
-        text = tiny_text([plan.prompt, ""])
-        return by_pipeline(self.transformer, self.autoencoder, text, plan, picture=self.picture(plan), **self.more)
+        text, picture, last = self.text([plan.prompt, ""]), self.picture(plan), self.last(plan)
+        return by_pipeline(self.transformer, self.autoencoder, text, plan, picture=picture, last=last, **self.more)
 
 
-def two_experts(seen: bool = False) -> Kind:
+def two_experts(seen: bool = False, ends: bool = False) -> Kind:
     channels = 2 * Z + 4 if seen else Z
     first, second, autoencoder = tiny_transformer(0, channels), tiny_transformer(1, channels), tiny_autoencoder()
     image = ChannelConditioning(autoencoder) if seen else None
     denoiser = tiny_wan(Parts(first, autoencoder, tiny_encode, second=second), boundary=BOUNDARY, image=image)
-    return Kind(denoiser, first, autoencoder, seen=seen, more={"second": second, "boundary": BOUNDARY})
+    return Kind(denoiser, first, autoencoder, seen=seen, ends=ends, more={"second": second, "boundary": BOUNDARY})
 
 
 def with_clip() -> Kind:
@@ -83,6 +92,22 @@ def with_clip() -> Kind:
     autoencoder, clip = tiny_autoencoder(), tiny_clip()
     denoiser = tiny_wan(Parts(transformer, autoencoder, tiny_encode), image=ChannelConditioning(autoencoder, clip))
     return Kind(denoiser, transformer, autoencoder, seen=True, more={"clip": clip})
+
+
+def long_text(prompts: Sequence[str]) -> torch.Tensor:
+    """(B, 512, 16): attention takes what is in front of the last 512 tokens for the picture's."""
+    seeds = [torch.Generator().manual_seed(sum(prompt.encode())) for prompt in prompts]
+    return torch.stack([torch.randn(512, 16, generator=seed) for seed in seeds])
+
+
+def first_last_with_clip() -> Kind:
+    transformer = tiny_transformer(0, 2 * Z + 4, image_dim=8, added_kv_proj_dim=24, pos_embed_seq_len=10)
+    torch.nn.init.normal_(transformer.condition_embedder.image_embedder.pos_embed)
+    autoencoder, clip = tiny_autoencoder(), tiny_clip()
+    image = ChannelConditioning(autoencoder, clip, both=True)
+    encode = lambda prompts: [{TOKENS: each} for each in long_text(prompts)]  # noqa: E731
+    denoiser = tiny_wan(Parts(transformer, autoencoder, encode), image=image)
+    return Kind(denoiser, transformer, autoencoder, seen=True, ends=True, text=long_text, more={"clip": clip})
 
 
 def per_token(seen: bool) -> Kind:
@@ -96,6 +121,8 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "T2V with two experts": two_experts,
     "I2V with two experts": lambda: two_experts(seen=True),
     "I2V with CLIP": with_clip,
+    "first and last frame with two experts": lambda: two_experts(seen=True, ends=True),
+    "first and last frame with CLIP": first_last_with_clip,
     "TI2V of text": lambda: per_token(False),
     "TI2V of a picture": lambda: per_token(True),
 }
@@ -150,6 +177,8 @@ def test_the_engine_serves_the_same_frames_to_jobs_that_come_together(kind: Kind
     for plan in plans:
         picture = kind.picture(plan)
         seen = {} if picture is None else engine.encode_image(picture, plan.spec).result(20)
+        if picture is not None and (last := kind.last(plan)) is not None:
+            seen = engine.encode_inputs([Shown(FIRST, picture), Shown(LAST, last)], plan.spec).result(20)
         heard.append(Listener())
         engine.submit(plan.prompt, plan, heard[-1], picture=seen)
     served = [listener.wait().frames.astype(float) / 255 for listener in heard]

@@ -1,0 +1,132 @@
+"""LTX-Video's pictures: at the first frame in the noise, at others in front of it, each holding as long as it is told.
+
+A token with a picture of strength s hears a noise level of 1 - s at most, and stays as it is until the video's own is
+below that: at full strength until the end. Pictures at other frames than the first are latent frames in front of
+the video's, which step with them and are cut off in the end. LTXConditionPipeline is the standard, without the noise
+that it may add to pictures at each step (`image_cond_noise_scale`), which here is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from app.engine.denoiser import Frames
+from app.engine.families.family import Row
+from app.engine.families.models import Autoencoder
+from app.engine.families.wan.image import pixels
+from app.engine.shown import Shown
+from app.errors import InvalidRequest
+from app.types import FIRST, LAST, REFERENCE, Plan, VideoSpec
+
+MEAN, SPREAD = "mean", "spread"  # (K, C, H', W') each: what the encoder says of K pictures
+AT = "at"  # (K, 2): the frame at which each stands, and its strength
+_JUST = 1e-6
+
+
+class FramePictures:
+    """How LTX sees pictures."""
+
+    needed = False
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        self._autoencoder = autoencoder
+
+    def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """Of one that the video begins with; as `encode_inputs`."""
+        return self.encode_inputs([Shown(FIRST, image)], spec)
+
+    def encode_inputs(self, inputs: Sequence[Shown], spec: VideoSpec) -> dict[str, torch.Tensor]:
+        """`mean`, `spread` and `at`; a latent is drawn from the former by each job's seed.
+
+        Raises:
+            InvalidRequest: an input in another role, a video, or one that does not say where it stands.
+        """
+        frames = [_frame_of(each.role, each.frame, spec) for each in inputs]
+        if None in frames or any(len(each.frames) != 1 for each in inputs):
+            raise InvalidRequest("LTX takes pictures at frames.", "input_references")
+        said = [self._said(each.frames) for each in inputs]
+        at = [[float(frame or 0), each.strength] for frame, each in zip(frames, inputs, strict=True)]
+        means, spreads = (torch.stack(part) for part in zip(*said, strict=True))
+        return {MEAN: means, SPREAD: spreads, AT: torch.tensor(at)}
+
+    def model_input(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return latent
+
+    def final_latent(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Without the pictures in front."""
+        return latent[:, len(placed(image)) :]
+
+    def _said(self, picture: Frames) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean and spread of a picture's latent, normalised, float32 (C, H', W') on the CPU."""
+        model = self._autoencoder
+        at = next(model.parameters())
+        found = model.encode(pixels(picture)[None].to(at.device, model.dtype), return_dict=False)[0]
+        mean, std = (part.view(-1, 1, 1).float().cpu() for part in (model.latents_mean, model.latents_std))
+        return (found.mean[0, :, 0].float().cpu() - mean) / std, found.std[0, :, 0].float().cpu() / std
+
+
+def frames_of(plan: Plan) -> list[int]:
+    """The frames at which a plan's pictures stand, in the order in which the model is shown them."""
+    first = [] if plan.image is None else [0]
+    return first + [_frame_of(each.role, each.frame, plan.spec) or 0 for each in plan.references]
+
+
+def placed(picture: Mapping[str, torch.Tensor]) -> list[float]:
+    """The frames of the pictures in front, which are those at other frames than the first."""
+    return [] if AT not in picture else [frame for frame, _ in picture[AT].tolist() if frame]
+
+
+def with_pictures(noise: torch.Tensor, picture: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+    """Noise (C, F', H', W') with pictures at the first frame in it, and others in front, drawn as the pipeline does.
+
+    For each picture a latent is drawn from what the encoder says, and noise for those in front.
+    """
+    if AT not in picture:
+        return noise
+    latent, front = noise.clone(), []
+    for mean, spread, (frame, strength) in zip(picture[MEAN], picture[SPREAD], picture[AT].tolist(), strict=True):
+        shape = (noise.shape[0], 1, *noise.shape[2:])
+        drawn = mean[:, None] + spread[:, None] * torch.randn(shape, generator=generator)
+        if frame:
+            front.append(torch.lerp(torch.randn(shape, generator=generator), drawn, strength))
+        else:
+            latent[:, :1] = torch.lerp(latent[:, :1], drawn, strength)
+    return torch.cat([*front, latent], dim=1)
+
+
+def levels_of(rows: Sequence[Row], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """The timestep that each token hears, (B, N) float32, and whether it stays as it is, (B, N)."""
+    levels, held = [], []
+    for row in rows:
+        strengths = _strengths(row, device)
+        timestep = torch.tensor(row.state.timestep, dtype=torch.float32, device=device)
+        levels.append(torch.minimum(timestep, (1 - strengths) * 1000.0))
+        held.append(timestep / 1000 - _JUST >= 1 - strengths)
+    return torch.stack(levels), torch.stack(held)
+
+
+def _strengths(row: Row, device: torch.device) -> torch.Tensor:
+    """How strongly each token is held, (N,): 0 where no picture is."""
+    _, frames, height, width = row.state.latent.shape
+    picture = row.state.conditioning.picture
+    each = torch.zeros(frames, device=device)
+    front = 0
+    for frame, strength in picture[AT].tolist() if AT in picture else ():
+        if frame:
+            each[front] = strength
+            front += 1
+    for frame, strength in picture[AT].tolist() if AT in picture else ():
+        if not frame:
+            each[front] = strength
+    return each.repeat_interleave(height * width)
+
+
+def _frame_of(role: str, frame: int | None, spec: VideoSpec) -> int | None:
+    """Where an input stands; None: nowhere."""
+    if role == FIRST:
+        return 0
+    if role == LAST:
+        return spec.frames - 1
+    return frame if role == REFERENCE else None
