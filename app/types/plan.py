@@ -179,6 +179,7 @@ class Plan:
     postprocessing: Postprocessing | None = None  # None: the frames are shown as they are made
     student: StudentOfModel | None = None  # whose weights and levels denoise; None: the model's own
     draft: FirstDraft | None = None  # what is shown first; None: nothing
+    sound: bool = False  # its file has the sound that the model makes with it
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
