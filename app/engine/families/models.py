@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -77,6 +77,7 @@ class Parts:
     second: Transformer | None = None  # another transformer, for the low noise
     student: Transformer | None = None  # distilled from the first; no adapter acts in it
     scales: Mapping[str, float] = field(default_factory=dict)  # how strongly each adapter acts
+    sound: Sequence[Model] = ()  # what makes a waveform of a latent, each small beside the others
     changes: bool = False  # jobs bring adapters with them, so that the layers have to stay as they are
 
     @property

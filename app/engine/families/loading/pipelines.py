@@ -15,7 +15,8 @@ from app.engine.families.loading.reader import Files, Opened, Options, Reader
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend
 
-_TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+_TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "connectors")
+_SOUND = ("audio_vae", "vocoder")
 
 
 class PipelineClass(Protocol):
@@ -33,7 +34,7 @@ class PipelineReader(Reader[Pipeline]):
     """Reads a family by its pipeline's class.
 
     `pipeline` says which class, `text_encoder` how it encodes prompts, `build` makes the family; `not_for_text` are the
-    parts that the pipeline can be made without when it is only to encode.
+    parts that the pipeline can be made without when it is only to encode, `never` those that nothing here asks.
     """
 
     def __init__(
@@ -44,19 +45,24 @@ class PipelineReader(Reader[Pipeline]):
         build: Build,
         *,
         not_for_text: Sequence[str] = ("transformer", "vae"),
+        never: Sequence[str] = (),
         split_class: str | None = None,
     ) -> None:
         super().__init__(module, split_class)
+        self._never = tuple(never)
         self._pipeline = pipeline
         self._text_encoder = text_encoder
         self._build = build
         self._not_for_text = not_for_text
 
     def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Pipeline]:
-        pipeline = _read(self._pipeline(files), files, without=() if encode is None else _TEXT)
+        without = (*self._never, *(() if encode is None else _TEXT))
+        pipeline = _read(self._pipeline(files), files, without)
         encoders = nn.ModuleList(_encoders(pipeline))
         encode = encode or self._text_encoder(pipeline, files)
-        return Opened(Parts(pipeline.transformer, pipeline.vae, encode, encoders), pipeline, pipeline)
+        parts = Parts(pipeline.transformer, pipeline.vae, encode, encoders)
+        parts.sound = [each for each in (getattr(pipeline, name, None) for name in _SOUND) if each is not None]
+        return Opened(parts, pipeline, pipeline)
 
     def family(self, opened: Opened[Pipeline], files: Files, options: Options) -> Family:
         return self._build(opened.parts, opened.facts, files)
@@ -65,7 +71,7 @@ class PipelineReader(Reader[Pipeline]):
         return self._pipeline(files)
 
     def load_encoder(self, files: Files) -> EncodePrompts:
-        pipeline = _read(self._pipeline(files), files, without=self._not_for_text)
+        pipeline = _read(self._pipeline(files), files, (*self._never, *self._not_for_text))
         for encoder in _encoders(pipeline):
             encoder.to(files.device)
         return self._text_encoder(pipeline, files)
@@ -77,7 +83,7 @@ def bent(family: Callable[[Parts, Bend, torch.device], Family]) -> Build:
 
 
 def _encoders(pipeline: Pipeline) -> list[nn.Module]:
-    found = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
+    found = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2", "connectors")]
     return [encoder.eval() for encoder in found if encoder is not None]
 
 
