@@ -19,6 +19,7 @@ MODELS = {
         pool=pool,
         step_s=0.1,
         overhead_s=0.1,
+        makes_sound=pool == "other",
     )
     for pool in ("main", "other")
 }
@@ -51,4 +52,5 @@ class QuickPlanner:
             pool=pool,
             estimate=Estimate(budget * self._step_s, budget * self._step_s + 0.2),
             why=WHY,
+            sound=model.makes_sound,
         )
