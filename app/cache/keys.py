@@ -40,6 +40,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     more = {} if plan.postprocessing is None else {"frames": plan.postprocessing.bits}
     # The picture's content says it already, but not why: what is prepared otherwise is never the same video.
     prepared = {} if plan.prepared is None else {"prepare": asdict(plan.prepared.wish) | {"by": plan.prepared.model}}
+    heard = {"sound": True} if plan.sound else {}
     draft = {} if plan.draft is None else {"draft": asdict(plan.draft)}  # all that decides it and its check
     sampling = asdict(plan.sampling)
     return _digest(
@@ -60,6 +61,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             **more,
             **prepared,
             **draft,
+            **heard,
         }
     )
 

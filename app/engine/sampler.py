@@ -135,8 +135,8 @@ def _of_several_levels(state: JobState) -> bool:
 def _each_alone(state: JobState, vector: torch.Tensor) -> Iterator[tuple[JobState, torch.Tensor]]:
     """Every modality as a job at its own levels, with its stretch of the vector."""
     sizes = [each.size for each in state.modalities]
-    latents, vectors = state.latent.split(sizes), vector.split(sizes)
-    memories = [kept.split(sizes) for kept in state.memory]
+    latents, vectors = state.latent.split_with_sizes(sizes), vector.split_with_sizes(sizes)
+    memories = [kept.split_with_sizes(sizes) for kept in state.memory]
     for place, each in enumerate(state.modalities):
         memory = tuple(kept[place] for kept in memories)
         sigmas = each.sigmas or state.sigmas

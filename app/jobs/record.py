@@ -28,10 +28,10 @@ from app.types import (
 )
 from app.types.masks import bits, unbits
 
-VERSION = 5
+VERSION = 6
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 to 5 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 6 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -99,6 +99,8 @@ def job_to_json(job: Job) -> bytes:
     if job.plan.student is not None:
         version = 4
     if job.plan.draft is not None:  # of which an older replica would make another video
+        version = 5
+    if job.plan.sound:  # which it would leave out
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -193,6 +195,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["student"]
     if plan.draft is None:
         del values["draft"]
+    if not plan.sound:
+        del values["sound"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

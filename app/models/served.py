@@ -91,6 +91,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         shift_fixed=family.shift_trained or family.shift_by_size,
         step_caches=family.step_caches,
         hears_fps=family.hears_fps,
+        makes_sound=family.makes_sound,
     )
 
 

@@ -18,7 +18,7 @@ class Waveform:
     @property
     def seconds(self) -> float:
         """Playing time."""
-        return self.samples.shape[1] / self.rate
+        return float(self.samples.shape[1] / self.rate)
 
     def lasting(self, seconds: float) -> Waveform:
         """Exactly so long, to a sample: cut, or silent behind its end."""

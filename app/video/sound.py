@@ -83,7 +83,8 @@ class AacTrack:
 
 def index_bytes(heard: Waveform) -> int:
     """Room for a track in an index that stands in front of the file."""
-    return _INDEX_BYTES + (heard.samples.shape[1] // SAMPLES_A_PACKET + 3) * _INDEX_BYTES_A_PACKET
+    packets = int(heard.samples.shape[1]) // SAMPLES_A_PACKET + 3
+    return _INDEX_BYTES + packets * _INDEX_BYTES_A_PACKET
 
 
 def m4a(heard: Waveform) -> bytes:
@@ -120,10 +121,12 @@ def sound_of(mp4: bytes) -> Waveform | None:
             layout = _LAYOUTS[min(2, stream.codec_context.channels)]
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=stream.codec_context.sample_rate)
             pieces = list(_decoded(container.decode(stream), resampler))
-            rate = int(stream.codec_context.sample_rate)
-    except (av.FFmpegError, ValueError) as error:
+            rate, seconds = int(stream.codec_context.sample_rate), float(stream.duration * stream.time_base)
+    except (av.FFmpegError, ValueError, TypeError) as error:
         raise GenerationError(f"The stored video's sound cannot be read: {error}", code="unreadable_video") from error
-    return Waveform(np.concatenate(pieces, axis=1), rate) if pieces else None
+    if not pieces:
+        return None
+    return Waveform(np.concatenate(pieces, axis=1), rate).lasting(seconds)  # the last packet is filled up
 
 
 def joined(before: Waveform | None, before_s: float, heard: Waveform, frame_s: float) -> Waveform:

@@ -56,6 +56,12 @@ class Autoencoder(Model, Protocol):
     def encode(self, video: torch.Tensor, *args: object, **more: object) -> Any: ...
 
 
+class Vocoder(Model, Protocol):
+    """From spectrograms (B, channels, T, bands) to samples (B, channels, N)."""
+
+    def __call__(self, spectrograms: torch.Tensor) -> torch.Tensor: ...
+
+
 class Pipeline(Protocol):
     """A diffusers pipeline: it reads its parts, and knows how texts are encoded and adapters' files are written."""
 

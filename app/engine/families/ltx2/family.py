@@ -19,7 +19,7 @@ from app.engine.families.family import Row
 from app.engine.families.ltx2.guidance import ISOLATED, PERTURBED, MultiModalGuidance
 from app.engine.families.ltx2.image import FirstFrame
 from app.engine.families.ltx2.releases import Release
-from app.engine.families.models import Autoencoder, Model, Parts
+from app.engine.families.models import Autoencoder, Parts, Vocoder
 from app.engine.modalities import AUDIO, VIDEO, Modality, apart, joined
 from app.engine.samplers.levels import Bend, picked
 from app.engine.samplers.schedule import Schedule
@@ -39,7 +39,7 @@ class LTX2(BaseFamily):
     def __init__(
         self,
         parts: Parts,
-        sound: tuple[Autoencoder, Model],
+        sound: tuple[Autoencoder, Vocoder],
         release: Release,
         bend: Bend = EVEN,
         device: torch.device | None = None,
@@ -50,7 +50,7 @@ class LTX2(BaseFamily):
         if patches != (1, 1, 1, 1):
             raise ValueError("LTX-2 transformers with patches are not supported.")
         self._release = release
-        self._spectrograms, self._vocoder = (part.eval() for part in sound)
+        self._spectrograms, self._vocoder = sound[0].eval(), sound[1].eval()
         self._temporal = int(self._autoencoder.temporal_compression_ratio)
         self._spatial = int(self._autoencoder.spatial_compression_ratio)
         self._first_frame = FirstFrame(self._autoencoder, release.image_crf)
