@@ -22,7 +22,7 @@ from PIL import Image
 from app.engine.denoiser import TOKENS, Conditioning, Frames, TextEmbedding
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.ltx2.family import LTX2, MASK, SOUND_TOKENS
-from app.engine.families.ltx2.releases import Release, Scales, _both
+from app.engine.families.ltx2.releases import Release, Scales, both
 from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend
 from app.types import Plan, VideoSpec
@@ -31,7 +31,7 @@ from tests.engine.families.standard import Pixels, spoken
 SPEC = VideoSpec(64, 32, 9, 8)
 BENT = {"use_dynamic_shifting": True, "max_shift": 2.05, "base_shift": 0.95, "base_image_seq_len": 8}
 BENT |= {"max_image_seq_len": 64, "shift_terminal": 0.1}
-ALL = Release(_both(Scales(None, 1.0, 3.0, 0.7), Scales(5.0, 0.5, 2.0, 0.4)), perturbed_blocks=(1,))
+ALL = Release(both(Scales(None, 1.0, 3.0, 0.7), Scales(5.0, 0.5, 2.0, 0.4)), perturbed_blocks=(1,))
 """Every kind of guidance, of other strength for the sound."""
 
 

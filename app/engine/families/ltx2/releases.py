@@ -51,20 +51,21 @@ class Release:
         return any(each.isolated > 1 for each in self.scales.values())
 
 
-def _both(video: Scales, audio: Scales | None = None) -> Mapping[str, Scales]:
+def both(video: Scales, audio: Scales | None = None) -> Mapping[str, Scales]:
+    """By modality; the sound as the video, unless it has its own."""
     return MappingProxyType({VIDEO: video, AUDIO: audio or video})
 
 
-PLAIN: Final = Release(_both(Scales()), cross_timestep=False)
+PLAIN: Final = Release(both(Scales()), cross_timestep=False)
 FULL: Final = Release(
-    _both(Scales(None, 1.0, 3.0, 0.7), Scales(7.0, 1.0, 3.0, 0.7)),
+    both(Scales(None, 1.0, 3.0, 0.7), Scales(7.0, 1.0, 3.0, 0.7)),
     perturbed_blocks=(28,),
 )
 RELEASES: Final[Mapping[str, Release]] = MappingProxyType(
     {
         "ltx-2": PLAIN,
-        "ltx-2-distilled": Release(_both(Scales()), cross_timestep=False, ladder=LADDER),
+        "ltx-2-distilled": Release(both(Scales()), cross_timestep=False, ladder=LADDER),
         "ltx-2.3": FULL,
-        "ltx-2.3-distilled": Release(_both(Scales()), ladder=LADDER),
+        "ltx-2.3-distilled": Release(both(Scales()), ladder=LADDER),
     }
 )
