@@ -36,4 +36,6 @@ def joined(parts: Mapping[str, torch.Tensor], modalities: Sequence[Modality]) ->
 def apart(vector: torch.Tensor, modalities: Sequence[Modality]) -> dict[str, torch.Tensor]:
     """The latents of a vector (..., N) by name, (..., *shape) each; they share its memory."""
     pieces = vector.split_with_sizes([each.size for each in modalities], dim=-1)
-    return {each.name: piece.unflatten(-1, each.shape) for each, piece in zip(modalities, pieces, strict=True)}
+    return {
+        each.name: piece.reshape(*piece.shape[:-1], *each.shape) for each, piece in zip(modalities, pieces, strict=True)
+    }

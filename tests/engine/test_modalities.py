@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -63,7 +64,7 @@ def test_each_modality_walks_as_it_would_by_itself(sampler: str) -> None:
 @pytest.mark.parametrize("sampler", ["euler", "unipc"])
 def test_a_modality_may_have_noise_levels_of_its_own(sampler: str) -> None:
     plan = make_plan(steps=6, sampler=sampler)
-    full = {"mask": (True,) * 6, "plan": plan}
+    full: dict[str, Any] = {"mask": (True,) * 6, "plan": plan}
     both = walked(replace(begun(sampler, SLOW), **full))
     assert torch.allclose(both.part(VIDEO), walked(replace(alone(sampler, VIDEO), **full)).latent, atol=1e-6)
     assert torch.allclose(both.part(AUDIO), walked(replace(alone(sampler, AUDIO, SLOW), **full)).latent, atol=1e-6)
