@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+import io
+import pickle
+import wave
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -7,10 +11,13 @@ import numpy as np
 import pytest
 
 from app.engine.fake import RATE
+from app.engine.loop import Engine
 from app.errors import GenerationError
+from app.line.batcher import Rules
 from app.types import Extension, Job, Measured, Phase
 from app.types.waveform import Waveform
 from app.video.encode import encode
+from app.video.join import frames_of
 from app.video.sound import sound_of
 from tests.worker.workplace import SHORT, Workplace
 
@@ -82,3 +89,30 @@ async def test_unusable_sound_fails_the_job_by_its_code(workplace: Make) -> None
             job.id, fence, FRAMES, Measured(), Waveform(np.zeros((9, 4), np.float32), 8000)
         )
     assert refused.value.error_code == "unusable_sound"
+
+
+async def test_the_real_model_s_sound_goes_from_its_state_through_every_hand_into_one_file(workplace: Make) -> None:
+    from tests.engine.families.tiny_ltx2 import ALL, SPEC, ltx2  # only who needs it waits for diffusers
+
+    here = workplace()
+    engine = Engine(ltx2(ALL).denoiser, Rules(max_batch=2, slots=2))
+    here.parts = replace(here.parts, engine=engine)
+    sampling = replace(SHORT.sampling, steps=3, budget=3, sampler="euler", shift=1.0)
+    done = await here.run(plan=replace(SHORT, spec=SPEC, sampling=sampling, sound=True))
+    await asyncio.to_thread(engine.close, 20.0)
+    assert done.failure is None
+    mp4 = await content(here, done, "video")
+    heard = sound_of(mp4)
+    assert heard is not None
+    assert heard.samples.shape == (2, round(SPEC.seconds * 16_000))
+    assert np.abs(heard.samples).max() > 0
+    with wave.open(io.BytesIO(await content(here, done, "wav"))) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (2, 16_000, heard.samples.shape[1])
+    assert len(frames_of(mp4, SPEC.width, SPEC.height)) == SPEC.frames
+
+
+def test_a_waveform_is_handed_between_processes_as_it_is() -> None:
+    made = tone(0.5)
+    back = pickle.loads(pickle.dumps(made, protocol=5))
+    assert back.rate == made.rate
+    assert np.array_equal(back.samples, made.samples)
