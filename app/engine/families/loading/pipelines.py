@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 import torch
@@ -57,7 +58,10 @@ class PipelineReader(Reader[Pipeline]):
 
     def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Pipeline]:
         without = (*self._never, *(() if encode is None else _TEXT))
-        pipeline = _read(self._pipeline(files), files, without)
+        given: dict[str, object] = {}
+        if files.single is not None:
+            (given["transformer"],) = self.read_transformers(files, self.folder(files))
+        pipeline = _read(self._pipeline(files), files, without, given=given)
         encoders = nn.ModuleList(_encoders(pipeline))
         encode = encode or self._text_encoder(pipeline, files)
         parts = Parts(pipeline.transformer, pipeline.vae, encode, encoders)
@@ -87,8 +91,10 @@ def _encoders(pipeline: Pipeline) -> list[nn.Module]:
     return [encoder.eval() for encoder in found if encoder is not None]
 
 
-def _read(pipeline: PipelineClass, files: Files, without: Sequence[str]) -> Pipeline:
-    """A pipeline of that class on the host, some parts left out. Code that comes with a model is never run."""
+def _read(
+    pipeline: PipelineClass, files: Files, without: Sequence[str], given: Mapping[str, object] = MappingProxyType({})
+) -> Pipeline:
+    """A pipeline of that class on the host, some parts left out, some `given`. Code that comes with it is never run."""
     known = inspect.signature(pipeline).parameters
     return pipeline.from_pretrained(
         files.source,
@@ -97,4 +103,5 @@ def _read(pipeline: PipelineClass, files: Files, without: Sequence[str]) -> Pipe
         use_safetensors=True,
         local_files_only=files.local,
         **{name: None for name in without if name in known},
+        **given,
     )
