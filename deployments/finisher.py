@@ -17,6 +17,7 @@ from app.stores import open_stores
 from app.storyboards.ports import FilmMade, Heard, Voices
 from app.types import Measured
 from app.types.storyboard import Narration, Narrator
+from app.types.waveform import Waveform
 from app.worker.film_work import open_film_maker
 from app.worker.finishing import JobFinisher
 from app.worker.ports import StoredDraft
@@ -35,9 +36,16 @@ class Finisher:
         self._finisher = JobFinisher(stores, settings, results, Background())
         self._films = open_film_maker(stores, settings)
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
-        """Close a job with its frames, uint8 (F, H, W, 3). Raises what the Finishing port says."""
-        await self._finisher.finish(job_id, fence, frames, measured)
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
+        """Close a job with its frames, uint8 (F, H, W, 3), and sound. Raises what the Finishing port says."""
+        await self._finisher.finish(job_id, fence, frames, measured, heard)
 
     async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
         """Store a job's draft, uint8 (F, H, W, 3). Raises what the Finishing port says."""

@@ -16,6 +16,7 @@ from app.storyboards.ports import FilmMade, Heard, Voices
 from app.tracing.carry import carried
 from app.types import Caller, Measured, Plan, VideoRequest
 from app.types.storyboard import Narration, Narrator
+from app.types.waveform import Waveform
 from app.worker.ports import StoredDraft
 from deployments.calls import ask
 
@@ -88,10 +89,18 @@ class FinisherHandle:
         """Frames are uint8 (F, H, W, 3). Raises what the port says."""
         return await _of_finisher(self._handle.draft.remote(job_id, fence, frames), DRAFT_S, StoredDraft)
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
         """Frames are uint8 (F, H, W, 3). Raises what the port says."""
+        sound = () if heard is None else (heard,)  # an older Finisher knows of none
         try:
-            await ask(self._handle.finish.remote(job_id, fence, frames, measured), self._timeout_s, "finisher")
+            await ask(self._handle.finish.remote(job_id, fence, frames, measured, *sound), self._timeout_s, "finisher")
         except RayError as error:
             raise ServiceUnavailable(f"The finisher failed: {type(error).__name__}.") from error
 

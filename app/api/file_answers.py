@@ -25,6 +25,7 @@ _ENDINGS = {
     "image/png": ".png",
     "audio/mp4": ".m4a",
     "audio/flac": ".flac",
+    "audio/wav": ".wav",
     "application/x-subrip": ".srt",
     "text/vtt": ".vtt",
 }

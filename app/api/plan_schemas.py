@@ -74,6 +74,7 @@ class Optimization(BaseModel):
     guidance: float
     weights: str = Field(description="Which weights denoise: own, or student, those distilled to few evaluations")
     draft: PlannedDraft | None = Field(None, description="Where `speculative` was asked for; null: no draft")
+    sound: bool = Field(False, description="Whether the file has sound, made with the pictures")
     flow_shift: float = Field(description="Of the noise schedule")
     loras: list[VideoLora] = Field(description="The LoRA adapters that act")
     evaluations: int = Field(description="Runs of the denoiser")

@@ -42,6 +42,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     # The picture's content says it already, but not why: what is prepared otherwise is never the same video.
     prepared = {} if plan.prepared is None else {"prepare": asdict(plan.prepared.wish) | {"by": plan.prepared.model}}
     given = {} if not plan.references else {"references": _contents(plan.references)}
+    heard = {"sound": True} if plan.sound else {}
     draft = {} if plan.draft is None else {"draft": asdict(plan.draft)}  # all that decides it and its check
     sampling = _values(plan.sampling)
     return _digest(
@@ -63,6 +64,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
             **prepared,
             **draft,
             **given,
+            **heard,
         }
     )
 

@@ -103,7 +103,7 @@ def _opened(data: bytes) -> Latent | None:
         latent = load(data)["latent"]
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    sound = latent.dtype == np.float16 and latent.ndim == 4
+    sound = latent.dtype == np.float16 and latent.ndim in (1, 4)  # of several modalities, or a video's
     return latent.astype(np.float32) if sound else None
 
 

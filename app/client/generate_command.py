@@ -80,6 +80,9 @@ def generate_command(
     speculative: Annotated[
         bool, typer.Option("--speculative", help="Have a draft of few evaluations first, and go on from it.")
     ] = False,
+    audio: Annotated[
+        bool | None, typer.Option("--audio/--no-audio", help="With sound or not at all; without that of the model.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Which model.")] = None,
     negative: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     style: Annotated[str | None, typer.Option(help="The id of a style; see `kinoray styles`.")] = None,
@@ -144,6 +147,7 @@ def generate_command(
         "deadline_s": deadline,
         "deterministic": deterministic or None,
         "speculative": speculative or None,
+        "audio": audio,
         "model": model,
         "negative_prompt": negative,
         "style": style,

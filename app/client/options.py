@@ -123,6 +123,7 @@ class VideoOptions(TypedDict, total=False):
     prepare: PrepareOptions | None
     preview: bool | None
     speculative: bool | None
+    audio: bool | None  # false: without the sound that the model makes
     webhook: WebhookOptions | None
 
     # Other names that the server takes for some of these.
@@ -140,6 +141,8 @@ class VideoOptions(TypedDict, total=False):
     shift: float | None
     sample_shift: float | None
     ratio: str | None
+    generate_audio: bool | None
+    generate_sound: bool | None
     duration: float | str | None
     duration_seconds: float | str | None
     reference_url: str | None

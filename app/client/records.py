@@ -118,6 +118,7 @@ class Optimization:
     estimated_energy_wh: float = 0.0  # 0.0 where the device's power is not known
     flow_shift: float | None = None
     draft: JsonObject | None = None  # what is shown first: evaluations, from_step, noise_level, calibrated
+    sound: bool = False  # the file has some
     loras: tuple[JsonObject, ...] = ()  # name and strength of each
     calibrated: bool = False  # the budget comes from a measured table
     style: str | None = None

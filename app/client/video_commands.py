@@ -16,8 +16,8 @@ VideoId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 class Variant(str, Enum):
-    """The files of a video; png and jpeg of a picture, which is a video of one frame; webp and gif of any; draft of a
-    speculative one, from when it is told of."""
+    """The files of a video; png and jpeg of a picture, which is a video of one frame; webp and gif of any; audio (AAC)
+    and wav of one with sound; draft of a speculative one, from when it is told of."""
 
     VIDEO = "video"
     THUMBNAIL = "thumbnail"
@@ -26,6 +26,8 @@ class Variant(str, Enum):
     JPEG = "jpeg"
     WEBP = "webp"
     GIF = "gif"
+    AUDIO = "audio"
+    WAV = "wav"
     DRAFT = "draft"
 
 
@@ -37,6 +39,8 @@ ENDINGS = {
     Variant.JPEG: ".jpg",
     Variant.WEBP: ".webp",
     Variant.GIF: ".gif",
+    Variant.AUDIO: ".m4a",
+    Variant.WAV: ".wav",
     Variant.DRAFT: "-draft.mp4",
 }
 

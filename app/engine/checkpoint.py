@@ -8,25 +8,28 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TypedDict
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import save
 from safetensors.torch import load
+from typing_extensions import NotRequired, TypedDict
 
 from app.engine.denoiser import TOKENS, Conditioning, JobState, Prediction, TextEmbedding
+from app.engine.modalities import Modality
 from app.engine.reuse import look_back
 from app.plan.masks.mask import masks_of
 from app.types import Plan
 from app.types.masks import LEAP, LINEAR
 
 FORMAT = "kinoray-checkpoint-4"
+OF_SEVERAL = "kinoray-checkpoint-5"  # with modalities; a silent job's are of the former, which older replicas read
 MAX_HEADER_BYTES = 1 << 20
 MAX_EMBEDDING = 1 << 24  # numbers in one tensor of an embedding; Wan's have 512 x 4096
 MAX_HEARD = 8  # tensors that encoders may make of one text
 MAX_MEMORY = 8  # latents that a sampler may keep
+MAX_MODALITIES = 8
 _TEXTS = ("prompt.", "negative.")  # what the names of their tensors begin with
 
 
@@ -35,6 +38,14 @@ class Entry(TypedDict):
 
     dtype: str
     shape: list[int]
+
+
+class ModalityNote(TypedDict):
+    """A modality of the latent, and its own noise levels, if it has any."""
+
+    name: str
+    shape: Sequence[int]
+    sigmas: Sequence[float]
 
 
 class Note(TypedDict):
@@ -54,6 +65,7 @@ class Note(TypedDict):
     seen_sigmas: Sequence[float]
     memory: int
     evaluations: int
+    modalities: NotRequired[Sequence[ModalityNote]]
 
 
 class CheckpointInvalid(ValueError):
@@ -88,6 +100,11 @@ def to_bytes(state: JobState) -> bytes:
         "memory": len(state.memory),
         "evaluations": state.evaluations,
     }
+    if state.modalities:
+        note["format"] = OF_SEVERAL
+        note["modalities"] = [
+            {"name": each.name, "shape": each.shape, "sigmas": each.sigmas} for each in state.modalities
+        ]
     # NumPy's copies, not torch's: this runs beside the engine's thread, whose steps suffer from a second OpenMP team.
     arrays = {name: np.ascontiguousarray(tensor.detach().cpu().numpy()) for name, tensor in tensors.items()}
     return save(arrays, metadata={"kinoray": json.dumps(note)})
@@ -146,8 +163,8 @@ def _header(data: bytes) -> tuple[dict[str, Entry], Note]:
 
 
 def _check_note(note: Note, plan: Plan, device: torch.device) -> None:
-    if note["format"] != FORMAT:
-        raise CheckpointInvalid(f"The checkpoint's format is {note['format']!r}, not {FORMAT!r}.")
+    if note["format"] not in (FORMAT, OF_SEVERAL) or ("modalities" in note) != (note["format"] == OF_SEVERAL):
+        raise CheckpointInvalid(f"The checkpoint's format is {note['format']!r}, not {FORMAT!r} or {OF_SEVERAL!r}.")
     if note["revision"] != plan.revision:
         raise CheckpointInvalid(f"The checkpoint is of the model's revision {note['revision']!r}.")
     if note["plan"] != fingerprint(plan):
@@ -192,6 +209,21 @@ def _state(note: Note, tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobSt
         difference=tensors.get("difference"),
         memory=tuple(tensors[f"memory.{place}"] for place in range(int(note["memory"]))),
         evaluations=int(note["evaluations"]),
+        modalities=_modalities(note),
+    )
+
+
+def _modalities(note: Note) -> tuple[Modality, ...]:
+    said = note.get("modalities", ())
+    if len(said) > MAX_MODALITIES:
+        raise CheckpointInvalid("The checkpoint has more modalities than a model has.")
+    return tuple(
+        Modality(
+            str(each["name"]),
+            tuple(int(side) for side in each["shape"]),
+            tuple(float(sigma) for sigma in each["sigmas"]),
+        )
+        for each in said
     )
 
 
@@ -201,6 +233,17 @@ def _embedding(tensors: Mapping[str, torch.Tensor], text: str) -> TextEmbedding:
 
 def _sound(text: TextEmbedding) -> bool:
     return TOKENS in text and text[TOKENS].ndim == 2 and all(tensor.ndim in (1, 2) for tensor in text.values())
+
+
+def _whole(state: JobState) -> bool:
+    """Whether the latent is a video's, or just as long as its modalities are, each with levels for every step."""
+    if not state.modalities:
+        return state.latent.ndim == 4
+    named = {each.name for each in state.modalities}
+    sound = all(min(each.shape, default=0) > 0 for each in state.modalities)
+    levels = all(len(each.sigmas) in (0, len(state.sigmas)) for each in state.modalities)
+    whole = list(state.latent.shape) == [sum(each.size for each in state.modalities)]
+    return len(named) == len(state.modalities) and sound and levels and whole
 
 
 def _check(state: JobState) -> None:
@@ -216,7 +259,7 @@ def _check(state: JobState) -> None:
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
         "history": len(state.history) == min(state.evaluations, look_back(state)),
         "guidance": state.difference is None or (state.guided and state.evaluations > 0),
-        "latent": state.latent.ndim == 4 and all(tensor.shape == state.latent.shape for tensor in kept),
+        "latent": _whole(state) and all(tensor.shape == state.latent.shape for tensor in kept),
         "embeddings": _sound(state.conditioning.prompt) and _sound(state.conditioning.negative),
     }
     wrong = [name for name, right in sound.items() if not right]

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.engine.modalities import VIDEO, Modality, apart
 from app.engine.shown import Shown
 from app.types import Plan, VideoSpec
+from app.types.waveform import Waveform
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
@@ -55,14 +57,15 @@ class Prediction:
     """What the denoiser said at a noise level."""
 
     sigma: float
-    velocity: torch.Tensor  # (C, F', H', W') float32, guided
+    velocity: torch.Tensor  # of the latent's shape, float32, guided
 
 
 @dataclass(slots=True)
 class JobState:
     """Everything one job needs to take its next step; it belongs to the job, never to a batch.
 
-    Its tensors are replaced, never written to: a copy of the record (`dataclasses.replace`) is a copy of the job.
+    Its tensors are replaced, never written to: a copy of the record (`dataclasses.replace`) is a copy of the job. Where
+    it has several `modalities`, its latent, and all that is of its shape, are theirs end to end: (N,).
     """
 
     job_id: str
@@ -82,6 +85,7 @@ class JobState:
     cached: dict[int, Any] = field(default_factory=dict)  # its step cache's; not in checkpoints
     groups: tuple[str, ...] = ()  # per step, where they differ: jobs of one shape and group can share a forward
     guidances: tuple[float, ...] = ()  # per step, where they differ
+    modalities: tuple[Modality, ...] = ()  # where several latents step together; else the latent is the video's
 
     @property
     def done(self) -> bool:
@@ -132,7 +136,14 @@ class JobState:
     @property
     def shape(self) -> tuple[int, ...]:
         """Jobs of one shape can share a forward, if they are of one group."""
-        return tuple(self.latent.shape)
+        return (*self.latent.shape, *(side for each in self.modalities for side in each.shape))
+
+    def part(self, name: str, whole: torch.Tensor | None = None) -> torch.Tensor:
+        """A modality's stretch of the latent, or of `whole`, which is of its shape; a silent job has VIDEO alone."""
+        vector = self.latent if whole is None else whole
+        if not self.modalities and name == VIDEO:
+            return vector
+        return apart(vector, self.modalities)[name]
 
     @property
     def group(self) -> str:
@@ -174,7 +185,7 @@ class Denoiser(Protocol):
         ...
 
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        """ONE forward for jobs of one group, each at its own timestep; guided velocities (C, F', H', W').
+        """ONE forward for jobs of one group, each at its own timestep; guided velocities of their latents' shape.
 
         They are of one shape, unless the denoiser `PacksShapes`.
 
@@ -207,6 +218,15 @@ class PacksShapes(Protocol):
     @property
     def packs(self) -> bool:
         """Whether it can, as it is laid out."""
+        ...
+
+
+@runtime_checkable
+class MakesSound(Protocol):
+    """A denoiser whose videos may have sound: a modality of the state, which steps with the picture."""
+
+    def decode_sound(self, state: JobState) -> Waveform | None:
+        """What is heard with the finished frames, about as long as they are; None: its model is silent."""
         ...
 
 

@@ -15,6 +15,9 @@ from app.engine.denoiser import TOKENS, Conditioning, DeviceLost, Frames, JobSta
 from app.engine.memory.state import held_bytes
 from app.errors import DeviceOutOfMemory, GenerationError
 from app.types import Plan
+from app.types.waveform import Waveform
+
+RATE = 16_000  # samples a second of what is heard
 
 # Prompts with these words go wrong, in these ways.
 RAISES = "fake:raise"
@@ -99,6 +102,12 @@ class FakeDenoiser:
         if DECODES_BADLY in state.plan.prompt:
             raise GenerationError("The fake decoder was asked to fail.")
         return self._frames(state)
+
+    def decode_sound(self, state: JobState) -> Waveform:
+        """A tone that the prompt's hash picks, as the colour is."""
+        hertz = 440 * 2 ** float(state.conditioning.prompt[TOKENS][0, 0])
+        at = np.arange(round(state.plan.spec.seconds * RATE)) / RATE
+        return Waveform((0.5 * np.sin(2 * np.pi * hertz * at))[None].astype(np.float32), RATE)
 
     @staticmethod
     def _frames(state: JobState) -> Frames:

@@ -37,7 +37,16 @@ from app.engine.shown import Shown
 from app.engine.start import begun, encoded_image, encoded_inputs, resumed
 from app.engine.tally import MEMORY as MEMORY_SHORT
 from app.engine.tally import URGENT, Tally
-from app.engine.ticket import PreviewSink, Sink, Ticket, failure, give_latent, outcome
+from app.engine.ticket import (
+    PreviewSink,
+    Sink,
+    Ticket,
+    decoded_sound,
+    failure,
+    give_latent,
+    give_sound,
+    outcome,
+)
 from app.engine.timing.step_times import StepTimes, Times
 from app.engine.timing.warm_up import WarmUp
 from app.engine.watchdog import Watchdog
@@ -419,6 +428,7 @@ class Engine:
             self._times.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)
+        heard = decoded_sound(self._denoiser, ticket)
         took = self._clock() - begun
         ticket.stages_s["decode"] = took
         ticket.device_s += took
@@ -426,6 +436,7 @@ class Engine:
         ticket.peak_bytes = self._denoiser.memory_bytes()
         self._forget(ticket)
         give_latent(ticket)
+        give_sound(ticket, heard)
         ticket.sink.done(frames, ticket.measured())
 
     def _hand_back(self, ticket: Ticket) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
 from app.engine.denoiser import Conditioning, JobState
+from app.engine.modalities import Modality
 from app.engine.samplers import ddim, euler, unipc
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
@@ -51,12 +52,17 @@ def named(name: str) -> Sampler:
 
 
 def begin(
-    job_id: str, plan: Plan, conditioning: Conditioning, noise: torch.Tensor, schedule: Schedule | None = None
+    job_id: str,
+    plan: Plan,
+    conditioning: Conditioning,
+    noise: torch.Tensor,
+    schedule: Schedule | None = None,
+    modalities: Sequence[Modality] = (),
 ) -> JobState:
     """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
 
     `schedule`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's. Those of
-    a plan's student come before both.
+    a plan's student come before both. With `modalities` the noise is theirs, (N,).
 
     Raises:
         UnsupportedParameter: there is no such sampler.
@@ -78,29 +84,60 @@ def begin(
         mask=masks.run,
         unconditional_mask=masks.unconditional,
         order=masks.order,
+        modalities=tuple(modalities),
     )
 
 
 def clean(state: JobState, prediction: torch.Tensor) -> torch.Tensor:
-    """The guess at the clean latent (C, F', H', W') that a prediction makes."""
-    return named(state.plan.sampling.sampler).clean(state, prediction)
+    """The guess at the clean latent that a prediction makes; both are of the latent's shape."""
+    guess = named(state.plan.sampling.sampler).clean
+    if not _of_several_levels(state):
+        return guess(state, prediction)
+    return torch.cat([guess(alone, own) for alone, own in _each_alone(state, prediction)])
 
 
 def noised(state: JobState, latent: torch.Tensor) -> torch.Tensor:
-    """A clean latent (C, F', H', W') at the state's level, mixed with the noise that the state holds."""
-    return named(state.plan.sampling.sampler).mixed(state.sigma, latent, state.latent)
+    """A clean latent, of the state's shape, at the state's level, mixed with the noise that the state holds."""
+    mixed = named(state.plan.sampling.sampler).mixed
+    if not _of_several_levels(state):
+        return mixed(state.sigma, latent, state.latent)
+    return torch.cat([mixed(alone.sigma, own, alone.latent) for alone, own in _each_alone(state, latent)])
 
 
 def advance(state: JobState, prediction: torch.Tensor) -> None:
-    """One step on with a velocity (C, F', H', W'), evaluated or forecast.
+    """One step on with a velocity of the latent's shape, evaluated or forecast.
 
     Raises:
         NumericalError: the next latent is not finite; the state is left as it was.
     """
-    latent, memory = named(state.plan.sampling.sampler).step(state, prediction)
+    latent, memory = _stepped(state, prediction)
     # One number that is not finite makes the sum so; looking at each takes eight times as long on a CPU. The sum is
     # looked at here: on the device that would be two kernels more.
     if not math.isfinite(latent.sum(dtype=torch.float32).item()):
         raise NumericalError(f"The latent is not finite after step {state.step + 1}.")
     state.latent, state.memory = latent, memory
     state.step += 1
+
+
+def _stepped(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    step = named(state.plan.sampling.sampler).step
+    if not _of_several_levels(state):
+        return step(state, velocity)  # number by number: one step for all that are at one level
+    stepped = [step(alone, own) for alone, own in _each_alone(state, velocity)]
+    memories = zip(*(memory for _, memory in stepped), strict=True)
+    return torch.cat([latent for latent, _ in stepped]), tuple(torch.cat(kept) for kept in memories)
+
+
+def _of_several_levels(state: JobState) -> bool:
+    return any(each.sigmas for each in state.modalities)
+
+
+def _each_alone(state: JobState, vector: torch.Tensor) -> Iterator[tuple[JobState, torch.Tensor]]:
+    """Every modality as a job at its own levels, with its stretch of the vector."""
+    sizes = [each.size for each in state.modalities]
+    latents, vectors = state.latent.split_with_sizes(sizes), vector.split_with_sizes(sizes)
+    memories = [kept.split_with_sizes(sizes) for kept in state.memory]
+    for place, each in enumerate(state.modalities):
+        memory = tuple(kept[place] for kept in memories)
+        sigmas = each.sigmas or state.sigmas
+        yield replace(state, latent=latents[place], memory=memory, sigmas=sigmas, modalities=()), vectors[place]

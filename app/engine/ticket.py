@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine.boundary_news import BoundarySink
-from app.engine.denoiser import Conditioning, DeviceLost, Frames, JobState
+from app.engine.denoiser import Conditioning, Denoiser, DeviceLost, Frames, JobState, MakesSound
 from app.engine.embedding import Embedding
 from app.engine.memory.state import state_bytes
 from app.engine.timing.step_times import shape_of
@@ -22,6 +22,7 @@ from app.line.order import aged
 from app.plan.masks.mask import masks_of
 from app.plan.speculative.speculative import behind, runs
 from app.types import Measured, Phase, Plan
+from app.types.waveform import Waveform
 
 T = TypeVar("T")
 
@@ -77,7 +78,16 @@ class LatentSink(Sink, Protocol):
         ...
 
     def latent(self, clean: NDArray[np.float32]) -> None:
-        """The final latent, float32 (C, F', H', W'), just before `done`."""
+        """The final latent, float32 (C, F', H', W'), or (N,) of several modalities, just before `done`."""
+        ...
+
+
+@runtime_checkable
+class SoundSink(Sink, Protocol):
+    """A sink that also takes what is heard, of a plan whose video has sound."""
+
+    def sound(self, waveform: Waveform) -> None:
+        """The sound of the whole video, exactly as long as it is, just before `done`."""
         ...
 
 
@@ -358,6 +368,21 @@ def give_latent(ticket: Ticket) -> None:
     sink = ticket.sink
     if isinstance(sink, LatentSink) and sink.keeps_latent:
         sink.latent(np.ascontiguousarray(ticket.started.latent.detach().float().cpu().numpy()))
+
+
+def decoded_sound(denoiser: Denoiser, ticket: Ticket) -> Waveform | None:
+    """What is heard of the job, as long as its video; None where its plan is silent or nobody listens."""
+    plan = ticket.plan
+    if not (plan.sound and isinstance(ticket.sink, SoundSink) and isinstance(denoiser, MakesSound)):
+        return None
+    heard = denoiser.decode_sound(ticket.started)
+    return None if heard is None else heard.lasting(plan.spec.seconds)
+
+
+def give_sound(ticket: Ticket, heard: Waveform | None) -> None:
+    """The sound to a sink that wants it."""
+    if heard is not None and isinstance(ticket.sink, SoundSink):
+        ticket.sink.sound(heard)
 
 
 def outcome(work: Callable[[], T]) -> T | Exception:

@@ -100,7 +100,7 @@ def job_to_json(job: Job) -> bytes:
         version = 4
     if job.plan.draft is not None:  # of which an older replica would make another video
         version = 5
-    if job.plan.references:
+    if job.plan.references or job.plan.sound:  # which it would leave out
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -197,6 +197,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["draft"]
     if not plan.references:
         del values["references"]
+    if not plan.sound:
+        del values["sound"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

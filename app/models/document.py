@@ -33,6 +33,7 @@ BILLIONS: Final[dict[str, tuple[float, float]]] = {
     "wan2.1-i2v": (16.4, 5.7),
     "wan2.1-flf2v": (16.4, 5.7),
     "wan2": (14.3, 5.7),
+    "ltx-2": (18.9, 11.8),
     "ltx-video": (1.9, 4.8),
     "hunyuan-video-1.5": (8.3, 7.1),
     "hunyuan-video": (12.8, 8.0),

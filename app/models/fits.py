@@ -31,6 +31,7 @@ LAYOUTS: Final[Mapping[str, Placement]] = {
     "small": PRESETS["small"],
 }
 """What is tried, the fastest first."""
+OF_PIPELINES: Final = {"ltx2": "diffusers.pipelines.ltx2"}  # an index names what lies beside a pipeline by its room
 TILE: Final = 256  # pixels, the side of a tile in most of diffusers' autoencoders
 CONTEXT_BYTES: Final = GIB // 2  # what CUDA and its libraries take for themselves
 
@@ -120,7 +121,7 @@ def _listed(folder: Path) -> Iterator[tuple[str, PartOf]]:
         facts = config(folder / name)
         model = any(key in facts for key in ("_class_name", "architectures", "model_type"))
         if model and isinstance(said, list) and len(said) == 2 and isinstance(said[1], str):
-            yield name, PartOf(str(said[0]), said[1], facts)
+            yield name, PartOf(OF_PIPELINES.get(str(said[0]), str(said[0])), said[1], facts)
 
 
 def _index(folder: Path) -> Mapping[str, Any]:

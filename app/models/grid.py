@@ -86,6 +86,16 @@ def _ltx(transformer: Config, vae: Config) -> Grid:
     return Grid(temporal, spatial, spatial)
 
 
+def _ltx2(transformer: Config, vae: Config) -> Grid:
+    if not vae:
+        return Grid(8, 32, 32)
+    scaling = vae.get("spatio_temporal_scaling")
+    halved = 2 ** sum(map(bool, scaling if isinstance(scaling, list) else (True, True, True, True)))
+    spatial = number(vae, "spatial_compression_ratio", number(vae, "patch_size", 4) * halved)
+    temporal = number(vae, "temporal_compression_ratio", number(vae, "patch_size_t", 1) * halved)
+    return Grid(temporal, spatial, spatial)
+
+
 def _hunyuan(transformer: Config, vae: Config) -> Grid:
     return _patched(transformer, vae, spatial=8, patch=2)
 
@@ -120,6 +130,7 @@ _READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyTy
         "wan.load": _wan,
         "wan.vace": _wan,
         "ltx": _ltx,
+        "ltx2.load": _ltx2,
         "hunyuan": _hunyuan,
         "hunyuan15": _hunyuan15,
         "cogvideox": _cogvideox,

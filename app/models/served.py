@@ -92,6 +92,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         step_caches=family.step_caches,
         hears_fps=family.hears_fps,
         inputs=family.inputs,
+        makes_sound=family.makes_sound,
     )
 
 

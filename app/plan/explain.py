@@ -86,6 +86,7 @@ class Description(Made):
     guidance: float
     weights: str
     draft: DraftTold | None
+    sound: bool
     flow_shift: float
     loras: list[LoraWorn]
     seed: int
@@ -138,6 +139,7 @@ def describe(plan: Plan) -> Description:
         "guidance": sampling.guidance,
         "weights": OWN if plan.student is None else STUDENT,
         "draft": _draft(plan),
+        "sound": plan.sound,
         "flow_shift": sampling.shift,
         "loras": [{"name": name, "strength": strength} for name, strength in plan.loras],
         "seed": sampling.seed,

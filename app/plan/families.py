@@ -53,6 +53,7 @@ class FamilyRow:
     hears_fps: bool = False  # the rate is an input of its transformer
     inputs: tuple[InputRole, ...] = ()  # as in ModelProfile
     inputs_of: str = ""  # the pipeline whose weights take them; empty: all of the family
+    makes_sound: bool = False  # with the picture, which it hears and which hears it
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -113,6 +114,32 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
             InputRole(REFERENCE, most=8, framed=True, frame_step=8, graded=True),
         ),
         inputs_of="LTXConditionPipeline",
+    )
+
+
+def _ltx2(name: str, guidance: float, steps: int | None = None) -> FamilyRow:
+    """LTX-2; a distilled release has `steps` noise levels of its own, and no guidance."""
+    return FamilyRow(
+        name,
+        "ltx2.load",
+        ((768, 512), (512, 768), (1280, 704), (704, 1280), (1536, 1024), (1024, 1536)),
+        (9, 257, 121),
+        (8, 60, 24),
+        guidance=guidance,
+        shift=1.0,
+        frame_step=8,
+        samplers=("euler",),
+        tiers=() if steps is None else _always(steps),
+        takes_image=True,
+        step_s=3.0,
+        overhead_s=15.0,
+        pipelines=("LTX2Pipeline", "LTX2ImageToVideoPipeline"),
+        shift_by_size=True,
+        guided_by="negative" if steps is None else "nothing",
+        most_steps=steps,
+        exact_vae=False,
+        hears_fps=True,
+        makes_sound=True,
     )
 
 
@@ -276,6 +303,10 @@ ROWS: Final = (
     _ltx("ltx-video"),
     _ltx("ltx-video-distilled", 7),
     _ltx("ltx-video-0.9.6-distilled", 8),
+    _ltx2("ltx-2", 4.0),
+    _ltx2("ltx-2-distilled", 1.0, 8),
+    _ltx2("ltx-2.3", 3.0),
+    _ltx2("ltx-2.3-distilled", 1.0, 8),
     FamilyRow(
         "hunyuan-video",
         "hunyuan",

@@ -42,6 +42,7 @@ from app.plan.unheeded import unheeded
 from app.types import (
     FIRST,
     OFF,
+    ON,
     Analysis,
     Artifact,
     Estimate,
@@ -163,6 +164,7 @@ def make_plan(
         understood=understood,
         postprocessing=more,
         references=given,
+        sound=_sound(request, model),
     )
     check_pixels(plan, frames)
     # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
@@ -302,6 +304,13 @@ def _shift(request: VideoRequest, model: ModelProfile) -> float:
     if not LEAST_SHIFT <= request.shift <= MOST_SHIFT:  # NaN falls out too
         raise InvalidRequest(f"flow_shift must be {LEAST_SHIFT:g} to {MOST_SHIFT:g}.", SHIFT)
     return float(request.shift)
+
+
+def _sound(request: VideoRequest, model: ModelProfile) -> bool:
+    """Whether its file has the sound that the model makes. Raises UnsupportedParameter: it makes none."""
+    if request.audio == ON and not model.makes_sound:
+        raise UnsupportedParameter(f"{model.id} makes silent videos.", "audio")
+    return model.makes_sound and request.audio != OFF
 
 
 def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:

@@ -22,7 +22,7 @@ from app.types import Job, OwnVideo, Reference, VideoRequest
 LONGEST_RETRY_S = 600.0
 LATER = (
     *("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution"),
-    *("prepare", "interpolate", "upscale", "storyboard", "speculative", "references"),
+    *("prepare", "interpolate", "upscale", "storyboard", "speculative", "references", "audio"),
 )
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 

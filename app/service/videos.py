@@ -329,7 +329,7 @@ class VideoService:
     async def remix(self, job_id: str, prompt: str, caller: Caller, key: str | None = None) -> Accepted:
         """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
         source = (await self.get(job_id, caller)).plan
-        more = source.postprocessing
+        more, model = source.postprocessing, self._catalogue().find(source.model)
         request = VideoRequest(
             prompt=prompt,
             model=source.model,
@@ -346,8 +346,9 @@ class VideoService:
             image=source.image,
             extends=source.extends,
             guidance_2=source.sampling.guidance_2,
-            loras=asked_of(source, self._catalogue().find(source.model)),
+            loras=asked_of(source, model),
             shift=source.sampling.shift,
+            audio=OFF if model.makes_sound and not source.sound else None,
             wishes=Wishes(remixed_from=job_id),
             references=tuple(map(again, source.references)),
         )

@@ -35,6 +35,13 @@ class Narration(BaseModel):
         -16.0, "Integrated loudness of each narration (ITU-R BS.1770); peaks stay below -1 dBTP", "LUFS", since="0.3",
         ge=-40, le=-6,
     )  # fmt: skip
+    film_clip_sound: float = setting(
+        1.0, "How loud the sound that clips have of their own is in films, 0 to 1; 0: it is left out", since="0.3",
+        ge=0, le=1,
+    )  # fmt: skip
+    film_clip_ducking_db: float = setting(
+        -12.0, "By how much it goes down while a narration is spoken", "dB", since="0.3", ge=-60, le=0
+    )
 
     @model_validator(mode="after")
     def _voiced(self) -> Self:

@@ -36,6 +36,7 @@ from app.line.profile import Noted
 from app.line.rules import PRIORITIES
 from app.plan.masks.mask import masks_of
 from app.types import Masks, Measured, ModelProfile, Phase, Plan, VideoSpec
+from app.types.waveform import Waveform
 
 if TYPE_CHECKING:
     from app.worker.facts import FactQueue
@@ -44,6 +45,7 @@ Standing = TypeVar("Standing", Running, Waiting, Paused)
 
 FAILS = "fails when decoded"
 """A plan with these words in its prompt has no video."""
+RATE = 8000  # samples a second of what is heard
 PIXELS = 8  # a frame's bytes, each a byte of the last digest
 LIMITS = Limits()  # of memory
 READ_S, REST_S = 1.0, 0.25  # between two readings of memory, and two looks while it lets nobody step
@@ -102,6 +104,11 @@ def undisturbed(plan: Plan) -> NDArray[np.uint8]:
     while not state.done:
         state.advance()
     return state.frames()
+
+
+def heard_with(frames: NDArray[np.uint8], plan: Plan) -> Waveform:
+    """The sound of those frames: a value of theirs, as long as the video."""
+    return Waveform(np.full((1, RATE), frames.flat[0] / 255, np.float32), RATE).lasting(plan.spec.seconds)
 
 
 def resumed(job_id: str, plan: Plan, checkpoint: bytes) -> VirtualState | None:
@@ -470,6 +477,8 @@ class VirtualEngine:
             evaluations=ticket.started.evaluations,
             resumed_from_step=ticket.resumed_from,
         )
+        if ticket.plan.sound:
+            ticket.sink.sound(heard_with(ticket.started.frames(), ticket.plan))
         ticket.sink.done(ticket.started.frames(), measured)
 
     def _hand_back(self, ticket: VirtualTicket) -> None:

@@ -65,7 +65,7 @@ FINER = {
     errors.StoreUnavailable: ("artifact_store_unavailable", "record_too_new"),
     errors.GenerationError: (
         *("encoding_failed", "unreadable_clip", "unreadable_music", "unreadable_speech", "unreadable_video"),
-        *("unusable_film", "unusable_frames", "video_too_long"),
+        *("unusable_film", "unusable_frames", "unusable_sound", "video_too_long"),
         *("artifact_store_failed", "finish_failed", "scene_failed", "video_deleted"),
         *("interpolation_failed", "model_file_changed", "upscaling_failed"),
     ),

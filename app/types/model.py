@@ -83,6 +83,8 @@ class ModelProfile:
     upscaler: str = ""  # digest of its own network that makes pictures 2 and 4 times as large; empty: it has none
     upscale: int = 1  # its pictures are enlarged so, where a request asks for neither a size nor an enlargement
     hears_fps: bool = False  # the rate is an input of it: what it makes moves as fast at any
+    makes_sound: bool = False  # its videos have sound, which it makes with the picture
+
     inputs: tuple[InputRole, ...] = ()  # further roles of pictures and videos, or more exactly that of the first one
 
     @property

@@ -181,6 +181,7 @@ class Plan:
     student: StudentOfModel | None = None  # whose weights and levels denoise; None: the model's own
     draft: FirstDraft | None = None  # what is shown first; None: nothing
     references: tuple[PlannedInput, ...] = ()  # other pictures and videos that it is made with
+    sound: bool = False  # its file has the sound that the model makes with it
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling

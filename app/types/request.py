@@ -68,6 +68,8 @@ class VideoRequest:
     interpolate: str | None = None  # one of INTERPOLATIONS
     upscale: int | None = None  # one of UPSCALES
     speculative: bool = False  # a draft is to be shown first, and gone on from as far as that is good
+    audio: str | None = None  # ON: with sound, or not at all; OFF: without that which the model makes
+
     references: tuple[WishedInput, ...] = ()  # other pictures and videos that it is made with
 
     @property

@@ -81,7 +81,7 @@ STEP_CACHES = ("first_block", "mag", "taylorseer")
 """diffusers' caches that save steps' work by what they see on the way, for jobs that step alone."""
 
 
-OFF, FLOW, MODEL = "off", "flow", "model"
+ON, OFF, FLOW, MODEL = "on", "off", "flow", "model"
 INTERPOLATIONS = (OFF, FLOW, MODEL)
 """How frames between those of a model come about: not at all, along optical flow, by the operator's own model."""
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import GenerationError
+from app.types.waveform import Waveform
+from app.video.sound import AacTrack, encodable, index_bytes
 
 Frames = NDArray[np.uint8]
 """Pictures in sRGB, (F, H, W, 3)."""
@@ -52,18 +54,19 @@ def checked(frames: Frames) -> Frames:
     return frames
 
 
-def encode(frames: Frames, fps: int) -> bytes:
+def encode(frames: Frames, fps: int, heard: Waveform | None = None) -> bytes:
     """An MP4 of exactly F frames lasting F / fps seconds, its index in front; the same frames give the same bytes.
 
-    H.264 has no odd sizes in 4:2:0: an odd width or height is made even by repeating the last column or row.
+    H.264 has no odd sizes in 4:2:0: an odd width or height is made even by repeating the last column or row. With sound
+    it has a track of AAC that is as long as the pictures, to a sample: cut, or silent at its end.
 
     Raises:
         GenerationError: unusable frames or rate, or an FFmpeg that cannot write H.264.
     """
-    return encode_each(checked(frames), len(frames), fps)
+    return encode_each(checked(frames), len(frames), fps, heard)
 
 
-def encode_each(pictures: Iterable[NDArray[np.uint8]], count: int, fps: int) -> bytes:
+def encode_each(pictures: Iterable[NDArray[np.uint8]], count: int, fps: int, heard: Waveform | None = None) -> bytes:
     """The same of `count` pictures that come one by one, uint8 (H, W, 3), all of one size.
 
     Raises:
@@ -73,26 +76,34 @@ def encode_each(pictures: Iterable[NDArray[np.uint8]], count: int, fps: int) -> 
         raise GenerationError(f"A video needs at least one frame a second, not {fps}.", code="unusable_frames")
     file = io.BytesIO()
     try:
-        _write(file, pictures, count, fps)
+        _write(file, pictures, count, fps, None if heard is None else encodable(heard.lasting(count / fps)))
     except (av.FFmpegError, ValueError) as error:  # ValueError: no such encoder
         raise GenerationError(f"The video could not be encoded: {error}", code="encoding_failed") from error
     return file.getvalue()
 
 
-def _write(file: io.BytesIO, pictures: Iterable[NDArray[np.uint8]], count: int, fps: int) -> None:
+def _write(
+    file: io.BytesIO, pictures: Iterable[NDArray[np.uint8]], count: int, fps: int, heard: Waveform | None
+) -> None:
     coming = map(_even, pictures)
     first = next(coming)
     height, width, _ = first.shape
     # moov_size keeps room for the index in front; "faststart" would need a file with a name to read back.
-    layout = {"moov_size": str(_INDEX_BYTES + count * _INDEX_BYTES_A_FRAME), "fflags": "bitexact"}
+    room = _INDEX_BYTES + count * _INDEX_BYTES_A_FRAME + (0 if heard is None else index_bytes(heard))
+    layout = {"moov_size": str(room), "fflags": "bitexact"}
     with av.open(file, "w", format="mp4", options=layout) as container:
         stream = h264_stream(container, width, height, fps)
+        track = None if heard is None else AacTrack(container, heard)
         context = stream.codec_context
-        for number, picture in enumerate(chain([first], coming)):
+        for number, picture in enumerate(chain([first], coming), start=1):
             frame = av.VideoFrame.from_ndarray(yuv420p(picture), format="yuv420p")
-            frame.pts, frame.time_base = number, context.time_base
+            frame.pts, frame.time_base = number - 1, context.time_base
             container.mux(stream.encode(frame))
+            if track is not None:
+                track.until(number / fps)
         container.mux(stream.encode(None))
+        if track is not None:
+            track.end()
 
 
 def h264_stream(container: Any, width: int, height: int, fps: int) -> Any:

@@ -36,6 +36,7 @@ from app.telemetry import FENCES_REFUSED, RETRIES, figure
 from app.tracing.jobs import attempt_span
 from app.tracing.spans import NO_SPAN
 from app.types import CacheUse, Failure, Job, Lease, Measured, Phase
+from app.types.waveform import Waveform
 from app.worker.account import AttemptLog
 from app.worker.attempt_trace import AttemptTrace
 from app.worker.checkpoint_writer import CheckpointWriter
@@ -52,6 +53,7 @@ from app.worker.facts import (
     PhaseChanged,
     PreviewMade,
     PromptsEncoded,
+    SoundMade,
     StepDone,
     Told,
     WentOn,
@@ -78,6 +80,7 @@ class Attempt:
         self._timing = parts.timing
         self._facts: FactQueue | None = None
         self._latent: Latent | None = None
+        self._heard: Waveform | None = None
         self._priority: str | None = None  # that it was given since its record was read
         self._trace = AttemptTrace(NO_SPAN)
         self._log = AttemptLog(fence, replica, parts.stores.clock, parts.engine.held)
@@ -225,6 +228,8 @@ class Attempt:
                     self._checkpoints.take(job.id, self._fence, state)
                 case LatentMade(clean):
                     self._latent = clean
+                case SoundMade(heard):
+                    self._heard = heard
                 case PromptsEncoded(prompts, took_s):
                     await self._prompts.keep(job, prompts, took_s)
                 case AttemptFailed(error):
@@ -259,7 +264,7 @@ class Attempt:
         settings, learned = self._parts.settings, self._parts.measurements
         energy_wh = learned.power.energy_wh(measured.device_seconds, settings.device_watts)
         measured = replace(measured, energy_wh=energy_wh)
-        await hand_on(self._parts.finishing, job.id, self._fence, frames, measured, self._timing.sleep)
+        await hand_on(self._parts.finishing, job.id, self._fence, frames, measured, self._timing.sleep, self._heard)
         if job.attempts == 1:
             took_s = self._stores.clock() - own_time_began(job.created_at, job.started_at)
             more_s = job.plan.postprocessing.seconds if job.plan.postprocessing else 0.0  # which plans add themselves

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.engine.boundary_news import Moved, Stepped
 from app.errors import GenerationError
 from app.types import Measured, Phase
+from app.types.waveform import Waveform
 from app.worker.prompt_embeddings import EncodedPrompts
 
 if TYPE_CHECKING:
@@ -104,6 +105,13 @@ class PromptsEncoded:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundMade:
+    """What is heard with the frames that follow, exactly as long as they are."""
+
+    heard: Waveform
+
+
+@dataclass(frozen=True, slots=True)
 class FramesMade:
     """The last fact of a job that went well: frames, uint8 (F, H, W, 3), and what they cost."""
 
@@ -120,7 +128,15 @@ class AttemptFailed:
 
 Told: TypeAlias = PhaseChanged | StepDone | HeldUp | WentOn | PreviewMade | Moved | Stepped
 Fact: TypeAlias = (
-    Told | DraftMade | DraftJudged | CheckpointMade | LatentMade | PromptsEncoded | FramesMade | AttemptFailed
+    Told
+    | DraftMade
+    | DraftJudged
+    | CheckpointMade
+    | LatentMade
+    | PromptsEncoded
+    | SoundMade
+    | FramesMade
+    | AttemptFailed
 )
 
 
@@ -181,6 +197,9 @@ class FactQueue:
 
     def latent(self, clean: NDArray[np.float32]) -> None:
         self.put(LatentMade(clean))
+
+    def sound(self, waveform: Waveform) -> None:
+        self.put(SoundMade(waveform))
 
     def encoded(self, prompt: Embedding, negative: Embedding, took_s: float) -> None:
         self.put(PromptsEncoded(EncodedPrompts(prompt, negative), took_s))

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -175,7 +176,10 @@ class FilmMaker:
             if artifact.key not in local:
                 local[artifact.key] = folder / f"{len(local)}{Path(artifact.key).suffix}"
                 await self._fetch(artifact, local[artifact.key])
-        return names.script(local)
+        settings = self._settings
+        return replace(
+            names.script(local), clip_level=settings.film_clip_sound, ducked_db=settings.film_clip_ducking_db
+        )
 
     async def _fetch(self, artifact: Artifact, path: Path) -> None:
         async with await anyio.open_file(path, "wb") as file:

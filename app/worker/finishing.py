@@ -45,14 +45,18 @@ from app.telemetry import (
 from app.tracing.jobs import attempt_of
 from app.tracing.spans import span
 from app.types import Artifact, Job, Measured, Phase
+from app.types.waveform import Waveform
 from app.video.encode import checked, encode
 from app.video.finish import UNSTORED, File, Shown, again_in, finish
 from app.video.join import joined
 from app.video.postprocess import Postprocessor
+from app.video.sound import checked as heard_checked
+from app.video.sound import joined as sounds_joined
+from app.video.sound import sound_of
 from app.worker.ports import Finishing, FinishingStores, StoredDraft
 
 log = logging.getLogger(__name__)
-Encode = Callable[[NDArray[np.uint8], int, Shown | None], dict[str, File]]
+Encode = Callable[[NDArray[np.uint8], int, Shown | None, Waveform | None], dict[str, File]]
 
 
 def resident_bytes() -> int:
@@ -63,7 +67,7 @@ def resident_bytes() -> int:
 class JobFinisher:
     """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks.
 
-    `encode` makes the files of frames, as `app.video.finish.finish`.
+    `encode` makes the files of frames and sound, as `app.video.finish.finish`.
     """
 
     def __init__(
@@ -85,8 +89,15 @@ class JobFinisher:
         self._host_bytes = host_bytes
         self._postprocessor = Postprocessor(files_of(settings))
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
-        """Close a job with its frames, uint8 (F, H, W, 3). Raises what the port says."""
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
+        """Close a job with its frames, uint8 (F, H, W, 3), and what is heard with them. Raises what the port says."""
         started = self._monotonic()
         stores = self._stores
         await stores.clock.sync()
@@ -98,7 +109,7 @@ class JobFinisher:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         with about_job(job), span("finish", attempt_of(job, fence), kind="server", facts={"job": job_id}):
             try:
-                await self._close(job, frames, measured, started, told)
+                await self._close(job, frames, heard, measured, started, told)
             except (LeaseLost, JobNotFound) as error:
                 log.info("Not finished: %s", error)
                 raise
@@ -118,12 +129,19 @@ class JobFinisher:
             return StoredDraft(await self._stores.artifacts.put(key, mp4, "video/mp4"), digest)
 
     async def _close(
-        self, job: Job, frames: NDArray[np.uint8], measured: Measured, started: float, told: dict[str, Any]
+        self,
+        job: Job,
+        frames: NDArray[np.uint8],
+        heard: Waveform | None,
+        measured: Measured,
+        started: float,
+        told: dict[str, Any],
     ) -> None:
         stores, job_id, fence = self._stores, job.id, job.fence
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
-        artifacts, digests = await self._store(job, *await self._shown(job, frames), told)
+        heard = None if heard is None else await self._heard(job, heard)
+        artifacts, digests = await self._store(job, *await self._shown(job, frames), heard, told)
         if job.draft is not None and job.draft.artifact is not None:
             artifacts, digests = artifacts | {DRAFT: job.draft.artifact}, digests | {DRAFT: job.draft.sha256}
         cache = job.cache
@@ -202,11 +220,26 @@ class JobFinisher:
         mp4 = b"".join([chunk async for chunk in self._stores.artifacts.read(before.video)])
         return await asyncio.to_thread(joined, mp4, frames), None
 
+    async def _heard(self, job: Job, heard: Waveform) -> Waveform:
+        """The sound of the whole file, checked: with a video that the job extends, that video's first."""
+        heard, before = heard_checked(heard).lasting(job.plan.spec.seconds), job.plan.extends
+        if before is None:
+            return heard
+        mp4 = b"".join([chunk async for chunk in self._stores.artifacts.read(before.video)])
+        fps = job.plan.whole.fps
+        sound = await asyncio.to_thread(sound_of, mp4)
+        return await asyncio.to_thread(sounds_joined, sound, before.frames / fps, heard, 1 / fps)
+
     async def _store(
-        self, job: Job, frames: NDArray[np.uint8], shown: Shown | None, told: dict[str, Any]
+        self,
+        job: Job,
+        frames: NDArray[np.uint8],
+        shown: Shown | None,
+        heard: Waveform | None,
+        told: dict[str, Any],
     ) -> tuple[dict[str, Artifact], dict[str, str]]:
         """The files, stored, and their digests; `told` is what the job's account is to say of it."""
-        files = await asyncio.to_thread(self._encode, frames, job.plan.whole.fps, shown)
+        files = await asyncio.to_thread(self._encode, frames, job.plan.whole.fps, shown, heard)
         told["encoded_at"] = self._stores.clock()
         digests = {variant: digest_of(file.content) for variant, file in files.items()}
         artifacts = {
@@ -237,8 +270,9 @@ async def hand_on(
     frames: NDArray[np.uint8],
     measured: Measured,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    heard: Waveform | None = None,
 ) -> None:
-    """Have a job closed with its frames, uint8 (F, H, W, 3); one that fails is asked again, for they are still here.
+    """Have a job closed with its frames, uint8 (F, H, W, 3), and sound; one that fails is asked again with them.
 
     Raises:
         LeaseLost, JobNotFound: somebody else has the job.
@@ -246,7 +280,7 @@ async def hand_on(
     """
     for tries in count(1):
         try:
-            return await finishing.finish(job_id, fence, frames, measured)
+            return await finishing.finish(job_id, fence, frames, measured, heard)
         except (LeaseLost, JobNotFound):
             raise
         except KinorayError as error:

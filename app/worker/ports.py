@@ -28,6 +28,7 @@ from app.line.profile import Noted
 from app.service.endings import Ending
 from app.service.ports import Shared
 from app.types import Artifact, Measured, ModelProfile, Plan, VideoSpec
+from app.types.waveform import Waveform
 
 if TYPE_CHECKING:  # a replica's story needs no tensors
     from app.engine.denoiser import Frames, JobState
@@ -136,12 +137,19 @@ class Finishing(Protocol):
         """
         ...
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
-        """Frames are uint8 (F, H, W, 3).
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
+        """Frames are uint8 (F, H, W, 3); `heard` is what is heard with them.
 
         Raises:
             LeaseLost, JobNotFound: another attempt, a cancel or a deletion has taken over; nothing of this one stays.
             ServiceUnavailable: nobody answers, or a store does not; the call may be made again.
-            GenerationError: the frames cannot be used.
+            GenerationError: the frames or the sound cannot be used.
         """
         ...

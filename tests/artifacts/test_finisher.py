@@ -20,6 +20,7 @@ from app.service.background import Background
 from app.settings import Settings
 from app.stores import Stores, stores_on
 from app.types import Job, Measured, Phase
+from app.types.waveform import Waveform
 from app.worker.finishing import JobFinisher, hand_on
 from app.worker.ports import StoredDraft
 from tests.api.house import House
@@ -41,9 +42,16 @@ class Counted:
     async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
         return await self._finisher.draft(job_id, fence, frames)
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
         self.calls += 1
-        await self._finisher.finish(job_id, fence, frames, measured)
+        await self._finisher.finish(job_id, fence, frames, measured, heard)
 
 
 @pytest.fixture

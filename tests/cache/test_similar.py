@@ -61,8 +61,9 @@ def test_scopes_are_of_a_tenant_model_and_shape() -> None:
     assert len(scopes) == 2
 
 
-async def test_a_latent_comes_back_in_half_precision() -> None:
-    cache, latent = MemoryCache(2**20), np.linspace(-3, 3, 320, dtype=np.float32).reshape(1, 5, 8, 8)
+@pytest.mark.parametrize("shape", [(1, 5, 8, 8), (320,)])  # a video's, and that of several modalities
+async def test_a_latent_comes_back_in_half_precision(shape: tuple[int, ...]) -> None:
+    cache, latent = MemoryCache(2**20), np.linspace(-3, 3, 320, dtype=np.float32).reshape(shape)
     assert await keep_latent(cache, "e", latent, 60.0, 1.0)
     found = await kept_latent(cache, "e")
     assert found is not None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import wave
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import numpy as np
 import yaml
@@ -14,11 +16,12 @@ from openai import AsyncOpenAI
 from PIL import Image
 
 from app.client.client import Kinoray
+from app.video.join import frames_of
 from cluster.local import CONFIG
 from tests.drills.stats import until
 
 SIZE = (32, 16)
-POOLS = ("words", "looks", "quick", "stills")
+POOLS = ("words", "looks", "quick", "stills", "sounds")
 PATIENCE_S = 90.0
 
 
@@ -27,12 +30,14 @@ def models(folder: Path) -> list[dict[str, Any]]:
     # Only who needs them waits for diffusers.
     from tests.engine.families.loading.test_load import tiny_ltx, tiny_z_image
     from tests.engine.families.saved import save_i2v, save_lora, save_t2v
+    from tests.engine.families.saved_ltx2 import tiny_ltx2_pipeline
 
     save_t2v(folder / "words")
     save_lora(folder / "style.safetensors")
     save_i2v(folder / "looks")
     tiny_ltx().save_pretrained(folder / "quick")
     tiny_z_image().save_pretrained(folder / "stills")
+    tiny_ltx2_pipeline().save_pretrained(folder / "sounds")
     small: dict[str, Any] = {"sizes": [SIZE], "frames": [5, 9]}
     return [
         {"id": "kinoray-shapes", "family": "embedded", "source": "embedded"},
@@ -47,6 +52,14 @@ def models(folder: Path) -> list[dict[str, Any]]:
         },
         {"id": "looks", "family": "wan2.1-i2v-14b-480p", "source": str(folder / "looks"), **small},
         {"id": "quick", "family": "ltx-video", "source": str(folder / "quick"), "sizes": [[64, 32]], "frames": [9]},
+        {
+            "id": "sounds",
+            "family": "ltx-2.3",
+            "source": str(folder / "sounds"),
+            "sizes": [[64, 32]],
+            "frames": [9],
+            "tiers": {"preview": {"steps": 3}},
+        },
         {"id": "stills", "family": "z-image-turbo", "source": str(folder / "stills"), "sizes": [SIZE]},
     ]
 
@@ -79,6 +92,33 @@ async def _made(client: Kinoray, **wish: Any) -> dict[str, Any]:
     return {"status": video.status, "error": error, "bytes": bytes_made, "heard": video.cache.embedding_hit}
 
 
+async def _heard(client: Kinoray) -> dict[str, Any]:
+    """A video with sound, by what its files hold, and the same without."""
+    asked: dict[str, Any] = {"model": "sounds", "tier": "preview"}
+    loud = await client.wait((await client.create("a red ball", **asked)).id, timeout_s=PATIENCE_S)
+    quiet = await client.wait((await client.create("a red ball", audio=False, **asked)).id, timeout_s=PATIENCE_S)
+    mp4, other = await client.content(loud.id), await client.content(quiet.id)
+    with wave.open(io.BytesIO(await client.content(loud.id, "wav"))) as file:
+        samples = (file.getnchannels(), file.getframerate(), file.getnframes())
+    return {
+        "streams": _streams(mp4),
+        "samples": samples,
+        "m4a": _streams(await client.content(loud.id, "audio")),
+        "silent": _streams(other),
+        "told": (loud.optimization.sound, quiet.optimization.sound),
+        "same pictures": bool(np.array_equal(frames_of(mp4, 64, 32), frames_of(other, 64, 32))),
+    }
+
+
+def _streams(file: bytes) -> dict[str, float]:
+    """How long each stream of a file is, in seconds, by its codec's name."""
+    with av.open(io.BytesIO(file)) as held:
+        return {
+            each.codec_context.name: float(each.duration * each.time_base)
+            for each in (*held.streams.video, *held.streams.audio)
+        }
+
+
 async def _all_there(url: str) -> dict[str, str]:
     """Each pool's model, once every pool has a replica."""
     wanted = {"main", *POOLS}
@@ -96,12 +136,17 @@ async def ask(url: str) -> dict[str, Any]:
         found["words with style"] = await _made(client, model="words", seed=1, tier="preview")
         found["looks"] = await _made(client, model="looks", tier="preview", input_reference=picture())
         found["quick"] = await _made(client, model="quick", tier="preview")
+        found["sounds"] = await _made(client, model="sounds", tier="preview", seed=3, input_reference=picture())
+        found["heard"] = await _heard(client)
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        found["models"] = [row["id"] for row in (await http.get("/v1/models")).json()["data"]]
+        told = (await http.get("/v1/models")).json()["data"]
+        found["models"] = [row["id"] for row in told]
+        found["makes sound"] = [row["id"] for row in told if row["makes_sound"]]
         for name, body in {
             "looks at nothing": {"prompt": "a red ball", "model": "looks"},
             "a picture for words": {"prompt": "a", "model": "words", "input_reference": picture()},
             "a video of stills": {"prompt": "a", "model": "stills"},
+            "sound of words": {"prompt": "a", "model": "words", "audio": True},
             "another size": {"prompt": "a", "model": "words", "size": "48x48"},
         }.items():
             answer = await http.post("/v1/videos", json=body)

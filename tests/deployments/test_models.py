@@ -22,11 +22,32 @@ def test_every_model_has_its_pool(found: dict[str, Any]) -> None:
     assert set(found["models"]) == {"kinoray-shapes", *POOLS}
 
 
-@pytest.mark.parametrize("name", ["kinoray-shapes", "words", "words with style", "looks", "quick"])
+@pytest.mark.parametrize("name", ["kinoray-shapes", "words", "words with style", "looks", "quick", "sounds"])
 def test_every_model_makes_its_video(found: dict[str, Any], name: str) -> None:
     made = found[name]
     assert (made["status"], made["error"]) == ("completed", None)
     assert made["bytes"] > 500
+
+
+def test_a_model_with_sound_makes_one_file_of_both_which_end_together(found: dict[str, Any]) -> None:
+    heard = found["heard"]
+    assert heard["streams"].keys() == {"h264", "aac"}
+    assert heard["streams"]["h264"] == pytest.approx(9 / 24)
+    assert heard["streams"]["aac"] == pytest.approx(9 / 24, abs=1 / 24)
+    assert heard["samples"] == (2, 16000, 6000)
+    assert heard["m4a"] == {"aac": pytest.approx(9 / 24, abs=1 / 24)}
+
+
+def test_its_video_is_silent_where_none_is_wanted_and_shows_the_same(found: dict[str, Any]) -> None:
+    heard = found["heard"]
+    assert heard["silent"].keys() == {"h264"}
+    assert heard["told"] == (True, False)
+    assert heard["same pictures"]
+
+
+def test_who_makes_sound_is_told_and_who_does_not_refuses_it(found: dict[str, Any]) -> None:
+    assert found["makes sound"] == ["sounds"]
+    assert (found["sound of words"]["status"], found["sound of words"]["param"]) == (400, "audio")
 
 
 def test_a_prompt_that_the_shared_encoder_has_read_is_not_read_again(found: dict[str, Any]) -> None:

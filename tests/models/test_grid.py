@@ -18,11 +18,13 @@ from tests.engine.families.tiny import autoencoder_of, tiny_wan, transformer_of
 from tests.engine.families.tiny_cogvideox import cogvideox
 from tests.engine.families.tiny_hunyuan import hunyuan, hunyuan15
 from tests.engine.families.tiny_ltx import ltx
+from tests.engine.families.tiny_ltx2 import ltx2
 from tests.engine.families.tiny_z_image import z_image
 
 TINY: Mapping[str, Callable[[], FamilyDenoiser]] = {
     "wan.load": tiny_wan,
     "ltx": lambda: ltx(FIRST, conditioned=False).denoiser,
+    "ltx2.load": lambda: ltx2().denoiser,
     "hunyuan": lambda: hunyuan().denoiser,
     "hunyuan15": lambda: hunyuan15().denoiser,
     "cogvideox": lambda: cogvideox(pairs=True).denoiser,

@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.stores import memory_stores
 from app.telemetry import JOB_SECONDS
 from app.types import Artifact, Event, Failure, Job, Measured, Phase
+from app.types.waveform import Waveform
 from app.video.finish import WAITS_S
 from app.worker.attempt import Attempt
 from tests.worker.workplace import SHORT, Time, Workplace
@@ -246,7 +247,14 @@ class Flaky:
         self.heard: list[NDArray[np.uint8]] = []
         self.measured: list[Measured] = []
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
         self.heard.append(frames)
         self.measured.append(measured)
         if self.failures:

@@ -17,6 +17,7 @@ from app.errors import LeaseLost, ServiceUnavailable
 from app.plan.speculative.speculative import plain_walk
 from app.service.artifact_refs import forget_artifacts
 from app.types import FirstDraft, Job, Measured, Phase, Plan, StudentOfModel
+from app.types.waveform import Waveform
 from app.worker.attempt import Attempt
 from app.worker.drafts import Drafts
 from app.worker.finishing import JobFinisher
@@ -47,8 +48,15 @@ class Blind:
     async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
         raise ServiceUnavailable("nobody")
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
-        await self._finisher.finish(job_id, fence, frames, measured)
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
+        await self._finisher.finish(job_id, fence, frames, measured, heard)
 
 
 async def test_a_draft_is_told_before_the_end_and_both_videos_stay_playable(workplace: Make) -> None:

@@ -33,6 +33,7 @@ ALIASES: Final = {
     **dict.fromkeys(("lora_scale", "lora_weight"), "lora_strength"),
     **dict.fromkeys(("shift", "sample_shift"), "flow_shift"),
     "ratio": "aspect_ratio",
+    **dict.fromkeys(("generate_audio", "generate_sound"), "audio"),
     **dict.fromkeys(("duration", "duration_seconds"), "seconds"),
     **dict.fromkeys(("reference_url", "image_reference", "image_url", "image"), "input_reference"),
     # diffusers and Replicate; Google; MiniMax; DashScope; fal; Kling.
@@ -75,7 +76,7 @@ IGNORED: Final = {
     "upscaling_scale": "belongs to enable_upscaling",
     "frame_interpolation_exp": "belongs to enable_frame_interpolation",
     "frame_interpolation_scale": "belongs to enable_frame_interpolation",
-    "sound_duration": "belongs to generate_sound",
+    "sound_duration": "sound is as long as its video",
 }
 """Accepted without effect, because leaving them out changes nothing that was asked for."""
 
@@ -87,7 +88,7 @@ HARMLESS: Final = {
 """Values of names that are refused otherwise, which ask for what happens here anyway."""
 
 _IMAGES = "say in input_references what each picture or video is for; see inputs in /v1/models."
-_SOUND = "videos have no sound; leave it out and add sound afterwards."
+_SOUND = "no sound is taken to begin with; models that make some are those with makes_sound in /v1/models."
 _UPSCALING = "ask for upscale, 2 or 4; the model that does it is the server's."
 _INTERPOLATION = "ask for fps, and interpolate: flow or model; the model that does it is the server's."
 _PATHS = "paths on the server are never read or written; get the file from /v1/videos/{id}/content."
@@ -97,7 +98,7 @@ _LATER = "it is not available yet; leave it out."
 
 UNSUPPORTED: Final = {
     **dict.fromkeys(("video_reference", "video_url", "control_reference", "control_type", "character_ids"), _IMAGES),
-    **dict.fromkeys(("generate_sound", "audio_reference", "audio", "generate_audio"), _SOUND),
+    **dict.fromkeys(("audio_reference",), _SOUND),
     **dict.fromkeys(("enable_upscaling", "upscaling_model_path"), _UPSCALING),
     **dict.fromkeys(("enable_frame_interpolation", "frame_interpolation_model_path"), _INTERPOLATION),
     **dict.fromkeys(("output_path", "perf_dump_path", "video_path", "image_path", "file_path"), _PATHS),

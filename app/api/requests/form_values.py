@@ -22,7 +22,7 @@ _NUMBERS = (
     *("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s", "flow_shift"),
     *("lora_strength", "strength", "scale", "weight"),
 )
-TRUTHS = ("deterministic", "preview", "speculative", "enhance", "allow_degrade", "similar")
+TRUTHS = ("deterministic", "preview", "speculative", "audio", "enhance", "allow_degrade", "similar")
 """Fields that are true or false."""
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 

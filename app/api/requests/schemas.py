@@ -19,7 +19,7 @@ from app.errors import InvalidRequest
 from app.jobs.admission_limits import MOST_AFTER
 from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
 from app.plan.tiers import MOST_STEPS
-from app.types import NORMAL, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
+from app.types import NORMAL, OFF, ON, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
 
 MOST_SECONDS = 3600.0
 _SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
@@ -121,6 +121,11 @@ class CreateVideo(Strict):
     speculative: bool | None = Field(
         None, description="Show a draft of few evaluations first, as `draft` in the events, and go on from it"
     )
+    audio: bool | None = Field(
+        None,
+        description="false: without the sound that the model makes; true: refused of a model that makes none; "
+        "also `generate_audio` and `generate_sound`",
+    )
     preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")
     webhook: WebhookWish | None = Field(None, description="Told of the job's end, instead of the server's own URL")
 
@@ -199,6 +204,7 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         interpolate=asked.interpolate,
         upscale=asked.upscale,
         speculative=bool(asked.speculative),
+        audio=None if asked.audio is None else ON if asked.audio else OFF,
     )
 
 

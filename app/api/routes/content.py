@@ -20,10 +20,11 @@ from app.types import Artifact
 router = APIRouter(prefix="/v1/videos", tags=["videos"], responses=ERRORS)
 
 Variant = Annotated[
-    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp", "gif", "prepared", "draft"],
+    Literal["video", "thumbnail", "spritesheet", "png", "jpeg", "webp", "gif", "audio", "wav", "prepared", "draft"],
     Query(
         description="Which file; png, jpeg and webp of a picture, a video of one frame; gif, and webp of others, "
         "at most 300 frames of 320 or 480 pixels; "
+        "audio and wav: what is heard, as AAC in an m4a and as it was made, of a video that has sound; "
         "prepared: the picture that `prepare` has made, there from the first; "
         "draft: what a speculative job shows first, while it goes on"
     ),
@@ -34,7 +35,7 @@ Variant = Annotated[
     "/{video_id}/content",
     summary="Download a video",
     response_class=Response,
-    responses=files_of("video/mp4", "image/*"),
+    responses=files_of("video/mp4", "image/*", "audio/mp4", "audio/wav"),
 )
 async def content(video_id: str, service: Service, caller: Reader, part: Part, variant: Variant = "video") -> Response:
     """The file, or with `Range: bytes=…` a part of it. 404 until the video is completed, or the draft made."""

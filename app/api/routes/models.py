@@ -93,6 +93,7 @@ class Model(BaseModel):
     takes_image: bool = Field(description="A video may begin with a picture, `input_reference`")
     needs_image: bool = Field(description="It has to")
     inputs: list[ModelInput] = Field(description="The roles in which it takes pictures and videos, `input_references`")
+    makes_sound: bool = Field(description="Its videos have sound, unless a request says `audio` false")
     loras: list[ModelLora] = Field(description="Adapters that requests may name in `loras`")
     lora_uploads: bool = Field(description="Whether you may upload others, see /v1/loras")
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
@@ -181,6 +182,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         takes_image=profile.takes_image,
         needs_image=profile.needs_image,
         inputs=[_input(role, profile, settings) for role in profile.roles],
+        makes_sound=profile.makes_sound,
         loras=[ModelLora(name=lora.name, description=lora.description) for lora in profile.loras],
         lora_uploads=profile.lora_uploads,
         flow_shift=profile.shift,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from app.engine.families.adapters import AdapterSwitch
-from app.engine.families.family import Experts, ImageConditioning, Packing, Row, StepCaching
+from app.engine.families.family import Experts, ImageConditioning, OwnGuidance, Packing, Row, SoundMaking, StepCaching
 from app.engine.families.loading.lora import Adapters
 from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend
@@ -39,6 +39,8 @@ class BaseFamily(ABC):
         self.image: ImageConditioning | None = None
         self.step_caches: StepCaching | None = None
         self.packing: Packing | None = None
+        self.sound: SoundMaking | None = None
+        self.guidance: OwnGuidance | None = None
         self.student = ""
 
     @property

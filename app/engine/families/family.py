@@ -18,12 +18,14 @@ from app.engine.families.adapters import AdapterSwitch, BroughtAdapters
 from app.engine.families.grouping import forward_by_group, guided
 from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.memory.state import held_bytes
+from app.engine.modalities import AUDIO, VIDEO, Modality
 from app.engine.reuse import guide
 from app.engine.samplers.schedule import Schedule
 from app.engine.shown import Shown
 from app.engine.timing.hardware import hardware
-from app.errors import AdapterUnusable, InvalidRequest, UnsupportedParameter
+from app.errors import AdapterUnusable, InvalidRequest, NumericalError, UnsupportedParameter
 from app.types import FIRST, STUDENT, Plan, VideoSpec
+from app.types.waveform import Waveform
 
 HIGH, LOW = "high", "low"  # noise: the names of two experts
 
@@ -115,6 +117,26 @@ class Packing(Protocol):
         ...
 
 
+class SoundMaking(Protocol):
+    """How a family makes sound: a modality of each job, beside the video's, that steps with it."""
+
+    def modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
+        """A job's, the video's first. Raises InvalidRequest: the model cannot make this shape."""
+        ...
+
+    def waveform(self, latent: torch.Tensor) -> Waveform:
+        """What is heard of a clean latent of the modality AUDIO."""
+        ...
+
+
+class OwnGuidance(Protocol):
+    """Guidance by more than one unconditional pass."""
+
+    def velocities(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
+        """Guided velocities, float32, of jobs of one shape and group; what stands in for passes stays in the states."""
+        ...
+
+
 class Family(Protocol):
     """What sets one model family apart. It runs under inference mode, on the engine's thread."""
 
@@ -128,6 +150,8 @@ class Family(Protocol):
     image: ImageConditioning | None
     step_caches: StepCaching | None
     packing: Packing | None
+    sound: SoundMaking | None
+    guidance: OwnGuidance | None
     student: str  # revision of the distilled weights that it holds beside its own, "" without
 
     @property
@@ -144,7 +168,7 @@ class Family(Protocol):
         ...
 
     def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
-        """A latent (C, F', H', W') float32 of noise, drawn as the standard pipeline draws it.
+        """A latent (C, F', H', W') float32 of noise, or (N,) of several modalities, drawn as the pipeline draws it.
 
         Raises:
             InvalidRequest: the model cannot make this shape.
@@ -167,7 +191,7 @@ class Family(Protocol):
         ...
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
-        """One forward: (B, C, F', H', W'), a row for each, all of one expert, the same adapters and one shape."""
+        """One forward: (B, *latent's shape), a row for each, all of one expert, the same adapters and one shape."""
         ...
 
     def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
@@ -266,7 +290,11 @@ class FamilyDenoiser:
         device = self._family.device
         with device_errors():
             given = conditioning.to(device)
-            return self._grouped(sampler.begin(job_id, plan, given, noise.to(device), self._family.schedule(plan)))
+            schedule, modalities = self._family.schedule(plan), self._modalities(plan.spec)
+            return self._grouped(sampler.begin(job_id, plan, given, noise.to(device), schedule, modalities))
+
+    def _modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
+        return () if self._family.sound is None else self._family.sound.modalities(spec)
 
     def _check(self, plan: Plan, conditioning: Conditioning) -> None:
         family = self._family
@@ -290,8 +318,10 @@ class FamilyDenoiser:
         with device_errors():
             self._wear(plan)
             state = from_bytes(checkpoint, plan, self._family.device)
-        if state.latent.shape != self._family.begun_shape(plan):  # by another denoiser under the same name
-            raise CheckpointInvalid(f"The checkpoint's latent is {list(state.latent.shape)}, no such model's.")
+        modalities = self._modalities(plan.spec)
+        there = state.modalities if modalities else tuple(state.latent.shape)
+        if there != (modalities or self._family.begun_shape(plan)):  # by another denoiser under the same name
+            raise CheckpointInvalid(f"The checkpoint's latent is {list(state.shape)}, no such model's.")
         return self._grouped(state)
 
     def _grouped(self, state: JobState) -> JobState:
@@ -328,6 +358,8 @@ class FamilyDenoiser:
                 if first.plan.sampling.step_cache:
                     return [(first, self._cached(family.step_caches, first))]
                 family.step_caches.off()
+            if family.guidance is not None:
+                return family.guidance.velocities(states)
             both = [state for state in states if family.free_guidance and state.unconditioned]
             rows = [Row(state, state.conditioning.prompt) for state in states]
             rows += [Row(state, state.conditioning.negative) for state in both]
@@ -393,9 +425,25 @@ class FamilyDenoiser:
         """The frames before they are rounded, float32 (F, H, W, 3) in 0..1: the pipeline's `output_type="np"`."""
         return self._pixels(state, state.latent)
 
+    @torch.inference_mode()
+    def decode_sound(self, state: JobState) -> Waveform | None:
+        """What is heard with the frames; None: the family is silent.
+
+        Raises:
+            NumericalError: the decoder answered with NaN.
+        """
+        if self._family.sound is None:
+            return None
+        with device_errors():
+            heard = self._family.sound.waveform(state.part(AUDIO))
+        if not np.isfinite(heard.samples).all():
+            raise NumericalError("The sound is not finite.")
+        return heard
+
     def _pixels(self, state: JobState, latent: torch.Tensor, most: int | None = None) -> NDArray[np.float32]:
         """Of at most so many latent frames."""
         with device_errors():
+            latent = state.part(VIDEO, latent)
             if self._family.image is not None:
                 latent = self._family.image.final_latent(latent, state.conditioning.picture)
             return unit(self._family.decode(latent[:, :most], state.plan))

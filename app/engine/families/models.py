@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -56,6 +56,12 @@ class Autoencoder(Model, Protocol):
     def encode(self, video: torch.Tensor, *args: object, **more: object) -> Any: ...
 
 
+class Vocoder(Model, Protocol):
+    """From spectrograms (B, channels, T, bands) to samples (B, channels, N)."""
+
+    def __call__(self, spectrograms: torch.Tensor) -> torch.Tensor: ...
+
+
 class Pipeline(Protocol):
     """A diffusers pipeline: it reads its parts, and knows how texts are encoded and adapters' files are written."""
 
@@ -77,6 +83,7 @@ class Parts:
     second: Transformer | None = None  # another transformer, for the low noise
     student: Transformer | None = None  # distilled from the first; no adapter acts in it
     scales: Mapping[str, float] = field(default_factory=dict)  # how strongly each adapter acts
+    sound: Sequence[Model] = ()  # what makes a waveform of a latent, each small beside the others
     changes: bool = False  # jobs bring adapters with them, so that the layers have to stay as they are
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.simulate.faults.clients import Clients
-from app.simulate.faults.watch import bits_of
+from app.simulate.faults.watch import bits_of, sound_of
 from app.simulate.faults.world import World
 from app.types import Job, Phase
 from app.types.storyboard import ScenePhase, Storyboard, StoryPhase
@@ -71,6 +71,10 @@ def _kept(job: Job, world: World) -> None:
     watch.demand(video is not None, f"{job.id} is completed, and its video is gone")
     if video is not None:
         watch.demand(video == bits_of(job.plan), f"{job.id} has another plan's video")
+    if job.plan.sound:
+        heard = job.artifacts.get("audio")
+        told = None if heard is None else watch.content(heard)
+        watch.demand(told == sound_of(job.plan), f"{job.id} is completed, and its sound is gone or another's")
 
 
 def _as_promised(job: Job, world: World) -> None:

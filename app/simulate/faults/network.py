@@ -16,6 +16,7 @@ from app.errors import KinorayError, PartAway, PartFailed, ServiceUnavailable, S
 from app.simulate.faults.remote import DyingProcess
 from app.simulate.virtual_time import VirtualLoop
 from app.types import Measured
+from app.types.waveform import Waveform
 from app.worker.ports import StoredDraft
 
 Answer = TypeVar("Answer")
@@ -174,7 +175,14 @@ class VirtualWorkers:
 class FinisherHost(Host, Protocol):
     """A process with a finisher in it."""
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None: ...
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None: ...
     async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft: ...
 
 
@@ -193,9 +201,16 @@ class VirtualFinishing:
         self._finishers = finishers
         self._rng = rng
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
         """Raises what the port says, as `deployments.handles`."""
-        await self._asked(lambda host: host.finish(job_id, fence, frames, measured))
+        await self._asked(lambda host: host.finish(job_id, fence, frames, measured, heard))
 
     async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
         """Raises as `finish`."""

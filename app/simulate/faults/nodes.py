@@ -35,6 +35,7 @@ from app.simulate.faults.scenario import ActionKind
 from app.storyboards.memory_work import MemoryFilmWork
 from app.storyboards.storyboards import Storyboards
 from app.types import Measured
+from app.types.waveform import Waveform
 from app.video.finish import File, Shown
 from app.webhooks.delivery import WebhookDeliveries
 from app.webhooks.send import Answer
@@ -322,18 +323,27 @@ class FinisherNode(Node):
             self.stores, self.world.settings, ResultCache(self.cache), Background(), self.monotonic, encode, lambda: 0
         )
 
-    async def finish(self, job_id: str, fence: int, frames: NDArray[np.uint8], measured: Measured) -> None:
+    async def finish(
+        self,
+        job_id: str,
+        fence: int,
+        frames: NDArray[np.uint8],
+        measured: Measured,
+        heard: Waveform | None = None,
+    ) -> None:
         """As the port."""
-        await self.finisher.finish(job_id, fence, frames, measured)
+        await self.finisher.finish(job_id, fence, frames, measured, heard)
 
     async def draft(self, job_id: str, fence: int, frames: NDArray[np.uint8]) -> StoredDraft:
         """As the port."""
         return await self.finisher.draft(job_id, fence, frames)
 
 
-def encode(frames: NDArray[np.uint8], fps: int, shown: Shown | None) -> dict[str, File]:
-    """The files of a video without a codec: its frames as they are."""
+def encode(frames: NDArray[np.uint8], fps: int, shown: Shown | None, heard: Waveform | None = None) -> dict[str, File]:
+    """The files of a video without a codec: its frames as they are, and its sound."""
+    sound = {} if heard is None else {"audio": File(heard.samples.tobytes(), "audio/mp4", ".m4a")}
     return {
+        **sound,
         "video": File(frames.tobytes(), "video/mp4", ".mp4"),
         "thumbnail": File(frames.tobytes()[:3], "image/webp", ".webp"),
     }

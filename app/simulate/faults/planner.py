@@ -19,6 +19,7 @@ MODELS = {
         pool=pool,
         step_s=0.1,
         overhead_s=0.1,
+        makes_sound=pool == "other",
     )
     for pool in ("main", "other")
 }
@@ -53,4 +54,5 @@ class QuickPlanner:
             estimate=Estimate(budget * self._step_s, budget * self._step_s + BESIDE_S),
             image=request.image,
             why=WHY,
+            sound=model.makes_sound,
         )

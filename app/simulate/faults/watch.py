@@ -21,7 +21,7 @@ from app.jobs.checkpoints import MemoryCheckpoints
 from app.jobs.events import Entries
 from app.jobs.memory import MemoryEvents, MemoryJobs
 from app.jobs.reports.account import RAN_OUT
-from app.simulate.engine import undisturbed
+from app.simulate.engine import heard_with, undisturbed
 from app.simulate.faults.trace import Trace
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Phase, Plan
 
@@ -100,6 +100,11 @@ class Watch:
 def bits_of(plan: Plan) -> bytes:
     """The video of a plan, as an undisturbed run makes it."""
     return undisturbed(plan).tobytes()
+
+
+def sound_of(plan: Plan) -> bytes:
+    """The sound of a plan, likewise."""
+    return heard_with(undisturbed(plan), plan).samples.tobytes()
 
 
 class WatchedJobs(MemoryJobs):

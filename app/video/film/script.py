@@ -47,6 +47,8 @@ class FilmScript:
     music_level: float = 0.0  # 0 to 1; 0: none
     deterministic: bool = False
     lufs: float = -16.0  # integrated loudness of the whole, if anybody speaks
+    clip_level: float = 0.0  # of the sound that clips have of their own, 0 to 1; 0: it is left out
+    ducked_db: float = -12.0  # of that while somebody speaks
 
     def starts(self) -> tuple[int, ...]:
         """The frame of the film with which each scene begins, its transition included."""

@@ -16,7 +16,8 @@ from app.engine.families.loading.reader import Files, Opened, Options, Reader
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend
 
-_TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+_TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "connectors")
+_SOUND = ("audio_vae", "vocoder")
 
 
 class PipelineClass(Protocol):
@@ -34,7 +35,7 @@ class PipelineReader(Reader[Pipeline]):
     """Reads a family by its pipeline's class.
 
     `pipeline` says which class, `text_encoder` how it encodes prompts, `build` makes the family; `not_for_text` are the
-    parts that the pipeline can be made without when it is only to encode.
+    parts that the pipeline can be made without when it is only to encode, `never` those that nothing here asks.
     """
 
     def __init__(
@@ -45,22 +46,27 @@ class PipelineReader(Reader[Pipeline]):
         build: Build,
         *,
         not_for_text: Sequence[str] = ("transformer", "vae"),
+        never: Sequence[str] = (),
         split_class: str | None = None,
     ) -> None:
         super().__init__(module, split_class)
+        self._never = tuple(never)
         self._pipeline = pipeline
         self._text_encoder = text_encoder
         self._build = build
         self._not_for_text = not_for_text
 
     def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Pipeline]:
+        without = (*self._never, *(() if encode is None else _TEXT))
         given: dict[str, object] = {}
         if files.single is not None:
             (given["transformer"],) = self.read_transformers(files, self.folder(files))
-        pipeline = _read(self._pipeline(files), files, without=() if encode is None else _TEXT, given=given)
+        pipeline = _read(self._pipeline(files), files, without, given=given)
         encoders = nn.ModuleList(_encoders(pipeline))
         encode = encode or self._text_encoder(pipeline, files)
-        return Opened(Parts(pipeline.transformer, pipeline.vae, encode, encoders), pipeline, pipeline)
+        parts = Parts(pipeline.transformer, pipeline.vae, encode, encoders)
+        parts.sound = [each for each in (getattr(pipeline, name, None) for name in _SOUND) if each is not None]
+        return Opened(parts, pipeline, pipeline)
 
     def family(self, opened: Opened[Pipeline], files: Files, options: Options) -> Family:
         return self._build(opened.parts, opened.facts, files)
@@ -69,7 +75,7 @@ class PipelineReader(Reader[Pipeline]):
         return self._pipeline(files)
 
     def load_encoder(self, files: Files) -> EncodePrompts:
-        pipeline = _read(self._pipeline(files), files, without=self._not_for_text)
+        pipeline = _read(self._pipeline(files), files, (*self._never, *self._not_for_text))
         for encoder in _encoders(pipeline):
             encoder.to(files.device)
         return self._text_encoder(pipeline, files)
@@ -81,7 +87,7 @@ def bent(family: Callable[[Parts, Bend, torch.device], Family]) -> Build:
 
 
 def _encoders(pipeline: Pipeline) -> list[nn.Module]:
-    found = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2")]
+    found = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2", "connectors")]
     return [encoder.eval() for encoder in found if encoder is not None]
 
 

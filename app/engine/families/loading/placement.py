@@ -163,6 +163,8 @@ def _multiplies_float8(device: torch.device) -> bool:
 
 def _move(parts: Parts, placement: Placement, device: torch.device, done: Done) -> None:
     turns = _move_transformers(parts.held, placement, device, done, parts.changes)
+    for small in parts.sound:
+        small.to(device)
     if turns is None:
         for part in (parts.autoencoder, parts.text_encoder):
             if part is not None:

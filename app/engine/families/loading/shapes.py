@@ -14,7 +14,7 @@ from app.engine.families.diffusers_private import hooked, kept_in_float32
 from app.engine.families.loading.quantised import linear_layers
 from app.settings.placement import Placement
 
-LIBRARIES: Final = ("diffusers", "transformers")
+LIBRARIES: Final = ("diffusers", "transformers", "diffusers.pipelines.ltx2")
 NF4_BITS: Final = 4 + 32 / 64  # and a float32 for each block of 64
 ROW_BYTES: Final = 5  # of torchao's int8: a float32 scale and a zero point for each output
 TRANSFORMER, TEXT = "transformer", "text_encoder"  # how the names of these parts begin
@@ -48,7 +48,7 @@ def skeleton(library: str, kind: str, facts: Mapping[str, Any]) -> nn.Module:
         raise ValueError(f"{library[:40]} has no model {kind[:80]}")
     made: Any = found
     with init_empty_weights():
-        if library == "diffusers":
+        if library.startswith("diffusers"):
             return made.from_config(dict(facts))  # type: ignore[no-any-return]
         part = made(made.config_class.from_dict(dict(facts)))
     part.tie_weights()  # an embedding that two layers share is counted once

@@ -107,8 +107,13 @@ def level(bed: Bed, count: int, wanted: float) -> None:
     bed.gain = 0.0 if wanted <= 0 or math.isinf(loud) else wanted * 10 ** ((FULL_LUFS - loud) / 20)
 
 
-def ducking(spoken: Sequence[Span], count: int) -> Callable[[int, int], NDArray[np.float32]]:
-    """The gain of the music in any piece of a film of `count` samples, given when there is speech (in order)."""
+def ducking(
+    spoken: Sequence[Span], count: int, ducked_db: float = DUCKED_DB, fades: bool = True
+) -> Callable[[int, int], NDArray[np.float32]]:
+    """The gain of what goes down under speech, in any piece of a film of `count` samples, given when there is some.
+
+    Without `fades` it is there from the first sample to the last.
+    """
     before, after = round(_BEFORE_S * RATE), round(_AFTER_S * RATE)
     joined: list[list[int]] = []
     for begin, end in spoken:
@@ -119,12 +124,14 @@ def ducking(spoken: Sequence[Span], count: int) -> Callable[[int, int], NDArray[
     places, levels = [-_FAR], [0.0]
     for begin, end in joined:
         places += [begin - before, begin, end, end + after]
-        levels += [0.0, DUCKED_DB, DUCKED_DB, 0.0]
+        levels += [0.0, ducked_db, ducked_db, 0.0]
     edges = (0, round(_FADE_IN_S * RATE), max(0, count - round(_FADE_OUT_S * RATE)), count)
 
     def gain(start: int, length: int) -> NDArray[np.float32]:
         at = np.arange(start, start + length)
         decibels = np.interp(at, places, levels)
+        if not fades:
+            return (10 ** (decibels / 20)).astype(np.float32)
         seen = np.interp(at, (edges[0], max(1, edges[1])), (0.0, 1.0)) * np.interp(at, edges[2:], (1.0, 0.0))
         found: NDArray[np.float32] = (10 ** (decibels / 20) * seen).astype(np.float32)
         return found

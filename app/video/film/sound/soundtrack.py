@@ -20,6 +20,7 @@ from app.video.film.sound.decode import pieces
 from app.video.film.sound.limiter import limited_piece
 from app.video.film.sound.loudness import LoudnessMeter
 from app.video.film.sound.music import Bed, Span, ducking, file_bed, level, own_bed
+from app.video.film.sound.overheard import overhear, sounding
 from app.video.film.sound.samples import RATE, Samples, Sound
 
 CEILING_DBTP: Final = -2.0
@@ -31,19 +32,21 @@ _TRIES: Final = 4
 def soundtrack(script: FilmScript, scratch: Path, path: Path, stop: Stop) -> bool:
     """Write the film's sound to `path`, exactly as long as its pictures (to a sample); False: it has none.
 
-    With narration the whole is as loud as the script has it, else music as its level has it; no true peak is above
-    -1 dBTP.
+    With narration the whole is as loud as the script has it, else music and clips as their levels have it; no true peak
+    is above -1 dBTP.
 
     Raises:
-        GenerationError: `unreadable_speech`, naming the scene, or `unreadable_music`.
+        GenerationError: `unreadable_speech` or `unreadable_clip`, naming the scene, or `unreadable_music`.
         Cancelled: `stop` said so.
     """
     speaking = any(scene.speech for scene in script.scenes)
-    if not speaking and script.music_level <= 0:
+    clips = sounding(script)
+    if not speaking and script.music_level <= 0 and not clips:
         return False
     count = round(script.frames * RATE / script.fps)
     with closing(Samples(scratch / "mix.f32", count)) as mix:
         spoken = _speak(script, mix, stop)
+        overhear(script, clips, mix, spoken, stop)
         if script.music_level > 0:
             _play(script, mix, spoken, scratch, stop)
         with closing(Samples(scratch / "mastered.f32", count)) as mastered:
