@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.types import Plan, VideoSpec
+from app.types import Plan, Shown, VideoSpec
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
 
@@ -196,6 +196,15 @@ class Denoiser(Protocol):
 
     def memory_bytes(self) -> int:
         """Most memory that the device, or, on a CPU, the process has ever held."""
+        ...
+
+
+@runtime_checkable
+class LooksAtDrafts(Protocol):
+    """A denoiser that may know what its frames show."""
+
+    def unseen(self, frames: Frames, shown: Shown) -> float | None:
+        """The share, 0..1, of what a video has to show that is not seen in its frames; None: it cannot say."""
         ...
 
 

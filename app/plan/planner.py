@@ -162,7 +162,8 @@ def make_plan(
     # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
     plan = with_masks(plan, measured.masks)
     drafts = table_for(measured.drafts, model.id, model.revision, maker_of(model))
-    plan = drafted(request, plan, model, choice.row, drafts, _as_measured(request, spec, here, beyond))
+    shown = readers[model.id].shown(prompt) if request.speculative and model.id in readers else None
+    plan = drafted(request, plan, model, choice.row, drafts, _as_measured(request, spec, here, beyond), shown)
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if beyond else measured.budgets.get(model.id)

@@ -13,6 +13,7 @@ from app.types.plan import (
     Plan,
     Postprocessing,
     Sampling,
+    Shown,
     Start,
     VideoSpec,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "STEP_CACHES",
     "STUDENT",
     "Sampling",
+    "Shown",
     "Start",
     "StudentOfModel",
     "Status",

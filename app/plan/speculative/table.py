@@ -31,6 +31,7 @@ class DraftRow:
     kept: float = 0.0  # share of the drafts
     evaluations: float = 0.0
     plain_evaluations: float = 0.0
+    looked_at: bool = False  # the residual is the share of what is asked that a checker does not see in the draft
     auc: float | None = None  # that of two drafts the one which loses has the larger residual; None: none, or all, lose
 
 
