@@ -155,8 +155,8 @@ def row_of(tier: str, seen: Sequence[Seen], levels: Sequence[float]) -> DraftRow
         round(rule.kept, 4),
         round(rule.evaluations, 3),
         round(fmean(each.evaluations for each in seen), 3),
-        looked_at,
         None if found is None else round(found, 3),
+        looked_at,
     )
 
 

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from app.types.masks import bits, unbits
 LEAST, MOST = 4, 50  # steps, and budgets from the least on
 LIMIT = 3e-3  # of a row's error, where nothing can be judged
 LOSS = 1.0  # points of 100 that rows may lose
-LADDER = (3e-3, 1e-2, 3e-2)  # errors below which rows are judged
+LADDER = (3e-5, 3e-4, 3e-3, 3e-2)  # errors below which rows are judged
 JUDGED = (15, 30)  # lengths whose rows are judged: each needs a full run of all prompts
 _GROWTH_STEPS = 16  # length at which it is measured how errors grow; other lengths read it off by noise level
 _ENOUGH = {"euler": 5e-4, "unipc": 1e-5}  # expected errors below which masks are as good as the full run
@@ -138,7 +138,9 @@ class EveryBudget:
             for mask, order, error in _known(notes, sampler, steps)
         )
         verified = tuple(self._verified(notes))
-        return MaskTable(self._model.id, self._model.revision, rows, limit_of(verified), verified)
+        of_sampler = ((each, [one for one in verified if one.sampler == each]) for each in self._asked.samplers)
+        limits = {sampler: limit_of(rows) for sampler, rows in of_sampler if rows}
+        return MaskTable(self._model.id, self._model.revision, rows, LIMIT, verified, limits)
 
     def _to_judge(self, notes: Notes, sampler: str, steps: int) -> Iterator[Unit]:
         prompts = len(self._asked.judged)
@@ -175,21 +177,17 @@ def on_ladder(rows: Rows) -> Rows:
 
 
 def limit_of(verified: Sequence[Verified]) -> float:
-    """The highest rung up to which judged rows lose no more than `LOSS` on average, of each sampler; `LIMIT` without.
+    """The highest rung up to which judged rows, all of one sampler, lose no more than `LOSS` on average; 0: none.
 
-    All rows below a rung are read together: what one loses is known to about a point.
+    Rows between two rungs are read together, as what one loses is known to about a point.
     """
-    if not verified:
-        return LIMIT
-    limit = 0.0
+    limit = before = 0.0
     for rung in LADDER:
-        below: Mapping[str, list[float]] = {each.sampler: [] for each in verified}
-        for each in verified:
-            if limit < each.error <= rung:
-                below[each.sampler].append(each.full_quality - each.quality)
-        if not any(below.values()):
+        lost = [each.full_quality - each.quality for each in verified if before < each.error <= rung]
+        before = rung
+        if not lost:
             continue
-        if any(lost and sum(lost) / len(lost) > LOSS for lost in below.values()):
+        if sum(lost) / len(lost) > LOSS:
             break
         limit = rung
     return limit

@@ -1,4 +1,4 @@
-"""A job's draft inside the engine: walked first, shown, judged by the model's first guess, then kept or thrown away.
+"""A job's draft inside the engine: walked first, shown, judged by a look or a first guess, then kept or thrown away.
 
 It belongs to the job as its state does: other jobs share its forwards, it may be paused, and goes on elsewhere from a
 checkpoint. Whatever goes wrong with it, the job runs its plan from noise.

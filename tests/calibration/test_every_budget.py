@@ -68,19 +68,19 @@ def test_lengths_of_the_tiers_come_first_and_then_what_takes_longest() -> None:
     assert urgent_first([5, 6, 18, 40, 25]) == [25, 18, 40, 6, 5]
 
 
-def judged(error: float, lost: float, sampler: str = "euler") -> Verified:
-    return Verified(sampler, 15, 8, error, 95.0 - lost, 95.0, 24)
+def judged(error: float, lost: float) -> Verified:
+    return Verified("euler", 15, 8, error, 95.0 - lost, 95.0, 24)
 
 
-def test_the_limit_is_the_rung_up_to_which_judged_rows_of_each_sampler_lose_no_more_than_a_point() -> None:
-    few = [judged(1e-3, 0.2), judged(2e-3, -0.2), judged(8e-3, 1.5), judged(9e-3, 0.3), judged(2e-2, 6.0)]
-    assert limit_of(few) == 1e-2
-    assert limit_of([*few, judged(5e-3, 2.0, "unipc")]) == 3e-3
-    assert limit_of([judged(1e-4, 4.0)]) == 0.0
-    assert limit_of([judged(1e-4, 0.0), judged(2e-2, 0.0)]) == 3e-2
+def test_the_limit_is_the_rung_up_to_which_judged_rows_lose_no_more_than_a_point() -> None:
+    few = [judged(1e-5, 0.2), judged(1e-4, -0.2), judged(2e-3, 1.5), judged(1e-3, 0.3), judged(2e-2, 6.0)]
+    assert limit_of(few) == 3e-3
+    assert limit_of([*few, judged(1.5e-3, 2.0)]) == 3e-4
+    assert limit_of([judged(1e-6, 4.0)]) == 0.0
+    assert limit_of([judged(1e-6, 0.0), judged(2e-2, 0.0)]) == 3e-2
 
 
 def test_of_each_rung_the_worst_row_below_it_is_judged_once() -> None:
-    rows = [("1", 0, 0.5), ("11", 0, 2e-2), ("111", 0, 1e-3), ("1111", 0, 1e-4)]
+    rows = [("1", 0, 0.5), ("11", 0, 2e-2), ("111", 0, 1e-4), ("1111", 0, 5e-5)]
     assert [row[0] for row in on_ladder(rows)] == ["111", "11"]
     assert on_ladder([]) == []

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
-from app.plan.masks.mask import cost, ends_kept, evenly, for_guidance, stretched
+from app.plan.masks.mask import cost, ends_kept, evenly, for_guidance, for_sampler, stretched
 from app.types import Masks, Plan
 from app.types.masks import bits, unbits
 
@@ -66,15 +66,17 @@ class MaskEntry(TypedDict):
 class MaskTable:
     """The rows of one model's weights.
 
-    A `limit` says that every budget was to be measured: a row is good up to that error, and what has no good row of
-    its own is refused, never given a neighbour's. Without one the nearest row serves its neighbours.
+    A `limit` says that every budget was to be measured: a row is good up to that error, or that of its sampler in
+    `limits`, and what has no good row of its own is refused, never given a neighbour's. Without one the nearest row
+    serves its neighbours.
     """
 
     model: str
     revision: str
     rows: tuple[MaskRow, ...]
     limit: float | None = None
-    verified: tuple[Verified, ...] = field(default=())  # what the limit rests on
+    verified: tuple[Verified, ...] = field(default=())  # what the limits rest on
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def masks(self, steps: int, budget: int, sampler: str) -> Masks | None:
         """The masks of the good row of exactly this; without a limit else of the nearest, None when all are too far."""
@@ -109,8 +111,9 @@ class MaskTable:
 
     @cached_property
     def _good(self) -> dict[tuple[str, int, int], MaskRow]:
-        limit = math.inf if self.limit is None else self.limit
-        return {(row.sampler, row.masks.steps, row.masks.budget): row for row in self.rows if row.error <= limit}
+        usual = math.inf if self.limit is None else self.limit
+        good = [row for row in self.rows if row.error <= self.limits.get(row.sampler, usual)]
+        return {(row.sampler, row.masks.steps, row.masks.budget): row for row in good}
 
     @cached_property
     def _samplers(self) -> frozenset[str]:
@@ -132,7 +135,7 @@ def with_masks(plan: Plan, tables: Mapping[str, MaskTable]) -> Plan:
         masks = table.masks(asked.steps, asked.budget, asked.sampler) or ends_kept(asked.steps, asked.budget)
     else:
         masks = evenly(asked.steps, asked.budget)
-    masks = for_guidance(masks, asked.guidance)
+    masks = for_guidance(for_sampler(masks, asked.sampler), asked.guidance)
     return replace(plan, masks=masks, mark=plan.mark.removeprefix(masks.digest))
 
 
@@ -148,7 +151,8 @@ def read(path: Path) -> MaskTable:
             rows = tuple(row_of({"sampler": facts.get("sampler")} | entry) for entry in facts["rows"])
         verified = tuple(Verified(**each) for each in facts.get("verified", ()))
         limit = None if facts.get("limit") is None else float(facts["limit"])
-        return MaskTable(str(facts["model"]), str(facts["revision"]), rows, limit, verified)
+        limits = {str(sampler): float(each) for sampler, each in facts.get("limits", {}).items()}
+        return MaskTable(str(facts["model"]), str(facts["revision"]), rows, limit, verified, limits)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name} is no table of masks: {error}") from error
 
@@ -157,7 +161,7 @@ def write(table: MaskTable, path: Path) -> None:
     """Write a table, whole or not at all: a row a line, or, with a limit, a length a line."""
     whole = table.limit is not None
     facts = {"format": WHOLE if whole else FORMAT, "model": table.model, "revision": table.revision}
-    head = json.dumps(facts | ({"limit": table.limit} if whole else {}), indent=1)[:-2]
+    head = json.dumps(facts | ({"limit": table.limit, "limits": dict(table.limits)} if whole else {}), indent=1)[:-2]
     ordered = sorted(table.rows, key=_length)
     if whole:
         groups = groupby(ordered, key=lambda row: (row.sampler, row.masks.steps))
