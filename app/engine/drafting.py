@@ -75,8 +75,8 @@ def draft_done(denoiser: Denoiser, ticket: Ticket) -> None:
     if whole is None or whole.draft is None:
         return
     try:
-        far = _shown(denoiser, ticket, whole.draft)
         ticket.spent += made.evaluations
+        far = _shown(denoiser, ticket, whole.draft)
         rejected = far is not None and far > whole.draft.most_residual
         if rejected or not whole.draft.calibrated:
             _judged(ticket, DraftVerdict(REJECTED, far) if rejected else DraftVerdict(UNCALIBRATED))
