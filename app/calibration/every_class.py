@@ -10,6 +10,7 @@ from app.calibration.notes import Notes
 from app.calibration.units import Unit
 from app.engine.denoiser import Denoiser
 from app.plan.budgets import ALLOWED_LOSS, BudgetTable, Point, rows_of
+from app.plan.masks.table import MaskTable
 from app.plan.prompt.complexity import FIXED_STEPS
 from app.plan.tables import Tables
 from app.types import ModelProfile
@@ -38,15 +39,24 @@ class EveryClass:
 
     name = "budgets"
 
-    def __init__(self, model: ModelProfile, measure: str, prompts: Prompts, shares: Sequence[float] = SHARES) -> None:
+    def __init__(
+        self,
+        model: ModelProfile,
+        measure: str,
+        prompts: Prompts,
+        shares: Sequence[float] = SHARES,
+        masks: MaskTable | None = None,
+    ) -> None:
+        """`masks`: those of the model, where they are known; budgets without good ones are not tried."""
         self._model, self._measure, self._prompts = model, measure, prompts
         self._shares = (1.0, *sorted(shares, reverse=True))
+        self._masks = masks if masks is not None and masks.revision == model.revision else None
 
     def rounds(self, notes: Notes) -> Iterator[Sequence[Unit]]:
         yield [self._unit(complexity, FIXED_STEPS, FIXED_STEPS) for complexity in self._prompts]
         for share in self._shares:
             wanted = {
-                (complexity, steps, budget_of(share, steps))
+                (complexity, steps, self._budget(share, steps))
                 for complexity in self._prompts
                 for tier, steps in lengths(complexity, self._model.tiers).items()
                 if not self._lost(notes, complexity, tier, steps)
@@ -74,7 +84,7 @@ class EveryClass:
         return Unit(f"{complexity}/{steps}/{budget}", len(self._prompts[complexity]) * budget)
 
     def _points(self, notes: Notes, complexity: str, steps: int) -> list[Point]:
-        budgets = sorted({budget_of(share, steps) for share in self._shares})
+        budgets = sorted({self._budget(share, steps) for share in self._shares})
         return [
             Point(steps, budget, notes[key]) for budget in budgets if (key := f"{complexity}/{steps}/{budget}") in notes
         ]
@@ -88,6 +98,7 @@ class EveryClass:
         least = min(full, points[-1].quality) - ALLOWED_LOSS[tier]
         return points[0].quality < least
 
-
-def budget_of(share: float, steps: int) -> int:
-    return max(2, round(share * steps))
+    def _budget(self, share: float, steps: int) -> int:
+        """The share of the steps, raised to the next budget that the planner would give."""
+        budget = max(2, round(share * steps))
+        return budget if self._masks is None else self._masks.raised(steps, budget, self._model.samplers[0])

@@ -130,7 +130,8 @@ def stage_of(name: str, subject: Chosen, effort: Effort, own: Path | None = None
     if name == "masks":
         return Made(EveryBudget(model, _asked(subject, effort)), measurer, mask_table.write, MASKS)
     if name == "budgets":
-        stage = EveryClass(model, Adherence.measure, _of_classes(effort))
+        masks = load_tables(own).masks.get(model.id)
+        stage = EveryClass(model, Adherence.measure, _of_classes(effort), masks=masks)
         return Made(stage, measurer, budget_table.write, BUDGETS)
     if name == "drafts":
         return Made(EveryTier(model, Adherence.measure, _of_tiers(effort)), measurer, draft_table.write, DRAFTS)
