@@ -30,6 +30,7 @@ from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.masks.mask import evaluations
 from app.plan.planner import make_plan
+from app.plan.speculative.shown import shown
 from app.plan.speculative.speculative import draft_walk, kept_walk, maker_of
 from app.plan.speculative.table import FOLDER, DraftRow, DraftTable, table_for, write
 from app.plan.tables import Tables, load_tables
@@ -246,8 +247,8 @@ class Drafting:
         reader = self._readers.get(self._model.id)
         if reader is None or not isinstance(self._denoiser, LooksAtDrafts):
             return None
-        shown = reader.shown(prompt)
-        return 1.0 if shown is None else self._denoiser.unseen(frames, shown)
+        asked = shown(prompt, reader)
+        return 1.0 if asked is None else self._denoiser.unseen(frames, asked)
 
     def _finished(self, states: Sequence[JobState], drafts: Sequence[JobState]) -> list[float]:
         """Walk states that go on from drafts to their ends: the residuals of the first look at each."""

@@ -94,7 +94,7 @@ class EveryClass:
         points = self._points(notes, complexity, steps)
         if not points:
             return False
-        full = notes[f"{complexity}/{FIXED_STEPS}/{FIXED_STEPS}"]
+        full = float(notes[f"{complexity}/{FIXED_STEPS}/{FIXED_STEPS}"])
         least = min(full, points[-1].quality) - ALLOWED_LOSS[tier]
         return points[0].quality < least
 

@@ -9,8 +9,7 @@ from typing import Final
 
 from app.plan.prompt.beyond import Piece, warnings_of, words_of
 from app.plan.prompt.worlds import Words, World
-from app.plan.similar.likeness import facts_of
-from app.types import KnownWord, PlanWarning, Rephrased, Shown, Understood
+from app.types import KnownWord, PlanWarning, Rephrased, Understood
 
 _READ: Final = 1_000  # characters; a model of few words reads far fewer
 _MOST_WORDS: Final = 40
@@ -31,6 +30,11 @@ class Reader:
         self._world = world
         self._model = model
 
+    @property
+    def world(self) -> World:
+        """What the model can draw."""
+        return self._world
+
     def understand(self, prompt: str) -> tuple[Understood, tuple[PlanWarning, ...]]:
         """What the model makes of a prompt; no warnings: it says what it was trained on. Any string is legal."""
         read = self._world.rephrase(prompt[:_READ])
@@ -40,16 +44,6 @@ class Reader:
         unknown = dict.fromkeys(each.text.lower()[:_MOST_CHARS] for each in pieces if each.unknown)
         understood = Understood(tuple(known)[:_MOST_WORDS], tuple(unknown)[:_MOST_WORDS])
         return understood, tuple(warnings_of(prompt, pieces, read, self._world, self._model))
-
-    def shown(self, prompt: str) -> Shown | None:
-        """What a video of a prompt has to show; None where the prompt leaves some of it open, or asks for more."""
-        facts = facts_of(prompt[:_READ], self._world)
-        more = {kind for found in self.phrase.finditer(prompt) if (kind := self.phrases[found[0].lower()][0])}
-        whole = len(facts.grounds) == 1 and 0 < len(facts.subjects) == len(facts.motions)
-        if not whole or more & {"relation", "count"} or any(not colour for colour, _, _ in facts.subjects):
-            return None
-        looks = zip(facts.subjects, facts.motions, strict=True)
-        return Shown(facts.grounds[0], tuple((colour, shape, motion) for (colour, shape, _), motion in looks))
 
     @cached_property
     def phrases(self) -> Mapping[str, tuple[str, str, bool]]:

@@ -8,6 +8,7 @@ from app.embedded.checker.evaluate import held_out_questions
 from app.embedded.world.scenes import place
 from app.embedded.world.world import render
 from app.models.vocabularies import readers
+from app.plan.speculative.shown import shown
 from app.types import Shown
 
 READER = readers()["kinoray-shapes"]
@@ -16,12 +17,12 @@ READER = readers()["kinoray-shapes"]
 @pytest.mark.parametrize("subjects", [1, 2])
 def test_drawings_of_what_prompts_ask_show_all_of_it_and_drawings_of_others_do_not(subjects: int) -> None:
     questions = held_out_questions(12, subjects, seed=9)
-    known = [(question, READER.shown(question.prompt)) for question in questions]
-    whole = [(question, shown) for question, shown in known if shown is not None]
+    known = [(question, shown(question.prompt, READER)) for question in questions]
+    whole = [(question, asked) for question, asked in known if asked is not None]
     assert len(whole) >= 9
     videos = [render([scene], 128)[0].numpy() for scene in place([each.ask for each, _ in whole], seed=9)]
-    own = [unseen(video, shown) for video, (_, shown) in zip(videos, whole, strict=True)]
-    others = [unseen(video, shown) for video, (_, shown) in zip(videos[1:] + videos[:1], whole, strict=True)]
+    own = [unseen(video, asked) for video, (_, asked) in zip(videos, whole, strict=True)]
+    others = [unseen(video, asked) for video, (_, asked) in zip(videos[1:] + videos[:1], whole, strict=True)]
     assert float(np.mean(own)) < 0.05
     assert float(np.mean(others)) > 0.4
 
