@@ -7,9 +7,11 @@ goes on where it was.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -40,12 +42,15 @@ from app.plan.similar.table import FOLDER as SIMILAR
 from app.plan.speculative import table as draft_table
 from app.plan.speculative.speculative import maker_of
 from app.plan.speculative.table import FOLDER as DRAFTS
-from app.plan.tables import load_tables
+from app.plan.tables import file_name, load_tables
 from app.plan.tiers import AUTO
 
 STAGES: Final = ("masks", "budgets", "drafts", "similar")
 WALKED: Final = (6, 2, 0, 7)  # of the calibration prompts, which are walked first: two subjects, a spin, a move, two
 _SEEDS: Final = {"masks": 3, "budgets": 1, "drafts": 1, "similar": 1}  # of held-out prompts; 2, 4 and 77 are shown
+_FOLDERS: Final = {"masks": MASKS, "budgets": BUDGETS, "drafts": DRAFTS, "similar": SIMILAR}
+_RESTS_ON: Final = {"budgets": ("masks",), "drafts": ("masks", "budgets")}
+"""What was measured with other tables is measured again."""
 _TIERS: Final = (AUTO, "standard", "premium")
 
 
@@ -67,12 +72,11 @@ QUICK: Final = Effort(walked=1, judged=2, each_class=1, drafts=2, pairs=1, lengt
 
 
 class Made(NamedTuple):
-    """A stage, who measures for it (made in each process), how its table is written, and where."""
+    """A stage, who measures for it (made in each process), and how its table is written."""
 
     stage: Any
     measurer: Callable[[], Measurer]
     write: Callable[[Any, Path], None]
-    folder: Path
 
 
 def measure_all(
@@ -107,17 +111,26 @@ def _measured(
     name: str, subject: Chosen, effort: Effort, processes: int, clock: Clock, folder: Path | None, tell: Tell
 ) -> Path | None:
     made = stage_of(name, subject, effort, folder)
-    asked = {"revision": subject.profile.revision, "maker": maker_of(subject.profile), "effort": repr(effort)}
-    notes = Notes(Path("runs") / f"all-{name}-{subject.profile.revision}.jsonl", asked)
+    rests = [_out(other, subject, folder) for other in _RESTS_ON.get(name, ())]
+    tables = [hashlib.sha256(path.read_bytes()).hexdigest() for path in rests if path.exists()]
+    model = subject.profile
+    asked = {"revision": model.revision, "maker": maker_of(model), "effort": asdict(effort), "tables": tables}
+    mark = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:8]
+    notes = Notes(Path("runs") / f"all-{name}-{mark}.jsonl", asked)
     began = time.monotonic()
     with hands(made.measurer, processes) as workers:
         if not work(made.stage, notes, workers, tell, clock):
             return None
-    out = subject.table(made.folder, name) if folder is None else folder / name / subject.table(Path(), name).name
+    out = _out(name, subject, folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     made.write(made.stage.table(notes), out)
     tell(f"{name}: written to {out} after {(time.monotonic() - began) / 60:.1f} minutes")
     return out
+
+
+def _out(name: str, subject: Chosen, folder: Path | None) -> Path:
+    """Where a stage's table belongs, or, under a folder that is named, as an operator's tables lie there."""
+    return (_FOLDERS[name] if folder is None else folder / name) / file_name(subject.profile.id)
 
 
 def stage_of(name: str, subject: Chosen, effort: Effort, own: Path | None = None) -> Made:
@@ -128,14 +141,14 @@ def stage_of(name: str, subject: Chosen, effort: Effort, own: Path | None = None
     model = subject.profile
     measurer = partial(measurer_of, name, effort, own)
     if name == "masks":
-        return Made(EveryBudget(model, _asked(subject, effort)), measurer, mask_table.write, MASKS)
+        return Made(EveryBudget(model, _asked(subject, effort)), measurer, mask_table.write)
     if name == "budgets":
         masks = load_tables(own).masks.get(model.id)
         stage = EveryClass(model, Adherence.measure, _of_classes(effort), masks=masks)
-        return Made(stage, measurer, budget_table.write, BUDGETS)
+        return Made(stage, measurer, budget_table.write)
     if name == "drafts":
-        return Made(EveryTier(model, Adherence.measure, _of_tiers(effort)), measurer, draft_table.write, DRAFTS)
-    return Made(EveryEdge(model, _pairs(model.id, effort)), measurer, similar_table.write, SIMILAR)
+        return Made(EveryTier(model, Adherence.measure, _of_tiers(effort)), measurer, draft_table.write)
+    return Made(EveryEdge(model, _pairs(model.id, effort)), measurer, similar_table.write)
 
 
 def measurer_of(name: str, effort: Effort, own: Path | None) -> Measurer:
