@@ -26,7 +26,7 @@ from app.engine.tally import URGENT, Tally
 from app.engine.timing.step_times import StepTimes, Times, shape_of
 from app.errors import Cancelled, GenerationError, InvalidRequest, TimedOut, WorkerLost
 from app.line.batcher import Boundary, Paused, Rules, Running, Shape, Urgency, Waiting, decide
-from app.line.fair_share import FairShare
+from app.line.fair_share import FairShare, TenantShare
 from app.line.order import aged
 from app.line.packing import Mix
 from app.line.pressure import Pressure
@@ -192,7 +192,7 @@ class VirtualEngine:
         self._paused: dict[str, VirtualTicket] = {}
         self._latest: dict[str, VirtualTicket] = {}
         self._fair: FairShare[Shape] = FairShare()
-        self._fair_tenants: FairShare[str] = FairShare()
+        self._fair_tenants = TenantShare()
         self._news = asyncio.Event()
         self._closing = self._ended = self._lost = False
         self._default: Shape | None = None
@@ -349,13 +349,14 @@ class VirtualEngine:
         self.tally.forward(len(batch))
         self._times.learn_batch(shapes, took_s)
         self._charge(batch, took_s)
-        round_s = self._times.round_s([ticket.shape for ticket in self._running.values()], self._rules)
+        running = [(ticket.urgency.tenant, ticket.shape) for ticket in self._running.values()]
+        rounds = self._times.rounds_s(running, self._rules)
         for ticket in batch:
             ticket.started.advance()
             ticket.stepped = number
             ticket.sink.ran(len(batch), took_s)
             ticket.since = aged(ticket.since, ticket.urgency.priority, self._clock(), took_s, self._rules)
-            self._tell(ticket, round_s)
+            self._tell(ticket, rounds[ticket.urgency.tenant])
         self._checkpoints.hand_out_due(_as_tickets(batch), _alone)
 
     def _decide(self) -> Boundary:
@@ -370,7 +371,8 @@ class VirtualEngine:
         ]
         waiting = [Waiting(**ticket.entry()) for ticket in self._waiting.values()]
         paused = [Paused(**ticket.entry()) for ticket in self._paused.values()]
-        return decide(self._clock(), running, waiting, paused, self._rules, self._times.profile)
+        starts = self._fair_tenants.starts
+        return decide(self._clock(), running, waiting, paused, self._rules, self._times.profile, starts)
 
     async def _rearrange(self, boundary: Boundary, number: int) -> None:
         for name in boundary.leave:
@@ -413,12 +415,12 @@ class VirtualEngine:
             ticket.sink.step(state.step, state.masks.steps, state.remaining * round_s)
 
     def _charge(self, batch: Sequence[VirtualTicket], took_s: float) -> None:
+        each_s = took_s / len(batch)
         for ticket in batch:
-            each_s = took_s / len(batch)
             ticket.device_s += each_s
             self._fair.charge(ticket.shape, each_s)
-            tenant = ticket.urgency.tenant
-            self._fair_tenants.charge(tenant, each_s / self._rules.weight(tenant))
+        tenants = [ticket.urgency.tenant for ticket in batch]
+        self._fair_tenants.charge((tenant, each_s / self._rules.weight(tenant)) for tenant in tenants)
 
     async def _leave(self, ticket: VirtualTicket) -> None:
         if ticket.stopped:
