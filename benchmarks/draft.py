@@ -57,10 +57,11 @@ def measure(prompts: int, console: Console) -> dict[str, Any]:
 
 def _compared(seen: Sequence[Seen], row: DraftRow) -> dict[str, Any]:
     name = f"{row.level:g}"
+    seen = [each.by_sight() for each in seen] if row.looked_at else seen
     kept = [each.tried[name].residual <= row.most_residual for each in seen]
     made = [each.tried[name].quality if keep else each.plain for each, keep in zip(seen, kept, strict=True)]
     spent = [
-        each.draft_evaluations + (each.tried[name].evaluations if keep else 1.0 + each.evaluations)
+        each.draft_evaluations + each.tried[name].evaluations if keep else each.thrown_evaluations
         for each, keep in zip(seen, kept, strict=True)
     ]
     lost = [each.plain - quality for each, quality in zip(seen, made, strict=True)]

@@ -19,7 +19,9 @@ class VideoDraft(BaseModel):
     from_step: int = Field(description="The first step of the plan that is walked behind it; 0: from noise")
     noise_level: float = Field(description="To which it is noised again, 0 to 1; 1: the plan begins at noise")
     steps_saved: int = Field(description="Evaluations of the plan that it spares, before its own are counted")
-    residual: float | None = Field(description="How far the model's own guess is from it; null: nobody looked")
+    residual: float | None = Field(
+        description="How far the model guesses from it, or the share not seen in it; null: nobody looked"
+    )
     most_residual: float | None = Field(description="How far it may be; null: it is not gone on from")
 
 

@@ -76,7 +76,9 @@ class RefineEvent(BaseModel):
     total_steps: int
     noise_level: float = Field(description="To which the draft was noised, 0 to 1; 1: the plan begins at noise")
     steps_saved: int = Field(description="Evaluations of the plan that it spares, before its own are counted")
-    residual: float | None = Field(description="How far the model's own guess is from it; null: nobody looked")
+    residual: float | None = Field(
+        description="How far the model guesses from it, or the share not seen in it; null: nobody looked"
+    )
     most_residual: float | None = Field(description="How far it may be")
     at: float
 

@@ -24,7 +24,7 @@ from app.plan.masks.table import with_masks
 from app.plan.prompt.complexity import CLASSES, FIXED_STEPS, analyse
 from app.plan.tables import NO_TABLES, Tables, load_tables
 from app.plan.tiers import AUTO, TIERS
-from app.types import ModelProfile, Plan
+from app.types import ModelProfile, Plan, TierOfModel
 from app.video.likeness import ssim
 
 SHARES = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
@@ -67,11 +67,15 @@ def by_class(prompts: Sequence[str], most: int) -> dict[str, list[str]]:
     return {name: row for name, row in found.items() if len(row) >= min(_LEAST, most)}
 
 
-def lengths(complexity: str) -> dict[str, int]:
-    """Steps that a class gets, by tier and by "auto", as far as their budgets may be smaller."""
+def lengths(complexity: str, own: Sequence[TierOfModel] = ()) -> dict[str, int]:
+    """Steps that a class gets, by tier and by "auto", as far as their budgets may be smaller.
+
+    Tiers whose steps are the model's `own` (those of a student, of a few-step adapter) have no smaller ones.
+    """
     place = [row.name for row in CLASSES].index(complexity)
     found = {name: tier.steps[place] for name, tier in TIERS.items()} | {AUTO: CLASSES[place].steps}
-    return {name: steps for name, steps in found.items() if ALLOWED_LOSS[name] > 0}
+    few = {row.tier for row in own if row.steps}
+    return {name: steps for name, steps in found.items() if ALLOWED_LOSS[name] > 0 and name not in few}
 
 
 class Measuring:

@@ -23,12 +23,14 @@ from app.calibration.budgets import Judge, Likeness
 from app.calibration.offline import BATCH, begin, finish
 from app.calibration.subject import CannotMeasure, Chosen
 from app.embedded.checker.judge import Adherence, drawn
-from app.engine.denoiser import Denoiser, Frames, JobState
+from app.engine.denoiser import Denoiser, Frames, JobState, LooksAtDrafts
 from app.engine.draft_check import residual
+from app.models.vocabularies import readers
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.masks.mask import evaluations
 from app.plan.planner import make_plan
+from app.plan.speculative.shown import shown
 from app.plan.speculative.speculative import draft_walk, kept_walk, maker_of
 from app.plan.speculative.table import FOLDER, DraftRow, DraftTable, table_for, write
 from app.plan.tables import Tables, load_tables
@@ -37,7 +39,7 @@ from app.settings import Settings
 from app.types import FirstDraft, ModelProfile, Plan, VideoRequest
 
 TIERS: Final = (AUTO, "standard", "premium")
-LEVELS: Final = (0.89, 0.82, 0.75)
+LEVELS: Final = (0.89, 0.75, 0.6)
 ALLOWED_LOSS: Final = 0.5
 """Points of the mean that drafts may cost: half of what is wanted at most, as what is measured is not exact."""
 
@@ -54,7 +56,10 @@ class Tried:
 
 @dataclass(slots=True)
 class Seen:
-    """A prompt in one tier: of the plain plan, of the draft, and of what comes of the draft by level."""
+    """A prompt in one tier: of the plain plan, of the draft, and of what comes of the draft by level.
+
+    `unseen` is the share of what the draft has to show that is not seen in it; None: nobody can say.
+    """
 
     steps: int
     evaluations: float
@@ -62,6 +67,17 @@ class Seen:
     draft: float
     draft_evaluations: float
     tried: dict[str, Tried] = field(default_factory=dict)
+    unseen: float | None = None
+
+    def by_sight(self) -> Seen:
+        """The same with what is not seen for the residuals."""
+        share = 1.0 if self.unseen is None else self.unseen
+        return replace(self, tried={level: replace(each, residual=share) for level, each in self.tried.items()})
+
+    @property
+    def thrown_evaluations(self) -> float:
+        """What it costs where the draft is thrown away: the draft, by residual the look at it, and the plain plan."""
+        return self.draft_evaluations + (1.0 if self.unseen is None else 0.0) + self.evaluations
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +95,13 @@ def rules(seen: Sequence[Seen], level: float) -> Iterator[Rule]:
     """The rules of a level, one for each number of drafts kept; the strictest, which keeps one, first."""
     name = f"{level:g}"
     rows = sorted(seen, key=lambda each: each.tried[name].residual)
-    plain, spent = [each.plain for each in rows], [_thrown(each) for each in rows]
+    plain, spent = [each.plain for each in rows], [each.thrown_evaluations for each in rows]
     for count in range(1, len(rows) + 1):
         kept = [each.tried[name] for each in rows[:count]]
         used = [each.draft_evaluations + each.tried[name].evaluations for each in rows[:count]]
         nearest = rows[count].tried[name].residual if count < len(rows) else kept[-1].residual
+        if count < len(rows) and nearest == kept[-1].residual:
+            continue  # of drafts that look alike one cannot be kept without the others
         yield Rule(
             level,
             (kept[-1].residual + nearest) / 2,
@@ -91,11 +109,6 @@ def rules(seen: Sequence[Seen], level: float) -> Iterator[Rule]:
             fmean(used + spent[count:]),
             count / len(rows),
         )
-
-
-def _thrown(each: Seen) -> float:
-    """What a prompt costs whose draft is thrown away: the draft, the look at it, and the plain plan."""
-    return each.draft_evaluations + 1.0 + each.evaluations
 
 
 def best(seen: Sequence[Seen], levels: Sequence[float], allowed: float = ALLOWED_LOSS) -> Rule | None:
@@ -124,7 +137,9 @@ def auc(seen: Sequence[Seen], level: float) -> float | None:
 
 
 def row_of(tier: str, seen: Sequence[Seen], levels: Sequence[float]) -> DraftRow | None:
-    """The row of a tier; None where no rule spares anything."""
+    """The row of a tier, by what is seen in drafts where that is known; None where no rule spares anything."""
+    looked_at = all(each.unseen is not None for each in seen)
+    seen = [each.by_sight() for each in seen] if looked_at else seen
     rule = best(seen, levels)
     if rule is None:
         return None
@@ -142,6 +157,7 @@ def row_of(tier: str, seen: Sequence[Seen], levels: Sequence[float]) -> DraftRow
         round(rule.evaluations, 3),
         round(fmean(each.evaluations for each in seen), 3),
         None if found is None else round(found, 3),
+        looked_at,
     )
 
 
@@ -156,6 +172,7 @@ class Drafting:
         self._model = model
         self._judge = judge
         self._tables = replace(tables, drafts={})  # the plans' own levels do not matter here
+        self._readers = readers()
         self._progress = progress
         self._known: dict[str, Seen] = {}
         self._of = [model.revision, maker_of(model)]
@@ -163,14 +180,19 @@ class Drafting:
             told = json.loads(progress.read_text())
             if told["of"] != self._of:
                 raise ValueError(f"{progress} is of other weights")
-            self._known = {name: _seen(each) for name, each in told["seen"].items()}
+            self._known = {name: seen_of(each) for name, each in told["seen"].items()}
 
     def seen(
-        self, tier: str, prompts: Sequence[str], levels: Sequence[float], tell: Callable[[str], None]
+        self,
+        tier: str,
+        prompts: Sequence[str],
+        levels: Sequence[float],
+        tell: Callable[[str], None],
+        first_seed: int = 0,
     ) -> list[Seen]:
         """Each prompt in a tier, at all levels; told after each batch. Those of one length share forwards."""
         todo: dict[object, list[Plan]] = {}
-        plans = {prompt: self._plan(tier, prompt, seed) for seed, prompt in enumerate(prompts)}
+        plans = {prompt: self._plan(tier, prompt, seed) for seed, prompt in enumerate(prompts, first_seed)}
         for prompt, plan in plans.items():
             before = self._known.get(f"{tier}/{prompt}")
             if before is None or not {f"{level:g}" for level in levels} <= set(before.tried):
@@ -189,18 +211,26 @@ class Drafting:
         """As the service plans it. Raises InvalidRequest: nothing makes drafts."""
         asked = VideoRequest(prompt, tier=tier, seed=seed, speculative=True)
         catalogue = Catalogue([self._model], self._model.id)
-        return make_plan(asked, catalogue, Settings(), UNKNOWN, lambda: seed, self._tables)
+        return make_plan(asked, catalogue, Settings(), UNKNOWN, lambda: seed, self._tables, readers=self._readers)
 
     def _measured(self, plans: Sequence[Plan], levels: Sequence[float]) -> list[Seen]:
         prompts = [plan.prompt for plan in plans]
         drafts = self._walked([draft_walk(plan) for plan in plans])
         plain = self._walked([replace(plan, draft=None) for plan in plans])
         videos = [self._denoiser.decode(state) for state in plain]
+        first = [self._denoiser.decode(state) for state in drafts]
         qualities = self._qualities(prompts, videos, videos)
-        shown = self._qualities(prompts, [self._denoiser.decode(state) for state in drafts], videos)
+        shown = self._qualities(prompts, first, videos)
         found = [
-            Seen(plan.sampling.steps, evaluations(plan), quality, draft, evaluations(draft_walk(plan)))
-            for plan, quality, draft in zip(plans, qualities, shown, strict=True)
+            Seen(
+                plan.sampling.steps,
+                evaluations(plan),
+                quality,
+                draft,
+                evaluations(draft_walk(plan)),
+                unseen=self._unseen(plan.prompt, frames),
+            )
+            for plan, quality, draft, frames in zip(plans, qualities, shown, first, strict=True)
         ]
         for level in levels:
             step = next(step for step, sigma in enumerate(plain[0].sigmas) if sigma <= level)
@@ -211,6 +241,14 @@ class Drafting:
             for each, plan, quality, far in zip(found, walked, again, residuals, strict=True):
                 each.tried[f"{level:g}"] = Tried(step, evaluations(plan), quality, far)
         return found
+
+    def _unseen(self, prompt: str, frames: Frames) -> float | None:
+        """As the engine looks at a draft. A prompt that does not say all that it wants is no draft to go on from."""
+        reader = self._readers.get(self._model.id)
+        if reader is None or not isinstance(self._denoiser, LooksAtDrafts):
+            return None
+        asked = shown(prompt, reader)
+        return 1.0 if asked is None else self._denoiser.unseen(frames, asked)
 
     def _finished(self, states: Sequence[JobState], drafts: Sequence[JobState]) -> list[float]:
         """Walk states that go on from drafts to their ends: the residuals of the first look at each."""
@@ -243,7 +281,8 @@ def _at(draft: FirstDraft | None, step: int) -> FirstDraft | None:
     return None if draft is None else replace(draft, step=step)
 
 
-def _seen(told: Mapping[str, object]) -> Seen:
+def seen_of(told: Mapping[str, object]) -> Seen:
+    """What was noted as JSON. Raises ValueError: it is damaged."""
     values = dict(told)
     tried = values.pop("tried")
     if not isinstance(tried, dict):

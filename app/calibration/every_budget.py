@@ -1,223 +1,212 @@
 """Every (steps, budget) of a model gets masks and what they lose: what `kinoray calibrate masks --every` runs.
 
-1. A full run of every length, and by dynamic programming the masks of least expected error for all its budgets.
-2. Walks by those masks, the lengths that tiers use first: their errors against the full run are measured.
-3. Videos of a sample of rows, judged: up to which error a row loses no more than a point.
-
-Interrupted, it goes on where it was. Rows that are not walked yet count by their expected error, times what walks
-turned out worse than expected.
+1. How errors grow from each noise level to the end, measured once for each sampler.
+2. A full run of each length; by dynamic programming the masks of least expected error for all its budgets; and all of
+   them really walked, together, for their errors against the full run.
+3. Videos by some rows of growing errors, judged: up to which error a row loses no more than a point.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 from app.calibration.budgets import Judge
-from app.calibration.every_progress import EveryProgress, Expected
 from app.calibration.full_run import FullRun
 from app.calibration.leaps import WAYS, best_masks, walked
 from app.calibration.mask_search import plans
+from app.calibration.mask_walks import walk_all
+from app.calibration.notes import Notes
 from app.calibration.offline import made
+from app.calibration.units import Unit
 from app.engine.denoiser import Denoiser
 from app.plan.masks.table import MaskRow, MaskTable, Verified
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
-from app.types import ModelProfile
+from app.types import Masks, ModelProfile
+from app.types.masks import bits, unbits
 
 LEAST, MOST = 4, 50  # steps, and budgets from the least on
-GROWTH_STEPS = 16  # length at which it is measured how errors grow; other lengths read it off by noise level
-LIMIT = 2e-3  # of a row's error, until rows are judged
-LOSS = 1.0  # points of 100 that a row may lose
-_SURE = 0.9  # share of walks that are no worse than expected times the margin
-_JUDGED = (12, 15, 18, 25, 30)  # lengths whose rows are judged: each needs a full run of all prompts
-_ROWS = 6  # judged of each sampler
-_ALWAYS = (30, 15)
+LIMIT = 3e-3  # of a row's error, where nothing can be judged
+LOSS = 1.0  # points of 100 that rows may lose
+LADDER = (3e-5, 3e-4, 3e-3, 3e-2)  # errors below which rows are judged
+JUDGED = (15, 30)  # lengths whose rows are judged: each needs a full run of all prompts
+_GROWTH_STEPS = 16  # length at which it is measured how errors grow; other lengths read it off by noise level
+_ENOUGH = {"euler": 5e-4, "unipc": 1e-5}  # expected errors below which masks are as good as the full run
+_FINE = 1e-3  # a row that loses less is not searched for again in another way
+_SHARED = 0.4  # of the evaluations of all masks of a length, those that must be run, about: the others are shared
+
+Rows = list[tuple[str, int, float]]
+"""Of each budget: the steps that run as bits, the forecasts' order, the error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """What to measure with: prompts to walk, prompts to judge with their judge, and until when."""
+class Asked:
+    """What to measure with: prompts to walk, and those whose videos are judged (none: nobody can)."""
 
     samplers: Sequence[str]
     prompts: Sequence[str]
-    judged: Sequence[str]
-    judge: Judge | None
+    judged: Sequence[str] = ()
     lengths: Sequence[int] = tuple(range(LEAST, MOST + 1))
-    until: float = math.inf  # by the monotonic clock
+
+
+class MaskMeasurer:
+    """Measures growth, a length, or the quality of a row."""
+
+    def __init__(self, denoiser: Denoiser, model: ModelProfile, asked: Asked, judge: Judge | None) -> None:
+        self._denoiser, self._model, self._asked, self._judge = denoiser, model, asked, judge
+
+    def measured(self, unit: Unit) -> Any:
+        kind, sampler, *steps = unit.key.split("/")
+        if kind == "growth":
+            full = FullRun(self._denoiser, plans(self._model, self._asked.prompts, _GROWTH_STEPS, sampler))
+            return [list(full.sigmas[:-1]), list(full.growth)]
+        if kind == "length":
+            return self._length(sampler, int(steps[0]), unit.given)
+        return self._quality(sampler, int(steps[0]), unit.given)
+
+    def _length(self, sampler: str, steps: int, growth: tuple[Sequence[float], Sequence[float]]) -> Rows:
+        asked = plans(self._model, self._asked.prompts, steps, sampler)
+        levels = FullRun.levels(self._denoiser, asked[0])
+        full = FullRun(self._denoiser, asked, _at(levels, *growth))
+        run = walked(full.sigmas, full.path, full.velocities(), full.growth, full.corrected)
+        found: dict[int, tuple[Masks, float]] = {}
+        for order in WAYS.get(sampler, (0, 1)):
+            wanted = [each for each in range(LEAST, steps) if each not in found or found[each][1] > _FINE]
+            best = best_masks(run, order, _ENOUGH.get(sampler, 0.0) * full.scale) if wanted else {}
+            errors = walk_all(self._denoiser, full, {best[budget][0] for budget in wanted})
+            for masks, each in errors.items():
+                error = sum(each) / len(each)
+                if masks.budget not in found or error < found[masks.budget][1]:
+                    found[masks.budget] = masks, error
+        return [(bits(masks.run), masks.order, _short(error)) for _, (masks, error) in sorted(found.items())]
+
+    def _quality(self, sampler: str, steps: int, row: tuple[str, int] | None) -> float:
+        """Mean points of the judged prompts' videos by a row's masks, or by all steps."""
+        asked = plans(self._model, self._asked.judged, steps, sampler)
+        if row is not None:
+            run = unbits(row[0])
+            masks = Masks(run, run, row[1])
+            asked = [replace(each, masks=masks, sampling=replace(each.sampling, budget=masks.budget)) for each in asked]
+        videos = made(self._denoiser, asked)
+        assert self._judge is not None
+        return self._judge.quality(self._asked.judged, videos, videos)
 
 
 class EveryBudget:
-    """One model's search. `tell` hears how far it is."""
+    """The stage that finds the masks of every budget."""
 
-    def __init__(
-        self, denoiser: Denoiser, model: ModelProfile, measure: Measure, path: Path, tell: Callable[[str], None]
-    ) -> None:
-        """Raises ValueError: the progress is of other weights, prompts or samplers."""
-        self._denoiser, self._model, self._measure, self._tell = denoiser, model, measure, tell
-        asked = {"revision": model.revision, "prompts": list(measure.prompts), "judged": list(measure.judged)}
-        self._known = EveryProgress(path, asked)
+    name = "masks"
 
-    def table(self) -> MaskTable:
-        """Measure what is not known yet and time allows; the table of all that is known."""
-        for stage in (self._expect, self._walk, self._judge):
-            for told in stage():
-                self._tell(told)
-                if time.monotonic() > self._measure.until:
-                    return self.so_far()
-        return self.so_far()
+    def __init__(self, model: ModelProfile, asked: Asked) -> None:
+        self._model, self._asked = model, asked
 
-    def so_far(self) -> MaskTable:
-        """The table of what is known: walked rows as measured, others by expectation."""
-        rows = list(self._known.rows.values())
-        margin = self.margin()
-        for sampler in self._measure.samplers:
-            for each in self._best(sampler):
-                if (sampler, each.masks.steps, each.masks.budget) not in self._known.rows:
-                    rows.append(MaskRow(each.masks, _short(each.error * margin), sampler=sampler, walked=False))
-        verified = tuple(self._known.verified.values())
-        return MaskTable(self._model.id, self._model.revision, tuple(rows), limit_of(verified), verified)
-
-    def margin(self) -> float:
-        """Walked over expected error, at which `_SURE` of the walks are; never below 1."""
-        ratios = sorted(
-            self._known.rows[key].error / each.error
-            for sampler in self._measure.samplers
-            for each in self._best(sampler)
-            if (key := (sampler, each.masks.steps, each.masks.budget)) in self._known.rows and each.error > 0
-        )
-        return max(1.0, ratios[int(_SURE * (len(ratios) - 1))]) if ratios else 10.0
-
-    def _best(self, sampler: str) -> Iterator[Expected]:
-        """Of each length and budget the masks that promise most."""
-        best: dict[tuple[int, int], Expected] = {}
-        for each in self._known.expected:
-            key = (each.masks.steps, each.masks.budget)
-            if each.sampler == sampler and (key not in best or each.error < best[key].error):
-                best[key] = each
-        return iter(best.values())
-
-    def _expect(self) -> Iterator[str]:
-        for sampler in self._measure.samplers:
-            if sampler not in self._known.growth:
-                full = self._full(sampler, GROWTH_STEPS, None)
-                self._known.grew(sampler, full.sigmas, full.growth)
-                yield f"{sampler}: growth of errors measured"
-        done = {(each.sampler, each.masks.steps) for each in self._known.expected}
-        for steps in urgent_first(self._measure.lengths):
-            for sampler in self._measure.samplers:
-                if (sampler, steps) in done:
-                    continue
-                full = self._full(sampler, steps)
-                run = walked(full.sigmas, full.path, full.velocities(), full.growth)
-                self._known.expects(
-                    Expected(sampler, masks, error / full.scale)
-                    for order in WAYS.get(sampler, (0, 1))
-                    for budget, (masks, error) in best_masks(run, order).items()
-                    if budget >= LEAST
-                )
-                yield f"{sampler}, {steps} steps: all budgets planned"
-
-    def _walk(self) -> Iterator[str]:
-        for steps in urgent_first(self._measure.lengths):
-            for sampler in self._measure.samplers:
-                missing = [budget for budget in range(LEAST, steps) if (sampler, steps, budget) not in self._known.rows]
-                full = self._full(sampler, steps) if missing else None
-                for budget in missing:
-                    assert full is not None
-                    row = self._measured(full, sampler, steps, budget)
-                    self._known.found(row)
-                    yield f"{sampler}, {steps} steps, budget {budget}: error {row.error:g}"
-
-    def _measured(self, full: FullRun, sampler: str, steps: int, budget: int) -> MaskRow:
-        """The most promising masks' row; where that is not good, the best of all ways."""
-        here = [
-            e for e in self._known.expected if (e.sampler, e.masks.steps, e.masks.budget) == (sampler, steps, budget)
+    def rounds(self, notes: Notes) -> Iterator[Sequence[Unit]]:
+        asked, prompts = self._asked, len(self._asked.prompts)
+        yield [Unit(f"growth/{sampler}", 4 * _GROWTH_STEPS * prompts) for sampler in asked.samplers]
+        yield [
+            Unit(f"length/{sampler}/{steps}", prompts * (steps + _SHARED * steps**2 / 2), notes[f"growth/{sampler}"])
+            for steps in urgent_first(asked.lengths)
+            for sampler in asked.samplers
         ]
-        best: MaskRow | None = None
-        for each in sorted(here, key=lambda one: one.error):
-            error = _short(full.error(full.walk(each.masks)))
-            if best is None or error < best.error:
-                best = MaskRow(each.masks, error, sampler=sampler)
-            if best.error <= LIMIT / 2:
-                break
-        assert best is not None
-        return best
+        if asked.judged:
+            yield [
+                unit
+                for sampler in asked.samplers
+                for steps in JUDGED
+                if steps in asked.lengths
+                for unit in self._to_judge(notes, sampler, steps)
+            ]
 
-    def _judge(self) -> Iterator[str]:
-        if self._measure.judge is None:
-            return
-        for sampler in self._measure.samplers:
-            for row in to_judge([row for row in self._known.rows.values() if row.sampler == sampler]):
-                key = (sampler, row.masks.steps, row.masks.budget)
-                if key in self._known.verified:
-                    continue
-                full = self._quality(sampler, row.masks.steps, None)
-                quality = self._quality(sampler, row.masks.steps, row)
-                told = Verified(*key, row.error, quality, full, len(self._measure.judged))
-                self._known.judged(told)
-                yield f"{sampler}, {key[1]} steps, budget {key[2]}: {quality:.1f} of {full:.1f} points"
+    def told(self, unit: Unit, found: Any) -> str:
+        kind, sampler, *steps = unit.key.split("/")
+        if kind == "length":
+            few = min((row for row in found if row[2] <= LIMIT), default=None, key=lambda row: row[0].count("1"))
+            least = f"from {few[0].count('1')} evaluations on" if few else "with all of them"
+            return f"{sampler}, {steps[0]} steps are good {least}"
+        if kind == "growth":
+            return f"{sampler}, growth of errors"
+        return f"{sampler}, {steps[0]} steps, {steps[1]} evaluations: {found:.1f} points"
 
-    def _quality(self, sampler: str, steps: int, row: MaskRow | None) -> float:
-        if row is None and (sampler, steps) in self._known.qualities:
-            return self._known.qualities[sampler, steps]
-        judge, asked = self._measure.judge, plans(self._model, self._measure.judged, steps, sampler)
-        assert judge is not None
-        if row is not None:
-            budget = row.masks.budget
-            asked = [replace(plan, masks=row.masks, sampling=replace(plan.sampling, budget=budget)) for plan in asked]
-        videos = made(self._denoiser, asked)
-        quality = judge.quality(self._measure.judged, videos, videos)
-        if row is None:
-            self._known.full(sampler, steps, quality)
-        return quality
+    def table(self, notes: Notes) -> MaskTable:
+        """The table of what the notes have. Lengths that they lack have no rows, and are refused."""
+        rows = tuple(
+            MaskRow(_masks(mask, order), error, sampler=sampler)
+            for sampler in self._asked.samplers
+            for steps in sorted(self._asked.lengths)
+            for mask, order, error in _known(notes, sampler, steps)
+        )
+        verified = tuple(self._verified(notes))
+        of_sampler = ((each, [one for one in verified if one.sampler == each]) for each in self._asked.samplers)
+        limits = {sampler: limit_of(rows) for sampler, rows in of_sampler if rows}
+        return MaskTable(self._model.id, self._model.revision, rows, LIMIT, verified, limits)
 
-    def _full(self, sampler: str, steps: int, growth: Sequence[float] | None = ()) -> FullRun:
-        asked = plans(self._model, self._measure.prompts, steps, sampler)
-        if growth is not None:
-            growth = self._known.growth_at(sampler, FullRun.levels(self._denoiser, asked[0]))
-        return FullRun(self._denoiser, asked, growth)
+    def _to_judge(self, notes: Notes, sampler: str, steps: int) -> Iterator[Unit]:
+        prompts = len(self._asked.judged)
+        yield Unit(f"judged/{sampler}/{steps}/{steps}", prompts * steps)
+        for mask, order, _ in on_ladder(_known(notes, sampler, steps)):
+            budget = mask.count("1")
+            yield Unit(f"judged/{sampler}/{steps}/{budget}", prompts * budget, (mask, order))
+
+    def _verified(self, notes: Notes) -> Iterator[Verified]:
+        for sampler in self._asked.samplers:
+            for steps in JUDGED:
+                whole = f"judged/{sampler}/{steps}/{steps}"
+                for mask, _, error in on_ladder(_known(notes, sampler, steps)):
+                    budget = mask.count("1")
+                    if whole in notes and (key := f"judged/{sampler}/{steps}/{budget}") in notes:
+                        prompts = len(self._asked.judged)
+                        yield Verified(sampler, steps, budget, error, notes[key], notes[whole], prompts)
 
 
 def urgent_first(lengths: Iterable[int]) -> list[int]:
-    """Lengths that tiers use come first, then the shortest."""
-    used = (
-        {steps for tier in TIERS.values() for steps in tier.steps} | {row.steps for row in CLASSES} | set(_ALWAYS[:1])
-    )
-    return sorted(lengths, key=lambda steps: (steps not in used, steps))
+    """Lengths that tiers use come first, then the longest: what takes long must not be begun last."""
+    used = {steps for tier in TIERS.values() for steps in tier.steps} | {row.steps for row in CLASSES} | {*JUDGED}
+    return sorted(lengths, key=lambda steps: (steps not in used, -steps))
 
 
-def to_judge(rows: Sequence[MaskRow]) -> list[MaskRow]:
-    """A few rows whose errors are spread over what may be good or bad, on a scale of factors."""
-    known = [row for row in rows if row.masks.steps in _JUDGED]
-    picked = [row for row in known if (row.masks.steps, row.masks.budget) == _ALWAYS]
-    for place in range(_ROWS):
-        aim = math.log(LIMIT) + (place - (_ROWS - 1) / 2) * math.log(4)
-        near = min(known, key=lambda row: abs(math.log(max(row.error, 1e-9)) - aim), default=None)
-        if near is not None and near not in picked:
-            picked.append(near)
+def on_ladder(rows: Rows) -> Rows:
+    """Of each rung the row of the largest error below it, each row once."""
+    picked: Rows = []
+    for rung in LADDER:
+        below = max((row for row in rows if row[2] <= rung), default=None, key=lambda row: row[2])
+        if below is not None and below not in picked:
+            picked.append(below)
     return picked
 
 
 def limit_of(verified: Sequence[Verified]) -> float:
-    """The largest error up to which judged rows lose no more than `LOSS` on average, three at a time; `LIMIT` without.
+    """The highest rung up to which judged rows, all of one sampler, lose no more than `LOSS` on average; 0: none.
 
-    One row's loss is known to about a point, so that neighbours are read together.
+    Rows between two rungs are read together, as what one loses is known to about a point.
     """
-    if not verified:
-        return LIMIT
-    ordered = sorted(verified, key=lambda each: each.error)
-    limit = 0.0
-    for place, each in enumerate(ordered):
-        near = ordered[max(0, place - 2) : place + 1]
-        if sum(one.full_quality - one.quality for one in near) / len(near) > LOSS:
+    limit = before = 0.0
+    for rung in LADDER:
+        lost = [each.full_quality - each.quality for each in verified if before < each.error <= rung]
+        before = rung
+        if not lost:
+            continue
+        if sum(lost) / len(lost) > LOSS:
             break
-        limit = each.error
+        limit = rung
     return limit
 
 
+def _known(notes: Notes, sampler: str, steps: int) -> Rows:
+    key = f"length/{sampler}/{steps}"
+    return [(mask, order, error) for mask, order, error in notes[key]] if key in notes else []
+
+
+def _masks(mask: str, order: int) -> Masks:
+    run = unbits(mask)
+    return Masks(run, run, order)
+
+
+def _at(sigmas: Sequence[float], levels: Sequence[float], growth: Sequence[float]) -> list[float]:
+    """Growth at each step of another length, as at the nearest level where it was measured."""
+    return [growth[min(range(len(levels)), key=lambda at: abs(levels[at] - sigma))] for sigma in sigmas[:-1]]
+
+
 def _short(error: float) -> float:
-    return float(f"{error:.4g}")
+    return float(f"{error:.3g}")

@@ -46,7 +46,7 @@ class FullRun:
         self.forwards = 0  # by this and by all masks walked so far
         self._velocities: list[torch.Tensor] = []  # per step (jobs * C, F', H', W'), conditional
         self._differences: list[torch.Tensor | None] = []  # per step, to the unconditional; None without guidance
-        full = self.walk(evenly(self._steps, self._steps), keep=True)
+        self.trail = full = self.walk(evenly(self._steps, self._steps), keep=True)
         self._path = [_joined(state.latent for state in states) for states in full.states]
         self._scale = float(self._path[-1].var().clamp(min=1e-12))
         self.growth = list(growth) if growth is not None else self._measured_growth(full)
@@ -56,7 +56,7 @@ class FullRun:
         shared = known.shared(masks) if known is not None else 0
         path = list(known.states[: shared + 1]) if known is not None else [self._start]
         for _ in range(shared, masks.steps):
-            states = tuple(_masked(state, masks) for state in path[-1])
+            states = tuple(masked(state, masks) for state in path[-1])
             if states[0].forecast:
                 for state in states:
                     self._denoiser.advance(state, forecast(state.history, state.sigma))
@@ -70,6 +70,11 @@ class FullRun:
         return (
             float((_joined(state.latent for state in trail.states[-1]) - self._path[-1]).square().mean()) / self._scale
         )
+
+    def errors(self, states: Sequence[JobState]) -> tuple[float, ...]:
+        """The same of each job by itself, from its state at the end; their mean is `error`."""
+        ends = zip(states, self.trail.states[-1], strict=True)
+        return tuple(float((one.latent - other.latent).square().mean()) / self._scale for one, other in ends)
 
     @staticmethod
     def levels(denoiser: Denoiser, plan: Plan) -> tuple[float, ...]:
@@ -85,6 +90,12 @@ class FullRun:
     def path(self) -> list[torch.Tensor]:
         """The latents before each step and at the end, (jobs * C, F', H', W') each."""
         return self._path
+
+    @property
+    def corrected(self) -> list[torch.Tensor]:
+        """The same, as the sampler corrected them before it went on; as they were where it corrects nothing."""
+        behind = [_joined(state.memory[0] for state in states) for states in self.trail.states[1:] if states[0].memory]
+        return [*behind, self._path[-1]] if behind else self._path
 
     @property
     def sigmas(self) -> tuple[float, ...]:
@@ -117,7 +128,7 @@ class FullRun:
 
     def _strays(self, masks: Masks) -> Iterator[torch.Tensor]:
         """How far each step leads away from the full path, (jobs * C, F', H', W')."""
-        state = _masked(replace(self._start[0], latent=self._path[0]), masks)
+        state = masked(replace(self._start[0], latent=self._path[0]), masks)
         away = torch.zeros(())
         while not state.done:
             velocity = self._recalled(state)
@@ -169,7 +180,7 @@ def _begin(denoiser: Denoiser, plan: Plan) -> JobState:
     return denoiser.start(plan.prompt, plan, Conditioning(prompt, negative))
 
 
-def _masked(state: JobState, masks: Masks) -> JobState:
+def masked(state: JobState, masks: Masks) -> JobState:
     """A copy of the state that goes on under these masks."""
     return replace(state, mask=masks.run, unconditional_mask=masks.unconditional, order=masks.order)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.calibration.budgets import Judge, by_class
-from app.calibration.every_budget import LEAST, MOST, EveryBudget, Measure
+from app.calibration.every_budget import LEAST, MOST, Asked, EveryBudget, MaskMeasurer
 from app.calibration.mask_search import SHARES, STEPS, Effort, calibrate, targets_of
+from app.calibration.notes import Notes
 from app.calibration.subject import CannotMeasure, Chosen
+from app.calibration.units import Clock, OwnHands, work
 from app.embedded.checker.judge import Adherence, drawn
 from app.engine.families.embedded import CALIBRATION_PROMPTS
 from app.engine.sampler import SAMPLERS
@@ -55,8 +56,8 @@ def measure(
     return out
 
 
-_WALKED = (0, 2, 6, 7)  # of the usual prompts, one of each kind: a move, a spin, two subjects in two ways
-_JUDGES = 24  # prompts of each class that are judged
+_WALKED = (0, 2, 6)  # of the usual prompts, one of each kind: a move, a spin, two subjects
+_JUDGED = 24  # prompts
 _SEED = 3  # of the held-out prompts: budgets are measured with 1, shown with 2
 
 
@@ -71,6 +72,8 @@ def measure_every(
 ) -> Path:
     """Masks for every length and budget, as far as the minutes go, written where the planner looks for them: the file.
 
+    A table that time did not allow to be whole has the lengths that were searched; the others are refused.
+
     Raises:
         CannotMeasure: prompts are missing, or there is no such sampler.
     """
@@ -78,18 +81,16 @@ def measure_every(
         if sampler not in subject.profile.samplers:
             raise CannotMeasure(f"{subject.profile.id} has no sampler {sampler!r}")
     lines = list(subject.prompts(prompts, [CALIBRATION_PROMPTS[place] for place in _WALKED]))
-    judge: Judge | None = None
-    judged: list[str] = []
-    if subject.built_in:
-        questions = drawn(_SEED)
-        judge = Adherence(questions)
-        judged = sum(by_class([question.prompt for question in questions], _JUDGES).values(), [])
-    until = float("inf") if minutes is None else time.monotonic() + 60 * minutes
-    lengths = tuple(steps or range(LEAST, MOST + 1))
-    asked = Measure(samplers or subject.profile.samplers, lines, judged, judge, lengths, until)
-    notes = progress or subject.progress("every-mask").with_suffix(".jsonl")
-    table = EveryBudget(subject.load(), subject.profile, asked, notes, Console(highlight=False).print).table()
+    questions = drawn(_SEED) if subject.built_in else []
+    judged = [question.prompt for question in questions[:_JUDGED]]
+    asked = Asked(samplers or subject.profile.samplers, lines, judged, tuple(steps or range(LEAST, MOST + 1)))
+    stage = EveryBudget(subject.profile, asked)
+    facts = {"revision": subject.profile.revision, "prompts": lines, "judged": judged}
+    notes = Notes(progress or subject.progress("every-mask").with_suffix(".jsonl"), facts)
+    measurer = MaskMeasurer(subject.load(), subject.profile, asked, Adherence(questions) if questions else None)
+    clock = Clock() if minutes is None else Clock(time.monotonic() + 60 * minutes)
+    work(stage, notes, OwnHands(measurer), Console(highlight=False).print, clock)
     out = out or subject.table(FOLDER, "masks")
     out.parent.mkdir(parents=True, exist_ok=True)
-    write(table, out)
+    write(stage.table(notes), out)
     return out

@@ -100,6 +100,32 @@ def masks(
     _say_table("masks", subject.profile.id, table, as_json)
 
 
+@calibrate.command("all")
+@everywhere
+def everything(
+    only: Annotated[list[str] | None, typer.Option(help="masks, budgets, drafts, similar; more than once.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="That measure beside each other, with a thread each.")] = 2,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop then; the same command goes on.")] = None,
+    walked: Annotated[int, typer.Option(min=1, max=4, help="Prompts that each mask is walked with.")] = 3,
+    quick: Annotated[bool, typer.Option("--quick", help="Next to nothing of each, to see that it works.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(file_okay=False, help="For the tables; by default where the planner looks.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure all tables of the built-in model anew, as its weights changed: masks, budgets, drafts, similar starts."""
+    from dataclasses import replace
+
+    from app.calibration.everything import QUICK, Effort, measure_all
+    from app.calibration.subject import chosen
+
+    with _measuring(as_json):
+        effort = QUICK if quick else replace(Effort(), walked=walked)
+        tables = measure_all(only or (), effort, processes, minutes, folder, None)
+    for table in tables:
+        _say_table(table.parent.name, chosen(None, "float32", 1).profile.id, table, as_json)
+
+
 @calibrate.command()
 @everywhere
 def layout(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.engine.modalities import VIDEO, Modality, apart
 from app.engine.shown import Shown
-from app.types import Plan, VideoSpec
+from app.types import MustShow, Plan, VideoSpec
 from app.types.waveform import Waveform
 
 Frames = NDArray[np.uint8]  # (F, H, W, 3)
@@ -208,6 +208,15 @@ class Denoiser(Protocol):
 
     def memory_bytes(self) -> int:
         """Most memory that the device, or, on a CPU, the process has ever held."""
+        ...
+
+
+@runtime_checkable
+class LooksAtDrafts(Protocol):
+    """A denoiser that may know what its frames show."""
+
+    def unseen(self, frames: Frames, shown: MustShow) -> float | None:
+        """The share, 0..1, of what a video has to show that is not seen in its frames; None: it cannot say."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A job's draft inside the engine: walked first, shown, judged by the model's first guess, then kept or thrown away.
+"""A job's draft inside the engine: walked first, shown, judged by a look or a first guess, then kept or thrown away.
 
 It belongs to the job as its state does: other jobs share its forwards, it may be paused, and goes on elsewhere from a
 checkpoint. Whatever goes wrong with it, the job runs its plan from noise.
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 
-from app.engine.denoiser import Conditioning, Denoiser, DeviceLost, JobState
+from app.engine.denoiser import Conditioning, Denoiser, DeviceLost, JobState, LooksAtDrafts
 from app.engine.draft_check import residual
 from app.engine.renoise import fits, noised
 from app.engine.ticket import DraftSink, DraftVerdict, Ticket
@@ -25,7 +25,7 @@ from app.plan.speculative.speculative import (
     kept_walk,
     plain_walk,
 )
-from app.types import Plan
+from app.types import FirstDraft, Plan
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,8 @@ def gone_on(ticket: Ticket, whole: Plan, state: JobState) -> None:
     if state.plan == draft_walk(whole):
         ticket.speculation, ticket.resumed_from = whole, 0
         return
-    thrown_away = draft.calibrated and not is_kept(state.plan)
+    # A draft that is looked at is thrown away before the plan's first evaluation, another behind it.
+    thrown_away = draft.calibrated and draft.shown is None and not is_kept(state.plan)
     ticket.spent = draft.sampling.budget + thrown_away
 
 
@@ -74,23 +75,45 @@ def draft_done(denoiser: Denoiser, ticket: Ticket) -> None:
     if whole is None or whole.draft is None:
         return
     try:
-        if isinstance(ticket.sink, DraftSink):
-            ticket.sink.draft(denoiser.decode(made))
         ticket.spent += made.evaluations
-        if not whole.draft.calibrated:
-            _judged(ticket, DraftVerdict(UNCALIBRATED))
+        far = _shown(denoiser, ticket, whole.draft)
+        rejected = far is not None and far > whole.draft.most_residual
+        if rejected or not whole.draft.calibrated:
+            _judged(ticket, DraftVerdict(REJECTED, far) if rejected else DraftVerdict(UNCALIBRATED))
             state = denoiser.start(ticket.job_id, plain_walk(whole), made.conditioning)
         else:
             state = denoiser.start(ticket.job_id, kept_walk(whole), made.conditioning)
             if not fits(state, made.latent):
                 raise ValueError("the draft does not fit its plan")
             noised(state, made.latent)
-            ticket.draft = made.latent
+            if far is None:
+                ticket.draft = made.latent
+            else:
+                _judged(ticket, DraftVerdict(KEPT, far, whole.draft.step, state.sigma))
     except DeviceLost:
         raise
     except Exception as error:  # noqa: BLE001 - as above
         state = _over(denoiser, ticket, whole, made.conditioning, error)
     _turn(ticket, state)
+
+
+def _shown(denoiser: Denoiser, ticket: Ticket, draft: FirstDraft) -> float | None:
+    """Show the draft; the share of what it has to show that is not seen in it, where it is judged by that.
+
+    Raises ValueError: it should be, and this denoiser cannot say.
+    """
+    looked_at = draft.calibrated and draft.shown is not None
+    if not looked_at and not isinstance(ticket.sink, DraftSink):
+        return None
+    frames = denoiser.decode(ticket.started)
+    if isinstance(ticket.sink, DraftSink):
+        ticket.sink.draft(frames)
+    if draft.shown is None or not looked_at:
+        return None
+    far = denoiser.unseen(frames, draft.shown) if isinstance(denoiser, LooksAtDrafts) else None
+    if far is None:
+        raise ValueError("nobody here can say what the draft shows")
+    return far
 
 
 def draft_stands(denoiser: Denoiser, ticket: Ticket, velocity: torch.Tensor) -> bool:

@@ -93,7 +93,8 @@ class SoundSink(Sink, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DraftVerdict:
-    """What becomes of a draft: kept, rejected, uncalibrated or failed; `residual`: None where nobody looked.
+    """What becomes of a draft: kept, rejected, uncalibrated or failed; `residual`: None where nobody looked, else how
+    far off it is: by the model's first guess, or by what is not seen in it.
 
     `step` is the first step of the plan that is walked behind it, of the noise `level`.
     """

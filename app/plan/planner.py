@@ -30,6 +30,7 @@ from app.plan.prompt.understand import Reader
 from app.plan.savings import full_run
 from app.plan.seed import settle
 from app.plan.shape import rounded
+from app.plan.speculative.shown import shown
 from app.plan.speculative.speculative import drafted, evaluations, maker_of
 from app.plan.speculative.table import table_for
 from app.plan.step_budget import StepBudget, step_budget, unmeasured
@@ -170,7 +171,8 @@ def make_plan(
     # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
     plan = with_masks(plan, measured.masks)
     drafts = table_for(measured.drafts, model.id, model.revision, maker_of(model))
-    plan = drafted(request, plan, model, choice.row, drafts, _as_measured(request, spec, here, beyond))
+    asked = shown(prompt, readers[model.id]) if request.speculative and model.id in readers else None
+    plan = drafted(request, plan, model, choice.row, drafts, _as_measured(request, spec, here, beyond), asked)
     cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if beyond else measured.budgets.get(model.id)

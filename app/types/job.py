@@ -53,7 +53,7 @@ class DraftUse:
     artifact: Artifact | None = None  # None until it can be played
     sha256: str = ""  # of the artifact, hex
     at: float | None = None  # when it could be played first, Unix seconds
-    residual: float | None = None  # how far the model's own guess was from it; None: nobody looked
+    residual: float | None = None  # how far off it was, as the plan's draft is judged; None: nobody looked
     step: int = 0  # the first step that was walked behind it; 0: from noise
 
 

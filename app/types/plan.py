@@ -117,6 +117,14 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class MustShow:
+    """What a video of a model of few words has to show, in plain words, where its prompt says all of it."""
+
+    ground: str
+    subjects: tuple[tuple[str, str, str], ...]  # colour, shape and motion of each
+
+
+@dataclass(frozen=True, slots=True)
 class FirstDraft:
     """What is made in few evaluations and shown before the plan itself, and how far that may then go on from it."""
 
@@ -126,6 +134,7 @@ class FirstDraft:
     step: int = 0  # the first step of the plan that is walked behind a kept draft; 0: none is kept
     level: float = 1.0  # the noise level there, to which the draft is noised again
     most_residual: float = 0.0  # farther from the model's own first guess it is thrown away
+    shown: MustShow | None = None  # what it is judged by instead: the residual is the share of this that is not seen
 
     @property
     def calibrated(self) -> bool:

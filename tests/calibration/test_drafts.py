@@ -80,3 +80,13 @@ def test_prompts_that_were_measured_are_not_measured_again(tmp_path: Path) -> No
     assert all(each.plain == pytest.approx(100.0) and 0 < each.tried["0.8"].step < each.steps for each in more)
     with pytest.raises(ValueError, match="other weights"):
         Drafting(again, replace(MODEL, revision="2"), Likeness(), Tables(), path)
+
+
+def test_drafts_that_show_all_that_is_asked_are_kept_together_or_not_at_all_and_a_look_costs_no_evaluation() -> None:
+    good = [replace(seen(90.0, 0.9), unseen=0.0) for _ in range(7)]
+    bad = [replace(seen(40.0, 0.1), unseen=0.4) for _ in range(3)]
+    row = row_of("standard", [*bad, *good], (0.8,))
+    assert row is not None
+    assert (row.looked_at, row.kept, row.quality, row.auc) == (True, 0.7, 90.0, 1.0)
+    assert 0.0 < row.most_residual < 0.4
+    assert row.evaluations == pytest.approx((7 * 7.0 + 3 * 12.0) / 10)

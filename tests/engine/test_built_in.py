@@ -61,6 +61,19 @@ def test_half_the_evaluations_are_closer_to_the_full_run_than_half_the_steps(
     assert masked < plain
 
 
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
+@pytest.mark.parametrize(("steps", "budget"), [(20, 10), (15, 6), (18, 7), (35, 10)])
+def test_a_budget_that_is_allowed_ends_near_the_full_run(
+    denoiser: FamilyDenoiser, steps: int, budget: int, sampler: str
+) -> None:
+    table = TABLES[built_in_profile().id]
+    if table.limit is None or not table.good(steps, budget, sampler):
+        pytest.skip("not allowed, or the shipped table is not one of every budget")
+    full = ends(denoiser, steps, steps, sampler)
+    masked = ends(denoiser, steps, budget, sampler)
+    assert float((masked - full).square().mean() / full.var()) < 0.1  # bad masks lose 0.5
+
+
 def test_a_deterministic_job_has_the_same_bits_alone_and_in_a_batch(denoiser: FamilyDenoiser) -> None:
     alone = ends(denoiser, 3, 2, "unipc", PROMPTS[:1], alike=True)
     together = ends(denoiser, 3, 2, "unipc", (PROMPTS[0], "a blue star", "a tiny ring"), alike=True)

@@ -20,7 +20,7 @@ from app.errors import UnsupportedParameter
 from app.line.batcher import Rules
 from app.plan.masks.mask import masks_of
 from app.plan.speculative.speculative import draft_walk, kept_walk, plain_walk
-from app.types import FirstDraft, Plan, Sampling, StudentOfModel
+from app.types import FirstDraft, MustShow, Plan, Sampling, StudentOfModel
 from tests.engine.gate import Gate
 from tests.engine.plans import Listener, hear, make_plan, walk
 
@@ -88,6 +88,18 @@ class Fails(FakeDenoiser):
         if self._at == "decode" and state.plan.student is not None:
             raise RuntimeError("nobody can see it")
         return super().decode(state)
+
+
+class Sees(FakeDenoiser):
+    """A denoiser that knows what share of what is asked is not seen in its frames."""
+
+    def __init__(self, share: float | None) -> None:
+        super().__init__()
+        self._share = share
+
+    def unseen(self, frames: Frames, shown: MustShow) -> float | None:
+        assert shown.ground == "black"
+        return self._share
 
 
 @pytest.fixture
@@ -240,3 +252,32 @@ def test_the_time_that_is_left_counts_the_plan_behind_the_draft() -> None:
     behind = masks_of(kept_walk(speculative())).budget
     halves = [each - 0.1 * behind for each, step in zip(told.etas_s, told.steps, strict=True) if step == 0]
     assert halves == pytest.approx([0.15, 0.1, 0.05, 0.0])
+
+
+def looked_at(deterministic: bool = False) -> Plan:
+    plan = speculative(0.1, deterministic=deterministic)
+    assert plan.draft is not None
+    return replace(plan, draft=replace(plan.draft, shown=MustShow("black", (("red", "circle", "right"),))))
+
+
+@pytest.mark.parametrize(("share", "verdict", "step"), [(0.1, "kept", 4), (0.2, "rejected", 0), (None, "failed", 0)])
+def test_a_draft_that_is_looked_at_is_judged_before_the_plan_begins_and_at_no_evaluation(
+    share: float | None, verdict: str, step: int
+) -> None:
+    plan = looked_at(deterministic=True)
+    engine = Engine(Sees(share), Rules(max_batch=4, slots=8, checkpoint_every=1, checkpoint_share=1.0))
+    try:
+        told = made(engine, plan)
+        (heard,) = told.verdicts
+        assert (heard.verdict, heard.residual, heard.step) == (verdict, share if verdict != "failed" else None, step)
+        assert told.heard.index(verdict) == told.heard.index("draft") + 1
+        latent = by_hand(draft_walk(plan)).latent
+        expected = by_hand(kept_walk(plan), latent) if step else by_hand(plain_walk(plan))
+        assert np.array_equal(told.frames, frames(expected))
+        assert told.measured.evaluations == 4 + masks_of(kept_walk(plan) if step else plain_walk(plan)).budget
+        for checkpoint in told.kept:
+            again = made(engine, plan, checkpoint)
+            assert np.array_equal(again.frames, told.frames)
+            assert again.measured.evaluations == told.measured.evaluations
+    finally:
+        engine.close(20)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.embedded.profile import profile
 from app.errors import InvalidRequest
 from app.plan.budgets import Budget, BudgetTable
 from app.plan.feedback.feedback import Place
@@ -14,6 +15,7 @@ from app.plan.masks.mask import evenly
 from app.plan.masks.table import MaskRow, MaskTable
 from app.plan.prompt.complexity import CLASSES
 from app.plan.step_budget import StepBudget, step_budget
+from app.plan.tables import load_tables
 from app.plan.tiers import choose
 from app.types import Masks, VideoRequest
 from tests.plan.conftest import SHAPES
@@ -115,3 +117,25 @@ def test_the_planners_own_budget_is_raised_to_the_next_with_good_masks_and_says_
     made = with_masks_known()
     assert (made.steps, made.budget) == (25, 10)
     assert "8 evaluations have no good masks in 25 steps, 10 have." in made.reasons
+
+
+@pytest.mark.parametrize("sampler", ["euler", "unipc"])
+@pytest.mark.parametrize(("steps", "budget"), [(20, 10), (15, 6), (18, 7), (35, 10)])
+def test_budgets_that_were_bad_once_have_good_masks_of_their_own_or_are_refused(
+    steps: int, budget: int, sampler: str
+) -> None:
+    model = profile()
+    table = load_tables().masks[model.id]
+    if table.limit is None or table.revision != model.revision:
+        pytest.skip("the shipped table is not one of every budget of these weights")
+    request = VideoRequest("a red ball", steps=steps, budget=budget, sampler=sampler)
+    choice = choose("standard", "simple", model.tiers)
+    if table.good(steps, budget, sampler):
+        assert step_budget(request, model, "simple", choice, None, {}, table).budget == budget
+        assert table.masks(steps, budget, sampler) is not None
+        return
+    with pytest.raises(InvalidRequest, match="The nearest that are") as refused:
+        step_budget(request, model, "simple", choice, None, {}, table)
+    near_steps, near = table.good_near(steps, budget, sampler)
+    assert f"a budget of {near} in {near_steps} steps" in str(refused.value)
+    assert table.good(near_steps, near, sampler)

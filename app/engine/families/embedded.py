@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from app.embedded.autoencoder import ShapesAutoencoder
+from app.embedded.checker.drafts import unseen
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import ACROSS, PICTURES, STUDENT_FOLDER, WEIGHTS, known_to, profile, student_of
 from app.embedded.text import TextEncoder
@@ -24,7 +25,7 @@ from app.engine.families.registry import files_of
 from app.engine.families.wan.family import Wan
 from app.engine.families.wan.image import LATENT, FirstFrameConditioning, pixels
 from app.settings.placement import Placement
-from app.types import ModelProfile, VideoSpec
+from app.types import ModelProfile, MustShow, VideoSpec
 
 CALIBRATION_PROMPTS = (
     "a red ball moves to the right on a black background",
@@ -54,7 +55,14 @@ class FirstPicture(FirstFrameConditioning):
 
 
 class Shapes(Wan):
-    """Wan with a timestep for each token only where somebody in the forward has a picture: it costs a tenth more."""
+    """Wan with a timestep for each token only where somebody in the forward has a picture: it costs a tenth more.
+
+    It can say what its videos show.
+    """
+
+    def unseen(self, frames: Frames, shown: MustShow) -> float | None:
+        """As the denoiser says it: its world is drawn by code, so that a checker can read its videos."""
+        return unseen(frames, shown)
 
     def timesteps(self, rows: Sequence[Row]) -> torch.Tensor:
         if any(row.state.conditioning.picture for row in rows):

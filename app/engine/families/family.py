@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.engine import sampler
 from app.engine.checkpoint import CheckpointInvalid, from_bytes
-from app.engine.denoiser import Conditioning, Frames, JobState, TextEmbedding
+from app.engine.denoiser import Conditioning, Frames, JobState, LooksAtDrafts, TextEmbedding
 from app.engine.families.adapters import AdapterSwitch, BroughtAdapters
 from app.engine.families.grouping import forward_by_group, guided
 from app.engine.families.pixels import device_errors, rounded, unit
@@ -24,7 +24,7 @@ from app.engine.samplers.schedule import Schedule
 from app.engine.shown import Shown
 from app.engine.timing.hardware import hardware
 from app.errors import AdapterUnusable, InvalidRequest, NumericalError, UnsupportedParameter
-from app.types import FIRST, STUDENT, Plan, VideoSpec
+from app.types import FIRST, STUDENT, MustShow, Plan, VideoSpec
 from app.types.waveform import Waveform
 
 HIGH, LOW = "high", "low"  # noise: the names of two experts
@@ -381,6 +381,10 @@ class FamilyDenoiser:
         if not self._family.free_guidance:
             return velocities["cond"]
         return guide(state, velocities["cond"], velocities.get("uncond"))
+
+    def unseen(self, frames: Frames, shown: MustShow) -> float | None:
+        """The share, 0..1, of what a video has to show that is not seen in its frames; None: its family cannot say."""
+        return self._family.unseen(frames, shown) if isinstance(self._family, LooksAtDrafts) else None
 
     @torch.inference_mode()
     def magnitudes(self, plan: Plan, conditioning: Conditioning) -> tuple[float, ...]:

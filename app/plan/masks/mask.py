@@ -7,6 +7,9 @@ from dataclasses import replace
 from itertools import compress
 
 from app.types import Masks, Plan
+from app.types.masks import LEAP
+
+_LEAPS = frozenset({"unipc"})  # samplers of several steps
 
 
 def masks_of(plan: Plan) -> Masks:
@@ -15,13 +18,23 @@ def masks_of(plan: Plan) -> Masks:
     Raises:
         ValueError: not 1 <= budget <= steps, or it begins behind its last step.
     """
-    masks = plan.masks or for_guidance(evenly(plan.sampling.steps, plan.sampling.budget), plan.sampling.guidance)
+    asked = plan.sampling
+    masks = plan.masks or for_guidance(for_sampler(evenly(asked.steps, asked.budget), asked.sampler), asked.guidance)
     return masks if plan.start is None else late(masks, plan.start.step)
 
 
 def evaluations(plan: Plan) -> float:
     """What the plan's denoising costs, in guided evaluations. Raises ValueError as `masks_of` does."""
     return cost(masks_of(plan))
+
+
+def for_sampler(masks: Masks, sampler: str) -> Masks:
+    """The masks as this sampler walks them: one of several steps leaps from evaluation to evaluation.
+
+    A velocity that is forecast is no news to it: taken for an evaluation, as its history and its corrector take every
+    step's, the differences that both are made of are nearly nothing over forecast steps and too much behind them.
+    """
+    return replace(masks, order=LEAP) if sampler in _LEAPS and masks.budget < masks.steps else masks
 
 
 def for_guidance(masks: Masks, guidance: float) -> Masks:

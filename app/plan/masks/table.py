@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
-from app.plan.masks.mask import cost, ends_kept, evenly, for_guidance, stretched
+from app.plan.masks.mask import cost, ends_kept, evenly, for_guidance, for_sampler, stretched
 from app.types import Masks, Plan
 from app.types.masks import bits, unbits
 
 FOLDER: Final = Path(__file__).parent
 FORMAT: Final = "kinoray-masks-2"
-_BEFORE: Final = "kinoray-masks-1"  # of one sampler, without a limit
-_EVERY: Final = range(5, 51)  # lengths that a whole search has rows of
+WHOLE: Final = "kinoray-masks-3"  # with a limit: rows of every budget, each a few numbers
+_BEFORE: Final = "kinoray-masks-1"  # of one sampler
 _NEAR = 0.25  # farthest row that is still used: |log of the lengths' ratio| + difference of the budgets' shares
 
 
@@ -32,7 +33,6 @@ class MaskRow:
     error: float
     even_error: float | None = None  # None: it was not walked
     sampler: str = "euler"
-    walked: bool = True  # False: its error is what a full run lets expect, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +60,30 @@ class MaskEntry(TypedDict):
     error: float
     even_error: float | None
     sampler: str
-    walked: bool
 
 
 @dataclass(frozen=True)
 class MaskTable:
     """The rows of one model's weights.
 
-    A `limit` says that every budget is to be measured: a row is good up to that error, and what has no good row is
-    refused. Without one the nearest row serves its neighbours.
+    A `limit` says that every budget was to be measured: a row is good up to that error, or that of its sampler in
+    `limits`, and what has no good row of its own is refused, never given a neighbour's. Without one the nearest row
+    serves its neighbours.
     """
 
     model: str
     revision: str
     rows: tuple[MaskRow, ...]
     limit: float | None = None
-    verified: tuple[Verified, ...] = field(default=())  # what the limit rests on
+    verified: tuple[Verified, ...] = field(default=())  # what the limits rest on
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def masks(self, steps: int, budget: int, sampler: str) -> Masks | None:
-        """The masks of the good row of exactly this, else of the nearest; None when all are too far away."""
+        """The masks of the good row of exactly this; without a limit else of the nearest, None when all are too far."""
         row = self._good.get((sampler, steps, budget))
-        return row.masks if row is not None else self.nearest(steps, budget, sampler)
+        if row is not None:
+            return row.masks
+        return self.nearest(steps, budget, sampler) if self.limit is None else None
 
     def nearest(self, steps: int, budget: int, sampler: str = "euler") -> Masks | None:
         """The masks of the nearest good row, of this sampler where there are any, stretched to this length and budget;
@@ -92,14 +95,10 @@ class MaskTable:
         return stretched(best.masks, steps, budget)
 
     def good(self, steps: int, budget: int, sampler: str) -> bool:
-        """Whether a plan may ask for it. All steps always, and anything of a sampler that was not measured.
-
-        While the search has not been through all lengths, those that it has not come to go by their neighbours.
-        """
-        if budget >= steps or self.limit is None or sampler not in self._lengths:
+        """Whether a plan may ask for it. All steps always, and anything of a sampler that was not measured."""
+        if budget >= steps or self.limit is None or sampler not in self._samplers:
             return True
-        known = self._lengths[sampler]
-        return (sampler, steps, budget) in self._good or (steps not in known and not known.issuperset(_EVERY))
+        return (sampler, steps, budget) in self._good
 
     def good_near(self, steps: int, budget: int, sampler: str) -> tuple[int, int]:
         """The nearest (steps, budget) that is good, this length with all its steps among them."""
@@ -112,14 +111,13 @@ class MaskTable:
 
     @cached_property
     def _good(self) -> dict[tuple[str, int, int], MaskRow]:
-        limit = math.inf if self.limit is None else self.limit
-        return {(row.sampler, row.masks.steps, row.masks.budget): row for row in self.rows if row.error <= limit}
+        usual = math.inf if self.limit is None else self.limit
+        good = [row for row in self.rows if row.error <= self.limits.get(row.sampler, usual)]
+        return {(row.sampler, row.masks.steps, row.masks.budget): row for row in good}
 
     @cached_property
-    def _lengths(self) -> dict[str, frozenset[int]]:
-        """Those that were searched, by sampler."""
-        samplers = {row.sampler for row in self.rows}
-        return {each: frozenset(row.masks.steps for row in self.rows if row.sampler == each) for each in samplers}
+    def _samplers(self) -> frozenset[str]:
+        return frozenset(row.sampler for row in self.rows)
 
 
 def with_masks(plan: Plan, tables: Mapping[str, MaskTable]) -> Plan:
@@ -137,7 +135,7 @@ def with_masks(plan: Plan, tables: Mapping[str, MaskTable]) -> Plan:
         masks = table.masks(asked.steps, asked.budget, asked.sampler) or ends_kept(asked.steps, asked.budget)
     else:
         masks = evenly(asked.steps, asked.budget)
-    masks = for_guidance(masks, asked.guidance)
+    masks = for_guidance(for_sampler(masks, asked.sampler), asked.guidance)
     return replace(plan, masks=masks, mark=plan.mark.removeprefix(masks.digest))
 
 
@@ -145,25 +143,58 @@ def read(path: Path) -> MaskTable:
     """A table from its file. Raises ValueError when it is none."""
     try:
         facts = json.loads(path.read_text())
-        if facts["format"] not in (FORMAT, _BEFORE):
+        if facts["format"] not in (WHOLE, FORMAT, _BEFORE):
             raise ValueError(f"its format is not {FORMAT}")
-        rows = tuple(row_of({"sampler": facts.get("sampler"), "walked": True} | entry) for entry in facts["rows"])
+        if facts["format"] == WHOLE:
+            rows = tuple(row for length in facts["lengths"] for row in _rows_of(length))
+        else:
+            rows = tuple(row_of({"sampler": facts.get("sampler")} | entry) for entry in facts["rows"])
         verified = tuple(Verified(**each) for each in facts.get("verified", ()))
         limit = None if facts.get("limit") is None else float(facts["limit"])
-        return MaskTable(str(facts["model"]), str(facts["revision"]), rows, limit, verified)
+        limits = {str(sampler): float(each) for sampler, each in facts.get("limits", {}).items()}
+        return MaskTable(str(facts["model"]), str(facts["revision"]), rows, limit, verified, limits)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name} is no table of masks: {error}") from error
 
 
 def write(table: MaskTable, path: Path) -> None:
-    """Write a table, a row a line, whole or not at all."""
-    facts = {"format": FORMAT, "model": table.model, "revision": table.revision, "limit": table.limit}
-    head = json.dumps(facts, indent=1)[:-2]
+    """Write a table, whole or not at all: a row a line, or, with a limit, a length a line."""
+    whole = table.limit is not None
+    facts = {"format": WHOLE if whole else FORMAT, "model": table.model, "revision": table.revision}
+    head = json.dumps(facts | ({"limit": table.limit, "limits": dict(table.limits)} if whole else {}), indent=1)[:-2]
+    ordered = sorted(table.rows, key=_length)
+    if whole:
+        groups = groupby(ordered, key=lambda row: (row.sampler, row.masks.steps))
+        lines = [_length_of(*length, list(rows)) for length, rows in groups]
+    else:
+        lines = [json.dumps(entry_of(row)) for row in ordered]
     verified = ",\n  ".join(json.dumps(asdict(each)) for each in table.verified)
-    rows = ",\n  ".join(json.dumps(entry_of(row)) for row in sorted(table.rows, key=_length))
+    rows = ",\n  ".join(lines)
+    name = "lengths" if whole else "rows"
     fresh = path.with_suffix(".new")
-    fresh.write_text(f'{head},\n "verified": [\n  {verified}\n ],\n "rows": [\n  {rows}\n ]\n}}\n')
+    fresh.write_text(f'{head},\n "verified": [\n  {verified}\n ],\n "{name}": [\n  {rows}\n ]\n}}\n')
     fresh.replace(path)
+
+
+def _length_of(sampler: str, steps: int, rows: Sequence[MaskRow]) -> str:
+    """All budgets of a length: [budget, order, steps that run as bits in hexadecimal, error] of each.
+
+    Raises ValueError: a row leaves out unconditional passes, which this form cannot say.
+    """
+    if any(row.masks.run != row.masks.unconditional for row in rows):
+        raise ValueError("rows of every budget run the unconditional pass with each evaluation")
+    told = [[row.masks.budget, row.masks.order, f"{int(bits(row.masks.run), 2):x}", row.error] for row in rows]
+    return json.dumps({"sampler": sampler, "steps": steps, "rows": told}, separators=(",", ":"))
+
+
+def _rows_of(length: Mapping[str, Any]) -> Iterator[MaskRow]:
+    steps = int(length["steps"])
+    for budget, order, mask, error in length["rows"]:
+        run = unbits(f"{int(mask, 16):0{steps}b}")
+        masks = Masks(run, run, int(order))
+        if (masks.steps, masks.budget) != (steps, budget):
+            raise ValueError(f"the mask {mask} is none of {budget} in {steps} steps")
+        yield MaskRow(masks, float(error), sampler=str(length["sampler"]))
 
 
 def entry_of(row: MaskRow) -> MaskEntry:
@@ -178,7 +209,6 @@ def entry_of(row: MaskRow) -> MaskEntry:
         "cost": cost(row.masks),
         "error": row.error,
         "even_error": row.even_error,
-        "walked": row.walked,
     }
 
 
@@ -188,7 +218,7 @@ def row_of(entry: MaskEntry) -> MaskRow:
     if (masks.steps, masks.budget) != (entry["steps"], entry["budget"]):
         raise ValueError(f"the mask {entry['mask']} has other steps or another budget than its row says")
     even = None if entry["even_error"] is None else float(entry["even_error"])
-    return MaskRow(masks, float(entry["error"]), even, str(entry["sampler"]), bool(entry["walked"]))
+    return MaskRow(masks, float(entry["error"]), even, str(entry["sampler"]))
 
 
 def _length(row: MaskRow) -> tuple[str, int, int]:

@@ -30,6 +30,11 @@ class Reader:
         self._world = world
         self._model = model
 
+    @property
+    def world(self) -> World:
+        """What the model can draw."""
+        return self._world
+
     def understand(self, prompt: str) -> tuple[Understood, tuple[PlanWarning, ...]]:
         """What the model makes of a prompt; no warnings: it says what it was trained on. Any string is legal."""
         read = self._world.rephrase(prompt[:_READ])

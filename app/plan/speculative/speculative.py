@@ -17,7 +17,7 @@ from app.plan.distilled import SAMPLER
 from app.plan.masks.mask import evaluations as own_evaluations
 from app.plan.masks.mask import masks_of
 from app.plan.speculative.table import DraftTable
-from app.types import FirstDraft, ModelProfile, Plan, PlanWarning, Sampling, Start, VideoRequest
+from app.types import FirstDraft, ModelProfile, MustShow, Plan, PlanWarning, Sampling, Start, VideoRequest
 
 PARAM: Final = "speculative"
 UNAVAILABLE: Final = "draft_unavailable"
@@ -33,11 +33,18 @@ DRAFT_ENTRY: Final = "draft"
 
 
 def drafted(
-    request: VideoRequest, plan: Plan, model: ModelProfile, row: str, table: DraftTable | None, as_measured: bool
+    request: VideoRequest,
+    plan: Plan,
+    model: ModelProfile,
+    row: str,
+    table: DraftTable | None,
+    as_measured: bool,
+    shown: MustShow | None = None,
 ) -> Plan:
     """The plan with its draft, where one is asked for; `row` is that of the tables: the tier, or "auto".
 
-    `table` is that of the model's weights and drafts; `as_measured`: the video is of the kind that was measured.
+    `table` is that of the model's weights and drafts; `as_measured`: the video is of the kind that was measured;
+    `shown`: what it has to show, if that is known, for tables whose drafts are looked at.
 
     Raises:
         InvalidRequest: the model has nothing that makes drafts.
@@ -53,9 +60,10 @@ def drafted(
     if why := next(_beyond(request, plan, draft, model), None):
         return replace(plan, warnings=(*plan.warnings, PlanWarning(NO_DRAFT, f"No draft is made: {why}.", PARAM)))
     start = table.start(row, plan.sampling.steps) if table is not None and as_measured and plan.by_planner else None
-    if start is not None:
+    if start is not None and (shown is not None or not start[0].looked_at):
         at, step = start
-        draft = replace(draft, step=step, level=at.level, most_residual=at.most_residual)
+        judged_by = shown if at.looked_at else None
+        draft = replace(draft, step=step, level=at.level, most_residual=at.most_residual, shown=judged_by)
     told = replace(plan.why, reasons=(*plan.why.reasons, _said(draft, plan.sampling.steps)))
     return replace(plan, draft=draft, why=told)
 

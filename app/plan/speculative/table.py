@@ -16,6 +16,9 @@ FORMAT: Final = "kinoray-drafts-1"
 class DraftRow:
     """In this tier drafts are noised to `level`, and kept up to `most_residual`; and what was measured there.
 
+    The residual is how far the model's own first guess is from the draft, or, where drafts are `looked_at`, the share
+    of what is asked that a checker does not see in them.
+
     Qualities are means, 0..100: of the plain plans, of the drafts alone, and of what comes of them, kept or not.
     Evaluations are guided ones: of the plain plans, and with drafts, thrown-away ones counted with all that they cost.
     """
@@ -32,6 +35,7 @@ class DraftRow:
     evaluations: float = 0.0
     plain_evaluations: float = 0.0
     auc: float | None = None  # that of two drafts the one which loses has the larger residual; None: none, or all, lose
+    looked_at: bool = False
 
 
 @dataclass(frozen=True, slots=True)

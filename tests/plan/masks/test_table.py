@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.plan.masks.mask import cost, evaluations, evenly, masks_of
+from app.plan.masks.mask import cost, ends_kept, evaluations, evenly, masks_of
 from app.plan.masks.table import MaskRow, MaskTable, read, with_masks, write
 from app.plan.tables import load_tables
 from app.types import Masks, Plan
-from app.types.masks import bits, unbits
+from app.types.masks import LEAP, bits, unbits
 from tests.engine.plans import make_plan
 
 FOUND = Masks(unbits("1110110010"), unbits("1100100010"))
@@ -122,3 +122,63 @@ def test_a_digest_never_changes_between_releases() -> None:
 def test_a_plan_and_its_masks_cannot_disagree(masks: Masks) -> None:
     with pytest.raises(ValueError, match="budget of 6 in 10 steps"):
         replace(make_plan(steps=10, budget=6), masks=masks)
+
+
+WHOLE = MaskTable(
+    "tiny",
+    "1",
+    (
+        MaskRow(evenly(10, 6), 1e-4),
+        MaskRow(evenly(10, 5), 2e-2),
+        MaskRow(evenly(10, 5), 2e-4, sampler="unipc"),
+        MaskRow(evenly(9, 5), 1e-3, sampler="unipc"),
+    ),
+    limit=3e-3,
+    limits={"unipc": 3e-4},
+)
+
+
+def test_with_a_limit_a_pair_has_its_own_good_row_or_none() -> None:
+    assert (WHOLE.good(10, 6, "euler"), WHOLE.good(10, 5, "euler")) == (True, False)
+    assert (WHOLE.good(10, 5, "unipc"), WHOLE.good(9, 5, "unipc")) == (True, False)
+    assert WHOLE.masks(10, 6, "euler") == evenly(10, 6)
+    assert WHOLE.masks(11, 6, "euler") is WHOLE.masks(10, 5, "euler") is None
+    assert not WHOLE.good(11, 6, "euler")
+    assert WHOLE.good(11, 11, "euler")
+    assert WHOLE.good_near(10, 5, "euler") == (10, 6)
+    assert WHOLE.raised(10, 3, "euler") == 6
+
+
+def test_a_table_of_every_budget_is_short_and_read_as_it_was_written(tmp_path: Path) -> None:
+    rows = tuple(
+        MaskRow(ends_kept(steps, budget), 1.23e-05, sampler=sampler)
+        for sampler in ("euler", "unipc")
+        for steps in range(5, 51)
+        for budget in range(4, steps)
+    )
+    table = replace(WHOLE, rows=rows)
+    write(table, tmp_path / "tiny.json")
+    assert read(tmp_path / "tiny.json") == table
+    assert (tmp_path / "tiny.json").stat().st_size < 100_000
+
+
+def test_the_shipped_budgets_are_measured_or_refused_with_a_good_one_named() -> None:
+    table = load_tables().masks["kinoray-shapes"]
+    if table.limit is None:
+        pytest.skip("the shipped table is not one of every budget")
+    for sampler in ("euler", "unipc"):
+        limit = table.limits.get(sampler, table.limit)
+        errors = {(row.masks.steps, row.masks.budget): row.error for row in table.rows if row.sampler == sampler}
+        for steps in range(4, 51):
+            for budget in range(1, steps):
+                good = table.good(steps, budget, sampler)
+                assert good == (errors.get((steps, budget), 1.0) <= limit)
+                assert (table.masks(steps, budget, sampler) is not None) == good
+                assert table.good(*table.good_near(steps, budget, sampler), sampler)
+
+
+def test_a_sampler_of_several_steps_leaps_whatever_masks_it_is_given() -> None:
+    plan = make_plan(steps=10, budget=6, sampler="unipc")
+    assert found(plan) == replace(FOUND, order=LEAP)
+    assert with_masks(plan, {}).masks == masks_of(plan) == replace(evenly(10, 6), order=LEAP)
+    assert found(make_plan(steps=10, sampler="unipc")) == evenly(10, 10)

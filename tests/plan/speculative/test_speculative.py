@@ -7,6 +7,7 @@ import pytest
 
 from app.cache.keys import plan_digest
 from app.errors import InvalidRequest
+from app.models.vocabularies import readers
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.explain import describe
@@ -24,7 +25,7 @@ from app.plan.speculative.speculative import (
 )
 from app.plan.speculative.table import DraftRow, DraftTable
 from app.plan.tables import Tables
-from app.types import STUDENT, Extension, ModelProfile, Plan, StudentOfModel, TierOfModel, VideoRequest
+from app.types import STUDENT, Extension, ModelProfile, Plan, Shown, StudentOfModel, TierOfModel, VideoRequest
 from tests.jobs.make import VIDEO
 from tests.plan.conftest import SHAPES, Bounds
 
@@ -154,3 +155,22 @@ def test_a_speculative_video_has_a_key_of_its_own_with_all_that_decides_it() -> 
     }
     assert len(keys) == 4
     assert plan_digest(plain_walk(planned()), None) == plan_digest(planned(speculative=False), None)
+
+
+@pytest.mark.parametrize(("prompt", "shown"), [("a red ball rises on a black background", True), ("a red ball", False)])
+def test_where_drafts_are_looked_at_a_prompt_must_say_all_that_is_to_be_seen(prompt: str, shown: bool) -> None:
+    table = DraftTable(SHAPES.id, SHAPES.revision, "abc", "adherence", (replace(ROW, looked_at=True),))
+    reader = readers()["kinoray-shapes"]
+    request = VideoRequest(prompt, tier="standard", speculative=True)
+    plan = make_plan(
+        request,
+        Catalogue([TAUGHT], TAUGHT.id),
+        Bounds(),
+        UNKNOWN,
+        lambda: 1,
+        Tables(drafts={SHAPES.id: table}),
+        readers={TAUGHT.id: reader},
+    )
+    assert plan.draft is not None
+    asked = Shown("black", (("red", "circle", "up"),)) if shown else None
+    assert (plan.draft.calibrated, plan.draft.shown) == (shown, asked)

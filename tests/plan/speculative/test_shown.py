@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from app.models.vocabularies import readers
+from app.plan.speculative.shown import shown
+from app.types import Shown
+
+READER = readers()["kinoray-shapes"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "asked"),
+    [
+        ("a small crimson ball floats upwards on a black background", Shown("black", (("red", "circle", "up"),))),
+        (
+            "a yellow star spins while a blue box moves to the right on a gray background",
+            Shown("gray", (("yellow", "star", "spinning"), ("blue", "square", "right"))),
+        ),
+    ],
+)
+def test_what_is_to_be_seen_is_read_in_plain_words(prompt: str, asked: Shown) -> None:
+    assert shown(prompt, READER) == asked
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a red ball rises",
+        "a red ball on a black background",
+        "a ball rises on a black background",
+        "a dragon flies over the castle",
+        "",
+    ],
+)
+def test_of_a_prompt_that_leaves_something_open_nothing_is_looked_for(prompt: str) -> None:
+    assert shown(prompt, READER) is None
