@@ -88,8 +88,8 @@ function show() {
   part(".bar i").style.width = `${video.progress}%`;
   part(".bar").hidden = over;
   const rest = left(video);
-  part(".countdown").hidden = over || rest == null || video.phase === "queued";
-  if (rest != null) say(part(".countdown"), span(rest));
+  part(".countdown").hidden = over || !rest || video.phase === "queued"; // what was foretold is over: nobody knows
+  if (rest) say(part(".countdown"), span(rest));
   part('[data-act="cancel"]').hidden = over;
   part('[data-act="again"]').hidden = !over;
   part("select").hidden = over;
@@ -126,7 +126,7 @@ async function report(video) {
     const found = await get(`v1/videos/${id}/report`);
     if (shown !== video.id) return;
     ribbon($("stage-body").querySelector(".ribbon"), found);
-    say($("stage-body").querySelector(".stage-company"), company(found, span).join(", "));
+    say($("stage-body").querySelector(".stage-company"), company(found).join(", "));
   } catch {
     reported = ""; // it is no more than a story
   }
