@@ -298,8 +298,10 @@ export function switchLanguage() {
   location.reload();
 }
 
+/** @type {Intl.NumberFormat[]} by digits: to make one takes longer than all else that a step changes on the page */
+const NUMBERS = [];
 /** @param {number} value @param {number} [digits] */
-export const number = (value, digits = 0) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+export const number = (value, digits = 0) => (NUMBERS[digits] ??= new Intl.NumberFormat(locale, { maximumFractionDigits: digits })).format(value);
 export const percent = (value) => (value == null ? "-" : `${number(100 * value)} %`);
 export const date = (unix) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(1000 * unix);
 export const time = (unix) => new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(1000 * unix);

@@ -72,6 +72,19 @@ def test_a_script_goes_out_as_it_is_but_for_its_comments() -> None:
         assert all(line.count("`") % 2 == 0 for line in text.splitlines()), name
 
 
+def test_a_browser_hears_at_once_of_every_script_that_a_first_look_runs() -> None:
+    """Else it would hear of each by the one that imports it, one journey after the other."""
+    texts = {name: (STUDIO / name).read_text() for name in MODULES}
+    needed, looked_at = {"studio.js"}, set[str]()
+    while needed - looked_at:
+        name = min(needed - looked_at)
+        looked_at.add(name)
+        imports = re.findall(r'^import (?:[^"]*from )?"(\.[^"]+)"', texts[name], re.MULTILINE)
+        needed |= {normpath(f"{dirname(name) or '.'}/{each}") for each in imports}
+    told = re.findall(r'rel="modulepreload" href="studio/([^"]+)"', (STUDIO / "index.html").read_text())
+    assert sorted([*told, "studio.js"]) == sorted(needed)
+
+
 def test_only_comments_on_lines_of_their_own_are_left_out() -> None:
     script = """// A module.
 const a = "// no comment"; // stays

@@ -1,6 +1,6 @@
 // One card of the gallery: light until it is looked at; its video is fetched as it comes into view.
 
-import { button, h, label, say } from "../dom.js";
+import { button, fillBar, h, label, say } from "../dom.js";
 import { move, still } from "../motion.js";
 import { badges, sentence, title, warn } from "../sentences.js";
 import { ended, file, previews, videos } from "../store.js";
@@ -87,7 +87,7 @@ export function show(element, video) {
   part("prompt").title = video.prompt;
   part("open").setAttribute("aria-label", `${t("details")}: ${title(video)}`);
   say(part("state"), sentence(video));
-  part("bar").firstElementChild.style.width = `${video.progress}%`;
+  fillBar(part("bar"), video.progress / 100);
   part("bar").hidden = over;
   if (video.status === "failed") part("glimpse").hidden = true;
   element.querySelector('[data-act="cancel"]').toggleAttribute("hidden", over);

@@ -1,17 +1,17 @@
-// The gallery: a card for each video, in the order in which they were asked for; older ones come as one scrolls, and of
-// thousands only those around what is looked at stand in the document.
+// The gallery: a card for each video, in the order in which they were asked for; older ones come as one scrolls.
 
 import { act, leaving, onLeaving } from "../acts.js";
 import { get } from "../api.js";
-import { $, announce, h, say } from "../dom.js";
+import { $, announce, say } from "../dom.js";
 import { title } from "../sentences.js";
 import { ended, learn, videos, watch } from "../store.js";
 import { t } from "../words.js";
-import { card, glimpse, shell, show } from "./card.js";
+import { glimpse, show } from "./card.js";
 import { fits, onFilter, onFound, query } from "./filters.js";
-import { MOST, stretch } from "./stretch.js";
+import { cardOf, shelve } from "./shelf.js";
 
 const PAGE = 24;
+const SOON_MS = 80; // sooner than anybody sees
 const MOST_PAGE = 96; // who scrolls on goes far: each page is larger than the last
 
 /** @typedef {{ id: string, created: number, seen: boolean }} Place `seen`: the filters leave it, and it is not about to go */
@@ -19,10 +19,7 @@ const MOST_PAGE = 96; // who scrolls on goes far: each page is larger than the l
 const places = new Map();
 /** @type {Place[]} in their order, the newest first */
 const order = [];
-/** @type {Map<string, any>} the cards that stand in the document, by their videos */
-const cards = new Map();
-/** @type {string[]} the same in their order */
-let standing = [];
+let seen = 0; // of them
 /** @type {Map<string, string | null>} where each of the server's lists goes on, by what it is narrowed to */
 const reached = new Map();
 /** @type {Map<string, number>} by the same: how many pages of it have been read */
@@ -38,8 +35,6 @@ let more = false;
 let aside = false; // what is learnt now is found, not listed
 
 const gallery = $("gallery");
-const [before, behind] = [h("div", { className: "gap", hidden: true }), h("div", { className: "gap", hidden: true })];
-gallery.append(before, behind);
 
 /** Where a video of that time belongs: behind all that are newer. @param {number} at Unix seconds @param {boolean} last of the same second */
 function index(at, last) {
@@ -56,20 +51,38 @@ function index(at, last) {
 /** @param {Video} video */
 function place(video) {
   let known = places.get(video.id);
-  const seen = !leaving.has(video.id) && fits(video);
+  const is = !leaving.has(video.id) && fits(video);
   if (!known) {
-    known = { id: video.id, created: video.created_at, seen };
+    known = { id: video.id, created: video.created_at, seen: is };
     places.set(video.id, known);
     order.splice(index(video.created_at, reading), 0, known); // of the same second, the one that is told of later is newer, but for pages of older ones
     if (!aside) listed.add(video.id);
     if (!reading) trim();
     arrangeSoon();
-  } else if (known.seen !== seen) {
-    known.seen = seen;
+  } else if (known.seen !== is) {
+    known.seen = is;
     arrangeSoon();
   }
-  const element = cards.get(video.id);
-  if (element) show(element, video);
+  if (ended(video)) showNow(video.id);
+  else showSoon(video.id);
+}
+
+/** @type {Set<string>} */
+const stale = new Set();
+let drawn = 0;
+// Many steps of many jobs, one drawing.
+function showSoon(id) {
+  stale.add(id);
+  drawn ||= window.setTimeout(() => {
+    drawn = 0;
+    stale.forEach(showNow);
+    stale.clear();
+  }, SOON_MS);
+}
+
+function showNow(id) {
+  const [element, video] = [cardOf(id), videos.get(id)];
+  if (element && video) show(element, video);
 }
 
 let due = false;
@@ -84,94 +97,11 @@ function arrangeSoon() {
   });
 }
 
-/** Puts the cards into the document that belong there now, and takes away the others. */
 function arrange() {
   const list = order.filter((each) => each.seen).map(({ id }) => id);
-  const far = list.length > MOST || !before.hidden || !behind.hidden;
-  const [from, to] = far ? stretch(lie(list.length), columns(), -gallery.getBoundingClientRect().top, innerHeight) : [0, list.length];
-  const wanted = list.slice(from, to);
-  const anchor = far ? held(wanted) : null;
-  const was = anchor?.getBoundingClientRect().top ?? 0;
-  const now = new Set(wanted);
-  for (const [id, element] of cards) if (!now.has(id)) leave(element, id, places.get(id)?.seen ? null : wanted);
-  let next = behind;
-  for (const id of wanted.toReversed()) {
-    const element = cards.get(id) ?? stand(/** @type {Video} */ (videos.get(id)));
-    if (element.nextSibling !== next) gallery.insertBefore(element, next);
-    next = element;
-  }
-  standing = wanted;
-  first = from;
-  if (far) spread(from, list.length - to);
-  if (anchor) hold(anchor, was, from);
+  seen = list.length;
+  shelve(list);
 }
-
-/** @param {Video} video */
-function stand(video) {
-  const element = places.size <= MOST ? card(video) : shell(video);
-  cards.set(video.id, element);
-  show(element, video);
-  return element;
-}
-
-/** @param {any} element @param {string} id @param {string[] | null} others who acts by keys goes on beside what leaves */
-function leave(element, id, others) {
-  if (others) refocus(element, new Set(others));
-  element.remove();
-  cards.delete(id);
-}
-
-// How it lies
-
-let first = 0; // index of the first that stands, among those that are seen
-let pitch = 0; // pixels from row to row, as last measured
-
-const columns = () => getComputedStyle(gallery).gridTemplateColumns.split(" ").length;
-const spacing = () => parseFloat(getComputedStyle(gallery).rowGap) || 0;
-
-/** @param {number} count @returns {import("./stretch.js").Lie} */
-function lie(count) {
-  const [top, bottom] = [before.offsetHeight, behind.offsetHeight];
-  return { count, from: first, to: Math.min(count, first + standing.length), top, bottom, block: Math.max(1, gallery.offsetHeight - top - bottom) };
-}
-
-// The gaps stand for the rows that do not: as high as those that do are on an average.
-function spread(rowsBefore, rowsBehind) {
-  const [each, between] = [columns(), spacing()];
-  const [one, last] = [cards.get(standing[0]), cards.get(standing.at(-1) ?? "")];
-  if (one) pitch = (last.getBoundingClientRect().bottom - one.getBoundingClientRect().top + between) / Math.ceil(standing.length / each);
-  for (const [gap, count] of /** @type {[any, number][]} */ ([[before, rowsBefore], [behind, rowsBehind]])) {
-    gap.hidden = !count;
-    gap.style.height = `${Math.max(0, Math.ceil(count / each) * pitch - between)}px`;
-  }
-}
-
-// The first card in sight that stays: what one looks at must not jump while others come and go above it.
-function held(wanted) {
-  if (gallery.getBoundingClientRect().top >= 0) return null;
-  const stays = new Set(wanted);
-  return standing.filter((id) => stays.has(id)).map((id) => cards.get(id)).find((element) => element.getBoundingClientRect().bottom > 0) ?? null;
-}
-
-function hold(anchor, was, from) {
-  const moved = anchor.getBoundingClientRect().top - was;
-  if (Math.abs(moved) < 1) return;
-  if (from) before.style.height = `${Math.max(0, before.offsetHeight - moved)}px`;
-  else scrollBy(0, moved);
-}
-
-let looking = 0;
-function look() {
-  looking ||= requestAnimationFrame(() => {
-    looking = 0;
-    if (places.size <= MOST) return;
-    const list = lie(order.reduce((sum, each) => sum + (each.seen ? 1 : 0), 0));
-    const [from, to] = stretch(list, columns(), -gallery.getBoundingClientRect().top, innerHeight);
-    if (from !== list.from || to !== list.to) arrange();
-  });
-}
-addEventListener("scroll", look, { passive: true });
-addEventListener("resize", look, { passive: true });
 
 // Keeps a page that is left open from growing without end: the oldest that have ended leave.
 function trim() {
@@ -194,21 +124,13 @@ function remove(id) {
   arrangeSoon();
 }
 
-// Who acts by keys goes on beside what leaves, not at the top of the page.
-function refocus(element, stays) {
-  if (!element.contains(document.activeElement)) return;
-  const others = standing.filter((id) => stays.has(id)).map((id) => cards.get(id)).filter((each) => each?.isConnected);
-  const next = others.find((each) => element.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) ?? others.at(-1);
-  (next?.querySelector(".open") ?? $("prompt")).focus();
-}
-
 function offer(is) {
   more = is;
   $("more").hidden = !is;
 }
 
 function empty() {
-  $("none").hidden = standing.length > 0 || !videos.size;
+  $("none").hidden = seen > 0 || !videos.size;
   $("keep").classList.toggle("empty", !videos.size);
   document.body.classList.toggle("fresh", !videos.size);
 }
@@ -219,7 +141,7 @@ export async function older() {
   const list = query();
   busy = true;
   try {
-    let seen = 0;
+    let fitting = 0;
     do {
       const after = reached.get(list);
       const page = await get(`v1/videos?limit=${Math.min(MOST_PAGE, PAGE * Math.max(1, pages.get(list) ?? 0))}${list && `&${list}`}${after ? `&after=${after}` : ""}`);
@@ -228,14 +150,14 @@ export async function older() {
       for (const video of page.data) {
         if (!videos.has(video.id)) learn(video);
         else if (!list) listed.add(video.id);
-        seen += fits(video) ? 1 : 0;
+        fitting += fits(video) ? 1 : 0;
       }
       [reading, aside] = [false, false];
       pages.set(list, (pages.get(list) ?? 0) + 1);
       reached.set(list, page.last_id ?? after ?? null);
       mores.set(list, page.has_more);
       offer(page.has_more);
-    } while (more && seen < PAGE / 2 && list === query());
+    } while (more && fitting < PAGE / 2 && list === query());
   } finally {
     [reading, aside, busy] = [false, false, false];
     empty();
@@ -251,7 +173,7 @@ export async function newest() {
 
 watch((what, video) => {
   if (what === "dropped") remove(video.id);
-  else if (what === "preview" && cards.has(video.id)) glimpse(cards.get(video.id), video);
+  else if (what === "preview" && cardOf(video.id)) glimpse(cardOf(video.id), video);
   else if (what === "ended" && video.status === "completed") announce(t("ready", { prompt: title(video) }));
   else if (what === "shown") place(video);
 });
@@ -272,7 +194,7 @@ onFound((found) => {
 onFilter(() => {
   again();
   offer(mores.get(query()) ?? true);
-  if ((more || !reached.has(query())) && standing.length < PAGE / 2) older().catch(() => {});
+  if ((more || !reached.has(query())) && seen < PAGE / 2) older().catch(() => {});
 });
 
 gallery.addEventListener("click", (event) => {
