@@ -1,4 +1,4 @@
-"""The studio's texts as they go out: read once, without the comments of their authors, packed once for all who take gzip."""
+"""The studio's texts as they go out: without their comments, packed once for all who take gzip."""
 
 from __future__ import annotations
 
