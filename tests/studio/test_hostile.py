@@ -88,6 +88,7 @@ async def test_the_name_of_a_file_a_tag_and_a_model_are_never_markup(studio: Ope
         await sent(page)
         video = await made(server, "a red ball")
         await page.request.patch(f"{server.url}/v1/videos/{video}", data={"tags": [EVIL[:40]]})
+        await page.reload()
         await expect(card(page, video).locator(".badges")).to_contain_text(EVIL[:40])
         await expect(page.locator("#filter-marked option", has_text="<img")).to_have_count(1)
         await page.goto(f"{server.url}/#/video/{video}")
