@@ -138,7 +138,7 @@ class MainThread:
     async def ms(self) -> float:
         """So far."""
         found = await self._session.send("Performance.getMetrics")
-        return 1000 * next(each["value"] for each in found["metrics"] if each["name"] == "TaskDuration")
+        return 1000 * float(next(each["value"] for each in found["metrics"] if each["name"] == "TaskDuration"))
 
 
 LONG_TASKS = """new Promise((told) => {
