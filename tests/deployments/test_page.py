@@ -18,8 +18,9 @@ from playwright.async_api import Page, expect
 
 from app.embedded.checker.checker import look
 from cluster.local import LocalService
-from tests.drills.processes import only_pid
+from tests.drills.processes import pids_of
 from tests.studio.conftest import browser, holds, listen
+from tests.waiting import until
 
 __all__ = ["browser"]
 
@@ -152,7 +153,11 @@ async def test_a_server_that_is_killed_loses_no_card_and_makes_nothing_twice(
     before = await asked(page)
     await expect(page.locator(f'article[data-id="{before}"]')).to_be_attached(timeout=MADE_MS)
 
-    os.kill(await anyio.to_thread.run_sync(only_pid, service, "Router"), signal.SIGKILL)
+    async def routers() -> list[int]:
+        return await anyio.to_thread.run_sync(pids_of, service, "Router")
+
+    for pid in await until(routers):
+        os.kill(pid, signal.SIGKILL)
     await page.fill("#prompt", f"a red ball rolls on a black background {mark} meanwhile")
     await page.click("#make")  # nobody is there to hear it
     await expect(page.locator("#away")).to_contain_text("Trying again", timeout=MADE_MS)
