@@ -198,15 +198,15 @@ async def test_ten_thousand_videos_do_not_slow_it(studio: Open) -> None:
 
 
 async def test_what_one_looks_at_stays_while_cards_come_and_go_around_it(studio: Open) -> None:
-    """Each look goes on by what was scrolled, though rows of other heights come into the document above it."""
+    """It moves by what was scrolled and no more, though rows of other heights come into the document above it."""
     seen = """async (by) => {
       const top = (card) => card.getBoundingClientRect().top;
       const seen = (card) => card.getBoundingClientRect().bottom > 0;
       const card = [...document.querySelectorAll('article')].find(seen);
-      const [was, at] = [top(card), scrollY];
+      const was = top(card);
       scrollBy(0, by);
       await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-      return card.isConnected ? top(card) - was + (scrollY - at) : 1e9;
+      return card.isConnected ? top(card) - was + by : 1e9;
     }"""
     async with studio(await many(700)) as (page, _):
         await scrolled(page, 700)
