@@ -197,24 +197,6 @@ async def test_ten_thousand_videos_do_not_slow_it(studio: Open) -> None:
         await holds(page, "document.querySelectorAll('article').length > 200")
 
 
-async def test_what_one_looks_at_stays_while_cards_come_and_go_around_it(studio: Open) -> None:
-    """It moves by what was scrolled and no more, though rows of other heights come into the document above it."""
-    seen = """async (by) => {
-      const top = (card) => card.getBoundingClientRect().top;
-      const seen = (card) => card.getBoundingClientRect().bottom > 0;
-      const card = [...document.querySelectorAll('article')].find(seen);
-      const was = top(card);
-      scrollBy(0, by);
-      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-      return card.isConnected ? top(card) - was + by : 1e9;
-    }"""
-    async with studio(await many(700)) as (page, _):
-        await scrolled(page, 700)
-        for by in (-700, -700, -700, 600, 600, -300) * 6:
-            assert abs(await page.evaluate(seen, by)) <= 2
-        assert await page.evaluate("document.querySelectorAll('article').length") <= 240
-
-
 async def pressed(page: Page, times: int) -> float:
     """The worst time from a key to the next frame, ms."""
     await page.evaluate(
