@@ -129,10 +129,10 @@ def create_app(
         *(models, loras, uploads, styles, keys, audit, caches, control, trace, trends, usage, vitals, page),
     )
     answer_head(app, app.router)  # of the documentation's pages
+    add_studio_files(app)
     for room in rooms:
         app.include_router(room.router)
         answer_head(app, room.router)
-    add_studio_files(app)
     install(app)
     describe_api(app, [room.router for room in rooms])
     _add_layers(app, settings, background, access, proxy_adds_request_id, body_rules(settings, proxy_reads_bodies))

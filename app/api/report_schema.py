@@ -47,6 +47,7 @@ class ReportWait(_Row):
     attempt: int | None = Field(description=_ATTEMPT)
     by: list[str] = Field(description="Your own jobs by whose doing; those of others are not named")
     why: str = Field(description="A sentence for people")
+    step: int | None = Field(description="The last step that was done when it began; null: none, or not in a replica")
 
 
 class ReportMate(_Row):
@@ -170,6 +171,7 @@ def _wait(row: WaitRow, began: float) -> ReportWait:
         attempt=row.attempt,
         by=list(row.by),
         why=row.why,
+        step=row.step,
     )
 
 

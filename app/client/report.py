@@ -33,6 +33,7 @@ class ReportWait:
     attempt: int | None = None
     by: tuple[str, ...] = ()
     why: str = ""
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,11 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** How far a bar is, 0 to 1. Drawn larger, not laid out anew. @param {any} bar @param {number} share */
+export function fillBar(bar, share) {
+  bar.firstElementChild.style.transform = `scaleX(${Math.min(1, Math.max(0, share)).toFixed(3)})`;
+}
+
 /** What a person who does not see the page is told: few things, and one at a time. */
 export function announce(text) {
   say($("said"), text);

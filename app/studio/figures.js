@@ -11,21 +11,24 @@ const EVERY_MS = 10000;
 async function figures() {
   const stats = await get("api/stats");
   operates(stats.scope === "all");
-  const told = [t("figures.made", { n: number(stats.jobs.completed) })];
+  const some = (name, count, text = number(count)) => count && told.push(t(name, { n: text })); // who has just come is told of no zeros
+  const told = /** @type {string[]} */ ([]);
+  some("figures.made", stats.jobs.completed);
   if (stats.scope === "own") {
-    told.push(t("figures.own", { n: number(stats.tenant.jobs) }));
+    some("figures.own", stats.tenant.jobs);
     waitingNow(stats.tenant.waiting ?? 0);
   } else {
     const count = stats.replicas.length;
     const waiting = stats.line?.jobs ?? 0;
-    told.push(t("figures.saved", { n: percent(stats.optimization.steps_saved_share) }));
+    some("figures.saved", stats.optimization.steps_saved_share, percent(stats.optimization.steps_saved_share));
     const hits = stats.cache_stats.levels.results?.hit_rate;
-    if (hits != null) told.push(t("figures.cache", { n: percent(hits) }));
-    told.push(t("figures.waiting", { n: number(waiting) }));
+    some("figures.cache", hits, percent(hits));
+    some("figures.waiting", waiting);
     told.push(t(count === 1 ? "figures.replica" : "figures.replicas", { n: number(count) }));
     waitingNow(waiting);
   }
   say($("figures"), told.join(" · "));
+  $("figures").title = $("figures").textContent;
 }
 
 export const figuresSoon = soon(() => figures().catch(() => {}), 300);

@@ -6,7 +6,6 @@ import { sleep } from "./dom.js";
 
 const NAME = "kinoray-unsent";
 const AGAIN_MS = 2000;
-const AWAY = new Set([502, 504]); // said by what stands before a server that does not answer
 /** @type {{ key: string, body: object }[]} */
 let unsent = [];
 let changed = () => {};
@@ -22,6 +21,9 @@ const keep = () => {
 
 // crypto.randomUUID is there only behind TLS or on localhost.
 const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** Said by what stands before a server that does not answer: a 5xx without a code of ours. @param {Refusal} refusal */
+export const away = ({ status, code }) => status >= 500 && !code;
 
 export const waiting = () => unsent.length;
 
@@ -39,7 +41,7 @@ async function deliver(letter) {
       try {
         return await post("v1/videos", letter.body, { "idempotency-key": letter.key });
       } catch (error) {
-        if (error instanceof Refusal && !AWAY.has(error.status)) throw error; // the server's own word, with a reason
+        if (error instanceof Refusal && !away(error)) throw error; // the server's own word, with a reason
         changed();
         await sleep(AGAIN_MS);
       }

@@ -24,7 +24,8 @@ export function sentence(video) {
 export function story(video) {
   if (video.cache?.hit) return t("story.cached");
   const { evaluations, fixed_default_steps: all, steps_saved_share: saved } = video.optimization;
-  return t(video.status === "completed" ? "story" : "story.plan", { n: evaluations, of: all, saved: percent(saved) });
+  const name = evaluations === all ? "story.all" : "story";
+  return t(video.status === "completed" ? name : `${name}.plan`, { n: evaluations, of: all, saved: percent(saved) });
 }
 
 /** What became of the draft that was played first. @param {Video} video */

@@ -120,6 +120,7 @@ function submit(event) {
 function prepare() {
   translate();
   $("prompt").placeholder = t("prompt.example");
+  $("palette-find").placeholder = t("commands.find");
   $("seed").placeholder = t("seed.free");
   $("seed").title = t("seed.title");
   $("seconds").placeholder = t("default");

@@ -86,8 +86,8 @@ interface Report {
   total_steps: number;
   bottleneck: { sentence: string } | null;
   stages: Stage[];
-  waits: { cause: string; offset_s: number; duration_s: number | null; why: string }[];
-  attempts: { number: number; resumed_from_step: number | null; batches: { steps: number; batch: number }[] }[];
+  waits: { cause: string; offset_s: number; duration_s: number | null; why: string; attempt: number | null; step?: number | null }[];
+  attempts: { number: number; resumed_from_step: number | null; batches: { steps: number; batch: number; packed?: { job: string | null }[] | null }[] }[];
 }
 
 interface Model {

@@ -37,12 +37,12 @@ export const WORDS = {
   "examples": ["Examples", "Beispiele"],
   "tier": ["Quality", "Qualität"],
   "tier.auto": ["auto", "auto"],
-  "tier.hint.auto": ["chosen for you", "passend gewählt"],
+  "tier.hint.auto": ["chosen for you", "passend"],
   "tier.hint.preview": ["a quick look", "ein erster Blick"],
   "tier.hint.standard": ["for every day", "für jeden Tag"],
   "tier.hint.premium": ["finer", "feiner"],
-  "tier.hint.ultra": ["every step run", "jeder Schritt gerechnet"],
-  "tier.about": ["{n} of {of} runs", "{n} von {of} Läufen"],
+  "tier.hint.ultra": ["every step run", "jeder Schritt"],
+  "tier.about": ["{n} of {of} runs", "{n}/{of} Läufe"],
   "style": ["Style", "Stil"],
   "style.none": ["none", "keiner"],
   "style.fits": ["suits this", "passt dazu"],
@@ -128,9 +128,13 @@ export const WORDS = {
   "ribbon.forecast": ["forecast", "vorhergesagt"],
   "story": ["{n} of {of} steps run, {saved} saved", "{n} von {of} Schritten gerechnet, {saved} gespart"],
   "story.plan": ["{n} of {of} steps to run, {saved} saved", "{n} von {of} Schritten zu rechnen, {saved} gespart"],
+  "story.all": ["Each of its {of} steps run", "Jeder der {of} Schritte gerechnet"],
+  "story.all.plan": ["Each of its {of} steps is run", "Jeder der {of} Schritte wird gerechnet"],
   "story.cached": ["Nothing run: it was made before.", "Nichts gerechnet: Es war schon da."],
   "ribbon.shared": ["run beside others", "neben anderen gerechnet"],
   "ribbon.resumed": ["went on here", "ging hier weiter"],
+  "ribbon.paused": ["paused here", "hier angehalten"],
+  "ribbon.paused.at": ["paused behind step {n}, {s}", "nach Schritt {n} angehalten, {s}"],
   "batch": ["shared its steps with up to {n} others", "teilte Schritte mit bis zu {n} anderen"],
   "batch.one": ["shared its steps with one other", "teilte Schritte mit einem anderen"],
   "paused": ["paused {n} times, {s}", "{n}-mal angehalten, {s}"],
@@ -172,6 +176,19 @@ export const WORDS = {
   "compare.wipe": ["Wipe", "Schieber"],
   "compare.side": ["Side by side", "Nebeneinander"],
   "compare.same": ["Their settings are the same.", "Die Einstellungen sind gleich."],
+  "differs.prompt": ["prompt", "Text"],
+  "differs.model": ["model", "Modell"],
+  "differs.quality_tier": ["quality tier", "Qualität"],
+  "differs.size": ["size", "Größe"],
+  "differs.num_frames": ["frames", "Bilder"],
+  "differs.fps": ["frames per second", "Bilder je Sekunde"],
+  "differs.seed": ["seed", "Startwert"],
+  "differs.style": ["style", "Stil"],
+  "differs.enhance": ["prompt enhanced", "Text ausgebaut"],
+  "differs.speculative": ["draft first", "Entwurf zuerst"],
+  "differs.priority": ["priority", "Vorrang"],
+  "differs.evaluations": ["runs of the model", "Läufe des Modells"],
+  "differs.time": ["time", "Zeit"],
   "keep": ["Videos", "Videos"],
   "filter.find": ["Find by words or meaning", "Nach Wörtern oder Sinn suchen"],
   "filter.status": ["State", "Zustand"],
@@ -205,7 +222,7 @@ export const WORDS = {
   "phase.encoding": ["encoding", "Text wird gelesen"],
   "phase.denoising": ["denoising", "wird gerechnet"],
   "phase.decoding": ["decoding", "wird entschlüsselt"],
-  "phase.finishing": ["finishing", "wird gespeichert"],
+  "phase.postprocessing": ["finishing", "wird gespeichert"],
   "under": ["less than a second", "unter einer Sekunde"],
   "about": ["about {s}", "etwa {s}"],
   "ready": ["Ready: {prompt}", "Fertig: {prompt}"],
@@ -281,8 +298,10 @@ export function switchLanguage() {
   location.reload();
 }
 
+/** @type {Intl.NumberFormat[]} by digits: to make one takes longer than all else that a step changes on the page */
+const NUMBERS = [];
 /** @param {number} value @param {number} [digits] */
-export const number = (value, digits = 0) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+export const number = (value, digits = 0) => (NUMBERS[digits] ??= new Intl.NumberFormat(locale, { maximumFractionDigits: digits })).format(value);
 export const percent = (value) => (value == null ? "-" : `${number(100 * value)} %`);
 export const date = (unix) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(1000 * unix);
 export const time = (unix) => new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(1000 * unix);

@@ -37,6 +37,7 @@ class AttemptLog:
         self._spans: list[dict[str, Any]] = []
         self._pauses: list[dict[str, Any]] = []
         self._runs: list[dict[str, Any]] = []
+        self._step: int | None = None  # the last that is done
 
     def leased(self, at: float | None) -> None:
         """When the lease began."""
@@ -77,6 +78,7 @@ class AttemptLog:
 
     def ran(self, step: int, batch: int, took_s: float, packed: Sequence[Mate] = ()) -> None:
         """A step is done: in a batch of so many, packed with these of other shapes, or, with none, forecast."""
+        self._step = step
         last = self._runs[-1] if self._runs else None
         if last is None and not batch:  # it tells where the attempt begins: nothing is forecast from nothing
             self._facts["begins_at"] = step
@@ -95,7 +97,7 @@ class AttemptLog:
         if self._waiting and self._pauses[-1]["cause"] == cause:
             return
         self.goes_on(at)
-        self._pauses.append({"cause": cause, "at": at, "rival": rival})
+        self._pauses.append({"cause": cause, "at": at, "rival": rival, "step": self._step})
 
     def goes_on(self, at: float) -> None:
         """It has a slot."""

@@ -10,6 +10,7 @@ from playwright.async_api import Route, expect
 from tests.studio.conftest import Open
 from tests.studio.test_keep import made
 from tests.studio.test_page import card
+from tests.studio.test_picture import house, picture, sent
 
 pytestmark = pytest.mark.anyio
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -69,6 +70,29 @@ async def test_a_style_and_an_error_are_never_markup(studio: Open) -> None:
         await page.route("**/v1/videos/video_*", failed)
         video = await made(server, "a red ball")
         await expect(card(page, video).locator(".state")).to_contain_text(EVIL)
+        assert await page.evaluate(LOOKS) == 0
+        assert await page.title() == "Kinoray"
+
+
+async def test_the_name_of_a_file_a_tag_and_a_model_are_never_markup(studio: Open) -> None:
+    async with studio(house(), refused=True) as (page, server):
+        await expect(page.locator("#picture")).to_be_enabled()
+        give = """([name, bytes]) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }"""
+        await page.evaluate(give, [f"{EVIL}.png", list(picture(64, 64))])
+        await expect(page.locator("#picture-note")).to_have_text(f"{EVIL}.png")
+        await expect(page.locator(".crop img")).to_have_attribute("alt", f"{EVIL}.png")
+        await sent(page)
+        video = await made(server, "a red ball")
+        await page.request.patch(f"{server.url}/v1/videos/{video}", data={"tags": [EVIL[:40]]})
+        await page.reload()
+        await expect(card(page, video).locator(".badges")).to_contain_text(EVIL[:40])
+        await expect(page.locator("#filter-marked option", has_text="<img")).to_have_count(1)
+        await page.goto(f"{server.url}/#/video/{video}")
+        await expect(page.locator("#detail .tags")).to_contain_text(EVIL[:40])
         assert await page.evaluate(LOOKS) == 0
         assert await page.title() == "Kinoray"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Route, expect
 
+from app.engine.ticket import Mate
 from app.worker.account import AttemptLog
 from tests.studio.conftest import Open, holds, mp4
 from tests.studio.test_page import PICTURE, ask
@@ -46,6 +47,29 @@ async def test_the_stage_shows_what_runs_and_the_ribbon_which_steps_ran(studio: 
         await holds(page, "(was) => document.querySelector('.countdown').textContent !== was", arg=first)
         await stage.locator('[data-act="cancel"]').click()
         await expect(page.locator(f'article[data-id="{video}"] .state')).to_contain_text("cancelled")
+
+
+async def test_the_ribbon_shows_where_a_job_paused_and_beside_which_of_ones_own_it_ran(studio: Open) -> None:
+    async with studio() as (page, server):
+        house = server.house
+        mate = await ask(server, "a blue box", size="96x64")
+        video = await ask(server, "a red ball", quality_tier="standard", preview=True)
+        fence = await house.run(video, step=4)
+        log = AttemptLog(fence, "one", time.time, lambda: (0, None))
+        for step in (1, 2):
+            log.ran(step, 2, 0.1, [Mate(mate, (17, 64, 96))])
+        log.waits("preempted", mate, time.time() - 3)
+        log.goes_on(time.time())
+        for step in (3, 4):
+            log.ran(step, 1, 0.1)
+        await house.events.note(video, log.entries())
+        await house.events.append(video, "step", 2.0, {"step": 4, "total_steps": 25, "eta_s": 30.0})
+        stage = page.locator("#stage")
+        await expect(stage.locator(".stage-company")).to_contain_text("with one other (a blue box), paused once, 3 s")
+        await expect(stage.locator(".ribbon > i").nth(2)).to_have_class("ran paused")
+        await expect(stage.locator(".ribbon .paused")).to_have_count(1)
+        await expect(stage.get_by_role("img", name="paused behind step 2, 3 s")).to_be_visible()
+        await expect(stage.locator(".ribbon-key")).to_contain_text("paused here")
 
 
 async def test_the_stage_plays_what_is_made_and_says_what_was_saved(studio: Open) -> None:

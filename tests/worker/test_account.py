@@ -70,6 +70,16 @@ def test_steps_in_batches_of_one_size_are_one_run_and_those_forecast_another() -
     ]
 
 
+def test_a_pause_tells_behind_which_step_it_came() -> None:
+    log = a_log(Time())
+    log.waits("slot", None, 0.0)
+    log.goes_on(1.0)
+    for step, batch in ((1, 1), (2, 0)):
+        log.ran(step, batch, 0.1)
+    log.waits("preempted", "other", 2.0)
+    assert [(pause.cause, pause.step) for pause in told(log).pauses] == [("slot", None), ("preempted", 2)]
+
+
 def test_an_account_stays_small_however_long_the_job_is() -> None:
     time = Time()
     log = a_log(time)

@@ -61,12 +61,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """For what the attempt was kept from the device (slot, memory, preempted), and by which job."""
+    """For what the attempt was kept from the device (slot, memory, preempted), by which job, and behind which step."""
 
     cause: str
     at: float
     until: float | None = None
     rival: str | None = None
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _pauses(facts: Facts, attempt: AttemptRow, told: AttemptAccount) -> Iterator
         until = pause.until if pause.until is not None else over_at
         known = (pause.rival,) if pause.rival in facts.others and pause.rival else ()
         took_s = _took(pause.at, until)
-        yield WaitRow(Cause(pause.cause), pause.at, took_s, _why(facts, pause), attempt.number, known)
+        yield WaitRow(Cause(pause.cause), pause.at, took_s, _why(facts, pause), attempt.number, known, pause.step)
 
 
 def _why(facts: Facts, pause: Pause) -> str:

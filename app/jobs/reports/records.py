@@ -91,7 +91,10 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True)
 class WaitRow:
-    """A wait. `by` are jobs of the same tenant; those of others are not named. `why` is a sentence."""
+    """A wait. `by` are jobs of the same tenant; those of others are not named. `why` is a sentence.
+
+    `step`: the last that was done when it began; None: none yet, or it was in no replica.
+    """
 
     cause: Cause
     started_at: float
@@ -99,6 +102,7 @@ class WaitRow:
     why: str
     attempt: int | None = None
     by: tuple[str, ...] = ()
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

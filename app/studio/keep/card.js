@@ -1,6 +1,6 @@
 // One card of the gallery: light until it is looked at; its video is fetched as it comes into view.
 
-import { button, h, label, say } from "../dom.js";
+import { button, fillBar, h, label, say } from "../dom.js";
 import { move, still } from "../motion.js";
 import { badges, sentence, title, warn } from "../sentences.js";
 import { ended, file, previews, videos } from "../store.js";
@@ -29,32 +29,39 @@ export function shell(video) {
   return element;
 }
 
-function fill(element, video) {
-  const screen = h("video", { loop: true, muted: true, playsInline: true, tabIndex: -1, "data-of": video.id, "aria-hidden": "true" });
-  // What is told late may be told of a screen that is gone.
-  for (const change of ["play", "pause"]) screen.addEventListener(change, () => screen.isConnected && labelPlay(element));
-  screen.addEventListener("loadeddata", () => screen.isConnected && (element.querySelector(".glimpse").hidden = true));
-  element.replaceChildren(
+/** @type {any} what all cards have, which is made once: to copy it takes a tenth of making it */
+let pattern = null;
+
+const drawn = () =>
+  h(
+    "div",
+    {},
     h(
       "div",
       { className: "look" },
-      h(
-        "a",
-        { className: "screen open", href: `#/video/${video.id}` },
-        screen,
-        h("img", { className: "glimpse", alt: "", hidden: true }),
-        h("span", { className: "bar" }, h("i")),
-      ),
+      h("a", { className: "screen open" }, h("video", { loop: true, playsInline: true, tabIndex: -1, "aria-hidden": "true" }), h("img", { className: "glimpse", alt: "", hidden: true }), h("span", { className: "bar" }, h("i"))),
       button("star", t("favourite"), null, { act: "favourite", bare: true, className: "star" }),
       button("pause", t("pause"), null, { act: "play", bare: true, className: "plays" }),
-      chooser(video),
     ),
-    h("p", { className: "prompt", id: `prompt-${video.id}` }),
+    h("p", { className: "prompt" }),
     h("p", { className: "state" }),
     h("ul", { className: "warnings", "aria-label": t("warnings"), hidden: true }),
     h("p", { className: "badges" }),
     h("p", { className: "acts" }, acts()),
   );
+
+function fill(element, video) {
+  const made = (pattern ??= drawn()).cloneNode(true);
+  const screen = made.querySelector("video");
+  screen.muted = true; // which no copy is
+  screen.dataset.of = video.id;
+  // What is told late may be told of a screen that is gone.
+  for (const change of ["play", "pause"]) screen.addEventListener(change, () => screen.isConnected && labelPlay(element));
+  screen.addEventListener("loadeddata", () => screen.isConnected && (element.querySelector(".glimpse").hidden = true));
+  made.querySelector(".open").href = `#/video/${video.id}`;
+  made.querySelector(".prompt").id = `prompt-${video.id}`;
+  made.querySelector(".look").append(chooser(video));
+  element.replaceChildren(...made.childNodes);
 }
 
 // Empty again, unless somebody is at it.
@@ -87,7 +94,7 @@ export function show(element, video) {
   part("prompt").title = video.prompt;
   part("open").setAttribute("aria-label", `${t("details")}: ${title(video)}`);
   say(part("state"), sentence(video));
-  part("bar").firstElementChild.style.width = `${video.progress}%`;
+  fillBar(part("bar"), video.progress / 100);
   part("bar").hidden = over;
   if (video.status === "failed") part("glimpse").hidden = true;
   element.querySelector('[data-act="cancel"]').toggleAttribute("hidden", over);

@@ -2,7 +2,8 @@
 
 import { button, h } from "../dom.js";
 import { title } from "../sentences.js";
-import { span, t } from "../words.js";
+import { styles } from "../store.js";
+import { known, span, t } from "../words.js";
 import { asked } from "./code.js";
 import { controls, screen } from "./player.js";
 
@@ -44,16 +45,17 @@ function wipes(stage) {
 function differences(group) {
   const wishes = group.map((video) => ({
     ...asked(video),
+    style: styles.get(video.optimization.style ?? "") ?? video.optimization.style,
     evaluations: `${video.optimization.evaluations} / ${video.optimization.fixed_default_steps}`,
     time: span(video.inference_time_s),
   }));
   const names = [...new Set(wishes.flatMap(Object.keys))].filter((name) => wishes.some((wish) => wish[name] !== wishes[0][name]));
   if (!names.length) return h("p", {}, t("compare.same"));
-  const head = h("tr", {}, h("td"), group.map((video, number) => h("th", { scope: "col" }, `${number + 1}. ${title(video)}`)));
+  const head = h("tr", {}, h("td"), group.map((video, number) => h("th", { scope: "col" }, h("span", {}, `${number + 1}. ${title(video)}`))));
   return h(
     "table",
     {},
     h("thead", {}, head),
-    h("tbody", {}, names.map((name) => h("tr", {}, h("th", { scope: "row" }, name.replaceAll("_", " ")), wishes.map((wish) => h("td", {}, String(wish[name] ?? "-")))))),
+    h("tbody", {}, names.map((name) => h("tr", {}, h("th", { scope: "row" }, known("differs", name)), wishes.map((wish) => h("td", {}, String(wish[name] ?? "-")))))),
   );
 }

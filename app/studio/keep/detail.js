@@ -57,7 +57,7 @@ async function whole(video) {
   warn(warnings, video.warnings);
   const playing = video.status === "completed" ? player(video, line) : [];
   return [
-    h("div", { className: "detail-look" }, ...playing, belt, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report, span).join(", ")) : null, line, warnings, acts(video), video.status === "completed" ? whys(video) : null, tags(video)),
+    h("div", { className: "detail-look" }, ...playing, belt, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report).join(", ")) : null, line, warnings, acts(video), video.status === "completed" ? whys(video) : null, tags(video)),
     h("div", { className: "detail-told" }, facts(video), reasons(video), report ? times(report) : null, request(video)),
   ];
 }

@@ -6,23 +6,27 @@ import { $, announce, say } from "../dom.js";
 import { title } from "../sentences.js";
 import { ended, learn, videos, watch } from "../store.js";
 import { t } from "../words.js";
-import { card, glimpse, shell, show } from "./card.js";
+import { glimpse, show } from "./card.js";
 import { fits, onFilter, onFound, query } from "./filters.js";
+import { cardOf, shelve } from "./shelf.js";
 
 const PAGE = 24;
+const SOON_MS = 80; // sooner than anybody sees
 const MOST_PAGE = 96; // who scrolls on goes far: each page is larger than the last
-const WHOLE = 240; // cards that stay as they are; of more, those far from what is looked at are empty
-/** @type {Map<string, any>} */
-const cards = new Map();
-/** @type {any[]} the cards in their order, the newest first */
+
+/** @typedef {{ id: string, created: number, seen: boolean }} Place `seen`: the filters leave it, and it is not about to go */
+/** @type {Map<string, Place>} */
+const places = new Map();
+/** @type {Place[]} in their order, the newest first */
 const order = [];
+let seen = 0; // of them
 /** @type {Map<string, string | null>} where each of the server's lists goes on, by what it is narrowed to */
 const reached = new Map();
 /** @type {Map<string, number>} by the same: how many pages of it have been read */
 const pages = new Map();
 /** @type {Set<string>} ids that the whole list, or the stream, has told of: what is found by a search may be much older */
 const listed = new Set();
-let most = 10 * PAGE; // cards, before the oldest make room for what is asked for elsewhere
+let most = 10 * PAGE; // videos, before the oldest make room for what is asked for elsewhere
 let reading = false; // just now, a page of older ones is learnt
 let busy = false;
 /** @type {Map<string, boolean>} by the same: whether there is more of it */
@@ -44,58 +48,80 @@ function index(at, last) {
   return low;
 }
 
+/** @param {Video} video */
 function place(video) {
-  let element = cards.get(video.id);
-  if (!element) {
-    // Of the same second, the one that is told of later is newer, but for pages of older ones.
-    const at = index(video.created_at, reading);
-    element = order.length < WHOLE ? card(video) : shell(video);
-    element.created = video.created_at;
-    cards.set(video.id, element);
-    gallery.insertBefore(element, order[at] ?? null);
-    order.splice(at, 0, element);
+  let known = places.get(video.id);
+  const is = !leaving.has(video.id) && fits(video);
+  if (!known) {
+    known = { id: video.id, created: video.created_at, seen: is };
+    places.set(video.id, known);
+    order.splice(index(video.created_at, reading), 0, known); // of the same second, the one that is told of later is newer, but for pages of older ones
     if (!aside) listed.add(video.id);
     if (!reading) trim();
+    arrangeSoon();
+  } else if (known.seen !== is) {
+    known.seen = is;
+    arrangeSoon();
   }
-  show(element, video);
-  hide(element, video);
+  if (ended(video)) showNow(video.id);
+  else showSoon(video.id);
 }
 
-function hide(element, video) {
-  const hidden = leaving.has(video.id) || !fits(video);
-  if (element.hidden === hidden) return;
-  if (hidden) refocus(element);
-  element.hidden = hidden;
+/** @type {Set<string>} */
+const stale = new Set();
+let drawn = 0;
+// Many steps of many jobs, one drawing.
+function showSoon(id) {
+  stale.add(id);
+  drawn ||= window.setTimeout(() => {
+    drawn = 0;
+    stale.forEach(showNow);
+    stale.clear();
+  }, SOON_MS);
+}
+
+function showNow(id) {
+  const [element, video] = [cardOf(id), videos.get(id)];
+  if (element && video) show(element, video);
+}
+
+let due = false;
+// Many videos, one arrangement: before anything is drawn.
+function arrangeSoon() {
+  if (due) return;
+  due = true;
+  queueMicrotask(() => {
+    due = false;
+    arrange();
+    empty();
+  });
+}
+
+function arrange() {
+  const list = order.filter((each) => each.seen).map(({ id }) => id);
+  seen = list.length;
+  shelve(list);
 }
 
 // Keeps a page that is left open from growing without end: the oldest that have ended leave.
 function trim() {
   for (;;) {
-    const id = order.at(-1)?.dataset.id;
+    const id = order.at(-1)?.id ?? "";
     const last = videos.get(id);
-    if (cards.size <= most || !last || !ended(last)) return;
+    if (places.size <= most || !last || !ended(last)) return;
     remove(id);
     videos.delete(id);
-    if (listed.delete(id)) reached.set("", order.findLast((each) => listed.has(each.dataset.id))?.dataset.id ?? null);
+    if (listed.delete(id)) reached.set("", order.findLast((each) => listed.has(each.id))?.id ?? null);
     offer(true);
   }
 }
 
 function remove(id) {
-  const element = cards.get(id);
-  if (!element) return;
-  refocus(element);
-  element.remove();
-  cards.delete(id);
-  order.splice(order.indexOf(element), 1);
-}
-
-// Who acts by keys goes on beside what leaves, not at the top of the page.
-function refocus(element) {
-  if (!element.contains(document.activeElement)) return;
-  const others = [...gallery.querySelectorAll("article:not([hidden])")].filter((each) => each !== element);
-  const next = others.find((each) => element.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) ?? others.at(-1);
-  (next?.querySelector(".open") ?? $("prompt")).focus();
+  const known = places.get(id);
+  if (!known) return;
+  places.delete(id);
+  order.splice(order.indexOf(known), 1);
+  arrangeSoon();
 }
 
 function offer(is) {
@@ -104,8 +130,7 @@ function offer(is) {
 }
 
 function empty() {
-  const seen = [...cards.values()].some((element) => !element.hidden);
-  $("none").hidden = seen || !videos.size;
+  $("none").hidden = seen > 0 || !videos.size;
   $("keep").classList.toggle("empty", !videos.size);
   document.body.classList.toggle("fresh", !videos.size);
 }
@@ -116,23 +141,23 @@ export async function older() {
   const list = query();
   busy = true;
   try {
-    let seen = 0;
+    let fitting = 0;
     do {
       const after = reached.get(list);
       const page = await get(`v1/videos?limit=${Math.min(MOST_PAGE, PAGE * Math.max(1, pages.get(list) ?? 0))}${list && `&${list}`}${after ? `&after=${after}` : ""}`);
-      most = Math.max(most, cards.size + 2 * MOST_PAGE);
+      most = Math.max(most, places.size + 2 * MOST_PAGE);
       [reading, aside] = [true, list !== ""];
       for (const video of page.data) {
         if (!videos.has(video.id)) learn(video);
         else if (!list) listed.add(video.id);
-        seen += fits(video) ? 1 : 0;
+        fitting += fits(video) ? 1 : 0;
       }
       [reading, aside] = [false, false];
       pages.set(list, (pages.get(list) ?? 0) + 1);
       reached.set(list, page.last_id ?? after ?? null);
       mores.set(list, page.has_more);
       offer(page.has_more);
-    } while (more && seen < PAGE / 2 && list === query());
+    } while (more && fitting < PAGE / 2 && list === query());
   } finally {
     [reading, aside, busy] = [false, false, false];
     empty();
@@ -147,30 +172,29 @@ export async function newest() {
 }
 
 watch((what, video) => {
-  const element = cards.get(video.id);
   if (what === "dropped") remove(video.id);
-  else if (what === "preview" && element) glimpse(element, video);
+  else if (what === "preview" && cardOf(video.id)) glimpse(cardOf(video.id), video);
   else if (what === "ended" && video.status === "completed") announce(t("ready", { prompt: title(video) }));
   else if (what === "shown") place(video);
-  if (what !== "preview" && !reading) empty();
 });
 
 function again() {
-  for (const [id, element] of cards) hide(element, videos.get(id));
+  for (const each of order) each.seen = !leaving.has(each.id) && fits(/** @type {Video} */ (videos.get(each.id)));
+  arrange();
   empty();
 }
 onLeaving(again);
 // What a search has found may be much older than what has been read so far.
 onFound((found) => {
   [reading, aside] = [true, true];
-  most = Math.max(most, cards.size + found.length);
+  most = Math.max(most, places.size + found.length);
   for (const video of found) if (!videos.has(video.id)) learn(video);
   [reading, aside] = [false, false];
 });
 onFilter(() => {
   again();
   offer(mores.get(query()) ?? true);
-  if ((more || !reached.has(query())) && [...cards.values()].filter((element) => !element.hidden).length < PAGE / 2) older().catch(() => {});
+  if ((more || !reached.has(query())) && seen < PAGE / 2) older().catch(() => {});
 });
 
 gallery.addEventListener("click", (event) => {

@@ -1,6 +1,6 @@
 // What the player shows of a scene that cannot be seen yet: a sketch of its words, or its preview while it is made.
 
-import { h, say } from "../dom.js";
+import { fillBar, h, say } from "../dom.js";
 import { pictured } from "../keep/card.js";
 import { previews } from "../store.js";
 import { known, t } from "../words.js";
@@ -19,7 +19,7 @@ export function face(place, scene, made) {
   const live = made && !["made", "failed"].includes(made.stage);
   say(part("face-state"), live ? known("stage", made.stage) : "");
   part("bar").hidden = !live;
-  part("bar").firstElementChild.style.width = `${made ? 100 * share(made) : 0}%`;
+  fillBar(part("bar"), made ? share(made) : 0);
   const preview = live ? previews.get(made.video_id ?? "") : null;
   if (!preview || !pictured(part("glimpse"), preview)) part("glimpse").hidden = true;
 }

@@ -1,6 +1,6 @@
 // Above a film: its title, how it stands, what it would take, what is made again for the changes, and the acts.
 
-import { button, h, say } from "../dom.js";
+import { button, fillBar, h, say } from "../dom.js";
 import { known, number, seconds, span, t } from "../words.js";
 import { exporting } from "./exporting.js";
 import { over, progress } from "./films.js";
@@ -47,7 +47,7 @@ export function filmHead(acts) {
     say(state, stateOf(film, now));
     state.dataset.state = film?.status ?? "draft";
     bar.hidden = !live;
-    bar.firstElementChild.style.width = `${film ? progress(film) : 0}%`;
+    fillBar(bar, film ? progress(film) / 100 : 0);
     const changed = !film || Boolean(diff?.any);
     make.hidden = !changed;
     make.disabled = now.sending;

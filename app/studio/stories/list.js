@@ -1,6 +1,6 @@
 // All films of a person as cards, newest first and live, with the drafts that nobody has sent yet; and ways to begin one.
 
-import { button, h, icon, say } from "../dom.js";
+import { button, fillBar, h, icon, say } from "../dom.js";
 import { date, known, number, seconds, t } from "../words.js";
 import { isLeaving, remove } from "./deleting.js";
 import { allDrafts, draft, isDraft, keep } from "./drafts.js";
@@ -86,7 +86,7 @@ function draw(card, { title, prompts, state, length, share }) {
   say(part("length"), length);
   part("length").hidden = !length;
   part("bar").hidden = share == null;
-  part("bar").firstElementChild.style.width = `${share ?? 0}%`;
+  fillBar(part("bar"), (share ?? 0) / 100);
   const words = prompts.slice(0, MOST_SKETCHES).join("\n");
   if (card.dataset.words !== words) part("sketches").replaceChildren(...prompts.slice(0, MOST_SKETCHES).map(sketched));
   card.dataset.words = words;

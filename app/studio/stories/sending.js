@@ -3,11 +3,11 @@
 
 import { post, Refusal } from "../api.js";
 import { sleep } from "../dom.js";
+import { away } from "../outbox.js";
 import { allDrafts, body, draftOf, forgetDraft, fresh, keep } from "./drafts.js";
 import { change, learn } from "./films.js";
 
 const AGAIN_MS = 2000;
-const AWAY = new Set([502, 504]); // said by what stands before a server that does not answer
 /** @type {Map<string, Promise<Film>>} */
 const under = new Map(); // by draft
 
@@ -31,7 +31,7 @@ async function deliver(id, { key, body }) {
       forgetDraft(id);
       return film;
     } catch (error) {
-      if (error instanceof Refusal && !AWAY.has(error.status)) {
+      if (error instanceof Refusal && !away(error)) {
         const draft = draftOf(id);
         if (draft) keep({ ...draft, sending: null }); // the server's own word: it is a draft again
         throw error;

@@ -1,6 +1,6 @@
 // The scenes side by side: picked, added, doubled, removed, and put in another order by dragging and by keys.
 
-import { announce, button, h, icon, say } from "../dom.js";
+import { announce, button, fillBar, h, icon, say } from "../dom.js";
 import { pictured } from "../keep/card.js";
 import { previews, videos } from "../store.js";
 import { known, number, span, t } from "../words.js";
@@ -131,7 +131,7 @@ function look(tile, scene, made, again, film) {
   sketch(part("sketch"), scene.prompt);
   const live = made && !again && !["made", "failed"].includes(made.stage);
   part("bar").hidden = !live;
-  part("bar").firstElementChild.style.width = `${100 * (made ? share(made) : 0)}%`;
+  fillBar(part("bar"), made ? share(made) : 0);
   const preview = live ? previews.get(made.video_id) : null;
   if (!preview || !pictured(part("glimpse"), preview)) part("glimpse").hidden = true;
   const poster = part("poster");

@@ -2,7 +2,7 @@
 
 import { act, hurry } from "../acts.js";
 import { get } from "../api.js";
-import { $, button, h, say } from "../dom.js";
+import { $, button, fillBar, h, say } from "../dom.js";
 import { pictured } from "../keep/card.js";
 import { move } from "../motion.js";
 import { refined, sentence, story, title } from "../sentences.js";
@@ -11,6 +11,7 @@ import { span, t } from "../words.js";
 import { company, ribbon } from "./ribbon.js";
 
 const TICK_MS = 500;
+const SOON_MS = 80; // sooner than anybody sees
 const REPORT_MS = 800;
 /** @type {string | null} */
 let shown = null;
@@ -85,11 +86,11 @@ function show() {
   const drafted = Boolean(video.draft?.url) && !over; // it plays, and there is more to see in it than in a preview
   part(".stage-draft").hidden = !drafted;
   say(part(".stage-refined"), refined(video));
-  part(".bar i").style.width = `${video.progress}%`;
+  fillBar(part(".bar"), video.progress / 100);
   part(".bar").hidden = over;
   const rest = left(video);
-  part(".countdown").hidden = over || rest == null || video.phase === "queued";
-  if (rest != null) say(part(".countdown"), span(rest));
+  part(".countdown").hidden = over || !rest || video.phase === "queued"; // what was foretold is over: nobody knows
+  if (rest) say(part(".countdown"), span(rest));
   part('[data-act="cancel"]').hidden = over;
   part('[data-act="again"]').hidden = !over;
   part("select").hidden = over;
@@ -126,15 +127,25 @@ async function report(video) {
     const found = await get(`v1/videos/${id}/report`);
     if (shown !== video.id) return;
     ribbon($("stage-body").querySelector(".ribbon"), found);
-    say($("stage-body").querySelector(".stage-company"), company(found, span).join(", "));
+    say($("stage-body").querySelector(".stage-company"), company(found).join(", "));
   } catch {
     reported = ""; // it is no more than a story
   }
 }
 
+let due = 0;
+// Twenty jobs tell of twenty steps at once: one look at them all is enough.
+function showSoon() {
+  due ||= window.setTimeout(() => {
+    due = 0;
+    show();
+  }, SOON_MS);
+}
+
 watch((what, video) => {
   if (what === "dropped" && video.id === shown) shown = null;
-  show();
+  if (shown) showSoon();
+  else show();
 });
 setInterval(() => {
   const video = videos.get(shown ?? "");

@@ -160,11 +160,12 @@ def test_a_job_that_was_cancelled_in_the_line_had_no_attempt() -> None:
 
 def test_who_was_preempted_is_told_by_whom_if_that_is_their_own() -> None:
     rival = a_job(priority="high")
-    paused = {"cause": "preempted", "at": 104.0, "until": 110.0, "rival": rival.id}
+    paused = {"cause": "preempted", "at": 104.0, "until": 110.0, "rival": rival.id, "step": 7}
     told = attempt(102.0, pauses=[paused])
     mine = report(done(completed_at=114.0), {attempt_entry(1): told, finish_entry(1): finish(113.2)}, 500.0, rival)
     [wait] = [wait for wait in mine.waits if wait.cause is Cause.PREEMPTED]
-    assert (wait.duration_s, wait.by, rival.id in wait.why) == (6.0, (rival.id,), True)
+    assert (wait.duration_s, wait.by, rival.id in wait.why, wait.step) == (6.0, (rival.id,), True, 7)
+    assert {wait.step for wait in mine.waits if wait.cause is Cause.LINE} == {None}
     assert mine.bottleneck.name == "preempted"
     others = report(done(), {attempt_entry(1): told})
     [wait] = [wait for wait in others.waits if wait.cause is Cause.PREEMPTED]
