@@ -4,7 +4,7 @@ import pytest
 
 from app.models.vocabularies import readers
 from app.plan.speculative.shown import shown
-from app.types import Shown
+from app.types import MustShow
 
 READER = readers()["kinoray-shapes"]
 
@@ -12,14 +12,14 @@ READER = readers()["kinoray-shapes"]
 @pytest.mark.parametrize(
     ("prompt", "asked"),
     [
-        ("a small crimson ball floats upwards on a black background", Shown("black", (("red", "circle", "up"),))),
+        ("a small crimson ball floats upwards on a black background", MustShow("black", (("red", "circle", "up"),))),
         (
             "a yellow star spins while a blue box moves to the right on a gray background",
-            Shown("gray", (("yellow", "star", "spinning"), ("blue", "square", "right"))),
+            MustShow("gray", (("yellow", "star", "spinning"), ("blue", "square", "right"))),
         ),
     ],
 )
-def test_what_is_to_be_seen_is_read_in_plain_words(prompt: str, asked: Shown) -> None:
+def test_what_is_to_be_seen_is_read_in_plain_words(prompt: str, asked: MustShow) -> None:
     assert shown(prompt, READER) == asked
 
 

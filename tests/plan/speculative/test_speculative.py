@@ -25,7 +25,7 @@ from app.plan.speculative.speculative import (
 )
 from app.plan.speculative.table import DraftRow, DraftTable
 from app.plan.tables import Tables
-from app.types import STUDENT, Extension, ModelProfile, Plan, Shown, StudentOfModel, TierOfModel, VideoRequest
+from app.types import STUDENT, Extension, ModelProfile, MustShow, Plan, StudentOfModel, TierOfModel, VideoRequest
 from tests.jobs.make import VIDEO
 from tests.plan.conftest import SHAPES, Bounds
 
@@ -172,5 +172,5 @@ def test_where_drafts_are_looked_at_a_prompt_must_say_all_that_is_to_be_seen(pro
         readers={TAUGHT.id: reader},
     )
     assert plan.draft is not None
-    asked = Shown("black", (("red", "circle", "up"),)) if shown else None
+    asked = MustShow("black", (("red", "circle", "up"),)) if shown else None
     assert (plan.draft.calibrated, plan.draft.shown) == (shown, asked)
