@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -44,16 +45,26 @@ async def measure(url: str, jobs: int, folder: Path, console: Console) -> dict[s
         (folder / "stats.json").write_text(json.dumps(await client.stats(), default=dict))
     lines = [json.dumps(dict(row)) for row in sorted(rows, key=lambda row: row["at"])]
     (folder / "trace.jsonl").write_text("\n".join(lines))
-    served = {
-        "throughput_per_h": 3600
-        * len(rows)
-        / (max(row["at"] + row["latency_s"] for row in rows) - min(r["at"] for r in rows)),
+    served, again = figures_of_rows(rows), simulated(folder, REPLICAS)
+    console.print(f"[dim]served {served}\nsimulated {again}[/dim]")
+    return {"jobs": len(rows), "replicas": REPLICAS, **compared(again, served), "simulated": again, "served": served}
+
+
+def figures_of_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of a trace: how many an hour, and what they waited and took, by quantile."""
+    seconds = max(row["at"] + row["latency_s"] for row in rows) - min(row["at"] for row in rows)
+    return {
+        "throughput_per_h": round(3600 * len(rows) / seconds, 3),
         "wait": asdict(spread([row["wait_s"] for row in rows])),
         "latency": asdict(spread([row["latency_s"] for row in rows])),
     }
+
+
+def simulated(folder: Path, replicas: int) -> dict[str, Any]:
+    """The same of the trace and the replicas' figures that lie there, on virtual time."""
     asked = Asked(
         step_times=folder / "stats.json",
-        replicas=[f"main={REPLICAS}"],
+        replicas=[f"main={replicas}"],
         trace=folder / "trace.jsonl",
         slots=ARGS["slots"],
         max_batch=ARGS["max_batch"],
@@ -61,18 +72,10 @@ async def measure(url: str, jobs: int, folder: Path, console: Console) -> dict[s
     )
     ran, figures = planned(asked).run()
     first, last = min(one.at for one in ran.outcomes), max(one.ended for one in ran.outcomes)
-    simulated = {
+    return {
         "throughput_per_h": round(3600 * len(ran.outcomes) / (last - first), 3),
         "wait": asdict(figures.all.wait),
         "latency": asdict(figures.all.latency),
-    }
-    console.print(f"[dim]served {served}\nsimulated {simulated}[/dim]")
-    return {
-        "jobs": len(rows),
-        "replicas": REPLICAS,
-        **_compared(simulated, served),
-        "simulated": simulated,
-        "served": served,
     }
 
 
@@ -102,7 +105,7 @@ async def _create(client: Kinoray, number: int, steps: int, priority: str) -> An
     return await client.create(f"a red ball rolls, {number}", seed=abs(number), **wish)
 
 
-def _compared(simulated: dict[str, Any], served: dict[str, Any]) -> dict[str, Any]:
+def compared(simulated: dict[str, Any], served: dict[str, Any]) -> dict[str, Any]:
     """Simulated over served, of throughput, P50 and P95."""
     found = {"throughput": simulated["throughput_per_h"] / served["throughput_per_h"]}
     for what in ("latency", "wait"):

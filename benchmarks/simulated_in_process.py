@@ -1,0 +1,167 @@
+"""The same without Ray and HTTP: dispatcher, replicas and engines in this process on a real Redis, and the simulation.
+
+Each forward SLEEPS as long as a device would take (`FakeDenoiser`), so that what these cores do besides matters little;
+finishing is real. The trace is the one that the service would export, the step times those its replicas tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from rich.console import Console
+
+from app.cache.memory import MemoryCache
+from app.cache.results import ResultCache
+from app.cache.similar import MemorySimilar
+from app.dispatch.dispatcher import Dispatcher
+from app.engine.fake import FakeDenoiser
+from app.engine.loop import Engine
+from app.engine.timing.overhead import Overhead
+from app.engine.timing.power import Power
+from app.line.rules import rules_of
+from app.plan.sentences import WordSentences
+from app.redis.connection import connect
+from app.service.admission import admit
+from app.service.background import Background
+from app.service.similar_start import ReplicaCaches
+from app.service.trace import trace_page
+from app.settings import Settings
+from app.stores import Stores, stores_on
+from app.types import Estimate, Job, Phase, Wishes
+from app.worker.finishing import JobFinisher
+from app.worker.parts import Measurements, ReplicaParts
+from app.worker.ports import Timing
+from app.worker.replica import Replica
+from benchmarks.simulated import AT_WORK, PRIORITIES, SHARES, STEPS, compared, figures_of_rows, simulated
+from cluster.redis import LocalRedis
+from tests.api.house import MODEL
+from tests.dispatch.workers import Silent
+from tests.jobs.make import PLAN
+
+REPLICAS: Final = 4
+STEP_S: Final = 0.5
+TENANTS: Final = 3
+ARGS: Final[dict[str, Any]] = {"max_batch": 1, "slots": 1, "max_wait_s": 3600.0}
+
+
+class _LeastBusy:
+    """The Workers and RollCall ports over several replicas, as `deployments.least_busy` chooses."""
+
+    def __init__(self, replicas: Mapping[str, Replica]) -> None:
+        self._replicas = replicas
+        self._busy: Counter[str] = Counter()
+
+    async def run(self, pool: str, job_id: str, fence: int) -> None:
+        name = min(self._replicas, key=lambda name: self._busy[name])
+        self._busy[name] += 1
+        try:
+            await self._replicas[name].run(job_id, fence)
+        finally:
+            self._busy[name] -= 1
+
+    async def present(self, pool: str) -> Collection[str] | None:
+        return list(self._replicas)
+
+
+async def measure(jobs: int, console: Console) -> dict[str, Any]:
+    """`jobs` requests at random times, and the same again on virtual time."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = LocalRedis(Path(folder))
+        server.start()
+        try:
+            return await _measure(server.url, Path(folder), jobs, console)
+        finally:
+            server.stop()
+
+
+async def _measure(url: str, folder: Path, jobs: int, console: Console) -> dict[str, Any]:
+    settings = Settings(artifacts_url=f"file://{folder}/artifacts", **ARGS)
+    client = connect(url, 60.0)
+    stores = stores_on(client, settings)
+    async with _at_work(settings, stores):
+        for number in range(2 * REPLICAS):  # every part is warm, and the replicas know what a job takes
+            await _accept(stores, settings, STEPS[number % len(STEPS)], "normal", "first")
+        await _over(stores)
+        began = time.time()
+        await _load(stores, settings, jobs)
+        await _over(stores)
+        rows = [asdict(row) for row in (await trace_page(stores.jobs, stores.board, None, 10_000)).rows]
+        told = [asdict(replica) for replica in await stores.jobs.replicas()]
+    await client.aclose()
+    rows = [row for row in rows if row["at"] >= began]
+    (folder / "stats.json").write_text(json.dumps({"replicas": told}))
+    (folder / "trace.jsonl").write_text("\n".join(json.dumps(row) for row in sorted(rows, key=lambda row: row["at"])))
+    served, again = figures_of_rows(rows), simulated(folder, REPLICAS)
+    console.print(f"[dim]served {served}\nsimulated {again}[/dim]")
+    return {"jobs": len(rows), "replicas": REPLICAS, **compared(again, served), "simulated": again, "served": served}
+
+
+async def _load(stores: Stores, settings: Settings, jobs: int) -> None:
+    dice = Random(22)
+    mean_s = STEP_S * sum(steps * share for steps, share in zip(STEPS, SHARES, strict=True)) / sum(SHARES)
+    at = time.monotonic()
+    for _ in range(jobs):
+        at += dice.expovariate(AT_WORK * REPLICAS / mean_s)
+        await asyncio.sleep(max(0.0, at - time.monotonic()))
+        steps = dice.choices(STEPS, SHARES)[0]
+        await _accept(stores, settings, steps, dice.choice(PRIORITIES), f"tenant-{dice.randrange(TENANTS)}")
+
+
+async def _accept(stores: Stores, settings: Settings, steps: int, priority: str, tenant: str) -> None:
+    name = uuid.uuid4().hex
+    sampling = replace(PLAN.sampling, steps=steps, budget=steps)
+    spec, cost = replace(PLAN.spec, frames=5), Estimate(steps * STEP_S, steps * STEP_S + 0.2)
+    plan = replace(PLAN, prompt=name, spec=spec, sampling=sampling, estimate=cost)
+    job = Job(f"video_{name}", tenant, plan, Phase.QUEUED, time.time(), wishes=Wishes(priority=priority))
+    job = replace(job, promised_s=await admit(job, stores.board, settings))
+    await stores.jobs.create(job)
+
+
+async def _over(stores: Stores) -> None:
+    """Nothing waits or runs any more."""
+    while await stores.jobs.waiting() or await stores.jobs.leases():
+        await asyncio.sleep(0.5)
+
+
+@asynccontextmanager
+async def _at_work(settings: Settings, stores: Stores) -> AsyncIterator[None]:
+    background, engines, replicas = Background(), list[Engine](), dict[str, Replica]()
+    for number in range(REPLICAS):
+        engine, name = Engine(FakeDenoiser(STEP_S), rules_of(settings)), f"replica{number}"
+        caches = ReplicaCaches(MemoryCache(2**24), MemorySimilar(), WordSentences())
+        parts = ReplicaParts(
+            settings=settings,
+            model=MODEL,
+            stores=stores,
+            engine=engine,
+            encoder=None,
+            caches=caches,
+            finishing=JobFinisher(stores, settings, ResultCache(caches.cache), background, time.monotonic),
+            measurements=Measurements(Overhead(), Power(None)),
+            background=background,
+            timing=Timing(time.monotonic, asyncio.sleep),
+        )
+        replicas[name] = Replica(name, "main", f"replica_{name}", f"profile_{name}", parts)
+        engines.append(engine)
+        await replicas[name].start()
+    workers = _LeastBusy(replicas)
+    dispatcher = Dispatcher(settings, stores, workers, workers, Silent(), ("main",))
+    dispatcher.start()
+    try:
+        yield
+    finally:
+        await dispatcher.close()
+        for engine in engines:
+            await asyncio.to_thread(engine.close)
+        await background.close()
