@@ -104,7 +104,7 @@ def main() -> None:
         "storyboards": _storyboards,
         "story_chaos": _story_chaos,
         "simulated": lambda options, console: asyncio.run(
-            simulated_in_process.measure(12 if options.quick else 130, console)
+            simulated_in_process.measure(12 if options.quick else 100, console)
         ),
         "simulated_served": _simulated_served,
         "scale": lambda options, console: asyncio.run(scale.measure(options.quick, options.out, console)),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -43,7 +44,7 @@ from app.worker.finishing import JobFinisher
 from app.worker.parts import Measurements, ReplicaParts
 from app.worker.ports import Timing
 from app.worker.replica import Replica
-from benchmarks.simulated import AT_WORK, PRIORITIES, SHARES, STEPS, compared, figures_of_rows, simulated
+from benchmarks.simulated import PRIORITIES, SHARES, STEPS, compared, figures_of_rows, simulated
 from cluster.redis import LocalRedis
 from tests.api.house import MODEL
 from tests.dispatch.workers import Silent
@@ -51,7 +52,10 @@ from tests.jobs.make import PLAN
 
 REPLICAS: Final = 4
 STEP_S: Final = 0.5
-TENANTS: Final = 3
+ARMS: Final[dict[str, tuple[tuple[str, ...], int, float]]] = {  # classes, tenants, share of the replicas' time
+    "one class": (("normal",), 1, 0.7),
+    "three classes, three tenants": (PRIORITIES, 3, 0.7),
+}
 ARGS: Final[dict[str, Any]] = {"max_batch": 1, "slots": 1, "max_wait_s": 3600.0}
 
 
@@ -63,7 +67,8 @@ class _LeastBusy:
         self._busy: Counter[str] = Counter()
 
     async def run(self, pool: str, job_id: str, fence: int) -> None:
-        name = min(self._replicas, key=lambda name: self._busy[name])
+        drawn = random.sample(sorted(self._replicas), len(self._replicas))
+        name = min(drawn, key=lambda name: self._busy[name])
         self._busy[name] += 1
         try:
             await self._replicas[name].run(job_id, fence)
@@ -75,17 +80,22 @@ class _LeastBusy:
 
 
 async def measure(jobs: int, console: Console) -> dict[str, Any]:
-    """`jobs` requests at random times, and the same again on virtual time."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = LocalRedis(Path(folder))
-        server.start()
-        try:
-            return await _measure(server.url, Path(folder), jobs, console)
-        finally:
-            server.stop()
+    """Of each arm `jobs` requests at random times, and the same again on virtual time."""
+    found: dict[str, Any] = {}
+    for name, arm in ARMS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            server = LocalRedis(Path(folder))
+            server.start()
+            try:
+                found[name] = await _measure(server.url, Path(folder), jobs, arm, console)
+            finally:
+                server.stop()
+    return found
 
 
-async def _measure(url: str, folder: Path, jobs: int, console: Console) -> dict[str, Any]:
+async def _measure(
+    url: str, folder: Path, jobs: int, arm: tuple[tuple[str, ...], int, float], console: Console
+) -> dict[str, Any]:
     settings = Settings(artifacts_url=f"file://{folder}/artifacts", **ARGS)
     client = connect(url, 60.0)
     stores = stores_on(client, settings)
@@ -94,7 +104,7 @@ async def _measure(url: str, folder: Path, jobs: int, console: Console) -> dict[
             await _accept(stores, settings, STEPS[number % len(STEPS)], "normal", "first")
         await _over(stores)
         began = time.time()
-        await _load(stores, settings, jobs)
+        await _load(stores, settings, jobs, *arm)
         await _over(stores)
         rows = [asdict(row) for row in (await trace_page(stores.jobs, stores.board, None, 10_000)).rows]
         told = [asdict(replica) for replica in await stores.jobs.replicas()]
@@ -107,15 +117,17 @@ async def _measure(url: str, folder: Path, jobs: int, console: Console) -> dict[
     return {"jobs": len(rows), "replicas": REPLICAS, **compared(again, served), "simulated": again, "served": served}
 
 
-async def _load(stores: Stores, settings: Settings, jobs: int) -> None:
+async def _load(
+    stores: Stores, settings: Settings, jobs: int, classes: Sequence[str], tenants: int, at_work: float
+) -> None:
     dice = Random(22)
     mean_s = STEP_S * sum(steps * share for steps, share in zip(STEPS, SHARES, strict=True)) / sum(SHARES)
     at = time.monotonic()
     for _ in range(jobs):
-        at += dice.expovariate(AT_WORK * REPLICAS / mean_s)
+        at += dice.expovariate(at_work * REPLICAS / mean_s)
         await asyncio.sleep(max(0.0, at - time.monotonic()))
         steps = dice.choices(STEPS, SHARES)[0]
-        await _accept(stores, settings, steps, dice.choice(PRIORITIES), f"tenant-{dice.randrange(TENANTS)}")
+        await _accept(stores, settings, steps, dice.choice(classes), f"tenant-{dice.randrange(tenants)}")
 
 
 async def _accept(stores: Stores, settings: Settings, steps: int, priority: str, tenant: str) -> None:
