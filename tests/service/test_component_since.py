@@ -28,9 +28,7 @@ class Counting(MemoryBoard):
             raise StoreUnavailable("away")
         return await super().get(name)
 
-    async def put(
-        self, name: str, note: Mapping[str, object], ttl_s: float, under: ShardLease | None = None
-    ) -> None:
+    async def put(self, name: str, note: Mapping[str, object], ttl_s: float, under: ShardLease | None = None) -> None:
         if self.away:
             raise StoreUnavailable("away")
         await super().put(name, note, ttl_s, under)
