@@ -12,6 +12,7 @@ import random
 import tempfile
 import time
 import uuid
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -44,14 +45,15 @@ from app.worker.finishing import JobFinisher
 from app.worker.parts import Measurements, ReplicaParts
 from app.worker.ports import Timing
 from app.worker.replica import Replica
+from benchmarks.figures import spread
 from benchmarks.simulated import PRIORITIES, SHARES, STEPS, compared, figures_of_rows, simulated
 from cluster.redis import LocalRedis
 from tests.api.house import MODEL
 from tests.dispatch.workers import Silent
 from tests.jobs.make import PLAN
 
-REPLICAS: Final = 4
-STEP_S: Final = 0.5
+REPLICAS: Final = 8
+STEP_S: Final = 1.0  # so long that what a busy machine adds to a job is little beside it
 ARMS: Final[dict[str, tuple[tuple[str, ...], int, float]]] = {  # classes, tenants, share of the replicas' time
     "one class": (("normal",), 1, 0.7),
     "three classes, three tenants": (PRIORITIES, 3, 0.7),
@@ -114,7 +116,29 @@ async def _measure(
     (folder / "trace.jsonl").write_text("\n".join(json.dumps(row) for row in sorted(rows, key=lambda row: row["at"])))
     served, again = figures_of_rows(rows), simulated(folder, REPLICAS)
     console.print(f"[dim]served {served}\nsimulated {again}[/dim]")
-    return {"jobs": len(rows), "replicas": REPLICAS, **compared(again, served), "simulated": again, "served": served}
+    return {
+        "jobs": len(rows),
+        "replicas": REPLICAS,
+        **compared(again, served),
+        "simulated": again,
+        "served": served,
+        "service": _service(rows),
+        "rows": [[row["at"], row["steps"], row["priority"], row["wait_s"], row["latency_s"]] for row in rows],
+    }
+
+
+def _service(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Seconds from start to end by steps, and from an end to the start of the next who waited for it."""
+    ends, gaps = sorted(row["at"] + row["latency_s"] for row in rows), list[float]()
+    for row in rows:
+        start = row["at"] + row["wait_s"]
+        before = bisect_right(ends, start + 0.001)
+        if row["wait_s"] > 1.0 and before:
+            gaps.append(start - ends[before - 1])
+    took = {
+        steps: spread([row["latency_s"] - row["wait_s"] for row in rows if row["steps"] == steps]) for steps in STEPS
+    }
+    return {"took_s": took, "turnaround_s": spread(gaps) if gaps else None}
 
 
 async def _load(

@@ -57,7 +57,7 @@ class DiffuserPools:
 
 
 class Dispatcher:
-    """The only one, or one of as many as the setting `dispatchers` says, who share the pools; it may die at any moment."""
+    """The only one, or one of as many as the setting `dispatchers` says, who share the pools; it may die any moment."""
 
     def __init__(self, settings: Settings, diffusers: Mapping[str, DeploymentHandle[Any]]) -> None:
         observe(settings)

@@ -47,7 +47,7 @@ class Publisher:
 
     def due(self, jobs: int, now: float) -> bool:
         """Whether to tell, with so many jobs in the line and under way: at each pass, unless they are very many."""
-        return self._told_at is None or not 0.0 <= now - self._told_at < _pause_s(jobs)
+        return self._told_at is None or not 0.0 <= now - self._told_at < pause_s(jobs)
 
     async def tell(
         self,
@@ -103,6 +103,6 @@ class Publisher:
         return whole
 
 
-def _pause_s(jobs: int) -> float:
+def pause_s(jobs: int) -> float:
     """Seconds between two backlogs: none of a usual line, so that each pass tells what it has done."""
     return min(LONGEST_S, jobs / TOLD_PER_S) if jobs > TOLD_PER_S else 0.0
