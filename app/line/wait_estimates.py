@@ -38,7 +38,9 @@ def measure(
         ahead, at_work = lines.get(name, []), under_way.get(name, [])
         step_seconds = sum(job.plan.estimate.step_seconds for job in ahead) + sum(remaining(job) for job in at_work)
         pool = capacity.get(name, Pool(0, 0, 0))
-        left_s, turns_s = running_left_s(at_work, pool), [turn_s(job, pool) for job in ahead]
+        left_s, alone = running_left_s(at_work, pool), 0 < pool.slots <= pool.replicas
+        asked = [job.plan.estimate for job in ahead]
+        turns_s = [each.seconds if alone else max(each.step_seconds, each.device_seconds) for each in asked]  # `turn_s`
         pools[name] = PoolBacklog(
             jobs=len(ahead),
             running=len(at_work),
