@@ -8,7 +8,7 @@ from dataclasses import replace
 from app.line.backlog import Backlog, TenantUse
 from app.line.queue_places import QueuePlaces
 from app.line.scaling import StartTimes
-from app.line.tenant_shares import SharesNote
+from app.line.tenant_shares import Charge, SharesNote
 
 
 def backlog_part(backlog: Backlog, pool: str, tenants: bool) -> Backlog:
@@ -83,7 +83,8 @@ def shares_part(note: SharesNote, pool: str, recent: bool) -> SharesNote:
 
 def merged_shares(parts: Sequence[SharesNote]) -> SharesNote:
     """One of them all."""
-    used, floor, charged, recent = {}, {}, {}, dict[str, float]()
+    used, floor = dict[str, Mapping[str, float]](), dict[str, float]()
+    charged, recent = dict[str, Charge](), dict[str, float]()
     for part in parts:
         used |= part.used
         floor |= part.floor

@@ -408,7 +408,7 @@ class Stray(MemoryJobs):
         super().__init__()
         self.strayed = asyncio.Event()
 
-    async def wait_for_work(self, timeout_s: float) -> bool:
+    async def wait_for_work(self, timeout_s: float, name: str = "", others: Sequence[str] = ()) -> bool:
         self.strayed.set()
         raise asyncio.CancelledError
 

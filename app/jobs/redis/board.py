@@ -12,6 +12,7 @@ from app.jobs.redis.shards import GUARD, shard_key
 from app.jobs.shards import ShardLease
 from app.redis.commands import Commands
 from app.redis.connection import Client
+from app.redis.replies import Word
 
 # As GUARD asks; KEYS note; ARGV value, milliseconds
 PUT = (
@@ -33,7 +34,8 @@ class RedisBoard:
     async def put(self, name: str, note: Mapping[str, object], ttl_s: float, under: ShardLease | None = None) -> None:
         key = self._keys.of("note", name)
         if under is not None:
-            names, words = [key, shard_key(self._keys, under.shard)], [orjson.dumps(dict(note)), _ms(ttl_s)]
+            names = [key, shard_key(self._keys, under.shard)]
+            words: list[Word] = [orjson.dumps(dict(note)), _ms(ttl_s)]
             if await self._commands.run(PUT, names, [*words, under.token]) != b"ok":
                 raise ShardLost(f"{under.holder} has {under.shard} no more.")
             return
