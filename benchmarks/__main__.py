@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--drills", type=int, default=None, help="how many restores; 20 by default")
     parser.add_argument("--scenes", default="1,3,5,9", help="of the films set against a script; 1,3,5,9 by default")
     parser.add_argument(
-        "--lines", default="", help="of the bill, to be measured anew: as `poll,repeat`; all by default"
+        "--lines", default="", help="of bill or fairness, to be measured anew: as `poll,repeat`; all by default"
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
@@ -269,11 +269,16 @@ def _simulated_served(options: argparse.Namespace, console: Console) -> dict[str
 
 def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     os.environ["KINORAY_API_KEYS"] = json.dumps(fairness.KEYS)  # replicas read the same environment
-    jobs, tries = (40, 1) if options.quick else (500, 3)
-    found: dict[str, Any] = {"in this process, sleeping": asyncio.run(fairness_in_process.measure(jobs, tries))}
-    for name, args in fairness.ARMS.items():
-        with _served({}, args) as service:
-            found[name] = asyncio.run(fairness.measure(service.url, jobs, tries, console))
+    jobs, tries = (40, 1) if options.quick else (500, 5)
+    only, machine = [line for line in options.lines.split(",") if line], facts()
+    found: dict[str, Any] = kept_figures("fairness", options.out) if only else {}
+    if not only or "process" in only:
+        found["in this process, sleeping"] = asyncio.run(fairness_in_process.measure(jobs, tries))
+    for short, (name, args) in zip(fairness.SHORT, fairness.ARMS.items(), strict=True):
+        if not only or short in only:
+            with _served({}, args) as service:
+                found[name] = asyncio.run(fairness.measure(service.url, jobs, tries, console))
+            write("fairness", machine, found, options.out)
     return found
 
 

@@ -76,6 +76,8 @@ RAY_ENVIRONMENT = {
     # third of what an idle service uses.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
     "REPORTER_UPDATE_INTERVAL_MS": "10000",
+    # How often each replica, and each handle in it, hands its counts on to Ray: by default 10 times a second.
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
     # What Ray takes by default, and warns about in four lines; who wants none sets "disabled".
     "RAY_AUTH_MODE": "token",
     # Serve's lines have files of their own, which `kinoray logs` reads; standard error would have them once more.

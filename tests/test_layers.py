@@ -89,6 +89,7 @@ EXCEPTIONS = {
     ),
     ("app/client/key_commands.py", "app.access.direct"),
     ("app/client/models.py", "app.engine.timing.hardware"),
+    ("app/client/models.py", "app.models.fits"),
     ("app/client/models.py", "app.models.report"),
     ("app/client/models.py", "app.settings.read"),
     ("app/client/calibrate.py", "app.settings.read"),

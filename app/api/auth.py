@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from app.access.forwarded import client_address
 from app.access.opening import Access
@@ -60,6 +60,11 @@ async def caller(
     if known is not None:  # another dependency of the same request has asked
         return known
     return await entered(connection, settings, None if given is None else f"{given.scheme} {given.credentials}")
+
+
+async def caller_of(request: Request, settings: Settings) -> Caller:
+    """The same for who has the request alone. Raises Unauthorized."""
+    return await caller(request, settings, await _HEADER(request))
 
 
 Who = Annotated[Caller, Depends(caller)]

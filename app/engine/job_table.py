@@ -9,7 +9,7 @@ from app.engine.memory.state import let_go, move_state
 from app.engine.ticket import Ticket, outcome
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Boundary, Profile, Rules, Shape
-from app.line.fair_share import FairShare
+from app.line.fair_share import FairShare, TenantShare
 from app.line.pressure import Pressure, pressed
 
 
@@ -21,7 +21,7 @@ class JobTable:
         self.running: dict[str, Ticket] = {}
         self.paused: dict[str, Ticket] = {}
         self.fair_share: FairShare[Shape] = FairShare()
-        self.tenant_share: FairShare[str] = FairShare()  # by weight
+        self.tenant_share = TenantShare()
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.running or self.paused)
@@ -47,6 +47,7 @@ class JobTable:
             profile,
             pressure or Pressure(),
             fresh,
+            self.tenant_share.starts,
         )
 
     def find(self, name: str) -> Ticket:
@@ -70,12 +71,18 @@ class JobTable:
     def charge(self, batch: Sequence[Ticket], seconds: Sequence[float], rules: Rules) -> None:
         """These have had the device together, each for its part of so many seconds: shapes and tenants are charged."""
         by_shape: dict[Shape, float] = {}
+        parts = []
         for ticket, each_s in zip(batch, seconds, strict=True):
             tenant = ticket.urgency.tenant
             by_shape[ticket.shape] = by_shape.get(ticket.shape, 0.0) + each_s
-            self.tenant_share.charge(tenant, each_s / rules.weight(tenant))
+            parts.append((tenant, each_s / rules.weight(tenant)))
+        self.tenant_share.charge(parts)
         for shape, shape_s in by_shape.items():
             self.fair_share.charge(shape, shape_s)
+
+    def charge_alone(self, ticket: Ticket, seconds: float, rules: Rules) -> None:
+        """It has had the device to itself between two forwards: so has its tenant."""
+        self.tenant_share.add(ticket.urgency.tenant, seconds / rules.weight(ticket.urgency.tenant))
 
     def pause(self, name: str, rival: str | None = None) -> None:
         """It gives its slot up, to `rival` or because memory is short, and keeps its state."""

@@ -315,10 +315,11 @@ class Engine:
             self._times.learn_batch(shapes, took)
         seconds = {id(one): took * share for one, share in zip(batch, shares(self._times.profile, shapes), strict=True)}
         self._jobs.charge(batch, list(seconds.values()), self._rules)
-        round_s = self._times.round_s([ticket.shape for ticket in self._jobs.running.values()], self._rules)
+        running = [(ticket.urgency.tenant, ticket.shape) for ticket in self._jobs.running.values()]
+        rounds = self._times.rounds_s(running, self._rules)
         for ticket in stepped:
             ticket.account(number, now, took, seconds[id(ticket)], batch, self._rules)
-            self._alone(ticket, partial(self._emit, round_s))
+            self._alone(ticket, partial(self._emit, rounds[ticket.urgency.tenant]))
         tell_stepped(stepped, took, self._alone)
         here = [ticket for ticket in stepped if ticket.name in self._jobs.running]
         self._previews.show(here, took, self._alone)
@@ -416,6 +417,7 @@ class Engine:
         took = self._clock() - begun
         ticket.stages_s["decode"] = took
         ticket.device_s += took
+        self._jobs.charge_alone(ticket, took, self._rules)
         ticket.peak_bytes = self._denoiser.memory_bytes()
         self._forget(ticket)
         give_latent(ticket)

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import anyio
@@ -281,15 +282,14 @@ class MemoryJobs(MemoryWaits):
             raise IllegalTransition(f"{job.id} is {job.phase}.")
         self.end(job, change.gives_back)
         self.accounts.store(job, change.stored_bytes, change.values.get("completed_at", 0.0))
-        changed = replace(
-            job,
-            phase=change.phase or job.phase,
-            step=max(job.step, change.step),
-            fence=job.fence + change.new_fence,
-            attempts=job.attempts + change.new_attempt,
-            losses=job.losses + change.new_loss,
-        )
-        self._jobs[job.id] = changed = replace(changed, **change.values)
+        moved = {
+            "phase": change.phase or job.phase,
+            "step": max(job.step, change.step),
+            "fence": job.fence + change.new_fence,
+            "attempts": job.attempts + change.new_attempt,
+            "losses": job.losses + change.new_loss,
+        }
+        self._jobs[job.id] = changed = replace(job, **{**moved, **change.values})
         if change.holder is not None and change.until is not None:
             self._leases[job.id] = Lease(job.id, changed.fence, change.holder, change.until)
         elif changed.phase is Phase.QUEUED or changed.phase.ended:
@@ -367,9 +367,11 @@ class MemoryEvents:
 
     def _keep(self, job_id: str, entries: Entries | None) -> None:
         """As JSON would keep them."""
-        kept = self._accounts.setdefault(job_id, {}) if entries else {}
+        if not entries:
+            return
+        kept = self._accounts.setdefault(job_id, {})
         if len(kept) < MOST_ENTRIES:
-            kept.update(orjson.loads(orjson.dumps(entries or {})))
+            kept.update(orjson.loads(orjson.dumps(entries)))
 
     async def tell_tenant(
         self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any], entries: Entries | None = None
@@ -412,7 +414,9 @@ class MemoryEvents:
 
 
 def _newer(events: Sequence[Event], last: tuple[int, int]) -> list[Event]:
-    return [event for event in events if parse_event_id(event.id) > last]
+    """From the end, which is where most of those who follow are; ids grow."""
+    found = list(takewhile(lambda event: parse_event_id(event.id) > last, reversed(events)))
+    return found[::-1]
 
 
 class MemoryStops:

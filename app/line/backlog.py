@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -121,10 +121,19 @@ def without_tenants(note: Mapping[str, object]) -> dict[str, object]:
 
 
 def _filled(row: Backlog | PoolBacklog) -> dict[str, object]:
-    values = {each.name: getattr(row, each.name) for each in fields(row)}
-    found = {name: value for name, value in values.items() if value is not None}
+    found = _values(row)
+    for name in [name for name, value in found.items() if value is None]:
+        del found[name]
     if row.tenants is not None:
-        found["tenants"] = {tenant: asdict(each) for tenant, each in row.tenants.items()}
+        found["tenants"] = {tenant: _values(each) for tenant, each in row.tenants.items()}
     if isinstance(row, PoolBacklog) and row.newcomer is not None:
-        found["newcomer"] = asdict(row.newcomer)
+        found["newcomer"] = _values(row.newcomer)
     return found
+
+
+def _values(record: Backlog | PoolBacklog | TenantWaits | TenantUse) -> dict[str, object]:
+    """Its fields. `asdict` would copy all that is below them, which nobody changes, at every pass."""
+    return {name: getattr(record, name) for name in _NAMES[type(record)]}
+
+
+_NAMES = {kind: tuple(each.name for each in fields(kind)) for kind in (Backlog, PoolBacklog, TenantWaits, TenantUse)}

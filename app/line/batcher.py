@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,9 @@ from app.line.slots import SlotAssignment
 from app.line.tenant_order import by_tenant, class_levels, in_turn
 
 __all__ = ["Boundary", "Paused", "Profile", "Rules", "Running", "Shape", "Urgency", "Waiting", "decide"]
+
+Starts = Callable[[Collection[str]], Mapping[str, float]]
+"""Where each tenant stands beside those present, as `app.line.fair_share.TenantShare.starts` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Boundary:
     rivals: Mapping[str, str] = field(default_factory=dict, compare=False)  # of those paused: for whom, if for anyone
 
 
+def level_with_all(present: Collection[str]) -> Mapping[str, float]:
+    """Of no tenant it is known what it has had before its jobs here."""
+    return {}
+
+
 def decide(
     now: float,
     running: Sequence[Running],
@@ -39,14 +47,15 @@ def decide(
     paused: Sequence[Paused],
     rules: Rules,
     profile: Profile,
+    starts: Starts = level_with_all,
 ) -> Boundary:
-    """The next boundary.
+    """The next boundary; `starts` says of tenants without a running job where they stand.
 
     Free slots go to the most urgent, waiting or paused, within a class of the tenant that holds least. When there are
     none, a more urgent job, or one of a tenant short of its share, pauses the running one with most slack. The batch is
     of one shape and of a size that pays, or packed with other shapes where that pays: of several tenants begins who has
-    had least of the device's time; of its jobs those who would be late at a fair share first, by slack; else the shape
-    that has had least.
+    had least of the device's time, and others' jobs join as far as its own step no more slowly than at its share of the
+    device; of its jobs those who would be late at a fair share first, by slack; else the shape that has had least.
     """
     if len(running) == 1 and not waiting and not paused:  # nothing to weigh, at most boundaries of a long job
         lone = running[0]
@@ -68,7 +77,7 @@ def decide(
         park=_parked(left, slots, rank),
         resume=tuple(one.entry.job_id for one in slots.admitted if isinstance(one.entry, Paused)),
         join=tuple(one.entry.job_id for one in slots.admitted if isinstance(one.entry, Waiting)),
-        batch=_batch(holders, rules, profile),
+        batch=_batch(holders, rules, profile, starts),
         rivals=slots.rivals,
     )
 
@@ -100,7 +109,7 @@ def _parked(left: Sequence[Entry], slots: SlotAssignment, rank: Callable[[Entry]
     return tuple(parked)
 
 
-def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple[str, ...]:
+def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile, starts: Starts) -> tuple[str, ...]:
     """Those of the next forward: the first in turn and, as far as it pays, the next in turn of its shape."""
     ready = [one for one in holders if not one.entry.forecast]
     if not ready:
@@ -123,7 +132,7 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple
         by_claim = one.key[1:3] if pressed else (used_s.get(entry.shape, least_s), 0.0)
         return (-one.level, not pressed, *by_claim, stepped, entry.urgency.arrived, entry.job_id)
 
-    shared = _turn_of_tenants(ready)
+    shared = _turn_of_tenants(ready, holders, starts)
 
     def place(one: Standing) -> tuple[Any, ...]:
         return (*shared[one.entry.urgency.tenant], *turn(one))
@@ -134,9 +143,13 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile) -> tuple
         return (first.entry.job_id,)
     shape = first.entry.shape
     mates = sorted((one for one in ready if _shares(one.entry, first.entry)), key=key)
-    batch = mates[: _size(mates, sizes[shape], rules, profile)]
+    size, most_s = _size(mates, sizes[shape], rules, profile), math.inf
+    if len(shared) > 1:
+        size, most_s = _fair_size(mates, size, sizes[shape], _fair_stretch(first, holders, shared, rules), profile)
+    batch = mates[:size]
     if rules.pack and len(counts) > 1:
-        batch += _packed(batch, sorted((one for one in ready if _packs(one, first)), key=key), rules, profile)
+        others = sorted((one for one in ready if _packs(one, first)), key=key)
+        batch += _packed(batch, others, rules, profile, most_s)
     return tuple(one.entry.job_id for one in batch)
 
 
@@ -150,12 +163,45 @@ def _size(mates: Sequence[Standing], sizes: tuple[int, ...], rules: Rules, profi
     return size if profile.step_s(shape, size) <= rules.company_stretch * profile.step_s(shape, own) else own
 
 
+def _fair_stretch(
+    first: Standing, holders: Sequence[Standing], shared: Mapping[str, tuple[Any, ...]], rules: Rules
+) -> float:
+    """How many times longer than alone a job of the first one's tenant takes at its share; infinite: without a limit.
+
+    Those of its class share with it. Who is the only one of its class is slowed by lower ones as `_size` says.
+    """
+    tenant = first.entry.urgency.tenant
+    level = shared[tenant][0]
+    with_it = {one.entry.urgency.tenant for one in holders} - {
+        other for other, row in shared.items() if row[0] != level
+    }
+    if len(with_it) < 2:
+        return math.inf
+    return sum(map(rules.weight, with_it)) / rules.weight(tenant)
+
+
+def _fair_size(
+    mates: Sequence[Standing], size: int, sizes: tuple[int, ...], stretch: float, profile: Profile
+) -> tuple[int, float]:
+    """How many of the mates, at most `size`, step together where the first one's tenant is slowed by others' jobs.
+
+    Its own in the batch take at most `stretch` times as long as without the others; so many seconds come with it.
+    Between two such steps others have the device by themselves only when they have had less of it. So all in all the
+    tenant has at least its share of the device, or all of the batch that it can fill.
+    """
+    shape, tenant = mates[0].entry.shape, mates[0].entry.urgency.tenant
+    own = fitting_size(sizes, sum(one.entry.urgency.tenant == tenant for one in mates[:size]))
+    most_s = stretch * profile.step_s(shape, own)
+    fair = [each for each in sizes if each <= own or (each <= size and profile.step_s(shape, each) <= most_s)]
+    return min(size, max(fair)), most_s
+
+
 def _packed(
-    batch: Sequence[Standing], others: Sequence[Standing], rules: Rules, profile: Profile
+    batch: Sequence[Standing], others: Sequence[Standing], rules: Rules, profile: Profile, most_s: float
 ) -> Sequence[Standing]:
-    """Those of the others, in turn, who step in the same forward as a batch of another shape."""
+    """Those of the others, in turn, who step in one forward with a batch of another shape, within so many seconds."""
     shapes = [one.entry.shape for one in others]
-    return others[: companions(profile, [one.entry.shape for one in batch], shapes, rules)]
+    return others[: companions(profile, [one.entry.shape for one in batch], shapes, rules, most_s)]
 
 
 def _packs(one: Standing, first: Standing) -> bool:
@@ -165,19 +211,26 @@ def _packs(one: Standing, first: Standing) -> bool:
     return len({one.entry.group, first.entry.group} - {None}) < 2
 
 
-def _turn_of_tenants(ready: Sequence[Standing]) -> dict[str, tuple[int, float]]:
+def _turn_of_tenants(
+    ready: Sequence[Standing], holders: Sequence[Standing], starts: Starts
+) -> dict[str, tuple[int, float, bool]]:
     """Of each tenant the class that it stands in and the device time that it has had, by weight: the least goes first.
 
-    One that has no running job yet starts level with the least of the others.
+    One that has no running job yet stands where `starts` says, or level with the least of the others; of equals it goes
+    first, for it came while another had the device.
     """
     own = by_tenant(ready)
     if len(own) == 1:
-        return dict.fromkeys(own, (0, 0.0))
+        return dict.fromkeys(own, (0, 0.0, True))
     levels = class_levels(ready)
-    used_s = {one.entry.urgency.tenant: one.entry.tenant_used_s for one in ready if isinstance(one.entry, Running)}
-    least_s = min(used_s.values(), default=0.0)
+    used_s = {one.entry.urgency.tenant: one.entry.tenant_used_s for one in holders if isinstance(one.entry, Running)}
+    known, least_s = starts(used_s.keys()), min(used_s.values(), default=0.0)
     return {
-        tenant: (-max(levels[one.entry.urgency.priority] for one in ones), used_s.get(tenant, least_s))
+        tenant: (
+            -max(levels[one.entry.urgency.priority] for one in ones),
+            used_s[tenant] if tenant in used_s else known[tenant] if known else least_s,
+            tenant in used_s,
+        )
         for tenant, ones in own.items()
     }
 

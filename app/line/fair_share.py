@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 
 class FairShare(Generic[K]):
-    """Device time by shape or tenant (start-time fair queueing; Goyal, Vin and Cheng, SIGCOMM 1996).
+    """Device time by shape (start-time fair queueing; Goyal, Vin and Cheng, SIGCOMM 1996).
 
     One that comes starts level with the one that had least, so that nobody saves up time while it is away.
     """
@@ -33,3 +34,53 @@ class FairShare(Generic[K]):
 
     def _least(self) -> float:
         return min(self._used_s.values(), default=0.0)
+
+
+class TenantShare:
+    """Device time by tenant, over weights, and where each stands in the queue for more.
+
+    Start-time fair queueing to the letter (same source): who comes stands where the least of those present stood when
+    the turn under way began, for it came during that turn. Who is ahead when its last job leaves is remembered until
+    the others have come as far, so that many short jobs get no more than a long one; who finds the device idle owes
+    nothing.
+    """
+
+    def __init__(self) -> None:
+        self._used_s: dict[str, float] = {}
+        self._turn: dict[str, float] = {}  # what the last turn was charged
+
+    def used_s(self, tenant: str) -> float:
+        """Seconds over its weight, to be compared between those that are there."""
+        return self._used_s.get(tenant, 0.0)
+
+    def starts(self, present: Collection[str]) -> Mapping[str, float]:
+        """By tenant, where it stands, or would if a job of it came now beside jobs of those `present`."""
+        level = self._level(present)
+        return defaultdict(lambda: level, {tenant: max(level, used_s) for tenant, used_s in self._used_s.items()})
+
+    def enter(self, tenant: str, present: Collection[str]) -> None:
+        """A job of this one gets a slot beside jobs of those `present`."""
+        if not present:
+            self._used_s, self._turn = {tenant: 0.0}, {}
+        elif tenant not in present:
+            level = self._level(present)
+            self._used_s = {one: used for one, used in self._used_s.items() if one in present or used > level}
+            self._used_s.setdefault(tenant, level)
+
+    def charge(self, parts: Iterable[tuple[str, float]]) -> None:
+        """A forward is over: of each job in it its tenant, and the seconds that were its part, over the weight."""
+        used_s, turn = self._used_s, dict[str, float]()
+        for tenant, seconds in parts:
+            used_s[tenant] = used_s.get(tenant, 0.0) + seconds
+            turn[tenant] = turn.get(tenant, 0.0) + seconds
+        self._turn = turn
+
+    def add(self, tenant: str, seconds: float) -> None:
+        """It has had the device by itself besides, between two turns: decoding."""
+        if tenant in self._used_s:
+            self._used_s[tenant] += seconds
+
+    def _level(self, present: Collection[str]) -> float:
+        """Where the least of them stood when the last turn began."""
+        used_s, turn = self._used_s, self._turn
+        return min((used_s[one] - turn.get(one, 0.0) for one in present if one in used_s), default=0.0)

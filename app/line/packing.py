@@ -100,12 +100,19 @@ def tries(profile: Profile, mix: Mix, rules: Rules) -> bool:
     )
 
 
-def companions(profile: Profile, batch: Sequence[Shape], others: Sequence[Shape], rules: Rules) -> int:
-    """How many of the `others`, of other shapes and in their turn, step with the batch: as many as pay together."""
+def companions(
+    profile: Profile, batch: Sequence[Shape], others: Sequence[Shape], rules: Rules, most_s: float = math.inf
+) -> int:
+    """How many of the `others`, of other shapes and in their turn, step with the batch: as many as pay together.
+
+    Together they take `most_s` at most.
+    """
     room = min(len(others), rules.max_batch - len(batch))
-    counts = range(room, 0, -1)
-    paying = (count for count in counts if pays(profile, mix_of([*batch, *others[:count]]), rules))
-    return next(paying, 0)
+    for count in range(room, 0, -1):
+        shapes = [*batch, *others[:count]]
+        if pays(profile, mix_of(shapes), rules) and (most_s == math.inf or mix_s(profile, shapes) <= most_s):
+            return count
+    return 0
 
 
 def saved_s(profile: Profile, shapes: Sequence[Shape], rules: Rules) -> float:

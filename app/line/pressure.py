@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from app.line.batcher import Boundary, decide
+from app.line.batcher import Boundary, Starts, decide, level_with_all
 from app.line.order import Entry, Paused, Running, Waiting, over, standings
 from app.line.profile import Profile
 from app.line.rules import Rules
@@ -85,8 +85,9 @@ def pressed(
     profile: Profile,
     pressure: Pressure,
     fresh: bool = True,
+    starts: Starts = level_with_all,
 ) -> Boundary:
-    """The boundary under this pressure; `fresh`: memory has been read since the last boundary.
+    """The boundary under this pressure; `fresh`: memory has been read since the last; `starts` as `decide` says.
 
     From `WARNING` on nobody joins or goes on while somebody runs; when nobody does, one may, since waiting would free
     nothing. At `CRITICAL` one job makes room per reading, the least urgent, and one always stays: a critical device
@@ -94,17 +95,17 @@ def pressed(
     lets nobody new in.
     """
     if pressure.worst is Level.OK:
-        return decide(now, running, waiting, paused, rules, profile)
+        return decide(now, running, waiting, paused, rules, profile, starts)
     gone = [entry for entry in (*running, *waiting, *paused) if over(entry, now)]
     staying = [entry for entry in running if not over(entry, now)]
     if not staying:
         new = [entry for entry in waiting if pressure.host is not Level.CRITICAL or over(entry, now)]
-        return decide(now, running, new, paused, replace(rules, slots=1), profile)
+        return decide(now, running, new, paused, replace(rules, slots=1), profile, starts)
     giving = _giving(now, staying, paused, rules, profile, pressure) if fresh else None
     name = None if giving is None else giving.job_id
     kept = [entry for entry in running if entry.job_id != name]
     known = [entry for entry in waiting if entry in gone], [entry for entry in paused if entry in gone]
-    boundary = decide(now, kept, *known, rules, profile)
+    boundary = decide(now, kept, *known, rules, profile, starts)
     if pressure.device is Level.CRITICAL:
         boundary = replace(boundary, park=tuple(one.job_id for one in paused if one not in gone and not one.parked))
     if name is None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from app.line.backlog import Backlog, TenantUse, TenantWaits
 from app.line.dispatch import Pool, remaining
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
+from app.line.tenant_limit import limited, own_waits_s
 from app.line.tenant_shares import TenantShares
 from app.line.wait_estimates import by_pool, longest_s, passes_in_s, running_left_s
 from app.types import Job
@@ -79,6 +80,8 @@ def with_tenants(
 ) -> Backlog:
     """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait."""
     rows, lines, under_way = {}, by_pool(waiting), by_pool(running)
+    most = rules.most_of_tenant
+    own_s = {} if most is None else own_waits_s(waiting, running, capacity, most)
     for name, row in (backlog.pools or {}).items():
         ahead, at_work = lines.get(name, []), under_way.get(name, [])
         pool, starts = capacity.get(name, Pool(0, 0, 0)), shares.starts(name)
@@ -86,7 +89,7 @@ def with_tenants(
         if len({job.tenant for job in (*ahead, *at_work)}) == len(found) == 1:
             alone = next(iter(found))  # all that is there is its own, in whose order the row's waits are
             found[alone] = replace(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
-        rows[name] = replace(row, tenants=found, newcomer=newcomer)
+        rows[name] = replace(row, tenants=limited(found, newcomer, own_s), newcomer=newcomer)
     return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, shares.recent(backlog.at)))
 
 

@@ -40,6 +40,11 @@ class Grid:
         return f"{frames} frames are not what it makes: the number has to be a multiple of {self.temporal}, plus 1"
 
 
+def cells(loader: str, transformer: Config, vae: Config) -> Grid:
+    """The grid of a model of that `loader` by its parts' configurations: what one token stands for."""
+    return _READERS[loader](transformer, vae)
+
+
 def grid_of(loader: str, folder: Path | None) -> Grid:
     """The grid of a model that a family's `loader` reads; that of the published weights where its files are not here.
 

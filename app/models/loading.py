@@ -12,6 +12,7 @@ from app.engine.embedding import Embedding, embedder
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.lora import AdapterInvalid
 from app.engine.families.loading.reader import Files, Options
+from app.engine.families.loading.single_file import SingleFile
 from app.engine.families.loading.uploaded import Room
 from app.engine.families.registry import EMBEDDED as EMBEDDED_LOADER
 from app.engine.families.registry import Reads, files_of, reader
@@ -100,4 +101,5 @@ def _files(entry: ModelEntry, settings: Settings, ranks: int = 1, dtype: str | N
         family=entry.family,
         threads=settings.threads,
         ranks=ranks,
+        single=SingleFile(**entry.transformer.model_dump()) if entry.transformer else None,
     )

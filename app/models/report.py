@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from app.embedded.profile import WEIGHTS
-from app.models.grid import config, number
+from app.models.grid import Grid, cells, config, number
 from app.models.pool_names import entries_of, shares_encoder
 from app.models.served import BadModel, served
-from app.models.sources import SourceMissing, find, headers
+from app.models.soundness import GGUF
+from app.models.sources import SourceMissing, find, header, headers, transformer_files
 from app.plan.families import FAMILIES
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
@@ -82,8 +84,10 @@ def _report(entry: ModelEntry, settings: Settings, device_bytes: int) -> Report:
     dtype = _precision(entry.dtype or settings.layout.dtype)
     try:
         exact = EXACT if family is None or family.exact_vae else ()
-        parts = weights(folder, dtype, exact)
-        work = working_bytes(folder, profile, dtype)
+        parts = weights(folder, dtype, exact) | _by_file(entry, dtype)
+        model, press, spec = config(folder / "transformer"), _press(folder), shape_of(profile)
+        count = tokens(spec, cells("wan.load" if family is None else family.loader, model, press))
+        work = max(working_bytes(model, press, spec, count, BYTES[dtype]))
     except (SourceMissing, OSError, ValueError) as error:
         return replace(known, problems=(str(error),))
     fits = sum(parts.values()) + work <= device_bytes
@@ -137,6 +141,17 @@ def unservable(settings: Settings, device_bytes: int, shared: bool = False) -> l
     return said
 
 
+def _by_file(entry: ModelEntry, dtype: str) -> dict[str, int]:
+    """Bytes of the transformers that come from single files on this machine: a GGUF's stay as they are in the file."""
+    files = [] if entry.transformer is None else transformer_files(entry.transformer)
+    return {
+        name: file.stat().st_size
+        if file.suffix == GGUF
+        else sum(math.prod(shape) for _, shape in header(file).values()) * BYTES[dtype]
+        for name, file in zip(("transformer", "transformer_2"), files, strict=False)
+    }
+
+
 def _precision(dtype: str) -> str:
     """What is counted with: `auto` is bfloat16 on most GPUs, but it may also be float32, so the larger."""
     return "float32" if dtype == "auto" else dtype
@@ -150,28 +165,34 @@ def weights(folder: Path, dtype: str, exact: Sequence[str] = EXACT) -> dict[str,
     }
 
 
-def working_bytes(folder: Path, profile: ModelProfile, dtype: str) -> int:
-    """Beside the weights, for one guided job of the default shape: the larger of a step and of decoding.
+def _press(folder: Path) -> Mapping[str, object]:
+    return config(folder / "vae") or config(folder / "autoencoder")
+
+
+def shape_of(profile: ModelProfile) -> VideoSpec:
+    """What is made where a request says nothing."""
+    width, height = profile.sizes[0]
+    return VideoSpec(width, height, profile.default_frames, profile.default_fps)
+
+
+def working_bytes(
+    model: Mapping[str, object], press: Mapping[str, object], spec: VideoSpec, count: int, bytes_each: int
+) -> tuple[int, int]:
+    """Beside the weights, for one guided job of that shape and `count` tokens: of a step, of decoding; rough figures.
 
     A step: for each token of both passes, about ten vectors of the model's width and two of its feed-forward's.
     Decoding: about six buffers of the first layer's channels, in float32, for as many frames as one latent frame is.
     Attention is taken to need no more, as it does with torch's fused kernels.
     """
-    width, height = profile.sizes[0]
-    spec = VideoSpec(width, height, profile.default_frames, profile.default_fps)
-    model, press = config(folder / "transformer"), config(folder / "vae") or config(folder / "autoencoder")
-    step = 2 * _tokens(spec, model, press) * (10 * _width(model) + 2 * _ffn(model)) * BYTES[dtype]
+    step = 2 * count * (10 * _width(model) + 2 * _ffn(model)) * bytes_each
     channels, frames = number(press, "base_dim", 96), number(press, "scale_factor_temporal", 4)
-    return max(step, 6 * width * height * channels * frames * 4)
+    return step, 6 * spec.width * spec.height * channels * frames * 4
 
 
-def _tokens(spec: VideoSpec, model: Mapping[str, object], press: Mapping[str, object]) -> int:
-    temporal = number(press, "scale_factor_temporal", number(press, "temporal_compression_ratio", 4))
-    spatial = number(press, "scale_factor_spatial", number(press, "spatial_compression_ratio", 8))
-    patch = model.get("patch_size", 2)
-    side = int(patch[-1]) if isinstance(patch, list) else patch if isinstance(patch, int) else 2
-    frames = (spec.frames - 1) // temporal + 1
-    return frames * (spec.height // (spatial * side)) * (spec.width // (spatial * side))
+def tokens(spec: VideoSpec, grid: Grid) -> int:
+    """Of one pass; the text's are not counted."""
+    frames = 1 if grid.temporal is None else (spec.frames - 1) // grid.temporal + 1
+    return frames * (spec.height // grid.height) * (spec.width // grid.width)
 
 
 def _width(model: Mapping[str, object]) -> int:

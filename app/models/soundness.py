@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from app.models.grid import config, grid_of
-from app.models.sources import INDEX, SourceMissing, header, headers, lora_files
+from app.models.sources import INDEX, SourceMissing, header, headers, lora_files, transformer_files
 from app.plan.families import FamilyRow
 from app.settings.model_entry import ModelEntry
 from app.types import ModelProfile
+
+GGUF: Final = ".gguf"
+SINGLE: Final = (GGUF, ".safetensors")
+SCALES: Final = ("scale_weight", "weight_scale", "scaled_fp8")
 
 
 def problems_of(entry: ModelEntry, family: FamilyRow, profile: ModelProfile, folder: Path | None) -> list[str]:
@@ -18,8 +23,8 @@ def problems_of(entry: ModelEntry, family: FamilyRow, profile: ModelProfile, fol
     try:
         found = [*_shapes(family, profile, folder)]
         if folder is not None:
-            found += [*_parts(folder, family, set(headers(folder)))]
-        return found + [*_adapters(entry)]
+            found += [*_parts(folder, family, set(headers(folder)) | _by_files(entry))]
+        return found + [*_single(entry, family), *_adapters(entry)]
     except (OSError, ValueError) as error:  # SourceMissing among them
         return [str(error)]
 
@@ -49,6 +54,32 @@ def _parts(folder: Path, family: FamilyRow, weighty: set[str]) -> Iterator[str]:
             yield f"the part {name} has no safetensors; pickles are never read"
     if family.guidance_2 is not None and "transformer_2" not in weighty:
         yield "the family has two experts, but there is no transformer_2"
+
+
+def _by_files(entry: ModelEntry) -> set[str]:
+    """The parts whose weights are in files of their own."""
+    single = entry.transformer
+    return set() if single is None else {"transformer"} | ({"transformer_2"} if single.file_2 else set())
+
+
+def _single(entry: ModelEntry, family: FamilyRow) -> Iterator[str]:
+    """Single files of the denoiser that are here and cannot be read. Whether their layers fit shows at loading."""
+    if entry.transformer is None:
+        return
+    if family.guidance_2 is None and entry.transformer.file_2 is not None:
+        yield f"{family.name} has one transformer; file_2 is for the second of two"
+    for file in transformer_files(entry.transformer):
+        if file.suffix not in SINGLE:
+            yield f"the transformer {file.name}: only {' and '.join(SINGLE)} are read"
+        elif file.suffix == GGUF:
+            with file.open("rb") as opened:
+                if opened.read(4) != b"GGUF":
+                    yield f"the transformer {file.name} is no GGUF file"
+        elif scaled := next((name for name in header(file) if name.endswith(SCALES)), None):
+            yield (
+                f"the transformer {file.name} has 8-bit weights with scales of their own ({scaled[:80]}), "
+                "which diffusers would read without them: take a GGUF, or a file without scales"
+            )
 
 
 def _has_weights(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.settings.model_entry import LoraEntry, ModelEntry
+from app.settings.model_entry import LoraEntry, ModelEntry, TransformerFile
 
 SAMPLES = 16  # blocks of a weights file that its digest covers, evenly spread, the first and the last among them
 BLOCK_BYTES = 64 * 2**10
@@ -36,7 +36,7 @@ def locate(entry: ModelEntry) -> Located:
     On the hub a revision is a commit, and its first 12 digits are the digest. Of a folder it is the SHA-256 over the
     configurations and, of every safetensors file, its name, size, header and 16 evenly spread blocks of 64 KiB: files
     of many gigabytes are not read whole at every start, and other weights differ in every block. LoRA files and scales
-    are part of it.
+    are part of it, and so is a single file with the denoiser's weights.
 
     Raises:
         SourceMissing: no such folder, no diffusers model in it, or the hub does not know it.
@@ -46,6 +46,8 @@ def locate(entry: ModelEntry) -> Located:
         raise SourceMissing(f"{folder} holds no {INDEX}; it has to be a folder as diffusers saves it")
     digest = commit if folder is None or commit else folder_digest(folder)
     extras = [lora_digest(name, lora, entry) for name, lora in sorted(entry.loras.items())]
+    if entry.transformer is not None:
+        extras.append(_transformer_digest(entry.transformer, entry))
     if extras:
         digest = hashlib.sha256(json.dumps([digest, *extras]).encode()).hexdigest()
     return Located(folder, digest[:12], commit)
@@ -105,7 +107,7 @@ def sampled(path: Path) -> str:
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
+        length = int.from_bytes(file.read(8), "little") if path.suffix == ".safetensors" else BLOCK_BYTES
         digest.update(file.read(min(length, MAX_HEADER_BYTES)))
         for place in range(SAMPLES):
             file.seek(max(0, size - BLOCK_BYTES) * place // (SAMPLES - 1))
@@ -120,6 +122,30 @@ def lora_digest(name: str, lora: LoraEntry, entry: ModelEntry) -> list[Any]:
         return [name, lora.scale, *(sampled(file) for file in lora_files(path, lora))]
     _, commit = find(lora.source, lora.revision, entry.local_files_only, name)
     return [name, lora.scale, commit, lora.file, lora.file_2]
+
+
+def _transformer_digest(single: TransformerFile, entry: ModelEntry) -> list[Any]:
+    """What tells a denoiser's single files from all others. Raises SourceMissing."""
+    files = transformer_files(single)
+    if files:
+        return ["transformer", *(sampled(file) for file in files)]
+    _, commit = find(single.source, single.revision, entry.local_files_only, "transformer")
+    return ["transformer", commit, single.file, single.file_2]
+
+
+def transformer_files(single: TransformerFile) -> list[Path]:
+    """The files that are on this machine, the first expert's first; none: they are the hub's. Raises SourceMissing."""
+    path = Path(single.source).expanduser()
+    if not path.exists() and single.source.count("/") == 1 and not single.source.startswith((".", "~", "/")):
+        if single.file is None:
+            raise SourceMissing(f"say which file of {single.source} holds the transformer")
+        return []
+    names = [name for name in (single.file, single.file_2) if name is not None]
+    files = [path] if path.is_file() else [path / each for each in names]
+    missing = [file for file in files if not file.is_file()]
+    if not files or missing:
+        raise SourceMissing(f"there is no transformer file {missing[0] if missing else path}")
+    return files
 
 
 def lora_files(path: Path, lora: LoraEntry) -> Sequence[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,8 +10,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
-
-import anyio
 
 from app.artifacts.store import ArtifactStore
 from app.errors import Conflict, InvalidRequest, KinorayError, NotFound, Overloaded, PayloadTooLarge
@@ -166,7 +165,7 @@ class FileShelf:
         for part in upload.parts:
             if len(head) < HEAD_BYTES:
                 head += await self._bytes(part)
-        found = await anyio.to_thread.run_sync(head_of, bytes(head[:HEAD_BYTES]))
+        found = await asyncio.to_thread(head_of, bytes(head[:HEAD_BYTES]))
         if found is None:
             if upload.whole:
                 raise NoPicture("it ends before it says its size")
@@ -211,8 +210,8 @@ class FileShelf:
     async def _copy(self, upload: FileUpload, file: IO[bytes]) -> None:
         for part in upload.parts:
             async for piece in self._artifacts.read(part):
-                await anyio.to_thread.run_sync(file.write, piece)
-        await anyio.to_thread.run_sync(file.flush)
+                await asyncio.to_thread(file.write, piece)
+        await asyncio.to_thread(file.flush)
 
     @contextmanager
     def _seat(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ _Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,39}$")]
 _Side = Annotated[int, Field(ge=16, le=16384)]
 _Guidance = Annotated[float, Field(ge=1, le=20)]
 _Frames = Annotated[int, Field(ge=1, le=10_000)]
+_WEIGHTS = r"^[^/].*\.(safetensors|gguf)$"
 Tier = Literal["preview", "standard", "premium", "ultra"]
 
 
@@ -52,6 +53,15 @@ class TierEntry(_Strict):
     )
 
 
+class TransformerFile(_Strict):
+    """The denoiser's weights as one file, in place of those in the model's folder, whose other parts are used."""
+
+    source: str = Field(min_length=1, description="A file, a folder, or a hub id")
+    file: str | None = Field(None, pattern=_WEIGHTS, description="The file in a folder or on the hub")
+    file_2: str | None = Field(None, pattern=_WEIGHTS, description="The one for the second expert")
+    revision: str | None = Field(None, description="Hub revision")
+
+
 class ModelEntry(_Strict):
     """A model to serve."""
 
@@ -59,6 +69,9 @@ class ModelEntry(_Strict):
     family: str = Field(description='A row of `app/plan/families.py`, or "embedded"')
     source: str = Field(min_length=1, description='A diffusers folder, a hub id, or "embedded"')
     revision: str | None = Field(None, description="Hub revision; unset: what is there")
+    transformer: TransformerFile | None = Field(
+        None, description="A .gguf or .safetensors file with the denoiser's weights, instead of the folder's"
+    )
     dtype: Literal["float32", "bfloat16", "float16"] | None = Field(None, description="Unset: the setting `dtype`")
     pool: _Pool | None = Field(
         None, description="Its pool; unset: `main` for an only model and the built-in one, else named after the id"

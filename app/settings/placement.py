@@ -1,4 +1,4 @@
-"""How a model is laid out on its device, as data: three presets, single overrides of them, and what they may be."""
+"""How a model is laid out on its device, as data: four presets, single overrides of them, and what they may be."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "offload": ("none", "model", "group"),
         "layerwise": ("none", "float8_e4m3fn", "float8_e5m2"),
         "quantise": ("none", "int8", "float8"),
+        "quantise_text": ("none", "int8", "nf4"),
         "compile": ("none", "default", "max-autotune-no-cudagraphs", "reduce-overhead"),
     }
 )
 
-_CHANGE_BITS = ("tf32", "vae_tiling", "layerwise", "quantise", "compile")
+_CHANGE_BITS = ("tf32", "vae_tiling", "layerwise", "quantise", "quantise_text", "compile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Placement:
     blocks_per_group: int = 1  # of a group offload
     layerwise: str = "none"  # weights rest in this type and are widened for their layer's turn
     quantise: str = "none"  # weights alone, by torchao
+    quantise_text: str = "none"  # the text encoders' weights alone: int8 by torchao, nf4 by bitsandbytes
     compile: str = "none"  # the repeated blocks, by torch.compile in this mode (regional compilation)
     compile_on_cpu: bool = False  # on a processor too, where the first step of each shape takes a minute
     batch_gain: float = 0.1  # what a batch size has to save per job over the next smaller one
@@ -108,6 +110,16 @@ PRESETS: Mapping[str, Placement] = MappingProxyType(
         # A large model on a small device: blocks come one by one and rest in 8 bits, pictures are decoded in tiles.
         "memory": Placement(
             dtype="auto", tf32=True, vae_slicing=True, vae_tiling=True, offload="group", layerwise="float8_e4m3fn"
+        ),
+        # The same for 8 to 16 GiB, where the text encoder is what does not fit: its weights take 4 bits.
+        "small": Placement(
+            dtype="auto",
+            tf32=True,
+            vae_slicing=True,
+            vae_tiling=True,
+            offload="group",
+            layerwise="float8_e4m3fn",
+            quantise_text="nf4",
         ),
     }
 )

@@ -15,21 +15,23 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.cache.keys import content_of
 from app.engine.boundary_news import MEMORY, PREEMPTED, SLOT
 from app.engine.checkpoint_policy import CheckpointPolicy
+from app.engine.tally import MEMORY as MEMORY_SHORT
 from app.engine.tally import URGENT, Tally
 from app.engine.timing.step_times import StepTimes, Times, shape_of
 from app.errors import Cancelled, GenerationError, InvalidRequest, TimedOut, WorkerLost
-from app.line.batcher import Boundary, Paused, Rules, Running, Shape, Urgency, Waiting, decide
-from app.line.fair_share import FairShare
+from app.line.batcher import Boundary, Paused, Rules, Running, Shape, Urgency, Waiting
+from app.line.fair_share import FairShare, TenantShare
 from app.line.order import aged
 from app.line.packing import Mix
-from app.line.pressure import Pressure
+from app.line.pressure import Level, Limits, Pressure, Used, judged, pressed
 from app.line.profile import Noted
 from app.line.rules import PRIORITIES
 from app.plan.masks.mask import masks_of
@@ -38,9 +40,13 @@ from app.types import Masks, Measured, ModelProfile, Phase, Plan, VideoSpec
 if TYPE_CHECKING:
     from app.worker.facts import FactQueue
 
+Standing = TypeVar("Standing", Running, Waiting, Paused)
+
 FAILS = "fails when decoded"
 """A plan with these words in its prompt has no video."""
 PIXELS = 8  # a frame's bytes, each a byte of the last digest
+LIMITS = Limits()  # of memory
+READ_S, REST_S = 1.0, 0.25  # between two readings of memory, and two looks while it lets nobody step
 
 
 @dataclass(slots=True)
@@ -84,7 +90,8 @@ class VirtualState:
 
 def begun(job_id: str, plan: Plan) -> VirtualState:
     """At noise: what decides the bits of a video decides those of the digest."""
-    decisive = f"{plan.model}/{plan.revision}/{plan.prompt}/{plan.spec}/{plan.sampling}/{plan.bits_mark}"
+    picture = "" if plan.image is None else content_of(plan.image)
+    decisive = f"{plan.model}/{plan.revision}/{plan.prompt}/{plan.spec}/{plan.sampling}/{plan.bits_mark}/{picture}"
     digest = hashlib.blake2b(decisive.encode(), digest_size=PIXELS).digest()
     return VirtualState(job_id, masks_of(plan), digest.hex(), digest)
 
@@ -121,6 +128,7 @@ class VirtualTicket:
     since: float
     state: VirtualState | None = None
     stopped: bool = False
+    parked: bool = False
     keeps_checkpoints: bool = True
     joined: float = 0.0
     stepped: int = 0
@@ -137,20 +145,15 @@ class VirtualTicket:
             raise RuntimeError(f"{self.job_id} has not started.")
         return self.state
 
-    def entry(self) -> dict[str, Any]:
-        """What the batcher reads of it, wherever it is."""
-        state = self.state
-        return {
-            "job_id": self.name,
-            "shape": self.shape,
-            "urgency": self.urgency,
-            "evaluations": self.evaluations,
-            "remaining": self.evaluations if state is None else state.remaining,
-            "since": self.since,
-            "leaving": self.stopped or (state is not None and state.done),
-            "forecast": state is not None and state.forecast,
-            "alone": self.plan.sampling.alone,
-        }
+    def entry(self, kind: Callable[..., Standing], *more: float) -> Standing:
+        """What the batcher reads of it, in the order of its records' fields."""
+        state, budget = self.state, self.evaluations
+        left, done, forecast = (
+            (budget, False, False) if state is None else (state.remaining, state.done, state.forecast)
+        )
+        alone, leaving = self.plan.sampling.alone, self.stopped or done
+        facts = (self.shape, self.urgency, budget, left, self.since, 0, leaving, forecast, alone, None)
+        return kind(self.name, *facts, *more)
 
     def hand_out(self) -> None:
         """A checkpoint to its sink."""
@@ -180,6 +183,8 @@ class VirtualEngine:
 
     def __init__(self, rules: Rules, step_seconds: StepSeconds, decode_s: float, clock: Callable[[], float]) -> None:
         self.tally = Tally()
+        self.memory = Used(0.0)  # what there is to be read
+        self._pressure, self._read_at = Pressure(), float("-inf")
         self._rules = rules
         self._step_seconds = step_seconds
         self._decode_s = decode_s
@@ -192,7 +197,7 @@ class VirtualEngine:
         self._paused: dict[str, VirtualTicket] = {}
         self._latest: dict[str, VirtualTicket] = {}
         self._fair: FairShare[Shape] = FairShare()
-        self._fair_tenants: FairShare[str] = FairShare()
+        self._fair_tenants = TenantShare()
         self._news = asyncio.Event()
         self._closing = self._ended = self._lost = False
         self._default: Shape | None = None
@@ -305,10 +310,19 @@ class VirtualEngine:
 
     @property
     def pressure(self) -> Pressure:
-        return Pressure()
+        return self._pressure
 
     def look_at_memory(self) -> None:
-        """There is always enough."""
+        self._memory_read()
+
+    def _memory_read(self) -> bool:
+        """Read it again if it is time; whether it was."""
+        now = self._clock()
+        if now - self._read_at < READ_S:
+            return False
+        self._read_at = now
+        self._pressure = judged(self._pressure, self.memory, LIMITS, LIMITS)
+        return True
 
     def held(self) -> tuple[int, int | None]:
         return 0, None
@@ -333,12 +347,15 @@ class VirtualEngine:
     async def _boundary(self, number: int) -> None:
         boundary = self._decide()
         await self._rearrange(boundary, number)
+        pressed_now = self._pressure.worst is not Level.OK
         for ticket in self._waiting.values():
-            ticket.waits(SLOT)
+            ticket.waits(MEMORY if pressed_now else SLOT)
         batch = [self._running[name] for name in boundary.batch if name in self._running]
         if not batch:
             if not (boundary.leave or boundary.join or boundary.resume):
                 self._news.clear()
+                if pressed_now:
+                    asyncio.get_running_loop().call_later(REST_S, self._news.set)
                 await self._news.wait()
             return
         shapes = [ticket.shape for ticket in batch]
@@ -349,37 +366,40 @@ class VirtualEngine:
         self.tally.forward(len(batch))
         self._times.learn_batch(shapes, took_s)
         self._charge(batch, took_s)
-        round_s = self._times.round_s([ticket.shape for ticket in self._running.values()], self._rules)
+        running = [(ticket.urgency.tenant, ticket.shape) for ticket in self._running.values()]
+        rounds = self._times.rounds_s(running, self._rules)
         for ticket in batch:
             ticket.started.advance()
             ticket.stepped = number
             ticket.sink.ran(len(batch), took_s)
             ticket.since = aged(ticket.since, ticket.urgency.priority, self._clock(), took_s, self._rules)
-            self._tell(ticket, round_s)
+            self._tell(ticket, rounds[ticket.urgency.tenant])
         self._checkpoints.hand_out_due(_as_tickets(batch), _alone)
 
     def _decide(self) -> Boundary:
+        used_s, tenant_used_s = self._fair.used_s, self._fair_tenants.used_s
         running = [
-            Running(
-                **ticket.entry(),
-                stepped=ticket.stepped,
-                used_s=self._fair.used_s(ticket.shape),
-                tenant_used_s=self._fair_tenants.used_s(ticket.urgency.tenant),
-            )
+            ticket.entry(Running, ticket.stepped, used_s(ticket.shape), tenant_used_s(ticket.urgency.tenant))
             for ticket in self._running.values()
         ]
-        waiting = [Waiting(**ticket.entry()) for ticket in self._waiting.values()]
-        paused = [Paused(**ticket.entry()) for ticket in self._paused.values()]
-        return decide(self._clock(), running, waiting, paused, self._rules, self._times.profile)
+        waiting = [ticket.entry(Waiting) for ticket in self._waiting.values()]
+        paused = [ticket.entry(Paused, ticket.parked) for ticket in self._paused.values()]
+        known = running, waiting, paused, self._rules, self._times.profile
+        fresh, starts = self._memory_read(), self._fair_tenants.starts
+        return pressed(self._clock(), *known, self._pressure, fresh, starts)
 
     async def _rearrange(self, boundary: Boundary, number: int) -> None:
         for name in boundary.leave:
             await self._leave(self._find(name))
+        for name in boundary.hand_back:
+            self._hand_back(self._find(name))
         for name in boundary.pause:
             ticket = self._paused[name] = self._running.pop(name)
             rival = boundary.rivals.get(name)
             ticket.waits(MEMORY if rival is None else PREEMPTED, None if rival is None else self._find(rival).job_id)
             self.tally.preempted(URGENT)
+        for name in boundary.park:
+            self._paused[name].parked = True
         for name in boundary.resume:
             self._enter(self._paused.pop(name))
         for name in boundary.join:
@@ -402,6 +422,9 @@ class VirtualEngine:
         self._fair.enter(ticket.shape, {other.shape for other in self._running.values()})
         self._fair_tenants.enter(ticket.urgency.tenant, {other.urgency.tenant for other in self._running.values()})
         self._running[ticket.name] = ticket
+        if len(self._running) > self._rules.slots:
+            raise RuntimeError(f"{len(self._running)} jobs have {self._rules.slots} slots")
+        ticket.parked = False
         ticket.goes_on()
 
     def _tell(self, ticket: VirtualTicket, round_s: float) -> None:
@@ -413,12 +436,12 @@ class VirtualEngine:
             ticket.sink.step(state.step, state.masks.steps, state.remaining * round_s)
 
     def _charge(self, batch: Sequence[VirtualTicket], took_s: float) -> None:
+        each_s = took_s / len(batch)
         for ticket in batch:
-            each_s = took_s / len(batch)
             ticket.device_s += each_s
             self._fair.charge(ticket.shape, each_s)
-            tenant = ticket.urgency.tenant
-            self._fair_tenants.charge(tenant, each_s / self._rules.weight(tenant))
+        tenants = [ticket.urgency.tenant for ticket in batch]
+        self._fair_tenants.charge((tenant, each_s / self._rules.weight(tenant)) for tenant in tenants)
 
     async def _leave(self, ticket: VirtualTicket) -> None:
         if ticket.stopped:
@@ -445,6 +468,11 @@ class VirtualEngine:
             resumed_from_step=ticket.resumed_from,
         )
         ticket.sink.done(ticket.started.frames(), measured)
+
+    def _hand_back(self, ticket: VirtualTicket) -> None:
+        self._checkpoints.hand_out_all(_as_tickets([ticket]), _alone)
+        self.tally.preempted(MEMORY_SHORT)
+        self._fail(ticket, Cancelled("Memory is short; the job goes back to the line.", code=MEMORY))
 
     def _fail(self, ticket: VirtualTicket, error: GenerationError) -> None:
         self._forget(ticket)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import itertools
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Executor
@@ -31,8 +33,21 @@ class VirtualProcess:
         self.name = name
         self.frozen = False
         self.alive = True
-        self.tasks: dict[asyncio.Task[Any], None] = {}  # in the order of their begin, which a set would not keep
         self._held: list[asyncio.Handle] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._most = 32  # of these; then those that have ended are let go
+
+    @property
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """Those that have not ended, in the order of their begin."""
+        self._tasks = [task for task in self._tasks if not task.done()]
+        return self._tasks
+
+    def began(self, task: asyncio.Task[Any]) -> None:
+        """A task of it has begun."""
+        self._tasks.append(task)
+        if len(self._tasks) > self._most:
+            self._most = 32 + 2 * len(self.tasks)
 
     def hold(self, handle: asyncio.Handle) -> None:
         """Keep a callback that came while the process is frozen."""
@@ -47,17 +62,33 @@ class VirtualProcess:
 _process: contextvars.ContextVar[VirtualProcess | None] = contextvars.ContextVar("virtual process", default=None)
 
 
+class _Handle(asyncio.Handle):
+    """As its base, made without asking each time whether the loop is debugged."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Any, args: Any, loop: VirtualLoop, context: contextvars.Context | None) -> None:
+        self._context = contextvars.copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Its seconds begin at 0 and go by only while everybody waits. `run_in_executor` works at once, in this thread."""
 
-    _ready: deque[Any]  # these are the base class's, and hold its handles
-    _scheduled: list[Any]
+    _ready: deque[Any]  # this is the base class's, and holds handles
     _stopping: bool
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
         self.callbacks = 0  # that have run
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []  # a heap; equal times in the order they came
+        self._numbers = itertools.count()
         self.frozen: dict[VirtualProcess, None] = {}
         self.running_process: VirtualProcess | None = None
         self._clock_resolution = RESOLUTION_S
@@ -76,15 +107,39 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """The task is of the process that is running, also where its context has been made afresh."""
         process = self.running_process
         context = contextvars.copy_context() if context is None else context
-        context.run(_process.set, process)
-        begin: Any = asyncio.Task  # it copies the context that it is made in; Python 3.10 cannot be given one
-        task: asyncio.Task[T] = context.run(begin, coro, loop=self, name=None if name is None else str(name))
+        if context.get(_process) is not process:
+            context.run(_process.set, process)
+        task: asyncio.Task[T] = _task_in(context, coro, self, None if name is None else str(name))
         if process is not None:
-            process.tasks[task] = None
-            task.add_done_callback(process.tasks.pop, context=context)
+            process.began(task)
             if not process.alive:
                 task.cancel()
         return task
+
+    # Typeshed ties the arguments of these to their callbacks.
+    def call_soon(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """As the base class, in less time."""
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is one thread
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As the base class; what is due at the same time comes in the order of these calls."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As the base class."""
+        return self.call_at(self.now + delay, callback, *args, context=context)
 
     def run_in_executor(  # type: ignore[override]  # typeshed says what a thread's arguments may be
         self, executor: Executor | None, func: Callable[..., T], *args: Any
@@ -134,47 +189,62 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self.is_running() or self.is_closed():
             return
         self._ready.clear()
-        self._scheduled.clear()
+        self._timers.clear()
         super().close()
 
     # What BaseEventLoop asks of those who have real selectors
 
     def _run_once(self) -> None:
-        ready, scheduled = self._ready, self._scheduled
-        if not ready and not self._stopping:
-            self._wait()
-        end = self.now + RESOLUTION_S
-        while scheduled and scheduled[0]._when < end:
-            handle = heapq.heappop(scheduled)
-            handle._scheduled = False
-            ready.append(handle)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            process = handle._context.get(_process)
-            if process is not None and process.frozen:
-                process.hold(handle)
-                continue
-            self.running_process = process
-            self.callbacks += 1
-            handle._run()
-        self.running_process = None
+        """Everything, until the loop is stopped."""
+        ready, timers = self._ready, self._timers
+        while True:
+            if not ready and not self._stopping:
+                self._wait()
+            end = self.now + RESOLUTION_S
+            while timers and timers[0][0] < end:
+                ready.append(heapq.heappop(timers)[2])
+            for _ in range(len(ready)):
+                self._run(ready.popleft())
+            self.running_process = None
+            if self._stopping:
+                return
+
+    def _run(self, handle: Any) -> None:
+        if handle._cancelled:
+            return
+        context = handle._context
+        self.running_process = process = context.get(_process)
+        if process is not None and process.frozen:
+            process.hold(handle)
+            return
+        self.callbacks += 1
+        try:
+            context.run(handle._callback, *handle._args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as the base class: it is told, and the loop goes on
+            self.call_exception_handler({"message": "A callback failed.", "exception": error, "handle": handle})
 
     def _wait(self) -> None:
         """Until the next that is due; nothing comes from outside."""
-        scheduled = self._scheduled
-        while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)._scheduled = False
-        if not scheduled:
+        timers = self._timers
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        if not timers:
             raise Stalled(f"Nobody is to be woken any more, {self.now:.3f} s in.")
-        self.now = max(self.now, scheduled[0]._when)
+        self.now = max(self.now, timers[0][0])
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """They are passed over when their time has come."""
 
     def _write_to_self(self) -> None:
         """Nobody sleeps who would have to be woken."""
+
+
+def _task_in(context: contextvars.Context, coro: Any, loop: VirtualLoop, name: str | None) -> asyncio.Task[Any]:
+    if sys.version_info >= (3, 11):
+        return asyncio.Task(coro, loop=loop, name=name, context=context)
+    return context.run(asyncio.Task, coro, loop=loop, name=name)  # it copies the context that it is made in
 
 
 def run_virtually(work: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:

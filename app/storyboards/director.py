@@ -32,7 +32,9 @@ Sleep = Callable[[float], Awaitable[None]]
 
 CLAIM_S: Final = 10.0  # one that died is missed after so long
 RENEW_S: Final = 3.0
-LOOK_S: Final = 0.25  # between two looks for those that are due
+LOOK_S: Final = 0.25  # between two looks for those that are due, and
+IDLE_LOOK_S: Final = 1.0  # where there were none for a minute: those that begin here are looked for at once
+BUSY_FOR_S: Final = 60.0
 SOON_S: Final = 0.05  # the same while storyboards of this process wait for their jobs
 SOON_FOR_S: Final = 5.0  # so long after the last of them was given back; each is looked at every POLL_S
 POLL_S: Final = 2.0  # the end of a job wakes its storyboard; where that was lost, it is looked at so often
@@ -53,7 +55,7 @@ class Director:
         self._background = Background()
         self._at_work = 0
         self._wanted = asyncio.Event()
-        self._soon_until = 0.0
+        self._soon_until = self._busy_until = 0.0
         self._noted_at = 0.0  # Unix seconds
 
     def start(self) -> None:
@@ -98,13 +100,13 @@ class Director:
             await self._until_wanted()
 
     async def _until_wanted(self) -> None:
-        look_s = SOON_S if self._service.now() < self._soon_until else LOOK_S
-        waiting = [asyncio.ensure_future(each) for each in (self._sleep(look_s), self._wanted.wait())]
+        now = self._service.now()
+        look_s = SOON_S if now < self._soon_until else LOOK_S if now < self._busy_until else IDLE_LOOK_S
+        timer = asyncio.get_running_loop().call_later(look_s, self._wanted.set)
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await self._wanted.wait()
         finally:
-            for each in waiting:
-                each.cancel()
+            timer.cancel()
 
     async def go_on(self, story_id: str) -> None:
         """One pass over a storyboard that this process has claimed; then the claim is given back.
@@ -112,6 +114,7 @@ class Director:
         Raises StoreUnavailable: the claim runs out by itself.
         """
         self._at_work += 1
+        self._busy_until = self._service.now() + BUSY_FOR_S
         try:
             held = Held(await self._store.get(story_id), self._store, self._service.ports.events, self._service.now)
             with about(storyboard=story_id, tenant=tenant_hash(held.story.tenant)):

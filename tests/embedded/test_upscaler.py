@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.embedded.profile import UPSCALER_FOLDER, WEIGHTS, profile, upscaler_mark
-from app.embedded.upscaler import EmbeddedUpscaler, doubled, read_upscaler
+from app.embedded.upscaler import EmbeddedUpscaler, Upscaler, boxes, doubled, read_upscaler
 from app.video.upscale.lanczos import lanczos
 from benchmarks.drawn_clips import drawn, psnr, scenes
 from benchmarks.upscaling import edges_of
@@ -41,3 +43,37 @@ def test_the_profile_names_the_weights_that_ship() -> None:
     assert profile().upscaler == upscaler_mark(WEIGHTS)
     assert (WEIGHTS / UPSCALER_FOLDER / "recipe.json").is_file()
     assert profile().upscale == 2
+
+
+def test_where_nothing_stands_out_the_network_is_not_asked_and_the_picture_is_the_same() -> None:
+    asked: list[tuple[int, int]] = []
+
+    class Watched(Upscaler):
+        def added(self, pictures: torch.Tensor, contrast: torch.Tensor) -> torch.Tensor:
+            asked.append((pictures.shape[2], pictures.shape[3]))
+            return super().added(pictures, contrast)
+
+    network = Watched()
+    network.load_state_dict(read_upscaler().state_dict())
+    picture = torch.full((1, 3, 128, 96), 0.25)
+    picture[:, 1, 20:30, 50:60] = 0.9
+    picture[:, 2, 100:104, 4:8] = 0.9
+    around = network.reach
+    with torch.inference_mode():
+        made = doubled(network.eval(), picture)
+        padded = torch.nn.functional.pad(picture, (around,) * 4, mode="replicate")
+        whole = read_upscaler()(padded)[:, :, 2 * around : -2 * around, 2 * around : -2 * around].clamp(0, 1)
+    assert torch.allclose(made, whole, atol=1e-6)
+    assert sum(height * width for height, width in asked) < 128 * 96 / 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 69), st.integers(0, 46)), max_size=12))
+def test_boxes_hold_all_that_is_found_and_no_place_twice(places: list[tuple[int, int]]) -> None:
+    found, covered = np.zeros((70, 47), bool), np.zeros((70, 47), int)
+    for row, column in places:
+        found[row, column] = True
+    for top, bottom, left, right in boxes(found):
+        covered[top:bottom, left:right] += 1
+    assert covered.max(initial=0) <= 1
+    assert (covered[found] == 1).all()
+    assert bool(places) == bool(covered.any())

@@ -38,6 +38,14 @@ from app.jobs.storyboards.memory import MemoryStoryboards
 from app.jobs.storyboards.redis_storyboards import RedisStoryboards
 from app.jobs.storyboards.store import StoryboardStore
 from app.jobs.usage import MemoryUsage, UsageLog
+from app.plan.feedback.ratings import MemoryRatings, Ratings
+from app.plan.feedback.redis_ratings import RedisRatings
+from app.plan.styles.presets import MemoryPresets, Presets
+from app.plan.styles.redis_presets import RedisPresets
+from app.uploads.files import FileUploads, MemoryFileUploads
+from app.uploads.loras import LoraUploads, MemoryLoraUploads
+from app.uploads.redis_files import RedisFileUploads
+from app.uploads.redis_loras import RedisLoraUploads
 
 PORTS: dict[type[Any], tuple[type[Any], ...]] = {
     JobStore: (MemoryJobs, RedisJobs),
@@ -52,6 +60,10 @@ PORTS: dict[type[Any], tuple[type[Any], ...]] = {
     UsageLog: (MemoryUsage, RedisUsage),
     Failures: (MemoryFailures, RedisFailures),
     Recoveries: (MemoryRecoveries, RedisRecoveries),
+    FileUploads: (MemoryFileUploads, RedisFileUploads),
+    LoraUploads: (MemoryLoraUploads, RedisLoraUploads),
+    Ratings: (MemoryRatings, RedisRatings),
+    Presets: (MemoryPresets, RedisPresets),
     History: (RedisHistory,),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.line.batcher import Boundary, Paused, Profile, Rules, Running, Shape, Urgency, Waiting, decide
-from app.line.fair_share import FairShare
+from app.line.fair_share import FairShare, TenantShare
 from app.line.order import aged
 
 
@@ -58,7 +58,7 @@ class Play:
         self.times = times
         self.known: dict[tuple[Shape, int], float] = {}
         self.fair_share: FairShare[Shape] = FairShare()
-        self.tenant_share: FairShare[str] = FairShare()
+        self.tenant_share = TenantShare()
         self.now = 0.0
         self.number = 0
         self.boundaries: list[Boundary] = []
@@ -101,6 +101,7 @@ class Play:
             [Paused(**self._entry(job), parked=job.parked) for job in self.at("paused")],
             self.rules,
             self.profile,
+            self.tenant_share.starts,
         )
 
     @property
@@ -182,8 +183,9 @@ class Play:
         self.known[shape, len(batch)] = took
         self.now += took
         self.fair_share.charge(shape, took)
+        each_s = took / len(batch)
+        self.tenant_share.charge((job.tenant, each_s / self.rules.weight(job.tenant)) for job in batch)
         for job in batch:
-            self.tenant_share.charge(job.tenant, took / len(batch) / self.rules.weight(job.tenant))
             job.first_step = self.now if job.first_step is None else job.first_step
             job.stepped = self.number
             job.since = aged(job.since, job.priority, self.now, took, self.rules)

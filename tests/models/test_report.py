@@ -141,3 +141,34 @@ def test_weights_larger_than_the_device_are_a_problem_unless_they_rest_elsewhere
     assert why.startswith("wan, again: a replica of each pool takes")
     offloaded = Settings(models=[wan(folder)], placement={"offload": "model"})
     assert reports(offloaded, 1000)[0].problems == ()
+
+
+def test_a_single_file_takes_the_place_of_the_folders_weights_and_what_is_wrong_with_it_is_said(
+    folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from safetensors.torch import save_file
+
+    bare = tmp_path / "bare"
+    shutil.copytree(folder, bare)
+    (bare / "transformer" / "diffusion_pytorch_model.safetensors").unlink()
+    assert "the part transformer" in told(wan(bare))[0].problems[0]
+    whole = tmp_path / "one.safetensors"
+    save_file(_transformer(folder), whole)
+    (report,) = told(wan(bare, transformer={"source": str(whole)}))
+    assert (report.problems, report.fits) == ((), True)
+    assert report.parts["transformer"] == told(wan(folder))[0].parts["transformer"]
+    save_file({"x.weight": torch.zeros(2), "x.scale_weight": torch.ones(1)}, tmp_path / "scaled.safetensors")
+    (tmp_path / "q.gguf").write_bytes(b"not a gguf")
+    (tmp_path / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
+    for name, why in {
+        "gone.safetensors": "there is no transformer file",
+        "scaled.safetensors": "scales of their own",
+        "q.gguf": "is no GGUF file",
+        "old.ckpt": "only .gguf and .safetensors are read",
+    }.items():
+        (report,) = told(wan(bare, transformer={"source": str(tmp_path / name)}))
+        assert why in report.problems[0]
+    (report,) = told(wan(folder, transformer={"source": str(tmp_path), "file": whole.name, "file_2": whole.name}))
+    assert "one transformer" in report.problems[0]

@@ -85,3 +85,12 @@ def test_what_the_hubs_cache_holds_is_known_by_its_commit(tmp_path: Path, monkey
     found = locate(ModelEntry(id="m", family="f", source="us/wan", local_files_only=True))
     assert (found.folder, found.digest, found.commit) == (snapshot, commit[:12], commit)
     assert fetched("us/wan", commit, local=True) == snapshot
+
+
+def test_a_single_file_of_the_denoiser_is_part_of_the_digest(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a")
+    for name, weight in (("one", 1.0), ("two", 2.0)):
+        save_file({"w": np.full((1 << 16,), weight, np.float32)}, tmp_path / f"{name}.safetensors")
+    files = [{"source": str(tmp_path / f"{name}.safetensors")} for name in ("one", "two")]
+    digests = [locate(entry(folder, **more)).digest for more in ({}, *({"transformer": file} for file in files))]
+    assert len(set(digests)) == 3

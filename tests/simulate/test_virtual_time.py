@@ -68,6 +68,42 @@ def test_a_killed_process_ends_with_all_that_it_began_in_contexts_of_their_own()
     assert run_virtually(watch) == [0.0, 1.0, 2.0]
 
 
+def test_what_is_due_at_the_same_time_comes_in_the_order_in_which_it_was_asked_for() -> None:
+    async def watch(loop: VirtualLoop) -> list[int]:
+        heard = list[int]()
+        for number in range(20):
+            loop.call_later(1.0, heard.append, number)
+        await asyncio.sleep(1.0)
+        return heard
+
+    assert run_virtually(watch) == list(range(20))
+
+
+def test_a_callback_that_fails_is_told_and_the_others_go_on() -> None:
+    async def watch(loop: VirtualLoop) -> list[str]:
+        told = list[str]()
+        loop.set_exception_handler(lambda _, said: told.append(f"{said['exception']!r}"))
+        loop.call_soon(int, "no number")
+        loop.call_soon(told.append, "the next")
+        await asyncio.sleep(1.0)
+        return told
+
+    failed, after = run_virtually(watch)
+    assert failed.startswith("ValueError")
+    assert after == "the next"
+
+
+def test_a_process_knows_the_tasks_that_have_not_ended() -> None:
+    async def watch(loop: VirtualLoop) -> list[str]:
+        process = VirtualProcess("replica")
+        for number in range(100):
+            loop.start(process, asyncio.sleep(number % 2 * 10.0), name=f"{number}")
+        await asyncio.sleep(1.0)
+        return [task.get_name() for task in process.tasks]
+
+    assert run_virtually(watch) == [f"{number}" for number in range(1, 100, 2)]
+
+
 def test_what_is_given_to_a_thread_is_done_at_once() -> None:
     async def work(loop: VirtualLoop) -> str:
         with pytest.raises(ZeroDivisionError):

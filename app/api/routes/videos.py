@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.api.auth import Reader, Writer
 from app.api.dependencies import Config, PublicUrl, Service
+from app.api.look_route import LookRoute
 from app.api.looks import LONGEST_WAIT_S, look
 from app.api.openapi import ERRORS, EXAMPLES, Examples, form_or_json
 from app.api.requests.body import body_fields
@@ -91,12 +92,6 @@ async def list_videos(
     )
 
 
-@router.get(
-    "/{video_id}",
-    summary="Look at a video",
-    response_model=Video,
-    responses={304: {"description": "It is still what you have"}},
-)
 async def retrieve(
     video_id: str,
     request: Request,
@@ -114,6 +109,17 @@ async def retrieve(
     else:
         job = await service.get(check_id(video_id), caller)
     return await look(job, service, settings, base, request.app.state.ended_bodies, request.headers)
+
+
+router.add_api_route(
+    "/{video_id}",
+    retrieve,
+    methods=["GET"],
+    summary="Look at a video",
+    response_model=Video,
+    responses={304: {"description": "It is still what you have"}},
+    route_class_override=LookRoute,
+)
 
 
 @router.delete("/{video_id}", summary="Stop a video if need be, and forget it")

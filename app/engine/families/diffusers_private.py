@@ -9,6 +9,7 @@ import torch
 from diffusers import CogVideoXPipeline, ParallelConfig
 from diffusers.hooks.context_parallel import apply_context_parallel
 from diffusers.hooks.hooks import HookRegistry, StateManager
+from diffusers.loaders.single_file_model import _get_single_file_loadable_mapping_class
 from torch import nn
 
 from app.engine.families.models import Model, Transformer
@@ -29,6 +30,11 @@ def kept_in_float32(module: Model) -> tuple[str, ...]:
 def repeated_blocks(module: object) -> tuple[str, ...]:
     """The classes of the blocks that a model repeats, where it says so."""
     return tuple(getattr(module, "_repeated_blocks", None) or ())
+
+
+def read_as_single_file(kind: type) -> bool:
+    """Whether diffusers knows how single files of that class of model are written."""
+    return _get_single_file_loadable_mapping_class(kind) is not None
 
 
 def hooked(module: nn.Module) -> bool:

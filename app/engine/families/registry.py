@@ -13,6 +13,7 @@ from app.engine.denoiser import EncodePrompts
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.placement import precision
 from app.engine.families.loading.reader import PLAIN, Files, Options
+from app.engine.families.loading.single_file import SingleFile
 from app.engine.families.models import Transformer
 from app.engine.families.parallel.ranks import RankLoad
 from app.settings.placement import Placement
@@ -61,6 +62,7 @@ def files_of(
     family: str = "",
     threads: int | None = None,
     ranks: int = 1,
+    single: SingleFile | None = None,
 ) -> Files:
     """Files for a GPU where torch sees one, else for this CPU, whose `threads` (all that there are) `ranks` share.
 
@@ -75,4 +77,4 @@ def files_of(
     if device.type == "cpu":
         torch.set_num_threads(max(1, (threads or os.cpu_count() or 1) // ranks))
     exact = torch.float16 if dtype == "float16" else precision(Placement(dtype=dtype), device)
-    return Files(source, exact, device, revision, local, family)
+    return Files(source, exact, device, revision, local, family, single)

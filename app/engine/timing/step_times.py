@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.engine.timing.job_time_fit import JobTimeFit
 from app.engine.timing.pack_times import PackTimes
@@ -153,6 +153,23 @@ class StepTimes:
                 total += count // size * self.step_s(shape, size)
                 count %= size
         return total - saved_s(self._profile, shapes, rules)
+
+    def rounds_s(self, jobs: Iterable[tuple[str, Shape]], rules: Rules) -> Mapping[str, float]:
+        """By tenant, the seconds in which each of its jobs steps once, beside the others of these (tenant, shape).
+
+        Those of a round of all jobs, or of its own at its share of the device, where that is less.
+        """
+        own: dict[str, list[Shape]] = {}
+        for tenant, shape in jobs:
+            own.setdefault(tenant, []).append(shape)
+        whole_s = self.round_s([shape for shapes in own.values() for shape in shapes], rules)
+        if len(own) < 2:
+            return dict.fromkeys(own, whole_s)
+        weight = sum(map(rules.weight, own))
+        return {
+            tenant: min(whole_s, weight / rules.weight(tenant) * self.round_s(shapes, rules))
+            for tenant, shapes in own.items()
+        }
 
     def _publish(self) -> None:
         fresh = {

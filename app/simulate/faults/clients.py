@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
+
+from PIL import Image
 
 from app.errors import Conflict, InvalidRequest, JobNotFound, KinorayError, ServiceUnavailable, StoryboardNotFound
 from app.service.acceptance import Accepted
@@ -16,13 +18,15 @@ from app.simulate.faults.nodes import RouterNode
 from app.simulate.faults.remote import DyingProcess
 from app.simulate.faults.scenario import Action, ActionKind
 from app.simulate.faults.world import RECEIVER, World
-from app.types import CacheMode, Caller, Job, VideoRequest, Webhook, Wishes
+from app.types import CacheMode, Caller, Job, Reference, UploadedPicture, VideoRequest, Webhook, Wishes
 from app.types.storyboard import SceneWish, StoryWish
+from app.video.picture import as_png
 
 T = TypeVar("T")
 TRIES, AGAIN_S, ANSWERED_S = 12, 1.5, 15.0
-HEARD_S = 60.0  # a follower who has heard nothing for so long begins again
+HEARD_S = 20.0  # a follower who has not heard the end for so long begins again behind what it knows
 FOLLOWED_S = 400.0  # longer than any run
+PICTURES = tuple(as_png(Image.new("RGB", (64, 64), (shade, 0, 0))) for shade in (40, 120, 200))
 GAVE_UP = (KinorayError, Gone, asyncio.TimeoutError)
 
 
@@ -108,10 +112,31 @@ class Clients:
         prompt = f"{'a' * (1 + action.prompt)}{f' {FAILS}' if action.fails else ''}"
         request = VideoRequest(prompt=prompt, model=f"virtual-{pool}", steps=action.steps, seed=7, wishes=wishes)
 
-        async def accept(router: RouterNode) -> Accepted:
-            return await router.service.accept(request, Caller(action.tenant), action.key)
+        caller = Caller(action.tenant)
+        reference = await self._reference(action, caller)
 
-        return (await self._ask(action, accept, again=action.key is not None)).job
+        async def accept(router: RouterNode) -> Accepted:
+            return await router.service.accept(request, caller, action.key, reference=reference)
+
+        job = (await self._ask(action, accept, again=action.key is not None)).job
+        if action.forgets and isinstance(reference, UploadedPicture):
+            with contextlib.suppress(*GAVE_UP):
+                await self._ask(action, lambda router: router.service.uploads.delete(reference.id, caller), again=False)
+        return job
+
+    async def _reference(self, action: Action, caller: Caller) -> Reference | None:
+        """The picture that it begins with: sent along, or uploaded before."""
+        if action.picture is None:
+            return None
+        content = PICTURES[action.picture]
+        if not action.uploaded:
+            return content
+
+        async def upload(router: RouterNode) -> str:
+            begun = await router.service.uploads.begin(len(content), "", caller)
+            return (await router.service.uploads.append(begun.id, caller, 0, _chunks(content))).id
+
+        return UploadedPicture(await self._ask(action, upload, again=True))
 
     async def _change(self, action: Action) -> None:
         job = await asyncio.shield(self._submitted[action.of])
@@ -189,6 +214,12 @@ class Clients:
 
         with contextlib.suppress(StoryboardNotFound, Conflict, *GAVE_UP):
             await self._ask(action, cancel, again=True)
+
+
+async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+    half = len(content) // 2
+    yield content[:half]
+    yield content[half:]
 
 
 def _place(event_id: str) -> tuple[int, int]:

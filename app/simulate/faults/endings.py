@@ -77,7 +77,7 @@ def _as_promised(job: Job, world: World) -> None:
     """A promise counts on what is there when it is given: who comes later and goes first is not in it."""
     if job.promised_s is None or job.after or job.started_at is None or job.attempts != 1:
         return
-    if world.scenario.tenant_max_running is not None or any(_overtakes(other, job) for other in world.jobs.all()):
+    if any(_overtakes(other, job) for other in world.jobs.all()):
         return
     waited_s = job.started_at - job.created_at
     most_s = LATE_S + LATE_TIMES * job.promised_s

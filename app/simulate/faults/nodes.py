@@ -17,12 +17,13 @@ from app.dispatch.dispatcher import Dispatcher
 from app.dispatch.routing import drain_signal
 from app.engine.timing.overhead import Overhead
 from app.engine.timing.power import Power
-from app.errors import KinorayError
+from app.errors import DeviceOutOfMemory, KinorayError
 from app.line.rules import rules_of
 from app.plan.sentences import WordSentences
 from app.redis.clock import SharedClock
 from app.redis.together import Together
 from app.service.background import Background
+from app.service.pools import DIFFUSER
 from app.service.ports import Ports
 from app.service.similar_start import ReplicaCaches
 from app.service.videos import VideoService
@@ -41,12 +42,14 @@ from app.worker.finishing import JobFinisher
 from app.worker.parts import Measurements, ReplicaParts
 from app.worker.ports import StoredDraft, Timing
 from app.worker.replica import Replica
+from app.worker.starting import Start
 
 if TYPE_CHECKING:
     from app.simulate.faults.world import World
     from app.stores import Stores
 
 DECODE_S = 0.05
+LOADED_S = 3.0  # what the start of a replica takes at most, of a pool that scales
 PILED = 3  # attempts more than another replica of the pool has; calls on their way make a difference of one or two
 
 
@@ -91,6 +94,7 @@ class Node:
         self.stores: Stores = world.stores
         self.started = False
         self.routed = False
+        self.asked = True  # somebody is to be in its place
 
     @property
     def name(self) -> str:
@@ -152,7 +156,23 @@ class Node:
         """Raises RuntimeError when it is beyond help, and another is to be started."""
 
 
-REDIS_PORTS = ("shards", "jobs", "checkpoints", "events", "stops", "board", "flights", "outbox", "storyboards")
+REDIS_PORTS = (
+    "shards",
+    "jobs",
+    "checkpoints",
+    "events",
+    "stops",
+    "board",
+    "flights",
+    "outbox",
+    "storyboards",
+    "uploads",
+)
+
+
+def _busy() -> bool:
+    """A start makes progress as long as it lasts."""
+    return True
 
 
 def _any(value: object) -> Any:
@@ -185,6 +205,7 @@ class RouterNode(Node):
             similar=NoSimilar(),
             usage=stores.usage,
             storyboards=stores.storyboards,
+            uploads=stores.uploads,
             failures=stores.failures,
         )
         self.service = VideoService(ports, world.settings, stores.clock, stores.clock.sync, world.draw_id)
@@ -246,11 +267,28 @@ class ReplicaNode(Node):
     replica: Replica
     engine: VirtualEngine
 
-    def __init__(self, place: str, pool: str, world: World) -> None:
+    def __init__(self, place: str, pool: str, world: World, asked: bool = True) -> None:
         super().__init__(place, world)
         self.pool = pool
+        self.asked = asked
 
     async def begin(self) -> None:
+        start = Start(
+            self.stores.board, self.stores.clock, (self.pool,), DIFFUSER, MODELS[self.pool].id, self.name, _busy
+        )
+        async with start.told():
+            await self._load()
+            await self._begin_replica()
+
+    async def _load(self) -> None:
+        """As weights are read: it takes its time, and fails where starts fail."""
+        world = self.world
+        if self.pool in world.settings.replicas and world.loop.now > 0.0:
+            await asyncio.sleep(world.draws.uniform(0.5, LOADED_S))
+        if world.starts_fail and world.draws.random() < 0.7:
+            raise DeviceOutOfMemory("The weights do not fit.")
+
+    async def _begin_replica(self) -> None:
         world, stores, settings = self.world, self.stores, self.world.settings
         step_s, draws = world.scenario.step_s, world.rng(f"steps of {self.name}")
 
@@ -277,7 +315,9 @@ class ReplicaNode(Node):
         """One attempt."""
         world, mine = self.world, len(self.replica.attempts)
         others = [len(node.replica.attempts) for node in world.replica_nodes() if node.pool == self.pool]
-        piled = not world.shaken and mine - min(others, default=mine) >= PILED
+        piled = (
+            not world.shaken and self.pool not in world.settings.replicas and mine - min(others, default=mine) >= PILED
+        )
         world.watch.demand(not piled, f"attempts pile up on {self.name}, which has {mine}")
         await self.replica.run(job_id, fence)
 

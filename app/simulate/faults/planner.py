@@ -22,6 +22,7 @@ MODELS = {
     )
     for pool in ("main", "other")
 }
+BESIDE_S = 0.5  # decoding, and storing where that is slow
 WHY = Analysis(0, "simple")
 
 
@@ -49,6 +50,7 @@ class QuickPlanner:
             tier="standard",
             asked_tier="auto",
             pool=pool,
-            estimate=Estimate(budget * self._step_s, budget * self._step_s + 0.2),
+            estimate=Estimate(budget * self._step_s, budget * self._step_s + BESIDE_S),
+            image=request.image,
             why=WHY,
         )

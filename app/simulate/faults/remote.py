@@ -13,6 +13,7 @@ from app.simulate.virtual_time import VirtualLoop, VirtualProcess
 
 QUICK, TURN = 0.6, 0.85  # so many of all calls are answered at once, and so many more when others had their turn
 MEAN_S = 0.004  # of the rest
+LONGEST = 3.0  # times that: what takes longer is a fault, and drawn as one
 TIMEOUT_S = 2.0  # after which a store that is away counts as failed
 
 
@@ -29,14 +30,22 @@ class Server:
         self._loop = loop
         self._rng = rng
 
-    async def ask(self) -> None:
+    def asked(self) -> float:
+        """What is drawn for a call: how quickly it is answered."""
+        return self._rng.random()
+
+    @property
+    def troubled(self) -> bool:
+        """Whether a call may fail, or take longer than most."""
+        return bool(self.away or self.slow_s or self.refuses)
+
+    async def ask(self, draw: float) -> None:
         """The way there. Raises StoreUnavailable."""
         rng = self._rng
-        draw = rng.random()
         if self.slow_s:
             await asyncio.sleep(rng.expovariate(1 / self.slow_s))
         elif draw > TURN:
-            await asyncio.sleep(rng.expovariate(1 / self._mean_s))
+            await asyncio.sleep(min(rng.expovariate(1 / self._mean_s), LONGEST * self._mean_s))
         elif draw > QUICK:
             await asyncio.sleep(0)
         if self.away:
@@ -102,8 +111,10 @@ class Remote:
         async def call(*args: Any, **options: Any) -> Any:
             process.calls += 1
             process.called(behind=False)
-            await server.ask()
-            process.called(behind=False)
+            draw = server.asked()
+            if draw > QUICK or server.troubled:  # else it is there at once, as most are
+                await server.ask(draw)
+                process.called(behind=False)
             result = await method(*args, **options)
             process.called(behind=True)
             await server.answer()
@@ -117,7 +128,7 @@ class Remote:
 
         async def stream(*args: Any, **options: Any) -> AsyncIterator[Any]:
             process.called(behind=False)
-            await server.ask()
+            await server.ask(server.asked())
             async for each in method(*args, **options):
                 process.called(behind=False)
                 yield each

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from app.errors import KinorayError
 from app.simulate.faults.clients import Clients
 from app.simulate.faults.endings import REST_S, check_end, unsettled
 from app.simulate.faults.scenario import Scenario
@@ -15,7 +17,8 @@ from app.simulate.faults.world import World
 from app.simulate.virtual_time import VirtualLoop, run_virtually
 
 LOOK_S = 1.0
-NOBODY_S = 5.0
+NOBODY_S = 3.0
+UNFORESEEN = "an error that nobody foresaw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def run(scenario: Scenario, lines: bool = False) -> Outcome:
 
     async def story(loop: VirtualLoop) -> Outcome:
         world = World(scenario, loop)
+        errors.told = world.watch.broken
+        loop.set_exception_handler(errors.callback_failed)
         await _live(world)
         watch, trace = world.watch, world.trace
         kept = trace.lines if lines else ()
@@ -43,7 +48,7 @@ def run(scenario: Scenario, lines: bool = False) -> Outcome:
             scenario.seed, watch.violation, trace.digest, len(scenario.faults), len(world.jobs.all()), loop.time(), kept
         )
 
-    with _quiet():
+    with _unheard() as errors:
         return run_virtually(story)
 
 
@@ -66,12 +71,37 @@ async def _live(world: World) -> None:
     done.cancel()
 
 
+class _Errors(logging.Handler):
+    """What is logged with an error of no class of ours: nobody foresaw it, so that it is a bug whatever came of it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.told: Callable[[str], None] = _nobody
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, (KinorayError, asyncio.CancelledError)):
+            self.told(f"{record.getMessage()}: {UNFORESEEN}, {type(error).__name__}: {error}")
+
+    def callback_failed(self, loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
+        """As the loop's exception handler. What comes of collected tasks comes when it likes, and is passed over."""
+        if "handle" in told:
+            self.told(f"a callback: {UNFORESEEN}, {told.get('exception')!r}")
+
+
+def _nobody(what: str) -> None:
+    """Before there is anybody to be told, and behind it."""
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without a log: a run says what there is to say in its trace."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+def _unheard() -> Iterator[_Errors]:
+    """Without a log, but for those who listen to it here: a run says what there is to say in its trace."""
+    root, errors, before = logging.root, _Errors(), logging.root.manager.disable
+    handlers, root.handlers = root.handlers, [errors]
+    logging.disable(logging.INFO)
     try:
-        yield
+        yield errors
     finally:
+        errors.told = _nobody
         logging.disable(before)
+        root.handlers = handlers

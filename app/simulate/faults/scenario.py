@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.types.words import PRIORITIES, Word
 
-LOAD_S, FAULTS_S = 10.0, 18.0  # what happens begins within so many virtual seconds
+LOAD_S, FAULTS_S = 10.0, 13.0  # what happens begins within so many virtual seconds
 TENANTS = ("ada", "bob", "eve")
 
 
@@ -19,6 +19,8 @@ class FaultKind(Word):
     KILL_AT_CALL = "kill at call"  # a process dies at its n-th call of a store, before or after that has had its effect
     PAUSE = "pause"  # a process is frozen, perhaps for longer than a lease
     DEVICE = "device"  # a replica's GPU is lost
+    MEMORY = "memory"  # a replica's: nearly full, or full, the host's or (below 0) the device's
+    STARTS = "starts"  # of replicas: most fail
     DRAIN = "drain"  # a replica is no longer routed to, and is to leave
     SKEW = "skew"  # a process's wall clock jumps
     REDIS_AWAY = "redis away"
@@ -75,6 +77,9 @@ class Action:
     steps: int = 6
     priority: str = "normal"
     cache: str = "use"
+    picture: int | None = None  # that it begins with
+    uploaded: bool = False  # the picture came in chunks
+    forgets: bool = False  # the upload is deleted once the job is accepted
     after: tuple[int, ...] = ()
     deadline_s: float | None = None
     webhook: bool = False
@@ -98,6 +103,7 @@ class Scenario:
     checkpoint_every: int
     tenant_max_running: int | None
     retention_s: float
+    scales: tuple[tuple[str, int], ...]  # pools that grow and shrink, and the least that they may have
     actions: tuple[Action, ...]
     faults: tuple[Fault, ...] = field(default=())
     dispatchers: int = 1  # several share the pools
@@ -145,9 +151,10 @@ def draw(seed: int, jobs: int = 30, replicas: int = 5, faults: int = 10, dispatc
         step_s=rng.choice((0.05, 0.15, 0.4)),
         lease_s=rng.choice((5.0, 7.0, 10.0)),
         checkpoint_every=rng.choice((0, 1, 3)),
-        tenant_max_running=rng.choice((None, None, 2, 4)),
+        tenant_max_running=rng.choice((None, None, 1, 2, 4)),
         retention_s=rng.choice((15.0, 3600.0, 3600.0)),
-        actions=_actions(rng, jobs, pools),
+        scales=tuple((pool, rng.choice((0, 0, 1))) for pool, _ in pools if rng.random() < 0.3),
+        actions=_pictured(random.Random(f"{seed}/pictures"), _actions(rng, jobs, pools)),
         dispatchers=dispatchers,
     )
     return scenario.without(_faults(rng, scenario, faults))
@@ -180,6 +187,24 @@ def _actions(rng: random.Random, jobs: int, pools: Sequence[tuple[str, int]]) ->
             cancel = _about(rng, ActionKind.CANCEL_STORY, begins + rng.uniform(0.5, 8.0), number, tenant)
             actions.append(cancel)
     return tuple(sorted(actions, key=lambda action: action.at))
+
+
+def _pictured(rng: random.Random, actions: Sequence[Action]) -> tuple[Action, ...]:
+    """In some runs some jobs begin with a picture, several of them with the same one, or the same words."""
+    if rng.random() > 0.3:
+        return tuple(actions)
+    return tuple(
+        replace(
+            each,
+            prompt=rng.randrange(2),
+            picture=rng.randrange(3),
+            uploaded=rng.random() < 0.6,
+            forgets=rng.random() < 0.5,
+        )
+        if each.kind is ActionKind.SUBMIT and rng.random() < 0.2
+        else each
+        for each in actions
+    )
 
 
 def _about(rng: random.Random, kind: ActionKind, at: float, of: int, tenant: str) -> Action:
@@ -221,6 +246,8 @@ def _fault(rng: random.Random, scenario: Scenario) -> Fault:
         FaultKind.KILL_AT_CALL: 6,
         FaultKind.PAUSE: 5,
         FaultKind.DEVICE: 1,
+        FaultKind.MEMORY: 2,
+        FaultKind.STARTS: 1,
         FaultKind.DRAIN: 2,
         FaultKind.SKEW: 2,
         FaultKind.REDIS_AWAY: 2,
@@ -243,6 +270,8 @@ def _fault(rng: random.Random, scenario: Scenario) -> Fault:
         return Fault(kind, at, together[0], short, rng.randint(1, 60) + rng.choice((0.0, 0.5)))
     if kind in (FaultKind.DEVICE, FaultKind.DRAIN):
         return Fault(kind, at, rng.choice(scenario.replicas), short)
+    if kind is FaultKind.MEMORY:
+        return Fault(kind, at, rng.choice(scenario.replicas), short, rng.choice((0.92, 0.97, -0.92, -0.97)))
     if kind is FaultKind.SKEW:
         return Fault(kind, at, together[0], 0.0, rng.choice((-1, 1)) * rng.choice((0.5, 20.0, 86400.0)))
     if kind is FaultKind.FAILOVER:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 
 from app.simulate.faults.run import Outcome, run
 from app.simulate.faults.scenario import Scenario, draw
@@ -105,13 +106,22 @@ def _telling(lines: Sequence[str], violation: str) -> Iterator[str]:
     yield from about[-SHOWN:]
 
 
+def _context() -> BaseContext:
+    """Where it can be, what a run needs is imported once for all processes."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes in which the order of sets of strings is the same each time, as everything else is."""
     before = os.environ.get("PYTHONHASHSEED")
     os.environ["PYTHONHASHSEED"] = "0"
     try:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(processes, mp_context=_context()) as pool:
             pool.submit(one, 0).result()  # they are begun while the variable is set
             yield pool
     finally:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from app.artifacts.memory import MemoryArtifacts
+from app.errors import ArtifactLost
 from app.jobs.admission_limits import AdmissionLimits
 from app.jobs.changes import Change
 from app.jobs.checkpoints import MemoryCheckpoints
@@ -67,6 +68,8 @@ class Watch:
         self.demand(after.fence >= before.fence, f"{after.id}: its fence fell")
         if after.phase is Phase.COMPLETED and not before.phase.ended:
             self._completed(after)
+        lost = after.failure is not None and after.failure.code == ArtifactLost.code
+        self.demand(not lost or before.phase.ended, f"{after.id} failed because its picture is gone")
         if after.phase.ended and not before.phase.ended:
             self.ended[after.id] = after.phase.value
 
@@ -87,6 +90,9 @@ class Watch:
         if self.jobs is None:
             return
         for job in self.jobs.all():
+            image = job.plan.image
+            if image is not None and image.key == key and job.id not in self.rolled_back:
+                self.demand(job.phase.ended, f"{key} was removed, with which {job.id} is to begin")
             if job.phase is Phase.COMPLETED and any(each.key == key for each in job.artifacts.values()):
                 age_s = self.clock() - (job.completed_at or 0.0)
                 self.demand(age_s > self.kept_s - 1.0, f"{key} was removed, which {job.id} refers to")

@@ -12,7 +12,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from app.cache.memory import MemoryCache
+from app.line.pressure import Used
 from app.settings import Settings
+from app.simulate.faults.autoscaler import autoscale
 from app.simulate.faults.failover import Snapshot, lost_by
 from app.simulate.faults.network import Network
 from app.simulate.faults.nodes import DispatcherNode, FinisherNode, Node, ReplicaNode, RouterNode
@@ -27,7 +29,8 @@ EPOCH_S = 1_800_000_000.0  # Unix seconds when a run begins
 SECRET = "whsec_" + "c2ltdWxhdGVkIHNlY3JldCBvZiBhIHJlY2VpdmVy"
 RECEIVER = "https://receiver.example.com/hook"
 SUPERVISED_S = 2.0  # between two health checks
-DRAINED_S = 12.0  # after which a replica that is to leave is ended
+DRAINED_S = 12.0  # after which a replica that is to leave is ended, and
+EMPTY_S = 1.0  # between two looks whether it has nothing left, and can be ended before
 
 
 def settings_of(scenario: Scenario) -> Settings:
@@ -45,6 +48,12 @@ def settings_of(scenario: Scenario) -> Settings:
         retry_most_s=8.0,
         webhook_secret=SecretStr(SECRET),
         job_timeout_s=120.0,
+        uploads_kept_s=5.0,
+        replicas={pool: (least, dict(scenario.pools)[pool]) for pool, least in scenario.scales},
+        replica_start_s=4.0,
+        scale_drain_s=1.0,
+        scale_idle_s=2.0,
+        scale_lower_s=1.0,
     )
 
 
@@ -76,14 +85,16 @@ class World:
         self.cache_server = Server("The cache", loop, self.rng("cache"))
         self.network = Network(loop, self.rng("network"))
         self.told = Told(self.watch)
-        self.receiver_away = False
+        self.receiver_away = self.starts_fail = False
         self.shaken = self.failed_over = False  # a fault has been done; one of that kind
         self.nodes = self._nodes()
 
     def _nodes(self) -> dict[str, Node]:
         scenario = self.scenario
         nodes: list[Node] = [
-            ReplicaNode(f"{pool}-{each}", pool, self) for pool, count in scenario.pools for each in range(count)
+            ReplicaNode(f"{pool}-{each}", pool, self, asked=each < max(1, dict(scenario.scales).get(pool, count)))
+            for pool, count in scenario.pools
+            for each in range(count)
         ]
         nodes += [FinisherNode(f"finisher{each}", self) for each in range(scenario.finishers)]
         nodes += [DispatcherNode(name, self) for name in scenario.dispatcher_names]
@@ -120,8 +131,11 @@ class World:
     def start(self) -> None:
         """All processes begin, and the faults are set up."""
         for node in self.nodes.values():
-            node.boot()
+            if node.asked:
+                node.boot()
         self.loop.create_task(self._supervise())
+        if self.scenario.scales:
+            self.loop.create_task(autoscale(self))
         for fault in self.scenario.faults:
             self._plan(fault)
 
@@ -133,7 +147,7 @@ class World:
         self.loop.call_later(back_in_s, self._revive, node, node.lives)
 
     def _revive(self, node: Node, lives: int) -> None:
-        if node.lives == lives:
+        if node.lives == lives and node.asked:
             node.boot()
 
     async def _supervise(self) -> None:
@@ -141,7 +155,11 @@ class World:
         while True:
             await asyncio.sleep(SUPERVISED_S)
             for node in self.nodes.values():
-                if node.process.frozen or (node.process.alive and not node.started and node.process.tasks):
+                if (
+                    not node.asked
+                    or node.process.frozen
+                    or (node.process.alive and not node.started and node.process.tasks)
+                ):
                     continue
                 try:
                     if not node.process.alive or not node.started:
@@ -184,12 +202,24 @@ class World:
         elif isinstance(node, ReplicaNode) and node.started:
             if fault.kind is FaultKind.DEVICE:
                 node.engine.lose_device()
+            elif fault.kind is FaultKind.MEMORY:
+                host, device = max(0.0, fault.amount), max(0.0, -fault.amount)
+                node.engine.memory = Used(host, device)
+                self.loop.call_later(fault.lasts_s, setattr, node.engine, "memory", Used(0.0, 0.0))
             elif fault.kind is FaultKind.DRAIN:
-                node.routed = False
-                self.loop.call_later(DRAINED_S, self._drained, node, node.lives)
+                self.drain(node)
 
-    def _drained(self, node: Node, lives: int) -> None:
-        if node.lives == lives:
+    def drain(self, node: ReplicaNode) -> None:
+        """It is given no more work, has some time to hand on what it has, and is ended."""
+        node.routed = False
+        self.loop.call_later(EMPTY_S, self._drained, node, node.lives, self.loop.now + DRAINED_S)
+
+    def _drained(self, node: ReplicaNode, lives: int, until: float) -> None:
+        if node.lives != lives:
+            return
+        if node.started and node.replica.attempts and self.loop.now < until:
+            self.loop.call_later(EMPTY_S, self._drained, node, lives, until)
+        else:
             self.kill(node, 0.5)
 
     def _switches(self) -> dict[FaultKind, tuple[Callable[[], None], Callable[[], None]]]:
@@ -204,6 +234,7 @@ class World:
             FaultKind.LOSE: switch(self.network, "loses", 0.4, 0.0),
             FaultKind.DOUBLE: switch(self.network, "doubles", 0.6, 0.0),
             FaultKind.DELAY: switch(self.network, "delays", 0.5, 0.0),
+            FaultKind.STARTS: switch(self, "starts_fail", True, False),
             FaultKind.RECEIVER: switch(self, "receiver_away", True, False),
         }
 
@@ -228,4 +259,4 @@ class World:
         self.loop.call_later(fault.lasts_s, setattr, self.redis, "away", False)
 
 
-FAILS_OVER = ("shards", "jobs", "checkpoints", "events", "board", "flights", "outbox", "storyboards")
+FAILS_OVER = ("shards", "jobs", "checkpoints", "events", "board", "flights", "outbox", "storyboards", "uploads")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.line.batcher import Boundary, Paused, Running, Waiting, decide
-from app.line.fair_share import FairShare
+from app.line.fair_share import FairShare, TenantShare
 from app.line.order import Urgency, aged
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
 from app.line.rules import PRIORITIES, Rules
@@ -69,7 +70,7 @@ class Replica:
         self._began = self._each_s = 0.0
         self._repeat = 0
         self._shapes: FairShare[Shape] = FairShare()
-        self._tenants: FairShare[str] = FairShare()
+        self._tenants = TenantShare()
 
     @property
     def stepping(self) -> bool:
@@ -123,7 +124,8 @@ class Replica:
             one.stepped = self._boundaries
             one.since = aged(one.since, one.urgency.priority, now, took, self._rules)
             self._shapes.charge(one.shape, share)
-            self._tenants.charge(one.urgency.tenant, share / self._rules.weight(one.urgency.tenant))
+        tenants = [one.urgency.tenant for one in self._batch]
+        self._tenants.charge((tenant, share / self._rules.weight(tenant)) for tenant in tenants)
         self._batch = []
 
     def _decided(self, now: float) -> tuple[list[Attempt], list[Attempt], list[Attempt], list[Attempt]]:
@@ -154,7 +156,14 @@ class Replica:
         if len({one.urgency.priority for one in rest}) > 1:
             return False
         sizes = useful_sizes(self._profile, first.shape, self._rules.max_batch, self._rules.gain)
-        return fitting_size(sizes, len(rest)) == len(rest)
+        tenants = Counter(one.urgency.tenant for one in rest)
+        return fitting_size(sizes, len(rest)) == len(rest) and (len(tenants) == 1 or self._fair(first.shape, tenants))
+
+    def _fair(self, shape: Shape, tenants: Counter[str]) -> bool:
+        """Whether jobs of several tenants may share a forward whoever of them begins."""
+        weight, step_s = self._rules.weight, self._profile.step_s
+        together_s, whole = step_s(shape, tenants.total()), sum(map(weight, tenants))
+        return all(together_s <= whole / weight(tenant) * step_s(shape) for tenant in tenants)
 
     def _ask(self, now: float, here: Sequence[Attempt]) -> Boundary:
         running, waiting, paused = [], [], []
@@ -171,7 +180,7 @@ class Replica:
                 waiting.append(Waiting(*facts))
             else:
                 paused.append(Paused(*facts))
-        return decide(now, running, waiting, paused, self._rules, self._profile)
+        return decide(now, running, waiting, paused, self._rules, self._profile, self._tenants.starts)
 
     def _enter(self, one: Attempt) -> None:
         others = [other for other in self.jobs.values() if other.place == RUNNING]

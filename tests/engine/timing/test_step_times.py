@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.engine.timing.step_times import StepTimes
+from app.line.batcher import Rules
 
 SHAPE = (17, 64, 64)
 
@@ -35,3 +36,14 @@ def test_predictions_go_by_whole_jobs_and_batches_by_their_steps() -> None:
     times.learn_job(SHAPE, evaluations=10, denoise_s=12.0)
     assert (times.expected_s(SHAPE), times.begin_s(SHAPE)) == pytest.approx((1.0, 2.0))
     assert times.step_s(SHAPE, 1) == 1.0
+
+
+def test_a_round_of_a_tenant_is_no_longer_than_its_own_at_its_share() -> None:
+    times, rules = StepTimes(), Rules(max_batch=4, slots=8, weights={"heavy": 2.0})
+    for batch, seconds in ((1, 1.0), (2, 1.7), (3, 2.4), (4, 3.0)):
+        times.learn(SHAPE, batch, seconds, settled=True)
+    crowd = [("many", SHAPE)] * 7
+    assert times.rounds_s(crowd, rules) == {"many": times.round_s([SHAPE] * 7, rules)}
+    found = times.rounds_s([*crowd, ("single", SHAPE)], rules)
+    assert found == {"many": times.round_s([SHAPE] * 8, rules), "single": 2.0}
+    assert times.rounds_s([*crowd, ("heavy", SHAPE)], rules)["heavy"] == 1.5

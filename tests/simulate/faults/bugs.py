@@ -17,8 +17,10 @@ from app.jobs.backoff import Backoff
 from app.jobs.board import MemoryBoard
 from app.jobs.checkpoints import MemoryCheckpoints
 from app.jobs.memory import MemoryJobs
+from app.line import scaling
 from app.line.lease_monitor import LeaseMonitor
 from app.line.rules import rules_of
+from app.line.scaling import Because, Scale
 from app.service import single_flight
 from app.simulate.faults.network import ReplicaHost, VirtualWorkers
 from app.simulate.faults.nodes import DispatcherNode, Node
@@ -137,6 +139,15 @@ def a_digest_that_leaves_out_the_seed_and_the_prompt(patch: Patch) -> None:
         patch.setattr(module, "plan_digest", short)
 
 
+def a_digest_that_leaves_out_the_picture(patch: Patch) -> None:
+    patch.setattr(keys, "content_of", lambda image: "")
+
+
+def a_pool_that_nobody_wakes(patch: Patch) -> None:
+    """No more replicas are asked for than there are at least, whatever waits."""
+    patch.setattr(scaling, "scale", lambda load, before, now, rules: Scale(rules.least, Because.LEAST, ""))
+
+
 def a_completion_before_its_files(patch: Patch) -> None:
     """They are made and named, and not stored."""
 
@@ -156,7 +167,7 @@ def a_tenants_limit_that_nobody_minds(patch: Patch) -> None:
 
 
 def a_lease_that_nobody_takes_back(patch: Patch) -> None:
-    def never(self: LeaseMonitor, leases: Sequence[Lease], at: float) -> list[Lease]:
+    def never(self: LeaseMonitor, leases: Sequence[Lease], at: float, asked_at: float | None = None) -> list[Lease]:
         return []
 
     patch.setattr(LeaseMonitor, "lost", never)
@@ -183,6 +194,8 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     retention_that_removes_a_referenced_file,
     a_doubled_webhook_id,
     a_digest_that_leaves_out_the_seed_and_the_prompt,
+    a_digest_that_leaves_out_the_picture,
+    a_pool_that_nobody_wakes,
     a_completion_before_its_files,
     a_tenants_limit_that_nobody_minds,
     a_lease_that_nobody_takes_back,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.simulate.faults.run import run
+from app.simulate.faults.run import UNFORESEEN, run
 from app.simulate.faults.scenario import draw
 from app.simulate.faults.search import explained
 from tests.simulate.faults import bugs
@@ -24,20 +24,26 @@ SHOWN_BY = {
     "dependants_that_are_never_told": "still waits",
     "attempts_that_pile_on_the_first_replica": "pile up",
     "a_digest_that_leaves_out_the_seed_and_the_prompt": "not its plan's",
+    "a_digest_that_leaves_out_the_picture": "plan's",
+    "a_pool_that_nobody_wakes": "still waits",
     "a_completion_before_its_files": "is not stored",
     "a_tenants_limit_that_nobody_minds": "leases, and may hold",
     "an_end_that_is_told_by_both_of_two": "was told twice",
 }
 """What some show themselves by, so that it is they that are found."""
+BEGIN = {"a_doubled_webhook_id": 20, "attempts_that_pile_on_the_first_replica": 20}
+"""Where the rare ones are looked for first: a little before the seed that showed them when this was written."""
 
 
 def first_found(bug: Callable[[pytest.MonkeyPatch], None]) -> tuple[int, str]:
-    """The first seed that shows it, and how. Raises AssertionError when none does."""
+    """A seed below MOST_SEEDS that shows it, and how: all of them in turn, from `BEGIN` on. Raises AssertionError."""
+    first = BEGIN.get(bug.__name__, 0)
     with pytest.MonkeyPatch.context() as patch:
         bug(patch)
-        for seed in range(MOST_SEEDS):
+        for seed in (*range(first, MOST_SEEDS), *range(first)):
             violation = run(draw(seed)).violation
             if violation is not None:
+                assert UNFORESEEN not in violation, "it is the patch that fails"
                 return seed, violation
     raise AssertionError(f"{bug.__name__} was not found in {MOST_SEEDS} seeds")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
 
-from app.simulate.faults.run import run
+from app.line.lease_monitor import LeaseMonitor
+from app.simulate.faults.run import UNFORESEEN, run
 from app.simulate.faults.scenario import FaultKind, draw
-from app.simulate.faults.search import one
+from app.simulate.faults.search import search
 
 # A process that is killed, or a run that is broken off, leaves calls that had not begun.
 pytestmark = [
@@ -23,11 +22,11 @@ SEEDS = 200
 
 
 def test_two_hundred_seeds_hold() -> None:
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-        outcomes = list(pool.map(one, range(SEEDS), chunksize=10))
-    assert [(each.seed, each.violation) for each in outcomes if each.violation] == []
-    assert sum(each.jobs for each in outcomes) > 20 * SEEDS
-    assert sum(each.faults for each in outcomes) > 7 * SEEDS
+    searched = search(0, SEEDS, min(2, os.cpu_count() or 1))
+    assert [each.text() for each in searched.found] == []
+    assert searched.seeds == SEEDS
+    assert searched.jobs > 20 * SEEDS
+    assert searched.faults > 7 * SEEDS
 
 
 @pytest.mark.parametrize("seed", [3, 11])
@@ -50,6 +49,28 @@ def test_the_same_seed_is_the_same_run_whatever_order_sets_have(seed: int) -> No
 def test_every_kind_of_fault_is_drawn() -> None:
     drawn = {fault.kind for seed in range(SEEDS) for fault in draw(seed).faults}
     assert drawn == set(FaultKind)
+
+
+def test_pools_grow_shrink_and_fall_asleep() -> None:
+    scenario = next(each for each in map(draw, range(SEEDS)) if ("main", 0) in each.scales)
+    lines = run(scenario.without([]), lines=True).lines
+    asked = [line for line in lines if " asked main" in line]
+    released = [line for line in lines if " released main" in line]
+    assert len(asked) > 1, "more than the first"
+    assert released
+
+
+def test_pictures_are_sent_and_uploaded_and_some_uploads_are_deleted_while_their_jobs_wait() -> None:
+    begun = [each for seed in range(SEEDS) for each in draw(seed).actions if each.picture is not None]
+    assert {each.uploaded for each in begun} == {True, False}
+    assert {each.forgets for each in begun if each.uploaded} == {True, False}
+
+
+def test_an_error_that_nobody_foresaw_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LeaseMonitor, "lost", lambda self: [])  # which its caller gives more than that
+    outcome = run(draw(0))
+    assert outcome.violation is not None
+    assert UNFORESEEN in outcome.violation
 
 
 def test_the_simulation_needs_no_torch() -> None:

@@ -21,6 +21,7 @@ from app.engine.families.loading.folder import Lora, config
 from app.engine.families.loading.lora import AdapterInvalid, load_adapter
 from app.engine.families.loading.placement import HOST
 from app.engine.families.loading.reader import Files
+from app.engine.families.loading.single_file import transformer_class
 from app.engine.families.registry import reader
 from app.uploads.fit import Fit
 
@@ -50,7 +51,7 @@ def tried(trial: Trial) -> Fit:
     folder = _configs(trial)
     known = reader(trial.loader)
     name = known.transformer_names(folder)[trial.part]
-    transformer = _skeleton(config(folder / name, "config.json"))
+    transformer = _skeleton(folder / name)
     path = Path(trial.file)
     lora = Lora("uploaded", str(path.parent), path.name)
     try:
@@ -81,17 +82,12 @@ def _configs(trial: Trial) -> Path:
     )
 
 
-def _skeleton(facts: Any) -> Any:
-    """The transformer of that configuration, its weights without numbers."""
-    import diffusers
+def _skeleton(folder: Path) -> Any:
+    """The transformer of that folder's configuration, its weights without numbers."""
     from accelerate import init_empty_weights  # type: ignore[import-untyped]
 
-    kind: Any = getattr(diffusers, str(facts.get("_class_name")), None)
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.ModelMixin)):
-        raise ValueError(f"diffusers has no model {str(facts.get('_class_name'))[:80]}")
-    skeleton: Any = kind
     with init_empty_weights():
-        return skeleton.from_config(dict(facts))
+        return transformer_class(folder).from_config(dict(config(folder, "config.json")))
 
 
 def main() -> None:

@@ -30,8 +30,10 @@ class Lora:
     scale: float = 1.0
 
 
-def fetched(source: str, revision: str | None, local: bool) -> Path:
+def fetched(source: str, revision: str | None, local: bool, without_transformers: bool = False) -> Path:
     """The folder on this machine; from the hub, if it is a hub id and `local` does not forbid it.
+
+    `without_transformers`: their weights are elsewhere, and are not downloaded.
 
     Raises:
         OSError: it is not there.
@@ -41,7 +43,12 @@ def fetched(source: str, revision: str | None, local: bool) -> Path:
         return path
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(source, revision=revision, local_files_only=local, allow_patterns=list(WANTED)))
+    left = ["transformer*/*.safetensors"] if without_transformers else None
+    return Path(
+        snapshot_download(
+            source, revision=revision, local_files_only=local, allow_patterns=list(WANTED), ignore_patterns=left
+        )
+    )
 
 
 def config(folder: Path, name: str) -> Index:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 import torch
@@ -53,7 +54,10 @@ class PipelineReader(Reader[Pipeline]):
         self._not_for_text = not_for_text
 
     def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Pipeline]:
-        pipeline = _read(self._pipeline(files), files, without=() if encode is None else _TEXT)
+        given: dict[str, object] = {}
+        if files.single is not None:
+            (given["transformer"],) = self.read_transformers(files, self.folder(files))
+        pipeline = _read(self._pipeline(files), files, without=() if encode is None else _TEXT, given=given)
         encoders = nn.ModuleList(_encoders(pipeline))
         encode = encode or self._text_encoder(pipeline, files)
         return Opened(Parts(pipeline.transformer, pipeline.vae, encode, encoders), pipeline, pipeline)
@@ -81,8 +85,10 @@ def _encoders(pipeline: Pipeline) -> list[nn.Module]:
     return [encoder.eval() for encoder in found if encoder is not None]
 
 
-def _read(pipeline: PipelineClass, files: Files, without: Sequence[str]) -> Pipeline:
-    """A pipeline of that class on the host, some parts left out. Code that comes with a model is never run."""
+def _read(
+    pipeline: PipelineClass, files: Files, without: Sequence[str], given: Mapping[str, object] = MappingProxyType({})
+) -> Pipeline:
+    """A pipeline of that class on the host, some parts left out, some `given`. Code that comes with it is never run."""
     known = inspect.signature(pipeline).parameters
     return pipeline.from_pretrained(
         files.source,
@@ -91,4 +97,5 @@ def _read(pipeline: PipelineClass, files: Files, without: Sequence[str]) -> Pipe
         use_safetensors=True,
         local_files_only=files.local,
         **{name: None for name in without if name in known},
+        **given,
     )

@@ -13,7 +13,7 @@ import torch
 from app.embedded.precision import native_bfloat16
 from app.engine.families.diffusers_private import repeated_blocks
 from app.engine.families.loading.offload import Offload, OffloadedAutoencoder, offloaded_encoder
-from app.engine.families.loading.quantised import available, quantise
+from app.engine.families.loading.quantised import available, four_bits, quantise, quantise_text
 from app.engine.families.models import Autoencoder, Parts, Transformer
 from app.settings.placement import Placement
 
@@ -56,6 +56,7 @@ def place(parts: Parts, placement: Placement, device: torch.device) -> Done:
     _tf32(placement, device, done)
     for transformer in parts.held:
         _shrink(transformer, placement, device, done, parts.changes)
+    _shrink_text(parts, placement, done)
     _move(parts, placement, device, done)
     _tiles(parts.autoencoder, placement, done)
     for transformer in () if parts.changes else parts.held:
@@ -97,6 +98,9 @@ def _shrink(
     if adapted and (placement.quantise, placement.layerwise) != ("none", "none"):
         done.skip("fewer bits", "adapters are switched on and off in the layers as they are")
         return
+    if getattr(transformer, "is_quantized", False) and (placement.quantise, placement.layerwise) != ("none", "none"):
+        done.skip("fewer bits", "its file has fewer bits already")
+        return
     if placement.quantise != "none":
         why = no_quantise(placement, device)
         if why:
@@ -108,6 +112,23 @@ def _shrink(
         rest = getattr(torch, placement.layerwise)
         transformer.enable_layerwise_casting(storage_dtype=rest, compute_dtype=transformer.dtype)
         done.applied.append(f"layerwise {placement.layerwise}")
+
+
+def _shrink_text(parts: Parts, placement: Placement, done: Done) -> None:
+    """Fewer bits for the text encoders, where they are the replica's own: nf4, else int8, else as they are."""
+    kind = placement.quantise_text
+    if kind == "none":
+        return
+    if parts.text_encoder is None:
+        done.skip("quantise_text", "the text encoders are not this replica's")
+        return
+    if kind == "nf4" and not four_bits():
+        done.skip("quantise_text nf4", "bitsandbytes is not installed")
+        kind = "int8"
+    if kind == "int8" and not available():
+        done.skip("quantise_text int8", "torchao is not installed")
+        return
+    done.applied.append(f"quantise_text {kind} ({quantise_text(parts.text_encoder, kind)} layers)")
 
 
 def left_out(placement: Placement, device: torch.device) -> dict[str, str]:

@@ -1,10 +1,12 @@
-"""Weights in fewer bits: torchao's weight-only kinds, for a model that is there and for diffusers' loaders."""
+"""Weights in fewer bits, of a model that is there: int8 and float8 by torchao, the 4 bits of NF4 by bitsandbytes."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterator, Mapping
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -29,19 +31,63 @@ def quantise(module: Transformer, kind: str) -> int:
     Raises:
         ServiceUnavailable: torchao is not installed.
     """
+    return _smaller(module, kind, dict(linear_layers(module)))
+
+
+def linear_layers(module: Any, text: bool = False) -> Iterator[tuple[str, nn.Linear]]:
+    """The layers that are made smaller, by name: of a denoiser those in its blocks, of a `text` encoder all."""
+    kept = {*kept_in_float32(module), "patch_embedding", "condition_embedder"}
+    for name, layer in module.named_modules():
+        if not isinstance(layer, nn.Linear) or layer.in_features < LEAST_FEATURES:
+            continue
+        if text or not (kept & set(name.split(".")) or name.startswith("proj_out")):
+            yield name, layer
+
+
+def _smaller(module: Any, kind: str, layers: Mapping[str, nn.Linear]) -> int:
     ao = _torchao()
-    kept = kept_in_float32(module) + ("patch_embedding", "condition_embedder")
-    names: list[str] = []
+    ao.quantize_(module, _kind(ao, kind), filter_fn=lambda layer, name: name in layers)
+    return len(layers)
 
-    def fits(layer: nn.Module, name: str) -> bool:
-        wanted = isinstance(layer, nn.Linear) and layer.in_features >= LEAST_FEATURES
-        if wanted and not set(kept) & set(name.split(".")) and not name.startswith("proj_out"):
-            names.append(name)
-            return True
-        return False
 
-    ao.quantize_(module, _kind(ao, kind), filter_fn=fits)
-    return len(names)
+def quantise_text(encoder: nn.Module, kind: str) -> int:
+    """Make the linear layers of text encoders smaller, in place; how many that were. Embeddings stay as they are.
+
+    `nf4` is the 4-bit NormalFloat of QLoRA (Dettmers et al., 2023, arXiv:2305.14314), in blocks of 64; the weights
+    take its form as they move to a device that bitsandbytes has kernels for, a processor among them.
+
+    Raises:
+        ServiceUnavailable: the package that does it is not installed.
+    """
+    layers = dict(linear_layers(encoder, text=True))
+    return _nf4(encoder, layers) if kind == "nf4" else _smaller(encoder, kind, layers)
+
+
+def _nf4(encoder: nn.Module, layers: Mapping[str, nn.Linear]) -> int:
+    if not four_bits():
+        raise ServiceUnavailable("NF4 needs bitsandbytes: pip install 'kinoray[small]'.")
+    bnb = importlib.import_module("bitsandbytes")
+    for name, layer in layers.items():
+        made = bnb.nn.Linear4bit(
+            layer.in_features,
+            layer.out_features,
+            bias=layer.bias is not None,
+            compute_dtype=layer.weight.dtype,
+            quant_type="nf4",
+            device="meta",
+        )
+        # Stored as if in the layer's own type: T5 casts what it feeds a layer to the type of that layer's weight.
+        made.weight = bnb.nn.Params4bit(
+            layer.weight.data, requires_grad=False, quant_type="nf4", quant_storage=layer.weight.dtype, module=made
+        )
+        made.bias = layer.bias
+        encoder.set_submodule(name, made)
+    return len(layers)
+
+
+def four_bits() -> bool:
+    """Whether bitsandbytes is installed."""
+    return importlib.util.find_spec("bitsandbytes") is not None
 
 
 def _torchao() -> ModuleType:

@@ -15,6 +15,7 @@ from app.engine.families.family import Family, FamilyDenoiser
 from app.engine.families.loading.folder import Lora, fetched, part
 from app.engine.families.loading.lora import load_adapter
 from app.engine.families.loading.placement import HOST, place, place_transformers
+from app.engine.families.loading.single_file import SingleFile, transformer
 from app.engine.families.loading.uploaded import Room, UploadedAdapters
 from app.engine.families.models import Parts, Pipeline, Transformer
 from app.engine.families.parallel.ranks import RankLoad, Ranks
@@ -33,6 +34,7 @@ class Files:
     revision: str | None = None
     local: bool = False
     family: str = ""
+    single: SingleFile | None = None  # the denoiser's weights, instead of those in the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Reader(ABC, Generic[Facts]):
             return None
         if self.split_class is None:
             raise ValueError("models of this family are not split among ranks: diffusers does not know where")
+        if files.single is not None:
+            raise ValueError("single files are not told to the ranks that share a forward; use a folder, or one GPU")
         if options.loras or options.uploads:
             raise ValueError("adapters are not told to the ranks that share a forward; merge them, or use one GPU")
         folder = self.folder(files)
@@ -131,7 +135,12 @@ class Reader(ABC, Generic[Facts]):
 
     def folder(self, files: Files) -> Path:
         """Where the model's files are on this machine. Raises OSError."""
-        return fetched(files.source, files.revision, files.local)
+        return fetched(files.source, files.revision, files.local, files.single is not None)
+
+    def read_transformers(self, files: Files, folder: Path) -> list[Transformer]:
+        """The transformers of the folder, on the host, or of single files in their place. Raises as `load`."""
+        names = self.transformer_names(folder)
+        return [transformer(folder, name, at, files.dtype, files.single, files.local) for at, name in enumerate(names)]
 
     def transformer_names(self, folder: Path) -> list[str]:
         """The folders of the transformers, in the order of `Parts.transformers`."""

@@ -40,9 +40,9 @@ class WanReader(Reader[Opening]):
 
     def open(self, files: Files, encode: EncodePrompts | None) -> Opened[Opening]:
         folder = self.folder(files)
-        index, names = _index(folder), self.transformer_names(folder)
+        index = _index(folder)
         autoencoder = part(folder, "vae", "diffusers", "AutoencoderKLWan", torch.float32, HOST)
-        first, *rest = [part(folder, each, "diffusers", TRANSFORMER, files.dtype, HOST) for each in names]
+        first, *rest = self.read_transformers(files, folder)
         module = None
         if encode is None:
             encode = text = T5Text.load(folder, files.dtype, HOST)

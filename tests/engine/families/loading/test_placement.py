@@ -5,10 +5,11 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan
 from numpy.typing import NDArray
+from transformers import UMT5Config, UMT5EncoderModel
 
 from app.engine.families.loading.offload import Offload, OffloadedAutoencoder, offloaded_encoder
 from app.engine.families.loading.placement import HOST, Done, offload_blocks, place, precision
-from app.engine.families.loading.quantised import available
+from app.engine.families.loading.quantised import available, four_bits, quantise_text
 from app.engine.families.models import Parts
 from app.settings.placement import PRESETS, Placement
 from app.types import VideoSpec
@@ -103,6 +104,40 @@ def test_int8_weights_stay_close(plain: NDArray[np.float32]) -> None:
     made, done = laid_out(Placement(quantise="int8"))
     assert done.applied == ["quantise int8 (20 layers)"]
     assert psnr_db(frames(made), plain) >= 35
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "within"),
+    [
+        pytest.param("int8", 8, 0.02, marks=pytest.mark.skipif(not available(), reason="torchao is an extra")),
+        pytest.param("nf4", 4, 0.2, marks=pytest.mark.skipif(not four_bits(), reason="bitsandbytes is an extra")),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_text_encoders_in_few_bits_stay_close_and_are_small(
+    kind: str, bits: int, within: float, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    shape = UMT5Config(vocab_size=8, d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4, dropout_rate=0.0)
+    encoder = UMT5EncoderModel(shape).eval().to(dtype)
+    tokens = torch.tensor([[1, 2, 3, 4]])
+    with torch.inference_mode():
+        plain = encoder(tokens).last_hidden_state.float()
+        assert quantise_text(encoder, kind) == 14
+        small = encoder.to(HOST)(tokens).last_hidden_state.float()
+    assert 0 < (small - plain).norm() / plain.norm() < within
+    if kind == "nf4":
+        layer = encoder.encoder.block[0].layer[1].DenseReluDense.wo.weight
+        assert layer.numel() * layer.element_size() == 64 * 128 * bits // 8, "they are stored in that many bits"
+
+
+def test_nf4_falls_back_to_int8_and_to_nothing_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = parts()
+    made.text_encoder = torch.nn.Linear(32, 32)
+    monkeypatch.setattr("app.engine.families.loading.placement.four_bits", lambda: False)
+    monkeypatch.setattr("app.engine.families.loading.placement.available", lambda: False)
+    done = place(made, Placement(quantise_text="nf4"), HOST)
+    assert list(done.skipped) == ["quantise_text nf4", "quantise_text int8"]
 
 
 @pytest.mark.skipif(available(), reason="torchao is there")
