@@ -171,6 +171,18 @@ class LeaseLost(Conflict):
     code = "lease_lost"
 
 
+class ShardLost(LeaseLost):
+    """The write belongs to a pool, or to the house, for which another dispatcher decides by now."""
+
+    code = "shard_lost"
+
+
+class TenantFull(Conflict):
+    """The tenant holds as many leases as it may, some of them given by other dispatchers meanwhile."""
+
+    code = "tenant_full"
+
+
 class TusVersion(KinorayError):
     """An upload by a version of tus that is not spoken here."""
 

@@ -35,8 +35,10 @@ from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.meter import RedisMeter
 from app.jobs.redis.outbox import RedisOutbox
+from app.jobs.redis.shards import RedisShards
 from app.jobs.redis.stops import RedisStops
 from app.jobs.redis.usage import RedisUsage
+from app.jobs.shards import Shards
 from app.jobs.store import JobStore
 from app.jobs.storyboards.memory import MemoryStoryboards
 from app.jobs.storyboards.redis_storyboards import RedisStoryboards
@@ -70,6 +72,7 @@ class Stores:
     events: EventLog
     stops: StopSignals
     board: Board
+    shards: Shards
     flights: Flights
     outbox: Outbox
     storyboards: StoryboardStore
@@ -116,6 +119,7 @@ def stores_on(redis: Client, settings: Settings) -> Stores:
         events=RedisEvents(redis, prefix, kept_s=2 * max(settings.retention_s, settings.failed_kept_s)),
         stops=RedisStops(redis, prefix),
         board=RedisBoard(redis, prefix),
+        shards=RedisShards(redis, prefix),
         flights=RedisFlights(redis, prefix),
         outbox=RedisOutbox(redis, prefix),
         storyboards=RedisStoryboards(redis, prefix, meter),
@@ -148,13 +152,14 @@ def memory_stores(
     `jobs`: those to build on, where somebody watches them.
     """
     jobs = jobs or MemoryJobs(settings.failed_kept_s, monotonic)
-    board, outbox, meter = MemoryBoard(clock), MemoryOutbox(jobs), MemoryMeter()
+    board, outbox, meter = MemoryBoard(clock, jobs.shards), MemoryOutbox(jobs), MemoryMeter()
     return Stores(
         jobs=jobs,
         checkpoints=MemoryCheckpoints(jobs),
         events=MemoryEvents(jobs=jobs),
         stops=MemoryStops(),
         board=board,
+        shards=jobs.shards,
         flights=MemoryFlights(jobs, monotonic),
         outbox=outbox,
         storyboards=MemoryStoryboards(jobs.outbox, board.holds, monotonic, meter),

@@ -55,6 +55,7 @@ from benchmarks import (
     service_load,
     similar,
     simulated,
+    simulated_in_process,
     step_engine,
     story_chaos,
     storyboards,
@@ -102,7 +103,10 @@ def main() -> None:
         "clients": _clients,
         "storyboards": _storyboards,
         "story_chaos": _story_chaos,
-        "simulated": _simulated,
+        "simulated": lambda options, console: asyncio.run(
+            simulated_in_process.measure(12 if options.quick else 100, console)
+        ),
+        "simulated_served": _simulated_served,
         "scale": lambda options, console: asyncio.run(scale.measure(options.quick, options.out, console)),
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
@@ -257,7 +261,7 @@ def _overload(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         return asyncio.run(overload.measure(service.url, 10 if options.quick else 60, memory_bytes, console))
 
 
-def _simulated(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+def _simulated_served(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     changes = {"num_replicas": simulated.REPLICAS, "ray_actor_options": {"num_cpus": 0.3}}
     with _served({"Diffuser": changes}, simulated.ARGS) as service, tempfile.TemporaryDirectory() as folder:
         return asyncio.run(simulated.measure(service.url, 6 if options.quick else 48, Path(folder), console))

@@ -54,7 +54,8 @@ def build(args: Settings) -> Application:
     }
     if unknown := set(args.replicas) - set(diffusers):
         raise ValueError(f"`replicas` names pools that no tier uses: {', '.join(sorted(unknown))}")
-    watched = {"autoscaling_config": scaling.DISPATCHER} if args.replicas else {}
+    several: dict[str, Any] = {"num_replicas": args.dispatchers}
+    watched = {"autoscaling_config": scaling.dispatchers(args.dispatchers)} if args.replicas else several
     dispatcher = serve.deployment(Dispatcher, **watched).bind(args, diffusers)
     router = serve.deployment(serve.ingress()(Router))
     return router.bind(args, models.profiles, analyzer, cache, dispatcher, finisher)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -56,7 +57,7 @@ class DiffuserPools:
 
 
 class Dispatcher:
-    """Exactly one is active (see the config file); it may die at any moment."""
+    """The only one, or one of as many as the setting `dispatchers` says, who share the pools; it may die any moment."""
 
     def __init__(self, settings: Settings, diffusers: Mapping[str, DeploymentHandle[Any]]) -> None:
         observe(settings)
@@ -67,7 +68,9 @@ class Dispatcher:
         names = {pool: handle.deployment_name for pool, handle in diffusers.items()}
         deliveries = WebhookDeliveries(stores, settings, sender, stores.clock)
         self._story = DispatcherStory(
-            *(settings, stores, pools, pools, deliveries, tuple(diffusers)), cluster=RayCluster(names)
+            *(settings, stores, pools, pools, deliveries, tuple(diffusers)),
+            cluster=RayCluster(names),
+            name=f"dispatcher-{uuid.uuid4().hex[:12]}" if settings.dispatchers > 1 else "",
         )
         _warn_of_local_files(stores.artifacts)
         self._story.start()

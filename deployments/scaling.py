@@ -14,13 +14,10 @@ from ray.serve.config import AutoscalingContext
 
 FIGURE = "replicas:"  # and the name of the deployment
 
-DISPATCHER = {
-    # Never more than one. A configuration it must have, since Serve asks only those for figures that have one.
-    "min_replicas": 1,
-    "max_replicas": 1,
-    "metrics_interval_s": 1.0,
-    "look_back_period_s": 5.0,
-}
+
+def dispatchers(count: int) -> dict[str, Any]:
+    """The autoscaling config of Dispatchers, which do not scale: Serve asks only those that have one for figures."""
+    return {"min_replicas": count, "max_replicas": count, "metrics_interval_s": 1.0, "look_back_period_s": 5.0}
 
 
 def bounds(least: int, most: int) -> dict[str, Any]:
@@ -53,7 +50,7 @@ def policy(contexts: dict[Any, AutoscalingContext]) -> tuple[dict[Any, float], d
 
 
 def _newest(contexts: Mapping[Any, AutoscalingContext]) -> dict[str, float]:
-    """The latest value of each figure: while the Dispatcher is replaced, two may speak."""
+    """The latest value of each figure: while a Dispatcher is replaced, or a pool goes to another, two may speak."""
     found: dict[str, tuple[float, float]] = {}
     for context in contexts.values():
         for figure, series_of in (context.raw_metrics or {}).items():

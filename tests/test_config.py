@@ -28,11 +28,13 @@ def test_the_serve_config_is_valid_and_names_the_six_deployments() -> None:
     assert application.import_path == "kinoray.serve:build"
 
 
-def test_there_is_never_more_than_one_dispatcher() -> None:
+def test_there_are_as_many_dispatchers_as_the_setting_says() -> None:
     (application,) = yaml.safe_load(CONFIG.read_text())["applications"]
     (dispatcher,) = [row for row in application["deployments"] if row["name"] == "Dispatcher"]
-    assert not {"num_replicas", "autoscaling_config"} & set(dispatcher)  # one, by default; and at most, where it scales
-    assert (scaling.DISPATCHER["min_replicas"], scaling.DISPATCHER["max_replicas"]) == (1, 1)
+    assert not {"num_replicas", "autoscaling_config"} & set(dispatcher)  # else it would not be the setting that decides
+    for count in (1, 3):
+        bounds = scaling.dispatchers(count)
+        assert (bounds["min_replicas"], bounds["max_replicas"]) == (count, count)
 
 
 def test_the_cluster_config_is_valid_and_its_pools_are_those_that_tiers_use() -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.dispatch.holding import Holding
 from app.dispatch.ports import AttemptLost, DispatchStores, Workers
-from app.errors import KinorayError
+from app.errors import KinorayError, ShardLost
 from app.health.recoveries import Cause, Signal
 from app.jobs.backoff import Backoff
 from app.jobs.reports.account import NOT_TAKEN, RAN_OUT, REPLICA_LOST, loss_entry
@@ -27,8 +28,12 @@ LATE_S, LATE_SHARE = 5.0, 0.1  # a wait that is longer than promised by no more 
 class Attempts:
     """What is under way is known by its lease alone: whoever dispatches next finds it there."""
 
-    def __init__(self, settings: Settings, stores: DispatchStores, workers: Workers, background: Background) -> None:
+    def __init__(
+        self, settings: Settings, stores: DispatchStores, workers: Workers, background: Background, holding: Holding
+    ) -> None:
         self._lease_s = settings.lease_s
+        self._most_of_tenant = settings.tenant_max_running
+        self._holding = holding
         self._stores = stores
         self._workers = workers
         self._background = background
@@ -36,8 +41,15 @@ class Attempts:
 
     async def start(self, job: Job) -> None:
         """Lease a waiting job, unless it has moved on since it was read, and give it to its pool."""
+        pool, now = job.plan.pool, self._stores.clock()
         try:
-            lease = await self._stores.jobs.lease(job.id, job.plan.pool, self._lease_s, self._stores.clock())
+            under = self._holding.under(pool)
+            shown = () if under is None else (under, self._most_of_tenant)
+            lease = await self._stores.jobs.lease(job.id, pool, self._lease_s, now, *shown)
+        except ShardLost as error:
+            self._holding.doubt()
+            log.info("Not started: %s", error)
+            return
         except KinorayError as error:  # cancelled or deleted
             log.info("Not started: %s", error)
             return

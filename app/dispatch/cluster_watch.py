@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.dispatch.holding import Holding
 from app.errors import KinorayError
 from app.jobs.board import NODES, Board
+from app.jobs.shards import HOUSE
 
 log = logging.getLogger(__name__)
 LOOK_S = 5.0
@@ -46,7 +48,8 @@ class NoCluster:
 class ClusterWatch:
     """Keeps what was seen last, and notes the nodes on the board for the metrics."""
 
-    def __init__(self, cluster: Cluster, board: Board) -> None:
+    def __init__(self, cluster: Cluster, board: Board, holding: Holding) -> None:
+        self._holding = holding
         self._cluster = cluster
         self._board = board
         self.unplaced: Mapping[str, str] = {}
@@ -71,4 +74,6 @@ class ClusterWatch:
         for pool in sorted(seen.unplaced.keys() - self.unplaced.keys()):
             log.warning("The pool %s has no place: %s", pool, seen.unplaced[pool])
         self.unplaced = dict(seen.unplaced)
-        await self._board.put(NODES, {"alive": seen.alive, "lost": seen.lost}, NOTE_TTL_S)
+        if self._holding.house:
+            note = {"alive": seen.alive, "lost": seen.lost}
+            await self._board.put(NODES, note, NOTE_TTL_S, self._holding.under(HOUSE))

@@ -11,6 +11,7 @@ from app.dispatch.attempts import Attempts
 from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
 from app.dispatch.deadlines import give_up, give_up_followers
 from app.dispatch.health_watch import HealthWatch
+from app.dispatch.holding import Alone, Holding, Shared
 from app.dispatch.pool_starts import PoolStarts
 from app.dispatch.ports import Deliveries, DispatchStores, RollCall, Workers
 from app.dispatch.publisher import Publisher
@@ -18,9 +19,9 @@ from app.dispatch.routing_monitor import RoutingMonitor
 from app.dispatch.snapshot import Snapshot, capacity_of
 from app.dispatch.sweep import Sweep
 from app.dispatch.tenant_accounts import TenantAccounts
-from app.errors import KinorayError
+from app.errors import KinorayError, ShardLost
 from app.jobs.board import ENTERED
-from app.line.dispatch import choose
+from app.line.dispatch import Dispatch
 from app.line.lease_monitor import LeaseMonitor
 from app.line.rules import rules_of
 from app.line.scaling import Scaling, scale_rules_of
@@ -36,9 +37,10 @@ SETTLED = 100  # flights, and late followers, that one pass deals with
 
 
 class Dispatcher:
-    """Exactly one is active; it may die at any moment, because every decision it takes is written before it acts.
+    """Of each pool exactly one is active; it may die at any moment, as every decision is written before it acts.
 
     `pools` are those whose replicas are called up; `monotonic` gives the seconds by which durations are measured.
+    `name`: it shares the pools with others, who have other names (`app.dispatch.holding`); none: all is its own.
     """
 
     def __init__(
@@ -51,22 +53,25 @@ class Dispatcher:
         pools: Collection[str],
         monotonic: Callable[[], float] = time.monotonic,
         cluster: Cluster | None = None,
+        name: str = "",
     ) -> None:
         self._settings = settings
         self._pools = tuple(pools)
+        self._holding: Holding = Shared(name, pools, stores.shards, monotonic) if name else Alone(pools)
         self._stores = stores
         self._deliveries = deliveries
         self._monotonic = monotonic
         self._rules = rules_of(settings)
+        self._line = Dispatch(self._rules)
         self._scaling = Scaling(scale_rules_of(settings))
         self._lease_monitor = LeaseMonitor(settings.lease_s)
         self._background = Background()
-        self._routing = RoutingMonitor(pools, roll_call, stores, monotonic)
-        self._cluster = ClusterWatch(cluster or NoCluster(), stores.board)
-        self._attempts = Attempts(settings, stores, workers, self._background)
-        self._pool_starts = PoolStarts(self._scaling, stores)
-        self._publisher = Publisher(settings, stores, self._scaling)
-        self._accounts = TenantAccounts(self._rules, stores)
+        self._routing = RoutingMonitor(self._holding, roll_call, stores, monotonic)
+        self._cluster = ClusterWatch(cluster or NoCluster(), stores.board, self._holding)
+        self._attempts = Attempts(settings, stores, workers, self._background, self._holding)
+        self._pool_starts = PoolStarts(self._scaling, stores, self._holding)
+        self._publisher = Publisher(settings, stores, self._scaling, self._holding, pools)
+        self._accounts = TenantAccounts(self._rules, stores, self._holding)
         self._sweep = Sweep(settings, stores, self._background, monotonic)
         self._health = HealthWatch(stores, monotonic)
         self._passed_at = monotonic()
@@ -81,6 +86,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Stop looking and let go of the attempts under way, which go on where they are, by their leases."""
         await self._background.close()
+        await self._holding.close()
 
     def check(self) -> None:
         """Raises RuntimeError when a loop has died, or no pass has ended for a minute."""
@@ -105,35 +111,57 @@ class Dispatcher:
         """One look at everything, one set of decisions, then the acts. Raises StoreUnavailable."""
         await self._stores.clock.sync()
         now = self._stores.clock()
-        await release_dependants(self._stores, now)
+        await self._holding.settle()
+        if self._holding.house:
+            await release_dependants(self._stores, now)
         await self._pool_starts.restore()
         seen = await self._look(now)
         shares = await self._accounts.observe(seen.waiting, seen.running, now)
-        start, left, late = choose(seen.waiting, seen.running, seen.capacity, now, self._rules, shares.starts)
+        self._line.line.observe(seen.waiting)
+        start, late = self._line.choose([*seen.running, *seen.elsewhere], seen.capacity, now, shares.starts)
+        told = self._publisher.due(len(seen.waiting) + len(seen.running), now)
+        left = self._line.left(start, shares.starts) if told else ()  # in the order before this pass is charged
         await self._accounts.charge(start)
         for job in start:
             await self._attempts.start(job)
         for job in late:
             await give_up(job, self._stores, now)
-        backlog = await self._publisher.tell(seen, left, start, shares, self._cluster.unplaced)
+        if told:
+            await self._publisher.tell(seen, left, start, shares, self._cluster.unplaced)
         await self._pool_starts.keep()
+        if self._holding.house:
+            await self._keep_house(seen, now)
+        self._passed_at = self._monotonic()
+        idle = not (
+            seen.waiting or seen.running or self._settings.replicas
+        )  # a pool that scales is minded all the time
+        self._pause_s = IDLE_PASS_S if idle and not self._holding.name else PASS_S
+
+    async def _keep_house(self, seen: Snapshot, now: float) -> None:
+        """What belongs to no pool. Each of these may be done by two at once, for the moment that a lease changes."""
         await self._sweep.resolve_flights(await self._stores.flights.unresolved(now, SETTLED), now)
         await give_up_followers(self._stores, now, SETTLED)
         for job_id in await self._deliveries.due(now):
             self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")
         await self._sweep.run_if_due(now)
-        self._passed_at = self._monotonic()
-        idle = not (
-            seen.waiting or seen.running or self._settings.replicas
-        )  # a pool that scales is minded all the time
-        self._pause_s = IDLE_PASS_S if idle else PASS_S
-        await self._health.after_pass(seen.announced, backlog, self.wanted, now)
+        rows = (self._publisher.last.pools or {}).items()
+        wanted = (
+            {pool: row.wanted for pool, row in rows if row.wanted is not None} if self._holding.name else self.wanted
+        )
+        await self._health.after_pass(seen.announced, self._publisher.last, wanted, now)
 
     async def _run(self) -> None:
         while True:
             try:
                 await self.run_pass()
-                await self._stores.jobs.wait_for_work(self._pause_s)
+                among = (self._holding.name, self._holding.others) if self._holding.name else ()
+                await self._stores.jobs.wait_for_work(self._pause_s, *among)
+            except (
+                ShardLost
+            ) as error:  # between two passes another has taken it over: this pass ends, and the next settles
+                log.warning("A pass ends early: %s", error)
+                self._holding.doubt()
+                await asyncio.sleep(0)
             except KinorayError as error:  # Redis is away: nothing can be decided, and nothing is lost
                 log.warning("The dispatcher waits: %s", error)
                 self._health.failed()
@@ -149,10 +177,15 @@ class Dispatcher:
         asked_at = self._monotonic()
         waiting, replicas, leased = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leased())
         lost = self._lease_monitor.lost([lease for lease, _ in leased], self._monotonic(), asked_at)
-        await self._attempts.take_back(lost, now)
+        own = self._holding.has
+        await self._attempts.take_back([lease for lease in lost if own(lease.holder)], now)
         gone = {lease.job_id for lease in lost}
-        held = [lease for lease, _ in leased if lease.job_id not in gone]
-        running = [job for _, job in leased if job.id not in gone and not job.phase.ended]
-        routable = self._routing.routable(replicas)
-        capacity = capacity_of(routable, held, self._settings, self._scaling, self._pools, now, self._cluster.unplaced)
-        return Snapshot(now, entered, waiting, running, routable, capacity, replicas)
+        held = [lease for lease, _ in leased if lease.job_id not in gone and own(lease.holder)]
+        under_way = [job for _, job in leased if job.id not in gone and not job.phase.ended]
+        running = [job for job in under_way if own(job.plan.pool)]
+        elsewhere = [job for job in under_way if not own(job.plan.pool)] if len(running) < len(under_way) else []
+        routable = self._routing.routable([each for each in replicas if own(each.pool)])
+        known, unplaced = self._holding.pools, self._cluster.unplaced
+        capacity = capacity_of(routable, held, self._settings, self._scaling, known, now, unplaced, own)
+        mine = [job for job in waiting if own(job.plan.pool)] if self._holding.name else waiting
+        return Snapshot(now, entered, mine, running, routable, capacity, replicas, elsewhere)

@@ -13,6 +13,7 @@ from app.health.server import ServerPort
 from app.jobs.clock import Clock
 from app.jobs.events import StopSignals
 from app.jobs.outbox import Outbox
+from app.jobs.shards import Shards
 from app.service.ports import Shared
 from app.uploads.files import FileUploads
 from app.uploads.loras import LoraUploads
@@ -68,6 +69,8 @@ class Deliveries(Protocol):
 class DispatchStores(Shared, Protocol):
     """The stores that the Dispatcher reads and writes."""
 
+    @property
+    def shards(self) -> Shards: ...
     @property
     def stops(self) -> StopSignals: ...
     @property

@@ -37,6 +37,13 @@ class RoutingView:
         for name in reached:
             self._pool[name], self._missed[name] = pool, 0
 
+    def forget(self, pool: str) -> None:
+        """All that was seen of it."""
+        self._called.discard(pool)
+        for name in [name for name, of in self._pool.items() if of == pool]:
+            del self._pool[name], self._missed[name]
+            self._first_seen.pop(name, None)
+
     def routable(self, replicas: Sequence[ReplicaInfo]) -> list[ReplicaInfo]:
         """Those that can be counted on: of a pool that has been called, only those that Serve reaches.
 

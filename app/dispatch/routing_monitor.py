@@ -1,11 +1,12 @@
-"""Calls the roll of every pool, again and again; replicas that are no longer routed to are told to leave."""
+"""Calls the roll of every pool of its own, again and again; replicas no longer routed to are told to leave."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
+from app.dispatch.holding import Holding
 from app.dispatch.ports import DispatchStores, RollCall
 from app.dispatch.routing import RoutingView, drain_signal
 from app.errors import KinorayError
@@ -17,12 +18,13 @@ SOON_S = 0.2  # while there is a replica that has not been reached yet
 
 
 class RoutingMonitor:
-    """A roll call of every pool each second; what it finds is the RoutingView's to judge."""
+    """A roll call of every pool of this dispatcher each second; what it finds is the RoutingView's to judge."""
 
     def __init__(
-        self, pools: Collection[str], roll_call: RollCall, stores: DispatchStores, monotonic: Callable[[], float]
+        self, holding: Holding, roll_call: RollCall, stores: DispatchStores, monotonic: Callable[[], float]
     ) -> None:
-        self._pools = tuple(pools)
+        self._holding = holding
+        self._called: frozenset[str] = frozenset()
         self._roll_call = roll_call
         self._stores = stores
         self._monotonic = monotonic
@@ -46,8 +48,12 @@ class RoutingMonitor:
 
     async def call(self) -> float:
         """One roll call of every pool; returns the seconds until the next. Raises StoreUnavailable."""
-        await asyncio.gather(*map(self._call, self._pools))
-        replicas = await self._stores.jobs.replicas()
+        pools = frozenset(self._holding.pools)
+        for pool in self._called - pools:  # another calls them now; who comes back knows nothing of that time
+            self._view.forget(pool)
+        self._called = pools
+        await asyncio.gather(*map(self._call, pools))
+        replicas = [each for each in await self._stores.jobs.replicas() if self._holding.has(each.pool)]
         for name in self._view.to_drain(replicas, self._monotonic()):
             log.info("Replica %s is being stopped: it is told to hand its jobs back", name)
             await self._stores.stops.send(drain_signal(name))

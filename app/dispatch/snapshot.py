@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.line.dispatch import Pool, pools
@@ -25,6 +25,7 @@ class Snapshot:
     replicas: Sequence[ReplicaInfo]  # that can be given work
     capacity: Mapping[str, Pool]
     announced: Sequence[ReplicaInfo] = ()  # all that show signs of life, those that leave among them
+    elsewhere: Sequence[Job] = ()  # under way in other dispatchers' pools: all that counts of them is whose they are
 
 
 def capacity_of(
@@ -35,14 +36,16 @@ def capacity_of(
     known: Collection[str] = (),
     now: float = 0.0,
     unplaced: Collection[str] = (),
+    own: Callable[[str], bool] = lambda _: True,
 ) -> dict[str, Pool]:
     """What every pool can take, those `known` among them; one that scales says how long its first replica takes.
 
-    Nobody knows that of a pool that is `unplaced`, nor of one whose replica was asked for long ago and is not there.
+    `own` tells of which pools, where dispatchers share them. Nobody knows when a replica comes of a pool that is
+    `unplaced`, nor of one whose replica was asked for long ago and is not there.
     """
     found = {name: Pool(0, 0, 0) for name in known}
     found |= pools(replicas, Counter(lease.holder for lease in held), settings.max_paused)
-    for name in settings.replicas:
+    for name in filter(own, settings.replicas):
         pool = found.get(name, Pool(0, 0, 0))
         start_s = scaling.start_left_s(name, settings.replica_start_s, now)
         takes_s = scaling.starts.took_s.get(name, settings.replica_start_s)

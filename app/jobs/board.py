@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from app.jobs.shards import MemoryShards, ShardLease
+
 BACKLOG = "backlog"  # a note, `app.line.backlog`
 PLACES = "places"  # a note, `app.line.queue_places`; of all tenants, so never shown whole
 NODES = "nodes"  # a note: how many nodes the cluster has, and has lost; `app.dispatch.cluster_watch`
@@ -19,8 +21,8 @@ ENTERED = "entered"
 class Board(Protocol):
     """Notes by name, each with a time to live, and counters. Raises StoreUnavailable."""
 
-    async def put(self, name: str, note: Mapping[str, object], ttl_s: float) -> None:
-        """Replace the note."""
+    async def put(self, name: str, note: Mapping[str, object], ttl_s: float, under: ShardLease | None = None) -> None:
+        """Replace the note; `under`: only by right of that lease. Raises ShardLost where it holds no more."""
         ...
 
     async def get(self, name: str) -> dict[str, object] | None:
@@ -59,14 +61,17 @@ class Board(Protocol):
 class MemoryBoard:
     """Notes in this process: tests and tools."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, shards: MemoryShards | None = None) -> None:
         self._clock = clock
+        self._shards = shards
         self._notes: dict[str, tuple[float, dict[str, object]]] = {}
         self.holds: dict[str, set[str]] = {}  # shared with MemoryStoryboards
         self._words: dict[str, str] = {}
         self._counters: dict[str, dict[str, float]] = {}
 
-    async def put(self, name: str, note: Mapping[str, object], ttl_s: float) -> None:
+    async def put(self, name: str, note: Mapping[str, object], ttl_s: float, under: ShardLease | None = None) -> None:
+        if self._shards is not None:
+            self._shards.check(under)
         self._notes[name] = (self._clock() + ttl_s, dict(note))
 
     async def get(self, name: str) -> dict[str, object] | None:

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import orjson
 
-from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost
+from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, TenantFull
 from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
@@ -22,6 +22,7 @@ from app.jobs.marks import Among
 from app.jobs.memory_marks import counted, marked
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
+from app.jobs.shards import MemoryShards, ShardLease
 from app.jobs.store import CURSOR_KEPT_S, free
 from app.types import (
     Artifact,
@@ -52,7 +53,8 @@ class MemoryJobs(MemoryWaits):
         self._leases: dict[str, Lease] = {}
         self._replicas: dict[str, tuple[float, ReplicaInfo]] = {}
         self._gone: dict[str, tuple[float, Job]] = {}  # deleted jobs that a page may go on behind, and until when
-        self._work = asyncio.Event()
+        self._news_of = {"": asyncio.Event()}  # by name of who sleeps until there is work
+        self.shards = MemoryShards(clock)  # shared with MemoryBoard
         # Shared with MemoryFlights: which digest a job makes or waits for, what is to resolve.
         self.flights: dict[str, str] = {}
         self.unresolved: dict[str, float] = {}
@@ -72,7 +74,7 @@ class MemoryJobs(MemoryWaits):
             self._jobs[job.id] = job
             self._tell(job)
         if not job.phase.ended or job.id in self.outbox:  # of what is made already there is nothing to decide
-            self._work.set()
+            self._wake()
 
     async def get(self, job_id: str, tenant: str | None = None) -> Job:
         job = self._jobs.get(check_id(job_id))
@@ -127,7 +129,7 @@ class MemoryJobs(MemoryWaits):
         self._mark(job_id, 0.0)
         self.flights.pop(job_id, None)
         self.leave(job_id)
-        self._work.set()
+        self._wake()
         return job
 
     async def cancel(self, job_id: str, tenant: str | None, failure: Failure, now: float) -> Job:
@@ -140,12 +142,26 @@ class MemoryJobs(MemoryWaits):
         job = await self.get(job_id, tenant)
         return self.apply(job, changes.reprioritise(priority, job.phase is not Phase.QUEUED))
 
-    async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
+    async def lease(
+        self,
+        job_id: str,
+        holder: str,
+        ttl_s: float,
+        now: float,
+        under: ShardLease | None = None,
+        most_of_tenant: int | None = None,
+    ) -> Lease:
         job = await self.get(job_id)
+        self.shards.check(under)
+        if under is not None and most_of_tenant is not None and self._running(job.tenant) >= most_of_tenant:
+            raise TenantFull(f"{job.tenant} holds {most_of_tenant} leases.")
         if job_id in self.aside:
             raise IllegalTransition(f"{job_id} is not in the line.")
         self.apply(job, changes.lease(holder, now + ttl_s, now))
         return self._leases[job_id]
+
+    def _running(self, tenant: str) -> int:
+        return sum(self._jobs[job_id].tenant == tenant for job_id in self._leases)
 
     async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
         lost = []
@@ -210,11 +226,16 @@ class MemoryJobs(MemoryWaits):
         line = [job.id for job in await self.waiting()]
         return line.index(job_id) if check_id(job_id) in line else None
 
-    async def wait_for_work(self, timeout_s: float) -> bool:
+    async def wait_for_work(self, timeout_s: float, name: str = "", others: Sequence[str] = ()) -> bool:
+        news = self._news_of.setdefault(name, asyncio.Event())
         with anyio.move_on_after(timeout_s) as scope:
-            await self._work.wait()
-        self._work.clear()
+            await news.wait()
+        news.clear()
         return not scope.cancelled_caught
+
+    def _wake(self) -> None:
+        for news in self._news_of.values():
+            news.set()
 
     async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:
         self._replicas[replica.replica] = (self._clock() + ttl_s, replica)
@@ -284,7 +305,7 @@ class MemoryJobs(MemoryWaits):
 
     def wake(self) -> None:
         """The dispatcher has something to decide."""
-        self._work.set()
+        self._wake()
 
 
 def _place(job: Job) -> tuple[float, str]:

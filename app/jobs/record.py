@@ -161,6 +161,7 @@ def replica_to_json(replica: ReplicaInfo) -> bytes:
     return _REPLICA.dump_json(replica)
 
 
+@lru_cache(maxsize=8192)  # a replica says the same for a while, and is read at each pass
 def replica_from_json(data: bytes) -> ReplicaInfo | None:
     """None when it cannot be read: the replica will say it again."""
     try:

@@ -9,6 +9,7 @@ from typing import Protocol
 from app.errors import JobNotFound
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.marks import Marks
+from app.jobs.shards import ShardLease
 from app.jobs.waits import Waits
 from app.types import Artifact, CacheUse, Delivery, DraftUse, Failure, Job, Lease, Measured, Page, Phase, ReplicaInfo
 
@@ -58,8 +59,20 @@ class JobStore(Waits, Marks, Protocol):
         """
         ...
 
-    async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
-        """Take a queued job out of the line: fence + 1, attempts + 1. Raises JobNotFound, IllegalTransition."""
+    async def lease(
+        self,
+        job_id: str,
+        holder: str,
+        ttl_s: float,
+        now: float,
+        under: ShardLease | None = None,
+        most_of_tenant: int | None = None,
+    ) -> Lease:
+        """Take a queued job out of the line: fence + 1, attempts + 1. Raises JobNotFound, IllegalTransition.
+
+        `under`: only by right of that lease of its pool, or ShardLost; and then only while its tenant holds fewer than
+        `most_of_tenant`, or TenantFull, whichever dispatchers gave it those.
+        """
         ...
 
     async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
@@ -127,8 +140,11 @@ class JobStore(Waits, Marks, Protocol):
         """How many jobs stand before this one in the line; None when it is not in it."""
         ...
 
-    async def wait_for_work(self, timeout_s: float) -> bool:
-        """Sleep until something was created, requeued or ended, or until the time is over (False)."""
+    async def wait_for_work(self, timeout_s: float, name: str = "", others: Sequence[str] = ()) -> bool:
+        """Sleep until something was created, requeued or ended, or until the time is over (False).
+
+        Of several who sleep under names one hears of it, who passes it on to the `others`.
+        """
         ...
 
     async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:

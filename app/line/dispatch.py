@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
-from app.line.order import Entry, Standing, Urgency, standings
-from app.line.profile import Profile
-from app.line.rules import NORMAL, PRIORITIES, Rules
+from app.line.order import Standing
+from app.line.rules import Rules
 from app.line.slots import SlotAssignment
-from app.line.story_order import in_story_order
-from app.line.tenant_order import by_tenant, fair_order, in_turn
+from app.line.tenant_order import in_turn
+from app.line.waiting_line import TenantLine, WaitingLine, ranks, running_entry
 from app.types import Job, ReplicaInfo
-
-TICK_S = 0.001
-# Every plan has an estimate of its own, so all count here as of one shape, whose forward takes a tick.
-_LENGTHS = Profile({((), 1): TICK_S})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class Pool:
 
 
 class Choice(NamedTuple):
-    """What becomes of the line: each waiting job is in one of these, the most urgent first."""
+    """What becomes of the line: each waiting job is in one of these, the most urgent of each pool first."""
 
     start: list[Job]
     left: list[Job]
@@ -56,16 +51,12 @@ class Choice(NamedTuple):
 
 def pools(replicas: Sequence[ReplicaInfo], busy: Mapping[str, int], max_paused: int = 0) -> dict[str, Pool]:
     """Pools by name from what replicas say and how many leases each pool holds; `max_paused` is for each replica."""
-    names = {replica.pool for replica in replicas} | set(busy)
-    count = {name: sum(replica.pool == name for replica in replicas) for name in names}
+    slots, count = Counter[str](), Counter(replica.pool for replica in replicas)
+    for replica in replicas:
+        slots[replica.pool] += replica.slots
     return {
-        name: Pool(
-            slots=sum(replica.slots for replica in replicas if replica.pool == name),
-            busy=busy.get(name, 0),
-            replicas=count[name],
-            spare=max_paused * count[name],
-        )
-        for name in names
+        name: Pool(slots[name], busy.get(name, 0), count[name], max_paused * count[name])
+        for name in count.keys() | busy.keys()
     }
 
 
@@ -94,6 +85,42 @@ def _level_with_all(pool: str) -> Mapping[str, float]:
     return {}
 
 
+class Dispatch:
+    """Decides for one process, which keeps the line; see `choose`."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self.line = WaitingLine(rules)
+
+    def choose(
+        self,
+        running: Sequence[Job],
+        capacity: Mapping[str, Pool],
+        now: float,
+        starts: Callable[[str], Mapping[str, float]] = _level_with_all,
+    ) -> tuple[list[Job], list[Job]]:
+        """Of the line as it has been observed, who starts, and who is past the deadline."""
+        rules, line = self._rules, self.line
+        late = line.look(now)
+        held = Counter(job.tenant for job in running) if rules.most_of_tenant is not None else Counter[str]()
+        at_work: dict[str, list[Job]] = {}
+        for job in running:
+            at_work.setdefault(job.plan.pool, []).append(job)
+        start: list[Job] = []
+        for name, pool in capacity.items():
+            allowed = _Allowed(line.pool(name), line.jobs, held, now, rules)
+            admitted = _admitted(name, line, allowed, at_work.get(name, ()), pool, now, starts(name), rules)
+            held.update(one.entry.urgency.tenant for one in admitted)
+            start += [line.jobs[one.entry.job_id] for one in admitted]
+        return start, late
+
+    def left(self, without: Sequence[Job], starts: Callable[[str], Mapping[str, float]] = _level_with_all) -> list[Job]:
+        """The line, in order, but for these and those past their deadline; `starts` as it was chosen by."""
+        gone = {job.id for job in without}
+        ids = (one.entry.job_id for name in self.line.pools() for one in self.line.in_order(name, starts(name)))
+        return [self.line.jobs[job_id] for job_id in ids if job_id not in gone]
+
+
 def choose(
     waiting: Sequence[Job],
     running: Sequence[Job],
@@ -111,111 +138,100 @@ def choose(
     class, to a job with a deadline that it can let finish before it. A tenant with all the leases that it may hold, and
     a job that stays out after its replica was lost, hold up nobody.
     """
-    rank = standings(now, rules, _LENGTHS)
-    late = [job for job in waiting if job.deadline is not None and now >= job.deadline]
-    jobs = {job.id: job for job in waiting}
-    for job in late:
-        del jobs[job.id]
-    line = _in_order([rank(_entry(job)) for job in jobs.values()], jobs, starts, rules)
-    taken: set[str] = set()
-    held = Counter(job.tenant for job in running) if rules.most_of_tenant is not None else Counter[str]()
-    of_pool: dict[str, list[Standing]] = {}
-    for one in line:
-        of_pool.setdefault(jobs[one.entry.job_id].plan.pool, []).append(one)
-    for name, pool in capacity.items():
-        here = _allowed(of_pool.get(name, []), jobs, held, now, rules)
-
-        def at_work(name: str = name) -> list[Standing]:
-            return [rank(_entry(job, now)) for job in running if job.plan.pool == name]
-
-        admitted = {one.entry.job_id for one in _admitted(here, at_work, pool, rules)}
-        held.update(jobs[job_id].tenant for job_id in admitted)
-        taken |= admitted
-    ids = [one.entry.job_id for one in line]
-    return Choice(
-        [jobs[job_id] for job_id in ids if job_id in taken],
-        [jobs[job_id] for job_id in ids if job_id not in taken],
-        late,
-    )
+    dispatch = Dispatch(rules)
+    dispatch.line.observe(waiting)
+    start, late = dispatch.choose(running, capacity, now, starts)
+    return Choice(start, dispatch.left(start, starts), late)
 
 
-def _in_order(
-    line: Sequence[Standing],
-    jobs: Mapping[str, Job],
-    starts: Callable[[str], Mapping[str, float]],
-    rules: Rules,
-) -> list[Standing]:
-    """The whole line; where there are several tenants, pool by pool, for each has shares of its own."""
-    own = by_tenant(in_story_order(sorted(line, key=_key), jobs))
-    if len(own) < 2:
-        return [one for each in own.values() for one in each]
-    pools: dict[str, dict[str, list[Standing]]] = {}
-    for tenant, ones in own.items():
-        for one in ones:
-            pools.setdefault(jobs[one.entry.job_id].plan.pool, {}).setdefault(tenant, []).append(one)
-    return [one for name, here in pools.items() for one in fair_order(here, starts(name), rules)]
+class _Allowed:
+    """Of a pool's line those who may start as far as it is up to them and their tenants, who hold so many already."""
 
+    def __init__(
+        self,
+        lines: Mapping[str, TenantLine],
+        jobs: Mapping[str, Job],
+        held: Mapping[str, int],
+        now: float,
+        rules: Rules,
+    ) -> None:
+        self.lines = lines
+        self._rows: dict[str, Sequence[Standing]] = {}
+        self._some: dict[str, set[str]] = {}  # ids, of tenants of whom not all may
+        for tenant, line in lines.items():
+            rows = line.rows()
+            back = {
+                job_id
+                for job_id, job in line.held_back.items()
+                if job.not_before is not None and 0.0 < job.not_before - now <= rules.pause_most_s
+            }
+            most = None if rules.most_of_tenant is None else max(0, rules.most_of_tenant - held.get(tenant, 0))
+            if back or (most is not None and most < len(rows)):
+                rows = list(islice((one for one in rows if one.entry.job_id not in back), most))
+                self._some[tenant] = {one.entry.job_id for one in rows}
+            self._rows[tenant] = rows
 
-def _key(one: Standing) -> tuple[int, int, float, float, str]:
-    return one.key
+    def __len__(self) -> int:
+        return sum(map(len, self._rows.values()))
 
+    def may(self, one: Standing) -> bool:
+        """Whether it is one of them."""
+        some = self._some.get(one.entry.urgency.tenant)
+        return some is None or one.entry.job_id in some
 
-def _allowed(
-    line: Sequence[Standing], jobs: Mapping[str, Job], held: Mapping[str, int], now: float, rules: Rules
-) -> list[Standing]:
-    """Those who may start as far as it is up to them and their tenants, who hold so many leases already."""
-    most, count = rules.most_of_tenant, Counter(held)
-    found = []
-    for one in line:
-        job = jobs[one.entry.job_id]
-        paused = job.not_before is not None and 0.0 < job.not_before - now <= rules.pause_most_s
-        if paused or (most is not None and count[job.tenant] >= most):
-            continue
-        count[job.tenant] += 1
-        found.append(one)
-    return found
-
-
-def _entry(job: Job, stepped_at: float | None = None) -> Entry:
-    """The job as the order sees it, with the length that its plan estimates. A running one was stepped just now."""
-    length_s = job.plan.estimate.step_seconds
-    entry = _waiting(job.id, job.priority, job.deadline, job.created_at, job.tenant, length_s)
-    if stepped_at is None:
-        return entry
-    return replace(entry, remaining=_ticks(remaining(job)), since=stepped_at)
-
-
-@lru_cache(maxsize=32_768)  # a waiting job is the same pass after pass
-def _waiting(
-    job_id: str, priority: str, deadline: float | None, created_at: float, tenant: str, length_s: float
-) -> Entry:
-    urgency, ticks = Urgency(PRIORITIES.get(priority, NORMAL), deadline, created_at, tenant), _ticks(length_s)
-    return Entry(job_id, (), urgency, ticks, ticks, created_at)
-
-
-def _ticks(seconds: float) -> int:
-    return max(1, round(seconds / TICK_S))
+    def beyond(self, taken: Sequence[Standing]) -> dict[str, Sequence[Standing]]:
+        """By tenant, all but those `taken`; nobody without any."""
+        ids = {one.entry.job_id for one in taken}
+        whose = {one.entry.urgency.tenant for one in taken}
+        rest = {
+            tenant: [one for one in rows if one.entry.job_id not in ids] if tenant in whose else rows
+            for tenant, rows in self._rows.items()
+        }
+        return {tenant: rows for tenant, rows in rest.items() if rows}
 
 
 def _admitted(
-    line: Sequence[Standing], running: Callable[[], list[Standing]], pool: Pool, rules: Rules
+    name: str,
+    line: WaitingLine,
+    allowed: _Allowed,
+    running: Sequence[Job],
+    pool: Pool,
+    now: float,
+    starts: Mapping[str, float],
+    rules: Rules,
 ) -> list[Standing]:
-    """Those of one pool's line, which is in order, that start; `running` ranks its jobs at work, if need be."""
-    taken, rest = list(line[: pool.free]), line[pool.free :]
+    """Those of one pool's line that start, in order; who is `running` there is ranked if need be."""
+    free, count = pool.free, len(allowed)
+    taken = list(islice(filter(allowed.may, line.in_order(name, starts)), free)) if free and count else []
     room = pool.room - len(taken)
-    if not (rest and room and pool.slots) or not (at_work := running()):
+    if count <= len(taken) or not (room and pool.slots and running):
         return taken
+    rank = ranks(now, rules)
+    at_work = [rank(running_entry(job, remaining(job), now)) for job in running]
     # Of more leases than slots the first in turn hold the slots; the others are paused and have nothing to give.
     kept = in_turn(pool.slots, at_work, {}, rules, by_class=True)
     slots = SlotAssignment(kept, replace(rules, slots=pool.slots, device_bytes=None), max(1, pool.replicas))
-    lowest = min(one.entry.urgency.priority for one in kept)
-    short = slots.short({_tenant(one) for one in rest})
-    rivals = [one for one in rest if _due(one) or one.entry.urgency.priority > lowest or _tenant(one) in short]
-    for one in in_turn(pool.slots, rivals, slots.held, rules, by_class=True):
+    rest = allowed.beyond(taken)
+    rivals = _rivals(allowed.lines, rest, slots, min(one.entry.urgency.priority for one in kept))
+    for one in in_turn(pool.slots, [rank(one.entry) for one in rivals], slots.held, rules, by_class=True):
         above = slots.lowest < one.entry.urgency.priority
         if len(slots.admitted) < room and (above or _due(one) or _tenant(one) in slots.short({_tenant(one)})):
             slots.preempt_for(one)
-    return [*taken, *slots.admitted]
+    return [*taken, *line.sorted(name, slots.admitted, starts)]
+
+
+def _rivals(
+    lines: Mapping[str, TenantLine], rest: Mapping[str, Sequence[Standing]], slots: SlotAssignment, lowest: int
+) -> list[Standing]:
+    """Those of the rest for whom somebody may give way: of a higher class, with a deadline, of a tenant with less."""
+    short, rivals = slots.short(rest.keys()), list[Standing]()
+    for tenant, rows in rest.items():
+        line = lines[tenant]
+        if tenant in short:
+            rivals += rows
+        elif line.due or any(count and priority > lowest for priority, count in line.classes.items()):
+            rivals += [one for one in rows if _due(one) or one.entry.urgency.priority > lowest]
+    return rivals
 
 
 def _due(one: Standing) -> bool:

@@ -14,7 +14,7 @@ from app.line.dispatch import Pool, remaining
 from app.line.wait_estimates import expected_s
 from app.types import Job
 
-TOLD = 200  # so many of the line are told their place
+TOLD = 200  # so many of a pool's line are told their place
 POOL_STARTING = "pool_starting"  # its pool has no replica, and one comes
 NO_REPLICA = "no_replica"  # nor does anybody know when there will be one
 
@@ -35,7 +35,7 @@ class QueuePlaces:
     """The places at a moment, of all tenants' jobs: never shown whole."""
 
     at: float = 0.0  # Unix seconds, by the clock of the stores
-    jobs: Mapping[str, Place] = field(default_factory=dict)  # by job id, of the first of the line
+    jobs: Mapping[str, Place] = field(default_factory=dict)  # by job id, of the first of each pool's line
     beyond: Mapping[str, int] = field(default_factory=dict)  # by pool: the best position of those who are not told
 
 
@@ -45,14 +45,18 @@ _PLACES = TypeAdapter(QueuePlaces)
 def queue_places(
     waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], now: float, limit: int = TOLD
 ) -> QueuePlaces:
-    """The places of the first `limit` of the line, which is given most urgent first."""
+    """The places of the first `limit` of each pool's line; the line is given most urgent first, pool by pool or not."""
     told: Counter[str] = Counter()
+    beyond: dict[str, int] = {}
     ahead_s: dict[str, float] = {}
     for job in running:
         ahead_s[job.plan.pool] = ahead_s.get(job.plan.pool, 0.0) + remaining(job)
     found = {}
-    for job in waiting[:limit]:
+    for job in waiting:
         name, estimate = job.plan.pool, job.plan.estimate
+        if told[name] == limit:
+            beyond[name] = limit
+            continue
         pool = capacity.get(name, Pool(0, 0, 0))
         before_s = ahead_s.get(name, 0.0)
         eta_s = before_s / max(1, pool.replicas) + pool.start_s + estimate.seconds
@@ -60,7 +64,6 @@ def queue_places(
         found[job.id] = Place(told[name], round(eta_s, 2) if pool.foreseen else None, reason)
         told[name] += 1
         ahead_s[name] = before_s + estimate.step_seconds
-    beyond = {job.plan.pool: told[job.plan.pool] for job in waiting[limit:]}
     return QueuePlaces(now, found, beyond)
 
 

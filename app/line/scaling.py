@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -152,9 +152,15 @@ class Scaling:
     """The policies of all pools that scale, with what each has decided last."""
 
     def __init__(self, rules: Mapping[str, ScaleRules]) -> None:
-        self._rules = dict(rules)
+        self._all = dict(rules)
+        self._rules = self._all
         self.decided: dict[str, Scale] = {}
         self.starts = StartTimes()
+
+    def only(self, pools: Collection[str]) -> None:
+        """Of those that scale it decides for these from now on; what it decided for others is another's now."""
+        self._rules = {pool: rules for pool, rules in self._all.items() if pool in pools}
+        self.decided = {pool: one for pool, one in self.decided.items() if pool in pools}
 
     def decide(self, load: Mapping[str, PoolBacklog], replicas: Sequence[ReplicaInfo], now: float) -> None:
         """Decide for each pool by its part of the backlog and by what its replicas say of themselves."""

@@ -11,13 +11,15 @@ from app.types import Job
 def in_story_order(line: Sequence[Standing], jobs: Mapping[str, Job]) -> list[Standing]:
     """The line, most urgent first, with each storyboard's scenes of one pool and class exchanged among themselves.
 
+    `jobs` by id: the scenes among them, at least.
+
     Urgency puts a short scene before a long one; who waits for a film wants to watch its first scene first. Nobody else
     gets another place.
     """
     own: dict[tuple[str, str, int], list[int]] = {}
     for place, one in enumerate(line):
-        job = jobs[one.entry.job_id]
-        if job.wishes.storyboard is not None:
+        job = jobs.get(one.entry.job_id)
+        if job is not None and job.wishes.storyboard is not None:
             own.setdefault((job.wishes.storyboard[0], job.plan.pool, one.level), []).append(place)
     ordered = list(line)
     for places in own.values():

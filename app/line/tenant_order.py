@@ -10,7 +10,6 @@ from typing import Any
 from app.line.order import Standing
 from app.line.rules import Rules
 
-Own = Mapping[str, Sequence[Standing]]  # jobs by tenant, each tenant's in its own order
 Key = Callable[[Standing], Any]
 
 
@@ -41,30 +40,6 @@ def class_levels(some: Iterable[Standing]) -> dict[int, int]:
     return found
 
 
-def fair_order(own: Own, starts: Mapping[str, float], rules: Rules) -> list[Standing]:
-    """All jobs by class, then by start tag: the virtual time at which its tenant's share comes to it.
-
-    Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with step-seconds as the length of a job: a tenant's
-    virtual time goes on by the work of each of its jobs over its weight, and the least is served next. As in Virtual
-    Token Counters (Sheng et al., OSDI 2024) who comes starts level with the least of those who are there; `starts`
-    holds where each tenant is now. Of equal tags the more urgent job goes first. So of two tenants that wait in one
-    class neither gets ahead of the other by more than one job of each, over weights; and a single tenant's order, like
-    that of each tenant's own jobs, is that of their keys.
-    """
-    if len(own) < 2:
-        return [one for line in own.values() for one in line]
-    levels = class_levels(one for line in own.values() for one in line)
-    rows: list[tuple[int, float, Any, Standing]] = []
-    for tenant, line in own.items():
-        weight = rules.weight(tenant)
-        tags = accumulate((one.remaining_s / weight for one in line), initial=starts.get(tenant, 0.0))
-        rows += [
-            (-level, tag, one.key, one) for level, tag, one in zip(_levels(line, levels), tags, line, strict=False)
-        ]
-    rows.sort()
-    return [row[3] for row in rows]
-
-
 def in_turn(
     count: int,
     some: Sequence[Standing],
@@ -93,7 +68,7 @@ def in_turn(
         rest = (
             max((levels[one.entry.urgency.priority] for one in line), default=0) if levels and len(line) > count else 0
         )
-        standing = [one.entry.urgency.priority for one in first] if levels is None else _levels(first, levels, rest)
+        standing = [one.entry.urgency.priority for one in first] if levels is None else levels_of(first, levels, rest)
         rows += [
             (-level, (held.get(tenant, 0) + place) / weight, used, one.key, one)
             for place, (level, one) in enumerate(zip(standing, first, strict=True))
@@ -101,7 +76,7 @@ def in_turn(
     return [row[4] for row in heapq.nsmallest(count, rows)]
 
 
-def _levels(line: Sequence[Standing], levels: Mapping[int, int], behind: int = 0) -> list[int]:
+def levels_of(line: Sequence[Standing], levels: Mapping[int, int], behind: int = 0) -> list[int]:
     """The level at which each of a tenant's jobs stands: that of the highest class from it on, for it is in the way."""
     found = list(accumulate((levels[one.entry.urgency.priority] for one in reversed(line)), max, initial=behind))
     return found[:0:-1]

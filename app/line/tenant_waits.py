@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from app.line.backlog import Backlog, TenantUse, TenantWaits
 from app.line.dispatch import Pool, remaining
-from app.line.rules import NORMAL, PRIORITIES, Rules
+from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
 from app.line.tenant_limit import limited, own_waits_s
 from app.line.tenant_shares import TenantShares
-from app.line.wait_estimates import by_pool, lifted, longest_s, passes_in_s, running_left_s
+from app.line.wait_estimates import by_pool, longest_s, passes_in_s, running_left_s
 from app.types import Job
 
 NOBODY = ""  # no tenant's name
@@ -148,7 +148,7 @@ def _starts_in_s(
     waiting: Sequence[Job], own: Mapping[str, Sequence[_Waiting]], before_s: float, pool: Pool
 ) -> dict[str, float]:
     """Seconds until each of the line starts, most urgent first."""
-    turns = {one.job.id: one.turn_s for ones in own.values() for one in ones}
+    turns = {one[5].id: one[1] for ones in own.values() for one in ones}
     devices, found = max(1, pool.replicas), {}
     for job in waiting:
         found[job.id] = before_s / devices + pool.start_s
@@ -162,13 +162,16 @@ def _by_tenant(
     """Each tenant's jobs, in order, with their tags."""
     own: dict[str, list[_Waiting]] = {}
     tags = dict[str, float]()
-    alone = 0 < pool.slots <= pool.replicas
+    alone, age_s = 0 < pool.slots <= pool.replicas, rules.age_s
+    weights, classes = dict[str, float](), dict(PRIORITIES)
     for job in waiting:
-        tenant, level, asked = job.tenant, _class(job), job.plan.estimate
+        tenant, level, asked = job.tenant, classes.get(job.priority, NORMAL), job.plan.estimate
         work = asked.step_seconds if not job.step else remaining(job)
         tag = tags[tenant] if tenant in tags else starts[tenant]
-        tags[tenant] = tag + work / rules.weight(tenant)
-        lift = lifted(level, now - job.created_at, rules.age_s)
+        if tenant not in weights:
+            weights[tenant] = rules.weight(tenant)
+        tags[tenant] = tag + work / weights[tenant]
+        lift = min(HIGHEST, level + int(max(0.0, now - job.created_at) / age_s))  # as `lifted`, for each of thousands
         turn = asked.seconds if alone else max(asked.step_seconds, asked.device_seconds)  # as `turn_s`
         own.setdefault(tenant, []).append(_Waiting(tag, turn, work, level, lift, job))
     return own
@@ -238,7 +241,3 @@ def _wait(tenant: str, level: int, line: _Line, tag: float, own: int) -> tuple[f
         if its_tag <= tag:
             work, jobs = work + turn, jobs + 1
     return work / devices + start_s, jobs
-
-
-def _class(job: Job) -> int:
-    return PRIORITIES.get(job.priority, NORMAL)

@@ -38,7 +38,9 @@ def measure(
         ahead, at_work = lines.get(name, []), under_way.get(name, [])
         step_seconds = sum(job.plan.estimate.step_seconds for job in ahead) + sum(remaining(job) for job in at_work)
         pool = capacity.get(name, Pool(0, 0, 0))
-        left_s, turns_s = running_left_s(at_work, pool), [turn_s(job, pool) for job in ahead]
+        left_s, alone = running_left_s(at_work, pool), 0 < pool.slots <= pool.replicas
+        asked = [job.plan.estimate for job in ahead]
+        turns_s = [each.seconds if alone else max(each.step_seconds, each.device_seconds) for each in asked]  # `turn_s`
         pools[name] = PoolBacklog(
             jobs=len(ahead),
             running=len(at_work),
@@ -222,15 +224,12 @@ def rising(
     """
     found: dict[int, list[tuple[float, float]]] = {level: [] for level in PRIORITIES.values()}
     for job, length_s in zip(waiting, turns_s, strict=True):
-        mine, waited_s = _level(job), max(0.0, now - job.created_at)
-        reached = lifted(mine, waited_s, age_s)
-        next_s = age_s - waited_s % age_s
-        later = reached + 1 if reached < HIGHEST else reached
-        for level, row in found.items():
-            if reached >= level:
-                row.append((0.0, length_s))
-            elif later >= level:
-                row.append((next_s, length_s))
+        waited_s = max(0.0, now - job.created_at)
+        reached = min(HIGHEST, _level(job) + int(waited_s / age_s))  # as `lifted`, for each of thousands
+        for level in range(reached + 1):
+            found[level].append((0.0, length_s))
+        if reached < HIGHEST:
+            found[reached + 1].append((age_s - waited_s % age_s, length_s))
     for row in found.values():
         row.sort()
     return found
@@ -255,11 +254,12 @@ def longest_s(
     """
     most: dict[int, float] = {}
     for job in waiting:
-        total_s = now - job.created_at + waits_s.get(job.id, 0.0)
-        if total_s > most_s or job.attempts or job.after:
+        waited_s = now - job.created_at
+        total_s = waited_s + waits_s.get(job.id, 0.0)
+        if total_s > most_s:
             continue
-        level = lifted(_level(job), now - job.created_at, age_s)
-        if total_s > most.get(level, 0.0):
+        level = min(HIGHEST, _level(job) + int(max(0.0, waited_s) / age_s))  # as `lifted`, for each of thousands
+        if total_s > most.get(level, 0.0) and not (job.attempts or job.after):
             most[level] = total_s
     return {
         name: round(max((total_s for level, total_s in most.items() if level < mine), default=0.0), 3)

@@ -313,6 +313,14 @@ class Engine(BaseModel):
     threads: int | None = setting(None, "Torch threads of a CPU replica", "threads", "all cores", ge=1)
     lease_s: float = setting(30.0, "A replica silent for longer loses its jobs", "s", gt=0)
     max_attempts: int = setting(3, "Lost replicas after which a job fails as worker_lost", "attempts", ge=1)
+    dispatchers: int = setting(
+        1,
+        "Dispatchers that share the pools between them; each pool has one at a time",
+        "processes",
+        since="0.3",
+        ge=1,
+        le=64,
+    )
     retry_first_s: float = setting(1.0, "A job whose replica was lost waits so long; then doubling", "s", ge=0)
     retry_most_s: float = setting(60.0, "Longest such wait", "s", ge=0)
     job_timeout_s: float = setting(3600.0, "A running job older than this fails as timeout", "s", gt=0)

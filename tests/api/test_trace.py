@@ -41,6 +41,6 @@ async def test_what_has_ended_can_be_simulated_and_says_nothing_of_its_prompt(tm
     assert len({row["key"] for row in rows}) == 2
     path = tmp_path / "day.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows))
-    kinds, arrivals, _ = read_trace(path, TIMES, None)
+    kinds, arrivals, *_ = read_trace(path, TIMES, None)
     assert len(arrivals) == 3
     assert [kind.forwards for kind in kinds] == [rows[0]["budget"]]

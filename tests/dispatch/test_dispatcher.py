@@ -408,7 +408,7 @@ class Stray(MemoryJobs):
         super().__init__()
         self.strayed = asyncio.Event()
 
-    async def wait_for_work(self, timeout_s: float) -> bool:
+    async def wait_for_work(self, timeout_s: float, name: str = "", others: Sequence[str] = ()) -> bool:
         self.strayed.set()
         raise asyncio.CancelledError
 
@@ -552,7 +552,9 @@ async def test_a_priority_that_is_changed_counts_in_the_next_pass(build: Callabl
 
 async def test_a_job_is_told_its_place_again_when_another_has_become_more_urgent(build: Callable[..., World]) -> None:
     world = build()
-    first, second = await world.add(), await world.add()
+    first = await world.add()
+    world.time.passed_s += 1.0  # of equals the ids decide, which are drawn
+    second = await world.add()
     await world.dispatcher.run_pass()
     after = (await told(world.stores, first, "queue")).id
     await world.stores.jobs.reprioritise(second.id, "public", "high")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -103,7 +104,7 @@ class Waits(RedisJobs):
 
     pauses: asyncio.Queue[float]
 
-    async def wait_for_work(self, timeout_s: float) -> bool:
+    async def wait_for_work(self, timeout_s: float, name: str = "", others: Sequence[str] = ()) -> bool:
         self.pauses.put_nowait(timeout_s)
         return await super().wait_for_work(timeout_s)
 

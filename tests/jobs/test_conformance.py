@@ -29,8 +29,10 @@ from app.jobs.redis.failures import RedisFailures
 from app.jobs.redis.flights import RedisFlights
 from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.outbox import RedisOutbox
+from app.jobs.redis.shards import RedisShards
 from app.jobs.redis.stops import RedisStops
 from app.jobs.redis.usage import RedisUsage
+from app.jobs.shards import MemoryShards, Shards
 from app.jobs.store import JobStore
 from app.jobs.storyboards.memory import MemoryStoryboards
 from app.jobs.storyboards.redis_storyboards import RedisStoryboards
@@ -51,6 +53,7 @@ PORTS: dict[type[Any], tuple[type[Any], ...]] = {
     EventLog: (MemoryEvents, RedisEvents),
     StopSignals: (MemoryStops, RedisStops),
     Board: (MemoryBoard, RedisBoard),
+    Shards: (MemoryShards, RedisShards),
     Flights: (MemoryFlights, RedisFlights),
     Outbox: (MemoryOutbox, RedisOutbox),
     StoryboardStore: (MemoryStoryboards, RedisStoryboards),

@@ -60,7 +60,7 @@ def test_only_changed_positions_are_news() -> None:
 
 def test_whoever_is_not_told_a_place_stands_behind_all_of_its_pool_that_are() -> None:
     line = [job(3, "draft"), job(2), job(1), job(0)]
-    places = queue_places(line, [], ONE, now=0.0, limit=3)
+    places = queue_places(line, [], ONE, now=0.0, limit=2)  # of each pool
     assert (places.jobs["job-1"], places.jobs.get("job-0")) == (Place(1, 5.0), None)
     assert place_behind(places, None, 0, line[3]).position == 2
     assert place_behind(QueuePlaces(), None, 0, line[3]).position == 0

@@ -9,6 +9,7 @@ import pytest
 from app.errors import StoreUnavailable
 from app.health.since import NOTE
 from app.jobs.board import MemoryBoard
+from app.jobs.shards import ShardLease
 from app.service.component_since import ComponentSince
 
 pytestmark = pytest.mark.anyio
@@ -27,10 +28,10 @@ class Counting(MemoryBoard):
             raise StoreUnavailable("away")
         return await super().get(name)
 
-    async def put(self, name: str, note: Mapping[str, object], ttl_s: float) -> None:
+    async def put(self, name: str, note: Mapping[str, object], ttl_s: float, under: ShardLease | None = None) -> None:
         if self.away:
             raise StoreUnavailable("away")
-        await super().put(name, note, ttl_s)
+        await super().put(name, note, ttl_s, under)
 
 
 async def test_a_status_is_since_it_was_first_seen_and_anew_when_it_changes() -> None:

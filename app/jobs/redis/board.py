@@ -6,9 +6,22 @@ from collections.abc import Mapping
 
 import orjson
 
+from app.errors import ShardLost
 from app.jobs.redis.scripts import Keys
+from app.jobs.redis.shards import GUARD, shard_key
+from app.jobs.shards import ShardLease
 from app.redis.commands import Commands
 from app.redis.connection import Client
+from app.redis.replies import Word
+
+# As GUARD asks; KEYS note; ARGV value, milliseconds
+PUT = (
+    GUARD
+    + """
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 'ok'
+"""
+)
 
 
 class RedisBoard:
@@ -18,9 +31,15 @@ class RedisBoard:
         self._commands = Commands(redis)
         self._keys = Keys(prefix)
 
-    async def put(self, name: str, note: Mapping[str, object], ttl_s: float) -> None:
+    async def put(self, name: str, note: Mapping[str, object], ttl_s: float, under: ShardLease | None = None) -> None:
         key = self._keys.of("note", name)
-        await self._commands.call("SET", key, orjson.dumps(dict(note)), "PX", max(1, int(1000 * ttl_s)))
+        if under is not None:
+            names = [key, shard_key(self._keys, under.shard)]
+            words: list[Word] = [orjson.dumps(dict(note)), _ms(ttl_s)]
+            if await self._commands.run(PUT, names, [*words, under.token]) != b"ok":
+                raise ShardLost(f"{under.holder} has {under.shard} no more.")
+            return
+        await self._commands.call("SET", key, orjson.dumps(dict(note)), "PX", _ms(ttl_s))
 
     async def get(self, name: str) -> dict[str, object] | None:
         kept = await self._commands.call("GET", self._keys.of("note", name))
@@ -57,3 +76,7 @@ class RedisBoard:
 
 def _numbers(found: Mapping[bytes, bytes]) -> dict[str, float]:
     return {each.decode(): float(value) for each, value in found.items()}
+
+
+def _ms(seconds: float) -> int:
+    return max(1, int(1000 * seconds))

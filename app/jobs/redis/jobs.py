@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable
+from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, ShardLost, StoreUnavailable, TenantFull
 from app.jobs import changes
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
 from app.jobs.changes import Change
@@ -20,9 +20,11 @@ from app.jobs.redis.marks import RedisMarks
 from app.jobs.redis.places import change_keys, delete_keys
 from app.jobs.redis.script_args import change_args, flat
 from app.jobs.redis.scripts import Keys
+from app.jobs.redis.shards import GUARD, WITHIN, shard_key
 from app.jobs.redis.under_way import RedisUnderWay
 from app.jobs.redis.waits import RedisWaits, admission_args, admission_keys, refused
 from app.jobs.redis.withdrawal import let_in
+from app.jobs.shards import ShardLease
 from app.jobs.store import CURSOR_KEPT_S, find, free
 from app.redis.commands import Commands
 from app.redis.connection import Client
@@ -46,6 +48,15 @@ log = logging.getLogger(__name__)
 
 RETENTION_S = 7 * 86400.0
 BATCH = 200  # records read in one round trip
+PASSED_ON_MS = 60_000  # a dispatcher that is gone by then needs no news
+CHANGE_UNDER = GUARD + WITHIN + scripts.CHANGE
+PASS_ON = """
+for _, key in ipairs(KEYS) do
+  redis.call('DEL', key)
+  redis.call('RPUSH', key, '1')
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+"""
 MOVES = 4  # times that a job may go into the line or out of it while its priority is changed
 
 
@@ -143,8 +154,20 @@ class RedisJobs(RedisWaits):
             running = not running  # it was leased, or handed back, in between
         return self._changed(job_id, answer)
 
-    async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
-        answer = await self._apply(job_id, changes.lease(holder, now + ttl_s, now))
+    async def lease(
+        self,
+        job_id: str,
+        holder: str,
+        ttl_s: float,
+        now: float,
+        under: ShardLease | None = None,
+        most_of_tenant: int | None = None,
+    ) -> Lease:
+        change = changes.lease(holder, now + ttl_s, now)
+        if under is None:
+            answer = await self._apply(job_id, change)
+        else:
+            answer = await self._apply_under(job_id, change, under, most_of_tenant)
         return Lease(job_id, self._changed(job_id, answer).fence, holder, now + ttl_s)
 
     async def renew(self, leases: Sequence[Lease], ttl_s: float, now: float) -> Sequence[str]:
@@ -217,10 +240,15 @@ class RedisJobs(RedisWaits):
         place: int | None = await self._commands.call("ZRANK", self._keys.line, check_id(job_id))
         return place
 
-    async def wait_for_work(self, timeout_s: float) -> bool:
-        if timeout_s <= 0:
-            return await self._commands.call("LPOP", self._keys.wake) is not None
-        return await self._commands.wait(timeout_s, "BLPOP", self._keys.wake, f"{timeout_s:.3f}") is not None
+    async def wait_for_work(self, timeout_s: float, name: str = "", others: Sequence[str] = ()) -> bool:
+        keys = self._keys
+        if timeout_s <= 0 and not name:
+            return await self._commands.call("LPOP", keys.wake) is not None
+        names = [keys.wake, *([keys.of("wake", name)] if name else [])]
+        found = await self._commands.wait(timeout_s, "BLPOP", *names, f"{max(0.001, timeout_s):.3f}")
+        if found is not None and found[0].decode() == keys.wake and others:
+            await self._commands.run(PASS_ON, [keys.of("wake", each) for each in others], [PASSED_ON_MS])
+        return found is not None
 
     async def announce(self, replica: ReplicaInfo, ttl_s: float) -> None:
         names, note = self._keys.of("replicas"), self._keys.of("replica", replica.replica)
@@ -271,6 +299,16 @@ class RedisJobs(RedisWaits):
         lasting = change.new_fence or (change.phase is not None and change.phase.ended)
         run = self._commands.run_shared if lasting else self._commands.run
         answer: Reply = await run(scripts.CHANGE, self._places(job_id), args)
+        return answer
+
+    async def _apply_under(self, job_id: str, change: Change, under: ShardLease, most: int | None) -> Reply:
+        names = [*self._places(job_id), self._keys.running, shard_key(self._keys, under.shard)]
+        args = [*change_args(job_id, change, None, None), "" if most is None else most, under.token]
+        answer: Reply = await self._commands.run_shared(CHANGE_UNDER, names, args)
+        if answer[0] == b"deposed":
+            raise ShardLost(f"{under.holder} has {under.shard} no more.")
+        if answer[0] == b"tenant_full":
+            raise TenantFull(f"The tenant of {job_id} holds {most} leases.")
         return answer
 
     async def _close(self, job_id: str, fence: int, change: Change) -> Job:

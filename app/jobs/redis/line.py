@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
 from app.types import Job, Phase
 
-KEPT = 10_000  # records; those further back in the line are read every time
+KEPT = 100_000  # records; those further back in the line are read every time
 
-# KEYS line job …; what is waiting, and the fences of the jobs, at one and the same moment; words joined by blanks
+# KEYS line; ARGV what the keys of jobs begin with; what is waiting, and with which fences; words joined by blanks
 READ = """
-local fences = {}
-for i = 2, #KEYS do fences[i - 1] = redis.call('HGET', KEYS[i], 'fence') or '-' end
-return {table.concat(redis.call('ZRANGE', KEYS[1], 0, -1), ' '), table.concat(fences, ' ')}
+local ids, fences = redis.call('ZRANGE', KEYS[1], 0, -1), {}
+for i, id in ipairs(ids) do fences[i] = redis.call('HGET', ARGV[1] .. id, 'fence') or '-' end
+return {table.concat(ids, ' '), table.concat(fences, ' ')}
 """
 
 
@@ -36,11 +37,16 @@ class RedisLine:
     async def waiting(self) -> Sequence[Job]:
         """The line, oldest first."""
         kept = self._kept
-        names = [self._keys.line, *(self._keys.job(job_id) for job_id in kept)]
-        line, fences = (words.decode().split() for words in await self._commands.run(READ, names, []))
-        known = {job.id: job for job, fence in zip(kept.values(), fences, strict=True) if str(job.fence) == fence}
-        new = await self._read([job_id.encode() for job_id in line if job_id not in known])
-        known.update((job.id, job) for job in new if job.phase is Phase.QUEUED)
-        found = [known[job_id] for job_id in line if job_id in known]
-        self._kept = {job.id: job for job in found[:KEPT]}
-        return found
+        told = await self._commands.run(READ, [self._keys.line], [self._keys.job("")])
+        line, fences = (words.decode().split() for words in told)
+        known = {
+            job_id: job
+            for job_id, fence in zip(line, fences, strict=True)
+            if (job := kept.get(job_id)) is not None and str(job.fence) == fence
+        }
+        if len(known) < len(line):
+            new = await self._read([job_id.encode() for job_id in line if job_id not in known])
+            known.update((job.id, job) for job in new if job.phase is Phase.QUEUED)
+            known = {job_id: known[job_id] for job_id in line if job_id in known}
+        self._kept = known if len(known) <= KEPT else dict(islice(known.items(), KEPT))
+        return list(known.values())

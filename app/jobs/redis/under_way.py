@@ -11,14 +11,14 @@ from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
 from app.types import Job, Lease, Phase
 
-# KEYS leases job …; all leases, then of each of the jobs what its attempt writes; words joined by blanks
+# KEYS leases; ARGV what the keys of jobs begin with; all leases, and of each job what its attempt writes, by blanks
 READ = """
-local moved = {}
-for i = 2, #KEYS do
-  local kept = redis.call('HMGET', KEYS[i], 'fence', 'step', 'phase', 'priority_now')
-  moved[i - 1] = kept[1] and table.concat({kept[1], kept[2], kept[3], kept[4] or 'null'}, ' ') or '- 0 - null'
+local leases, moved = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), {}
+for i = 1, #leases, 2 do
+  local kept = redis.call('HMGET', ARGV[1] .. leases[i], 'fence', 'step', 'phase', 'priority_now')
+  moved[#moved + 1] = kept[1] and table.concat({kept[1], kept[2], kept[3], kept[4] or 'null'}, ' ') or '- 0 - null'
 end
-return {table.concat(redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), ' '), table.concat(moved, ' ')}
+return {table.concat(leases, ' '), table.concat(moved, ' ')}
 """
 
 
@@ -41,15 +41,13 @@ class RedisUnderWay:
     async def leased(self) -> Sequence[tuple[Lease, Job]]:
         """All leases, in order of expiry, with their jobs."""
         kept = self._kept
-        names = [self._keys.leases, *(self._keys.job(job_id) for job_id in kept)]
-        leases, moved = (words.decode().split() for words in await self._commands.run(READ, names, []))
-        known = {}
-        for job, fence, step, phase, priority in zip(
-            kept.values(), *(moved[part::4] for part in range(4)), strict=True
-        ):
-            if str(job.fence) == fence:
-                known[job.id] = _moved(job, int(step), phase, priority)
-        ids, ends = leases[::2], leases[1::2]
+        told = await self._commands.run(READ, [self._keys.leases], [self._keys.job("")])
+        leases, moved = (words.decode().split() for words in told)
+        ids, ends, known = leases[::2], leases[1::2], {}
+        for job_id, fence, step, phase, priority in zip(ids, *(moved[part::4] for part in range(4)), strict=True):
+            job = kept.get(job_id)
+            if job is not None and str(job.fence) == fence:
+                known[job_id] = _moved(job, int(step), phase, priority)
         new = await self._read([job_id.encode() for job_id in ids if job_id not in known])
         asked = [("HGET", self._keys.job(job.id), "holder") for job in new]
         holders = await self._commands.all(asked) if asked else []

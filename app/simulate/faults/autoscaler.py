@@ -29,7 +29,7 @@ def _wanted(world: World) -> dict[str, int]:
         for node in world.nodes.values()
         if isinstance(node, DispatcherNode) and node.there and not node.process.frozen
     ]
-    return there[0] if there else {}
+    return {pool: count for wanted in there for pool, count in wanted.items()}
 
 
 def _resize(world: World, pool: str, count: int) -> None:

@@ -157,7 +157,18 @@ class Node:
         """Raises RuntimeError when it is beyond help, and another is to be started."""
 
 
-REDIS_PORTS = ("jobs", "checkpoints", "events", "stops", "board", "flights", "outbox", "storyboards", "uploads")
+REDIS_PORTS = (
+    "shards",
+    "jobs",
+    "checkpoints",
+    "events",
+    "stops",
+    "board",
+    "flights",
+    "outbox",
+    "storyboards",
+    "uploads",
+)
 
 
 def _busy() -> bool:
@@ -219,7 +230,10 @@ class DispatcherNode(Node):
             stores, world.settings, VirtualPost(world, self.process), stores.clock, world.rng("webhooks").random
         )
         pools = tuple(pool for pool, _ in world.scenario.pools)
-        self.dispatcher = Dispatcher(world.settings, stores, workers, workers, deliveries, pools, self.monotonic)
+        self.dispatcher = Dispatcher(
+            *(world.settings, stores, workers, workers, deliveries, pools, self.monotonic),
+            name=self.name if world.scenario.dispatchers > 1 else "",
+        )
         self.dispatcher.start()
 
     def check(self) -> None:

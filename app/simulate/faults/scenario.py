@@ -106,6 +106,7 @@ class Scenario:
     scales: tuple[tuple[str, int], ...]  # pools that grow and shrink, and the least that they may have
     actions: tuple[Action, ...]
     faults: tuple[Fault, ...] = field(default=())
+    dispatchers: int = 1  # several share the pools
 
     def without(self, faults: Sequence[Fault]) -> Scenario:
         """The same with these faults only."""
@@ -117,7 +118,7 @@ class Scenario:
         return (
             *self.replicas,
             *(f"finisher{each}" for each in range(self.finishers)),
-            "dispatcher",
+            *self.dispatcher_names,
             *self.router_names,
         )
 
@@ -126,11 +127,15 @@ class Scenario:
         return tuple(f"{pool}-{each}" for pool, count in self.pools for each in range(count))
 
     @property
+    def dispatcher_names(self) -> tuple[str, ...]:
+        return ("dispatcher", *(f"dispatcher{each}" for each in range(1, self.dispatchers)))
+
+    @property
     def router_names(self) -> tuple[str, ...]:
         return tuple(f"router{each}" for each in range(self.routers))
 
 
-def draw(seed: int, jobs: int = 30, replicas: int = 5, faults: int = 10) -> Scenario:
+def draw(seed: int, jobs: int = 30, replicas: int = 5, faults: int = 10, dispatchers: int = 1) -> Scenario:
     """About so many jobs, replicas and faults; the same seed draws the same."""
     rng = random.Random(seed)
     count = max(1, rng.randint(replicas - 2, replicas + 1))
@@ -150,6 +155,7 @@ def draw(seed: int, jobs: int = 30, replicas: int = 5, faults: int = 10) -> Scen
         retention_s=rng.choice((15.0, 3600.0, 3600.0)),
         scales=tuple((pool, rng.choice((0, 0, 1))) for pool, _ in pools if rng.random() < 0.3),
         actions=_pictured(random.Random(f"{seed}/pictures"), _actions(rng, jobs, pools)),
+        dispatchers=dispatchers,
     )
     return scenario.without(_faults(rng, scenario, faults))
 

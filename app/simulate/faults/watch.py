@@ -21,6 +21,7 @@ from app.jobs.checkpoints import MemoryCheckpoints
 from app.jobs.events import Entries
 from app.jobs.memory import MemoryEvents, MemoryJobs
 from app.jobs.reports.account import RAN_OUT
+from app.jobs.shards import ShardLease
 from app.simulate.engine import heard_with, undisturbed
 from app.simulate.faults.trace import Trace
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Phase, Plan
@@ -138,8 +139,16 @@ class WatchedJobs(MemoryJobs):
         self.watch.trace.note("job", job_id[-6:], "deleted")
         return job
 
-    async def lease(self, job_id: str, holder: str, ttl_s: float, now: float) -> Lease:
-        lease = await super().lease(job_id, holder, ttl_s, now)
+    async def lease(
+        self,
+        job_id: str,
+        holder: str,
+        ttl_s: float,
+        now: float,
+        under: ShardLease | None = None,
+        most_of_tenant: int | None = None,
+    ) -> Lease:
+        lease = await super().lease(job_id, holder, ttl_s, now, under, most_of_tenant)
         self.watch.renewed_at[job_id] = (self._clock(),) * 2
         job, most = self._jobs[job_id], self.watch.most_running
         if most is not None:

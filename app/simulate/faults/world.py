@@ -97,7 +97,7 @@ class World:
             for each in range(count)
         ]
         nodes += [FinisherNode(f"finisher{each}", self) for each in range(scenario.finishers)]
-        nodes += [DispatcherNode("dispatcher", self)]
+        nodes += [DispatcherNode(name, self) for name in scenario.dispatcher_names]
         nodes += [RouterNode(name, self) for name in scenario.router_names]
         return {node.place: node for node in nodes}
 
@@ -259,4 +259,4 @@ class World:
         self.loop.call_later(fault.lasts_s, setattr, self.redis, "away", False)
 
 
-FAILS_OVER = ("jobs", "checkpoints", "events", "board", "flights", "outbox", "storyboards", "uploads")
+FAILS_OVER = ("shards", "jobs", "checkpoints", "events", "board", "flights", "outbox", "storyboards", "uploads")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,9 @@ def planned(asked: Asked) -> Planned:
         pools[name] = least, most
     start_s = settings.replica_start_s if asked.start is None else units.duration(asked.start, "--start")
     fleet = Fleet(pools, settings, times, start_s)
-    kinds, trace, seconds, rate = _load(asked, fleet)
+    kinds, trace, seconds, rate, turnaround_s = _load(asked, fleet)
+    if turnaround_s is not None:
+        fleet = replace(fleet, hops=replace(fleet.hops, pass_s=turnaround_s))
     check_pools(fleet, {kind.plan.pool for kind in kinds})
     guessed = sorted({kind.shape for kind in kinds if not times.measured(kind.shape)})
     notes = [f"Step times: {times.source}"]
@@ -120,13 +122,15 @@ def planned(asked: Asked) -> Planned:
     )
 
 
-def _load(asked: Asked, fleet: Fleet) -> tuple[tuple[RequestKind, ...], Sequence[Arrival] | None, float, float]:
+def _load(
+    asked: Asked, fleet: Fleet
+) -> tuple[tuple[RequestKind, ...], Sequence[Arrival] | None, float, float, float | None]:
     price = fleet.settings.price_per_device_hour
     if asked.trace is not None:
         if asked.rate is not None or asked.mix is not None:
             raise CannotSimulate("--trace says who asks for what and when: leave out --rate and --mix.")
-        kinds, arrivals, seconds = read_trace(asked.trace, fleet.times, price)
-        return kinds, arrivals, max(1.0, seconds), 0.0
+        kinds, arrivals, seconds, turnaround_s = read_trace(asked.trace, fleet.times, price)
+        return kinds, arrivals, max(1.0, seconds), 0.0, turnaround_s
     if asked.rate is None or asked.mix is None:
         raise CannotSimulate("Say what is asked for: --rate and --mix, or --trace.")
     if not 0.0 <= asked.swing <= 1.0:
@@ -134,7 +138,7 @@ def _load(asked: Asked, fleet: Fleet) -> tuple[tuple[RequestKind, ...], Sequence
     rate, seconds = units.rate(asked.rate), units.duration(asked.length, "--for")
     if not seconds >= 1.0 or rate * seconds > MOST_REQUESTS:
         raise CannotSimulate(f"--for is at least 1s, and --rate over it at most {MOST_REQUESTS:,} requests.")
-    return read_mix(asked.mix, fleet.times, fleet.settings, load_tables()), None, seconds, rate
+    return read_mix(asked.mix, fleet.times, fleet.settings, load_tables()), None, seconds, rate, None
 
 
 def _settings(asked: Asked) -> Settings:

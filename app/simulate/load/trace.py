@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +18,9 @@ from app.simulate.load.traffic import Arrival
 from app.types import Sampling, VideoSpec
 
 MOST_ROWS = 5_000_000
+WAITED_S = 1.0  # who waited for so long began when somebody else had ended
+LEAST_GAPS, LONGEST_GAP_S = 10, 2.0
+ROUNDED_S = 0.002  # times of a row are in whole milliseconds
 
 
 class TraceRow(BaseModel):
@@ -38,22 +43,41 @@ class TraceRow(BaseModel):
     alone: bool = False
     deadline_s: float | None = Field(None, gt=0)
     key: str = Field("", max_length=100)
+    wait_s: float | None = Field(None, ge=0)  # what became of it, where that is told
+    latency_s: float | None = Field(None, ge=0)
 
 
 def read_trace(
     path: Path, times: StepTimes, price: float | None
-) -> tuple[tuple[RequestKind, ...], list[Arrival], float]:
-    """Its kinds, its arrivals in order of time, and the seconds from the first to the last. Raises CannotSimulate."""
+) -> tuple[tuple[RequestKind, ...], list[Arrival], float, float | None]:
+    """Its kinds, its arrivals in order of time, the seconds from the first to the last, and its `turnaround_s`.
+
+    Raises CannotSimulate.
+    """
     kinds: dict[tuple[object, ...], RequestKind] = {}
     rows = sorted(_rows(path), key=lambda row: row.at)
     if not rows:
         raise CannotSimulate(f"{path} has no request in it.")
     first, arrivals = rows[0].at, []
     for number, row in enumerate(rows):
-        key = row.model_dump(exclude={"at", "tenant", "key"})
+        key = row.model_dump(exclude={"at", "tenant", "key", "wait_s", "latency_s"})
         kind = kinds.setdefault(tuple(key.values()), _kind(row, times, price))
         arrivals.append(Arrival(row.at - first, kind, row.tenant, row.key or f"only-{number}"))
-    return tuple(kinds.values()), arrivals, rows[-1].at - first
+    return tuple(kinds.values()), arrivals, rows[-1].at - first, turnaround_s(rows)
+
+
+def turnaround_s(rows: Sequence[TraceRow]) -> float | None:
+    """Seconds from an end to the start of the next who had waited for it: what the service's own decisions take.
+
+    The median; None where too few waited to tell.
+    """
+    told = [(row.at, row.wait_s, row.latency_s) for row in rows if row.wait_s is not None and row.latency_s is not None]
+    ends, gaps = sorted(at + latency_s for at, _, latency_s in told), list[float]()
+    for at, wait_s, _ in told:
+        before = bisect_right(ends, at + wait_s + ROUNDED_S)
+        if wait_s > WAITED_S and before and at + wait_s - ends[before - 1] <= LONGEST_GAP_S:
+            gaps.append(max(0.0, at + wait_s - ends[before - 1]))
+    return median(gaps) if len(gaps) >= LEAST_GAPS else None
 
 
 def _rows(path: Path) -> Iterator[TraceRow]:

@@ -110,13 +110,22 @@ def test_a_trace_keeps_who_asked_for_what_and_when(tmp_path: Path) -> None:
     path = tmp_path / "day.jsonl"
     rows = [{**ROW, "at": 7.5, "priority": "high", "key": "k", "wait_s": 3.0}, {**ROW, "tenant": "t", "key": "k"}]
     path.write_text("\n".join(map(json.dumps, rows)))
-    kinds, arrivals, seconds = read_trace(path, TIMES, None)
+    kinds, arrivals, seconds, turnaround = read_trace(path, TIMES, None)
     assert [(one.at, one.tenant, one.kind.priority) for one in arrivals] == [
         (0.0, "t", "normal"),
         (2.5, "default", "high"),
     ]
     assert arrivals[0].key == arrivals[1].key
-    assert (len(kinds), seconds, kinds[0].forwards) == (2, 2.5, 8)
+    assert (len(kinds), seconds, kinds[0].forwards, turnaround) == (2, 2.5, 8, None)
+
+
+def test_a_trace_that_tells_its_waits_says_what_the_service_takes_between_two_jobs(tmp_path: Path) -> None:
+    path, rows = tmp_path / "trace.jsonl", []
+    for number in range(30):  # one replica, 4 s a job, of which one comes every second; 0.05 s from an end to a start
+        start = number * 4.05
+        rows.append({**ROW, "at": float(number), "wait_s": round(start - number, 3), "latency_s": start - number + 4.0})
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert read_trace(path, TIMES, None)[3] == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(
