@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -127,7 +128,7 @@ def _apart(run: Walked, weights: Weights, older: Index, here: Index, following: 
     points = run.steps + 1
     guess = 2 * points
     last = np.minimum(following, run.steps - 1)  # there is no guess at the end, and its weight is 0
-    terms = (
+    terms: tuple[tuple[Any, Any], ...] = (
         (weights.here, here),
         (weights.before, older),
         (weights.clean, guess + here),

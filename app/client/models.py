@@ -65,14 +65,13 @@ def models(
 
 
 def _say_fits(config: Path | None, size: str, tflops: float | None, as_json: bool) -> None:
-    from app.engine.timing.hardware import products_a_s
-    from app.models.fits import best, fits, size_of
+    from app.models.fits import best, fits, rate_here, size_of
     from app.settings.read import BadSettings, args_of, read_settings
 
     try:
         room = size_of(size)
         settings = read_settings(args_of(config) if config else {})
-        rate = tflops * 1e12 if tflops is not None else products_a_s()
+        rate = tflops * 1e12 if tflops is not None else rate_here()
         found = list(fits(settings, room, rate))
     except (BadSettings, ValueError) as error:  # BadModel among them
         typer.echo(str(error), err=True)

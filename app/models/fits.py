@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import torch
-
-from app.engine.families.loading.shapes import TEXT, TRANSFORMER, Weighed, skeleton, weighed
+from app.engine.families.loading.shapes import TEXT, TRANSFORMER, Weighed, products_a_s, skeleton, weighed
 from app.models.grid import cells, config
 from app.models.pool_names import entries_of
 from app.models.published import PUBLISHED, PartOf, Parts
@@ -62,6 +60,11 @@ class Fit:
     def record(self) -> dict[str, object]:
         """As JSON."""
         return {**asdict(self), "peak": self.peak}
+
+
+def rate_here() -> float:
+    """Floating-point operations a second of this machine's device."""
+    return products_a_s()
 
 
 def size_of(text: str) -> int:
@@ -141,7 +144,7 @@ def _layouts(
     count = tokens(spec, cells(family.loader, facts[TRANSFORMER], facts["vae"]))
     exact = EXACT if family.exact_vae else ()
     for layout, placement in LAYOUTS.items():
-        each = [weighed(name, part, placement, torch.bfloat16, name in exact) for name, part in built.items()]
+        each = [weighed(name, part, placement, "bfloat16", name in exact) for name, part in built.items()]
         step_s = None if flops_a_s is None else 2 * flops(each[0], count) / flops_a_s
         within = replace(spec, width=min(TILE, spec.width), height=min(TILE, spec.height))
         shape = within if placement.vae_tiling else spec

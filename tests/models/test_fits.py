@@ -78,7 +78,7 @@ def test_blocks_that_come_one_by_one_need_two_of_them_and_what_is_outside() -> N
     many = Placement(dtype="bfloat16", offload="group")
     facts = dict(tiny_transformer().config) | {"num_layers": 20, "num_attention_heads": 8}
     part = skeleton("diffusers", "WanTransformer3DModel", facts)
-    told = weighed("transformer", part, many, torch.bfloat16, False)
+    told = weighed("transformer", part, many, "bfloat16", False)
     block = sum(each.numel() * each.element_size() for each in part.blocks[0].parameters())  # type: ignore[union-attr, index]
     assert told.turn == told.resident - 18 * block
 
@@ -86,9 +86,7 @@ def test_blocks_that_come_one_by_one_need_two_of_them_and_what_is_outside() -> N
 def test_what_a_step_computes_is_what_a_forward_multiplies() -> None:
     facts = dict(tiny_transformer().config) | {"num_attention_heads": 8, "attention_head_dim": 32, "ffn_dim": 1024}
     part = skeleton("diffusers", "WanTransformer3DModel", facts).to_empty(device="cpu")
-    told = weighed(
-        "transformer", skeleton("diffusers", "WanTransformer3DModel", facts), Placement(), torch.float32, False
-    )
+    told = weighed("transformer", skeleton("diffusers", "WanTransformer3DModel", facts), Placement(), "float32", False)
     tokens = 3 * 12 * 12
     latent, text = torch.zeros(1, 4, 3, 24, 24), torch.zeros(1, 512, 16)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():

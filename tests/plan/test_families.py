@@ -14,7 +14,7 @@ from app.plan.planner import make_plan
 from app.plan.tiers import TIERS
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
-from app.types import Artifact, Plan, VideoRequest
+from app.types import FIRST, IMAGE, Artifact, Plan, VideoRequest, WishedInput
 
 
 def planned(family: str, **fields: object) -> Plan:
@@ -29,9 +29,10 @@ def planned(family: str, **fields: object) -> Plan:
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_family_has_a_file_and_a_plan_in_every_tier(family: str) -> None:
     row = FAMILIES[family]
+    wanted = tuple(WishedInput(role.role, IMAGE) for role in row.inputs if role.needed and role.role != FIRST)
     assert find_spec(f"app.engine.families.{row.loader}") is not None
     for tier in TIERS:
-        plan = planned(family, tier=tier)
+        plan = planned(family, tier=tier, references=wanted)
         assert plan.sampling.sampler in row.samplers
         assert plan.sampling.steps <= (row.most_steps or 50)
         assert plan.sampling.guidance >= 1

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import psutil
 import torch
-
-from app.embedded.precision import native_bfloat16
 
 
 def hardware(device: torch.device) -> str:
@@ -36,17 +33,3 @@ def device_memory() -> tuple[str, int]:
         facts = torch.cuda.get_device_properties(0)
         return str(facts.name), int(facts.total_memory)
     return _processor(), int(psutil.virtual_memory().available)
-
-
-def products_a_s(rounds: int = 3) -> float:
-    """Floating-point operations a second of a large product on this machine's device, the best of some rounds."""
-    gpu = torch.cuda.is_available()
-    device, side = torch.device("cuda" if gpu else "cpu"), 8192 if gpu else 1024
-    dtype = torch.bfloat16 if native_bfloat16(device) else torch.float32
-    left = torch.ones(side, side, dtype=dtype, device=device)
-    took: list[float] = []
-    for _ in range(rounds + 1):  # the first warms up
-        began = time.perf_counter()
-        float((left @ left)[0, 0])  # waits for the device
-        took.append(time.perf_counter() - began)
-    return float(2 * side**3 / min(took[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from app.embedded.precision import native_bfloat16
 from app.engine.families.diffusers_private import hooked, kept_in_float32
 from app.engine.families.loading.quantised import linear_layers
 from app.settings.placement import Placement
@@ -55,7 +57,7 @@ def skeleton(library: str, kind: str, facts: Mapping[str, Any]) -> nn.Module:
     return part  # type: ignore[no-any-return]
 
 
-def weighed(name: str, part: nn.Module, placement: Placement, dtype: torch.dtype, exact: bool) -> Weighed:
+def weighed(name: str, part: nn.Module, placement: Placement, dtype: str, exact: bool) -> Weighed:
     """What a part on the meta device weighs in this placement; `exact`: it stays in float32.
 
     Changes its types: one that rests in 8 bits does so from then on, and is to be weighed in such placements alone.
@@ -63,9 +65,11 @@ def weighed(name: str, part: nn.Module, placement: Placement, dtype: torch.dtype
     kept = frozenset(kept_in_float32(part)) if name.startswith(TRANSFORMER) else frozenset()  # type: ignore[arg-type]
     resting = any(map(hooked, part.modules()))
     for path, weight in () if resting else part.named_parameters():
-        weight.data = weight.data.to(torch.float32 if exact or kept & set(path.split(".")) else dtype)
+        weight.data = weight.data.to(torch.float32 if exact or kept & set(path.split(".")) else getattr(torch, dtype))
     if name.startswith(TRANSFORMER) and placement.layerwise != "none" and not resting:
-        part.enable_layerwise_casting(storage_dtype=getattr(torch, placement.layerwise), compute_dtype=dtype)  # type: ignore[operator]
+        part.enable_layerwise_casting(
+            storage_dtype=getattr(torch, placement.layerwise), compute_dtype=getattr(torch, dtype)
+        )  # type: ignore[operator]
     sizes = _sizes(name, part, placement)
     blocks = [(path, child) for path, child in part.named_children() if isinstance(child, nn.ModuleList)]
     groups = [
@@ -110,3 +114,17 @@ def _width(part: nn.Module) -> int:
         return heads * each
     width = getattr(config, "dim", 0)
     return width if isinstance(width, int) else 0
+
+
+def products_a_s(rounds: int = 3) -> float:
+    """Floating-point operations a second of a large product on this machine's device, the best of some rounds."""
+    gpu = torch.cuda.is_available()
+    device, side = torch.device("cuda" if gpu else "cpu"), 8192 if gpu else 1024
+    dtype = torch.bfloat16 if native_bfloat16(device) else torch.float32
+    left = torch.ones(side, side, dtype=dtype, device=device)
+    took: list[float] = []
+    for _ in range(rounds + 1):  # the first warms up
+        began = time.perf_counter()
+        float((left @ left)[0, 0])  # waits for the device
+        took.append(time.perf_counter() - began)
+    return float(2 * side**3 / min(took[1:]))
