@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.settings.placement import PRESETS
 from benchmarks.gpu import measure
 from benchmarks.gpu.day import FIRST, LAST, TRIES, Results, ordered
 from benchmarks.gpu.subjects import Subject, subjects
@@ -62,7 +63,7 @@ def test_wans_own_rows(row: str) -> None:
     if row == "packing":
         assert found["differ_by"] < 1e-4
     else:
-        assert set(found) == {"none", "throughput", "latency", "memory"}
+        assert set(found) == {"none", *PRESETS}
 
 
 def test_published_configurations_have_their_published_sizes() -> None:

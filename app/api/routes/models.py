@@ -53,14 +53,14 @@ class ModelLora(BaseModel):
 class ModelInput(BaseModel):
     """A role in which a model takes pictures or videos, `role` of `input_references`."""
 
-    role: str
+    role: str = Field(description="first, last, reference, control or mask")
     kinds: list[str] = Field(description="image, video or audio")
     most: int = Field(description="Of one request")
     needed: bool = Field(description="There is no video without one")
     beside: str | None = Field(description="A role that has to be there, too")
     takes_frame: bool = Field(description="Each says at which `frame` it stands")
     frame_step: int = Field(description="That is a multiple of it")
-    takes_strength: bool
+    takes_strength: bool = Field(description="Each says how much it counts, `strength`")
     max_pixels: int | None = Field(description="Of a picture; null where it takes none")
     max_video_bytes: int | None = Field(description="Of a video's file; null where it takes none")
     max_seconds: float | None = Field(description="Of a video that are used: what is behind them is cut off")
