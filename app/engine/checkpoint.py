@@ -21,7 +21,7 @@ from app.engine.modalities import Modality
 from app.engine.reuse import look_back
 from app.plan.masks.mask import masks_of
 from app.types import Plan
-from app.types.masks import LEAP, LINEAR
+from app.types.masks import LINEAR
 
 FORMAT = "kinoray-checkpoint-4"
 OF_SEVERAL = "kinoray-checkpoint-5"  # with modalities; a silent job's are of the former, which older replicas read
@@ -255,7 +255,7 @@ def _check(state: JobState) -> None:
     kept_masks = (state.mask, state.unconditional_mask, state.order)
     sound = {
         "masks": masks is None or kept_masks == (masks.run, masks.unconditional, masks.order),
-        "schedule": lengths == {steps} and state.order in (0, LINEAR, *(() if masks is None else (LEAP,))),
+        "schedule": lengths == {steps} and state.order in {0, LINEAR, masks_of(state.plan).order},
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
         "history": len(state.history) == min(state.evaluations, look_back(state)),
         "guidance": state.difference is None or (state.guided and state.evaluations > 0),

@@ -119,6 +119,7 @@ def test_requests_may_name_the_adapters_that_no_tier_wears_or_that_the_entry_say
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: str) -> None:
     distilled = {"ltx-video-distilled": 7, "ltx-video-0.9.6-distilled": 8, "z-image-turbo": 8}
+    distilled |= {"ltx-2-distilled": 8, "ltx-2.3-distilled": 8}
     (model,) = served(given({"id": "m", "family": name, "source": "a/b"}), found).profiles
     wanted = [distilled[name]] * 4 if name in distilled else [18, 25, 35, 45]
     assert [choose("auto", row.name, model.tiers).steps for row in CLASSES] == wanted

@@ -151,8 +151,8 @@ def a_pool_that_nobody_wakes(patch: Patch) -> None:
 def a_completion_before_its_files(patch: Patch) -> None:
     """They are made and named, and not stored."""
 
-    async def unstored(self: Any, job: Job, frames: Any, shown: Any, told: Any) -> Any:
-        files: dict[str, File] = self._encode(frames, job.plan.whole.fps, shown)
+    async def unstored(self: Any, job: Job, frames: Any, shown: Any, heard: Any, told: Any) -> Any:
+        files: dict[str, File] = self._encode(frames, job.plan.whole.fps, shown, heard)
         named = {
             variant: Artifact(f"{job.id}/{job.fence}/{variant}", file.content_type, len(file.content))
             for variant, file in files.items()
