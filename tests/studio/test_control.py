@@ -283,4 +283,4 @@ async def test_the_room_weighs_little_and_is_loaded_with_itself_alone(studio: Op
             "performance.getEntriesByType('resource').filter(({ name }) => /control|vendor/.test(name))"
             ".map(({ encodedBodySize }) => encodedBodySize)"
         )
-        assert 40_000 < sum(sizes) <= 63_000
+        assert 30_000 < sum(sizes) <= 45_000

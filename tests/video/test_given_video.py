@@ -214,8 +214,8 @@ HOSTILE: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "an AVI": (b"RIFF\0\0\0\0AVI LIST", "MP4, MOV, WebM or Matroska"),
     "sound alone": (a_sound, "no picture in it"),
     "another codec": (
-        lambda: written(ramp(3), 8, "matroska", "mpeg2video", None, "yuv420p"),
-        "mpeg2video, which is not read",
+        lambda: written(ramp(3), 8, "mov", "png", None, "rgb24"),
+        "png, which is not read",
     ),
     "a size that changes": (other_sizes, "size changes"),
     "too narrow": (lambda: written(ramp(2, 8, 8)), "16 pixels"),

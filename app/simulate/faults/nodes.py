@@ -71,6 +71,22 @@ class RedisTime:
     def execute_command(self, *words: str) -> Later:
         return Later(self._asked.told)
 
+    def pipeline(self, transaction: bool) -> TimePipe:
+        return TimePipe(self._asked.told)
+
+
+class TimePipe:
+    """The same asked for by several at once, in one round trip."""
+
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, tuple[int, int]]]) -> None:
+        self._call, self._asking = call, 0
+
+    def execute_command(self, *words: str) -> None:
+        self._asking += 1
+
+    async def execute(self, raise_on_error: bool) -> list[tuple[int, int]]:
+        return [await self._call()] * self._asking
+
 
 class Later:
     """A call that begins when it is awaited: whoever was to do that may be dead by then."""
