@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -14,7 +18,9 @@ from playwright.async_api import Page, expect
 
 from app.embedded.checker.checker import look
 from cluster.local import LocalService
+from tests.drills.processes import pids_of
 from tests.studio.conftest import browser, holds, listen
+from tests.waiting import until
 
 __all__ = ["browser"]
 
@@ -129,3 +135,40 @@ async def test_twenty_are_asked_for_at_once(page: Page) -> None:
     made = page.locator("article.made", has_text=mark)
     await expect(made).to_have_count(20, timeout=2 * MADE_MS)
     assert await page.locator("article.failed", has_text=mark).count() == 0
+
+
+async def test_a_server_that_is_killed_loses_no_card_and_makes_nothing_twice(
+    browser: Any, service: LocalService
+) -> None:
+    mark = secrets.token_hex(4)
+    context = await browser.new_context(locale="en-GB", reduced_motion="reduce", service_workers="block")
+    page = await context.new_page()
+    page.set_default_timeout(MADE_MS)
+    errors = listen(page, service.url, refused=True)
+    await page.goto(service.url)
+    await page.click("#advanced summary")
+    await page.fill("#advanced-num_inference_steps", "60")
+    await page.locator("#advanced-num_inference_steps").blur()
+    await page.fill("#prompt", f"a white star spins on a black background {mark} before")
+    before = await asked(page)
+    await expect(page.locator(f'article[data-id="{before}"]')).to_be_attached(timeout=MADE_MS)
+
+    async def routers() -> list[int]:
+        return await anyio.to_thread.run_sync(pids_of, service, "Router")
+
+    for pid in await until(routers):
+        os.kill(pid, signal.SIGKILL)
+    await page.fill("#prompt", f"a red ball rolls on a black background {mark} meanwhile")
+    await page.click("#make")  # nobody is there to hear it; Serve may have another Router before the page has to say so
+    cards = page.locator("article.made", has_text=mark)
+    await expect(cards).to_have_count(2, timeout=2 * MADE_MS)
+    await expect(page.locator("#away")).to_be_hidden(timeout=MADE_MS)
+    await expect(page.locator(f'article.made[data-id="{before}"]')).to_be_attached()
+    await page.reload()
+    await expect(cards).to_have_count(2, timeout=MADE_MS)
+    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+        listed = (await client.get("/v1/videos", params={"limit": 50})).json()["data"]
+    assert len([video for video in listed if mark in video["prompt"]]) == 2
+    await expect(page.locator("#trouble")).to_be_empty()
+    await context.close()
+    assert not errors
