@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -87,9 +88,10 @@ def a_requeue_without_a_pause_limit(patch: Patch) -> None:
 def a_lost_wake_up(patch: Patch) -> None:
     """What comes between a pass and the wait for the next is waited for, although it is there."""
 
-    async def wait_for_work(self: Any, timeout_s: float) -> bool:
-        self._work.clear()
-        await self._work.wait()
+    async def wait_for_work(self: Any, timeout_s: float, name: str = "", others: Any = ()) -> bool:
+        news = self._news_of.setdefault(name, asyncio.Event())
+        news.clear()
+        await news.wait()
         return True
 
     patch.setattr(MemoryJobs, "wait_for_work", wait_for_work)
