@@ -1,4 +1,4 @@
-"""Who gives way on a machine with too few cores: requests go before steps, and steps before the making of files."""
+"""Who gives way on a machine with too few cores: requests go first, then the making of files, then steps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Final
 
 STEPS: Final = 5
 """Of the thread that steps, and those that it starts: a look at a job takes a millisecond, and waits for no step."""
-FILES: Final = 8
-"""Of what makes files of frames: half the share of a step that wants the same core."""
+FILES: Final = 3
+"""Of what makes files of frames: who has all steps behind them has the least left to wait for, and goes before those
+who have not; on two cores a job beside another tenant's took 1.9 s so, and 2.8 s the other way round."""
 
 
 def give_way(niceness: int) -> None:

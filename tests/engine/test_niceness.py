@@ -36,7 +36,7 @@ def test_a_thread_gives_way_with_those_that_it_starts_and_no_other_does() -> Non
     assert niceness() == before
 
 
-def test_steps_give_way_to_requests_and_files_to_steps() -> None:
+def test_steps_give_way_to_files_and_both_to_requests() -> None:
     seen = set[int]()
 
     def sleep(_: float) -> None:
@@ -47,4 +47,4 @@ def test_steps_give_way_to_requests_and_files_to_steps() -> None:
     heard.wait()
     engine.close()
     assert seen == {max(niceness(), STEPS)}
-    assert 0 < STEPS < FILES
+    assert 0 < FILES < STEPS
