@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from app.engine.families.loading.shapes import TEXT, TRANSFORMER, Weighed, produ
 from app.models.grid import cells, config
 from app.models.pool_names import entries_of
 from app.models.published import PUBLISHED, PartOf, Parts
-from app.models.report import EXACT, GIB, shape_of, tokens, working_bytes
+from app.models.report import EXACT, GIB, decode_bytes, shape_of, step_bytes, tokens
 from app.models.served import profile_of, served
 from app.models.sources import INDEX, SourceMissing, find
 from app.plan.families import FAMILIES, FamilyRow
@@ -85,8 +85,9 @@ def fits(settings: Settings, device_bytes: int, flops_a_s: float | None = None) 
         BadModel: an entry is unsound.
     """
     entries = [entry for entry in entries_of(settings) if entry.source != EMBEDDED]
-    for entry in entries:
+    if entries:
         served(settings)  # what is wrong is said by name
+    for entry in entries:
         family = FAMILIES[entry.family]
         yield from _layouts(entry.id, _parts(entry), _profile(entry, family), family, device_bytes, flops_a_s)
     for name, parts in PUBLISHED.items() if not entries else ():
@@ -146,11 +147,9 @@ def _layouts(
     for layout, placement in LAYOUTS.items():
         each = [weighed(name, part, placement, "bfloat16", name in exact) for name, part in built.items()]
         step_s = None if flops_a_s is None else 2 * flops(each[0], count) / flops_a_s
-        within = replace(spec, width=min(TILE, spec.width), height=min(TILE, spec.height))
-        shape = within if placement.vae_tiling else spec
-        step_work = working_bytes(facts[TRANSFORMER], facts["vae"], spec, count, 2)[0]
-        decode_work = working_bytes(facts[TRANSFORMER], facts["vae"], shape, count, 2)[1]
-        yield _fit(model, layout, placement, each, (step_work, decode_work), device_bytes, step_s)
+        sides = (min(TILE, spec.width), min(TILE, spec.height)) if placement.vae_tiling else (spec.width, spec.height)
+        work = step_bytes(facts[TRANSFORMER], count, 2), decode_bytes(facts["vae"], *sides)
+        yield _fit(model, layout, placement, each, work, device_bytes, step_s)
 
 
 def _fit(

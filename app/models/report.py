@@ -87,7 +87,7 @@ def _report(entry: ModelEntry, settings: Settings, device_bytes: int) -> Report:
         parts = weights(folder, dtype, exact) | _by_file(entry, dtype)
         model, press, spec = config(folder / "transformer"), _press(folder), shape_of(profile)
         count = tokens(spec, cells("wan.load" if family is None else family.loader, model, press))
-        work = max(working_bytes(model, press, spec, count, BYTES[dtype]))
+        work = max(step_bytes(model, count, BYTES[dtype]), decode_bytes(press, spec.width, spec.height))
     except (SourceMissing, OSError, ValueError) as error:
         return replace(known, problems=(str(error),))
     fits = sum(parts.values()) + work <= device_bytes
@@ -175,18 +175,22 @@ def shape_of(profile: ModelProfile) -> VideoSpec:
     return VideoSpec(width, height, profile.default_frames, profile.default_fps)
 
 
-def working_bytes(
-    model: Mapping[str, object], press: Mapping[str, object], spec: VideoSpec, count: int, bytes_each: int
-) -> tuple[int, int]:
-    """Beside the weights, for one guided job of that shape and `count` tokens: of a step, of decoding; rough figures.
+def step_bytes(model: Mapping[str, object], count: int, bytes_each: int) -> int:
+    """Beside the weights, of a step of one guided job of so many tokens: a rough figure.
 
-    A step: for each token of both passes, about ten vectors of the model's width and two of its feed-forward's.
-    Decoding: about six buffers of the first layer's channels, in float32, for as many frames as one latent frame is.
-    Attention is taken to need no more, as it does with torch's fused kernels.
+    For each token of both passes, about ten vectors of the model's width and two of its feed-forward's. Attention is
+    taken to need no more, as it does with torch's fused kernels.
     """
-    step = 2 * count * (10 * _width(model) + 2 * _ffn(model)) * bytes_each
+    return 2 * count * (10 * _width(model) + 2 * _ffn(model)) * bytes_each
+
+
+def decode_bytes(press: Mapping[str, object], width: int, height: int) -> int:
+    """Beside the weights, of decoding pictures of that size in pixels: a rough figure.
+
+    About six buffers of the first layer's channels, in float32, for as many frames as one latent frame is.
+    """
     channels, frames = number(press, "base_dim", 96), number(press, "scale_factor_temporal", 4)
-    return step, 6 * spec.width * spec.height * channels * frames * 4
+    return 6 * width * height * channels * frames * 4
 
 
 def tokens(spec: VideoSpec, grid: Grid) -> int:
