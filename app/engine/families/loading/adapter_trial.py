@@ -21,6 +21,7 @@ from app.engine.families.loading.folder import Lora, config
 from app.engine.families.loading.lora import AdapterInvalid, load_adapter
 from app.engine.families.loading.placement import HOST
 from app.engine.families.loading.reader import Files
+from app.engine.families.loading.shapes import skeleton
 from app.engine.families.loading.single_file import transformer_class
 from app.engine.families.registry import reader
 from app.uploads.fit import Fit
@@ -51,7 +52,9 @@ def tried(trial: Trial) -> Fit:
     folder = _configs(trial)
     known = reader(trial.loader)
     name = known.transformer_names(folder)[trial.part]
-    transformer = _skeleton(folder / name)
+    transformer: Any = skeleton(
+        "diffusers", transformer_class(folder / name).__name__, config(folder / name, "config.json")
+    )
     path = Path(trial.file)
     lora = Lora("uploaded", str(path.parent), path.name)
     try:
@@ -80,14 +83,6 @@ def _configs(trial: Trial) -> Path:
     return Path(
         snapshot_download(trial.source, revision=trial.revision, local_files_only=trial.local, allow_patterns=patterns)
     )
-
-
-def _skeleton(folder: Path) -> Any:
-    """The transformer of that folder's configuration, its weights without numbers."""
-    from accelerate import init_empty_weights  # type: ignore[import-untyped]
-
-    with init_empty_weights():
-        return transformer_class(folder).from_config(dict(config(folder, "config.json")))
 
 
 def main() -> None:
