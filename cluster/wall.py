@@ -20,15 +20,15 @@ QUALITY = {"crf": "32", "preset": "veryslow", "tune": "animation"}  # of small c
 SEED = 4
 PROMPTS = (
     "a crimson ball rolls to the right on a sand background",
-    "a small white star spins on a night blue background",
+    "three small white stars spin on a night blue background",
     "a green ring moves left on a gray background",
     "a red circle moves right and a blue square moves left on a black background",
-    "a pink triangle falls and an orange ring grows on a dark green background",
+    "a pink star above an orange square on a dark green background",
     "a yellow star spins on a sky blue background",
-    "a purple triangle falls on a beige canvas",
-    "a white circle bounces on a dark green field",
+    "a purple triangle slides across the picture from left to right on a beige canvas",
+    "two white circles bounce on a dark green field",
     "a big blue star spins on a sandy beach",
-    "a yellow ring rises over a night blue background",
+    "a small yellow ball inside a white ring on a night blue background",
     "an orange square grows on a black background",
     "a green star moves right and a white ball moves left on a black background",
 )

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -177,20 +178,30 @@ def on_ladder(rows: Rows) -> Rows:
 
 
 def limit_of(verified: Sequence[Verified]) -> float:
-    """The highest rung up to which judged rows, all of one sampler, lose no more than `LOSS` on average; 0: none.
+    """The highest rung up to which judged rows, all of one sampler, lose no more than `LOSS` for all that is known; 0:
+    none.
 
-    Rows between two rungs are read together, as what one loses is known to about a point.
+    Rows between two rungs are read together, and a rung is refused where what they lose is more than `LOSS` by a
+    standard error at least: of so few prompts, one that goes wrong by chance is several points.
     """
     limit = before = 0.0
     for rung in LADDER:
-        lost = [each.full_quality - each.quality for each in verified if before < each.error <= rung]
+        rows = [each for each in verified if before < each.error <= rung]
         before = rung
-        if not lost:
+        if not rows:
             continue
-        if sum(lost) / len(lost) > LOSS:
+        if _least_loss(rows) > LOSS:
             break
         limit = rung
     return limit
+
+
+def _least_loss(rows: Sequence[Verified]) -> float:
+    """Points that rows lose, less one standard error of as many prompts that are shown or not."""
+    prompts = sum(each.prompts for each in rows)
+    share = sum((each.full_quality - each.quality) * each.prompts for each in rows) / prompts / 100
+    spread = math.sqrt(max(0.0, share * (1 - share)) / prompts)
+    return 100 * (share - spread)
 
 
 def _known(notes: Notes, sampler: str, steps: int) -> Rows:

@@ -68,15 +68,16 @@ def test_lengths_of_the_tiers_come_first_and_then_what_takes_longest() -> None:
     assert urgent_first([5, 6, 18, 40, 25]) == [25, 18, 40, 6, 5]
 
 
-def judged(error: float, lost: float) -> Verified:
-    return Verified("euler", 15, 8, error, 95.0 - lost, 95.0, 24)
+def judged(error: float, lost: float, prompts: int = 2400) -> Verified:
+    return Verified("euler", 15, 8, error, 95.0 - lost, 95.0, prompts)
 
 
 def test_the_limit_is_the_rung_up_to_which_judged_rows_lose_no_more_than_a_point() -> None:
     few = [judged(1e-5, 0.2), judged(1e-4, -0.2), judged(2e-3, 1.5), judged(1e-3, 0.3), judged(2e-2, 6.0)]
     assert limit_of(few) == 3e-3
     assert limit_of([*few, judged(1.5e-3, 2.0)]) == 3e-4
-    assert limit_of([judged(1e-6, 4.0)]) == 0.0
+    assert limit_of([judged(1e-6, 4.0, 24)]) == 3e-5  # one of 24 prompts, which happens
+    assert limit_of([judged(1e-6, 12.5, 24)]) == 0.0
     assert limit_of([judged(1e-6, 0.0), judged(2e-2, 0.0)]) == 3e-2
 
 

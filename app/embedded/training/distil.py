@@ -19,15 +19,15 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from app.embedded.autoencoder import PAINTS
 from app.embedded.load import EmbeddedModel, load, read_transformer
 from app.embedded.model import CleanWanTransformer
-from app.embedded.profile import STUDENT_FOLDER, WEIGHTS
+from app.embedded.profile import ACROSS, COUNTS, RELATIONS, STUDENT_FOLDER, WEIGHTS
 from app.embedded.training.attention import WrittenOutAttention
 from app.embedded.training.muon import optimizers, step_all
 from app.embedded.training.pools import encode_by_length, make_pool
 from app.embedded.training.recipe import Budget, Recipe
 from app.embedded.training.segments import Examples, Segments, crossings, guided, neighbours, plain
 from app.embedded.training.train import Report
+from app.embedded.world.asks import Mix, draw_asks
 from app.embedded.world.prompts import describe
-from app.embedded.world.scenes import draw_asks
 
 CROSSINGS, NEIGHBOURS = "crossings", "neighbours"
 CHECKPOINT = "student.pt"
@@ -54,6 +54,8 @@ class Lesson:
     ema: float = 0.98
     paint_weight: float = 4.0
     two_share: float = 0.5
+    related_share: float = 0.4  # of those with two, where the teacher knows relations
+    counted_share: float = 0.25  # of the others, where it counts
     own: float = 0.5  # chance that the walk goes on from the student's own state, once it has learned a while
     own_after: int = 60
     short_one_in: int = 8
@@ -153,7 +155,7 @@ def ask(student: Student, teacher: EmbeddedModel) -> Examples:
 
 def _crossings(student: Student, teacher: EmbeddedModel, frames: int, seed: int, lots: torch.Generator) -> Examples:
     lesson = student.lesson
-    text = encode_by_length(teacher.text_encoder, _prompts(lesson, seed)).float()
+    text = encode_by_length(teacher.text_encoder, _prompts(lesson, teacher.knows, seed)).float()
     noise = torch.randn(lesson.chunk, teacher.transformer.config.in_channels, frames, _SIDE, _SIDE, generator=lots)
     lead = guided(teacher.transformer, text, teacher.text_encoder.tokens([""]), lesson.guidance)
     own = lesson.own if student.step >= lesson.own_after else 0.0
@@ -163,7 +165,8 @@ def _crossings(student: Student, teacher: EmbeddedModel, frames: int, seed: int,
 def _neighbours(student: Student, teacher: EmbeddedModel, frames: int, seed: int, lots: torch.Generator) -> Examples:
     """As many clips as the other method gives examples, segment and short step of each few by lot."""
     lesson, empty = student.lesson, teacher.text_encoder.tokens([""])
-    count, recipe = lesson.chunk * len(lesson.levels), Recipe(two_share=lesson.two_share)
+    count, mix = lesson.chunk * len(lesson.levels), mix_for(lesson, teacher.knows)
+    recipe = Recipe(two_share=mix.two, related_share=mix.related, counted_share=mix.counted, picture_share=0.0)
     pool, parts = make_pool(teacher.autoencoder, teacher.text_encoder, recipe, count, seed), []
     for first in range(0, count, _FEW):
         clean = pool.latents[first : first + _FEW, :, :frames].float()
@@ -175,10 +178,16 @@ def _neighbours(student: Student, teacher: EmbeddedModel, frames: int, seed: int
     return _joined(parts)
 
 
-def _prompts(lesson: Lesson, seed: int) -> list[str]:
+def _prompts(lesson: Lesson, knows: frozenset[str], seed: int) -> list[str]:
     rng = Random(seed)
-    asks = draw_asks(lesson.chunk, lesson.two_share, rng)
-    return [describe(said, ground, rng) for ground, said in asks]
+    return [describe(said, ground, rng) for ground, said in draw_asks(lesson.chunk, mix_for(lesson, knows), rng)]
+
+
+def mix_for(lesson: Lesson, knows: frozenset[str]) -> Mix:
+    """What prompts ask for: of what the lesson's shares name, only what its teacher knows."""
+    related = lesson.related_share if RELATIONS in knows else 0.0
+    counted = lesson.counted_share if COUNTS in knows else 0.0
+    return Mix(lesson.two_share, related, counted, across=ACROSS in knows)
 
 
 def _joined(parts: Sequence[Examples]) -> Examples:
