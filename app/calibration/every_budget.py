@@ -34,7 +34,7 @@ LOSS = 1.0  # points of 100 that rows may lose
 LADDER = (3e-5, 3e-4, 3e-3, 3e-2)  # errors below which rows are judged
 JUDGED = (15, 30)  # lengths whose rows are judged: each needs a full run of all prompts
 _GROWTH_STEPS = 16  # length at which it is measured how errors grow; other lengths read it off by noise level
-_ENOUGH = {"euler": 5e-4, "unipc": 1e-5}  # expected errors below which masks are as good as the full run
+_ENOUGH = {"unipc": 1e-5}  # expected errors below which masks are as good as the full run; none by Euler's steps
 _FINE = 1e-3  # a row that loses less is not searched for again in another way
 _SHARED = 0.4  # of the evaluations of all masks of a length, those that must be run, about: the others are shared
 

@@ -55,6 +55,9 @@ def ends(
 def test_half_the_evaluations_are_closer_to_the_full_run_than_half_the_steps(
     denoiser: FamilyDenoiser, sampler: str
 ) -> None:
+    if not TABLES[built_in_profile().id].good(20, 10, sampler):
+        assert sampler == "unipc"
+        pytest.skip("what was judged of its masks lost too much, so that none is allowed")
     full = ends(denoiser, 20, 20, sampler)
     masked = (ends(denoiser, 20, 10, sampler) - full).square().mean()
     plain = (ends(denoiser, 10, 10, sampler) - full).square().mean()

@@ -78,7 +78,7 @@ def test_the_first_frame_is_the_picture(denoiser: FamilyDenoiser, weights: Path)
     walk(denoiser, state)
     frames = denoiser.decode(state)
     assert frames.shape == (17, 128, 128, 3)
-    assert psnr(frames[:1], drawing()) > 30
+    assert psnr(frames[:1], drawing()) > 29
 
 
 def test_a_picture_of_one_frame_has_the_latent_of_a_clips_first_frame(denoiser: FamilyDenoiser, weights: Path) -> None:

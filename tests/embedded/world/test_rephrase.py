@@ -60,8 +60,8 @@ def test_bounces_across_moves_across() -> None:
     base = warm_up_plan(profile())
     sampling = replace(base.sampling, steps=12, budget=12)
     asked = {
-        "a crimson ball bounces across the sand": ("sand", "red", "right"),
-        "a blue ball hops across a gray background from right to left": ("gray", "blue", "left"),
+        "a crimson ball bounces across the sand": ("sand", "red", "across right"),
+        "a blue ball hops across a gray background from right to left": ("gray", "blue", "across left"),
     }
     plans = [replace(base, prompt=prompt, sampling=replace(sampling, seed=4)) for prompt in asked]
     for video, (ground, colour, motion) in zip(made(load_denoiser("float32"), plans), asked.values(), strict=True):
