@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable
 from typing import Generic, TypeVar
+
+from app.line.borrowed_time import Borrow, Starts, nothing
 
 K = TypeVar("K", bound=Hashable)
 
@@ -42,10 +43,12 @@ class TenantShare:
     Start-time fair queueing to the letter (same source): who comes stands where the least of those present stood when
     the turn under way began, for it came during that turn. Who is ahead when its last job leaves is remembered until
     the others have come as far, so that many short jobs get no more than a long one; who finds the device idle owes
-    nothing.
+    nothing. Who comes may `borrow` (`app.line.borrowed_time`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, borrow: Borrow = nothing) -> None:
+        self._borrow = borrow
+        self._until: dict[str, float] = {}  # of those present: as far as each may come on borrowed time
         self._used_s: dict[str, float] = {}
         self._turn: dict[str, float] = {}  # what the last turn was charged
 
@@ -53,17 +56,21 @@ class TenantShare:
         """Seconds over its weight, to be compared between those that are there."""
         return self._used_s.get(tenant, 0.0)
 
-    def starts(self, present: Collection[str]) -> Mapping[str, float]:
+    def starts(self, present: Collection[str]) -> Starts:
         """By tenant, where it stands, or would if a job of it came now beside jobs of those `present`."""
         level = self._level(present)
-        return defaultdict(lambda: level, {tenant: max(level, used_s) for tenant, used_s in self._used_s.items()})
+        used_s = {tenant: max(level, used_s) for tenant, used_s in self._used_s.items()}
+        until = {tenant: self._until[tenant] for tenant in present if tenant in self._until}
+        return Starts(level, used_s, until, self._borrow, level)
 
     def enter(self, tenant: str, present: Collection[str]) -> None:
         """A job of this one gets a slot beside jobs of those `present`."""
         if not present:
-            self._used_s, self._turn = {tenant: 0.0}, {}
+            self._used_s, self._turn, self._until = {tenant: 0.0}, {}, {tenant: self._borrow(tenant)}
         elif tenant not in present:
             level = self._level(present)
+            self._until = {one: until for one, until in self._until.items() if one in present}
+            self._until[tenant] = level + self._borrow(tenant)
             self._used_s = {one: used for one, used in self._used_s.items() if one in present or used > level}
             self._used_s.setdefault(tenant, level)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.line.borrowed_time import Starts
 from app.line.dispatch import remaining
 from app.line.rules import Rules
 from app.types import Job, Phase
@@ -36,6 +37,7 @@ class SharesNote:
     floor: Mapping[str, float] = field(default_factory=dict)
     charged: Mapping[str, Charge] = field(default_factory=dict)  # by job id, of those under way
     recent: Mapping[str, float] = field(default_factory=dict)  # step-seconds by tenant; they halve in HALF_LIFE_S
+    until: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of those there, to which they may borrow
 
 
 _NOTE = TypeAdapter(SharesNote)
@@ -48,7 +50,7 @@ class TenantShares:
     after all is given back when it has left. A job that is paused stays charged; one that others follow is charged
     once, to the tenant who leads. Of those who are away only who is ahead of the others is remembered, until they have
     come as far: so what is remembered is bounded, and a tenant that comes again has nothing saved up. Its first job
-    goes before the next of those who have just had one.
+    goes before the next of those who have just had one; how many more do, `app.line.borrowed_time` says.
     """
 
     def __init__(self, rules: Rules, note: SharesNote | None = None) -> None:
@@ -57,13 +59,15 @@ class TenantShares:
         self._at = note.at
         self._used = {pool: dict(row) for pool, row in note.used.items()}
         self._floor = dict(note.floor)
+        self._until = {pool: dict(row) for pool, row in note.until.items()}
         self._charged = dict(note.charged)
         self._recent = dict(note.recent)
 
-    def starts(self, pool: str) -> defaultdict[str, float]:
+    def starts(self, pool: str) -> Starts:
         """By tenant, the virtual time at which its next job in that pool would start."""
-        level = self._floor.get(pool, 0.0) - A_MOMENT
-        return defaultdict(lambda: level, self._used.get(pool, {}))
+        floor = self._floor.get(pool, 0.0)
+        until = self._until.get(pool, {})
+        return Starts(floor - A_MOMENT, self._used.get(pool, {}), until, self._rules.borrow, floor - 2 * A_MOMENT)
 
     def recent(self, now: float) -> dict[str, float]:
         """Step-seconds that each tenant was given lately; they halve every `HALF_LIFE_S`."""
@@ -95,6 +99,7 @@ class TenantShares:
             present[job.plan.pool].add(job.tenant)
         self._floor = {pool: self._floor.get(pool, 0.0) for pool in present}
         self._used = {pool: self._level(pool, tenants) for pool, tenants in present.items()}
+        self._until = {pool: self._loans(pool, tenants) for pool, tenants in present.items()}
         self.charge(job for job in running if job.id not in self._charged)
 
     def charge(self, jobs: Iterable[Job]) -> None:
@@ -107,7 +112,8 @@ class TenantShares:
     def note(self) -> SharesNote:
         """All of it."""
         used = {pool: dict(row) for pool, row in self._used.items()}
-        return SharesNote(self._at, used, dict(self._floor), dict(self._charged), dict(self._recent))
+        until = {pool: dict(row) for pool, row in self._until.items() if row}
+        return SharesNote(self._at, used, dict(self._floor), dict(self._charged), dict(self._recent), until)
 
     def _level(self, pool: str, tenants: set[str]) -> dict[str, float]:
         """A pool's virtual times with all of `tenants` in it, and those others who are ahead of the least of them."""
@@ -118,6 +124,15 @@ class TenantShares:
         found = {tenant: at for at, tenant in heapq.nlargest(KEPT, ahead)}
         level = floor - A_MOMENT
         return found | {tenant: max(level, used.get(tenant, level)) for tenant in tenants}
+
+    def _loans(self, pool: str, tenants: set[str]) -> dict[str, float]:
+        """To which each of them may borrow: who has been there keeps what it was told when it came."""
+        if not self._rules.borrow_s:
+            return {}
+        before, floor = self._until.get(pool, {}), self._floor[pool] - 2 * A_MOMENT  # below where a newcomer stands
+        return {
+            tenant: before[tenant] if tenant in before else floor + self._rules.borrow(tenant) for tenant in tenants
+        }
 
     def _add(self, pool: str, tenant: str, work: float) -> None:
         row, level = self._used.setdefault(pool, {}), self._floor.setdefault(pool, 0.0) - A_MOMENT
