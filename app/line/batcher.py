@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from app.line.borrowed_time import borrows, claim
+from app.line.borrowed_time import borrows
 from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
 from app.line.packing import companions
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
@@ -215,10 +215,10 @@ def _packs(one: Standing, first: Standing) -> bool:
 
 
 class _Turn(NamedTuple):
-    """Where a tenant stands among others, the least first: its class, negated, then its claim to the device's time."""
+    """Where a tenant stands among others, the least first: its class, negated; the device time that it has had."""
 
     level: int
-    claim: float
+    used_s: float
     running: bool
     borrows: bool = False
 
@@ -226,8 +226,8 @@ class _Turn(NamedTuple):
 def _turn_of_tenants(ready: Sequence[Standing], holders: Sequence[Standing], starts: Starts) -> dict[str, _Turn]:
     """Of each tenant the class that it stands in and the device time that it has had, by weight: the least goes first.
 
-    What it may borrow counts as time that it has not had. One that has no running job yet stands where `starts` says,
-    or level with the least of the others; of equals it goes first, for it came while another had the device.
+    One that has no running job yet stands where `starts` says, or level with the least of the others; of equals it goes
+    first, for it came while another had the device.
     """
     own = by_tenant(ready)
     if len(own) == 1:
@@ -239,7 +239,7 @@ def _turn_of_tenants(ready: Sequence[Standing], holders: Sequence[Standing], sta
     for tenant, ones in own.items():
         level = max(levels[one.entry.urgency.priority] for one in ones)
         at_s = used_s[tenant] if tenant in used_s else known[tenant] if known else least_s
-        found[tenant] = _Turn(-level, claim(known, tenant, at_s), tenant in used_s, borrows(known, tenant, at_s))
+        found[tenant] = _Turn(-level, at_s, tenant in used_s, borrows(known, at_s))
     return found
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 Borrow = Callable[[str], float]
 """The most that a tenant may borrow, in virtual time: seconds over its weight."""
@@ -14,50 +13,32 @@ def nothing(_tenant: str) -> float:
     return 0.0
 
 
-class Starts(defaultdict[str, float]):
-    """Where each tenant's share stands, in virtual time, newcomers at `level`; and what it may borrow.
+class Starts(dict[str, float]):
+    """Where each tenant's share stands, in virtual time: the least is served next. Others would come now.
 
-    Borrowed virtual time (Duda and Cheriton, SOSP 1999) with a bound by service instead of real time: a tenant that
-    comes where the others stand at V is served before its turn until its own virtual time, which goes on as if it
-    borrowed nothing, has come to V + `borrow`. So it pays back by waiting until the others have come as far; who
-    leaves in debt finds it there when it comes again, less what the others had meanwhile, its own share of the time.
-    At no moment has a tenant had more than that much beyond its share, whatever it does; those who have stayed lose
-    no more to each that comes. Whom `until` does not name would come now.
+    Borrowed virtual time (Duda and Cheriton, SOSP 1999), bounded by service: the virtual time of the pool, `floor`,
+    is that of the least of those who are there, and never goes back. A tenant that comes stands where it stood when it
+    left, but no more than `borrow` before the floor: until it has come up to it, it is on borrowed time, and the others
+    wait. It pays back by what it does not ask for: who leaves and comes again stands as far on as it was, and may borrow
+    again what the others have had meanwhile, as much as would have been its own share. So over any span of time it has
+    had no more than its share and that much, whatever it does; those who have stayed lose no more to each who comes.
     """
 
-    def __init__(
-        self, level: float, used: Mapping[str, float], until: Mapping[str, float], borrow: Borrow, floor: float
-    ) -> None:
-        super().__init__(lambda: level, used)
-        self._until, self._borrow, self._floor = until, borrow, floor
+    def __init__(self, used: Mapping[str, float], floor: float, borrow: Borrow, level: float | None = None) -> None:
+        """`level`: from where newcomers borrow, if it is not the floor itself."""
+        super().__init__(used)
+        self.floor = floor
+        self._borrow = borrow
+        self._level = floor if level is None else level
 
-    def borrows(self, tenant: str, at: float) -> bool:
-        """Whether it goes before its turn with what starts at this virtual time of its own."""
-        until = self._until.get(tenant)
-        return at < (self._floor + self._borrow(tenant) if until is None else until)
+    def __missing__(self, tenant: str) -> float:
+        return self._level - self._borrow(tenant)
 
-    def claim(self, tenant: str, at: float) -> float:
-        """By what tenants are compared: the least goes first. Ascends with `at`."""
-        return at - self._borrow(tenant) if self.borrows(tenant, at) else at
-
-
-def claim(starts: Mapping[str, float], tenant: str, at: float) -> float:
-    """The tenant's claim with what starts at that virtual time of its own; the same where nobody lends."""
-    return starts.claim(tenant, at) if isinstance(starts, Starts) else at
+    def get(self, tenant: str, default: float | None = None) -> float:  # type: ignore[override]
+        """Nobody is without a place."""
+        return self[tenant]
 
 
-def borrows(starts: Mapping[str, float], tenant: str, at: float) -> bool:
-    """Whether it then goes before its turn."""
-    return isinstance(starts, Starts) and starts.borrows(tenant, at)
-
-
-def claims(starts: Mapping[str, float], tenant: str, ascending: Iterable[float]) -> Iterator[float]:
-    """The claims of one job after another."""
-    rest = iter(ascending)
-    if isinstance(starts, Starts):
-        for at in rest:
-            if not starts.borrows(tenant, at):
-                yield at
-                break  # nor does any after it
-            yield starts.claim(tenant, at)
-    yield from rest
+def borrows(starts: Mapping[str, float], at: float) -> bool:
+    """Whether a tenant that stands there is on borrowed time; nobody is where nobody lends."""
+    return isinstance(starts, Starts) and at < starts.floor

@@ -78,23 +78,20 @@ def shares_part(note: SharesNote, pool: str, recent: bool) -> SharesNote:
         {pool: note.floor[pool]} if pool in note.floor else {},
         {job_id: charge for job_id, charge in note.charged.items() if charge.pool == pool},
         note.recent if recent else {},
-        {pool: note.until[pool]} if pool in note.until else {},
     )
 
 
 def merged_shares(parts: Sequence[SharesNote]) -> SharesNote:
     """One of them all."""
-    used, until = dict[str, Mapping[str, float]](), dict[str, Mapping[str, float]]()
-    floor = dict[str, float]()
+    used, floor = dict[str, Mapping[str, float]](), dict[str, float]()
     charged, recent = dict[str, Charge](), dict[str, float]()
     for part in parts:
         used |= part.used
-        until |= part.until
         floor |= part.floor
         charged |= part.charged
         for tenant, work in part.recent.items():
             recent[tenant] = recent.get(tenant, 0.0) + work
-    return SharesNote(max((part.at for part in parts), default=0.0), used, floor, charged, recent, until)
+    return SharesNote(max((part.at for part in parts), default=0.0), used, floor, charged, recent)
 
 
 def merged_starts(parts: Sequence[StartTimes]) -> StartTimes:

@@ -37,7 +37,6 @@ class SharesNote:
     floor: Mapping[str, float] = field(default_factory=dict)
     charged: Mapping[str, Charge] = field(default_factory=dict)  # by job id, of those under way
     recent: Mapping[str, float] = field(default_factory=dict)  # step-seconds by tenant; they halve in HALF_LIFE_S
-    until: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of those there, to which they may borrow
 
 
 _NOTE = TypeAdapter(SharesNote)
@@ -48,9 +47,10 @@ class TenantShares:
 
     A job is charged whole when it starts, since what is under way counts when the next is chosen; what it did not use
     after all is given back when it has left. A job that is paused stays charged; one that others follow is charged
-    once, to the tenant who leads. Of those who are away only who is ahead of the others is remembered, until they have
-    come as far: so what is remembered is bounded, and a tenant that comes again has nothing saved up. Its first job
-    goes before the next of those who have just had one; how many more do, `app.line.borrowed_time` says.
+    once, to the tenant who leads. Of those who are away only who is ahead of where a newcomer would stand is
+    remembered, until the others have come as far: so what is remembered is bounded, and a tenant that comes again has
+    nothing saved up but what it may borrow (`app.line.borrowed_time`). Its first job goes before the next of those who
+    have just had one.
     """
 
     def __init__(self, rules: Rules, note: SharesNote | None = None) -> None:
@@ -59,15 +59,13 @@ class TenantShares:
         self._at = note.at
         self._used = {pool: dict(row) for pool, row in note.used.items()}
         self._floor = dict(note.floor)
-        self._until = {pool: dict(row) for pool, row in note.until.items()}
         self._charged = dict(note.charged)
         self._recent = dict(note.recent)
 
     def starts(self, pool: str) -> Starts:
         """By tenant, the virtual time at which its next job in that pool would start."""
-        floor = self._floor.get(pool, 0.0)
-        until = self._until.get(pool, {})
-        return Starts(floor - A_MOMENT, self._used.get(pool, {}), until, self._rules.borrow, floor - 2 * A_MOMENT)
+        level = self._floor.get(pool, 0.0) - A_MOMENT
+        return Starts(self._used.get(pool, {}), level, self._rules.borrow)
 
     def recent(self, now: float) -> dict[str, float]:
         """Step-seconds that each tenant was given lately; they halve every `HALF_LIFE_S`."""
@@ -99,7 +97,6 @@ class TenantShares:
             present[job.plan.pool].add(job.tenant)
         self._floor = {pool: self._floor.get(pool, 0.0) for pool in present}
         self._used = {pool: self._level(pool, tenants) for pool, tenants in present.items()}
-        self._until = {pool: self._loans(pool, tenants) for pool, tenants in present.items()}
         self.charge(job for job in running if job.id not in self._charged)
 
     def charge(self, jobs: Iterable[Job]) -> None:
@@ -112,30 +109,24 @@ class TenantShares:
     def note(self) -> SharesNote:
         """All of it."""
         used = {pool: dict(row) for pool, row in self._used.items()}
-        until = {pool: dict(row) for pool, row in self._until.items() if row}
-        return SharesNote(self._at, used, dict(self._floor), dict(self._charged), dict(self._recent), until)
+        return SharesNote(self._at, used, dict(self._floor), dict(self._charged), dict(self._recent))
 
     def _level(self, pool: str, tenants: set[str]) -> dict[str, float]:
         """A pool's virtual times with all of `tenants` in it, and those others who are ahead of the least of them."""
         used = self._used.get(pool, {})
         known = [used[tenant] for tenant in tenants if tenant in used]
         floor = self._floor[pool] = max(self._floor[pool], min(known, default=0.0))
-        ahead = [(at, tenant) for tenant, at in used.items() if at > floor and tenant not in tenants]
+        borrow = self._rules.borrow
+        ahead = [(at, tenant) for tenant, at in used.items() if tenant not in tenants and at > floor - borrow(tenant)]
         found = {tenant: at for at, tenant in heapq.nlargest(KEPT, ahead)}
-        level = floor - A_MOMENT
-        return found | {tenant: max(level, used.get(tenant, level)) for tenant in tenants}
-
-    def _loans(self, pool: str, tenants: set[str]) -> dict[str, float]:
-        """To which each of them may borrow: who has been there keeps what it was told when it came."""
-        if not self._rules.borrow_s:
-            return {}
-        before, floor = self._until.get(pool, {}), self._floor[pool] - 2 * A_MOMENT  # below where a newcomer stands
-        return {
-            tenant: before[tenant] if tenant in before else floor + self._rules.borrow(tenant) for tenant in tenants
-        }
+        for tenant in tenants:
+            level = floor - A_MOMENT - borrow(tenant)
+            found[tenant] = max(level, used.get(tenant, level))
+        return found
 
     def _add(self, pool: str, tenant: str, work: float) -> None:
-        row, level = self._used.setdefault(pool, {}), self._floor.setdefault(pool, 0.0) - A_MOMENT
+        row = self._used.setdefault(pool, {})
+        level = self._floor.setdefault(pool, 0.0) - A_MOMENT - self._rules.borrow(tenant)
         row[tenant] = max(level, row.get(tenant, level) + work / self._rules.weight(tenant))
         self._recent[tenant] = max(0.0, self._recent.get(tenant, 0.0) + work)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf
@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from app.line.backlog import Backlog, TenantUse, TenantWaits
-from app.line.borrowed_time import borrows, claim
+from app.line.borrowed_time import borrows
 from app.line.dispatch import Pool, remaining
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
 from app.line.tenant_limit import limited, own_waits_s
@@ -92,20 +92,19 @@ def with_tenants(
         if len(present) == len(found) == 1:
             alone = next(iter(found))  # all that is there is its own, in whose order the row's waits are
             found[alone] = replace(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
-        found = {
-            tenant: _with_loan(waits, pool, rules, borrows(starts, tenant, starts[tenant]), recent.keys() - present)
-            for tenant, waits in found.items()
-        }
+        away = recent.keys() - present
+        if away and rules.borrow_s:
+            found = {tenant: _lending(waits, pool, rules, starts, tenant) for tenant, waits in found.items()}
         rows[name] = replace(row, tenants=limited(found, newcomer, own_s), newcomer=newcomer)
     return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, recent))
 
 
-def _with_loan(waits: TenantWaits, pool: Pool, rules: Rules, borrows: bool, away: Collection[str]) -> TenantWaits:
-    """What is promised to a tenant that has borrowed: where others were there lately, one of them may come and borrow.
+def _lending(waits: TenantWaits, pool: Pool, rules: Rules, starts: Mapping[str, float], tenant: str) -> TenantWaits:
+    """What is promised where others were there lately, who may come and borrow: one of them does, if it waits at all.
 
-    What those borrow who are there is in the waits already.
+    What those who are there may still borrow is in the waits already; who does so itself waits for nobody who might.
     """
-    if borrows or not away or not rules.borrow_s:
+    if borrows(starts, starts[tenant]):
         return waits
     more_s = rules.borrow_s / max(1, pool.replicas)
     return replace(waits, ahead_s={name: s and round(s + more_s, 3) for name, s in waits.ahead_s.items()})
@@ -149,15 +148,16 @@ def tenant_waits(
     held = Counter(job.tenant for job in running)
     line = _read(own, running, held, pool, now, rules)
     waits = _starts_in_s(waiting, own, sum(line.left_s.values()), pool)
+    least = starts[NOBODY]
     heads = longest_s([jobs[0].job for jobs in own.values()], waits, now, rules.age_s, most_s)
-    newcomer = _waits(NOBODY, [], line, starts, heads)
+    newcomer = _waits(NOBODY, [], line, least, 0.0, heads)
     found = {}
     for tenant in sorted(own, key=lambda tenant: (-len(own[tenant]), tenant))[:TOLD]:
         mine, longest = own[tenant], heads
         if len(own) > 1:
             theirs = longest_s([one.job for one in mine], waits, now, rules.age_s, most_s)
             longest = {name: max(heads[name], theirs[name]) for name in PRIORITIES}
-        found[tenant] = _waits(tenant, mine, line, starts, longest)
+        found[tenant] = _waits(tenant, mine, line, starts[tenant], starts[tenant] - least, longest)
     return found, newcomer
 
 
@@ -190,7 +190,7 @@ def _by_tenant(
         tags[tenant] = tag + work / weights[tenant]
         lift = min(HIGHEST, level + int(max(0.0, now - job.created_at) / age_s))  # as `lifted`, for each of thousands
         turn = asked.seconds if alone else max(asked.step_seconds, asked.device_seconds)  # as `turn_s`
-        own.setdefault(tenant, []).append(_Waiting(claim(starts, tenant, tag), turn, work, level, lift, job))
+        own.setdefault(tenant, []).append(_Waiting(tag, turn, work, level, lift, job))
     return own
 
 
@@ -236,15 +236,14 @@ def _levels(waiting: Sequence[_Waiting]) -> dict[int, int]:
 
 
 def _waits(
-    tenant: str, mine: Sequence[_Waiting], line: _Line, starts: Mapping[str, float], longest: Mapping[str, float]
+    tenant: str, mine: Sequence[_Waiting], line: _Line, start: float, lead: float, longest: Mapping[str, float]
 ) -> TenantWaits:
     ahead_s, ahead, leads = {}, {}, {}
-    start, least = starts[tenant], claim(starts, NOBODY, starts[NOBODY])
     for name, level in PRIORITIES.items():
         before = [one.work for one in mine if one.lifted >= level]
-        tag = claim(starts, tenant, start + sum(before) / line.rules.weight(tenant))
-        wait_s, jobs = _wait(tenant, level, line, tag, len(before))
-        ahead_s[name], ahead[name], leads[name] = round(wait_s, 3), jobs, round(tag - least, 3)
+        done = sum(before) / line.rules.weight(tenant)
+        wait_s, jobs = _wait(tenant, level, line, start + done, len(before))
+        ahead_s[name], ahead[name], leads[name] = round(wait_s, 3), jobs, round(lead + done, 3)
     return TenantWaits(len(mine), line.held.get(tenant, 0), ahead_s, ahead, leads, dict(longest))
 
 

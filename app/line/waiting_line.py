@@ -9,7 +9,6 @@ from itertools import accumulate, count
 from math import floor, inf
 from typing import Any
 
-from app.line.borrowed_time import Starts, claims
 from app.line.order import Entry, Standing, Urgency, standings
 from app.line.profile import Profile
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
@@ -110,10 +109,10 @@ class WaitingLine:
         Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with step-seconds as the length of a job: a
         tenant's virtual time goes on by the work of each of its jobs over its weight, and the least is served next. As
         in Virtual Token Counters (Sheng et al., OSDI 2024) who comes starts level with the least of those who are
-        there; `starts` holds where each tenant is now, and what it may borrow. Of equal tags the more urgent job goes
-        first. So of two tenants that wait in one class neither gets ahead of the other by more than one job of each,
-        over weights, and what may be borrowed; and a single tenant's order, like that of each tenant's own jobs, is
-        that of their keys. Lazy: only as many are compared as are taken.
+        there, or before them by what it may borrow; `starts` holds where each tenant is now. Of equal tags the more
+        urgent job goes first. So of two tenants that wait in one class neither gets ahead of the other by more than one
+        job of each, over weights, and that; and a single tenant's order, like that of each tenant's own jobs, is that
+        of their keys. Lazy: only as many are compared as are taken.
         """
         lines = self.pool(name)
         if len(lines) < 2:
@@ -142,8 +141,7 @@ class WaitingLine:
         self, tenant: str, line: TenantLine, levels: Mapping[int, int], starts: Mapping[str, float]
     ) -> Iterator[_Ranked]:
         rows, weight = line.rows(), self._rules.weight(tenant)
-        start = starts[tenant] if isinstance(starts, Starts) else starts.get(tenant, 0.0)
-        tags = claims(starts, tenant, accumulate((one.remaining_s / weight for one in rows), initial=start))
+        tags = accumulate((one.remaining_s / weight for one in rows), initial=starts.get(tenant, 0.0))
         return (
             (-level, tag, one.key, one) for level, tag, one in zip(levels_of(rows, levels), tags, rows, strict=False)
         )

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from app.line.borrowed_time import claim
 from app.line.fair_share import TenantShare
 from app.line.rules import NORMAL, PRIORITIES, Rules
 
@@ -90,6 +89,6 @@ class TenantTurns:
 
         def place(work: _Work) -> tuple[int, float, int]:
             under_way = begun[work.tenant] * self._usual_s / self._rules.weight(work.tenant)
-            return -work.level, claim(starts, work.tenant, starts[work.tenant] + under_way), work.number
+            return -work.level, starts[work.tenant] + under_way, work.number
 
         return place

@@ -49,10 +49,10 @@ def test_a_single_job_no_longer_than_what_may_be_borrowed_is_hardly_slowed_by_a_
     assert borrow_s or took > 1.25 * 5 + 3.0, "at its share it takes longer"
 
 
-def test_a_job_longer_than_that_goes_on_once_the_others_have_come_as_far() -> None:
+def test_a_job_longer_than_that_goes_on_at_its_share() -> None:
     game = Play([*flood(), Played("single", SHAPE, 40.0, [True] * 10, tenant="one")], RULES, DEAR)
     took = until_left(game, "single") - 40.0
-    assert 10 + 1 <= took <= BORROW_S + 2 * (10 - BORROW_S) + BORROW_S + 3
+    assert took == pytest.approx(BORROW_S + 2 * (10 - BORROW_S), abs=2.0), "the rest at its share"
 
 
 @slow
@@ -88,8 +88,8 @@ def test_of_two_who_stay_each_has_its_share_though_both_came_on_borrowed_time() 
     for _ in range(100):
         game.step()
         ahead.append(game.had_s["other"] - (game.had_s["many"] - before))
-    assert max(ahead) == pytest.approx(BORROW_S, abs=1.0)
-    assert max(ahead[-50:]) <= 2.0, "it has paid back, and borrows no more"
+    assert max(ahead) <= BORROW_S + 2.5
+    assert ahead[-1] >= BORROW_S - 2.0, "it borrows once, and no more; then each has half"
 
 
 def test_who_leaves_and_comes_again_has_borrowed_once() -> None:
@@ -98,17 +98,17 @@ def test_who_leaves_and_comes_again_has_borrowed_once() -> None:
     share.charge([("many", 20.0)])
     share.charge([("many", 1.0)])
     share.enter("one", {"many"})
-    assert share.starts({"many", "one"}).claim("one", share.used_s("one")) == 20.0 - BORROW_S
+    stood = share.used_s("many") - 1.0 - BORROW_S  # where the others stood when the turn under way began
+    assert share.used_s("one") == stood
     share.charge([("one", BORROW_S)])
     for _ in range(3):  # it comes and goes
         share.enter("one", {"many"})
-        starts = share.starts({"many", "one"})
-        assert starts.claim("one", share.used_s("one")) >= 20.0 - 1.0, "it is ahead by all that it may be"
+        assert share.used_s("one") == stood + BORROW_S, "nothing is gained by that"
     share.charge([("many", 4.0)])
     share.charge([("many", 1.0)])
     share.enter("one", {"many"})
-    assert share.starts({"many", "one"}).borrows("one", share.used_s("one")), "the others have come up"
-    assert not share.starts({"many", "one"}).borrows("one", share.used_s("one") + 5.5), "by so much and no more"
+    starts = share.starts({"many", "one"})
+    assert starts.floor - starts["one"] == pytest.approx(5.0), "the others have come up by as much"
 
 
 def test_company_of_those_who_do_not_borrow_stays_away_where_it_slows_the_one_who_does() -> None:
@@ -160,8 +160,7 @@ def test_in_the_line_so_much_work_goes_first_and_the_rest_in_turn() -> None:
     few = [job(100 + n, tenant="few", created_at=9.0) for n in range(8)]
     order = [each.tenant for each in started([*many(20, 200), *few], shares, 9)]
     assert order[:3] == ["few"] * 3, "6 of its 16 step-seconds"
-    assert order[3:6] == ["many"] * 3, "which it pays back"
-    assert order[6:].count("few") in (1, 2), "then each has its share"
+    assert order[3:].count("few") == 3, "then each has its share"
 
 
 @slow
@@ -193,8 +192,8 @@ def test_a_note_carries_on_how_far_each_may_borrow() -> None:
     shares.charge([job(9, tenant="few", step_seconds=4.0)])
     again = TenantShares(LINE, shares.note())
     again.observe([*many(3), job(10, tenant="few")], [at_work(9, tenant="few", step_seconds=4.0)], 5.0)
-    assert again.starts("main").borrows("few", 5.5)
-    assert not again.starts("main").borrows("few", 6.5)
+    again.observe(many(3), [], 5.0)
+    assert again.starts("main")["few"] == pytest.approx(4.0 - BORROW_S, abs=1e-3), "also of one who has gone"
 
 
 def test_a_promise_counts_that_one_who_was_there_lately_may_come_and_borrow() -> None:
