@@ -19,9 +19,10 @@ class Starts(dict[str, float]):
     Borrowed virtual time (Duda and Cheriton, SOSP 1999), bounded by service: the virtual time of the pool, `floor`,
     is that of the least of those who are there, and never goes back. A tenant that comes stands where it stood when it
     left, but no more than `borrow` before the floor: until it has come up to it, it is on borrowed time, and the others
-    wait. It pays back by what it does not ask for: who leaves and comes again stands as far on as it was, and may borrow
-    again what the others have had meanwhile, as much as would have been its own share. So over any span of time it has
-    had no more than its share and that much, whatever it does; those who have stayed lose no more to each who comes.
+    wait. It pays back by what it does not ask for: who leaves and comes again stands as far on as it was, and may
+    borrow again what the others have had meanwhile, as much as would have been its own share. So over any span of time
+    it has had no more than its share and that much, whatever it does; those who have stayed lose no more to each who
+    comes.
     """
 
     def __init__(self, used: Mapping[str, float], floor: float, borrow: Borrow, level: float | None = None) -> None:
