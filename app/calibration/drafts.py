@@ -28,13 +28,13 @@ from app.engine.draft_check import residual
 from app.models.vocabularies import readers
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
-from app.plan.masks.mask import evaluations
 from app.plan.planner import make_plan
 from app.plan.speculative.shown import shown
 from app.plan.speculative.speculative import draft_walk, kept_walk, maker_of
 from app.plan.speculative.table import FOLDER, DraftRow, DraftTable, table_for, write
 from app.plan.tables import Tables, load_tables
 from app.plan.tiers import AUTO
+from app.plan.work import evaluations
 from app.settings import Settings
 from app.types import FirstDraft, ModelProfile, Plan, VideoRequest
 

@@ -17,7 +17,7 @@ from app.api.requests.strict import Strict
 from app.api.requests.wish_fields import CacheWish, PrepareWish, WebhookWish, wished_picture
 from app.errors import InvalidRequest
 from app.jobs.admission_limits import MOST_AFTER
-from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
+from app.plan.guidance import LEAST_GUIDANCE, MOST_GUIDANCE
 from app.plan.tiers import MOST_STEPS
 from app.types import NORMAL, OFF, ON, WEBHOOK_EVENTS, CacheMode, VideoRequest, Webhook, Wishes
 
@@ -89,6 +89,16 @@ class CreateVideo(Strict):
     )
     guidance_scale_2: float | None = Field(
         None, ge=LEAST_GUIDANCE, le=MOST_GUIDANCE, description="The same for a second expert, if there is"
+    )
+    guidance_start: float | None = Field(
+        None, ge=0, le=1, description="Share of the steps from which on there is guidance; a step without takes half"
+    )
+    guidance_stop: float | None = Field(None, ge=0, le=1, description="Share of the steps behind which there is none")
+    cfg_zero_star: bool | None = Field(
+        None, description="Guide as CFG-Zero* does: the unconditional pass scaled, and first steps without velocity"
+    )
+    zero_init_steps: int | None = Field(
+        None, ge=0, le=100, description="How many first steps those are; 1, if not given"
     )
     loras: Loras | None = Field(
         None, description="LoRA adapters of the model, several at once; also `lora` for one, `lora_name` by name alone"
@@ -196,6 +206,10 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         guidance_2=asked.guidance_scale_2,
         loras=with_strength(asked.loras or [], asked.lora_strength),
         shift=asked.flow_shift,
+        guidance_start=asked.guidance_start,
+        guidance_stop=asked.guidance_stop,
+        cfg_zero_star=asked.cfg_zero_star,
+        zero_init_steps=asked.zero_init_steps,
         aspect_ratio=asked.aspect_ratio,
         resolution=None if asked.resolution is None else str(asked.resolution),
         prepare=wished_picture(asked.prepare),
