@@ -254,10 +254,10 @@ class Ticket:
             forecast=self.started.forecast,
             alone=self.plan.sampling.alone,
             group=self.started.group,
-            weight=self.started.share,
             stepped=self.stepped,
             used_s=used_s,
             tenant_used_s=tenant_used_s,
+            passes=self.started.share,
         )
 
     def paused(self) -> Paused:

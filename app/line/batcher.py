@@ -153,11 +153,11 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile, starts: 
     return tuple(one.entry.job_id for one in batch)
 
 
-def _filled(mates: Sequence[Standing], size: int) -> Sequence[Standing]:
+def _filled(mates: list[Standing], size: int) -> list[Standing]:
     """The first of the mates whose passes are no more than those of `size` guided steps; there is always one."""
     room, count = float(size), 0
     for one in mates:
-        room -= one.entry.weight if isinstance(one.entry, Running) else 1.0
+        room -= one.entry.passes if isinstance(one.entry, Running) else 1.0
         if room < 0 and count:
             break
         count += 1

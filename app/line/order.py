@@ -47,10 +47,10 @@ class Waiting(Entry):
 class Running(Entry):
     """A job with a slot."""
 
-    weight: float = 1.0  # what its next step takes of a guided one: one of its two passes is half
     stepped: int = 0  # number of the boundary at which it last was in a batch, or of the one before it joined
     used_s: float = 0.0  # device time that its shape has had, as `FairShare` counts it
     tenant_used_s: float = 0.0  # the same of its tenant, by weight
+    passes: float = 1.0  # what its next step takes of a guided one: one of its two passes is half
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from app.models.published import numbers_of
 from app.plan.families import ROWS, FamilyRow
 from app.plan.few_step import BY_FAMILY, FEW_STEPS, FewStep
 from app.types import FIRST, IMAGE, InputRole
@@ -20,35 +21,14 @@ COLUMNS: Final = (
 NOTES: Final = """
 `/v1/models` says the same of each model as it is served (`inputs`). *Few steps*: those of distilled weights, else by a
 LoRA of few steps in a tier. *Weights in turns*: what the largest part takes on the device where they take turns
-(`offload: model`), the denoiser's at 8 bits (`layerwise: float8_e4m3fn`), the text encoders' at 16; reckoned from
-published numbers of parameters, measured with none of them. What a step works with comes on top, and `offload: group`
-(the preset `memory`) needs less of the denoiser. A † is for weights of the pipeline named alone.
+(`offload: model`), the denoiser's at 8 bits (`layerwise: float8_e4m3fn`), the text encoders' at 16; counted on the
+layers of their published configurations. What a step works with comes on top, and `offload: group` (the preset
+`memory`) needs less of the denoiser. A † is for weights of the pipeline named alone.
 """
-FEW_BEGIN: Final = (
-    "<!-- few steps: written by `python -m app.models.document` from app/plan/few_step.py: change that -->"
-)
+FEW_BEGIN: Final = "<!-- few steps: written by `python -m app.models.document` from app/plan/few_step.py -->"
 FEW_END: Final = "<!-- end of few steps -->"
 FEW_COLUMNS: Final = ("family", "`few_step`", "is", "steps", "guidance", "flow shift", "noise levels", "method", "from")
 GIB: Final = 2**30
-
-BILLIONS: Final[dict[str, tuple[float, float]]] = {
-    "wan2.1-t2v-1.3b": (1.4, 5.7),
-    "wan2.1-vace-1.3b": (2.2, 5.7),
-    "wan2.2-ti2v-5b": (5.0, 5.7),
-    "wan2.1-vace-14b": (17.3, 5.7),
-    "wan2.1-i2v": (16.4, 5.7),
-    "wan2.1-flf2v": (16.4, 5.7),
-    "wan2": (14.3, 5.7),
-    "ltx-2": (18.9, 11.8),
-    "ltx-video": (1.9, 4.8),
-    "hunyuan-video-1.5": (8.3, 7.1),
-    "hunyuan-video": (12.8, 8.0),
-    "cogvideox-2b": (1.7, 4.8),
-    "cogvideox": (5.6, 4.8),
-    "z-image": (6.2, 4.0),
-}
-"""Parameters of one denoiser and of the larger text encoder, in thousand millions, as their model cards have them, by
-how a family's name begins; the longest that fits counts."""
 
 
 def table(rows: Iterable[FamilyRow] = ROWS) -> str:
@@ -96,12 +76,10 @@ def _few_row(family: str, row: FewStep) -> str:
 
 
 def smallest_gib(family: str) -> float | None:
-    """GiB of the largest part where parts take turns; None: the numbers are not known."""
-    known = [name for name in BILLIONS if family.startswith(name)]
-    if not known:
-        return None
-    denoiser, text = BILLIONS[max(known, key=len)]
-    return max(denoiser, 2 * text) * 1e9 / GIB
+    """GiB of the largest part where parts take turns: one denoiser at 8 bits, text encoders at 16; None: not known."""
+    sizes = numbers_of(family)
+    text = [2 * count for name, count in sizes.items() if name.startswith("text_encoder")]
+    return max([sizes["transformer"], *text]) / GIB if sizes else None
 
 
 def _row(row: FamilyRow) -> str:

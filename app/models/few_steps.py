@@ -1,4 +1,4 @@
-"""An entry whose tiers name few-step methods comes in; the same entry with their adapters, steps and levels goes out."""
+"""An entry whose tiers name few-step methods comes in; it goes out with their adapters, steps and noise levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The few-step methods that model families ship, a row each: what tiers name by `few_step`, and where its numbers are from.
+"""The few-step methods that families ship, a row each: what tiers name by `few_step`, and where its numbers are from.
 
 A step of a distilled model is half of a guided one, as it has one pass, and it needs few: 4 of them are 2 guided
 evaluations instead of 35. Levels are given where a method was distilled at its own; a walk at others is not what its

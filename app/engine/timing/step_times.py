@@ -78,7 +78,7 @@ class StepTimes:
         what is no whole number of steps, or of several shapes, is no such measurement.
         """
         if any(each != 1.0 for each in passes):
-            whole = sum(passes)
+            whole = float(sum(passes))
             if len(set(shapes)) > 1 or whole < 1 or not whole.is_integer():
                 return
             shapes = list(shapes[:1]) * int(whole)
