@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.adapters import adapters, named, said_of, uploads_of
+from app.plan.asked import Asked, as_measured, asked_for
 from app.plan.budgets import BudgetTable
 from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
-from app.plan.distilled import Maker, maker
+from app.plan.distilled import Maker
 from app.plan.feedback.feedback import Place
-from app.plan.guidance import asked_of
 from app.plan.inputs import planned_inputs
 from app.plan.inputs import reasons as said_of_inputs
 from app.plan.masks.table import MaskTable, with_masks
@@ -25,8 +25,6 @@ from app.plan.postprocessing import (
     postprocessed,
     said_of_frames,
 )
-from app.plan.prompt.complexity import analyse
-from app.plan.prompt.normalise import normalised, required
 from app.plan.prompt.understand import Reader
 from app.plan.sampling import sampling_of, shift_of
 from app.plan.savings import full_run
@@ -39,7 +37,7 @@ from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
 from app.plan.tables import NO_TABLES, Tables
 from app.plan.tier_difference import same_as_lower
-from app.plan.tiers import Choice, choose
+from app.plan.tiers import Choice
 from app.plan.unheeded import unheeded
 from app.plan.work import evaluations
 from app.types import (
@@ -55,7 +53,6 @@ from app.types import (
     PlanWarning,
     Postprocessing,
     StudentOfModel,
-    Understood,
     VideoRequest,
     VideoSpec,
 )
@@ -114,16 +111,16 @@ def make_plan(
         InvalidRequest: a field is out of bounds; `param` names it.
         ModelNotFound: no such model.
     """
-    asked = _asked(request, catalogue, limits, readers)
+    asked = asked_for(request, catalogue, limits.max_prompt_chars, readers)
     model, tier = asked.model, asked.choice.tier
     spec, more = _shape(request, asked.here, model, tier, frames)
     given = planned_inputs(request, model, spec)
     worn = adapters(request, model, tier)
     uploads = uploads_of(request, model, worn)
     measured = _measured(request, asked, tables)
-    as_measured = _as_measured(request, spec, asked)
+    usual = as_measured(request, spec, asked)
     cache = step_cache(request, model, limits.mag_ratios, named(worn, uploads))
-    work = _work(request, asked, measured, leanings, as_measured, cache)
+    work = _work(request, asked, measured, leanings, usual, cache)
     seed = settle(request.seed, (model.id, asked.prompt, asked.negative), spec, draw_seed)
     plan = Plan(
         model=model.id,
@@ -152,77 +149,43 @@ def make_plan(
         sound=_sound(request, model),
     )
     check_pixels(plan, frames)
-    plan = _walked(request, plan, asked, measured, as_measured, readers.get(model.id))
+    plan = _walked(request, plan, asked, measured, usual, readers.get(model.id))
     return _reckoned(request, plan, asked, measured, pace, limits)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is asked, and of which model: it as the tier's weights make it, and, `here`, as the tier limits it."""
-
-    prompt: str
-    negative: str
-    understood: Understood | None
-    beyond: tuple[PlanWarning, ...]
-    why: Analysis
-    made: Maker
-    choice: Choice
-
-    @property
-    def model(self) -> ModelProfile:
-        return self.made.model
-
-    @property
-    def here(self) -> ModelProfile:
-        return within(self.model, self.choice.tier)
-
-
-def _asked(request: VideoRequest, catalogue: Catalogue, limits: Limits, readers: Mapping[str, Reader]) -> _Asked:
-    """The words, read as the model reads them, and the tier. Raises InvalidRequest, ModelNotFound."""
-    model = catalogue.find(request.model)
-    prompt = required(request.prompt, limits.max_prompt_chars)
-    negative = normalised(request.negative_prompt, limits.max_prompt_chars, "negative_prompt")
-    _check_fit(request, model)
-    understood, beyond = readers[model.id].understand(prompt) if model.id in readers else (None, ())
-    why = analyse(prompt)
-    made = maker(request, model, choose(request.tier, why.complexity).tier)
-    choice = choose(request.tier, why.complexity, made.model.tiers)
-    return _Asked(prompt, negative, understood, tuple(beyond), why, made, choice)
-
-
-def _measured(request: VideoRequest, asked: _Asked, tables: Tables) -> Tables:
+def _measured(request: VideoRequest, asked: Asked, tables: Tables) -> Tables:
     """The tables, where they hold: they are of the model as it is."""
     return tables if not request.loras and shift_of(request, asked.here) == asked.model.shift else NO_TABLES
 
 
 def _work(
     request: VideoRequest,
-    asked: _Asked,
+    asked: Asked,
     measured: Tables,
     leanings: Mapping[Place, float],
-    as_measured: bool,
+    usual: bool,
     cache: str,
 ) -> StepBudget:
     """How much work it needs. Raises InvalidRequest."""
     masks, table = _masks(measured, asked.model), measured.budgets.get(asked.model.id)
     work = step_budget(request, asked.here, asked.why.complexity, asked.choice, table, leanings, masks)
-    work = work if as_measured else unmeasured(work)
+    work = work if usual else unmeasured(work)
     work = _all_of(work, asked.made.student) if asked.made.student else work
     return _uncut(work, cache) if cache else work
 
 
 def _walked(
-    request: VideoRequest, plan: Plan, asked: _Asked, measured: Tables, as_measured: bool, reader: Reader | None
+    request: VideoRequest, plan: Plan, asked: Asked, measured: Tables, usual: bool, reader: Reader | None
 ) -> Plan:
     """The plan with its masks and its draft: which of the steps run the denoiser. Raises InvalidRequest."""
     model = asked.model
     plan = with_masks(plan, measured.masks, one_pass=model.guided_by != "negative")
     drafts = table_for(measured.drafts, model.id, model.revision, maker_of(model))
     seen = shown(asked.prompt, reader) if request.speculative and reader is not None else None
-    return drafted(request, plan, model, asked.choice.row, drafts, as_measured, seen)
+    return drafted(request, plan, model, asked.choice.row, drafts, usual, seen)
 
 
-def _reckoned(request: VideoRequest, plan: Plan, asked: _Asked, measured: Tables, pace: Pace, limits: Limits) -> Plan:
+def _reckoned(request: VideoRequest, plan: Plan, asked: Asked, measured: Tables, pace: Pace, limits: Limits) -> Plan:
     """The plan with what it costs, and what of it is not as asked."""
     price, watts = limits.price_per_device_hour, limits.device_watts
     cost = estimate(asked.model, plan.spec, evaluations(plan), pace, price, watts)
@@ -265,32 +228,6 @@ def _not_as_asked(
     yield from plan.warnings
 
 
-def _as_measured(request: VideoRequest, spec: VideoSpec, asked: _Asked) -> bool:
-    """Whether the video is of the kind that budgets were measured with: as `kinoray calibrate` asks, or nearly."""
-    here = asked.here
-    return (
-        not asked.beyond
-        and request.sampler in (None, here.samplers[0])
-        and request.guidance in (None, here.guidance)
-        and not asked_of(request)
-        and not request.negative_prompt.strip()
-        and (spec.width, spec.height) == here.sizes[0]
-        and spec.frames == here.default_frames
-        and not request.sees
-    )
-
-
-def _check_fit(request: VideoRequest, model: ModelProfile) -> None:
-    """Refuse what this kind of model has no ear for."""
-    if model.pictures_only and request.frames != 1:
-        message = f"{model.id} makes pictures: ask /v1/images/generations for one."
-        raise InvalidRequest(message, param="model", code="not_a_video_model")
-    if model.guided_by != "negative" and request.negative_prompt.strip():
-        raise UnsupportedParameter(f"{model.id} does not hear a negative prompt.", "negative_prompt")
-    if model.guided_by == "nothing" and request.guidance not in (None, 1.0):
-        raise UnsupportedParameter(f"{model.id} is distilled: its guidance is always 1.", "guidance_scale")
-
-
 def _shape(
     request: VideoRequest, here: ModelProfile, model: ModelProfile, tier: str, frames: PostprocessingLimits
 ) -> tuple[VideoSpec, Postprocessing | None]:
@@ -324,7 +261,7 @@ def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
 
 def _explained(
     request: VideoRequest,
-    asked: _Asked,
+    asked: Asked,
     spec: VideoSpec,
     more: Postprocessing | None,
     work: StepBudget,

@@ -59,7 +59,8 @@ def test_a_request_comes_before_its_tier() -> None:
 
 
 def test_another_rule_is_another_video_and_the_usual_one_keeps_its_digest() -> None:
-    keys = [plan_digest(planned(**wishes), None) for wishes in ({}, {"guidance_stop": 1.0}, {"guidance_stop": 0.5})]
+    asked: list[dict[str, Any]] = [{}, {"guidance_stop": 1.0}, {"guidance_stop": 0.5}]
+    keys = [plan_digest(planned(**wishes), None) for wishes in asked]
     assert keys[0] == keys[1] != keys[2]
     only_zero = plan_digest(planned(cfg_zero_star=True, zero_init_steps=0), None)
     assert only_zero != keys[0], "it has the masks of the usual way"
