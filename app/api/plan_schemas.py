@@ -49,7 +49,7 @@ class PlannedGuidance(BaseModel):
 
     start: float = Field(description="Share of the steps from which on there is some")
     stop: float = Field(description="Share of the steps behind which there is none")
-    cfg_zero_star: bool
+    cfg_zero_star: bool = Field(description="Whether the two passes are put together as CFG-Zero* does")
     zero_init_steps: int = Field(description="First steps without velocity")
 
 

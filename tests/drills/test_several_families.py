@@ -59,7 +59,7 @@ async def everyone_serves(openai: AsyncOpenAI, client: Kinoray) -> None:
     assert sounds == {"codecs": ["aac", "h264"], "frames": 9, "size": (64, 32)}
     looks = await by_openai(openai, "looks", input_reference=picture(), num_frames=5)
     assert looks == {"codecs": ["h264"], "frames": 5, "size": SIZE}
-    images = await openai.images.generate(model="stills", prompt="a red ball", size="32x16")  # type: ignore[call-overload]
+    images = await openai.images.generate(model="stills", prompt="a red ball", size="32x16")
     assert [Image.open(io.BytesIO(base64.b64decode(row.b64_json or ""))).size for row in images.data or []] == [SIZE]
     made = await client.wait((await client.create("a red ball", tier="preview", seed=-1)).id, timeout_s=60)
     assert (made.status, made.model) == ("completed", "kinoray-shapes")

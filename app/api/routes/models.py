@@ -36,7 +36,7 @@ class ModelTier(BaseModel):
     most_frames: int
     guidance: float
     sampler: str = Field(description="Unless a request says another")
-    flow_shift: float
+    flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
     noise_levels: list[float] = Field(description="A few-step method's own; empty: the sampler's")
     guidance_rule: PlannedGuidance | None = Field(description="Null: guidance at each step, as usual")
     weights: str = Field(description="Which weights denoise: own, or student, unless a request asks what it cannot")

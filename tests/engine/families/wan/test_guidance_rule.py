@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
@@ -13,14 +12,11 @@ from diffusers.guiders import ClassifierFreeGuidance, ClassifierFreeZeroStarGuid
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import TOKENS, JobState
-from app.engine.fake import FakeDenoiser
-from app.engine.loop import Engine
-from app.line.batcher import Rules
 from app.plan.masks.mask import walk_evaluations
 from app.plan.masks.table import with_masks
 from app.types import GuidanceRule, Plan, VideoSpec
 from tests.engine.families.tiny import Z, tiny_wan, transformer_of
-from tests.engine.plans import Listener, hear, make_plan, walk
+from tests.engine.plans import hear, make_plan, walk
 
 STEPS = 8
 INTERVAL = GuidanceRule(start=0.3, stop=0.7)
@@ -131,17 +127,3 @@ def test_a_forward_has_the_rows_that_the_plan_pays_for() -> None:
     assert sum(rows) / 2 == walk_evaluations(plan) == state.work
     guided = [BOTH.guides(step, STEPS) for step in range(2, STEPS)]
     assert rows == [2 if each else 1 for each in guided], "the first two steps run nothing"
-
-
-def test_the_engine_learns_a_step_of_two_halves_as_one_and_of_one_half_as_none() -> None:
-    plan = planned(GuidanceRule(start=0.5))
-    engine = Engine(FakeDenoiser(step_s=0.001), Rules(slots=2, max_batch=2))
-    listeners = [Listener(), Listener()]
-    denoiser = FakeDenoiser()
-    for name, listener in zip("ab", listeners, strict=True):
-        engine.submit(name, plan, listener, hear(denoiser, plan))
-    for listener in listeners:
-        listener.wait()
-    engine.close()
-    assert {batch for _, batch in engine.times} <= {1, 2}
-    assert np.isfinite([*engine.times.values()]).all()
