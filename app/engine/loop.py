@@ -87,7 +87,7 @@ class Engine:
         self.tally = Tally()
         """Batches and preemptions since a heartbeat took them."""
         self._inbox = Inbox()
-        self._jobs = JobTable()  # this and what follows belong to the engine's thread
+        self._jobs = JobTable(rules.borrow)  # this and what follows belong to the engine's thread
         self._forward = Forward(denoiser, self._times, self._jobs.make_room)
         self._previews = Previews(denoiser, rules.preview_share, clock)
         self._checkpoints = CheckpointPolicy(rules.checkpoint_share, rules.checkpoint_every)

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from app.line.backlog import Backlog, TenantUse, TenantWaits
+from app.line.borrowed_time import borrows
 from app.line.dispatch import Pool, remaining
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
 from app.line.tenant_limit import limited, own_waits_s
@@ -82,15 +83,31 @@ def with_tenants(
     rows, lines, under_way = {}, by_pool(waiting), by_pool(running)
     most = rules.most_of_tenant
     own_s = {} if most is None else own_waits_s(waiting, running, capacity, most)
+    recent = shares.recent(backlog.at)
     for name, row in (backlog.pools or {}).items():
         ahead, at_work = lines.get(name, []), under_way.get(name, [])
         pool, starts = capacity.get(name, Pool(0, 0, 0)), shares.starts(name)
         found, newcomer = tenant_waits(ahead, at_work, pool, backlog.at, rules, starts, most_s)
-        if len({job.tenant for job in (*ahead, *at_work)}) == len(found) == 1:
+        present = {job.tenant for job in (*ahead, *at_work)}
+        if len(present) == len(found) == 1:
             alone = next(iter(found))  # all that is there is its own, in whose order the row's waits are
             found[alone] = replace(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
+        away = recent.keys() - present
+        if away and rules.borrow_s:
+            found = {tenant: _lending(waits, pool, rules, starts, tenant) for tenant, waits in found.items()}
         rows[name] = replace(row, tenants=limited(found, newcomer, own_s), newcomer=newcomer)
-    return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, shares.recent(backlog.at)))
+    return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, recent))
+
+
+def _lending(waits: TenantWaits, pool: Pool, rules: Rules, starts: Mapping[str, float], tenant: str) -> TenantWaits:
+    """What is promised where others were there lately, who may come and borrow: one of them does, if it waits at all.
+
+    What those who are there may still borrow is in the waits already; who does so itself waits for nobody who might.
+    """
+    if borrows(starts, starts[tenant]):
+        return waits
+    more_s = rules.borrow_s / max(1, pool.replicas)
+    return replace(waits, ahead_s={name: s and round(s + more_s, 3) for name, s in waits.ahead_s.items()})
 
 
 def _use(

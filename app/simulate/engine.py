@@ -204,7 +204,7 @@ class VirtualEngine:
         self._paused: dict[str, VirtualTicket] = {}
         self._latest: dict[str, VirtualTicket] = {}
         self._fair: FairShare[Shape] = FairShare()
-        self._fair_tenants = TenantShare()
+        self._fair_tenants = TenantShare(rules.borrow)
         self._news = asyncio.Event()
         self._closing = self._ended = self._lost = False
         self._default: Shape | None = None
