@@ -1,7 +1,7 @@
 // The page: puts its parts together, follows what happens to all videos, and sends what the form asks for.
 
 import { act, make, trouble } from "./acts.js";
-import { call, forget, get, hasKey } from "./api.js";
+import { call, forget, get, key } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
 import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, withPicture } from "./ask/form.js";
@@ -10,7 +10,6 @@ import { listenForPictures, picturePlace } from "./ask/picture.js";
 import { advise, pickStyles } from "./ask/styles.js";
 import { wall } from "./ask/wall.js";
 import { $, h, icon, sleep } from "./dom.js";
-import { follow } from "./feed.js";
 import { figuresSoon, keepFigures } from "./figures.js";
 import { keepPage } from "./install.js";
 import { newest, older } from "./keep/gallery.js";
@@ -19,7 +18,8 @@ import { switchMotion } from "./motion.js";
 import { resume, waiting } from "./outbox.js";
 import { listenForCommands } from "./palette.js";
 import { title } from "./sentences.js";
-import { ended, happened, heard, learn, refresh, videos, watch } from "./store.js";
+import { ended, happened, heard, learn, left, refresh, videos, watch } from "./store.js";
+import { followTogether } from "./tabs.js";
 import { switchTheme, THEMES } from "./theme.js";
 import { listenForViews } from "./views.js";
 import { reportVitals } from "./vitals.js";
@@ -172,7 +172,7 @@ function offers() {
     { label: t("go.wall"), run: () => showWall(true) },
     ...TIERS.map((name) => ({ label: `${t("tier")}: ${known("tier", name)}`, run: () => (pickTier(name), changed()) })),
     ...EXAMPLES.map((text) => ({ label: t("example.n", { text }), run: () => fill({ prompt: text }) })),
-    ...(hasKey() ? [{ label: t("key.forget"), run: forget }] : []),
+    ...(key() ? [{ label: t("key.forget"), run: forget }] : []),
     ...live.map((video) => ({ label: `${t("cancel")}: ${title(video)}`, run: () => act("cancel", video) })),
     ...[...videos.values()].map((video) => ({ label: `${t("details")}: ${title(video)}`, run: () => act("details", video) })),
   ];
@@ -201,7 +201,7 @@ watch((what, video) => {
   if (what === "shown" && walled) showWall(false);
   if (what === "ended" || (what === "shown" && !ended(video))) figuresSoon();
 });
-follow(tell, away);
+followTogether(tell, away, () => [...videos.values()].filter((video) => !ended(video)).map((video) => ({ ...video, eta_s: left(video) })));
 resume(away).forEach((sent) => trouble(async () => learn(await sent)));
 keepFigures();
 reportVitals((path, body) => call(path, { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: true }));
