@@ -12,6 +12,7 @@ from pathlib import Path
 TEXTS = frozenset({".css", ".html", ".js", ".json", ".svg", ".webmanifest"})
 LEAST_BYTES = 512  # below, packing gains nothing that anybody would feel
 _COMMENTED = re.compile(r"^[ \t]*(?://.*|/\*(?!\*?!)(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)
+_REMARKED = re.compile(r"(?<=[;{},(\[]) // [^\"'`\n]*$", re.MULTILINE)  # behind code, where no text can hold it
 _INDENTED = re.compile(r"^[ \t]+", re.MULTILINE)
 _BARED = frozenset({".css", ".html", ".js"})
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
@@ -29,12 +30,12 @@ class StudioText:
 
 
 def bare(text: str) -> str:
-    """A text without its indentation and the comments that have lines of their own; each line keeps its number, and a
-    licence stays.
+    """A text without its indentation and its comments; each line keeps its number, and a licence stays.
 
-    It looks at whole lines alone, so no template may be of several lines; the page's tests see to that.
+    It looks at lines alone, so no template may be of several; the page's tests see to that. Behind code it leaves a
+    comment that has a quotation mark, which might be a text's end, and those between code.
     """
-    return _INDENTED.sub("", _COMMENTED.sub(lambda found: "\n" * found[0].count("\n"), text))
+    return _INDENTED.sub("", _REMARKED.sub("", _COMMENTED.sub(lambda found: "\n" * found[0].count("\n"), text)))
 
 
 def licensed(script: str) -> bool:

@@ -65,7 +65,9 @@ function away(is = gone) {
 let models = [];
 
 const picture = picturePlace($("picture-box"), { id: "picture", shape, changed: () => changed() });
-withPicture(picture.wish);
+/** @type {ReturnType<import("./ask/others.js").otherPictures> | null} */
+let others = null; // the pictures beside that one, where a model takes any
+withPicture(() => (others ? others.wish(picture) : picture.wish()));
 
 function shape() {
   const model = models.find((each) => each.id === $("model").value) ?? models.find((each) => each.default) ?? models[0];
@@ -88,7 +90,21 @@ function pickModel() {
   $("seconds").max = String(model.max_seconds);
   $("picture-box").hidden = !models.some((each) => each.takes_image);
   picture.enable(model.takes_image, model.id);
+  reshape();
+  showOthers(model);
+}
+
+/** @param {Model} model */
+async function showOthers(model) {
+  if (!others && !model.inputs.some(({ role }) => role !== "first")) return;
+  const { otherPictures } = await import("./ask/others.js");
+  others ??= otherPictures($("pictures"), { shape, changed });
+  others.enable(model);
+}
+
+function reshape() {
   picture.reshape();
+  others?.reshape();
 }
 
 function lock() {
@@ -111,7 +127,7 @@ function submit(event) {
   const wrong = tooMany(requests().length);
   if (wrong) return void ($("trouble").textContent = wrong);
   trouble(async () => {
-    await picture.ready();
+    await Promise.all([picture.ready(), others?.ready()]);
     await Promise.all(requests().map(make));
   });
   if (window.matchMedia("(max-width: 62rem)").matches) $("watch").scrollIntoView({ block: "start" });
@@ -128,7 +144,6 @@ function prepare() {
   $("language").setAttribute("aria-label", t("language"));
   $("commands").prepend(icon("command"));
   $("make").prepend(icon("bolt"));
-  $("picture-pick").prepend(icon("picture"));
   for (const [id, name, words] of /** @type {const} */ ([["seed-lock", "locked", "seed.lock"], ["seed-fresh", "dice", "seed.fresh"], ["detail-close", "close", "close"]])) {
     $(id).append(icon(name));
     $(id).title = t(words);
@@ -153,8 +168,11 @@ function listen() {
   addEventListener("online", () => away());
   addEventListener("offline", () => away());
   onForm(asked);
-  listenForPictures((file) => ($("picture-box").hidden ? ($("trouble").textContent = t("picture.not", { model: models[0]?.id ?? "" })) : picture.take(file)), $("picture-box"));
-  $("size").addEventListener("change", () => picture.reshape());
+  listenForPictures((file) => {
+    if (!$("picture").disabled) picture.take(file);
+    else if (!others?.take(file)) $("trouble").textContent = t("picture.not", { model: $("model").value || (models[0]?.id ?? "") });
+  }, $("picture-box"));
+  $("size").addEventListener("change", reshape);
   listenForCommands(offers);
 }
 

@@ -16,7 +16,11 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 HEARD = """import('/studio/store.js').then(({ onEvent }) => { window.steps = []; window.readies = [];
-  onEvent(({ kind, data }) => { if (kind === 'step') window.steps.push(data.step); if (kind === 'ready') window.readies.push(data.whole); }); })"""
+  onEvent(({ kind, data }) => {
+    if (kind === 'step') window.steps.push(data.step);
+    if (kind === 'ready') window.readies.push(data.whole);
+  });
+})"""
 
 
 async def another_tab(page: Page, server: ServedHouse, path: str = "/") -> Page:
