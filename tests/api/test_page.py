@@ -107,7 +107,7 @@ const c = /** @type {any} */ (b) / 2; /* stays */
         "",
         "let d = 1 /* of",
         "two */ + 2;",
-        '/* one */ const e = "/*"; // */',
+        '/* one */ const e = "/*";',
     ]
 
 

@@ -577,9 +577,9 @@ async def test_a_scene_shows_pictures_in_the_roles_that_its_model_takes(studio: 
         assert [each.role for each in wish.references] == ["last"]
         await make(server.house, story)
         kept = page.locator(".scene-picture", has_text="End with").locator("p.soft")
-        await expect(kept).to_contain_text("The picture that you gave")
+        await expect(kept).to_contain_text("the picture that you gave")
         for label in ("Begin with", "End with"):
-            await page.locator(".scene-picture", has_text=label).get_by_role("button").click()
+            await page.locator(".scene-picture", has_text=label).get_by_role("button", name="away").click()
         await page.click('[data-act="make"]')
 
         async def without() -> bool:
