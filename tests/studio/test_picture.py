@@ -17,6 +17,7 @@ from tests.api.house import MODEL, House
 from tests.api.served import ServedHouse
 from tests.studio.conftest import Open, holds, mp4
 from tests.studio.test_ask import jobs
+from tests.studio.test_looks import no_violation
 from tests.video.subjects.drawn import scenes
 from tests.waiting import until
 
@@ -301,6 +302,7 @@ async def test_what_the_chosen_model_takes_is_offered_and_sent_each_in_its_role(
         await give(page, "picture-reference-0", picture(64, 64))
         await expect(page.locator("label:visible", has_text="Show who or what")).to_have_count(2)  # one to be filled
         await page.fill("#picture-reference-0-strength", "0.5")
+        await no_violation(page, "pictures")
         await page.reload()  # nothing of it is lost
         await expect(page.locator("#picture-last-0-seen .crop img")).to_be_visible()
         await expect(page.locator("#picture-reference-0-seen .crop img")).to_be_visible()

@@ -207,3 +207,17 @@ async def test_where_tabs_cannot_agree_each_has_a_stream_of_its_own(studio: Open
         for tab in (page, other):
             await expect(card(tab, video)).to_be_visible()
         await streams(server, 2)
+
+
+@pytest.mark.parametrize("browser", [["--disable-back-forward-cache"]], indirect=True)
+async def test_a_page_that_one_comes_back_to_was_kept_and_hears_what_it_missed(studio: Open) -> None:
+    async with studio() as (page, server):
+        await page.evaluate("addEventListener('pageshow', ({ persisted }) => (window.kept = persisted))")
+        await streams(server, 1)
+        await page.goto(f"{server.url}/studio/icon.svg")
+        await streams(server, 0)
+        video = await ask(server, "a red ball")
+        await page.go_back(wait_until="commit")
+        await expect(card(page, video)).to_be_visible()
+        assert await page.evaluate("window.kept")  # neither lock, channel nor connection kept the browser from it
+        await streams(server, 1)
