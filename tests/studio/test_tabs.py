@@ -211,7 +211,7 @@ async def test_where_tabs_cannot_agree_each_has_a_stream_of_its_own(studio: Open
 
 @pytest.mark.parametrize("browser", [["--disable-back-forward-cache"]], indirect=True)
 async def test_a_page_that_one_comes_back_to_was_kept_and_hears_what_it_missed(studio: Open) -> None:
-    async with studio() as (page, server):
+    async with studio(refused=True) as (page, server):  # a picture alone has no icon
         await page.evaluate("addEventListener('pageshow', ({ persisted }) => (window.kept = persisted))")
         await streams(server, 1)
         await page.goto(f"{server.url}/studio/icon.svg")
