@@ -52,7 +52,7 @@ def story_webhook(asked: Webhook | None, caller: Caller, settings: Settings) -> 
 
 
 def named_story(
-    wish: StoryWish, pictures: Pictures, key: str | None, ttl_s: float, references: References
+    wish: StoryWish, pictures: Pictures, key: str | None, ttl_s: float, references: References | None = None
 ) -> IdempotencyKey | None:
     """The request under the client's key; the same for the same request."""
     if key is None:

@@ -80,9 +80,13 @@ class Editor:
         await edit_of(story, number, wish, self._planning, self._service.settings)
         looking = Looking(self._service.pictures, self._service.inputs)
         kept = await looking.kept(wish, "", picture, references, story_id, caller)
-        shown = {"image": kept.image, **({"references": kept.references} if references else {})}
+
+        def shown(scene: SceneWish) -> SceneWish:
+            changed = replace(change(scene), image=kept.image)
+            return replace(changed, references=kept.references) if references else changed
+
         try:
-            return await self._changed(story, number, lambda scene: replace(change(scene), **shown))
+            return await self._changed(story, number, shown)
         except StoreUnavailable:  # it may be on record
             raise
         except KinorayError:
