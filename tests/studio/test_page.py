@@ -34,6 +34,11 @@ def card(page: Page, video_id: str) -> Locator:
 async def test_eight_running_jobs_move_over_one_connection(studio: Open) -> None:
     async with studio() as (page, server):
         asked: list[str] = []
+
+        async def followed() -> bool:
+            return bool(server.house.app.state.followers.count == 1)
+
+        await until(followed)  # by the page as it was, whose connection is none of this one's
         page.on("request", lambda request: asked.append(request.url.removeprefix(server.url)))
         await page.reload()
         videos = [await ask(server, f"a {colour} ball", preview=True) for colour in COLOURS]
