@@ -187,6 +187,7 @@ class SceneOptions(TypedDict, total=False):
     narration: str | None
     caption: str | None
     image: str | ImageUrl | None
+    input_references: Sequence[InputOptions] | None
     style: str | None
     tier: Tier | str | None
     seed: int | float | str | Sequence[int] | None
