@@ -217,6 +217,12 @@ class Ticket:
         """It walks this state from now on."""
         self.state, self.plan = state, state.plan
         self.evaluations = self.spent + state.evaluations + self.remaining
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Take on the shape of the stage that its plan is in."""
+        state = self.started
+        self.shape = shape_of(self.plan, state.step)
         self.state_bytes = state_bytes(state) + 2 * state.latent.numel() * state.latent.element_size()
 
     def heed(self) -> None:
@@ -286,8 +292,17 @@ class Ticket:
 
     @property
     def left(self) -> float:
-        """The same, as guided ones."""
-        return self.started.remaining * self.step_share + self._behind
+        """The same, as guided ones of the shape that it is in."""
+        return self._own_left * self.step_share + self._behind
+
+    @property
+    def _own_left(self) -> float:
+        state, plan = self.started, self.plan
+        if not plan.stages:
+            return state.remaining
+        pixels = plan.spec_at(state.step).pixels
+        steps = [step for step in range(state.step, len(state.mask)) if state.mask[step]]
+        return sum(plan.spec_at(step).pixels for step in steps) / pixels
 
     @property
     def _behind(self) -> int:
@@ -365,9 +380,9 @@ class Ticket:
 
 
 def give_latent(ticket: Ticket) -> None:
-    """The final latent to a sink that wants it."""
+    """The final latent to a sink that wants it; what is made in stages has none of its whole walk."""
     sink = ticket.sink
-    if isinstance(sink, LatentSink) and sink.keeps_latent:
+    if isinstance(sink, LatentSink) and sink.keeps_latent and not ticket.plan.stages:
         sink.latent(np.ascontiguousarray(ticket.started.latent.detach().float().cpu().numpy()))
 
 

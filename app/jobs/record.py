@@ -28,10 +28,10 @@ from app.types import (
 )
 from app.types.masks import bits, unbits
 
-VERSION = 6
+VERSION = 7
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 to 6 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 7 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -101,6 +101,8 @@ def job_to_json(job: Job) -> bytes:
     if job.plan.draft is not None:  # of which an older replica would make another video
         version = 5
     if job.plan.references or job.plan.sound:  # which it would leave out
+        version = 6
+    if job.plan.stages:  # whose steps it would take for one walk
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -200,6 +202,8 @@ def _packed(plan: Plan) -> dict[str, object]:
         del values["references"]
     if not plan.sound:
         del values["sound"]
+    if not plan.stages:
+        del values["stages"]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

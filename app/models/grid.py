@@ -129,6 +129,7 @@ _READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyTy
     {
         "wan.load": _wan,
         "wan.vace": _wan,
+        "wan.diffusion_forcing": _wan,
         "ltx": _ltx,
         "ltx2.load": _ltx2,
         "hunyuan": _hunyuan,

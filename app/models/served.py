@@ -93,6 +93,8 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         hears_fps=family.hears_fps,
         inputs=family.inputs,
         makes_sound=family.makes_sound,
+        refined=family.refined,
+        segments=family.segments,
     )
 
 

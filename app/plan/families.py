@@ -9,10 +9,11 @@ from typing import Final
 
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
-from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, TierOfModel
+from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, Refined, Segments, TierOfModel
 
 _480P: Final = ((832, 480), (480, 832), (624, 624))
 _720P: Final = ((1280, 720), (720, 1280), (960, 960), (832, 480), (480, 832), (624, 624))
+_540P: Final = ((960, 544), (544, 960))
 _TI2V: Final = ((1280, 704), (704, 1280))
 
 
@@ -54,6 +55,8 @@ class FamilyRow:
     inputs: tuple[InputRole, ...] = ()  # as in ModelProfile
     inputs_of: str = ""  # the pipeline whose weights take them; empty: all of the family
     makes_sound: bool = False  # with the picture, which it hears and which hears it
+    refined: Refined | None = None  # as in ModelProfile
+    segments: Segments | None = None
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -87,6 +90,24 @@ def _vace(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> Family
     )
 
 
+def _skyreels(name: str, sizes: tuple[tuple[int, int], ...], frames: int) -> FamilyRow:
+    """SkyReels V2 by diffusion forcing, for films of up to a minute, in segments of so many frames."""
+    return FamilyRow(
+        name,
+        "wan.diffusion_forcing",
+        sizes,
+        (17, 1441, frames),
+        (24, 24, 24),
+        guidance=6.0,
+        shift=8.0,
+        samplers=("unipc",),
+        step_s=2.0,
+        overhead_s=20.0,
+        pipelines=("SkyReelsV2DiffusionForcingPipeline",),
+        segments=Segments(frames, 17),
+    )
+
+
 def _ltx(name: str, steps: int | None = None) -> FamilyRow:
     """LTX-Video; a distilled release has `steps` noise levels of its own, and no guidance."""
     return FamilyRow(
@@ -117,12 +138,15 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
     )
 
 
-def _ltx2(name: str, guidance: float, steps: int | None = None) -> FamilyRow:
-    """LTX-2; a distilled release has `steps` noise levels of its own, and no guidance."""
+def _ltx2(name: str, guidance: float, steps: int | None = None, refined: Refined | None = None) -> FamilyRow:
+    """LTX-2; a distilled release has `steps` noise levels of its own, those of its second stage among them, and no
+    guidance."""
+    small = ((768, 512), (512, 768), (1280, 704), (704, 1280), (1536, 1024), (1024, 1536))
+    large = ((1536, 1024), (1024, 1536), (1920, 1088), (1088, 1920), (1280, 704), (704, 1280))
     return FamilyRow(
         name,
         "ltx2.load",
-        ((768, 512), (512, 768), (1280, 704), (704, 1280), (1536, 1024), (1024, 1536)),
+        small if refined is None else large,
         (9, 257, 121),
         (8, 60, 24),
         guidance=guidance,
@@ -140,6 +164,7 @@ def _ltx2(name: str, guidance: float, steps: int | None = None) -> FamilyRow:
         exact_vae=False,
         hears_fps=True,
         makes_sound=True,
+        refined=refined,
     )
 
 
@@ -300,6 +325,9 @@ ROWS: Final = (
     ),
     _vace("wan2.1-vace-1.3b", _480P, 3.0),
     _vace("wan2.1-vace-14b", _720P, 5.0),
+    _skyreels("skyreels-v2-df-1.3b-540p", _540P, 97),
+    _skyreels("skyreels-v2-df-14b-540p", _540P, 97),
+    _skyreels("skyreels-v2-df-14b-720p", ((1280, 720), (720, 1280)), 121),
     _ltx("ltx-video"),
     _ltx("ltx-video-distilled", 7),
     _ltx("ltx-video-0.9.6-distilled", 8),
@@ -307,6 +335,8 @@ ROWS: Final = (
     _ltx2("ltx-2-distilled", 1.0, 8),
     _ltx2("ltx-2.3", 3.0),
     _ltx2("ltx-2.3-distilled", 1.0, 8),
+    _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
+    _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
     FamilyRow(
         "hunyuan-video",
         "hunyuan",

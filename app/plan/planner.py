@@ -16,7 +16,7 @@ from app.plan.distilled import Maker, maker
 from app.plan.feedback.feedback import Place
 from app.plan.inputs import planned_inputs
 from app.plan.inputs import reasons as said_of_inputs
-from app.plan.masks.table import MaskTable, with_masks
+from app.plan.masks.table import MaskTable
 from app.plan.postprocessing import (
     PostprocessingLimits,
     about_postprocessing,
@@ -33,6 +33,7 @@ from app.plan.shape import rounded
 from app.plan.speculative.shown import shown
 from app.plan.speculative.speculative import drafted, evaluations, maker_of
 from app.plan.speculative.table import table_for
+from app.plan.stages import in_stages, work_of
 from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
 from app.plan.suggest import did_you_mean
@@ -169,11 +170,12 @@ def make_plan(
     )
     check_pixels(plan, frames)
     # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
-    plan = with_masks(plan, measured.masks)
+    plan = in_stages(plan, model, measured.masks)
     drafts = table_for(measured.drafts, model.id, model.revision, maker_of(model))
     asked = shown(prompt, readers[model.id]) if request.speculative and model.id in readers else None
     plan = drafted(request, plan, model, choice.row, drafts, _as_measured(request, spec, here, beyond), asked)
-    cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
+    money = (limits.price_per_device_hour, limits.device_watts)
+    cost = estimate(model, spec, evaluations(plan), pace, *money, stages=work_of(plan))
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if beyond else measured.budgets.get(model.id)
     return replace(plan, estimate=cost, warnings=(*beyond, *_not_as_asked(request, plan, model, choice, budgets)))

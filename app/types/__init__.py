@@ -21,7 +21,17 @@ from app.types.inputs import (
 )
 from app.types.job import CacheUse, Delivery, DraftUse, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
-from app.types.model import OWN, STUDENT, ModelProfile, ReplicaInfo, RequestableLora, StudentOfModel, TierOfModel
+from app.types.model import (
+    OWN,
+    STUDENT,
+    ModelProfile,
+    Refined,
+    ReplicaInfo,
+    RequestableLora,
+    Segments,
+    StudentOfModel,
+    TierOfModel,
+)
 from app.types.plan import (
     Analysis,
     Estimate,
@@ -32,6 +42,7 @@ from app.types.plan import (
     Plan,
     Postprocessing,
     Sampling,
+    Stage,
     Start,
     VideoSpec,
 )

@@ -164,6 +164,8 @@ def _beyond(request: VideoRequest, plan: Plan, draft: FirstDraft, model: ModelPr
         yield "what makes drafts does not hear the negative prompt"
     if plan.sampling.step_cache:
         yield "a step cache is asked for"
+    if plan.stages:
+        yield "it is made in stages"
     if draft.student is not None and request.shift is not None and request.shift != model.shift:
         yield "the noise levels of what makes drafts are fixed, and another flow shift is asked for"
 

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from diffusers import LTX2Pipeline
 
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
+from app.engine.families.loading.folder import fetched, part
 from app.engine.families.loading.pipelines import PipelineReader
 from app.engine.families.loading.reader import Files
 from app.engine.families.ltx2.family import LTX2, MASK, SOUND_TOKENS
 from app.engine.families.ltx2.releases import FULL, RELEASES, Release
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend
+
+UPSAMPLER, KIND = "latent_upsampler", "LTX2LatentUpsamplerModel"
 
 
 def release_of(files: Files) -> Release:
@@ -36,8 +39,12 @@ def text_encoder_of(pipeline: Pipeline, files: Files) -> EncodePrompts:
 
 
 def _family(parts: Parts, pipeline: Pipeline, files: Files) -> LTX2:
-    sound = (pipeline.audio_vae, pipeline.vocoder)
-    return LTX2(parts, sound, release_of(files), Bend.of(pipeline.scheduler.config), files.device)
+    sound, release = (pipeline.audio_vae, pipeline.vocoder), release_of(files)
+    upsampler = None
+    if release.refining:  # beside the pipeline, whose index does not name it
+        folder = fetched(files.source, files.revision, files.local)
+        upsampler = part(folder, UPSAMPLER, "diffusers.pipelines.ltx2", KIND, files.dtype, files.device)
+    return LTX2(parts, sound, release, Bend.of(pipeline.scheduler.config), files.device, upsampler)
 
 
 READER = PipelineReader(

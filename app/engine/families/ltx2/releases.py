@@ -13,6 +13,10 @@ LADDER: Final = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875
 """The distilled releases' own noise levels: DISTILLED_SIGMA_VALUES of Lightricks' ltx-pipelines and of diffusers."""
 
 
+REFINING: Final = (0.909375, 0.725, 0.421875)
+"""Those of the second stage: STAGE_2_DISTILLED_SIGMA_VALUES there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scales:
     """How far one modality is pushed away from what is worse, and held in bounds again.
@@ -38,6 +42,7 @@ class Release:
     perturbed_blocks: tuple[int, ...] = ()
     cross_timestep: bool = True  # each modality hears the other's noise level; 2.0 hears its own
     ladder: tuple[float, ...] = ()  # a distilled release's own levels
+    refining: tuple[float, ...] = ()  # levels of a second stage, behind the latent upsampler; empty: there is none
     image_crf: int = 33  # of the H.264 through which a first frame goes, as frames went in training
 
     @property
@@ -67,5 +72,7 @@ RELEASES: Final[Mapping[str, Release]] = MappingProxyType(
         "ltx-2-distilled": Release(both(Scales()), cross_timestep=False, ladder=LADDER),
         "ltx-2.3": FULL,
         "ltx-2.3-distilled": Release(both(Scales()), ladder=LADDER),
+        "ltx-2-distilled-two-stages": Release(both(Scales()), cross_timestep=False, ladder=LADDER, refining=REFINING),
+        "ltx-2.3-distilled-two-stages": Release(both(Scales()), ladder=LADDER, refining=REFINING),
     }
 )

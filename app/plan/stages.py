@@ -1,0 +1,111 @@
+"""A plan of one walk comes in; where its model makes videos in several, one of these goes out, with masks for all; pure.
+
+Two kinds of models do. One makes a video small, enlarges its latent and refines that (HaCohen et al., "LTX-2"); one
+makes a long video in segments, each from the last frames of the one before, which have no noise (Chen et al.,
+"SkyReels-V2", arXiv 2504.13074). All walks are steps of the one job: its progress, its checkpoints and its cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from app.errors import InvalidRequest
+from app.plan.masks.mask import cost
+from app.plan.masks.table import MaskTable, with_masks
+from app.types import Masks, ModelProfile, Plan, Refined, Segments, Stage, VideoSpec
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    spec: VideoSpec
+    steps: int
+    budget: int
+    given: int = 0
+
+
+def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) -> Plan:
+    """The plan with masks, and with the stages that its model makes it in, if there are any.
+
+    What it came with, steps and budget, is that of a segment, or of both walks of a refined video together.
+
+    Raises:
+        InvalidRequest: too few steps, or too small a budget, for all walks.
+    """
+    walks: list[_Walk] = []
+    told, full_run = "", plan.full_run
+    if model.refined is not None:
+        walks = list(_refined(plan, model.refined))
+        told = (
+            f"It is made at {walks[0].spec.size} in {walks[0].steps} steps, enlarged, and refined in {walks[1].steps}."
+        )
+    elif model.segments is not None and plan.spec.frames > model.segments.frames:
+        walks = list(_segments(plan, model.segments))
+        told = f"It is made in {len(walks)} segments of up to {model.segments.frames} frames, of {walks[0].steps} steps each."
+        full_run *= len(walks)
+    if not walks:
+        return with_masks(plan, tables)
+    masks = [with_masks(_alone(plan, walk), tables).masks for walk in walks]
+    joint = _joined([each for each in masks if each is not None])
+    return replace(
+        plan,
+        sampling=replace(plan.sampling, steps=joint.steps, budget=joint.budget),
+        masks=joint,
+        stages=tuple(Stage(walk.spec, walk.steps, walk.given) for walk in walks),
+        full_run=max(full_run, joint.budget),
+        why=replace(plan.why, reasons=(*plan.why.reasons, told)),
+    )
+
+
+def walk_of(plan: Plan, stage: int) -> Plan:
+    """One of the stages as a plan of its own; the plan itself where it has none."""
+    if not plan.stages:
+        return plan
+    masks = _of_stage(plan, stage)
+    sampling = replace(plan.sampling, steps=masks.steps, budget=masks.budget)
+    return replace(plan, spec=plan.stages[stage].spec, sampling=sampling, masks=masks, stages=())
+
+
+def work_of(plan: Plan) -> tuple[tuple[VideoSpec, float], ...]:
+    """Shape and guided evaluations of each stage; nothing for a plan without any."""
+    return tuple((stage.spec, cost(_of_stage(plan, place))) for place, stage in enumerate(plan.stages))
+
+
+def _refined(plan: Plan, how: Refined) -> Iterator[_Walk]:
+    asked, spec = plan.sampling, plan.spec
+    if asked.steps <= how.steps:
+        message = f"Its last {how.steps} steps refine the video: it takes at least {how.steps + 1}."
+        raise InvalidRequest(message, "num_inference_steps")
+    if asked.budget <= how.steps:
+        raise InvalidRequest(f"Its last {how.steps} steps are all run: budget must be above {how.steps}.", "budget")
+    small = replace(spec, width=spec.width // how.shrink, height=spec.height // how.shrink)
+    yield _Walk(small, asked.steps - how.steps, asked.budget - how.steps)
+    yield _Walk(spec, how.steps, how.steps)
+
+
+def _segments(plan: Plan, how: Segments) -> Iterator[_Walk]:
+    asked, spec, made = plan.sampling, plan.spec, how.frames
+    yield _Walk(replace(spec, frames=how.frames), asked.steps, asked.budget)
+    while made < spec.frames:
+        frames = min(spec.frames - made + how.overlap, how.frames)
+        yield _Walk(replace(spec, frames=frames), asked.steps, asked.budget, how.overlap)
+        made += frames - how.overlap
+
+
+def _alone(plan: Plan, walk: _Walk) -> Plan:
+    return replace(plan, spec=walk.spec, sampling=replace(plan.sampling, steps=walk.steps, budget=walk.budget))
+
+
+def _joined(masks: list[Masks]) -> Masks:
+    """Forecasts are of the first walk's order; a walk that is run whole has none."""
+    run = tuple(step for each in masks for step in each.run)
+    return Masks(run, tuple(step for each in masks for step in each.unconditional), masks[0].order)
+
+
+def _of_stage(plan: Plan, stage: int) -> Masks:
+    """Raises ValueError: the plan has no stages."""
+    if plan.masks is None or not plan.stages:
+        raise ValueError("The plan is made in one walk.")
+    first = sum(each.steps for each in plan.stages[:stage])
+    here = slice(first, first + plan.stages[stage].steps)
+    return Masks(plan.masks.run[here], plan.masks.unconditional[here], plan.masks.order)
