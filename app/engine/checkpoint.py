@@ -180,7 +180,14 @@ def _check_sizes(header: Mapping[str, Entry], plan: Plan) -> None:
     """Before a byte of it is read as a tensor: names, number and sizes are such as this plan's can be."""
     spec = plan.spec
     pixels = 3 * spec.width * spec.height * spec.frames  # no latent is larger than its video
-    known = {"latent", "difference", "made", "history.0", "history.1", *(f"memory.{place}" for place in range(MAX_MEMORY))}
+    known = {
+        "latent",
+        "difference",
+        "made",
+        "history.0",
+        "history.1",
+        *(f"memory.{place}" for place in range(MAX_MEMORY)),
+    }
     for text in _TEXTS:
         if sum(name.startswith(text) for name in header) > MAX_HEARD:
             raise CheckpointInvalid("The checkpoint holds more of a text than an encoder makes.")

@@ -426,7 +426,11 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
-        if ticket.alone and ticket.resumed_from is None and not (ticket.plan.student or ticket.plan.stages or ticket.spent):
+        if (
+            ticket.alone
+            and ticket.resumed_from is None
+            and not (ticket.plan.student or ticket.plan.stages or ticket.spent)
+        ):
             self._times.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)

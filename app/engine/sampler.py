@@ -129,7 +129,7 @@ def _stepped(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tup
 
 
 def of_stage(state: JobState) -> JobState:
-    """A job in the walk that it is in: where its plan has stages, each goes down to 0 and knows nothing of the others."""
+    """A job in the walk that it is in: each stage of a plan goes down to 0 and knows nothing of the others."""
     if not state.plan.stages:
         return state
     stage, first = state.plan.stage_at(state.step)

@@ -13,7 +13,7 @@ PAGE: Final = Path("docs/models.md")
 BEGIN: Final = "<!-- families: written by `python -m app.models.document` from app/plan/families.py: change that -->"
 END: Final = "<!-- end of families -->"
 COLUMNS: Final = (
-    *("family", "makes videos of", "pictures and videos that it takes", "sound", "LoRA", "few steps"),
+    *("family", "makes videos of", "pictures and videos that it takes", "sound", "LoRA", "few steps", "stages"),
     "weights in turns, GiB",
 )
 NOTES: Final = """
@@ -35,6 +35,8 @@ BILLIONS: Final[dict[str, tuple[float, float]]] = {
     "wan2": (14.3, 5.7),
     "ltx-2": (18.9, 11.8),
     "ltx-video": (1.9, 4.8),
+    "skyreels-v2-df-1.3b": (1.4, 5.7),
+    "skyreels-v2-df-14b": (14.3, 5.7),
     "hunyuan-video-1.5": (8.3, 7.1),
     "hunyuan-video": (12.8, 8.0),
     "cogvideox-2b": (1.7, 4.8),
@@ -78,6 +80,7 @@ def _row(row: FamilyRow) -> str:
         "yes" if getattr(row, "makes_sound", False) else "no",
         "yes" if row.takes_loras else "no",
         _few(row),
+        _stages(row),
         "" if gib is None else f"{gib:.0f}",
     )
     return f"| {' | '.join(cells)} |"
@@ -112,6 +115,12 @@ def _few(row: FamilyRow) -> str:
     if row.most_steps is not None or row.guided_by == "nothing":
         return f"{row.most_steps or max(row.tiers[-1].steps)}, distilled"
     return "by a LoRA" if row.takes_loras else "no"
+
+
+def _stages(row: FamilyRow) -> str:
+    if row.refined is not None:
+        return f"small, then {row.refined.steps} steps at full size"
+    return "" if row.segments is None else f"beyond {row.segments.frames} frames in segments of as many"
 
 
 if __name__ == "__main__":

@@ -23,6 +23,10 @@ class Grid:
     width: int
     height: int
 
+    def coarser(self, times: int) -> Grid:
+        """Of videos that are made with sides so many times shorter first."""
+        return Grid(self.temporal, times * self.width, times * self.height)
+
     def problem(self, size: tuple[int, int]) -> str | None:
         """Why a (width, height) cannot be made; None: it can."""
         width, height = size

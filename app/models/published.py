@@ -77,6 +77,11 @@ _TI2V_VAE: Final = PartOf(
 )
 
 
+def _skyreels(heads: int, ffn: int, layers: int) -> PartOf:
+    facts = {"num_attention_heads": heads, "attention_head_dim": 128, "ffn_dim": ffn, "num_layers": layers}
+    return PartOf("diffusers", "SkyReelsV2Transformer3DModel", facts | {"inject_sample_info": heads == 12})
+
+
 def _of_wan(transformer: PartOf, **more: PartOf) -> Parts:
     return {"transformer": transformer, "vae": _WAN_VAE, "text_encoder": _UMT5, **more}
 
@@ -192,6 +197,9 @@ PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
         "wan2.1-i2v-14b-480p": _of_wan(_wan(*_14B, **_SEEN), image_encoder=_CLIP_H),
         "wan2.1-i2v-14b-720p": _of_wan(_wan(*_14B, **_SEEN), image_encoder=_CLIP_H),
         "wan2.2-i2v-a14b": _of_wan(_wan(*_14B, **_PICTURE), transformer_2=_wan(*_14B, **_PICTURE)),
+        "skyreels-v2-df-1.3b-540p": _of_wan(_skyreels(12, 8960, 30)),
+        "skyreels-v2-df-14b-540p": _of_wan(_skyreels(*_14B)),
+        "skyreels-v2-df-14b-720p": _of_wan(_skyreels(*_14B)),
         "ltx-video": _LTX,
         "hunyuan-video": _HUNYUAN,
         "hunyuan-video-1.5-480p": _HUNYUAN15,

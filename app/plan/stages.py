@@ -1,4 +1,4 @@
-"""A plan of one walk comes in; where its model makes videos in several, one of these goes out, with masks for all; pure.
+"""A plan of one walk comes in; where its model makes videos in several, that goes out, with masks for all; pure.
 
 Two kinds of models do. One makes a video small, enlarges its latent and refines that (HaCohen et al., "LTX-2"); one
 makes a long video in segments, each from the last frames of the one before, which have no noise (Chen et al.,
@@ -41,7 +41,8 @@ def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) 
         )
     elif model.segments is not None and plan.spec.frames > model.segments.frames:
         walks = list(_segments(plan, model.segments))
-        told = f"It is made in {len(walks)} segments of up to {model.segments.frames} frames, of {walks[0].steps} steps each."
+        frames, steps = model.segments.frames, walks[0].steps
+        told = f"It is made in {len(walks)} segments of {frames} frames at most, each in {steps} steps."
         full_run *= len(walks)
     if not walks:
         return with_masks(plan, tables)

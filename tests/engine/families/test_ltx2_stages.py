@@ -16,12 +16,13 @@ from app.engine.modalities import AUDIO, VIDEO
 from app.engine.ticket import Ticket
 from app.line.batcher import Rules, Urgency
 from app.plan.stages import in_stages
-from app.types import Plan, Refined
+from app.types import Plan, Refined, VideoSpec
 from tests.engine.families.tiny import a_picture
-from tests.engine.families.tiny_ltx2 import SPEC, TinyLTX2, ltx2
+from tests.engine.families.tiny_ltx2 import TinyLTX2, ltx2
 from tests.engine.plans import Listener, hear, make_plan, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside diffusers
+SPEC = VideoSpec(128, 64, 9, 8)
 MODEL = replace(profile(), refined=Refined(3))
 
 
@@ -72,7 +73,7 @@ def test_a_job_kept_in_either_stage_goes_on_elsewhere_to_the_same_bits(tiny: Tin
     walk(tiny.denoiser, whole)
     walk(tiny.denoiser, parted, until=at)
     resumed = ltx2(tiny.release).denoiser.resume(plan, to_bytes(parted))
-    assert resumed.part(VIDEO).shape[-1] == (8 if at < 8 else 16)
+    assert resumed.part(VIDEO).shape[-1] == (16 if at < 8 else 32)
     walk(tiny.denoiser, resumed)
     assert torch.equal(resumed.part(VIDEO), whole.part(VIDEO))
     assert torch.equal(resumed.part(AUDIO), whole.part(AUDIO))
@@ -89,7 +90,7 @@ def test_the_engine_steps_it_small_then_large_and_tells_of_all_steps(tiny: TinyL
     theirs, _ = tiny.by_two_stages(plan, hear(tiny.denoiser, plan))
     assert np.abs(frames - (theirs * 255).round()).max() <= 1
     assert sink.steps == list(range(1, 12))
-    assert shapes == {(9, 16, 32), (9, 32, 64)}
+    assert shapes == {(9, 32, 64), (9, 64, 128)}
 
 
 def test_what_is_left_counts_small_steps_for_less(tiny: TinyLTX2) -> None:
@@ -97,8 +98,8 @@ def test_what_is_left_counts_small_steps_for_less(tiny: TinyLTX2) -> None:
     ticket = Ticket("a/1", "a", plan, Listener(), None, 0.0, Urgency(arrived=0.0))
     state = begun(tiny, plan)
     ticket.walk(state)
-    assert (ticket.shape, ticket.left) == ((9, 16, 32), 8 + 3 * 4)
+    assert (ticket.shape, ticket.left) == ((9, 32, 64), 8 + 3 * 4)
     walk(tiny.denoiser, state, until=9)
     ticket.weigh()
-    assert (ticket.shape, ticket.left) == ((9, 32, 64), 2)
+    assert (ticket.shape, ticket.left) == ((9, 64, 128), 2)
     assert plan.left(8) == pytest.approx(12 / 20)

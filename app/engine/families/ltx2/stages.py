@@ -1,4 +1,4 @@
-"""LTX-2's two stages: the clean small latent is enlarged by a network of its own, noised again, and refined with its sound."""
+"""LTX-2's two stages: a network enlarges the clean small latent, which is noised again and refined with its sound."""
 
 from __future__ import annotations
 

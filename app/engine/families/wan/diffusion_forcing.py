@@ -1,6 +1,6 @@
 """SkyReels V2 by diffusion forcing: each latent frame has a noise level of its own, so that films go on from their end.
 
-Diffusion forcing is Chen et al., arXiv 2407.01392; SkyReels-V2 is Chen et al., arXiv 2504.13074. It is synchronous here:
+Diffusion forcing is Chen et al., arXiv 2407.01392; SkyReels-V2 is Chen et al., arXiv 2504.13074. Synchronously:
 the frames that a segment begins with are there already, all others walk down together. A step sees one segment,
 whatever the film's length. The standard is diffusers' SkyReelsV2DiffusionForcingPipeline with `ar_step` 0 and UniPC.
 """
@@ -30,7 +30,7 @@ _SLOW_FPS = 16  # the other of the two rates that transformers with `inject_samp
 
 
 class DiffusionForcing(WanLatents):
-    """The Family and its StageMaking. Raises ValueError for transformers of causal blocks, which walk asynchronously."""
+    """The Family and its StageMaking. Raises ValueError for transformers of causal blocks of several frames."""
 
     samplers = ("unipc",)
 
@@ -44,7 +44,9 @@ class DiffusionForcing(WanLatents):
         self.stages = self
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
-        """The velocity of what is there already is 0."""
+        """The velocity of what is there already is 0. Transformers that hear the rate take one row at a time."""
+        if self._transformer.config.inject_sample_info and len(rows) > 1:  # diffusers adds the rate to a batch of one
+            return torch.cat([self.predict([row]) for row in rows])
         dtype = self._transformer.dtype
         pasts = [self._past(row.state) for row in rows]
         velocities: torch.Tensor = self._transformer(

@@ -34,8 +34,8 @@ SEGMENT, OVERLAP = 17, 9  # 5 latent frames, 3 of them given
 MODEL = replace(profile(), segments=Segments(SEGMENT, OVERLAP))
 
 
-def transformer(seed: int = 0) -> SkyReelsV2Transformer3DModel:
-    torch.manual_seed(seed)
+def transformer(hears_fps: bool = False) -> SkyReelsV2Transformer3DModel:
+    torch.manual_seed(0)
     model = SkyReelsV2Transformer3DModel(
         num_attention_heads=2,
         attention_head_dim=12,
@@ -46,13 +46,13 @@ def transformer(seed: int = 0) -> SkyReelsV2Transformer3DModel:
         ffn_dim=32,
         num_layers=2,
         rope_max_seq_len=32,
-        inject_sample_info=True,
+        inject_sample_info=hears_fps,
     )
     return model.eval()
 
 
-def tiny(noise: float = 0.0) -> FamilyDenoiser:
-    parts = Parts(transformer(), tiny_autoencoder(), tiny_encode)
+def tiny(noise: float = 0.0, hears_fps: bool = False) -> FamilyDenoiser:
+    parts = Parts(transformer(hears_fps), tiny_autoencoder(), tiny_encode)
     return FamilyDenoiser(DiffusionForcing(parts, noise_on_the_past=noise))
 
 
@@ -84,8 +84,8 @@ def unipc(plan: Plan) -> UniPCMultistepScheduler:
     return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift)
 
 
-def by_pipeline(plan: Plan, noise: float = 0.0) -> NDArray[np.float32]:
-    pipeline = SkyReelsV2DiffusionForcingPipeline(None, None, transformer(), tiny_autoencoder(), unipc(plan))
+def by_pipeline(plan: Plan, noise: float = 0.0, hears_fps: bool = False) -> NDArray[np.float32]:
+    pipeline = SkyReelsV2DiffusionForcingPipeline(None, None, transformer(hears_fps), tiny_autoencoder(), unipc(plan))
     text = tiny_text([plan.prompt, plan.negative_prompt])
     texts = {"prompt": None, "prompt_embeds": text[:1], "negative_prompt_embeds": text[1:]}
     return called(pipeline, plan, noise, **texts)
@@ -107,8 +107,9 @@ def test_films_short_and_long_are_those_of_the_pipeline(frames: int) -> None:
     assert np.abs(ours - theirs).max() <= WITHIN
 
 
-def test_films_of_several_lengths_share_forwards_and_are_those_of_the_pipeline() -> None:
-    denoiser = tiny()
+@pytest.mark.parametrize("hears_fps", [False, True])
+def test_films_of_several_lengths_share_forwards_and_are_those_of_the_pipeline(hears_fps: bool) -> None:
+    denoiser = tiny(hears_fps=hears_fps)
     plans = [
         plan_of(33, "one", 1),
         plan_of(25, "two", 2),
@@ -119,7 +120,7 @@ def test_films_of_several_lengths_share_forwards_and_are_those_of_the_pipeline()
     walk(denoiser, states[0], until=5)  # one in its second segment beside others in their first
     walk(denoiser, *states)
     for plan, state in zip(plans, states, strict=True):
-        assert np.abs(denoiser.decode_float(state) - by_pipeline(plan)).max() <= WITHIN
+        assert np.abs(denoiser.decode_float(state) - by_pipeline(plan, hears_fps=hears_fps)).max() <= WITHIN
 
 
 def test_the_noise_on_what_is_there_is_that_of_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,9 +171,7 @@ def test_the_engine_makes_a_film_in_segments_of_one_shape_and_tells_of_all_steps
 def test_a_folder_makes_the_frames_of_its_pipeline_with_a_lora_and_without(tmp_path: Path) -> None:
     tokenizer, encoder = tiny_t5()
     plan = replace(plan_of(25), negative_prompt="blue")
-    pipeline = SkyReelsV2DiffusionForcingPipeline(
-        tokenizer, encoder, transformer(), tiny_autoencoder(), unipc(plan)
-    )
+    pipeline = SkyReelsV2DiffusionForcingPipeline(tokenizer, encoder, transformer(), tiny_autoencoder(), unipc(plan))
     pipeline.save_pretrained(tmp_path / "model")
     save_lora(tmp_path / "few.safetensors")
     files = Files(str(tmp_path / "model"), torch.float32, torch.device("cpu"), local=True)
