@@ -36,6 +36,7 @@ class Sampler:
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
     "unipc": Sampler(unipc.schedule, unipc.step),
+    "unipc_forcing": Sampler(unipc.schedule, unipc.step_forcing),
     "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean, ddim.mixed),
 }
 

@@ -112,7 +112,7 @@ def _role(role: InputRole) -> str:
 
 
 def _few(row: FamilyRow) -> str:
-    if row.most_steps is not None or row.guided_by == "nothing":
+    if row.most_steps is not None or (row.guided_by == "nothing" and row.tiers):
         return f"{row.most_steps or max(row.tiers[-1].steps)}, distilled"
     return "by a LoRA" if row.takes_loras else "no"
 

@@ -137,6 +137,7 @@ _READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyTy
         "ltx": _ltx,
         "ltx2.load": _ltx2,
         "hunyuan": _hunyuan,
+        "hunyuan_picture": _hunyuan,
         "hunyuan15": _hunyuan15,
         "cogvideox": _cogvideox,
         "z_image": _z_image,

@@ -100,7 +100,7 @@ def _skyreels(name: str, sizes: tuple[tuple[int, int], ...], frames: int) -> Fam
         (24, 24, 24),
         guidance=6.0,
         shift=8.0,
-        samplers=("unipc",),
+        samplers=("unipc_forcing", "unipc"),
         step_s=2.0,
         overhead_s=20.0,
         pipelines=("SkyReelsV2DiffusionForcingPipeline",),
@@ -165,6 +165,27 @@ def _ltx2(name: str, guidance: float, steps: int | None = None, refined: Refined
         hears_fps=True,
         makes_sound=True,
         refined=refined,
+    )
+
+
+def _hunyuan_picture(name: str, frames: int, guided: bool) -> FamilyRow:
+    """HunyuanVideo 1.0 of a picture, which takes the first frame's place, or stands beside the noise, unguided."""
+    return FamilyRow(
+        name,
+        "hunyuan_picture",
+        ((960, 544), (544, 960), (1280, 720), (720, 1280)),
+        (5, frames, frames),
+        (8, 30, 24),
+        guidance=6.0 if guided else 1.0,
+        shift=7.0,
+        samplers=("euler",),
+        step_s=8.0,
+        overhead_s=60.0,
+        pipelines=("HunyuanVideoImageToVideoPipeline",),
+        takes_image=True,
+        needs_image=True,
+        guided_by="input" if guided else "nothing",
+        exact_vae=False,
     )
 
 
@@ -337,6 +358,8 @@ ROWS: Final = (
     _ltx2("ltx-2.3-distilled", 1.0, 8),
     _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
     _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
+    _hunyuan_picture("hunyuan-video-i2v", 129, guided=True),
+    _hunyuan_picture("hunyuan-video-i2v-33ch", 125, guided=False),
     FamilyRow(
         "hunyuan-video",
         "hunyuan",

@@ -22,6 +22,7 @@ from app.engine.families.hunyuan15 import MASK as HUNYUAN_MASK
 from app.engine.families.ltx import FIRST, LTX
 from app.engine.families.ltx import MASK as LTX_MASK
 from app.engine.families.models import Parts
+from app.engine.families.wan.diffusion_forcing import DiffusionForcing
 from app.engine.families.wan.family import Wan
 from app.engine.samplers.levels import Bend
 from app.types import VideoSpec
@@ -88,7 +89,7 @@ class Subject:
 
 def subjects(tiny: bool) -> list[Subject]:
     """In the order of use."""
-    return [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
+    return [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny), _skyreels(tiny)]
 
 
 def _specs(fps: int, *rows: tuple[int, int, int]) -> Shapes:
@@ -147,6 +148,25 @@ def _wan22(tiny: bool) -> Subject:
         cell=(4, 32),
         float_autoencoder=True,
         mixed=_specs(24, *mixed),
+    )
+
+
+def _skyreels(tiny: bool) -> Subject:
+    """A segment of a film: longer ones take more steps of the same shape."""
+    full = {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30}
+    wide = 32 if tiny else 4096
+    kind = {**(_SMALL_WAN if tiny else full), "text_dim": wide, "inject_sample_info": True}
+    return Subject(
+        name="skyreels-v2-df-1.3b",
+        transformer=("SkyReelsV2Transformer3DModel", kind),
+        autoencoder=("AutoencoderKLWan", _SMALL_EYES if tiny else {}),
+        text={TOKENS: (512, wide)},
+        family=lambda parts, device: DiffusionForcing(parts, device),
+        shapes=_specs(24, *(((32, 32, 5), (64, 32, 5)) if tiny else ((512, 320, 33), (960, 544, 97)))),
+        cell=(4, 16),
+        sampler="unipc_forcing",
+        shift=8.0,
+        float_autoencoder=True,
     )
 
 

@@ -74,6 +74,7 @@ def test_published_configurations_have_their_published_sizes() -> None:
         "ltx-video": 1.92,
         "hunyuanvideo-1.5": 8.33,
         "cogvideox-2b": 1.69,
+        "skyreels-v2-df-1.3b": 1.42,
     }
     found = {}
     for subject in subjects(tiny=False):

@@ -14,6 +14,7 @@ from app.engine.families.family import (
     OwnGuidance,
     Packing,
     Row,
+    SeenText,
     SoundMaking,
     StageMaking,
     StepCaching,
@@ -51,6 +52,7 @@ class BaseFamily(ABC):
         self.sound: SoundMaking | None = None
         self.guidance: OwnGuidance | None = None
         self.stages: StageMaking | None = None
+        self.text_of_picture: SeenText | None = None
         self.student = ""
 
     @property

@@ -138,6 +138,14 @@ class OwnGuidance(Protocol):
         ...
 
 
+class SeenText(Protocol):
+    """How a family hears a prompt whose text encoder looks at the picture, too."""
+
+    def heard(self, plan: Plan, conditioning: Conditioning) -> Conditioning:
+        """What a job is asked with, its prompt heard beside its picture; on the CPU."""
+        ...
+
+
 class StageMaking(Protocol):
     """How a family makes one video in several walks. It is asked of each as of a plan of its own; see `walk_of`."""
 
@@ -173,6 +181,7 @@ class Family(Protocol):
     sound: SoundMaking | None
     guidance: OwnGuidance | None
     stages: StageMaking | None
+    text_of_picture: SeenText | None
     student: str  # revision of the distilled weights that it holds beside its own, "" without
 
     @property
@@ -307,6 +316,9 @@ class FamilyDenoiser:
         with device_errors():
             self._wear(plan)
         generator = torch.Generator().manual_seed(plan.sampling.seed)
+        if self._family.text_of_picture is not None:
+            with device_errors():
+                conditioning = self._family.text_of_picture.heard(plan, conditioning)
         first = walk_of(plan, 0)
         noise = self._family.begin(first, conditioning.picture, generator)
         device = self._family.device

@@ -35,7 +35,7 @@ class FirstFrame:
         picture = apply_image_conditioning_crf(image[0], self._crf).copy()
         if self._halved:
             sides = (spec.width // 2, spec.height // 2)
-            picture = np.asarray(Image.fromarray(picture).resize(sides, Image.Resampling.LANCZOS)).copy()
+            picture = np.asarray(Image.fromarray(picture).resize(sides, Image.Resampling.BILINEAR)).copy()
         pixels = torch.from_numpy(picture)
         video = 2.0 * pixels.permute(2, 0, 1)[None, :, None].float().div(255.0) - 1.0  # (1, 3, 1, H, W)
         device = next(model.parameters()).device

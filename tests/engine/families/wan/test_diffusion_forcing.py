@@ -57,7 +57,7 @@ def tiny(noise: float = 0.0, hears_fps: bool = False) -> FamilyDenoiser:
 
 
 def plan_of(frames: int, prompt: str = "a red ball", seed: int = 3, **more: Any) -> Plan:
-    plan = make_plan(prompt, 4, seed=seed, spec=VideoSpec(32, 16, frames, 24), sampler="unipc", shift=5.0)
+    plan = make_plan(prompt, 4, seed=seed, spec=VideoSpec(32, 16, frames, 24), sampler="unipc_forcing", shift=5.0)
     return in_stages(replace(plan, sampling=replace(plan.sampling, **more)), MODEL, {})
 
 
@@ -105,6 +105,22 @@ def test_films_short_and_long_are_those_of_the_pipeline(frames: int) -> None:
     assert ours.shape == theirs.shape == (frames, 16, 32, 3)
     assert np.ptp(theirs) > 0.1, "a flat picture would prove nothing"
     assert np.abs(ours - theirs).max() <= WITHIN
+
+
+def test_unipc_by_the_book_is_that_of_a_scheduler_that_copies_what_it_remembers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    denoiser, plan = tiny(), plan_of(21, sampler="unipc")
+    state = begun(denoiser, plan)
+    walk(denoiser, state)
+    step = UniPCMultistepScheduler.step
+
+    def copying(self: Any, output: Any, timestep: Any, sample: torch.Tensor, **more: Any) -> Any:
+        return step(self, output, timestep, sample.clone(), **more)
+
+    assert np.abs(denoiser.decode_float(state) - by_pipeline(plan)).max() > WITHIN
+    monkeypatch.setattr(UniPCMultistepScheduler, "step", copying)
+    assert np.abs(denoiser.decode_float(state) - by_pipeline(plan)).max() <= WITHIN
 
 
 @pytest.mark.parametrize("hears_fps", [False, True])
