@@ -42,6 +42,7 @@ BILLIONS: Final[dict[str, tuple[float, float]]] = {
     "cogvideox-2b": (1.7, 4.8),
     "cogvideox": (5.6, 4.8),
     "z-image": (6.2, 4.0),
+    "minimax-h3": (30.9, 33.0),
 }
 """Parameters of one denoiser and of the larger text encoder, in thousand millions, as their model cards have them, by
 how a family's name begins; the longest that fits counts."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.models.grid import config, grid_of
-from app.models.sources import INDEX, SourceMissing, header, headers, lora_files, transformer_files
+from app.models.sources import INDEX, SourceMissing, header, headers, index_of, lora_files, transformer_files
 from app.plan.families import FamilyRow
 from app.settings.model_entry import ModelEntry
 from app.types import ModelProfile
@@ -40,9 +40,10 @@ def _shapes(family: FamilyRow, profile: ModelProfile, folder: Path | None) -> It
 
 def _parts(folder: Path, family: FamilyRow, weighty: set[str]) -> Iterator[str]:
     """What the folder lacks of what its index lists, and whether it is of the family at all."""
-    facts = json.loads((folder / INDEX).read_text())
+    index = index_of(folder)
+    facts = None if index is None else json.loads(index.read_text())
     if not isinstance(facts, dict):
-        raise SourceMissing(f"{folder / INDEX} holds no table")
+        raise SourceMissing(f"{index or folder / INDEX} holds no table")
     kind = facts.get("_class_name")
     if family.pipelines and kind not in family.pipelines:
         yield f"it is a {kind}, not {family.pipelines[0]}"

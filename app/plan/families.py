@@ -21,8 +21,8 @@ _TI2V: Final = ((1280, 704), (704, 1280))
 class FamilyRow:
     """Models that differ in their weights alone.
 
-    `loader` names the module under `app/engine/families` whose `READER` reads them. `frame_step`: frames are 1 plus a
-    multiple of it, from `frames[0]` to `frames[1]`, the default is `frames[2]`. `fps` is slowest, fastest, default.
+    `loader` names the module under `app/engine/families` whose `READER` reads them. `frame_step`: frames are a multiple
+    of it apart, from `frames[0]` to `frames[1]`, the default is `frames[2]`. `fps` is slowest, fastest, default.
     `guided_by` and `most_steps` are as in ModelProfile; `shift_trained`: the shift is a fact of the weights;
     `shift_by_size`: it follows from the number of tokens.
     """
@@ -358,6 +358,24 @@ ROWS: Final = (
     _ltx2("ltx-2.3-distilled", 1.0, 8),
     _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
     _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
+    FamilyRow(
+        "minimax-h3",
+        "minimax_h3",
+        ((1344, 768), (768, 1344), (1024, 768), (768, 1024), (768, 768)),
+        (124, 345, 124),
+        (24, 24, 24),
+        guidance=1.0,
+        shift=12.0,
+        frame_step=17,
+        samplers=("euler",),
+        step_s=20.0,
+        overhead_s=60.0,
+        pipelines=("MiniMaxH3ModularPipeline",),
+        shift_trained=True,
+        guided_by="nothing",
+        exact_vae=False,
+        makes_sound=True,
+    ),
     _hunyuan_picture("hunyuan-video-i2v", 129, guided=True),
     _hunyuan_picture("hunyuan-video-i2v-33ch", 125, guided=False),
     FamilyRow(

@@ -121,7 +121,7 @@ class Packing(Protocol):
 class SoundMaking(Protocol):
     """How a family makes sound: a modality of each job, beside the video's, that steps with it."""
 
-    def modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
+    def modalities(self, plan: Plan) -> tuple[Modality, ...]:
         """A job's, the video's first. Raises InvalidRequest: the model cannot make this shape."""
         ...
 
@@ -324,7 +324,7 @@ class FamilyDenoiser:
         device = self._family.device
         with device_errors():
             given = conditioning.to(device)
-            schedule, modalities = self._schedule(plan), self._modalities(first.spec)
+            schedule, modalities = self._schedule(plan), self._modalities(first)
             return self._grouped(sampler.begin(job_id, plan, given, noise.to(device), schedule, modalities))
 
     def _schedule(self, plan: Plan) -> Schedule | None:
@@ -340,8 +340,8 @@ class FamilyDenoiser:
         sigmas = [sigma for walk in walks for sigma in walk.sigmas[:-1]]
         return Schedule((*sigmas, 0.0), tuple(each for walk in walks for each in walk.timesteps))
 
-    def _modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
-        return () if self._family.sound is None else self._family.sound.modalities(spec)
+    def _modalities(self, plan: Plan) -> tuple[Modality, ...]:
+        return () if self._family.sound is None else self._family.sound.modalities(plan)
 
     def _check(self, plan: Plan, conditioning: Conditioning) -> None:
         family = self._family
@@ -368,7 +368,7 @@ class FamilyDenoiser:
             self._wear(plan)
             state = from_bytes(checkpoint, plan, self._family.device)
         here = walk_of(plan, plan.stage_at(state.step)[0])
-        modalities = self._modalities(here.spec)
+        modalities = self._modalities(here)
         there = state.modalities if modalities else tuple(state.latent.shape)
         if there != (modalities or self._family.begun_shape(here)):  # by another denoiser under the same name
             raise CheckpointInvalid(f"The checkpoint's latent is {list(state.shape)}, no such model's.")
@@ -466,7 +466,7 @@ class FamilyDenoiser:
             raise ValueError("The family makes its videos in one walk.")
         stage = plan.stage_at(state.step)[0]
         state.latent = stages.turn(state, stage).to(state.latent)
-        state.modalities = self._modalities(plan.stages[stage].spec)
+        state.modalities = self._modalities(walk_of(plan, stage))
         state.history, state.memory, state.difference = [], (), None
         state.cached = {}
 

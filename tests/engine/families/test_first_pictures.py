@@ -172,8 +172,9 @@ def hunyuan10_parts(sees: str) -> dict[str, Any]:
     parts = tiny_hunyuan_parts()
     channels, guided = (4, True) if sees == REPLACES else (9, False)  # as in the published weights of each
     more = {"in_channels": channels, "guidance_embeds": guided, "image_condition_type": sees}
+    known = {name: value for name, value in parts["transformer"].config.items() if not name.startswith("_")}
     torch.manual_seed(0)
-    transformer = HunyuanVideoTransformer3DModel.from_config(dict(parts["transformer"].config) | more).eval()
+    transformer = HunyuanVideoTransformer3DModel(**(known | more)).eval()
     return {"transformer": transformer, "vae": parts["vae"]}
 
 

@@ -66,8 +66,8 @@ class LTX2(BaseFamily):
         sides = compressed(spec, self._temporal, self._spatial, self._spatial)
         return int(self._transformer.config.in_channels), *sides
 
-    def modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
-        sound = self._spectrograms.config
+    def modalities(self, plan: Plan) -> tuple[Modality, ...]:
+        spec, sound = plan.spec, self._spectrograms.config
         ratio = int(self._spectrograms.temporal_compression_ratio)
         length = round(spec.frames / spec.fps * (sound.sample_rate / sound.mel_hop_length / ratio))
         bands = int(sound.mel_bins) // int(self._spectrograms.mel_compression_ratio)
@@ -76,7 +76,7 @@ class LTX2(BaseFamily):
 
     def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
         """(N,): first the video's, then the sound's."""
-        modalities = self.modalities(plan.spec)
+        modalities = self.modalities(plan)
         drawn = {each.name: torch.randn(each.shape, generator=generator) for each in modalities}
         return joined(drawn, modalities)
 

@@ -12,13 +12,13 @@ from app.engine.modalities import AUDIO, VIDEO, Modality, joined
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
 from app.plan.stages import walk_of
-from app.types import Plan, VideoSpec
+from app.types import Plan
 
 
 class Small(Protocol):
     """The model as its first stage asks it."""
 
-    def modalities(self, spec: VideoSpec) -> tuple[Modality, ...]: ...
+    def modalities(self, plan: Plan) -> tuple[Modality, ...]: ...
 
     def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor: ...
 
@@ -42,7 +42,7 @@ class Refining:
 
     def turn(self, state: JobState, stage: int) -> torch.Tensor:
         """The first frame of a video that begins with a picture stays as it was enlarged."""
-        picture, large = state.conditioning.picture, self._small.modalities(state.plan.stages[stage].spec)
+        picture, large = state.conditioning.picture, self._small.modalities(walk_of(state.plan, stage))
         small = state.part(VIDEO)
         if picture:
             small = torch.cat([picture["latent"], small[:, 1:]], dim=1)
