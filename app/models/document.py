@@ -120,7 +120,8 @@ def _few(row: FamilyRow) -> str:
 
 def _stages(row: FamilyRow) -> str:
     if row.refined is not None:
-        return f"small, then {row.refined.steps} steps at full size"
+        wears = f", with the LoRA `{row.refined.adapter}`" if row.refined.adapter else ""
+        return f"small, then {row.refined.steps} steps at full size{wears}"
     return "" if row.segments is None else f"beyond {row.segments.frames} frames in segments of as many"
 
 

@@ -50,7 +50,7 @@ class Grid:
         """Why so many frames cannot be made; None: they can."""
         if self.temporal is None:
             return None if frames == 1 else f"{frames} frames are not what it makes: it makes one"
-        if (frames - self.first) % self.temporal == 0:
+        if (frames - self.first) % self.temporal == 0 and (self.first == 1 or frames > self.first):
             return None
         whole = f"a multiple of {self.temporal}, plus {self.first}"
         return f"{frames} frames are not what it makes: the number has to be {whole}"

@@ -86,7 +86,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         takes_image=family.takes_image,
         needs_image=family.needs_image,
         adapters=tuple(entry.loras),
-        loras=_by_request(entry),
+        loras=_by_request(entry, family.refined.adapter if family.refined is not None else ""),
         lora_uploads=bool(entry.lora_uploads),
         shift_fixed=family.shift_trained or family.shift_by_size,
         step_caches=family.step_caches,
@@ -153,6 +153,8 @@ def _check_departures(entry: ModelEntry, family: FamilyRow) -> None:
         raise BadModel(f"{family.name} takes no LoRA")
     if family.guidance_2 is None and any(lora.file_2 is not None for lora in entry.loras.values()):
         raise BadModel(f"{family.name} has one transformer; file_2 of a LoRA is for the second of two")
+    if family.refined is not None and family.refined.adapter and family.refined.adapter not in entry.loras:
+        raise BadModel(f"the second stage of {family.name} wears a LoRA, {family.refined.adapter!r} among its loras")
     for tier, own in entry.tiers.items():
         asked = (own.steps,) if isinstance(own.steps, int) else own.steps or ()
         if family.most_steps is not None and max(asked, default=0) > family.most_steps:
@@ -177,9 +179,10 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
     )
 
 
-def _by_request(entry: ModelEntry) -> tuple[RequestableLora, ...]:
-    """The LoRAs that requests may name. Those of tiers are mostly distilled ones, of use at the tier's steps alone."""
-    of_tiers = {own.lora for own in entry.tiers.values()}
+def _by_request(entry: ModelEntry, adapter: str) -> tuple[RequestableLora, ...]:
+    """The LoRAs that requests may name. Those of tiers are mostly distilled ones, of use at the tier's steps alone, as
+    is the `adapter` of a second stage."""
+    of_tiers = {own.lora for own in entry.tiers.values()} | {adapter}
     return tuple(
         RequestableLora(name, lora.description)
         for name, lora in entry.loras.items()

@@ -64,6 +64,14 @@ class DraftTold(TypedDict):
     calibrated: bool
 
 
+class StageTold(TypedDict):
+    """One of several walks that a video is made in."""
+
+    size: str
+    frames: int
+    steps: int
+
+
 class Description(Made):
     """What is told of a plan, as JSON: the planner's part of a reply; seconds are those of an idle replica."""
 
@@ -87,6 +95,7 @@ class Description(Made):
     weights: str
     draft: DraftTold | None
     sound: bool
+    stages: list[StageTold]
     flow_shift: float
     loras: list[LoraWorn]
     seed: int
@@ -140,6 +149,7 @@ def describe(plan: Plan) -> Description:
         "weights": OWN if plan.student is None else STUDENT,
         "draft": _draft(plan),
         "sound": plan.sound,
+        "stages": [{"size": each.spec.size, "frames": each.spec.frames, "steps": each.steps} for each in plan.stages],
         "flow_shift": sampling.shift,
         "loras": [{"name": name, "strength": strength} for name, strength in plan.loras],
         "seed": sampling.seed,

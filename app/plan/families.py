@@ -356,6 +356,8 @@ ROWS: Final = (
     _ltx2("ltx-2-distilled", 1.0, 8),
     _ltx2("ltx-2.3", 3.0),
     _ltx2("ltx-2.3-distilled", 1.0, 8),
+    _ltx2("ltx-2-two-stages", 4.0, refined=Refined(3, adapter="stage_2")),
+    _ltx2("ltx-2.3-two-stages", 3.0, refined=Refined(3, adapter="stage_2")),
     _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
     _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
     FamilyRow(

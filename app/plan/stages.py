@@ -22,6 +22,7 @@ class _Walk:
     steps: int
     budget: int
     given: int = 0
+    adapter: str = ""
 
 
 def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) -> Plan:
@@ -52,7 +53,7 @@ def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) 
         plan,
         sampling=replace(plan.sampling, steps=joint.steps, budget=joint.budget),
         masks=joint,
-        stages=tuple(Stage(walk.spec, walk.steps, walk.given) for walk in walks),
+        stages=tuple(Stage(walk.spec, walk.steps, walk.given, walk.adapter) for walk in walks),
         full_run=max(full_run, joint.budget),
         why=replace(plan.why, reasons=(*plan.why.reasons, told)),
     )
@@ -62,9 +63,13 @@ def walk_of(plan: Plan, stage: int) -> Plan:
     """One of the stages as a plan of its own; the plan itself where it has none."""
     if not plan.stages:
         return plan
-    masks = _of_stage(plan, stage)
+    masks, here = _of_stage(plan, stage), plan.stages[stage]
     sampling = replace(plan.sampling, steps=masks.steps, budget=masks.budget)
-    return replace(plan, spec=plan.stages[stage].spec, sampling=sampling, masks=masks, stages=())
+    if here.adapter:
+        sampling = replace(sampling, guidance=1.0)
+    first = sum(each.steps for each in plan.stages[:stage])
+    worn = plan.adapters_at(first)
+    return replace(plan, spec=here.spec, sampling=sampling, masks=masks, adapters=worn, stages=())
 
 
 def work_of(plan: Plan) -> tuple[tuple[VideoSpec, float], ...]:
@@ -81,7 +86,7 @@ def _refined(plan: Plan, how: Refined) -> Iterator[_Walk]:
         raise InvalidRequest(f"Its last {how.steps} steps are all run: budget must be above {how.steps}.", "budget")
     small = replace(spec, width=spec.width // how.shrink, height=spec.height // how.shrink)
     yield _Walk(small, asked.steps - how.steps, asked.budget - how.steps)
-    yield _Walk(spec, how.steps, how.steps)
+    yield _Walk(spec, how.steps, how.steps, adapter=how.adapter)
 
 
 def _segments(plan: Plan, how: Segments) -> Iterator[_Walk]:
@@ -94,7 +99,9 @@ def _segments(plan: Plan, how: Segments) -> Iterator[_Walk]:
 
 
 def _alone(plan: Plan, walk: _Walk) -> Plan:
-    return replace(plan, spec=walk.spec, sampling=replace(plan.sampling, steps=walk.steps, budget=walk.budget))
+    guidance = 1.0 if walk.adapter else plan.sampling.guidance
+    sampling = replace(plan.sampling, steps=walk.steps, budget=walk.budget, guidance=guidance)
+    return replace(plan, spec=walk.spec, sampling=sampling)
 
 
 def _joined(masks: list[Masks]) -> Masks:

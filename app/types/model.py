@@ -54,11 +54,12 @@ class RequestableLora:
 class Refined:
     """A model's videos are made small first, the sides `shrink` times shorter, then enlarged as latents and refined.
 
-    `steps`: of that last walk, at full size.
+    `steps`: of that last walk, at full size; `adapter`: the LoRA of the model that acts in it, "" for none.
     """
 
     steps: int
     shrink: int = 2
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ class Stage:
     spec: VideoSpec
     steps: int
     given: int = 0  # of its frames, those in front that the stages before have made
+    adapter: str = ""  # a LoRA of few steps that acts in it beside the plan's; then it is not guided
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,11 @@ class Plan:
     def spec_at(self, step: int) -> VideoSpec:
         """The shape that is walked in at a step."""
         return self.stages[self.stage_at(step)[0]].spec if self.stages else self.spec
+
+    def adapters_at(self, step: int) -> tuple[tuple[str, float], ...]:
+        """The adapters that act at a step, by name."""
+        adapter = self.stages[self.stage_at(step)[0]].adapter if self.stages else ""
+        return tuple(sorted((*self.adapters, (adapter, 1.0)))) if adapter else self.adapters
 
     def left(self, step: int) -> float:
         """The share of its step-seconds that is still to come behind so many steps: by pixels, where stages differ."""

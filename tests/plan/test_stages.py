@@ -10,6 +10,7 @@ from app.errors import InvalidRequest
 from app.jobs.record import VERSION, job_from_json, job_to_json
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN, Pace
+from app.plan.explain import describe
 from app.plan.planner import make_plan
 from app.plan.stages import walk_of
 from app.types import ModelProfile, Plan, Refined, Segments, Stage, VideoRequest, VideoSpec
@@ -42,6 +43,7 @@ def test_a_refined_video_is_made_small_and_then_refined_at_full_size() -> None:
     assert plan.left(8) == pytest.approx(12 / 20), "a small step is a quarter of a large one"
     assert plan.left(11) == 0
     assert "refined in 3" in plan.why.reasons[-1]
+    assert [each["steps"] for each in describe(plan)["stages"]] == [8, 3]
 
 
 def test_what_is_left_out_of_a_refined_video_is_left_out_of_its_first_walk() -> None:

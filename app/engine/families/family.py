@@ -377,13 +377,20 @@ class FamilyDenoiser:
     def _grouped(self, state: JobState) -> JobState:
         """The job with expert, adapters and guidance of each step; without guidance at first there is none later."""
         asked, experts = state.plan.sampling, self._family.experts
-        worn = "".join(f"+{name}*{strength!r}" for name, strength in state.plan.adapters)
+        steps = range(len(state.timesteps))
+        of_stages = any(stage.adapter for stage in state.plan.stages)
+        worn = [_worn(state.plan.adapters_at(step)) for step in (steps if of_stages else steps[:1])]
         if state.plan.student is not None:
             state.groups = (STUDENT,)
             return state
         names = [experts.at(timestep) for timestep in state.timesteps] if experts else []
-        if names or worn:
-            state.groups = tuple(name + worn for name in names or [""])
+        if names or any(worn):
+            length = max(len(names), len(worn))
+            own = worn * length if len(worn) == 1 else worn
+            state.groups = tuple(map(str.__add__, names or [""] * length, own))
+        if of_stages:
+            plain = [bool(state.plan.stages[state.plan.stage_at(step)[0]].adapter) for step in steps]
+            state.guidances = tuple(1.0 if each else asked.guidance for each in plain)
         if LOW in names and asked.guidance_2 is not None and asked.guidance != 1:
             state.guidances = tuple(asked.guidance if name == HIGH else asked.guidance_2 for name in names)
         return state
@@ -403,7 +410,7 @@ class FamilyDenoiser:
             self._wear(first.plan)
             if first.plan.student is None:  # in which no adapter acts
                 expert = family.experts.at(first.timestep) if family.experts else ""
-                family.adapters[expert].activate(first.plan.adapters)
+                family.adapters[expert].activate(first.plan.adapters_at(first.step))
             if family.step_caches is not None:
                 if first.plan.sampling.step_cache:
                     return [(first, self._cached(family.step_caches, first))]
@@ -524,3 +531,8 @@ class FamilyDenoiser:
 
     def memory_bytes(self) -> int:
         return held_bytes(self._family.device)
+
+
+def _worn(adapters: Sequence[tuple[str, float]]) -> str:
+    """Adapters as a part of a group's name."""
+    return "".join(f"+{name}*{strength!r}" for name, strength in adapters)

@@ -41,6 +41,7 @@ from tests.engine.families.loading.test_load import save_lora
 from tests.engine.families.standard import lettered
 from tests.engine.plans import hear, make_plan, walk
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # inside diffusers
 SPEC = VideoSpec(64, 32, 22, 24)
 WITHIN = 1e-4
 
@@ -95,7 +96,9 @@ def tiny() -> FamilyDenoiser:
     return FamilyDenoiser(MiniMaxH3(Parts(parts["transformer"], parts["vae"], lettered(16)), parts["audio_vae"]))
 
 
-def by_blocks(parts: dict[str, Any], plan: Plan, words: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def by_blocks(
+    parts: dict[str, Any], plan: Plan, words: torch.Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Frames and waveform."""
     denoising = MiniMaxH3CoreDenoiseStep().init_pipeline()
     denoising.update_components(
@@ -204,7 +207,9 @@ def test_a_folder_makes_what_the_blocks_make_with_a_lora_and_without(tmp_path: P
     parts, (tokenizer, encoder) = h3_parts(), conditioner()
     for name, each in {**parts, "tokenizer": tokenizer, "text_encoder": encoder}.items():
         each.save_pretrained(tmp_path / "model" / name)
-    (tmp_path / "model" / "modular_model_index.json").write_text(json.dumps({"_class_name": "MiniMaxH3ModularPipeline"}))
+    (tmp_path / "model" / "modular_model_index.json").write_text(
+        json.dumps({"_class_name": "MiniMaxH3ModularPipeline"})
+    )
     save_lora(tmp_path / "few.safetensors", parts["transformer"])
     files = Files(str(tmp_path / "model"), torch.float32, torch.device("cpu"), local=True)
     loras = [Lora("few", str(tmp_path / "few.safetensors"))]

@@ -20,7 +20,7 @@ from app.engine.families.ltx2.guidance import ISOLATED, PERTURBED, MultiModalGui
 from app.engine.families.ltx2.image import FirstFrame
 from app.engine.families.ltx2.releases import Release
 from app.engine.families.ltx2.stages import Refining
-from app.engine.families.models import Autoencoder, Model, Parts, Vocoder
+from app.engine.families.models import Autoencoder, Parts, Upsampler, Vocoder
 from app.engine.modalities import AUDIO, VIDEO, Modality, apart, joined
 from app.engine.samplers.levels import Bend, picked
 from app.engine.samplers.schedule import Schedule
@@ -44,7 +44,7 @@ class LTX2(BaseFamily):
         release: Release,
         bend: Bend = EVEN,
         device: torch.device | None = None,
-        upsampler: Model | None = None,
+        upsampler: Upsampler | None = None,
     ) -> None:
         super().__init__(parts, bend, device)
         config = self._transformer.config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -72,6 +72,8 @@ RELEASES: Final[Mapping[str, Release]] = MappingProxyType(
         "ltx-2-distilled": Release(both(Scales()), cross_timestep=False, ladder=LADDER),
         "ltx-2.3": FULL,
         "ltx-2.3-distilled": Release(both(Scales()), ladder=LADDER),
+        "ltx-2-two-stages": replace(PLAIN, refining=REFINING),
+        "ltx-2.3-two-stages": replace(FULL, refining=REFINING),
         "ltx-2-distilled-two-stages": Release(both(Scales()), cross_timestep=False, ladder=LADDER, refining=REFINING),
         "ltx-2.3-distilled-two-stages": Release(both(Scales()), ladder=LADDER, refining=REFINING),
     }

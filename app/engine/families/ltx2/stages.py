@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 
 from app.engine.denoiser import JobState
-from app.engine.families.models import Autoencoder, Model
+from app.engine.families.models import Autoencoder, Upsampler
 from app.engine.modalities import AUDIO, VIDEO, Modality, joined
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
@@ -31,7 +31,7 @@ class Refining:
     `ladder` are the second stage's noise levels, to whose first the enlarged latent and the sound are noised.
     """
 
-    def __init__(self, small: Small, autoencoder: Autoencoder, upsampler: Model, ladder: tuple[float, ...]) -> None:
+    def __init__(self, small: Small, autoencoder: Autoencoder, upsampler: Upsampler, ladder: tuple[float, ...]) -> None:
         self._small = small
         self._autoencoder = autoencoder
         self._upsampler = upsampler.eval()
@@ -61,8 +61,9 @@ class Refining:
         model = self._autoencoder
         mean, std = (part.view(-1, 1, 1, 1).to(latent) for part in (model.latents_mean, model.latents_std))
         raw = latent * std / model.config.scaling_factor + mean
-        large: torch.Tensor = self._upsampler(raw[None].to(self._upsampler.dtype))[0].to(latent)
-        return (large - mean) * model.config.scaling_factor / std
+        large = self._upsampler(raw[None].to(self._upsampler.dtype))[0].to(latent)
+        normal: torch.Tensor = (large - mean) * model.config.scaling_factor / std
+        return normal
 
     def _noise(self, state: JobState, large: tuple[Modality, ...], with_picture: bool) -> dict[str, torch.Tensor]:
         """Drawn behind the first stage's from the plan's seed, in the order of diffusers' tokens: without a picture
