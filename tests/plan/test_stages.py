@@ -50,7 +50,11 @@ def test_what_is_left_out_of_a_refined_video_is_left_out_of_its_first_walk() -> 
     plan = plan_of(REFINED, steps=11, budget=7)
     assert plan.masks is not None
     assert (sum(plan.masks.run[:8]), plan.masks.run[8:]) == (4, (True, True, True))
-    for asked, param in (({"steps": 3}, "num_inference_steps"), ({"steps": 11, "budget": 3}, "budget")):
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"steps": 3}, "num_inference_steps"),
+        ({"steps": 11, "budget": 3}, "budget"),
+    ]
+    for asked, param in cases:
         with pytest.raises(InvalidRequest) as refused:
             plan_of(REFINED, **asked)
         assert refused.value.param == param

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from diffusers import HunyuanVideoImageToVideoPipeline, HunyuanVideoTransformer3DModel
@@ -135,7 +136,7 @@ def text_encoder_of(pipeline: Pipeline, files: Files) -> EncodePrompts:
     return encode
 
 
-def _encoded(pipeline: Pipeline, prompt: str, interleave: int, device: torch.device) -> TextEmbedding:
+def _encoded(pipeline: Any, prompt: str, interleave: int, device: torch.device) -> TextEmbedding:
     if not isinstance(prompt, Looked):
         nothing = torch.zeros(1, 0, 1)
         _, pooled, _ = pipeline.encode_prompt(None, [prompt], prompt_embeds=nothing, device=device)
@@ -145,7 +146,7 @@ def _encoded(pipeline: Pipeline, prompt: str, interleave: int, device: torch.dev
     return {TOKENS: tokens[0], POOLED: pooled[0], MASK: mask[0]}
 
 
-def _family(parts: Parts, pipeline: Pipeline, files: Files) -> HunyuanPicture:
+def _family(parts: Parts, pipeline: Any, files: Files) -> HunyuanPicture:
     if pipeline.text_encoder is None:
         raise ValueError("its text encoder looks at the picture, and cannot be shared: give the model its own")
     eye, pipeline.image_processor = pipeline.image_processor, _Through()

@@ -135,7 +135,7 @@ class MiniMaxH3(BaseFamily):
             latent = torch.cat([latent, latent[:, -1:].expand(-1, least - latent.shape[1], -1, -1)], dim=1)
         mean, std = (_along(part, latent, 4) for part in (model.config.latents_mean, model.config.latents_std))
         video = model.decode((latent * std + mean)[None], return_dict=False)[0][0].float()
-        unit = (video * _along(_STD, video, 4) + _along(_MEAN, video, 4)).clamp(0, 1)
+        unit: torch.Tensor = (video * _along(_STD, video, 4) + _along(_MEAN, video, 4)).clamp(0, 1)
         return 2.0 * unit - 1.0
 
     def waveform(self, latent: torch.Tensor) -> Waveform:

@@ -32,7 +32,7 @@ _SLOW_FPS = 16  # the other of the two rates that transformers with `inject_samp
 class DiffusionForcing(WanLatents):
     """The Family and its StageMaking. Raises ValueError for transformers of causal blocks of several frames."""
 
-    samplers = ("unipc_forcing", "unipc")
+    samplers: tuple[str, ...] = ("unipc_forcing", "unipc")
 
     def __init__(
         self, parts: Parts, device: torch.device | None = None, *, noise_on_the_past: float = NOISE_ON_THE_PAST

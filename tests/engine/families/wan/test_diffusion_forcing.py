@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.embedded.profile import profile
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import JobState
+from app.engine.families.diffusers_private import decoded_in_pieces
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
@@ -182,6 +183,17 @@ def test_the_engine_makes_a_film_in_segments_of_one_shape_and_tells_of_all_steps
     assert np.abs(frames - (by_pipeline(plan) * 255).round()).max() <= 1
     assert sink.steps == list(range(1, 13))
     assert shapes == {(SEGMENT, 16, 32)}, "a step is no larger for a longer film"
+
+
+def test_a_film_is_decoded_piece_by_piece_to_the_same_frames() -> None:
+    autoencoder, latent = tiny_autoencoder(), torch.randn(1, Z, 5, 2, 4, generator=torch.Generator().manual_seed(1))
+    pieces = decoded_in_pieces(autoencoder, latent)
+    assert pieces is not None
+    found = list(pieces)
+    assert [piece.shape[2] for piece in found] == [1, 4, 4, 4, 4], "the device holds one at a time"
+    assert torch.equal(torch.cat(found, dim=2), autoencoder.decode(latent, return_dict=False)[0])
+    autoencoder.enable_tiling()
+    assert decoded_in_pieces(autoencoder, latent) is None
 
 
 def test_a_folder_makes_the_frames_of_its_pipeline_with_a_lora_and_without(tmp_path: Path) -> None:
