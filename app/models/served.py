@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.embedded.profile import MODEL_ID, profile
-from app.models.pool_names import MAIN, entries_of
+from app.models.pool_names import MAIN, entries_of, shares_encoder
 from app.models.soundness import problems_of
 from app.models.sources import Located, locate, pipeline_of, trained_shift
 from app.plan.catalogue import Catalogue
@@ -132,6 +132,8 @@ def _with_uploads(entry: ModelEntry, settings: Settings) -> ModelEntry:
     family = FAMILIES.get(entry.family)
     takes = family is not None and family.takes_loras
     parallel = any(parallel_of(ranks).ranks > 1 for ranks in settings.parallel.values())
+    if family is not None and family.sees_with_text and shares_encoder(entry, settings):
+        raise BadModel(f"models: {entry.id}: its text encoder looks at the picture: it needs its own, not a shared one")
     if entry.lora_uploads and not takes:
         raise BadModel(f"models: {entry.id}: it takes no LoRA, so none can be uploaded for it")
     if entry.lora_uploads and parallel:

@@ -57,6 +57,7 @@ class FamilyRow:
     makes_sound: bool = False  # with the picture, which it hears and which hears it
     refined: Refined | None = None  # as in ModelProfile
     segments: Segments | None = None
+    sees_with_text: bool = False  # its text encoder looks at the picture, so that replicas do not share one
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -186,6 +187,7 @@ def _hunyuan_picture(name: str, frames: int, guided: bool) -> FamilyRow:
         needs_image=True,
         guided_by="input" if guided else "nothing",
         exact_vae=False,
+        sees_with_text=True,
     )
 
 
