@@ -109,6 +109,8 @@ def _found(
         if family is None:
             hint = did_you_mean(entry.family, FAMILIES) or f" Families are {', '.join(FAMILIES)}."
             raise BadModel(f"there is no family {entry.family[:80]!r}.{hint}")
+        if family.refined is not None and family.refined.adapter and family.refined.adapter not in entry.loras:
+            raise BadModel(f"the second stage of {family.name} wears the LoRA {family.refined.adapter!r}: it has none")
         files = find(entry)
         bound = entry.model_copy(update={"revision": files.commit or entry.revision})
         # What changes the bits, such as the precision, is part of the name that caches know it by.
@@ -155,8 +157,6 @@ def _check_departures(entry: ModelEntry, family: FamilyRow) -> None:
         raise BadModel(f"{family.name} takes no LoRA")
     if family.guidance_2 is None and any(lora.file_2 is not None for lora in entry.loras.values()):
         raise BadModel(f"{family.name} has one transformer; file_2 of a LoRA is for the second of two")
-    if family.refined is not None and family.refined.adapter and family.refined.adapter not in entry.loras:
-        raise BadModel(f"the second stage of {family.name} wears a LoRA, {family.refined.adapter!r} among its loras")
     for tier, own in entry.tiers.items():
         asked = (own.steps,) if isinstance(own.steps, int) else own.steps or ()
         if family.most_steps is not None and max(asked, default=0) > family.most_steps:

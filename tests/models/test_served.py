@@ -155,7 +155,7 @@ def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: 
             [{**COG, "family": "hunyuan-video-i2v", "text_encoder": "shared"}],
             "cog: its text encoder looks at the picture",
         ),
-        ([{**COG, "family": "ltx-2-two-stages"}], "cog: the second stage of ltx-2-two-stages wears a LoRA, 'stage_2'"),
+        ([{**COG, "family": "ltx-2-two-stages"}], "cog: the second stage of ltx-2-two-stages wears the LoRA 'stage_2'"),
         ([{**TURBO, "tiers": {"ultra": {"steps": 20}}}], "turbo: .* 7 steps at most; the tier ultra"),
         ([WAN, {**WAN, "pool": "other"}], "two models are called wan"),
     ],
