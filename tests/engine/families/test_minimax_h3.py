@@ -195,7 +195,7 @@ def conditioner() -> tuple[PreTrainedTokenizerFast, Qwen3VLForConditionalGenerat
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
     turns = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
     text = {"vocab_size": 16, "num_hidden_layers": HEARD_LAYER + 1, "num_key_value_heads": 2, "head_dim": 8, **sizes}
-    eyes = {"depth": 1, "hidden_size": 8, "intermediate_size": 8, "num_heads": 2, "out_hidden_size": 16}
+    eyes: dict[str, Any] = {"depth": 1, "hidden_size": 8, "intermediate_size": 8, "num_heads": 2, "out_hidden_size": 16}
     eyes |= {"num_position_embeddings": 16, "deepstack_visual_indexes": [0]}
     torch.manual_seed(1)
     config = Qwen3VLConfig(text_config={**text, "rope_parameters": turns}, vision_config=eyes)
