@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from diffusers import LTX2Pipeline
+from diffusers.pipelines.ltx2 import LTX2LatentUpsamplerModel
 
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
-from app.engine.families.loading.folder import fetched, part
 from app.engine.families.loading.pipelines import PipelineReader
 from app.engine.families.loading.reader import Files
 from app.engine.families.ltx2.family import LTX2, MASK, SOUND_TOKENS
@@ -15,7 +15,7 @@ from app.engine.families.ltx2.releases import FULL, RELEASES, Release
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend
 
-UPSAMPLER, KIND = "latent_upsampler", "LTX2LatentUpsamplerModel"
+UPSAMPLER = "latent_upsampler"
 
 
 def release_of(files: Files) -> Release:
@@ -42,8 +42,15 @@ def _family(parts: Parts, pipeline: Pipeline, files: Files) -> LTX2:
     sound, release = (pipeline.audio_vae, pipeline.vocoder), release_of(files)
     upsampler = None
     if release.refining:  # beside the pipeline, whose index does not name it
-        folder = fetched(files.source, files.revision, files.local)
-        upsampler = part(folder, UPSAMPLER, "diffusers.pipelines.ltx2", KIND, files.dtype, files.device)
+        upsampler = LTX2LatentUpsamplerModel.from_pretrained(
+            files.source,
+            subfolder=UPSAMPLER,
+            revision=files.revision,
+            local_files_only=files.local,
+            torch_dtype=files.dtype,
+            use_safetensors=True,
+        )
+        upsampler.to(files.device).requires_grad_(False)
     return LTX2(parts, sound, release, Bend.of(pipeline.scheduler.config), files.device, upsampler)
 
 
