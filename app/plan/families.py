@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from app.plan.few_step import LTX, LTX_096, LTX_2
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
 from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, Refined, Segments, TierOfModel
@@ -58,6 +59,7 @@ class FamilyRow:
     refined: Refined | None = None  # as in ModelProfile
     segments: Segments | None = None
     sees_with_text: bool = False  # its text encoder looks at the picture, so that replicas do not share one
+    own_guidance: bool = False  # as in ModelProfile
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -188,6 +190,7 @@ def _hunyuan_picture(name: str, frames: int, guided: bool) -> FamilyRow:
         guided_by="input" if guided else "nothing",
         exact_vae=False,
         sees_with_text=True,
+        own_guidance=True,
     )
 
 
@@ -352,12 +355,12 @@ ROWS: Final = (
     _skyreels("skyreels-v2-df-14b-540p", _540P, 97),
     _skyreels("skyreels-v2-df-14b-720p", ((1280, 720), (720, 1280)), 121),
     _ltx("ltx-video"),
-    _ltx("ltx-video-distilled", 7),
-    _ltx("ltx-video-0.9.6-distilled", 8),
+    _ltx("ltx-video-distilled", len(LTX)),
+    _ltx("ltx-video-0.9.6-distilled", len(LTX_096)),
     _ltx2("ltx-2", 4.0),
-    _ltx2("ltx-2-distilled", 1.0, 8),
+    _ltx2("ltx-2-distilled", 1.0, len(LTX_2)),
     _ltx2("ltx-2.3", 3.0),
-    _ltx2("ltx-2.3-distilled", 1.0, 8),
+    _ltx2("ltx-2.3-distilled", 1.0, len(LTX_2)),
     _ltx2("ltx-2-two-stages", 4.0, refined=Refined(3, adapter="stage_2")),
     _ltx2("ltx-2.3-two-stages", 3.0, refined=Refined(3, adapter="stage_2")),
     _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.masks.mask import cost
 from app.plan.masks.table import MaskTable, with_masks
 from app.types import Masks, ModelProfile, Plan, Refined, Segments, Stage, VideoSpec
@@ -32,8 +32,9 @@ def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) 
 
     Raises:
         InvalidRequest: too few steps, or too small a budget, for all walks.
+        UnsupportedParameter: guidance at some steps alone, or noise levels of a few-step method.
     """
-    walks: list[_Walk] = []
+    walks, one_pass = list[_Walk](), model.guided_by != "negative"
     told, full_run = "", plan.full_run
     if model.refined is not None:
         walks = list(_refined(plan, model.refined))
@@ -46,8 +47,12 @@ def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) 
         told = f"It is made in {len(walks)} segments of {frames} frames at most, each in {steps} steps."
         full_run *= len(walks)
     if not walks:
-        return with_masks(plan, tables)
-    masks = [with_masks(_alone(plan, walk), tables).masks for walk in walks]
+        return with_masks(plan, tables, one_pass)
+    if plan.sampling.rule is not None:
+        raise UnsupportedParameter("A video that is made in stages is guided at all steps of a walk.", "guidance_start")
+    if plan.sampling.levels:
+        raise UnsupportedParameter("A video that is made in stages has noise levels of its own.", "tier")
+    masks = [with_masks(_alone(plan, walk), tables, one_pass).masks for walk in walks]
     joint = _joined([each for each in masks if each is not None])
     return replace(
         plan,
