@@ -26,13 +26,14 @@ from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
 from app.engine.families.base import EVEN, BaseFamily
 from app.engine.families.family import Row
 from app.engine.families.loading.folder import fetched, part
-from app.engine.families.loading.placement import HOST
-from app.engine.families.loading.reader import Files, Opened, Options, Reader
+from app.engine.families.loading.placement import HOST, place_encoder
+from app.engine.families.loading.reader import AS_IT_IS, Files, Opened, Options, Reader
 from app.engine.families.models import Autoencoder, Parts
 from app.engine.modalities import AUDIO, VIDEO, Modality, apart, joined
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
 from app.errors import InvalidRequest
+from app.settings.placement import Placement
 from app.types import Plan, VideoSpec
 from app.types.waveform import Waveform
 
@@ -222,8 +223,10 @@ class H3Reader(Reader[Autoencoder]):
     def formats(self, files: Files) -> object:
         return MiniMaxH3ModularPipeline
 
-    def load_encoder(self, files: Files) -> EncodePrompts:
-        return H3Text.load(self.folder(files), files.dtype, files.device)
+    def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:
+        text = H3Text.load(self.folder(files), files.dtype, HOST)
+        place_encoder(text.module, placement, files.device)
+        return text
 
 
 READER = H3Reader(__name__)
