@@ -62,6 +62,14 @@ class PlannedDraft(BaseModel):
     calibrated: bool = Field(description="Whether it was measured how far to go on from it")
 
 
+class PlannedStage(BaseModel):
+    """One of several walks down the noise that a video is made in."""
+
+    size: str
+    frames: int
+    steps: int
+
+
 class Optimization(BaseModel):
     """What the planner decided, and why."""
 
@@ -84,6 +92,7 @@ class Optimization(BaseModel):
     weights: str = Field(description="Which weights denoise: own, or student, those distilled to few evaluations")
     draft: PlannedDraft | None = Field(None, description="Where `speculative` was asked for; null: no draft")
     sound: bool = Field(False, description="Whether the file has sound, made with the pictures")
+    stages: list[PlannedStage] = Field([], description="The walks that its steps are of; empty: one, of its own shape")
     flow_shift: float = Field(description="Of the noise schedule")
     guidance_rule: PlannedGuidance | None = Field(
         None, description="Where on the walk there is guidance, and in which way; null: at each step, as usual"

@@ -86,6 +86,7 @@ class JobState:
     groups: tuple[str, ...] = ()  # per step, where they differ: jobs of one shape and group can share a forward
     guidances: tuple[float, ...] = ()  # per step, where they differ
     modalities: tuple[Modality, ...] = ()  # where several latents step together; else the latent is the video's
+    made: torch.Tensor | None = None  # (C, F'', H', W') float32: what earlier stages of its plan have finished of it
 
     @property
     def done(self) -> bool:
@@ -95,6 +96,11 @@ class JobState:
     def first(self) -> int:
         """The step that it began at: the denoiser always runs there, and never before."""
         return self.mask.index(True) if True in self.mask else 0
+
+    @property
+    def begun_stage(self) -> int:
+        """The step at which the stage of its plan began that it is in; 0 where that has none."""
+        return self.plan.stage_at(self.step)[1]
 
     @property
     def sigma(self) -> float:

@@ -407,6 +407,8 @@ class Engine:
         while state.forecast:
             self._denoiser.advance(state, forecast(state.history, state.sigma))
             ticket.sink.step(state.step, total, ticket.left * round_s)
+        if ticket.plan.stages:
+            ticket.weigh()
 
     def _emit_draft(self, round_s: float, ticket: Ticket) -> None:
         """Its steps are none of the plan's. Behind the last of them the draft is shown, and the plan begins."""
@@ -426,7 +428,8 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
-        if ticket.alone and ticket.resumed_from is None and ticket.plan.student is None and not ticket.spent:
+        odd = ticket.plan.student is not None or ticket.plan.stages or ticket.spent
+        if ticket.alone and ticket.resumed_from is None and not odd:
             self._times.learn_job(ticket.shape, ticket.started.work, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)

@@ -36,6 +36,7 @@ class Sampler:
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
     "unipc": Sampler(unipc.schedule, unipc.step),
+    "unipc_forcing": Sampler(unipc.schedule, unipc.step_forcing),
     "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean, ddim.mixed),
 }
 
@@ -122,12 +123,28 @@ def advance(state: JobState, prediction: torch.Tensor) -> None:
 
 
 def _stepped(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-    step = named(state.plan.sampling.sampler).step
+    step, state = named(state.plan.sampling.sampler).step, of_stage(state)
     if not _of_several_levels(state):
         return step(state, velocity)  # number by number: one step for all that are at one level
     stepped = [step(alone, own) for alone, own in _each_alone(state, velocity)]
     memories = zip(*(memory for _, memory in stepped), strict=True)
     return torch.cat([latent for latent, _ in stepped]), tuple(torch.cat(kept) for kept in memories)
+
+
+def of_stage(state: JobState) -> JobState:
+    """A job in the walk that it is in: each stage of a plan goes down to 0 and knows nothing of the others."""
+    if not state.plan.stages:
+        return state
+    stage, first = state.plan.stage_at(state.step)
+    here = slice(first, first + state.plan.stages[stage].steps)
+    return replace(
+        state,
+        step=state.step - first,
+        sigmas=(*state.sigmas[here], 0.0),
+        timesteps=state.timesteps[here],
+        mask=state.mask[here],
+        unconditional_mask=state.unconditional_mask[here],
+    )
 
 
 def _of_several_levels(state: JobState) -> bool:

@@ -218,6 +218,12 @@ class Ticket:
         """It walks this state from now on."""
         self.state, self.plan = state, state.plan
         self.work = self.spent / 2 + state.work + self._behind  # drafts have no guidance
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Take on the shape of the stage that its plan is in."""
+        state = self.started
+        self.shape = shape_of(self.plan, state.step)
         self.state_bytes = state_bytes(state) + 2 * state.latent.numel() * state.latent.element_size()
 
     def heed(self) -> None:
@@ -283,8 +289,18 @@ class Ticket:
 
     @property
     def left(self) -> float:
-        """Guided evaluations still to come: while it walks its draft, those of the walk behind it too."""
-        return self.started.work_left + self._behind
+        """Guided evaluations still to come, of the shape that it is in; those behind its draft too."""
+        return self._own_left + self._behind
+
+    @property
+    def _own_left(self) -> float:
+        state, plan = self.started, self.plan
+        if not plan.stages:
+            return state.work_left
+        pixels = plan.spec_at(state.step).pixels
+        shares = [(run + free) / 2 for run, free in zip(state.mask, state.unconditional_mask, strict=True)]
+        left = range(state.step, len(shares))
+        return sum(shares[step] * plan.spec_at(step).pixels for step in left) / pixels
 
     @property
     def _behind(self) -> float:
@@ -357,9 +373,9 @@ class Ticket:
 
 
 def give_latent(ticket: Ticket) -> None:
-    """The final latent to a sink that wants it."""
+    """The final latent to a sink that wants it; what is made in stages has none of its whole walk."""
     sink = ticket.sink
-    if isinstance(sink, LatentSink) and sink.keeps_latent:
+    if isinstance(sink, LatentSink) and sink.keeps_latent and not ticket.plan.stages:
         sink.latent(np.ascontiguousarray(ticket.started.latent.detach().float().cpu().numpy()))
 
 

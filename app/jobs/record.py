@@ -73,6 +73,8 @@ def check_id(job_id: str) -> str:
     return job_id
 
 
+@lru_cache(maxsize=8192)  # those of the jobs under way are asked about again and again
+@lru_cache(maxsize=8192)  # those of the jobs under way are asked about again and again
 def is_id(text: str) -> bool:
     """Whether it may be a job's id."""
     return _ID.fullmatch(text) is not None
@@ -102,7 +104,7 @@ def job_to_json(job: Job) -> bytes:
         version = 5
     if job.plan.references or job.plan.sound:  # which it would leave out
         version = 6
-    if len(job.plan.sampling.later_fields) < 2:  # which it would walk otherwise
+    if len(job.plan.sampling.later_fields) < 2 or job.plan.stages:  # which it would walk otherwise
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -178,6 +180,10 @@ def _read(name: str, data: bytes) -> Any:
     return int(data) if name in _NUMBERS else _MOVING[name].validate_json(data)
 
 
+_RARE = ("uploads", "postprocessing", "prepared", "student", "draft", "references", "sound", "stages")
+"""Fields of a plan that are left out of its record where there is nothing in them: an older Kinoray knows them not."""
+
+
 def _packed(plan: Plan) -> dict[str, object]:
     """The plan's fields, its masks as 1s and 0s under `mask_bits`.
 
@@ -188,20 +194,9 @@ def _packed(plan: Plan) -> dict[str, object]:
     if isinstance(adapter := plan.adapters_mark, str):
         values["adapter"] = adapter  # as it was when a plan had one at most
         del values["adapters"]
-    if not plan.uploads:
-        del values["uploads"]
-    if plan.postprocessing is None:
-        del values["postprocessing"]
-    if plan.prepared is None:
-        del values["prepared"]
-    if plan.student is None:
-        del values["student"]
-    if plan.draft is None:
-        del values["draft"]
-    if not plan.references:
-        del values["references"]
-    if not plan.sound:
-        del values["sound"]
+    for name in _RARE:
+        if not values[name]:
+            del values[name]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}

@@ -15,7 +15,7 @@ PAGE: Final = Path("docs/models.md")
 BEGIN: Final = "<!-- families: written by `python -m app.models.document` from app/plan/families.py: change that -->"
 END: Final = "<!-- end of families -->"
 COLUMNS: Final = (
-    *("family", "makes videos of", "pictures and videos that it takes", "sound", "LoRA", "few steps"),
+    *("family", "makes videos of", "pictures and videos that it takes", "sound", "LoRA", "few steps", "stages"),
     "weights in turns, GiB",
 )
 NOTES: Final = """
@@ -91,6 +91,7 @@ def _row(row: FamilyRow) -> str:
         "yes" if getattr(row, "makes_sound", False) else "no",
         "yes" if row.takes_loras else "no",
         _few(row),
+        _stages(row),
         "" if gib is None else f"{gib:.0f}",
     )
     return f"| {' | '.join(cells)} |"
@@ -122,11 +123,18 @@ def _role(role: InputRole) -> str:
 
 
 def _few(row: FamilyRow) -> str:
-    if row.most_steps is not None or row.guided_by == "nothing":
+    if row.most_steps is not None or (row.guided_by == "nothing" and row.tiers):
         return f"{row.most_steps or max(row.tiers[-1].steps)}, distilled"
     if known := BY_FAMILY.get(row.name):
         return ", ".join(f"{each.steps}, `{name}`" for name, each in known.items())
     return "by a LoRA" if row.takes_loras else "no"
+
+
+def _stages(row: FamilyRow) -> str:
+    if row.refined is not None:
+        wears = f", with the LoRA `{row.refined.adapter}`" if row.refined.adapter else ""
+        return f"small, then {row.refined.steps} steps at full size{wears}"
+    return "" if row.segments is None else f"beyond {row.segments.frames} frames in segments of as many"
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ _TI2V_VAE: Final = PartOf(
 )
 
 
+def _skyreels(heads: int, ffn: int, layers: int) -> PartOf:
+    facts = {"num_attention_heads": heads, "attention_head_dim": 128, "ffn_dim": ffn, "num_layers": layers}
+    return PartOf("diffusers", "SkyReelsV2Transformer3DModel", facts | {"inject_sample_info": heads == 12})
+
+
 def _vace(heads: int, ffn: int, layers: int, heard: range) -> PartOf:
     """`heard`: the blocks that hear what it is shown."""
     return PartOf("diffusers", "WanVACETransformer3DModel", {**_wan(heads, ffn, layers).facts, "vace_layers": [*heard]})
@@ -277,6 +282,9 @@ PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
         "wan2.1-i2v-14b-480p": _of_wan(_wan(*_14B, **_SEEN), image_encoder=_CLIP_H),
         "wan2.1-i2v-14b-720p": _of_wan(_wan(*_14B, **_SEEN), image_encoder=_CLIP_H),
         "wan2.2-i2v-a14b": _of_wan(_wan(*_14B, **_PICTURE), transformer_2=_wan(*_14B, **_PICTURE)),
+        "skyreels-v2-df-1.3b-540p": _of_wan(_skyreels(12, 8960, 30)),
+        "skyreels-v2-df-14b-540p": _of_wan(_skyreels(*_14B)),
+        "skyreels-v2-df-14b-720p": _of_wan(_skyreels(*_14B)),
         "wan2.1-flf2v-14b-720p": _of_wan(_wan(*_14B, **_SEEN, pos_embed_seq_len=514), image_encoder=_CLIP_H),
         "wan2.1-vace-1.3b": _of_wan(_vace(12, 8960, 30, range(0, 30, 2))),
         "wan2.1-vace-14b": _of_wan(_vace(*_14B, range(0, 40, 5))),

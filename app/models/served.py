@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from app.embedded.profile import MODEL_ID, profile
 from app.models.few_steps import with_few_steps
-from app.models.pool_names import MAIN, entries_of
+from app.models.pool_names import MAIN, entries_of, shares_encoder
 from app.models.soundness import problems_of
 from app.models.sources import Located, locate, pipeline_of, trained_shift
 from app.plan.catalogue import Catalogue
@@ -88,13 +88,15 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         takes_image=family.takes_image,
         needs_image=family.needs_image,
         adapters=tuple(entry.loras),
-        loras=_by_request(entry),
+        loras=_by_request(entry, family.refined.adapter if family.refined is not None else ""),
         lora_uploads=bool(entry.lora_uploads),
         shift_fixed=family.shift_trained or family.shift_by_size,
         step_caches=family.step_caches,
         hears_fps=family.hears_fps,
         inputs=family.inputs,
         makes_sound=family.makes_sound,
+        refined=family.refined,
+        segments=family.segments,
         own_guidance=family.own_guidance,
     )
 
@@ -111,6 +113,8 @@ def _found(
             hint = did_you_mean(entry.family, FAMILIES) or f" Families are {', '.join(FAMILIES)}."
             raise BadModel(f"there is no family {entry.family[:80]!r}.{hint}")
         entry = with_few_steps(entry)
+        if family.refined is not None and family.refined.adapter and family.refined.adapter not in entry.loras:
+            raise BadModel(f"the second stage of {family.name} wears the LoRA {family.refined.adapter!r}: it has none")
         files = find(entry)
         bound = entry.model_copy(update={"revision": files.commit or entry.revision})
         # What changes the bits, such as the precision, is part of the name that caches know it by.
@@ -134,6 +138,8 @@ def _with_uploads(entry: ModelEntry, settings: Settings) -> ModelEntry:
     family = FAMILIES.get(entry.family)
     takes = family is not None and family.takes_loras
     parallel = any(parallel_of(ranks).ranks > 1 for ranks in settings.parallel.values())
+    if family is not None and family.sees_with_text and shares_encoder(entry, settings):
+        raise BadModel(f"models: {entry.id}: its text encoder looks at the picture: it needs its own, not a shared one")
     if entry.lora_uploads and not takes:
         raise BadModel(f"models: {entry.id}: it takes no LoRA, so none can be uploaded for it")
     if entry.lora_uploads and parallel:
@@ -196,9 +202,10 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
     )
 
 
-def _by_request(entry: ModelEntry) -> tuple[RequestableLora, ...]:
-    """The LoRAs that requests may name. Those of tiers are mostly distilled ones, of use at the tier's steps alone."""
-    of_tiers = {own.lora for own in entry.tiers.values()}
+def _by_request(entry: ModelEntry, adapter: str) -> tuple[RequestableLora, ...]:
+    """The LoRAs that requests may name. Those of tiers are mostly distilled ones, of use at the tier's steps alone, as
+    is the `adapter` of a second stage."""
+    of_tiers = {own.lora for own in entry.tiers.values()} | {adapter}
     return tuple(
         RequestableLora(name, lora.description)
         for name, lora in entry.loras.items()

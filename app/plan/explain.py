@@ -64,6 +64,14 @@ class DraftTold(TypedDict):
     calibrated: bool
 
 
+class StageTold(TypedDict):
+    """One of several walks that a video is made in."""
+
+    size: str
+    frames: int
+    steps: int
+
+
 class RuleTold(TypedDict):
     """Where on the walk there is guidance, and in which way."""
 
@@ -96,6 +104,7 @@ class Description(Made):
     weights: str
     draft: DraftTold | None
     sound: bool
+    stages: list[StageTold]
     flow_shift: float
     guidance_rule: RuleTold | None
     noise_levels: list[float]
@@ -151,6 +160,7 @@ def describe(plan: Plan) -> Description:
         "weights": OWN if plan.student is None else STUDENT,
         "draft": _draft(plan),
         "sound": plan.sound,
+        "stages": [{"size": each.spec.size, "frames": each.spec.frames, "steps": each.steps} for each in plan.stages],
         "flow_shift": sampling.shift,
         "guidance_rule": told_rule(sampling.rule),
         "noise_levels": list(sampling.levels),

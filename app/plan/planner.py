@@ -17,7 +17,7 @@ from app.plan.distilled import Maker
 from app.plan.feedback.feedback import Place
 from app.plan.inputs import planned_inputs
 from app.plan.inputs import reasons as said_of_inputs
-from app.plan.masks.table import MaskTable, with_masks
+from app.plan.masks.table import MaskTable
 from app.plan.postprocessing import (
     PostprocessingLimits,
     about_postprocessing,
@@ -33,6 +33,7 @@ from app.plan.shape import rounded
 from app.plan.speculative.shown import shown
 from app.plan.speculative.speculative import drafted, maker_of
 from app.plan.speculative.table import table_for
+from app.plan.stages import in_stages, work_of
 from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
 from app.plan.tables import NO_TABLES, Tables
@@ -179,7 +180,7 @@ def _walked(
 ) -> Plan:
     """The plan with its masks and its draft: which of the steps run the denoiser. Raises InvalidRequest."""
     model = asked.model
-    plan = with_masks(plan, measured.masks, one_pass=model.guided_by != "negative")
+    plan = in_stages(plan, model, measured.masks)
     drafts = table_for(measured.drafts, model.id, model.revision, maker_of(model))
     seen = shown(asked.prompt, reader) if request.speculative and reader is not None else None
     return drafted(request, plan, model, asked.choice.row, drafts, usual, seen)
@@ -188,7 +189,7 @@ def _walked(
 def _reckoned(request: VideoRequest, plan: Plan, asked: Asked, measured: Tables, pace: Pace, limits: Limits) -> Plan:
     """The plan with what it costs, and what of it is not as asked."""
     price, watts = limits.price_per_device_hour, limits.device_watts
-    cost = estimate(asked.model, plan.spec, evaluations(plan), pace, price, watts)
+    cost = estimate(asked.model, plan.spec, evaluations(plan), pace, price, watts, stages=work_of(plan))
     more = plan.postprocessing
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if asked.beyond else measured.budgets.get(asked.model.id)

@@ -22,7 +22,17 @@ from app.types.inputs import (
 )
 from app.types.job import CacheUse, Delivery, DraftUse, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
-from app.types.model import OWN, STUDENT, ModelProfile, ReplicaInfo, RequestableLora, StudentOfModel, TierOfModel
+from app.types.model import (
+    OWN,
+    STUDENT,
+    ModelProfile,
+    Refined,
+    ReplicaInfo,
+    RequestableLora,
+    Segments,
+    StudentOfModel,
+    TierOfModel,
+)
 from app.types.plan import (
     Analysis,
     Estimate,
@@ -33,6 +43,7 @@ from app.types.plan import (
     Plan,
     Postprocessing,
     Sampling,
+    Stage,
     Start,
     VideoSpec,
 )
@@ -112,6 +123,7 @@ __all__ = [
     "Prepared",
     "Reference",
     "Rephrased",
+    "Refined",
     "ReplicaInfo",
     "RequestableLora",
     "Rewording",
@@ -119,6 +131,8 @@ __all__ = [
     "STEP_CACHES",
     "STUDENT",
     "Sampling",
+    "Segments",
+    "Stage",
     "MustShow",
     "Start",
     "StudentOfModel",

@@ -21,7 +21,12 @@ from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, HunyuanVideo15
 from app.engine.families.hunyuan15 import MASK as HUNYUAN_MASK
 from app.engine.families.ltx import FIRST, LTX
 from app.engine.families.ltx import MASK as LTX_MASK
+from app.engine.families.ltx2.family import LTX2, SOUND_TOKENS
+from app.engine.families.ltx2.family import MASK as LTX2_MASK
+from app.engine.families.ltx2.releases import PLAIN
+from app.engine.families.minimax_h3 import MiniMaxH3
 from app.engine.families.models import Parts
+from app.engine.families.wan.diffusion_forcing import DiffusionForcing
 from app.engine.families.wan.family import Wan
 from app.engine.samplers.levels import Bend
 from app.models.published import PUBLISHED
@@ -90,7 +95,8 @@ class Subject:
 
 def subjects(tiny: bool) -> list[Subject]:
     """In the order of use."""
-    return [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
+    first = [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
+    return [*first, _skyreels(tiny), _ltx2(tiny), _minimax_h3(tiny)]
 
 
 def _parts(family: str, small: tuple[Config, Config] | None) -> tuple[Part, Part]:
@@ -157,6 +163,25 @@ def _wan22(tiny: bool) -> Subject:
     )
 
 
+def _skyreels(tiny: bool) -> Subject:
+    """A segment of a film: longer ones take more steps of the same shape."""
+    full = {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30}
+    wide = 32 if tiny else 4096
+    kind = {**(_SMALL_WAN if tiny else full), "text_dim": wide, "inject_sample_info": True}
+    return Subject(
+        name="skyreels-v2-df-1.3b",
+        transformer=("SkyReelsV2Transformer3DModel", kind),
+        autoencoder=("AutoencoderKLWan", _SMALL_EYES if tiny else {}),
+        text={TOKENS: (512, wide)},
+        family=lambda parts, device: DiffusionForcing(parts, device),
+        shapes=_specs(24, *(((32, 32, 5), (64, 32, 5)) if tiny else ((512, 320, 33), (960, 544, 97)))),
+        cell=(4, 16),
+        sampler="unipc_forcing",
+        shift=8.0,
+        float_autoencoder=True,
+    )
+
+
 def _ltx(tiny: bool) -> Subject:
     small = {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "cross_attention_dim": 32}
     wide = 32 if tiny else 4096
@@ -172,6 +197,111 @@ def _ltx(tiny: bool) -> Subject:
         cell=(8, 32),
         masks=(LTX_MASK,),
     )
+
+
+def _ltx2(tiny: bool) -> Subject:
+    """With its sound; half the sides are a step of the first of two stages."""
+    small = {
+        "in_channels": 8,
+        "out_channels": 8,
+        "num_attention_heads": 2,
+        "attention_head_dim": 8,
+        "cross_attention_dim": 16,
+        "audio_in_channels": 4,
+        "audio_out_channels": 4,
+        "audio_num_attention_heads": 2,
+        "audio_attention_head_dim": 4,
+        "audio_cross_attention_dim": 8,
+        "num_layers": 2,
+        "vae_scale_factors": (4, 4, 4),
+        "rope_double_precision": False,
+        "rope_type": "split",
+    }
+    eyes = {
+        "latent_channels": 8,
+        "block_out_channels": (8, 8),
+        "decoder_block_out_channels": (8, 8),
+        "layers_per_block": (1, 1, 1),
+        "decoder_layers_per_block": (1, 1, 1),
+        "down_block_types": ("LTX2VideoDownBlock3D",) * 2,
+        "spatio_temporal_scaling": (True, True),
+        "decoder_spatio_temporal_scaling": (True, True),
+        "decoder_inject_noise": (False,) * 3,
+        "downsample_type": ("spatiotemporal",) * 2,
+        "upsample_type": ("spatiotemporal",) * 2,
+        "upsample_residual": (False, False),
+        "upsample_factor": (1, 1),
+        "patch_size": 1,
+    }
+    wide = 16 if tiny else 3840
+    words = 8 if tiny else 1024
+    sizes = ((32, 32, 9), (64, 32, 9)) if tiny else ((768, 512, 121), (1536, 1024, 121))
+    return Subject(
+        name="ltx-2",
+        transformer=("LTX2VideoTransformer3DModel", {**(small if tiny else {}), "caption_channels": wide}),
+        autoencoder=("AutoencoderKLLTX2Video", eyes if tiny else {}),
+        text={TOKENS: (words, wide), SOUND_TOKENS: (words, wide), LTX2_MASK: (words,)},
+        family=lambda parts, device: LTX2(parts, _ltx2_sound(tiny, device), PLAIN, Bend(), device),
+        shapes=_specs(24, *sizes),
+        cell=(8, 32),
+        masks=(LTX2_MASK,),
+    )
+
+
+def _ltx2_sound(tiny: bool, device: torch.device) -> tuple[Any, Any]:
+    from diffusers.pipelines.ltx2 import LTX2Vocoder
+
+    heard = {"base_channels": 4, "ch_mult": (1, 1, 1), "num_res_blocks": 1, "resolution": 32, "latent_channels": 2}
+    heard |= {"mel_bins": 8}
+    voice = {"in_channels": 16, "hidden_channels": 32, "resnet_kernel_sizes": [3], "resnet_dilations": [[1, 3, 5]]}
+    with device:
+        spectrograms = diffusers.AutoencoderKLLTX2Audio(**(heard if tiny else {}))
+        vocoder = LTX2Vocoder(**(voice if tiny else {}))
+    return spectrograms.to(device).eval(), vocoder.to(device).eval()
+
+
+def _minimax_h3(tiny: bool) -> Subject:
+    """With its sound: one forward for each job."""
+    small = {
+        "num_attention_heads": 2,
+        "attention_head_dim": 16,
+        "hidden_size": 16,
+        "num_layers": 2,
+        "num_refiner_layers": 1,
+        "ffn_dim": 32,
+        "freq_dim": 16,
+        "time_embed_hidden_dim": 16,
+        "time_embed_dim": 16,
+        "rope_freq_dim": 2,
+    }
+    eyes = {
+        "block_out_channels": (8,) * 6,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "decoder_num_layers": 1,
+        "decoder_num_attention_heads": 2,
+        "decoder_attention_head_dim": 16,
+    }
+    wide = 16 if tiny else 5120
+    sizes = ((32, 32, 22), (64, 32, 22)) if tiny else ((768, 768, 124), (1344, 768, 124))
+    return Subject(
+        name="minimax-h3",
+        transformer=("MiniMaxH3Transformer3DModel", {**(small if tiny else {}), "text_dim": wide}),
+        autoencoder=("AutoencoderKLMiniMaxH3", eyes if tiny else {}),
+        text={TOKENS: (8 if tiny else 200, wide)},
+        family=lambda parts, device: MiniMaxH3(parts, _minimax_h3_sound(tiny, device), device),
+        shapes=_specs(24, *sizes),
+        cell=(4, 32),  # 17 frames are 5 of its latent ones
+        shift=12.0,
+    )
+
+
+def _minimax_h3_sound(tiny: bool, device: torch.device) -> Any:
+    small: Config = {"encoder_dim": 2, "latent_dim": 32, "num_attention_heads": 2, "decoder_dim": 128}
+    centred = {"latents_mean": [0.0] * 32, "latents_std": [1.0] * 32}
+    with device:
+        sound = diffusers.AutoencoderKLMiniMaxH3Audio(**(small if tiny else {}), **centred)
+    return sound.to(device).eval()
 
 
 _LTX_EYES: Config = {

@@ -20,9 +20,10 @@ _STALE = 200  # steps of a shape, after which a batch size not formed since is t
 Times = dict[tuple[Shape, int], float]  # seconds a step takes by shape and batch size
 
 
-def shape_of(plan: Plan) -> Shape:
-    """Jobs of one (frames, height, width) have latents of one shape."""
-    return (plan.spec.frames, plan.spec.height, plan.spec.width)
+def shape_of(plan: Plan, step: int = 0) -> Shape:
+    """Jobs of one (frames, height, width) have latents of one shape: at a step that of its plan's stage."""
+    spec = plan.spec_at(step)
+    return (spec.frames, spec.height, spec.width)
 
 
 class StepTimes:

@@ -9,7 +9,7 @@ from itertools import compress
 from app.types import Masks, Plan, Sampling
 from app.types.masks import LEAP
 
-_LEAPS = frozenset({"unipc"})  # samplers of several steps
+_LEAPS = frozenset({"unipc", "unipc_forcing"})  # samplers of several steps
 
 
 def masks_of(plan: Plan) -> Masks:

@@ -167,6 +167,8 @@ def _beyond(request: VideoRequest, plan: Plan, draft: FirstDraft, model: ModelPr
         yield "what makes drafts does not hear the negative prompt"
     if plan.sampling.step_cache:
         yield "a step cache is asked for"
+    if plan.stages:
+        yield "it is made in stages"
     if plan.sampling.zero_steps:
         yield "it begins with steps of no velocity, as CFG-Zero* has it"
     if draft.student is not None and request.shift is not None and request.shift != model.shift:

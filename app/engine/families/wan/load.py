@@ -9,7 +9,7 @@ import torch
 from diffusers import WanPipeline
 
 from app.engine.denoiser import EncodePrompts
-from app.engine.families.family import ImageConditioning
+from app.engine.families.family import Family, ImageConditioning
 from app.engine.families.loading.folder import Index, config, has, part
 from app.engine.families.loading.placement import HOST, place_encoder
 from app.engine.families.loading.reader import AS_IT_IS, Files, Opened, Options, Reader
@@ -58,7 +58,7 @@ class WanReader(Reader[Opening]):
         facts = Opening(folder, share, bool(index.get("expand_timesteps")))
         return Opened(parts, facts, self.lora_format)
 
-    def family(self, opened: Opened[Opening], files: Files, options: Options) -> Wan:
+    def family(self, opened: Opened[Opening], files: Files, options: Options) -> Family:
         facts = opened.facts
         return Wan(
             opened.parts,
