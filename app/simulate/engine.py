@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from app.cache.keys import content_of
@@ -113,7 +113,7 @@ def heard_with(frames: NDArray[np.uint8], plan: Plan) -> Waveform:
 
 def resumed(job_id: str, plan: Plan, checkpoint: bytes) -> VirtualState | None:
     """Where the checkpoint was taken; None: it is of another plan."""
-    note, state = json.loads(checkpoint), begun(job_id, plan)
+    note, state = orjson.loads(checkpoint), begun(job_id, plan)
     if note["plan"] != state.plan:
         return None
     return replace(state, digest=bytes.fromhex(note["digest"]), step=int(note["step"]))
@@ -244,7 +244,7 @@ class VirtualEngine:
         return Urgency(PRIORITIES[priority], None if due_in_s is None else now + due_in_s, now - waited_s, tenant)
 
     def to_bytes(self, state: Any) -> bytes:
-        return json.dumps({"plan": state.plan, "digest": state.digest.hex(), "step": state.step}).encode()
+        return orjson.dumps({"plan": state.plan, "digest": state.digest.hex(), "step": state.step})
 
     def checkpoint_cost(self, seconds: float) -> None:
         self._checkpoints.cost(seconds)
