@@ -87,7 +87,7 @@ class _Handle(asyncio.Handle):
     def cancel(self) -> None:
         """It will not be called."""
         self._cancelled = True
-        self._callback = self._args = None
+        self._callback = self._args = None  # type: ignore[assignment]
 
     __repr__ = object.__repr__
 

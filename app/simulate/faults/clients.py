@@ -12,12 +12,12 @@ from PIL import Image
 
 from app.errors import Conflict, InvalidRequest, JobNotFound, KinorayError, ServiceUnavailable, StoryboardNotFound
 from app.service.acceptance import Accepted
-from app.simulate.engine import FAILS
 from app.simulate.faults.network import Gone
 from app.simulate.faults.nodes import RouterNode
 from app.simulate.faults.remote import DyingProcess
 from app.simulate.faults.scenario import Action, ActionKind
 from app.simulate.faults.world import RECEIVER, World
+from app.simulate.virtual_job import FAILS
 from app.types import CacheMode, Caller, Job, Reference, UploadedPicture, VideoRequest, Webhook, Wishes
 from app.types.storyboard import SceneWish, StoryWish
 from app.video.picture import as_png
