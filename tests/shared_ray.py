@@ -35,20 +35,23 @@ def several_dispatchers() -> None:
 def shared_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """A process can have one Ray only, so what any of its tests needs is there from the start."""
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    os.environ["KINORAY_LIMITS"] = json.dumps({"address": {"submit": {"per_minute": ASKED_A_MINUTE}}})
-    config, more = CONFIG, dict[str, Any]()
+    wanted: dict[str, Any] = {"limits": {"address": {"submit": {"per_minute": ASKED_A_MINUTE}}}}
+    config = CONFIG
     asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     if "several_dispatchers" in asked:
-        more = {"dispatchers": 2} | ({} if "several_models" in asked else {"pools": {"ultra": SECOND}})
+        wanted |= {"dispatchers": 2} | ({} if "several_models" in asked else {"pools": {"ultra": SECOND}})
     if "several_models" in asked:
         from tests.deployments.several import written
 
         config = written(tmp_path_factory.mktemp("several"))
     state = tmp_path_factory.mktemp("state")
-    settings = Settings(state_dir=state, port=free_port(), redis_url=None, health_port=free_port(), **more)
+    settings = Settings(state_dir=state, port=free_port(), redis_url=None, health_port=free_port())
+    variables = {f"KINORAY_{name.upper()}": json.dumps(value) for name, value in wanted.items()}
+    os.environ |= variables
     running = LocalService(settings, config)
     running.start()
-    del os.environ["KINORAY_LIMITS"]  # for other tests' settings
+    for name in variables:  # they are not for other tests' settings
+        del os.environ[name]
     yield running
     running.stop()
     os.environ.pop("KINORAY_HEALTH_PORT", None)
