@@ -44,6 +44,15 @@ class Understood(BaseModel):
     unknown: list[str] = Field(description="Words that mean nothing to it")
 
 
+class PlannedGuidance(BaseModel):
+    """Guidance that is not the same at each step."""
+
+    start: float = Field(description="Share of the steps from which on there is some")
+    stop: float = Field(description="Share of the steps behind which there is none")
+    cfg_zero_star: bool = Field(description="Whether the two passes are put together as CFG-Zero* does")
+    zero_init_steps: int = Field(description="First steps without velocity")
+
+
 class PlannedDraft(BaseModel):
     """What is shown first, and how far the plan may go on from it."""
 
@@ -76,6 +85,12 @@ class Optimization(BaseModel):
     draft: PlannedDraft | None = Field(None, description="Where `speculative` was asked for; null: no draft")
     sound: bool = Field(False, description="Whether the file has sound, made with the pictures")
     flow_shift: float = Field(description="Of the noise schedule")
+    guidance_rule: PlannedGuidance | None = Field(
+        None, description="Where on the walk there is guidance, and in which way; null: at each step, as usual"
+    )
+    noise_levels: list[float] = Field(
+        [], description="A few-step method's own, one for each step; empty: the sampler's"
+    )
     loras: list[VideoLora] = Field(description="The LoRA adapters that act")
     evaluations: int = Field(description="Runs of the denoiser")
     fixed_default_steps: int = Field(

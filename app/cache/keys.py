@@ -45,6 +45,10 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     heard = {"sound": True} if plan.sound else {}
     draft = {} if plan.draft is None else {"draft": asdict(plan.draft)}  # all that decides it and its check
     sampling = _values(plan.sampling)
+    for name in plan.sampling.later_fields:  # so that what says nothing new keeps its digest
+        del sampling[name]
+    if plan.sampling.rule is not None:
+        sampling["rule"] = asdict(plan.sampling.rule)
     return _digest(
         {
             "pool": pool,

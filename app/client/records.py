@@ -117,6 +117,8 @@ class Optimization:
     estimated_cost: float = 0.0  # 0.0 where no price is set
     estimated_energy_wh: float = 0.0  # 0.0 where the device's power is not known
     flow_shift: float | None = None
+    guidance_rule: JsonObject | None = None  # start, stop, cfg_zero_star, zero_init_steps; None: at each step
+    noise_levels: tuple[float, ...] = ()  # a few-step method's own
     draft: JsonObject | None = None  # what is shown first: evaluations, from_step, noise_level, calibrated
     sound: bool = False  # the file has some
     loras: tuple[JsonObject, ...] = ()  # name and strength of each

@@ -135,8 +135,9 @@ def fingerprint(plan: Plan) -> str:
     """What a checkpoint and a plan must agree on: model, revision, prompts, shape, sampling, start and picture."""
     picture = "" if plan.image is None else plan.image.key
     begins = () if plan.start is None else (plan.start.entry, plan.start.step)
+    sampling = {name: value for name, value in asdict(plan.sampling).items() if name not in plan.sampling.later_fields}
     decisive = (
-        *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling)),
+        *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), sampling),
         *(picture, plan.adapters_mark, *begins, *(() if plan.student is None else (asdict(plan.student),))),
         *([each.artifact.key, *each.bits] for each in plan.references),
     )
@@ -258,7 +259,7 @@ def _check(state: JobState) -> None:
         "schedule": lengths == {steps} and state.order in {0, LINEAR, masks_of(state.plan).order},
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
         "history": len(state.history) == min(state.evaluations, look_back(state)),
-        "guidance": state.difference is None or (state.guided and state.evaluations > 0),
+        "guidance": state.difference is None or (state.plan.sampling.guidance != 1 and state.evaluations > 0),
         "latent": _whole(state) and all(tensor.shape == state.latent.shape for tensor in kept),
         "embeddings": _sound(state.conditioning.prompt) and _sound(state.conditioning.negative),
     }

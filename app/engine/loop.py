@@ -311,6 +311,7 @@ class Engine:
 
         # 3. Predict: one forward for all.
         begun, shapes = self._clock(), [ticket.shape for ticket in batch]
+        passes = [ticket.started.share for ticket in batch]
         self._watchdog.begin(begun, mix_s(self._times.profile, shapes))
         predictions, together = self._forward.run(batch)
         self.tally.forward(len(batch))
@@ -325,9 +326,10 @@ class Engine:
         # 5. Emit: what it took, where each is now. Forecast steps follow at once, then previews.
         now = self._clock()
         took = now - begun
-        if together and len(stepped) == len(batch) and batch[0].typical:
-            self._times.learn_batch(shapes, took)
-        seconds = {id(one): took * share for one, share in zip(batch, shares(self._times.profile, shapes), strict=True)}
+        if together and len(stepped) == len(batch) and all(ticket.measurable for ticket in batch):
+            self._times.learn_batch(shapes, took, passes)
+        parts = shares(self._times.profile, shapes, passes)
+        seconds = {id(one): took * part for one, part in zip(batch, parts, strict=True)}
         self._jobs.charge(batch, list(seconds.values()), self._rules)
         running = [(ticket.urgency.tenant, ticket.shape) for ticket in self._jobs.running.values()]
         rounds = self._times.rounds_s(running, self._rules)
@@ -425,7 +427,7 @@ class Engine:
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
         if ticket.alone and ticket.resumed_from is None and ticket.plan.student is None and not ticket.spent:
-            self._times.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
+            self._times.learn_job(ticket.shape, ticket.started.work, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)
         heard = decoded_sound(self._denoiser, ticket)

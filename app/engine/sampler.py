@@ -62,7 +62,7 @@ def begin(
     """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
 
     `schedule`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's. Those of
-    a plan's student come before both. With `modalities` the noise is theirs, (N,).
+    a plan's student, or of its few-step method, come before both. With `modalities` the noise is theirs, (N,).
 
     Raises:
         UnsupportedParameter: there is no such sampler.
@@ -71,6 +71,8 @@ def begin(
     chosen = named(asked.sampler)
     if plan.student is not None:
         schedule = walked(plan.student.levels)
+    elif asked.levels:
+        schedule = walked(asked.levels)
     elif schedule is None:
         schedule = chosen.schedule(asked.steps, asked.shift)
     masks = masks_of(plan)

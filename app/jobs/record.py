@@ -28,10 +28,10 @@ from app.types import (
 )
 from app.types.masks import bits, unbits
 
-VERSION = 6
+VERSION = 7
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 to 6 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 7 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -102,6 +102,8 @@ def job_to_json(job: Job) -> bytes:
     if job.plan.draft is not None:  # of which an older replica would make another video
         version = 5
     if job.plan.references or job.plan.sound:  # which it would leave out
+        version = 6
+    if len(job.plan.sampling.later_fields) < 2:  # which it would walk otherwise
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -214,18 +216,19 @@ def _unpacked(plan: Mapping[str, Any]) -> dict[str, object]:
     packed, mark = values.pop("mask_bits", None), values.pop("masks", "")
     if packed is None:
         return values | {"mark": mark}
-    masks = _masks(packed["run"], packed["unconditional"], packed["order"])
+    masks = _masks(packed["run"], packed["unconditional"], packed["order"], packed.get("late_guidance", False))
     return values | {"masks": masks, "mark": mark.removeprefix(masks.digest)}
 
 
 @lru_cache(maxsize=1024)  # many jobs have the same masks
 def _mask_bits(masks: Masks) -> Mapping[str, object]:
-    return {"run": bits(masks.run), "unconditional": bits(masks.unconditional), "order": masks.order}
+    told = {"run": bits(masks.run), "unconditional": bits(masks.unconditional), "order": masks.order}
+    return told | ({"late_guidance": True} if masks.late_guidance else {})
 
 
 @lru_cache(maxsize=1024)
-def _masks(run: str, unconditional: str, order: int) -> Masks:
-    return Masks(unbits(run), unbits(unconditional), int(order))
+def _masks(run: str, unconditional: str, order: int, late_guidance: bool) -> Masks:
+    return Masks(unbits(run), unbits(unconditional), int(order), late_guidance=late_guidance)
 
 
 def _fields(record: Plan) -> dict[str, object]:

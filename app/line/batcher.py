@@ -146,11 +146,22 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile, starts: 
     size, most_s = _size(mates, sizes[shape], rules, profile), math.inf
     if len(shared) > 1:
         size, most_s = _fair_size(mates, size, sizes[shape], _fair_stretch(first, holders, shared, rules), profile)
-    batch = mates[:size]
+    batch = _filled(mates, size)
     if rules.pack and len(counts) > 1:
         others = sorted((one for one in ready if _packs(one, first)), key=key)
         batch += _packed(batch, others, rules, profile, most_s)
     return tuple(one.entry.job_id for one in batch)
+
+
+def _filled(mates: list[Standing], size: int) -> list[Standing]:
+    """The first of the mates whose passes are no more than those of `size` guided steps; there is always one."""
+    room, count = float(size), 0
+    for one in mates:
+        room -= one.entry.passes if isinstance(one.entry, Running) else 1.0
+        if room < 0 and count:
+            break
+        count += 1
+    return mates[:count]
 
 
 def _size(mates: Sequence[Standing], sizes: tuple[int, ...], rules: Rules, profile: Profile) -> int:

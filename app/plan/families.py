@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from app.plan.few_step import LTX, LTX_096, LTX_2
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
 from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, TierOfModel
@@ -54,6 +55,7 @@ class FamilyRow:
     inputs: tuple[InputRole, ...] = ()  # as in ModelProfile
     inputs_of: str = ""  # the pipeline whose weights take them; empty: all of the family
     makes_sound: bool = False  # with the picture, which it hears and which hears it
+    own_guidance: bool = False  # as in ModelProfile
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -140,6 +142,7 @@ def _ltx2(name: str, guidance: float, steps: int | None = None) -> FamilyRow:
         exact_vae=False,
         hears_fps=True,
         makes_sound=True,
+        own_guidance=True,
     )
 
 
@@ -301,12 +304,12 @@ ROWS: Final = (
     _vace("wan2.1-vace-1.3b", _480P, 3.0),
     _vace("wan2.1-vace-14b", _720P, 5.0),
     _ltx("ltx-video"),
-    _ltx("ltx-video-distilled", 7),
-    _ltx("ltx-video-0.9.6-distilled", 8),
+    _ltx("ltx-video-distilled", len(LTX)),
+    _ltx("ltx-video-0.9.6-distilled", len(LTX_096)),
     _ltx2("ltx-2", 4.0),
-    _ltx2("ltx-2-distilled", 1.0, 8),
+    _ltx2("ltx-2-distilled", 1.0, len(LTX_2)),
     _ltx2("ltx-2.3", 3.0),
-    _ltx2("ltx-2.3-distilled", 1.0, 8),
+    _ltx2("ltx-2.3-distilled", 1.0, len(LTX_2)),
     FamilyRow(
         "hunyuan-video",
         "hunyuan",

@@ -1,6 +1,7 @@
 """The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
 from app.types.artifact import Artifact
+from app.types.guidance import GuidanceRule
 from app.types.inputs import (
     AUDIO,
     CONTROL,
@@ -89,6 +90,7 @@ __all__ = [
     "Factor",
     "Failure",
     "FirstDraft",
+    "GuidanceRule",
     "Job",
     "INTERPOLATIONS",
     "KnownWord",

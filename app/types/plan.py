@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from app.types.artifact import Artifact
+from app.types.guidance import GuidanceRule
 from app.types.inputs import PlannedInput
 from app.types.masks import Masks
 from app.types.model import StudentOfModel
@@ -68,6 +69,22 @@ class Sampling:
     deterministic: bool = False  # the same bits in whatever company
     step_cache: str = ""  # one of STEP_CACHES; none if empty
     guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
+    rule: GuidanceRule | None = None  # None: guidance at each step
+    levels: tuple[float, ...] = ()  # of a few-step method: its own noise levels, falling, above 0, one for each step
+
+    def guides(self, step: int) -> bool:
+        """Whether a step is one of those with guidance, where the plan has any."""
+        return self.rule is None or self.rule.guides(step, self.steps)
+
+    @property
+    def zero_steps(self) -> int:
+        """First steps whose velocity is 0."""
+        return 0 if self.rule is None else self.rule.zero_steps
+
+    @property
+    def later_fields(self) -> tuple[str, ...]:
+        """Fields that came after digests were first kept, and say nothing here."""
+        return tuple(name for name in ("rule", "levels") if not getattr(self, name))
 
     @property
     def alone(self) -> bool:

@@ -24,9 +24,11 @@ from app.engine.families.ltx import MASK as LTX_MASK
 from app.engine.families.models import Parts
 from app.engine.families.wan.family import Wan
 from app.engine.samplers.levels import Bend
+from app.models.published import PUBLISHED
 from app.types import VideoSpec
 
 Config = Mapping[str, Any]
+Part = tuple[str, Config]
 Shapes = tuple[VideoSpec, ...]
 
 
@@ -35,8 +37,8 @@ class Subject:
     """A model: classes and configurations of its parts, what a text is to it, and its shapes, small to large."""
 
     name: str
-    transformer: tuple[str, Config]
-    autoencoder: tuple[str, Config]
+    transformer: Part
+    autoencoder: Part
     text: Mapping[str, tuple[int, ...]]
     family: Callable[[Parts, torch.device], Family]
     shapes: Shapes
@@ -91,6 +93,14 @@ def subjects(tiny: bool) -> list[Subject]:
     return [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
 
 
+def _parts(family: str, small: tuple[Config, Config] | None) -> tuple[Part, Part]:
+    """Transformer and autoencoder of a family as it was published, or `small` ones of the same classes."""
+    found = PUBLISHED[family]
+    transformer, autoencoder = found["transformer"], found["vae"]
+    facts = small or (transformer.facts, autoencoder.facts)
+    return (transformer.kind, facts[0]), (autoencoder.kind, facts[1])
+
+
 def _specs(fps: int, *rows: tuple[int, int, int]) -> Shapes:
     return tuple(VideoSpec(width, height, frames, fps) for width, height, frames in rows)
 
@@ -100,14 +110,16 @@ _SMALL_EYES: Config = {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks"
 
 
 def _wan21(tiny: bool) -> Subject:
-    full = {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30}
     wide = 32 if tiny else 4096
     sizes = ((32, 32, 5), (64, 32, 5)) if tiny else ((256, 256, 17), (512, 320, 33), (832, 480, 81))
     mixed = ((32, 32, 5), (64, 32, 5), (32, 32, 9)) if tiny else ((256, 256, 17), (320, 256, 17), (256, 256, 33))
+    transformer, autoencoder = _parts(
+        "wan2.1-t2v-1.3b", ({**_SMALL_WAN, "text_dim": wide}, _SMALL_EYES) if tiny else None
+    )
     return Subject(
         name="wan2.1-t2v-1.3b",
-        transformer=("WanTransformer3DModel", {**(_SMALL_WAN if tiny else full), "text_dim": wide}),
-        autoencoder=("AutoencoderKLWan", _SMALL_EYES if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (512, wide)},
         family=lambda parts, device: Wan(parts, device),
         shapes=_specs(16, *sizes),
@@ -118,29 +130,24 @@ def _wan21(tiny: bool) -> Subject:
 
 
 def _wan22(tiny: bool) -> Subject:
-    latent = 4 if tiny else 48
     wide = 32 if tiny else 4096
-    full = {"num_attention_heads": 24, "attention_head_dim": 128, "ffn_dim": 14336, "num_layers": 30}
     eyes = {
-        **(_SMALL_EYES if tiny else {"base_dim": 160, "decoder_base_dim": 256, "dim_mult": [1, 2, 4, 4]}),
-        "z_dim": latent,
-        "latents_mean": [0.0] * latent,
-        "latents_std": [1.0] * latent,
-        "is_residual": True,
-        "in_channels": 12,
-        "out_channels": 12,
-        "patch_size": 2,
-        "scale_factor_spatial": 16,
+        **PUBLISHED["wan2.2-ti2v-5b"]["vae"].facts,
+        **_SMALL_EYES,
+        "decoder_base_dim": None,
+        "z_dim": 4,
+        "latents_mean": [0.0] * 4,
+        "latents_std": [1.0] * 4,
+        "temperal_downsample": [False, True, True],
     }
-    if tiny:
-        eyes["temperal_downsample"] = [False, True, True]
     sizes = ((64, 64, 5), (128, 64, 5)) if tiny else ((512, 512, 17), (832, 480, 81), (1280, 704, 121))
     mixed = ((64, 64, 5), (128, 64, 5), (64, 64, 9)) if tiny else ((512, 512, 17), (640, 512, 17), (512, 512, 33))
-    kind = {**(_SMALL_WAN if tiny else full), "text_dim": wide, "in_channels": latent, "out_channels": latent}
+    small = {**_SMALL_WAN, "text_dim": wide, "in_channels": 4, "out_channels": 4}
+    transformer, autoencoder = _parts("wan2.2-ti2v-5b", (small, eyes) if tiny else None)
     return Subject(
         name="wan2.2-ti2v-5b",
-        transformer=("WanTransformer3DModel", kind),
-        autoencoder=("AutoencoderKLWan", eyes),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (512, wide)},
         family=lambda parts, device: Wan(parts, device, per_token=True),
         shapes=_specs(24, *sizes),
@@ -154,10 +161,11 @@ def _ltx(tiny: bool) -> Subject:
     small = {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "cross_attention_dim": 32}
     wide = 32 if tiny else 4096
     sizes = ((32, 32, 9), (64, 64, 9)) if tiny else ((512, 320, 49), (768, 512, 121))
+    transformer, autoencoder = _parts("ltx-video", ({**small, "caption_channels": wide}, _LTX_EYES) if tiny else None)
     return Subject(
         name="ltx-video",
-        transformer=("LTXVideoTransformer3DModel", {**(small if tiny else {}), "caption_channels": wide}),
-        autoencoder=("AutoencoderKLLTXVideo", _LTX_EYES if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (128, wide), LTX_MASK: (128,)},
         family=lambda parts, device: LTX(parts, FIRST, Bend(), device),
         shapes=_specs(24, *sizes),
@@ -200,10 +208,11 @@ def _hunyuan15(tiny: bool) -> Subject:
     text, letters = (16, 12) if tiny else (3584, 1472)
     sizes = ((32, 16, 5), (32, 32, 5)) if tiny else ((480, 272, 33), (832, 480, 61))
     seen = 3 if tiny else 729
+    transformer, autoencoder = _parts("hunyuan-video-1.5-480p", ({**small, "task_type": "t2v"}, eyes) if tiny else None)
     return Subject(
         name="hunyuanvideo-1.5",
-        transformer=("HunyuanVideo15Transformer3DModel", {**(small if tiny else {}), "task_type": "t2v"}),
-        autoencoder=("AutoencoderKLHunyuanVideo15", eyes if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (1000, text), HUNYUAN_MASK: (1000,), LETTERS: (256, letters), LETTERS_MASK: (256,)},
         family=lambda parts, device: HunyuanVideo15(parts, Bend(), device, seen),
         shapes=_specs(24, *sizes),
@@ -228,10 +237,11 @@ def _cogvideox(tiny: bool) -> Subject:
     }
     eyes = {"block_out_channels": (8, 8, 8, 8), "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 2}
     sizes = ((32, 16, 9),) if tiny else ((720, 480, 17), (720, 480, 49))
+    transformer, autoencoder = _parts("cogvideox-2b", (small, eyes) if tiny else None)
     return Subject(
         name="cogvideox-2b",
-        transformer=("CogVideoXTransformer3DModel", small if tiny else {}),
-        autoencoder=("AutoencoderKLCogVideoX", eyes if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (8, 16) if tiny else (226, 4096)},
         family=lambda parts, device: CogVideoX(parts, 3.0, device),
         shapes=_specs(8, *sizes),

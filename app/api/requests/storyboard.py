@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from app.api.problems import shown
 from app.api.requests.fields import Fields
 from app.api.requests.picture_values import picture_reference
-from app.api.requests.schemas import MOST_SECONDS, seconds_of, shape_of
 from app.api.requests.story_names import given, inside, named_at
 from app.api.requests.storyboard_fields import (
     STORY_EVENTS,
@@ -24,6 +23,7 @@ from app.api.requests.storyboard_fields import (
     StoryWebhook,
 )
 from app.api.requests.strict import Strict
+from app.api.requests.video_request import MOST_SECONDS, seconds_of, shape_of
 from app.errors import InvalidRequest
 from app.settings import Settings
 from app.types import NORMAL, Reference, Webhook

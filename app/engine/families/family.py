@@ -344,6 +344,12 @@ class FamilyDenoiser:
         return forward_by_group(states, self._forward, self.packs)
 
     def _forward(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
+        """The velocities of states at this step: those that stand still are known, the others share a forward."""
+        still = [(state, torch.zeros_like(state.latent)) for state in states if state.still]
+        moving = [state for state in states if not state.still]
+        return [*still, *(self._passes(moving) if moving else [])]
+
+    def _passes(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
         """The conditional passes of all states, then the unconditional ones of those that need theirs at this step.
 
         For one state alone this layout depends on its masks and nothing else: what makes a job deterministic.

@@ -23,10 +23,10 @@ from app.engine.families.ltx_pictures import FramePictures, frames_of, levels_of
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend, linear_quadratic, picked
 from app.engine.samplers.schedule import Schedule
+from app.plan import few_step
 from app.types import Plan, VideoSpec
 
 MASK = "mask"  # (T,): 1 where the text is, 0 where it is padding
-_LADDER = (1.0, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Recipe:
 
 FIRST = Recipe(paced=False)
 LATER = Recipe(paced=True)
-DISTILLED = Recipe(paced=True, ladder=_LADDER)  # 0.9.7 and 0.9.8, the first pass of their published configurations
-DISTILLED_096 = Recipe(paced=True, ladder=(*_LADDER, 0.4219))
+DISTILLED = Recipe(paced=True, ladder=few_step.LTX)  # 0.9.7 and 0.9.8, the first pass of their published configurations
+DISTILLED_096 = Recipe(paced=True, ladder=few_step.LTX_096)
 
 
 def recipe_of(source: str, pipeline: str) -> Recipe:

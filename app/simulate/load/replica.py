@@ -170,7 +170,7 @@ class Replica:
         for one in here:
             kind = one.kind
             facts = (
-                *(one.job.id, one.shape, one.urgency, kind.forwards, one.left, one.since),
+                *(one.job.id, one.shape, one.urgency, kind.evaluations, one.left * one.weight, one.since),
                 *(0, one.left == 0, False, kind.plan.sampling.alone),
             )
             if one.place == RUNNING:

@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from app.engine.modalities import AUDIO, VIDEO
+from app.plan.few_step import LTX_2
 
-LADDER: Final = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
-"""The distilled releases' own noise levels: DISTILLED_SIGMA_VALUES of Lightricks' ltx-pipelines and of diffusers."""
+LADDER: Final = LTX_2
+"""The distilled releases' own noise levels."""
 
 
 @dataclass(frozen=True, slots=True)
