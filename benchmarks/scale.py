@@ -46,9 +46,7 @@ REPLICAS: Final = (1, 100, 1_000)
 MOST_BY_ALL: Final = 10_000  # a longer line is measured with the largest fleet alone, and fewer passes
 KEPT: Final = (1_000, 10_000, 100_000, 1_000_000)
 TENANTS, PASSES, CALLS = 50, 6, 300
-BATCH: Final = (
-    250  # records that a script copies at a time: on a busy machine more take so long that Redis refuses others
-)
+BATCH: Final = 250  # records that a script copies at a time: of more Redis says on a busy machine that it is too slow
 COPY = """
 local kept, id = redis.call('HGETALL', KEYS[1]), ARGV[1]
 for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do
