@@ -74,7 +74,6 @@ def check_id(job_id: str) -> str:
 
 
 @lru_cache(maxsize=8192)  # those of the jobs under way are asked about again and again
-@lru_cache(maxsize=8192)  # those of the jobs under way are asked about again and again
 def is_id(text: str) -> bool:
     """Whether it may be a job's id."""
     return _ID.fullmatch(text) is not None
