@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 
-from app.calibration.drafts import ALLOWED_LOSS, Drafting, Seen, auc
+from app.calibration.draft_rules import ALLOWED_LOSS, Seen, auc
+from app.calibration.drafts import Drafting
 from app.client.client import Kinoray
 from app.embedded.checker.evaluate import held_out_questions
 from app.embedded.checker.judge import Adherence

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -34,12 +36,17 @@ _WISH: dict[str, Any] = {"num_inference_steps": STEPS, "budget": STEPS, "num_fra
 
 
 class Took(NamedTuple):
-    """Of one job, in seconds from its POST: until its first step, and until its end; and what it was promised."""
+    """Of one job, in seconds from its POST: until its first step, and until its end; and what it was promised.
+
+    `stages_s` and `waits_s` are those of its report, by name and cause.
+    """
 
     first_s: float
     total_s: float
     promised_s: float
     position: float
+    stages_s: Mapping[str, float]
+    waits_s: Mapping[str, float]
 
 
 async def measure(url: str, jobs: int, tries: int, console: Console) -> dict[str, Any]:
@@ -53,7 +60,7 @@ async def measure(url: str, jobs: int, tries: int, console: Console) -> dict[str
             beside.append(await _one(single, 1000 + seed))
         stats = await many.stats()
     ratio = statistics.median(one.total_s for one in beside) / statistics.median(one.total_s for one in alone)
-    console.print(f"[dim]beside {stats['tenant']['waiting']} waiting: {beside}; alone: {alone}[/dim]")
+    console.print(f"[dim]beside {stats['tenant']['waiting']} waiting: {[one.total_s for one in beside]}[/dim]")
     return {
         "total_over_alone": at_most(ratio, TARGET),
         "worst_over_alone": round(max(one.total_s for one in beside) / statistics.median(o.total_s for o in alone), 3),
@@ -61,6 +68,9 @@ async def measure(url: str, jobs: int, tries: int, console: Console) -> dict[str
         "beside_s": spread([one.total_s for one in beside]),
         "first_step_alone_s": spread([one.first_s for one in alone]),
         "first_step_beside_s": spread([one.first_s for one in beside]),
+        "stages_alone_s": _medians([one.stages_s for one in alone]),
+        "stages_beside_s": _medians([one.stages_s for one in beside]),
+        "waits_beside_s": _medians([one.waits_s for one in beside]),
         "promised_s": spread([one.promised_s for one in beside]),
         "place_when_accepted": spread([one.position for one in beside]),
         "still_waiting_of_the_others": stats["tenant"]["waiting"],
@@ -93,4 +103,16 @@ async def _one(client: Kinoray, seed: int) -> Took:
     total_s, ended = time.perf_counter() - began, await client.retrieve(video.id)
     if ended.status != "completed":
         raise RuntimeError(f"the single job ended as {ended.status}: {ended.error}")
-    return Took(first_s, total_s, ended.promised_s, float(video.queue_position or 0))
+    report = await client.report(video.id)
+    stages, waits = defaultdict[str, float](float), defaultdict[str, float](float)
+    for stage in report.stages:
+        stages[stage.name] += stage.duration_s or 0.0
+    for wait in report.waits:
+        waits[wait.cause] += wait.duration_s or 0.0
+    return Took(first_s, total_s, ended.promised_s, float(video.queue_position or 0), stages, waits)
+
+
+def _medians(some: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each name the median over those jobs; who has none of it had 0 s."""
+    names = {name: None for each in some for name in each}
+    return {name: round(statistics.median(each.get(name, 0.0) for each in some), 3) for name in names}

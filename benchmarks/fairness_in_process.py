@@ -53,7 +53,9 @@ ARMS: Final[dict[str, tuple[float, dict[str, Any]]]] = {
     "8 slots, batches of 4, a device that one job nearly fills": (BY_JOB, {"max_batch": 4, "slots": 8}),
     "8 slots, no batches": (ONE_FOR_ALL, {"max_batch": 1, "slots": 8}),
 }
-PAUSE_S: Final = 0.7  # between two single jobs, so that they meet the others' jobs at different steps
+PAUSE_S: Final = 4.3
+"""Between two single jobs, so that they meet the others' jobs at different steps, and are no stream of jobs: the others
+have as much of the device meanwhile as a job borrows."""
 
 
 class _OneReplica:

@@ -34,7 +34,9 @@ from app.service.retention import expire
 from app.settings import Settings
 from app.stores import stores_on
 from app.types import Job, Phase, ReplicaInfo
+from benchmarks import followers
 from benchmarks.figures import at_most
+from benchmarks.followers import redis_s
 from cluster.redis import LocalRedis
 from tests.dispatch.workers import Silent
 from tests.jobs.make import PLAN
@@ -44,7 +46,7 @@ REPLICAS: Final = (1, 100, 1_000)
 MOST_BY_ALL: Final = 10_000  # a longer line is measured with the largest fleet alone, and fewer passes
 KEPT: Final = (1_000, 10_000, 100_000, 1_000_000)
 TENANTS, PASSES, CALLS = 50, 6, 300
-BATCH: Final = 2_000  # records that a script copies at a time
+BATCH: Final = 250  # records that a script copies at a time: of more Redis says on a busy machine that it is too slow
 COPY = """
 local kept, id = redis.call('HGETALL', KEYS[1]), ARGV[1]
 for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do
@@ -85,7 +87,9 @@ async def measure(quick: bool, out: Path, console: Console) -> dict[str, Any]:
     done: dict[str, Any] = json.loads(partial.read_text()) if partial.exists() else {}
     passes = [("pass", waiting, replicas) for waiting in lines for replicas in fleets if waiting <= MOST_BY_ALL]
     passes += [("pass", waiting, fleets[-1]) for waiting in lines if waiting > MOST_BY_ALL]
-    for arm in [*passes, *(("calls", count, 0) for count in files)]:
+    crowds = followers.FOLLOWERS[:1] if quick else followers.FOLLOWERS
+    arms = [*passes, *(("calls", count, 0) for count in files), *(("follow", count, 0) for count in crowds)]
+    for arm in arms:
         name = "-".join(map(str, arm))
         if name not in done:
             done[name] = await asyncio.to_thread(_in_process, arm)
@@ -93,7 +97,8 @@ async def measure(quick: bool, out: Path, console: Console) -> dict[str, Any]:
         console.print(done[name])
     rows, kept = [done["-".join(map(str, arm))] for arm in passes], [done[f"calls-{count}-0"] for count in files]
     partial.unlink(missing_ok=True)
-    figures: dict[str, Any] = {"passes": rows, "kept": kept}
+    heard = [done[f"follow-{count}-0"] for count in crowds]
+    figures: dict[str, Any] = {"passes": rows, "kept": kept, "followers": heard}
     target = next((row for row in rows if (row["waiting"], row["replicas"]) == (10_000, 1_000)), None)
     if target is not None:
         figures["pass_ms"] = at_most(target["processor_ms"], 100.0)
@@ -115,6 +120,8 @@ async def _arm(what: str, size: int, replicas: int) -> dict[str, Any]:
         server = LocalRedis(Path(folder))
         server.start()
         try:
+            if what == "follow":
+                return await followers.measure(server.url, size)
             return await (_passes(server.url, size, replicas) if what == "pass" else _calls(server.url, size))
         finally:
             server.stop()
@@ -196,17 +203,11 @@ async def _calls(url: str, count: int) -> dict[str, Any]:
 async def _cost_ms(client: Client, call: Callable[[int], Awaitable[object]], calls: int) -> float:
     """Milliseconds of processors that one call takes, of this process and of Redis: others share these cores."""
     await call(0)
-    began, redis = time.process_time(), await _redis_s(client)
+    began, redis = time.process_time(), await redis_s(client)
     for number in range(calls):
         await call(number)
-    took_s = time.process_time() - began + await _redis_s(client) - redis
+    took_s = time.process_time() - began + await redis_s(client) - redis
     return round(1000 * took_s / calls, 3)
-
-
-async def _redis_s(client: Client) -> float:
-    """Seconds of a processor that Redis has taken since it started."""
-    told = await client.info("cpu")
-    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
 
 
 async def _copied(client: Client, settings: Settings, count: int, place: str, first: int) -> None:

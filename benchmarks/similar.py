@@ -32,13 +32,13 @@ from app.engine.denoiser import Frames
 from app.engine.families.family import FamilyDenoiser
 from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
-from app.plan.masks.mask import evaluations
 from app.plan.masks.table import with_masks
 from app.plan.prompt.worlds import World
 from app.plan.sentences import CachedSentences
 from app.plan.similar.likeness import Asked
 from app.plan.similar.table import SimilarTable, table_for
 from app.plan.tables import load_tables
+from app.plan.work import evaluations
 from app.service.similar_start import with_start
 from app.types import Plan, Start
 from app.video.likeness import ssim

@@ -19,9 +19,9 @@ from app.engine.denoiser import Denoiser, Frames
 from app.engine.families.embedded import load_denoiser
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
-from app.plan.masks.mask import evaluations
 from app.plan.planner import make_plan
 from app.plan.tables import load_tables
+from app.plan.work import evaluations
 from app.settings import Settings
 from app.types import ModelProfile, Plan, VideoRequest
 from benchmarks.figures import at_least

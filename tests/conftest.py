@@ -9,9 +9,9 @@ import hypothesis
 import pytest
 
 from tests.redis_server import prefix, redis, redis_server, redis_url
-from tests.shared_ray import several_models, shared_ray
+from tests.shared_ray import several_dispatchers, several_models, shared_ray
 
-__all__ = ["prefix", "redis", "redis_server", "redis_url", "several_models", "shared_ray"]
+__all__ = ["prefix", "redis", "redis_server", "redis_url", "several_dispatchers", "several_models", "shared_ray"]
 
 ROOM = Path(__file__).parent
 DRILLS, DEPLOYMENTS = ROOM / "drills", ROOM / "deployments"

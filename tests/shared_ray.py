@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,21 +22,36 @@ def several_models() -> None:
     """Whoever asks for this finds the models of `tests/deployments/several.py` served too, each by its own pool."""
 
 
+SECOND = "second"
+"""The pool that `ultra` goes to where there is no other model, for those who want two pools."""
+
+
+@pytest.fixture(scope="session")
+def several_dispatchers() -> None:
+    """Whoever asks for this finds two dispatchers, and two pools at least."""
+
+
 @pytest.fixture(scope="session")
 def shared_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """A process can have one Ray only, so what any of its tests needs is there from the start."""
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    os.environ["KINORAY_LIMITS"] = json.dumps({"address": {"submit": {"per_minute": ASKED_A_MINUTE}}})
+    wanted: dict[str, Any] = {"limits": {"address": {"submit": {"per_minute": ASKED_A_MINUTE}}}}
     config = CONFIG
-    if any("several_models" in getattr(item, "fixturenames", ()) for item in request.session.items):
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    if "several_dispatchers" in asked:
+        wanted |= {"dispatchers": 2} | ({} if "several_models" in asked else {"pools": {"ultra": SECOND}})
+    if "several_models" in asked:
         from tests.deployments.several import written
 
         config = written(tmp_path_factory.mktemp("several"))
     state = tmp_path_factory.mktemp("state")
     settings = Settings(state_dir=state, port=free_port(), redis_url=None, health_port=free_port())
+    variables = {f"KINORAY_{name.upper()}": json.dumps(value) for name, value in wanted.items()}
+    os.environ |= variables
     running = LocalService(settings, config)
     running.start()
-    del os.environ["KINORAY_LIMITS"]  # for other tests' settings
+    for name in variables:  # they are not for other tests' settings
+        del os.environ[name]
     yield running
     running.stop()
     os.environ.pop("KINORAY_HEALTH_PORT", None)

@@ -44,6 +44,15 @@ class Understood(BaseModel):
     unknown: list[str] = Field(description="Words that mean nothing to it")
 
 
+class PlannedGuidance(BaseModel):
+    """Guidance that is not the same at each step."""
+
+    start: float = Field(description="Share of the steps from which on there is some")
+    stop: float = Field(description="Share of the steps behind which there is none")
+    cfg_zero_star: bool = Field(description="Whether the two passes are put together as CFG-Zero* does")
+    zero_init_steps: int = Field(description="First steps without velocity")
+
+
 class PlannedDraft(BaseModel):
     """What is shown first, and how far the plan may go on from it."""
 
@@ -51,6 +60,14 @@ class PlannedDraft(BaseModel):
     from_step: int = Field(description="The first step of the plan that is walked behind a kept draft; 0: from noise")
     noise_level: float = Field(description="To which it is noised again, 0 to 1; 1: the plan begins at noise")
     calibrated: bool = Field(description="Whether it was measured how far to go on from it")
+
+
+class PlannedStage(BaseModel):
+    """One of several walks down the noise that a video is made in."""
+
+    size: str
+    frames: int
+    steps: int
 
 
 class Optimization(BaseModel):
@@ -75,7 +92,14 @@ class Optimization(BaseModel):
     weights: str = Field(description="Which weights denoise: own, or student, those distilled to few evaluations")
     draft: PlannedDraft | None = Field(None, description="Where `speculative` was asked for; null: no draft")
     sound: bool = Field(False, description="Whether the file has sound, made with the pictures")
+    stages: list[PlannedStage] = Field([], description="The walks that its steps are of; empty: one, of its own shape")
     flow_shift: float = Field(description="Of the noise schedule")
+    guidance_rule: PlannedGuidance | None = Field(
+        None, description="Where on the walk there is guidance, and in which way; null: at each step, as usual"
+    )
+    noise_levels: list[float] = Field(
+        [], description="A few-step method's own, one for each step; empty: the sampler's"
+    )
     loras: list[VideoLora] = Field(description="The LoRA adapters that act")
     evaluations: int = Field(description="Runs of the denoiser")
     fixed_default_steps: int = Field(

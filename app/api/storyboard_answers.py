@@ -7,12 +7,19 @@ from typing import Final
 
 from app.api.plan_schemas import VideoWarning
 from app.api.responses import NOT_WANTED, POLL_AFTER, POLLS, VideoError, VideoWebhook, unix_seconds
-from app.api.storyboard_schemas import Storyboard, StoryboardError, StoryboardList, StoryboardScene, StoryboardUsage
+from app.api.storyboard_schemas import (
+    SceneInput,
+    Storyboard,
+    StoryboardError,
+    StoryboardList,
+    StoryboardScene,
+    StoryboardUsage,
+)
 from app.settings import Settings
 from app.storyboards.storyboards import StoryViews
 from app.storyboards.views import SceneView, StoryView
-from app.types import Delivery
-from app.types.storyboard import Scene, ScenePhase
+from app.types import FIRST, Delivery, PlannedInput
+from app.types.storyboard import Scene, ScenePhase, SceneWish
 from app.types.storyboard import Storyboard as Record
 from app.types.understood import PlanWarning
 
@@ -75,7 +82,8 @@ def scene_object(scene: Scene, at: SceneView) -> StoryboardScene:
         seconds=wish.seconds,
         narration=wish.narration,
         caption=wish.caption,
-        has_image=wish.image is not None,
+        has_image=wish.image is not None or any(each.role == FIRST for each in wish.references),
+        inputs=_inputs(wish),
         style=wish.style,
         tier=wish.tier,
         seed=wish.seed,
@@ -102,6 +110,14 @@ def scene_object(scene: Scene, at: SceneView) -> StoryboardScene:
         error=None if scene.failure is None else VideoError(code=scene.failure.code, message=scene.failure.message),
         warnings=warnings_of(scene.warnings),
     )
+
+
+def _inputs(wish: SceneWish) -> list[SceneInput]:
+    first = [] if wish.image is None else [PlannedInput(FIRST, "image")]
+    return [
+        SceneInput(role=each.role, frame=each.frame, strength=None if each.strength == 1 else each.strength)
+        for each in (*first, *wish.references)
+    ]
 
 
 def storyboard_list(page: StoryViews, settings: Settings, base: str, now: float) -> StoryboardList:

@@ -12,6 +12,14 @@ from app.api.responses import VideoError, VideoWebhook
 _ETA: Final = "Seconds until it is done; 0.0 once it has ended, null while not known"
 
 
+class SceneInput(BaseModel):
+    """A picture of a scene, and what it is for."""
+
+    role: str = Field(description="first, last or reference")
+    frame: int | None = Field(description="At which it stands; null: where its role says")
+    strength: float | None = Field(description="How strongly it holds; null: fully, or as the role has it")
+
+
 class StoryboardScene(BaseModel):
     """One scene: what is asked, and what has become of it."""
 
@@ -22,6 +30,7 @@ class StoryboardScene(BaseModel):
     narration: str | None = Field(description="What is said; null of none")
     caption: str | None = Field(description="What is shown as text; null: the narration, or else the prompt")
     has_image: bool = Field(description="Whether it begins with a picture")
+    inputs: list[SceneInput] = Field(description="Its pictures, in their order")
     style: str | None = Field(description="Its own style's id; null: the storyboard's")
     tier: str | None = Field(description="Its own tier; null: the storyboard's")
     seed: int | None = Field(description="As asked; null: it follows from the storyboard's, or the prompt")

@@ -1,4 +1,4 @@
-"""The studio's texts as they go out: without their comments, packed once for all who take gzip."""
+"""The studio's texts as they go out: without comments and indentation, packed once for all who take gzip."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from pathlib import Path
 TEXTS = frozenset({".css", ".html", ".js", ".json", ".svg", ".webmanifest"})
 LEAST_BYTES = 512  # below, packing gains nothing that anybody would feel
 _COMMENTED = re.compile(r"^[ \t]*(?://.*|/\*(?!\*?!)(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)
+_REMARKED = re.compile(r"(?<=[;{},(\[]) // [^\"'`\n]*$", re.MULTILINE)  # behind code, where no text can hold it
+_INDENTED = re.compile(r"^[ \t]+", re.MULTILINE)
+_BARED = frozenset({".css", ".html", ".js"})
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
 
 
@@ -26,12 +29,13 @@ class StudioText:
     changed_ns: int
 
 
-def bare(script: str) -> str:
-    """A script without the comments that have lines of their own; each line keeps its number, and a licence stays.
+def bare(text: str) -> str:
+    """A text without its indentation and its comments; each line keeps its number, and a licence stays.
 
-    It looks at whole lines alone, so no line of a template may begin like a comment; the page's tests see to that.
+    It looks at lines alone, so no template may be of several; the page's tests see to that. Behind code it leaves a
+    comment that has a quotation mark, which might be a text's end, and those between code.
     """
-    return _COMMENTED.sub(lambda found: "\n" * found[0].count("\n"), script)
+    return _INDENTED.sub("", _REMARKED.sub("", _COMMENTED.sub(lambda found: "\n" * found[0].count("\n"), text)))
 
 
 def licensed(script: str) -> bool:
@@ -63,7 +67,7 @@ class StudioTexts:
     def _read(self, name: str, changed_ns: int) -> StudioText:
         path = self._folder / name
         plain = path.read_bytes()
-        if path.suffix == ".js" and not licensed(plain.decode()):
+        if path.suffix in _BARED and not licensed(plain.decode()):
             plain = bare(plain.decode()).encode()
         packed = gzip.compress(plain, 9, mtime=0) if len(plain) >= LEAST_BYTES else plain
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "text/plain"

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from app.calibration.budgets import Judge
-from app.calibration.drafts import LEVELS, Drafting, row_of, seen_of
+from app.calibration.draft_rules import row_of, seen_of
+from app.calibration.drafts import LEVELS, Drafting
 from app.calibration.notes import Notes
 from app.calibration.offline import BATCH
 from app.calibration.units import Unit

@@ -44,6 +44,7 @@ class Sampler(str, Enum):
 
     EULER = "euler"
     UNIPC = "unipc"
+    UNIPC_FORCING = "unipc_forcing"
     DDIM = "ddim"
 
 

@@ -101,6 +101,10 @@ class VideoOptions(TypedDict, total=False):
     step_cache: str | None
     guidance_scale: float | None
     guidance_scale_2: float | None
+    guidance_start: float | None  # shares of the steps between which there is guidance
+    guidance_stop: float | None
+    cfg_zero_star: bool | None
+    zero_init_steps: int | None
     loras: Sequence[LoraOptions] | LoraOptions | str | None
     lora_strength: float | None
     flow_shift: float | None
@@ -183,6 +187,7 @@ class SceneOptions(TypedDict, total=False):
     narration: str | None
     caption: str | None
     image: str | ImageUrl | None
+    input_references: Sequence[InputOptions] | None
     style: str | None
     tier: Tier | str | None
     seed: int | float | str | Sequence[int] | None

@@ -117,8 +117,11 @@ class Optimization:
     estimated_cost: float = 0.0  # 0.0 where no price is set
     estimated_energy_wh: float = 0.0  # 0.0 where the device's power is not known
     flow_shift: float | None = None
+    guidance_rule: JsonObject | None = None  # start, stop, cfg_zero_star, zero_init_steps; None: at each step
+    noise_levels: tuple[float, ...] = ()  # a few-step method's own
     draft: JsonObject | None = None  # what is shown first: evaluations, from_step, noise_level, calibrated
     sound: bool = False  # the file has some
+    stages: tuple[JsonObject, ...] = ()  # size, frames and steps of each walk, where it is made in several
     loras: tuple[JsonObject, ...] = ()  # name and strength of each
     calibrated: bool = False  # the budget comes from a measured table
     style: str | None = None
@@ -225,7 +228,7 @@ class Video:
         known["warnings"] = warnings_of(data)
         planned = known_fields(Optimization, part(data, "optimization"))
         planned["understood"] = Understood.parse(part(planned, "understood"))
-        for name in ("reasons", "loras"):
+        for name in ("reasons", "loras", "stages"):
             planned[name] = tuple(planned.get(name, ()))
         known["optimization"] = Optimization(**planned)
         return cls(**known, extra={name: value for name, value in data.items() if name not in cls.__slots__})

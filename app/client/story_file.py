@@ -25,6 +25,7 @@ _ADDRESSES: Final = ("http://", "https://", "data:")
 _MAGIC: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 STORY_KEYS: Final = tuple(get_type_hints(StoryboardOptions))
 SCENE_KEYS: Final = tuple(get_type_hints(SceneOptions))
+INPUT_KEYS: Final = ("image", "upload", "job", "role", "frame", "strength")
 _WEBHOOK_KEYS: Final = tuple(get_type_hints(StoryWebhookOptions))
 _OTHERS: Final = (
     "seed",
@@ -156,6 +157,8 @@ class _Reader:
         if name == "image":
             said = self._text(node, where)
             return None if said is None else self._pictures.read(said, _line(node))
+        if name == "input_references":
+            return self._inputs(node, where)
         if name in _TEXTS:
             return self._text(node, where)
         if isinstance(node, yaml.SequenceNode):
@@ -174,6 +177,13 @@ class _Reader:
                 raise StoryFileError(f"scene {at + 1} has no prompt: say what is to be seen", _line(each))
             scenes.append(scene)
         return scenes
+
+    def _inputs(self, node: yaml.Node, where: str) -> list[dict[str, object]] | None:
+        if _is_null(node):
+            return None
+        if not isinstance(node, yaml.SequenceNode):
+            raise StoryFileError(f"{where} must be a list, each with an `image` and its `role`", _line(node))
+        return [self.fields(each, INPUT_KEYS, f"{where}[{at}]") for at, each in enumerate(node.value)]
 
     def _text(self, node: yaml.Node, where: str) -> str | None:
         if not isinstance(node, yaml.ScalarNode):

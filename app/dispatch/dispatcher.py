@@ -21,6 +21,7 @@ from app.dispatch.sweep import Sweep
 from app.dispatch.tenant_accounts import TenantAccounts
 from app.errors import KinorayError, ShardLost
 from app.jobs.board import ENTERED
+from app.jobs.shards import HOUSE
 from app.line.dispatch import Dispatch
 from app.line.lease_monitor import LeaseMonitor
 from app.line.rules import rules_of
@@ -131,6 +132,8 @@ class Dispatcher:
         await self._pool_starts.keep()
         if self._holding.house:
             await self._keep_house(seen, now)
+        else:
+            self._health.forget()
         self._passed_at = self._monotonic()
         idle = not (
             seen.waiting or seen.running or self._settings.replicas
@@ -138,17 +141,28 @@ class Dispatcher:
         self._pause_s = IDLE_PASS_S if idle and not self._holding.name else PASS_S
 
     async def _keep_house(self, seen: Snapshot, now: float) -> None:
-        """What belongs to no pool. Each of these may be done by two at once, for the moment that a lease changes."""
-        await self._sweep.resolve_flights(await self._stores.flights.unresolved(now, SETTLED), now)
-        await give_up_followers(self._stores, now, SETTLED)
-        for job_id in await self._deliveries.due(now):
-            self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")
-        await self._sweep.run_if_due(now)
+        """What belongs to no pool: piece by piece, each begun only while the house is this dispatcher's.
+
+        A piece under way when the lease goes to another is finished, and may be done by both: none does harm then
+        (`tests/simulate/faults/test_dispatchers.py`). Raises ShardLost, StoreUnavailable.
+        """
+        for piece in (self._settle_flights, self._tell_receivers, self._sweep.run_if_due):
+            self._holding.under(HOUSE)
+            await piece(now)
+        self._holding.under(HOUSE)
         rows = (self._publisher.last.pools or {}).items()
         wanted = (
             {pool: row.wanted for pool, row in rows if row.wanted is not None} if self._holding.name else self.wanted
         )
         await self._health.after_pass(seen.announced, self._publisher.last, wanted, now)
+
+    async def _settle_flights(self, now: float) -> None:
+        await self._sweep.resolve_flights(await self._stores.flights.unresolved(now, SETTLED), now)
+        await give_up_followers(self._stores, now, SETTLED)
+
+    async def _tell_receivers(self, now: float) -> None:
+        for job_id in await self._deliveries.due(now):
+            self._background.spawn(self._deliveries.deliver(job_id), f"webhook of {job_id}")
 
     async def _run(self) -> None:
         while True:

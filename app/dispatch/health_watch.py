@@ -22,12 +22,16 @@ class HealthWatch:
     def __init__(self, stores: DispatchStores, monotonic: Callable[[], float]) -> None:
         self._stores = stores
         self._monotonic = monotonic
+        self._failing_since: float | None = None  # monotonic
+        self.forget()
+
+    def forget(self) -> None:
+        """Another keeps all this now: what it saw meanwhile is nothing to compare with what was seen before."""
         self._replicas = ReplicaObserver()
         self._redis = RedisObserver()
         self._resumed = False
         self._minute: int | None = None
         self._slots: dict[str, int] = {}  # the last reading of each window of the history
-        self._failing_since: float | None = None  # monotonic
 
     def failed(self) -> None:
         """A pass found no Redis."""

@@ -84,6 +84,8 @@ def to_bytes(state: JobState) -> bytes:
     }
     if state.difference is not None:
         tensors["difference"] = state.difference
+    if state.made is not None:
+        tensors["made"] = state.made
     note: Note = {
         "format": FORMAT,
         "made_by": maker(state.latent.device),
@@ -135,10 +137,12 @@ def fingerprint(plan: Plan) -> str:
     """What a checkpoint and a plan must agree on: model, revision, prompts, shape, sampling, start and picture."""
     picture = "" if plan.image is None else plan.image.key
     begins = () if plan.start is None else (plan.start.entry, plan.start.step)
+    sampling = {name: value for name, value in asdict(plan.sampling).items() if name not in plan.sampling.later_fields}
     decisive = (
-        *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), asdict(plan.sampling)),
+        *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), sampling),
         *(picture, plan.adapters_mark, *begins, *(() if plan.student is None else (asdict(plan.student),))),
         *([each.artifact.key, *each.bits] for each in plan.references),
+        *([asdict(stage) for stage in plan.stages]),
     )
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -177,7 +181,14 @@ def _check_sizes(header: Mapping[str, Entry], plan: Plan) -> None:
     """Before a byte of it is read as a tensor: names, number and sizes are such as this plan's can be."""
     spec = plan.spec
     pixels = 3 * spec.width * spec.height * spec.frames  # no latent is larger than its video
-    known = {"latent", "difference", "history.0", "history.1", *(f"memory.{place}" for place in range(MAX_MEMORY))}
+    known = {
+        "latent",
+        "difference",
+        "made",
+        "history.0",
+        "history.1",
+        *(f"memory.{place}" for place in range(MAX_MEMORY)),
+    }
     for text in _TEXTS:
         if sum(name.startswith(text) for name in header) > MAX_HEARD:
             raise CheckpointInvalid("The checkpoint holds more of a text than an encoder makes.")
@@ -210,6 +221,7 @@ def _state(note: Note, tensors: Mapping[str, torch.Tensor], plan: Plan) -> JobSt
         memory=tuple(tensors[f"memory.{place}"] for place in range(int(note["memory"]))),
         evaluations=int(note["evaluations"]),
         modalities=_modalities(note),
+        made=tensors.get("made"),
     )
 
 
@@ -251,14 +263,16 @@ def _check(state: JobState) -> None:
     kept = [seen.velocity for seen in state.history] + list(state.memory)
     kept += [] if state.difference is None else [state.difference]
     lengths = {len(state.sigmas) - 1, len(state.timesteps), len(state.mask), len(state.unconditional_mask)}
+    here = sum(state.mask[state.begun_stage : state.step])  # each stage of a plan remembers its own
     masks = None if state.plan.masks is None else masks_of(state.plan)
     kept_masks = (state.mask, state.unconditional_mask, state.order)
     sound = {
         "masks": masks is None or kept_masks == (masks.run, masks.unconditional, masks.order),
         "schedule": lengths == {steps} and state.order in {0, LINEAR, masks_of(state.plan).order},
         "step": 0 <= state.step <= steps and state.evaluations == sum(state.mask[: state.step]),
-        "history": len(state.history) == min(state.evaluations, look_back(state)),
-        "guidance": state.difference is None or (state.guided and state.evaluations > 0),
+        "history": len(state.history) == min(here, look_back(state)),
+        "guidance": state.difference is None or (state.plan.sampling.guidance != 1 and here > 0),
+        "made": state.made is None or (bool(state.plan.stages) and state.made.ndim == 4),
         "latent": _whole(state) and all(tensor.shape == state.latent.shape for tensor in kept),
         "embeddings": _sound(state.conditioning.prompt) and _sound(state.conditioning.negative),
     }

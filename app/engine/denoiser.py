@@ -86,6 +86,7 @@ class JobState:
     groups: tuple[str, ...] = ()  # per step, where they differ: jobs of one shape and group can share a forward
     guidances: tuple[float, ...] = ()  # per step, where they differ
     modalities: tuple[Modality, ...] = ()  # where several latents step together; else the latent is the video's
+    made: torch.Tensor | None = None  # (C, F'', H', W') float32: what earlier stages of its plan have finished of it
 
     @property
     def done(self) -> bool:
@@ -95,6 +96,11 @@ class JobState:
     def first(self) -> int:
         """The step that it began at: the denoiser always runs there, and never before."""
         return self.mask.index(True) if True in self.mask else 0
+
+    @property
+    def begun_stage(self) -> int:
+        """The step at which the stage of its plan began that it is in; 0 where that has none."""
+        return self.plan.stage_at(self.step)[1]
 
     @property
     def sigma(self) -> float:
@@ -117,8 +123,15 @@ class JobState:
         return self.guidance != 1
 
     @property
+    def still(self) -> bool:
+        """Whether the next step's velocity is 0, as CFG-Zero* begins: it is known without a pass."""
+        return self.step < self.plan.sampling.zero_steps
+
+    @property
     def guidance(self) -> float:
         """How far the next step goes from the unconditional to the conditional velocity and beyond."""
+        if not self.plan.sampling.guides(self.step):
+            return 1.0
         return (
             self.guidances[min(self.step, len(self.guidances) - 1)] if self.guidances else self.plan.sampling.guidance
         )
@@ -132,6 +145,27 @@ class JobState:
     def remaining(self) -> int:
         """Denoiser runs still to come."""
         return sum(self.mask[self.step :])
+
+    @property
+    def share(self) -> float:
+        """What the next step takes of a guided evaluation: of its one or two passes, or of none."""
+        if self.done or self.still or not self.mask[self.step]:
+            return 0.0
+        return 1.0 if self.unconditional_mask[self.step] else 0.5
+
+    @property
+    def work(self) -> float:
+        """Guided evaluations of the whole walk."""
+        return self._work_from(0)
+
+    @property
+    def work_left(self) -> float:
+        """Those still to come."""
+        return self._work_from(self.step)
+
+    def _work_from(self, step: int) -> float:
+        runs = sum(self.mask[max(step, self.plan.sampling.zero_steps) :])
+        return (runs + sum(self.unconditional_mask[step:])) / 2
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from app.engine.memory.state import let_go, move_state
 from app.engine.ticket import Ticket, outcome
 from app.errors import DeviceOutOfMemory
 from app.line.batcher import Boundary, Profile, Rules, Shape
+from app.line.borrowed_time import Borrow, nothing
 from app.line.fair_share import FairShare, TenantShare
 from app.line.pressure import Pressure, pressed
 
@@ -16,12 +17,12 @@ from app.line.pressure import Pressure, pressed
 class JobTable:
     """All tickets of the engine, by name. Belongs to the engine's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, borrow: Borrow = nothing) -> None:
         self.waiting: dict[str, Ticket] = {}
         self.running: dict[str, Ticket] = {}
         self.paused: dict[str, Ticket] = {}
         self.fair_share: FairShare[Shape] = FairShare()
-        self.tenant_share = TenantShare()
+        self.tenant_share = TenantShare(borrow)
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.running or self.paused)

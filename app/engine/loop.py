@@ -87,7 +87,7 @@ class Engine:
         self.tally = Tally()
         """Batches and preemptions since a heartbeat took them."""
         self._inbox = Inbox()
-        self._jobs = JobTable()  # this and what follows belong to the engine's thread
+        self._jobs = JobTable(rules.borrow)  # this and what follows belong to the engine's thread
         self._forward = Forward(denoiser, self._times, self._jobs.make_room)
         self._previews = Previews(denoiser, rules.preview_share, clock)
         self._checkpoints = CheckpointPolicy(rules.checkpoint_share, rules.checkpoint_every)
@@ -311,6 +311,7 @@ class Engine:
 
         # 3. Predict: one forward for all.
         begun, shapes = self._clock(), [ticket.shape for ticket in batch]
+        passes = [ticket.started.share for ticket in batch]
         self._watchdog.begin(begun, mix_s(self._times.profile, shapes))
         predictions, together = self._forward.run(batch)
         self.tally.forward(len(batch))
@@ -325,9 +326,10 @@ class Engine:
         # 5. Emit: what it took, where each is now. Forecast steps follow at once, then previews.
         now = self._clock()
         took = now - begun
-        if together and len(stepped) == len(batch) and batch[0].typical:
-            self._times.learn_batch(shapes, took)
-        seconds = {id(one): took * share for one, share in zip(batch, shares(self._times.profile, shapes), strict=True)}
+        if together and len(stepped) == len(batch) and all(ticket.measurable for ticket in batch):
+            self._times.learn_batch(shapes, took, passes)
+        parts = shares(self._times.profile, shapes, passes)
+        seconds = {id(one): took * part for one, part in zip(batch, parts, strict=True)}
         self._jobs.charge(batch, list(seconds.values()), self._rules)
         running = [(ticket.urgency.tenant, ticket.shape) for ticket in self._jobs.running.values()]
         rounds = self._times.rounds_s(running, self._rules)
@@ -405,6 +407,8 @@ class Engine:
         while state.forecast:
             self._denoiser.advance(state, forecast(state.history, state.sigma))
             ticket.sink.step(state.step, total, ticket.left * round_s)
+        if ticket.plan.stages:
+            ticket.weigh()
 
     def _emit_draft(self, round_s: float, ticket: Ticket) -> None:
         """Its steps are none of the plan's. Behind the last of them the draft is shown, and the plan begins."""
@@ -424,8 +428,9 @@ class Engine:
             raise TimedOut("Its deadline has passed.")
         begun = self._clock()
         ticket.stages_s["denoise"] = begun - ticket.joined
-        if ticket.alone and ticket.resumed_from is None and ticket.plan.student is None and not ticket.spent:
-            self._times.learn_job(ticket.shape, ticket.started.evaluations, begun - ticket.joined)
+        odd = ticket.plan.student is not None or ticket.plan.stages or ticket.spent
+        if ticket.alone and ticket.resumed_from is None and not odd:
+            self._times.learn_job(ticket.shape, ticket.started.work, begun - ticket.joined)
         ticket.sink.phase(Phase.DECODING)
         frames = self._denoiser.decode(ticket.started)
         heard = decoded_sound(self._denoiser, ticket)

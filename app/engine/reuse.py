@@ -47,15 +47,27 @@ def guide(state: JobState, conditional: torch.Tensor, unconditional: torch.Tenso
     model, 16 times the error). FasterCache (arXiv 2410.19355) found the same in video models. Without guidance there is
     none.
 
+    Behind the interval of guidance no difference is kept: there is none to come.
+
     Raises:
         ValueError: no unconditional velocity has been computed yet.
     """
     if not state.guided:
+        state.difference = None
         return conditional
-    guidance = state.guidance
+    guidance, rule = state.guidance, state.plan.sampling.rule
     if unconditional is not None:
+        if rule is not None and rule.zero_star:
+            unconditional = likeness(conditional, unconditional) * unconditional
         state.difference = conditional - unconditional
         return unconditional + guidance * state.difference
     if state.difference is None:
         raise ValueError("No unconditional velocity has been computed yet.")
     return conditional + (guidance - 1) * state.difference
+
+
+def likeness(conditional: torch.Tensor, unconditional: torch.Tensor) -> torch.Tensor:
+    """The scale () that brings the unconditional velocity nearest to the conditional one: their dot product over its
+    square. Source: Fan et al., CFG-Zero*, arXiv 2503.18886; the standard is diffusers' ClassifierFreeZeroStarGuidance.
+    """
+    return (conditional * unconditional).sum() / (unconditional.square().sum() + 1e-8)

@@ -36,6 +36,7 @@ class Sampler:
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
     "unipc": Sampler(unipc.schedule, unipc.step),
+    "unipc_forcing": Sampler(unipc.schedule, unipc.step_forcing),
     "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean, ddim.mixed),
 }
 
@@ -62,7 +63,7 @@ def begin(
     """A job at step 0: noise (C, F', H', W'), the plan's schedule and its masks.
 
     `schedule`: the family's own noise levels, as many as the plan has steps, where they are not the sampler's. Those of
-    a plan's student come before both. With `modalities` the noise is theirs, (N,).
+    a plan's student, or of its few-step method, come before both. With `modalities` the noise is theirs, (N,).
 
     Raises:
         UnsupportedParameter: there is no such sampler.
@@ -71,6 +72,8 @@ def begin(
     chosen = named(asked.sampler)
     if plan.student is not None:
         schedule = walked(plan.student.levels)
+    elif asked.levels:
+        schedule = walked(asked.levels)
     elif schedule is None:
         schedule = chosen.schedule(asked.steps, asked.shift)
     masks = masks_of(plan)
@@ -120,12 +123,28 @@ def advance(state: JobState, prediction: torch.Tensor) -> None:
 
 
 def _stepped(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-    step = named(state.plan.sampling.sampler).step
+    step, state = named(state.plan.sampling.sampler).step, of_stage(state)
     if not _of_several_levels(state):
         return step(state, velocity)  # number by number: one step for all that are at one level
     stepped = [step(alone, own) for alone, own in _each_alone(state, velocity)]
     memories = zip(*(memory for _, memory in stepped), strict=True)
     return torch.cat([latent for latent, _ in stepped]), tuple(torch.cat(kept) for kept in memories)
+
+
+def of_stage(state: JobState) -> JobState:
+    """A job in the walk that it is in: each stage of a plan goes down to 0 and knows nothing of the others."""
+    if not state.plan.stages:
+        return state
+    stage, first = state.plan.stage_at(state.step)
+    here = slice(first, first + state.plan.stages[stage].steps)
+    return replace(
+        state,
+        step=state.step - first,
+        sigmas=(*state.sigmas[here], 0.0),
+        timesteps=state.timesteps[here],
+        mask=state.mask[here],
+        unconditional_mask=state.unconditional_mask[here],
+    )
 
 
 def _of_several_levels(state: JobState) -> bool:

@@ -19,8 +19,9 @@ from app.engine.timing.step_times import shape_of
 from app.errors import GenerationError, KinorayError, PartAway, PartFailed, ServiceUnavailable, WorkerLost
 from app.line.batcher import Paused, Rules, Running, Shape, Urgency, Waiting
 from app.line.order import aged
-from app.plan.masks.mask import masks_of
-from app.plan.speculative.speculative import behind, runs
+from app.plan.masks.mask import walk_evaluations
+from app.plan.speculative.speculative import behind
+from app.plan.work import evaluations
 from app.types import Measured, Phase, Plan
 from app.types.waveform import Waveform
 
@@ -190,7 +191,7 @@ class Ticket:
     stages_s: dict[str, float] = field(default_factory=dict)
     shape: Shape = ()
     since: float = 0.0
-    evaluations: int = 0
+    work: float = 0.0  # guided evaluations of all that it walks
     state_bytes: int = 0
     held_up: str | None = None  # why it does not step, as its sink was told
     speculation: Plan | None = None  # while its draft is walked or not yet judged: the plan that it was submitted with
@@ -203,7 +204,7 @@ class Ticket:
     def __post_init__(self) -> None:
         self.shape = shape_of(self.plan)
         self.since = self.urgency.arrived
-        self.evaluations = runs(self.plan)
+        self.work = evaluations(self.plan)
         # Asked once: whether an object has a protocol's methods takes as long as a good part of a step's account.
         self._account = self.sink if isinstance(self.sink, AccountSink) else None
         self._keeper = self.sink if isinstance(self.sink, CheckpointSink) else None
@@ -216,7 +217,13 @@ class Ticket:
     def walk(self, state: JobState) -> None:
         """It walks this state from now on."""
         self.state, self.plan = state, state.plan
-        self.evaluations = self.spent + state.evaluations + self.remaining
+        self.work = self.spent / 2 + state.work + self._behind  # drafts have no guidance
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Take on the shape of the stage that its plan is in."""
+        state = self.started
+        self.shape = shape_of(self.plan, state.step)
         self.state_bytes = state_bytes(state) + 2 * state.latent.numel() * state.latent.element_size()
 
     def heed(self) -> None:
@@ -231,8 +238,8 @@ class Ticket:
                 job_id=self.name,
                 shape=self.shape,
                 urgency=self.urgency,
-                evaluations=self.evaluations,
-                remaining=self.evaluations,
+                evaluations=self.work,
+                remaining=self.work,
                 since=self.since,
                 leaving=self.stopped,
                 alone=self.plan.sampling.alone,
@@ -245,8 +252,8 @@ class Ticket:
             job_id=self.name,
             shape=self.shape,
             urgency=self.urgency,
-            evaluations=self.evaluations,
-            remaining=self.remaining,
+            evaluations=self.work,
+            remaining=self.left,
             since=self.since,
             state_bytes=self.state_bytes,
             leaving=self.stopped or self.started.done,
@@ -256,6 +263,7 @@ class Ticket:
             stepped=self.stepped,
             used_s=used_s,
             tenant_used_s=tenant_used_s,
+            passes=self.started.share,
         )
 
     def paused(self) -> Paused:
@@ -263,8 +271,8 @@ class Ticket:
             job_id=self.name,
             shape=self.shape,
             urgency=self.urgency,
-            evaluations=self.evaluations,
-            remaining=self.remaining,
+            evaluations=self.work,
+            remaining=self.left,
             since=self.since,
             state_bytes=self.state_bytes,
             leaving=self.stopped,
@@ -280,28 +288,28 @@ class Ticket:
         return self.speculation is not None and self.draft is None
 
     @property
-    def remaining(self) -> int:
-        """Denoiser runs still to come: while it walks its draft, those of the walk behind it too."""
-        return self.started.remaining + self._behind
-
-    @property
     def left(self) -> float:
-        """The same, as guided ones."""
-        return self.started.remaining * self.step_share + self._behind
+        """Guided evaluations still to come, of the shape that it is in; those behind its draft too."""
+        return self._own_left + self._behind
 
     @property
-    def _behind(self) -> int:
-        return masks_of(behind(self.speculation)).budget if self.speculation is not None and self.drafting else 0
+    def _own_left(self) -> float:
+        state, plan = self.started, self.plan
+        if not plan.stages:
+            return state.work_left
+        pixels = plan.spec_at(state.step).pixels
+        shares = [(run + free) / 2 for run, free in zip(state.mask, state.unconditional_mask, strict=True)]
+        left = range(state.step, len(shares))
+        return sum(shares[step] * plan.spec_at(step).pixels for step in left) / pixels
 
     @property
-    def typical(self) -> bool:
-        """Whether its steps take what steps of its shape do: a cache's are uneven, those of few steps have one pass."""
+    def _behind(self) -> float:
+        return walk_evaluations(behind(self.speculation)) if self.speculation is not None and self.drafting else 0.0
+
+    @property
+    def measurable(self) -> bool:
+        """Whether its steps say what steps take: a cache's are uneven, and a student's weights are others."""
         return not self.plan.sampling.step_cache and self.plan.student is None and not self.drafting
-
-    @property
-    def step_share(self) -> float:
-        """What a step of it takes, of a guided one."""
-        return 0.5 if self.plan.student is not None or (self.drafting and not self.started.guided) else 1.0
 
     @property
     def keeps_checkpoints(self) -> bool:
@@ -365,9 +373,9 @@ class Ticket:
 
 
 def give_latent(ticket: Ticket) -> None:
-    """The final latent to a sink that wants it."""
+    """The final latent to a sink that wants it; what is made in stages has none of its whole walk."""
     sink = ticket.sink
-    if isinstance(sink, LatentSink) and sink.keeps_latent:
+    if isinstance(sink, LatentSink) and sink.keeps_latent and not ticket.plan.stages:
         sink.latent(np.ascontiguousarray(ticket.started.latent.detach().float().cpu().numpy()))
 
 

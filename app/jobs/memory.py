@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-import anyio
 import orjson
 
 from app.errors import Conflict, IllegalTransition, JobNotFound, LeaseLost, TenantFull
@@ -20,6 +19,7 @@ from app.jobs.changes import Change
 from app.jobs.events import BATCH, MOST_ENTRIES, MOST_SHARED, TENANT_KEPT, Entries, Resumption, resumption
 from app.jobs.marks import Among
 from app.jobs.memory_marks import counted, marked
+from app.jobs.memory_news import Bell, News
 from app.jobs.memory_waits import MemoryWaits
 from app.jobs.record import check_id, parse_event_id
 from app.jobs.shards import MemoryShards, ShardLease
@@ -53,7 +53,7 @@ class MemoryJobs(MemoryWaits):
         self._leases: dict[str, Lease] = {}
         self._replicas: dict[str, tuple[float, ReplicaInfo]] = {}
         self._gone: dict[str, tuple[float, Job]] = {}  # deleted jobs that a page may go on behind, and until when
-        self._news_of = {"": asyncio.Event()}  # by name of who sleeps until there is work
+        self._news_of = {"": Bell()}  # by name of who sleeps until there is work
         self.shards = MemoryShards(clock)  # shared with MemoryBoard
         # Shared with MemoryFlights: which digest a job makes or waits for, what is to resolve.
         self.flights: dict[str, str] = {}
@@ -227,11 +227,10 @@ class MemoryJobs(MemoryWaits):
         return line.index(job_id) if check_id(job_id) in line else None
 
     async def wait_for_work(self, timeout_s: float, name: str = "", others: Sequence[str] = ()) -> bool:
-        news = self._news_of.setdefault(name, asyncio.Event())
-        with anyio.move_on_after(timeout_s) as scope:
-            await news.wait()
+        news = self._news_of.setdefault(name, Bell())
+        woken = await news.wait(timeout_s)
         news.clear()
-        return not scope.cancelled_caught
+        return woken
 
     def _wake(self) -> None:
         for news in self._news_of.values():
@@ -328,7 +327,7 @@ class MemoryEvents:
         self._accounts: dict[str, dict[str, dict[str, Any]]] = {}
         self._count = 0
         self._told = 0
-        self._news = asyncio.Event()
+        self._news_of_jobs, self._news_of_tenants = News(), News()
 
     async def append(
         self,
@@ -348,12 +347,12 @@ class MemoryEvents:
         self._keep(job_id, entries)
         for heir in () if job is None else (job, *self._behind_job(job.id, kind)):
             await self.tell_tenant(heir.tenant, heir.id, kind, at, data)
-        self._wake()
+        self._news_of_jobs.tell(job_id)
         return event.id
 
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
         check_id(job_id)
-        return await self._behind(self._logs, job_id, after, block_s)
+        return await self._behind(self._logs, self._news_of_jobs, job_id, after, block_s)
 
     async def forget(self, job_id: str) -> None:
         self._logs.pop(check_id(job_id), None)
@@ -379,7 +378,7 @@ class MemoryEvents:
         self._told += 1
         self._tenants[tenant].append(Event(f"{self._told}-0", check_id(job_id), kind, at, data))
         self._keep(job_id, entries)
-        self._wake()
+        self._news_of_tenants.tell(tenant)
 
     async def resume_tenant(self, tenant: str, after: str | None) -> Resumption:
         log = self._tenants.get(tenant) or ()
@@ -387,7 +386,7 @@ class MemoryEvents:
         return resumption(after, first, last, len(log), self._tenant_limit)
 
     async def read_tenant(self, tenant: str, after: str, block_s: float) -> Sequence[Event]:
-        return (await self._behind(self._tenants, tenant, after, block_s))[:BATCH]
+        return (await self._behind(self._tenants, self._news_of_tenants, tenant, after, block_s))[:BATCH]
 
     def _behind_job(self, job_id: str, kind: str) -> list[Job]:
         """The jobs that wait for this one's video, if it is they who hear."""
@@ -398,18 +397,13 @@ class MemoryEvents:
         others = (jobs.find(other) for other in jobs.aside if jobs.flights.get(other) == digest)
         return [job for job in others if job is not None][:MOST_SHARED]
 
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
-
     async def _behind(
-        self, logs: Mapping[str, Sequence[Event]], name: str, after: str | None, block_s: float
+        self, logs: Mapping[str, Sequence[Event]], news: News, name: str, after: str | None, block_s: float
     ) -> list[Event]:
-        last = parse_event_id(after)
-        found: list[Event] = []
-        with anyio.move_on_after(block_s):
-            while not (found := _newer(logs.get(name, ()), last)) and block_s > 0:
-                await self._news.wait()
+        last, loop = parse_event_id(after), asyncio.get_running_loop()
+        until = loop.time() + block_s
+        while not (found := _newer(logs.get(name, ()), last)) and (left_s := until - loop.time()) > 0:
+            await news.wait(name, left_s)
         return found
 
 

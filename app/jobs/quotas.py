@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from app.settings.limits import MEASURES, PERIODS, Account, Measure, Period, Quota
@@ -16,6 +17,7 @@ CLIENTS_OWN: Final = frozenset({"cancelled", "timeout"})
 """Codes of failures that are nobody's fault here: what was paid is given back only if no device has worked for it."""
 OPEN_OF_KEY: Final = "\x1fkey:"
 """Begins, among the sums, the names of the counts of open jobs by key."""
+DAY_S: Final = 86400
 MORE: Final = 1e-9  # sums of floats are not exact
 
 
@@ -73,7 +75,14 @@ class Standing(NamedTuple):
 
 def label(period: Period, now: float) -> str:
     """The day (2026-11-28) or the month (2026-11) that a moment is in, as UTC has them."""
-    return dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y-%m-%d" if period == "day" else "%Y-%m")
+    return _label(period, int(now // DAY_S))
+
+
+@lru_cache(maxsize=64)
+def _label(period: Period, days: int) -> str:
+    """The same of the day that begins so many days after the epoch."""
+    day = dt.datetime.fromtimestamp(days * DAY_S, dt.timezone.utc)
+    return day.strftime("%Y-%m-%d" if period == "day" else "%Y-%m")
 
 
 def ends_at(period: Period, now: float) -> float:

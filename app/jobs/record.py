@@ -28,10 +28,10 @@ from app.types import (
 )
 from app.types.masks import bits, unbits
 
-VERSION = 6
+VERSION = 7
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 to 6 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 7 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -73,6 +73,7 @@ def check_id(job_id: str) -> str:
     return job_id
 
 
+@lru_cache(maxsize=8192)  # those of the jobs under way are asked about again and again
 def is_id(text: str) -> bool:
     """Whether it may be a job's id."""
     return _ID.fullmatch(text) is not None
@@ -101,6 +102,8 @@ def job_to_json(job: Job) -> bytes:
     if job.plan.draft is not None:  # of which an older replica would make another video
         version = 5
     if job.plan.references or job.plan.sound:  # which it would leave out
+        version = 6
+    if len(job.plan.sampling.later_fields) < 2 or job.plan.stages:  # which it would walk otherwise
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 
@@ -176,6 +179,10 @@ def _read(name: str, data: bytes) -> Any:
     return int(data) if name in _NUMBERS else _MOVING[name].validate_json(data)
 
 
+_RARE = ("uploads", "postprocessing", "prepared", "student", "draft", "references", "sound", "stages")
+"""Fields of a plan that are left out of its record where there is nothing in them: an older Kinoray knows them not."""
+
+
 def _packed(plan: Plan) -> dict[str, object]:
     """The plan's fields, its masks as 1s and 0s under `mask_bits`.
 
@@ -186,20 +193,9 @@ def _packed(plan: Plan) -> dict[str, object]:
     if isinstance(adapter := plan.adapters_mark, str):
         values["adapter"] = adapter  # as it was when a plan had one at most
         del values["adapters"]
-    if not plan.uploads:
-        del values["uploads"]
-    if plan.postprocessing is None:
-        del values["postprocessing"]
-    if plan.prepared is None:
-        del values["prepared"]
-    if plan.student is None:
-        del values["student"]
-    if plan.draft is None:
-        del values["draft"]
-    if not plan.references:
-        del values["references"]
-    if not plan.sound:
-        del values["sound"]
+    for name in _RARE:
+        if not values[name]:
+            del values[name]
     if plan.masks is None:
         return values
     return values | {"mask_bits": _mask_bits(plan.masks)}
@@ -213,18 +209,19 @@ def _unpacked(plan: Mapping[str, Any]) -> dict[str, object]:
     packed, mark = values.pop("mask_bits", None), values.pop("masks", "")
     if packed is None:
         return values | {"mark": mark}
-    masks = _masks(packed["run"], packed["unconditional"], packed["order"])
+    masks = _masks(packed["run"], packed["unconditional"], packed["order"], packed.get("late_guidance", False))
     return values | {"masks": masks, "mark": mark.removeprefix(masks.digest)}
 
 
 @lru_cache(maxsize=1024)  # many jobs have the same masks
 def _mask_bits(masks: Masks) -> Mapping[str, object]:
-    return {"run": bits(masks.run), "unconditional": bits(masks.unconditional), "order": masks.order}
+    told = {"run": bits(masks.run), "unconditional": bits(masks.unconditional), "order": masks.order}
+    return told | ({"late_guidance": True} if masks.late_guidance else {})
 
 
 @lru_cache(maxsize=1024)
-def _masks(run: str, unconditional: str, order: int) -> Masks:
-    return Masks(unbits(run), unbits(unconditional), int(order))
+def _masks(run: str, unconditional: str, order: int, late_guidance: bool) -> Masks:
+    return Masks(unbits(run), unbits(unconditional), int(order), late_guidance=late_guidance)
 
 
 def _fields(record: Plan) -> dict[str, object]:

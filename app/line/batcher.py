@@ -6,8 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from app.line.borrowed_time import borrows
 from app.line.order import Entry, Paused, Running, Standing, Urgency, Waiting, over, standings
 from app.line.packing import companions
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
@@ -146,11 +147,22 @@ def _batch(holders: Sequence[Standing], rules: Rules, profile: Profile, starts: 
     size, most_s = _size(mates, sizes[shape], rules, profile), math.inf
     if len(shared) > 1:
         size, most_s = _fair_size(mates, size, sizes[shape], _fair_stretch(first, holders, shared, rules), profile)
-    batch = mates[:size]
+    batch = _filled(mates, size)
     if rules.pack and len(counts) > 1:
         others = sorted((one for one in ready if _packs(one, first)), key=key)
         batch += _packed(batch, others, rules, profile, most_s)
     return tuple(one.entry.job_id for one in batch)
+
+
+def _filled(mates: list[Standing], size: int) -> list[Standing]:
+    """The first of the mates whose passes are no more than those of `size` guided steps; there is always one."""
+    room, count = float(size), 0
+    for one in mates:
+        room -= one.entry.passes if isinstance(one.entry, Running) else 1.0
+        if room < 0 and count:
+            break
+        count += 1
+    return mates[:count]
 
 
 def _size(mates: Sequence[Standing], sizes: tuple[int, ...], rules: Rules, profile: Profile) -> int:
@@ -163,20 +175,22 @@ def _size(mates: Sequence[Standing], sizes: tuple[int, ...], rules: Rules, profi
     return size if profile.step_s(shape, size) <= rules.company_stretch * profile.step_s(shape, own) else own
 
 
-def _fair_stretch(
-    first: Standing, holders: Sequence[Standing], shared: Mapping[str, tuple[Any, ...]], rules: Rules
-) -> float:
+def _fair_stretch(first: Standing, holders: Sequence[Standing], shared: Mapping[str, _Turn], rules: Rules) -> float:
     """How many times longer than alone a job of the first one's tenant takes at its share; infinite: without a limit.
 
-    Those of its class share with it. Who is the only one of its class is slowed by lower ones as `_size` says.
+    Those of its class share with it. Who is the only one of its class is slowed by lower ones as `_size` says, and who
+    is on borrowed time by those who are not as by a lower class.
     """
     tenant = first.entry.urgency.tenant
-    level = shared[tenant][0]
+    level = shared[tenant].level
     with_it = {one.entry.urgency.tenant for one in holders} - {
-        other for other, row in shared.items() if row[0] != level
+        other for other, row in shared.items() if row.level != level
     }
     if len(with_it) < 2:
         return math.inf
+    if shared[tenant].borrows:
+        with_it = {other for other in with_it if other in shared and shared[other].borrows}
+        return max(rules.company_stretch, sum(map(rules.weight, with_it)) / rules.weight(tenant))
     return sum(map(rules.weight, with_it)) / rules.weight(tenant)
 
 
@@ -211,9 +225,16 @@ def _packs(one: Standing, first: Standing) -> bool:
     return len({one.entry.group, first.entry.group} - {None}) < 2
 
 
-def _turn_of_tenants(
-    ready: Sequence[Standing], holders: Sequence[Standing], starts: Starts
-) -> dict[str, tuple[int, float, bool]]:
+class _Turn(NamedTuple):
+    """Where a tenant stands among others, the least first: its class, negated; the device time that it has had."""
+
+    level: int
+    used_s: float
+    running: bool
+    borrows: bool = False
+
+
+def _turn_of_tenants(ready: Sequence[Standing], holders: Sequence[Standing], starts: Starts) -> dict[str, _Turn]:
     """Of each tenant the class that it stands in and the device time that it has had, by weight: the least goes first.
 
     One that has no running job yet stands where `starts` says, or level with the least of the others; of equals it goes
@@ -221,18 +242,16 @@ def _turn_of_tenants(
     """
     own = by_tenant(ready)
     if len(own) == 1:
-        return dict.fromkeys(own, (0, 0.0, True))
+        return dict.fromkeys(own, _Turn(0, 0.0, running=True))
     levels = class_levels(ready)
     used_s = {one.entry.urgency.tenant: one.entry.tenant_used_s for one in holders if isinstance(one.entry, Running)}
     known, least_s = starts(used_s.keys()), min(used_s.values(), default=0.0)
-    return {
-        tenant: (
-            -max(levels[one.entry.urgency.priority] for one in ones),
-            used_s[tenant] if tenant in used_s else known[tenant] if known else least_s,
-            tenant in used_s,
-        )
-        for tenant, ones in own.items()
-    }
+    found = {}
+    for tenant, ones in own.items():
+        level = max(levels[one.entry.urgency.priority] for one in ones)
+        at_s = used_s[tenant] if tenant in used_s else known[tenant] if known else least_s
+        found[tenant] = _Turn(-level, at_s, tenant in used_s, borrows(known, at_s))
+    return found
 
 
 def _shares(entry: Entry, first: Entry) -> bool:

@@ -62,8 +62,7 @@ def pools(replicas: Sequence[ReplicaInfo], busy: Mapping[str, int], max_paused: 
 
 def remaining(job: Job) -> float:
     """Step-seconds a running job still needs."""
-    sampling = job.plan.sampling
-    return job.plan.estimate.step_seconds * max(0, sampling.steps - job.step) / max(1, sampling.steps)
+    return job.plan.estimate.step_seconds * job.plan.left(job.step)
 
 
 def turn_s(job: Job, pool: Pool) -> float:

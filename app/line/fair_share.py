@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable
 from typing import Generic, TypeVar
+
+from app.line.borrowed_time import Borrow, Starts, nothing
 
 K = TypeVar("K", bound=Hashable)
 
@@ -42,10 +43,12 @@ class TenantShare:
     Start-time fair queueing to the letter (same source): who comes stands where the least of those present stood when
     the turn under way began, for it came during that turn. Who is ahead when its last job leaves is remembered until
     the others have come as far, so that many short jobs get no more than a long one; who finds the device idle owes
-    nothing.
+    nothing. Who comes may `borrow`, and is remembered until it may do so again (`app.line.borrowed_time`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, borrow: Borrow = nothing) -> None:
+        self._borrow = borrow
+        self._floor = 0.0
         self._used_s: dict[str, float] = {}
         self._turn: dict[str, float] = {}  # what the last turn was charged
 
@@ -53,19 +56,25 @@ class TenantShare:
         """Seconds over its weight, to be compared between those that are there."""
         return self._used_s.get(tenant, 0.0)
 
-    def starts(self, present: Collection[str]) -> Mapping[str, float]:
+    def starts(self, present: Collection[str]) -> Starts:
         """By tenant, where it stands, or would if a job of it came now beside jobs of those `present`."""
-        level = self._level(present)
-        return defaultdict(lambda: level, {tenant: max(level, used_s) for tenant, used_s in self._used_s.items()})
+        floor = self._level(present)
+        used_s = {
+            tenant: used_s if tenant in present else max(floor - self._borrow(tenant), used_s)
+            for tenant, used_s in self._used_s.items()
+        }
+        return Starts(used_s, floor, self._borrow)
 
     def enter(self, tenant: str, present: Collection[str]) -> None:
         """A job of this one gets a slot beside jobs of those `present`."""
         if not present:
-            self._used_s, self._turn = {tenant: 0.0}, {}
+            self._used_s, self._turn, self._floor = {tenant: -self._borrow(tenant)}, {}, 0.0
         elif tenant not in present:
-            level = self._level(present)
-            self._used_s = {one: used for one, used in self._used_s.items() if one in present or used > level}
-            self._used_s.setdefault(tenant, level)
+            floor = self._floor = self._level(present)
+            self._used_s = {
+                one: used for one, used in self._used_s.items() if one in present or used > floor - self._borrow(one)
+            }
+            self._used_s.setdefault(tenant, floor - self._borrow(tenant))
 
     def charge(self, parts: Iterable[tuple[str, float]]) -> None:
         """A forward is over: of each job in it its tenant, and the seconds that were its part, over the weight."""
@@ -81,6 +90,7 @@ class TenantShare:
             self._used_s[tenant] += seconds
 
     def _level(self, present: Collection[str]) -> float:
-        """Where the least of them stood when the last turn began."""
+        """Where the least of them stood when the last turn began, or another before when it came."""
         used_s, turn = self._used_s, self._turn
-        return min((used_s[one] - turn.get(one, 0.0) for one in present if one in used_s), default=0.0)
+        least = min((used_s[one] - turn.get(one, 0.0) for one in present if one in used_s), default=0.0)
+        return max(self._floor, least)

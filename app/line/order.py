@@ -28,8 +28,8 @@ class Entry:
     job_id: str
     shape: Shape
     urgency: Urgency
-    evaluations: int = 1  # forwards of the whole plan
-    remaining: int = 1  # of them still to come
+    evaluations: float = 1  # guided ones of the whole plan; one without its unconditional pass is half
+    remaining: float = 1  # of them still to come
     since: float = 0.0  # without a step since then; see `aged`
     state_bytes: int = 0
     leaving: bool = False  # done or stopped
@@ -50,6 +50,7 @@ class Running(Entry):
     stepped: int = 0  # number of the boundary at which it last was in a batch, or of the one before it joined
     used_s: float = 0.0  # device time that its shape has had, as `FairShare` counts it
     tenant_used_s: float = 0.0  # the same of its tenant, by weight
+    passes: float = 1.0  # what its next step takes of a guided one: one of its two passes is half
 
 
 @dataclass(frozen=True, slots=True)

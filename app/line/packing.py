@@ -52,11 +52,16 @@ def mix_s(profile: Profile, shapes: Sequence[Shape]) -> float:
     return profile.step_s(*mix[0]) if len(mix) == 1 else profile.packed.times.get(mix, parts_s(profile, mix))
 
 
-def shares(profile: Profile, shapes: Sequence[Shape]) -> list[float]:
-    """Each job's part of a forward's time, 0..1, by what its shape takes alone."""
+def shares(profile: Profile, shapes: Sequence[Shape], passes: Sequence[float] = ()) -> list[float]:
+    """Each job's part of a forward's time, 0..1, by what its shape takes alone.
+
+    `passes`: what of a guided step each of them ran, where that is not the whole of it for all.
+    """
+    ran = passes if any(passes) else [1.0] * len(shapes)
     if len(set(shapes)) == 1:
-        return [1 / len(shapes)] * len(shapes)
-    weights = [profile.step_s(shape) or float(math.prod(shape)) for shape in shapes]
+        return [each / sum(ran) for each in ran]
+    alone = [profile.step_s(shape) or float(math.prod(shape)) for shape in shapes]
+    weights = [one * each for one, each in zip(alone, ran, strict=True)]
     return [weight / sum(weights) for weight in weights]
 
 

@@ -39,6 +39,7 @@ class Rules:
     most_of_tenant: int | None = None  # leases that one tenant may hold; None: any number
     pause_most_s: float = 60.0  # longest time that a job stays out after its replica was lost
     weights: Mapping[str, float] = field(default_factory=dict)  # of tenants' shares; of those not named here 1
+    borrow_s: float = 0.0  # device time by which a tenant that comes may be ahead of its share
 
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.slots < 1:
@@ -51,6 +52,10 @@ class Rules:
     def weight(self, tenant: str) -> float:
         """What a tenant's share is worth beside another's of weight 1."""
         return self.weights.get(tenant, 1.0)
+
+    def borrow(self, tenant: str) -> float:
+        """The most that a tenant may borrow, in virtual time: whatever its weight, others lose as many seconds."""
+        return self.borrow_s / self.weight(tenant)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -66,4 +71,5 @@ def rules_of(settings: Settings) -> Rules:
         most_of_tenant=settings.tenant_max_running,
         pause_most_s=settings.retry_most_s,
         weights=settings.tenant_weights,
+        borrow_s=settings.tenant_borrow_s,
     )

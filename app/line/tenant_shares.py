@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.line.borrowed_time import Starts
 from app.line.dispatch import remaining
 from app.line.rules import Rules
 from app.types import Job, Phase
@@ -46,9 +47,10 @@ class TenantShares:
 
     A job is charged whole when it starts, since what is under way counts when the next is chosen; what it did not use
     after all is given back when it has left. A job that is paused stays charged; one that others follow is charged
-    once, to the tenant who leads. Of those who are away only who is ahead of the others is remembered, until they have
-    come as far: so what is remembered is bounded, and a tenant that comes again has nothing saved up. Its first job
-    goes before the next of those who have just had one.
+    once, to the tenant who leads. Of those who are away only who is ahead of where a newcomer would stand is
+    remembered, until the others have come as far: so what is remembered is bounded, and a tenant that comes again has
+    nothing saved up but what it may borrow (`app.line.borrowed_time`). Its first job goes before the next of those who
+    have just had one.
     """
 
     def __init__(self, rules: Rules, note: SharesNote | None = None) -> None:
@@ -60,10 +62,10 @@ class TenantShares:
         self._charged = dict(note.charged)
         self._recent = dict(note.recent)
 
-    def starts(self, pool: str) -> defaultdict[str, float]:
+    def starts(self, pool: str) -> Starts:
         """By tenant, the virtual time at which its next job in that pool would start."""
         level = self._floor.get(pool, 0.0) - A_MOMENT
-        return defaultdict(lambda: level, self._used.get(pool, {}))
+        return Starts(self._used.get(pool, {}), level, self._rules.borrow)
 
     def recent(self, now: float) -> dict[str, float]:
         """Step-seconds that each tenant was given lately; they halve every `HALF_LIFE_S`."""
@@ -114,13 +116,17 @@ class TenantShares:
         used = self._used.get(pool, {})
         known = [used[tenant] for tenant in tenants if tenant in used]
         floor = self._floor[pool] = max(self._floor[pool], min(known, default=0.0))
-        ahead = [(at, tenant) for tenant, at in used.items() if at > floor and tenant not in tenants]
+        borrow = self._rules.borrow
+        ahead = [(at, tenant) for tenant, at in used.items() if tenant not in tenants and at > floor - borrow(tenant)]
         found = {tenant: at for at, tenant in heapq.nlargest(KEPT, ahead)}
-        level = floor - A_MOMENT
-        return found | {tenant: max(level, used.get(tenant, level)) for tenant in tenants}
+        for tenant in tenants:
+            level = floor - A_MOMENT - borrow(tenant)
+            found[tenant] = max(level, used.get(tenant, level))
+        return found
 
     def _add(self, pool: str, tenant: str, work: float) -> None:
-        row, level = self._used.setdefault(pool, {}), self._floor.setdefault(pool, 0.0) - A_MOMENT
+        row = self._used.setdefault(pool, {})
+        level = self._floor.setdefault(pool, 0.0) - A_MOMENT - self._rules.borrow(tenant)
         row[tenant] = max(level, row.get(tenant, level) + work / self._rules.weight(tenant))
         self._recent[tenant] = max(0.0, self._recent.get(tenant, 0.0) + work)
 

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from app.line.backlog import Backlog, TenantUse, TenantWaits
+from app.line.borrowed_time import borrows
 from app.line.dispatch import Pool, remaining
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
 from app.line.tenant_limit import limited, own_waits_s
@@ -39,18 +40,15 @@ class _Line:
     """A pool's line, read once for all tenants. Levels are those at which classes stand between tenants."""
 
     left_s: Mapping[tuple[str, int], float]  # of running jobs, by tenant and class
+    stays_s: Mapping[int, float]  # of those that a job of each class does not make give way
     pool: Pool
     rules: Rules
     levels: Mapping[int, int]
     held: Mapping[str, int]
     tags: Mapping[int, Sequence[float]]  # by level, ascending
     work_s: Mapping[int, Sequence[float]]  # by level: of the first 0, 1, … of them
+    above: Mapping[int, tuple[float, int]]  # by level: seconds of work, and jobs, that go before it whatever the shares
     rising: Mapping[int, Sequence[tuple[float, float, float]]]  # by class: who ages into it when, its tag, its turn
-
-    def above(self, level: int) -> tuple[float, int]:
-        """Seconds of work, and jobs, that go before a level whatever the shares."""
-        rows = [each for each in self.tags if each > level]
-        return sum(self.work_s[each][-1] for each in rows), sum(len(self.tags[each]) for each in rows)
 
     def before(self, level: int, tag: float) -> tuple[float, int]:
         """The same of those at the level who have a claim before this tag, or one as good."""
@@ -59,14 +57,14 @@ class _Line:
 
     def work_of_running(self, tenant: str, level: int, ahead: int) -> float:
         """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
-        replicas, weight, spare = max(1, self.pool.replicas), self.rules.weight, self.pool.spare
+        if not self.pool.spare or not self.left_s:
+            return self.stays_s[level]
+        replicas, weight = max(1, self.pool.replicas), self.rules.weight
         gets = ((self.held.get(tenant, 0) + ahead) / replicas + 1) / weight(tenant)
-        if spare and any(
-            its == level and other != tenant and gets <= (self.held[other] / replicas - 1) / weight(other)
-            for other, its in self.left_s
-        ):
-            return 0.0
-        return sum(left_s for (_, its), left_s in self.left_s.items() if its >= level or not spare)
+        for other, its in self.left_s:
+            if its == level and other != tenant and gets <= (self.held[other] / replicas - 1) / weight(other):
+                return 0.0
+        return self.stays_s[level]
 
 
 def with_tenants(
@@ -82,15 +80,31 @@ def with_tenants(
     rows, lines, under_way = {}, by_pool(waiting), by_pool(running)
     most = rules.most_of_tenant
     own_s = {} if most is None else own_waits_s(waiting, running, capacity, most)
+    recent = shares.recent(backlog.at)
     for name, row in (backlog.pools or {}).items():
         ahead, at_work = lines.get(name, []), under_way.get(name, [])
         pool, starts = capacity.get(name, Pool(0, 0, 0)), shares.starts(name)
         found, newcomer = tenant_waits(ahead, at_work, pool, backlog.at, rules, starts, most_s)
-        if len({job.tenant for job in (*ahead, *at_work)}) == len(found) == 1:
+        present = {job.tenant for job in (*ahead, *at_work)}
+        if len(present) == len(found) == 1:
             alone = next(iter(found))  # all that is there is its own, in whose order the row's waits are
             found[alone] = replace(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
+        away = recent.keys() - present
+        if away and rules.borrow_s:
+            found = {tenant: _lending(waits, pool, rules, starts, tenant) for tenant, waits in found.items()}
         rows[name] = replace(row, tenants=limited(found, newcomer, own_s), newcomer=newcomer)
-    return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, shares.recent(backlog.at)))
+    return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, recent))
+
+
+def _lending(waits: TenantWaits, pool: Pool, rules: Rules, starts: Mapping[str, float], tenant: str) -> TenantWaits:
+    """What is promised where others were there lately, who may come and borrow: one of them does, if it waits at all.
+
+    What those who are there may still borrow is in the waits already; who does so itself waits for nobody who might.
+    """
+    if borrows(starts, starts[tenant]):
+        return waits
+    more_s = rules.borrow_s / max(1, pool.replicas)
+    return replace(waits, ahead_s={name: s and round(s + more_s, 3) for name, s in waits.ahead_s.items()})
 
 
 def _use(
@@ -198,16 +212,29 @@ def _read(
         below = [one for one in everyone if one.level in low] if low else []
         when = ((passes_in_s(one.job, level, now, rules.age_s), one.tag, one.turn_s) for one in below)
         rising[level] = sorted(row for row in when if row[0] < inf)
+    left_s = running_left_s(running, pool)
+    tags = {level: [one.tag for one in row] for level, row in standing.items()}
+    work_s = {level: [0.0, *accumulate(one.turn_s for one in row)] for level, row in standing.items()}
     return _Line(
-        left_s=running_left_s(running, pool),
+        left_s=left_s,
+        stays_s={
+            level: sum(left for (_, its), left in left_s.items() if its >= level or not pool.spare)
+            for level in PRIORITIES.values()
+        },
         pool=pool,
         rules=rules,
         levels=levels,
         held=held,
-        tags={level: [one.tag for one in row] for level, row in standing.items()},
-        work_s={level: [0.0, *accumulate(one.turn_s for one in row)] for level, row in standing.items()},
+        tags=tags,
+        work_s=work_s,
+        above={level: _above(level, tags, work_s) for level in set(levels.values())},
         rising=rising,
     )
+
+
+def _above(level: int, tags: Mapping[int, Sequence[float]], work_s: Mapping[int, Sequence[float]]) -> tuple[float, int]:
+    rows = [each for each in tags if each > level]
+    return sum(work_s[each][-1] for each in rows), sum(len(tags[each]) for each in rows)
 
 
 def _levels(waiting: Sequence[_Waiting]) -> dict[int, int]:
@@ -233,7 +260,7 @@ def _waits(
 def _wait(tenant: str, level: int, line: _Line, tag: float, own: int) -> tuple[float, int]:
     """Seconds, and jobs, before a job of this class with this tag: those who age past it while it waits among them."""
     at, devices, start_s = line.levels[level], max(1, line.pool.replicas), line.pool.start_s
-    above, same = line.above(at), line.before(at, tag)
+    above, same = line.above[at], line.before(at, tag)
     work, jobs = above[0] + same[0] + line.work_of_running(tenant, level, own), above[1] + same[1]
     for passes_s, its_tag, turn in line.rising[level]:
         if passes_s > work / devices + start_s:

@@ -51,7 +51,7 @@ def measure(
             wait_s=round((sum(turns_s) + sum(left_s.values())) / max(1, pool.replicas) + pool.start_s, 3),
             start_s=round(pool.start_s, 3) or None,
             ahead_s=_ahead_s(ahead, turns_s, left_s, pool, now, age_s),
-            classes=dict(Counter(job.priority for job in ahead)),
+            classes=dict(Counter(job.priority for job in ahead)) if ahead else {},
             longest_s=longest_s(ahead, _starts_in_s(ahead, turns_s, left_s, pool), now, age_s, most_s),
         )
     return Backlog(
@@ -261,10 +261,14 @@ def longest_s(
         level = min(HIGHEST, _level(job) + int(max(0.0, waited_s) / age_s))  # as `lifted`, for each of thousands
         if total_s > most.get(level, 0.0) and not (job.attempts or job.after):
             most[level] = total_s
-    return {
-        name: round(max((total_s for level, total_s in most.items() if level < mine), default=0.0), 3)
-        for name, mine in PRIORITIES.items()
-    }
+    found = {}
+    for name, mine in PRIORITIES.items():
+        longest = 0.0
+        for level, total_s in most.items():
+            if level < mine and total_s > longest:
+                longest = total_s
+        found[name] = round(longest, 3)
+    return found
 
 
 def _level(job: Job) -> int:

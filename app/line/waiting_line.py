@@ -109,10 +109,10 @@ class WaitingLine:
         Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with step-seconds as the length of a job: a
         tenant's virtual time goes on by the work of each of its jobs over its weight, and the least is served next. As
         in Virtual Token Counters (Sheng et al., OSDI 2024) who comes starts level with the least of those who are
-        there; `starts` holds where each tenant is now. Of equal tags the more urgent job goes first. So of two tenants
-        that wait in one class neither gets ahead of the other by more than one job of each, over weights; and a single
-        tenant's order, like that of each tenant's own jobs, is that of their keys. Lazy: only as many are compared as
-        are taken.
+        there, or before them by what it may borrow; `starts` holds where each tenant is now. Of equal tags the more
+        urgent job goes first. So of two tenants that wait in one class neither gets ahead of the other by more than one
+        job of each, over weights, and that; and a single tenant's order, like that of each tenant's own jobs, is that
+        of their keys. Lazy: only as many are compared as are taken.
         """
         lines = self.pool(name)
         if len(lines) < 2:

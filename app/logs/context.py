@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 
-from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars, reset_contextvars
 
 from app.types import Job
 
@@ -26,26 +26,36 @@ def about(**words: object) -> AbstractContextManager[None]:
 @contextmanager
 def about_job(job: Job, fence: int | None = None) -> Iterator[None]:
     """Within it, every line names the job, its attempt, fence, pool and trace, and its tenant by a hash."""
-    said = about(
-        job=job.id,
-        attempt=job.attempts,
-        fence=job.fence if fence is None else fence,
-        tenant=tenant_hash(job.tenant),
-        pool=job.plan.pool,
-        trace=trace_id(job.trace),
-    )
-    with said, unsaid(job.plan.prompt, job.plan.negative_prompt, job.plan.written or ""):
+    words = {
+        "job": job.id,
+        "attempt": job.attempts,
+        "fence": job.fence if fence is None else fence,
+        "tenant": tenant_hash(job.tenant),
+        "pool": job.plan.pool[:MOST_CHARS],
+        "trace": trace_id(job.trace),
+    }
+    before = bind_contextvars(**{name: word for name, word in words.items() if word is not None})
+    texts = (job.plan.prompt, job.plan.negative_prompt, job.plan.written or "")
+    private_before = _PRIVATE.set(_with_private(texts))
+    try:
         yield
+    finally:
+        _PRIVATE.reset(private_before)
+        reset_contextvars(**before)
 
 
 @contextmanager
 def unsaid(*texts: str) -> Iterator[None]:
     """Within it, no line says these texts, whatever an error or a library makes of them, unless prompts are allowed."""
-    before = _PRIVATE.set((*_PRIVATE.get(), *(text for text in texts if len(text) >= LEAST_PRIVATE)))
+    before = _PRIVATE.set(_with_private(texts))
     try:
         yield
     finally:
         _PRIVATE.reset(before)
+
+
+def _with_private(texts: Iterable[str]) -> tuple[str, ...]:
+    return (*_PRIVATE.get(), *(text for text in texts if len(text) >= LEAST_PRIVATE))
 
 
 def private() -> tuple[str, ...]:

@@ -6,43 +6,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from app.models.published import numbers_of
 from app.plan.families import ROWS, FamilyRow
+from app.plan.few_step import BY_FAMILY, FEW_STEPS, FewStep
 from app.types import FIRST, IMAGE, InputRole
 
 PAGE: Final = Path("docs/models.md")
 BEGIN: Final = "<!-- families: written by `python -m app.models.document` from app/plan/families.py: change that -->"
 END: Final = "<!-- end of families -->"
 COLUMNS: Final = (
-    *("family", "makes videos of", "pictures and videos that it takes", "sound", "LoRA", "few steps"),
+    *("family", "makes videos of", "pictures and videos that it takes", "sound", "LoRA", "few steps", "stages"),
     "weights in turns, GiB",
 )
 NOTES: Final = """
 `/v1/models` says the same of each model as it is served (`inputs`). *Few steps*: those of distilled weights, else by a
 LoRA of few steps in a tier. *Weights in turns*: what the largest part takes on the device where they take turns
-(`offload: model`), the denoiser's at 8 bits (`layerwise: float8_e4m3fn`), the text encoders' at 16; reckoned from
-published numbers of parameters, measured with none of them. What a step works with comes on top, and `offload: group`
-(the preset `memory`) needs less of the denoiser. A † is for weights of the pipeline named alone.
+(`offload: model`), the denoiser's at 8 bits (`layerwise: float8_e4m3fn`), the text encoders' at 16; counted on the
+layers of their published configurations. What a step works with comes on top, and `offload: group` (the preset
+`memory`) needs less of the denoiser. A † is for weights of the pipeline named alone.
 """
+FEW_BEGIN: Final = "<!-- few steps: written by `python -m app.models.document` from app/plan/few_step.py -->"
+FEW_END: Final = "<!-- end of few steps -->"
+FEW_COLUMNS: Final = ("family", "`few_step`", "is", "steps", "guidance", "flow shift", "noise levels", "method", "from")
 GIB: Final = 2**30
-
-BILLIONS: Final[dict[str, tuple[float, float]]] = {
-    "wan2.1-t2v-1.3b": (1.4, 5.7),
-    "wan2.1-vace-1.3b": (2.2, 5.7),
-    "wan2.2-ti2v-5b": (5.0, 5.7),
-    "wan2.1-vace-14b": (17.3, 5.7),
-    "wan2.1-i2v": (16.4, 5.7),
-    "wan2.1-flf2v": (16.4, 5.7),
-    "wan2": (14.3, 5.7),
-    "ltx-2": (18.9, 11.8),
-    "ltx-video": (1.9, 4.8),
-    "hunyuan-video-1.5": (8.3, 7.1),
-    "hunyuan-video": (12.8, 8.0),
-    "cogvideox-2b": (1.7, 4.8),
-    "cogvideox": (5.6, 4.8),
-    "z-image": (6.2, 4.0),
-}
-"""Parameters of one denoiser and of the larger text encoder, in thousand millions, as their model cards have them, by
-how a family's name begins; the longest that fits counts."""
 
 
 def table(rows: Iterable[FamilyRow] = ROWS) -> str:
@@ -51,22 +37,49 @@ def table(rows: Iterable[FamilyRow] = ROWS) -> str:
     return "\n".join([*head, *map(_row, rows)])
 
 
+def few_table(rows: Iterable[FewStep] = FEW_STEPS) -> str:
+    """The few-step methods as Markdown, in the order of the families."""
+    names = [row.name for row in ROWS]
+    each = sorted(((names.index(family), row) for row in rows for family in row.families), key=lambda pair: pair[0])
+    head = [f"| {' | '.join(FEW_COLUMNS)} |", "|" + "---|" * len(FEW_COLUMNS)]
+    return "\n".join([*head, *(_few_row(names[place], row) for place, row in each)])
+
+
 def page(text: str) -> str:
-    """The page with the table as it is now. Raises ValueError: its marks are not there."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError("the page has no place for the families")
-    return f"{before}{BEGIN}\n\n{table()}\n{NOTES}\n{END}{after}"
+    """The page with the tables as they are now. Raises ValueError: their marks are not there."""
+    with_families = _put(text, BEGIN, f"{table()}\n{NOTES}", END, "families")
+    return _put(with_families, FEW_BEGIN, few_table(), FEW_END, "few steps")
+
+
+def _put(text: str, begin: str, table: str, end: str, what: str) -> str:
+    before, begun, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (begun and ended):
+        raise ValueError(f"the page has no place for the {what}")
+    return f"{before}{begin}\n\n{table}\n{end}{after}"
+
+
+def _few_row(family: str, row: FewStep) -> str:
+    file = " and ".join(f"`{each}`" for each in (row.file, row.file_2) if each)
+    cells = (
+        f"`{family}`",
+        f"`{row.name}`",
+        f"{row.kind}: `{row.source}`{f', {file}' if file else ''}",
+        str(row.steps),
+        f"{row.guidance:g}",
+        "its own" if row.shift is None else f"{row.shift:g}",
+        ", ".join(f"{level:g}" for level in row.levels) or "the sampler's",
+        row.method,
+        row.told,
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def smallest_gib(family: str) -> float | None:
-    """GiB of the largest part where parts take turns; None: the numbers are not known."""
-    known = [name for name in BILLIONS if family.startswith(name)]
-    if not known:
-        return None
-    denoiser, text = BILLIONS[max(known, key=len)]
-    return max(denoiser, 2 * text) * 1e9 / GIB
+    """GiB of the largest part where parts take turns: one denoiser at 8 bits, text encoders at 16; None: not known."""
+    sizes = numbers_of(family)
+    text = [2 * count for name, count in sizes.items() if name.startswith("text_encoder")]
+    return max([sizes["transformer"], *text]) / GIB if sizes else None
 
 
 def _row(row: FamilyRow) -> str:
@@ -78,6 +91,7 @@ def _row(row: FamilyRow) -> str:
         "yes" if getattr(row, "makes_sound", False) else "no",
         "yes" if row.takes_loras else "no",
         _few(row),
+        _stages(row),
         "" if gib is None else f"{gib:.0f}",
     )
     return f"| {' | '.join(cells)} |"
@@ -109,9 +123,18 @@ def _role(role: InputRole) -> str:
 
 
 def _few(row: FamilyRow) -> str:
-    if row.most_steps is not None or row.guided_by == "nothing":
+    if row.most_steps is not None or (row.guided_by == "nothing" and row.tiers):
         return f"{row.most_steps or max(row.tiers[-1].steps)}, distilled"
+    if known := BY_FAMILY.get(row.name):
+        return ", ".join(f"{each.steps}, `{name}`" for name, each in known.items())
     return "by a LoRA" if row.takes_loras else "no"
+
+
+def _stages(row: FamilyRow) -> str:
+    if row.refined is not None:
+        wears = f", with the LoRA `{row.refined.adapter}`" if row.refined.adapter else ""
+        return f"small, then {row.refined.steps} steps at full size{wears}"
+    return "" if row.segments is None else f"beyond {row.segments.frames} frames in segments of as many"
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -17,11 +18,25 @@ NOTHING: Final[Config] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Frames are 1 plus a multiple of `temporal` (None: one frame), widths of `width`, heights of `height`."""
+    """Frames are `first` plus a multiple of `temporal` (None: one frame), widths of `width`, heights of `height`.
+
+    `latents`: how many latent frames each `temporal` frames are, and the first ones.
+    """
 
     temporal: int | None
     width: int
     height: int
+    first: int = 1
+    latents: tuple[int, int] = (1, 1)
+
+    def latent_frames(self, frames: int) -> int:
+        """Of so many frames."""
+        each, begins = self.latents
+        return 1 if self.temporal is None else (frames - self.first) // self.temporal * each + begins
+
+    def coarser(self, times: int) -> Grid:
+        """Of videos that are made with sides so many times shorter first."""
+        return replace(self, width=times * self.width, height=times * self.height)
 
     def problem(self, size: tuple[int, int]) -> str | None:
         """Why a (width, height) cannot be made; None: it can."""
@@ -35,9 +50,10 @@ class Grid:
         """Why so many frames cannot be made; None: they can."""
         if self.temporal is None:
             return None if frames == 1 else f"{frames} frames are not what it makes: it makes one"
-        if (frames - 1) % self.temporal == 0:
+        if (frames - self.first) % self.temporal == 0 and (self.first == 1 or frames > self.first):
             return None
-        return f"{frames} frames are not what it makes: the number has to be a multiple of {self.temporal}, plus 1"
+        whole = f"a multiple of {self.temporal}, plus {self.first}"
+        return f"{frames} frames are not what it makes: the number has to be {whole}"
 
 
 def cells(loader: str, transformer: Config, vae: Config) -> Grid:
@@ -114,6 +130,16 @@ def _cogvideox(transformer: Config, vae: Config) -> Grid:
     return Grid(number(vae, "temporal_compression_ratio", 4), side, side)
 
 
+def _minimax_h3(transformer: Config, vae: Config) -> Grid:
+    patch = transformer.get("patch_size")
+    _, high, wide = patch if isinstance(patch, list) and len(patch) == 3 else (1, 2, 2)
+    halvings = vae.get("spatial_downsample_factors")
+    spatial = math.prod(int(each) for each in halvings) if isinstance(halvings, list) else 16
+    clip, shrunk = number(vae, "clip_length", 17), vae.get("temporal_downsample_factors")
+    chunk = math.ceil(clip / (math.prod(int(each) for each in shrunk) if isinstance(shrunk, list) else 4))
+    return Grid(clip, spatial * int(wide), spatial * int(high), chunk, (chunk, 2))
+
+
 def _z_image(transformer: Config, vae: Config) -> Grid:
     side = 2 * _halvings(vae)  # its tokens are two latent pixels wide
     return Grid(None, side, side)
@@ -129,11 +155,14 @@ _READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyTy
     {
         "wan.load": _wan,
         "wan.vace": _wan,
+        "wan.diffusion_forcing": _wan,
         "ltx": _ltx,
         "ltx2.load": _ltx2,
         "hunyuan": _hunyuan,
+        "hunyuan_picture": _hunyuan,
         "hunyuan15": _hunyuan15,
         "cogvideox": _cogvideox,
         "z_image": _z_image,
+        "minimax_h3": _minimax_h3,
     }
 )

@@ -84,8 +84,9 @@ def layout_of(entry: ModelEntry, settings: Settings) -> Placement:
 
 
 def load_text_encoder(entry: ModelEntry, settings: Settings) -> Callable[[Sequence[str]], list[Embedding]]:
-    """The model's text encoders by themselves. Raises as `load_entry`."""
-    return embedder(_reader(entry).load_encoder(_files(entry, settings)))
+    """The model's text encoders by themselves, laid out as its replicas' own would be. Raises as `load_entry`."""
+    placement = layout_of(entry, settings)
+    return embedder(_reader(entry).load_encoder(_files(entry, settings, dtype=placement.dtype), placement))
 
 
 def _reader(entry: ModelEntry) -> Reads:

@@ -77,6 +77,16 @@ _TI2V_VAE: Final = PartOf(
 )
 
 
+def _skyreels(heads: int, ffn: int, layers: int) -> PartOf:
+    facts = {"num_attention_heads": heads, "attention_head_dim": 128, "ffn_dim": ffn, "num_layers": layers}
+    return PartOf("diffusers", "SkyReelsV2Transformer3DModel", facts | {"inject_sample_info": heads == 12})
+
+
+def _vace(heads: int, ffn: int, layers: int, heard: range) -> PartOf:
+    """`heard`: the blocks that hear what it is shown."""
+    return PartOf("diffusers", "WanVACETransformer3DModel", {**_wan(heads, ffn, layers).facts, "vace_layers": [*heard]})
+
+
 def _of_wan(transformer: PartOf, **more: PartOf) -> Parts:
     return {"transformer": transformer, "vae": _WAN_VAE, "text_encoder": _UMT5, **more}
 
@@ -178,7 +188,87 @@ _Z_IMAGE: Final[Parts] = {
         },
     ),
 }
+_SIGLIP: Final = PartOf(
+    "transformers",
+    "SiglipVisionModel",
+    {
+        "hidden_size": 1152,
+        "intermediate_size": 4304,
+        "num_hidden_layers": 27,
+        "num_attention_heads": 16,
+        "image_size": 384,
+        "patch_size": 14,
+    },
+)
+_GEMMA: Final = PartOf(
+    "transformers",
+    "Gemma3ForConditionalGeneration",
+    {
+        "text_config": {
+            "vocab_size": 262208,
+            "hidden_size": 3840,
+            "intermediate_size": 15360,
+            "num_hidden_layers": 48,
+            "num_attention_heads": 16,
+            "num_key_value_heads": 8,
+            "head_dim": 256,
+        },
+        "vision_config": {
+            "hidden_size": 1152,
+            "intermediate_size": 4304,
+            "num_hidden_layers": 27,
+            "num_attention_heads": 16,
+            "image_size": 896,
+            "patch_size": 14,
+        },
+    },
+)
+_LTX2: Final = "diffusers.pipelines.ltx2"
+
+
+def _ltx2(transformer: Mapping[str, Any], connectors: Mapping[str, Any], vocoder: str = "LTX2Vocoder") -> Parts:
+    return {
+        "transformer": PartOf("diffusers", "LTX2VideoTransformer3DModel", transformer),
+        "vae": PartOf("diffusers", "AutoencoderKLLTX2Video"),
+        "audio_vae": PartOf("diffusers", "AutoencoderKLLTX2Audio"),
+        "text_encoder": _GEMMA,
+        "connectors": PartOf(_LTX2, "LTX2TextConnectors", connectors),
+        "vocoder": PartOf(_LTX2, vocoder),
+    }
+
+
+_LTX20: Final = _ltx2({}, {})
+_LTX23: Final = _ltx2(
+    {
+        "gated_attn": True,
+        "cross_attn_mod": True,
+        "audio_gated_attn": True,
+        "audio_cross_attn_mod": True,
+        "use_prompt_embeddings": False,
+        "perturbed_attn": True,
+        "rope_type": "split",
+    },
+    {
+        "video_connector_num_attention_heads": 32,
+        "video_connector_num_layers": 8,
+        "video_gated_attn": True,
+        "audio_connector_num_attention_heads": 32,
+        "audio_connector_attention_head_dim": 64,
+        "audio_connector_num_layers": 8,
+        "audio_gated_attn": True,
+        "rope_type": "split",
+        "per_modality_projections": True,
+        "proj_bias": True,
+    },
+    "LTX2VocoderWithBWE",
+)  # its autoencoder is taken for that of 2.0
 _COG5: Final = {"use_rotary_positional_embeddings": True}
+_COG15: Final = {**_COG5, "patch_size_t": 2, "patch_bias": False}
+_HUNYUAN15_SEEN: Final[Parts] = {
+    **_HUNYUAN15,
+    "transformer": PartOf("diffusers", "HunyuanVideo15Transformer3DModel", {"task_type": "i2v"}),
+    "image_encoder": _SIGLIP,
+}
 
 PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
     {
@@ -192,14 +282,48 @@ PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
         "wan2.1-i2v-14b-480p": _of_wan(_wan(*_14B, **_SEEN), image_encoder=_CLIP_H),
         "wan2.1-i2v-14b-720p": _of_wan(_wan(*_14B, **_SEEN), image_encoder=_CLIP_H),
         "wan2.2-i2v-a14b": _of_wan(_wan(*_14B, **_PICTURE), transformer_2=_wan(*_14B, **_PICTURE)),
+        "skyreels-v2-df-1.3b-540p": _of_wan(_skyreels(12, 8960, 30)),
+        "skyreels-v2-df-14b-540p": _of_wan(_skyreels(*_14B)),
+        "skyreels-v2-df-14b-720p": _of_wan(_skyreels(*_14B)),
+        "wan2.1-flf2v-14b-720p": _of_wan(_wan(*_14B, **_SEEN, pos_embed_seq_len=514), image_encoder=_CLIP_H),
+        "wan2.1-vace-1.3b": _of_wan(_vace(12, 8960, 30, range(0, 30, 2))),
+        "wan2.1-vace-14b": _of_wan(_vace(*_14B, range(0, 40, 5))),
         "ltx-video": _LTX,
+        "ltx-video-distilled": _LTX,
+        "ltx-video-0.9.6-distilled": _LTX,
+        "ltx-2": _LTX20,
+        "ltx-2-distilled": _LTX20,
+        "ltx-2.3": _LTX23,
+        "ltx-2.3-distilled": _LTX23,
         "hunyuan-video": _HUNYUAN,
         "hunyuan-video-1.5-480p": _HUNYUAN15,
         "hunyuan-video-1.5-720p": _HUNYUAN15,
+        "hunyuan-video-1.5-i2v-480p": _HUNYUAN15_SEEN,
+        "hunyuan-video-1.5-i2v-720p": _HUNYUAN15_SEEN,
         "cogvideox-2b": _cogvideox(30, 30),
         "cogvideox-5b": _cogvideox(48, 42, **_COG5),
+        "cogvideox-1.5-5b": _cogvideox(48, 42, **_COG15),
+        "cogvideox-5b-i2v": _cogvideox(48, 42, **_COG5, in_channels=32),
+        "cogvideox-1.5-5b-i2v": _cogvideox(48, 42, **_COG15, in_channels=32),
         "z-image": _Z_IMAGE,
         "z-image-turbo": _Z_IMAGE,
     }
 )
 """Family -> its parts."""
+
+
+def numbers_of(family: str) -> Mapping[str, int]:
+    """Parameters of each part, counted on its layers without numbers; none of a family whose parts are not here."""
+    from app.engine.families.loading.shapes import skeleton  # torch: only who counts needs it
+
+    found = {}
+    for name, part in PUBLISHED.get(family, {}).items():
+        known = next((count for other, count in _COUNTED if other is part), None)
+        if known is None:
+            known = sum(weight.numel() for weight in skeleton(*part).parameters())
+            _COUNTED.append((part, known))
+        found[name] = known
+    return found
+
+
+_COUNTED: Final[list[tuple[PartOf, int]]] = []  # most parts are those of several families

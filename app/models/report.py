@@ -195,8 +195,7 @@ def decode_bytes(press: Mapping[str, object], width: int, height: int) -> int:
 
 def tokens(spec: VideoSpec, grid: Grid) -> int:
     """Of one pass; the text's are not counted."""
-    frames = 1 if grid.temporal is None else (spec.frames - 1) // grid.temporal + 1
-    return frames * (spec.height // grid.height) * (spec.width // grid.width)
+    return grid.latent_frames(spec.frames) * (spec.height // grid.height) * (spec.width // grid.width)
 
 
 def _width(model: Mapping[str, object]) -> int:

@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.embedded.profile import MODEL_ID, profile
-from app.models.pool_names import MAIN, entries_of
+from app.models.few_steps import with_few_steps
+from app.models.pool_names import MAIN, entries_of, shares_encoder
 from app.models.soundness import problems_of
 from app.models.sources import Located, locate, pipeline_of, trained_shift
 from app.plan.catalogue import Catalogue
 from app.plan.families import FAMILIES, FamilyRow
+from app.plan.guidance import FIRST_STEPS
 from app.plan.prompt.complexity import CLASSES
 from app.plan.suggest import did_you_mean
 from app.plan.tiers import TIERS
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry, TierEntry
 from app.settings.placement import Placement, parallel_of
-from app.types import OWN, STUDENT, ModelProfile, RequestableLora, StudentOfModel, TierOfModel
+from app.types import OWN, STUDENT, GuidanceRule, ModelProfile, RequestableLora, StudentOfModel, TierOfModel
 
 UPLOADS = "-uploads"
 """Stands in the revision of a model that wears what tenants upload: its layers are laid out for that, and round so."""
@@ -86,13 +88,16 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
         takes_image=family.takes_image,
         needs_image=family.needs_image,
         adapters=tuple(entry.loras),
-        loras=_by_request(entry),
+        loras=_by_request(entry, family.refined.adapter if family.refined is not None else ""),
         lora_uploads=bool(entry.lora_uploads),
         shift_fixed=family.shift_trained or family.shift_by_size,
         step_caches=family.step_caches,
         hears_fps=family.hears_fps,
         inputs=family.inputs,
         makes_sound=family.makes_sound,
+        refined=family.refined,
+        segments=family.segments,
+        own_guidance=family.own_guidance,
     )
 
 
@@ -107,6 +112,9 @@ def _found(
         if family is None:
             hint = did_you_mean(entry.family, FAMILIES) or f" Families are {', '.join(FAMILIES)}."
             raise BadModel(f"there is no family {entry.family[:80]!r}.{hint}")
+        entry = with_few_steps(entry)
+        if family.refined is not None and family.refined.adapter and family.refined.adapter not in entry.loras:
+            raise BadModel(f"the second stage of {family.name} wears the LoRA {family.refined.adapter!r}: it has none")
         files = find(entry)
         bound = entry.model_copy(update={"revision": files.commit or entry.revision})
         # What changes the bits, such as the precision, is part of the name that caches know it by.
@@ -130,6 +138,8 @@ def _with_uploads(entry: ModelEntry, settings: Settings) -> ModelEntry:
     family = FAMILIES.get(entry.family)
     takes = family is not None and family.takes_loras
     parallel = any(parallel_of(ranks).ranks > 1 for ranks in settings.parallel.values())
+    if family is not None and family.sees_with_text and shares_encoder(entry, settings):
+        raise BadModel(f"models: {entry.id}: its text encoder looks at the picture: it needs its own, not a shared one")
     if entry.lora_uploads and not takes:
         raise BadModel(f"models: {entry.id}: it takes no LoRA, so none can be uploaded for it")
     if entry.lora_uploads and parallel:
@@ -155,6 +165,23 @@ def _check_departures(entry: ModelEntry, family: FamilyRow) -> None:
         asked = (own.steps,) if isinstance(own.steps, int) else own.steps or ()
         if family.most_steps is not None and max(asked, default=0) > family.most_steps:
             raise BadModel(f"{family.name} has {family.most_steps} steps at most; the tier {tier} asks for more")
+        _check_walk(tier, own, family)
+
+
+def _check_walk(tier: str, own: TierEntry, family: FamilyRow) -> None:
+    """Refuse a way down the noise that the family does not have. Raises BadModel."""
+    if own.sampler not in (None, *family.samplers):
+        raise BadModel(f"the tier {tier}: {family.name} is sampled by {', '.join(family.samplers)}, not {own.sampler}")
+    if own.shift not in (None, family.shift) and (family.shift_trained or family.shift_by_size):
+        raise BadModel(f"the tier {tier}: {family.name} has a flow shift of its own")
+    if own.levels and own.steps != len(own.levels):
+        raise BadModel(f"the tier {tier}: it has {len(own.levels)} noise levels, and says {own.steps} steps")
+    if own.levels and list(own.levels) != sorted({*own.levels}, reverse=True):
+        raise BadModel(f"the tier {tier}: its noise levels do not fall")
+    if _rule(own) is not None and family.guided_by != "negative":
+        raise BadModel(f"the tier {tier}: {family.name} has no unconditional pass, so that no step can leave it out")
+    if own.cfg_zero_star and family.own_guidance:
+        raise BadModel(f"the tier {tier}: {family.name} is guided by more passes than one, in its own way")
 
 
 def _built_in(entry: ModelEntry) -> ModelProfile:
@@ -175,9 +202,10 @@ def _built_in(entry: ModelEntry) -> ModelProfile:
     )
 
 
-def _by_request(entry: ModelEntry) -> tuple[RequestableLora, ...]:
-    """The LoRAs that requests may name. Those of tiers are mostly distilled ones, of use at the tier's steps alone."""
-    of_tiers = {own.lora for own in entry.tiers.values()}
+def _by_request(entry: ModelEntry, adapter: str) -> tuple[RequestableLora, ...]:
+    """The LoRAs that requests may name. Those of tiers are mostly distilled ones, of use at the tier's steps alone, as
+    is the `adapter` of a second stage."""
+    of_tiers = {own.lora for own in entry.tiers.values()} | {adapter}
     return tuple(
         RequestableLora(name, lora.description)
         for name, lora in entry.loras.items()
@@ -221,7 +249,23 @@ def _tier(name: str, own: TierEntry, row: TierOfModel | None) -> TierOfModel:
         most_frames=own.most_frames or row.most_frames,
         adapter=own.lora or row.adapter,
         weights=row.weights,
+        sampler=own.sampler or row.sampler,
+        shift=row.shift if own.shift is None else own.shift,
+        levels=own.levels or row.levels,
+        rule=_rule(own) or row.rule,
     )
+
+
+def _rule(own: TierEntry) -> GuidanceRule | None:
+    """What a tier says of where there is guidance, and in which way; None: nothing."""
+    start = 0.0 if own.guidance_start is None else own.guidance_start
+    stop = 1.0 if own.guidance_stop is None else own.guidance_stop
+    zero_star = bool(own.cfg_zero_star)
+    if start >= stop or (own.zero_init_steps and not zero_star):
+        raise BadModel("guidance_start is to be below guidance_stop, and zero_init_steps belong to cfg_zero_star")
+    zero_steps = FIRST_STEPS if own.zero_init_steps is None else own.zero_init_steps
+    found = GuidanceRule(start, stop, zero_star, zero_steps if zero_star else 0)
+    return None if found == GuidanceRule() else found
 
 
 def _pools(

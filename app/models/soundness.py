@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from app.models.grid import config, grid_of
-from app.models.sources import INDEX, SourceMissing, header, headers, lora_files, transformer_files
+from app.models.sources import INDEX, SourceMissing, header, headers, index_of, lora_files, transformer_files
 from app.plan.families import FamilyRow
 from app.settings.model_entry import ModelEntry
 from app.types import ModelProfile
 
 GGUF: Final = ".gguf"
 SINGLE: Final = (GGUF, ".safetensors")
+UPSAMPLER: Final = "latent_upsampler"  # beside a pipeline, whose index does not name it
 SCALES: Final = ("scale_weight", "weight_scale", "scaled_fp8")
 
 
@@ -31,7 +32,7 @@ def problems_of(entry: ModelEntry, family: FamilyRow, profile: ModelProfile, fol
 
 def _shapes(family: FamilyRow, profile: ModelProfile, folder: Path | None) -> Iterator[str]:
     """Sizes and frames that do not divide into latents: the first job of such a shape would fail, or the warm-up."""
-    grid = grid_of(family.loader, folder)
+    grid = grid_of(family.loader, folder).coarser(1 if family.refined is None else family.refined.shrink)
     sizes = dict.fromkeys([*profile.sizes, *(size for tier in profile.tiers for size in tier.sizes)])
     yield from filter(None, map(grid.problem, sizes))
     yield from list(filter(None, map(grid.frames_problem, profile.frames)))[:1]  # of a hundred one is enough
@@ -39,9 +40,10 @@ def _shapes(family: FamilyRow, profile: ModelProfile, folder: Path | None) -> It
 
 def _parts(folder: Path, family: FamilyRow, weighty: set[str]) -> Iterator[str]:
     """What the folder lacks of what its index lists, and whether it is of the family at all."""
-    facts = json.loads((folder / INDEX).read_text())
+    index = index_of(folder)
+    facts = None if index is None else json.loads(index.read_text())
     if not isinstance(facts, dict):
-        raise SourceMissing(f"{folder / INDEX} holds no table")
+        raise SourceMissing(f"{index or folder / INDEX} holds no table")
     kind = facts.get("_class_name")
     if family.pipelines and kind not in family.pipelines:
         yield f"it is a {kind}, not {family.pipelines[0]}"
@@ -52,6 +54,8 @@ def _parts(folder: Path, family: FamilyRow, weighty: set[str]) -> Iterator[str]:
             yield f"the part {name} is missing"
         elif _has_weights(folder / name) and name not in weighty:
             yield f"the part {name} has no safetensors; pickles are never read"
+    if family.refined is not None and UPSAMPLER not in weighty:
+        yield f"the family is made in two stages, but there is no {UPSAMPLER} to enlarge what the first one makes"
     if family.guidance_2 is not None and "transformer_2" not in weighty:
         yield "the family has two experts, but there is no transformer_2"
 

@@ -15,6 +15,8 @@ SAMPLES = 16  # blocks of a weights file that its digest covers, evenly spread, 
 BLOCK_BYTES = 64 * 2**10
 MAX_HEADER_BYTES = 100 * 2**20  # what safetensors itself allows
 INDEX = "model_index.json"
+MODULAR = "modular_model_index.json"
+"""What models have that diffusers knows as modular blocks alone."""
 
 
 class SourceMissing(ValueError):
@@ -42,7 +44,7 @@ def locate(entry: ModelEntry) -> Located:
         SourceMissing: no such folder, no diffusers model in it, or the hub does not know it.
     """
     folder, commit = find(entry.source, entry.revision, entry.local_files_only, entry.id)
-    if folder is not None and not (folder / INDEX).is_file():
+    if folder is not None and index_of(folder) is None:
         raise SourceMissing(f"{folder} holds no {INDEX}; it has to be a folder as diffusers saves it")
     digest = commit if folder is None or commit else folder_digest(folder)
     extras = [lora_digest(name, lora, entry) for name, lora in sorted(entry.loras.items())]
@@ -65,10 +67,15 @@ def trained_shift(folder: Path) -> float | None:
     return float(found) if isinstance(found, (int, float)) else None
 
 
+def index_of(folder: Path) -> Path | None:
+    """The file that says what a folder's parts are; None: it is no model's."""
+    return next((folder / name for name in (INDEX, MODULAR) if (folder / name).is_file()), None)
+
+
 def pipeline_of(folder: Path) -> str:
     """The pipeline class that a folder's index names; empty without one. Raises ValueError: it is damaged."""
-    index = folder / INDEX
-    said = json.loads(index.read_text()).get("_class_name") if index.is_file() else None
+    index = index_of(folder)
+    said = None if index is None else json.loads(index.read_text()).get("_class_name")
     return said if isinstance(said, str) else ""
 
 
@@ -88,9 +95,10 @@ def find(source: str, revision: str | None, local: bool, name: str) -> tuple[Pat
     from huggingface_hub.errors import HTTPError as Unreached  # type: ignore[attr-defined]  # of whichever client it has
 
     try:
-        cached = try_to_load_from_cache(source, INDEX, revision=revision)
-        if isinstance(cached, str):
-            return Path(cached).parent, Path(cached).parent.name
+        for index in (INDEX, MODULAR):
+            cached = try_to_load_from_cache(source, index, revision=revision)
+            if isinstance(cached, str):
+                return Path(cached).parent, Path(cached).parent.name
         if local:
             raise SourceMissing(f"{source} is not in the hub's cache, and local_files_only forbids to download it")
         return None, str(HfApi().model_info(source, revision=revision, timeout=30).sha)

@@ -56,7 +56,7 @@ class Catalogue:
 
 
 def within(model: ModelProfile, tier: str) -> ModelProfile:
-    """The model as a tier limits it: its sizes, frames and guidance there."""
+    """The model as a tier has it: its sizes, frames, guidance, shift and, first, its sampler there."""
     own = next((each for each in model.tiers if each.tier == tier), None)
     if own is None:
         return model
@@ -69,6 +69,8 @@ def within(model: ModelProfile, tier: str) -> ModelProfile:
         default_frames=min(model.default_frames, frames[-1]),
         guidance=model.guidance if own.guidance is None else own.guidance,
         guidance_2=model.guidance_2 if model.guidance_2 is None or own.guidance is None else own.guidance,
+        shift=model.shift if own.shift is None else own.shift,
+        samplers=tuple(sorted(model.samplers, key=lambda name: name != own.sampler)),
     )
 
 
@@ -124,4 +126,15 @@ def _sound(model: ModelProfile, own: TierOfModel) -> bool:
         and (own.guidance is None or own.guidance >= 1.0)
         and own.adapter in ("", *model.adapters)
         and (own.weights == "" or _taught(model, own))
+        and own.sampler in ("", *model.samplers)
+        and (own.shift in (None, model.shift) or not model.shift_fixed)
+        and (not own.levels or _walkable(own))
+        and (own.rule is None or (model.guided_by == "negative" and not (own.rule.zero_star and model.own_guidance)))
     )
+
+
+def _walkable(own: TierOfModel) -> bool:
+    """Whether a tier's own noise levels are one for each of its steps, and fall from 1 or below, above 0."""
+    levels = list(own.levels)
+    falling = levels == sorted({*levels}, reverse=True) and levels[0] <= 1.0 and levels[-1] > 0.0
+    return falling and set(own.steps) == {len(levels)}

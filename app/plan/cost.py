@@ -61,14 +61,16 @@ def estimate(
     pace: Pace,
     price_per_device_hour: float | None,
     device_watts: float | None = None,
+    stages: Sequence[tuple[VideoSpec, float]] = (),
 ) -> Estimate:
-    """What a job takes on an idle replica.
+    """What a job takes on an idle replica. `stages`: shape and evaluations of each, where it is made in several.
 
     A shape that no replica has stepped yet is scaled from the default one by pixels x frames. Money is in the unit of
     the price per hour of device time, None without one; energy in watt-hours by the power that replicas read, else by
     `device_watts`, else None.
     """
-    step_seconds = evaluations * _step_s(model, spec, pace)
+    walks = stages or ((spec, evaluations),)
+    step_seconds = sum(count * _step_s(model, shape, pace) for shape, count in walks)
     shape, beside_s = shape_key(spec), model.overhead_s if pace.overhead_s is None else pace.overhead_s
     seconds = step_seconds + pace.overheads.get(shape, beside_s)
     device_seconds = step_seconds + pace.device_overheads.get(shape, pace.device_overhead_s or 0.0)

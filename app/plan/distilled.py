@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from app.plan.guidance import asked_of
 from app.types import STUDENT, ModelProfile, StudentOfModel, VideoRequest
 
 SAMPLER: Final = "euler"
@@ -46,10 +47,7 @@ def _beyond(request: VideoRequest, model: ModelProfile, student: StudentOfModel)
         yield f"{request.steps} steps are asked for and it has {count}"
     if request.budget not in (None, count):
         yield f"a budget of {request.budget} is asked for and it runs all of its {count} steps"
-    if request.guidance not in (None, 1.0):
-        yield f"a guidance of {request.guidance:g} is asked for and it has none"
-    if request.negative_prompt.strip():
-        yield "it does not hear the negative prompt"
+    yield from _guided(request)
     if (request.sampler or model.samplers[0]) != SAMPLER:
         yield f"it is made for the sampler {SAMPLER}"
     if request.shift not in (None, model.shift):
@@ -60,3 +58,13 @@ def _beyond(request: VideoRequest, model: ModelProfile, student: StudentOfModel)
         yield "a step cache is asked for"
     if request.sees:
         yield "it knows no picture to begin with"
+
+
+def _guided(request: VideoRequest) -> Iterator[str]:
+    """What of a request is about guidance, which the student has none of."""
+    if request.guidance not in (None, 1.0):
+        yield f"a guidance of {request.guidance:g} is asked for and it has none"
+    if asked_of(request):
+        yield "it has no guidance to rule"
+    if request.negative_prompt.strip():
+        yield "it does not hear the negative prompt"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from app.plan.savings import savings
-from app.types import OFF, OWN, STUDENT, Plan, Understood
+from app.types import OFF, OWN, STUDENT, GuidanceRule, Plan, Understood
 
 
 class FactorFound(TypedDict):
@@ -64,6 +64,23 @@ class DraftTold(TypedDict):
     calibrated: bool
 
 
+class StageTold(TypedDict):
+    """One of several walks that a video is made in."""
+
+    size: str
+    frames: int
+    steps: int
+
+
+class RuleTold(TypedDict):
+    """Where on the walk there is guidance, and in which way."""
+
+    start: float
+    stop: float
+    cfg_zero_star: bool
+    zero_init_steps: int
+
+
 class Description(Made):
     """What is told of a plan, as JSON: the planner's part of a reply; seconds are those of an idle replica."""
 
@@ -87,7 +104,10 @@ class Description(Made):
     weights: str
     draft: DraftTold | None
     sound: bool
+    stages: list[StageTold]
     flow_shift: float
+    guidance_rule: RuleTold | None
+    noise_levels: list[float]
     loras: list[LoraWorn]
     seed: int
     estimated_step_seconds: float
@@ -140,7 +160,10 @@ def describe(plan: Plan) -> Description:
         "weights": OWN if plan.student is None else STUDENT,
         "draft": _draft(plan),
         "sound": plan.sound,
+        "stages": [{"size": each.spec.size, "frames": each.spec.frames, "steps": each.steps} for each in plan.stages],
         "flow_shift": sampling.shift,
+        "guidance_rule": told_rule(sampling.rule),
+        "noise_levels": list(sampling.levels),
         "loras": [{"name": name, "strength": strength} for name, strength in plan.loras],
         "seed": sampling.seed,
         "estimated_step_seconds": round(predicted.step_seconds, 3),
@@ -170,6 +193,18 @@ def _made(plan: Plan) -> Made:
         "fps_made": spec.fps,
         "interpolate": OFF if more is None else more.interpolate,
         "upscale": 1 if more is None else more.upscale,
+    }
+
+
+def told_rule(rule: GuidanceRule | None) -> RuleTold | None:
+    """Where there is guidance, and in which way, as JSON."""
+    if rule is None:
+        return None
+    return {
+        "start": rule.start,
+        "stop": rule.stop,
+        "cfg_zero_star": rule.zero_star,
+        "zero_init_steps": rule.zero_steps,
     }
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from app.plan.few_step import LTX, LTX_096, LTX_2
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
-from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, TierOfModel
+from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, Refined, Segments, TierOfModel
 
 _480P: Final = ((832, 480), (480, 832), (624, 624))
 _720P: Final = ((1280, 720), (720, 1280), (960, 960), (832, 480), (480, 832), (624, 624))
+_540P: Final = ((960, 544), (544, 960))
 _TI2V: Final = ((1280, 704), (704, 1280))
 
 
@@ -20,8 +22,8 @@ _TI2V: Final = ((1280, 704), (704, 1280))
 class FamilyRow:
     """Models that differ in their weights alone.
 
-    `loader` names the module under `app/engine/families` whose `READER` reads them. `frame_step`: frames are 1 plus a
-    multiple of it, from `frames[0]` to `frames[1]`, the default is `frames[2]`. `fps` is slowest, fastest, default.
+    `loader` names the module under `app/engine/families` whose `READER` reads them. `frame_step`: frames are a multiple
+    of it apart, from `frames[0]` to `frames[1]`, the default is `frames[2]`. `fps` is slowest, fastest, default.
     `guided_by` and `most_steps` are as in ModelProfile; `shift_trained`: the shift is a fact of the weights;
     `shift_by_size`: it follows from the number of tokens.
     """
@@ -54,6 +56,10 @@ class FamilyRow:
     inputs: tuple[InputRole, ...] = ()  # as in ModelProfile
     inputs_of: str = ""  # the pipeline whose weights take them; empty: all of the family
     makes_sound: bool = False  # with the picture, which it hears and which hears it
+    refined: Refined | None = None  # as in ModelProfile
+    segments: Segments | None = None
+    sees_with_text: bool = False  # its text encoder looks at the picture, so that replicas do not share one
+    own_guidance: bool = False  # as in ModelProfile
 
     @property
     def legal_frames(self) -> tuple[int, ...]:
@@ -87,6 +93,24 @@ def _vace(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> Family
     )
 
 
+def _skyreels(name: str, sizes: tuple[tuple[int, int], ...], frames: int) -> FamilyRow:
+    """SkyReels V2 by diffusion forcing, for films of up to a minute, in segments of so many frames."""
+    return FamilyRow(
+        name,
+        "wan.diffusion_forcing",
+        sizes,
+        (17, 1441, frames),
+        (24, 24, 24),
+        guidance=6.0,
+        shift=8.0,
+        samplers=("unipc_forcing", "unipc"),
+        step_s=2.0,
+        overhead_s=20.0,
+        pipelines=("SkyReelsV2DiffusionForcingPipeline",),
+        segments=Segments(frames, 17),
+    )
+
+
 def _ltx(name: str, steps: int | None = None) -> FamilyRow:
     """LTX-Video; a distilled release has `steps` noise levels of its own, and no guidance."""
     return FamilyRow(
@@ -117,12 +141,15 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
     )
 
 
-def _ltx2(name: str, guidance: float, steps: int | None = None) -> FamilyRow:
-    """LTX-2; a distilled release has `steps` noise levels of its own, and no guidance."""
+def _ltx2(name: str, guidance: float, steps: int | None = None, refined: Refined | None = None) -> FamilyRow:
+    """LTX-2; a distilled release has `steps` noise levels of its own, those of its second stage among them, and no
+    guidance."""
+    small = ((768, 512), (512, 768), (1280, 704), (704, 1280), (1536, 1024), (1024, 1536))
+    large = ((1536, 1024), (1024, 1536), (1920, 1088), (1088, 1920), (1280, 704), (704, 1280))
     return FamilyRow(
         name,
         "ltx2.load",
-        ((768, 512), (512, 768), (1280, 704), (704, 1280), (1536, 1024), (1024, 1536)),
+        small if refined is None else large,
         (9, 257, 121),
         (8, 60, 24),
         guidance=guidance,
@@ -140,6 +167,30 @@ def _ltx2(name: str, guidance: float, steps: int | None = None) -> FamilyRow:
         exact_vae=False,
         hears_fps=True,
         makes_sound=True,
+        refined=refined,
+    )
+
+
+def _hunyuan_picture(name: str, frames: int, guided: bool) -> FamilyRow:
+    """HunyuanVideo 1.0 of a picture, which takes the first frame's place, or stands beside the noise, unguided."""
+    return FamilyRow(
+        name,
+        "hunyuan_picture",
+        ((960, 544), (544, 960), (1280, 720), (720, 1280)),
+        (5, frames, frames),
+        (8, 30, 24),
+        guidance=6.0 if guided else 1.0,
+        shift=7.0,
+        samplers=("euler",),
+        step_s=8.0,
+        overhead_s=60.0,
+        pipelines=("HunyuanVideoImageToVideoPipeline",),
+        takes_image=True,
+        needs_image=True,
+        guided_by="input" if guided else "nothing",
+        exact_vae=False,
+        sees_with_text=True,
+        own_guidance=True,
     )
 
 
@@ -300,13 +351,40 @@ ROWS: Final = (
     ),
     _vace("wan2.1-vace-1.3b", _480P, 3.0),
     _vace("wan2.1-vace-14b", _720P, 5.0),
+    _skyreels("skyreels-v2-df-1.3b-540p", _540P, 97),
+    _skyreels("skyreels-v2-df-14b-540p", _540P, 97),
+    _skyreels("skyreels-v2-df-14b-720p", ((1280, 720), (720, 1280)), 121),
     _ltx("ltx-video"),
-    _ltx("ltx-video-distilled", 7),
-    _ltx("ltx-video-0.9.6-distilled", 8),
+    _ltx("ltx-video-distilled", len(LTX)),
+    _ltx("ltx-video-0.9.6-distilled", len(LTX_096)),
     _ltx2("ltx-2", 4.0),
-    _ltx2("ltx-2-distilled", 1.0, 8),
+    _ltx2("ltx-2-distilled", 1.0, len(LTX_2)),
     _ltx2("ltx-2.3", 3.0),
-    _ltx2("ltx-2.3-distilled", 1.0, 8),
+    _ltx2("ltx-2.3-distilled", 1.0, len(LTX_2)),
+    _ltx2("ltx-2-two-stages", 4.0, refined=Refined(3, adapter="stage_2")),
+    _ltx2("ltx-2.3-two-stages", 3.0, refined=Refined(3, adapter="stage_2")),
+    _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
+    _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
+    FamilyRow(
+        "minimax-h3",
+        "minimax_h3",
+        ((1344, 768), (768, 1344), (1024, 768), (768, 1024), (768, 768)),
+        (124, 345, 124),
+        (24, 24, 24),
+        guidance=1.0,
+        shift=12.0,
+        frame_step=17,
+        samplers=("euler",),
+        step_s=20.0,
+        overhead_s=60.0,
+        pipelines=("MiniMaxH3ModularPipeline",),
+        shift_trained=True,
+        guided_by="nothing",
+        exact_vae=False,
+        makes_sound=True,
+    ),
+    _hunyuan_picture("hunyuan-video-i2v", 129, guided=True),
+    _hunyuan_picture("hunyuan-video-i2v-33ch", 125, guided=False),
     FamilyRow(
         "hunyuan-video",
         "hunyuan",

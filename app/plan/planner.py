@@ -9,14 +9,15 @@ from typing import Protocol
 
 from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.adapters import adapters, named, said_of, uploads_of
+from app.plan.asked import Asked, as_measured, asked_for
 from app.plan.budgets import BudgetTable
 from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
-from app.plan.distilled import Maker, maker
+from app.plan.distilled import Maker
 from app.plan.feedback.feedback import Place
 from app.plan.inputs import planned_inputs
 from app.plan.inputs import reasons as said_of_inputs
-from app.plan.masks.table import MaskTable, with_masks
+from app.plan.masks.table import MaskTable
 from app.plan.postprocessing import (
     PostprocessingLimits,
     about_postprocessing,
@@ -24,22 +25,22 @@ from app.plan.postprocessing import (
     postprocessed,
     said_of_frames,
 )
-from app.plan.prompt.complexity import analyse
-from app.plan.prompt.normalise import normalised, required
 from app.plan.prompt.understand import Reader
+from app.plan.sampling import sampling_of, shift_of
 from app.plan.savings import full_run
 from app.plan.seed import settle
 from app.plan.shape import rounded
 from app.plan.speculative.shown import shown
-from app.plan.speculative.speculative import drafted, evaluations, maker_of
+from app.plan.speculative.speculative import drafted, maker_of
 from app.plan.speculative.table import table_for
+from app.plan.stages import in_stages, work_of
 from app.plan.step_budget import StepBudget, step_budget, unmeasured
 from app.plan.step_cache import mark, step_cache
-from app.plan.suggest import did_you_mean
 from app.plan.tables import NO_TABLES, Tables
 from app.plan.tier_difference import same_as_lower
-from app.plan.tiers import Choice, choose
+from app.plan.tiers import Choice
 from app.plan.unheeded import unheeded
+from app.plan.work import evaluations
 from app.types import (
     FIRST,
     OFF,
@@ -52,14 +53,10 @@ from app.types import (
     PlannedInput,
     PlanWarning,
     Postprocessing,
-    Sampling,
     StudentOfModel,
     VideoRequest,
     VideoSpec,
 )
-
-LEAST_GUIDANCE, MOST_GUIDANCE = 1.0, 20.0
-LEAST_SHIFT, MOST_SHIFT, SHIFT = 0.1, 100.0, "flow_shift"
 
 
 class Limits(Protocol):
@@ -115,68 +112,89 @@ def make_plan(
         InvalidRequest: a field is out of bounds; `param` names it.
         ModelNotFound: no such model.
     """
-    # 1. What is asked, of which model
-    model = catalogue.find(request.model)
-    prompt = required(request.prompt, limits.max_prompt_chars)
-    negative = normalised(request.negative_prompt, limits.max_prompt_chars, "negative_prompt")
-    _check_fit(request, model)
-    understood, beyond = readers[model.id].understand(prompt) if model.id in readers else (None, ())
-    # 2. How much work it needs
-    why = analyse(prompt)
-    made = maker(request, model, choose(request.tier, why.complexity).tier)
-    model = made.model
-    choice = choose(request.tier, why.complexity, model.tiers)
-    here = within(model, choice.tier)
-    spec, more = _shape(request, here, model, choice.tier, frames)
+    asked = asked_for(request, catalogue, limits.max_prompt_chars, readers)
+    model, tier = asked.model, asked.choice.tier
+    spec, more = _shape(request, asked.here, model, tier, frames)
     given = planned_inputs(request, model, spec)
-    worn = adapters(request, model, choice.tier)
+    worn = adapters(request, model, tier)
     uploads = uploads_of(request, model, worn)
-    shift = _shift(request, model)
-    measured = tables if not request.loras and shift == model.shift else NO_TABLES  # they are of the model as it is
-    masks = _masks(measured, model)
-    work = step_budget(request, model, why.complexity, choice, measured.budgets.get(model.id), leanings, masks)
-    work = work if _as_measured(request, spec, here, beyond) else unmeasured(work)
-    work = _all_of(work, made.student) if made.student else work
+    measured = _measured(request, asked, tables)
+    usual = as_measured(request, spec, asked)
     cache = step_cache(request, model, limits.mag_ratios, named(worn, uploads))
-    work = _uncut(work, cache) if cache else work
-    # 3. How it is sampled
-    seed = settle(request.seed, (model.id, prompt, negative), spec, draw_seed)
+    work = _work(request, asked, measured, leanings, usual, cache)
+    seed = settle(request.seed, (model.id, asked.prompt, asked.negative), spec, draw_seed)
     plan = Plan(
         model=model.id,
         revision=model.revision,
-        prompt=prompt,
-        negative_prompt=negative,
+        prompt=asked.prompt,
+        negative_prompt=asked.negative,
         spec=spec,
-        sampling=replace(_sampling(request, model, choice, work, cache, seed), shift=shift),
-        tier=choice.tier,
+        sampling=sampling_of(request, model, asked.choice, work, cache, seed),
+        tier=tier,
         asked_tier=request.tier.strip(),
-        pool=pool_of(model, choice.tier, limits.pools),
+        pool=pool_of(model, tier, limits.pools),
         estimate=Estimate(0.0, 0.0),
-        why=_explained(why, request, choice, spec, more, work, model, named(worn, uploads), made, given),
+        why=_explained(request, asked, spec, more, work, named(worn, uploads), given),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
-        mark=_mark(made, cache, limits.mag_ratios.get(model.id, ())),
-        student=made.student,
+        mark=_mark(asked.made, cache, limits.mag_ratios.get(model.id, ())),
+        student=asked.made.student,
         image=_image(request, model),
         extends=request.extends,
         adapters=worn,
         uploads=uploads,
         full_run=full_run(model, work.steps),
-        understood=understood,
+        understood=asked.understood,
         postprocessing=more,
         references=given,
         sound=_sound(request, model),
     )
     check_pixels(plan, frames)
-    # 4. Which of the steps run the denoiser, what that costs, and what of it is not as asked
-    plan = with_masks(plan, measured.masks)
+    plan = _walked(request, plan, asked, measured, usual, readers.get(model.id))
+    return _reckoned(request, plan, asked, measured, pace, limits)
+
+
+def _measured(request: VideoRequest, asked: Asked, tables: Tables) -> Tables:
+    """The tables, where they hold: they are of the model as it is."""
+    return tables if not request.loras and shift_of(request, asked.here) == asked.model.shift else NO_TABLES
+
+
+def _work(
+    request: VideoRequest,
+    asked: Asked,
+    measured: Tables,
+    leanings: Mapping[Place, float],
+    usual: bool,
+    cache: str,
+) -> StepBudget:
+    """How much work it needs. Raises InvalidRequest."""
+    masks, table = _masks(measured, asked.model), measured.budgets.get(asked.model.id)
+    work = step_budget(request, asked.here, asked.why.complexity, asked.choice, table, leanings, masks)
+    work = work if usual else unmeasured(work)
+    work = _all_of(work, asked.made.student) if asked.made.student else work
+    return _uncut(work, cache) if cache else work
+
+
+def _walked(
+    request: VideoRequest, plan: Plan, asked: Asked, measured: Tables, usual: bool, reader: Reader | None
+) -> Plan:
+    """The plan with its masks and its draft: which of the steps run the denoiser. Raises InvalidRequest."""
+    model = asked.model
+    plan = in_stages(plan, model, measured.masks)
     drafts = table_for(measured.drafts, model.id, model.revision, maker_of(model))
-    asked = shown(prompt, readers[model.id]) if request.speculative and model.id in readers else None
-    plan = drafted(request, plan, model, choice.row, drafts, _as_measured(request, spec, here, beyond), asked)
-    cost = estimate(model, spec, evaluations(plan), pace, limits.price_per_device_hour, limits.device_watts)
+    seen = shown(asked.prompt, reader) if request.speculative and reader is not None else None
+    return drafted(request, plan, model, asked.choice.row, drafts, usual, seen)
+
+
+def _reckoned(request: VideoRequest, plan: Plan, asked: Asked, measured: Tables, pace: Pace, limits: Limits) -> Plan:
+    """The plan with what it costs, and what of it is not as asked."""
+    price, watts = limits.price_per_device_hour, limits.device_watts
+    cost = estimate(asked.model, plan.spec, evaluations(plan), pace, price, watts, stages=work_of(plan))
+    more = plan.postprocessing
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
-    budgets = None if beyond else measured.budgets.get(model.id)
-    return replace(plan, estimate=cost, warnings=(*beyond, *_not_as_asked(request, plan, model, choice, budgets)))
+    budgets = None if asked.beyond else measured.budgets.get(asked.model.id)
+    told = _not_as_asked(request, plan, asked.model, asked.choice, budgets)
+    return replace(plan, estimate=cost, warnings=(*asked.beyond, *told))
 
 
 def _masks(measured: Tables, model: ModelProfile) -> MaskTable | None:
@@ -211,47 +229,6 @@ def _not_as_asked(
     yield from plan.warnings
 
 
-def _as_measured(request: VideoRequest, spec: VideoSpec, here: ModelProfile, beyond: Sequence[PlanWarning]) -> bool:
-    """Whether the video is of the kind that budgets were measured with: as `kinoray calibrate` asks, or nearly."""
-    return (
-        not beyond
-        and request.sampler in (None, here.samplers[0])
-        and request.guidance in (None, here.guidance)
-        and not request.negative_prompt.strip()
-        and (spec.width, spec.height) == here.sizes[0]
-        and spec.frames == here.default_frames
-        and not request.sees
-    )
-
-
-def _sampling(
-    request: VideoRequest, model: ModelProfile, choice: Choice, work: StepBudget, cache: str, seed: int
-) -> Sampling:
-    """How the noise is walked down. Raises InvalidRequest."""
-    return Sampling(
-        steps=work.steps,
-        budget=work.budget,
-        guidance=_guidance(request, within(model, choice.tier), choice),
-        seed=seed,
-        sampler=_sampler(request, model),
-        shift=model.shift,
-        deterministic=request.deterministic,
-        step_cache=cache,
-        guidance_2=_guidance_2(request, model, choice),
-    )
-
-
-def _check_fit(request: VideoRequest, model: ModelProfile) -> None:
-    """Refuse what this kind of model has no ear for."""
-    if model.pictures_only and request.frames != 1:
-        message = f"{model.id} makes pictures: ask /v1/images/generations for one."
-        raise InvalidRequest(message, param="model", code="not_a_video_model")
-    if model.guided_by != "negative" and request.negative_prompt.strip():
-        raise UnsupportedParameter(f"{model.id} does not hear a negative prompt.", "negative_prompt")
-    if model.guided_by == "nothing" and request.guidance not in (None, 1.0):
-        raise UnsupportedParameter(f"{model.id} is distilled: its guidance is always 1.", "guidance_scale")
-
-
 def _shape(
     request: VideoRequest, here: ModelProfile, model: ModelProfile, tier: str, frames: PostprocessingLimits
 ) -> tuple[VideoSpec, Postprocessing | None]:
@@ -262,50 +239,6 @@ def _shape(
         if here is model:
             raise
         raise InvalidRequest(f"{error.message} The tier is {tier}.", error.param, error.error_code) from error
-
-
-def _sampler(request: VideoRequest, model: ModelProfile) -> str:
-    if request.sampler is None:
-        return model.samplers[0]
-    if request.sampler not in model.samplers:
-        hint = did_you_mean(request.sampler, model.samplers)
-        message = f"{model.id} has no sampler {request.sampler[:40]!r}.{hint} Samplers are {', '.join(model.samplers)}."
-        raise InvalidRequest(message, param="sampler", code="unknown_sampler")
-    return request.sampler
-
-
-def _guidance(request: VideoRequest, model: ModelProfile, choice: Choice) -> float:
-    if model.guided_by == "nothing":
-        return 1.0
-    if request.guidance is None:
-        return min(MOST_GUIDANCE, max(LEAST_GUIDANCE, round(model.guidance * choice.guidance_gain, 3)))
-    if not LEAST_GUIDANCE <= request.guidance <= MOST_GUIDANCE:  # NaN falls out too
-        raise InvalidRequest(f"guidance must be {LEAST_GUIDANCE:g} to {MOST_GUIDANCE:g}.", param="guidance")
-    return float(request.guidance)
-
-
-def _guidance_2(request: VideoRequest, model: ModelProfile, choice: Choice) -> float | None:
-    """That of a second expert, where the model has one."""
-    if model.guidance_2 is None:
-        if request.guidance_2 is not None:
-            raise UnsupportedParameter(f"{model.id} has no second expert to guide.", "guidance_scale_2")
-        return None
-    if request.guidance_2 is None:
-        return min(MOST_GUIDANCE, max(LEAST_GUIDANCE, round(model.guidance_2 * choice.guidance_gain, 3)))
-    if not LEAST_GUIDANCE <= request.guidance_2 <= MOST_GUIDANCE:
-        raise InvalidRequest(f"guidance must be {LEAST_GUIDANCE:g} to {MOST_GUIDANCE:g}.", param="guidance_scale_2")
-    return float(request.guidance_2)
-
-
-def _shift(request: VideoRequest, model: ModelProfile) -> float:
-    """The flow shift. Raises InvalidRequest, UnsupportedParameter."""
-    if request.shift is None or request.shift == model.shift:
-        return model.shift
-    if model.shift_fixed:
-        raise UnsupportedParameter(f"{model.id} has a flow shift of its own, which no request changes.", SHIFT)
-    if not LEAST_SHIFT <= request.shift <= MOST_SHIFT:  # NaN falls out too
-        raise InvalidRequest(f"flow_shift must be {LEAST_SHIFT:g} to {MOST_SHIFT:g}.", SHIFT)
-    return float(request.shift)
 
 
 def _sound(request: VideoRequest, model: ModelProfile) -> bool:
@@ -328,19 +261,17 @@ def _image(request: VideoRequest, model: ModelProfile) -> Artifact | None:
 
 
 def _explained(
-    why: Analysis,
     request: VideoRequest,
-    choice: Choice,
+    asked: Asked,
     spec: VideoSpec,
     more: Postprocessing | None,
     work: StepBudget,
-    model: ModelProfile,
     worn: tuple[tuple[str, float], ...],
-    made: Maker,
     given: tuple[PlannedInput, ...],
 ) -> Analysis:
     """The analysis, with what the tier, the request itself and measurements decided."""
-    reasons = [*why.reasons, choice.reason, *((made.reason,) if made.reason else ()), *work.reasons]
+    made = asked.made
+    reasons = [*asked.why.reasons, asked.choice.reason, *((made.reason,) if made.reason else ()), *work.reasons]
     if request.extends is not None:
         reasons.append(f"It goes on from the last frame of {request.extends.source}.")
     elif request.image is not None:
@@ -351,9 +282,9 @@ def _explained(
     if request.deterministic:
         reasons.append("Deterministic: it shares no forward, so that its bits do not depend on other jobs.")
     if more is not None:
-        reasons += said_of_frames(spec, more, model.upscaler)
+        reasons += said_of_frames(spec, more, made.model.upscaler)
     if request.seconds is not None and request.frames is None and (more is None or more.interpolate == OFF):
         reasons.append(
             f"{request.seconds:g} s are made as {spec.frames} frames at {spec.fps} a second: {spec.seconds:.2f} s."
         )
-    return replace(why, reasons=tuple(reasons))
+    return replace(asked.why, reasons=tuple(reasons))

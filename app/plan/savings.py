@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.plan.prompt.complexity import CLASSES, FIXED_STEPS
-from app.plan.speculative.speculative import runs
 from app.plan.tiers import TIERS, choose
+from app.plan.work import runs
 from app.types import ModelProfile, Plan
 
 

@@ -42,8 +42,7 @@ def _alike(model: ModelProfile, one: Choice, other: Choice) -> bool:
     rows = {each.tier: each for each in model.tiers}
     mine, its = (rows.get(each.tier, TierOfModel(each.tier)) for each in (one, other))
     gains = model.guided_by == "nothing" or one.guidance_gain == other.guidance_gain
-    asks = [(row.guidance, row.sizes, row.most_frames, row.adapter) for row in (mine, its)]
-    return one.steps == other.steps and gains and asks[0] == asks[1]
+    return one.steps == other.steps and gains and mine.asks == its.asks
 
 
 def _points(

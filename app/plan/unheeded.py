@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from app.plan.catalogue import pool_of
+from app.plan.guidance import asked_of
 from app.plan.tiers import AUTO, Choice, tier_named
 from app.types import ModelProfile, Plan, PlanWarning, VideoRequest
 
@@ -19,6 +20,8 @@ def unheeded(request: VideoRequest, plan: Plan, model: ModelProfile, choice: Cho
     if request.negative_prompt.strip() and sampling.guidance == 1 and sampling.guidance_2 in (None, 1):
         told = "At a guidance of 1 there is no pass that hears the negative prompt: ask for more than 1."
         yield PlanWarning(NO_EFFECT, told, "negative_prompt")
+    if (asked := asked_of(request)) and sampling.guidance == 1:
+        yield PlanWarning(NO_EFFECT, "At a guidance of 1 there is none to rule: ask for more than 1.", asked[0])
     if request.steps is not None and tier_named(request.tier) != AUTO:
         told = f"{sampling.steps} steps are asked for, which come before the {choice.steps} of the tier {choice.tier}"
         left = _left_to(request, plan, model, choice)

@@ -23,6 +23,7 @@ LONGEST_RETRY_S = 600.0
 LATER = (
     *("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution"),
     *("prepare", "interpolate", "upscale", "storyboard", "speculative", "references", "audio"),
+    *("guidance_start", "guidance_stop", "cfg_zero_star", "zero_init_steps"),
 )
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 

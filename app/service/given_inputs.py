@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from app.artifacts.store import ArtifactStore
-from app.errors import Conflict, KinorayError
-from app.plan.inputs import check_kind, field_of
+from app.errors import Conflict, InvalidRequest, KinorayError
+from app.plan.inputs import NOT_TAKEN, check_kind, field_of
 from app.service.file_uploads import FileShelf
-from app.service.input_image import Contents, Wanted, decoding, fetched, key_of, picture_of
+from app.service.input_image import Contents, Picture, Wanted, decoding, fetched, key_of, picture_of
 from app.service.picture_text import from_data_url
 from app.service.ports import Ports
 from app.settings import Settings
@@ -75,6 +75,29 @@ class GivenInputs:
                 plan = replace(plan, warnings=(*plan.warnings, PlanWarning(STANDS_STILL, told, field_of(wish, VIDEO))))
         return replace(plan, references=tuple(found)), contents
 
+    async def picture(self, wish: WishedInput, caller: Caller) -> Picture:
+        """One that has to be a picture, without a plan. Raises as `had`; `reference_not_taken` for a video."""
+        try:
+            return await self._still(wish, caller)
+        except KinorayError as error:
+            if (named := _named(error, wish)) is error:
+                raise
+            raise named from error
+
+    async def _still(self, wish: WishedInput, caller: Caller) -> Picture:
+        source = wish.source
+        if isinstance(source, OwnVideo):
+            frame = await self._edge(await self.ports.jobs.get(source.id, caller.tenant), wish.role, caller)
+            return await picture_of(frame, caller.tenant, self.settings)
+        if isinstance(source, UploadedPicture):
+            async with self.uploads.file(source.id, caller) as path:
+                if await _kind_of(path) == VIDEO:
+                    message = "That upload is a video; only pictures are taken here."
+                    raise InvalidRequest(message, field_of(wish, "upload"), NOT_TAKEN)
+                return await picture_of(path, caller.tenant, self.settings)
+        assert isinstance(source, (bytes, str))
+        return await picture_of(source, caller.tenant, self.settings)
+
     async def _one(
         self, wish: WishedInput, planned: PlannedInput, plan: Plan, caller: Caller
     ) -> tuple[PlannedInput, bytes, bool]:
@@ -123,12 +146,15 @@ class GivenInputs:
     ) -> tuple[PlannedInput, bytes, bool]:
         """A video of the caller's: all of it, or, for a picture, the frame that is next to what is made."""
         job = await self.ports.jobs.get(source.id, caller.tenant)
-        mp4 = await _content(job, self.ports.artifacts)
         if planned.kind == VIDEO:
-            return await self._file(mp4, planned, plan, caller)
-        shown = job.plan.whole
-        read: Callable[[], bytes] = partial(edge_frame, mp4, shown.width, shown.height, last=planned.role == FIRST)
-        return await self._picture(await decoding.run(caller.tenant, read), planned, caller)
+            return await self._file(await _content(job, self.ports.artifacts), planned, plan, caller)
+        return await self._picture(await self._edge(job, planned.role, caller), planned, caller)
+
+    async def _edge(self, job: Job, role: str, caller: Caller) -> bytes:
+        """The frame of a video that is next to what is made, as a PNG."""
+        mp4, shown = await _content(job, self.ports.artifacts), job.plan.whole
+        read: Callable[[], bytes] = partial(edge_frame, mp4, shown.width, shown.height, last=role == FIRST)
+        return await decoding.run(caller.tenant, read)
 
 
 async def _content(job: Job, artifacts: ArtifactStore) -> bytes:

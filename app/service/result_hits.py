@@ -8,7 +8,7 @@ from app.cache.results import ResultCache
 from app.cache.store import RESULTS
 from app.errors import KinorayError, StoreUnavailable
 from app.jobs.admission_limits import UNLIMITED, AdmissionLimits
-from app.plan.speculative.speculative import runs
+from app.plan.work import runs
 from app.service.artifact_refs import readable
 from app.service.endings import tell_end
 from app.service.ports import Shared

@@ -9,11 +9,11 @@ from typing import Protocol
 from app.cache.similar import Latent, Note, SimilarIndex, entry_of, keep_latent, scope_of
 from app.cache.store import SIMILAR, ByteCache
 from app.errors import KinorayError
-from app.plan.masks.mask import evaluations
 from app.plan.prompt.worlds import World
 from app.plan.sentences import Sentences
 from app.plan.similar.similar import Choice, Kept, choose
 from app.plan.similar.table import SimilarTable, table_for
+from app.plan.work import evaluations
 from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED, STEP_SECONDS_SAVED
 from app.types import CacheUse, Estimate, Job, Plan, Start
 
@@ -46,6 +46,8 @@ class ReplicaCaches:
 async def with_start(plan: Plan, tenant: str, ports: Similar) -> Plan:
     """The plan with a similar start and what it then costs; itself where there is none, or nobody can say."""
     if plan.student is not None or plan.draft is not None or plan.references:  # whose latents hold more than a video
+        return plan
+    if plan.sampling.zero_steps or plan.sampling.levels:  # which begin at noise
         return plan
     try:
         vector = (await ports.sentences.embed([plan.prompt]))[0]

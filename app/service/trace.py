@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from app.cache.keys import plan_digest
 from app.jobs.board import Board
 from app.jobs.store import JobStore
-from app.plan.masks.mask import evaluations
+from app.plan.work import evaluations
 from app.types import Job
 
 SECRET = "trace_secret"

@@ -330,6 +330,7 @@ class VideoService:
         """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
         source = (await self.get(job_id, caller)).plan
         more, model = source.postprocessing, self._catalogue().find(source.model)
+        rule = source.sampling.rule
         request = VideoRequest(
             prompt=prompt,
             model=source.model,
@@ -348,6 +349,10 @@ class VideoService:
             guidance_2=source.sampling.guidance_2,
             loras=asked_of(source, model),
             shift=source.sampling.shift,
+            guidance_start=None if rule is None else rule.start,
+            guidance_stop=None if rule is None else rule.stop,
+            cfg_zero_star=None if rule is None else rule.zero_star,
+            zero_init_steps=None if rule is None else rule.zero_steps,
             audio=OFF if model.makes_sound and not source.sound else None,
             wishes=Wishes(remixed_from=job_id),
             references=tuple(map(again, source.references)),

@@ -14,6 +14,7 @@ _Pool = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,3
 _Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,39}$")]
 _Side = Annotated[int, Field(ge=16, le=16384)]
 _Guidance = Annotated[float, Field(ge=1, le=20)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 _Frames = Annotated[int, Field(ge=1, le=10_000)]
 _WEIGHTS = r"^[^/].*\.(safetensors|gguf)$"
 Tier = Literal["preview", "standard", "premium", "ultra"]
@@ -47,6 +48,18 @@ class TierEntry(_Strict):
     sizes: tuple[tuple[_Side, _Side], ...] = Field((), description="Width and height, the default first")
     most_frames: _Frames | None = None
     lora: _Word | None = Field(None, description="The adapter that is switched on, one of the model's `loras`")
+    few_step: _Word | None = Field(
+        None, description="A few-step method of the family by its name in docs/models.md, which gives the fields below"
+    )
+    sampler: _Word | None = Field(None, description="Instead of the model's default")
+    shift: float | None = Field(None, gt=0, le=100, description="Flow shift of the noise schedule in this tier")
+    levels: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (), max_length=100, description="Noise levels of its own, falling, one for each step"
+    )
+    guidance_start: _Share | None = Field(None, description="Share of the steps from which on there is guidance")
+    guidance_stop: _Share | None = Field(None, description="Share of the steps behind which there is none")
+    cfg_zero_star: bool | None = Field(None, description="Guided as CFG-Zero* does")
+    zero_init_steps: int | None = Field(None, ge=0, le=100, description="First steps without velocity, with it")
     pool: _Pool | None = Field(None, description="A pool of its own for this tier")
     weights: Literal["own", "student"] | None = Field(
         None, description="Made by the model's distilled student, where it has one, or by its own weights"

@@ -194,6 +194,15 @@ class Front(BaseModel):
         unset="1 for each",
         since="0.3",
     )
+    tenant_borrow_s: float = setting(
+        2.0,
+        "Device time that a tenant which comes beside others may have before its fair share of it; it pays back by "
+        "waiting, so that in the long run each has its share. 0: none",
+        "s",
+        ge=0,
+        le=3600,
+        since="0.3",
+    )
     sync_timeout_s: float = setting(600.0, "How long POST /v1/videos/sync waits", "s", gt=0)
     poll_after_s: float = setting(0.5, "Smallest openai-poll-after-ms, in seconds", "s", gt=0)
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import heapq
 import itertools
 import sys
+import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 RESOLUTION_S = 1e-9
+MOST_TASKS = 128
 
 
 class Stalled(RuntimeError):
@@ -33,9 +37,10 @@ class VirtualProcess:
         self.name = name
         self.frozen = False
         self.alive = True
+        self.doomed = False  # dead, or about to be: whatever it calls has to look
         self._held: list[asyncio.Handle] = []
         self._tasks: list[asyncio.Task[Any]] = []
-        self._most = 32  # of these; then those that have ended are let go
+        self._most = MOST_TASKS  # of these; then those that have ended are let go
 
     @property
     def tasks(self) -> list[asyncio.Task[Any]]:
@@ -47,7 +52,7 @@ class VirtualProcess:
         """A task of it has begun."""
         self._tasks.append(task)
         if len(self._tasks) > self._most:
-            self._most = 32 + 2 * len(self.tasks)
+            self._most = MOST_TASKS + 2 * len(self.tasks)
 
     def hold(self, handle: asyncio.Handle) -> None:
         """Keep a callback that came while the process is frozen."""
@@ -62,19 +67,39 @@ class VirtualProcess:
 _process: contextvars.ContextVar[VirtualProcess | None] = contextvars.ContextVar("virtual process", default=None)
 
 
+@types.coroutine
+def turn() -> Generator[None, None, None]:
+    """Let the others have their turn: as `asyncio.sleep(0)`, which a simulated store does at many of its calls."""
+    yield
+
+
 class _Handle(asyncio.Handle):
-    """As its base, made without asking each time whether the loop is debugged."""
+    """As its base, with what a loop that is never debugged asks of it, since there is one for each callback."""
 
     __slots__ = ()
 
-    def __init__(self, callback: Any, args: Any, loop: VirtualLoop, context: contextvars.Context | None) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._loop = loop
+    def __init__(self, callback: Any, args: Any, context: contextvars.Context) -> None:
+        self._context = context
         self._callback = callback
         self._args = args
         self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
+
+    def cancel(self) -> None:
+        """It will not be called."""
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]
+
+    __repr__ = object.__repr__
+
+
+class _TimerHandle(_Handle, asyncio.TimerHandle):
+    """The same of one that has its time."""
+
+    __slots__ = ()
+
+    def __init__(self, when: float, callback: Any, args: Any, context: contextvars.Context) -> None:
+        super().__init__(callback, args, context)
+        self._when = when
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -82,12 +107,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     _ready: deque[Any]  # this is the base class's, and holds handles
     _stopping: bool
+    get_debug = staticmethod(bool)  # False; asked for with each future and task
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
         self.callbacks = 0  # that have run
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []  # a heap; equal times in the order they came
+        self._timers: list[tuple[float, int, _TimerHandle]] = []  # a heap; equal times in the order they came
+        self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
         self._numbers = itertools.count()
         self.frozen: dict[VirtualProcess, None] = {}
         self.running_process: VirtualProcess | None = None
@@ -106,7 +133,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.Task[T]:
         """The task is of the process that is running, also where its context has been made afresh."""
         process = self.running_process
-        context = contextvars.copy_context() if context is None else context
+        if context is None:
+            context = copy_context()
         if context.get(_process) is not process:
             context.run(_process.set, process)
         task: asyncio.Task[T] = _task_in(context, coro, self, None if name is None else str(name))
@@ -121,7 +149,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """As the base class, in less time."""
-        handle = _Handle(callback, args, self, context)
+        handle = _Handle(callback, args, copy_context() if context is None else context)
         self._ready.append(handle)
         return handle
 
@@ -131,8 +159,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """As the base class; what is due at the same time comes in the order of these calls."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+        handle = _TimerHandle(when, callback, args, copy_context() if context is None else context)
+        heappush(self._timers, (when, next(self._numbers), handle))
         return handle
 
     def call_later(  # type: ignore[override]
@@ -179,7 +207,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def kill(self, process: VirtualProcess) -> None:
         """End it where it stands. Its tasks unwind; what they would do to others is for the ports to refuse."""
-        process.alive = False
+        process.alive, process.doomed = False, True
         self.thaw(process)
         for task in list(process.tasks):
             task.cancel()
@@ -202,34 +230,37 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 self._wait()
             end = self.now + RESOLUTION_S
             while timers and timers[0][0] < end:
-                ready.append(heapq.heappop(timers)[2])
-            for _ in range(len(ready)):
-                self._run(ready.popleft())
+                ready.append(heappop(timers)[2])
+            self._run(ready, len(ready))
             self.running_process = None
             if self._stopping:
                 return
 
-    def _run(self, handle: Any) -> None:
-        if handle._cancelled:
-            return
-        context = handle._context
-        self.running_process = process = context.get(_process)
-        if process is not None and process.frozen:
-            process.hold(handle)
-            return
-        self.callbacks += 1
-        try:
-            context.run(handle._callback, *handle._args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 - as the base class: it is told, and the loop goes on
-            self.call_exception_handler({"message": "A callback failed.", "exception": error, "handle": handle})
+    def _run(self, ready: deque[Any], count: int) -> None:
+        """So many of them; what they add has its turn with the next."""
+        take, whose = ready.popleft, _process
+        for _ in range(count):
+            handle = take()
+            if handle._cancelled:
+                continue
+            context = handle._context
+            self.running_process = process = context.get(whose)
+            if process is not None and process.frozen:
+                process.hold(handle)
+                continue
+            self.callbacks += 1
+            try:
+                context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as the base class: it is told, and the loop goes on
+                self.call_exception_handler({"message": "A callback failed.", "exception": error, "handle": handle})
 
     def _wait(self) -> None:
         """Until the next that is due; nothing comes from outside."""
         timers = self._timers
         while timers and timers[0][2].cancelled():
-            heapq.heappop(timers)
+            heappop(timers)
         if not timers:
             raise Stalled(f"Nobody is to be woken any more, {self.now:.3f} s in.")
         self.now = max(self.now, timers[0][0])

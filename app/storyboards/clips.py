@@ -9,6 +9,8 @@ from typing import Final
 
 from app.errors import InvalidRequest, NotSupported
 from app.plan.catalogue import within
+from app.plan.inputs import FIELD as INPUTS
+from app.plan.inputs import again
 from app.storyboards.timeline import overlap_s, with_pauses_s
 from app.types import OFF, ModelProfile, Plan, VideoRequest, Wishes
 from app.types.storyboard import Fit, SceneWish, StoryWish, Transition
@@ -88,6 +90,7 @@ def request_of(film: Film, scene: SceneWish) -> VideoRequest:
         tier=scene.tier or wish.tier,
         style=scene.style or wish.style,
         image=scene.image,
+        references=tuple(replace(again(each), place=f"{INPUTS}[{at}]") for at, each in enumerate(scene.references)),
         wishes=Wishes(),
     )
 

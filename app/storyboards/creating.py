@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 import orjson
 
 from app.jobs.admission_limits import IdempotencyKey
 from app.settings import Settings
-from app.storyboards.pictures import Pictures
+from app.storyboards.pictures import Pictures, References
 from app.storyboards.planning import Planned
 from app.tracing.jobs import place_of_new_job
-from app.types import STORY_EVENTS, Caller, Reference, UploadedPicture, Webhook
+from app.types import STORY_EVENTS, Caller, Reference, UploadedPicture, Webhook, WishedInput
 from app.types.storyboard import Scene, Storyboard, StoryPhase, StoryWish
 from app.webhooks.delivery import webhook_of
 
@@ -52,18 +51,29 @@ def story_webhook(asked: Webhook | None, caller: Caller, settings: Settings) -> 
     return found if found is None or found is asked else replace(found, events=STORY_EVENTS)
 
 
-def named_story(wish: StoryWish, pictures: Pictures, key: str | None, ttl_s: float) -> IdempotencyKey | None:
+def named_story(
+    wish: StoryWish, pictures: Pictures, key: str | None, ttl_s: float, references: References | None = None
+) -> IdempotencyKey | None:
     """The request under the client's key; the same for the same request."""
     if key is None:
         return None
     said = asdict(wish)
     if not said["preview"]:  # it came later: a request without is known by the digest that it always had
         del said["preview"]
-    asked: Mapping[str, object] = {
+    for scene in said["scenes"]:  # so did these, which stand beside
+        del scene["references"]
+    asked: dict[str, object] = {
         "wish": said,
         "pictures": {str(number): _digest(reference) for number, reference in sorted(pictures.items())},
     }
+    if references:
+        asked["references"] = {str(number): list(map(_said_of, given)) for number, given in sorted(references.items())}
     return IdempotencyKey(key, _digest(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)), ttl_s)
+
+
+def _said_of(wish: WishedInput) -> list[object]:
+    source = wish.source if isinstance(wish.source, (bytes, str)) else repr(wish.source)
+    return [wish.role, wish.kind, wish.frame, wish.strength, _digest(source)]
 
 
 def _digest(value: Reference) -> str:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from app.errors import InvalidRequest, KinorayError, Moved, StoreUnavailable, StoryboardNotFound
-from app.jobs.storyboards.needs import pictures_of
+from app.jobs.storyboards.needs import pictures_of, shown_by
 from app.jobs.storyboards.store import moved
-from app.service.input_image import PENDING
 from app.service.videos import VideoService
 from app.settings import Settings
 from app.storyboards import changes
 from app.storyboards.changes import Told
 from app.storyboards.clips import Film, fit_of, request_of, wanted_s
 from app.storyboards.pace import estimated_s
-from app.storyboards.pictures import kept_picture, let_go
+from app.storyboards.pictures import Looking, scene_with_pending
 from app.storyboards.planning import Planning, lengths_of, refused_text, scene_warnings, times
 from app.storyboards.script import spoken_s
 from app.storyboards.submitting import caller_of
 from app.storyboards.timeline import film_frames, timeline
-from app.types import Artifact, Caller, Reference
+from app.types import Caller, Reference, WishedInput
 from app.types.storyboard import Fit, Scene, SceneWish, Storyboard
 
 WRITES: Final = 50  # of one change, where the director writes all the time
@@ -68,32 +67,38 @@ class Editor:
         caller: Caller,
         revision: int | None,
         picture: Reference | None,
+        references: Sequence[WishedInput] = (),
     ) -> Edited:
         """As `Storyboards.change_scene`."""
         story = await self._store.get(story_id, caller.tenant)
-        image = PENDING
         if revision not in (None, story.revision):
             raise moved(story_id, story.revision)
-        if picture is not None:  # looked at only when nothing else speaks against the change
-            wish = replace(change(scene_of(story, number).wish), image=PENDING)
-            await edit_of(story, number, wish, self._planning, self._service.settings)
-            image = await kept_picture(picture, story_id, caller, self._service.pictures, wish, "")
+        if picture is None and not references:
+            return await self._changed(story, number, change)
+        # Looked at only when nothing else speaks against the change.
+        wish = scene_with_pending(change(scene_of(story, number).wish), picture, references)
+        await edit_of(story, number, wish, self._planning, self._service.settings)
+        looking = Looking(self._service.pictures, self._service.inputs)
+        kept = await looking.kept(wish, "", picture, references, story_id, caller)
+
+        def shown(scene: SceneWish) -> SceneWish:
+            changed = replace(change(scene), image=kept.image)
+            return replace(changed, references=kept.references) if references else changed
+
         try:
-            return await self._changed(story, number, change, None if picture is None else image)
+            return await self._changed(story, number, shown)
         except StoreUnavailable:  # it may be on record
             raise
         except KinorayError:
-            if image != PENDING and image not in pictures_of(await self._store.get(story_id)):
-                await let_go([image], story_id, self._service.ports.board, self._service.ports.artifacts)
+            needed = pictures_of(await self._store.get(story_id))
+            await looking.let_go([each for each in shown_by(kept) if each not in needed], story_id)
             raise
 
-    async def _changed(
-        self, story: Storyboard, number: int, change: Callable[[SceneWish], SceneWish], image: Artifact | None
-    ) -> Edited:
+    async def _changed(self, story: Storyboard, number: int, change: Callable[[SceneWish], SceneWish]) -> Edited:
         seen = story.revision
         for _ in range(WRITES):
             scene = scene_of(story, number)
-            wish = change(scene.wish) if image is None else replace(change(scene.wish), image=image)
+            wish = change(scene.wish)
             edit = await edit_of(story, number, wish, self._planning, self._service.settings)
             after = changes.wished(scene, wish, edit.told, edit.same_clip, edit.steps)
             try:

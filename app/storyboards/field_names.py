@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from app.errors import InvalidRequest, NotSupported, PayloadTooLarge
+from app.plan.inputs import FIELD as INPUTS
 from app.types.storyboard import SceneWish
 from app.types.understood import PlanWarning
 
@@ -31,6 +32,8 @@ _OTHER: Final = {"quality": "tier"}
 def as_sent(param: str | None, scene: SceneWish, place: str) -> str | None:
     """The field by its name on the wire; `place` is "scenes[2]", or empty where the scene is the whole body."""
     inside = f"{place}." if place else ""
+    if param is not None and param.startswith(INPUTS):
+        return f"{inside}{param}"
     param = _OTHER.get(param or "", param)
     if param is None:
         return place or None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import anyio
 
 from app.errors import KinorayError, Moved, ServiceUnavailable, StoreUnavailable, StoryboardNotFound, TimedOut
+from app.jobs.storyboards.needs import pictures_of
 from app.service.story_recovery import lost_story_or
 from app.service.videos import VideoService
 from app.storyboards import changes, following
@@ -22,13 +23,13 @@ from app.storyboards.events import tell
 from app.storyboards.files import stored_file
 from app.storyboards.forgetting import forget
 from app.storyboards.listening import previewed
-from app.storyboards.pictures import Pictures, let_go, with_pending, with_pictures
+from app.storyboards.pictures import Looking, Pictures, References, with_pending, with_pictures
 from app.storyboards.planning import Planning
 from app.storyboards.ports import FilmWork, Voices
 from app.storyboards.progress import view_of
 from app.storyboards.submitting import stop
 from app.storyboards.views import StoryEvent, StoryPlan, StoryView
-from app.types import Artifact, Caller, ModelProfile, Reference
+from app.types import Artifact, Caller, ModelProfile, Reference, WishedInput
 from app.types.storyboard import Narrator, ScenePhase, SceneWish, Storyboard, StoryPhase, StoryWish
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Storyboards:
         self._store = service.ports.storyboards
         self._work = work
         self._planning = Planning(service, work)
+        self._looking = Looking(service.pictures, service.inputs)
         self._editor = Editor(service, self._planning)
 
     def start(self) -> None:
@@ -89,12 +91,17 @@ class Storyboards:
         return await previewed(self._work, text, narrator, caller)
 
     async def create(
-        self, wish: StoryWish, caller: Caller, key: str | None = None, pictures: Pictures | None = None
+        self,
+        wish: StoryWish,
+        caller: Caller,
+        key: str | None = None,
+        pictures: Pictures | None = None,
+        references: References | None = None,
     ) -> Begun:
         """Accept a storyboard: planned, checked, recorded, begun. When this returns, it is durable.
 
-        One that was made before, unchanged, is answered completed. `pictures` are those that scenes begin with; they
-        are looked at only when nothing else speaks against it.
+        One that was made before, unchanged, is answered completed. `pictures` are those that scenes begin with,
+        `references` all that they show; they are looked at only when nothing else speaks against it.
 
         Raises:
             InvalidRequest: `param` names the field as sent: `scenes[3].prompt` is that of the fourth scene.
@@ -104,29 +111,33 @@ class Storyboards:
             ConcurrencyExceeded: the tenant has as many under way as it may.
             ServiceUnavailable, StoreUnavailable: planner, voice or Redis do not answer; nothing was accepted.
         """
-        ports, settings, pictures = self._ports, self.service.settings, pictures or {}
-        name = named_story(wish, pictures, key, settings.idempotency_ttl_s)
+        ports, settings, pictures, references = self._ports, self.service.settings, pictures or {}, references or {}
+        name = named_story(wish, pictures, key, settings.idempotency_ttl_s, references)
         webhook = story_webhook(wish.webhook, caller, settings)
         await self.service.sync()
-        planned = await self._planning.whole(with_pending(wish, pictures), caller)
+        planned = await self._planning.whole(with_pending(wish, pictures, references), caller)
         story_id, now = f"story_{self.service.draw_id()}", self.service.now()
-        pictured = await with_pictures(wish, pictures, story_id, caller, self.service.pictures)
+        pictured = await with_pictures(wish, pictures, references, story_id, caller, self._looking)
         story = story_of(story_id, replace(pictured, webhook=webhook), planned, caller, now)
         until = self.director.claim_until()
-        kept = await self._recorded(
-            story, pictures, self._store.create(story, name, settings.storyboard_max_open, until)
-        )
+        kept = await self._recorded(story, self._store.create(story, name, settings.storyboard_max_open, until))
         if kept.id != story_id:
-            await self._let_go(story, pictures)
+            await self._looking.let_go(pictures_of(story), story.id)
             return Begun(await self._viewed(kept), True)
         await tell(kept, ports.events, now)
         await asyncio.wait([self.director.begin(kept)], timeout=BEGUN_S)
         return Begun(await self.get(story_id, caller), False)
 
-    async def analyze(self, wish: StoryWish, caller: Caller, pictures: Pictures | None = None) -> StoryPlan:
+    async def analyze(
+        self,
+        wish: StoryWish,
+        caller: Caller,
+        pictures: Pictures | None = None,
+        references: References | None = None,
+    ) -> StoryPlan:
         """What it would be and take, without making anything. Raises as `create`."""
         story_webhook(wish.webhook, caller, self.service.settings)
-        return (await self._planning.whole(with_pending(wish, pictures or {}), caller)).told
+        return (await self._planning.whole(with_pending(wish, pictures or {}, references or {}), caller)).told
 
     async def get(self, story_id: str, caller: Caller) -> StoryView:
         """The storyboard as it stands. Raises StoryboardNotFound, which says so if a restore has lost it."""
@@ -187,11 +198,12 @@ class Storyboards:
         caller: Caller,
         revision: int | None = None,
         picture: Reference | None = None,
+        references: Sequence[WishedInput] = (),
     ) -> StoryView:
         """Another wish for scene `number`, from 1; what that changes is made again, one that has ended is taken up.
 
         `change` is pure, and may be asked more than once. `revision`: the one that the caller has seen; None: whatever
-        it is. `picture`: another one to begin with.
+        it is. `picture`: another one to begin with; `references`: others in place of all that it shows.
 
         Raises:
             StoryboardNotFound: there is none, or no scene of that number (`scene_not_found`).
@@ -199,7 +211,7 @@ class Storyboards:
             InvalidRequest: the scene cannot be made so; `param` is the field as sent: `narration`.
             NotSupported, PayloadTooLarge: as `create`.
         """
-        edited = await self._editor.change(story_id, number, change, caller, revision, picture)
+        edited = await self._editor.change(story_id, number, change, caller, revision, picture, references)
         await self._taken_up(edited.story)
         if edited.replaced is not None:
             await self._stop_former(edited.replaced, number)
@@ -270,17 +282,11 @@ class Storyboards:
         etas = {job.id: outlook.eta_s for job, outlook in zip(waiting, outlooks, strict=True)}
         return view_of(story, jobs, etas)
 
-    async def _recorded(self, story: Storyboard, pictures: Pictures, creating: Awaitable[Storyboard]) -> Storyboard:
+    async def _recorded(self, story: Storyboard, creating: Awaitable[Storyboard]) -> Storyboard:
         try:
             return await creating
         except StoreUnavailable:  # it may be on record
             raise
         except KinorayError:
-            await self._let_go(story, pictures)
+            await self._looking.let_go(pictures_of(story), story.id)
             raise
-
-    async def _let_go(self, story: Storyboard, pictures: Pictures) -> None:
-        images = [story.wish.scenes[number - 1].image for number in pictures]
-        await let_go(
-            [image for image in images if image is not None], story.id, self._ports.board, self._ports.artifacts
-        )

@@ -70,7 +70,10 @@ function accepted() {
   $("key-text").value = "";
 }
 
-export const hasKey = () => given.key !== null;
+export const key = () => given.key;
+let rekeyed = () => {};
+/** Calls `listener` whenever there is another key. @param {() => void} listener */
+export const onKey = (listener) => void (rekeyed = listener);
 
 /** Goes on without a key, or with another one. */
 export function forget() {
@@ -102,6 +105,7 @@ $("key").addEventListener("submit", (event) => {
   if (!/^[!-~]+$/.test(text)) return void ($("key-trouble").textContent = t("key.form"));
   $("key-trouble").textContent = "";
   given = { key: text };
+  rekeyed(); // before anything that has waited goes on
   const resolve = asking?.resolve;
   asking = null;
   resolve?.();

@@ -31,9 +31,10 @@ async function figures() {
   $("figures").title = $("figures").textContent;
 }
 
-export const figuresSoon = soon(() => figures().catch(() => {}), 300);
+export const figuresSoon = soon(() => document.visibilityState === "visible" && figures().catch(() => {}), 300); // of many tabs one is looked at
 
 export function keepFigures() {
   figuresSoon();
-  setInterval(() => document.visibilityState === "visible" && figuresSoon(), EVERY_MS);
+  setInterval(figuresSoon, EVERY_MS);
+  document.addEventListener("visibilitychange", figuresSoon);
 }

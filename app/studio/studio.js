@@ -1,7 +1,7 @@
 // The page: puts its parts together, follows what happens to all videos, and sends what the form asks for.
 
 import { act, make, trouble } from "./acts.js";
-import { call, forget, get, hasKey } from "./api.js";
+import { call, forget, get, key } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
 import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, withPicture } from "./ask/form.js";
@@ -10,7 +10,6 @@ import { listenForPictures, picturePlace } from "./ask/picture.js";
 import { advise, pickStyles } from "./ask/styles.js";
 import { wall } from "./ask/wall.js";
 import { $, h, icon, sleep } from "./dom.js";
-import { follow } from "./feed.js";
 import { figuresSoon, keepFigures } from "./figures.js";
 import { keepPage } from "./install.js";
 import { newest, older } from "./keep/gallery.js";
@@ -19,7 +18,8 @@ import { switchMotion } from "./motion.js";
 import { resume, waiting } from "./outbox.js";
 import { listenForCommands } from "./palette.js";
 import { title } from "./sentences.js";
-import { ended, happened, heard, learn, refresh, videos, watch } from "./store.js";
+import { ended, happened, heard, learn, left, refresh, videos, watch } from "./store.js";
+import { followTogether } from "./tabs.js";
 import { switchTheme, THEMES } from "./theme.js";
 import { listenForViews } from "./views.js";
 import { reportVitals } from "./vitals.js";
@@ -65,7 +65,9 @@ function away(is = gone) {
 let models = [];
 
 const picture = picturePlace($("picture-box"), { id: "picture", shape, changed: () => changed() });
-withPicture(picture.wish);
+/** @type {ReturnType<import("./ask/others.js").otherPictures> | null} */
+let others = null; // the pictures beside that one, where a model takes any
+withPicture(() => (others ? others.wish(picture) : picture.wish()));
 
 function shape() {
   const model = models.find((each) => each.id === $("model").value) ?? models.find((each) => each.default) ?? models[0];
@@ -88,7 +90,21 @@ function pickModel() {
   $("seconds").max = String(model.max_seconds);
   $("picture-box").hidden = !models.some((each) => each.takes_image);
   picture.enable(model.takes_image, model.id);
+  reshape();
+  showOthers(model);
+}
+
+/** @param {Model} model */
+async function showOthers(model) {
+  if (!others && !model.inputs.some(({ role }) => role !== "first")) return;
+  const { otherPictures } = await import("./ask/others.js");
+  others ??= otherPictures($("pictures"), { shape, changed });
+  others.enable(model);
+}
+
+function reshape() {
   picture.reshape();
+  others?.reshape();
 }
 
 function lock() {
@@ -111,7 +127,7 @@ function submit(event) {
   const wrong = tooMany(requests().length);
   if (wrong) return void ($("trouble").textContent = wrong);
   trouble(async () => {
-    await picture.ready();
+    await Promise.all([picture.ready(), others?.ready()]);
     await Promise.all(requests().map(make));
   });
   if (window.matchMedia("(max-width: 62rem)").matches) $("watch").scrollIntoView({ block: "start" });
@@ -128,7 +144,6 @@ function prepare() {
   $("language").setAttribute("aria-label", t("language"));
   $("commands").prepend(icon("command"));
   $("make").prepend(icon("bolt"));
-  $("picture-pick").prepend(icon("picture"));
   for (const [id, name, words] of /** @type {const} */ ([["seed-lock", "locked", "seed.lock"], ["seed-fresh", "dice", "seed.fresh"], ["detail-close", "close", "close"]])) {
     $(id).append(icon(name));
     $(id).title = t(words);
@@ -153,8 +168,11 @@ function listen() {
   addEventListener("online", () => away());
   addEventListener("offline", () => away());
   onForm(asked);
-  listenForPictures((file) => ($("picture-box").hidden ? ($("trouble").textContent = t("picture.not", { model: models[0]?.id ?? "" })) : picture.take(file)), $("picture-box"));
-  $("size").addEventListener("change", () => picture.reshape());
+  listenForPictures((file) => {
+    if (!$("picture").disabled) picture.take(file);
+    else if (!others?.take(file)) $("trouble").textContent = t("picture.not", { model: $("model").value || (models[0]?.id ?? "") });
+  }, $("picture-box"));
+  $("size").addEventListener("change", reshape);
   listenForCommands(offers);
 }
 
@@ -172,7 +190,7 @@ function offers() {
     { label: t("go.wall"), run: () => showWall(true) },
     ...TIERS.map((name) => ({ label: `${t("tier")}: ${known("tier", name)}`, run: () => (pickTier(name), changed()) })),
     ...EXAMPLES.map((text) => ({ label: t("example.n", { text }), run: () => fill({ prompt: text }) })),
-    ...(hasKey() ? [{ label: t("key.forget"), run: forget }] : []),
+    ...(key() ? [{ label: t("key.forget"), run: forget }] : []),
     ...live.map((video) => ({ label: `${t("cancel")}: ${title(video)}`, run: () => act("cancel", video) })),
     ...[...videos.values()].map((video) => ({ label: `${t("details")}: ${title(video)}`, run: () => act("details", video) })),
   ];
@@ -201,7 +219,7 @@ watch((what, video) => {
   if (what === "shown" && walled) showWall(false);
   if (what === "ended" || (what === "shown" && !ended(video))) figuresSoon();
 });
-follow(tell, away);
+followTogether(tell, away, () => [...videos.values()].filter((video) => !ended(video)).map((video) => ({ ...video, eta_s: left(video) })));
 resume(away).forEach((sent) => trouble(async () => learn(await sent)));
 keepFigures();
 reportVitals((path, body) => call(path, { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: true }));

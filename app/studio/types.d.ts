@@ -90,6 +90,15 @@ interface Report {
   attempts: { number: number; resumed_from_step: number | null; batches: { steps: number; batch: number; packed?: { job: string | null }[] | null }[] }[];
 }
 
+interface ModelInput {
+  role: string;
+  kinds: string[];
+  most: number;
+  takes_frame: boolean;
+  frame_step: number;
+  takes_strength: boolean;
+}
+
 interface Model {
   id: string;
   default: boolean;
@@ -98,6 +107,7 @@ interface Model {
   default_fps: number;
   max_seconds: number;
   takes_image: boolean;
+  inputs: ModelInput[];
   drafts?: boolean;
   ready: boolean;
 }

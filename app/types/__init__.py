@@ -1,6 +1,7 @@
 """The frozen records that every room speaks in: the bottom brick, imported by all, importing nothing of ours."""
 
 from app.types.artifact import Artifact
+from app.types.guidance import GuidanceRule
 from app.types.inputs import (
     AUDIO,
     CONTROL,
@@ -21,7 +22,17 @@ from app.types.inputs import (
 )
 from app.types.job import CacheUse, Delivery, DraftUse, Event, Failure, Job, Lease, Measured, Page
 from app.types.masks import Masks
-from app.types.model import OWN, STUDENT, ModelProfile, ReplicaInfo, RequestableLora, StudentOfModel, TierOfModel
+from app.types.model import (
+    OWN,
+    STUDENT,
+    ModelProfile,
+    Refined,
+    ReplicaInfo,
+    RequestableLora,
+    Segments,
+    StudentOfModel,
+    TierOfModel,
+)
 from app.types.plan import (
     Analysis,
     Estimate,
@@ -32,6 +43,7 @@ from app.types.plan import (
     Plan,
     Postprocessing,
     Sampling,
+    Stage,
     Start,
     VideoSpec,
 )
@@ -89,6 +101,7 @@ __all__ = [
     "Factor",
     "Failure",
     "FirstDraft",
+    "GuidanceRule",
     "Job",
     "INTERPOLATIONS",
     "KnownWord",
@@ -110,6 +123,7 @@ __all__ = [
     "Prepared",
     "Reference",
     "Rephrased",
+    "Refined",
     "ReplicaInfo",
     "RequestableLora",
     "Rewording",
@@ -117,6 +131,8 @@ __all__ = [
     "STEP_CACHES",
     "STUDENT",
     "Sampling",
+    "Segments",
+    "Stage",
     "MustShow",
     "Start",
     "StudentOfModel",

@@ -17,12 +17,17 @@ class Masks:
 
     Raises:
         ValueError: the first step is not run, or an unconditional pass has no run of the denoiser.
+
+    Where a plan has guidance at some steps alone, `unconditional` is False at the others: `Sampling.rule` tells these
+    from those at which the last difference stands in. A model that never has an unconditional pass has it with
+    each run: one pass is all that a step of it is.
     """
 
     run: tuple[bool, ...]
     unconditional: tuple[bool, ...]
     order: int = LINEAR
     first: int = 0  # the step that the walk begins at
+    late_guidance: bool = False  # it need not have an unconditional pass there
 
     def __post_init__(self) -> None:
         sound = (
@@ -30,7 +35,7 @@ class Masks:
             and self.run[self.first]
             and not any(self.run[: self.first])
             and not any(free and not runs for runs, free in zip(self.run, self.unconditional, strict=True))
-            and (self.unconditional[self.first] or not any(self.unconditional))
+            and (self.late_guidance or self.unconditional[self.first] or not any(self.unconditional))
             and self.order in (0, LINEAR, LEAP)
         )
         if not sound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.types.guidance import GuidanceRule
 from app.types.inputs import FIRST, InputRole
 
 STUDENT: Final = "student"
@@ -40,6 +41,16 @@ class TierOfModel:
     most_frames: int | None = None
     adapter: str = ""  # a LoRA adapter of the model, such as a distilled one of few steps
     weights: str = ""  # STUDENT, or the model's own
+    sampler: str = ""
+    shift: float | None = None
+    levels: tuple[float, ...] = ()  # noise levels of its own, as many as its steps, falling, above 0
+    rule: GuidanceRule | None = None
+
+    @property
+    def asks(self) -> tuple[object, ...]:
+        """What makes its videos others than those of another tier of as many steps."""
+        told = (self.guidance, self.sizes, self.most_frames, self.adapter)
+        return (*told, self.sampler, self.shift, self.levels, self.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,27 @@ class RequestableLora:
 
     name: str
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """A model's videos are made small first, the sides `shrink` times shorter, then enlarged as latents and refined.
+
+    `steps`: of that last walk, at full size; `adapter`: the LoRA of the model that acts in it, "" for none.
+    """
+
+    steps: int
+    shrink: int = 2
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """A model's long videos are made in segments of so many frames, each but the first one from the `overlap` last
+    frames of what is there; both are 1 plus a multiple of the frames that make a latent one."""
+
+    frames: int
+    overlap: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +116,9 @@ class ModelProfile:
     upscale: int = 1  # its pictures are enlarged so, where a request asks for neither a size nor an enlargement
     hears_fps: bool = False  # the rate is an input of it: what it makes moves as fast at any
     makes_sound: bool = False  # its videos have sound, which it makes with the picture
+    refined: Refined | None = None  # None: its videos are made in one walk
+    segments: Segments | None = None  # None: whatever their length
+    own_guidance: bool = False  # by more passes than an unconditional one, which are not put together in other ways
 
     inputs: tuple[InputRole, ...] = ()  # further roles of pictures and videos, or more exactly that of the first one
 

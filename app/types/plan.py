@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from app.types.artifact import Artifact
+from app.types.guidance import GuidanceRule
 from app.types.inputs import PlannedInput
 from app.types.masks import Masks
 from app.types.model import StudentOfModel
@@ -31,6 +32,11 @@ class VideoSpec:
     def seconds(self) -> float:
         """Playing time in seconds."""
         return self.frames / self.fps
+
+    @property
+    def pixels(self) -> int:
+        """Of all frames."""
+        return self.width * self.height * self.frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,22 @@ class Sampling:
     deterministic: bool = False  # the same bits in whatever company
     step_cache: str = ""  # one of STEP_CACHES; none if empty
     guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
+    rule: GuidanceRule | None = None  # None: guidance at each step
+    levels: tuple[float, ...] = ()  # of a few-step method: its own noise levels, falling, above 0, one for each step
+
+    def guides(self, step: int) -> bool:
+        """Whether a step is one of those with guidance, where the plan has any."""
+        return self.rule is None or self.rule.guides(step, self.steps)
+
+    @property
+    def zero_steps(self) -> int:
+        """First steps whose velocity is 0."""
+        return 0 if self.rule is None else self.rule.zero_steps
+
+    @property
+    def later_fields(self) -> tuple[str, ...]:
+        """Fields that came after digests were first kept, and say nothing here."""
+        return tuple(name for name in ("rule", "levels") if not getattr(self, name))
 
     @property
     def alone(self) -> bool:
@@ -117,6 +139,16 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One of several walks down the noise that a video is made in, one behind another: its shape, and its length."""
+
+    spec: VideoSpec
+    steps: int
+    given: int = 0  # of its frames, those in front that the stages before have made
+    adapter: str = ""  # a LoRA of few steps that acts in it beside the plan's; then it is not guided
+
+
+@dataclass(frozen=True, slots=True)
 class MustShow:
     """What a video of a model of few words has to show, in plain words, where its prompt says all of it."""
 
@@ -156,7 +188,7 @@ class Plan:
     """The immutable decision for one video.
 
     Raises:
-        ValueError: its masks are of other steps or another budget than its sampling.
+        ValueError: its masks are of other steps or another budget than its sampling, or its stages are not of both.
     """
 
     model: str
@@ -191,11 +223,40 @@ class Plan:
     draft: FirstDraft | None = None  # what is shown first; None: nothing
     references: tuple[PlannedInput, ...] = ()  # other pictures and videos that it is made with
     sound: bool = False  # its file has the sound that the model makes with it
+    stages: tuple[Stage, ...] = ()  # the walks that its steps are of, where there are several; none: one, of its spec
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
         if masks is not None and (masks.steps, masks.budget, masks.first) != (asked.steps, asked.budget, 0):
             raise ValueError(f"The plan's masks are not of a budget of {asked.budget} in {asked.steps} steps.")
+        if self.stages and (masks is None or sum(stage.steps for stage in self.stages) != asked.steps):
+            raise ValueError(f"The plan's stages are not of {asked.steps} steps, or it has no masks.")
+
+    def stage_at(self, step: int) -> tuple[int, int]:
+        """The stage that is walked at a step, and the step that it begins at; behind the last step the last one."""
+        first = 0
+        for place, stage in enumerate(self.stages[:-1]):
+            if step < first + stage.steps:
+                return place, first
+            first += stage.steps
+        return max(0, len(self.stages) - 1), first
+
+    def spec_at(self, step: int) -> VideoSpec:
+        """The shape that is walked in at a step."""
+        return self.stages[self.stage_at(step)[0]].spec if self.stages else self.spec
+
+    def adapters_at(self, step: int) -> tuple[tuple[str, float], ...]:
+        """The adapters that act at a step, by name."""
+        adapter = self.stages[self.stage_at(step)[0]].adapter if self.stages else ""
+        return tuple(sorted((*self.adapters, (adapter, 1.0)))) if adapter else self.adapters
+
+    def left(self, step: int) -> float:
+        """The share of its step-seconds that is still to come behind so many steps: by pixels, where stages differ."""
+        steps = self.sampling.steps
+        if not self.stages:
+            return max(0, steps - step) / max(1, steps)
+        each = [stage.spec.pixels for stage in self.stages for _ in range(stage.steps)]
+        return sum(each[step:]) / max(1, sum(each))
 
     @property
     def clip(self) -> VideoSpec:

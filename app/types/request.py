@@ -59,6 +59,10 @@ class VideoRequest:
     extends: Extension | None = None  # the video to go on from; `seconds` are then those of the clip behind it
     loras: tuple[tuple[str, float], ...] = ()  # LoRA adapters of the model that are to act, and how strongly
     shift: float | None = None  # flow shift of the noise schedule
+    guidance_start: float | None = None  # shares of the steps between which there is guidance
+    guidance_stop: float | None = None
+    cfg_zero_star: bool | None = None  # the two passes put together as CFG-Zero* does
+    zero_init_steps: int | None = None  # first steps without velocity, which belong to it
     aspect_ratio: str | None = None  # W:H, instead of a size
     resolution: str | None = None  # such as 720p: the shorter side
     wishes: Wishes = Wishes()

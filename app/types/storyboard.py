@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app.types.artifact import Artifact
+from app.types.inputs import PlannedInput
 from app.types.job import Delivery, Failure
 from app.types.plan import Estimate
 from app.types.understood import PlanWarning
@@ -107,6 +108,7 @@ class SceneWish:
     seed: int | None = None
     transition: Transition | None = None
     fit: Fit | None = None
+    references: tuple[PlannedInput, ...] = ()  # pictures beside the one that it begins with
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ class Word(str, Enum):
     """An enumeration whose members print as their value (StrEnum is not in Python 3.10)."""
 
     __str__ = str.__str__
+    __hash__ = str.__hash__  # equal to the plain word, and so hashed as that; the base class hashes in Python
     __format__ = str.__format__  # type: ignore[assignment]
 
 
@@ -34,13 +35,16 @@ class Phase(Word):
 
     @property
     def ended(self) -> bool:
-        return self in (Phase.COMPLETED, Phase.FAILED)
+        return self is _COMPLETED or self is _FAILED
 
     @property
     def status(self) -> Status:
         if self in (Phase.QUEUED, Phase.COMPLETED, Phase.FAILED):
             return Status(self.value)
         return Status.IN_PROGRESS
+
+
+_COMPLETED, _FAILED = Phase.COMPLETED, Phase.FAILED  # asked for at each look at a record
 
 
 class CacheMode(Word):

@@ -20,6 +20,7 @@ from app.artifacts.store import ArtifactStore
 from app.captions.writer import CaptionWriter
 from app.errors import ArtifactLost, Conflict, InvalidRequest, LeaseLost, NotSupported
 from app.jobs.storyboards.store import StoryboardStore
+from app.line.rules import rules_of
 from app.logs.context import facts, unsaid
 from app.models.captions import open_caption_writer
 from app.settings import Settings
@@ -33,6 +34,7 @@ from app.voice.narrate import Narrated, narrate, narration_key
 from app.voice.none import NoVoice
 from app.voice.open import open_voice
 from app.voice.voice import Voice
+from app.worker.tenant_turns import TenantTurns
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +78,8 @@ class FilmMaker:
         self._voice = voice
         self._captions = captions
         self._monotonic = monotonic
-        self._voices = asyncio.Semaphore(VOICES_AT_ONCE)
-        self._films = asyncio.Semaphore(FILMS_AT_ONCE)
+        self._voices = TenantTurns(rules_of(settings), VOICES_AT_ONCE, monotonic)
+        self._films = TenantTurns(rules_of(settings), FILMS_AT_ONCE, monotonic)
 
     async def voices(self) -> Voices:
         """Who may narrate; a model's names are read from its files."""
@@ -94,7 +96,7 @@ class FilmMaker:
             key = self._key(tenant, text, narrator)
             if (found := await self._spoken(key)) is not None:
                 return found
-            async with self._voices:
+            async with self._voices.turn(tenant):
                 if (found := await self._spoken(key)) is not None:  # by another, while this one waited
                     return found
                 work = partial(narrate, self._voice, text, narrator, self._settings.narration_lufs)
@@ -109,7 +111,7 @@ class FilmMaker:
         """The film of a storyboard whose scenes are made, under that fence. Raises what the port says."""
         began = self._monotonic()
         story = await self._ours(story_id, fence)
-        async with self._films:
+        async with self._films.turn(story.tenant):
             with TemporaryDirectory(prefix="kinoray_film_") as folder, unsaid(*_texts(story)):
                 script = await self._script(story, Path(folder))
                 files = await _on_thread(script, Path(folder))

@@ -21,6 +21,7 @@ from app.cache.results import CachedResult, ResultCache
 from app.errors import GenerationError, JobNotFound, KinorayError, LeaseLost, ServiceUnavailable, StoreUnavailable
 from app.jobs.reports.account import finish_entry
 from app.jobs.store import find
+from app.line.rules import rules_of
 from app.logs.context import about_job
 from app.models.postprocessing import files_of
 from app.plan.savings import savings
@@ -54,6 +55,7 @@ from app.video.sound import checked as heard_checked
 from app.video.sound import joined as sounds_joined
 from app.video.sound import sound_of
 from app.worker.ports import Finishing, FinishingStores, StoredDraft
+from app.worker.tenant_turns import TenantTurns, cores
 
 log = logging.getLogger(__name__)
 Encode = Callable[[NDArray[np.uint8], int, Shown | None, Waveform | None], dict[str, File]]
@@ -65,7 +67,9 @@ def resident_bytes() -> int:
 
 
 class JobFinisher:
-    """The Finishing port. It encodes on a worker thread, so that its loop stays free for health checks.
+    """The Finishing port. It encodes on worker threads, so that its loop stays free for health checks.
+
+    How many at a time, and whose first, is up to `turns`; without them as many as cores leave room for.
 
     `encode` makes the files of frames and sound, as `app.video.finish.finish`.
     """
@@ -79,6 +83,7 @@ class JobFinisher:
         monotonic: Callable[[], float] = time.monotonic,
         encode: Encode = finish,
         host_bytes: Callable[[], int] = resident_bytes,
+        turns: TenantTurns | None = None,
     ) -> None:
         self._stores = stores
         self._settings = settings
@@ -87,6 +92,7 @@ class JobFinisher:
         self._monotonic = monotonic
         self._encode = encode
         self._host_bytes = host_bytes
+        self._turns = turns or TenantTurns(rules_of(settings), cores(), monotonic)
         self._postprocessor = Postprocessor(files_of(settings))
 
     async def finish(
@@ -123,7 +129,8 @@ class JobFinisher:
         if job.fence != fence:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         with about_job(job), span("draft", attempt_of(job, fence), kind="server", facts={"job": job_id}):
-            mp4 = await asyncio.to_thread(encode, checked(frames), job.plan.spec.fps)
+            async with self._turns.turn(job.tenant, job.priority):
+                mp4 = await asyncio.to_thread(encode, checked(frames), job.plan.spec.fps)
             digest = digest_of(mp4)
             key = key_of(job_id, fence, DRAFT, digest, ".mp4")
             return StoredDraft(await self._stores.artifacts.put(key, mp4, "video/mp4"), digest)
@@ -140,8 +147,11 @@ class JobFinisher:
         stores, job_id, fence = self._stores, job.id, job.fence
         await stores.jobs.advance(job_id, fence, Phase.POSTPROCESSING, stores.clock(), job.plan.sampling.steps, 0.0)
         # 1. Artifacts
-        heard = None if heard is None else await self._heard(job, heard)
-        artifacts, digests = await self._store(job, *await self._shown(job, frames), heard, told)
+        async with self._turns.turn(job.tenant, job.priority):
+            heard = None if heard is None else await self._heard(job, heard)
+            files = await self._made(job, *await self._shown(job, frames), heard)
+        told["encoded_at"] = stores.clock()
+        artifacts, digests = await self._store(job, files, told)
         if job.draft is not None and job.draft.artifact is not None:
             artifacts, digests = artifacts | {DRAFT: job.draft.artifact}, digests | {DRAFT: job.draft.sha256}
         cache = job.cache
@@ -230,17 +240,15 @@ class JobFinisher:
         sound = await asyncio.to_thread(sound_of, mp4)
         return await asyncio.to_thread(sounds_joined, sound, before.frames / fps, heard, 1 / fps)
 
+    async def _made(
+        self, job: Job, frames: NDArray[np.uint8], shown: Shown | None, heard: Waveform | None
+    ) -> dict[str, File]:
+        return await asyncio.to_thread(self._encode, frames, job.plan.whole.fps, shown, heard)
+
     async def _store(
-        self,
-        job: Job,
-        frames: NDArray[np.uint8],
-        shown: Shown | None,
-        heard: Waveform | None,
-        told: dict[str, Any],
+        self, job: Job, files: Mapping[str, File], told: dict[str, Any]
     ) -> tuple[dict[str, Artifact], dict[str, str]]:
         """The files, stored, and their digests; `told` is what the job's account is to say of it."""
-        files = await asyncio.to_thread(self._encode, frames, job.plan.whole.fps, shown, heard)
-        told["encoded_at"] = self._stores.clock()
         digests = {variant: digest_of(file.content) for variant, file in files.items()}
         artifacts = {
             variant: await self._stores.artifacts.put(

@@ -21,12 +21,19 @@ from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, HunyuanVideo15
 from app.engine.families.hunyuan15 import MASK as HUNYUAN_MASK
 from app.engine.families.ltx import FIRST, LTX
 from app.engine.families.ltx import MASK as LTX_MASK
+from app.engine.families.ltx2.family import LTX2, SOUND_TOKENS
+from app.engine.families.ltx2.family import MASK as LTX2_MASK
+from app.engine.families.ltx2.releases import PLAIN
+from app.engine.families.minimax_h3 import MiniMaxH3
 from app.engine.families.models import Parts
+from app.engine.families.wan.diffusion_forcing import DiffusionForcing
 from app.engine.families.wan.family import Wan
 from app.engine.samplers.levels import Bend
+from app.models.published import PUBLISHED
 from app.types import VideoSpec
 
 Config = Mapping[str, Any]
+Part = tuple[str, Config]
 Shapes = tuple[VideoSpec, ...]
 
 
@@ -35,8 +42,8 @@ class Subject:
     """A model: classes and configurations of its parts, what a text is to it, and its shapes, small to large."""
 
     name: str
-    transformer: tuple[str, Config]
-    autoencoder: tuple[str, Config]
+    transformer: Part
+    autoencoder: Part
     text: Mapping[str, tuple[int, ...]]
     family: Callable[[Parts, torch.device], Family]
     shapes: Shapes
@@ -88,7 +95,16 @@ class Subject:
 
 def subjects(tiny: bool) -> list[Subject]:
     """In the order of use."""
-    return [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
+    first = [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
+    return [*first, _skyreels(tiny), _ltx2(tiny), _minimax_h3(tiny)]
+
+
+def _parts(family: str, small: tuple[Config, Config] | None) -> tuple[Part, Part]:
+    """Transformer and autoencoder of a family as it was published, or `small` ones of the same classes."""
+    found = PUBLISHED[family]
+    transformer, autoencoder = found["transformer"], found["vae"]
+    facts = small or (transformer.facts, autoencoder.facts)
+    return (transformer.kind, facts[0]), (autoencoder.kind, facts[1])
 
 
 def _specs(fps: int, *rows: tuple[int, int, int]) -> Shapes:
@@ -100,14 +116,16 @@ _SMALL_EYES: Config = {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks"
 
 
 def _wan21(tiny: bool) -> Subject:
-    full = {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30}
     wide = 32 if tiny else 4096
     sizes = ((32, 32, 5), (64, 32, 5)) if tiny else ((256, 256, 17), (512, 320, 33), (832, 480, 81))
     mixed = ((32, 32, 5), (64, 32, 5), (32, 32, 9)) if tiny else ((256, 256, 17), (320, 256, 17), (256, 256, 33))
+    transformer, autoencoder = _parts(
+        "wan2.1-t2v-1.3b", ({**_SMALL_WAN, "text_dim": wide}, _SMALL_EYES) if tiny else None
+    )
     return Subject(
         name="wan2.1-t2v-1.3b",
-        transformer=("WanTransformer3DModel", {**(_SMALL_WAN if tiny else full), "text_dim": wide}),
-        autoencoder=("AutoencoderKLWan", _SMALL_EYES if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (512, wide)},
         family=lambda parts, device: Wan(parts, device),
         shapes=_specs(16, *sizes),
@@ -118,29 +136,24 @@ def _wan21(tiny: bool) -> Subject:
 
 
 def _wan22(tiny: bool) -> Subject:
-    latent = 4 if tiny else 48
     wide = 32 if tiny else 4096
-    full = {"num_attention_heads": 24, "attention_head_dim": 128, "ffn_dim": 14336, "num_layers": 30}
     eyes = {
-        **(_SMALL_EYES if tiny else {"base_dim": 160, "decoder_base_dim": 256, "dim_mult": [1, 2, 4, 4]}),
-        "z_dim": latent,
-        "latents_mean": [0.0] * latent,
-        "latents_std": [1.0] * latent,
-        "is_residual": True,
-        "in_channels": 12,
-        "out_channels": 12,
-        "patch_size": 2,
-        "scale_factor_spatial": 16,
+        **PUBLISHED["wan2.2-ti2v-5b"]["vae"].facts,
+        **_SMALL_EYES,
+        "decoder_base_dim": None,
+        "z_dim": 4,
+        "latents_mean": [0.0] * 4,
+        "latents_std": [1.0] * 4,
+        "temperal_downsample": [False, True, True],
     }
-    if tiny:
-        eyes["temperal_downsample"] = [False, True, True]
     sizes = ((64, 64, 5), (128, 64, 5)) if tiny else ((512, 512, 17), (832, 480, 81), (1280, 704, 121))
     mixed = ((64, 64, 5), (128, 64, 5), (64, 64, 9)) if tiny else ((512, 512, 17), (640, 512, 17), (512, 512, 33))
-    kind = {**(_SMALL_WAN if tiny else full), "text_dim": wide, "in_channels": latent, "out_channels": latent}
+    small = {**_SMALL_WAN, "text_dim": wide, "in_channels": 4, "out_channels": 4}
+    transformer, autoencoder = _parts("wan2.2-ti2v-5b", (small, eyes) if tiny else None)
     return Subject(
         name="wan2.2-ti2v-5b",
-        transformer=("WanTransformer3DModel", kind),
-        autoencoder=("AutoencoderKLWan", eyes),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (512, wide)},
         family=lambda parts, device: Wan(parts, device, per_token=True),
         shapes=_specs(24, *sizes),
@@ -150,20 +163,145 @@ def _wan22(tiny: bool) -> Subject:
     )
 
 
+def _skyreels(tiny: bool) -> Subject:
+    """A segment of a film: longer ones take more steps of the same shape."""
+    full = {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30}
+    wide = 32 if tiny else 4096
+    kind = {**(_SMALL_WAN if tiny else full), "text_dim": wide, "inject_sample_info": True}
+    return Subject(
+        name="skyreels-v2-df-1.3b",
+        transformer=("SkyReelsV2Transformer3DModel", kind),
+        autoencoder=("AutoencoderKLWan", _SMALL_EYES if tiny else {}),
+        text={TOKENS: (512, wide)},
+        family=lambda parts, device: DiffusionForcing(parts, device),
+        shapes=_specs(24, *(((32, 32, 5), (64, 32, 5)) if tiny else ((512, 320, 33), (960, 544, 97)))),
+        cell=(4, 16),
+        sampler="unipc_forcing",
+        shift=8.0,
+        float_autoencoder=True,
+    )
+
+
 def _ltx(tiny: bool) -> Subject:
     small = {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "cross_attention_dim": 32}
     wide = 32 if tiny else 4096
     sizes = ((32, 32, 9), (64, 64, 9)) if tiny else ((512, 320, 49), (768, 512, 121))
+    transformer, autoencoder = _parts("ltx-video", ({**small, "caption_channels": wide}, _LTX_EYES) if tiny else None)
     return Subject(
         name="ltx-video",
-        transformer=("LTXVideoTransformer3DModel", {**(small if tiny else {}), "caption_channels": wide}),
-        autoencoder=("AutoencoderKLLTXVideo", _LTX_EYES if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (128, wide), LTX_MASK: (128,)},
         family=lambda parts, device: LTX(parts, FIRST, Bend(), device),
         shapes=_specs(24, *sizes),
         cell=(8, 32),
         masks=(LTX_MASK,),
     )
+
+
+def _ltx2(tiny: bool) -> Subject:
+    """With its sound; half the sides are a step of the first of two stages."""
+    small = {
+        "in_channels": 8,
+        "out_channels": 8,
+        "num_attention_heads": 2,
+        "attention_head_dim": 8,
+        "cross_attention_dim": 16,
+        "audio_in_channels": 4,
+        "audio_out_channels": 4,
+        "audio_num_attention_heads": 2,
+        "audio_attention_head_dim": 4,
+        "audio_cross_attention_dim": 8,
+        "num_layers": 2,
+        "vae_scale_factors": (4, 4, 4),
+        "rope_double_precision": False,
+        "rope_type": "split",
+    }
+    eyes = {
+        "latent_channels": 8,
+        "block_out_channels": (8, 8),
+        "decoder_block_out_channels": (8, 8),
+        "layers_per_block": (1, 1, 1),
+        "decoder_layers_per_block": (1, 1, 1),
+        "down_block_types": ("LTX2VideoDownBlock3D",) * 2,
+        "spatio_temporal_scaling": (True, True),
+        "decoder_spatio_temporal_scaling": (True, True),
+        "decoder_inject_noise": (False,) * 3,
+        "downsample_type": ("spatiotemporal",) * 2,
+        "upsample_type": ("spatiotemporal",) * 2,
+        "upsample_residual": (False, False),
+        "upsample_factor": (1, 1),
+        "patch_size": 1,
+    }
+    wide = 16 if tiny else 3840
+    words = 8 if tiny else 1024
+    sizes = ((32, 32, 9), (64, 32, 9)) if tiny else ((768, 512, 121), (1536, 1024, 121))
+    return Subject(
+        name="ltx-2",
+        transformer=("LTX2VideoTransformer3DModel", {**(small if tiny else {}), "caption_channels": wide}),
+        autoencoder=("AutoencoderKLLTX2Video", eyes if tiny else {}),
+        text={TOKENS: (words, wide), SOUND_TOKENS: (words, wide), LTX2_MASK: (words,)},
+        family=lambda parts, device: LTX2(parts, _ltx2_sound(tiny, device), PLAIN, Bend(), device),
+        shapes=_specs(24, *sizes),
+        cell=(8, 32),
+        masks=(LTX2_MASK,),
+    )
+
+
+def _ltx2_sound(tiny: bool, device: torch.device) -> tuple[Any, Any]:
+    from diffusers.pipelines.ltx2 import LTX2Vocoder
+
+    heard = {"base_channels": 4, "ch_mult": (1, 1, 1), "num_res_blocks": 1, "resolution": 32, "latent_channels": 2}
+    heard |= {"mel_bins": 8}
+    voice = {"in_channels": 16, "hidden_channels": 32, "resnet_kernel_sizes": [3], "resnet_dilations": [[1, 3, 5]]}
+    with device:
+        spectrograms = diffusers.AutoencoderKLLTX2Audio(**(heard if tiny else {}))
+        vocoder = LTX2Vocoder(**(voice if tiny else {}))
+    return spectrograms.to(device).eval(), vocoder.to(device).eval()
+
+
+def _minimax_h3(tiny: bool) -> Subject:
+    """With its sound: one forward for each job."""
+    small = {
+        "num_attention_heads": 2,
+        "attention_head_dim": 16,
+        "hidden_size": 16,
+        "num_layers": 2,
+        "num_refiner_layers": 1,
+        "ffn_dim": 32,
+        "freq_dim": 16,
+        "time_embed_hidden_dim": 16,
+        "time_embed_dim": 16,
+        "rope_freq_dim": 2,
+    }
+    eyes = {
+        "block_out_channels": (8,) * 6,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "decoder_num_layers": 1,
+        "decoder_num_attention_heads": 2,
+        "decoder_attention_head_dim": 16,
+    }
+    wide = 16 if tiny else 5120
+    sizes = ((32, 32, 22), (64, 32, 22)) if tiny else ((768, 768, 124), (1344, 768, 124))
+    return Subject(
+        name="minimax-h3",
+        transformer=("MiniMaxH3Transformer3DModel", {**(small if tiny else {}), "text_dim": wide}),
+        autoencoder=("AutoencoderKLMiniMaxH3", eyes if tiny else {}),
+        text={TOKENS: (8 if tiny else 200, wide)},
+        family=lambda parts, device: MiniMaxH3(parts, _minimax_h3_sound(tiny, device), device),
+        shapes=_specs(24, *sizes),
+        cell=(4, 32),  # 17 frames are 5 of its latent ones
+        shift=12.0,
+    )
+
+
+def _minimax_h3_sound(tiny: bool, device: torch.device) -> Any:
+    small: Config = {"encoder_dim": 2, "latent_dim": 32, "num_attention_heads": 2, "decoder_dim": 128}
+    centred = {"latents_mean": [0.0] * 32, "latents_std": [1.0] * 32}
+    with device:
+        sound = diffusers.AutoencoderKLMiniMaxH3Audio(**(small if tiny else {}), **centred)
+    return sound.to(device).eval()
 
 
 _LTX_EYES: Config = {
@@ -200,10 +338,11 @@ def _hunyuan15(tiny: bool) -> Subject:
     text, letters = (16, 12) if tiny else (3584, 1472)
     sizes = ((32, 16, 5), (32, 32, 5)) if tiny else ((480, 272, 33), (832, 480, 61))
     seen = 3 if tiny else 729
+    transformer, autoencoder = _parts("hunyuan-video-1.5-480p", ({**small, "task_type": "t2v"}, eyes) if tiny else None)
     return Subject(
         name="hunyuanvideo-1.5",
-        transformer=("HunyuanVideo15Transformer3DModel", {**(small if tiny else {}), "task_type": "t2v"}),
-        autoencoder=("AutoencoderKLHunyuanVideo15", eyes if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (1000, text), HUNYUAN_MASK: (1000,), LETTERS: (256, letters), LETTERS_MASK: (256,)},
         family=lambda parts, device: HunyuanVideo15(parts, Bend(), device, seen),
         shapes=_specs(24, *sizes),
@@ -228,10 +367,11 @@ def _cogvideox(tiny: bool) -> Subject:
     }
     eyes = {"block_out_channels": (8, 8, 8, 8), "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 2}
     sizes = ((32, 16, 9),) if tiny else ((720, 480, 17), (720, 480, 49))
+    transformer, autoencoder = _parts("cogvideox-2b", (small, eyes) if tiny else None)
     return Subject(
         name="cogvideox-2b",
-        transformer=("CogVideoXTransformer3DModel", small if tiny else {}),
-        autoencoder=("AutoencoderKLCogVideoX", eyes if tiny else {}),
+        transformer=transformer,
+        autoencoder=autoencoder,
         text={TOKENS: (8, 16) if tiny else (226, 4096)},
         family=lambda parts, device: CogVideoX(parts, 3.0, device),
         shapes=_specs(8, *sizes),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.api.requests.schemas import CreateVideo
-from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
+from app.plan.guidance import LEAST_GUIDANCE, MOST_GUIDANCE
 from app.plan.tiers import MOST_STEPS
 from tests.api.house import House
 

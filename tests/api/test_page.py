@@ -58,7 +58,7 @@ def _packed(path: Path) -> int:
     return len(text.packed)
 
 
-def test_a_script_goes_out_as_it_is_but_for_its_comments() -> None:
+def test_a_script_goes_out_as_it_is_but_for_its_comments_and_indentation() -> None:
     for name in MODULES:
         text, sent = (STUDIO / name).read_text(), TEXTS.get(name)
         assert sent is not None
@@ -66,7 +66,7 @@ def test_a_script_goes_out_as_it_is_but_for_its_comments() -> None:
             assert sent.plain.decode() == text
             continue
         lines = zip(text.splitlines(), sent.plain.decode().splitlines(), strict=True)  # an error still names its line
-        gone = [line.strip() for line, left in lines if line != left]
+        gone = [line.strip().removeprefix(left).strip() for line, left in lines if line.lstrip(" \t") != left]
         assert all(line.startswith(("//", "/*", "*")) for line in gone), name
         # A template of several lines may have one that looks like a comment.
         assert all(line.count("`") % 2 == 0 for line in text.splitlines()), name
@@ -85,9 +85,10 @@ def test_a_browser_hears_at_once_of_every_script_that_a_first_look_runs() -> Non
     assert sorted([*told, "studio.js"]) == sorted(needed)
 
 
-def test_only_comments_on_lines_of_their_own_are_left_out() -> None:
+def test_only_comments_and_indentation_are_left_out() -> None:
     script = """// A module.
-const a = "// no comment"; // stays
+const a = "// no comment"; // goes
+const f = ["; // no comment", `; // nor this`]; // it's kept
 /**
  * Says b. @param {string} b
  */
@@ -99,13 +100,14 @@ const c = /** @type {any} */ (b) / 2; /* stays */
 """
     assert bare(script).splitlines() == [
         "",
-        'const a = "// no comment"; // stays',
+        'const a = "// no comment";',
+        """const f = ["; // no comment", `; // nor this`]; // it's kept""",
         *["", "", ""],
         "const c = /** @type {any} */ (b) / 2; /* stays */",
         "",
-        "  let d = 1 /* of",
-        "  two */ + 2;",
-        '/* one */ const e = "/*"; // */',
+        "let d = 1 /* of",
+        "two */ + 2;",
+        '/* one */ const e = "/*";',
     ]
 
 

@@ -295,6 +295,37 @@ def test_a_picture_can_be_taken_away_or_be_another() -> None:
     assert (other.values, other.picture) == ({}, "AA")
 
 
+def test_pictures_of_a_scene_have_roles_and_their_places() -> None:
+    listed = [{"upload": "upload_1", "role": "first"}, {"image": "AA", "role": "last"}]
+    asked = story_request(Fields(of(RED, {**RED, "input_references": listed})), SETTINGS)
+    assert [(each.role, each.place) for each in asked.references[2]] == [
+        ("first", "input_references[0]"),
+        ("last", "input_references[1]"),
+    ]
+    assert set(asked.references) == {2}
+    change = scene_change(Fields({"input_references": listed}), None, SETTINGS)
+    assert (change.values, [each.role for each in change.references]) == ({}, ["first", "last"])
+    gone = scene_change(Fields({"input_references": []}), None, SETTINGS)
+    assert gone.values == {"references": (), "image": None}
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "param"),
+    [
+        ({"image": "AA", "input_references": [{"image": "AA"}]}, "conflicting_parameters", "input_references"),
+        ({"input_references": [{"image": "AA"}, {"video": "AA"}]}, "reference_not_taken", "input_references[1]"),
+        ({"input_references": [{"image": "AA", "role": "frist"}]}, "invalid_request", "input_references[0].role"),
+        ({"input_references": 7}, "invalid_request", "input_references"),
+    ],
+)
+def test_pictures_of_a_scene_that_cannot_be_meant_are_refused_by_their_place(
+    more: dict[str, Any], code: str, param: str
+) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        story_request(Fields(of(RED, {**RED, **more})), SETTINGS)
+    assert (raised.value.error_code, raised.value.param) == (code, f"scenes[1].{param}")
+
+
 def test_fewer_scenes_and_shorter_narrations_may_be_set() -> None:
     few = Settings(storyboard_max_scenes=2, storyboard_narration_chars=4)
     with pytest.raises(InvalidRequest, match="at most 2"):

@@ -46,6 +46,7 @@ def test_it_ends_in_time_and_says_what_it_did_not_get_to(tmp_path: Path) -> None
     assert day(out, "--minutes", "0.1")["rows"] == {}  # a second after its margin
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # weight_norm, inside diffusers
 @pytest.mark.parametrize("subject", subjects(tiny=True), ids=lambda subject: subject.name)
 def test_every_model_steps_and_decodes(subject: Subject) -> None:
     loaded = measure.load(subject, torch.device("cpu"), torch.float32, 1)
@@ -74,6 +75,9 @@ def test_published_configurations_have_their_published_sizes() -> None:
         "ltx-video": 1.92,
         "hunyuanvideo-1.5": 8.33,
         "cogvideox-2b": 1.69,
+        "skyreels-v2-df-1.3b": 1.42,
+        "ltx-2": 18.9,
+        "minimax-h3": 30.9,
     }
     found = {}
     for subject in subjects(tiny=False):

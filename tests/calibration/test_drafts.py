@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.calibration.budgets import Likeness
-from app.calibration.drafts import Drafting, Seen, Tried, auc, best, row_of
+from app.calibration.draft_rules import Seen, Tried, auc, best, row_of
+from app.calibration.drafts import Drafting
 from app.engine.fake import FakeDenoiser
 from app.plan.tables import Tables
 from app.types import STUDENT, ModelProfile, StudentOfModel, TierOfModel

@@ -189,7 +189,7 @@ async def test_a_tenants_limit_holds_over_all_dispatchers(build: Callable[..., H
 
 
 async def test_what_was_charged_for_a_pool_goes_with_it(build: Callable[..., House]) -> None:
-    house = build()
+    house = build(tenant_borrow_s=0.0)  # so that a tenant that comes stands at nothing
     house.begin("one", "two")
     await house.replicas()
     await house.passes()
@@ -209,3 +209,36 @@ async def test_who_is_told_to_stop_gives_up_its_shards_at_once(build: Callable[.
     await house.dispatchers.pop("two").close()
     await house.passes("one", rounds=1)
     assert house.holding("one") == {*POOLS, HOUSE}
+
+
+async def test_who_has_the_house_again_tells_nothing_of_what_went_in_good_order_meanwhile(
+    build: Callable[..., House],
+) -> None:
+    house = build()
+    house.begin("one")
+    await house.replicas()
+    await house.passes("one", rounds=1)
+    one, shards = house.dispatchers["one"], house.stores.shards
+    under = one._holding.under(HOUSE)
+    assert under is not None
+    await shards.release("one", [under])
+    elsewhere = await shards.take(HOUSE, "two", 2 * TTL_S)
+    assert elsewhere is not None
+    await house.passes("one", rounds=1)
+    assert HOUSE not in house.holding("one")
+    await house.stores.jobs.announce(a_replica("of-main", "main"), -1.0)  # gone, as another has seen
+    await shards.release("two", [elsewhere])
+    await house.passes("one", rounds=2)
+    assert HOUSE in house.holding("one")
+    assert await house.stores.recoveries.recent(9) == []
+
+
+async def test_a_dispatcher_that_has_lost_the_house_begins_no_more_of_its_work(build: Callable[..., House]) -> None:
+    house = build()
+    house.begin("one")
+    await house.passes("one", rounds=1)
+    one = house.dispatchers["one"]
+    seen = await one._look(house.stores.clock())
+    house.time.passed_s += TTL_S
+    with pytest.raises(ShardLost):
+        await one._keep_house(seen, house.stores.clock())

@@ -15,6 +15,7 @@ from tests.dispatch.workers import makes
 
 __all__ = ["build"]
 pytestmark = pytest.mark.anyio
+NO_LOANS = {"tenant_borrow_s": 0.0}  # so that a tenant that comes stands at nothing
 
 
 async def used(world: World) -> dict[str, float]:
@@ -45,14 +46,14 @@ async def test_the_next_free_slot_is_the_single_jobs_behind_another_tenants_hund
 
 
 async def test_a_new_dispatcher_goes_on_where_the_last_one_was(build: Callable[..., World]) -> None:
-    world = build()
+    world = build(**NO_LOANS)
     await world.has("replica1", slots=4)
     for tenant in ("many", "many", "many", "single"):
         await world.add(tenant=tenant)
     await world.pass_after(1.0)
     before = await used(world)
     assert before == {"many": 4.5, "single": 1.5}
-    heir = build(instead={name: getattr(world.stores, name) for name in ("jobs", "board", "events")})
+    heir = build(instead={name: getattr(world.stores, name) for name in ("jobs", "board", "events")}, **NO_LOANS)
     heir.time.passed_s = world.time.passed_s
     await heir.add(tenant="single")
     await heir.has("replica2", slots=4)
@@ -61,12 +62,12 @@ async def test_a_new_dispatcher_goes_on_where_the_last_one_was(build: Callable[.
 
 
 async def test_what_was_leased_and_not_written_down_is_charged_by_its_lease(build: Callable[..., World]) -> None:
-    world = build()
+    world = build(**NO_LOANS)
     await world.has("replica1", slots=2)
     await world.add(tenant="many")
     await world.pass_after(1.0)
     await world.stores.board.forget(SHARES)
-    heir = build(instead={name: getattr(world.stores, name) for name in ("jobs", "board", "events")})
+    heir = build(instead={name: getattr(world.stores, name) for name in ("jobs", "board", "events")}, **NO_LOANS)
     heir.time.passed_s = world.time.passed_s
     await heir.add(tenant="single")
     await heir.pass_after(1.0)
@@ -74,7 +75,7 @@ async def test_what_was_leased_and_not_written_down_is_charged_by_its_lease(buil
 
 
 async def test_a_job_that_is_cancelled_gives_back_what_it_did_not_use(build: Callable[..., World]) -> None:
-    world = build()
+    world = build(**NO_LOANS)
     await world.has("replica1", slots=2)
     cancelled = await world.add(tenant="many")
     await world.add(tenant="other")

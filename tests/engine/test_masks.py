@@ -14,9 +14,10 @@ from app.engine.denoiser import JobState
 from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
 from app.line.batcher import Rules
-from app.plan.masks.mask import evaluations, masks_of
+from app.plan.masks.mask import masks_of
 from app.plan.masks.table import MaskRow, MaskTable, with_masks
 from app.plan.tables import load_tables
+from app.plan.work import evaluations
 from app.types import Masks, Plan, Start
 from app.types.masks import unbits
 from tests.engine.plans import Listener, make_plan

@@ -16,7 +16,8 @@ from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
 from app.engine.renoise import noised
 from app.line.batcher import Rules
-from app.plan.masks.mask import evaluations, evenly, late, masks_of
+from app.plan.masks.mask import evenly, late, masks_of
+from app.plan.work import evaluations
 from app.types import Plan, Start
 from tests.engine.plans import Listener, hear, make_plan, walk
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import orjson
 import pytest
@@ -29,6 +30,7 @@ from app.types import (
     Extension,
     Failure,
     FirstDraft,
+    GuidanceRule,
     Job,
     Masks,
     Measured,
@@ -172,7 +174,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=r"version 7; this Kinoray reads up to 6"):
+    with pytest.raises(StoreUnavailable, match=f"version {VERSION + 1}; this Kinoray reads up to {VERSION}"):
         job_from_json(newer)
 
 
@@ -231,7 +233,7 @@ def test_a_record_with_a_draft_is_one_that_an_older_kinoray_refuses_to_make_with
 def test_a_record_with_inputs_is_one_that_an_older_kinoray_refuses_to_make_without_them() -> None:
     picture = PlannedInput("last", "image", Artifact("inputs/a/b.png", "image/png", 9), strength=0.5)
     job = a_job(plan=replace(PLAN, references=(picture, replace(picture, role="reference", frame=8))))
-    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert orjson.loads(job_to_json(job))["version"] == 6
     assert job_from_json(job_to_json(job)) == job
     assert "references" not in orjson.loads(job_to_json(a_job()))["plan"]
 
@@ -248,3 +250,11 @@ def test_a_scene_of_a_storyboard_is_a_video_that_an_older_kinoray_can_make() -> 
     assert (written["version"], written["storyboard"]) == (1, ["story_0123456789", 2])
     assert "storyboard" not in orjson.loads(OLD)
     assert job_from_json(OLD).wishes.storyboard is None
+
+
+@pytest.mark.parametrize("more", [{"rule": GuidanceRule(0.2, 0.8, True, 1)}, {"levels": (1.0, 0.75, 0.5, 0.25)}])
+def test_a_walk_that_an_older_kinoray_would_walk_otherwise_is_one_that_it_refuses(more: dict[str, Any]) -> None:
+    sampling = replace(PLAN.sampling, steps=4, budget=4, **more)
+    job = a_job(plan=with_masks(replace(PLAN, sampling=sampling, masks=None), {}))
+    assert orjson.loads(job_to_json(job))["version"] == VERSION
+    assert job_from_json(job_to_json(job)).plan == job.plan

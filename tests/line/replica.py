@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,8 @@ class Play:
         self.times = times
         self.known: dict[tuple[Shape, int], float] = {}
         self.fair_share: FairShare[Shape] = FairShare()
-        self.tenant_share = TenantShare()
+        self.tenant_share = TenantShare(rules.borrow)
+        self.had_s: Counter[str] = Counter()  # device time by tenant, over its weight
         self.now = 0.0
         self.number = 0
         self.boundaries: list[Boundary] = []
@@ -184,7 +186,10 @@ class Play:
         self.now += took
         self.fair_share.charge(shape, took)
         each_s = took / len(batch)
-        self.tenant_share.charge((job.tenant, each_s / self.rules.weight(job.tenant)) for job in batch)
+        parts = [(job.tenant, each_s / self.rules.weight(job.tenant)) for job in batch]
+        self.tenant_share.charge(parts)
+        for tenant, part_s in parts:
+            self.had_s[tenant] += part_s  # type: ignore[assignment]
         for job in batch:
             job.first_step = self.now if job.first_step is None else job.first_step
             job.stepped = self.number

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.line.batcher import Boundary, Paused, Profile, Rules, Running, Shape, Urgency, Waiting, decide
+from app.line.packing import shares
 from app.line.rules import PRIORITIES
 
 SMALL: Shape = (17, 64, 64)
@@ -192,3 +193,19 @@ def test_company_of_a_lower_class_that_slows_an_urgent_job_down_stays_away() -> 
     assert decide(0.0, jobs, [], [], RULES, cheap).batch == ("urgent", "long")
     assert decide(0.0, jobs, [], [], RULES, UNKNOWN).batch == ("urgent",)  # nobody knows whether a batch pays
     assert set(decide(0.0, [running("a"), running("b")], [], [], RULES, dear).batch) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("passes", "together"),
+    [((0.5, 0.5, 0.5, 0.5), 4), ((1.0, 0.5, 0.5, 1.0), 3), ((1.0, 1.0, 1.0, 1.0), 2), ((0.0, 0.0, 1.0, 1.0), 4)],
+)
+def test_steps_of_one_pass_take_half_a_place_each(passes: tuple[float, ...], together: int) -> None:
+    jobs = [replace(running(name, at), passes=each) for at, (name, each) in enumerate(zip("abcd", passes, strict=True))]
+    boundary = decide(9.0, jobs, [], [], replace(RULES, slots=4), KNOWN)
+    assert len(boundary.batch) == together
+
+
+def test_a_forward_is_charged_by_the_passes_that_each_job_ran() -> None:
+    assert shares(KNOWN, [SMALL, SMALL], [1.0, 0.5]) == pytest.approx([2 / 3, 1 / 3])
+    assert shares(KNOWN, [SMALL, LARGE], [0.5, 0.5]) == pytest.approx([0.2, 0.8])
+    assert shares(KNOWN, [SMALL, SMALL], [0.0, 0.0]) == shares(KNOWN, [SMALL, SMALL]) == [0.5, 0.5]

@@ -102,6 +102,18 @@ def test_every_family_that_is_published_whole_can_be_weighed() -> None:
     assert _numbers(skeleton(*PUBLISHED["wan2.1-t2v-1.3b"]["text_encoder"])) / 1e9 == pytest.approx(5.68, rel=0.01)
 
 
+@pytest.mark.parametrize("family", ["ltx-2", "wan2.1-vace-1.3b"])
+def test_models_of_sound_and_of_references_are_weighed_in_every_layout(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.models.fits.PUBLISHED", {family: PUBLISHED[family]})
+    told = {each.layout: each for each in fits(Settings(), 24 * GIB, 1e14)}
+    assert list(told) == list(LAYOUTS)
+    assert told["bfloat16"].parts.keys() == PUBLISHED[family].keys()
+    assert told["small"].peak < told["memory"].peak < told["bfloat16"].peak
+    assert told["bfloat16"].step_s == told["small"].step_s
+
+
 def _numbers(part: nn.Module) -> int:
     return sum(each.numel() for each in part.parameters())
 

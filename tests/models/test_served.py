@@ -120,10 +120,14 @@ def test_requests_may_name_the_adapters_that_no_tier_wears_or_that_the_entry_say
 def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: str) -> None:
     distilled = {"ltx-video-distilled": 7, "ltx-video-0.9.6-distilled": 8, "z-image-turbo": 8}
     distilled |= {"ltx-2-distilled": 8, "ltx-2.3-distilled": 8}
-    (model,) = served(given({"id": "m", "family": name, "source": "a/b"}), found).profiles
+    distilled |= {"ltx-2-distilled-two-stages": 11, "ltx-2.3-distilled-two-stages": 11}
+    unguided = {*distilled, "minimax-h3", "hunyuan-video-i2v-33ch"}
+    needed = {"stage_2": {"source": "a/b"}} if name in ("ltx-2-two-stages", "ltx-2.3-two-stages") else {}
+    (model,) = served(given({"id": "m", "family": name, "source": "a/b", "loras": needed}), found).profiles
+    assert model.loras == (), "what a stage wears is not for requests"
     wanted = [distilled[name]] * 4 if name in distilled else [18, 25, 35, 45]
     assert [choose("auto", row.name, model.tiers).steps for row in CLASSES] == wanted
-    assert (model.guided_by == "nothing") == (name in distilled)
+    assert (model.guided_by == "nothing") == (name in unguided)
     assert all(side % (32 if "ti2v" in name or "ltx" in name else 16) == 0 for size in model.sizes for side in size)
 
 
@@ -147,6 +151,11 @@ def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: 
             "cog: cogvideox-5b has one transformer",
         ),
         ([{**TURBO, "guidance": 3}], "turbo: ltx-video-distilled is distilled"),
+        (
+            [{**COG, "family": "hunyuan-video-i2v", "text_encoder": "shared"}],
+            "cog: its text encoder looks at the picture",
+        ),
+        ([{**COG, "family": "ltx-2-two-stages"}], "cog: the second stage of ltx-2-two-stages wears the LoRA 'stage_2'"),
         ([{**TURBO, "tiers": {"ultra": {"steps": 20}}}], "turbo: .* 7 steps at most; the tier ultra"),
         ([WAN, {**WAN, "pool": "other"}], "two models are called wan"),
     ],
@@ -173,6 +182,24 @@ def test_a_malformed_entry_is_refused_when_the_settings_are_read(wrong: dict[str
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="model_index.json"):
+        served(given({**WAN, "source": str(tmp_path)}))
+
+
+def test_two_stages_need_the_upsampler_and_sizes_that_halve(tmp_path: Path) -> None:
+    two = {"id": "two", "family": "ltx-2-distilled-two-stages", "source": str(tmp_path)}
+    (tmp_path / "model_index.json").write_text('{"_class_name": "LTX2Pipeline"}')
+    with pytest.raises(BadModel, match="no latent_upsampler to enlarge"):
+        served(given(two))
+    with pytest.raises(BadModel, match="800x544 is no size .* multiples of 64"):
+        served(given({**two, "sizes": [[800, 544]]}), found)
+    assert served(given(two), found).profiles[0].refined is not None
+
+
+def test_a_model_of_modular_blocks_is_found_by_their_index(tmp_path: Path) -> None:
+    (tmp_path / "modular_model_index.json").write_text('{"_class_name": "MiniMaxH3ModularPipeline"}')
+    (model,) = served(given({"id": "h3", "family": "minimax-h3", "source": str(tmp_path)})).profiles
+    assert (model.frames[0], model.frames[-1], model.makes_sound) == (124, 345, True)
+    with pytest.raises(BadModel, match="it is a MiniMaxH3ModularPipeline, not"):
         served(given({**WAN, "source": str(tmp_path)}))
 
 

@@ -10,10 +10,10 @@ from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.explain import describe
 from app.plan.feedback.feedback import Place
-from app.plan.masks.mask import evaluations
 from app.plan.planner import make_plan
 from app.plan.similar.similar import Kept, choose
 from app.plan.similar.table import UNMEASURED
+from app.plan.work import evaluations
 from app.types import STUDENT, Plan, StudentOfModel, TierOfModel, VideoRequest
 from tests.plan.conftest import SHAPES, Bounds
 

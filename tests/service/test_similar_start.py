@@ -11,7 +11,7 @@ import pytest
 
 from app.cache.similar import MemorySimilar, entry_of, kept_latent, scope_of
 from app.embedded.sentences import EmbeddedSentences, Encode
-from app.plan.masks.mask import evaluations
+from app.plan.work import evaluations
 from app.service.similar_start import GONE, ReplicaCaches, figures_of, remember, use_of
 from app.types import CacheUse, Job
 from tests.api.house import House

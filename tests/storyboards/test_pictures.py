@@ -10,12 +10,19 @@ import pytest
 from PIL import Image
 
 from app.errors import InvalidRequest, Moved
+from app.jobs.storyboards.record import story_from_json, story_to_json
 from app.service.input_image import PENDING
-from app.types import Caller, Plan, VideoRequest
-from tests.api.house import Plans
+from app.types import FIRST, LAST, REFERENCE, Caller, InputRole, OwnVideo, Plan, VideoRequest, WishedInput
+from tests.api.house import MODEL, Plans
 from tests.storyboards.stage import CALLER, MOVING, Stage, a_wish
 
 pytestmark = pytest.mark.anyio
+ROLES = (InputRole(FIRST), InputRole(LAST, beside=FIRST), InputRole(REFERENCE, most=2, graded=True))
+ENDING = replace(MODEL, takes_image=True, inputs=ROLES)
+
+
+def given(at: int, role: str, source: bytes | OwnVideo, strength: float | None = None) -> WishedInput:
+    return WishedInput(role, "image", source, f"input_references[{at}]", strength=strength)
 
 
 def png(shade: int = 200) -> bytes:
@@ -95,3 +102,66 @@ async def test_the_same_request_with_another_picture_is_another_request() -> Non
     assert (await stage.storyboards.create(wish, CALLER, "key", {1: png(1)})).replayed
     with pytest.raises(Exception, match="another request"):
         await stage.storyboards.create(wish, CALLER, "key", {1: png(2)})
+
+
+async def test_a_scene_shows_pictures_in_several_roles_which_stay_until_the_storyboard_goes() -> None:
+    stage = Stage((ENDING,))
+    all_of_it = (given(0, REFERENCE, png(1), 0.5), given(1, FIRST, png(2)), given(2, LAST, png(3)))
+    wish = a_wish("a red ball", "a blue cube")
+    begun = await stage.storyboards.create(wish, CALLER, "key", references={2: all_of_it})
+    assert (await stage.storyboards.create(wish, CALLER, "key", references={2: all_of_it})).replayed
+    with pytest.raises(Exception, match="another request"):
+        await stage.storyboards.create(wish, CALLER, "key", references={2: all_of_it[1:]})
+    story = await stage.run(begun.view.story.id)
+    scene = story.scenes[1].wish
+    assert [(each.role, each.strength) for each in scene.references] == [(REFERENCE, 0.5), (LAST, 1.0)]
+    (job,) = [job for job in stage.made if job.plan.image is not None]
+    assert (job.plan.image, job.plan.references) == (scene.image, scene.references)
+    assert story_from_json(story_to_json(story)) == story
+    assert b'"form":2' in story_to_json(story)  # an older Kinoray would leave them out
+    await stage.service.delete(job.id, CALLER)
+    assert await pictures(stage) == 3
+    await stage.storyboards.delete(story.id, CALLER)
+    assert await pictures(stage) == 0
+
+
+async def test_pictures_of_a_scene_are_the_same_video_as_by_the_short_form() -> None:
+    stage = Stage((ENDING,))
+    short = await stage.storyboards.create(a_wish("a red ball"), CALLER, pictures={1: png()})
+    await stage.run(short.view.story.id)
+    await stage.storyboards.create(a_wish("a red ball"), CALLER, references={1: (given(0, FIRST, png()),)})
+    await stage.run((await stage.storyboards.list(CALLER, None, 1, True)).views[0].story.id)
+    assert len(stage.made) == 1
+
+
+async def test_other_pictures_replace_all_of_a_scene_and_an_own_video_gives_its_frame() -> None:
+    stage = Stage((ENDING,))
+    begun = await stage.storyboards.create(a_wish("a red ball"), CALLER, pictures={1: png(200)})
+    story = await stage.run(begun.view.story.id)
+    video = OwnVideo(story.scenes[0].job_ids[-1])
+    others = (given(0, FIRST, video), given(1, LAST, png(90)))
+    await stage.storyboards.change_scene(story.id, 1, lambda scene: scene, CALLER, references=others)
+    after = await stage.run(story.id)
+    wish = after.scenes[0].wish
+    assert wish.image not in (None, story.scenes[0].wish.image)
+    assert [each.role for each in wish.references] == [LAST]
+    assert len(stage.made) == 2
+
+
+@pytest.mark.parametrize(
+    ("wishes", "param"),
+    [
+        ((given(0, FIRST, png()), given(1, LAST, b"no picture")), "scenes[1].input_references[1].image"),
+        ((given(0, LAST, png()),), "scenes[1].input_references[0].role"),
+        (tuple(given(at, REFERENCE, png(at)) for at in range(3)), "scenes[1].input_references[2].role"),
+    ],
+    ids=["no picture", "a last one without a first", "too many"],
+)
+async def test_what_a_model_does_not_take_is_refused_by_its_place_and_nothing_stays(
+    wishes: tuple[WishedInput, ...], param: str
+) -> None:
+    stage = Stage((ENDING,))
+    with pytest.raises(InvalidRequest) as raised:
+        await stage.storyboards.create(a_wish("a ball", "a cube"), CALLER, pictures={1: png()}, references={2: wishes})
+    assert raised.value.param == param
+    assert await pictures(stage) == 0

@@ -34,12 +34,16 @@ def mp4() -> bytes:
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    """A parameter names arguments of Playwright's that it goes without."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
         pytest.skip(f"no Chromium on the PATH: looked for {', '.join(CHROMIUMS)} (Debian: apt-get install chromium)")
+    without: list[str] = getattr(request, "param", [])
     async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = await playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], ignore_default_args=without or None
+        )
         yield opened
         await opened.close()
 

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, Route, expect
 
-from app.types import Job
+from app.types import FIRST, LAST, REFERENCE, InputRole, Job
 from tests.api.house import MODEL, House
 from tests.api.served import ServedHouse
 from tests.studio.conftest import Open, holds, mp4
 from tests.studio.test_ask import jobs
+from tests.studio.test_looks import no_violation
 from tests.video.subjects.drawn import scenes
 from tests.waiting import until
 
@@ -273,3 +274,49 @@ async def test_a_key_that_may_not_upload_sends_it_with_the_request(studio: Open)
         await pick(page, picture())
         _, shown = await asked(page, server)
         assert shown.size == (400, 200)
+
+
+ROLES = (InputRole(FIRST), InputRole(LAST, beside=FIRST), InputRole(REFERENCE, most=2, graded=True))
+ENDS = replace(MODEL, id="ends", takes_image=True, inputs=ROLES)
+
+
+async def give(page: Page, at: str, content: bytes) -> None:
+    await page.set_input_files(f"#{at}", {"name": f"{at}.png", "mimeType": "image/png", "buffer": content})
+    await expect(page.locator(f"#{at}-seen .crop img")).to_be_visible()
+
+
+async def test_what_the_chosen_model_takes_is_offered_and_sent_each_in_its_role(studio: Open) -> None:
+    async with studio(House(models=(MODEL, ENDS), video=mp4())) as (page, server):
+        last, references = (
+            page.locator("label", has_text="End with"),
+            page.locator("label", has_text="Show who or what"),
+        )
+        await page.click("#advanced summary")
+        await expect(page.locator("#model option")).to_have_count(3)
+        await expect(last).to_have_count(0)
+        await page.select_option("#model", "ends")
+        await expect(last).to_be_visible()
+        await expect(page.locator("label:visible", has_text="Show who or what")).to_have_count(1)
+        await give(page, "picture", picture(400, 200))
+        await give(page, "picture-last-0", picture(200, 400))
+        await give(page, "picture-reference-0", picture(64, 64))
+        await expect(page.locator("label:visible", has_text="Show who or what")).to_have_count(2)  # one to be filled
+        await page.fill("#picture-reference-0-strength", "0.5")
+        await no_violation(page, "pictures")
+        await page.reload()  # nothing of it is lost
+        await expect(page.locator("#picture-last-0-seen .crop img")).to_be_visible()
+        await expect(page.locator("#picture-reference-0-seen .crop img")).to_be_visible()
+        await page.fill("#picture-reference-0-strength", "0.5")
+        await page.fill("#prompt", "a red ball")
+        await page.click("#make")
+        await expect(page.locator("article")).to_have_count(1)
+        (job,) = await jobs(server.house)
+        assert job.plan.image is not None
+        assert [(each.role, each.strength) for each in job.plan.references] == [("last", 1.0), ("reference", 0.5)]
+        await page.click("#advanced summary")
+        await page.select_option("#model", "shapes")
+        await expect(references).to_have_count(0)
+        await page.click("#make")
+        await expect(page.locator("article")).to_have_count(2)
+        plain = next(job for job in await jobs(server.house) if job.plan.model == "shapes")
+        assert (plain.plan.image, plain.plan.references) == (None, ())

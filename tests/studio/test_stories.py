@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
+from app.types import FIRST, LAST, REFERENCE, InputRole
 from app.voice.flac import encoded
 from tests.api.house import MODEL, House
 from tests.api.served import ServedHouse
@@ -549,3 +550,40 @@ async def test_a_scene_is_seen_while_it_is_made(studio: Open) -> None:
         await server.house.events.append(job, "preview", 1.0, {"step": 5, "total_steps": 25, "image": PICTURE})
         await expect(tile(page, 1).locator(".glimpse")).to_be_visible()
         await expect(page.locator(".face .glimpse")).to_be_visible()
+
+
+async def give(page: Page, label: str, name: str) -> None:
+    box = page.locator(".scene-picture", has_text=label)
+    await box.locator("input").set_input_files({"name": name, "mimeType": "image/png", "buffer": noise()})
+    await expect(box.locator("p.soft")).to_have_text(name)
+
+
+async def test_a_scene_shows_pictures_in_the_roles_that_its_model_takes(studio: Open) -> None:
+    roles = (InputRole(FIRST), InputRole(LAST, beside=FIRST), InputRole(REFERENCE, most=2))
+    async with studio(cinema(models=(replace(MODEL, takes_image=True, inputs=roles),)), refused=True) as (page, server):
+        await blank(page, server, "a red ball")
+        await expect(page.locator(".scene-picture", has_text="Show who or what")).to_have_count(1)
+        await give(page, "End with", "last.png")
+        reasons = page.locator('[data-field="input_references"] .wrong', has_text="beside one of the role first")
+        await expect(reasons.first).to_be_visible()  # said by the server, at the field
+        await give(page, "Begin with", "first.png")
+        await expect(reasons).to_have_count(0)
+        await page.reload()
+        await expect(page.locator(".scene-picture", has_text="End with").locator("p.soft")).to_have_text("last.png")
+        await page.click('[data-act="make"]')
+        story = await film_of(page)
+        wish = (await server.house.storyboards.get(story)).wish.scenes[0]
+        assert wish.image is not None
+        assert [each.role for each in wish.references] == ["last"]
+        await make(server.house, story)
+        kept = page.locator(".scene-picture", has_text="End with").locator("p.soft")
+        await expect(kept).to_contain_text("the picture that you gave")
+        for label in ("Begin with", "End with"):
+            await page.locator(".scene-picture", has_text=label).get_by_role("button", name="away").click()
+        await page.click('[data-act="make"]')
+
+        async def without() -> bool:
+            scene = (await server.house.storyboards.get(story)).wish.scenes[0]
+            return (scene.image, scene.references) == (None, ())
+
+        await until(without)

@@ -18,7 +18,7 @@ from app.storyboards.ports import Voices
 from app.types.storyboard import CaptionMode, Narrator, SceneWish, StoryPhase, Transition, VoiceName
 from app.voice.none import NoVoice
 from app.voice.voice import Speech
-from app.worker.film_work import FilmMaker, open_film_maker
+from app.worker.film_work import VOICES_AT_ONCE, FilmMaker, open_film_maker
 from tests.storyboards.stage import CALLER, Stage, a_wish
 
 pytestmark = pytest.mark.anyio
@@ -133,6 +133,14 @@ async def test_a_film_has_the_frames_and_the_sound_that_its_timeline_says(transi
     assert frames == story.frames == round(story.seconds * story.fps)
     assert abs(sound_s - story.seconds) <= 1 / story.fps
     assert b"Three four five." in await content(stage, story.artifacts["srt"])
+
+
+async def test_a_tenants_single_narration_is_not_behind_ten_of_another() -> None:
+    stage, voice = Stage(), Tone()
+    work = maker(stage, voice)
+    many = [work.speak("many", f"Number {n}.", NARRATOR) for n in range(12)]
+    await asyncio.gather(*many, work.speak(TENANT, TEXT, NARRATOR))
+    assert voice.spoken.index(TEXT) <= 2 + VOICES_AT_ONCE
 
 
 async def test_only_who_has_the_fence_of_a_storyboard_assembles_it() -> None:

@@ -9,8 +9,9 @@ from pydantic import Field, StringConstraints
 
 from app.api.requests.fields import ALIASES, PICTURE, PICTURES, VIDEO, Fields, settled
 from app.api.requests.picture_values import File
-from app.api.requests.schemas import CreateVideo, video_request
+from app.api.requests.schemas import CreateVideo
 from app.api.requests.strict import Strict
+from app.api.requests.video_request import video_request
 from app.errors import InvalidRequest
 from app.types import VideoRequest
 

@@ -16,13 +16,15 @@ _INTEGERS = (
     "num_inference_steps",
     "num_outputs_per_prompt",
     "budget",
+    "zero_init_steps",
     "n",
 )
 _NUMBERS = (
     *("guidance_scale", "guidance_scale_2", "ttl_s", "deadline_s", "flow_shift"),
+    *("guidance_start", "guidance_stop"),
     *("lora_strength", "strength", "scale", "weight"),
 )
-TRUTHS = ("deterministic", "preview", "speculative", "audio", "enhance", "allow_degrade", "similar")
+TRUTHS = ("deterministic", "preview", "speculative", "audio", "cfg_zero_star", "enhance", "allow_degrade", "similar")
 """Fields that are true or false."""
 _SAID = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 

@@ -9,11 +9,11 @@ from pydantic import Field, StringConstraints
 
 from app.api.requests.fields import ALIASES, Fields, settled, without_effect
 from app.api.requests.lora_fields import Loras
-from app.api.requests.schemas import validated, video_request
 from app.api.requests.seed_values import Seed
 from app.api.requests.strict import Strict
+from app.api.requests.video_request import validated, video_request
 from app.api.requests.wish_fields import CacheWish
-from app.plan.planner import LEAST_GUIDANCE, MOST_GUIDANCE
+from app.plan.guidance import LEAST_GUIDANCE, MOST_GUIDANCE
 from app.plan.tiers import MOST_STEPS
 from app.types import VideoRequest
 

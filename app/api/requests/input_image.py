@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from app.api.requests.fields import Fields, settled
 from app.api.requests.reference_fields import given_inputs
-from app.api.requests.schemas import CreateVideo, video_request
+from app.api.requests.schemas import CreateVideo
+from app.api.requests.video_request import video_request
 from app.types import Reference, VideoRequest
 
 

@@ -90,13 +90,38 @@ def given_inputs(fields: Fields) -> Given:
     if not listed:
         ends = [] if last is None else [WishedInput(LAST, _kind_of(last, IMAGE), last, LAST_PICTURE)]
         return Given(first, (*ends, *shown_ones))
-    wishes = [_wish(each, f"{REFERENCES}[{at}]", fields.text) for at, each in enumerate(listed)]
+    wishes = listed_inputs(listed, fields.text)
     plain = [each for each in wishes if _is_plain_first(each)]
     if len(plain) != 1:
         return Given(None, tuple(wishes))
     source = plain[0].source
     assert isinstance(source, (bytes, str, UploadedPicture))
     return Given(source, tuple(each for each in wishes if each is not plain[0]))
+
+
+def listed_inputs(value: object, text: bool = False) -> list[WishedInput]:
+    """All of a list of inputs, in its order; `text`: numbers may be texts. Raises InvalidRequest."""
+    return [_wish(each, f"{REFERENCES}[{at}]", text) for at, each in enumerate(_listed(value))]
+
+
+def pictures_alone(value: object, place: str, beside: object) -> tuple[WishedInput, ...]:
+    """The pictures of a scene that stands at `place`; `beside`: its `image`, the short form of one to begin with.
+
+    Raises InvalidRequest: not well-formed, one is no picture, or both are there.
+    """
+    try:
+        wishes = listed_inputs(value)
+        moving = next((each for each in wishes if each.kind not in (IMAGE, "")), None)
+        if moving is not None:
+            message = f"A scene takes pictures, no {moving.kind}: its clip is planned anew whenever the film changes."
+            raise InvalidRequest(message, moving.place, "reference_not_taken")
+        if wishes and beside is not None:
+            message = "image is a short form of what input_references says: send one of the two."
+            raise InvalidRequest(message, REFERENCES, "conflicting_parameters")
+        return tuple(wishes)
+    except InvalidRequest as error:
+        param = f"{place}.{error.param}" if place else error.param
+        raise InvalidRequest(error.message, param, error.error_code) from error
 
 
 def first_place(values: Mapping[str, object]) -> str | None:

@@ -9,8 +9,8 @@ from pydantic_core import ErrorDetails
 
 from app.api.problems import sentence
 from app.api.requests.fields import MEANINGS, unknown
-from app.api.requests.schemas import MOST_SECONDS
 from app.api.requests.seed_values import BAD_SEED
+from app.api.requests.video_request import MOST_SECONDS
 from app.errors import InvalidRequest
 
 STORY_MEANINGS: Final = {

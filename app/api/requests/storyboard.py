@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from app.api.problems import shown
 from app.api.requests.fields import Fields
 from app.api.requests.picture_values import picture_reference
-from app.api.requests.schemas import MOST_SECONDS, seconds_of, shape_of
+from app.api.requests.reference_fields import pictures_alone
 from app.api.requests.story_names import given, inside, named_at
 from app.api.requests.storyboard_fields import (
     STORY_EVENTS,
@@ -24,9 +24,10 @@ from app.api.requests.storyboard_fields import (
     StoryWebhook,
 )
 from app.api.requests.strict import Strict
+from app.api.requests.video_request import MOST_SECONDS, seconds_of, shape_of
 from app.errors import InvalidRequest
 from app.settings import Settings
-from app.types import NORMAL, Reference, Webhook
+from app.types import NORMAL, Reference, Webhook, WishedInput
 from app.types.storyboard import MOST_SCENES, CaptionMode, Fit, Narrator, SceneWish, StoryWish, Transition
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
@@ -42,6 +43,7 @@ class StoryRequest:
 
     wish: StoryWish
     pictures: Mapping[int, Reference]
+    references: Mapping[int, tuple[WishedInput, ...]]  # all that scenes show, by the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class SceneChange:
     values: Mapping[str, Any]  # of a SceneWish
     revision: int | None
     picture: Reference | None
+    references: tuple[WishedInput, ...] = ()
 
     def __call__(self, scene: SceneWish) -> SceneWish:
         """The scene with the change."""
@@ -79,11 +82,14 @@ def story_request(fields: Fields, settings: Settings) -> StoryRequest:
         values["webhook"] = given(values["webhook"], StoryWebhook.model_fields, "webhook")
     asked = validated(CreateStoryboard, values)
     pictures: dict[int, Reference] = {}
+    references: dict[int, tuple[WishedInput, ...]] = {}
     for at, scene in enumerate(asked.scenes):
         picture = picture_reference(scene.image, f"{_place(at)}.image")
         if picture is not None:
             pictures[at + 1] = picture
-    return StoryRequest(_story_wish(asked, settings), pictures)
+        if listed := pictures_alone(scene.input_references, _place(at), picture):
+            references[at + 1] = listed
+    return StoryRequest(_story_wish(asked, settings), pictures, references)
 
 
 def scene_change(fields: Fields, revision: int | None, settings: Settings) -> SceneChange:
@@ -95,12 +101,15 @@ def scene_change(fields: Fields, revision: int | None, settings: Settings) -> Sc
     if "prompt" in sent and asked.prompt is None:
         raise InvalidRequest("A scene has a prompt: leave it out, or say another.", "prompt")
     picture = picture_reference(asked.image, "image")
+    references = pictures_alone(asked.input_references, "", picture)
     values = {name: value for name, value in _scene_values(asked, "", settings).items() if name in sent}
     if "image" in sent and picture is None:
         values["image"] = None
-    if not values and picture is None:
+    if "input_references" in sent and not references:  # it has none any more
+        values.update({"references": (), **({} if picture is not None else {"image": None})})
+    if not values and picture is None and not references:
         raise InvalidRequest("Say what is to change: any of the fields of a scene.")
-    return SceneChange(values, asked.revision or revision, picture)
+    return SceneChange(values, asked.revision or revision, picture, references)
 
 
 def plain_text(text: str | None, name: str) -> str | None:
@@ -185,7 +194,7 @@ def _story_wish(asked: CreateStoryboard, settings: Settings) -> StoryWish:
 
 
 def _scene_values(asked: SceneFields, place: str, settings: Settings) -> dict[str, Any]:
-    """The values of a SceneWish, all but its picture."""
+    """The values of a SceneWish, all but its pictures."""
     prompt, narration, caption = (inside(place, name) for name in ("prompt", "narration", "caption"))
     return {
         "prompt": None if asked.prompt is None else prompt_within(asked.prompt, prompt, settings.max_prompt_chars),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
+from app.api.requests.reference_fields import SCHEMA as REFERENCES_SCHEMA
 from app.api.requests.seed_values import Seed
 from app.api.requests.strict import Strict
 from app.types.storyboard import MOST_SCENES
@@ -48,6 +49,11 @@ class SceneFields(Strict):
         None,
         description="A picture to begin with, for models that take one: a data URL, base64, an http URL, or an object "
         "with an image_url",
+    )
+    input_references: Annotated[object, WithJsonSchema(REFERENCES_SCHEMA)] = Field(
+        None,
+        description="All its pictures, each with its role, as of a video, instead of `image`; `inputs` in /v1/models "
+        "says which a model takes. No videos",
     )
     style: _Style | None = Field(None, description="A style's id; the storyboard's, if not given")
     tier: _Tier | None = Field(

@@ -12,9 +12,12 @@ from app import __version__
 from app.api.auth import Who
 from app.api.dependencies import Config, Service
 from app.api.openapi import ERRORS
+from app.api.plan_schemas import PlannedGuidance
 from app.plan.catalogue import Catalogue, pool_of, within
+from app.plan.explain import told_rule
 from app.plan.postprocessing import most_fps
 from app.plan.prompt.complexity import CLASSES
+from app.plan.sampling import tier_of
 from app.plan.speculative.speculative import maker_of
 from app.plan.tiers import TIERS, choose
 from app.service.pools import PoolStatus, why_not
@@ -32,6 +35,10 @@ class ModelTier(BaseModel):
     sizes: list[str] = Field(description="The tier's default first")
     most_frames: int
     guidance: float
+    sampler: str = Field(description="Unless a request says another")
+    flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
+    noise_levels: list[float] = Field(description="A few-step method's own; empty: the sampler's")
+    guidance_rule: PlannedGuidance | None = Field(description="Null: guidance at each step, as usual")
     weights: str = Field(description="Which weights denoise: own, or student, unless a request asks what it cannot")
     pool: str
 
@@ -97,6 +104,8 @@ class Model(BaseModel):
     loras: list[ModelLora] = Field(description="Adapters that requests may name in `loras`")
     lora_uploads: bool = Field(description="Whether you may upload others, see /v1/loras")
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
+    guidance_interval: bool = Field(description="Whether a request may say `guidance_start` and `guidance_stop`")
+    cfg_zero_star: bool = Field(description="Whether it may say `cfg_zero_star`")
     tiers: dict[str, ModelTier]
     student: ModelStudent | None = Field(description="Null for a model without one")
     drafts: bool = Field(description="Whether a request may ask for a draft first, `speculative`")
@@ -186,6 +195,8 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         loras=[ModelLora(name=lora.name, description=lora.description) for lora in profile.loras],
         lora_uploads=profile.lora_uploads,
         flow_shift=profile.shift,
+        guidance_interval=profile.guided_by == "negative",
+        cfg_zero_star=profile.guided_by == "negative" and not profile.own_guidance,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
         student=_student(profile),
         drafts=bool(maker_of(profile)),
@@ -218,12 +229,16 @@ def _student(profile: ModelProfile) -> ModelStudent | None:
 
 
 def _tier(profile: ModelProfile, name: str, settings: Settings) -> ModelTier:
-    here = within(profile, name)
+    here, own = within(profile, name), tier_of(profile, name)
     return ModelTier(
         steps=[choose(name, row.name, profile.tiers).steps for row in CLASSES],
         sizes=[f"{width}x{height}" for width, height in here.sizes],
         most_frames=here.frames[-1],
         guidance=round(here.guidance * TIERS[name].guidance_gain, 3),
-        weights=next((row.weights for row in profile.tiers if row.tier == name and row.weights), OWN),
+        sampler=here.samplers[0],
+        flow_shift=here.shift,
+        noise_levels=[] if own is None else list(own.levels),
+        guidance_rule=None if own is None else told_rule(own.rule),
+        weights=OWN if own is None or not own.weights else own.weights,
         pool=pool_of(profile, name, settings.pools),
     )

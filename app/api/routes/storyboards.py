@@ -104,7 +104,7 @@ async def create(
     What was made before, unchanged, is answered as completed.
     """
     asked = story_request(await json_fields(request, _glance(settings)), settings)
-    view, replayed = await boards.create(asked.wish, caller, key, asked.pictures)
+    view, replayed = await boards.create(asked.wish, caller, key, asked.pictures, asked.references)
     request.state.resource = view.story.id
     response.headers.update(replay_headers(replayed))
     return _told(view, response, settings, base)
@@ -131,7 +131,7 @@ async def list_storyboards(
 async def analyze(request: Request, boards: Boards, settings: Config, caller: Storyteller) -> PlannedStoryboard:
     """What it would be and take: seconds, device-seconds and money, of each scene and in sum."""
     asked = story_request(await json_fields(request, _glance(settings)), settings)
-    return planned_storyboard(await boards.analyze(asked.wish, caller, asked.pictures))
+    return planned_storyboard(await boards.analyze(asked.wish, caller, asked.pictures, asked.references))
 
 
 @router.post("/draft", summary="Make scenes of a text", openapi_extra=json_only(DraftStoryboard, _DRAFT))
@@ -186,7 +186,7 @@ async def change_scene(
     """
     story, number = check_story_id(story_id), scene_number(n)
     change = scene_change(await json_fields(request), revision_of(if_match), settings)
-    view = await boards.change_scene(story, number, change, caller, change.revision, change.picture)
+    view = await boards.change_scene(story, number, change, caller, change.revision, change.picture, change.references)
     return _told(view, response, settings, base)
 
 

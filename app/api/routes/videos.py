@@ -20,7 +20,8 @@ from app.api.requests.idempotency import KeyHeader
 from app.api.requests.input_image import request_with_reference
 from app.api.requests.marked_query import Marked, Words
 from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
-from app.api.requests.schemas import CreateVideo, RemixVideo, remix_prompt
+from app.api.requests.schemas import CreateVideo, RemixVideo
+from app.api.requests.video_request import remix_prompt
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
 from app.api.video_answers import accepted_video, video_of
 from app.api.waiting import looked_until_ended

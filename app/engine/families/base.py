@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from app.engine.families.adapters import AdapterSwitch
-from app.engine.families.family import Experts, ImageConditioning, OwnGuidance, Packing, Row, SoundMaking, StepCaching
+from app.engine.families.family import (
+    Experts,
+    ImageConditioning,
+    OwnGuidance,
+    Packing,
+    Row,
+    SeenText,
+    SoundMaking,
+    StageMaking,
+    StepCaching,
+)
 from app.engine.families.loading.lora import Adapters
 from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend
@@ -41,6 +51,8 @@ class BaseFamily(ABC):
         self.packing: Packing | None = None
         self.sound: SoundMaking | None = None
         self.guidance: OwnGuidance | None = None
+        self.stages: StageMaking | None = None
+        self.text_of_picture: SeenText | None = None
         self.student = ""
 
     @property

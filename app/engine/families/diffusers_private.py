@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from diffusers import CogVideoXPipeline, ParallelConfig
+from diffusers import AutoencoderKLWan, CogVideoXPipeline, ParallelConfig
 from diffusers.hooks.context_parallel import apply_context_parallel
 from diffusers.hooks.hooks import HookRegistry, StateManager
 from diffusers.loaders.single_file_model import _get_single_file_loadable_mapping_class
+from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 from torch import nn
 
 from app.engine.families.models import Model, Transformer
@@ -73,6 +74,31 @@ def rotary_angles(
         height, width, frames, device
     )
     return angles
+
+
+def decoded_in_pieces(autoencoder: object, latent: torch.Tensor) -> Iterator[torch.Tensor] | None:
+    """What an AutoencoderKLWan decodes a latent (1, C, F', H', W') to, piece by piece, (1, 3, f, H, W) each: together
+    they are what `decode` gives, which keeps them all on the device. None: it is laid out so that it has to be asked.
+    """
+    if not isinstance(autoencoder, AutoencoderKLWan) or autoencoder.use_tiling or hooked(autoencoder):
+        return None
+    return _pieces(autoencoder, latent)
+
+
+def _pieces(autoencoder: AutoencoderKLWan, latent: torch.Tensor) -> Iterator[torch.Tensor]:
+    """As its `_decode`, whose convolutions remember the frames before."""
+    autoencoder.clear_cache()
+    found = autoencoder.post_quant_conv(latent)
+    for place in range(latent.shape[2]):
+        autoencoder._conv_idx = [0]
+        first = {"first_chunk": True} if place == 0 else {}
+        piece = autoencoder.decoder(
+            found[:, :, place : place + 1], feat_cache=autoencoder._feat_map, feat_idx=autoencoder._conv_idx, **first
+        )
+        if autoencoder.config.patch_size is not None:
+            piece = unpatchify(piece, patch_size=autoencoder.config.patch_size)
+        yield piece.clamp(-1.0, 1.0)
+    autoencoder.clear_cache()
 
 
 def cache_states(transformer: Transformer) -> list[StateManager]:

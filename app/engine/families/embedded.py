@@ -18,7 +18,7 @@ from app.embedded.world.rephrase import rephrased
 from app.engine.denoiser import TOKENS, EncodePrompts, Frames, TextEmbedding
 from app.engine.families.family import FamilyDenoiser, Row
 from app.engine.families.loading.placement import place_transformers
-from app.engine.families.loading.reader import PLAIN, Files, Opened, Options, Reader
+from app.engine.families.loading.reader import AS_IT_IS, PLAIN, Files, Opened, Options, Reader
 from app.engine.families.models import Parts, Transformer
 from app.engine.families.parallel.ranks import RankLoad
 from app.engine.families.registry import files_of
@@ -94,7 +94,8 @@ class EmbeddedReader(Reader[None]):
         family.packing = None  # a packed forward knows no frame that is given
         return family
 
-    def load_encoder(self, files: Files) -> EncodePrompts:
+    def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:
+        """Its encoder, of 33 million parameters, stays as it is: nothing would be saved."""
         encoder = TextEncoder.load()
         encoder.bert.to(files.device)
         return self._encoding(encoder, files)

@@ -24,6 +24,7 @@ from app.engine.samplers.schedule import Schedule
 from app.engine.shown import Shown
 from app.engine.timing.hardware import hardware
 from app.errors import AdapterUnusable, InvalidRequest, NumericalError, UnsupportedParameter
+from app.plan.stages import walk_of
 from app.types import FIRST, STUDENT, MustShow, Plan, VideoSpec
 from app.types.waveform import Waveform
 
@@ -120,7 +121,7 @@ class Packing(Protocol):
 class SoundMaking(Protocol):
     """How a family makes sound: a modality of each job, beside the video's, that steps with it."""
 
-    def modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
+    def modalities(self, plan: Plan) -> tuple[Modality, ...]:
         """A job's, the video's first. Raises InvalidRequest: the model cannot make this shape."""
         ...
 
@@ -134,6 +135,33 @@ class OwnGuidance(Protocol):
 
     def velocities(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
         """Guided velocities, float32, of jobs of one shape and group; what stands in for passes stays in the states."""
+        ...
+
+
+class SeenText(Protocol):
+    """How a family hears a prompt whose text encoder looks at the picture, too."""
+
+    def heard(self, plan: Plan, conditioning: Conditioning) -> Conditioning:
+        """What a job is asked with, its prompt heard beside its picture; on the CPU."""
+        ...
+
+
+class StageMaking(Protocol):
+    """How a family makes one video in several walks. It is asked of each as of a plan of its own; see `walk_of`."""
+
+    def stage_schedule(self, plan: Plan, stage: int) -> Schedule | None:
+        """A stage's own noise levels; None: the sampler's."""
+        ...
+
+    def turn(self, state: JobState, stage: int) -> torch.Tensor:
+        """The latent that a stage begins with, noise in it, for a job that is at the end of the one before.
+
+        What has been finished of the video may stay in the state's `made`. Raises as `noise`.
+        """
+        ...
+
+    def whole(self, state: JobState) -> torch.Tensor:
+        """The latent of the whole video, of the state's last stage and what is made."""
         ...
 
 
@@ -152,6 +180,8 @@ class Family(Protocol):
     packing: Packing | None
     sound: SoundMaking | None
     guidance: OwnGuidance | None
+    stages: StageMaking | None
+    text_of_picture: SeenText | None
     student: str  # revision of the distilled weights that it holds beside its own, "" without
 
     @property
@@ -286,19 +316,38 @@ class FamilyDenoiser:
         with device_errors():
             self._wear(plan)
         generator = torch.Generator().manual_seed(plan.sampling.seed)
-        noise = self._family.begin(plan, conditioning.picture, generator)
+        if self._family.text_of_picture is not None:
+            with device_errors():
+                conditioning = self._family.text_of_picture.heard(plan, conditioning)
+        first = walk_of(plan, 0)
+        noise = self._family.begin(first, conditioning.picture, generator)
         device = self._family.device
         with device_errors():
             given = conditioning.to(device)
-            schedule, modalities = self._family.schedule(plan), self._modalities(plan.spec)
+            schedule, modalities = self._schedule(plan), self._modalities(first)
             return self._grouped(sampler.begin(job_id, plan, given, noise.to(device), schedule, modalities))
 
-    def _modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
-        return () if self._family.sound is None else self._family.sound.modalities(spec)
+    def _schedule(self, plan: Plan) -> Schedule | None:
+        """The family's own levels, of all stages one behind another."""
+        stages, asked = self._family.stages, plan.sampling
+        if not plan.stages or stages is None:
+            return self._family.schedule(plan)
+        default = sampler.named(asked.sampler).schedule
+        walks = [
+            stages.stage_schedule(plan, place) or default(stage.steps, asked.shift)
+            for place, stage in enumerate(plan.stages)
+        ]
+        sigmas = [sigma for walk in walks for sigma in walk.sigmas[:-1]]
+        return Schedule((*sigmas, 0.0), tuple(each for walk in walks for each in walk.timesteps))
+
+    def _modalities(self, plan: Plan) -> tuple[Modality, ...]:
+        return () if self._family.sound is None else self._family.sound.modalities(plan)
 
     def _check(self, plan: Plan, conditioning: Conditioning) -> None:
         family = self._family
         self._check_student(plan)
+        if plan.stages and family.stages is None:
+            raise InvalidRequest("The model makes its videos in one walk.", "model")
         if plan.sampling.sampler not in family.samplers:
             raise UnsupportedParameter(f"This model is sampled by {', '.join(family.samplers)}.", "sampler")
         if plan.sampling.step_cache and family.step_caches is None:
@@ -318,22 +367,30 @@ class FamilyDenoiser:
         with device_errors():
             self._wear(plan)
             state = from_bytes(checkpoint, plan, self._family.device)
-        modalities = self._modalities(plan.spec)
+        here = walk_of(plan, plan.stage_at(state.step)[0])
+        modalities = self._modalities(here)
         there = state.modalities if modalities else tuple(state.latent.shape)
-        if there != (modalities or self._family.begun_shape(plan)):  # by another denoiser under the same name
+        if there != (modalities or self._family.begun_shape(here)):  # by another denoiser under the same name
             raise CheckpointInvalid(f"The checkpoint's latent is {list(state.shape)}, no such model's.")
         return self._grouped(state)
 
     def _grouped(self, state: JobState) -> JobState:
         """The job with expert, adapters and guidance of each step; without guidance at first there is none later."""
         asked, experts = state.plan.sampling, self._family.experts
-        worn = "".join(f"+{name}*{strength!r}" for name, strength in state.plan.adapters)
+        steps = range(len(state.timesteps))
+        of_stages = any(stage.adapter for stage in state.plan.stages)
+        worn = [_worn(state.plan.adapters_at(step)) for step in (steps if of_stages else steps[:1])]
         if state.plan.student is not None:
             state.groups = (STUDENT,)
             return state
         names = [experts.at(timestep) for timestep in state.timesteps] if experts else []
-        if names or worn:
-            state.groups = tuple(name + worn for name in names or [""])
+        if names or any(worn):
+            length = max(len(names), len(worn))
+            own = worn * length if len(worn) == 1 else worn
+            state.groups = tuple(map(str.__add__, names or [""] * length, own))
+        if of_stages:
+            plain = [bool(state.plan.stages[state.plan.stage_at(step)[0]].adapter) for step in steps]
+            state.guidances = tuple(1.0 if each else asked.guidance for each in plain)
         if LOW in names and asked.guidance_2 is not None and asked.guidance != 1:
             state.guidances = tuple(asked.guidance if name == HIGH else asked.guidance_2 for name in names)
         return state
@@ -344,6 +401,12 @@ class FamilyDenoiser:
         return forward_by_group(states, self._forward, self.packs)
 
     def _forward(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
+        """The velocities of states at this step: those that stand still are known, the others share a forward."""
+        still = [(state, torch.zeros_like(state.latent)) for state in states if state.still]
+        moving = [state for state in states if not state.still]
+        return [*still, *(self._passes(moving) if moving else [])]
+
+    def _passes(self, states: Sequence[JobState]) -> list[tuple[JobState, torch.Tensor]]:
         """The conditional passes of all states, then the unconditional ones of those that need theirs at this step.
 
         For one state alone this layout depends on its masks and nothing else: what makes a job deterministic.
@@ -353,7 +416,7 @@ class FamilyDenoiser:
             self._wear(first.plan)
             if first.plan.student is None:  # in which no adapter acts
                 expert = family.experts.at(first.timestep) if family.experts else ""
-                family.adapters[expert].activate(first.plan.adapters)
+                family.adapters[expert].activate(first.plan.adapters_at(first.step))
             if family.step_caches is not None:
                 if first.plan.sampling.step_cache:
                     return [(first, self._cached(family.step_caches, first))]
@@ -406,6 +469,19 @@ class FamilyDenoiser:
     def advance(self, state: JobState, prediction: torch.Tensor) -> None:
         with device_errors():
             sampler.advance(state, prediction)
+            if state.plan.stages and not state.done and state.begun_stage == state.step:
+                self._turn(state)
+
+    def _turn(self, state: JobState) -> None:
+        """The next stage begins: of the walk before it only the latent was of use."""
+        stages, plan = self._family.stages, state.plan
+        if stages is None:
+            raise ValueError("The family makes its videos in one walk.")
+        stage = plan.stage_at(state.step)[0]
+        state.latent = stages.turn(state, stage).to(state.latent)
+        state.modalities = self._modalities(walk_of(plan, stage))
+        state.history, state.memory, state.difference = [], (), None
+        state.cached = {}
 
     @torch.inference_mode()
     def preview(self, state: JobState) -> Frames:
@@ -427,6 +503,8 @@ class FamilyDenoiser:
     @torch.inference_mode()
     def decode_float(self, state: JobState) -> NDArray[np.float32]:
         """The frames before they are rounded, float32 (F, H, W, 3) in 0..1: the pipeline's `output_type="np"`."""
+        if state.plan.stages and self._family.stages is not None:
+            return self._pixels(state, self._family.stages.whole(state))
         return self._pixels(state, state.latent)
 
     @torch.inference_mode()
@@ -459,3 +537,8 @@ class FamilyDenoiser:
 
     def memory_bytes(self) -> int:
         return held_bytes(self._family.device)
+
+
+def _worn(adapters: Sequence[tuple[str, float]]) -> str:
+    """Adapters as a part of a group's name."""
+    return "".join(f"+{name}*{strength!r}" for name, strength in adapters)

@@ -42,13 +42,16 @@ class HunyuanVideo(BaseFamily):
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         dtype = self._transformer.dtype
         wished = [row.state.plan.sampling.guidance for row in rows]
+        guidance = None
+        if self._transformer.config.guidance_embeds:
+            guidance = torch.tensor(wished, dtype=dtype, device=self.device) * 1000.0
         answer: torch.Tensor = self._transformer(
             hidden_states=self.inputs(rows, dtype),
             timestep=timesteps(rows, self.device),
             encoder_hidden_states=stacked(rows, TOKENS, dtype),
             encoder_attention_mask=stacked(rows, MASK, dtype),
             pooled_projections=stacked(rows, POOLED, dtype),
-            guidance=torch.tensor(wished, dtype=dtype, device=self.device) * 1000.0,
+            guidance=guidance,
             return_dict=False,
         )[0]
         return answer

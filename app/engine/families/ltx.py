@@ -19,14 +19,22 @@ from app.engine.families.base import EVEN, BaseFamily, compressed, stacked, time
 from app.engine.families.family import Row
 from app.engine.families.loading.pipelines import PipelineClass, PipelineReader
 from app.engine.families.loading.reader import Files
-from app.engine.families.ltx_pictures import FramePictures, frames_of, levels_of, placed, with_pictures
+from app.engine.families.ltx_pictures import (
+    FramePictures,
+    PictureNoise,
+    begins_wholly,
+    frames_of,
+    levels_of,
+    placed,
+    with_pictures,
+)
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend, linear_quadratic, picked
 from app.engine.samplers.schedule import Schedule
+from app.plan import few_step
 from app.types import Plan, VideoSpec
 
 MASK = "mask"  # (T,): 1 where the text is, 0 where it is padding
-_LADDER = (1.0, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +45,13 @@ class Recipe:
     ladder: tuple[float, ...] = ()  # a distilled release's own levels
     decode_timestep: float = 0.05
     decode_noise: float = 0.025
+    picture_noise: float = 0.15  # what LTXConditionPipeline has for `image_cond_noise_scale`
 
 
 FIRST = Recipe(paced=False)
 LATER = Recipe(paced=True)
-DISTILLED = Recipe(paced=True, ladder=_LADDER)  # 0.9.7 and 0.9.8, the first pass of their published configurations
-DISTILLED_096 = Recipe(paced=True, ladder=(*_LADDER, 0.4219))
+DISTILLED = Recipe(paced=True, ladder=few_step.LTX)  # 0.9.7 and 0.9.8, the first pass of their published configurations
+DISTILLED_096 = Recipe(paced=True, ladder=few_step.LTX_096)
 
 
 def recipe_of(source: str, pipeline: str) -> Recipe:
@@ -66,6 +75,7 @@ class LTX(BaseFamily):
         self._spatial = int(self._autoencoder.spatial_compression_ratio)
         if recipe.paced:  # earlier releases know no pictures
             self.image = FramePictures(self._autoencoder)
+        self._picture_noise = PictureNoise(recipe.picture_noise, self._drawn_at_first)
 
     def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
         sides = compressed(spec, self._temporal, self._spatial, self._spatial)
@@ -89,7 +99,7 @@ class LTX(BaseFamily):
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         dtype = self._transformer.dtype
-        whole = self.inputs(rows, dtype)  # (B, C, F', H', W'), pictures in front
+        whole = torch.stack([self._picture_noise.shown(row.state) for row in rows]).to(dtype)  # pictures in front
         levels, held = timesteps(rows, self.device)[:, None], None
         if any(row.state.conditioning.picture for row in rows):
             levels, held = levels_of(rows, self.device)
@@ -127,6 +137,7 @@ class LTX(BaseFamily):
 
     def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
         model = self._autoencoder
+        latent = self._with_last_noise(latent, plan)
         mean, std = (part.view(-1, 1, 1, 1).to(latent) for part in (model.latents_mean, model.latents_std))
         raw = (latent * std / model.config.scaling_factor + mean).to(self._transformer.dtype)
         level = None
@@ -142,12 +153,27 @@ class LTX(BaseFamily):
 
     def _second_noise(self, plan: Plan, raw: torch.Tensor) -> torch.Tensor:
         """What the plan's seed draws after the first latent: drawn again, so that no job has to carry it."""
+        shape = self.latent_shape(plan.spec)
+        generator = self._drawn_at_first(plan)
+        if frames_of(plan):
+            generator = self._picture_noise.behind(plan, self.begun_shape(plan))
+        return torch.randn(shape, generator=generator, dtype=raw.dtype).to(self.device)[:, : raw.shape[1]]
+
+    def _drawn_at_first(self, plan: Plan) -> torch.Generator:
+        """The seed's generator where `begin` leaves it."""
         generator = torch.Generator().manual_seed(plan.sampling.seed)
-        shape = self.noise(plan, generator).shape
+        channels, _, *sides = self.noise(plan, generator).shape
         for frame in frames_of(plan):  # as `with_pictures` draws for each
             for _ in range(2 if frame else 1):
-                torch.randn((shape[0], 1, *shape[2:]), generator=generator)
-        return torch.randn(shape, generator=generator, dtype=raw.dtype).to(self.device)[:, : raw.shape[1]]
+                torch.randn((channels, 1, *sides), generator=generator)
+        return generator
+
+    def _with_last_noise(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
+        """A first frame at full strength ends as it was last shown; a preview does without."""
+        whole = latent.shape[1] == self.latent_shape(plan.spec)[1]
+        if not (whole and self._recipe.picture_noise and begins_wholly(plan)):
+            return latent
+        return self._picture_noise.ended(latent, plan, self.begun_shape(plan), self.schedule(plan).timesteps[-1])
 
 
 def text_encoder_of(pipeline: Pipeline, files: Files) -> EncodePrompts:

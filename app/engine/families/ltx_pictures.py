@@ -2,17 +2,18 @@
 
 A token with a picture of strength s hears a noise level of 1 - s at most, and stays as it is until the video's own is
 below that: at full strength until the end. Pictures at other frames than the first are latent frames in front of
-the video's, which step with them and are cut off in the end. LTXConditionPipeline is the standard, without the noise
-that it may add to pictures at each step (`image_cond_noise_scale`), which here is 0.
+the video's, which step with them and are cut off in the end. At full strength they are shown with a little noise,
+another at each step, so that what follows them may move. LTXConditionPipeline is the standard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from app.engine.denoiser import Frames
+from app.engine.denoiser import Frames, JobState
 from app.engine.families.family import Row
 from app.engine.families.models import Autoencoder
 from app.engine.families.wan.image import pixels
@@ -23,6 +24,7 @@ from app.types import FIRST, LAST, REFERENCE, Plan, VideoSpec
 MEAN, SPREAD = "mean", "spread"  # (K, C, H', W') each: what the encoder says of K pictures
 AT = "at"  # (K, 2): the frame at which each stands, and its strength
 _JUST = 1e-6
+_DRAWN = -1  # where a job keeps the noise of its step
 
 
 class FramePictures:
@@ -96,6 +98,68 @@ def with_pictures(noise: torch.Tensor, picture: Mapping[str, torch.Tensor], gene
     return torch.cat([*front, latent], dim=1)
 
 
+class PictureNoise:
+    """The noise that pictures at full strength are shown with: `scale` times the square of the step's level, drawn
+    by the plan's seed behind what it drew for the beginning, for all tokens at each step, as the pipeline does it."""
+
+    def __init__(self, scale: float, begun: Callable[[Plan], torch.Generator]) -> None:
+        self._scale = scale
+        self._begun = begun
+
+    def shown(self, state: JobState) -> torch.Tensor:
+        """The latent (C, F', H', W') as the transformer sees it at the state's next step."""
+        held = held_wholly(state.conditioning.picture, state.latent)
+        if not self._scale or not held.any():
+            return state.latent
+        drawn = self._drawn(state).T.reshape(state.latent.shape)
+        return torch.where(held, state.latent + self._scale * drawn * (state.timestep / 1000) ** 2, state.latent)
+
+    def ended(self, latent: torch.Tensor, plan: Plan, shape: Sequence[int], timestep: float) -> torch.Tensor:
+        """A finished latent without the pictures in front, whose first frame, where that is one, keeps the noise of the
+        last step, at this timestep; `shape` is that of all that stepped."""
+        generator = self._begun(plan)
+        for _ in range(plan.sampling.steps):
+            drawn = _noise(shape, generator)
+        noise = drawn.T.reshape(tuple(shape)).to(latent)[:, -latent.shape[1] :][:, :1]
+        first = latent[:, :1] + self._scale * noise * (timestep / 1000) ** 2
+        return torch.cat([first, latent[:, 1:]], dim=1)
+
+    def behind(self, plan: Plan, shape: Sequence[int]) -> torch.Generator:
+        """The seed's generator where all steps are walked."""
+        generator = self._begun(plan)
+        for _ in range(plan.sampling.steps if self._scale else 0):
+            _noise(shape, generator)
+        return generator
+
+    def _drawn(self, state: JobState) -> torch.Tensor:
+        """(N, C) of the state's step; where the draws before it are not at hand, as after a resume, all over again."""
+        at, generator, noise = state.cached.get(_DRAWN, (-1, None, None))
+        if generator is None or at > state.step:
+            at, generator = -1, self._begun(state.plan)
+        for _ in range(state.step - at):
+            noise = _noise(state.latent.shape, generator).to(state.latent)
+        state.cached[_DRAWN] = (state.step, generator, noise)
+        found: torch.Tensor = noise
+        return found
+
+
+def held_wholly(picture: Mapping[str, torch.Tensor], latent: torch.Tensor) -> torch.Tensor:
+    """Which frames of a latent, pictures in front, are given at full strength: (F', 1, 1)."""
+    strengths = _by_frame(picture, latent.shape[1], latent.device)
+    return (strengths > 1 - _JUST)[:, None, None]
+
+
+def begins_wholly(plan: Plan) -> bool:
+    """Whether its first frame is given at full strength."""
+    firsts = [each.strength for each in plan.references if _frame_of(each.role, each.frame, plan.spec) == 0]
+    return (firsts[-1] if firsts else float(plan.image is not None)) > 1 - _JUST
+
+
+def _noise(shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
+    channels, *sides = shape
+    return torch.randn((math.prod(sides), channels), generator=generator)
+
+
 def levels_of(rows: Sequence[Row], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """The timestep that each token hears, (B, N) float32, and whether it stays as it is, (B, N)."""
     levels, held = [], []
@@ -110,7 +174,11 @@ def levels_of(rows: Sequence[Row], device: torch.device) -> tuple[torch.Tensor, 
 def _strengths(row: Row, device: torch.device) -> torch.Tensor:
     """How strongly each token is held, (N,): 0 where no picture is."""
     _, frames, height, width = row.state.latent.shape
-    picture = row.state.conditioning.picture
+    return _by_frame(row.state.conditioning.picture, frames, device).repeat_interleave(height * width)
+
+
+def _by_frame(picture: Mapping[str, torch.Tensor], frames: int, device: torch.device) -> torch.Tensor:
+    """The same of each latent frame, (F',)."""
     each = torch.zeros(frames, device=device)
     front = 0
     for frame, strength in picture[AT].tolist() if AT in picture else ():
@@ -120,7 +188,7 @@ def _strengths(row: Row, device: torch.device) -> torch.Tensor:
     for frame, strength in picture[AT].tolist() if AT in picture else ():
         if not frame:
             each[front] = strength
-    return each.repeat_interleave(height * width)
+    return each
 
 
 def _frame_of(role: str, frame: int | None, spec: VideoSpec) -> int | None:

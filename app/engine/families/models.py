@@ -62,6 +62,18 @@ class Vocoder(Model, Protocol):
     def __call__(self, spectrograms: torch.Tensor) -> torch.Tensor: ...
 
 
+class Upsampler(Model, Protocol):
+    """From latents (B, C, F', H', W') to larger ones."""
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor: ...
+
+
+class Eye(Protocol):
+    """An image processor: from a picture to what a vision model is shown, `pixel_values` (1, 3, h, w)."""
+
+    def __call__(self, image: object, **options: object) -> Any: ...
+
+
 class Pipeline(Protocol):
     """A diffusers pipeline: it reads its parts, and knows how texts are encoded and adapters' files are written."""
 

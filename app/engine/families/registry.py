@@ -12,7 +12,7 @@ import torch
 from app.engine.denoiser import EncodePrompts
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.placement import precision
-from app.engine.families.loading.reader import PLAIN, Files, Options
+from app.engine.families.loading.reader import AS_IT_IS, PLAIN, Files, Options
 from app.engine.families.loading.single_file import SingleFile
 from app.engine.families.models import Transformer
 from app.engine.families.parallel.ranks import RankLoad
@@ -27,7 +27,7 @@ class Reads(Protocol):
 
     def load(self, files: Files, options: Options = PLAIN) -> FamilyDenoiser: ...
 
-    def load_encoder(self, files: Files) -> EncodePrompts: ...
+    def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts: ...
 
     def transformer_names(self, folder: Path) -> list[str]: ...
 

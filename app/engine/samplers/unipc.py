@@ -49,6 +49,13 @@ def step(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[t
     return _predicted(state, latent, (clean, *guesses)), (latent, clean, *guesses[: ORDER - 1])
 
 
+def step_forcing(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """The same as SkyReels-V2's own code and diffusers' pipeline of it walk, whose latents are written to while UniPC
+    remembers them: the second step is corrected from where the first one came out, not from where it began."""
+    latent, memory = step(state, velocity)
+    return latent, memory if state.memory else (latent, *memory[1:])
+
+
 def order(step: int, steps: int, first: int = 0) -> int:
     """How many clean guesses the prediction at `step` rests on: fewer at both ends of a walk from step `first` on."""
     return min(ORDER, step - first + 1, steps - step)

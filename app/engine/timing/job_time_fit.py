@@ -21,9 +21,9 @@ class JobTimeFit:
     """
 
     sums: tuple[float, ...] = (0.0,) * 5  # over the jobs: 1, evaluations x, seconds y, x², x·y
-    last: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_LAST))
+    last: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LAST))
 
-    def learn(self, evaluations: int, seconds: float) -> None:
+    def learn(self, evaluations: float, seconds: float) -> None:
         """Take in a job that had the device to itself from noise to its last step."""
         new = (1.0, evaluations, seconds, evaluations**2, evaluations * seconds)
         self.sums = tuple(_FADE * old + one for old, one in zip(self.sums, new, strict=True))

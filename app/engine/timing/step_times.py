@@ -20,9 +20,10 @@ _STALE = 200  # steps of a shape, after which a batch size not formed since is t
 Times = dict[tuple[Shape, int], float]  # seconds a step takes by shape and batch size
 
 
-def shape_of(plan: Plan) -> Shape:
-    """Jobs of one (frames, height, width) have latents of one shape."""
-    return (plan.spec.frames, plan.spec.height, plan.spec.width)
+def shape_of(plan: Plan, step: int = 0) -> Shape:
+    """Jobs of one (frames, height, width) have latents of one shape: at a step that of its plan's stage."""
+    spec = plan.spec_at(step)
+    return (spec.frames, spec.height, spec.width)
 
 
 class StepTimes:
@@ -71,8 +72,17 @@ class StepTimes:
         self._seen[size] = _SETTLED if settled else seen + 1
         self._publish()
 
-    def learn_batch(self, shapes: Sequence[Shape], seconds: float) -> None:
-        """Take in the time of a forward of jobs with these shapes."""
+    def learn_batch(self, shapes: Sequence[Shape], seconds: float, passes: Sequence[float] = ()) -> None:
+        """Take in the time of a forward of jobs with these shapes.
+
+        `passes`: what of a guided step each ran, if not the whole of it. Two halves of one shape are a step of one job;
+        what is no whole number of steps, or of several shapes, is no such measurement.
+        """
+        if any(each != 1.0 for each in passes):
+            whole = float(sum(passes))
+            if len(set(shapes)) > 1 or whole < 1 or not whole.is_integer():
+                return
+            shapes = list(shapes[:1]) * int(whole)
         mix = mix_of(shapes)
         if len(mix) == 1:
             self._packs.pass_by()
@@ -102,11 +112,11 @@ class StepTimes:
         """Seconds of packed forwards, by mix."""
         return dict(self._packs.published.times)
 
-    def learn_job(self, shape: Shape, evaluations: int, denoise_s: float) -> None:
+    def learn_job(self, shape: Shape, evaluations: float, denoise_s: float) -> None:
         """Take in the seconds of a job that went from noise to its last step with the device to itself.
 
         They are not what the batcher compares batch sizes by: they lean to neither side and have the time between
-        steps in them, so that predictions are right on average.
+        steps in them, so that predictions are right on average. `evaluations` are guided ones.
         """
         if evaluations >= 1 and denoise_s > 0.0:
             self._whole.setdefault(shape, JobTimeFit()).learn(evaluations, denoise_s)

@@ -127,7 +127,7 @@ class WarmUp:
         Raises:
             DeviceOutOfMemory: not even one job of the default size fits.
         """
-        for number, size in enumerate(model.sizes[:MOST_SIZES]):
+        for number, size in enumerate(_sizes(model)):
             try:
                 self._measure(warm_up_plan(model, size))
             except DeviceOutOfMemory as error:
@@ -152,6 +152,15 @@ class WarmUp:
         if made.limit is not None:
             self._times.limit(shape, made.limit)
             self.limits[shape] = (made.limit, made.left_bytes)
+
+
+def _sizes(model: ModelProfile) -> list[tuple[int, int]]:
+    """The model's first sizes, and the small one that its default video is made in first, where it is refined."""
+    first = list(model.sizes[:MOST_SIZES])
+    if model.refined is None:
+        return first
+    width, height = first[0]
+    return [*first, (width // model.refined.shrink, height // model.refined.shrink)]
 
 
 def known_limit(noted: Noted, shape: Shape, left_bytes: int) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.types.artifact import Artifact
-from app.types.storyboard import Storyboard
+from app.types.storyboard import SceneWish, Storyboard
 
 PICTURES = "inputs"  # pictures of all jobs lie under this name, and are held one by one
 
@@ -23,9 +23,15 @@ def held_by(artifact: Artifact) -> str:
 
 
 def pictures_of(story: Storyboard) -> tuple[Artifact, ...]:
-    """The pictures that its scenes begin with."""
+    """The pictures that its scenes begin with, or show otherwise."""
     wishes = (*story.wish.scenes, *(scene.wish for scene in story.scenes))
-    return tuple(dict.fromkeys(wish.image for wish in wishes if wish.image is not None))
+    return tuple(dict.fromkeys(each for wish in wishes for each in shown_by(wish)))
+
+
+def shown_by(wish: SceneWish) -> tuple[Artifact, ...]:
+    """The pictures of one scene."""
+    first = () if wish.image is None else (wish.image,)
+    return (*first, *(each.artifact for each in wish.references))
 
 
 def _named(story: Storyboard) -> Iterator[Artifact]:

@@ -13,15 +13,18 @@ from pydantic import TypeAdapter
 from app.errors import StoreUnavailable
 from app.types.storyboard import Storyboard
 
-FORM = 1
+FORM = 2
 """The newest form of a record; a reader refuses what is newer than itself, and fills in what an older one lacks."""
+PLAIN_FORM = 1
 
 _STORY = TypeAdapter(Storyboard)
 
 
 def story_to_json(story: Storyboard) -> bytes:
     """The whole record, with its form."""
-    return orjson.dumps({"form": FORM, "story": story})
+    wishes = (*story.wish.scenes, *(scene.wish for scene in story.scenes))
+    form = FORM if any(wish.references for wish in wishes) else PLAIN_FORM  # which an older one would leave out
+    return orjson.dumps({"form": form, "story": story})
 
 
 @lru_cache(maxsize=256)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
 
-from app.types import Masks, Plan
+from app.types import Masks, Plan, Sampling
 from app.types.masks import LEAP
 
-_LEAPS = frozenset({"unipc"})  # samplers of several steps
+_LEAPS = frozenset({"unipc", "unipc_forcing"})  # samplers of several steps
 
 
 def masks_of(plan: Plan) -> Masks:
@@ -19,13 +19,17 @@ def masks_of(plan: Plan) -> Masks:
         ValueError: not 1 <= budget <= steps, or it begins behind its last step.
     """
     asked = plan.sampling
-    masks = plan.masks or for_guidance(for_sampler(evenly(asked.steps, asked.budget), asked.sampler), asked.guidance)
-    return masks if plan.start is None else late(masks, plan.start.step)
+    masks = plan.masks or for_guidance(for_sampler(evenly(asked.steps, asked.budget), asked.sampler), asked)
+    return masks if plan.start is None else for_rule(late(masks, plan.start.step), asked)
 
 
-def evaluations(plan: Plan) -> float:
-    """What the plan's denoising costs, in guided evaluations. Raises ValueError as `masks_of` does."""
-    return cost(masks_of(plan))
+def walk_evaluations(plan: Plan) -> float:
+    """What one walk costs, in guided evaluations, without a draft's: `app.plan.work` says what a whole plan costs.
+
+    Raises ValueError as `masks_of` does.
+    """
+    masks = masks_of(plan)
+    return cost(masks) - sum(masks.run[: plan.sampling.zero_steps]) / 2  # whose velocity is 0 without a pass
 
 
 def for_sampler(masks: Masks, sampler: str) -> Masks:
@@ -37,9 +41,27 @@ def for_sampler(masks: Masks, sampler: str) -> Masks:
     return replace(masks, order=LEAP) if sampler in _LEAPS and masks.budget < masks.steps else masks
 
 
-def for_guidance(masks: Masks, guidance: float) -> Masks:
-    """The masks as they are at this guidance: at 1 there is no unconditional pass."""
-    return replace(masks, unconditional=(False,) * masks.steps) if guidance == 1 else masks
+def for_guidance(masks: Masks, sampling: Sampling) -> Masks:
+    """The masks as they are with this guidance: at 1, and outside its interval, there is no unconditional pass."""
+    if sampling.guidance == 1:
+        return replace(masks, unconditional=(False,) * masks.steps)
+    return for_rule(masks, sampling)
+
+
+def for_rule(masks: Masks, sampling: Sampling) -> Masks:
+    """The masks with unconditional passes where there is guidance alone, and one at the first such run."""
+    if sampling.rule is None or not any(masks.unconditional):
+        return masks
+    guided = [runs and sampling.guides(step) for step, runs in enumerate(masks.run)]
+    first = guided.index(True) if True in guided else masks.steps
+    passes = zip(guided, masks.unconditional, strict=True)
+    free = tuple(here and (asked or step == first) for step, (here, asked) in enumerate(passes))
+    return replace(masks, unconditional=free, late_guidance=not free[masks.first])
+
+
+def of_one_pass(masks: Masks) -> Masks:
+    """The masks of a model that never has an unconditional pass: whole evaluations, each of the one pass it has."""
+    return replace(masks, unconditional=masks.run)
 
 
 def cost(masks: Masks) -> float:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
-from app.plan.masks.mask import cost, ends_kept, evenly, for_guidance, for_sampler, stretched
+from app.plan.masks.mask import cost, ends_kept, evenly, for_guidance, for_sampler, of_one_pass, stretched
 from app.types import Masks, Plan
 from app.types.masks import bits, unbits
 
@@ -120,11 +120,12 @@ class MaskTable:
         return frozenset(row.sampler for row in self.rows)
 
 
-def with_masks(plan: Plan, tables: Mapping[str, MaskTable]) -> Plan:
+def with_masks(plan: Plan, tables: Mapping[str, MaskTable], one_pass: bool = False) -> Plan:
     """The plan with the masks that the tables, by model, have for it, whatever masks it had before.
 
-    They depend on nothing but model, revision, steps, budget, sampler and whether there is guidance. Its mark is that
-    of a plan made today: one from a record of before masks were kept begins with their digest.
+    They depend on nothing but model, revision, steps, budget, sampler and at which steps there is guidance. Its mark is
+    that of a plan made today: one from a record of before masks were kept begins with their digest. `one_pass`: the
+    model never has an unconditional one.
 
     Raises:
         ValueError: not 1 <= budget <= steps.
@@ -135,7 +136,8 @@ def with_masks(plan: Plan, tables: Mapping[str, MaskTable]) -> Plan:
         masks = table.masks(asked.steps, asked.budget, asked.sampler) or ends_kept(asked.steps, asked.budget)
     else:
         masks = evenly(asked.steps, asked.budget)
-    masks = for_guidance(for_sampler(masks, asked.sampler), asked.guidance)
+    masks = for_sampler(masks, asked.sampler)
+    masks = of_one_pass(masks) if one_pass else for_guidance(masks, asked)
     return replace(plan, masks=masks, mark=plan.mark.removeprefix(masks.digest))
 
 

@@ -38,9 +38,10 @@ def choose(plan: Plan, found: Sequence[Kept], world: World | None, table: Simila
     """The most similar video that the plan may begin with; None: from noise.
 
     Refused are prompts that differ in what matters, and another seed for the very same prompt: that asks for another
-    take of it. Of videos that are as similar, one of the same seed is taken. A student's few steps leave none to skip.
+    take of it. Of videos that are as similar, one of the same seed is taken. A student's few steps leave none to skip,
+    and a video that is made in stages has no latent of its whole walk.
     """
-    if plan.student is not None:
+    if plan.student is not None or plan.stages:
         return None
     asked = Asked(plan.prompt, world)
     for kept in sorted(found, key=lambda each: (-each.similarity, each.seed != plan.sampling.seed)):

@@ -14,7 +14,6 @@ from typing import Final
 
 from app.errors import InvalidRequest
 from app.plan.distilled import SAMPLER
-from app.plan.masks.mask import evaluations as own_evaluations
 from app.plan.masks.mask import masks_of
 from app.plan.speculative.table import DraftTable
 from app.types import FirstDraft, ModelProfile, MustShow, Plan, PlanWarning, Sampling, Start, VideoRequest
@@ -80,7 +79,7 @@ def draft_of(model: ModelProfile, sampling: Sampling) -> FirstDraft | None:
     if model.student is not None:
         count = model.student.evaluations
         walk = replace(
-            sampling, steps=count, budget=count, guidance=1.0, guidance_2=None, sampler=SAMPLER, step_cache=""
+            _plain(sampling), steps=count, budget=count, guidance=1.0, guidance_2=None, sampler=SAMPLER, levels=()
         )
         return FirstDraft(walk, student=model.student)
     few = next((tier for tier in model.tiers if tier.tier == PREVIEW and tier.adapter and tier.steps), None)
@@ -88,8 +87,22 @@ def draft_of(model: ModelProfile, sampling: Sampling) -> FirstDraft | None:
         return None
     count, guidance = few.steps[0], sampling.guidance if few.guidance is None else few.guidance
     second = None if sampling.guidance_2 is None else guidance
-    walk = replace(sampling, steps=count, budget=count, guidance=guidance, guidance_2=second, step_cache="")
+    walk = replace(
+        _plain(sampling),
+        steps=count,
+        budget=count,
+        guidance=guidance,
+        guidance_2=second,
+        sampler=few.sampler or sampling.sampler,
+        shift=sampling.shift if few.shift is None else few.shift,
+        levels=few.levels,
+    )
     return FirstDraft(walk, adapters=((few.adapter, 1.0),))
+
+
+def _plain(sampling: Sampling) -> Sampling:
+    """Without what a draft has none of."""
+    return replace(sampling, step_cache="", rule=None)
 
 
 def walks(plan: Plan) -> tuple[Plan, ...]:
@@ -129,16 +142,6 @@ def behind(plan: Plan) -> Plan:
     return kept_walk(plan) if plan.draft.calibrated else plain_walk(plan)
 
 
-def runs(plan: Plan) -> int:
-    """Runs of the denoiser that are planned: those of the draft, if there is one, and those behind it."""
-    return masks_of(behind(plan)).budget + (0 if plan.draft is None else plan.draft.sampling.budget)
-
-
-def evaluations(plan: Plan) -> float:
-    """The same in guided evaluations."""
-    return own_evaluations(behind(plan)) + (0.0 if plan.draft is None else own_evaluations(draft_walk(plan)))
-
-
 def steps_saved(plan: Plan) -> int:
     """Runs of the denoiser that a kept draft spares the plan, before its own are counted."""
     return masks_of(plain_walk(plan)).budget - masks_of(behind(plan)).budget
@@ -164,6 +167,10 @@ def _beyond(request: VideoRequest, plan: Plan, draft: FirstDraft, model: ModelPr
         yield "what makes drafts does not hear the negative prompt"
     if plan.sampling.step_cache:
         yield "a step cache is asked for"
+    if plan.stages:
+        yield "it is made in stages"
+    if plan.sampling.zero_steps:
+        yield "it begins with steps of no velocity, as CFG-Zero* has it"
     if draft.student is not None and request.shift is not None and request.shift != model.shift:
         yield "the noise levels of what makes drafts are fixed, and another flow shift is asked for"
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 from app.errors import Conflict, InvalidRequest, JobNotFound, KinorayError, ServiceUnavailable, StoryboardNotFound
 from app.service.acceptance import Accepted
-from app.simulate.engine import FAILS
 from app.simulate.faults.network import Gone
 from app.simulate.faults.nodes import RouterNode
 from app.simulate.faults.remote import DyingProcess
 from app.simulate.faults.scenario import Action, ActionKind
 from app.simulate.faults.world import RECEIVER, World
+from app.simulate.virtual_job import FAILS
 from app.types import CacheMode, Caller, Job, Reference, UploadedPicture, VideoRequest, Webhook, Wishes
 from app.types.storyboard import SceneWish, StoryWish
 from app.video.picture import as_png
@@ -174,9 +174,11 @@ class Clients:
 
     async def _told(self, job: Job, seen: list[str], router: RouterNode) -> bool:
         """Whether the end was told; ids that were heard go into `seen`."""
-        watch = self._world.watch
-        ends = 0
-        async for event in router.service.follow(job.id, Caller(job.tenant), seen[-1] if seen else None):
+        watch, caller, service = self._world.watch, Caller(job.tenant), router.service
+        ends, last = 0, seen[-1] if seen else None
+        if last is not None and await service.told_all(job.id, caller, last):  # asked first, as by the API
+            return True
+        async for event in service.follow(job.id, caller, last):
             watch.demand(not ends, f"a follower of {job.id} was told something behind its end")
             watch.demand(not seen or _place(event.id) > _place(seen[-1]), f"events of {job.id} came out of order")
             seen.append(event.id)

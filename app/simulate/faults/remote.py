@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from app.errors import StoreUnavailable
-from app.simulate.virtual_time import VirtualLoop, VirtualProcess
+from app.simulate.virtual_time import VirtualLoop, VirtualProcess, turn
 
 QUICK, TURN = 0.6, 0.85  # so many of all calls are answered at once, and so many more when others had their turn
 MEAN_S = 0.004  # of the rest
@@ -29,10 +29,7 @@ class Server:
         self.refuses = 0.0  # share
         self._loop = loop
         self._rng = rng
-
-    def asked(self) -> float:
-        """What is drawn for a call: how quickly it is answered."""
-        return self._rng.random()
+        self.draw = rng.random  # for a call: how quickly it is answered; for an answer: whether others come first
 
     @property
     def troubled(self) -> bool:
@@ -47,22 +44,24 @@ class Server:
         elif draw > TURN:
             await asyncio.sleep(min(rng.expovariate(1 / self._mean_s), LONGEST * self._mean_s))
         elif draw > QUICK:
-            await asyncio.sleep(0)
+            await turn()
         if self.away:
             await asyncio.sleep(rng.choice((0.0, TIMEOUT_S)))
             raise StoreUnavailable(f"{self.name} does not answer.")
         if self.refuses and rng.random() < self.refuses:
             raise StoreUnavailable(f"{self.name} is full.")
 
-    async def answer(self) -> None:
-        """The way back. Raises StoreUnavailable where the answer is lost."""
-        if self.loses_answers and self._rng.random() < self.loses_answers:
+    async def lose(self) -> None:
+        """The way back, while answers are lost. Raises StoreUnavailable."""
+        if self._rng.random() < self.loses_answers:
             await asyncio.sleep(self._rng.choice((0.0, TIMEOUT_S)))
             raise StoreUnavailable(f"An answer of {self.name} was lost.")
-        if self._rng.random() > TURN:
-            await asyncio.sleep(0)
-            if self.away:
-                raise StoreUnavailable(f"{self.name} went away.")
+
+    async def linger(self) -> None:
+        """The way back, while others have their turn. Raises StoreUnavailable."""
+        await turn()
+        if self.away:
+            raise StoreUnavailable(f"{self.name} went away.")
 
 
 class DyingProcess(VirtualProcess):
@@ -74,6 +73,10 @@ class DyingProcess(VirtualProcess):
         self.dies_at: float | None = None
         self.died: Callable[[], None] | None = None
         self._loop = loop
+
+    def die_at(self, call: float) -> None:
+        """End with that call, counted from the first."""
+        self.dies_at, self.doomed = call, True
 
     def called(self, behind: bool) -> None:
         """A call begins, or has had its effect. Raises CancelledError for one who is dead."""
@@ -110,15 +113,22 @@ class Remote:
 
         async def call(*args: Any, **options: Any) -> Any:
             process.calls += 1
-            process.called(behind=False)
-            draw = server.asked()
+            if process.doomed:
+                process.called(behind=False)
+            draw = server.draw()
             if draw > QUICK or server.troubled:  # else it is there at once, as most are
                 await server.ask(draw)
-                process.called(behind=False)
+                if process.doomed:
+                    process.called(behind=False)
             result = await method(*args, **options)
-            process.called(behind=True)
-            await server.answer()
-            process.called(behind=True)
+            if process.doomed:
+                process.called(behind=True)
+            if server.loses_answers:
+                await server.lose()
+            if server.draw() > TURN:
+                await server.linger()
+                if process.doomed:
+                    process.called(behind=True)
             return result
 
         return call
@@ -128,7 +138,7 @@ class Remote:
 
         async def stream(*args: Any, **options: Any) -> AsyncIterator[Any]:
             process.called(behind=False)
-            await server.ask(server.asked())
+            await server.ask(server.draw())
             async for each in method(*args, **options):
                 process.called(behind=False)
                 yield each

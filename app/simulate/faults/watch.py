@@ -22,8 +22,8 @@ from app.jobs.events import Entries
 from app.jobs.memory import MemoryEvents, MemoryJobs
 from app.jobs.reports.account import RAN_OUT
 from app.jobs.shards import ShardLease
-from app.simulate.engine import heard_with, undisturbed
 from app.simulate.faults.trace import Trace
+from app.simulate.virtual_job import heard_with, undisturbed
 from app.types import Artifact, CacheUse, Failure, Job, Lease, Measured, Phase, Plan
 
 EARLY_S = 1.0  # a renewal may have been on its way

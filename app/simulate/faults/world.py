@@ -193,7 +193,7 @@ class World:
         if fault.kind is FaultKind.KILL:
             self.kill(node, fault.lasts_s)
         elif fault.kind is FaultKind.KILL_AT_CALL:
-            process.dies_at = process.calls + fault.amount
+            process.die_at(process.calls + fault.amount)
         elif fault.kind is FaultKind.PAUSE and process.alive and not process.frozen:
             self.loop.freeze(process)
             self.loop.call_later(fault.lasts_s, self.loop.thaw, process)

@@ -14,9 +14,9 @@ from app.models.served import profile_of
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.families import FAMILIES
-from app.plan.masks.mask import evaluations
 from app.plan.planner import make_plan
 from app.plan.tables import Tables
+from app.plan.work import evaluations
 from app.settings import Settings
 from app.settings.model_entry import ModelEntry
 from app.settings.strict_yaml import loaded

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.line.batcher import Boundary, Paused, Running, Waiting, decide
+from app.line.borrowed_time import borrows
 from app.line.fair_share import FairShare, TenantShare
 from app.line.order import Urgency, aged
 from app.line.profile import Profile, Shape, fitting_size, useful_sizes
@@ -70,7 +71,7 @@ class Replica:
         self._began = self._each_s = 0.0
         self._repeat = 0
         self._shapes: FairShare[Shape] = FairShare()
-        self._tenants = TenantShare()
+        self._tenants = TenantShare(rules.borrow)
 
     @property
     def stepping(self) -> bool:
@@ -163,6 +164,9 @@ class Replica:
         """Whether jobs of several tenants may share a forward whoever of them begins."""
         weight, step_s = self._rules.weight, self._profile.step_s
         together_s, whole = step_s(shape, tenants.total()), sum(map(weight, tenants))
+        starts = self._tenants.starts(tenants)
+        if any(borrows(starts, starts[tenant]) for tenant in tenants):  # as `app.line.batcher` limits company
+            return together_s <= self._rules.company_stretch * step_s(shape)
         return all(together_s <= whole / weight(tenant) * step_s(shape) for tenant in tenants)
 
     def _ask(self, now: float, here: Sequence[Attempt]) -> Boundary:
@@ -170,7 +174,7 @@ class Replica:
         for one in here:
             kind = one.kind
             facts = (
-                *(one.job.id, one.shape, one.urgency, kind.forwards, one.left, one.since),
+                *(one.job.id, one.shape, one.urgency, kind.evaluations, one.left * one.weight, one.since),
                 *(0, one.left == 0, False, kind.plan.sampling.alone),
             )
             if one.place == RUNNING:

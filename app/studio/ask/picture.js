@@ -1,7 +1,7 @@
-// A place for a picture that a video begins with: picked, dropped or pasted, cut, sent, and seen as it will be used.
+// A place for a picture that a video is made with: picked, dropped or pasted, cut, sent, and seen as it will be used.
 
 import { post, Refusal } from "../api.js";
-import { $, announce, button, h, say, soon } from "../dom.js";
+import { $, announce, button, h, icon, say, soon } from "../dom.js";
 import { known, number, percent, t } from "../words.js";
 import { cut, frame, untouched, whole } from "./crop.js";
 import { forget, keepPicture, keptPicture, upload } from "./upload.js";
@@ -13,12 +13,13 @@ const GROUNDS = ["keep", "remove", "blur"];
 
 /**
  * @param {any} box an element, into which the place is put
- * @param {{ id: string, shape: () => number, changed: () => void }} options `id`: of this place, in the page and in what
- *   is kept over a reload; `shape`: width / height of the video; `changed` is told when there is another wish
+ * @param {{ id: string, shape: () => number, changed: () => void, label?: string, plain?: boolean }} options `id`: of this
+ *   place, in the page and in what is kept over a reload; `shape`: width / height of the video; `changed` is told when
+ *   there is another wish; `plain`: it is taken as it is, but for its cut
  */
-export function picturePlace(box, { id, shape, changed }) {
+export function picturePlace(box, { id, shape, changed, label = t("picture"), plain = false }) {
   const input = h("input", { id, type: "file", accept: KINDS.join(), className: "unseen", disabled: true });
-  const pick = h("label", { id: `${id}-pick`, className: "picture-pick", for: id }, t("picture"));
+  const pick = h("label", { id: `${id}-pick`, className: "picture-pick", for: id }, icon("picture"), label);
   const note = h("p", { id: `${id}-note`, className: "soft" });
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": t("picture.sends") });
   const seen = h("div", { id: `${id}-seen`, className: "picture-seen" });
@@ -45,11 +46,11 @@ export function picturePlace(box, { id, shape, changed }) {
   const keep = () => keepPicture(id, picture && { file: picture.file, name: picture.name, box: picture.box, blob: sent?.blob, id: sent?.id ?? null, background: ground.value, crop: crop.value });
   const hint = () => say(note, takes ? t("picture.drop") : t("picture.not", { model }));
 
-  /** What a request has of it. @returns {Record<string, any>} */
-  function wish() {
-    if (!takes || !sent?.whole) return {};
-    return { input_reference: sent.data || { upload: sent.id }, ...wished() };
-  }
+  /** It as one of `input_references`. @returns {Record<string, any> | null} */
+  const given = () => (!takes || !sent?.whole ? null : sent.data ? { image: sent.data } : { upload: sent.id });
+
+  /** What a request has of it, where it is the only one. @returns {Record<string, any>} */
+  const wish = () => (given() ? { input_reference: sent?.data || given(), ...wished() } : {});
 
   /** Shows a picture, and sends it. @param {Blob & { name?: string }} file @param {any} [before] as it was kept */
   async function take(file, before = null) {
@@ -71,7 +72,7 @@ export function picturePlace(box, { id, shape, changed }) {
     if (before) [ground.value, crop.value] = [before.background, before.crop];
     seen.replaceChildren(picture.frame.element, button("close", t("picture.away"), takeAway, { bare: true }));
     say(note, picture.name);
-    prepare.hidden = false;
+    prepare.hidden = plain;
     begin(before?.blob ?? null, before?.id ?? null);
   }
 
@@ -190,6 +191,9 @@ export function picturePlace(box, { id, shape, changed }) {
   return {
     take,
     wish,
+    given,
+    wished,
+    filled: () => picture !== null,
     /** Settles once what is there is sent. Raises what was in the way. */
     ready: () => (takes ? sending : Promise.resolve()),
     /** Whether the model that is asked takes a picture. @param {boolean} does @param {string} name */

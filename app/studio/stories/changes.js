@@ -1,5 +1,7 @@
 // What is other than in the film on record, and which scenes would be made again for that: pure.
 
+import { pictures } from "./drafts.js";
+
 const OF_ALL = ["model", "size", "fps", "negative_prompt"];
 const OWN = ["style", "tier", "seed"]; // of scenes that say none of their own
 const SPOKEN = ["voice", "language", "speed"];
@@ -9,7 +11,7 @@ const CLIP = ["prompt", "style", "tier", "seed"];
 
 const trimmed = (value) => (typeof value === "string" ? value.trim() : value);
 const other = (a, b, name) => trimmed(a[name]) !== trimmed(b[name]);
-const pictured = (each) => (each.picture?.kept ? "kept" : (each.picture?.upload ?? ""));
+const pictured = (each) => pictures(each).map(({ role, kept, upload }) => `${role} ${kept ? "kept" : upload}`).join();
 
 /** The fields of a scene that are other. @param {DraftScene} now @param {DraftScene} before */
 export function changedFields(now, before) {

@@ -59,7 +59,7 @@ export function forgetDraft(id) {
 }
 
 /** An empty scene, or one with these fields. @param {object} [fields] @returns {DraftScene} */
-export const scene = (fields = {}) => ({ ...SCENE, picture: null, ...texts(fields, SCENE), key: fresh().slice(0, 12), from: null });
+export const scene = (fields = {}) => ({ ...SCENE, picture: null, others: {}, ...texts(fields, SCENE), key: fresh().slice(0, 12), from: null });
 
 /** A film that nobody has seen yet, of a body as the API takes it. @param {any} [body] @returns {Draft} */
 export function draft(body = {}) {
@@ -70,9 +70,26 @@ export function draft(body = {}) {
 /** What a film on record asks for, to be edited. @param {Film} film @returns {Draft} */
 export function edits(film) {
   const made = draft(film);
-  const scenes = film.scenes.map((each, at) => ({ ...made.scenes[at], key: `scene-${each.number}`, from: each.number, picture: each.has_image ? { kept: true, name: "" } : null }));
+  const scenes = film.scenes.map((each, at) => ({ ...made.scenes[at], key: `scene-${each.number}`, from: each.number, picture: each.has_image ? { kept: true, name: "" } : null, others: keptOthers(each) }));
   return { ...made, id: film.id, of: film.id, scenes };
 }
+
+/** @param {FilmScene} each @returns {Record<string, Picture>} */
+function keptOthers(each) {
+  /** @type {Record<string, Picture>} */
+  const found = {};
+  for (const { role } of each.inputs.filter((given) => given.role !== "first")) {
+    const at = Object.keys(found).filter((name) => name.startsWith(role)).length;
+    found[`${role}-${at}`] = { kept: true, name: "" };
+  }
+  return found;
+}
+
+/** All pictures of a scene with what each is for. @param {DraftScene} each @returns {(Picture & { role: string })[]} */
+export const pictures = (each) => [
+  ...(each.picture ? [{ ...each.picture, role: "first" }] : []),
+  ...Object.entries(each.others ?? {}).map(([name, picture]) => ({ ...picture, role: name.split("-")[0] })),
+];
 
 // Of a record's fields those that a draft has; what is null is as if it were not given.
 function texts(fields, known) {
@@ -98,8 +115,27 @@ const given = (fields, usual) => {
   return found;
 };
 
-/** The scene as the API takes it. @param {DraftScene} each */
-export const sceneBody = (each) => ({ ...given(each, SCENE), prompt: each.prompt.trim(), ...(each.picture?.upload ? { image: { upload: each.picture.upload } } : {}) });
+const several = (each) => pictures(each).some(({ role }) => role !== "first");
+
+// Those that the film on record has cannot be sent.
+function pictureBody(each, all = several(each)) {
+  const sent = pictures(each).filter(({ upload }) => upload);
+  if (all) return { input_references: sent.map(({ upload, role }) => ({ upload, role })) };
+  return sent.length ? { image: { upload: sent[0].upload } } : {};
+}
+
+/** The scene as the API takes it. @param {DraftScene} each @returns {Record<string, any>} */
+export const sceneBody = (each) => ({ ...given(each, SCENE), prompt: each.prompt.trim(), ...pictureBody(each) });
+
+/** Those fields of a scene as a change takes them: null takes away what there was. @param {DraftScene} each @param {DraftScene | undefined} before @param {string[]} fields */
+export function sceneChange(each, before, fields) {
+  const whole = sceneBody(each);
+  const plain = fields.filter((name) => name !== "image");
+  /** @type {Record<string, any>} */
+  const shown = fields.includes("image") ? { image: null, ...pictureBody(each, several(each) || Boolean(before && several(before))) } : {};
+  if ("input_references" in shown) delete shown.image;
+  return { ...Object.fromEntries(plain.map((name) => [name, whole[name] ?? null])), ...shown };
+}
 
 /** The film as the API takes it. @param {Draft} made @param {DraftScene[]} [scenes] @returns {Record<string, any>} */
 export function body(made, scenes = made.scenes) {

@@ -5,7 +5,7 @@ import { announce, h, say, soon } from "../dom.js";
 import { t } from "../words.js";
 import { changes } from "./changes.js";
 import { isLeaving, remove, undoable } from "./deleting.js";
-import { draftOf, edits, forgetDraft, fresh, keep, MOST_SCENES, scene as newScene, sceneBody } from "./drafts.js";
+import { draftOf, edits, forgetDraft, fresh, keep, MOST_SCENES, pictures, scene as newScene, sceneChange } from "./drafts.js";
 import { face } from "./face.js";
 import { wrong } from "./fields.js";
 import { filmForm } from "./film.js";
@@ -31,7 +31,7 @@ async function choices() {
 /** A film on record as a draft that nobody has sent; pictures have to be given again. @param {Film} film @returns {Draft} */
 const copyOf = (film) => {
   const made = edits(film);
-  return { ...made, id: `draft_${fresh()}`, of: null, scenes: made.scenes.map((each) => ({ ...each, from: null, picture: null, key: fresh().slice(0, 12) })) };
+  return { ...made, id: `draft_${fresh()}`, of: null, scenes: made.scenes.map((each) => ({ ...each, from: null, picture: null, others: {}, key: fresh().slice(0, 12) })) };
 };
 
 const gone = () => ({ element: h("div", { className: "films-room" }, h("p", { className: "lead" }, t("films.gone")), h("a", { href: "#/stories" }, t("films.back"))), show: () => {}, focus: () => {}, close: () => {} });
@@ -128,7 +128,8 @@ export async function editor(id, { refused, go, renamed, notes }) {
       show();
       return reveal();
     }
-    const lost = film && !diff?.patch ? draft.scenes.findIndex((each) => each.picture?.kept) : -1;
+    const whole = ({ from }) => !diff?.patch || diff.patch.some(({ number, fields }) => number === from && fields.includes("image"));
+    const lost = film ? draft.scenes.findIndex((each) => whole(each) && pictures(each).some(({ kept }) => kept)) : -1;
     if (lost >= 0) return complain({ param: `scenes[${lost}].image`, message: t("scene.picture.again") });
     trouble = null;
     try {
@@ -142,11 +143,7 @@ export async function editor(id, { refused, go, renamed, notes }) {
   }
   const sent = (way) => (show(), way);
   async function change(from, patch) {
-    const bodies = patch.map(({ number, fields }) => {
-      const scene = draft.scenes[number - 1];
-      const whole = /** @type {Record<string, any>} */ (sceneBody(scene));
-      return { number, body: Object.fromEntries(fields.map((name) => [name, whole[name] ?? null])) };
-    });
+    const bodies = patch.map(({ number, fields }) => ({ number, body: sceneChange(draft.scenes[number - 1], before()?.scenes[number - 1], fields) }));
     await apply(from, bodies);
     forgetDraft(id);
     film = films.get(id) ?? film;
@@ -168,7 +165,7 @@ export async function editor(id, { refused, go, renamed, notes }) {
   });
   async function recut(captions) {
     if (!film) return;
-    if (film.scenes.some((each) => each.has_image)) return complain({ message: t("scene.picture.again") });
+    if (film.scenes.some((each) => each.inputs.length)) return complain({ message: t("scene.picture.again") });
     const copy = copyOf(film);
     await tried(async () => go((await send({ ...copy, film: { ...copy.film, captions } })).id))();
   }
@@ -224,7 +221,7 @@ export async function editor(id, { refused, go, renamed, notes }) {
     remove: removeScene,
     retry: (n) => tried(() => retry(id, n))(),
   });
-  const form = sceneForm({ edit: editScene, listen: (pressed) => hear(pressed, current().narration.trim()), styles: offered.styles, takesPicture: () => Boolean(model()?.takes_image) });
+  const form = sceneForm({ edit: editScene, listen: (pressed) => hear(pressed, current().narration.trim()), styles: offered.styles, takes: () => model()?.inputs ?? [] });
   const whole = filmForm({ edit: editFilm, listen: (pressed) => hear(pressed, draft.scenes.find((each) => each.narration.trim())?.narration ?? ""), ...offered });
   const room = tabs(t("tabs"), [[t("scene"), form.element], [t("film.tab"), whole.element]]);
   const told = notes.length ? h("ul", { className: "soft film-notes" }, notes.map((note) => h("li", {}, note))) : null;

@@ -3,7 +3,7 @@
 import { post } from "../api.js";
 import { body } from "./drafts.js";
 
-const PLACE = /^scenes\[(\d+)\](?:\.(\w+))?$/;
+const PLACE = /^scenes\[(\d+)\](?:\.(\w+).*)?$/;
 
 /** @typedef {{ scene: number | null, field: string, message: string }} Trouble `scene`: its place from 0; null: the film's */
 

@@ -14,7 +14,7 @@ export const FITS = ["hold", "loop", "slow", "extend"];
 export const named = (prefix, words) => words.map((word) => [word, known(prefix, word)]);
 
 /**
- * @param {{ edit: (change: Partial<DraftScene>) => void, listen: (button: any) => void, styles: [string, string][], takesPicture: () => boolean }} acts
+ * @param {{ edit: (change: Partial<DraftScene>) => void, listen: (button: any) => void, styles: [string, string][], takes: () => ModelInput[] }} acts
  */
 export function sceneForm(acts) {
   const text = (name, rows, placeholder, most) => h("textarea", { rows, placeholder, maxLength: most, spellcheck: name !== "prompt", oninput: (event) => acts.edit({ [name]: event.target.value }) });
@@ -33,7 +33,8 @@ export function sceneForm(acts) {
     fit: choice([["", t("as.film")], ...named("fit", FITS)], (value) => acts.edit({ fit: value })),
   };
   const hear = button("sound", t("film.listen"), () => acts.listen(hear), { act: "listen" });
-  const picture = pictureBox(acts);
+  const picture = pictureBox({ label: t("scene.picture"), name: "image", give: (given) => acts.edit({ picture: given }) });
+  const others = otherBoxes(acts);
   const warnings = h("ul", { className: "warnings", "aria-label": t("warnings"), hidden: true });
   const costs = h("p", { className: "soft scene-cost" });
   const more = h(
@@ -59,6 +60,7 @@ export function sceneForm(acts) {
     field("narration", t("scene.narration"), controls.narration, { beside: hear }),
     field("caption", t("scene.caption"), controls.caption),
     picture.element,
+    others.element,
     more,
     warnings,
     costs,
@@ -70,7 +72,8 @@ export function sceneForm(acts) {
     /** @param {DraftScene} scene @param {FilmPlan["scenes"][0] | undefined} plan @param {Warning[]} told */
     show(scene, plan, told) {
       for (const [name, control] of Object.entries(controls)) set(control, /** @type {any} */ (scene)[name]);
-      picture.show(scene.picture, acts.takesPicture());
+      picture.show(scene.picture, acts.takes().some(({ role }) => role === "first"));
+      others.show(scene.others ?? {});
       warn(warnings, plan?.warnings ?? told);
       const money = plan?.estimated_cost ? `, ${t("plan.costs", { n: number(plan.estimated_cost, 4) })}` : "";
       say(costs, plan ? `${known("tier", plan.tier)} · ${span(plan.seconds)} · ${t("plan.takes", { s: span(plan.estimated_device_seconds) })}${money}` : "");
@@ -82,14 +85,47 @@ export function sceneForm(acts) {
   };
 }
 
-function pictureBox({ edit }) {
+/** The pictures beside the first, as far as the film's model takes any. @param {{ edit: (change: Partial<DraftScene>) => void, takes: () => ModelInput[] }} acts */
+function otherBoxes({ edit, takes }) {
+  const element = h("div", { className: "scene-others" });
+  /** @type {Map<string, ReturnType<typeof pictureBox>>} */
+  const boxes = new Map();
+  let given = /** @type {Record<string, Picture>} */ ({});
+  const give = (name) => (picture) => {
+    const { [name]: _, ...rest } = given;
+    edit({ others: picture ? { ...rest, [name]: picture } : rest });
+  };
+  return {
+    element,
+    /** @param {Record<string, Picture>} others */
+    show(others) {
+      given = others;
+      const taken = takes().filter(({ role, kinds, takes_frame: framed }) => ["last", "reference"].includes(role) && kinds.includes("image") && !framed);
+      const names = taken.flatMap(({ role, most }) => {
+        const all = Array.from({ length: most }, (_, at) => `${role}-${at}`);
+        const free = all.find((name) => !others[name]); // of several that are taken as many as there are, and one to be filled
+        return all.filter((name) => others[name] || name === free);
+      });
+      for (const name of [...names, ...Object.keys(others)]) {
+        if (boxes.has(name)) continue;
+        boxes.set(name, pictureBox({ label: t(`picture.${name.split("-")[0]}`), name: "input_references", give: give(name) }));
+      }
+      const shown = [...boxes].filter(([name]) => names.includes(name) || others[name]);
+      if (shown.length !== element.childElementCount || shown.some(([, box], at) => element.children[at] !== box.element)) element.replaceChildren(...shown.map(([, box]) => box.element));
+      for (const [name, box] of shown) box.show(others[name] ?? null, names.includes(name));
+    },
+  };
+}
+
+/** @param {{ label: string, name: string, give: (picture: Picture | null) => void }} acts `name`: as the API calls the field */
+function pictureBox({ label, name, give }) {
   const input = h("input", { type: "file", accept: "image/png,image/jpeg,image/webp", className: "unseen", onchange: () => input.files?.[0] && take(input.files[0]) });
   const note = h("p", { className: "soft", role: "status" });
   const bar = h("span", { className: "sent", hidden: true }, h("i"));
   const seen = h("img", { alt: "", hidden: true });
-  const away = button("close", t("scene.picture.away"), () => (edit({ picture: null }), input.focus()), { bare: true });
-  const pick = h("label", { className: "chip" }, input, t("scene.picture"));
-  const element = h("div", { className: "field scene-picture", "data-field": "image" }, h("div", { className: "picture-row" }, seen, h("div", {}, pick, note, bar), away), h("p", { className: "wrong" }));
+  const away = button("close", t("scene.picture.away"), () => (give(null), input.focus()), { bare: true });
+  const pick = h("label", { className: "chip" }, input, label);
+  const element = h("div", { className: "field scene-picture", "data-field": name }, h("div", { className: "picture-row" }, seen, h("div", {}, pick, note, bar), away), h("p", { className: "wrong" }));
   let takes = true;
   let local = ""; // the address of the file that was given last, in this page
   let of = "";
@@ -106,7 +142,7 @@ function pictureBox({ edit }) {
       });
       URL.revokeObjectURL(local);
       [local, of] = [URL.createObjectURL(file), id];
-      edit({ picture: { upload: id, name: file.name } });
+      give({ upload: id, name: file.name });
       announce(file.name);
     } catch (error) {
       say(note, error.message);

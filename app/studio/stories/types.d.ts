@@ -8,6 +8,7 @@ interface FilmScene {
   narration: string | null;
   caption: string | null;
   has_image: boolean;
+  inputs: { role: string }[];
   style: string | null;
   tier: string | null;
   seed: number | null;
@@ -76,6 +77,8 @@ interface DraftScene {
   transition: string;
   fit: string;
   picture: Picture | null;
+  /** The pictures beside the one that it begins with, by role and place: "last-0". Drafts of before have none. */
+  others?: Record<string, Picture>;
 }
 
 interface Draft {

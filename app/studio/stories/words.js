@@ -88,7 +88,7 @@ addWords({
   "scene.picture.drop": ["Drop, paste or pick a PNG, JPEG or WebP.", "PNG, JPEG oder WebP ablegen, einfügen oder wählen."],
   "scene.picture.not": ["This model takes no picture.", "Dieses Modell nimmt kein Bild."],
   "scene.picture.sent": ["{n} of {of} MB sent", "{n} von {of} MB gesendet"],
-  "scene.picture.kept": ["It begins with the picture that you gave.", "Beginnt mit dem Bild, das du gegeben hast."],
+  "scene.picture.kept": ["This is the picture that you gave.", "Das ist das Bild, das du gegeben hast."],
   "scene.picture.again": ["A new film needs this picture again: pick it once more.", "Ein neuer Film braucht dieses Bild noch einmal: bitte neu wählen."],
   "scene.picture.away": ["Take the picture away", "Bild entfernen"],
   "scene.more": ["Length, style and seed", "Länge, Stil und Startwert"],

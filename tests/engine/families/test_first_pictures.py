@@ -1,9 +1,10 @@
-"""CogVideoX and HunyuanVideo 1.5 with a picture to begin with against diffusers: alone, together, resumed, saved."""
+"""CogVideoX and HunyuanVideo with a picture to begin with against diffusers: alone, together, resumed, saved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     HunyuanVideo15ImageToVideoPipeline,
     HunyuanVideo15Transformer3DModel,
+    HunyuanVideoImageToVideoPipeline,
+    HunyuanVideoTransformer3DModel,
 )
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,15 +32,19 @@ from app.engine.denoiser import TOKENS, JobState
 from app.engine.families import cogvideox, hunyuan15
 from app.engine.families.cogvideox import CogVideoX
 from app.engine.families.family import FamilyDenoiser
+from app.engine.families.hunyuan import MASK as HEARD
+from app.engine.families.hunyuan import POOLED
 from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, MASK, HunyuanVideo15
+from app.engine.families.hunyuan_picture import BESIDE, REPLACES, HunyuanPicture
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.models import Parts
 from app.errors import InvalidRequest
 from app.types import Artifact, Plan, VideoSpec
 from tests.engine.families.standard import batched, spoken
-from tests.engine.families.tiny import a_picture
+from tests.engine.families.tiny import a_picture, tiny_clip
 from tests.engine.families.tiny_cogvideox import cogvideox_parts
 from tests.engine.families.tiny_hunyuan import hunyuan15_parts
+from tests.engine.families.tiny_hunyuan import hunyuan_parts as tiny_hunyuan_parts
 from tests.engine.plans import hear, make_plan, walk
 
 WITHIN = 1e-4
@@ -54,6 +61,7 @@ class Kind:
     sampler: str = "euler"
     shift: float = 3.0
     sized: bool = True  # the pipeline is told its size
+    frames_more: int = 0  # that the pipeline is asked for, and cuts off
 
     def plan(self, seed: int, steps: int = 5, **more: Any) -> Plan:
         image = Artifact(f"inputs/t/{seed}.png", "image/png", 1)
@@ -79,7 +87,7 @@ class Kind:
             asked |= {"width": plan.spec.width, "height": plan.spec.height, "guidance_scale": plan.sampling.guidance}
         frames: NDArray[np.float32] = pipeline(
             image=Image.fromarray(self.picture(plan)[0]),
-            num_frames=plan.spec.frames,
+            num_frames=plan.spec.frames + self.frames_more,
             num_inference_steps=plan.sampling.steps,
             generator=torch.Generator().manual_seed(plan.sampling.seed),
             output_type="np",
@@ -160,7 +168,37 @@ def hunyuan() -> Kind:
     return Kind(make, hunyuan_pipeline, texts, VideoSpec(16, 16, 5, 8), sized=False)
 
 
+def hunyuan10_parts(sees: str) -> dict[str, Any]:
+    parts = tiny_hunyuan_parts()
+    channels, guided = (4, True) if sees == REPLACES else (9, False)  # as in the published weights of each
+    more = {"in_channels": channels, "guidance_embeds": guided, "image_condition_type": sees}
+    known = {name: value for name, value in parts["transformer"].config.items() if not name.startswith("_")}
+    torch.manual_seed(0)
+    transformer = HunyuanVideoTransformer3DModel(**(known | more)).eval()
+    return {"transformer": transformer, "vae": parts["vae"]}
+
+
+def hunyuan10_pipeline(sees: str, plan: Plan, **encoders: Any) -> Any:
+    known = dict.fromkeys(("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"))
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=plan.sampling.shift)
+    parts = {**known, "image_processor": tiny_clip()[0], **encoders, **hunyuan10_parts(sees)}
+    return HunyuanVideoImageToVideoPipeline(scheduler=scheduler, **parts)
+
+
+def hunyuan10(sees: str) -> Kind:
+    def make() -> FamilyDenoiser:
+        parts = hunyuan10_parts(sees)
+        encode = spoken({TOKENS: (8, 16), POOLED: (8,), HEARD: (8,)}, (HEARD,))
+        return FamilyDenoiser(HunyuanPicture(Parts(parts["transformer"], parts["vae"], encode), tiny_clip()[0]))
+
+    texts = ((TOKENS, "prompt_embeds"), (POOLED, "pooled_prompt_embeds"), (HEARD, "prompt_attention_mask"))
+    more = 0 if sees == REPLACES else 4
+    return Kind(make, partial(hunyuan10_pipeline, sees), texts, VideoSpec(32, 16, 5, 8), shift=7.0, frames_more=more)
+
+
 KINDS: dict[str, Callable[[], Kind]] = {
+    "hunyuan 1.0 in the first frame's place": lambda: hunyuan10(REPLACES),
+    "hunyuan 1.0 beside the noise": lambda: hunyuan10(BESIDE),
     "cogvideox": lambda: cog(False),
     "cogvideox 1.5": lambda: cog(True),
     "hunyuan 1.5": hunyuan,

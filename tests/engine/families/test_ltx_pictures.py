@@ -92,7 +92,7 @@ def theirs(denoiser: FamilyDenoiser, plan: Plan, given: Sequence[Shown], recipe:
     torch.manual_seed(plan.sampling.seed)  # what the decoder draws from
     frames: NDArray[np.float32] = pipeline(
         conditions=conditions or None,
-        image_cond_noise_scale=0.0,
+        image_cond_noise_scale=recipe.picture_noise,
         prompt_embeds=batched(text.prompt, TOKENS),
         prompt_attention_mask=batched(text.prompt, MASK).bool(),
         negative_prompt_embeds=batched(text.negative, TOKENS),
@@ -110,6 +110,16 @@ def theirs(denoiser: FamilyDenoiser, plan: Plan, given: Sequence[Shown], recipe:
         output_type="np",
     ).frames[0]
     return frames
+
+
+def test_without_noise_on_the_pictures_they_are_those_of_the_pipeline_too() -> None:
+    still = replace(LATER, picture_noise=0.0)
+    denoiser, given = denoiser_of(still), given_of("first, middle and last", 3)
+    plan = plan_of(3, given)
+    state = begun(denoiser, plan, given)
+    walk(denoiser, state)
+    assert np.abs(denoiser.decode_float(state) - theirs(denoiser, plan, given, still)).max() <= WITHIN
+    assert np.abs(denoiser.decode_float(state) - theirs(denoiser, plan, given)).max() > WITHIN, "the noise must count"
 
 
 @pytest.mark.parametrize("kind", KINDS)

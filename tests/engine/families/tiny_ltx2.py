@@ -15,7 +15,9 @@ from diffusers import (
     LTX2Pipeline,
     LTX2VideoTransformer3DModel,
 )
-from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder
+from diffusers.pipelines.ltx2 import LTX2LatentUpsamplePipeline, LTX2TextConnectors, LTX2Vocoder
+from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
+from diffusers.pipelines.ltx2.utils import STAGE_2_DISTILLED_SIGMA_VALUES
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -42,11 +44,18 @@ class TinyLTX2:
     denoiser: FamilyDenoiser
     parts: dict[str, Any]
     release: Release
+    upsampler: Any = None
 
     def by_pipeline(
         self, plan: Plan, heard: Conditioning, picture: Frames | None = None
     ) -> tuple[Pixels, NDArray[np.float32]]:
         """Frames and waveform."""
+        steps, sigmas = plan.sampling.steps, list(self.release.ladder) or None
+        frames, waveform = self.called(plan, heard, picture, num_inference_steps=steps, sigmas=sigmas)
+        return frames[0], waveform[0].float().numpy()
+
+    def called(self, plan: Plan, heard: Conditioning, picture: Frames | None = None, **asked: Any) -> tuple[Any, Any]:
+        """What one call of the pipeline gives."""
         release, guided = self.release, plan.sampling.guidance != 1
         distilled = {"use_dynamic_shifting": False, "shift_terminal": None} if release.ladder else {}
         kind = LTX2Pipeline if picture is None else LTX2ImageToVideoPipeline
@@ -61,17 +70,19 @@ class TinyLTX2:
         video, sound = release.scales["video"], release.scales["audio"]
         more = {} if picture is None else {"image": Image.fromarray(picture[0])}
         plain = plan.sampling.guidance
-        frames, waveform = pipeline(
+        usual: dict[str, Any] = {
+            "width": plan.spec.width,
+            "height": plan.spec.height,
+            "generator": torch.Generator().manual_seed(plan.sampling.seed),
+            "output_type": "np",
+        }
+        made: tuple[Any, Any] = pipeline(
             prompt_embeds=torch.zeros(1, 8, 4),
             prompt_attention_mask=torch.ones(1, 8),
             negative_prompt_embeds=torch.zeros(1, 8, 4),
             negative_prompt_attention_mask=torch.ones(1, 8),
-            width=plan.spec.width,
-            height=plan.spec.height,
             num_frames=plan.spec.frames,
             frame_rate=float(plan.spec.fps),
-            num_inference_steps=plan.sampling.steps,
-            sigmas=list(release.ladder) or None,
             guidance_scale=plain,
             audio_guidance_scale=(sound.text or plain) if guided else 1.0,
             stg_scale=video.perturbed if guided else 0.0,
@@ -82,10 +93,27 @@ class TinyLTX2:
             audio_guidance_rescale=sound.rescale if guided else 0.0,
             spatio_temporal_guidance_blocks=list(release.perturbed_blocks) or None,
             use_cross_timestep=release.cross_timestep,
-            generator=torch.Generator().manual_seed(plan.sampling.seed),
-            output_type="np",
             return_dict=False,
             **more,
+            **(usual | asked),
+        )
+        return made
+
+    def by_two_stages(
+        self, plan: Plan, heard: Conditioning, picture: Frames | None = None
+    ) -> tuple[Pixels, NDArray[np.float32]]:
+        """Frames and waveform: the pipeline at half the sides, the upsampler's, the pipeline again."""
+        first, spec, generator = plan.stages[0], plan.spec, torch.Generator().manual_seed(plan.sampling.seed)
+        small: dict[str, Any] = {"width": first.spec.width, "height": first.spec.height, "output_type": "latent"}
+        levels = {"num_inference_steps": first.steps, "sigmas": list(self.release.ladder)}
+        video, audio = self.called(plan, heard, picture, generator=generator, **small, **levels)
+        enlarging = LTX2LatentUpsamplePipeline(self.parts["vae"], self.upsampler)
+        sides = {"width": spec.width, "height": spec.height}
+        large = enlarging(latents=video, output_type="latent", return_dict=False, **sides)[0]
+        levels = {"num_inference_steps": 3, "sigmas": STAGE_2_DISTILLED_SIGMA_VALUES}
+        noised: dict[str, Any] = {"noise_scale": STAGE_2_DISTILLED_SIGMA_VALUES[0]}
+        frames, waveform = self.called(
+            plan, heard, picture, generator=generator, latents=large, audio_latents=audio, **noised, **levels
         )
         return frames[0], waveform[0].float().numpy()
 
@@ -110,8 +138,15 @@ def ltx2(release: Release = ALL) -> TinyLTX2:
         (parts["audio_vae"], parts["vocoder"]),
         release,
         Bend() if release.ladder else Bend.of(BENT),
+        upsampler=(upsampler := tiny_upsampler() if release.refining else None),
     )
-    return TinyLTX2(FamilyDenoiser(family), parts, release)
+    return TinyLTX2(FamilyDenoiser(family), parts, release, upsampler)
+
+
+def tiny_upsampler() -> LTX2LatentUpsamplerModel:
+    """Twice the sides; always the same."""
+    torch.manual_seed(2)
+    return LTX2LatentUpsamplerModel(in_channels=8, mid_channels=32, num_blocks_per_stage=1).eval()
 
 
 def text_of(tiny: TinyLTX2, prompt: str) -> TextEmbedding:

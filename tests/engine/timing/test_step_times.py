@@ -47,3 +47,16 @@ def test_a_round_of_a_tenant_is_no_longer_than_its_own_at_its_share() -> None:
     found = times.rounds_s([*crowd, ("single", SHAPE)], rules)
     assert found == {"many": times.round_s([SHAPE] * 8, rules), "single": 2.0}
     assert times.rounds_s([*crowd, ("heavy", SHAPE)], rules)["heavy"] == 1.5
+
+
+def test_two_halves_are_a_step_of_one_job_and_what_is_no_whole_number_of_steps_is_not_learned() -> None:
+    times = StepTimes()
+    other = (17, 96, 96)
+    times.learn_batch([SHAPE], 0.5, [0.5])
+    times.learn_batch([SHAPE, other], 0.5, [0.5, 0.5])
+    times.learn_batch([SHAPE, SHAPE], 0.7, [1.0, 0.5])
+    times.learn_batch([SHAPE], 0.1, [0.0])
+    assert times.times == {}
+    times.learn_batch([SHAPE, SHAPE], 1.0, [0.5, 0.5])
+    times.learn_batch([SHAPE, SHAPE, SHAPE], 1.8, [1.0, 0.5, 0.5])
+    assert times.times == {(SHAPE, 1): 1.0, (SHAPE, 2): 1.8}

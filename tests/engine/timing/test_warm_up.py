@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from app.errors import DeviceOutOfMemory
 from app.line.batcher import Rules
 from app.line.pressure import Used
 from app.line.profile import Noted, grows, noted, to_note
-from app.types import ModelProfile
+from app.types import ModelProfile, Refined
 from tests.engine.plans import make_plan
 
 MODEL = ModelProfile("tiny", "fake", "1", ((8, 8), (16, 8)), (5,), (8, 8), 5, 8, 3.0, 3.0)
@@ -125,6 +126,13 @@ def test_what_is_left_ends_at_the_warning() -> None:
     headroom = DeviceHeadroom(torch.device("cpu"), FixedMemory(Used(0.5)), warning=0.9)
     assert headroom.left_bytes() > 0
     assert DeviceHeadroom(torch.device("cpu"), FixedMemory(Used(0.95)), warning=0.9).left_bytes() == 0
+
+
+def test_the_first_stage_of_a_refined_model_is_measured_at_its_own_shape() -> None:
+    engine = Engine(FakeDenoiser(), Rules(max_batch=1, slots=1))
+    engine.warm_up(replace(MODEL, sizes=((16, 16),), refined=Refined(3)))
+    engine.close(20)
+    assert set(engine.step_times) == {"5x16x16", "5x8x8"}
 
 
 def test_other_sizes_are_measured_at_their_own_shape() -> None:

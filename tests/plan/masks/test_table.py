@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.plan.masks.mask import cost, ends_kept, evaluations, evenly, masks_of
+from app.plan.masks.mask import cost, ends_kept, evenly, masks_of
 from app.plan.masks.table import MaskRow, MaskTable, read, with_masks, write
 from app.plan.tables import load_tables
+from app.plan.work import evaluations
 from app.types import Masks, Plan
 from app.types.masks import LEAP, bits, unbits
 from tests.engine.plans import make_plan

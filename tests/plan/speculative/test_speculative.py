@@ -16,15 +16,14 @@ from app.plan.planner import make_plan
 from app.plan.speculative.speculative import (
     behind,
     draft_walk,
-    evaluations,
     kept_walk,
     plain_walk,
-    runs,
     steps_saved,
     walks,
 )
 from app.plan.speculative.table import DraftRow, DraftTable
 from app.plan.tables import Tables
+from app.plan.work import evaluations, runs
 from app.types import STUDENT, Extension, ModelProfile, MustShow, Plan, StudentOfModel, TierOfModel, VideoRequest
 from tests.jobs.make import VIDEO
 from tests.plan.conftest import SHAPES, Bounds

@@ -29,6 +29,15 @@ def test_two_hundred_seeds_hold() -> None:
     assert searched.faults > 7 * SEEDS
 
 
+MENDED = {221: "a follower whose answer was lost with the end in it asks again, and is told that it has been told all"}
+"""Seeds in which something did not hold, by what it was."""
+
+
+@pytest.mark.parametrize("seed", MENDED)
+def test_what_was_mended_holds(seed: int) -> None:
+    assert run(draw(seed)).violation is None
+
+
 @pytest.mark.parametrize("seed", [3, 11])
 def test_the_same_seed_is_the_same_run_whatever_order_sets_have(seed: int) -> None:
     here = run(draw(seed))

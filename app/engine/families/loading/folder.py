@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,10 +30,16 @@ class Lora:
     scale: float = 1.0
 
 
-def fetched(source: str, revision: str | None, local: bool, without_transformers: bool = False) -> Path:
+def fetched(
+    source: str,
+    revision: str | None,
+    local: bool,
+    without_transformers: bool = False,
+    without: Sequence[str] = (),
+) -> Path:
     """The folder on this machine; from the hub, if it is a hub id and `local` does not forbid it.
 
-    `without_transformers`: their weights are elsewhere, and are not downloaded.
+    `without_transformers`: their weights are elsewhere, and are not downloaded; nor is what `without` matches.
 
     Raises:
         OSError: it is not there.
@@ -43,10 +49,10 @@ def fetched(source: str, revision: str | None, local: bool, without_transformers
         return path
     from huggingface_hub import snapshot_download
 
-    left = ["transformer*/*.safetensors"] if without_transformers else None
+    left = [*without, *(["transformer*/*.safetensors"] if without_transformers else [])]
     return Path(
         snapshot_download(
-            source, revision=revision, local_files_only=local, allow_patterns=list(WANTED), ignore_patterns=left
+            source, revision=revision, local_files_only=local, allow_patterns=list(WANTED), ignore_patterns=left or None
         )
     )
 

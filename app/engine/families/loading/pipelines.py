@@ -12,9 +12,11 @@ from torch import nn
 
 from app.engine.denoiser import EncodePrompts
 from app.engine.families.family import Family
-from app.engine.families.loading.reader import Files, Opened, Options, Reader
+from app.engine.families.loading.placement import place_encoder
+from app.engine.families.loading.reader import AS_IT_IS, Files, Opened, Options, Reader
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend
+from app.settings.placement import Placement
 
 _TEXT = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "connectors")
 _SOUND = ("audio_vae", "vocoder")
@@ -74,10 +76,9 @@ class PipelineReader(Reader[Pipeline]):
     def formats(self, files: Files) -> object:
         return self._pipeline(files)
 
-    def load_encoder(self, files: Files) -> EncodePrompts:
+    def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:
         pipeline = _read(self._pipeline(files), files, (*self._never, *self._not_for_text))
-        for encoder in _encoders(pipeline):
-            encoder.to(files.device)
+        place_encoder(nn.ModuleList(_encoders(pipeline)), placement, files.device)
         return self._text_encoder(pipeline, files)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
 
 from app.embedded.precision import native_bfloat16
 from app.engine.families.diffusers_private import repeated_blocks
@@ -56,7 +57,7 @@ def place(parts: Parts, placement: Placement, device: torch.device) -> Done:
     _tf32(placement, device, done)
     for transformer in parts.held:
         _shrink(transformer, placement, device, done, parts.changes)
-    _shrink_text(parts, placement, done)
+    _shrink_text(parts.text_encoder, placement, done)
     _move(parts, placement, device, done)
     _tiles(parts.autoencoder, placement, done)
     for transformer in () if parts.changes else parts.held:
@@ -114,12 +115,21 @@ def _shrink(
         done.applied.append(f"layerwise {placement.layerwise}")
 
 
-def _shrink_text(parts: Parts, placement: Placement, done: Done) -> None:
+def place_encoder(encoder: nn.Module, placement: Placement, device: torch.device) -> None:
+    """Lay out text encoders that have no other parts beside them, as `place` does: those that replicas share."""
+    done = Done()
+    _shrink_text(encoder, placement, done)
+    encoder.to(device)
+    if done.applied:
+        log.info("Placed the text encoders with %s", ", ".join(done.applied))
+
+
+def _shrink_text(encoder: nn.Module | None, placement: Placement, done: Done) -> None:
     """Fewer bits for the text encoders, where they are the replica's own: nf4, else int8, else as they are."""
     kind = placement.quantise_text
     if kind == "none":
         return
-    if parts.text_encoder is None:
+    if encoder is None:
         done.skip("quantise_text", "the text encoders are not this replica's")
         return
     if kind == "nf4" and not four_bits():
@@ -128,7 +138,7 @@ def _shrink_text(parts: Parts, placement: Placement, done: Done) -> None:
     if kind == "int8" and not available():
         done.skip("quantise_text int8", "torchao is not installed")
         return
-    done.applied.append(f"quantise_text {kind} ({quantise_text(parts.text_encoder, kind)} layers)")
+    done.applied.append(f"quantise_text {kind} ({quantise_text(encoder, kind)} layers)")
 
 
 def left_out(placement: Placement, device: torch.device) -> dict[str, str]:

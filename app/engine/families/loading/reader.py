@@ -22,6 +22,7 @@ from app.engine.families.parallel.ranks import RankLoad, Ranks
 from app.settings.placement import Parallel, Placement
 
 Facts = TypeVar("Facts")
+AS_IT_IS = Placement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ class Reader(ABC, Generic[Facts]):
         """The family of parts that are where they belong."""
 
     @abstractmethod
-    def load_encoder(self, files: Files) -> EncodePrompts:
-        """The model's text encoders alone, on the device. Raises as `load`."""
+    def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:
+        """The model's text encoders alone, on the device, in as many bits as the placement says. Raises as `load`."""
 
     def load(self, files: Files, options: Options = PLAIN) -> FamilyDenoiser:
         """The model as the options say.

@@ -19,7 +19,8 @@ from app.engine.families.family import Row
 from app.engine.families.ltx2.guidance import ISOLATED, PERTURBED, MultiModalGuidance
 from app.engine.families.ltx2.image import FirstFrame
 from app.engine.families.ltx2.releases import Release
-from app.engine.families.models import Autoencoder, Parts, Vocoder
+from app.engine.families.ltx2.stages import Refining
+from app.engine.families.models import Autoencoder, Parts, Upsampler, Vocoder
 from app.engine.modalities import AUDIO, VIDEO, Modality, apart, joined
 from app.engine.samplers.levels import Bend, picked
 from app.engine.samplers.schedule import Schedule
@@ -33,7 +34,7 @@ SOUND_TOKENS = "sound_tokens"  # (T, D'): the text as the sound hears it
 class LTX2(BaseFamily):
     """The Family. Raises ValueError when the transformer takes patches of more than one latent pixel.
 
-    `sound` are the spectrogram's autoencoder and the vocoder.
+    `sound` are the spectrogram's autoencoder and the vocoder, `upsampler` what stands between two stages.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class LTX2(BaseFamily):
         release: Release,
         bend: Bend = EVEN,
         device: torch.device | None = None,
+        upsampler: Upsampler | None = None,
     ) -> None:
         super().__init__(parts, bend, device)
         config = self._transformer.config
@@ -53,7 +55,9 @@ class LTX2(BaseFamily):
         self._spectrograms, self._vocoder = sound[0].eval(), sound[1].eval()
         self._temporal = int(self._autoencoder.temporal_compression_ratio)
         self._spatial = int(self._autoencoder.spatial_compression_ratio)
-        self._first_frame = FirstFrame(self._autoencoder, release.image_crf)
+        if upsampler is not None:
+            self.stages = Refining(self, self._autoencoder, upsampler, release.refining)
+        self._first_frame = FirstFrame(self._autoencoder, release.image_crf, halved=upsampler is not None)
         self.image = self._first_frame
         self.sound = self
         self.guidance = MultiModalGuidance(self, release, bool(config.perturbed_attn))
@@ -62,8 +66,8 @@ class LTX2(BaseFamily):
         sides = compressed(spec, self._temporal, self._spatial, self._spatial)
         return int(self._transformer.config.in_channels), *sides
 
-    def modalities(self, spec: VideoSpec) -> tuple[Modality, ...]:
-        sound = self._spectrograms.config
+    def modalities(self, plan: Plan) -> tuple[Modality, ...]:
+        spec, sound = plan.spec, self._spectrograms.config
         ratio = int(self._spectrograms.temporal_compression_ratio)
         length = round(spec.frames / spec.fps * (sound.sample_rate / sound.mel_hop_length / ratio))
         bands = int(sound.mel_bins) // int(self._spectrograms.mel_compression_ratio)
@@ -72,7 +76,7 @@ class LTX2(BaseFamily):
 
     def noise(self, plan: Plan, generator: torch.Generator) -> torch.Tensor:
         """(N,): first the video's, then the sound's."""
-        modalities = self.modalities(plan.spec)
+        modalities = self.modalities(plan)
         drawn = {each.name: torch.randn(each.shape, generator=generator) for each in modalities}
         return joined(drawn, modalities)
 

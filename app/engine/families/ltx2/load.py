@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from diffusers import LTX2Pipeline
+from diffusers.pipelines.ltx2 import LTX2LatentUpsamplerModel
 
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
 from app.engine.families.loading.pipelines import PipelineReader
@@ -13,6 +14,8 @@ from app.engine.families.ltx2.family import LTX2, MASK, SOUND_TOKENS
 from app.engine.families.ltx2.releases import FULL, RELEASES, Release
 from app.engine.families.models import Parts, Pipeline
 from app.engine.samplers.levels import Bend
+
+UPSAMPLER = "latent_upsampler"
 
 
 def release_of(files: Files) -> Release:
@@ -36,8 +39,19 @@ def text_encoder_of(pipeline: Pipeline, files: Files) -> EncodePrompts:
 
 
 def _family(parts: Parts, pipeline: Pipeline, files: Files) -> LTX2:
-    sound = (pipeline.audio_vae, pipeline.vocoder)
-    return LTX2(parts, sound, release_of(files), Bend.of(pipeline.scheduler.config), files.device)
+    sound, release = (pipeline.audio_vae, pipeline.vocoder), release_of(files)
+    upsampler = None
+    if release.refining:  # beside the pipeline, whose index does not name it
+        upsampler = LTX2LatentUpsamplerModel.from_pretrained(
+            files.source,
+            subfolder=UPSAMPLER,
+            revision=files.revision,
+            local_files_only=files.local,
+            torch_dtype=files.dtype,
+            use_safetensors=True,
+        )
+        upsampler.to(files.device).requires_grad_(False)
+    return LTX2(parts, sound, release, Bend.of(pipeline.scheduler.config), files.device, upsampler)
 
 
 READER = PipelineReader(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from app.engine.modalities import AUDIO, VIDEO
+from app.plan.few_step import LTX_2
 
-LADDER: Final = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
-"""The distilled releases' own noise levels: DISTILLED_SIGMA_VALUES of Lightricks' ltx-pipelines and of diffusers."""
+LADDER: Final = LTX_2
+"""The distilled releases' own noise levels."""
+
+
+REFINING: Final = (0.909375, 0.725, 0.421875)
+"""Those of the second stage: STAGE_2_DISTILLED_SIGMA_VALUES there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Release:
     perturbed_blocks: tuple[int, ...] = ()
     cross_timestep: bool = True  # each modality hears the other's noise level; 2.0 hears its own
     ladder: tuple[float, ...] = ()  # a distilled release's own levels
+    refining: tuple[float, ...] = ()  # levels of a second stage, behind the latent upsampler; empty: there is none
     image_crf: int = 33  # of the H.264 through which a first frame goes, as frames went in training
 
     @property
@@ -67,5 +73,9 @@ RELEASES: Final[Mapping[str, Release]] = MappingProxyType(
         "ltx-2-distilled": Release(both(Scales()), cross_timestep=False, ladder=LADDER),
         "ltx-2.3": FULL,
         "ltx-2.3-distilled": Release(both(Scales()), ladder=LADDER),
+        "ltx-2-two-stages": replace(PLAIN, refining=REFINING),
+        "ltx-2.3-two-stages": replace(FULL, refining=REFINING),
+        "ltx-2-distilled-two-stages": Release(both(Scales()), cross_timestep=False, ladder=LADDER, refining=REFINING),
+        "ltx-2.3-distilled-two-stages": Release(both(Scales()), ladder=LADDER, refining=REFINING),
     }
 )

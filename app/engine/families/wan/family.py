@@ -17,7 +17,37 @@ from app.errors import InvalidRequest
 from app.types import STUDENT, Plan, VideoSpec
 
 
-class Wan(BaseFamily):
+class WanLatents(BaseFamily):
+    """A family whose latents are those of Wan's autoencoder, and whose noise levels are the sampler's."""
+
+    def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
+        scale, patch = self._autoencoder.config, self._transformer.config.patch_size
+        temporal, spatial = scale.scale_factor_temporal, scale.scale_factor_spatial
+        if (spec.frames - 1) % temporal:
+            raise InvalidRequest(f"The number of frames has to be a multiple of {temporal}, plus 1.", "frames")
+        if spec.height % (spatial * patch[1]) or spec.width % (spatial * patch[2]):
+            raise InvalidRequest(
+                f"Width and height have to be multiples of {spatial * patch[2]} and {spatial * patch[1]}.", "size"
+            )
+        frames = (spec.frames - 1) // temporal + 1
+        return int(scale.z_dim), frames, spec.height // spatial, spec.width // spatial
+
+    def schedule(self, plan: Plan) -> None:
+        """The sampler's own levels."""
+
+    def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
+        config, dtype = self._autoencoder.config, self._autoencoder.dtype
+        mean = torch.tensor(config.latents_mean).view(1, config.z_dim, 1, 1, 1).to(self.device, dtype)
+        scale = 1.0 / torch.tensor(config.latents_std).view(1, config.z_dim, 1, 1, 1).to(self.device, dtype)
+        return self.pixels(latent[None].to(self.device, dtype) / scale + mean)
+
+    def pixels(self, raw: torch.Tensor) -> torch.Tensor:
+        """(3, F, H, W) of a latent (1, C, F', H', W') as the autoencoder has it."""
+        video: torch.Tensor = self._autoencoder.decode(raw, return_dict=False)[0][0]
+        return video
+
+
+class Wan(WanLatents):
     """The Family. `parts` hold a WanTransformer3DModel (or what answers like one: a velocity at a timestep in 0..1000)
     and an AutoencoderKLWan or anything with its config and `decode`.
 
@@ -54,21 +84,6 @@ class Wan(BaseFamily):
         if parts.student is not None:
             self.student = student
             self._transformers[STUDENT] = Expert(parts.student)
-
-    def latent_shape(self, spec: VideoSpec) -> tuple[int, int, int, int]:
-        scale, patch = self._autoencoder.config, self._transformer.config.patch_size
-        temporal, spatial = scale.scale_factor_temporal, scale.scale_factor_spatial
-        if (spec.frames - 1) % temporal:
-            raise InvalidRequest(f"The number of frames has to be a multiple of {temporal}, plus 1.", "frames")
-        if spec.height % (spatial * patch[1]) or spec.width % (spatial * patch[2]):
-            raise InvalidRequest(
-                f"Width and height have to be multiples of {spatial * patch[2]} and {spatial * patch[1]}.", "size"
-            )
-        frames = (spec.frames - 1) // temporal + 1
-        return int(scale.z_dim), frames, spec.height // spatial, spec.width // spatial
-
-    def schedule(self, plan: Plan) -> None:
-        """The sampler's own levels."""
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         images = [row.state.conditioning.picture for row in rows]
@@ -109,14 +124,6 @@ class Wan(BaseFamily):
         if row.state.conditioning.picture:
             mask[0] = 0
         return (mask * timestep).flatten()
-
-    def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
-        config, dtype = self._autoencoder.config, self._autoencoder.dtype
-        mean = torch.tensor(config.latents_mean).view(1, config.z_dim, 1, 1, 1).to(self.device, dtype)
-        scale = 1.0 / torch.tensor(config.latents_std).view(1, config.z_dim, 1, 1, 1).to(self.device, dtype)
-        raw = latent[None].to(dtype) / scale + mean
-        video: torch.Tensor = self._autoencoder.decode(raw, return_dict=False)[0][0]
-        return video
 
 
 class Packed:

@@ -9,14 +9,15 @@ import torch
 from diffusers import WanPipeline
 
 from app.engine.denoiser import EncodePrompts
-from app.engine.families.family import ImageConditioning
+from app.engine.families.family import Family, ImageConditioning
 from app.engine.families.loading.folder import Index, config, has, part
-from app.engine.families.loading.placement import HOST
-from app.engine.families.loading.reader import Files, Opened, Options, Reader
+from app.engine.families.loading.placement import HOST, place_encoder
+from app.engine.families.loading.reader import AS_IT_IS, Files, Opened, Options, Reader
 from app.engine.families.models import Parts, Pipeline
 from app.engine.families.wan.family import Wan
 from app.engine.families.wan.image import ChannelConditioning, FirstFrameConditioning
 from app.engine.families.wan.t5_text import T5Text
+from app.settings.placement import Placement
 
 PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
 TRANSFORMER = "WanTransformer3DModel"
@@ -57,7 +58,7 @@ class WanReader(Reader[Opening]):
         facts = Opening(folder, share, bool(index.get("expand_timesteps")))
         return Opened(parts, facts, self.lora_format)
 
-    def family(self, opened: Opened[Opening], files: Files, options: Options) -> Wan:
+    def family(self, opened: Opened[Opening], files: Files, options: Options) -> Family:
         facts = opened.facts
         return Wan(
             opened.parts,
@@ -71,10 +72,12 @@ class WanReader(Reader[Opening]):
     def formats(self, files: Files) -> object:
         return self.lora_format
 
-    def load_encoder(self, files: Files) -> EncodePrompts:
+    def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:
         folder = self.folder(files)
         self._index(folder)
-        return T5Text.load(folder, files.dtype, files.device)
+        text = T5Text.load(folder, files.dtype, HOST)
+        place_encoder(text.module, placement, files.device)
+        return text
 
     def transformer_names(self, folder: Path) -> list[str]:
         index = self._index(folder)

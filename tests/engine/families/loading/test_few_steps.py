@@ -18,9 +18,9 @@ from app.line.batcher import Rules
 from app.models.served import served
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
-from app.plan.masks.mask import evaluations
 from app.plan.planner import make_plan
 from app.plan.speculative.speculative import draft_walk, kept_walk, plain_walk
+from app.plan.work import evaluations
 from app.settings import Settings
 from app.types import ModelProfile, Plan, VideoRequest, VideoSpec
 from tests.engine.families.loading.test_load import files

@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.ltx2 import LTX2LatentUpsamplePipeline
 from numpy.typing import NDArray
 
+from app.embedded.profile import profile
 from app.engine.denoiser import TOKENS
 from app.engine.families import registry
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.ltx2.load import release_of
-from app.engine.families.ltx2.releases import FULL, RELEASES
+from app.engine.families.ltx2.releases import FULL, REFINING, RELEASES
 from app.plan.families import FAMILIES
-from app.types import Plan
+from app.plan.stages import in_stages, walk_of
+from app.types import Plan, Refined, VideoSpec
 from tests.engine.families.loading.test_load import save_lora
 from tests.engine.families.saved_ltx2 import tiny_ltx2_pipeline
-from tests.engine.families.tiny_ltx2 import SPEC
+from tests.engine.families.tiny_ltx2 import SPEC, tiny_upsampler
 from tests.engine.plans import hear, make_plan, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -38,8 +42,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def by_theirs(pipeline: Any, plan: Plan) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Frames and waveform, with text guidance alone."""
+    frames, waveform = called(pipeline, plan)
+    return frames[0], waveform[0].numpy()
+
+
+def called(pipeline: Any, plan: Plan, **asked: Any) -> tuple[Any, Any]:
+    """What one call gives."""
     pipeline.set_progress_bar_config(disable=True)
-    frames, waveform = pipeline(
+    usual = {"generator": torch.Generator().manual_seed(plan.sampling.seed), "output_type": "np"}
+    made: tuple[Any, Any] = pipeline(
         prompt=plan.prompt,
         negative_prompt=plan.negative_prompt,
         width=plan.spec.width,
@@ -56,11 +67,10 @@ def by_theirs(pipeline: Any, plan: Plan) -> tuple[NDArray[np.float32], NDArray[n
         guidance_rescale=0.0,
         audio_guidance_rescale=0.0,
         use_cross_timestep=False,
-        generator=torch.Generator().manual_seed(plan.sampling.seed),
-        output_type="np",
         return_dict=False,
+        **(usual | asked),
     )
-    return frames[0], waveform[0].numpy()
+    return made
 
 
 def test_a_folder_makes_the_pictures_and_the_sound_of_its_pipeline(folder: Path) -> None:
@@ -86,7 +96,7 @@ def test_every_release_has_a_row_and_its_own_levels_where_it_is_distilled() -> N
     assert rows.keys() == RELEASES.keys()
     assert all(row.makes_sound and row.takes_image for row in rows.values())
     assert {name: row.most_steps or 0 for name, row in rows.items()} == {
-        name: len(release.ladder) for name, release in RELEASES.items()
+        name: len(release.ladder) and len(release.ladder) + len(release.refining) for name, release in RELEASES.items()
     }
     assert release_of(files_in(Path("Lightricks/LTX-2.3"), "")) is FULL
     assert release_of(files_in(Path("me/my-ltx-2-distilled"), "")).ladder
@@ -110,3 +120,34 @@ def test_an_adapter_acts_on_its_jobs_alone_and_in_both_as_in_diffusers(folder: P
         assert np.abs(denoiser.decode_float(state) - frames).max() <= 1e-4
         assert np.abs(heard.samples - waveform).max() <= 1e-4
     assert np.abs(denoiser.decode_float(states[0]) - denoiser.decode_float(states[1])).max() > 1e-3
+
+
+def test_an_undistilled_release_wears_a_lora_in_its_second_stage_alone_as_in_diffusers(tmp_path: Path) -> None:
+    pipeline: Any = tiny_ltx2_pipeline()
+    folder, file = tmp_path / "model", tmp_path / "few.safetensors"
+    pipeline.save_pretrained(folder)
+    tiny_upsampler().save_pretrained(folder / "latent_upsampler")
+    save_lora(file, pipeline.transformer)
+    options = Options(loras=[Lora("stage_2", str(file))])
+    denoiser = registry.reader("ltx2.load").load(files_in(folder, "ltx-2-two-stages"), options)
+    asked = make_plan("red ball", 6, guidance=2.0, spec=VideoSpec(128, 64, 9, 8), shift=1.0, seed=5)
+    model = replace(profile(), refined=Refined(3, adapter="stage_2"))
+    plan = in_stages(replace(asked, negative_prompt="red", sound=True), model, {})
+    state, other = (denoiser.start(name, plan, hear(denoiser, plan)) for name in ("a", "b"))
+    assert plan.masks is not None
+    assert plan.masks.unconditional == (True, True, True, False, False, False), "the second stage is not guided"
+    walk(denoiser, other, until=4)
+    walk(denoiser, state, other)  # one with the adapter while the other is without
+    generator = torch.Generator().manual_seed(plan.sampling.seed)
+    video, sound = called(pipeline, walk_of(plan, 0), generator=generator, output_type="latent")
+    sides = {"width": 128, "height": 64, "output_type": "latent", "return_dict": False}
+    large = LTX2LatentUpsamplePipeline(pipeline.vae, tiny_upsampler())(latents=video, **sides)[0]
+    pipeline.load_lora_weights(file, adapter_name="few")
+    pipeline.scheduler = FlowMatchEulerDiscreteScheduler()
+    again = {"latents": large, "audio_latents": sound, "sigmas": list(REFINING), "noise_scale": REFINING[0]}
+    frames, waveform = called(pipeline, walk_of(plan, 1), generator=generator, **again)
+    for each in (state, other):
+        heard = denoiser.decode_sound(each)
+        assert heard is not None
+        assert np.abs(denoiser.decode_float(each) - frames[0]).max() <= 1e-4
+        assert np.abs(heard.samples - waveform[0].numpy()).max() <= 1e-4

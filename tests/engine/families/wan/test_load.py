@@ -16,8 +16,12 @@ from PIL import Image
 from app.engine.denoiser import JobState
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
+from app.engine.families.loading.quantised import available, four_bits
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.wan.load import READER
+from app.models.loading import load_text_encoder
+from app.settings import Settings
+from app.settings.model_entry import ModelEntry
 from app.settings.placement import Placement
 from app.types import Artifact, Plan, VideoSpec
 from tests.engine.families.saved import index_of, save_i2v, save_lora, save_t2v
@@ -73,6 +77,36 @@ def test_a_saved_model_makes_the_frames_of_its_pipeline_from_the_prompt_on(tmp_p
     assert np.abs(made - theirs(pipeline, plan)).max() <= WITHIN
     apart = READER.load(files(tmp_path), Options(encode=READER.load_encoder(files(tmp_path))))
     assert np.array_equal(ours(apart, plan), made), "with the text encoder read by itself, as when it is shared"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("int8", marks=pytest.mark.skipif(not available(), reason="torchao is an extra")),
+        pytest.param("nf4", marks=pytest.mark.skipif(not four_bits(), reason="bitsandbytes is an extra")),
+    ],
+)
+def test_a_shared_text_encoder_has_the_bits_that_a_replicas_own_would_have(tmp_path: Path, kind: str) -> None:
+    save_t2v(tmp_path)
+    small = Placement(quantise_text=kind)
+    own = READER.load(files(tmp_path), Options(small)).encode(["red ball"])[0]["tokens"]
+    shared = READER.load_encoder(files(tmp_path), small)(["red ball"])[0]["tokens"].cpu()
+    plain = READER.load_encoder(files(tmp_path))(["red ball"])[0]["tokens"].cpu()
+    assert torch.equal(shared, own)
+    assert not torch.equal(shared, plain), "they are fewer"
+
+
+def test_how_a_model_is_laid_out_reaches_the_text_encoder_that_its_replicas_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_t2v(tmp_path)
+    for name in ("four_bits", "available"):
+        monkeypatch.setattr(f"app.engine.families.loading.placement.{name}", lambda: False)
+    entry = ModelEntry(id="wan", family="wan2.1-t2v-1.3b", source=str(tmp_path))
+    with caplog.at_level("INFO"):
+        embed = load_text_encoder(entry, Settings(preset="small", models=[entry]))
+    assert embed(["red ball"])
+    assert "Without quantise_text int8: torchao is not installed" in caplog.text
 
 
 def test_a_saved_model_of_two_experts_does_too(tmp_path: Path) -> None:
