@@ -58,7 +58,7 @@ async def make(url: str, folder: Path = WALL) -> int:
     folder.mkdir(exist_ok=True)
     clips: list[dict[str, object]] = []
     async with Kinoray(url) as kinoray:
-        asked = [await kinoray.create(prompt, quality_tier="premium", seed=SEED) for prompt in PROMPTS]
+        asked = [await kinoray.create(prompt, quality_tier="premium", seed=SEED, upscale=1) for prompt in PROMPTS]
         for number, each in enumerate(asked):
             await kinoray.wait(each.id)
             name = f"{number:02}.mp4"

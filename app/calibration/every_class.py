@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from app.calibration.budgets import Curves, Judge, Measuring, lengths
 from app.calibration.notes import Notes
 from app.calibration.units import Unit
 from app.engine.denoiser import Denoiser
-from app.plan.budgets import ALLOWED_LOSS, BudgetTable, Point, rows_of
+from app.plan.budgets import BudgetTable, Point, allowed_loss, rows_of
 from app.plan.masks.table import MaskTable
 from app.plan.prompt.complexity import FIXED_STEPS
 from app.plan.tables import Tables
@@ -17,6 +18,9 @@ from app.types import ModelProfile
 
 SHARES = (0.6, 0.4, 0.3, 0.2)
 """Of a tier's steps, behind all of them: where one loses too much, the smaller ones are not tried."""
+
+_ASKED = 4
+"""Attributes that a prompt of one subject asks for: one that is missed in one video is the least loss that is seen."""
 
 Prompts = Mapping[str, Sequence[str]]  # by class
 
@@ -50,6 +54,8 @@ class EveryClass:
         """`masks`: those of the model, where they are known; budgets without good ones are not tried."""
         self._model, self._measure, self._prompts = model, measure, prompts
         self._shares = (1.0, *sorted(shares, reverse=True))
+        fewest = min((len(row) for row in prompts.values()), default=1)
+        self._least_seen = math.ceil(10_000 / (_ASKED * max(1, fewest))) / 100
         self._masks = masks if masks is not None and masks.revision == model.revision else None
 
     def rounds(self, notes: Notes) -> Iterator[Sequence[Unit]]:
@@ -78,7 +84,7 @@ class EveryClass:
         }
         full = {each: float(notes[f"{each}/{FIXED_STEPS}/{FIXED_STEPS}"]) for each in self._prompts}
         counts = {name: len(row) for name, row in self._prompts.items()}
-        return BudgetTable(self._model.id, self._model.revision, self._measure, counts, rows_of(curves, full))
+        return BudgetTable(self._model.id, self._model.revision, self._measure, counts, rows_of(curves, full, self._least_seen))
 
     def _unit(self, complexity: str, steps: int, budget: int) -> Unit:
         return Unit(f"{complexity}/{steps}/{budget}", len(self._prompts[complexity]) * budget)
@@ -95,7 +101,7 @@ class EveryClass:
         if not points:
             return False
         full = float(notes[f"{complexity}/{FIXED_STEPS}/{FIXED_STEPS}"])
-        least = min(full, points[-1].quality) - ALLOWED_LOSS[tier]
+        least = min(full, points[-1].quality) - allowed_loss(tier, self._least_seen)
         return points[0].quality < least
 
     def _budget(self, share: float, steps: int) -> int:

@@ -77,14 +77,21 @@ def smallest(points: Sequence[Point], full: float, loss: float) -> Point:
     return best
 
 
-def rows_of(curves: Mapping[str, Mapping[str, Sequence[Point]]], full: Mapping[str, float]) -> tuple[Budget, ...]:
+def allowed_loss(tier: str, least_seen: float = 0.0) -> float:
+    """Points that a tier may lose; where it may lose any, at least `least_seen`: less than that cannot be measured."""
+    return max(ALLOWED_LOSS[tier], least_seen) if ALLOWED_LOSS[tier] else 0.0
+
+
+def rows_of(
+    curves: Mapping[str, Mapping[str, Sequence[Point]]], full: Mapping[str, float], least_seen: float = 0.0
+) -> tuple[Budget, ...]:
     """The rows from measured curves (class -> tier -> points) and the full run's quality by class.
 
-    Within a tier a harder class never gets fewer evaluations than an easier one.
+    Within a tier a harder class never gets fewer evaluations than an easier one. `least_seen` as in `allowed_loss`.
     """
     rows = []
-    for tier, loss in ALLOWED_LOSS.items():
-        least = 0
+    for tier in ALLOWED_LOSS:
+        least, loss = 0, allowed_loss(tier, least_seen)
         for complexity in (row.name for row in CLASSES):
             points = curves.get(complexity, {}).get(tier)
             if not points:
