@@ -100,7 +100,10 @@ def test_a_folder_that_cannot_be_made_stops_the_deploy(tmp_path: Path) -> None:
     assert "cannot be used" in ended.output
 
 
-def test_a_backup_and_its_restore_are_two_commands(redis_url: str, prefix: str, tmp_path: Path) -> None:
+def test_a_backup_and_its_restore_are_two_commands(
+    redis_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINORAY_STATE_DIR", str(tmp_path / "state"))  # not that of whoever runs the tests
     where = ("--redis-url", redis_url, "--prefix", prefix)
     with redis_py.Redis.from_url(redis_url) as client:
         client.set(f"{{{prefix}}}:word:kept", "kept")
