@@ -99,7 +99,8 @@ class LTX(BaseFamily):
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         dtype = self._transformer.dtype
-        whole = torch.stack([self._picture_noise.shown(row.state) for row in rows]).to(dtype)  # pictures in front
+        given = zip(rows, self.inputs(rows, torch.float32), strict=True)  # pictures in front
+        whole = torch.stack([self._picture_noise.shown(row.state, latent) for row, latent in given]).to(dtype)
         levels, held = timesteps(rows, self.device)[:, None], None
         if any(row.state.conditioning.picture for row in rows):
             levels, held = levels_of(rows, self.device)

@@ -106,13 +106,13 @@ class PictureNoise:
         self._scale = scale
         self._begun = begun
 
-    def shown(self, state: JobState) -> torch.Tensor:
-        """The latent (C, F', H', W') as the transformer sees it at the state's next step."""
-        held = held_wholly(state.conditioning.picture, state.latent)
+    def shown(self, state: JobState, latent: torch.Tensor) -> torch.Tensor:
+        """The state's `latent` (C, F', H', W') as the transformer sees it at the next step."""
+        held = held_wholly(state.conditioning.picture, latent)
         if not self._scale or not held.any():
-            return state.latent
-        drawn = self._drawn(state).T.reshape(state.latent.shape)
-        return torch.where(held, state.latent + self._scale * drawn * (state.timestep / 1000) ** 2, state.latent)
+            return latent
+        drawn = self._drawn(state).T.reshape(latent.shape)
+        return torch.where(held, latent + self._scale * drawn * (state.timestep / 1000) ** 2, latent)
 
     def ended(self, latent: torch.Tensor, plan: Plan, shape: Sequence[int], timestep: float) -> torch.Tensor:
         """A finished latent without the pictures in front, whose first frame, where that is one, keeps the noise of the
