@@ -129,3 +129,18 @@ def test_text_alone_is_as_without_pictures(denoiser: FamilyDenoiser, weights: Pa
         walk(each, state)
         found.append(state.latent)
     assert torch.equal(*found)
+
+
+def test_a_clip_that_begins_with_a_picture_shares_a_forward_with_other_lengths(
+    denoiser: FamilyDenoiser, weights: Path
+) -> None:
+    assert denoiser.packs
+    short = asked(weights, 1, 2, pictured=False)
+    given = (asked(weights), replace(short, spec=replace(short.spec, frames=9)))
+    alone = [started(denoiser, each) for each in given]
+    for state in alone:
+        walk(denoiser, state)
+    together = [started(denoiser, each) for each in given]
+    walk(denoiser, *together)
+    for one, other in zip(alone, together, strict=True):
+        assert np.abs(denoiser.decode_float(one) - denoiser.decode_float(other)).max() <= 1e-4

@@ -90,9 +90,7 @@ class EmbeddedReader(Reader[None]):
         if PICTURES not in known_to(folder):
             return Shapes(opened.parts, files.device, mag_ratios=ratios, student=own)
         image = FirstPicture(opened.parts.autoencoder)
-        family = Shapes(opened.parts, files.device, image=image, per_token=True, mag_ratios=ratios, student=own)
-        family.packing = None  # a packed forward knows no frame that is given
-        return family
+        return Shapes(opened.parts, files.device, image=image, per_token=True, mag_ratios=ratios, student=own)
 
     def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:
         """Its encoder, of 33 million parameters, stays as it is: nothing would be saved."""

@@ -66,7 +66,7 @@ class PackedForward:
                 tokens = block(tokens, embedded, each, places)
         tokens = self._projected(tokens, level[row][None])
         answers = [self._unpacked(part, own) for part, own in zip(torch.split(tokens[0], lengths), sides, strict=True)]
-        return self._velocities(latents, levels, answers)
+        return self._velocities(latents, timesteps, answers)
 
     def _sides(self, latent: Tensor) -> Sides:
         frames, height, width = (side // p for side, p in zip(latent.shape[1:], self._patch, strict=True))
@@ -116,12 +116,23 @@ class PackedForward:
         cells = tokens.reshape(*sides, *self._patch, -1)
         return cells.permute(6, 0, 3, 1, 4, 2, 5).flatten(5, 6).flatten(3, 4).flatten(1, 2)
 
-    def _velocities(self, latents: Sequence[Tensor], levels: Tensor, answers: Sequence[Tensor]) -> list[Tensor]:
-        """The answers, or, of a model that guesses something else, what it makes of them."""
+    def _velocities(
+        self, latents: Sequence[Tensor], timesteps: Sequence[Tensor], answers: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The answers, or, of a model that guesses something else, what it makes of them; what is given stays."""
         made = getattr(self._transformer, "velocity", None)
         if made is None:
             return list(answers)
-        return [made(*row) for row in zip(latents, levels[:-1].unbind(), answers, strict=True)]
+        found = []
+        for latent, own, answer in zip(latents, timesteps, answers, strict=True):
+            level = own if own.ndim == 0 else self._of_frames(own, latent.shape[1])
+            found.append(made(latent, level, answer).where(level > 0, 0))
+        return found
+
+    def _of_frames(self, own: Tensor, frames: int) -> Tensor:
+        """(1, F', 1, 1) of a row's noise levels (N,), which are alike within a frame."""
+        deep = self._patch[0]
+        return own.unflatten(0, (frames // deep, -1))[:, 0].repeat_interleave(deep).view(1, -1, 1, 1)
 
 
 def _level_of(timesteps: Sequence[Tensor], row: int, tokens: int) -> Tensor:
