@@ -84,7 +84,9 @@ class EveryClass:
         }
         full = {each: float(notes[f"{each}/{FIXED_STEPS}/{FIXED_STEPS}"]) for each in self._prompts}
         counts = {name: len(row) for name, row in self._prompts.items()}
-        return BudgetTable(self._model.id, self._model.revision, self._measure, counts, rows_of(curves, full, self._least_seen))
+        return BudgetTable(
+            self._model.id, self._model.revision, self._measure, counts, rows_of(curves, full, self._least_seen)
+        )
 
     def _unit(self, complexity: str, steps: int, budget: int) -> Unit:
         return Unit(f"{complexity}/{steps}/{budget}", len(self._prompts[complexity]) * budget)

@@ -262,8 +262,59 @@ _LTX23: Final = _ltx2(
     },
     "LTX2VocoderWithBWE",
 )  # its autoencoder is taken for that of 2.0
+_UPSAMPLER: Final = PartOf(_LTX2, "LTX2LatentUpsamplerModel")
+_LTX20_TWICE: Final[Parts] = {**_LTX20, "latent_upsampler": _UPSAMPLER}
+_LTX23_TWICE: Final[Parts] = {**_LTX23, "latent_upsampler": _UPSAMPLER}
+_MINIMAX_H3: Final[Parts] = {
+    "transformer": PartOf("diffusers", "MiniMaxH3Transformer3DModel", {"text_dim": 5120}),
+    "vae": PartOf("diffusers", "AutoencoderKLMiniMaxH3"),
+    "audio_vae": PartOf(
+        "diffusers", "AutoencoderKLMiniMaxH3Audio", {"latents_mean": [0.0] * 32, "latents_std": [1.0] * 32}
+    ),
+    "text_encoder": PartOf(
+        "transformers",
+        "Qwen3VLTextModel",
+        {
+            "vocab_size": 151936,
+            "hidden_size": 5120,
+            "intermediate_size": 25600,
+            "num_hidden_layers": 64,
+            "num_attention_heads": 64,
+            "num_key_value_heads": 8,
+            "head_dim": 128,
+        },
+    ),
+}  # what its text encoder sees with is not weighed
 _COG5: Final = {"use_rotary_positional_embeddings": True}
 _COG15: Final = {**_COG5, "patch_size_t": 2, "patch_bias": False}
+_LLAVA: Final = PartOf(
+    "transformers",
+    "LlavaForConditionalGeneration",
+    {
+        "text_config": {"model_type": "llama", **_HUNYUAN["text_encoder"].facts},
+        "vision_config": {
+            "model_type": "clip_vision_model",
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "image_size": 336,
+            "patch_size": 14,
+        },
+    },
+)
+
+
+def _hunyuan_picture(kind: str, **more: Any) -> Parts:
+    """HunyuanVideo 1.0 of a picture, which its text encoder sees, too."""
+    facts = {"image_condition_type": kind, **more}
+    return {
+        **_HUNYUAN,
+        "transformer": PartOf("diffusers", "HunyuanVideoTransformer3DModel", facts),
+        "text_encoder": _LLAVA,
+    }
+
+
 _HUNYUAN15_SEEN: Final[Parts] = {
     **_HUNYUAN15,
     "transformer": PartOf("diffusers", "HunyuanVideo15Transformer3DModel", {"task_type": "i2v"}),
@@ -295,7 +346,14 @@ PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
         "ltx-2-distilled": _LTX20,
         "ltx-2.3": _LTX23,
         "ltx-2.3-distilled": _LTX23,
+        "ltx-2-two-stages": _LTX20_TWICE,
+        "ltx-2-distilled-two-stages": _LTX20_TWICE,
+        "ltx-2.3-two-stages": _LTX23_TWICE,
+        "ltx-2.3-distilled-two-stages": _LTX23_TWICE,
+        "minimax-h3": _MINIMAX_H3,
         "hunyuan-video": _HUNYUAN,
+        "hunyuan-video-i2v": _hunyuan_picture("token_replace"),
+        "hunyuan-video-i2v-33ch": _hunyuan_picture("latent_concat", in_channels=33),
         "hunyuan-video-1.5-480p": _HUNYUAN15,
         "hunyuan-video-1.5-720p": _HUNYUAN15,
         "hunyuan-video-1.5-i2v-480p": _HUNYUAN15_SEEN,

@@ -167,6 +167,7 @@ def _ltx2(name: str, guidance: float, steps: int | None = None, refined: Refined
         exact_vae=False,
         hears_fps=True,
         makes_sound=True,
+        own_guidance=True,
         refined=refined,
     )
 
@@ -190,7 +191,6 @@ def _hunyuan_picture(name: str, frames: int, guided: bool) -> FamilyRow:
         guided_by="input" if guided else "nothing",
         exact_vae=False,
         sees_with_text=True,
-        own_guidance=True,
     )
 
 

@@ -36,7 +36,9 @@ def test_budgets_are_tried_downwards_until_one_loses_too_much(tmp_path: Path) ->
         tried = [
             notes[f"simple/{row.steps}/{budget}"] for budget in range(1, 51) if f"simple/{row.steps}/{budget}" in notes
         ]
-        least = min(100.0, notes[f"simple/{row.steps}/{row.steps}"]) - allowed_loss(row.tier, 25.0 / min(map(len, PROMPTS.values())))
+        least = min(100.0, notes[f"simple/{row.steps}/{row.steps}"]) - allowed_loss(
+            row.tier, 25.0 / min(map(len, PROMPTS.values()))
+        )
         assert row.quality >= least
         assert sum(quality < least for quality in tried) <= 1 or row.tier == "standard"
     assert "simple/50/50" in counted.asked

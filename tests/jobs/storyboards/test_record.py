@@ -111,7 +111,7 @@ def test_a_fence_that_was_lifted_beside_the_record_counts() -> None:
 
 
 def test_a_newer_form_is_refused_in_plain_words() -> None:
-    with pytest.raises(StoreUnavailable, match=r"form 2; this Kinoray reads up to 1"):
+    with pytest.raises(StoreUnavailable, match=rf"form {FORM + 1}; this Kinoray reads up to {FORM}"):
         story_from_json(orjson.dumps({"form": FORM + 1, "story": {}}))
 
 

@@ -153,8 +153,7 @@ def a_pool_that_nobody_wakes(patch: Patch) -> None:
 def a_completion_before_its_files(patch: Patch) -> None:
     """They are made and named, and not stored."""
 
-    async def unstored(self: Any, job: Job, frames: Any, shown: Any, heard: Any, told: Any) -> Any:
-        files: dict[str, File] = self._encode(frames, job.plan.whole.fps, shown, heard)
+    async def unstored(self: Any, job: Job, files: dict[str, File], told: dict[str, Any]) -> Any:
         named = {
             variant: Artifact(f"{job.id}/{job.fence}/{variant}", file.content_type, len(file.content))
             for variant, file in files.items()

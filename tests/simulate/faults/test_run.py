@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import islice
 
 import pytest
 
@@ -61,12 +62,10 @@ def test_every_kind_of_fault_is_drawn() -> None:
 
 
 def test_pools_grow_shrink_and_fall_asleep() -> None:
-    scenario = next(each for each in map(draw, range(SEEDS)) if ("main", 0) in each.scales)
-    lines = run(scenario.without([]), lines=True).lines
-    asked = [line for line in lines if " asked main" in line]
-    released = [line for line in lines if " released main" in line]
-    assert len(asked) > 1, "more than the first"
-    assert released
+    sleeping = (each for each in map(draw, range(SEEDS)) if ("main", 0) in each.scales)
+    runs = [run(scenario.without([]), lines=True).lines for scenario in islice(sleeping, 4)]
+    assert any(sum(" asked main" in line for line in lines) > 1 for lines in runs), "more than the first"
+    assert any(" released main" in line for lines in runs for line in lines)
 
 
 def test_pictures_are_sent_and_uploaded_and_some_uploads_are_deleted_while_their_jobs_wait() -> None:
