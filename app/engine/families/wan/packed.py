@@ -132,7 +132,8 @@ class PackedForward:
     def _of_frames(self, own: Tensor, frames: int) -> Tensor:
         """(1, F', 1, 1) of a row's noise levels (N,), which are alike within a frame."""
         deep = self._patch[0]
-        return own.unflatten(0, (frames // deep, -1))[:, 0].repeat_interleave(deep).view(1, -1, 1, 1)
+        each = own.view(frames // deep, -1)[:, 0]
+        return each.repeat_interleave(deep).view(1, -1, 1, 1)
 
 
 def _level_of(timesteps: Sequence[Tensor], row: int, tokens: int) -> Tensor:
