@@ -73,7 +73,7 @@ async def test_a_config_that_is_not_well_is_taken_back(service: LocalService, pl
     before = await serving(place)
     wanted = yaml.safe_load(yaml.safe_dump(before))
     part(wanted, "Finisher")["ray_actor_options"] = {"num_cpus": 4000}  # no node of the cluster has so many
-    ended = await deploy(service, place, wanted, backups, "--timeout-s", "8")
+    ended = await deploy(service, place, wanted, backups, "--timeout-s", "20")
     assert ended.exit_code == Exit.ROLLED_BACK, ended.output
     assert await serving(place) == before
     async with httpx.AsyncClient() as http:
