@@ -298,9 +298,8 @@ class Ticket:
         if not plan.stages:
             return state.work_left
         pixels = plan.spec_at(state.step).pixels
-        shares = [(run + free) / 2 for run, free in zip(state.mask, state.unconditional_mask, strict=True)]
-        left = range(state.step, len(shares))
-        return sum(shares[step] * plan.spec_at(step).pixels for step in left) / pixels
+        left = enumerate(zip(state.mask[state.step :], state.unconditional_mask[state.step :], strict=True), state.step)
+        return sum((run + free) / 2 * plan.spec_at(step).pixels for step, (run, free) in left) / pixels
 
     @property
     def _behind(self) -> float:
