@@ -250,8 +250,18 @@ async def test_no_json_body_breaks_the_service(body: Any, house: House) -> None:
     async with house.client() as client:
         content = json.dumps(body).encode()
         response = await client.post("/v1/videos", content=content, headers={"content-type": JSON})
-    assert response.status_code < 500
-    assert response.status_code == 200 or refused(response)
+    asked_too_much = response.status_code == 501 and response.json()["error"]["code"] == "not_supported"
+    assert response.status_code == 200 or asked_too_much or refused(response)
+
+
+@pytest.mark.parametrize("name", ["input_reference", "reference_url"])
+async def test_a_list_with_what_is_no_picture_is_bad_input_and_two_pictures_are_not_supported(
+    name: str, client: httpx.AsyncClient
+) -> None:
+    error = refused(await client.post("/v1/videos", json={"prompt": "a ball", name: [False, False]}))
+    assert (error["code"], error["param"]) == ("invalid_image", name)
+    two = await client.post("/v1/videos", json={"prompt": "a ball", name: ["https://a.test/1", "https://a.test/2"]})
+    assert (two.status_code, two.json()["error"]["code"]) == (501, "not_supported")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

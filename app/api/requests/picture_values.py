@@ -56,10 +56,10 @@ def picture_reference(value: object, name: str) -> Reference | None:
         NotSupported: several pictures.
     """
     if isinstance(value, (list, tuple)):
-        given = [each for each in value if each not in (None, "")]
+        given = [found for each in value if (found := picture_reference(each, name)) is not None]
         if len(given) > 1:
             raise NotSupported(f"{len(given)} pictures are not supported: {ONE_ONLY}.", name)
-        return picture_reference(given[0], name) if given else None
+        return given[0] if given else None
     if isinstance(value, Mapping):
         found = _inside(value, name)
         return _upload(found, name) if value.get(_UPLOAD) else picture_reference(found, name)
