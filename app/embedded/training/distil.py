@@ -30,7 +30,9 @@ from app.embedded.world.asks import Mix, draw_asks
 from app.embedded.world.prompts import describe
 
 CROSSINGS, NEIGHBOURS = "crossings", "neighbours"
+TEACHER, STUDENT = "teacher", "student"
 CHECKPOINT = "student.pt"
+_CHOICES = {"method": (CROSSINGS, NEIGHBOURS), "begins": (TEACHER, STUDENT)}
 _SIDE, _FRAMES = 8, 5
 _FEW = 8  # clips that share a short step
 
@@ -40,6 +42,7 @@ class Lesson:
     """Every number of a distillation; written into the run's folder and compared on resume."""
 
     method: str = CROSSINGS
+    begins: str = TEACHER  # whose weights it begins with; the student's are those that are beside the teacher
     seed: int = 0
     levels: tuple[float, ...] = (1.0, 0.923, 0.75, 0.46)
     strides: tuple[int, ...] = (2, 2, 2, 1)
@@ -117,8 +120,9 @@ class Student:
 
 
 def start(lesson: Lesson, weights: Path) -> Student:
-    """A student that is still its teacher."""
-    model, average = (read_transformer(weights / "transformer") for _ in range(2))
+    """A student that is still its teacher, or the one that is there already, to be taught on."""
+    folder = STUDENT_FOLDER if lesson.begins == STUDENT else "transformer"
+    model, average = (read_transformer(weights / folder) for _ in range(2))
     model.set_attn_processor(WrittenOutAttention())
     average.set_attn_processor(WrittenOutAttention())
     model.train().requires_grad_(True)
@@ -244,6 +248,7 @@ def export(student: Student, teacher: str, weights: Path) -> None:
     copy.to(torch.bfloat16).save_pretrained(weights / STUDENT_FOLDER)
     path = weights / "model.json"
     facts = json.loads(path.read_text())
+    before = {"before": facts["student"]} if student.lesson.begins == STUDENT else {}
     facts["student"] = {
         "teacher": teacher,
         "levels": student.lesson.levels,
@@ -251,6 +256,7 @@ def export(student: Student, teacher: str, weights: Path) -> None:
         "steps": student.step,
         "minutes": round(student.spent_s / 60, 1),
         "lesson": asdict(student.lesson),
+        **before,
     }
     path.write_text(json.dumps(facts, indent=2) + "\n")
 
@@ -283,8 +289,8 @@ def _parser() -> argparse.ArgumentParser:
         name, many = "--" + entry.name.replace("_", "-"), isinstance(entry.default, tuple)
         kind = type(entry.default[0]) if isinstance(entry.default, tuple) else type(entry.default)
         more: dict[str, Any] = {"nargs": "+", "action": _AsTuple} if many else {}
-        if entry.name == "method":
-            more["choices"] = (CROSSINGS, NEIGHBOURS)
+        if entry.name in _CHOICES:
+            more["choices"] = _CHOICES[entry.name]
         parser.add_argument(name, type=kind, default=entry.default, help="of the lesson", **more)
     return parser
 

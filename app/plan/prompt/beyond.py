@@ -136,7 +136,8 @@ def _about_subjects(pieces: Sequence[Piece], unknown: Sequence[str], world: Worl
     """Subjects that it does not know, too many of them, and colours that are not one for each."""
     shapes = [piece for piece in pieces if piece.kind == "shape"]
     colours = [piece.plain for piece in pieces if piece.kind == "colour"]
-    drawn = f"it draws one or two subjects, each a {_or(world.shapes)}"
+    alike = f", or {_or(world.numbers)} alike" if world.numbers else ""
+    drawn = f"it draws one or two subjects{alike}, each a {_or(world.shapes)}"
     if unknown or not shapes:
         what = f"does not know {_named(unknown)}" if unknown else "finds no shape in this prompt"
         yield _warning("unknown_subject", f"{model} {what}: {drawn}, and shows one of those, or nothing, instead.")

@@ -8,7 +8,7 @@ import torch
 from app.embedded.load import EmbeddedModel, load
 from app.embedded.model import CleanWanTransformer
 from app.embedded.profile import profile, revision
-from app.embedded.training.distil import NEIGHBOURS, Lesson, Student, ask, export, train_step
+from app.embedded.training.distil import NEIGHBOURS, STUDENT, Lesson, Student, ask, export, start, train_step
 from app.embedded.training.muon import optimizers
 
 SMALL = Lesson(levels=(1.0, 0.6), strides=(2, 1), chunk=4, batch=4, warmup=2, keep=2, rate=3e-3)
@@ -87,3 +87,19 @@ def test_a_student_serves_the_preview_of_the_weights_that_taught_it_and_of_no_ot
     assert [(row.tier, row.steps, row.weights) for row in found.tiers] == [("preview", (2, 2, 2, 2), "student")]
     (tmp_path / "transformer" / "diffusion_pytorch_model.safetensors").write_bytes(b"others")
     assert (profile(tmp_path).student, profile(tmp_path).tiers) == (None, ())
+
+
+def test_a_student_is_taught_on_from_its_weights_and_its_facts_keep_its_first_lesson(
+    teacher: EmbeddedModel, tmp_path: Path
+) -> None:
+    teacher.transformer.save_pretrained(tmp_path / "transformer")
+    (tmp_path / "model.json").write_text("{}")
+    first = started(teacher)
+    steps(first, teacher, 2)
+    export(first, "teacher", tmp_path)
+    again = start(replace(SMALL, begins=STUDENT, seed=1), tmp_path)
+    for one, other in zip(again.model.parameters(), first.average.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-2, rtol=1e-2)  # kept in bfloat16
+    export(again, "teacher", tmp_path)
+    facts = json.loads((tmp_path / "model.json").read_text())["student"]
+    assert (facts["lesson"]["seed"], facts["before"]["lesson"]["seed"], facts["before"]["steps"]) == (1, 0, 2)
