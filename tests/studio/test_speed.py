@@ -43,7 +43,10 @@ async def many(count: int) -> House:
 
 
 async def transferred(page: Page, url: str) -> dict[str, int]:
-    """Bytes on the wire of all that a first look loads, by address, as the browser counted them."""
+    """Bytes on the wire of all that a first look loads, by address, as the browser counted them.
+
+    Each once: a clip that begins again is fetched again only because nothing is kept here.
+    """
     session = await page.context.new_cdp_session(page)
     await session.send("Network.enable")
     await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
@@ -53,7 +56,7 @@ async def transferred(page: Page, url: str) -> dict[str, int]:
 
     def loaded(event: dict[str, Any]) -> None:
         name = names.get(event["requestId"], "")
-        sizes[name] = sizes.get(name, 0) + int(event["encodedDataLength"])
+        sizes[name] = max(sizes.get(name, 0), int(event["encodedDataLength"]))
 
     session.on("Network.loadingFinished", loaded)
     await page.reload()
