@@ -24,7 +24,7 @@ STEP_S: Final = 0.1
 STEPS: Final = 20
 KEYS: Final = {"many": "benchmark-key-of-many", "single": "benchmark-key-of-single"}
 ARMS: Final[dict[str, dict[str, Any]]] = {
-    "sleeping, a slot": {"pretend_step_s": STEP_S, "max_batch": 1, "slots": 1, "max_wait_s": 7200.0},  # all are accepted
+    "sleeping, a slot": {"pretend_step_s": STEP_S, "max_batch": 1, "slots": 1, "max_wait_s": 7200.0},
     "sleeping, 8 slots, batches of 4": {"pretend_step_s": STEP_S, "max_batch": 4, "slots": 8},
     "built-in model, 8 slots, batches of 4": {"max_batch": 4, "slots": 8},
 }
