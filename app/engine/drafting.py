@@ -14,7 +14,8 @@ import torch
 from app.engine.denoiser import Conditioning, Denoiser, DeviceLost, JobState, LooksAtDrafts
 from app.engine.draft_check import residual
 from app.engine.renoise import fits, noised
-from app.engine.ticket import DraftSink, DraftVerdict, Ticket
+from app.engine.sinks import DraftSink, DraftVerdict
+from app.engine.ticket import Ticket
 from app.plan.speculative.speculative import (
     FAILED,
     KEPT,

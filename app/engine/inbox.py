@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from app.engine.denoiser import DeviceLost
-from app.engine.ticket import Sink, Ticket, outcome
+from app.engine.sinks import Sink
+from app.engine.ticket import Ticket, outcome
 from app.errors import WorkerLost
 
 T = TypeVar("T")

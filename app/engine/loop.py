@@ -34,19 +34,11 @@ from app.engine.niceness import STEPS, give_way
 from app.engine.previews import Previews
 from app.engine.reuse import forecast, remember
 from app.engine.shown import Shown
+from app.engine.sinks import PreviewSink, Sink
 from app.engine.start import begun, encoded_image, encoded_inputs, resumed
 from app.engine.tally import MEMORY as MEMORY_SHORT
 from app.engine.tally import URGENT, Tally
-from app.engine.ticket import (
-    PreviewSink,
-    Sink,
-    Ticket,
-    decoded_sound,
-    failure,
-    give_latent,
-    give_sound,
-    outcome,
-)
+from app.engine.ticket import Ticket, decoded_sound, failure, give_latent, give_sound, outcome
 from app.engine.timing.step_times import StepTimes, Times
 from app.engine.timing.warm_up import WarmUp
 from app.engine.watchdog import Watchdog

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.engine.denoiser import Denoiser
-from app.engine.ticket import PreviewSink, Ticket, outcome
+from app.engine.sinks import PreviewSink
+from app.engine.ticket import Ticket, outcome
 
 log = logging.getLogger(__name__)
 _MOST_SAVED_S = 0.5  # so that a long time without previews does not end in a burst of them

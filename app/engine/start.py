@@ -16,7 +16,8 @@ from app.engine.drafting import draft_begun, gone_on
 from app.engine.embedding import as_arrays
 from app.engine.renoise import fits, from_noise, noised
 from app.engine.shown import Shown
-from app.engine.ticket import EncodedSink, Ticket
+from app.engine.sinks import EncodedSink
+from app.engine.ticket import Ticket
 from app.errors import InvalidRequest
 from app.plan.speculative.speculative import walks
 from app.types import Phase, VideoSpec

@@ -10,7 +10,7 @@ from app.types import Phase
 from app.worker.facts import Fact, FramesMade, HeldUp, PhaseChanged, PromptsEncoded, StepDone, WentOn
 
 if TYPE_CHECKING:
-    from app.engine.ticket import Mate
+    from app.engine.sinks import Mate
 
 MOST_RUNS = 256  # of batches of one size; more become one that stands for the rest
 MOST_PAUSES = 64  # the shortest go first

@@ -18,7 +18,7 @@ from app.types import DraftUse, Job
 from app.worker.ports import Finishing, ReplicaStores
 
 if TYPE_CHECKING:
-    from app.engine.ticket import DraftVerdict
+    from app.engine.sinks import DraftVerdict
 
 log = logging.getLogger(__name__)
 SETTLE_S = 10.0

@@ -20,7 +20,7 @@ from app.worker.prompt_embeddings import EncodedPrompts
 if TYPE_CHECKING:
     from app.engine.denoiser import Frames, JobState
     from app.engine.embedding import Embedding
-    from app.engine.ticket import DraftVerdict, Mate
+    from app.engine.sinks import DraftVerdict, Mate
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from app.types.waveform import Waveform
 if TYPE_CHECKING:  # a replica's story needs no tensors
     from app.engine.denoiser import Frames, JobState
     from app.engine.embedding import Embedding
-    from app.engine.ticket import Sink
+    from app.engine.sinks import Sink
 
 
 @dataclass(frozen=True, slots=True)

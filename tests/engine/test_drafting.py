@@ -15,7 +15,7 @@ from app.engine.draft_check import residual
 from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
 from app.engine.renoise import noised
-from app.engine.ticket import DraftVerdict
+from app.engine.sinks import DraftVerdict
 from app.errors import UnsupportedParameter
 from app.line.batcher import Rules
 from app.plan.masks.mask import masks_of

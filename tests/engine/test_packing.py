@@ -16,7 +16,7 @@ from app.engine.fake import FakeDenoiser
 from app.engine.families.embedded import load_denoiser
 from app.engine.families.family import FamilyDenoiser
 from app.engine.loop import Engine
-from app.engine.ticket import Mate
+from app.engine.sinks import Mate
 from app.errors import Cancelled, DeviceOutOfMemory
 from app.line.batcher import Rules
 from app.line.packing import mix_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Route, expect
 
-from app.engine.ticket import Mate
+from app.engine.sinks import Mate
 from app.worker.account import AttemptLog
 from tests.studio.conftest import Open, holds, mp4
 from tests.studio.test_page import PICTURE, ask

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engine.ticket import Mate
+from app.engine.sinks import Mate
 from app.jobs.reports.account import AttemptAccount, account_of
 from app.jobs.reports.records import Cause, Outcome, Report
 from app.line.pressure import Used

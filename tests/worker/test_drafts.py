@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.cache.keys import plan_digest
 from app.cache.results import ResultCache
-from app.engine.ticket import DraftVerdict
+from app.engine.sinks import DraftVerdict
 from app.errors import LeaseLost, ServiceUnavailable
 from app.plan.speculative.speculative import plain_walk
 from app.service.artifact_refs import forget_artifacts
