@@ -28,10 +28,10 @@ from app.types import (
 )
 from app.types.masks import bits, unbits
 
-VERSION = 7
+VERSION = 8
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 to 7 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 8 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -104,6 +104,8 @@ def job_to_json(job: Job) -> bytes:
     if job.plan.references or job.plan.sound:  # which it would leave out
         version = 6
     if len(job.plan.sampling.later_fields) < 2 or job.plan.stages:  # which it would walk otherwise
+        version = 7
+    if job.plan.stages and job.plan.sampling.rule is not None:  # in whose stages it would guide by the steps of all
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 

@@ -78,12 +78,12 @@ class Sampling:
     levels: tuple[float, ...] = ()  # of a few-step method: its own noise levels, falling, above 0, one for each step
 
     def guides(self, step: int) -> bool:
-        """Whether a step is one of those with guidance, where the plan has any."""
+        """Whether a step of one walk is one of those with guidance, where the plan has any; see `Plan.guides`."""
         return self.rule is None or self.rule.guides(step, self.steps)
 
     @property
     def zero_steps(self) -> int:
-        """First steps whose velocity is 0."""
+        """First steps of a walk whose velocity is 0; see `Plan.still`."""
         return 0 if self.rule is None else self.rule.zero_steps
 
     @property
@@ -244,6 +244,17 @@ class Plan:
     def spec_at(self, step: int) -> VideoSpec:
         """The shape that is walked in at a step."""
         return self.stages[self.stage_at(step)[0]].spec if self.stages else self.spec
+
+    def guides(self, step: int) -> bool:
+        """Whether a step is one of those with guidance, where it has any: by its place in its own stage."""
+        rule, (place, first) = self.sampling.rule, self.stage_at(step)
+        steps = self.stages[place].steps if self.stages else self.sampling.steps
+        return rule is None or rule.guides(step - first, steps)
+
+    def still(self, step: int) -> bool:
+        """Whether a step's velocity is 0, without a pass: one of the first of its stage, where that is guided."""
+        place, first = self.stage_at(step)
+        return step - first < self.sampling.zero_steps and not (self.stages and self.stages[place].adapter)
 
     def adapters_at(self, step: int) -> tuple[tuple[str, float], ...]:
         """The adapters that act at a step, by name."""

@@ -25,7 +25,7 @@ from app.engine.families.wan.diffusion_forcing import DiffusionForcing
 from app.engine.loop import Engine
 from app.line.batcher import Rules
 from app.plan.stages import in_stages
-from app.types import Plan, Segments, VideoSpec
+from app.types import GuidanceRule, Plan, Segments, VideoSpec
 from tests.engine.families.saved import save_lora, tiny_t5
 from tests.engine.families.tiny import Z, tiny_autoencoder, tiny_encode, tiny_text
 from tests.engine.plans import Listener, hear, make_plan, walk
@@ -85,11 +85,23 @@ def unipc(plan: Plan) -> UniPCMultistepScheduler:
     return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift)
 
 
-def by_pipeline(plan: Plan, noise: float = 0.0, hears_fps: bool = False) -> NDArray[np.float32]:
-    pipeline = SkyReelsV2DiffusionForcingPipeline(None, None, transformer(hears_fps), tiny_autoencoder(), unipc(plan))
+def by_pipeline(plan: Plan, noise: float = 0.0, hears_fps: bool = False, pipeline: Any = None) -> NDArray[np.float32]:
+    parts = (None, None, transformer(hears_fps), tiny_autoencoder(), unipc(plan))
+    pipeline = pipeline or SkyReelsV2DiffusionForcingPipeline(*parts)
     text = tiny_text([plan.prompt, plan.negative_prompt])
     texts = {"prompt": None, "prompt_embeds": text[:1], "negative_prompt_embeds": text[1:]}
     return called(pipeline, plan, noise, **texts)
+
+
+class Ruled(SkyReelsV2DiffusionForcingPipeline):  # type: ignore[misc]
+    """Guided at the steps of each segment that a rule names; it asks once for the texts, and once at each step."""
+
+    rule, asked, each = GuidanceRule(), -1, 4
+
+    @property
+    def do_classifier_free_guidance(self) -> bool:
+        self.asked += 1
+        return self.asked == 0 or self.rule.guides((self.asked - 1) % self.each, self.each)
 
 
 def begun(denoiser: FamilyDenoiser, plan: Plan) -> JobState:
@@ -106,6 +118,25 @@ def test_films_short_and_long_are_those_of_the_pipeline(frames: int) -> None:
     assert ours.shape == theirs.shape == (frames, 16, 32, 3)
     assert np.ptp(theirs) > 0.1, "a flat picture would prove nothing"
     assert np.abs(ours - theirs).max() <= WITHIN
+
+
+RULE = GuidanceRule(start=0.25, stop=0.75)
+
+
+@pytest.mark.parametrize("at", [0, 1, 5, 6])
+def test_guidance_in_an_interval_is_that_of_each_segment_alone_with_others_and_resumed(at: int) -> None:
+    denoiser, plan, plain = tiny(), plan_of(33, rule=RULE), plan_of(33, "two", 2)
+    assert plan.masks is not None
+    assert plan.masks.unconditional == (False, True, True, False) * 3
+    states = [begun(denoiser, plan), begun(denoiser, plain)]
+    walk(denoiser, *states, until=at)
+    states[0] = tiny().resume(plan, to_bytes(states[0]))
+    walk(denoiser, *states)
+    pipeline = Ruled(None, None, transformer(), tiny_autoencoder(), unipc(plan))
+    pipeline.rule = RULE
+    assert np.abs(denoiser.decode_float(states[0]) - by_pipeline(plan, pipeline=pipeline)).max() <= WITHIN
+    assert np.abs(denoiser.decode_float(states[1]) - by_pipeline(plain)).max() <= WITHIN
+    assert np.abs(denoiser.decode_float(states[0]) - by_pipeline(plan)).max() > WITHIN, "the interval must count"
 
 
 def test_unipc_by_the_book_is_that_of_a_scheduler_that_copies_what_it_remembers(
