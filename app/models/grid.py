@@ -163,6 +163,7 @@ _READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyTy
         "hunyuan15": _hunyuan15,
         "cogvideox": _cogvideox,
         "z_image": _z_image,
-        "minimax_h3": _minimax_h3,
+        "minimax_h3.load": _minimax_h3,
+        "minimax_h3.references": _minimax_h3,
     }
 )

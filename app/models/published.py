@@ -351,6 +351,7 @@ PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
         "ltx-2.3-two-stages": _LTX23_TWICE,
         "ltx-2.3-distilled-two-stages": _LTX23_TWICE,
         "minimax-h3": _MINIMAX_H3,
+        "minimax-h3-references": _MINIMAX_H3,
         "hunyuan-video": _HUNYUAN,
         "hunyuan-video-i2v": _hunyuan_picture("token_replace"),
         "hunyuan-video-i2v-33ch": _hunyuan_picture("latent_concat", in_channels=33),

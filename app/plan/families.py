@@ -172,6 +172,32 @@ def _ltx2(name: str, guidance: float, steps: int | None = None, refined: Refined
     )
 
 
+def _minimax_h3(name: str, inputs: tuple[InputRole, ...]) -> FamilyRow:
+    """A half of MiniMax-H3: of text and keyframes, or of pictures that it refers to, which the other does not see."""
+    keyframes = any(each.role == FIRST for each in inputs)
+    return FamilyRow(
+        name,
+        "minimax_h3.load" if keyframes else "minimax_h3.references",
+        ((1344, 768), (768, 1344), (1024, 768), (768, 1024), (768, 768)),
+        (124, 345, 124),
+        (24, 24, 24),
+        guidance=1.0,
+        shift=12.0,
+        frame_step=17,
+        samplers=("euler",),
+        step_s=20.0,
+        overhead_s=60.0,
+        pipelines=("MiniMaxH3ModularPipeline",),
+        shift_trained=True,
+        guided_by="nothing",
+        exact_vae=False,
+        makes_sound=True,
+        takes_image=keyframes,
+        inputs=inputs,
+        sees_with_text=True,
+    )
+
+
 def _hunyuan_picture(name: str, frames: int, guided: bool) -> FamilyRow:
     """HunyuanVideo 1.0 of a picture, which takes the first frame's place, or stands beside the noise, unguided."""
     return FamilyRow(
@@ -365,24 +391,8 @@ ROWS: Final = (
     _ltx2("ltx-2.3-two-stages", 3.0, refined=Refined(3, adapter="stage_2")),
     _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
     _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
-    FamilyRow(
-        "minimax-h3",
-        "minimax_h3",
-        ((1344, 768), (768, 1344), (1024, 768), (768, 1024), (768, 768)),
-        (124, 345, 124),
-        (24, 24, 24),
-        guidance=1.0,
-        shift=12.0,
-        frame_step=17,
-        samplers=("euler",),
-        step_s=20.0,
-        overhead_s=60.0,
-        pipelines=("MiniMaxH3ModularPipeline",),
-        shift_trained=True,
-        guided_by="nothing",
-        exact_vae=False,
-        makes_sound=True,
-    ),
+    _minimax_h3("minimax-h3", (InputRole(FIRST), InputRole(LAST))),
+    _minimax_h3("minimax-h3-references", (InputRole(REFERENCE, most=9, needed=True),)),
     _hunyuan_picture("hunyuan-video-i2v", 129, guided=True),
     _hunyuan_picture("hunyuan-video-i2v-33ch", 125, guided=False),
     FamilyRow(
