@@ -10,7 +10,7 @@ import torch
 
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.modalities import Modality
-from app.engine.samplers import ddim, euler, unipc
+from app.engine.samplers import ddim, euler, forcing, unipc
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
@@ -93,7 +93,10 @@ def begin(
 
 def clean(state: JobState, prediction: torch.Tensor) -> torch.Tensor:
     """The guess at the clean latent that a prediction makes; both are of the latent's shape."""
-    guess = named(state.plan.sampling.sampler).clean
+    chosen = named(state.plan.sampling.sampler)
+    if forcing.staggered(state):
+        return forcing.clean(state, prediction, chosen.schedule)
+    guess = chosen.clean
     if not _of_several_levels(state):
         return guess(state, prediction)
     return torch.cat([guess(alone, own) for alone, own in _each_alone(state, prediction)])
@@ -123,7 +126,10 @@ def advance(state: JobState, prediction: torch.Tensor) -> None:
 
 
 def _stepped(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-    step, state = named(state.plan.sampling.sampler).step, of_stage(state)
+    chosen = named(state.plan.sampling.sampler)
+    if forcing.staggered(state):
+        return forcing.stepped(state, velocity, chosen.step, chosen.schedule)
+    step, state = chosen.step, of_stage(state)
     if not _of_several_levels(state):
         return step(state, velocity)  # number by number: one step for all that are at one level
     stepped = [step(alone, own) for alone, own in _each_alone(state, velocity)]

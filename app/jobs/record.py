@@ -103,9 +103,11 @@ def job_to_json(job: Job) -> bytes:
         version = 5
     if job.plan.references or job.plan.sound:  # which it would leave out
         version = 6
-    if len(job.plan.sampling.later_fields) < 2 or job.plan.stages:  # which it would walk otherwise
+    said = set(job.plan.sampling.later_fields)
+    if not {"rule", "levels"} <= said or job.plan.stages:  # which it would walk otherwise
         version = 7
-    if job.plan.stages and job.plan.sampling.rule is not None:  # in whose stages it would guide by the steps of all
+    by_stage = job.plan.stages and job.plan.sampling.rule is not None  # where it would guide by the steps of all
+    if by_stage or not {"ar_step", "causal_block"} <= said:
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 

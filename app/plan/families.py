@@ -108,6 +108,7 @@ def _skyreels(name: str, sizes: tuple[tuple[int, int], ...], frames: int) -> Fam
         overhead_s=20.0,
         pipelines=("SkyReelsV2DiffusionForcingPipeline",),
         segments=Segments(frames, 17),
+        takes_image=True,
     )
 
 

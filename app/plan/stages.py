@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.errors import InvalidRequest, UnsupportedParameter
+from app.plan.forcing import staggered
 from app.plan.masks.mask import walk_evaluations
 from app.plan.masks.table import MaskTable, with_masks
 from app.types import Masks, ModelProfile, Plan, Refined, Segments, Stage, VideoSpec
@@ -18,11 +19,20 @@ from app.types import Masks, ModelProfile, Plan, Refined, Segments, Stage, Video
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    spec: VideoSpec
-    steps: int
+    stage: Stage
     budget: int
-    given: int = 0
-    adapter: str = ""
+
+    @property
+    def spec(self) -> VideoSpec:
+        return self.stage.spec
+
+    @property
+    def steps(self) -> int:
+        return self.stage.steps
+
+    @property
+    def adapter(self) -> str:
+        return self.stage.adapter
 
 
 def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) -> Plan:
@@ -37,16 +47,19 @@ def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) 
         UnsupportedParameter: noise levels of a few-step method.
     """
     walks, one_pass = list[_Walk](), model.guided_by != "negative"
+    forced = bool(plan.sampling.ar_step or plan.sampling.causal_block)
     told, full_run = "", plan.full_run
     if model.refined is not None:
         walks = list(_refined(plan, model.refined))
         told = (
             f"It is made at {walks[0].spec.size} in {walks[0].steps} steps, enlarged, and refined in {walks[1].steps}."
         )
-    elif model.segments is not None and plan.spec.frames > model.segments.frames:
+    elif model.segments is not None and (forced or plan.spec.frames > model.segments.frames):
         walks = list(_segments(plan, model.segments))
         frames, steps = model.segments.frames, walks[0].steps
         told = f"It is made in {len(walks)} segments of {frames} frames at most, each in {steps} steps."
+        if plan.sampling.ar_step:
+            told += f" Each block of latent frames lags {plan.sampling.ar_step} steps behind the one before."
         full_run *= len(walks)
     if not walks:
         return with_masks(plan, tables, one_pass)
@@ -59,7 +72,7 @@ def in_stages(plan: Plan, model: ModelProfile, tables: Mapping[str, MaskTable]) 
         plan,
         sampling=replace(plan.sampling, steps=joint.steps, budget=joint.budget),
         masks=joint,
-        stages=tuple(Stage(walk.spec, walk.steps, walk.given, walk.adapter) for walk in walks),
+        stages=tuple(walk.stage for walk in walks),
         full_run=max(full_run, joint.budget),
         why=replace(plan.why, reasons=(*plan.why.reasons, told, *_told_of_guidance(plan, walks))),
     )
@@ -91,17 +104,27 @@ def _refined(plan: Plan, how: Refined) -> Iterator[_Walk]:
     if asked.budget <= how.steps:
         raise InvalidRequest(f"Its last {how.steps} steps are all run: budget must be above {how.steps}.", "budget")
     small = replace(spec, width=spec.width // how.shrink, height=spec.height // how.shrink)
-    yield _Walk(small, asked.steps - how.steps, asked.budget - how.steps)
-    yield _Walk(spec, how.steps, how.steps, adapter=how.adapter)
+    yield _Walk(Stage(small, asked.steps - how.steps), asked.budget - how.steps)
+    yield _Walk(Stage(spec, how.steps, adapter=how.adapter), how.steps)
 
 
 def _segments(plan: Plan, how: Segments) -> Iterator[_Walk]:
-    asked, spec, made = plan.sampling, plan.spec, how.frames
-    yield _Walk(replace(spec, frames=how.frames), asked.steps, asked.budget)
+    asked, spec, made = plan.sampling, plan.spec, 0
     while made < spec.frames:
-        frames = min(spec.frames - made + how.overlap, how.frames)
-        yield _Walk(replace(spec, frames=frames), asked.steps, asked.budget, how.overlap)
-        made += frames - how.overlap
+        given = how.overlap if made else 0
+        frames = min(spec.frames - made + given, how.frames)
+        stage = staggered(plan, how, Stage(replace(spec, frames=frames), asked.steps, given), asked.steps)
+        yield _Walk(stage, _budget(plan, stage))
+        made += frames - given
+
+
+def _budget(plan: Plan, stage: Stage) -> int:
+    """All steps of a stage whose frames are at levels of their own: no line leads through them to a forecast."""
+    if not stage.own_steps:
+        return plan.sampling.budget
+    if plan.sampling.budget < plan.sampling.steps and not plan.by_planner:
+        raise UnsupportedParameter("With ar_step every step is run: leave budget out.", "budget")
+    return stage.steps
 
 
 def _alone(plan: Plan, walk: _Walk) -> Plan:

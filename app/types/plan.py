@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from app.types.artifact import Artifact
 from app.types.guidance import GuidanceRule
@@ -76,6 +76,8 @@ class Sampling:
     guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
     rule: GuidanceRule | None = None  # None: guidance at each step
     levels: tuple[float, ...] = ()  # of a few-step method: its own noise levels, falling, above 0, one for each step
+    ar_step: int = 0  # by how many steps a block of latent frames lags behind the one before; 0: all at one level
+    causal_block: int = 0  # latent frames of a block, which sees none behind it; 0: each sees all
 
     def guides(self, step: int) -> bool:
         """Whether a step of one walk is one of those with guidance, where the plan has any; see `Plan.guides`."""
@@ -89,7 +91,7 @@ class Sampling:
     @property
     def later_fields(self) -> tuple[str, ...]:
         """Fields that came after digests were first kept, and say nothing here."""
-        return tuple(name for name in ("rule", "levels") if not getattr(self, name))
+        return tuple(name for name in ("rule", "levels", "ar_step", "causal_block") if not getattr(self, name))
 
     @property
     def alone(self) -> bool:
@@ -146,6 +148,14 @@ class Stage:
     steps: int
     given: int = 0  # of its frames, those in front that the stages before have made
     adapter: str = ""  # a LoRA of few steps that acts in it beside the plan's; then it is not guided
+    own_steps: int = 0  # of each of its latent frames, where later ones lag behind; 0: those of the stage
+    ready: int = 0  # latent frames that are there already, in such a stage
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What of it decides the bits, without what came later and says nothing."""
+        late = ("own_steps", "ready")
+        return {name: value for name, value in asdict(self).items() if value or name not in late}
 
 
 @dataclass(frozen=True, slots=True)
