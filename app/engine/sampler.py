@@ -10,7 +10,7 @@ import torch
 
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.modalities import Modality
-from app.engine.samplers import ddim, euler, forcing, unipc
+from app.engine.samplers import ddim, euler, forcing, lcm, unipc
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
@@ -21,7 +21,8 @@ from app.types import Plan
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory;
-    `clean`: the clean latent that a prediction speaks of; `mixed`: (sigma, clean latent, noise) to the latent there."""
+    `clean`: the clean latent that a prediction speaks of; `mixed`: (sigma, clean latent, noise) to the latent there;
+    `levels`: the schedule of exactly such noise levels."""
 
     schedule: Callable[[int, float], Schedule]
     step: Callable[[JobState, torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
@@ -31,10 +32,12 @@ class Sampler:
     mixed: Callable[[float, torch.Tensor, torch.Tensor], torch.Tensor] = lambda sigma, clean, noise: (
         (1 - sigma) * clean + sigma * noise
     )
+    levels: Callable[[Sequence[float]], Schedule] = walked
 
 
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
+    "lcm": Sampler(lcm.schedule, lcm.step, levels=lcm.heard),
     "unipc": Sampler(unipc.schedule, unipc.step),
     "unipc_forcing": Sampler(unipc.schedule, unipc.step_forcing),
     "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean, ddim.mixed),
@@ -73,7 +76,7 @@ def begin(
     if plan.student is not None:
         schedule = walked(plan.student.levels)
     elif asked.levels:
-        schedule = walked(asked.levels)
+        schedule = chosen.levels(asked.levels)
     elif schedule is None:
         schedule = chosen.schedule(asked.steps, asked.shift)
     masks = masks_of(plan)

@@ -37,7 +37,7 @@ class FamilyRow:
     shift: float
     frame_step: int = 4
     guidance_2: float | None = None  # of the expert for the low noise
-    samplers: tuple[str, ...] = ("unipc", "euler")  # the default first
+    samplers: tuple[str, ...] = ("unipc", "euler", "lcm")  # the default first
     tiers: tuple[TierOfModel, ...] = ()  # where it departs from the quality table, 18/25/35/45 steps by `auto`
     takes_image: bool = False
     needs_image: bool = False
