@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from app.plan.few_step import LTX, LTX_096, LTX_2
+from app.plan.few_step import KANDINSKY_5, LTX, LTX_096, LTX_2
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
 from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, Refined, Segments, TierOfModel
@@ -264,6 +264,37 @@ def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: flo
     )
 
 
+def _kandinsky5(
+    name: str,
+    shift: float = 10.0,
+    steps: int | None = None,
+    guided: bool = True,
+    seen: bool = False,
+    large: bool = False,
+) -> FamilyRow:
+    """Kandinsky 5, of five seconds; `seen`: weights that begin with a picture; `large`: they make larger videos too."""
+    sizes = ((768, 512), (512, 768), (512, 512))
+    return FamilyRow(
+        name,
+        "kandinsky5",
+        (*sizes, (1024, 768), (768, 1024)) if large else sizes,
+        (25, 121, 121),
+        (24, 24, 24),
+        guidance=5.0 if guided else 1.0,
+        shift=shift,
+        samplers=("euler",),
+        tiers=() if steps is None else _always(steps),
+        takes_image=seen,
+        needs_image=seen,
+        step_s=8.0 if large else 2.0,
+        overhead_s=40.0 if large else 20.0,
+        pipelines=("Kandinsky5I2VPipeline" if seen else "Kandinsky5T2VPipeline",),
+        guided_by="negative" if guided else "nothing",
+        most_steps=steps,
+        exact_vae=False,
+    )
+
+
 def _z_image(name: str, shift: float, steps: int | None = None) -> FamilyRow:
     """Z-Image; guidance counts from 1 here, from 0 in its pipeline. The turbo release has `steps` and no guidance."""
     return FamilyRow(
@@ -421,6 +452,11 @@ ROWS: Final = (
     _cogvideox("cogvideox-1.5-5b", (1360, 768), 81, 16, 1.0),
     _cogvideox("cogvideox-5b-i2v", (720, 480), 49, 8, 1.0, seen=True),
     _cogvideox("cogvideox-1.5-5b-i2v", (1360, 768), 81, 16, 1.0, seen=True),
+    _kandinsky5("kandinsky-5-lite-t2v-5s"),
+    _kandinsky5("kandinsky-5-lite-nocfg-t2v-5s", guided=False),
+    _kandinsky5("kandinsky-5-lite-distilled-t2v-5s", 5.0, KANDINSKY_5, guided=False),
+    _kandinsky5("kandinsky-5-pro-t2v-5s", large=True),
+    _kandinsky5("kandinsky-5-pro-i2v-5s", seen=True, large=True),
     _z_image("z-image-turbo", 3.0, 8),
     _z_image("z-image", 6.0),
 )

@@ -19,6 +19,8 @@ LTX_096: Final = (*LTX, 0.4219)
 """`allowed_inference_steps` in the header of ltxv-2b-0.9.6-distilled-04-25.safetensors, as readers of it print them."""
 LTX_2: Final = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
 """DISTILLED_SIGMA_VALUES of Lightricks' ltx-pipelines and of diffusers."""
+KANDINSKY_5: Final = 16
+"""Steps of its distilled weights."""
 _DMD: Final = "distribution matching (DMD2, arXiv 2405.14867) by Self Forcing's recipe (arXiv 2506.08009)"
 _LIGHTX2V: Final = "https://github.com/ModelTC/LightX2V/blob/main/configs/distill"
 
@@ -160,6 +162,16 @@ FEW_STEPS: Final = (
         12,
         "step distillation",
         "https://github.com/Tencent-Hunyuan/HunyuanVideo-1.5",
+    ),
+    FewStep(
+        "distilled",
+        ("kandinsky-5-lite-distilled-t2v-5s",),
+        WEIGHTS,
+        "kandinskylab/Kandinsky-5.0-T2V-Lite-distilled16steps-5s-Diffusers",
+        KANDINSKY_5,
+        "diffusion and guidance distillation",
+        "https://github.com/kandinskylab/kandinsky-5/blob/main/configs/k5_lite_t2v_5s_distil_sd.yaml",
+        shift=5.0,
     ),
     FewStep(
         "turbo",

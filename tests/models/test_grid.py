@@ -20,6 +20,7 @@ from tests.engine.families.tiny import autoencoder_of, tiny_wan, transformer_of
 from tests.engine.families.tiny_cogvideox import cogvideox
 from tests.engine.families.tiny_h3 import tiny as h3
 from tests.engine.families.tiny_hunyuan import hunyuan, hunyuan15
+from tests.engine.families.tiny_kandinsky5 import kandinsky5
 from tests.engine.families.tiny_ltx import ltx
 from tests.engine.families.tiny_ltx2 import ltx2
 from tests.engine.families.tiny_z_image import z_image
@@ -35,6 +36,7 @@ TINY: Mapping[str, Callable[[], FamilyDenoiser]] = {
     "z_image": lambda: z_image().denoiser,
     "wan.diffusion_forcing": films,
     "hunyuan_picture": lambda: hunyuan10(BESIDE).make(),
+    "kandinsky5": lambda: kandinsky5().denoiser,
     "minimax_h3.load": h3,
     "minimax_h3.references": h3,
 }

@@ -119,9 +119,10 @@ def test_requests_may_name_the_adapters_that_no_tier_wears_or_that_the_entry_say
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: str) -> None:
     distilled = {"ltx-video-distilled": 7, "ltx-video-0.9.6-distilled": 8, "z-image-turbo": 8}
-    distilled |= {"ltx-2-distilled": 8, "ltx-2.3-distilled": 8}
+    distilled |= {"ltx-2-distilled": 8, "ltx-2.3-distilled": 8, "kandinsky-5-lite-distilled-t2v-5s": 16}
     distilled |= {"ltx-2-distilled-two-stages": 11, "ltx-2.3-distilled-two-stages": 11}
     unguided = {*distilled, "minimax-h3", "minimax-h3-references", "hunyuan-video-i2v-33ch"}
+    unguided |= {"kandinsky-5-lite-nocfg-t2v-5s"}
     needed = {"stage_2": {"source": "a/b"}} if name in ("ltx-2-two-stages", "ltx-2.3-two-stages") else {}
     (model,) = served(given({"id": "m", "family": name, "source": "a/b", "loras": needed}), found).profiles
     assert model.loras == (), "what a stage wears is not for requests"
