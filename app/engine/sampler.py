@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from app.engine import staggered
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.modalities import Modality
-from app.engine.samplers import ddim, euler, forcing, lcm, unipc
+from app.engine.samplers import ddim, euler, lcm, unipc
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
@@ -97,8 +98,8 @@ def begin(
 def clean(state: JobState, prediction: torch.Tensor) -> torch.Tensor:
     """The guess at the clean latent that a prediction makes; both are of the latent's shape."""
     chosen = named(state.plan.sampling.sampler)
-    if forcing.staggered(state):
-        return forcing.clean(state, prediction, chosen.schedule)
+    if staggered.lags(state):
+        return staggered.clean(state, prediction, chosen.schedule)
     guess = chosen.clean
     if not _of_several_levels(state):
         return guess(state, prediction)
@@ -130,8 +131,8 @@ def advance(state: JobState, prediction: torch.Tensor) -> None:
 
 def _stepped(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
     chosen = named(state.plan.sampling.sampler)
-    if forcing.staggered(state):
-        return forcing.stepped(state, velocity, chosen.step, chosen.schedule)
+    if staggered.lags(state):
+        return staggered.stepped(state, velocity, chosen.step, chosen.schedule)
     step, state = chosen.step, of_stage(state)
     if not _of_several_levels(state):
         return step(state, velocity)  # number by number: one step for all that are at one level

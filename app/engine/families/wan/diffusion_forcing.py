@@ -14,6 +14,7 @@ from typing import Final
 import torch
 from diffusers import SkyReelsV2DiffusionForcingPipeline
 
+from app.engine import staggered
 from app.engine.denoiser import TOKENS, JobState
 from app.engine.families.base import EVEN, stacked
 from app.engine.families.diffusers_private import decoded_in_pieces
@@ -24,7 +25,6 @@ from app.engine.families.wan.family import WanLatents
 from app.engine.families.wan.image import LATENT, FirstFrameConditioning
 from app.engine.families.wan.load import Opening, WanReader
 from app.engine.sampler import named
-from app.engine.samplers import forcing
 from app.engine.samplers.schedule import Schedule
 from app.plan.forcing import levels_at
 from app.plan.stages import walk_of
@@ -94,9 +94,9 @@ class DiffusionForcing(WanLatents):
 
     def _timesteps(self, state: JobState) -> torch.Tensor:
         each = torch.full((state.latent.shape[1],), state.timestep, dtype=torch.float32, device=self.device)
-        if forcing.staggered(state):
-            own = forcing.levels_of(state, named(state.plan.sampling.sampler).schedule).timesteps
-            steps = zip(forcing.steps_taken(state), forcing.steps_taken(state, 1), strict=True)
+        if staggered.lags(state):
+            own = staggered.levels_of(state, named(state.plan.sampling.sampler).schedule).timesteps
+            steps = zip(staggered.steps_taken(state), staggered.steps_taken(state, 1), strict=True)
             found = [own[old] if new > old else 0.0 if old else _NOT_BEGUN for old, new in steps]
             each = torch.tensor(found, dtype=torch.float32, device=self.device)
         each[: self._past(state)] = self._past_level(state)

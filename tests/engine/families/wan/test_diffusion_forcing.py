@@ -30,7 +30,7 @@ from app.engine.families.registry import reader
 from app.engine.families.wan.diffusion_forcing import DiffusionForcing
 from app.engine.loop import Engine
 from app.engine.sampler import clean, named
-from app.engine.samplers.forcing import steps_taken
+from app.engine.staggered import steps_taken
 from app.line.batcher import Rules
 from app.plan.stages import in_stages
 from app.types import Artifact, GuidanceRule, ModelProfile, Plan, Segments, VideoSpec

@@ -20,7 +20,7 @@ Step = Callable[[JobState, torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor
 Levels = Callable[[int, float], Schedule]
 
 
-def staggered(state: JobState) -> bool:
+def lags(state: JobState) -> bool:
     """Whether the job's latent frames are at levels of their own."""
     return bool(state.plan.sampling.ar_step and state.plan.stages)
 
