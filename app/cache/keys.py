@@ -44,7 +44,7 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     given = {} if not plan.references else {"references": _contents(plan.references)}
     heard = {"sound": True} if plan.sound else {}
     draft = {} if plan.draft is None else {"draft": asdict(plan.draft)}  # all that decides it and its check
-    stages = {"stages": [asdict(stage) for stage in plan.stages]} if plan.stages else {}
+    stages = {"stages": [stage.facts for stage in plan.stages]} if plan.stages else {}
     sampling = _values(plan.sampling)
     for name in plan.sampling.later_fields:  # so that what says nothing new keeps its digest
         del sampling[name]

@@ -105,6 +105,8 @@ class VideoOptions(TypedDict, total=False):
     guidance_stop: float | None
     cfg_zero_star: bool | None
     zero_init_steps: int | None
+    ar_step: int | None  # films: by how many steps blocks of latent frames lag behind each other
+    causal_block_size: int | None  # latent frames of such a block
     loras: Sequence[LoraOptions] | LoraOptions | str | None
     lora_strength: float | None
     flow_shift: float | None

@@ -142,7 +142,7 @@ def fingerprint(plan: Plan) -> str:
         *(plan.model, plan.revision, plan.prompt, plan.negative_prompt, asdict(plan.spec), sampling),
         *(picture, plan.adapters_mark, *begins, *(() if plan.student is None else (asdict(plan.student),))),
         *([each.artifact.key, *each.bits] for each in plan.references),
-        *([asdict(stage) for stage in plan.stages]),
+        *([stage.facts for stage in plan.stages]),
     )
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -194,7 +194,7 @@ def _check_sizes(header: Mapping[str, Entry], plan: Plan) -> None:
             raise CheckpointInvalid("The checkpoint holds more of a text than an encoder makes.")
     for name, entry in header.items():
         limit = MAX_EMBEDDING if name.startswith(_TEXTS) else pixels if name in known else 0
-        if name.startswith("picture.") and plan.inputs:
+        if name.startswith(("picture.", *_TEXTS)) and plan.inputs:  # of a text, too: some encoders look at pictures
             limit = max(pixels, MAX_EMBEDDING)
         shape = entry["shape"]
         least = 0 if name.startswith(_TEXTS) else 1  # an empty text may have no tokens

@@ -125,12 +125,12 @@ class JobState:
     @property
     def still(self) -> bool:
         """Whether the next step's velocity is 0, as CFG-Zero* begins: it is known without a pass."""
-        return self.step < self.plan.sampling.zero_steps
+        return self.plan.still(self.step)
 
     @property
     def guidance(self) -> float:
         """How far the next step goes from the unconditional to the conditional velocity and beyond."""
-        if not self.plan.sampling.guides(self.step):
+        if not self.plan.guides(self.step):
             return 1.0
         return (
             self.guidances[min(self.step, len(self.guidances) - 1)] if self.guidances else self.plan.sampling.guidance
@@ -149,9 +149,13 @@ class JobState:
     @property
     def share(self) -> float:
         """What the next step takes of a guided evaluation: of its one or two passes, or of none."""
-        if self.done or self.still or not self.mask[self.step]:
+        return 0.0 if self.done else self.share_at(self.step)
+
+    def share_at(self, step: int) -> float:
+        """The same of any step, one before the last."""
+        if not self.mask[step] or self.plan.still(step):
             return 0.0
-        return 1.0 if self.unconditional_mask[self.step] else 0.5
+        return 1.0 if self.unconditional_mask[step] else 0.5
 
     @property
     def work(self) -> float:
@@ -164,8 +168,7 @@ class JobState:
         return self._work_from(self.step)
 
     def _work_from(self, step: int) -> float:
-        runs = sum(self.mask[max(step, self.plan.sampling.zero_steps) :])
-        return (runs + sum(self.unconditional_mask[step:])) / 2
+        return sum(map(self.share_at, range(step, len(self.mask))))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from app.engine import staggered
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.modalities import Modality
-from app.engine.samplers import ddim, euler, unipc
+from app.engine.samplers import ddim, euler, lcm, unipc
 from app.engine.samplers.levels import walked
 from app.engine.samplers.schedule import Schedule
 from app.errors import NumericalError, UnsupportedParameter
@@ -21,7 +22,8 @@ from app.types import Plan
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """A way down the noise: its schedule (steps, shift), and its step (state, velocity) to next latent and memory;
-    `clean`: the clean latent that a prediction speaks of; `mixed`: (sigma, clean latent, noise) to the latent there."""
+    `clean`: the clean latent that a prediction speaks of; `mixed`: (sigma, clean latent, noise) to the latent there;
+    `levels`: the schedule of exactly such noise levels."""
 
     schedule: Callable[[int, float], Schedule]
     step: Callable[[JobState, torch.Tensor], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
@@ -31,10 +33,12 @@ class Sampler:
     mixed: Callable[[float, torch.Tensor, torch.Tensor], torch.Tensor] = lambda sigma, clean, noise: (
         (1 - sigma) * clean + sigma * noise
     )
+    levels: Callable[[Sequence[float]], Schedule] = walked
 
 
 SAMPLERS: Mapping[str, Sampler] = {
     "euler": Sampler(euler.schedule, euler.step),
+    "lcm": Sampler(lcm.schedule, lcm.step, levels=lcm.heard),
     "unipc": Sampler(unipc.schedule, unipc.step),
     "unipc_forcing": Sampler(unipc.schedule, unipc.step_forcing),
     "ddim": Sampler(ddim.schedule, ddim.step, ddim.clean, ddim.mixed),
@@ -73,7 +77,7 @@ def begin(
     if plan.student is not None:
         schedule = walked(plan.student.levels)
     elif asked.levels:
-        schedule = walked(asked.levels)
+        schedule = chosen.levels(asked.levels)
     elif schedule is None:
         schedule = chosen.schedule(asked.steps, asked.shift)
     masks = masks_of(plan)
@@ -93,7 +97,10 @@ def begin(
 
 def clean(state: JobState, prediction: torch.Tensor) -> torch.Tensor:
     """The guess at the clean latent that a prediction makes; both are of the latent's shape."""
-    guess = named(state.plan.sampling.sampler).clean
+    chosen = named(state.plan.sampling.sampler)
+    if staggered.lags(state):
+        return staggered.clean(state, prediction, chosen.schedule)
+    guess = chosen.clean
     if not _of_several_levels(state):
         return guess(state, prediction)
     return torch.cat([guess(alone, own) for alone, own in _each_alone(state, prediction)])
@@ -123,7 +130,10 @@ def advance(state: JobState, prediction: torch.Tensor) -> None:
 
 
 def _stepped(state: JobState, velocity: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-    step, state = named(state.plan.sampling.sampler).step, of_stage(state)
+    chosen = named(state.plan.sampling.sampler)
+    if staggered.lags(state):
+        return staggered.stepped(state, velocity, chosen.step, chosen.schedule)
+    step, state = chosen.step, of_stage(state)
     if not _of_several_levels(state):
         return step(state, velocity)  # number by number: one step for all that are at one level
     stepped = [step(alone, own) for alone, own in _each_alone(state, velocity)]

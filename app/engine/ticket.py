@@ -168,8 +168,8 @@ class Ticket:
         if not plan.stages:
             return state.work_left
         pixels = plan.spec_at(state.step).pixels
-        left = enumerate(zip(state.mask[state.step :], state.unconditional_mask[state.step :], strict=True), state.step)
-        return sum((run + free) / 2 * plan.spec_at(step).pixels for step, (run, free) in left) / pixels
+        left = range(state.step, len(state.mask))
+        return sum(state.share_at(step) * plan.spec_at(step).pixels for step in left) / pixels
 
     @property
     def _behind(self) -> float:

@@ -28,10 +28,10 @@ from app.types import (
 )
 from app.types.masks import bits, unbits
 
-VERSION = 7
+VERSION = 8
 """The newest form of a record; a reader refuses what is newer than itself."""
 PLAIN_VERSION = 1
-"""What is written wherever an older Kinoray reads the record rightly: 2 to 7 have what it would leave out."""
+"""What is written wherever an older Kinoray reads the record rightly: 2 to 8 have what it would leave out."""
 
 _JOB = TypeAdapter(Job)
 _REPLICA = TypeAdapter(ReplicaInfo)
@@ -103,7 +103,11 @@ def job_to_json(job: Job) -> bytes:
         version = 5
     if job.plan.references or job.plan.sound:  # which it would leave out
         version = 6
-    if len(job.plan.sampling.later_fields) < 2 or job.plan.stages:  # which it would walk otherwise
+    said = set(job.plan.sampling.later_fields)
+    if not {"rule", "levels"} <= said or job.plan.stages:  # which it would walk otherwise
+        version = 7
+    by_stage = job.plan.stages and job.plan.sampling.rule is not None  # where it would guide by the steps of all
+    if by_stage or not {"ar_step", "causal_block"} <= said:
         version = VERSION
     return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
 

@@ -48,6 +48,6 @@ def _written(own: TierEntry, row: FewStep) -> TierEntry:
     said = {name: getattr(own, name) for name in _ITS_OWN if getattr(own, name)}
     usual: dict[str, Any] = {"steps": row.steps, "guidance": row.guidance, "shift": row.shift}
     usual |= {"sampler": row.sampler or None, "lora": row.name if row.kind == ADAPTER else None}
-    if not {"steps", "shift", "sampler"} & said.keys() and row.kind == ADAPTER:
+    if not {"steps", "shift", "sampler"} & said.keys() and row.given:
         usual["levels"] = row.levels
     return own.model_copy(update={**usual, **said})

@@ -125,6 +125,13 @@ def _patched(transformer: Config, vae: Config, spatial: int, patch: int) -> Grid
     return Grid(number(vae, "temporal_compression_ratio", 4), side, side)
 
 
+def _kandinsky5(transformer: Config, vae: Config) -> Grid:
+    patch = transformer.get("patch_size")
+    _, high, wide = patch if isinstance(patch, list) and len(patch) == 3 else (1, 2, 2)
+    spatial = number(vae, "spatial_compression_ratio", 8)
+    return Grid(number(vae, "temporal_compression_ratio", 4), spatial * int(wide), spatial * int(high))
+
+
 def _cogvideox(transformer: Config, vae: Config) -> Grid:
     side = _halvings(vae) * number(transformer, "patch_size", 2)
     return Grid(number(vae, "temporal_compression_ratio", 4), side, side)
@@ -162,7 +169,9 @@ _READERS: Final[Mapping[str, Callable[[Config, Config], Grid]]] = MappingProxyTy
         "hunyuan_picture": _hunyuan,
         "hunyuan15": _hunyuan15,
         "cogvideox": _cogvideox,
+        "kandinsky5": _kandinsky5,
         "z_image": _z_image,
-        "minimax_h3": _minimax_h3,
+        "minimax_h3.load": _minimax_h3,
+        "minimax_h3.references": _minimax_h3,
     }
 )

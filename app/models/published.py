@@ -315,6 +315,20 @@ def _hunyuan_picture(kind: str, **more: Any) -> Parts:
     }
 
 
+def _kandinsky5(width: int, time: int, text_blocks: int, blocks: int, axes: tuple[int, int, int]) -> Parts:
+    """Sizes from the configurations in its makers' repository; its language model is the one of HunyuanVideo 1.5."""
+    facts = {"in_visual_dim": 16, "out_visual_dim": 16, "visual_cond": True, "axes_dims": axes, "time_dim": time}
+    facts |= {"model_dim": width, "ff_dim": 4 * width, "num_text_blocks": text_blocks, "num_visual_blocks": blocks}
+    return {
+        "transformer": PartOf("diffusers", "Kandinsky5Transformer3DModel", facts),
+        "vae": _HUNYUAN["vae"],
+        "text_encoder": _HUNYUAN15["text_encoder"],
+        "text_encoder_2": _HUNYUAN["text_encoder_2"],
+    }
+
+
+_KANDINSKY5_LITE: Final = _kandinsky5(1792, 512, 2, 32, (16, 24, 24))
+_KANDINSKY5_PRO: Final = _kandinsky5(4096, 1024, 4, 60, (32, 48, 48))
 _HUNYUAN15_SEEN: Final[Parts] = {
     **_HUNYUAN15,
     "transformer": PartOf("diffusers", "HunyuanVideo15Transformer3DModel", {"task_type": "i2v"}),
@@ -351,6 +365,7 @@ PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
         "ltx-2.3-two-stages": _LTX23_TWICE,
         "ltx-2.3-distilled-two-stages": _LTX23_TWICE,
         "minimax-h3": _MINIMAX_H3,
+        "minimax-h3-references": _MINIMAX_H3,
         "hunyuan-video": _HUNYUAN,
         "hunyuan-video-i2v": _hunyuan_picture("token_replace"),
         "hunyuan-video-i2v-33ch": _hunyuan_picture("latent_concat", in_channels=33),
@@ -363,6 +378,11 @@ PUBLISHED: Final[Mapping[str, Parts]] = MappingProxyType(
         "cogvideox-1.5-5b": _cogvideox(48, 42, **_COG15),
         "cogvideox-5b-i2v": _cogvideox(48, 42, **_COG5, in_channels=32),
         "cogvideox-1.5-5b-i2v": _cogvideox(48, 42, **_COG15, in_channels=32),
+        "kandinsky-5-lite-t2v-5s": _KANDINSKY5_LITE,
+        "kandinsky-5-lite-nocfg-t2v-5s": _KANDINSKY5_LITE,
+        "kandinsky-5-lite-distilled-t2v-5s": _KANDINSKY5_LITE,
+        "kandinsky-5-pro-t2v-5s": _KANDINSKY5_PRO,
+        "kandinsky-5-pro-i2v-5s": _KANDINSKY5_PRO,
         "z-image": _Z_IMAGE,
         "z-image-turbo": _Z_IMAGE,
     }

@@ -44,7 +44,10 @@ def served(settings: Settings, find: Callable[[ModelEntry], Located] = locate) -
     Raises:
         BadModel: an entry is unsound, its files are missing, or two models want one pool.
     """
-    found = [_found(_with_uploads(entry, settings), settings.layout, find) for entry in entries_of(settings)]
+    found = [
+        _found(_with_uploads(entry, settings), settings.layout, find, shares_encoder(entry, settings))
+        for entry in entries_of(settings)
+    ]
     profiles, entries = [profile for profile, _ in found], [entry for _, entry in found]
     try:
         Catalogue(profiles, settings.default_name, settings.aliases)
@@ -102,7 +105,7 @@ def profile_of(entry: ModelEntry, family: FamilyRow, revision: str) -> ModelProf
 
 
 def _found(
-    entry: ModelEntry, layout: Placement, find: Callable[[ModelEntry], Located]
+    entry: ModelEntry, layout: Placement, find: Callable[[ModelEntry], Located], shares: bool
 ) -> tuple[ModelProfile, ModelEntry]:
     """The profile, and the entry bound to the hub's commit, so that every replica loads the same files."""
     try:
@@ -126,6 +129,8 @@ def _found(
         )
         if family.inputs_of and files.folder is not None and pipeline_of(files.folder) != family.inputs_of:
             found = replace(found, takes_image=False, needs_image=False, inputs=())  # of an earlier release
+        if family.sees_with_text and shares:
+            found = replace(found, takes_image=False, inputs=())  # what is elsewhere does not see them
         if problems := problems_of(entry, family, found, files.folder):
             raise BadModel("; ".join(problems))
         return found, bound
@@ -138,7 +143,7 @@ def _with_uploads(entry: ModelEntry, settings: Settings) -> ModelEntry:
     family = FAMILIES.get(entry.family)
     takes = family is not None and family.takes_loras
     parallel = any(parallel_of(ranks).ranks > 1 for ranks in settings.parallel.values())
-    if family is not None and family.sees_with_text and shares_encoder(entry, settings):
+    if family is not None and family.sees_with_text and _must_see(family) and shares_encoder(entry, settings):
         raise BadModel(f"models: {entry.id}: its text encoder looks at the picture: it needs its own, not a shared one")
     if entry.lora_uploads and not takes:
         raise BadModel(f"models: {entry.id}: it takes no LoRA, so none can be uploaded for it")
@@ -148,6 +153,11 @@ def _with_uploads(entry: ModelEntry, settings: Settings) -> ModelEntry:
         )
     wanted = settings.lora_uploads if entry.lora_uploads is None else entry.lora_uploads
     return entry.model_copy(update={"lora_uploads": wanted and takes and not parallel})
+
+
+def _must_see(family: FamilyRow) -> bool:
+    """Whether there is no video without a picture or a video."""
+    return family.needs_image or any(each.needed for each in family.inputs)
 
 
 def _check_departures(entry: ModelEntry, family: FamilyRow) -> None:

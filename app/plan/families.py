@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from app.plan.few_step import LTX, LTX_096, LTX_2
+from app.plan.few_step import KANDINSKY_5, LTX, LTX_096, LTX_2
 from app.plan.prompt.complexity import CLASSES
 from app.plan.tiers import TIERS
 from app.types import CONTROL, FIRST, IMAGE, LAST, MASK, REFERENCE, VIDEO, InputRole, Refined, Segments, TierOfModel
@@ -37,7 +37,7 @@ class FamilyRow:
     shift: float
     frame_step: int = 4
     guidance_2: float | None = None  # of the expert for the low noise
-    samplers: tuple[str, ...] = ("unipc", "euler")  # the default first
+    samplers: tuple[str, ...] = ("unipc", "euler", "lcm")  # the default first
     tiers: tuple[TierOfModel, ...] = ()  # where it departs from the quality table, 18/25/35/45 steps by `auto`
     takes_image: bool = False
     needs_image: bool = False
@@ -108,6 +108,7 @@ def _skyreels(name: str, sizes: tuple[tuple[int, int], ...], frames: int) -> Fam
         overhead_s=20.0,
         pipelines=("SkyReelsV2DiffusionForcingPipeline",),
         segments=Segments(frames, 17),
+        takes_image=True,
     )
 
 
@@ -172,6 +173,32 @@ def _ltx2(name: str, guidance: float, steps: int | None = None, refined: Refined
     )
 
 
+def _minimax_h3(name: str, inputs: tuple[InputRole, ...]) -> FamilyRow:
+    """A half of MiniMax-H3: of text and keyframes, or of pictures that it refers to, which the other does not see."""
+    keyframes = any(each.role == FIRST for each in inputs)
+    return FamilyRow(
+        name,
+        "minimax_h3.load" if keyframes else "minimax_h3.references",
+        ((1344, 768), (768, 1344), (1024, 768), (768, 1024), (768, 768)),
+        (124, 345, 124),
+        (24, 24, 24),
+        guidance=1.0,
+        shift=12.0,
+        frame_step=17,
+        samplers=("euler",),
+        step_s=20.0,
+        overhead_s=60.0,
+        pipelines=("MiniMaxH3ModularPipeline",),
+        shift_trained=True,
+        guided_by="nothing",
+        exact_vae=False,
+        makes_sound=True,
+        takes_image=keyframes,
+        inputs=inputs,
+        sees_with_text=True,
+    )
+
+
 def _hunyuan_picture(name: str, frames: int, guided: bool) -> FamilyRow:
     """HunyuanVideo 1.0 of a picture, which takes the first frame's place, or stands beside the noise, unguided."""
     return FamilyRow(
@@ -233,6 +260,37 @@ def _cogvideox(name: str, size: tuple[int, int], most: int, fps: int, shift: flo
         takes_image=seen,
         needs_image=seen,
         shift_trained=True,
+        exact_vae=False,
+    )
+
+
+def _kandinsky5(
+    name: str,
+    shift: float = 10.0,
+    steps: int | None = None,
+    guided: bool = True,
+    seen: bool = False,
+    large: bool = False,
+) -> FamilyRow:
+    """Kandinsky 5, of five seconds; `seen`: weights that begin with a picture; `large`: they make larger videos too."""
+    sizes = ((768, 512), (512, 768), (512, 512))
+    return FamilyRow(
+        name,
+        "kandinsky5",
+        (*sizes, (1024, 768), (768, 1024)) if large else sizes,
+        (25, 121, 121),
+        (24, 24, 24),
+        guidance=5.0 if guided else 1.0,
+        shift=shift,
+        samplers=("euler",),
+        tiers=() if steps is None else _always(steps),
+        takes_image=seen,
+        needs_image=seen,
+        step_s=8.0 if large else 2.0,
+        overhead_s=40.0 if large else 20.0,
+        pipelines=("Kandinsky5I2VPipeline" if seen else "Kandinsky5T2VPipeline",),
+        guided_by="negative" if guided else "nothing",
+        most_steps=steps,
         exact_vae=False,
     )
 
@@ -365,24 +423,8 @@ ROWS: Final = (
     _ltx2("ltx-2.3-two-stages", 3.0, refined=Refined(3, adapter="stage_2")),
     _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
     _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
-    FamilyRow(
-        "minimax-h3",
-        "minimax_h3",
-        ((1344, 768), (768, 1344), (1024, 768), (768, 1024), (768, 768)),
-        (124, 345, 124),
-        (24, 24, 24),
-        guidance=1.0,
-        shift=12.0,
-        frame_step=17,
-        samplers=("euler",),
-        step_s=20.0,
-        overhead_s=60.0,
-        pipelines=("MiniMaxH3ModularPipeline",),
-        shift_trained=True,
-        guided_by="nothing",
-        exact_vae=False,
-        makes_sound=True,
-    ),
+    _minimax_h3("minimax-h3", (InputRole(FIRST), InputRole(LAST))),
+    _minimax_h3("minimax-h3-references", (InputRole(REFERENCE, most=9, needed=True),)),
     _hunyuan_picture("hunyuan-video-i2v", 129, guided=True),
     _hunyuan_picture("hunyuan-video-i2v-33ch", 125, guided=False),
     FamilyRow(
@@ -410,6 +452,11 @@ ROWS: Final = (
     _cogvideox("cogvideox-1.5-5b", (1360, 768), 81, 16, 1.0),
     _cogvideox("cogvideox-5b-i2v", (720, 480), 49, 8, 1.0, seen=True),
     _cogvideox("cogvideox-1.5-5b-i2v", (1360, 768), 81, 16, 1.0, seen=True),
+    _kandinsky5("kandinsky-5-lite-t2v-5s"),
+    _kandinsky5("kandinsky-5-lite-nocfg-t2v-5s", guided=False),
+    _kandinsky5("kandinsky-5-lite-distilled-t2v-5s", 5.0, KANDINSKY_5, guided=False),
+    _kandinsky5("kandinsky-5-pro-t2v-5s", large=True),
+    _kandinsky5("kandinsky-5-pro-i2v-5s", seen=True, large=True),
     _z_image("z-image-turbo", 3.0, 8),
     _z_image("z-image", 6.0),
 )

@@ -16,8 +16,11 @@ ADAPTER: Final = "LoRA"
 WEIGHTS: Final = "weights"
 LTX: Final = (1.0, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725)
 LTX_096: Final = (*LTX, 0.4219)
+"""`allowed_inference_steps` in the header of ltxv-2b-0.9.6-distilled-04-25.safetensors, as readers of it print them."""
 LTX_2: Final = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
 """DISTILLED_SIGMA_VALUES of Lightricks' ltx-pipelines and of diffusers."""
+KANDINSKY_5: Final = 16
+"""Steps of its distilled weights."""
 _DMD: Final = "distribution matching (DMD2, arXiv 2405.14867) by Self Forcing's recipe (arXiv 2506.08009)"
 _LIGHTX2V: Final = "https://github.com/ModelTC/LightX2V/blob/main/configs/distill"
 
@@ -42,6 +45,11 @@ class FewStep:
     shift: float | None = None  # None: the model's own
     sampler: str = ""  # empty: the model's own
     levels: tuple[float, ...] = ()  # empty: the sampler's, or, of weights, those that their family walks
+
+    @property
+    def given(self) -> bool:
+        """Whether its levels are given to the sampler, and not those that a family of its weights walks anyway."""
+        return self.kind == ADAPTER or bool(self.sampler)
 
 
 def shifted(shift: float, *times: float) -> tuple[float, ...]:
@@ -95,6 +103,17 @@ FEW_STEPS: Final = (
         "wan2.2_i2v_A14b_low_noise_lora_rank64_lightx2v_4step_1022.safetensors",
     ),
     FewStep(
+        "fastwan",
+        ("wan2.2-ti2v-5b",),
+        WEIGHTS,
+        "FastVideo/FastWan2.2-TI2V-5B-FullAttn-Diffusers",
+        3,
+        "distribution matching (DMD2, arXiv 2405.14867), new noise at each step",
+        "https://github.com/hao-ai-lab/FastVideo/blob/main/fastvideo/configs/pipelines/wan.py",
+        sampler="lcm",
+        levels=shifted(8.0, 1.0, 0.28, 0.12),  # where its timesteps 1000, 757 and 522 are at the shift that it takes
+    ),
+    FewStep(
         "distilled",
         ("ltx-2",),
         ADAPTER,
@@ -131,8 +150,8 @@ FEW_STEPS: Final = (
         WEIGHTS,
         "Lightricks/LTX-Video",
         len(LTX_096),
-        "timestep and guidance distillation",
-        "https://github.com/Lightricks/LTX-Video/blob/main/configs/ltxv-2b-0.9.6-distilled.yaml",
+        "timestep and guidance distillation; its makers draw new noise at each step, which is not done here",
+        "https://github.com/Lightricks/LTX-Video/blob/main/configs/ltxv-2b-0.9.6-distilled.yaml",  # the steps alone
         levels=LTX_096,
     ),
     FewStep(
@@ -145,6 +164,16 @@ FEW_STEPS: Final = (
         "https://github.com/Tencent-Hunyuan/HunyuanVideo-1.5",
     ),
     FewStep(
+        "distilled",
+        ("kandinsky-5-lite-distilled-t2v-5s",),
+        WEIGHTS,
+        "kandinskylab/Kandinsky-5.0-T2V-Lite-distilled16steps-5s-Diffusers",
+        KANDINSKY_5,
+        "diffusion and guidance distillation",
+        "https://github.com/kandinskylab/kandinsky-5/blob/main/configs/k5_lite_t2v_5s_distil_sd.yaml",
+        shift=5.0,
+    ),
+    FewStep(
         "turbo",
         ("z-image-turbo",),
         WEIGHTS,
@@ -154,7 +183,8 @@ FEW_STEPS: Final = (
         "https://huggingface.co/Tongyi-MAI/Z-Image-Turbo",
     ),
 )
-"""Models that have none here have none that we know to be shown by their makers: CogVideoX, VACE, Wan's 5B."""
+"""Models that have none here have none that we know to be shown by their makers: CogVideoX, VACE. FastWan of 2.1 is not
+here: its weights were distilled together with a sparse attention (VSA) that diffusers' class does not have."""
 
 
 def by_family(rows: Iterable[FewStep] = FEW_STEPS) -> Mapping[str, Mapping[str, FewStep]]:

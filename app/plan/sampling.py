@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.errors import InvalidRequest, UnsupportedParameter
+from app.plan import forcing
 from app.plan.catalogue import within
 from app.plan.guidance import guidance_2_of, guidance_of, rule_of
 from app.plan.step_budget import StepBudget
@@ -32,6 +33,7 @@ def sampling_of(
     tier = tier_of(model, choice.tier)
     guidance, sampler, shift = guidance_of(request, here, choice), _sampler(request, here), shift_of(request, here)
     levels = () if tier is None else tier.levels
+    lag, block = forcing.asked_of(request, model)
     walked = len(levels) == work.steps == work.budget and sampler == here.samplers[0] and shift == here.shift
     return Sampling(
         steps=work.steps,
@@ -45,6 +47,8 @@ def sampling_of(
         guidance_2=guidance_2_of(request, here, choice),
         rule=rule_of(request, model, tier, work.steps, guidance),
         levels=levels if walked and not cache else (),
+        ar_step=lag,
+        causal_block=block,
     )
 
 

@@ -24,6 +24,7 @@ LATER = (
     *("extends", "loras", "uploads", "shift", "aspect_ratio", "resolution"),
     *("prepare", "interpolate", "upscale", "storyboard", "speculative", "references", "audio"),
     *("guidance_start", "guidance_stop", "cfg_zero_star", "zero_init_steps"),
+    *("ar_step", "causal_block_size"),
 )
 """Fields that came after keys were first kept: a request without them is known by the digest that it always had."""
 

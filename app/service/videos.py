@@ -353,6 +353,8 @@ class VideoService:
             guidance_stop=None if rule is None else rule.stop,
             cfg_zero_star=None if rule is None else rule.zero_star,
             zero_init_steps=None if rule is None else rule.zero_steps,
+            ar_step=source.sampling.ar_step or None,
+            causal_block_size=source.sampling.causal_block or None,
             audio=OFF if model.makes_sound and not source.sound else None,
             wishes=Wishes(remixed_from=job_id),
             references=tuple(map(again, source.references)),

@@ -80,6 +80,11 @@ class Segments:
 
     frames: int
     overlap: int
+    temporal: int = 4  # frames that make a latent one
+
+    def latents(self, frames: int) -> int:
+        """The latent frames of so many."""
+        return (frames - 1) // self.temporal + 1
 
 
 @dataclass(frozen=True, slots=True)

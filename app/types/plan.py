@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from app.types.artifact import Artifact
 from app.types.guidance import GuidanceRule
@@ -76,20 +76,22 @@ class Sampling:
     guidance_2: float | None = None  # of a second expert, for the low noise; None: the same
     rule: GuidanceRule | None = None  # None: guidance at each step
     levels: tuple[float, ...] = ()  # of a few-step method: its own noise levels, falling, above 0, one for each step
+    ar_step: int = 0  # by how many steps a block of latent frames lags behind the one before; 0: all at one level
+    causal_block: int = 0  # latent frames of a block, which sees none behind it; 0: each sees all
 
     def guides(self, step: int) -> bool:
-        """Whether a step is one of those with guidance, where the plan has any."""
+        """Whether a step of one walk is one of those with guidance, where the plan has any; see `Plan.guides`."""
         return self.rule is None or self.rule.guides(step, self.steps)
 
     @property
     def zero_steps(self) -> int:
-        """First steps whose velocity is 0."""
+        """First steps of a walk whose velocity is 0; see `Plan.still`."""
         return 0 if self.rule is None else self.rule.zero_steps
 
     @property
     def later_fields(self) -> tuple[str, ...]:
         """Fields that came after digests were first kept, and say nothing here."""
-        return tuple(name for name in ("rule", "levels") if not getattr(self, name))
+        return tuple(name for name in ("rule", "levels", "ar_step", "causal_block") if not getattr(self, name))
 
     @property
     def alone(self) -> bool:
@@ -146,6 +148,14 @@ class Stage:
     steps: int
     given: int = 0  # of its frames, those in front that the stages before have made
     adapter: str = ""  # a LoRA of few steps that acts in it beside the plan's; then it is not guided
+    own_steps: int = 0  # of each of its latent frames, where later ones lag behind; 0: those of the stage
+    ready: int = 0  # latent frames that are there already, in such a stage
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What of it decides the bits, without what came later and says nothing."""
+        late = ("own_steps", "ready")
+        return {name: value for name, value in asdict(self).items() if value or name not in late}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +254,17 @@ class Plan:
     def spec_at(self, step: int) -> VideoSpec:
         """The shape that is walked in at a step."""
         return self.stages[self.stage_at(step)[0]].spec if self.stages else self.spec
+
+    def guides(self, step: int) -> bool:
+        """Whether a step is one of those with guidance, where it has any: by its place in its own stage."""
+        rule, (place, first) = self.sampling.rule, self.stage_at(step)
+        steps = self.stages[place].steps if self.stages else self.sampling.steps
+        return rule is None or rule.guides(step - first, steps)
+
+    def still(self, step: int) -> bool:
+        """Whether a step's velocity is 0, without a pass: one of the first of its stage, where that is guided."""
+        place, first = self.stage_at(step)
+        return step - first < self.sampling.zero_steps and not (self.stages and self.stages[place].adapter)
 
     def adapters_at(self, step: int) -> tuple[tuple[str, float], ...]:
         """The adapters that act at a step, by name."""

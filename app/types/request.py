@@ -63,6 +63,8 @@ class VideoRequest:
     guidance_stop: float | None = None
     cfg_zero_star: bool | None = None  # the two passes put together as CFG-Zero* does
     zero_init_steps: int | None = None  # first steps without velocity, which belong to it
+    ar_step: int | None = None  # by how many steps blocks of latent frames lag behind each other
+    causal_block_size: int | None = None  # latent frames of such a block
     aspect_ratio: str | None = None  # W:H, instead of a size
     resolution: str | None = None  # such as 720p: the shorter side
     wishes: Wishes = Wishes()

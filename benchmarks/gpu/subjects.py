@@ -24,7 +24,7 @@ from app.engine.families.ltx import MASK as LTX_MASK
 from app.engine.families.ltx2.family import LTX2, SOUND_TOKENS
 from app.engine.families.ltx2.family import MASK as LTX2_MASK
 from app.engine.families.ltx2.releases import PLAIN
-from app.engine.families.minimax_h3 import MiniMaxH3
+from app.engine.families.minimax_h3.family import MiniMaxH3
 from app.engine.families.models import Parts
 from app.engine.families.wan.diffusion_forcing import DiffusionForcing
 from app.engine.families.wan.family import Wan

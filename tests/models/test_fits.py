@@ -99,6 +99,12 @@ def test_every_family_that_is_published_whole_can_be_weighed() -> None:
     for name, billions in {"wan2.1-t2v-1.3b": 1.42, "wan2.1-t2v-14b": 14.29, "wan2.2-ti2v-5b": 5.0}.items():
         part = skeleton(*PUBLISHED[name]["transformer"])
         assert _numbers(part) / 1e9 == pytest.approx(billions, rel=0.01)
+    for name, billions in {
+        "kandinsky-5-lite-t2v-5s": 2.0,
+        "kandinsky-5-pro-t2v-5s": 19.0,
+    }.items():  # as they are called
+        part = skeleton(*PUBLISHED[name]["transformer"])
+        assert _numbers(part) / 1e9 == pytest.approx(billions, rel=0.05)
     assert _numbers(skeleton(*PUBLISHED["wan2.1-t2v-1.3b"]["text_encoder"])) / 1e9 == pytest.approx(5.68, rel=0.01)
 
 

@@ -16,10 +16,11 @@ from app.models.grid import grid_of
 from app.plan.families import FAMILIES
 from app.types import VideoSpec
 from tests.engine.families.test_first_pictures import hunyuan10
-from tests.engine.families.test_minimax_h3 import tiny as h3
 from tests.engine.families.tiny import autoencoder_of, tiny_wan, transformer_of
 from tests.engine.families.tiny_cogvideox import cogvideox
+from tests.engine.families.tiny_h3 import tiny as h3
 from tests.engine.families.tiny_hunyuan import hunyuan, hunyuan15
+from tests.engine.families.tiny_kandinsky5 import kandinsky5
 from tests.engine.families.tiny_ltx import ltx
 from tests.engine.families.tiny_ltx2 import ltx2
 from tests.engine.families.tiny_z_image import z_image
@@ -35,7 +36,9 @@ TINY: Mapping[str, Callable[[], FamilyDenoiser]] = {
     "z_image": lambda: z_image().denoiser,
     "wan.diffusion_forcing": films,
     "hunyuan_picture": lambda: hunyuan10(BESIDE).make(),
-    "minimax_h3": h3,
+    "kandinsky5": lambda: kandinsky5().denoiser,
+    "minimax_h3.load": h3,
+    "minimax_h3.references": h3,
 }
 
 
@@ -56,7 +59,7 @@ def test_a_size_or_length_is_a_problem_exactly_where_the_family_refuses_it(loade
     autoencoder_of(denoiser).save_config(tmp_path / "vae")
     grid = grid_of(loader, tmp_path)
     good = (64 * grid.width, 64 * grid.height)
-    length = 22 if loader == "minimax_h3" else 1
+    length = 22 if loader.startswith("minimax_h3") else 1
     for side in range(2, 130, 2):
         assert (grid.problem((side, good[1])) is None) == makes(denoiser, side, good[1], length), side
         assert (grid.problem((good[0], side)) is None) == makes(denoiser, good[0], side, length), side

@@ -119,9 +119,10 @@ def test_requests_may_name_the_adapters_that_no_tier_wears_or_that_the_entry_say
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_familys_row_makes_a_sound_profile_with_the_published_steps(name: str) -> None:
     distilled = {"ltx-video-distilled": 7, "ltx-video-0.9.6-distilled": 8, "z-image-turbo": 8}
-    distilled |= {"ltx-2-distilled": 8, "ltx-2.3-distilled": 8}
+    distilled |= {"ltx-2-distilled": 8, "ltx-2.3-distilled": 8, "kandinsky-5-lite-distilled-t2v-5s": 16}
     distilled |= {"ltx-2-distilled-two-stages": 11, "ltx-2.3-distilled-two-stages": 11}
-    unguided = {*distilled, "minimax-h3", "hunyuan-video-i2v-33ch"}
+    unguided = {*distilled, "minimax-h3", "minimax-h3-references", "hunyuan-video-i2v-33ch"}
+    unguided |= {"kandinsky-5-lite-nocfg-t2v-5s"}
     needed = {"stage_2": {"source": "a/b"}} if name in ("ltx-2-two-stages", "ltx-2.3-two-stages") else {}
     (model,) = served(given({"id": "m", "family": name, "source": "a/b", "loras": needed}), found).profiles
     assert model.loras == (), "what a stage wears is not for requests"
@@ -199,6 +200,12 @@ def test_a_model_of_modular_blocks_is_found_by_their_index(tmp_path: Path) -> No
     (tmp_path / "modular_model_index.json").write_text('{"_class_name": "MiniMaxH3ModularPipeline"}')
     (model,) = served(given({"id": "h3", "family": "minimax-h3", "source": str(tmp_path)})).profiles
     assert (model.frames[0], model.frames[-1], model.makes_sound) == (124, 345, True)
+    assert [each.role for each in model.roles] == ["first", "last"]
+    entry = {"id": "h3", "family": "minimax-h3", "source": str(tmp_path), "text_encoder": "shared"}
+    (words,) = served(given(entry)).profiles
+    assert (words.takes_image, words.roles) == (False, ()), "what is elsewhere does not see them"
+    with pytest.raises(BadModel, match="looks at the picture"):
+        served(given(entry | {"family": "minimax-h3-references"}))
     with pytest.raises(BadModel, match="it is a MiniMaxH3ModularPipeline, not"):
         served(given({**WAN, "source": str(tmp_path)}))
 

@@ -12,7 +12,8 @@ from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN, Pace
 from app.plan.explain import describe
 from app.plan.planner import make_plan
-from app.plan.stages import walk_of
+from app.plan.stages import walk_of, work_of
+from app.plan.work import evaluations
 from app.types import ModelProfile, Plan, Refined, Segments, Stage, VideoRequest, VideoSpec
 from tests.jobs.make import a_job
 from tests.plan.conftest import SHAPES, Bounds
@@ -76,6 +77,38 @@ def test_a_long_film_is_made_in_segments_and_a_short_one_in_one_walk() -> None:
     assert plan.full_run == 3 * short.full_run
 
 
+def test_an_interval_of_guidance_is_one_of_each_walk_and_costs_as_much() -> None:
+    plan = plan_of(LONG, steps=10, frames=97 + 80, guidance_start=0.2, guidance_stop=0.5)
+    assert plan.masks is not None
+    assert [*plan.masks.unconditional] == [2 <= step < 5 for step in range(10)] * 2
+    assert [plan.guides(step) for step in (2, 5, 12, 15)] == [True, False, True, False]
+    assert evaluations(plan) == 2 * 6.5
+    assert [work for _, work in work_of(plan)] == [6.5, 6.5]
+    assert walk_of(plan, 1).masks == walk_of(plan, 0).masks
+    assert "each of its walks" in plan.why.reasons[-1]
+    kept = job_to_json(a_job(plan=plan))
+    assert job_from_json(kept).plan == plan
+    assert b'"version":%d' % VERSION in kept, "older ones would guide by the steps of all stages"
+
+
+def test_a_walk_of_few_steps_is_left_out_of_the_rule() -> None:
+    few = replace(REFINED, refined=Refined(3, adapter="few"), adapters=("few",))
+    plan = plan_of(few, steps=11, guidance_start=0.25)
+    assert plan.masks is not None
+    assert [*plan.masks.unconditional] == [False] * 2 + [True] * 6 + [False] * 3
+    assert walk_of(plan, 1).sampling.rule is None
+    assert "its first walk alone" in plan.why.reasons[-1]
+
+
+def test_the_first_steps_of_each_walk_stand_still_and_one_at_least_does_not() -> None:
+    plan = plan_of(LONG, steps=10, frames=97 + 80, cfg_zero_star=True)
+    assert [step for step in range(20) if plan.still(step)] == [0, 10]
+    assert evaluations(plan) == 18
+    with pytest.raises(InvalidRequest) as refused:
+        plan_of(REFINED, steps=11, cfg_zero_star=True, zero_init_steps=3)
+    assert refused.value.param == "zero_init_steps"
+
+
 def test_the_cost_is_that_of_each_stage_at_its_own_shape() -> None:
     frames = REFINED.default_frames
     pace = Pace(step_s=1.0, step_times={f"{frames}x64x64": 2.0, f"{frames}x32x32": 0.3})
@@ -99,7 +132,7 @@ def test_stages_are_kept_in_the_record_and_make_another_video() -> None:
     job = a_job(plan=plan)
     kept = job_to_json(job)
     assert job_from_json(kept).plan == plan
-    assert b'"version":%d' % VERSION in kept
+    assert b'"version":7' in kept, "replicas that know stages read it"
     plain = replace(plan, stages=())
     assert b'"stages"' not in job_to_json(replace(job, plan=plain))
     assert plan_digest(plan, None) != plan_digest(plain, None)

@@ -17,6 +17,8 @@ _INTEGERS = (
     "num_outputs_per_prompt",
     "budget",
     "zero_init_steps",
+    "ar_step",
+    "causal_block_size",
     "n",
 )
 _NUMBERS = (

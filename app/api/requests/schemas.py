@@ -12,6 +12,7 @@ from app.api.requests.seed_values import Seed
 from app.api.requests.strict import Strict
 from app.api.requests.wish_fields import CacheWish, PrepareWish, WebhookWish
 from app.jobs.admission_limits import MOST_AFTER
+from app.plan.forcing import MOST_AR_STEP, MOST_BLOCK
 from app.plan.guidance import LEAST_GUIDANCE, MOST_GUIDANCE
 from app.plan.tiers import MOST_STEPS
 
@@ -91,6 +92,12 @@ class CreateVideo(Strict):
     )
     zero_init_steps: int | None = Field(
         None, ge=0, le=100, description="How many first steps those are; 1, if not given"
+    )
+    ar_step: int | None = Field(
+        None, ge=0, le=MOST_AR_STEP, description="By how many steps each block of latent frames lags behind the last"
+    )
+    causal_block_size: int | None = Field(
+        None, ge=1, le=MOST_BLOCK, description="Latent frames of a block, which sees none behind it; 1: each sees all"
     )
     loras: Loras | None = Field(
         None, description="LoRA adapters of the model, several at once; also `lora` for one, `lora_name` by name alone"

@@ -85,6 +85,8 @@ def video_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
         guidance_stop=asked.guidance_stop,
         cfg_zero_star=asked.cfg_zero_star,
         zero_init_steps=asked.zero_init_steps,
+        ar_step=asked.ar_step,
+        causal_block_size=asked.causal_block_size,
         aspect_ratio=asked.aspect_ratio,
         resolution=None if asked.resolution is None else str(asked.resolution),
         prepare=wished_picture(asked.prepare),

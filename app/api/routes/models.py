@@ -105,6 +105,7 @@ class Model(BaseModel):
     lora_uploads: bool = Field(description="Whether you may upload others, see /v1/loras")
     flow_shift: float = Field(description="Of the noise schedule, unless a request says another")
     guidance_interval: bool = Field(description="Whether a request may say `guidance_start` and `guidance_stop`")
+    asynchronous: bool = Field(description="Whether a request may say `ar_step` and `causal_block_size`")
     cfg_zero_star: bool = Field(description="Whether it may say `cfg_zero_star`")
     tiers: dict[str, ModelTier]
     student: ModelStudent | None = Field(description="Null for a model without one")
@@ -196,6 +197,7 @@ def _model(profile: ModelProfile, service: VideoService, settings: Settings, poo
         lora_uploads=profile.lora_uploads,
         flow_shift=profile.shift,
         guidance_interval=profile.guided_by == "negative",
+        asynchronous=profile.segments is not None,
         cfg_zero_star=profile.guided_by == "negative" and not profile.own_guidance,
         tiers={name: _tier(profile, name, settings) for name in TIERS},
         student=_student(profile),

@@ -380,6 +380,8 @@ class FamilyDenoiser:
         steps = range(len(state.timesteps))
         of_stages = any(stage.adapter for stage in state.plan.stages)
         worn = [_worn(state.plan.adapters_at(step)) for step in (steps if of_stages else steps[:1])]
+        if block := state.plan.sampling.causal_block:  # whose mask is one for a whole forward
+            worn = [f"{each}|{block}" for each in worn]
         if state.plan.student is not None:
             state.groups = (STUDENT,)
             return state

@@ -29,7 +29,7 @@ def walk_evaluations(plan: Plan) -> float:
     Raises ValueError as `masks_of` does.
     """
     masks = masks_of(plan)
-    return cost(masks) - sum(masks.run[: plan.sampling.zero_steps]) / 2  # whose velocity is 0 without a pass
+    return cost(masks) - sum(runs and plan.still(step) for step, runs in enumerate(masks.run)) / 2
 
 
 def for_sampler(masks: Masks, sampler: str) -> Masks:

@@ -18,6 +18,7 @@ from app.types import Plan, VideoSpec
 from tests.engine.families.standard import Pixels, Tiny
 from tests.engine.families.tiny_cogvideox import cogvideox
 from tests.engine.families.tiny_hunyuan import hunyuan, hunyuan15
+from tests.engine.families.tiny_kandinsky5 import kandinsky5
 from tests.engine.families.tiny_ltx import ltx
 from tests.engine.families.tiny_z_image import z_image
 from tests.engine.plans import Listener, hear, make_plan, walk
@@ -32,6 +33,8 @@ FAMILIES: Mapping[str, Callable[[], Tiny]] = {
     "z-image": z_image,
     "hunyuan": hunyuan,
     "hunyuan 1.5": hunyuan15,
+    "kandinsky 5": kandinsky5,
+    "kandinsky 5 without room for a picture": lambda: kandinsky5(visual_cond=False),
     "cogvideox": lambda: cogvideox(pairs=False),
     "cogvideox 1.5": lambda: cogvideox(pairs=True),
 }

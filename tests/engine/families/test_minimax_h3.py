@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    AutoencoderKLMiniMaxH3,
-    AutoencoderKLMiniMaxH3Audio,
-    MiniMaxH3Scheduler,
-    MiniMaxH3Transformer3DModel,
-)
+from diffusers import MiniMaxH3Scheduler
 from diffusers.modular_pipelines.minimax_h3.modular_blocks_minimax_h3 import (
     MiniMaxH3CoreDenoiseStep,
     MiniMaxH3DecodeStep,
@@ -23,22 +18,19 @@ from diffusers.modular_pipelines.minimax_h3.modular_blocks_minimax_h3 import (
 from diffusers.modular_pipelines.minimax_h3.modular_pipeline import MiniMaxH3ModularPipeline
 from diffusers.video_processor import VideoProcessor
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS, JobState
 from app.engine.families.family import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
-from app.engine.families.minimax_h3 import HEARD_LAYER, MiniMaxH3
-from app.engine.families.models import Parts
+from app.engine.families.minimax_h3.text import HEARD_LAYER
 from app.engine.families.registry import reader
 from app.engine.modalities import AUDIO, VIDEO
 from app.errors import InvalidRequest
 from app.types import Plan, VideoSpec
 from tests.engine.families.loading.test_load import save_lora
-from tests.engine.families.standard import lettered
+from tests.engine.families.tiny_h3 import conditioner, eye, h3_parts, tiny
 from tests.engine.plans import hear, make_plan, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # inside diffusers
@@ -50,50 +42,6 @@ WITHIN = 1e-4
 def short_videos(monkeypatch: pytest.MonkeyPatch) -> None:
     """The released weights make five seconds at least; of tiny ones less is enough."""
     monkeypatch.setattr(MiniMaxH3ModularPipeline, "min_duration", 0.1)
-
-
-def h3_parts() -> dict[str, Any]:
-    """Always the same, with as many channels as the released ones."""
-    torch.manual_seed(0)
-    transformer = MiniMaxH3Transformer3DModel(
-        num_attention_heads=2,
-        attention_head_dim=16,
-        hidden_size=16,
-        num_layers=2,
-        num_refiner_layers=1,
-        ffn_dim=32,
-        text_dim=16,
-        freq_dim=16,
-        time_embed_hidden_dim=16,
-        time_embed_dim=16,
-        rope_freq_dim=2,
-    )
-    video = AutoencoderKLMiniMaxH3(
-        block_out_channels=(8,) * 6,
-        layers_per_block=1,
-        norm_num_groups=4,
-        decoder_num_layers=1,
-        decoder_num_attention_heads=2,
-        decoder_attention_head_dim=16,
-        latents_mean=(0.1,) * 24,
-        latents_std=(1.5,) * 24,
-    )
-    sound = AutoencoderKLMiniMaxH3Audio(
-        encoder_dim=2,
-        latent_dim=32,
-        num_attention_heads=2,
-        decoder_dim=128,
-        resblock_kernel_sizes=(3,),
-        resblock_dilation_sizes=((1, 3, 5),),
-        latents_mean=[-0.1] * 32,
-        latents_std=[1.5] * 32,
-    )
-    return {"transformer": transformer.eval(), "vae": video.eval(), "audio_vae": sound.eval()}
-
-
-def tiny() -> FamilyDenoiser:
-    parts = h3_parts()
-    return FamilyDenoiser(MiniMaxH3(Parts(parts["transformer"], parts["vae"], lettered(16)), parts["audio_vae"]))
 
 
 def by_blocks(
@@ -189,23 +137,9 @@ def test_frames_that_are_no_chunks_are_refused() -> None:
         assert refused.value.param == param
 
 
-def conditioner() -> tuple[PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration]:
-    known = Tokenizer(models.WordLevel({"<pad>": 0, "<unk>": 1, "red": 2, "ball": 3}, "<unk>"))
-    known.pre_tokenizer = pre_tokenizers.Whitespace()
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
-    turns = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
-    text = {"vocab_size": 16, "num_hidden_layers": HEARD_LAYER + 1, "num_key_value_heads": 2, "head_dim": 8, **sizes}
-    eyes: dict[str, Any] = {"depth": 1, "hidden_size": 8, "intermediate_size": 8, "num_heads": 2, "out_hidden_size": 16}
-    eyes |= {"num_position_embeddings": 16, "deepstack_visual_indexes": [0]}
-    torch.manual_seed(1)
-    config = Qwen3VLConfig(text_config={**text, "rope_parameters": turns}, vision_config=eyes)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=known, pad_token="<pad>", unk_token="<unk>")
-    return tokenizer, Qwen3VLForConditionalGeneration(config).eval()
-
-
 def test_a_folder_makes_what_the_blocks_make_with_a_lora_and_without(tmp_path: Path) -> None:
     parts, (tokenizer, encoder) = h3_parts(), conditioner()
-    for name, each in {**parts, "tokenizer": tokenizer, "text_encoder": encoder}.items():
+    for name, each in {**parts, "tokenizer": tokenizer, "text_encoder": encoder, "processor": eye()}.items():
         each.save_pretrained(tmp_path / "model" / name)
     (tmp_path / "model" / "modular_model_index.json").write_text(
         json.dumps({"_class_name": "MiniMaxH3ModularPipeline"})
@@ -213,7 +147,7 @@ def test_a_folder_makes_what_the_blocks_make_with_a_lora_and_without(tmp_path: P
     save_lora(tmp_path / "few.safetensors", parts["transformer"])
     files = Files(str(tmp_path / "model"), torch.float32, torch.device("cpu"), local=True)
     loras = [Lora("few", str(tmp_path / "few.safetensors"))]
-    denoiser = reader("minimax_h3").load(files, Options(loras=loras))
+    denoiser = reader("minimax_h3.load").load(files, Options(loras=loras))
     plain = plan_of("red ball rolls")
     states = [begun(denoiser, plain), begun(denoiser, replace(plain, adapters=(("few", 1.0),)))]
     words = encoder.model(input_ids=torch.tensor([[2, 3, 1]]), output_hidden_states=True).hidden_states[HEARD_LAYER][0]

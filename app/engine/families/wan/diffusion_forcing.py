@@ -1,18 +1,20 @@
 """SkyReels V2 by diffusion forcing: each latent frame has a noise level of its own, so that films go on from their end.
 
-Diffusion forcing is Chen et al., arXiv 2407.01392; SkyReels-V2 is Chen et al., arXiv 2504.13074. Synchronously:
-the frames that a segment begins with are there already, all others walk down together. A step sees one segment,
-whatever the film's length. The standard is diffusers' SkyReelsV2DiffusionForcingPipeline with `ar_step` 0 and UniPC.
+Diffusion forcing is Chen et al., arXiv 2407.01392; SkyReels-V2 is Chen et al., arXiv 2504.13074. The frames that a
+segment begins with are there already, a first picture as one of them; all others walk down together, or, with a plan's
+`ar_step`, block by block, each behind the one before. A step sees one segment, whatever the film's length. The standard
+are diffusers' SkyReelsV2DiffusionForcingPipeline and its ImageToVideoPipeline with UniPC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import torch
 from diffusers import SkyReelsV2DiffusionForcingPipeline
 
+from app.engine import staggered
 from app.engine.denoiser import TOKENS, JobState
 from app.engine.families.base import EVEN, stacked
 from app.engine.families.diffusers_private import decoded_in_pieces
@@ -20,12 +22,17 @@ from app.engine.families.family import Row
 from app.engine.families.loading.reader import Files, Opened, Options
 from app.engine.families.models import Parts, Pipeline
 from app.engine.families.wan.family import WanLatents
+from app.engine.families.wan.image import LATENT, FirstFrameConditioning
 from app.engine.families.wan.load import Opening, WanReader
+from app.engine.sampler import named
+from app.engine.samplers.schedule import Schedule
+from app.plan.forcing import levels_at
 from app.plan.stages import walk_of
 from app.types import Plan
 
 NOISE_ON_THE_PAST: Final = 20.0
 """The timestep, 0..1000, at which what is there is shown: a little noise smooths the joints. The authors advise it."""
+_NOT_BEGUN: Final = 999.0  # the timestep of frames that wait for those before them
 _SLOW_FPS = 16  # the other of the two rates that transformers with `inject_sample_info` know
 
 
@@ -42,11 +49,18 @@ class DiffusionForcing(WanLatents):
             raise ValueError("SkyReels V2 with causal blocks of several frames is not supported.")
         self._past_timestep = noise_on_the_past
         self.stages = self
+        self.image = FirstFrameConditioning(parts.autoencoder)
+
+    def begin(self, plan: Plan, picture: Mapping[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
+        """Noise behind the picture, if there is one."""
+        noise = self.noise(plan, generator)
+        return torch.cat([picture[LATENT].cpu(), noise[:, 1:]], dim=1) if picture else noise
 
     def predict(self, rows: Sequence[Row]) -> torch.Tensor:
         """The velocity of what is there already is 0. Transformers that hear the rate take one row at a time."""
         if self._transformer.config.inject_sample_info and len(rows) > 1:  # diffusers adds the rate to a batch of one
             return torch.cat([self.predict([row]) for row in rows])
+        self._see_blocks(max(1, rows[0].state.plan.sampling.causal_block))
         dtype = self._transformer.dtype
         pasts = [self._past(row.state) for row in rows]
         velocities: torch.Tensor = self._transformer(
@@ -61,12 +75,18 @@ class DiffusionForcing(WanLatents):
             velocity[:, :past] = 0
         return velocities
 
+    def _see_blocks(self, frames: int) -> None:
+        """From now on each latent frame sees those of its own block of so many and of those before; of 1: all."""
+        if self._transformer.config.num_frame_per_block != frames:
+            self._transformer.register_to_config(num_frame_per_block=frames)
+
     def _seen(self, state: JobState) -> torch.Tensor:
-        """The latent behind the end of what is made, which has a little noise: another at each step, of the seed."""
-        past, made = self._past(state), state.made
-        if not past or made is None:
+        """The latent behind what is there, which has a little noise in films: another at each step, of the seed."""
+        past = self._past(state)
+        if not past:
             return state.latent
-        seen, share = made[:, -past:], self._past_timestep / 1000
+        seen = state.conditioning.picture[LATENT] if state.made is None else state.made[:, -past:]
+        share = self._past_level(state) / 1000
         if share:
             generator = torch.Generator().manual_seed((state.plan.sampling.seed * 1_000_003 + state.step) % 2**63)
             seen = seen * (1 - share) + torch.randn(seen.shape, generator=generator).to(seen) * share
@@ -74,11 +94,27 @@ class DiffusionForcing(WanLatents):
 
     def _timesteps(self, state: JobState) -> torch.Tensor:
         each = torch.full((state.latent.shape[1],), state.timestep, dtype=torch.float32, device=self.device)
-        each[: self._past(state)] = self._past_timestep
+        if staggered.lags(state):
+            own = staggered.levels_of(state, named(state.plan.sampling.sampler).schedule).timesteps
+            steps = zip(staggered.steps_taken(state), staggered.steps_taken(state, 1), strict=True)
+            found = [own[old] if new > old else 0.0 if old else _NOT_BEGUN for old, new in steps]
+            each = torch.tensor(found, dtype=torch.float32, device=self.device)
+        each[: self._past(state)] = self._past_level(state)
         return each
 
-    def stage_schedule(self, plan: Plan, stage: int) -> None:
-        """The sampler's own."""
+    def _past_level(self, state: JobState) -> float:
+        """The timestep at which what is there is shown; the authors advise noise for long films alone."""
+        return self._past_timestep if len(state.plan.stages) > 1 else 0.0
+
+    def stage_schedule(self, plan: Plan, stage: int) -> Schedule | None:
+        """The sampler's own, or, where frames are at levels of their own, those of the last one, which is behind."""
+        here, asked = plan.stages[stage], plan.sampling
+        if not here.own_steps:
+            return None
+        own, frames = named(asked.sampler).schedule(here.own_steps, asked.shift), self.latent_shape(here.spec)[1]
+        block = max(1, asked.causal_block)
+        last = [levels_at(here, frames, step, asked.ar_step, block)[-1] for step in range(here.steps)]
+        return Schedule((*(own.sigmas[done] for done in last), 0.0), tuple(own.timesteps[done] for done in last))
 
     def turn(self, state: JobState, stage: int) -> torch.Tensor:
         """Noise, drawn behind that of all segments before, with the end of these in front."""
@@ -101,7 +137,8 @@ class DiffusionForcing(WanLatents):
 
     def _past(self, state: JobState) -> int:
         """Latent frames of the state's latent that are there already."""
-        return self._given(state.plan, state.plan.stage_at(state.step)[0]) if state.plan.stages else 0
+        given = self._given(state.plan, state.plan.stage_at(state.step)[0]) if state.plan.stages else 0
+        return given or int(bool(state.conditioning.picture) and state.made is None)
 
     def _given(self, plan: Plan, stage: int) -> int:
         """The same of a stage."""

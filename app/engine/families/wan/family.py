@@ -56,7 +56,7 @@ class Wan(WanLatents):
     `parts.student`. WanPipeline and WanImageToVideoPipeline are the standard.
     """
 
-    samplers: tuple[str, ...] = ("unipc", "euler")
+    samplers: tuple[str, ...] = ("unipc", "euler", "lcm")
 
     def __init__(
         self,

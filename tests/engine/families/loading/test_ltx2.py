@@ -12,6 +12,7 @@ from diffusers.pipelines.ltx2 import LTX2LatentUpsamplePipeline
 from numpy.typing import NDArray
 
 from app.embedded.profile import profile
+from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS
 from app.engine.families import registry
 from app.engine.families.loading.folder import Lora
@@ -20,7 +21,7 @@ from app.engine.families.ltx2.load import release_of
 from app.engine.families.ltx2.releases import FULL, REFINING, RELEASES
 from app.plan.families import FAMILIES
 from app.plan.stages import in_stages, walk_of
-from app.types import Plan, Refined, VideoSpec
+from app.types import GuidanceRule, Plan, Refined, VideoSpec
 from tests.engine.families.loading.test_load import save_lora
 from tests.engine.families.saved_ltx2 import tiny_ltx2_pipeline
 from tests.engine.families.tiny_ltx2 import SPEC, tiny_upsampler
@@ -49,7 +50,8 @@ def by_theirs(pipeline: Any, plan: Plan) -> tuple[NDArray[np.float32], NDArray[n
 def called(pipeline: Any, plan: Plan, **asked: Any) -> tuple[Any, Any]:
     """What one call gives."""
     pipeline.set_progress_bar_config(disable=True)
-    usual = {"generator": torch.Generator().manual_seed(plan.sampling.seed), "output_type": "np"}
+    usual: dict[str, Any] = {"generator": torch.Generator().manual_seed(plan.sampling.seed), "output_type": "np"}
+    usual |= dict.fromkeys(("guidance_scale", "audio_guidance_scale"), plan.sampling.guidance)
     made: tuple[Any, Any] = pipeline(
         prompt=plan.prompt,
         negative_prompt=plan.negative_prompt,
@@ -58,8 +60,6 @@ def called(pipeline: Any, plan: Plan, **asked: Any) -> tuple[Any, Any]:
         num_frames=plan.spec.frames,
         frame_rate=float(plan.spec.fps),
         num_inference_steps=plan.sampling.steps,
-        guidance_scale=plan.sampling.guidance,
-        audio_guidance_scale=plan.sampling.guidance,
         stg_scale=0.0,
         audio_stg_scale=0.0,
         modality_scale=1.0,
@@ -122,7 +122,23 @@ def test_an_adapter_acts_on_its_jobs_alone_and_in_both_as_in_diffusers(folder: P
     assert np.abs(denoiser.decode_float(states[0]) - denoiser.decode_float(states[1])).max() > 1e-3
 
 
-def test_an_undistilled_release_wears_a_lora_in_its_second_stage_alone_as_in_diffusers(tmp_path: Path) -> None:
+def guided_as(plan: Plan) -> dict[str, Any]:
+    """What a call is asked so that its scales are nothing at steps without guidance."""
+
+    def scale(step: int) -> float:
+        return plan.sampling.guidance if plan.guides(step) else 1 + 1e-12  # at 1 it would have no pass at any step
+
+    def then(pipeline: Any, step: int, *_: object) -> dict[str, Any]:
+        vars(pipeline)["_guidance_scale"] = vars(pipeline)["_audio_guidance_scale"] = scale(step + 1)
+        return {}
+
+    return {"guidance_scale": scale(0), "audio_guidance_scale": scale(0), "callback_on_step_end": then}
+
+
+@pytest.mark.parametrize("rule", [None, GuidanceRule(0.25, 0.75)], ids=["guided", "in an interval"])
+def test_an_undistilled_release_wears_a_lora_in_its_second_stage_alone_as_in_diffusers(
+    tmp_path: Path, rule: GuidanceRule | None
+) -> None:
     pipeline: Any = tiny_ltx2_pipeline()
     folder, file = tmp_path / "model", tmp_path / "few.safetensors"
     pipeline.save_pretrained(folder)
@@ -130,16 +146,21 @@ def test_an_undistilled_release_wears_a_lora_in_its_second_stage_alone_as_in_dif
     save_lora(file, pipeline.transformer)
     options = Options(loras=[Lora("stage_2", str(file))])
     denoiser = registry.reader("ltx2.load").load(files_in(folder, "ltx-2-two-stages"), options)
-    asked = make_plan("red ball", 6, guidance=2.0, spec=VideoSpec(128, 64, 9, 8), shift=1.0, seed=5)
+    asked = make_plan("red ball", 7, guidance=2.0, spec=VideoSpec(128, 64, 9, 8), shift=1.0, seed=5)
+    asked = replace(asked, sampling=replace(asked.sampling, rule=rule))
     model = replace(profile(), refined=Refined(3, adapter="stage_2"))
     plan = in_stages(replace(asked, negative_prompt="red", sound=True), model, {})
     state, other = (denoiser.start(name, plan, hear(denoiser, plan)) for name in ("a", "b"))
     assert plan.masks is not None
-    assert plan.masks.unconditional == (True, True, True, False, False, False), "the second stage is not guided"
-    walk(denoiser, other, until=4)
+    first = (rule is None, True, True, rule is None)
+    assert plan.masks.unconditional == (*first, False, False, False), "the second stage is not guided"
+    walk(denoiser, other, until=2)
+    other = denoiser.resume(plan, to_bytes(other))
+    walk(denoiser, other, until=5)
     walk(denoiser, state, other)  # one with the adapter while the other is without
     generator = torch.Generator().manual_seed(plan.sampling.seed)
-    video, sound = called(pipeline, walk_of(plan, 0), generator=generator, output_type="latent")
+    small = walk_of(plan, 0)
+    video, sound = called(pipeline, small, generator=generator, output_type="latent", **guided_as(small))
     sides = {"width": 128, "height": 64, "output_type": "latent", "return_dict": False}
     large = LTX2LatentUpsamplePipeline(pipeline.vae, tiny_upsampler())(latents=video, **sides)[0]
     pipeline.load_lora_weights(file, adapter_name="few")
