@@ -236,6 +236,18 @@ async def test_a_wrong_method_and_a_wrong_address_look_like_any_error(client: ht
     assert refused(await client.get("/v2/videos"))["code"] == "not_found"
 
 
+@pytest.mark.parametrize(("left", "right"), ["[]", ('{"url":', "}"), ('{"image_url":[', "]}")])
+@pytest.mark.parametrize("deep", [70, 300, 900])
+async def test_what_is_nested_too_deeply_is_bad_input(
+    left: str, right: str, deep: int, client: httpx.AsyncClient
+) -> None:
+    value = left * deep + '"x"' + right * deep
+    for name in ("input_reference", "input_references", "metadata", "webhook", "prepare", "x"):
+        body = f'{{"prompt": "a ball", "{name}": {value}}}'
+        error = refused(await client.post("/v1/videos", content=body, headers={"content-type": JSON}))
+        assert error["code"] == "invalid_json"
+
+
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

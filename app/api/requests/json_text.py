@@ -19,6 +19,7 @@ _MARKS: Final = (  # the longer first: UTF-32's begins as UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+MOST_NESTED: Final = 64  # levels: deeper than anything that is asked for, and shallow enough for whoever walks it
 _CHARSETS: Final = frozenset({"utf-8", "ascii", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso8859-1", "cp1252"})
 
 
@@ -34,12 +35,15 @@ def json_value(
     `glance` sees the value before names are counted, which takes longer the more there is; it may refuse.
 
     Raises:
-        InvalidRequest: no JSON (`invalid_json`), or an object has a name twice (`duplicate_parameter`).
+        InvalidRequest: no JSON, or more than `MOST_NESTED` levels of it (`invalid_json`), or an object has a name
+            twice (`duplicate_parameter`).
         UnsupportedMediaType: a charset that is not read here.
     """
     try:
         plain = _utf8(text, charset)
         found: object = orjson.loads(plain)
+        if plain.count(b"[") + plain.count(b"{") > MOST_NESTED and _levels(found) > MOST_NESTED:
+            raise InvalidRequest(f"{what} is nested more than {MOST_NESTED} levels deep.", param, "invalid_json")
         if glance is not None:
             glance(found)
         json.loads(plain, object_pairs_hook=_each_once)
@@ -47,6 +51,20 @@ def json_value(
         why = "it is empty" if not text.strip() else str(error)[:200]
         raise InvalidRequest(f"{what} is not valid JSON: {why}.", param, "invalid_json") from error
     return found
+
+
+def _levels(value: object) -> int:
+    """How deep its lists and objects lie in each other, as far as `MOST_NESTED` and one; without recursion."""
+    level, deep = [value], 0
+    while level and deep <= MOST_NESTED:
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (list, dict))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        deep += bool(level)
+    return deep
 
 
 def twice(name: str) -> InvalidRequest:

@@ -56,7 +56,7 @@ def picture_reference(value: object, name: str) -> Reference | None:
         NotSupported: several pictures.
     """
     if isinstance(value, (list, tuple)):
-        given = [found for each in value if (found := picture_reference(each, name)) is not None]
+        given = [one for each in value if (one := picture_reference(each, name)) is not None]
         if len(given) > 1:
             raise NotSupported(f"{len(given)} pictures are not supported: {ONE_ONLY}.", name)
         return given[0] if given else None
