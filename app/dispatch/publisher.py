@@ -64,7 +64,8 @@ class Publisher:
         stores, now = self._stores, seen.now
         running = [*seen.running, *started]
         backlog = measure(left, running, seen.capacity, now, self._rules.age_s, self._most_s, seen.entered)
-        backlog = with_tenants(backlog, left, running, seen.capacity, self._rules, shares, self._most_s)
+        weighed = left, running, seen.capacity, self._rules, shares, self._most_s, seen.elsewhere
+        backlog = with_tenants(backlog, *weighed)
         rows = backlog.pools or {}
         self._scaling.decide(rows, seen.replicas, now)
         noted = self._scaling.noted(rows)

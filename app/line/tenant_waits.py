@@ -15,7 +15,7 @@ from app.line.backlog import Backlog, TenantUse, TenantWaits
 from app.line.borrowed_time import borrows
 from app.line.dispatch import Pool, remaining
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
-from app.line.tenant_limit import limited, own_waits_s
+from app.line.tenant_limit import limited, own_lines
 from app.line.tenant_shares import TenantShares
 from app.line.wait_estimates import by_pool, longest_s, passes_in_s, running_left_s
 from app.types import Job
@@ -75,11 +75,16 @@ def with_tenants(
     rules: Rules,
     shares: TenantShares,
     most_s: float,
+    elsewhere: Sequence[Job] = (),
 ) -> Backlog:
-    """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait."""
+    """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait.
+
+    `elsewhere`: under way in other dispatchers' pools, where they count for the leases that a tenant may hold.
+    """
     rows, lines, under_way = {}, by_pool(waiting), by_pool(running)
     most = rules.most_of_tenant
-    own_s = {} if most is None else own_waits_s(waiting, running, capacity, most)
+    own = {} if most is None else own_lines(waiting, [*running, *elsewhere], capacity, most)
+    own_s = {tenant: line.waits_s(backlog.at, rules.age_s) for tenant, line in own.items()}
     recent = shares.recent(backlog.at)
     for name, row in (backlog.pools or {}).items():
         ahead, at_work = lines.get(name, []), under_way.get(name, [])
@@ -92,7 +97,7 @@ def with_tenants(
         away = recent.keys() - present
         if away and rules.borrow_s:
             found = {tenant: _lending(waits, pool, rules, starts, tenant) for tenant, waits in found.items()}
-        rows[name] = replace(row, tenants=limited(found, newcomer, own_s), newcomer=newcomer)
+        rows[name] = replace(row, tenants=limited(found, newcomer, own, own_s, name), newcomer=newcomer)
     return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, recent))
 
 
