@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.line.backlog import TenantWaits
-from app.line.dispatch import Pool, turn_left_s, turn_s
+from app.line.dispatch import Pool, remaining
 from app.line.rules import PRIORITIES
 from app.line.wait_estimates import rising
 from app.types import Job
@@ -16,12 +16,12 @@ from app.types import Job
 
 @dataclass(slots=True)
 class OwnLine:
-    """A tenant's jobs in all pools, for the limit is one of all pools: it may hold `most` leases. Turns in seconds."""
+    """A tenant's jobs in all pools, for the limit is one of all pools: it may hold `most` leases."""
 
     most: int
-    running_s: list[float] = field(default_factory=list)  # what is left of each
+    running_s: list[float] = field(default_factory=list)  # for which each will still hold its lease
     waiting: list[Job] = field(default_factory=list)
-    turns_s: list[float] = field(default_factory=list)  # of those
+    leases_s: list[float] = field(default_factory=list)  # for which each of those will hold one
 
     def waits_s(self, now: float, age_s: float) -> dict[str, float]:
         """By class, seconds until a next job finds fewer than `most` before it: those of its class, or lifted to it.
@@ -29,7 +29,7 @@ class OwnLine:
         They run `most` at a time, so that the next begins once a `most`-th of all their work is done (Graham 1966: list
         scheduling leaves no machine idle before it).
         """
-        found, ages = {}, rising(self.waiting, self.turns_s, now, age_s)
+        found, ages = {}, rising(self.waiting, self.leases_s, now, age_s)
         for name, level in PRIORITIES.items():
             work, count = sum(self.running_s), len(self.running_s)
             for passes_s, its_s in ages[level]:
@@ -45,7 +45,7 @@ class OwnLine:
         Whatever their class, they took them for pools with room. The first to end leaves it one, no later than as many
         of the longest take on average.
         """
-        away_s = [its_s for job, its_s in zip(self.waiting, self.turns_s, strict=True) if job.plan.pool != pool]
+        away_s = [its_s for job, its_s in zip(self.waiting, self.leases_s, strict=True) if job.plan.pool != pool]
         if not away_s or len(self.running_s) + len(away_s) < self.most:
             return 0.0
         return sum(heapq.nlargest(self.most, [*self.running_s, *away_s])) / self.most
@@ -54,19 +54,22 @@ class OwnLine:
 def own_lines(
     waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], most: int
 ) -> dict[str, OwnLine]:
-    """By tenant; only those are named that have as many jobs as they may hold leases.
-
-    Where devices are shared, each job takes as much longer.
-    """
+    """By tenant; only those are named that have as many jobs as they may hold leases."""
     found: dict[str, OwnLine] = defaultdict(lambda: OwnLine(most))
     crowd = _crowd(running, capacity)
     for job in running:
-        found[job.tenant].running_s.append(turn_left_s(job, _pool(job, capacity)) * crowd[job.plan.pool])
+        found[job.tenant].running_s.append(_lease_s(job, remaining(job), crowd))
     for job in waiting:
         line = found[job.tenant]
         line.waiting.append(job)
-        line.turns_s.append(turn_s(job, _pool(job, capacity)) * crowd[job.plan.pool])
+        line.leases_s.append(_lease_s(job, remaining(job), crowd))
     return {tenant: line for tenant, line in found.items() if len(line.running_s) + len(line.waiting) >= most}
+
+
+def _lease_s(job: Job, steps_s: float, crowd: Mapping[str, float]) -> float:
+    """Until its video is stored: its steps take as much longer as others share the device."""
+    asked = job.plan.estimate
+    return steps_s * crowd[job.plan.pool] + max(0.0, asked.seconds - asked.step_seconds)
 
 
 def _crowd(running: Sequence[Job], capacity: Mapping[str, Pool]) -> Mapping[str, float]:
@@ -77,10 +80,6 @@ def _crowd(running: Sequence[Job], capacity: Mapping[str, Pool]) -> Mapping[str,
     return defaultdict(
         lambda: 1.0, {name: max(1.0, count[name] / max(1, pool.replicas)) for name, pool in capacity.items()}
     )
-
-
-def _pool(job: Job, capacity: Mapping[str, Pool]) -> Pool:
-    return capacity.get(job.plan.pool, Pool(0, 0, 0))
 
 
 def limited(

@@ -141,7 +141,7 @@ def tenant_waits(
     starts: Mapping[str, float],
     most_s: float,
 ) -> tuple[dict[str, TenantWaits], TenantWaits]:
-    """By tenant, and of a tenant that has nothing there, what its next job of each class would wait in one pool.
+    """By tenant that waits or runs, and of one that has nothing there, what its next job of each class would wait.
 
     `starts` says where each tenant's share is, also those of newcomers. A job waits for those whose claim is before its
     own tenant's next: its own tenant's jobs all, of others only as many as come up meanwhile.
@@ -154,9 +154,10 @@ def tenant_waits(
     heads = longest_s([jobs[0].job for jobs in own.values()], waits, now, rules.age_s, most_s)
     newcomer = _waits(NOBODY, [], line, least, 0.0, heads)
     found = {}
-    for tenant in sorted(own, key=lambda tenant: (-len(own[tenant]), tenant))[:TOLD]:
-        mine, longest = own[tenant], heads
-        if len(own) > 1:
+    here = sorted(own.keys() | held.keys(), key=lambda tenant: (-len(own.get(tenant, ())), -held[tenant], tenant))
+    for tenant in here[:TOLD]:
+        mine, longest = own.get(tenant, []), heads
+        if len(own) > 1 and mine:
             theirs = longest_s([one.job for one in mine], waits, now, rules.age_s, most_s)
             longest = {name: max(heads[name], theirs[name]) for name in PRIORITIES}
         found[tenant] = _waits(tenant, mine, line, starts[tenant], starts[tenant] - least, longest)
