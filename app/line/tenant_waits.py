@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,7 @@ class _Line:
     rules: Rules
     levels: Mapping[int, int]
     held: Mapping[str, int]
+    shares: Mapping[int, Sequence[tuple[float, str]]]  # by class: the two largest of who runs there, with a slot less
     tags: Mapping[int, Sequence[float]]  # by level, ascending
     work_s: Mapping[int, Sequence[float]]  # by level: of the first 0, 1, … of them
     above: Mapping[int, tuple[float, int]]  # by level: seconds of work, and jobs, that go before it whatever the shares
@@ -59,12 +61,9 @@ class _Line:
         """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
         if not self.pool.spare or not self.left_s:
             return self.stays_s[level]
-        replicas, weight = max(1, self.pool.replicas), self.rules.weight
-        gets = ((self.held.get(tenant, 0) + ahead) / replicas + 1) / weight(tenant)
-        for other, its in self.left_s:
-            if its == level and other != tenant and gets <= (self.held[other] / replicas - 1) / weight(other):
-                return 0.0
-        return self.stays_s[level]
+        gets = ((self.held.get(tenant, 0) + ahead) / max(1, self.pool.replicas) + 1) / self.rules.weight(tenant)
+        gives = any(gets <= share for share, other in self.shares.get(level, ()) if other != tenant)
+        return 0.0 if gives else self.stays_s[level]
 
 
 def with_tenants(
@@ -231,11 +230,22 @@ def _read(
         rules=rules,
         levels=levels,
         held=held,
+        shares=_largest_shares(left_s, held, max(1, pool.replicas), rules) if pool.spare else {},
         tags=tags,
         work_s=work_s,
         above={level: _above(level, tags, work_s) for level in set(levels.values())},
         rising=rising,
     )
+
+
+def _largest_shares(
+    left_s: Mapping[tuple[str, int], float], held: Mapping[str, int], replicas: int, rules: Rules
+) -> dict[int, list[tuple[float, str]]]:
+    """Slots of a replica by weight that a tenant would hold with one less."""
+    found: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    for tenant, level in left_s:
+        found[level].append(((held[tenant] / replicas - 1) / rules.weight(tenant), tenant))
+    return {level: heapq.nlargest(2, shares) for level, shares in found.items()}
 
 
 def _above(level: int, tags: Mapping[int, Sequence[float]], work_s: Mapping[int, Sequence[float]]) -> tuple[float, int]:

@@ -194,7 +194,10 @@ class Simulation:
         self._boundary_at(replica, replica.take(attempt(job, self._kinds[job.id][0], now), now))
 
     def _publish(self, left: Sequence[Job], now: float) -> None:
-        self._move_steps(now)
+        for pool in self._pools.values():
+            for replica in pool.here.values():
+                if replica.jobs:
+                    replica.note_steps(now)
         capacity = {name: pool.capacity(now) for name, pool in self._pools.items()}
         running, settings = list(self._running.values()), self._fleet.settings
         backlog = measure(left, running, capacity, now, self._rules.age_s, settings.max_wait_s, dict(self._entered))
@@ -205,15 +208,6 @@ class Simulation:
             for at in pool.rescale(row.jobs + row.running, row.step_seconds, now):
                 self._at(at, self._started, pool)
         self._sample(now)
-
-    def _move_steps(self, now: float) -> None:
-        """The jobs under way say how far they are, as replicas write it down."""
-        for pool in self._pools.values():
-            for replica in pool.here.values():
-                for job, left in replica.remaining(now) if replica.jobs else ():
-                    steps = job.plan.sampling.steps
-                    forwards = max(1, self._kinds[job.id][0].forwards)
-                    object.__setattr__(job, "step", steps - round(steps * left / forwards))
 
     def _sample(self, now: float) -> None:
         if now < self._sample_at:
