@@ -67,7 +67,7 @@ def _ran(seconds: float, most_s: float) -> dict[str, Any]:
         "asked_until_s": round(until[0], 1),
         "jobs": len(ran.outcomes),
         "completed": told.all.completed,
-        "utilisation": round(sum(ran.busy_s.values()) / (REPLICAS * ran.seconds), 3),
+        "utilisation": round(sum(ran.busy_s.values()) / (REPLICAS * until[0]), 3),
         "wait_p95_s": told.all.wait.p95,
         "passes": ran.passes,
         "events": ran.events,
