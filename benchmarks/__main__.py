@@ -55,6 +55,7 @@ from benchmarks import (
     service_load,
     similar,
     simulated,
+    simulated_day,
     simulated_in_process,
     step_engine,
     story_chaos,
@@ -107,7 +108,8 @@ def main() -> None:
             simulated_in_process.measure(12 if options.quick else 100, console)
         ),
         "simulated_served": _simulated_served,
-        "scale": lambda options, console: asyncio.run(scale.measure(options.quick, options.out, console)),
+        "simulated_day": lambda options, console: simulated_day.measure(options.quick, options.minutes, console),
+        "scale": _scale,
         "scaling": lambda _options, console: _in_folder(scaling.burst, console),
         "replicas": lambda _options, console: _in_folder(scaling.throughput, console),
     }
@@ -117,8 +119,9 @@ def main() -> None:
     parser.add_argument("--drills", type=int, default=None, help="how many restores; 20 by default")
     parser.add_argument("--scenes", default="1,3,5,9", help="of the films set against a script; 1,3,5,9 by default")
     parser.add_argument(
-        "--lines", default="", help="of bill or fairness, to be measured anew: as `poll,repeat`; all by default"
+        "--lines", default="", help="of bill, fairness or scale, to be measured anew: as `poll,repeat`; all by default"
     )
+    parser.add_argument("--minutes", type=float, default=15.0, help="that a simulated day may take; 15 by default")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
     if unknown := set(options.names) - set(runs):
@@ -265,6 +268,12 @@ def _simulated_served(options: argparse.Namespace, console: Console) -> dict[str
     changes = {"num_replicas": simulated.REPLICAS, "ray_actor_options": {"num_cpus": 0.3}}
     with _served({"Diffuser": changes}, simulated.ARGS) as service, tempfile.TemporaryDirectory() as folder:
         return asyncio.run(simulated.measure(service.url, 6 if options.quick else 48, Path(folder), console))
+
+
+def _scale(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    only = [line for line in options.lines.split(",") if line]
+    kept = kept_figures("scale", options.out) if only else {}
+    return asyncio.run(scale.measure(options.quick, options.out, console, only, kept))
 
 
 def _fairness(options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from unittest import mock
 
@@ -46,6 +47,9 @@ REPLICAS: Final = (1, 100, 1_000)
 MOST_BY_ALL: Final = 10_000  # a longer line is measured with the largest fleet alone, and fewer passes
 KEPT: Final = (1_000, 10_000, 100_000, 1_000_000)
 TENANTS, PASSES, CALLS = 50, 6, 300
+SETTLED_S: Final = 3.0
+ROUNDS: Final = 6
+TABLES: Final = {"pass": "passes", "calls": "kept", "follow": "followers"}
 BATCH: Final = 250  # records that a script copies at a time: of more Redis says on a busy machine that it is too slow
 COPY = """
 local kept, id = redis.call('HGETALL', KEYS[1]), ARGV[1]
@@ -80,32 +84,54 @@ class _Deaf:
         return self._names
 
 
-async def measure(quick: bool, out: Path, console: Console) -> dict[str, Any]:
-    """Passes over lines and replicas, then polls, submits, pages and sweeps beside kept records."""
-    lines, fleets, files = (WAITING[:2], REPLICAS[:2], KEPT[:2]) if quick else (WAITING, REPLICAS, KEPT)
+async def measure(
+    quick: bool,
+    out: Path,
+    console: Console,
+    only: Sequence[str] = (),
+    kept: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Passes over lines and replicas, then polls, submits, pages and sweeps beside kept records, then followers.
+
+    `only`: these arms, as `pass-10000-1000`, `calls-1000-0` and `follow-100-0`; the others' figures are those `kept`.
+    """
     partial = out / "scale.partial.json"  # what was measured before an interruption
     done: dict[str, Any] = json.loads(partial.read_text()) if partial.exists() else {}
-    passes = [("pass", waiting, replicas) for waiting in lines for replicas in fleets if waiting <= MOST_BY_ALL]
-    passes += [("pass", waiting, fleets[-1]) for waiting in lines if waiting > MOST_BY_ALL]
-    crowds = followers.FOLLOWERS[:1] if quick else followers.FOLLOWERS
-    arms = [*passes, *(("calls", count, 0) for count in files), *(("follow", count, 0) for count in crowds)]
-    for arm in arms:
+    for arm in _arms(quick):
         name = "-".join(map(str, arm))
-        if name not in done:
-            done[name] = await asyncio.to_thread(_in_process, arm)
-            partial.write_text(json.dumps(done))
+        if (only and name not in only) or name in done:
+            continue
+        done[name] = await asyncio.to_thread(_in_process, arm)
+        partial.write_text(json.dumps(done))
         console.print(done[name])
-    rows, kept = [done["-".join(map(str, arm))] for arm in passes], [done[f"calls-{count}-0"] for count in files]
     partial.unlink(missing_ok=True)
-    heard = [done[f"follow-{count}-0"] for count in crowds]
-    figures: dict[str, Any] = {"passes": rows, "kept": kept, "followers": heard}
-    target = next((row for row in rows if (row["waiting"], row["replicas"]) == (10_000, 1_000)), None)
+    figures = {**kept, **{table: _table(kept.get(table, ()), done, kind) for kind, table in TABLES.items()}}
+    target = next((row for row in figures["passes"] if (row["waiting"], row["replicas"]) == (10_000, 1_000)), None)
     if target is not None:
         figures["pass_ms"] = at_most(target["processor_ms"], 100.0)
         figures["memory_mib"] = at_most(target["memory_mib"], 300.0)
+    of_calls = figures["kept"]
     for name in ("poll", "submit"):
-        figures[f"{name}_most_over_least"] = at_most(kept[-1][f"{name}_ms"] / kept[0][f"{name}_ms"], 1.1)
+        figures[f"{name}_most_over_least"] = at_most(of_calls[-1][f"{name}_ms"] / of_calls[0][f"{name}_ms"], 1.1)
     return figures
+
+
+def _arms(quick: bool) -> list[tuple[str, int, int]]:
+    lines, fleets, files = (WAITING[:2], REPLICAS[:2], KEPT[:2]) if quick else (WAITING, REPLICAS, KEPT)
+    arms = [("pass", waiting, replicas) for waiting in lines for replicas in fleets if waiting <= MOST_BY_ALL]
+    arms += [("pass", waiting, fleets[-1]) for waiting in lines if waiting > MOST_BY_ALL]
+    crowds = followers.FOLLOWERS[:1] if quick else followers.FOLLOWERS
+    return [*arms, *(("calls", count, 0) for count in files), *(("follow", count, 0) for count in crowds)]
+
+
+def _table(kept: Sequence[dict[str, Any]], done: Mapping[str, dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """What was kept of a kind, with what is new in place of the same or beside it, in order of size."""
+    rows = {_size(row): row for row in (*kept, *(row for name, row in done.items() if name.startswith(f"{kind}-")))}
+    return [rows[size] for size in sorted(rows)]
+
+
+def _size(row: Mapping[str, Any]) -> tuple[int, int]:
+    return next(int(row[name]) for name in ("waiting", "kept", "followers") if name in row), row.get("replicas", 0)
 
 
 def _in_process(arm: tuple[str, int, int]) -> dict[str, Any]:
@@ -179,7 +205,9 @@ async def _calls(url: str, count: int) -> dict[str, Any]:
     settings = Settings(max_queued=1_000_000)
     client = connect(url, 120.0)
     stores = stores_on(client, settings)
+    await client.config_set("auto-aof-rewrite-percentage", 0)  # a rewrite of the log would be measured with the calls
     await _copied(client, settings, count, "ended", 0)
+    await asyncio.sleep(SETTLED_S)  # until what was written is on the disk
     ids = [f"video_{number:032d}" for number in range(0, count, max(1, count // CALLS))]
     jobs = iter([_job() for _ in range(CALLS + 1)])
 
@@ -201,13 +229,20 @@ async def _calls(url: str, count: int) -> dict[str, Any]:
 
 
 async def _cost_ms(client: Client, call: Callable[[int], Awaitable[object]], calls: int) -> float:
-    """Milliseconds of processors that one call takes, of this process and of Redis: others share these cores."""
+    """Milliseconds of processors that one call takes, of this process and of Redis: others share these cores.
+
+    Those others also crowd the caches, now more and now less: it is the least of some rounds, each over some calls.
+    """
     await call(0)
+    rounds, each = (ROUNDS, calls // ROUNDS) if calls >= 10 * ROUNDS else (1, calls)
+    return round(min([await _round_ms(client, call, number * each, each) for number in range(rounds)]), 3)
+
+
+async def _round_ms(client: Client, call: Callable[[int], Awaitable[object]], first: int, calls: int) -> float:
     began, redis = time.process_time(), await redis_s(client)
-    for number in range(calls):
+    for number in range(first, first + calls):
         await call(number)
-    took_s = time.process_time() - began + await redis_s(client) - redis
-    return round(1000 * took_s / calls, 3)
+    return 1000 * (time.process_time() - began + await redis_s(client) - redis) / calls
 
 
 async def _copied(client: Client, settings: Settings, count: int, place: str, first: int) -> None:

@@ -64,7 +64,8 @@ class Publisher:
         stores, now = self._stores, seen.now
         running = [*seen.running, *started]
         backlog = measure(left, running, seen.capacity, now, self._rules.age_s, self._most_s, seen.entered)
-        backlog = with_tenants(backlog, left, running, seen.capacity, self._rules, shares, self._most_s)
+        weighed = left, running, seen.capacity, self._rules, shares, self._most_s, seen.elsewhere
+        backlog = with_tenants(backlog, *weighed)
         rows = backlog.pools or {}
         self._scaling.decide(rows, seen.replicas, now)
         noted = self._scaling.noted(rows)
@@ -76,8 +77,9 @@ class Publisher:
         else:
             await stores.board.put(BACKLOG, backlog_to_note(backlog), NOTE_TTL_S)
             await stores.board.put(PLACES, places_to_note(places), NOTE_TTL_S)
-        for job_id, place in queue_news(places.jobs, self._told).items():
-            await stores.events.append(job_id, "queue", now, place._asdict())
+        news = queue_news(places.jobs, self._told)  # when one starts, all behind it move
+        if news:
+            await stores.events.append_each("queue", now, {job_id: place._asdict() for job_id, place in news.items()})
         self._told, self.last, self._told_at = places.jobs, backlog, now
 
     async def _share(self, backlog: Backlog, places: QueuePlaces, left: Sequence[Job]) -> Backlog:

@@ -55,6 +55,10 @@ class EventLog(Protocol):
         """
         ...
 
+    async def append_each(self, kind: str, at: float, data: Mapping[str, dict[str, Any]]) -> None:
+        """One event of that kind, without a fence, to each of the jobs that `data` names, as by `append`: together."""
+        ...
+
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
         """Events behind `after` (None: from the start), waiting up to `block_s` for the first."""
         ...

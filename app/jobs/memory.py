@@ -350,6 +350,10 @@ class MemoryEvents:
         self._news_of_jobs.tell(job_id)
         return event.id
 
+    async def append_each(self, kind: str, at: float, data: Mapping[str, dict[str, Any]]) -> None:
+        for job_id, said in data.items():
+            await self.append(job_id, kind, at, said)
+
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
         check_id(job_id)
         return await self._behind(self._logs, self._news_of_jobs, job_id, after, block_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -11,7 +11,8 @@ from typing import NamedTuple
 from app.line.order import Standing
 from app.line.rules import Rules
 from app.line.slots import SlotAssignment
-from app.line.tenant_order import in_turn
+from app.line.tenant_leases import TenantLeases
+from app.line.tenant_order import first_by_class, in_turn
 from app.line.waiting_line import TenantLine, WaitingLine, ranks, running_entry
 from app.types import Job, ReplicaInfo
 
@@ -101,17 +102,20 @@ class Dispatch:
         """Of the line as it has been observed, who starts, and who is past the deadline."""
         rules, line = self._rules, self.line
         late = line.look(now)
-        held = Counter(job.tenant for job in running) if rules.most_of_tenant is not None else Counter[str]()
+        leases = TenantLeases(line, running, rules.most_of_tenant)
         at_work: dict[str, list[Job]] = {}
         for job in running:
             at_work.setdefault(job.plan.pool, []).append(job)
-        start: list[Job] = []
-        for name, pool in capacity.items():
-            allowed = _Allowed(line.pool(name), line.jobs, held, now, rules)
-            admitted = _admitted(name, line, allowed, at_work.get(name, ()), pool, now, starts(name), rules)
-            held.update(one.entry.urgency.tenant for one in admitted)
-            start += [line.jobs[one.entry.job_id] for one in admitted]
-        return start, late
+        chosen: dict[str, list[Standing]] = {}
+        again: Collection[str] = capacity.keys()
+        while again:
+            for name in again:
+                allowed = _Allowed(name, line, leases, now, rules)
+                pool, here = capacity[name], at_work.get(name, ())
+                chosen[name] = _admitted(name, line, allowed, here, pool, now, starts(name), rules)
+            let_go = leases.settle(chosen)
+            again = [name for name in capacity if let_go and not line.pool(name).keys().isdisjoint(let_go)]
+        return [line.jobs[one.entry.job_id] for some in chosen.values() for one in some], late
 
     def left(self, without: Sequence[Job], starts: Callable[[str], Mapping[str, float]] = _level_with_all) -> list[Job]:
         """The line, in order, but for these and those past their deadline; `starts` as it was chosen by."""
@@ -134,8 +138,9 @@ def choose(
     its most urgent; a full pool does not hold up another. `starts` says of a pool how far each tenant's share has come
     (`app.line.tenant_shares`). In a full pool a job may still be leased for which a running one gives way by the
     engine's rules, one each: to a higher class, to a tenant that holds less than its share of the slots, or, in its own
-    class, to a job with a deadline that it can let finish before it. A tenant with all the leases that it may hold, and
-    a job that stays out after its replica was lost, hold up nobody.
+    class, to a job with a deadline that it can let finish before it. A tenant that may hold only so many leases has
+    them for its most urgent jobs that can start, in whatever pool (`app.line.tenant_leases`). One that holds all of
+    its own, and a job that stays out after its replica was lost, hold up nobody.
     """
     dispatch = Dispatch(rules)
     dispatch.line.observe(waiting)
@@ -144,49 +149,58 @@ def choose(
 
 
 class _Allowed:
-    """Of a pool's line those who may start as far as it is up to them and their tenants, who hold so many already."""
+    """Of a pool's line those who may start as far as it is up to them and their tenants."""
 
-    def __init__(
-        self,
-        lines: Mapping[str, TenantLine],
-        jobs: Mapping[str, Job],
-        held: Mapping[str, int],
-        now: float,
-        rules: Rules,
-    ) -> None:
-        self.lines = lines
+    def __init__(self, name: str, line: WaitingLine, leases: TenantLeases, now: float, rules: Rules) -> None:
+        self.lines = line.pool(name)
+        self._left = leases.left
         self._rows: dict[str, Sequence[Standing]] = {}
         self._some: dict[str, set[str]] = {}  # ids, of tenants of whom not all may
-        for tenant, line in lines.items():
-            rows = line.rows()
+        for tenant, its in self.lines.items():
+            rows, most = leases.asked(tenant, name), leases.left(tenant)
             back = {
                 job_id
-                for job_id, job in line.held_back.items()
+                for job_id, job in its.held_back.items()
                 if job.not_before is not None and 0.0 < job.not_before - now <= rules.pause_most_s
             }
-            most = None if rules.most_of_tenant is None else max(0, rules.most_of_tenant - held.get(tenant, 0))
-            if back or (most is not None and most < len(rows)):
-                rows = list(islice((one for one in rows if one.entry.job_id not in back), most))
-                self._some[tenant] = {one.entry.job_id for one in rows}
+            if back:
+                rows = [one for one in rows if one.entry.job_id not in back]
+            if most is not None and not most:
+                rows = ()
+            if len(rows) < len(its) or (most is not None and most < len(rows)):
+                self._some[tenant] = {one.entry.job_id for one in rows[:most]}
             self._rows[tenant] = rows
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values()))
 
     def may(self, one: Standing) -> bool:
-        """Whether it is one of them."""
+        """Whether it may have a free slot: of each tenant as many as it may have leases, the most urgent."""
         some = self._some.get(one.entry.urgency.tenant)
         return some is None or one.entry.job_id in some
 
     def beyond(self, taken: Sequence[Standing]) -> dict[str, Sequence[Standing]]:
-        """By tenant, all but those `taken`; nobody without any."""
+        """By tenant, all but those `taken`; nobody without any, or with all the leases that it may have."""
         ids = {one.entry.job_id for one in taken}
-        whose = {one.entry.urgency.tenant for one in taken}
+        whose = Counter(map(_tenant, taken))
         rest = {
             tenant: [one for one in rows if one.entry.job_id not in ids] if tenant in whose else rows
             for tenant, rows in self._rows.items()
+            if self._more(tenant, whose) != 0
         }
         return {tenant: rows for tenant, rows in rest.items() if rows}
+
+    def guests(self, rivals: Mapping[str, Sequence[Standing]], taken: Sequence[Standing]) -> list[Standing]:
+        """Of those for whom others may give way, of each tenant as many as it may have beside those `taken`."""
+        whose, found = Counter(map(_tenant, taken)), list[Standing]()
+        for tenant, some in rivals.items():
+            more = self._more(tenant, whose)
+            found += some if more is None else first_by_class(more, some)
+        return found
+
+    def _more(self, tenant: str, taken: Mapping[str, int]) -> int | None:
+        left = self._left(tenant)
+        return None if left is None else max(0, left - taken.get(tenant, 0))
 
 
 def _admitted(
@@ -211,7 +225,8 @@ def _admitted(
     kept = in_turn(pool.slots, at_work, {}, rules, by_class=True)
     slots = SlotAssignment(kept, replace(rules, slots=pool.slots, device_bytes=None), max(1, pool.replicas))
     rest = allowed.beyond(taken)
-    rivals = _rivals(allowed.lines, rest, slots, min(one.entry.urgency.priority for one in kept))
+    lowest = min(one.entry.urgency.priority for one in kept)
+    rivals = allowed.guests(_rivals(allowed.lines, rest, slots, lowest), taken)
     for one in in_turn(pool.slots, [rank(one.entry) for one in rivals], slots.held, rules, by_class=True):
         above = slots.lowest < one.entry.urgency.priority
         if len(slots.admitted) < room and (above or _due(one) or _tenant(one) in slots.short({_tenant(one)})):
@@ -221,15 +236,15 @@ def _admitted(
 
 def _rivals(
     lines: Mapping[str, TenantLine], rest: Mapping[str, Sequence[Standing]], slots: SlotAssignment, lowest: int
-) -> list[Standing]:
+) -> dict[str, Sequence[Standing]]:
     """Those of the rest for whom somebody may give way: of a higher class, with a deadline, of a tenant with less."""
-    short, rivals = slots.short(rest.keys()), list[Standing]()
+    short, rivals = slots.short(rest.keys()), dict[str, Sequence[Standing]]()
     for tenant, rows in rest.items():
         line = lines[tenant]
         if tenant in short:
-            rivals += rows
+            rivals[tenant] = rows
         elif line.due or any(count and priority > lowest for priority, count in line.classes.items()):
-            rivals += [one for one in rows if _due(one) or one.entry.urgency.priority > lowest]
+            rivals[tenant] = [one for one in rows if _due(one) or one.entry.urgency.priority > lowest]
     return rivals
 
 

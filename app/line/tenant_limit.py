@@ -2,43 +2,74 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from app.line.backlog import TenantWaits
-from app.line.dispatch import Pool, turn_left_s, turn_s
-from app.line.rules import NORMAL, PRIORITIES
+from app.line.dispatch import Pool, remaining
+from app.line.rules import PRIORITIES
+from app.line.wait_estimates import rising
 from app.types import Job
 
 
-def own_waits_s(
-    waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], most: int
-) -> dict[str, dict[str, float]]:
-    """By tenant and class: seconds until a next job of it finds fewer than `most` of the tenant's own before it.
+@dataclass(slots=True)
+class OwnLine:
+    """A tenant's jobs in all pools, for the limit is one of all pools: it may hold `most` leases."""
 
-    Of all pools, for the limit is one of all pools. Only tenants that have as many jobs are named. They run `most` at a
-    time, so that the next begins once a `most`-th of all their work is done (Graham 1966: list scheduling leaves no
-    machine idle before it); where devices are shared, each of them takes as much longer.
-    """
-    mine: dict[str, list[tuple[int, float]]] = defaultdict(list)  # class, seconds; the running ones before all
+    most: int
+    running_s: list[float] = field(default_factory=list)  # for which each will still hold its lease
+    waiting: list[Job] = field(default_factory=list)
+    leases_s: list[float] = field(default_factory=list)  # for which each of those will hold one
+
+    def waits_s(self, now: float, age_s: float) -> dict[str, float]:
+        """By class, seconds until a next job finds fewer than `most` before it: those of its class, or lifted to it.
+
+        They run `most` at a time, so that the next begins once a `most`-th of all their work is done (Graham 1966: list
+        scheduling leaves no machine idle before it).
+        """
+        found, ages = {}, rising(self.waiting, self.leases_s, now, age_s)
+        for name, level in PRIORITIES.items():
+            work, count = sum(self.running_s), len(self.running_s)
+            for passes_s, its_s in ages[level]:
+                if passes_s > (work / self.most if count >= self.most else 0.0):
+                    break
+                work, count = work + its_s, count + 1
+            found[name] = round(work / self.most, 3) if count >= self.most else 0.0
+        return found
+
+    def held_up_s(self, pool: str) -> float:
+        """Seconds until a lease is free, for a job that could not use one before: others of its tenant's have them.
+
+        Whatever their class, they took them for pools with room. The first to end leaves it one, no later than as many
+        of the longest take on average.
+        """
+        away_s = [its_s for job, its_s in zip(self.waiting, self.leases_s, strict=True) if job.plan.pool != pool]
+        if not away_s or len(self.running_s) + len(away_s) < self.most:
+            return 0.0
+        return sum(heapq.nlargest(self.most, [*self.running_s, *away_s])) / self.most
+
+
+def own_lines(
+    waiting: Sequence[Job], running: Sequence[Job], capacity: Mapping[str, Pool], most: int
+) -> dict[str, OwnLine]:
+    """By tenant; only those are named that have as many jobs as they may hold leases."""
+    found: dict[str, OwnLine] = defaultdict(lambda: OwnLine(most))
     crowd = _crowd(running, capacity)
     for job in running:
-        mine[job.tenant].append(
-            (max(PRIORITIES.values()), turn_left_s(job, _pool(job, capacity)) * crowd[job.plan.pool])
-        )
+        found[job.tenant].running_s.append(_lease_s(job, remaining(job), crowd))
     for job in waiting:
-        level = PRIORITIES.get(job.priority, NORMAL)
-        mine[job.tenant].append((level, turn_s(job, _pool(job, capacity)) * crowd[job.plan.pool]))
-    return {tenant: _by_class(jobs, most) for tenant, jobs in mine.items() if len(jobs) >= most}
+        line = found[job.tenant]
+        line.waiting.append(job)
+        line.leases_s.append(_lease_s(job, remaining(job), crowd))
+    return {tenant: line for tenant, line in found.items() if len(line.running_s) + len(line.waiting) >= most}
 
 
-def _by_class(jobs: Sequence[tuple[int, float]], most: int) -> dict[str, float]:
-    found = {}
-    for name, level in PRIORITIES.items():
-        before = [seconds for its, seconds in jobs if its >= level]
-        found[name] = round(sum(before) / most, 3) if len(before) >= most else 0.0
-    return found
+def _lease_s(job: Job, steps_s: float, crowd: Mapping[str, float]) -> float:
+    """Until its video is stored: its steps take as much longer as others share the device."""
+    asked = job.plan.estimate
+    return steps_s * crowd[job.plan.pool] + max(0.0, asked.seconds - asked.step_seconds)
 
 
 def _crowd(running: Sequence[Job], capacity: Mapping[str, Pool]) -> Mapping[str, float]:
@@ -51,18 +82,25 @@ def _crowd(running: Sequence[Job], capacity: Mapping[str, Pool]) -> Mapping[str,
     )
 
 
-def _pool(job: Job, capacity: Mapping[str, Pool]) -> Pool:
-    return capacity.get(job.plan.pool, Pool(0, 0, 0))
-
-
 def limited(
-    found: Mapping[str, TenantWaits], newcomer: TenantWaits, own_s: Mapping[str, Mapping[str, float]]
+    found: Mapping[str, TenantWaits],
+    newcomer: TenantWaits,
+    own: Mapping[str, OwnLine],
+    own_s: Mapping[str, Mapping[str, float]],
+    pool: str,
 ) -> dict[str, TenantWaits]:
-    """A pool's waits by tenant, none shorter than the tenant's limit makes it; who had no row of its own gets one."""
+    """A pool's waits by tenant, none shorter than the tenant's limit makes it; who had no row of its own gets one.
+
+    `own_s` is what `OwnLine.waits_s` says of each.
+    """
     rows = dict(found)
-    for tenant, least_s in own_s.items():
+    for tenant, line in own.items():
         row = rows.get(tenant, newcomer)
-        longer = {name: max(seconds, least_s.get(name, 0.0)) for name, seconds in row.ahead_s.items()}
+        more_s = line.held_up_s(pool) if any(row.ahead_s.values()) else 0.0
+        longer = {
+            name: max(round(seconds + more_s, 3) if seconds else 0.0, own_s[tenant].get(name, 0.0))
+            for name, seconds in row.ahead_s.items()
+        }
         if tenant in rows or longer != row.ahead_s:
             rows[tenant] = replace(row, ahead_s=longer)
     return rows

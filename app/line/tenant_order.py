@@ -76,6 +76,11 @@ def in_turn(
     return [row[4] for row in heapq.nsmallest(count, rows)]
 
 
+def first_by_class(count: int, some: Sequence[Standing]) -> list[Standing]:
+    """The first of one tenant by class alone, without what age has made of it."""
+    return heapq.nsmallest(count, some, key=_by_class)
+
+
 def levels_of(line: Sequence[Standing], levels: Mapping[int, int], behind: int = 0) -> list[int]:
     """The level at which each of a tenant's jobs stands: that of the highest class from it on, for it is in the way."""
     found = list(accumulate((levels[one.entry.urgency.priority] for one in reversed(line)), max, initial=behind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from app.line.backlog import Backlog, TenantUse, TenantWaits
 from app.line.borrowed_time import borrows
 from app.line.dispatch import Pool, remaining
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
-from app.line.tenant_limit import limited, own_waits_s
+from app.line.tenant_limit import limited, own_lines
 from app.line.tenant_shares import TenantShares
 from app.line.wait_estimates import by_pool, longest_s, passes_in_s, running_left_s
 from app.types import Job
@@ -45,6 +46,7 @@ class _Line:
     rules: Rules
     levels: Mapping[int, int]
     held: Mapping[str, int]
+    shares: Mapping[int, Sequence[tuple[float, str]]]  # by class: the two largest of who runs there, with a slot less
     tags: Mapping[int, Sequence[float]]  # by level, ascending
     work_s: Mapping[int, Sequence[float]]  # by level: of the first 0, 1, … of them
     above: Mapping[int, tuple[float, int]]  # by level: seconds of work, and jobs, that go before it whatever the shares
@@ -59,12 +61,9 @@ class _Line:
         """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
         if not self.pool.spare or not self.left_s:
             return self.stays_s[level]
-        replicas, weight = max(1, self.pool.replicas), self.rules.weight
-        gets = ((self.held.get(tenant, 0) + ahead) / replicas + 1) / weight(tenant)
-        for other, its in self.left_s:
-            if its == level and other != tenant and gets <= (self.held[other] / replicas - 1) / weight(other):
-                return 0.0
-        return self.stays_s[level]
+        gets = ((self.held.get(tenant, 0) + ahead) / max(1, self.pool.replicas) + 1) / self.rules.weight(tenant)
+        gives = any(gets <= share for share, other in self.shares.get(level, ()) if other != tenant)
+        return 0.0 if gives else self.stays_s[level]
 
 
 def with_tenants(
@@ -75,11 +74,16 @@ def with_tenants(
     rules: Rules,
     shares: TenantShares,
     most_s: float,
+    elsewhere: Sequence[Job] = (),
 ) -> Backlog:
-    """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait."""
+    """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait.
+
+    `elsewhere`: under way in other dispatchers' pools, where they count for the leases that a tenant may hold.
+    """
     rows, lines, under_way = {}, by_pool(waiting), by_pool(running)
     most = rules.most_of_tenant
-    own_s = {} if most is None else own_waits_s(waiting, running, capacity, most)
+    own = {} if most is None else own_lines(waiting, [*running, *elsewhere], capacity, most)
+    own_s = {tenant: line.waits_s(backlog.at, rules.age_s) for tenant, line in own.items()}
     recent = shares.recent(backlog.at)
     for name, row in (backlog.pools or {}).items():
         ahead, at_work = lines.get(name, []), under_way.get(name, [])
@@ -92,7 +96,7 @@ def with_tenants(
         away = recent.keys() - present
         if away and rules.borrow_s:
             found = {tenant: _lending(waits, pool, rules, starts, tenant) for tenant, waits in found.items()}
-        rows[name] = replace(row, tenants=limited(found, newcomer, own_s), newcomer=newcomer)
+        rows[name] = replace(row, tenants=limited(found, newcomer, own, own_s, name), newcomer=newcomer)
     return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, recent))
 
 
@@ -136,7 +140,7 @@ def tenant_waits(
     starts: Mapping[str, float],
     most_s: float,
 ) -> tuple[dict[str, TenantWaits], TenantWaits]:
-    """By tenant, and of a tenant that has nothing there, what its next job of each class would wait in one pool.
+    """By tenant that waits or runs, and of one that has nothing there, what its next job of each class would wait.
 
     `starts` says where each tenant's share is, also those of newcomers. A job waits for those whose claim is before its
     own tenant's next: its own tenant's jobs all, of others only as many as come up meanwhile.
@@ -149,9 +153,10 @@ def tenant_waits(
     heads = longest_s([jobs[0].job for jobs in own.values()], waits, now, rules.age_s, most_s)
     newcomer = _waits(NOBODY, [], line, least, 0.0, heads)
     found = {}
-    for tenant in sorted(own, key=lambda tenant: (-len(own[tenant]), tenant))[:TOLD]:
-        mine, longest = own[tenant], heads
-        if len(own) > 1:
+    here = sorted(own.keys() | held.keys(), key=lambda tenant: (-len(own.get(tenant, ())), -held[tenant], tenant))
+    for tenant in here[:TOLD]:
+        mine, longest = own.get(tenant, []), heads
+        if len(own) > 1 and mine:
             theirs = longest_s([one.job for one in mine], waits, now, rules.age_s, most_s)
             longest = {name: max(heads[name], theirs[name]) for name in PRIORITIES}
         found[tenant] = _waits(tenant, mine, line, starts[tenant], starts[tenant] - least, longest)
@@ -225,11 +230,22 @@ def _read(
         rules=rules,
         levels=levels,
         held=held,
+        shares=_largest_shares(left_s, held, max(1, pool.replicas), rules) if pool.spare else {},
         tags=tags,
         work_s=work_s,
         above={level: _above(level, tags, work_s) for level in set(levels.values())},
         rising=rising,
     )
+
+
+def _largest_shares(
+    left_s: Mapping[tuple[str, int], float], held: Mapping[str, int], replicas: int, rules: Rules
+) -> dict[int, list[tuple[float, str]]]:
+    """Slots of a replica by weight that a tenant would hold with one less."""
+    found: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    for tenant, level in left_s:
+        found[level].append(((held[tenant] / replicas - 1) / rules.weight(tenant), tenant))
+    return {level: heapq.nlargest(2, shares) for level, shares in found.items()}
 
 
 def _above(level: int, tags: Mapping[int, Sequence[float]], work_s: Mapping[int, Sequence[float]]) -> tuple[float, int]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from zlib import crc32
 
 from app.line.backlog import Backlog, PoolBacklog
-from app.line.dispatch import Pool, remaining, turn_left_s, turn_s
+from app.line.dispatch import Pool, remaining, turn_s
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES
 from app.types import Job, Plan
 
@@ -108,9 +108,9 @@ def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job, weig
         return 0.0
     row, cost = backlog.pool(job.plan.pool), turn_in(backlog, job)
     mine, own_counter = PRIORITIES.get(job.priority, NORMAL), counter_of(job).rpartition("/")[2]
-    above, own, others = 0.0, -cost, list[float]()
+    above, own, others, known = 0.0, -cost, list[float](), backlog.entered.get
     for name, total in entered.items():
-        since = total - backlog.entered.get(name, 0.0)
+        since = total - known(name, 0.0)
         if not since:  # most often of nearly all: nobody of those came in since
             continue
         pool, level, counter = _counted(name)
@@ -178,9 +178,13 @@ def by_pool(jobs: Sequence[Job]) -> dict[str, list[Job]]:
 def running_left_s(running: Sequence[Job], pool: Pool) -> dict[tuple[str, int], float]:
     """Seconds that the running jobs will still keep a device, by tenant and class: all that a wait asks of them."""
     found: dict[tuple[str, int], float] = {}
+    alone, classes = 0 < pool.slots <= pool.replicas, dict(PRIORITIES)
     for job in running:
-        whose = job.tenant, _level(job)
-        found[whose] = found.get(whose, 0.0) + turn_left_s(job, pool)
+        whose, plan = (job.tenant, classes.get(job.priority, NORMAL)), job.plan
+        asked = plan.estimate
+        turn = asked.seconds if alone else max(asked.step_seconds, asked.device_seconds)
+        left_s = asked.step_seconds * plan.left(job.step) + turn - asked.step_seconds  # as `turn_left_s`, of thousands
+        found[whose] = found.get(whose, 0.0) + left_s
     return found
 
 

@@ -210,6 +210,13 @@ class TenantLine:
         self._new, self._moved = {}, False
         return self._order
 
+    def places(self) -> Sequence[tuple[int, int, float, float, str]]:
+        """By what each of `rows` is compared with the tenant's in other pools, ascending.
+
+        That is its key, or, of a scene that has changed places with another, the key whose place it has.
+        """
+        return sorted(map(_key, self.rows()))
+
     def put(self, job: Job, one: Standing) -> None:
         """It comes, or stands elsewhere."""
         if job.id not in self._here:

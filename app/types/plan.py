@@ -275,7 +275,7 @@ class Plan:
         """The share of its step-seconds that is still to come behind so many steps: by pixels, where stages differ."""
         steps = self.sampling.steps
         if not self.stages:
-            return max(0, steps - step) / max(1, steps)
+            return (steps - step) / steps if step < steps else 0.0
         each = [stage.spec.pixels for stage in self.stages for _ in range(stage.steps)]
         return sum(each[step:]) / max(1, sum(each))
 

@@ -137,6 +137,20 @@ async def test_a_quiet_listener_stays_connected(redis: Client, prefix: str, monk
     assert await asyncio.wait_for(heard, 5.0) == JOB
 
 
+async def test_an_event_of_each_of_several_jobs_is_told_as_if_one_by_one(stores: tuple[JobStore, EventLog]) -> None:
+    jobs, events = stores
+    mine = [a_job(), a_job()]
+    for job in mine:
+        await jobs.create(job)
+    await events.append_each("queue", 1.0, {job.id: {"position": place} for place, job in enumerate(mine)})
+    told = [await events.read(job.id, None, 0.0) for job in mine]
+    assert [[(event.kind, event.at, event.data) for event in each] for each in told] == [
+        [("queue", 1.0, {"position": 0})],
+        [("queue", 1.0, {"position": 1})],
+    ]
+    assert len(await events.read_tenant(mine[0].tenant, "0-0", 0.0)) == 2
+
+
 async def test_a_jobs_account_travels_with_its_events_and_goes_with_them(stores: tuple[JobStore, EventLog]) -> None:
     jobs, events = stores
     job = a_job()

@@ -39,29 +39,36 @@ def choose_plainly(
     its most urgent; a full pool does not hold up another. `starts` says of a pool how far each tenant's share has come
     (`app.line.tenant_shares`). In a full pool a job may still be leased for which a running one gives way by the
     engine's rules, one each: to a higher class, to a tenant that holds less than its share of the slots, or, in its own
-    class, to a job with a deadline that it can let finish before it. A tenant with all the leases that it may hold, and
-    a job that stays out after its replica was lost, hold up nobody.
+    class, to a job with a deadline that it can let finish before it. Each pool chooses so as if it were alone; a tenant
+    of which more than it may have leases are chosen lets all go that are less urgent than as many of them, and all
+    choose again without those. A job that stays out after its replica was lost holds up nobody.
     """
     rank = standings(now, rules, _LENGTHS)
     late = [job for job in waiting if job.deadline is not None and now >= job.deadline]
     jobs = {job.id: job for job in waiting}
     for job in late:
         del jobs[job.id]
-    line = _in_order([rank(_entry(job)) for job in jobs.values()], jobs, starts, rules)
-    taken: set[str] = set()
-    held = Counter(job.tenant for job in running) if rules.most_of_tenant is not None else Counter[str]()
-    of_pool: dict[str, list[Standing]] = {}
-    for one in line:
-        of_pool.setdefault(jobs[one.entry.job_id].plan.pool, []).append(one)
-    for name, pool in capacity.items():
-        here = _allowed(of_pool.get(name, []), jobs, held, now, rules)
-
-        def at_work(name: str = name) -> list[Standing]:
-            return [rank(_entry(job, now)) for job in running if job.plan.pool == name]
-
-        admitted = {one.entry.job_id for one in _admitted(here, at_work, pool, rules)}
-        held.update(jobs[job_id].tenant for job_id in admitted)
-        taken |= admitted
+    own = by_tenant(in_story_order(sorted((rank(_entry(job)) for job in jobs.values()), key=_key), jobs))
+    place = {one.entry.job_id: number for line in own.values() for number, one in enumerate(line)}
+    line = _in_order(own, jobs, starts, rules)
+    held, most = Counter(job.tenant for job in running), rules.most_of_tenant
+    may = {tenant: len(its) if most is None else max(0, most - held[tenant]) for tenant, its in own.items()}
+    out: set[str] = set()  # let go by their tenants, which have more urgent ones to start
+    while True:
+        taken: set[str] = set()
+        for name, pool in capacity.items():
+            here = [one for one in line if jobs[one.entry.job_id].plan.pool == name and one.entry.job_id not in out]
+            here = [one for one in here if not _paused(jobs[one.entry.job_id], now, rules)]
+            at_work = [rank(_entry(job, now)) for job in running if job.plan.pool == name]
+            taken |= {one.entry.job_id for one in _admitted(here, at_work, pool, may, rules)}
+        too_many = {}
+        for tenant, its in own.items():
+            places = [place[one.entry.job_id] for one in its if one.entry.job_id in taken]
+            if len(places) > may[tenant]:
+                too_many[tenant] = places[may[tenant]]
+        if not too_many:
+            break
+        out |= {one.entry.job_id for tenant, first in too_many.items() for one in own[tenant][first:]}
     ids = [one.entry.job_id for one in line]
     return Choice(
         [jobs[job_id] for job_id in ids if job_id in taken],
@@ -71,13 +78,12 @@ def choose_plainly(
 
 
 def _in_order(
-    line: Sequence[Standing],
+    own: Mapping[str, Sequence[Standing]],
     jobs: Mapping[str, Job],
     starts: Callable[[str], Mapping[str, float]],
     rules: Rules,
 ) -> list[Standing]:
     """The whole line; where there are several tenants, pool by pool, for each has shares of its own."""
-    own = by_tenant(in_story_order(sorted(line, key=_key), jobs))
     if len(own) < 2:
         return [one for each in own.values() for one in each]
     pools: dict[str, dict[str, list[Standing]]] = {}
@@ -91,19 +97,18 @@ def _key(one: Standing) -> tuple[int, int, float, float, str]:
     return one.key
 
 
-def _allowed(
-    line: Sequence[Standing], jobs: Mapping[str, Job], held: Mapping[str, int], now: float, rules: Rules
-) -> list[Standing]:
-    """Those who may start as far as it is up to them and their tenants, who hold so many leases already."""
-    most, count = rules.most_of_tenant, Counter(held)
-    found = []
-    for one in line:
-        job = jobs[one.entry.job_id]
-        paused = job.not_before is not None and 0.0 < job.not_before - now <= rules.pause_most_s
-        if paused or (most is not None and count[job.tenant] >= most):
-            continue
-        count[job.tenant] += 1
-        found.append(one)
+def _paused(job: Job, now: float, rules: Rules) -> bool:
+    """Whether it stays out for a while after its replica was lost."""
+    return job.not_before is not None and 0.0 < job.not_before - now <= rules.pause_most_s
+
+
+def _first(some: Sequence[Standing], most: Mapping[str, int]) -> list[Standing]:
+    """In order, of each tenant no more than so many."""
+    count, found = Counter[str](), []
+    for one in some:
+        count[_tenant(one)] += 1
+        if count[_tenant(one)] <= most[_tenant(one)]:
+            found.append(one)
     return found
 
 
@@ -128,12 +133,14 @@ def _ticks(seconds: float) -> int:
 
 
 def _admitted(
-    line: Sequence[Standing], running: Callable[[], list[Standing]], pool: Pool, rules: Rules
+    line: Sequence[Standing], at_work: Sequence[Standing], pool: Pool, may: Mapping[str, int], rules: Rules
 ) -> list[Standing]:
-    """Those of one pool's line, which is in order, that start; `running` ranks its jobs at work, if need be."""
-    taken, rest = list(line[: pool.free]), line[pool.free :]
+    """Those of one pool's line, which is in order, that start where the pool is alone."""
+    taken = _first(line, may)[: pool.free]
+    left = dict(Counter(may) - Counter(map(_tenant, taken)))
+    rest = [one for one in line if one not in taken and left.get(_tenant(one))]
     room = pool.room - len(taken)
-    if not (rest and room and pool.slots) or not (at_work := running()):
+    if not (rest and room and pool.slots and at_work):
         return taken
     # Of more leases than slots the first in turn hold the slots; the others are paused and have nothing to give.
     kept = in_turn(pool.slots, at_work, {}, rules, by_class=True)
@@ -141,6 +148,7 @@ def _admitted(
     lowest = min(one.entry.urgency.priority for one in kept)
     short = slots.short({_tenant(one) for one in rest})
     rivals = [one for one in rest if _due(one) or one.entry.urgency.priority > lowest or _tenant(one) in short]
+    rivals = _first(sorted(rivals, key=lambda one: (-one.entry.urgency.priority, one.key)), left)
     for one in in_turn(pool.slots, rivals, slots.held, rules, by_class=True):
         above = slots.lowest < one.entry.urgency.priority
         if len(slots.admitted) < room and (above or _due(one) or _tenant(one) in slots.short({_tenant(one)})):

@@ -180,6 +180,48 @@ def test_a_tenants_limit_holds_over_all_pools() -> None:
     assert [each.id for each in found] == ["job-0", "job-2"]
 
 
+def of_two_pools(line: list[Job], most: int, main: Pool, draft: Pool, running: tuple[Job, ...] = ()) -> set[str]:
+    """Who starts; the same whichever pool is looked at first."""
+    capacity, rules = {"main": main, "draft": draft}, replace(RULES, most_of_tenant=most)
+    found = {one.id for one in choose(line, running, capacity, 10.0, rules).start}
+    other_way = choose(line, running, dict(reversed(capacity.items())), 10.0, rules).start
+    assert {one.id for one in other_way} == found
+    return found
+
+
+def test_a_tenants_last_lease_goes_to_its_most_urgent_job_in_whatever_pool() -> None:
+    line = [of("a", 0, priority="low"), of("a", 1, pool="draft"), of("a", 2, pool="draft", priority="high")]
+    free = Pool(2, 0, 1)
+    assert of_two_pools(line, 1, free, free) == {"job-2"}
+    assert of_two_pools(line, 2, free, free) == {"job-2", "job-1"}
+
+
+def test_a_lease_that_the_most_urgent_job_cannot_use_yet_goes_to_the_next_that_can() -> None:
+    line, busy = [of("a", 0, priority="low"), of("a", 1, pool="draft", priority="high")], at_work(9, pool="draft")
+    full = Pool(1, 1, 1)
+    assert of_two_pools(line, 1, Pool(1, 0, 1), full, (replace(busy, tenant="b"),)) == {"job-0"}
+
+
+def test_a_slot_that_a_tenant_leaves_for_a_more_urgent_job_elsewhere_goes_to_another_tenant() -> None:
+    line = [of("a", 0, priority="normal"), of("a", 1, pool="draft", priority="high"), of("b", 2, priority="low")]
+    assert of_two_pools(line, 1, Pool(1, 0, 1), Pool(1, 0, 1)) == {"job-1", "job-2"}
+
+
+def test_a_job_for_which_another_gives_way_has_its_tenants_lease_before_a_less_urgent_one_with_a_free_slot() -> None:
+    line = [of("a", 0), of("a", 1, pool="draft", priority="high")]
+    running = (replace(at_work(8, pool="draft", priority="low"), tenant="b"),)
+    assert of_two_pools(line, 1, Pool(1, 0, 1), Pool(1, 1, 1, spare=2), running) == {"job-1"}
+
+
+def test_a_story_of_a_limited_tenant_is_made_in_its_order_over_pools() -> None:
+    def scene(number: int, of_story: int, length_s: float) -> Job:
+        made = of("a", number, step_seconds=length_s, created_at=0.0)
+        return replace(made, wishes=replace(made.wishes, storyboard=("s", of_story)))
+
+    line = [scene(0, 0, 40.0), scene(1, 1, 1.0), of("a", 2, pool="draft", step_seconds=5.0, created_at=0.0)]
+    assert of_two_pools(line, 1, Pool(2, 0, 1), Pool(2, 0, 1)) == {"job-0"}
+
+
 def test_a_job_whose_replica_was_lost_stays_out_for_its_pause_and_no_longer() -> None:
     line, free = [job(0, not_before=20.0), job(1)], {"main": Pool(1, 0, 1)}
     assert started(line, [], free, now=19.0) == ["job-1"]

@@ -53,6 +53,13 @@ def test_where_its_share_of_the_slots_is_let_in_at_once_it_waits_for_nobody_that
     assert wait_of(found, of("new")) <= 2.0
 
 
+def test_a_tenant_whose_jobs_all_run_has_no_newcomers_claim_to_the_slots() -> None:
+    running = [*(at_work(900 + n, tenant="many") for n in range(2)), at_work(990, tenant="few")]
+    found = backlog_of([], running, Pool(slots=3, busy=3, replicas=1, spare=3))
+    assert wait_of(found, of("new")) == 0.0
+    assert wait_of(found, of("few")) == 6.0
+
+
 def test_its_own_long_line_is_what_a_tenant_waits_for_and_the_others_as_much_as_comes_up_meanwhile() -> None:
     line = [*MANY, *(job(600 + n, tenant="few", created_at=9.5) for n in range(3))]
     found = backlog_of(line, [], ONE)

@@ -93,6 +93,8 @@ def test_the_kept_line_decides_as_ranking_everybody_anew_does(seed: int) -> None
         kept.line.observe(waiting)
         start, late = kept.choose(running, capacity, now, lambda _: starts)
         assert by_pool(start) == by_pool(plain.start)
+        other_way = dict(reversed(capacity.items()))
+        assert by_pool(kept.choose(running, other_way, now, lambda _: starts)[0]) == by_pool(plain.start)
         assert by_pool(kept.left(start, lambda _: starts)) == by_pool(plain.left)
         assert {one.id for one in late} == {one.id for one in plain.late}
         if dice.random() < 0.5:

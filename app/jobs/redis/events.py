@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -96,6 +97,10 @@ class RedisEvents:
         if added is None:
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
         return str(added.decode())
+
+    async def append_each(self, kind: str, at: float, data: Mapping[str, dict[str, Any]]) -> None:
+        """What is asked for at once goes to Redis in one round trip."""
+        await asyncio.gather(*(self.append(job_id, kind, at, said) for job_id, said in data.items()))
 
     async def read(self, job_id: str, after: str | None, block_s: float) -> Sequence[Event]:
         """Those who wait for the same are given the same events: what comes is taken apart once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import KinorayError
+from app.simulate.collecting import seldom_collected
 from app.simulate.faults.clients import Clients
 from app.simulate.faults.endings import REST_S, check_end, unsettled
 from app.simulate.faults.scenario import Scenario
@@ -19,7 +19,6 @@ from app.simulate.virtual_time import VirtualLoop, run_virtually
 
 LOOK_S = 1.0
 NOBODY_S = 3.0
-MADE = 50_000  # objects more than were freed, between two looks for those in cycles
 UNFORESEEN = "an error that nobody foresaw"
 
 
@@ -50,7 +49,7 @@ def run(scenario: Scenario, lines: bool = False) -> Outcome:
             scenario.seed, watch.violation, trace.digest, len(scenario.faults), len(world.jobs.all()), loop.time(), kept
         )
 
-    with _unheard() as errors, _seldom_collected():
+    with seldom_collected(), _unheard() as errors:  # it ends last, when the world is gone
         return run_virtually(story)
 
 
@@ -71,17 +70,6 @@ async def _live(world: World) -> None:
         done.result()
         check_end(world, clients)
     done.cancel()
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """A run makes objects by the million, few of them in cycles: looking for those is put off."""
-    before = gc.get_threshold()
-    gc.set_threshold(MADE, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 class _Errors(logging.Handler):

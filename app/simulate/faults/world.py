@@ -17,7 +17,8 @@ from app.settings import Settings
 from app.simulate.faults.autoscaler import autoscale
 from app.simulate.faults.failover import Snapshot, lost_by
 from app.simulate.faults.network import Network
-from app.simulate.faults.nodes import DispatcherNode, FinisherNode, Node, ReplicaNode, RouterNode
+from app.simulate.faults.node import Node
+from app.simulate.faults.nodes import DispatcherNode, FinisherNode, ReplicaNode, RouterNode
 from app.simulate.faults.remote import Server
 from app.simulate.faults.scenario import Fault, FaultKind, Scenario
 from app.simulate.faults.trace import Trace

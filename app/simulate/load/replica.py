@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.line.batcher import Boundary, Paused, Running, Waiting, decide
@@ -107,12 +107,16 @@ class Replica:
         self._begin(batch, at)
         return gone, self._began + self._repeat * self._each_s if batch else None
 
-    def remaining(self, now: float) -> Iterator[tuple[Job, int]]:
-        """The jobs here with the forwards each has still to come."""
+    def note_steps(self, now: float) -> None:
+        """The jobs here say how far they are, as a replica writes it down."""
         begun = int((now - self._began) / self._each_s) if self._batch and now > self._began else 0
-        batch = set(map(id, self._batch))
         for one in self.jobs.values():
-            yield one.job, max(0, one.left - (begun if id(one) in batch else 0))
+            left = one.left
+            if begun and any(one is each for each in self._batch):
+                left = max(0, left - begun)
+            steps = one.job.plan.sampling.steps
+            # Nobody else has this job but the simulation.
+            object.__setattr__(one.job, "step", steps - round(steps * left / max(1, one.kind.forwards)))
 
     def _account(self, now: float) -> None:
         """The forwards since the last boundary have been run."""

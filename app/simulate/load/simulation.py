@@ -11,11 +11,12 @@ from typing import Any
 
 from app.errors import Overloaded
 from app.line.backlog import Backlog
-from app.line.dispatch import choose
+from app.line.dispatch import Dispatch
 from app.line.tenant_shares import TenantShares
 from app.line.tenant_waits import with_tenants
 from app.line.wait_estimates import counter_of, measure, turn_in
 from app.service.admission import promise
+from app.simulate.collecting import seldom_collected
 from app.simulate.load.fleet import Fleet
 from app.simulate.load.outcome import COMPLETED, LATE, REFUSED, UNFINISHED, Outcome, Ran, Sample
 from app.simulate.load.pool import SimulatedPool
@@ -38,6 +39,7 @@ class Simulation:
         dice = Random(seed)
         self._fleet, self._rules, self._seconds = fleet, fleet.rules, seconds
         self._pools = {name: SimulatedPool(name, fleet, kinds, dice) for name in fleet.pools}
+        self._dispatch = Dispatch(self._rules)
         self._shares = TenantShares(self._rules)
         self._heap: list[Event] = []
         self._order = count()
@@ -63,11 +65,11 @@ class Simulation:
         began = time.perf_counter()
         self._next(iter(arrivals))
         self._at(0.0, self._tick)
-        now = 0.0
-        while self._heap:
-            now, _, act, args = heapq.heappop(self._heap)
-            self._events += 1
-            act(now, *args)
+        with seldom_collected():
+            while self._heap:
+                now, _, act, args = heapq.heappop(self._heap)
+                self._events += 1
+                act(now, *args)
         end = max(self._seconds, max((one.ended for one in self._outcomes), default=0.0))
         for job in (*self._waiting.values(), *self._followers.values()):
             self._end(job, end, UNFINISHED)
@@ -126,6 +128,7 @@ class Simulation:
             object.__setattr__(job, "promised_s", promised_s)  # nobody else has seen it yet
         self._cache.takes_off(key)
         self._waiting[job.id] = job
+        self._dispatch.line.add(job)
         self._wake(now)
 
     # The dispatcher
@@ -154,12 +157,13 @@ class Simulation:
         running = list(self._running.values()) if due or weighed else []
         if due:
             self._shares.observe(waiting, running, now)
-        start, left, late = choose(waiting, running, capacity, now, self._rules, self._shares.starts)
+        start, late = self._dispatch.choose(running, capacity, now, self._shares.starts)
+        left = self._dispatch.left(start, self._shares.starts) if due else ()
         self._shares.charge(start)
         for job in start:
             self._start(job, now)
         for job in late:
-            del self._waiting[job.id]
+            self._leaves_line(job)
             self._end(job, now, LATE)
             self._land(job, now, made=False)
         if due:
@@ -171,12 +175,16 @@ class Simulation:
             self._again = False
             self._wake(now)
 
+    def _leaves_line(self, job: Job) -> None:
+        del self._waiting[job.id]
+        self._dispatch.line.remove(job.id)
+
     def _start(self, job: Job, now: float) -> None:
         pool = self._pools[job.plan.pool]
         replica = pool.router.choose()
         if replica is None:
             raise RuntimeError(f"{pool.name} has no replica")
-        del self._waiting[job.id]
+        self._leaves_line(job)
         object.__setattr__(job, "started_at", now)  # the simulation is the only one who has it
         self._running[job.id] = job
         self._where[job.id] = replica
@@ -186,7 +194,10 @@ class Simulation:
         self._boundary_at(replica, replica.take(attempt(job, self._kinds[job.id][0], now), now))
 
     def _publish(self, left: Sequence[Job], now: float) -> None:
-        self._move_steps(now)
+        for pool in self._pools.values():
+            for replica in pool.here.values():
+                if replica.jobs:
+                    replica.note_steps(now)
         capacity = {name: pool.capacity(now) for name, pool in self._pools.items()}
         running, settings = list(self._running.values()), self._fleet.settings
         backlog = measure(left, running, capacity, now, self._rules.age_s, settings.max_wait_s, dict(self._entered))
@@ -197,15 +208,6 @@ class Simulation:
             for at in pool.rescale(row.jobs + row.running, row.step_seconds, now):
                 self._at(at, self._started, pool)
         self._sample(now)
-
-    def _move_steps(self, now: float) -> None:
-        """The jobs under way say how far they are, as replicas write it down."""
-        for pool in self._pools.values():
-            for replica in pool.here.values():
-                for job, left in replica.remaining(now) if replica.jobs else ():
-                    steps = job.plan.sampling.steps
-                    forwards = max(1, self._kinds[job.id][0].forwards)
-                    object.__setattr__(job, "step", steps - round(steps * left / forwards))
 
     def _sample(self, now: float) -> None:
         if now < self._sample_at:

@@ -24,7 +24,8 @@ from app.line.rules import rules_of
 from app.line.scaling import Because, Scale
 from app.service import single_flight
 from app.simulate.faults.network import ReplicaHost, VirtualWorkers
-from app.simulate.faults.nodes import DispatcherNode, Node
+from app.simulate.faults.node import Node
+from app.simulate.faults.nodes import DispatcherNode
 from app.types import Artifact, Failure, Job, Lease, Measured, Phase
 from app.video.finish import File
 from app.webhooks import ended, message
