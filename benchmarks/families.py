@@ -24,7 +24,7 @@ from rich.console import Console
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS, Conditioning, Denoiser, EncodePrompts, JobState, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import place
 from app.engine.families.ltx import FIRST, LTX, MASK
 from app.engine.families.models import Parts

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from app.engine.denoiser import Conditioning, JobState
 from app.engine.families.embedded import load_denoiser
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.line.packing import SLOWER
 from benchmarks.figures import spread
 from benchmarks.jobs import FRAMES, Job, plan_of

@@ -29,7 +29,7 @@ from app.embedded.profile import profile
 from app.embedded.sentences import EmbeddedSentences
 from app.embedded.world.pairs import Pair, Question, changed, edited, reworded
 from app.engine.denoiser import Frames
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.timing.step_times import warm_up_plan
 from app.models.vocabularies import worlds
 from app.plan.masks.table import with_masks

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.engine.denoiser import JobState
 from app.engine.families.embedded import load_denoiser
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.errors import GenerationError
 from app.types import Measured, Phase
 

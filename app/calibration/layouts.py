@@ -23,7 +23,7 @@ from app.calibration.offline import made
 from app.calibration.subject import CannotMeasure, Chosen
 from app.embedded.checker.judge import Adherence, drawn
 from app.engine.denoiser import Conditioning, Frames, JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import left_out
 from app.engine.timing.hardware import hardware
 from app.plan.layouts.table import FOLDER, Layout, LayoutTable, options_of, read, write

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.calibration.subject import CannotMeasure, Chosen
 from app.engine.denoiser import Conditioning
 from app.engine.families.embedded import CALIBRATION_PROMPTS
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.timing.step_times import warm_up_plan
 from app.types import ModelProfile
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.embedded.profile import MODEL_ID
 from app.engine.denoiser import Denoiser
 from app.engine.families.embedded import built_in_profile, load_denoiser
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.reader import Options
 from app.models.loading import load_entry
 from app.models.served import served

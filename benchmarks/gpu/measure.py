@@ -13,7 +13,7 @@ import torch
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import Conditioning, JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import place
 from app.engine.families.models import Model, Parts
 from app.engine.loop import Engine

@@ -16,7 +16,8 @@ import torch
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
 from app.engine.families.cogvideox import CogVideoX
 from app.engine.families.diffusers_private import kept_in_float32
-from app.engine.families.family import Family, FamilyDenoiser
+from app.engine.families.family import Family
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, HunyuanVideo15
 from app.engine.families.hunyuan15 import MASK as HUNYUAN_MASK
 from app.engine.families.ltx import FIRST, LTX

@@ -11,7 +11,7 @@ import torch
 from app.calibration.mask_search import plans
 from app.embedded.checker.checker import look
 from app.engine.families.embedded import CALIBRATION_PROMPTS, built_in_profile, load_denoiser
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.plan.catalogue import Catalogue
 from app.plan.cost import UNKNOWN
 from app.plan.masks.table import with_masks

@@ -19,7 +19,7 @@ from app.embedded.world.world import Scene, Subject, render
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import Frames, JobState
 from app.engine.families import embedded
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.reader import PLAIN, Files
 from app.engine.families.registry import files_of
 from app.types import Artifact, Plan

@@ -14,7 +14,7 @@ from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import Denoiser, JobState
 from app.engine.fake import FakeDenoiser
 from app.engine.families.embedded import load_denoiser
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.loop import Engine
 from app.engine.sinks import Mate
 from app.errors import Cancelled, DeviceOutOfMemory

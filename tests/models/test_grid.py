@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.hunyuan_picture import BESIDE
 from app.engine.families.ltx import FIRST
 from app.errors import InvalidRequest

@@ -16,7 +16,8 @@ from app.embedded.profile import ACROSS, PICTURES, STUDENT_FOLDER, WEIGHTS, know
 from app.embedded.text import TextEncoder
 from app.embedded.world.rephrase import rephrased
 from app.engine.denoiser import TOKENS, EncodePrompts, Frames, TextEmbedding
-from app.engine.families.family import FamilyDenoiser, Row
+from app.engine.families.family import Row
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import place_transformers
 from app.engine.families.loading.reader import AS_IT_IS, PLAIN, Files, Opened, Options, Reader
 from app.engine.families.models import Parts, Transformer

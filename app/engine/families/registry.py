@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import torch
 
 from app.engine.denoiser import EncodePrompts
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import precision
 from app.engine.families.loading.reader import AS_IT_IS, PLAIN, Files, Options
 from app.engine.families.loading.single_file import SingleFile

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine.denoiser import TOKENS, EncodePrompts, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.types import Plan, VideoSpec
 
 Pixels = NDArray[np.float32]  # (F, H, W, 3) in 0..1

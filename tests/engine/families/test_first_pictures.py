@@ -31,7 +31,7 @@ from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS, JobState
 from app.engine.families import cogvideox, hunyuan15
 from app.engine.families.cogvideox import CogVideoX
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.hunyuan import MASK as HEARD
 from app.engine.families.hunyuan import POOLED
 from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, MASK, HunyuanVideo15

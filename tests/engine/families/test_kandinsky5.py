@@ -22,7 +22,7 @@ from transformers import (
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import Frames, JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.kandinsky5 import Kandinsky5
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options

@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS, JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.ltx import DISTILLED, FIRST, LATER, LTX, MASK, Recipe
 from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS, JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.minimax_h3.text import HEARD_LAYER

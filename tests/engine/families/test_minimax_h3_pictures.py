@@ -19,7 +19,7 @@ from transformers import Qwen3VLProcessor
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.minimax_h3.pictures import Keyframes, References
 from app.engine.families.registry import reader

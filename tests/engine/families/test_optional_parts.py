@@ -11,7 +11,8 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, LTXPipeline
 
 from app.engine.denoiser import TOKENS, Frames
-from app.engine.families.family import Experts, FamilyDenoiser
+from app.engine.families.family import Experts
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.ltx import FIRST, LTX, MASK
 from app.engine.families.models import Parts
 from app.engine.families.step_caches import CONFIGS, StepCaches

@@ -8,7 +8,7 @@ import torch
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.step_caches import CONFIGS
 from app.engine.loop import Engine
 from app.engine.memory.state import move_state

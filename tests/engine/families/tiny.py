@@ -22,7 +22,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
 
 from app.engine.denoiser import TOKENS, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.engine.families.wan.family import Wan
 from app.types import Plan

@@ -9,7 +9,7 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXP
 
 from app.engine.denoiser import TOKENS, TextEmbedding
 from app.engine.families.cogvideox import CogVideoX
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.types import Plan, VideoSpec
 from tests.engine.families.standard import Pixels, Tiny, batched, spoken

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForCondi
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from app.engine.denoiser import EncodePrompts
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.minimax_h3.family import MiniMaxH3
 from app.engine.families.minimax_h3.pictures import Pictures
 from app.engine.families.minimax_h3.text import HEARD_LAYER, H3Text

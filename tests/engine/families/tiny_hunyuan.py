@@ -17,7 +17,7 @@ from diffusers import (
 )
 
 from app.engine.denoiser import TOKENS, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.hunyuan import MASK, POOLED, HunyuanVideo
 from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, HunyuanVideo15
 from app.engine.families.models import Parts

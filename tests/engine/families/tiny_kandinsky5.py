@@ -15,7 +15,7 @@ from diffusers import (
 from PIL import Image
 
 from app.engine.denoiser import TOKENS, Frames, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.kandinsky5 import POOLED, Kandinsky5
 from app.engine.families.models import Parts
 from app.types import Plan, VideoSpec

@@ -14,7 +14,7 @@ from diffusers import (
 )
 
 from app.engine.denoiser import TOKENS, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.ltx import FIRST, LTX, MASK, Recipe
 from app.engine.families.models import Parts
 from app.engine.samplers.levels import Bend

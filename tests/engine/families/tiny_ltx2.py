@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.engine.denoiser import TOKENS, Conditioning, Frames, TextEmbedding
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.ltx2.family import LTX2, MASK, SOUND_TOKENS
 from app.engine.families.ltx2.releases import Release, Scales, both
 from app.engine.families.models import Parts

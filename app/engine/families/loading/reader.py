@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 import torch
 
 from app.engine.denoiser import EncodePrompts
-from app.engine.families.family import Family, FamilyDenoiser
+from app.engine.families.family import Family
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.folder import Lora, fetched, part
 from app.engine.families.loading.lora import load_adapter
 from app.engine.families.loading.placement import HOST, place, place_transformers

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.calibration.offline import begin, finish, made
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Options
 from app.engine.families.registry import reader

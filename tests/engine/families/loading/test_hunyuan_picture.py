@@ -23,7 +23,7 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from app.engine.checkpoint import to_bytes
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.hunyuan_picture import BESIDE, EYE, REPLACES
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options

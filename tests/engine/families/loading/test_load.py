@@ -41,7 +41,7 @@ from transformers import (
 
 from app.engine.denoiser import TOKENS
 from app.engine.families import cogvideox, hunyuan, hunyuan15, ltx, registry, z_image
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.offload import Offload, OffloadedAutoencoder, offloaded_encoder
 from app.engine.families.loading.reader import Files, Options

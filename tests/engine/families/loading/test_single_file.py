@@ -12,7 +12,7 @@ from diffusers import WanTransformer3DModel
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.reader import Options
 from app.engine.families.loading.single_file import SingleFile
 from app.engine.families.registry import files_of, reader

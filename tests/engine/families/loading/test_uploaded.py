@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.reader import Options
 from app.engine.families.loading.uploaded import Room, UploadedAdapters
 from app.engine.families.registry import reader

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from app.engine.denoiser import DeviceLost
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.models import Parts

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import TOKENS, JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.engine.families.pixels import device_errors, rounded
 from app.engine.loop import Engine

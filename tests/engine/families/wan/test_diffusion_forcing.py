@@ -22,7 +22,7 @@ from app.embedded.profile import profile
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import JobState
 from app.engine.families.diffusers_private import decoded_in_pieces
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.folder import Lora
 from app.engine.families.loading.reader import Files, Options
 from app.engine.families.models import Parts

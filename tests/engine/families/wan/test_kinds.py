@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.engine.checkpoint import from_bytes, to_bytes
 from app.engine.denoiser import TOKENS, Conditioning, JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.engine.families.wan.image import ChannelConditioning, FirstFrameConditioning
 from app.engine.loop import Engine

@@ -12,7 +12,7 @@ from diffusers.schedulers.scheduling_flow_match_lcm import FlowMatchLCMScheduler
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import TOKENS
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.plan.few_step import BY_FAMILY
 from app.types import Plan, VideoSpec

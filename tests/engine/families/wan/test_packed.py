@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from app.engine.denoiser import Conditioning
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.engine.families.wan.attention import Run, runs_of
 from app.engine.families.wan.image import FirstFrameConditioning

@@ -9,7 +9,7 @@ import torch
 
 from app.engine.checkpoint import CheckpointInvalid, to_bytes
 from app.engine.denoiser import JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import place
 from app.engine.families.models import Parts
 from app.errors import UnsupportedParameter

@@ -17,7 +17,7 @@ from PIL import Image
 
 from app.engine.checkpoint import to_bytes
 from app.engine.denoiser import JobState
-from app.engine.families.family import FamilyDenoiser
+from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.models import Parts
 from app.engine.families.registry import files_of, reader
 from app.engine.families.wan.vace import Vace
