@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 DRIVER = [sys.executable, "-m", "tests.drills.deaths"]
 
-pytestmark = pytest.mark.timeout(500)  # two starts of a service on three nodes
+pytestmark = pytest.mark.timeout(700)  # two starts of a service on three nodes
 
 
 def killed_with_all_it_started(begun: subprocess.Popen[str]) -> int:
@@ -44,7 +44,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         assert begun.stdout is not None
         told = begun.stdout.readline()
         assert killed_with_all_it_started(begun) > 10
-    ran = subprocess.run([*DRIVER, "again", str(folder), told], cwd=ROOT, capture_output=True, text=True, timeout=280)
+    ran = subprocess.run([*DRIVER, "again", str(folder), told], cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert ran.returncode == 0, ran.stderr[-4000:]
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
