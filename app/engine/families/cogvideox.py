@@ -20,7 +20,7 @@ from app.engine.families.family import Row
 from app.engine.families.loading.pipelines import PipelineClass, PipelineReader
 from app.engine.families.loading.reader import Files
 from app.engine.families.models import Autoencoder, Parts, Pipeline
-from app.engine.families.wan.image import pixels
+from app.engine.families.wan.image import moments
 from app.types import Plan, VideoSpec
 
 MEAN, SPREAD = "mean", "spread"  # what the encoder says of a picture, (C, 1, H', W')
@@ -46,12 +46,11 @@ class BesideNoise:
     def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
         """`mean` and `spread`, (C, 1, H', W') each, scaled."""
         model = self._autoencoder
-        at = next(model.parameters())
-        found = model.encode(pixels(image)[None].to(at.device, model.dtype), return_dict=False)[0]
+        mean, spread = moments(model, image)
         scale = float(model.config.scaling_factor)
         if model.config.invert_scale_latents:  # weights that were trained so
             scale = 1 / scale
-        return {MEAN: scale * found.mean[0].float().cpu(), SPREAD: scale * found.std[0].float().cpu()}
+        return {MEAN: scale * mean, SPREAD: scale * spread}
 
     def model_input(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return latent

@@ -19,7 +19,7 @@ from app.engine.families.family import Row
 from app.engine.families.loading.pipelines import PipelineClass, PipelineReader
 from app.engine.families.loading.reader import Files
 from app.engine.families.models import Autoencoder, Parts, Pipeline
-from app.engine.families.wan.image import pixels
+from app.engine.families.wan.image import moments
 from app.types import Plan, VideoSpec
 
 POOLED: Final = "pooled"  # (D,): the text as a whole
@@ -39,10 +39,9 @@ class FirstFrame:
     def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
         """`mean` and `deviation`, scaled."""
         model = self._autoencoder
-        at = next(model.parameters())
-        found = model.encode(pixels(image)[None].to(at.device, model.dtype), return_dict=False)[0]
+        mean, spread = moments(model, image)
         scale = float(model.config.scaling_factor)
-        return {MEAN: scale * found.mean[0].float().cpu(), DEVIATION: scale * found.std[0].float().cpu()}
+        return {MEAN: scale * mean, DEVIATION: scale * spread}
 
     def model_input(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return latent

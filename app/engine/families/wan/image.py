@@ -108,6 +108,13 @@ def pixels(image: Frames) -> torch.Tensor:
     return 2.0 * torch.from_numpy(image.copy()).permute(3, 0, 1, 2).float().div(255.0) - 1.0
 
 
+def moments(autoencoder: Autoencoder, image: Frames) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of what an autoencoder draws the latent of a picture from, float32 (C, 1, H', W') each."""
+    at = next(autoencoder.parameters())
+    found = autoencoder.encode(pixels(image)[None].to(at.device, autoencoder.dtype), return_dict=False)[0]
+    return found.mean[0].float().cpu(), found.std[0].float().cpu()
+
+
 def latents(autoencoder: Autoencoder, video: torch.Tensor) -> torch.Tensor:
     """The likeliest latents of a video (3, F, H, W), normalised, float32 (C, F', H', W') on the CPU."""
     config = autoencoder.config
