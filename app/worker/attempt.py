@@ -200,7 +200,8 @@ class Attempt:
         if not told:  # after the engine has it: an urgent job may then have the very next step
             await progress.phase(Phase.ENCODING)
         skipped = 0 if job.plan.start is None or source is None else job.plan.start.step
-        use = use_of(job.plan, skipped, CacheUse(embedding_hit=hit))
+        before = job.cache.embedding_hit  # what the first attempt had to encode, the job did not find
+        use = use_of(job.plan, skipped, CacheUse(embedding_hit=hit if before is None else before))
         await self._stores.jobs.note_cache(job.id, self._fence, use)
 
     async def _encoded(self, job: Job, facts: FactQueue) -> EncodedPrompts:

@@ -89,7 +89,8 @@ async def _made(client: Kinoray, **wish: Any) -> dict[str, Any]:
     video = await client.wait((await client.create("a red ball", **wish)).id, timeout_s=PATIENCE_S)
     bytes_made = len(await client.content(video.id)) if video.status == "completed" else 0
     error = None if video.error is None else video.error.code
-    return {"status": video.status, "error": error, "bytes": bytes_made, "heard": video.cache.embedding_hit}
+    heard = video.cache.embedding_hit
+    return {"status": video.status, "error": error, "bytes": bytes_made, "heard": heard, "attempts": video.attempts}
 
 
 async def _heard(client: Kinoray) -> dict[str, Any]:

@@ -98,6 +98,20 @@ async def test_prompts_met_before_are_not_encoded_again(workplace: Make) -> None
     assert ("encode" in first.measured.stages_s, "encode" in second.measured.stages_s) == (True, False)
 
 
+async def test_what_a_jobs_first_attempt_encoded_was_not_cached_for_its_second(workplace: Make) -> None:
+    here = workplace()
+    here.gate.free = False
+    job, fence = await here.leased()
+    first = asyncio.ensure_future(Attempt(job.id, fence, here.parts).run())
+    await here.forward()
+    await here.stores.jobs.requeue(job.id, fence, here.time.unix(), lost=True)
+    here.gate.release()
+    await first
+    await Attempt(job.id, await here.lease(job), here.parts).run()
+    done = await here.stores.jobs.get(job.id)
+    assert (done.phase, done.attempts, done.cache.embedding_hit) == (Phase.COMPLETED, 2, False)
+
+
 async def test_a_later_attempt_goes_on_from_the_checkpoint_with_the_same_bits(workplace: Make) -> None:
     here = workplace(checkpoint_every=2)
     here.gate.free = False
