@@ -14,7 +14,8 @@ from app.line.backlog import Backlog
 from app.line.dispatch import Dispatch
 from app.line.tenant_shares import TenantShares
 from app.line.tenant_waits import with_tenants
-from app.line.wait_estimates import counter_of, measure, turn_in
+from app.line.wait_estimates import counter_of, measured, turn_in
+from app.line.weighed_pool import weighed_pools
 from app.service.admission import promise
 from app.simulate.collecting import seldom_collected
 from app.simulate.load.fleet import Fleet
@@ -200,8 +201,9 @@ class Simulation:
                     replica.note_steps(now)
         capacity = {name: pool.capacity(now) for name, pool in self._pools.items()}
         running, settings = list(self._running.values()), self._fleet.settings
-        backlog = measure(left, running, capacity, now, self._rules.age_s, settings.max_wait_s, dict(self._entered))
-        self._backlog = with_tenants(backlog, left, running, capacity, self._rules, self._shares, settings.max_wait_s)
+        pools = weighed_pools(left, running, capacity, now, self._rules.age_s, settings.max_wait_s)
+        here = left, running, capacity, self._rules, self._shares, settings.max_wait_s
+        self._backlog = with_tenants(measured(pools, now, self._entered), *here, pools=pools)
         rows = self._backlog.pools or {}
         for name, pool in self._pools.items():
             row = rows[name]
