@@ -40,7 +40,8 @@ class TenantAccounts:
         shares = await self._restored()
         left = shares.left(running)
         if left:
-            requeued = {job.id: job for job in waiting}
+            gone = set(left)
+            requeued = {job.id: job for job in waiting if job.id in gone}
             ended = [job_id for job_id in left if job_id not in requeued]
             found = await asyncio.gather(*(find(self._stores.jobs, job_id) for job_id in ended))
             known = requeued | {job.id: job for job in found if job is not None}

@@ -93,8 +93,10 @@ class TenantShares:
         self._recent = {tenant: work for tenant, work in self.recent(now).items() if work > 1e-3}
         self._at = max(self._at, now)
         present: dict[str, set[str]] = defaultdict(set)
-        for job in (*waiting, *running):
-            present[job.plan.pool].add(job.tenant)
+        here = {(job.plan.pool, job.tenant) for job in waiting}
+        here.update((job.plan.pool, job.tenant) for job in running)
+        for pool, tenant in sorted(here):  # not as a set has them
+            present[pool].add(tenant)
         self._floor = {pool: self._floor.get(pool, 0.0) for pool in present}
         self._used = {pool: self._level(pool, tenants) for pool, tenants in present.items()}
         self.charge(job for job in running if job.id not in self._charged)
