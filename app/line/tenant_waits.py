@@ -30,7 +30,6 @@ class _Line:
     weighed: WeighedPool
     rules: Rules
     devices: int
-    kept_s: Mapping[int, float]  # of running jobs, that a job of each class does not make give way
     levels: Mapping[int, int]
     shares: Mapping[int, Sequence[tuple[float, str]]]  # by class: the two largest of who runs there, with a slot less
     tags: Mapping[int, Sequence[float]]  # by level, ascending
@@ -45,7 +44,7 @@ class _Line:
 
     def work_of_running(self, tenant: str, level: int, ahead: int) -> float:
         """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
-        kept_s = self.kept_s[level]
+        kept_s = self.weighed.kept_s[level]
         if not self.shares or not kept_s:
             return kept_s
         gets = ((self.weighed.held.get(tenant, 0) + ahead) / self.devices + 1) / self.rules.weight(tenant)
@@ -177,7 +176,6 @@ def _read(weighed: WeighedPool, rules: Rules, starts: Mapping[str, float]) -> _L
         weighed=weighed,
         rules=rules,
         devices=devices,
-        kept_s={level: weighed.kept_s(level) for level in levels},
         levels=levels,
         shares=_largest_shares(weighed.left_s, weighed.held, devices, rules) if pool.spare else {},
         tags=tags,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import inf
 from types import MappingProxyType
 from zlib import crc32
@@ -128,6 +129,7 @@ def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job, weig
     return max(0.0, work) / max(1, row.replicas)
 
 
+@lru_cache(maxsize=4096)  # of each pool and class a few
 def _counted(name: str) -> tuple[str, int, str]:
     """Pool, class and tenants' number of a counter; an older one has no number."""
     rest, _, last = name.rpartition("/")
@@ -172,7 +174,7 @@ def ahead_s(weighed: WeighedPool) -> dict[str, float]:
     """
     devices, start_s, found = max(1, weighed.pool.replicas), weighed.pool.start_s, {}
     for name, level in PRIORITIES.items():
-        work = weighed.kept_s(level) + sum(weighed.turns_s[level:])
+        work = weighed.kept_s[level] + sum(weighed.turns_s[level:])
         for passes_s, turn in weighed.rising(level):
             if passes_s > work / devices + start_s:
                 break

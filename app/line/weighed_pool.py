@@ -37,6 +37,7 @@ class WeighedPool:
 
     pool: Pool
     left_s: Mapping[tuple[str, int], float]  # for which running jobs still keep a device, by tenant and class
+    kept_s: Sequence[float]  # of that, by class, what is of jobs that do not give way to one of it
     held: Mapping[str, int]  # running jobs by tenant
     left: float  # step-seconds of those still to come
     parts: dict[str, TenantPart] = field(default_factory=dict)
@@ -58,12 +59,6 @@ class WeighedPool:
     def longest_s(self) -> list[float]:
         """The longest that one will have waited, by the class to which age has lifted it."""
         return most(part.longest_s for part in self.parts.values())
-
-    def kept_s(self, level: int) -> float:
-        """For which running jobs keep a device that one of this class does not make give way."""
-        if not self.pool.spare:
-            return sum(self.left_s.values())
-        return sum(left for (_, its), left in self.left_s.items() if its >= level)
 
     def rising(self, level: int) -> list[tuple[float, float]]:
         """When those are lifted to this class who come to it while anybody waits here, and their turns, in order."""
@@ -139,7 +134,8 @@ def _with_running(running: Sequence[Job], pool: Pool) -> WeighedPool:
         left_s[whose] = left_s.get(whose, 0.0) + (its_s + turn - steps_s)  # as `app.line.dispatch.turn_left_s`
         held[tenant] = held.get(tenant, 0) + 1
         left += its_s
-    return WeighedPool(pool, left_s, held, left)
+    kept_s = [sum(its_s for (_, its), its_s in left_s.items() if its >= level) for level in range(CLASSES)]
+    return WeighedPool(pool, left_s, kept_s if pool.spare else kept_s[:1] * CLASSES, held, left)
 
 
 def weighed_pools(
