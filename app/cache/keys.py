@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from operator import attrgetter
 
 from app.types import Artifact, Plan, PlannedInput, Sampling, VideoSpec
 
@@ -108,7 +109,16 @@ def content_of(image: Artifact) -> str:
 
 def _values(record: VideoSpec | Sampling) -> dict[str, object]:
     """Its fields, which are plain values: `asdict`, which looks for more below, takes several times as long."""
-    return {each.name: getattr(record, each.name) for each in fields(record)}
+    names, read = _FIELDS[type(record)]
+    return dict(zip(names, read(record), strict=True))
+
+
+def _reader(kind: type[VideoSpec | Sampling]) -> tuple[tuple[str, ...], attrgetter[tuple[object, ...]]]:
+    names = tuple(each.name for each in fields(kind))
+    return names, attrgetter(*names)
+
+
+_FIELDS = {kind: _reader(kind) for kind in (VideoSpec, Sampling)}
 
 
 def _digest(facts: dict[str, object]) -> str:
