@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
@@ -88,12 +88,21 @@ class TenantShares:
             return
         self._add(charge.pool, charge.tenant, -min(charge.work, remaining(job)))
 
-    def observe(self, waiting: Sequence[Job], running: Sequence[Job], now: float) -> None:
-        """Begin a pass with those who are there: newcomers stand level, and who runs has been charged."""
+    def observe(
+        self,
+        waiting: Sequence[Job],
+        running: Sequence[Job],
+        now: float,
+        whose: Collection[tuple[str, str]] | None = None,
+    ) -> None:
+        """Begin a pass with those who are there: newcomers stand level, and who runs has been charged.
+
+        `whose`: pools and tenants of those who wait, where whoever asks has them.
+        """
         self._recent = {tenant: work for tenant, work in self.recent(now).items() if work > 1e-3}
         self._at = max(self._at, now)
         present: dict[str, set[str]] = defaultdict(set)
-        here = {(job.plan.pool, job.tenant) for job in waiting}
+        here = {(job.plan.pool, job.tenant) for job in waiting} if whose is None else set(whose)
         here.update((job.plan.pool, job.tenant) for job in running)
         for pool, tenant in sorted(here):  # not as a set has them
             present[pool].add(tenant)

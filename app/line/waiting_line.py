@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, count, repeat
+from itertools import accumulate, compress, count, repeat
 from math import floor, inf
-from operator import attrgetter, neg
+from operator import attrgetter, is_not, neg
 from typing import Any
 
 from app.line.order import Entry, Standing, Urgency, standings
@@ -36,6 +36,8 @@ class WaitingLine:
         self._rules = rules
         self.jobs: dict[str, Job] = {}
         """All of them by id, those past their deadline among them."""
+        self.here: dict[tuple[str, str], int] = {}
+        """How many of them there are by pool and tenant."""
         self._pools: dict[str, dict[str, TenantLine]] = {}
         self._standing: dict[str, Standing] = {}  # of those that are in a tenant's line
         self._due: dict[str, float] = {}  # deadlines of those
@@ -47,25 +49,30 @@ class WaitingLine:
 
     def observe(self, waiting: Iterable[Job]) -> None:
         """These wait now, and nobody else."""
-        here = {job.id: job for job in waiting}
-        before = self.jobs
+        here, before = {job.id: job for job in waiting}, self.jobs
         if here.keys() != before.keys():
             for job_id in before.keys() - here.keys():
                 self.remove(job_id)
-        for job_id, job in here.items():
-            if before.get(job_id) is not job:
-                self.add(job)
+        others = map(is_not, here.values(), map(before.get, here))  # of thousands most often a few
+        for job in list(compress(here.values(), others)):
+            self.add(job)
 
     def add(self, job: Job) -> None:
         """It waits now; one of the same id is replaced."""
         self.remove(job.id)
         self.jobs[job.id] = job
         self._new.append(job)
+        whose = job.plan.pool, job.tenant
+        self.here[whose] = self.here.get(whose, 0) + 1
 
     def remove(self, job_id: str) -> None:
         """It does not wait any more, if it did."""
         job = self.jobs.pop(job_id, None)
         if job is not None:
+            whose = job.plan.pool, job.tenant
+            self.here[whose] -= 1
+            if not self.here[whose]:
+                del self.here[whose]
             self._take_out(job)
             self._late.pop(job_id, None)
 
