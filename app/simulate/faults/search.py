@@ -55,15 +55,15 @@ class Searched:
 
 
 def search(
-    first: int, seeds: int, processes: int | None = None, heard: Callable[[int, int], None] | None = None
+    first: int, seeds: int, processes: int | None = None, heard: Callable[[int, str | None], None] | None = None
 ) -> Searched:
-    """Run the seeds from the first on. `heard` is told how many are done, and how many of them failed."""
+    """Run the seeds from the first on. `heard` is told of each, and what did not hold, as soon as all before have run."""
     began, outcomes = time.monotonic(), list[Outcome]()
     with _pool(processes or os.cpu_count() or 1) as pool:
         for outcome in pool.map(one, range(first, first + seeds), chunksize=CHUNK):
             outcomes.append(outcome)
             if heard is not None:
-                heard(len(outcomes), sum(each.violation is not None for each in outcomes))
+                heard(outcome.seed, outcome.violation)
         found = tuple(pool.map(explained, [each.seed for each in outcomes if each.violation is not None]))
     jobs, faults = sum(each.jobs for each in outcomes), sum(each.faults for each in outcomes)
     return Searched(len(outcomes), found, time.monotonic() - began, jobs, faults)
