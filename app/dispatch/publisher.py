@@ -23,6 +23,7 @@ from app.line.wait_estimates import measured
 from app.line.weighed_pool import by_pool, weighed_pools
 from app.settings import Settings
 from app.types import Job
+from app.types.changed import changed
 
 NOTE_TTL_S = 10.0
 TOLD_PER_S = 4000  # jobs in the line or under way, for which telling takes as long as deciding;
@@ -71,7 +72,7 @@ class Publisher:
         self._scaling.decide(rows, seen.replicas, now)
         noted = self._scaling.noted(rows)
         noted |= {pool: replace(noted.get(pool, PoolBacklog()), unplaced=why) for pool, why in unplaced.items()}
-        backlog = replace(backlog, pools=noted)
+        backlog = changed(backlog, pools=noted)
         places = queue_places(left, running, seen.capacity, now)
         if self._holding.name:
             backlog = await self._share(backlog, places, left)

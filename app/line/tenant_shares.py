@@ -147,8 +147,11 @@ class TenantShares:
 
 def shares_to_note(note: SharesNote) -> dict[str, object]:
     """The record as JSON values."""
-    found: dict[str, object] = _NOTE.dump_python(note, mode="json")
-    return found
+    charged = {
+        job_id: {"pool": one.pool, "tenant": one.tenant, "work": one.work} for job_id, one in note.charged.items()
+    }
+    used = {pool: dict(row) for pool, row in note.used.items()}
+    return {"at": note.at, "used": used, "floor": dict(note.floor), "charged": charged, "recent": dict(note.recent)}
 
 
 def shares_from_note(note: Mapping[str, object] | None) -> SharesNote | None:

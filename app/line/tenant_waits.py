@@ -6,7 +6,7 @@ import heapq
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from operator import itemgetter
 
@@ -18,6 +18,7 @@ from app.line.tenant_limit import limited, own_lines
 from app.line.tenant_shares import TenantShares
 from app.line.weighed_pool import CLASSES, TenantPart, WeighedPool, by_class, most, weighed_pools
 from app.types import Job
+from app.types.changed import changed
 
 NOBODY = ""  # no tenant's name
 TOLD = 64  # tenants of a pool whose own waits are told, those with most jobs; to the others applies what newcomers wait
@@ -80,13 +81,13 @@ def with_tenants(
         present = weighed.parts.keys() | weighed.held.keys()
         if len(present) == len(found) == 1:
             alone = next(iter(found))  # all that is there is its own, in whose order the row's waits are
-            found[alone] = replace(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
+            found[alone] = changed(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
         if rules.borrow_s and recent.keys() - present:
             found = {tenant: _lending(waits, weighed.pool, rules, starts, tenant) for tenant, waits in found.items()}
-        rows[name] = replace(
+        rows[name] = changed(
             row, tenants=limited(found, newcomer, own, own_s, name) if own else found, newcomer=newcomer
         )
-    return replace(backlog, pools=rows, tenants=_use(pools.values(), rules, recent))
+    return changed(backlog, pools=rows, tenants=_use(pools.values(), rules, recent))
 
 
 def _lending(waits: TenantWaits, pool: Pool, rules: Rules, starts: Mapping[str, float], tenant: str) -> TenantWaits:
@@ -97,7 +98,7 @@ def _lending(waits: TenantWaits, pool: Pool, rules: Rules, starts: Mapping[str, 
     if borrows(starts, starts[tenant]):
         return waits
     more_s = rules.borrow_s / max(1, pool.replicas)
-    return replace(waits, ahead_s={name: s and round(s + more_s, 3) for name, s in waits.ahead_s.items()})
+    return changed(waits, ahead_s={name: s and round(s + more_s, 3) for name, s in waits.ahead_s.items()})
 
 
 def _use(pools: Iterable[WeighedPool], rules: Rules, recent: Mapping[str, float]) -> dict[str, TenantUse]:

@@ -73,6 +73,23 @@ def turn() -> Generator[None, None, None]:
     yield
 
 
+@types.coroutine
+def sleep(loop: VirtualLoop, seconds: float) -> Generator[Any, None, None]:
+    """As `asyncio.sleep`, which looks for the loop and cancels what is over: half of all callbacks come of it."""
+    awake: asyncio.Future[None] = loop.create_future()
+    handle = loop.call_at(loop.now + seconds, _wake, awake)
+    try:
+        yield from awake
+    except BaseException:
+        handle.cancel()
+        raise
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
+
+
 class _Handle(asyncio.Handle):
     """As its base, with what a loop that is never debugged asks of it, since there is one for each callback."""
 

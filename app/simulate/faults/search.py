@@ -57,7 +57,7 @@ class Searched:
 def search(
     first: int, seeds: int, processes: int | None = None, heard: Callable[[int, str | None], None] | None = None
 ) -> Searched:
-    """Run the seeds from the first on. `heard` is told of each, and what did not hold, as soon as all before have run."""
+    """Run the seeds from the first on. `heard` is told of each in order, and of what did not hold."""
     began, outcomes = time.monotonic(), list[Outcome]()
     with _pool(processes or os.cpu_count() or 1) as pool:
         for outcome in pool.map(one, range(first, first + seeds), chunksize=CHUNK):
