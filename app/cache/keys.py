@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from operator import attrgetter
 
 from app.types import Artifact, Plan, PlannedInput, Sampling, VideoSpec
 
@@ -15,6 +16,11 @@ SCHEMA = 2
 
 POST_PROCESSING = "mp4-thumbnail-spritesheet-stills-1"
 """What becomes of the frames: part of a result's key. Another one is due when `app.video.finish` makes other files."""
+
+
+MOST_RECENT = 256
+_RECENT: dict[tuple[int, str | None, bool], tuple[Plan, str]] = {}
+"""Digests of plans at hand, asked for at each step of a job's way in. By identity: what a plan says never changes."""
 
 
 def pool_of(tenant: str, shared: bool) -> str | None:
@@ -36,6 +42,18 @@ def plan_digest(plan: Plan, pool: str | None, similar: bool = False) -> str:
     A video that began with another one is not what its plan would give from noise. It has a key of its own, and with
     `similar` this is the key: of any such video of this plan, whichever it began with.
     """
+    of = (id(plan), pool, similar)
+    known = _RECENT.get(of)
+    if known is not None and known[0] is plan:
+        return known[1]
+    digest = _plan_digest(plan, pool, similar)
+    if len(_RECENT) >= MOST_RECENT:
+        _RECENT.clear()
+    _RECENT[of] = plan, digest
+    return digest
+
+
+def _plan_digest(plan: Plan, pool: str | None, similar: bool) -> str:
     begins = {"start": "similar"} if similar or plan.start is not None else {}
     extends = {} if plan.extends is None else {"extends": plan.extends.video.key}  # which is written once
     more = {} if plan.postprocessing is None else {"frames": plan.postprocessing.bits}
@@ -108,7 +126,16 @@ def content_of(image: Artifact) -> str:
 
 def _values(record: VideoSpec | Sampling) -> dict[str, object]:
     """Its fields, which are plain values: `asdict`, which looks for more below, takes several times as long."""
-    return {each.name: getattr(record, each.name) for each in fields(record)}
+    names, read = _FIELDS[type(record)]
+    return dict(zip(names, read(record), strict=True))
+
+
+def _reader(kind: type[VideoSpec | Sampling]) -> tuple[tuple[str, ...], attrgetter[tuple[object, ...]]]:
+    names = tuple(each.name for each in fields(kind))
+    return names, attrgetter(*names)
+
+
+_FIELDS = {kind: _reader(kind) for kind in (VideoSpec, Sampling)}
 
 
 def _digest(facts: dict[str, object]) -> str:

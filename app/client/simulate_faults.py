@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -24,11 +26,7 @@ def faults(
         return
     from app.simulate.faults.search import search
 
-    def heard(done: int, failed: int) -> None:
-        if done % 100 == 0 or done == seeds:
-            typer.echo(f"{done} of {seeds} seeds, {failed} failed", err=True)
-
-    searched = search(first, seeds, processes, heard)
+    searched = search(first, seeds, processes, _progress(first, seeds))
     if as_json:
         found = [{"seed": each.seed, "violation": each.violation} for each in searched.found]
         said = {"seeds": searched.seeds, "jobs": searched.jobs, "faults": searched.faults, "found": found}
@@ -41,6 +39,24 @@ def faults(
             f"({searched.per_minute:.0f} seeds a minute): {len(searched.found)} failed"
         )
     raise typer.Exit(1 if searched.found else 0)
+
+
+def _progress(first: int, seeds: int) -> Callable[[int, str | None], None]:
+    """Says at once what fails, and now and then how far it is: so that a search that is broken off can go on there."""
+    began, failed = time.monotonic(), 0
+
+    def heard(seed: int, violation: str | None) -> None:
+        nonlocal failed
+        done = seed - first + 1
+        if violation is not None:
+            failed += 1
+            typer.echo(f"seed {seed}: {violation}", err=True)
+        if done % 100 == 0 or done == seeds:
+            per_minute = 60.0 * done / max(1e-9, time.monotonic() - began)
+            on = f"; the next is --from {first + done}" if done < seeds else ""
+            typer.echo(f"{done} of {seeds} seeds, {failed} failed, {per_minute:.0f} a minute{on}", err=True)
+
+    return heard
 
 
 def _replay(seed: int, as_json: bool) -> None:

@@ -29,6 +29,7 @@ from app.line.scaling import Scaling, scale_rules_of
 from app.service.background import Background
 from app.service.dependencies import release_dependants
 from app.settings import Settings
+from app.types import Job
 
 log = logging.getLogger(__name__)
 PASS_S = 0.5  # the line is looked at this often even when nobody calls, and
@@ -117,8 +118,9 @@ class Dispatcher:
             await release_dependants(self._stores, now)
         await self._pool_starts.restore()
         seen = await self._look(now)
-        shares = await self._accounts.observe(seen.waiting, seen.running, now)
-        self._line.line.observe(seen.waiting)
+        line = self._line.line
+        line.observe(seen.waiting)
+        shares = await self._accounts.observe(seen.waiting, seen.running, now, line.here)
         start, late = self._line.choose([*seen.running, *seen.elsewhere], seen.capacity, now, shares.starts)
         told = self._publisher.due(len(seen.waiting) + len(seen.running), now)
         left = self._line.left(start, shares.starts) if told else ()  # in the order before this pass is charged
@@ -191,15 +193,18 @@ class Dispatcher:
         asked_at = self._monotonic()
         waiting, replicas, leased = await asyncio.gather(jobs.waiting(), jobs.replicas(), jobs.leased())
         lost = self._lease_monitor.lost([lease for lease, _ in leased], self._monotonic(), asked_at)
-        own = self._holding.has
+        own, shared = self._holding.has, bool(self._holding.name)
         await self._attempts.take_back([lease for lease in lost if own(lease.holder)], now)
         gone = {lease.job_id for lease in lost}
-        held = [lease for lease, _ in leased if lease.job_id not in gone and own(lease.holder)]
+        held = [lease for lease, _ in leased if lease.job_id not in gone]
         under_way = [job for _, job in leased if job.id not in gone and not job.phase.ended]
-        running = [job for job in under_way if own(job.plan.pool)]
-        elsewhere = [job for job in under_way if not own(job.plan.pool)] if len(running) < len(under_way) else []
-        routable = self._routing.routable([each for each in replicas if own(each.pool)])
+        running, elsewhere = under_way, list[Job]()
+        if shared:
+            held = [lease for lease in held if own(lease.holder)]
+            running = [job for job in under_way if own(job.plan.pool)]
+            elsewhere = [job for job in under_way if not own(job.plan.pool)]
+        routable = self._routing.routable([each for each in replicas if own(each.pool)] if shared else replicas)
         known, unplaced = self._holding.pools, self._cluster.unplaced
         capacity = capacity_of(routable, held, self._settings, self._scaling, known, now, unplaced, own)
-        mine = [job for job in waiting if own(job.plan.pool)] if self._holding.name else waiting
+        mine = [job for job in waiting if own(job.plan.pool)] if shared else waiting
         return Snapshot(now, entered, mine, running, routable, capacity, replicas, elsewhere)

@@ -19,9 +19,11 @@ from app.line.rules import rules_of
 from app.line.scaling import Scaling
 from app.line.tenant_shares import TenantShares
 from app.line.tenant_waits import with_tenants
-from app.line.wait_estimates import by_pool, measure
+from app.line.wait_estimates import measured
+from app.line.weighed_pool import by_pool, weighed_pools
 from app.settings import Settings
 from app.types import Job
+from app.types.changed import changed
 
 NOTE_TTL_S = 10.0
 TOLD_PER_S = 4000  # jobs in the line or under way, for which telling takes as long as deciding;
@@ -63,14 +65,14 @@ class Publisher:
         """
         stores, now = self._stores, seen.now
         running = [*seen.running, *started]
-        backlog = measure(left, running, seen.capacity, now, self._rules.age_s, self._most_s, seen.entered)
-        weighed = left, running, seen.capacity, self._rules, shares, self._most_s, seen.elsewhere
-        backlog = with_tenants(backlog, *weighed)
+        pools = weighed_pools(left, running, seen.capacity, now, self._rules.age_s, self._most_s)
+        here = left, running, seen.capacity, self._rules, shares, self._most_s, seen.elsewhere
+        backlog = with_tenants(measured(pools, now, seen.entered), *here, pools)
         rows = backlog.pools or {}
         self._scaling.decide(rows, seen.replicas, now)
         noted = self._scaling.noted(rows)
         noted |= {pool: replace(noted.get(pool, PoolBacklog()), unplaced=why) for pool, why in unplaced.items()}
-        backlog = replace(backlog, pools=noted)
+        backlog = changed(backlog, pools=noted)
         places = queue_places(left, running, seen.capacity, now)
         if self._holding.name:
             backlog = await self._share(backlog, places, left)

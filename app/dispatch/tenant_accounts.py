@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from app.dispatch.holding import Holding
 from app.dispatch.pool_notes import PoolNotes
@@ -35,18 +35,25 @@ class TenantAccounts:
         self._shares: TenantShares | None = None
         self._written: SharesNote | None = None
 
-    async def observe(self, waiting: Sequence[Job], running: Sequence[Job], now: float) -> TenantShares:
-        """The shares as of this pass. Raises StoreUnavailable."""
+    async def observe(
+        self,
+        waiting: Sequence[Job],
+        running: Sequence[Job],
+        now: float,
+        whose: Collection[tuple[str, str]] | None = None,
+    ) -> TenantShares:
+        """The shares as of this pass; `whose` as `TenantShares.observe` takes it. Raises StoreUnavailable."""
         shares = await self._restored()
         left = shares.left(running)
         if left:
-            requeued = {job.id: job for job in waiting}
+            gone = set(left)
+            requeued = {job.id: job for job in waiting if job.id in gone}
             ended = [job_id for job_id in left if job_id not in requeued]
             found = await asyncio.gather(*(find(self._stores.jobs, job_id) for job_id in ended))
             known = requeued | {job.id: job for job in found if job is not None}
             for job_id in left:
                 shares.settle(job_id, known.get(job_id))
-        shares.observe(waiting, running, now)
+        shares.observe(waiting, running, now, whose)
         return shares
 
     async def charge(self, jobs: Sequence[Job]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from app.jobs.quotas import GivesBack, gives_back
@@ -54,7 +55,12 @@ def lease(holder: str, until: float, now: float) -> Change:
 
 def advance(phase: Phase, step: int, eta_s: float | None) -> Change:
     """A running attempt reports where it is; the step never goes back within an attempt."""
-    return Change(sources(phase) - {Phase.QUEUED}, phase, {"eta_s": eta_s}, step=step)
+    return Change(_running(phase), phase, {"eta_s": eta_s}, step=step)
+
+
+@cache
+def _running(phase: Phase) -> frozenset[Phase]:
+    return sources(phase) - {Phase.QUEUED}
 
 
 def note_cache(cache: CacheUse) -> Change:

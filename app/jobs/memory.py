@@ -38,6 +38,7 @@ from app.types import (
     Phase,
     ReplicaInfo,
 )
+from app.types.changed import changed
 
 RETENTION_S = 7 * 86400.0
 EVENTS_KEPT = 1000
@@ -102,8 +103,8 @@ class MemoryJobs(MemoryWaits):
         rating: int | None = None,
     ) -> Job:
         job = await self.get(job_id, tenant)
-        self._jobs[job_id] = changed = marked(job, favourite, tags, rating, await self.tags(tenant))
-        return changed
+        self._jobs[job_id] = now = marked(job, favourite, tags, rating, await self.tags(tenant))
+        return now
 
     async def tags(self, tenant: str) -> Mapping[str, int]:
         return counted([job for job in self._jobs.values() if job.tenant == tenant])
@@ -281,26 +282,26 @@ class MemoryJobs(MemoryWaits):
             raise IllegalTransition(f"{job.id} is {job.phase}.")
         self.end(job, change.gives_back)
         self.accounts.store(job, change.stored_bytes, change.values.get("completed_at", 0.0))
-        moved = {
+        moved: dict[str, Any] = {
             "phase": change.phase or job.phase,
             "step": max(job.step, change.step),
             "fence": job.fence + change.new_fence,
             "attempts": job.attempts + change.new_attempt,
             "losses": job.losses + change.new_loss,
         }
-        self._jobs[job.id] = changed = replace(job, **{**moved, **change.values})
+        self._jobs[job.id] = now = changed(job, **{**moved, **change.values})
         if change.holder is not None and change.until is not None:
-            self._leases[job.id] = Lease(job.id, changed.fence, change.holder, change.until)
-        elif changed.phase is Phase.QUEUED or changed.phase.ended:
+            self._leases[job.id] = Lease(job.id, now.fence, change.holder, change.until)
+        elif now.phase is Phase.QUEUED or now.phase.ended:
             self._leases.pop(job.id, None)
-        if change.phase is not None and changed.phase.ended:
-            self._tell(changed)
+        if change.phase is not None and now.phase.ended:
+            self._tell(now)
             self.aside.discard(job.id)
             self._mark(job.id, change.resolve_at)
             self.leave(job.id)
         if change.wakes:
             self.wake()
-        return changed
+        return now
 
     def wake(self) -> None:
         """The dispatcher has something to decide."""
@@ -324,7 +325,7 @@ class MemoryEvents:
         self._tenant_limit = tenant_limit
         self._logs: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=limit))
         self._tenants: dict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=tenant_limit))
-        self._accounts: dict[str, dict[str, dict[str, Any]]] = {}
+        self._accounts: dict[str, dict[str, bytes]] = {}
         self._count = 0
         self._told = 0
         self._news_of_jobs, self._news_of_tenants = News(), News()
@@ -366,7 +367,7 @@ class MemoryEvents:
         self._keep(check_id(job_id), entries)
 
     async def account(self, job_id: str) -> dict[str, dict[str, Any]]:
-        return dict(self._accounts.get(check_id(job_id), {}))
+        return {name: orjson.loads(entry) for name, entry in self._accounts.get(check_id(job_id), {}).items()}
 
     def _keep(self, job_id: str, entries: Entries | None) -> None:
         """As JSON would keep them."""
@@ -374,7 +375,7 @@ class MemoryEvents:
             return
         kept = self._accounts.setdefault(job_id, {})
         if len(kept) < MOST_ENTRIES:
-            kept.update(orjson.loads(orjson.dumps(entries)))
+            kept.update((name, orjson.dumps(entry)) for name, entry in entries.items())
 
     async def tell_tenant(
         self, tenant: str, job_id: str, kind: str, at: float, data: dict[str, Any], entries: Entries | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from app.errors import IllegalTransition
 from app.types import Phase
 
@@ -25,6 +27,7 @@ def check(before: Phase, after: Phase) -> None:
         raise IllegalTransition(f"A job that is {before} cannot become {after}.")
 
 
+@cache
 def sources(after: Phase) -> frozenset[Phase]:
     """The phases from which a job may become `after`."""
     return frozenset(before for before, targets in LEGAL.items() if after in targets)

@@ -82,7 +82,7 @@ class Backlog:
 
     def pool(self, name: str) -> PoolBacklog:
         """That pool's part; of a pool that nobody has used yet, an empty one."""
-        return (self.pools or {}).get(name, PoolBacklog())
+        return (self.pools or {}).get(name, _NO_POOL)
 
     def foreseen(self, name: str) -> bool:
         """Whether it is known when a job of that pool starts: not where it has no replica and does not scale either."""
@@ -90,6 +90,7 @@ class Backlog:
         return row is None or row.replicas > 0 or (row.wanted is not None and row.comes)
 
 
+_NO_POOL = PoolBacklog()
 _BACKLOG = TypeAdapter(Backlog)
 _OF_TENANTS = ("tenants", "newcomer")
 

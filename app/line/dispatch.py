@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from app.line.order import Standing
 from app.line.rules import Rules
-from app.line.slots import SlotAssignment
+from app.line.slots import SlotAssignment, short
 from app.line.tenant_leases import TenantLeases
 from app.line.tenant_order import first_by_class, in_turn
-from app.line.waiting_line import TenantLine, WaitingLine, ranks, running_entry
+from app.line.waiting_line import TenantLine, WaitingLine, class_of, ranks, running_entry
 from app.types import Job, ReplicaInfo
 
 
@@ -102,6 +102,8 @@ class Dispatch:
         """Of the line as it has been observed, who starts, and who is past the deadline."""
         rules, line = self._rules, self.line
         late = line.look(now)
+        if not line.pools():  # nobody waits who could start
+            return [], late
         leases = TenantLeases(line, running, rules.most_of_tenant)
         at_work: dict[str, list[Job]] = {}
         for job in running:
@@ -119,9 +121,9 @@ class Dispatch:
 
     def left(self, without: Sequence[Job], starts: Callable[[str], Mapping[str, float]] = _level_with_all) -> list[Job]:
         """The line, in order, but for these and those past their deadline; `starts` as it was chosen by."""
-        gone = {job.id for job in without}
-        ids = (one.entry.job_id for name in self.line.pools() for one in self.line.in_order(name, starts(name)))
-        return [self.line.jobs[job_id] for job_id in ids if job_id not in gone]
+        gone, jobs = {job.id for job in without}, self.line.jobs
+        ids = (one.entry.job_id for name in self.line.pools() for one in self.line.whole(name, starts(name)))
+        return [jobs[job_id] for job_id in ids if job_id not in gone]
 
 
 def choose(
@@ -219,14 +221,19 @@ def _admitted(
     room = pool.room - len(taken)
     if count <= len(taken) or not (room and pool.slots and running):
         return taken
+    rest = allowed.beyond(taken)
+    if len(running) <= pool.slots:  # most often nobody has to give way, and those who run need not be ranked for that
+        held, lowest = Counter(job.tenant for job in running), min(map(class_of, running))
+        lacking = short(rest.keys(), held, rules, max(1, pool.replicas))
+        if not _rivals(allowed.lines, rest, lacking, lowest):
+            return taken
     rank = ranks(now, rules)
     at_work = [rank(running_entry(job, remaining(job), now)) for job in running]
     # Of more leases than slots the first in turn hold the slots; the others are paused and have nothing to give.
     kept = in_turn(pool.slots, at_work, {}, rules, by_class=True)
     slots = SlotAssignment(kept, replace(rules, slots=pool.slots, device_bytes=None), max(1, pool.replicas))
-    rest = allowed.beyond(taken)
     lowest = min(one.entry.urgency.priority for one in kept)
-    rivals = allowed.guests(_rivals(allowed.lines, rest, slots, lowest), taken)
+    rivals = allowed.guests(_rivals(allowed.lines, rest, slots.short(rest.keys()), lowest), taken)
     for one in in_turn(pool.slots, [rank(one.entry) for one in rivals], slots.held, rules, by_class=True):
         above = slots.lowest < one.entry.urgency.priority
         if len(slots.admitted) < room and (above or _due(one) or _tenant(one) in slots.short({_tenant(one)})):
@@ -235,13 +242,13 @@ def _admitted(
 
 
 def _rivals(
-    lines: Mapping[str, TenantLine], rest: Mapping[str, Sequence[Standing]], slots: SlotAssignment, lowest: int
+    lines: Mapping[str, TenantLine], rest: Mapping[str, Sequence[Standing]], lacking: Collection[str], lowest: int
 ) -> dict[str, Sequence[Standing]]:
     """Those of the rest for whom somebody may give way: of a higher class, with a deadline, of a tenant with less."""
-    short, rivals = slots.short(rest.keys()), dict[str, Sequence[Standing]]()
+    rivals = dict[str, Sequence[Standing]]()
     for tenant, rows in rest.items():
         line = lines[tenant]
-        if tenant in short:
+        if tenant in lacking:
             rivals[tenant] = rows
         elif line.due or any(count and priority > lowest for priority, count in line.classes.items()):
             rivals[tenant] = [one for one in rows if _due(one) or one.entry.urgency.priority > lowest]

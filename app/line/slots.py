@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from app.line.order import Entry, Standing
 from app.line.rules import HIGHEST, Rules
@@ -76,12 +76,7 @@ class SlotAssignment:
 
     def short(self, tenants: Collection[str]) -> set[str]:
         """Those of the tenants who, with a slot more, would hold no more than another with a slot less."""
-        spare = heapq.nlargest(2, ((self._with(tenant, -1), tenant) for tenant in self.held))
-        return {
-            tenant
-            for tenant in tenants
-            if any(self._with(tenant, 1) <= left for left, other in spare if other != tenant)
-        }
+        return short(tenants, self.held, self.rules, self._replicas)
 
     def _share(self, tenant: str) -> float:
         """What it holds now; weighed again when that changes."""
@@ -91,8 +86,7 @@ class SlotAssignment:
         return known
 
     def _with(self, tenant: str, more: int) -> float:
-        """Slots of a replica that a tenant holds with so many more, by its weight."""
-        return (self.held[tenant] / self._replicas + more) / self.rules.weight(tenant)
+        return _with(tenant, more, self.held, self.rules, self._replicas)
 
     def _grouped(self) -> _Groups:
         """Those who keep their slots by class and tenant, with most slack first: a pass weighs thousands of rivals."""
@@ -158,6 +152,21 @@ class SlotAssignment:
         freed = 0 if without is None else without.entry.state_bytes
         alone = others == (0 if without is None else 1)
         return limit is None or alone or self.held_bytes - freed + one.entry.state_bytes <= limit
+
+
+def short(tenants: Collection[str], held: Mapping[str, int], rules: Rules, replicas: int = 1) -> set[str]:
+    """As `SlotAssignment.short`, where tenants hold so many slots."""
+    spare = heapq.nlargest(2, ((_with(tenant, -1, held, rules, replicas), tenant) for tenant in held))
+    return {
+        tenant
+        for tenant in tenants
+        if any(_with(tenant, 1, held, rules, replicas) <= left for left, other in spare if other != tenant)
+    }
+
+
+def _with(tenant: str, more: int, held: Mapping[str, int], rules: Rules, replicas: int) -> float:
+    """Slots of a replica that a tenant holds with so many more, by its weight."""
+    return (held.get(tenant, 0) / replicas + more) / rules.weight(tenant)
 
 
 def _slack_and_place(row: _Row) -> tuple[float, int]:

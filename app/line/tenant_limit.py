@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.line.backlog import TenantWaits
 from app.line.dispatch import Pool, remaining
 from app.line.rules import PRIORITIES
 from app.line.wait_estimates import rising
 from app.types import Job
+from app.types.changed import changed
 
 
 @dataclass(slots=True)
@@ -102,5 +103,5 @@ def limited(
             for name, seconds in row.ahead_s.items()
         }
         if tenant in rows or longer != row.ahead_s:
-            rows[tenant] = replace(row, ahead_s=longer)
+            rows[tenant] = changed(row, ahead_s=longer)
     return rows

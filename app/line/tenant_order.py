@@ -31,8 +31,13 @@ def class_levels(some: Iterable[Standing]) -> dict[int, int]:
     Age lifts a job above those of its own class; between tenants it lifts the whole class. Otherwise a tenant with a
     long line, whose jobs are old because there are so many, would come before everybody else's new ones.
     """
+    return levels_reached({(one.entry.urgency.priority, one.level) for one in some})
+
+
+def levels_reached(lifts: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """The same from each class, and each to which age has lifted one of it."""
     reached: dict[int, int] = {}
-    for priority, level in {(one.entry.urgency.priority, one.level) for one in some}:
+    for priority, level in lifts:
         reached[priority] = max(level, reached.get(priority, level))
     found, highest = {}, 0
     for priority in sorted(reached):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
@@ -88,13 +88,24 @@ class TenantShares:
             return
         self._add(charge.pool, charge.tenant, -min(charge.work, remaining(job)))
 
-    def observe(self, waiting: Sequence[Job], running: Sequence[Job], now: float) -> None:
-        """Begin a pass with those who are there: newcomers stand level, and who runs has been charged."""
+    def observe(
+        self,
+        waiting: Sequence[Job],
+        running: Sequence[Job],
+        now: float,
+        whose: Collection[tuple[str, str]] | None = None,
+    ) -> None:
+        """Begin a pass with those who are there: newcomers stand level, and who runs has been charged.
+
+        `whose`: pools and tenants of those who wait, where whoever asks has them.
+        """
         self._recent = {tenant: work for tenant, work in self.recent(now).items() if work > 1e-3}
         self._at = max(self._at, now)
         present: dict[str, set[str]] = defaultdict(set)
-        for job in (*waiting, *running):
-            present[job.plan.pool].add(job.tenant)
+        here = {(job.plan.pool, job.tenant) for job in waiting} if whose is None else set(whose)
+        here.update((job.plan.pool, job.tenant) for job in running)
+        for pool, tenant in sorted(here):  # not as a set has them
+            present[pool].add(tenant)
         self._floor = {pool: self._floor.get(pool, 0.0) for pool in present}
         self._used = {pool: self._level(pool, tenants) for pool, tenants in present.items()}
         self.charge(job for job in running if job.id not in self._charged)
@@ -136,8 +147,11 @@ class TenantShares:
 
 def shares_to_note(note: SharesNote) -> dict[str, object]:
     """The record as JSON values."""
-    found: dict[str, object] = _NOTE.dump_python(note, mode="json")
-    return found
+    charged = {
+        job_id: {"pool": one.pool, "tenant": one.tenant, "work": one.work} for job_id, one in note.charged.items()
+    }
+    used = {pool: dict(row) for pool, row in note.used.items()}
+    return {"at": note.at, "used": used, "floor": dict(note.floor), "charged": charged, "recent": dict(note.recent)}
 
 
 def shares_from_note(note: Mapping[str, object] | None) -> SharesNote | None:

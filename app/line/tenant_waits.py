@@ -5,47 +5,33 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
-from math import inf
 from operator import itemgetter
-from typing import NamedTuple
 
 from app.line.backlog import Backlog, TenantUse, TenantWaits
 from app.line.borrowed_time import borrows
-from app.line.dispatch import Pool, remaining
-from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
+from app.line.dispatch import Pool
+from app.line.rules import PRIORITIES, Rules
 from app.line.tenant_limit import limited, own_lines
 from app.line.tenant_shares import TenantShares
-from app.line.wait_estimates import by_pool, longest_s, passes_in_s, running_left_s
+from app.line.weighed_pool import CLASSES, TenantPart, WeighedPool, by_class, most, weighed_pools
 from app.types import Job
+from app.types.changed import changed
 
 NOBODY = ""  # no tenant's name
 TOLD = 64  # tenants of a pool whose own waits are told, those with most jobs; to the others applies what newcomers wait
 
 
-class _Waiting(NamedTuple):
-    """A job in the line with all that is asked of it more than once. `level` is its class, `lifted` that by its age."""
-
-    tag: float
-    turn_s: float
-    work: float
-    level: int
-    lifted: int
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
     """A pool's line, read once for all tenants. Levels are those at which classes stand between tenants."""
 
-    left_s: Mapping[tuple[str, int], float]  # of running jobs, by tenant and class
-    stays_s: Mapping[int, float]  # of those that a job of each class does not make give way
-    pool: Pool
+    weighed: WeighedPool
     rules: Rules
+    devices: int
     levels: Mapping[int, int]
-    held: Mapping[str, int]
     shares: Mapping[int, Sequence[tuple[float, str]]]  # by class: the two largest of who runs there, with a slot less
     tags: Mapping[int, Sequence[float]]  # by level, ascending
     work_s: Mapping[int, Sequence[float]]  # by level: of the first 0, 1, … of them
@@ -59,11 +45,12 @@ class _Line:
 
     def work_of_running(self, tenant: str, level: int, ahead: int) -> float:
         """Seconds of running jobs that stay: those of its class and above, unless one makes room for a fair share."""
-        if not self.pool.spare or not self.left_s:
-            return self.stays_s[level]
-        gets = ((self.held.get(tenant, 0) + ahead) / max(1, self.pool.replicas) + 1) / self.rules.weight(tenant)
+        kept_s = self.weighed.kept_s[level]
+        if not self.shares or not kept_s:
+            return kept_s
+        gets = ((self.weighed.held.get(tenant, 0) + ahead) / self.devices + 1) / self.rules.weight(tenant)
         gives = any(gets <= share for share, other in self.shares.get(level, ()) if other != tenant)
-        return 0.0 if gives else self.stays_s[level]
+        return 0.0 if gives else kept_s
 
 
 def with_tenants(
@@ -75,29 +62,32 @@ def with_tenants(
     shares: TenantShares,
     most_s: float,
     elsewhere: Sequence[Job] = (),
+    pools: Mapping[str, WeighedPool] | None = None,
 ) -> Backlog:
     """The backlog with what it is to each tenant; `waiting` stands in order, `most_s` is what a job may wait.
 
-    `elsewhere`: under way in other dispatchers' pools, where they count for the leases that a tenant may hold.
+    `elsewhere`: under way in other dispatchers' pools, where they count for the leases that a tenant may hold. `pools`:
+    all of these weighed, where whoever asks has them.
     """
-    rows, lines, under_way = {}, by_pool(waiting), by_pool(running)
-    most = rules.most_of_tenant
+    rows, most = {}, rules.most_of_tenant
+    if pools is None:
+        pools = weighed_pools(waiting, running, capacity, backlog.at, rules.age_s, most_s)
     own = {} if most is None else own_lines(waiting, [*running, *elsewhere], capacity, most)
     own_s = {tenant: line.waits_s(backlog.at, rules.age_s) for tenant, line in own.items()}
     recent = shares.recent(backlog.at)
     for name, row in (backlog.pools or {}).items():
-        ahead, at_work = lines.get(name, []), under_way.get(name, [])
-        pool, starts = capacity.get(name, Pool(0, 0, 0)), shares.starts(name)
-        found, newcomer = tenant_waits(ahead, at_work, pool, backlog.at, rules, starts, most_s)
-        present = {job.tenant for job in (*ahead, *at_work)}
+        weighed, starts = pools[name], shares.starts(name)
+        found, newcomer = tenant_waits(weighed, rules, starts)
+        present = weighed.parts.keys() | weighed.held.keys()
         if len(present) == len(found) == 1:
             alone = next(iter(found))  # all that is there is its own, in whose order the row's waits are
-            found[alone] = replace(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
-        away = recent.keys() - present
-        if away and rules.borrow_s:
-            found = {tenant: _lending(waits, pool, rules, starts, tenant) for tenant, waits in found.items()}
-        rows[name] = replace(row, tenants=limited(found, newcomer, own, own_s, name), newcomer=newcomer)
-    return replace(backlog, pools=rows, tenants=_use(waiting, running, rules, recent))
+            found[alone] = changed(found[alone], ahead_s=row.ahead_s, longest_s=row.longest_s)
+        if rules.borrow_s and recent.keys() - present:
+            found = {tenant: _lending(waits, weighed.pool, rules, starts, tenant) for tenant, waits in found.items()}
+        rows[name] = changed(
+            row, tenants=limited(found, newcomer, own, own_s, name) if own else found, newcomer=newcomer
+        )
+    return changed(backlog, pools=rows, tenants=_use(pools.values(), rules, recent))
 
 
 def _lending(waits: TenantWaits, pool: Pool, rules: Rules, starts: Mapping[str, float], tenant: str) -> TenantWaits:
@@ -108,14 +98,17 @@ def _lending(waits: TenantWaits, pool: Pool, rules: Rules, starts: Mapping[str, 
     if borrows(starts, starts[tenant]):
         return waits
     more_s = rules.borrow_s / max(1, pool.replicas)
-    return replace(waits, ahead_s={name: s and round(s + more_s, 3) for name, s in waits.ahead_s.items()})
+    return changed(waits, ahead_s={name: s and round(s + more_s, 3) for name, s in waits.ahead_s.items()})
 
 
-def _use(
-    waiting: Sequence[Job], running: Sequence[Job], rules: Rules, recent: Mapping[str, float]
-) -> dict[str, TenantUse]:
+def _use(pools: Iterable[WeighedPool], rules: Rules, recent: Mapping[str, float]) -> dict[str, TenantUse]:
     """The tenants that matter most: who waits or runs, then those who were given most."""
-    waits, runs = Counter(job.tenant for job in waiting), Counter(job.tenant for job in running)
+    waits, runs = Counter[str](), Counter[str]()
+    for each in pools:
+        for tenant, part in each.parts.items():
+            waits[tenant] += len(part.rows)
+        for tenant, count in each.held.items():
+            runs[tenant] += count
     total = sum(recent.values())
     names = sorted(waits.keys() | runs.keys(), key=lambda tenant: -waits[tenant] - runs[tenant])
     names += sorted(recent.keys() - set(names), key=lambda tenant: -recent[tenant])
@@ -132,105 +125,60 @@ def _use(
 
 
 def tenant_waits(
-    waiting: Sequence[Job],
-    running: Sequence[Job],
-    pool: Pool,
-    now: float,
-    rules: Rules,
-    starts: Mapping[str, float],
-    most_s: float,
+    weighed: WeighedPool, rules: Rules, starts: Mapping[str, float]
 ) -> tuple[dict[str, TenantWaits], TenantWaits]:
     """By tenant that waits or runs, and of one that has nothing there, what its next job of each class would wait.
 
     `starts` says where each tenant's share is, also those of newcomers. A job waits for those whose claim is before its
     own tenant's next: its own tenant's jobs all, of others only as many as come up meanwhile.
     """
-    own = _by_tenant(waiting, pool, now, rules, starts)
-    held = Counter(job.tenant for job in running)
-    line = _read(own, running, held, pool, now, rules)
-    waits = _starts_in_s(waiting, own, sum(line.left_s.values()), pool)
-    least = starts[NOBODY]
-    heads = longest_s([jobs[0].job for jobs in own.values()], waits, now, rules.age_s, most_s)
-    newcomer = _waits(NOBODY, [], line, least, 0.0, heads)
+    parts, held, least = weighed.parts, weighed.held, starts[NOBODY]
+    line = _read(weighed, rules, starts)
+    heads = by_class(most(part.first_s for part in parts.values()))
+    newcomer = _waits(NOBODY, _NOTHING, line, least, 0.0, heads)
     found = {}
-    here = sorted(own.keys() | held.keys(), key=lambda tenant: (-len(own.get(tenant, ())), -held[tenant], tenant))
+    here = sorted(
+        parts.keys() | held.keys(), key=lambda each: (-len(parts.get(each, _NOTHING).rows), -held.get(each, 0), each)
+    )
     for tenant in here[:TOLD]:
-        mine, longest = own.get(tenant, []), heads
-        if len(own) > 1 and mine:
-            theirs = longest_s([one.job for one in mine], waits, now, rules.age_s, most_s)
+        mine, longest = parts.get(tenant, _NOTHING), heads
+        if len(parts) > 1 and mine.rows:
+            theirs = by_class(mine.longest_s)
             longest = {name: max(heads[name], theirs[name]) for name in PRIORITIES}
-        found[tenant] = _waits(tenant, mine, line, starts[tenant], starts[tenant] - least, longest)
+        start = starts[tenant]
+        found[tenant] = _waits(tenant, mine, line, start, start - least, longest)
     return found, newcomer
 
 
-def _starts_in_s(
-    waiting: Sequence[Job], own: Mapping[str, Sequence[_Waiting]], before_s: float, pool: Pool
-) -> dict[str, float]:
-    """Seconds until each of the line starts, most urgent first."""
-    turns = {one[5].id: one[1] for ones in own.values() for one in ones}
-    devices, found = max(1, pool.replicas), {}
-    for job in waiting:
-        found[job.id] = before_s / devices + pool.start_s
-        before_s += turns[job.id]
-    return found
-
-
-def _by_tenant(
-    waiting: Sequence[Job], pool: Pool, now: float, rules: Rules, starts: Mapping[str, float]
-) -> dict[str, list[_Waiting]]:
-    """Each tenant's jobs, in order, with their tags."""
-    own: dict[str, list[_Waiting]] = {}
-    tags = dict[str, float]()
-    alone, age_s = 0 < pool.slots <= pool.replicas, rules.age_s
-    weights, classes = dict[str, float](), dict(PRIORITIES)
-    for job in waiting:
-        tenant, level, asked = job.tenant, classes.get(job.priority, NORMAL), job.plan.estimate
-        work = asked.step_seconds if not job.step else remaining(job)
-        tag = tags[tenant] if tenant in tags else starts[tenant]
-        if tenant not in weights:
-            weights[tenant] = rules.weight(tenant)
-        tags[tenant] = tag + work / weights[tenant]
-        lift = min(HIGHEST, level + int(max(0.0, now - job.created_at) / age_s))  # as `lifted`, for each of thousands
-        turn = asked.seconds if alone else max(asked.step_seconds, asked.device_seconds)  # as `turn_s`
-        own.setdefault(tenant, []).append(_Waiting(tag, turn, work, level, lift, job))
-    return own
-
-
-def _read(
-    own: Mapping[str, Sequence[_Waiting]],
-    running: Sequence[Job],
-    held: Mapping[str, int],
-    pool: Pool,
-    now: float,
-    rules: Rules,
-) -> _Line:
-    everyone = [one for ones in own.values() for one in ones]
-    levels = _levels(everyone)
-    standing: dict[int, list[_Waiting]] = defaultdict(list)
-    for one in everyone:
-        standing[levels[one.level]].append(one)
+def _read(weighed: WeighedPool, rules: Rules, starts: Mapping[str, float]) -> _Line:
+    pool, levels = weighed.pool, _levels(weighed.lifts)
+    standing: dict[int, list[tuple[float, float]]] = defaultdict(list)  # by level: tags and turns
+    rising: dict[int, list[tuple[float, float, float]]] = {level: [] for level in levels}
+    passed = {its: [level for level in levels if levels[level] > levels[its]] for its in levels}  # those above a class
+    all_s = weighed.all_s
+    for tenant, part in weighed.parts.items():
+        tag, weight = starts[tenant], rules.weight(tenant)
+        for its, lifted, lifts_in_s, work, turn in part.rows:
+            standing[levels[its]].append((tag, turn))
+            for level in passed[its]:
+                if lifted >= level:
+                    rising[level].append((0.0, tag, turn))
+                elif lifted + 1 == level and lifts_in_s <= all_s:
+                    rising[level].append((lifts_in_s, tag, turn))
+            tag += work / weight
+    for rows in rising.values():
+        rows.sort()
     for row in standing.values():
-        row.sort(key=itemgetter(0))  # its tag
-    rising = {}
-    for level in PRIORITIES.values():
-        low = {its for its in levels if levels[its] < levels[level]}
-        below = [one for one in everyone if one.level in low] if low else []
-        when = ((passes_in_s(one.job, level, now, rules.age_s), one.tag, one.turn_s) for one in below)
-        rising[level] = sorted(row for row in when if row[0] < inf)
-    left_s = running_left_s(running, pool)
-    tags = {level: [one.tag for one in row] for level, row in standing.items()}
-    work_s = {level: [0.0, *accumulate(one.turn_s for one in row)] for level, row in standing.items()}
+        row.sort(key=itemgetter(0))
+    tags = {level: [tag for tag, _ in row] for level, row in standing.items()}
+    work_s = {level: list(accumulate((turn for _, turn in row), initial=0.0)) for level, row in standing.items()}
+    devices = max(1, pool.replicas)
     return _Line(
-        left_s=left_s,
-        stays_s={
-            level: sum(left for (_, its), left in left_s.items() if its >= level or not pool.spare)
-            for level in PRIORITIES.values()
-        },
-        pool=pool,
+        weighed=weighed,
         rules=rules,
+        devices=devices,
         levels=levels,
-        held=held,
-        shares=_largest_shares(left_s, held, max(1, pool.replicas), rules) if pool.spare else {},
+        shares=_largest_shares(weighed.left_s, weighed.held, devices, rules) if pool.spare else {},
         tags=tags,
         work_s=work_s,
         above={level: _above(level, tags, work_s) for level in set(levels.values())},
@@ -253,34 +201,40 @@ def _above(level: int, tags: Mapping[int, Sequence[float]], work_s: Mapping[int,
     return sum(work_s[each][-1] for each in rows), sum(len(tags[each]) for each in rows)
 
 
-def _levels(waiting: Sequence[_Waiting]) -> dict[int, int]:
+def _levels(lifts: Iterable[tuple[int, int]]) -> dict[int, int]:
     """As `app.line.tenant_order.class_levels`, of every class."""
-    reached = {level: level for level in PRIORITIES.values()}
-    for level, lift in {(one.level, one.lifted) for one in waiting}:
-        reached[level] = max(reached[level], lift)
-    return dict(zip(sorted(reached), accumulate((reached[level] for level in sorted(reached)), max), strict=True))
+    reached = list(range(CLASSES))
+    for level, lift in lifts:
+        if lift > reached[level]:
+            reached[level] = lift
+    return dict(enumerate(accumulate(reached, max)))
 
 
 def _waits(
-    tenant: str, mine: Sequence[_Waiting], line: _Line, start: float, lead: float, longest: Mapping[str, float]
+    tenant: str, mine: TenantPart, line: _Line, start: float, lead: float, longest: Mapping[str, float]
 ) -> TenantWaits:
-    ahead_s, ahead, leads = {}, {}, {}
+    ahead_s, ahead, leads, weight = {}, {}, {}, line.rules.weight(tenant)
     for name, level in PRIORITIES.items():
-        before = [one.work for one in mine if one.lifted >= level]
-        done = sum(before) / line.rules.weight(tenant)
-        wait_s, jobs = _wait(tenant, level, line, start + done, len(before))
+        done, count = sum(mine.work[level:]) / weight, sum(mine.jobs[level:])
+        wait_s, jobs = _wait(tenant, level, line, start + done, count)
         ahead_s[name], ahead[name], leads[name] = round(wait_s, 3), jobs, round(lead + done, 3)
-    return TenantWaits(len(mine), line.held.get(tenant, 0), ahead_s, ahead, leads, dict(longest))
+    return TenantWaits(len(mine.rows), line.weighed.held.get(tenant, 0), ahead_s, ahead, leads, dict(longest))
 
 
 def _wait(tenant: str, level: int, line: _Line, tag: float, own: int) -> tuple[float, int]:
     """Seconds, and jobs, before a job of this class with this tag: those who age past it while it waits among them."""
-    at, devices, start_s = line.levels[level], max(1, line.pool.replicas), line.pool.start_s
+    work, devices, start_s = line.work_of_running(tenant, level, own), line.devices, line.weighed.pool.start_s
+    if not line.tags:  # nobody waits
+        return work / devices + start_s, 0
+    at = line.levels[level]
     above, same = line.above[at], line.before(at, tag)
-    work, jobs = above[0] + same[0] + line.work_of_running(tenant, level, own), above[1] + same[1]
+    work, jobs = above[0] + same[0] + work, above[1] + same[1]
     for passes_s, its_tag, turn in line.rising[level]:
         if passes_s > work / devices + start_s:
             break
         if its_tag <= tag:
             work, jobs = work + turn, jobs + 1
     return work / devices + start_s, jobs
+
+
+_NOTHING = TenantPart()  # of a tenant without a job in the line

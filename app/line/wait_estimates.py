@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from functools import lru_cache
 from math import inf
 from types import MappingProxyType
 from zlib import crc32
 
 from app.line.backlog import Backlog, PoolBacklog
-from app.line.dispatch import Pool, remaining, turn_s
+from app.line.dispatch import Pool, turn_s
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES
+from app.line.weighed_pool import WeighedPool, by_class, weighed_pools
 from app.types import Job, Plan
 
 COUNTERS = 32  # of each pool and class, for all tenants
@@ -26,42 +26,43 @@ def measure(
     most_s: float = inf,
     entered: Mapping[str, float] = MappingProxyType({}),
 ) -> Backlog:
+    """As `measured`, of jobs. The line is given in order of urgency; `most_s` is what a job may wait."""
+    return measured(weighed_pools(waiting, running, capacity, now, age_s, most_s), now, entered)
+
+
+def measured(pools: Mapping[str, WeighedPool], now: float, entered: Mapping[str, float]) -> Backlog:
     """The backlog: work in step-seconds by pool, and the longest pool's wait.
 
     The wait is what one device after another would need for all that is ahead: it does not count on batches to pay. A
-    pool without replicas starts one first. The line is given in order of urgency; `age_s` is after which a job is
-    lifted by a class, `most_s` what a job may wait. `entered` counts what was let in, from before the line was read:
-    whatever has been added to it since is not in the line.
+    pool without replicas starts one first. `entered` counts what was let in, from before the line was read: whatever
+    has been added to it since is not in the line.
     """
-    pools, lines, under_way = {}, by_pool(waiting), by_pool(running)
-    for name in sorted(lines.keys() | under_way.keys() | set(capacity)):
-        ahead, at_work = lines.get(name, []), under_way.get(name, [])
-        step_seconds = sum(job.plan.estimate.step_seconds for job in ahead) + sum(remaining(job) for job in at_work)
-        pool = capacity.get(name, Pool(0, 0, 0))
-        left_s, alone = running_left_s(at_work, pool), 0 < pool.slots <= pool.replicas
-        asked = [job.plan.estimate for job in ahead]
-        turns_s = [each.seconds if alone else max(each.step_seconds, each.device_seconds) for each in asked]  # `turn_s`
-        pools[name] = PoolBacklog(
-            jobs=len(ahead),
-            running=len(at_work),
-            step_seconds=round(step_seconds, 3),
-            slots=pool.slots,
-            replicas=pool.replicas,
-            comes=pool.foreseen,
-            wait_s=round((sum(turns_s) + sum(left_s.values())) / max(1, pool.replicas) + pool.start_s, 3),
-            start_s=round(pool.start_s, 3) or None,
-            ahead_s=_ahead_s(ahead, turns_s, left_s, pool, now, age_s),
-            classes=dict(Counter(job.priority for job in ahead)) if ahead else {},
-            longest_s=longest_s(ahead, _starts_in_s(ahead, turns_s, left_s, pool), now, age_s, most_s),
-        )
+    rows = {name: _row(each) for name, each in pools.items()}
     return Backlog(
         at=now,
-        jobs=len(waiting),
-        running=len(running),
-        step_seconds=round(sum(row.step_seconds for row in pools.values()), 3),
-        wait_s=max((row.wait_s for row in pools.values()), default=0.0),
-        pools=pools,
+        jobs=sum(row.jobs for row in rows.values()),
+        running=sum(row.running for row in rows.values()),
+        step_seconds=round(sum(row.step_seconds for row in rows.values()), 3),
+        wait_s=max((row.wait_s for row in rows.values()), default=0.0),
+        pools=rows,
         entered=dict(entered),
+    )
+
+
+def _row(weighed: WeighedPool) -> PoolBacklog:
+    pool = weighed.pool
+    return PoolBacklog(
+        jobs=weighed.jobs,
+        running=sum(weighed.held.values()),
+        step_seconds=round(weighed.work + weighed.left, 3),
+        slots=pool.slots,
+        replicas=pool.replicas,
+        comes=pool.foreseen,
+        wait_s=round(weighed.all_s, 3),
+        start_s=round(pool.start_s, 3) or None,
+        ahead_s=ahead_s(weighed),
+        classes={name: weighed.counts[level] for name, level in PRIORITIES.items() if weighed.counts[level]},
+        longest_s=by_class(weighed.longest_s),
     )
 
 
@@ -128,6 +129,7 @@ def entered_since(backlog: Backlog, entered: Mapping[str, float], job: Job, weig
     return max(0.0, work) / max(1, row.replicas)
 
 
+@lru_cache(maxsize=4096)  # of each pool and class a few
 def _counted(name: str) -> tuple[str, int, str]:
     """Pool, class and tenants' number of a counter; an older one has no number."""
     rest, _, last = name.rpartition("/")
@@ -163,68 +165,30 @@ def lifted(level: int, waited_s: float, age_s: float) -> int:
     return min(HIGHEST, level + int(max(0.0, waited_s) / age_s))
 
 
-def by_pool(jobs: Sequence[Job]) -> dict[str, list[Job]]:
-    """The same jobs by pool, in the same order."""
-    found: dict[str, list[Job]] = {}
-    for job in jobs:
-        name = job.plan.pool
-        if name in found:
-            found[name].append(job)
-        else:
-            found[name] = [job]
-    return found
-
-
-def running_left_s(running: Sequence[Job], pool: Pool) -> dict[tuple[str, int], float]:
-    """Seconds that the running jobs will still keep a device, by tenant and class: all that a wait asks of them."""
-    found: dict[tuple[str, int], float] = {}
-    alone, classes = 0 < pool.slots <= pool.replicas, dict(PRIORITIES)
-    for job in running:
-        whose, plan = (job.tenant, classes.get(job.priority, NORMAL)), job.plan
-        asked = plan.estimate
-        turn = asked.seconds if alone else max(asked.step_seconds, asked.device_seconds)
-        left_s = asked.step_seconds * plan.left(job.step) + turn - asked.step_seconds  # as `turn_left_s`, of thousands
-        found[whose] = found.get(whose, 0.0) + left_s
-    return found
-
-
-def ahead_s(waiting: Sequence[Job], running: Sequence[Job], pool: Pool, now: float, age_s: float) -> dict[str, float]:
+def ahead_s(weighed: WeighedPool) -> dict[str, float]:
     """Seconds of work before a job of each class that comes to this pool now.
 
     Before it go those of its class and above, and those who age into its class while it waits: they are found by
     looking again with the longer wait, until nobody is added. Running jobs count that it cannot pause. It does not
     count on batches to pay, nor does it know of those who will come.
     """
-    turns_s = [turn_s(job, pool) for job in waiting]
-    return _ahead_s(waiting, turns_s, running_left_s(running, pool), pool, now, age_s)
-
-
-def _ahead_s(
-    waiting: Sequence[Job],
-    turns_s: Sequence[float],
-    left_s: Mapping[tuple[str, int], float],
-    pool: Pool,
-    now: float,
-    age_s: float,
-) -> dict[str, float]:
-    devices, found = max(1, pool.replicas), {}
-    ages = rising(waiting, turns_s, now, age_s)
+    devices, start_s, found = max(1, weighed.pool.replicas), weighed.pool.start_s, {}
     for name, level in PRIORITIES.items():
-        work = sum(left for (_, its), left in left_s.items() if its >= level or not pool.spare)
-        for passes_s, length_s in ages[level]:
-            if passes_s > work / devices + pool.start_s:
+        work = weighed.kept_s[level] + sum(weighed.turns_s[level:])
+        for passes_s, turn in weighed.rising(level):
+            if passes_s > work / devices + start_s:
                 break
-            work += length_s
-        found[name] = round(work / devices + pool.start_s, 3)
+            work += turn
+        found[name] = round(work / devices + start_s, 3)
     return found
 
 
 def rising(
     waiting: Sequence[Job], turns_s: Sequence[float], now: float, age_s: float
 ) -> dict[int, list[tuple[float, float]]]:
-    """By class: when each waiting job stands at least as high as a new one of it (see `passes_in_s`), and its turn.
+    """By class: when each waiting job stands at least as high as a new one of it, seconds from now, and its turn.
 
-    The soonest first; who never will is not among them.
+    Both age. The soonest first; who never will is not among them.
     """
     found: dict[int, list[tuple[float, float]]] = {level: [] for level in PRIORITIES.values()}
     for job, length_s in zip(waiting, turns_s, strict=True):
@@ -239,50 +203,5 @@ def rising(
     return found
 
 
-def passes_in_s(job: Job, level: int, now: float, age_s: float) -> float:
-    """When a waiting job stands at least as high as a new one of this class, seconds from now; both age."""
-    mine, waited_s = _level(job), max(0.0, now - job.created_at)
-    if lifted(mine, waited_s, age_s) >= level:
-        return 0.0
-    next_s = age_s - waited_s % age_s  # then it is lifted once more, before the new one is
-    return next_s if lifted(mine, waited_s + next_s, age_s) >= level else inf
-
-
-def longest_s(
-    waiting: Sequence[Job], waits_s: Mapping[str, float], now: float, age_s: float, most_s: float
-) -> dict[str, float]:
-    """The longest wait, as it is foreseen now, of those whom a job of each class would hold up.
-
-    `waiting` stands in order of urgency, `waits_s` says how long each will still wait. Only those who never ran, came
-    after nobody and still keep within `most_s` have a promise that can be broken.
-    """
-    most: dict[int, float] = {}
-    for job in waiting:
-        waited_s = now - job.created_at
-        total_s = waited_s + waits_s.get(job.id, 0.0)
-        if total_s > most_s:
-            continue
-        level = min(HIGHEST, _level(job) + int(max(0.0, waited_s) / age_s))  # as `lifted`, for each of thousands
-        if total_s > most.get(level, 0.0) and not (job.attempts or job.after):
-            most[level] = total_s
-    found = {}
-    for name, mine in PRIORITIES.items():
-        longest = 0.0
-        for level, total_s in most.items():
-            if level < mine and total_s > longest:
-                longest = total_s
-        found[name] = round(longest, 3)
-    return found
-
-
 def _level(job: Job) -> int:
     return PRIORITIES.get(job.priority, NORMAL)
-
-
-def _starts_in_s(
-    line: Sequence[Job], turns_s: Sequence[float], left_s: Mapping[tuple[str, int], float], pool: Pool
-) -> dict[str, float]:
-    """Seconds until each of one pool's line starts, most urgent first, where all turns are known."""
-    devices = max(1, pool.replicas)
-    before = accumulate(turns_s, initial=sum(left_s.values()))
-    return {job.id: work / devices + pool.start_s for job, work in zip(line, before, strict=False)}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, count
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, compress, count, repeat
 from math import floor, inf
+from operator import attrgetter, is_not, neg
 from typing import Any
 
 from app.line.order import Entry, Standing, Urgency, standings
 from app.line.profile import Profile
 from app.line.rules import HIGHEST, NORMAL, PRIORITIES, Rules
 from app.line.story_order import in_story_order
-from app.line.tenant_order import class_levels, levels_of
+from app.line.tenant_order import levels_of, levels_reached
 from app.types import Job
 
 TICK_S = 0.001
@@ -35,6 +36,8 @@ class WaitingLine:
         self._rules = rules
         self.jobs: dict[str, Job] = {}
         """All of them by id, those past their deadline among them."""
+        self.here: dict[tuple[str, str], int] = {}
+        """How many of them there are by pool and tenant."""
         self._pools: dict[str, dict[str, TenantLine]] = {}
         self._standing: dict[str, Standing] = {}  # of those that are in a tenant's line
         self._due: dict[str, float] = {}  # deadlines of those
@@ -46,25 +49,30 @@ class WaitingLine:
 
     def observe(self, waiting: Iterable[Job]) -> None:
         """These wait now, and nobody else."""
-        here = {job.id: job for job in waiting}
-        before = self.jobs
+        here, before = {job.id: job for job in waiting}, self.jobs
         if here.keys() != before.keys():
             for job_id in before.keys() - here.keys():
                 self.remove(job_id)
-        for job_id, job in here.items():
-            if before.get(job_id) is not job:
-                self.add(job)
+        others = map(is_not, here.values(), map(before.get, here))  # of thousands most often a few
+        for job in list(compress(here.values(), others)):
+            self.add(job)
 
     def add(self, job: Job) -> None:
         """It waits now; one of the same id is replaced."""
         self.remove(job.id)
         self.jobs[job.id] = job
         self._new.append(job)
+        whose = job.plan.pool, job.tenant
+        self.here[whose] = self.here.get(whose, 0) + 1
 
     def remove(self, job_id: str) -> None:
         """It does not wait any more, if it did."""
         job = self.jobs.pop(job_id, None)
         if job is not None:
+            whose = job.plan.pool, job.tenant
+            self.here[whose] -= 1
+            if not self.here[whose]:
+                del self.here[whose]
             self._take_out(job)
             self._late.pop(job_id, None)
 
@@ -76,6 +84,12 @@ class WaitingLine:
         for job_id in [job_id for job_id, deadline in self._due.items() if now >= deadline]:
             self._late[job_id] = self.jobs[job_id]
             self._take_out(self.jobs[job_id])
+        if self._new or (self._again and self._again[0][0] <= now):
+            self._rank(now)
+        return list(self._late.values())
+
+    def _rank(self, now: float) -> None:
+        """Those who are new, and those whose standing may have changed."""
         rank = standings(now, self._rules, _LENGTHS)
         for job in self._new:
             if self.jobs.get(job.id) is not job:
@@ -93,7 +107,6 @@ class WaitingLine:
         for before in again:
             if self._standing.get(before.entry.job_id) is before:
                 self._put(self.jobs[before.entry.job_id], rank(before.entry), now)
-        return list(self._late.values())
 
     def pool(self, name: str) -> Mapping[str, TenantLine]:
         """The lines of a pool's tenants, none of them empty."""
@@ -117,9 +130,20 @@ class WaitingLine:
         lines = self.pool(name)
         if len(lines) < 2:
             return iter([one for line in lines.values() for one in line.rows()])
-        levels = class_levels(one for line in lines.values() for one in line.rows())
+        levels = _levels(lines)
         ranked = (self._ranked(tenant, line, levels, starts) for tenant, line in lines.items())
         return (row[3] for row in heapq.merge(*ranked))
+
+    def whole(self, name: str, starts: Mapping[str, float]) -> Sequence[Standing]:
+        """All of `in_order`: who takes all of them sorts what is in order tenant by tenant, rather than merge it."""
+        lines = self.pool(name)
+        if len(lines) < 2:
+            return [one for line in lines.values() for one in line.rows()]
+        levels, ranked = _levels(lines), list[_Ranked]()
+        for tenant, line in lines.items():
+            ranked += self._ranked(tenant, line, levels, starts)
+        ranked.sort()
+        return [row[3] for row in ranked]
 
     def sorted(self, name: str, some: Sequence[Standing], starts: Mapping[str, float]) -> list[Standing]:
         """Some of a pool's line, in the order of it."""
@@ -128,7 +152,7 @@ class WaitingLine:
         lines, wanted = self.pool(name), {one.entry.job_id for one in some}
         if len(lines) < 2:
             return [one for line in lines.values() for one in line.rows() if one.entry.job_id in wanted]
-        levels = class_levels(one for line in lines.values() for one in line.rows())
+        levels = _levels(lines)
         rows = [
             row
             for tenant in dict.fromkeys(one.entry.urgency.tenant for one in some)
@@ -142,9 +166,9 @@ class WaitingLine:
     ) -> Iterator[_Ranked]:
         rows, weight = line.rows(), self._rules.weight(tenant)
         tags = accumulate((one.remaining_s / weight for one in rows), initial=starts.get(tenant, 0.0))
-        return (
-            (-level, tag, one.key, one) for level, tag, one in zip(levels_of(rows, levels), tags, rows, strict=False)
-        )
+        of_class = {levels[priority] for priority, _ in line.lifts()}
+        stand = repeat(*of_class) if len(of_class) == 1 else levels_of(rows, levels)
+        return zip(map(neg, stand), tags, map(_key, rows), rows, strict=False)
 
     def _put(self, job: Job, one: Standing, now: float) -> None:
         """It stands so from now on, until that may change."""
@@ -194,6 +218,7 @@ class TenantLine:
         self._order: list[Standing] = []  # as it was when it was asked for last
         self._new: dict[str, None] = {}
         self._moved = False
+        self._lifts: Collection[tuple[int, int]] = ()
 
     def __len__(self) -> int:
         return len(self._here)
@@ -207,8 +232,14 @@ class TenantLine:
         found = [here[job_id] for job_id in (*ids, *(job_id for job_id in new if job_id in here))]
         found.sort(key=_key)  # most are in order already, which takes one comparison each
         self._order = in_story_order(found, self._stories) if len(self._stories) > 1 else found
+        self._lifts = {(one.entry.urgency.priority, one.level) for one in found}
         self._new, self._moved = {}, False
         return self._order
+
+    def lifts(self) -> Collection[tuple[int, int]]:
+        """Each class that is here, and each to which age has lifted one of it."""
+        self.rows()
+        return self._lifts
 
     def places(self) -> Sequence[tuple[int, int, float, float, str]]:
         """By what each of `rows` is compared with the tenant's in other pools, ascending.
@@ -282,5 +313,8 @@ def ranks(now: float, rules: Rules) -> Callable[[Entry], Standing]:
     return standings(now, rules, _LENGTHS)
 
 
-def _key(one: Standing) -> tuple[int, int, float, float, str]:
-    return one.key
+def _levels(lines: Mapping[str, TenantLine]) -> dict[int, int]:
+    return levels_reached({lift for line in lines.values() for lift in line.lifts()})
+
+
+_key: Callable[[Standing], tuple[int, int, float, float, str]] = attrgetter("key")

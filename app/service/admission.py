@@ -130,6 +130,8 @@ def promise(job: Job, backlog: Backlog, entered: Mapping[str, float], settings: 
 def _full(backlog: Backlog, job: Job, most: int) -> bool:
     if backlog.tenants is None:
         return backlog.jobs >= most
+    if not fills_line(backlog.jobs, most, most, most):  # whoever has how many
+        return False
     open_jobs = {tenant: use.jobs + use.running for tenant, use in backlog.tenants.items() if use.jobs or use.running}
     mine = open_jobs.get(job.tenant, 0)
     return fills_line(backlog.jobs, mine, max(1, len(open_jobs)), most)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
+from math import inf
 
 import psutil
 
@@ -18,12 +20,29 @@ from app.types import Job, Phase
 
 MOST_OTHERS = 64  # jobs that are looked up for one report
 _PROCESS = psutil.Process()
+READ_S = 1.0  # between two readings of what this process holds
+
+
+class _Host:
+    """Bytes resident in host memory, read at most once in `READ_S`: it is asked for with each job that comes."""
+
+    def __init__(self) -> None:
+        self._read_at, self._bytes = -inf, 0
+
+    def held(self) -> int:
+        now = time.monotonic()
+        if now - self._read_at >= READ_S:
+            self._read_at, self._bytes = now, int(_PROCESS.memory_info().rss)
+        return self._bytes
+
+
+_HOST = _Host()
 
 
 def intake(job: Job, took_s: Mapping[str, float]) -> Mapping[str, object]:
     """What the Router notes of a job that it has let in; `created_at` is the end of its planning."""
     received_at = job.created_at - took_s.get("plan", 0.0)
-    return {"received_at": received_at, "stages_s": dict(took_s), "host_bytes": _PROCESS.memory_info().rss}
+    return {"received_at": received_at, "stages_s": dict(took_s), "host_bytes": _HOST.held()}
 
 
 async def report_of(job: Job, stores: Shared, now: float) -> Report:

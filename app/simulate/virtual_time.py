@@ -73,6 +73,23 @@ def turn() -> Generator[None, None, None]:
     yield
 
 
+@types.coroutine
+def sleep(loop: VirtualLoop, seconds: float) -> Generator[Any, None, None]:
+    """As `asyncio.sleep`, which looks for the loop and cancels what is over: half of all callbacks come of it."""
+    awake: asyncio.Future[None] = loop.create_future()
+    handle = loop.call_at(loop.now + seconds, _wake, awake)
+    try:
+        yield from awake
+    except BaseException:
+        handle.cancel()
+        raise
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
+
+
 class _Handle(asyncio.Handle):
     """As its base, with what a loop that is never debugged asks of it, since there is one for each callback."""
 
@@ -98,7 +115,10 @@ class _TimerHandle(_Handle, asyncio.TimerHandle):
     __slots__ = ()
 
     def __init__(self, when: float, callback: Any, args: Any, context: contextvars.Context) -> None:
-        super().__init__(callback, args, context)
+        self._context = context
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
         self._when = when
 
 
@@ -112,7 +132,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.callbacks = 0  # that have run
         self._timers: list[tuple[float, int, _TimerHandle]] = []  # a heap; equal times in the order they came
         self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
         self._numbers = itertools.count()
@@ -167,7 +186,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """As the base class."""
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        when = self.now + delay
+        handle = _TimerHandle(when, callback, args, copy_context() if context is None else context)
+        heappush(self._timers, (when, next(self._numbers), handle))
+        return handle
 
     def run_in_executor(  # type: ignore[override]  # typeshed says what a thread's arguments may be
         self, executor: Executor | None, func: Callable[..., T], *args: Any
@@ -248,7 +270,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if process is not None and process.frozen:
                 process.hold(handle)
                 continue
-            self.callbacks += 1
             try:
                 context.run(handle._callback, *handle._args)
             except (SystemExit, KeyboardInterrupt):
@@ -259,11 +280,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _wait(self) -> None:
         """Until the next that is due; nothing comes from outside."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2]._cancelled:
             heappop(timers)
         if not timers:
             raise Stalled(f"Nobody is to be woken any more, {self.now:.3f} s in.")
-        self.now = max(self.now, timers[0][0])
+        when = timers[0][0]
+        if when > self.now:
+            self.now = when
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """They are passed over when their time has come."""
@@ -272,10 +295,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Nobody sleeps who would have to be woken."""
 
 
-def _task_in(context: contextvars.Context, coro: Any, loop: VirtualLoop, name: str | None) -> asyncio.Task[Any]:
-    if sys.version_info >= (3, 11):
+if sys.version_info >= (3, 11):
+
+    def _task_in(context: contextvars.Context, coro: Any, loop: VirtualLoop, name: str | None) -> asyncio.Task[Any]:
         return asyncio.Task(coro, loop=loop, name=name, context=context)
-    return context.run(asyncio.Task, coro, loop=loop, name=name)  # it copies the context that it is made in
+
+else:
+
+    def _task_in(context: contextvars.Context, coro: Any, loop: VirtualLoop, name: str | None) -> asyncio.Task[Any]:
+        return context.run(asyncio.Task, coro, loop=loop, name=name)  # it copies the context that it is made in
 
 
 def run_virtually(work: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 import httpx
 
@@ -14,6 +15,7 @@ _PORTS = frozenset({None, *range(1, 65536)})
 _LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal")
 
 
+@lru_cache(maxsize=1024)  # looked at when a job comes, and at each attempt to tell of its end
 def check_url(url: str, allow_http: bool, allow_private: bool) -> httpx.URL:
     """The URL, parsed. What its name resolves to is looked at when it is connected to.
 

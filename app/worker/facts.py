@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -153,16 +154,31 @@ class FactQueue:
         self._at = (0, 0)  # the step last heard of, and how many there are
         self._forward: tuple[int, float, tuple[Mate, ...]] = (0, 0.0, ())  # behind the next step
         self._loop = asyncio.get_running_loop()
-        self._facts: asyncio.Queue[tuple[float, Fact]] = asyncio.Queue()
+        self._said: deque[tuple[float, Fact]] = deque()  # by any thread
+        self._called = False  # the loop, and it has not come yet: it takes all that is said until then
+        self._facts: deque[tuple[float, Fact]] = deque()
+        self._news = asyncio.Event()
 
     async def next(self) -> Fact:
         """The next fact, in the order in which the engine said them."""
-        self.at, fact = await self._facts.get()
+        while not self._facts:
+            self._news.clear()
+            await self._news.wait()
+        self.at, fact = self._facts.popleft()
         return fact
 
     def put(self, fact: Fact) -> None:
         """Add a fact."""
-        self._loop.call_soon_threadsafe(self._facts.put_nowait, (self._clock(), fact))
+        self._said.append((self._clock(), fact))
+        if not self._called:
+            self._called = True
+            self._loop.call_soon_threadsafe(self._take)
+
+    def _take(self) -> None:
+        self._called = False  # first: what is said from here on calls again
+        while self._said:
+            self._facts.append(self._said.popleft())
+        self._news.set()
 
     def phase(self, phase: Phase) -> None:
         if phase is not Phase.ENCODING:  # told when the attempt began

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.line.dispatch import Pool
 from app.line.rules import PRIORITIES
-from app.line.wait_estimates import ahead_s, expected_s, held_up_s, longest_s, measure, turn_in, wait_of
+from app.line.wait_estimates import ahead_s, expected_s, held_up_s, measure, turn_in, wait_of
+from app.line.weighed_pool import by_class, weighed
 from app.types import Job
 from tests.line.make import at_work, job
 
@@ -18,28 +21,32 @@ AGE_S = 120.0
 def test_a_class_waits_for_its_own_and_those_above() -> None:
     line = [job(0, priority="high", step_seconds=1.0), job(0, step_seconds=2.0), job(0, priority="low")]
     running = [at_work(9, priority="low", step_seconds=8.0)]
-    assert ahead_s(line, running, ONE, 1.0, AGE_S) == {"low": 13.0, "normal": 3.0, "high": 1.0}
-    assert ahead_s(line, running, Pool(4, 0, 2), 1.0, AGE_S)["high"] == 4.5  # which cannot pause: all that runs
+    assert ahead_s(weighed(line, running, ONE, 1.0, AGE_S)) == {"low": 13.0, "normal": 3.0, "high": 1.0}
+    assert (
+        ahead_s(weighed(line, running, Pool(4, 0, 2), 1.0, AGE_S))["high"] == 4.5
+    )  # which cannot pause: all that runs
 
 
 def test_those_who_age_into_its_class_while_it_waits_go_before_it() -> None:
     line = [job(0, step_seconds=30.0), job(0, priority="low", step_seconds=7.0)]
-    assert ahead_s(line, [], ONE, 100.0, AGE_S)["normal"] == 37.0
-    assert ahead_s(line, [], ONE, 80.0, AGE_S)["normal"] == 30.0
+    assert ahead_s(weighed(line, [], ONE, 100.0, AGE_S))["normal"] == 37.0
+    assert ahead_s(weighed(line, [], ONE, 80.0, AGE_S))["normal"] == 30.0
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(PRIORITIES)), st.floats(0, 300), st.floats(0.1, 50)), max_size=20))
 def test_the_more_urgent_never_wait_longer_and_nobody_longer_than_for_all(rows: list[tuple[str, float, float]]) -> None:
     line = [job(n, priority=p, created_at=300.0 - w, step_seconds=s) for n, (p, w, s) in enumerate(rows)]
-    found = ahead_s(line, [], ONE, 300.0, AGE_S)
+    found = ahead_s(weighed(line, [], ONE, 300.0, AGE_S))
     assert found["high"] <= found["normal"] <= found["low"] <= sum(s for _, _, s in rows) + 0.001
 
 
 def test_the_longest_wait_of_those_below_counts_those_who_have_a_promise() -> None:
-    line = [job(0, priority="high"), job(10), job(20, priority="low"), job(0, priority="low", attempts=1)]
-    waits = {each.id: 5.0 for each in line}
-    assert longest_s(line, waits, 50.0, AGE_S, 1000.0) == {"low": 0.0, "normal": 35.0, "high": 45.0}
-    assert longest_s(line, waits, 50.0, AGE_S, 40.0)["high"] == 35.0  # beyond that, it is broken already
+    rows: list[dict[str, Any]] = [{"priority": "high"}, {"created_at": 10.0}, {"priority": "low", "created_at": 20.0}]
+    line = [job(0, step_seconds=0.0, **row) for row in (*rows, {"priority": "low", "attempts": 1})]
+    running = [at_work(9, step_seconds=5.0)]  # for which all of them will still wait
+    assert by_class(weighed(line, running, ONE, 50.0, AGE_S).longest_s) == {"low": 0.0, "normal": 35.0, "high": 45.0}
+    within = weighed(line, running, ONE, 50.0, AGE_S, most_s=40.0)
+    assert by_class(within.longest_s)["high"] == 35.0  # beyond that, it is broken already
 
 
 def test_admission_reads_the_wait_of_the_class_from_the_backlog() -> None:
@@ -54,7 +61,7 @@ def test_admission_reads_the_wait_of_the_class_from_the_backlog() -> None:
 def test_where_a_replica_takes_one_job_at_a_time_others_wait_for_all_of_it() -> None:
     alone = Pool(slots=1, busy=1, replicas=1)
     line, running = [job(0, step_seconds=2.0)], [at_work(9, step_seconds=8.0, step=10)]  # and a second each besides
-    assert ahead_s(line, running, alone, 1.0, AGE_S)["normal"] == 3.0 + 5.0
+    assert ahead_s(weighed(line, running, alone, 1.0, AGE_S))["normal"] == 3.0 + 5.0
     found = measure(line, running, {"main": alone}, 1.0, AGE_S)
     assert turn_in(found, job(1, step_seconds=2.0)) == 3.0
     assert turn_in(measure(line, running, {"main": ONE}, 1.0, AGE_S), job(1, step_seconds=2.0)) == 2.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import islice
+from itertools import compress, islice
+from operator import eq
 
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
@@ -33,20 +34,24 @@ class RedisLine:
         self._keys = keys
         self._read = read
         self._kept: dict[str, Job] = {}
+        self._fences: dict[str, str] = {}  # of those, as they are told
 
     async def waiting(self) -> Sequence[Job]:
         """The line, oldest first."""
         kept = self._kept
         told = await self._commands.run(READ, [self._keys.line], [self._keys.job("")])
         line, fences = (words.decode().split() for words in told)
-        known = {
-            job_id: job
-            for job_id, fence in zip(line, fences, strict=True)
-            if (job := kept.get(job_id)) is not None and str(job.fence) == fence
-        }
+        # Of thousands nearly all stand as they stood: no step of Python for each.
+        stand = list(map(eq, fences, map(self._fences.get, line)))
+        known = dict(compress(zip(line, map(kept.get, line), strict=True), stand))
+        self._fences = dict(compress(zip(line, fences, strict=True), stand))
         if len(known) < len(line):
             new = await self._read([job_id.encode() for job_id in line if job_id not in known])
             known.update((job.id, job) for job in new if job.phase is Phase.QUEUED)
+            self._fences.update((job.id, str(job.fence)) for job in new if job.phase is Phase.QUEUED)
             known = {job_id: known[job_id] for job_id in line if job_id in known}
-        self._kept = known if len(known) <= KEPT else dict(islice(known.items(), KEPT))
+        self._kept = known
+        if len(known) > KEPT:
+            self._kept = dict(islice(known.items(), KEPT))
+            self._fences = {job_id: self._fences[job_id] for job_id in self._kept}
         return list(known.values())

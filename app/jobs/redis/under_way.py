@@ -64,6 +64,6 @@ class RedisUnderWay:
 
 def _moved(job: Job, step: int, phase: str, priority: str) -> Job:
     now = None if priority == "null" else orjson.loads(priority)
-    if (step, phase, now) == (job.step, job.phase.value, job.priority_now):
+    if (step, phase, now) == (job.step, job.phase, job.priority_now):
         return job
     return replace(job, step=step, phase=Phase(phase), priority_now=now)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.dispatch.ports import AttemptLost
 from app.errors import KinorayError, PartAway, PartFailed, ServiceUnavailable, StoreUnavailable
 from app.simulate.faults.remote import DyingProcess
-from app.simulate.virtual_time import VirtualLoop
+from app.simulate.virtual_time import VirtualLoop, sleep
 from app.types import Measured
 from app.types.waveform import Waveform
 from app.worker.ports import StoredDraft
@@ -82,7 +82,7 @@ class Network:
         if self.delays and rng.random() < self.delays:
             await asyncio.sleep(rng.uniform(0.0, LATE_S))
         else:
-            await asyncio.sleep(rng.expovariate(1 / MEAN_S))
+            await sleep(self._loop, rng.expovariate(1 / MEAN_S))
 
     def _deliver(self, host: Host, work: Callable[[], Awaitable[Any]], answer: asyncio.Future[Any], late: bool) -> None:
         process = host.process

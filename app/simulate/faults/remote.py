@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from app.errors import StoreUnavailable
-from app.simulate.virtual_time import VirtualLoop, VirtualProcess, turn
+from app.simulate.virtual_time import VirtualLoop, VirtualProcess, sleep, turn
 
 QUICK, TURN = 0.6, 0.85  # so many of all calls are answered at once, and so many more when others had their turn
 MEAN_S = 0.004  # of the rest
@@ -40,9 +40,9 @@ class Server:
         """The way there. Raises StoreUnavailable."""
         rng = self._rng
         if self.slow_s:
-            await asyncio.sleep(rng.expovariate(1 / self.slow_s))
+            await sleep(self._loop, rng.expovariate(1 / self.slow_s))
         elif draw > TURN:
-            await asyncio.sleep(min(rng.expovariate(1 / self._mean_s), LONGEST * self._mean_s))
+            await sleep(self._loop, min(rng.expovariate(1 / self._mean_s), LONGEST * self._mean_s))
         elif draw > QUICK:
             await turn()
         if self.away:

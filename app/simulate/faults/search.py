@@ -19,6 +19,7 @@ from app.simulate.faults.shrink import fewest
 
 CHUNK = 10  # seeds that a process is given at a time
 SHOWN = 40  # lines of a trace
+LEFT = 200_000  # objects that runs may leave in cycles, some thousand each, before they are looked for
 _NAME = re.compile(r"(video|story)_([0-9a-f]{32})")
 
 
@@ -54,15 +55,15 @@ class Searched:
 
 
 def search(
-    first: int, seeds: int, processes: int | None = None, heard: Callable[[int, int], None] | None = None
+    first: int, seeds: int, processes: int | None = None, heard: Callable[[int, str | None], None] | None = None
 ) -> Searched:
-    """Run the seeds from the first on. `heard` is told how many are done, and how many of them failed."""
+    """Run the seeds from the first on. `heard` is told of each in order, and of what did not hold."""
     began, outcomes = time.monotonic(), list[Outcome]()
     with _pool(processes or os.cpu_count() or 1) as pool:
         for outcome in pool.map(one, range(first, first + seeds), chunksize=CHUNK):
             outcomes.append(outcome)
             if heard is not None:
-                heard(len(outcomes), sum(each.violation is not None for each in outcomes))
+                heard(outcome.seed, outcome.violation)
         found = tuple(pool.map(explained, [each.seed for each in outcomes if each.violation is not None]))
     jobs, faults = sum(each.jobs for each in outcomes), sum(each.faults for each in outcomes)
     return Searched(len(outcomes), found, time.monotonic() - began, jobs, faults)
@@ -78,6 +79,7 @@ def _begin() -> None:
     one(0)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(LEFT, *gc.get_threshold()[1:])
 
 
 def explained(seed: int) -> Found:

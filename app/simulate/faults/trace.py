@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 KEPT = 4000
+HASHED = 256  # lines at a time
 
 
 class Trace:
@@ -16,17 +17,25 @@ class Trace:
         self._clock = clock
         self._hash = hashlib.blake2b(digest_size=16)
         self._lines: deque[str] = deque(maxlen=KEPT)
+        self._unhashed: list[str] = []
 
     def note(self, *words: object) -> None:
         """Something has happened now."""
         line = f"{self._clock():9.4f} {' '.join(map(str, words))}"
-        self._hash.update(line.encode())
         self._lines.append(line)
+        self._unhashed.append(line)
+        if len(self._unhashed) >= HASHED:
+            self._take_in()
 
     @property
     def digest(self) -> str:
         """Of all lines."""
+        self._take_in()
         return self._hash.hexdigest()
+
+    def _take_in(self) -> None:
+        self._hash.update("".join(self._unhashed).encode())
+        self._unhashed = []
 
     def about(self, name: str, most: int = 40) -> Sequence[str]:
         """The last lines that name it."""

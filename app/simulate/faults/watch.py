@@ -61,7 +61,7 @@ class Watch:
 
     def changed(self, before: Job, after: Job, lease: Lease | None) -> None:
         """A record was written."""
-        name = f"{before.phase.value}->{after.phase.value}"
+        name = f"{before.phase}->{after.phase}"
         self.trace.note("job", after.id[-6:], name, f"f{after.fence}", f"s{after.step}")
         if before.phase.ended:
             self.demand(after.phase is before.phase, f"{after.id} ended as {before.phase} and became {after.phase}")

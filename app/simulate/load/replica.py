@@ -19,7 +19,7 @@ from app.types import Job
 WAITING, RUNNING, PAUSED = "waiting", "running", "paused"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Attempt:
     """A job in a replica. `left`: forwards still to come; `weight`: of one, in guided evaluations."""
 
@@ -109,14 +109,15 @@ class Replica:
 
     def note_steps(self, now: float) -> None:
         """The jobs here say how far they are, as a replica writes it down."""
-        begun = int((now - self._began) / self._each_s) if self._batch and now > self._began else 0
+        batch = self._batch
+        begun = int((now - self._began) / self._each_s) if batch and now > self._began else 0
         for one in self.jobs.values():
-            left = one.left
-            if begun and any(one is each for each in self._batch):
+            left, kind = one.left, one.kind
+            if begun and one in batch:
                 left = max(0, left - begun)
-            steps = one.job.plan.sampling.steps
+            steps = kind.plan.sampling.steps
             # Nobody else has this job but the simulation.
-            object.__setattr__(one.job, "step", steps - round(steps * left / max(1, one.kind.forwards)))
+            object.__setattr__(one.job, "step", steps - round(steps * left / (kind.forwards or 1)))
 
     def _account(self, now: float) -> None:
         """The forwards since the last boundary have been run."""

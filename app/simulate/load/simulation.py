@@ -14,7 +14,8 @@ from app.line.backlog import Backlog
 from app.line.dispatch import Dispatch
 from app.line.tenant_shares import TenantShares
 from app.line.tenant_waits import with_tenants
-from app.line.wait_estimates import counter_of, measure, turn_in
+from app.line.wait_estimates import counter_of, measured, turn_in
+from app.line.weighed_pool import weighed_pools
 from app.service.admission import promise
 from app.simulate.collecting import seldom_collected
 from app.simulate.load.fleet import Fleet
@@ -52,6 +53,7 @@ class Simulation:
         self._cache = MadeBefore()
         self._backlog: Backlog | None = None
         self._entered: dict[str, float] = {}
+        self._since: dict[str, float] = {}  # those of them that have moved since the backlog was told
         self._outcomes: list[Outcome] = []
         self._samples: list[Sample] = []
         self._passing = False
@@ -117,11 +119,11 @@ class Simulation:
         promised_s = None
         if self._backlog is not None:
             cost, counter = turn_in(self._backlog, job), counter_of(job)
-            self._entered[counter] = self._entered.get(counter, 0.0) + cost
+            self._enter(counter, cost)
             try:
-                promised_s = promise(job, self._backlog, self._entered, self._fleet.settings)
+                promised_s = promise(job, self._backlog, self._since, self._fleet.settings)
             except Overloaded:
-                self._entered[counter] -= cost
+                self._enter(counter, -cost)
                 self._end(job, now, REFUSED)
                 return
         if promised_s is not None:
@@ -130,6 +132,9 @@ class Simulation:
         self._waiting[job.id] = job
         self._dispatch.line.add(job)
         self._wake(now)
+
+    def _enter(self, counter: str, cost: float) -> None:
+        self._entered[counter] = self._since[counter] = self._entered.get(counter, 0.0) + cost
 
     # The dispatcher
 
@@ -200,8 +205,10 @@ class Simulation:
                     replica.note_steps(now)
         capacity = {name: pool.capacity(now) for name, pool in self._pools.items()}
         running, settings = list(self._running.values()), self._fleet.settings
-        backlog = measure(left, running, capacity, now, self._rules.age_s, settings.max_wait_s, dict(self._entered))
-        self._backlog = with_tenants(backlog, left, running, capacity, self._rules, self._shares, settings.max_wait_s)
+        pools = weighed_pools(left, running, capacity, now, self._rules.age_s, settings.max_wait_s)
+        here = left, running, capacity, self._rules, self._shares, settings.max_wait_s
+        self._backlog = with_tenants(measured(pools, now, self._entered), *here, pools=pools)
+        self._since = {}
         rows = self._backlog.pools or {}
         for name, pool in self._pools.items():
             row = rows[name]
