@@ -57,6 +57,7 @@ def test_every_model_steps_and_decodes(subject: Subject) -> None:
     assert subject.tokens(subject.shapes[0]) > 0
 
 
+@pytest.mark.timeout(900)  # presets are compiled, where nothing of them is kept from before
 @pytest.mark.parametrize("row", ["packing", "presets"])
 def test_wans_own_rows(row: str) -> None:
     loaded = measure.load(subjects(tiny=True)[0], torch.device("cpu"), torch.float32, 1)
