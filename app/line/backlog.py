@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -134,7 +135,13 @@ def _filled(row: Backlog | PoolBacklog) -> dict[str, object]:
 
 def _values(record: Backlog | PoolBacklog | TenantWaits | TenantUse) -> dict[str, object]:
     """Its fields. `asdict` would copy all that is below them, which nobody changes, at every pass."""
-    return {name: getattr(record, name) for name in _NAMES[type(record)]}
+    names, read = _FIELDS[type(record)]
+    return dict(zip(names, read(record), strict=True))
 
 
-_NAMES = {kind: tuple(each.name for each in fields(kind)) for kind in (Backlog, PoolBacklog, TenantWaits, TenantUse)}
+def _reader(kind: type) -> tuple[tuple[str, ...], attrgetter[tuple[object, ...]]]:
+    names = tuple(each.name for each in fields(kind))
+    return names, attrgetter(*names)
+
+
+_FIELDS = {kind: _reader(kind) for kind in (Backlog, PoolBacklog, TenantWaits, TenantUse)}

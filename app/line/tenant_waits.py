@@ -214,10 +214,11 @@ def _waits(
     tenant: str, mine: TenantPart, line: _Line, start: float, lead: float, longest: Mapping[str, float]
 ) -> TenantWaits:
     ahead_s, ahead, leads, weight = {}, {}, {}, line.rules.weight(tenant)
-    for name, level in PRIORITIES.items():
-        done, count = sum(mine.work[level:]) / weight, sum(mine.jobs[level:])
-        wait_s, jobs = _wait(tenant, level, line, start + done, count)
-        ahead_s[name], ahead[name], leads[name] = round(wait_s, 3), jobs, round(lead + done, 3)
+    work, count = 0.0, 0
+    for name, level in _HIGHEST_FIRST:
+        work, count = work + mine.work[level], count + mine.jobs[level]
+        wait_s, jobs = _wait(tenant, level, line, start + work / weight, count)
+        ahead_s[name], ahead[name], leads[name] = round(wait_s, 3), jobs, round(lead + work / weight, 3)
     return TenantWaits(len(mine.rows), line.weighed.held.get(tenant, 0), ahead_s, ahead, leads, dict(longest))
 
 
@@ -237,4 +238,5 @@ def _wait(tenant: str, level: int, line: _Line, tag: float, own: int) -> tuple[f
     return work / devices + start_s, jobs
 
 
+_HIGHEST_FIRST = tuple(PRIORITIES.items())[::-1]
 _NOTHING = TenantPart()  # of a tenant without a job in the line

@@ -76,7 +76,11 @@ def most(rows: Iterable[Sequence[float]]) -> list[float]:
 
 def by_class(longest_s: Sequence[float]) -> dict[str, float]:
     """The longest wait of those whom a job of each class would hold up: those of the classes below."""
-    return {name: round(max(longest_s[:level], default=0.0), 3) for name, level in PRIORITIES.items()}
+    found, longest = {}, 0.0
+    for name, its_s in zip(PRIORITIES, longest_s, strict=True):  # the lowest first
+        found[name] = round(longest, 3)
+        longest = max(longest, its_s)
+    return found
 
 
 def weighed(

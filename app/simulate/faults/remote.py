@@ -31,11 +31,6 @@ class Server:
         self._rng = rng
         self.draw = rng.random  # for a call: how quickly it is answered; for an answer: whether others come first
 
-    @property
-    def troubled(self) -> bool:
-        """Whether a call may fail, or take longer than most."""
-        return bool(self.away or self.slow_s or self.refuses)
-
     async def ask(self, draw: float) -> None:
         """The way there. Raises StoreUnavailable."""
         rng = self._rng
@@ -116,7 +111,7 @@ class Remote:
             if process.doomed:
                 process.called(behind=False)
             draw = server.draw()
-            if draw > QUICK or server.troubled:  # else it is there at once, as most are
+            if draw > QUICK or server.away or server.slow_s or server.refuses:  # else it is there at once, as most are
                 await server.ask(draw)
                 if process.doomed:
                     process.called(behind=False)

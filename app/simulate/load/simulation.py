@@ -154,9 +154,18 @@ class Simulation:
 
     def _pass(self, now: float) -> None:
         self._passes += 1
+        due = now >= self._publish_at
+        if due or self._waiting:
+            self._decide(now, due)
+        self._passing = False
+        if self._again:
+            self._again = False
+            self._wake(now)
+
+    def _decide(self, now: float, due: bool) -> None:
+        """Who of the line starts; `due`: what is told then, too."""
         capacity = {name: pool.capacity(now) for name, pool in self._pools.items()}
         waiting = list(self._waiting.values())
-        due = now >= self._publish_at
         # Where everybody starts, it does not matter who runs: a thousand of them are not listed for it.
         weighed = self._rules.most_of_tenant is not None or len(waiting) > min(each.free for each in capacity.values())
         running = list(self._running.values()) if due or weighed else []
@@ -175,10 +184,6 @@ class Simulation:
             busy = len(self._waiting) + len(self._running)
             self._publish_at = now + max(self._fleet.hops.publish_s, busy / BUSY_PER_S)
             self._publish(left, now)
-        self._passing = False
-        if self._again:
-            self._again = False
-            self._wake(now)
 
     def _leaves_line(self, job: Job) -> None:
         del self._waiting[job.id]
