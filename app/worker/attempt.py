@@ -29,6 +29,7 @@ from app.errors import (
 )
 from app.jobs.reports.account import FAILED, HANDED_BACK, REPLICA_LEFT
 from app.logs.context import about, about_job
+from app.plan.abilities import asked_of_replica, offered_by
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
@@ -140,6 +141,8 @@ class Attempt:
         job = await self._stores.jobs.get(self._job_id)
         if job.fence != self._fence or job.phase.ended:
             raise LeaseLost(f"{self._job_id} has moved on.")
+        if lacking := asked_of_replica(job.plan) - offered_by(self._parts.model):  # whoever sent it did not know
+            raise PartAway(f"This replica does not have {', '.join(sorted(lacking))}; a newer one may.")
         with about_job(job), attempt_span(job, self._fence) as span:
             self._trace = AttemptTrace(span)
             log.info("started")

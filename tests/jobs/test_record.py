@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.errors import JobNotFound, StoreUnavailable
+from app.errors import JobNotFound, RecordTooNew, StoreUnavailable
 from app.jobs.record import (
     VERSION,
     check_id,
@@ -174,7 +174,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=f"version {VERSION + 1}; this Kinoray reads up to {VERSION}"):
+    with pytest.raises(RecordTooNew, match=f"version {VERSION + 1}; this Kinoray reads up to {VERSION}"):
         job_from_json(newer)
 
 
