@@ -187,7 +187,7 @@ def _read(name: str, data: bytes) -> Any:
     return int(data) if name in _NUMBERS else _MOVING[name].validate_json(data)
 
 
-_RARE = ("uploads", "postprocessing", "prepared", "student", "draft", "references", "sound", "stages")
+_RARE = ("uploads", "postprocessing", "prepared", "student", "draft", "references", "sound", "stages", "shown")
 """Fields of a plan that are left out of its record where there is nothing in them: an older Kinoray knows them not."""
 
 

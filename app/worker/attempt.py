@@ -261,7 +261,7 @@ class Attempt:
                 pass
 
     def _overhead_s(self, job: Job) -> float:
-        return self._parts.measurements.overhead.of(shape_key(job.plan.spec)) or self._parts.model.overhead_s
+        return self._parts.measurements.overhead.of(shape_key(job.plan.stepped)) or self._parts.model.overhead_s
 
     async def _finish(self, job: Job, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Hand the frames on, then learn from the job, and keep its latent for like ones."""
@@ -272,7 +272,7 @@ class Attempt:
         if job.attempts == 1:
             took_s = self._stores.clock() - own_time_began(job.created_at, job.started_at)
             more_s = job.plan.postprocessing.seconds if job.plan.postprocessing else 0.0  # which plans add themselves
-            learned.overhead.learn(shape_key(job.plan.spec), took_s - more_s, measured.stages_s)
+            learned.overhead.learn(shape_key(job.plan.stepped), took_s - more_s, measured.stages_s)
         if self._latent is not None:
             await remember(job, self._latent, self._parts.caches, settings.similar_ttl_s)
 

@@ -258,3 +258,13 @@ def test_a_walk_that_an_older_kinoray_would_walk_otherwise_is_one_that_it_refuse
     job = a_job(plan=with_masks(replace(PLAN, sampling=sampling, masks=None), {}))
     assert orjson.loads(job_to_json(job))["version"] == 7
     assert job_from_json(job_to_json(job)).plan == job.plan
+
+
+def test_what_a_plan_counts_for_its_inputs_is_kept_and_does_not_trouble_an_older_kinoray() -> None:
+    job = a_job(plan=replace(PLAN, image=VIDEO, shown=7))
+    written = orjson.loads(job_to_json(job))
+    assert (written["version"], written["plan"]["shown"]) == (1, 7)
+    assert job_from_json(job_to_json(job)) == job
+    assert "shown" not in orjson.loads(job_to_json(a_job()))["plan"]
+    later = {**written, "plan": {**written["plan"], "of a later release": 1}}
+    assert job_from_json(orjson.dumps(later)) == job

@@ -54,8 +54,8 @@ def test_what_a_plan_asks_has_names(plan: Plan, named: set[str]) -> None:
 
 
 def test_an_uploaded_lora_is_asked_for_as_such_and_not_by_its_name() -> None:
-    upload = UploadedLora(mark="up-1", name="mine", artifact=PICTURE)
-    plan = replace(PLAN, adapters=(("few", 1.0), ("up-1", 1.0)), uploads=(upload,))
+    upload = UploadedLora("lora_1", "mine", "m", "ab" * 32, PICTURE)
+    plan = replace(PLAN, adapters=(("few", 1.0), (upload.mark, 1.0)), uploads=(upload,))
     assert asked_of_replica(plan) == {"sampler euler", "lora few", "uploaded loras"}
 
 
