@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers.modular_pipelines.minimax_h3.before_denoise import MiniMaxH3PrepareLayoutStep
 
+from app.engine.families.ltx import LATER
 from app.engine.families.minimax_h3.pictures import Keyframes, References
 from app.engine.families.models import Parts
 from app.engine.families.wan.vace import Vace
@@ -43,7 +44,7 @@ def test_vace_steps_as_many_latents_as_a_video_of_so_many_frames(kind: str) -> N
 
 @pytest.mark.parametrize("kind", ltx.KINDS)
 def test_ltx_steps_a_latent_more_for_each_eight_frames(kind: str) -> None:
-    family = ltx.denoiser_of(ltx.LATER)._family
+    family = ltx.denoiser_of(LATER)._family
     plan = counted(ltx.plan_of(1, ltx.given_of(kind, 1)), "ltx-video")
     more = family.begun_shape(plan)[1] - family.latent_shape(plan.spec)[1]
     assert 8 * more == plan.shown, "which are the frames of a latent in the published autoencoder; the tiny one's are 4"
