@@ -60,7 +60,7 @@ class Kandinsky5(BaseFamily):
 
     def __init__(self, parts: Parts, seen: bool = False, device: torch.device | None = None) -> None:
         super().__init__(parts, EVEN, device)
-        _check(self._transformer.config)
+        _check(self._transformer.config.attention_type)
         self._patch: tuple[int, int, int] = tuple(self._transformer.config.patch_size)
         if seen:
             self.image = FirstFrame(parts.autoencoder)
@@ -136,9 +136,8 @@ class Kandinsky5(BaseFamily):
         return video
 
 
-def _check(config: Mapping[str, Any]) -> None:
+def _check(kind: str) -> None:
     """Raises ValueError: its attention is another than that of the releases of five seconds."""
-    kind = config.get("attention_type", "regular")
     if kind != "regular":
         raise ValueError(f"Kandinsky 5 with {kind} attention, as in the releases of ten seconds, is not supported.")
 
@@ -187,7 +186,8 @@ def _pipeline(files: Files) -> PipelineClass:
     Raises ValueError: its attention is sparse, which is seen before its weights come.
     """
     kept = {"revision": files.revision, "local_files_only": files.local}
-    _check(Kandinsky5Transformer3DModel.load_config(files.source, subfolder="transformer", **kept))
+    facts = Kandinsky5Transformer3DModel.load_config(files.source, subfolder="transformer", **kept)
+    _check(facts.get("attention_type", "regular"))
     named = Kandinsky5T2VPipeline.load_config(files.source, **kept)["_class_name"]
     found: PipelineClass = Kandinsky5T2VPipeline
     return Kandinsky5I2VPipeline if named == Kandinsky5I2VPipeline.__name__ else found
