@@ -11,6 +11,7 @@ from app.types import Failure, Lease
 from app.worker.heartbeat import Heartbeat
 from app.worker.parts import Measurements
 from app.worker.step_profile import StepProfile
+from tests.api.house import MODEL
 from tests.worker.workplace import Workplace
 
 pytestmark = pytest.mark.anyio
@@ -63,7 +64,7 @@ async def test_it_says_how_long_jobs_take_beside_their_steps(workplace: Callable
 
 async def test_it_says_what_it_reads_and_takes(workplace: Callable[..., Workplace]) -> None:
     here = workplace()
-    parts = replace(here.parts, model=replace(here.parts.model, takes_image=True))
+    parts = replace(here.parts, model=replace(MODEL, takes_image=True))
     info = Heartbeat(Alive(), parts, StepProfile("p", here.stores.board, here.engine)).info()
     assert (info.reads, info.takes) == (VERSION, ("image as first", "sampler euler", "sampler unipc"))
 
