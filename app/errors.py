@@ -301,6 +301,10 @@ class StoreUnavailable(ServiceUnavailable):
     code = "store_unavailable"
 
 
+class RecordTooNew(StoreUnavailable):
+    """A newer Kinoray wrote the record: this process never reads it, one that is as new does."""
+
+
 class StoreFull(StoreUnavailable):
     """Redis answers, but has no memory for what was to be written."""
 

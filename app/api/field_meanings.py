@@ -165,6 +165,8 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "host_memory": "Share of host memory in use, 0.0 to 1.0",
         "device_memory": "Share of device memory in use, 0.0 to 1.0; null without one",
         "pressure": "How short of memory it is",
+        "reads": "The newest form of a job's record that it reads",
+        "takes": "What plans may ask of it: inputs by role, samplers, sound, LoRAs; null: it does not say",
         "leaving": "Whether it takes no more jobs and leaves when they are done",
         # of events and health
         "status": "How it is",

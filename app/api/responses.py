@@ -20,7 +20,10 @@ VIDEO_ID = "x-video-id"
 POLL_AFTER = "openai-poll-after-ms"
 NOT_WANTED = "not_wanted"  # the state of a webhook that nothing will be told
 LONGEST_POLL_S = 10.0
-QUEUE_REASON = "pool_starting: its pool slept, and a replica is on its way; no_replica: nobody knows when; else null"
+QUEUE_REASON = (
+    "pool_starting: its pool slept, and a replica is on its way; no_replica: nobody knows when; older_replicas: some "
+    "of its pool cannot take it, and are to be replaced by newer ones; else null"
+)
 UNMADE = "; 0.0 of what was not made for this job: unfinished, or a repeat"
 POLLS = 10  # a client that polls asks about that often; the openai package keeps the first interval it is told
 

@@ -14,7 +14,11 @@ from app.client.records import JsonObject, VideoEvent
 
 LINES_PER_VIDEO = 10  # plain lines about steps, at most about this many
 
-_REASONS = {"pool_starting": "a replica is starting", "no_replica": "there is no replica"}
+_REASONS = {
+    "pool_starting": "a replica is starting",
+    "no_replica": "there is no replica",
+    "older_replicas": "its replicas are being updated",
+}
 
 
 @dataclass(frozen=True, slots=True)

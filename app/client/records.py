@@ -171,7 +171,7 @@ class Video:
     total_steps: int = 0
     eta_s: float | None = None  # 0.0 once it has ended, None while not known
     queue_position: int | None = None
-    queue_reason: str | None = None  # pool_starting, no_replica: what it waits for besides those ahead
+    queue_reason: str | None = None  # pool_starting, no_replica, older_replicas: what it waits for besides those ahead
     size: str | None = None
     seconds: float | None = None
     seed: int | None = None

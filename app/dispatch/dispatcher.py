@@ -6,7 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
+from app.dispatch.abilities import Abilities
 from app.dispatch.attempts import Attempts
 from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
 from app.dispatch.deadlines import give_up, give_up_followers
@@ -65,6 +67,7 @@ class Dispatcher:
         self._monotonic = monotonic
         self._rules = rules_of(settings)
         self._line = Dispatch(self._rules)
+        self._abilities = Abilities()
         self._scaling = Scaling(scale_rules_of(settings))
         self._lease_monitor = LeaseMonitor(settings.lease_s)
         self._background = Background()
@@ -207,4 +210,7 @@ class Dispatcher:
         known, unplaced = self._holding.pools, self._cluster.unplaced
         capacity = capacity_of(routable, held, self._settings, self._scaling, known, now, unplaced, own)
         mine = [job for job in waiting if own(job.plan.pool)] if shared else waiting
+        capacity |= {
+            pool: replace(capacity[pool], shut_to=ids) for pool, ids in self._abilities.beyond(mine, routable).items()
+        }
         return Snapshot(now, entered, mine, running, routable, capacity, replicas, elsewhere)

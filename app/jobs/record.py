@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from app.errors import JobNotFound, StoreUnavailable
+from app.errors import JobNotFound, RecordTooNew, StoreUnavailable
 from app.types import (
     Artifact,
     CacheUse,
@@ -93,8 +93,12 @@ def job_to_json(job: Job) -> bytes:
     if job.draft is None:
         del own["draft"]
     wishes = {kept: getattr(job.wishes, name) for kept, name in _WISHES.items()}
-    plan = _packed(job.plan)
-    version = PLAIN_VERSION if "adapter" in plan and job.plan.extends is None else 2
+    return orjson.dumps({"version": version_of(job), **own, **wishes, "plan": _packed(job.plan)})
+
+
+def version_of(job: Job) -> int:
+    """The form of a job's record: the oldest that says all of it. Who reads no newer one cannot run the job."""
+    version = PLAIN_VERSION if isinstance(job.plan.adapters_mark, str) and job.plan.extends is None else 2
     if job.plan.uploads or job.plan.postprocessing is not None:
         version = 3
     if job.plan.student is not None:
@@ -109,17 +113,17 @@ def job_to_json(job: Job) -> bytes:
     by_stage = job.plan.stages and job.plan.sampling.rule is not None  # where it would guide by the steps of all
     if by_stage or not {"ar_step", "causal_block"} <= said:
         version = VERSION
-    return orjson.dumps({"version": version, **own, **wishes, "plan": plan})
+    return version
 
 
 @lru_cache(maxsize=2048)
 def job_from_json(data: bytes) -> Job:
-    """Raises StoreUnavailable when the record is damaged or was written by a newer Kinoray."""
+    """Raises StoreUnavailable when the record is damaged, RecordTooNew when a newer Kinoray wrote it."""
     try:
         values = orjson.loads(data)
         version = values.pop("version")
         if version > VERSION:
-            raise StoreUnavailable(f"A record has version {version}; this Kinoray reads up to {VERSION}. Update it.")
+            raise RecordTooNew(f"A record has version {version}; this Kinoray reads up to {VERSION}. Update it.")
         values["wishes"] = {name: values.pop(kept) for kept, name in _WISHES.items() if kept in values}
         return _JOB.validate_python({**values, "plan": _unpacked(values["plan"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # damaged JSON is a ValueError, too
@@ -183,7 +187,7 @@ def _read(name: str, data: bytes) -> Any:
     return int(data) if name in _NUMBERS else _MOVING[name].validate_json(data)
 
 
-_RARE = ("uploads", "postprocessing", "prepared", "student", "draft", "references", "sound", "stages")
+_RARE = ("uploads", "postprocessing", "prepared", "student", "draft", "references", "sound", "stages", "shown")
 """Fields of a plan that are left out of its record where there is nothing in them: an older Kinoray knows them not."""
 
 

@@ -26,6 +26,7 @@ class Pool:
     replicas: int
     spare: int = 0  # jobs that its replicas can hold paused for more urgent ones
     start_s: float = 0.0  # how long until a first replica is there, for a pool without any
+    shut_to: Collection[str] = ()  # ids of jobs that not all of its replicas can take
 
     @property
     def foreseen(self) -> bool:
@@ -112,7 +113,7 @@ class Dispatch:
         again: Collection[str] = capacity.keys()
         while again:
             for name in again:
-                allowed = _Allowed(name, line, leases, now, rules)
+                allowed = _Allowed(name, line, leases, capacity[name].shut_to, now, rules)
                 pool, here = capacity[name], at_work.get(name, ())
                 chosen[name] = _admitted(name, line, allowed, here, pool, now, starts(name), rules)
             let_go = leases.settle(chosen)
@@ -142,7 +143,7 @@ def choose(
     engine's rules, one each: to a higher class, to a tenant that holds less than its share of the slots, or, in its own
     class, to a job with a deadline that it can let finish before it. A tenant that may hold only so many leases has
     them for its most urgent jobs that can start, in whatever pool (`app.line.tenant_leases`). One that holds all of
-    its own, and a job that stays out after its replica was lost, hold up nobody.
+    its own, a job that stays out after its replica was lost, and one to which its pool is shut, hold up nobody.
     """
     dispatch = Dispatch(rules)
     dispatch.line.observe(waiting)
@@ -153,7 +154,9 @@ def choose(
 class _Allowed:
     """Of a pool's line those who may start as far as it is up to them and their tenants."""
 
-    def __init__(self, name: str, line: WaitingLine, leases: TenantLeases, now: float, rules: Rules) -> None:
+    def __init__(
+        self, name: str, line: WaitingLine, leases: TenantLeases, shut: Collection[str], now: float, rules: Rules
+    ) -> None:
         self.lines = line.pool(name)
         self._left = leases.left
         self._rows: dict[str, Sequence[Standing]] = {}
@@ -165,8 +168,8 @@ class _Allowed:
                 for job_id, job in its.held_back.items()
                 if job.not_before is not None and 0.0 < job.not_before - now <= rules.pause_most_s
             }
-            if back:
-                rows = [one for one in rows if one.entry.job_id not in back]
+            if back or shut:
+                rows = [one for one in rows if one.entry.job_id not in back and one.entry.job_id not in shut]
             if most is not None and not most:
                 rows = ()
             if len(rows) < len(its) or (most is not None and most < len(rows)):

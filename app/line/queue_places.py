@@ -17,17 +17,19 @@ from app.types import Job
 TOLD = 200  # so many of a pool's line are told their place
 POOL_STARTING = "pool_starting"  # its pool has no replica, and one comes
 NO_REPLICA = "no_replica"  # nor does anybody know when there will be one
+OLDER_REPLICAS = "older_replicas"  # some of its pool's are too old for it, and give way to newer ones
 
 
 class Place(NamedTuple):
     """Jobs that go before this one in its pool, and seconds until it is done, as predicted.
 
-    None: its pool has no replica, and nobody knows when there will be one. `reason` is what it waits for besides.
+    None: its pool has no replica, or not only such as can take it, and nobody knows when that will be otherwise.
+    `reason` is what it waits for besides.
     """
 
     position: int
     eta_s: float | None
-    reason: str | None = None  # POOL_STARTING, NO_REPLICA; None: for those before it alone
+    reason: str | None = None  # POOL_STARTING, NO_REPLICA, OLDER_REPLICAS; None: for those before it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,18 @@ def queue_places(
         pool = capacity.get(name, Pool(0, 0, 0))
         before_s = ahead_s.get(name, 0.0)
         eta_s = before_s / max(1, pool.replicas) + pool.start_s + estimate.seconds
-        reason = None if pool.replicas else POOL_STARTING if pool.foreseen else NO_REPLICA
-        found[job.id] = Place(told[name], round(eta_s, 2) if pool.foreseen else None, reason)
+        reason = _besides(job, pool)
+        foreseen = pool.foreseen and reason != OLDER_REPLICAS
+        found[job.id] = Place(told[name], round(eta_s, 2) if foreseen else None, reason)
         told[name] += 1
         ahead_s[name] = before_s + estimate.step_seconds
     return QueuePlaces(now, found, beyond)
+
+
+def _besides(job: Job, pool: Pool) -> str | None:
+    if not pool.replicas:
+        return POOL_STARTING if pool.foreseen else NO_REPLICA
+    return OLDER_REPLICAS if job.id in pool.shut_to else None
 
 
 def places_to_note(places: QueuePlaces) -> dict[str, object]:

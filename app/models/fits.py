@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.engine.families.loading.shapes import TEXT, TRANSFORMER, Weighed, products_a_s, skeleton, weighed
+from app.engine.families.registry import reader
 from app.models.grid import cells, config
 from app.models.pool_names import entries_of
 from app.models.published import PUBLISHED, PartOf, Parts
 from app.models.report import EXACT, GIB, decode_bytes, shape_of, step_bytes, tokens
 from app.models.served import profile_of, served
-from app.models.sources import INDEX, SourceMissing, find
+from app.models.sources import INDEX, MODULAR, SourceMissing, find, index_of
 from app.plan.families import FAMILIES, FamilyRow
+from app.plan.inputs import shown_frames
 from app.settings import Settings
 from app.settings.model_entry import EMBEDDED, ModelEntry
 from app.settings.placement import PRESETS, Placement
-from app.types import ModelProfile
+from app.types import ModelProfile, PlannedInput
 
 LAYOUTS: Final[Mapping[str, Placement]] = {
     "bfloat16": Placement(dtype="bfloat16"),
@@ -39,7 +41,8 @@ class Fit:
     """One layout of one model. `parts` are bytes of weights, wherever they rest; the moments are bytes of the device.
 
     `encode`, `step` and `decode` are the device's memory in that moment of one guided job of the default shape, work
-    included, which is a rough figure. `step_s` is None where no rate was given.
+    included, which is a rough figure, with the least that the model has to be shown. `step_s` is None where no rate was
+    given.
     """
 
     model: str
@@ -117,7 +120,23 @@ def _parts(entry: ModelEntry) -> Parts:
         folder = None
     if folder is None:
         return PUBLISHED.get(entry.family, {})
+    index = index_of(folder)
+    if index is not None and index.name == MODULAR:
+        return dict(_lying_in(folder, reader(FAMILIES[entry.family].loader).transformer_names(folder)))
     return dict(_listed(folder))
+
+
+def _lying_in(folder: Path, transformers: Sequence[str]) -> Iterator[tuple[str, PartOf]]:
+    """The parts whose configurations are there, as where an index is of blocks; of several transformers these alone."""
+    names = {name: TRANSFORMER + (f"_{place}" if place > 1 else "") for place, name in enumerate(transformers, 1)}
+    for path in sorted(folder.iterdir()):
+        facts = config(path)
+        kind, library = facts.get("_class_name"), "diffusers"
+        if isinstance(named := facts.get("architectures"), list) and named:
+            kind, library = named[0], "transformers"
+        other = path.name.startswith(TRANSFORMER) and path.name not in names
+        if isinstance(kind, str) and not other:
+            yield names.get(path.name, path.name), PartOf(library, kind, facts)
 
 
 def _listed(folder: Path) -> Iterator[tuple[str, PartOf]]:
@@ -142,7 +161,9 @@ def _layouts(
     built = {name: skeleton(*part) for name, part in parts.items()}
     facts = {name: dict(built[name].config) for name in (TRANSFORMER, "vae")}  # type: ignore[arg-type]
     spec = shape_of(profile)
-    count = tokens(spec, cells(family.loader, facts[TRANSFORMER], facts["vae"]))
+    needed = tuple(PlannedInput(role.role, role.kinds[0]) for role in profile.roles if role.needed)
+    more = 1 + shown_frames(False, needed, profile, spec) / spec.frames
+    count = int(more * tokens(spec, cells(family.loader, facts[TRANSFORMER], facts["vae"])))
     exact = EXACT if family.exact_vae else ()
     for layout, placement in LAYOUTS.items():
         each = [weighed(name, part, placement, "bfloat16", name in exact) for name, part in built.items()]

@@ -273,18 +273,21 @@ _MINIMAX_H3: Final[Parts] = {
     ),
     "text_encoder": PartOf(
         "transformers",
-        "Qwen3VLTextModel",
+        "Qwen3VLForConditionalGeneration",
         {
-            "vocab_size": 151936,
-            "hidden_size": 5120,
-            "intermediate_size": 25600,
-            "num_hidden_layers": 64,
-            "num_attention_heads": 64,
-            "num_key_value_heads": 8,
-            "head_dim": 128,
+            "text_config": {
+                "vocab_size": 151936,
+                "hidden_size": 5120,
+                "intermediate_size": 25600,
+                "num_hidden_layers": 64,
+                "num_attention_heads": 64,
+                "num_key_value_heads": 8,
+                "head_dim": 128,
+            },
+            "vision_config": {"out_hidden_size": 5120},  # else as the class has it
         },
     ),
-}  # what its text encoder sees with is not weighed
+}
 _COG5: Final = {"use_rotary_positional_embeddings": True}
 _COG15: Final = {**_COG5, "patch_size_t": 2, "patch_bias": False}
 _LLAVA: Final = PartOf(

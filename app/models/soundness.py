@@ -24,6 +24,7 @@ def problems_of(entry: ModelEntry, family: FamilyRow, profile: ModelProfile, fol
     try:
         found = [*_shapes(family, profile, folder)]
         if folder is not None:
+            found += [*_attention(family, folder)]
             found += [*_parts(folder, family, set(headers(folder)) | _by_files(entry))]
         return found + [*_single(entry, family), *_adapters(entry)]
     except (OSError, ValueError) as error:  # SourceMissing among them
@@ -36,6 +37,13 @@ def _shapes(family: FamilyRow, profile: ModelProfile, folder: Path | None) -> It
     sizes = dict.fromkeys([*profile.sizes, *(size for tier in profile.tiers for size in tier.sizes)])
     yield from filter(None, map(grid.problem, sizes))
     yield from list(filter(None, map(grid.frames_problem, profile.frames)))[:1]  # of a hundred one is enough
+
+
+def _attention(family: FamilyRow, folder: Path) -> Iterator[str]:
+    """Kandinsky's releases of ten seconds look at chosen blocks of tokens, by a kernel that is not used here."""
+    kind = config(folder / "transformer").get("attention_type", "regular")
+    if family.loader == "kandinsky5" and kind != "regular":
+        yield f"its attention is {kind}, as in the releases of ten seconds, which is not supported"
 
 
 def _parts(folder: Path, family: FamilyRow, weighty: set[str]) -> Iterator[str]:

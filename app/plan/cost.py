@@ -50,7 +50,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def shape_key(spec: VideoSpec) -> str:
-    """A shape as replicas name it: "FxHxW"."""
+    """A shape as replicas name it: "FxHxW"; of a plan, that of `Plan.stepped`."""
     return f"{spec.frames}x{spec.height}x{spec.width}"
 
 

@@ -17,6 +17,11 @@ _720P: Final = ((1280, 720), (720, 1280), (960, 960), (832, 480), (480, 832), (6
 _540P: Final = ((960, 544), (544, 960))
 _TI2V: Final = ((1280, 704), (704, 1280))
 
+# MiniMax-H3 sees each picture twice, as a latent frame, which is 3.4 frames long, and as words, with as many tokens for
+# its pixels: a keyframe at the video's size, a reference at a short edge of 2048 pixels, here as if it were square.
+_H3_KEYFRAME: Final = 7
+_H3_REFERENCE: Final = 2 * 2048 * 2048 * 17 // 5
+
 
 @dataclass(frozen=True, slots=True)
 class FamilyRow:
@@ -86,7 +91,7 @@ def _vace(name: str, sizes: tuple[tuple[int, int], ...], shift: float) -> Family
         step_s=1.4,
         pipelines=("WanVACEPipeline",),
         inputs=(
-            InputRole(REFERENCE, most=3),
+            InputRole(REFERENCE, most=3, adds_frames=4),  # a latent frame in front of the video's
             InputRole(CONTROL, (VIDEO,), graded=True),
             InputRole(MASK, (IMAGE, VIDEO), beside=CONTROL),
         ),
@@ -135,8 +140,8 @@ def _ltx(name: str, steps: int | None = None) -> FamilyRow:
         takes_image=True,
         inputs=(
             InputRole(FIRST, graded=True),
-            InputRole(LAST, graded=True),
-            InputRole(REFERENCE, most=8, framed=True, frame_step=8, graded=True),
+            InputRole(LAST, graded=True, adds_frames=8),  # a latent frame in front of the video's
+            InputRole(REFERENCE, most=8, framed=True, frame_step=8, graded=True, adds_frames=8),
         ),
         inputs_of="LTXConditionPipeline",
     )
@@ -423,8 +428,8 @@ ROWS: Final = (
     _ltx2("ltx-2.3-two-stages", 3.0, refined=Refined(3, adapter="stage_2")),
     _ltx2("ltx-2-distilled-two-stages", 1.0, 11, Refined(3)),
     _ltx2("ltx-2.3-distilled-two-stages", 1.0, 11, Refined(3)),
-    _minimax_h3("minimax-h3", (InputRole(FIRST), InputRole(LAST))),
-    _minimax_h3("minimax-h3-references", (InputRole(REFERENCE, most=9, needed=True),)),
+    _minimax_h3("minimax-h3", tuple(InputRole(role, adds_frames=_H3_KEYFRAME) for role in (FIRST, LAST))),
+    _minimax_h3("minimax-h3-references", (InputRole(REFERENCE, most=9, needed=True, adds_pixels=_H3_REFERENCE),)),
     _hunyuan_picture("hunyuan-video-i2v", 129, guided=True),
     _hunyuan_picture("hunyuan-video-i2v-33ch", 125, guided=False),
     FamilyRow(

@@ -46,6 +46,20 @@ def planned_inputs(request: VideoRequest, model: ModelProfile, spec: VideoSpec) 
     return found
 
 
+def shown_frames(begins: bool, given: Sequence[PlannedInput], model: ModelProfile, spec: VideoSpec) -> int:
+    """Frames of the video's size that make as many tokens as a step has more for what the model is shown.
+
+    `begins`: with a picture beside those `given`. What takes the first frame's place, or is laid on the frames as
+    further channels, makes no step longer. Of a picture that is seen at a size of its own, only the size that most
+    have is known here.
+    """
+    roles = {each.role: each for each in model.roles}
+    taken = [roles[FIRST]] if begins and FIRST in roles else []
+    taken += [roles[each.role] for each in given if each.frame != 0]
+    pixels = sum(each.adds_pixels for each in taken)
+    return sum(each.adds_frames for each in taken) + -(-pixels // (spec.width * spec.height))
+
+
 def is_own(wish: WishedInput) -> bool:
     """Whether it is a video of the caller's."""
     return isinstance(wish.source, OwnVideo)

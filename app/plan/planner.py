@@ -15,7 +15,7 @@ from app.plan.catalogue import Catalogue, pool_of, within
 from app.plan.cost import Pace, estimate
 from app.plan.distilled import Maker
 from app.plan.feedback.feedback import Place
-from app.plan.inputs import planned_inputs
+from app.plan.inputs import planned_inputs, shown_frames
 from app.plan.inputs import reasons as said_of_inputs
 from app.plan.masks.table import MaskTable
 from app.plan.postprocessing import (
@@ -148,6 +148,7 @@ def make_plan(
         postprocessing=more,
         references=given,
         sound=_sound(request, model),
+        shown=shown_frames(request.image is not None, given, model, spec),
     )
     check_pixels(plan, frames)
     plan = _walked(request, plan, asked, measured, usual, readers.get(model.id))
@@ -189,7 +190,7 @@ def _walked(
 def _reckoned(request: VideoRequest, plan: Plan, asked: Asked, measured: Tables, pace: Pace, limits: Limits) -> Plan:
     """The plan with what it costs, and what of it is not as asked."""
     price, watts = limits.price_per_device_hour, limits.device_watts
-    cost = estimate(asked.model, plan.spec, evaluations(plan), pace, price, watts, stages=work_of(plan))
+    cost = estimate(asked.model, plan.stepped, evaluations(plan), pace, price, watts, stages=work_of(plan))
     more = plan.postprocessing
     cost = replace(cost, seconds=cost.seconds + (more.seconds if more else 0.0))
     budgets = None if asked.beyond else measured.budgets.get(asked.model.id)

@@ -93,7 +93,8 @@ def walk_of(plan: Plan, stage: int) -> Plan:
 
 def work_of(plan: Plan) -> tuple[tuple[VideoSpec, float], ...]:
     """Shape and guided evaluations of each stage; nothing for a plan without any."""
-    return tuple((stage.spec, walk_evaluations(walk_of(plan, place))) for place, stage in enumerate(plan.stages))
+    walks = (walk_of(plan, place) for place in range(len(plan.stages)))
+    return tuple((walk.stepped, walk_evaluations(walk)) for walk in walks)
 
 
 def _refined(plan: Plan, how: Refined) -> Iterator[_Walk]:

@@ -18,6 +18,7 @@ _NO: Final = {
     "image": "no picture: it must begin like data:image/png",
     "video": "no video: it must begin like data:video/mp4",
 }
+_TOO_LARGE: Final = {"image": ("picture", "image_too_large"), "video": ("video", "video_input_too_large")}
 _PICTURES: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF")
 
 
@@ -28,13 +29,13 @@ def from_data_url(address: str, most_bytes: int, wanted: str = "image") -> bytes
     """
     head, comma, body = address.partition(",")
     if not comma:
-        raise _bad("The data URL has no comma: it must begin like data:image/png;base64,")
+        raise _bad("The data URL has no comma: it must begin like data:image/png;base64,", wanted)
     kind, *parameters = (part.strip().lower() for part in head[5:].split(";"))
     if "base64" not in parameters:
-        raise _bad("The data URL is not in base64: it must begin like data:image/png;base64,")
+        raise _bad("The data URL is not in base64: it must begin like data:image/png;base64,", wanted)
     if not kind.startswith(f"{wanted}/") and kind not in _UNNAMED:
-        raise _bad(f"The data URL is of {kind[:40]!r}, {_NO[wanted]};base64,")
-    return _decoded(unquote(body) if "%" in body else body, most_bytes, "The data URL")
+        raise _bad(f"The data URL is of {kind[:40]!r}, {_NO[wanted]};base64,", wanted)
+    return _decoded(unquote(body) if "%" in body else body, most_bytes, "The data URL", wanted)
 
 
 def from_base64(text: str | bytes, most_bytes: int) -> bytes | None:
@@ -64,17 +65,18 @@ def _joined(text: str) -> str:
     return "".join(line.strip().replace(" ", "+") for line in text.splitlines()).replace("\t", "")
 
 
-def _decoded(text: str, most_bytes: int, what: str) -> bytes:
+def _decoded(text: str, most_bytes: int, what: str, wanted: str = "image") -> bytes:
     if len(text) > 2 * most_bytes + 100:  # even with line ends
-        raise PayloadTooLarge(f"The picture is too large: at most {most_bytes:,} bytes.", PARAM, "image_too_large")
+        named, code = _TOO_LARGE[wanted]
+        raise PayloadTooLarge(f"The {named} is too large: at most {most_bytes:,} bytes.", PARAM, code)
     joined = _joined(text).rstrip("=").translate(str.maketrans("-_", "+/"))
     if not joined:
-        raise _bad(f"{what} is empty.")
+        raise _bad(f"{what} is empty.", wanted)
     try:
         return base64.b64decode(joined + "=" * (-len(joined) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _bad(f"{what} is not valid base64: {str(error)[:80].lower()}.") from error
+        raise _bad(f"{what} is not valid base64: {str(error)[:80].lower()}.", wanted) from error
 
 
-def _bad(message: str) -> InvalidRequest:
-    return InvalidRequest(message, PARAM, "invalid_image")
+def _bad(message: str, wanted: str = "image") -> InvalidRequest:
+    return InvalidRequest(message, PARAM, f"invalid_{wanted}")

@@ -216,6 +216,7 @@ export const WORDS = {
   "older": ["Older videos", "Ältere Videos"],
   "waits.pool_starting": ["its model is starting", "das Modell startet"],
   "waits.no_replica": ["nobody serves its model just now", "gerade bedient niemand das Modell"],
+  "waits.older_replicas": ["its model is being updated", "das Modell wird aktualisiert"],
   "waits.backoff": ["it pauses after a loss", "Pause nach einem Verlust"],
   "next": ["next in line", "als Nächstes dran"],
   "before": ["{n} before it", "{n} davor"],

@@ -37,6 +37,8 @@ class InputRole:
     framed: bool = False  # each says at which frame it stands
     frame_step: int = 1  # that frame is a multiple of it
     graded: bool = False  # each may say how strongly it holds
+    adds_frames: int = 0  # of the video's size: each step has as many more tokens for one that stands elsewhere than 0
+    adds_pixels: int = 0  # the same in pixels times frames, where it is seen at a size of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,3 +174,5 @@ class ReplicaInfo:
     gpu_memory_total_bytes: int | None = None
     leaving: bool = False  # it takes no more jobs and hands back those it has
     jobs: tuple[str, ...] = ()  # ids of those it has, whether they step, wait in it or are paused
+    reads: int = 5  # the newest form of a job's record that it reads; one that does not say is as old as 0.3.0
+    takes: tuple[str, ...] | None = None  # what plans may ask of it, as `app.plan.abilities`; None: it does not say

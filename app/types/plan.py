@@ -234,6 +234,7 @@ class Plan:
     references: tuple[PlannedInput, ...] = ()  # other pictures and videos that it is made with
     sound: bool = False  # its file has the sound that the model makes with it
     stages: tuple[Stage, ...] = ()  # the walks that its steps are of, where there are several; none: one, of its spec
+    shown: int = 0  # frames of its size, as which the tokens of its inputs count at each step beside its own
 
     def __post_init__(self) -> None:
         masks, asked = self.masks, self.sampling
@@ -254,6 +255,16 @@ class Plan:
     def spec_at(self, step: int) -> VideoSpec:
         """The shape that is walked in at a step."""
         return self.stages[self.stage_at(step)[0]].spec if self.stages else self.spec
+
+    def stepped_at(self, step: int) -> VideoSpec:
+        """The shape of a video of words alone whose step has as many tokens as one of this one."""
+        spec = self.spec_at(step)
+        return replace(spec, frames=spec.frames + self.shown) if self.shown else spec
+
+    @property
+    def stepped(self) -> VideoSpec:
+        """The same of the whole: what its steps, and its time beside them, are learned and looked up by."""
+        return replace(self.spec, frames=self.spec.frames + self.shown) if self.shown else self.spec
 
     def guides(self, step: int) -> bool:
         """Whether a step is one of those with guidance, where it has any: by its place in its own stage."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image, ImageOps
 
 from app.errors import InvalidRequest, PayloadTooLarge
 from app.types import VideoSpec
+from app.video.mp4_tables import names_too_many
 from app.video.picture import LEAST_SIDE, MOST_SIDE, what_it_is
 
 CONTENT_TYPE: Final = "video/x-matroska"
@@ -71,6 +73,8 @@ def clean_video(source: bytes | Path, spec: VideoSpec, limits: VideoLimits) -> C
     head = source[:64] if isinstance(source, bytes) else _head(source)
     if not is_video(head):
         raise _bad(f"it is {what_it_is(head, size)}; it has to be an MP4, MOV, WebM or Matroska")
+    if not head.startswith(_MATROSKA) and _says_too_many(source):
+        raise _too_large("its headers count more pictures than it can hold")
     try:
         return _cleaned(source, "matroska" if head.startswith(_MATROSKA) else "mp4", spec, limits)
     except (av.FFmpegError, EOFError, IndexError, ValueError, MemoryError, OverflowError) as error:
@@ -220,6 +224,13 @@ def _fitted(frame: Any, spec: VideoSpec, aspect: float) -> NDArray[np.uint8]:
     if quarters := int(frame.rotation) // 90 % 4:
         picture = Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(picture), quarters)))
     return np.asarray(ImageOps.fit(picture, (spec.width, spec.height), Image.Resampling.LANCZOS), np.uint8)
+
+
+def _says_too_many(source: bytes | Path) -> bool:
+    if isinstance(source, bytes):
+        return names_too_many(source)
+    with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return names_too_many(mapped)
 
 
 def _head(source: Path) -> bytes:

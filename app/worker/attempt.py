@@ -29,6 +29,7 @@ from app.errors import (
 )
 from app.jobs.reports.account import FAILED, HANDED_BACK, REPLICA_LEFT
 from app.logs.context import about, about_job
+from app.plan.abilities import asked_of_replica, offered_by
 from app.plan.cost import shape_key
 from app.service.endings import fail
 from app.service.similar_start import remember, use_of
@@ -140,6 +141,8 @@ class Attempt:
         job = await self._stores.jobs.get(self._job_id)
         if job.fence != self._fence or job.phase.ended:
             raise LeaseLost(f"{self._job_id} has moved on.")
+        if lacking := asked_of_replica(job.plan) - offered_by(self._parts.model):  # whoever sent it did not know
+            raise PartAway(f"This replica does not have {', '.join(sorted(lacking))}; a newer one may.")
         with about_job(job), attempt_span(job, self._fence) as span:
             self._trace = AttemptTrace(span)
             log.info("started")
@@ -258,7 +261,7 @@ class Attempt:
                 pass
 
     def _overhead_s(self, job: Job) -> float:
-        return self._parts.measurements.overhead.of(shape_key(job.plan.spec)) or self._parts.model.overhead_s
+        return self._parts.measurements.overhead.of(shape_key(job.plan.stepped)) or self._parts.model.overhead_s
 
     async def _finish(self, job: Job, frames: NDArray[np.uint8], measured: Measured) -> None:
         """Hand the frames on, then learn from the job, and keep its latent for like ones."""
@@ -269,7 +272,7 @@ class Attempt:
         if job.attempts == 1:
             took_s = self._stores.clock() - own_time_began(job.created_at, job.started_at)
             more_s = job.plan.postprocessing.seconds if job.plan.postprocessing else 0.0  # which plans add themselves
-            learned.overhead.learn(shape_key(job.plan.spec), took_s - more_s, measured.stages_s)
+            learned.overhead.learn(shape_key(job.plan.stepped), took_s - more_s, measured.stages_s)
         if self._latent is not None:
             await remember(job, self._latent, self._parts.caches, settings.similar_ttl_s)
 

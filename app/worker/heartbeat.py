@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from app.errors import KinorayError
+from app.jobs.record import VERSION
 from app.line.pressure import Level
+from app.plan.abilities import offered_by
 from app.telemetry import BATCH_SIZE, FENCES_REFUSED, PREEMPTIONS, figure, observed
 from app.types import Lease, ReplicaInfo
 
@@ -51,6 +53,7 @@ class Heartbeat:
         self._replica = replica
         self._parts = parts
         self._profile = profile
+        self._takes = tuple(sorted(offered_by(parts.model)))
 
     async def run(self) -> None:
         """Without end."""
@@ -123,6 +126,8 @@ class Heartbeat:
             device_memory=pressure.used.device,
             pressure=pressure.worst.name.lower(),
             jobs=tuple(self._replica.attempts),
+            reads=VERSION,
+            takes=self._takes,
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from app.errors import IllegalTransition, JobNotFound, LeaseLost, StoreUnavailable, WorkerLost
+from app.errors import IllegalTransition, JobNotFound, LeaseLost, RecordTooNew, StoreUnavailable, WorkerLost
 from app.jobs.events import priority_signal
 from app.jobs.reports.account import NOT_TAKEN, REPLICA_LEFT, loss_entry
 from app.logs.context import about
@@ -66,6 +66,8 @@ class Replica:
         task = self._begin(job_id, fence)
         try:
             await asyncio.shield(task)
+        except RecordTooNew:  # nor can it be read here to be put back
+            raise
         except StoreUnavailable:  # nor may whoever asked be there still, or reach the store
             self._parts.background.spawn(self._put_back(job_id, fence), f"putting back {job_id}")
             raise

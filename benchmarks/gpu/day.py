@@ -9,7 +9,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-FIRST = ("step", "batches", "packing", "decode", "checkpoint", "beside")
+FIRST = ("step", "batches", "packing", "shown", "film", "decode", "checkpoint", "beside")
 LAST = ("attention", "presets")
 """Functions of `measure`, by name; the last are made after the first rows of all models."""
 TRIES = 2  # of a row that fails

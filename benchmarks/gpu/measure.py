@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from app.engine.checkpoint import to_bytes
@@ -17,12 +18,18 @@ from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import place
 from app.engine.families.models import Model, Parts
 from app.engine.loop import Engine
+from app.engine.shown import Shown
 from app.engine.timing.warm_up import measure_batches
 from app.errors import DeviceOutOfMemory
 from app.line.profile import Profile, useful_sizes
 from app.line.rules import Rules
+from app.models.served import profile_of
+from app.plan.families import FAMILIES
+from app.plan.inputs import shown_frames
+from app.plan.stages import in_stages
+from app.settings.model_entry import ModelEntry
 from app.settings.placement import PRESETS, Placement
-from app.types import Analysis, Estimate, Plan, Sampling, VideoSpec
+from app.types import IMAGE, Analysis, Estimate, ModelProfile, Plan, PlannedInput, Sampling, VideoSpec
 from benchmarks.figures import at_most, spread
 from benchmarks.gpu.subjects import Subject
 from benchmarks.watched import Heard
@@ -46,14 +53,18 @@ class Loaded:
 
     def plan(self, spec: VideoSpec, steps: int) -> Plan:
         """A guided plan of that shape."""
-        made = Sampling(steps, steps, 3.0, seed=1, sampler=self.subject.sampler, shift=self.subject.shift)
+        of = self.subject
+        made = Sampling(steps, steps, of.guidance, seed=1, sampler=of.sampler, shift=of.shift)
+        if steps == len(of.levels):
+            made = replace(made, levels=of.levels)
         estimate, why = Estimate(0.0, 0.0), Analysis(0, "simple")
         return Plan(self.subject.name, "random", "anything", "", spec, made, "", "", "main", estimate, why)
 
-    def begun(self, plan: Plan) -> JobState:
+    def begun(self, plan: Plan, shown: Sequence[Shown] = ()) -> JobState:
         """A job at its first step."""
         prompts = self.denoiser.encode([plan.prompt, plan.negative_prompt])
-        return self.denoiser.start("job", plan, Conditioning(*prompts))
+        seen = self.denoiser.encode_inputs(shown, plan.spec) if shown else {}
+        return self.denoiser.start("job", plan, Conditioning(*prompts, picture=seen))
 
     def settle(self) -> None:
         """Wait for the device."""
@@ -149,6 +160,62 @@ def packing(loaded: Loaded) -> Row:
     tokens = [loaded.subject.tokens(spec) for spec in loaded.subject.mixed]
     ratio = statistics.median(packed) / statistics.median(each)
     return at_most(ratio, 1.0, tokens=tokens, packed_s=spread(packed, 5), apart_s=spread(each, 5), differ_by=furthest)
+
+
+def shown(loaded: Loaded) -> Row:
+    """A step with all pictures that the model is shown ÷ one without, against what is promised, at each shape."""
+    if not loaded.subject.shown:
+        return {"note": "it is shown nothing that makes its steps longer"}
+    return {_shape(spec): _shown_at(loaded, spec) for spec in loaded.subject.shapes}
+
+
+def _shown_at(loaded: Loaded, spec: VideoSpec) -> Row:
+    picture = np.random.default_rng(0).integers(0, 256, (1, spec.height, spec.width, 3), np.uint8)
+    inputs = [Shown(role, picture) for role in loaded.subject.shown]
+    given = tuple(PlannedInput(each.role, IMAGE) for each in inputs)
+    plain = loaded.plan(spec, 3)
+    plan = replace(plain, references=given, shown=shown_frames(False, given, _profile(loaded.subject), spec))
+    promised = plan.stepped.frames / spec.frames
+    states = loaded.begun(plan, inputs), loaded.begun(plain)
+    seen, without = (loaded.timed(lambda state=state: loaded.denoiser.predict([state])) for state in states)  # type: ignore[misc]
+    ratio = statistics.median(seen) / statistics.median(without)
+    return {
+        "measured": round(ratio, 4),
+        "promised": round(promised, 4),
+        "shown_s": spread(seen, 5),
+        "plain_s": spread(without, 5),
+    }
+
+
+def film(loaded: Loaded) -> Row:
+    """A film in segments in the engine: seconds of a step and the device's peak in each, and of its decoding."""
+    subject = loaded.subject
+    if subject.film is None:
+        return {"note": "it makes its videos in one walk"}
+    plan = in_stages(loaded.plan(subject.film, 3), _profile(subject), {})
+    engine, sink = Engine(loaded.denoiser, RULES), Heard()
+    if loaded.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    engine.submit("film", plan, sink)
+    done = sink.wait().finished
+    engine.close(30)
+    took = [end - begin for (_, begin), (_, end) in zip(sink.steps, sink.steps[1:], strict=False)]
+    ends = [sum(stage.steps for stage in plan.stages[: place + 1]) for place in range(len(plan.stages))]
+    each = [took[max(0, end - stage.steps) : end - 1] for end, stage in zip(ends, plan.stages, strict=True)]
+    peak = round(torch.cuda.max_memory_allocated() / 2**30, 2) if loaded.device.type == "cuda" else "only a GPU tells"
+    return {
+        "frames": subject.film.frames,
+        "segments": [stage.spec.frames for stage in plan.stages],
+        "step_s": [round(statistics.median(some), 5) for some in each],
+        "decode_s": round(done.stages_s["decode"], 4),
+        "peak_gib": peak,
+    }
+
+
+def _profile(subject: Subject) -> ModelProfile:
+    """The model as it is planned."""
+    entry = ModelEntry(id=subject.name, family=subject.row, source="random/weights")
+    return replace(profile_of(entry, FAMILIES[subject.row], "random"), segments=subject.segments)
 
 
 def _velocities(loaded: Loaded, states: list[JobState], packed: bool) -> list[torch.Tensor]:

@@ -7,7 +7,7 @@ what comes out is not looked at. Nothing is downloaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import diffusers
@@ -20,18 +20,24 @@ from app.engine.families.family import Family
 from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.hunyuan15 import LETTERS, LETTERS_MASK, HunyuanVideo15
 from app.engine.families.hunyuan15 import MASK as HUNYUAN_MASK
-from app.engine.families.ltx import FIRST, LTX
+from app.engine.families.kandinsky5 import POOLED, Kandinsky5
+from app.engine.families.ltx import FIRST as LTX_FIRST
+from app.engine.families.ltx import LTX
 from app.engine.families.ltx import MASK as LTX_MASK
 from app.engine.families.ltx2.family import LTX2, SOUND_TOKENS
 from app.engine.families.ltx2.family import MASK as LTX2_MASK
 from app.engine.families.ltx2.releases import PLAIN
 from app.engine.families.minimax_h3.family import MiniMaxH3
+from app.engine.families.minimax_h3.pictures import Keyframes
+from app.engine.families.minimax_h3.text import TAGS, Looked
 from app.engine.families.models import Parts
 from app.engine.families.wan.diffusion_forcing import DiffusionForcing
 from app.engine.families.wan.family import Wan
 from app.engine.samplers.levels import Bend
 from app.models.published import PUBLISHED
-from app.types import VideoSpec
+from app.plan.families import FAMILIES
+from app.plan.few_step import BY_FAMILY
+from app.types import FIRST, LAST, Segments, VideoSpec
 
 Config = Mapping[str, Any]
 Part = tuple[str, Config]
@@ -54,6 +60,12 @@ class Subject:
     float_autoencoder: bool = False  # its autoencoder runs in float32, as diffusers advises
     masks: tuple[str, ...] = ()  # names in `text` that are all ones
     mixed: Shapes = field(default=())  # shapes that are packed with each other
+    guidance: float = 3.0
+    levels: tuple[float, ...] = ()  # its own, where it is walked in as many steps
+    shown: tuple[str, ...] = ()  # roles of pictures that it is shown besides, and
+    row: str = ""  # the family as which its videos are planned then, or in stages
+    segments: Segments | None = None  # in which its films are made
+    film: VideoSpec | None = None
 
     def tokens(self, spec: VideoSpec) -> int:
         """Of a video of that shape, text not counted."""
@@ -70,12 +82,9 @@ class Subject:
             autoencoder = getattr(diffusers, name)(**config).eval().requires_grad_(False)
         for part in (transformer, autoencoder):
             part.to(device)  # tables that come from numpy
-        kept = frozenset(kept_in_float32(transformer))
-        for weight_name, weight in transformer.named_parameters():
-            if kept.isdisjoint(weight_name.split(".")):
-                weight.data = weight.data.to(dtype)
+        _cast(transformer, dict(transformer.named_parameters()), dtype)
         if not self.float_autoencoder:
-            autoencoder.to(dtype)
+            _cast(autoencoder, dict(autoencoder.named_parameters()) | dict(autoencoder.named_buffers()), dtype)
         return Parts(transformer, autoencoder, self._encode())
 
     def denoiser(self, parts: Parts, device: torch.device) -> FamilyDenoiser:
@@ -89,15 +98,30 @@ class Subject:
             drawn = torch.Generator().manual_seed(0)
             one = {name: torch.randn(shape, generator=drawn) for name, shape in self.text.items()}
             one.update({name: torch.ones(self.text[name]) for name in self.masks})
-            return [dict(one) for _ in prompts]
+            return [_with_pictures(one, each) if isinstance(each, Looked) else dict(one) for each in prompts]
 
         return encode
+
+
+def _cast(part: Any, weights: Mapping[str, torch.Tensor], dtype: torch.dtype) -> None:
+    kept = frozenset(kept_in_float32(part))
+    for name, weight in weights.items():
+        if weight.is_floating_point() and kept.isdisjoint(name.split(".")):
+            weight.data = weight.data.to(dtype)
+
+
+def _with_pictures(text: TextEmbedding, prompt: Looked) -> TextEmbedding:
+    """As MiniMax-H3 hears a prompt with pictures in front: a token more for each 32 x 32 of their pixels, tagged so."""
+    more = sum(picture.width * picture.height for picture in prompt.pictures) // 32**2
+    words = text[TOKENS]
+    tags = torch.cat([torch.zeros(more), torch.ones(len(words))])
+    return {TOKENS: torch.cat([words.mean(0).expand(more, -1), words]), TAGS: tags}
 
 
 def subjects(tiny: bool) -> list[Subject]:
     """In the order of use."""
     first = [_wan21(tiny), _wan22(tiny), _ltx(tiny), _hunyuan15(tiny), _cogvideox(tiny)]
-    return [*first, _skyreels(tiny), _ltx2(tiny), _minimax_h3(tiny)]
+    return [*first, _skyreels(tiny), _ltx2(tiny), _minimax_h3(tiny), _fastwan(tiny), _kandinsky5(tiny)]
 
 
 def _parts(family: str, small: tuple[Config, Config] | None) -> tuple[Part, Part]:
@@ -164,8 +188,16 @@ def _wan22(tiny: bool) -> Subject:
     )
 
 
+def _fastwan(tiny: bool) -> Subject:
+    """Wan 2.2 TI2V as FastWan walks it: in three steps without guidance, with new noise at each."""
+    row = BY_FAMILY["wan2.2-ti2v-5b"]["fastwan"]
+    return replace(
+        _wan22(tiny), name="fastwan2.2-ti2v-5b", sampler=row.sampler, guidance=row.guidance, levels=row.levels, mixed=()
+    )
+
+
 def _skyreels(tiny: bool) -> Subject:
-    """A segment of a film: longer ones take more steps of the same shape."""
+    """A segment of a film, and a film of three."""
     full = {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30}
     wide = 32 if tiny else 4096
     kind = {**(_SMALL_WAN if tiny else full), "text_dim": wide, "inject_sample_info": True}
@@ -180,6 +212,9 @@ def _skyreels(tiny: bool) -> Subject:
         sampler="unipc_forcing",
         shift=8.0,
         float_autoencoder=True,
+        row="skyreels-v2-df-1.3b-540p",
+        segments=Segments(9, 5) if tiny else FAMILIES["skyreels-v2-df-1.3b-540p"].segments,
+        film=VideoSpec(32, 32, 17, 24) if tiny else VideoSpec(960, 544, 257, 24),
     )
 
 
@@ -193,7 +228,7 @@ def _ltx(tiny: bool) -> Subject:
         transformer=transformer,
         autoencoder=autoencoder,
         text={TOKENS: (128, wide), LTX_MASK: (128,)},
-        family=lambda parts, device: LTX(parts, FIRST, Bend(), device),
+        family=lambda parts, device: LTX(parts, LTX_FIRST, Bend(), device),
         shapes=_specs(24, *sizes),
         cell=(8, 32),
         masks=(LTX_MASK,),
@@ -262,7 +297,7 @@ def _ltx2_sound(tiny: bool, device: torch.device) -> tuple[Any, Any]:
 
 
 def _minimax_h3(tiny: bool) -> Subject:
-    """With its sound: one forward for each job."""
+    """With its sound, and with keyframes: one forward for each job."""
     small = {
         "num_attention_heads": 2,
         "attention_head_dim": 16,
@@ -290,10 +325,14 @@ def _minimax_h3(tiny: bool) -> Subject:
         transformer=("MiniMaxH3Transformer3DModel", {**(small if tiny else {}), "text_dim": wide}),
         autoencoder=("AutoencoderKLMiniMaxH3", eyes if tiny else {}),
         text={TOKENS: (8 if tiny else 200, wide)},
-        family=lambda parts, device: MiniMaxH3(parts, _minimax_h3_sound(tiny, device), device),
+        family=lambda parts, device: MiniMaxH3(
+            parts, _minimax_h3_sound(tiny, device), device, Keyframes(parts.autoencoder)
+        ),
         shapes=_specs(24, *sizes),
         cell=(4, 32),  # 17 frames are 5 of its latent ones
         shift=12.0,
+        shown=(FIRST, LAST),
+        row="minimax-h3",
     )
 
 
@@ -378,4 +417,40 @@ def _cogvideox(tiny: bool) -> Subject:
         shapes=_specs(8, *sizes),
         cell=(4, 16),
         sampler="ddim",
+    )
+
+
+def _kandinsky5(tiny: bool) -> Subject:
+    small = {
+        "in_visual_dim": 4,
+        "out_visual_dim": 4,
+        "in_text_dim": 16,
+        "in_text_dim2": 8,
+        "time_dim": 16,
+        "model_dim": 24,
+        "ff_dim": 32,
+        "num_text_blocks": 1,
+        "num_visual_blocks": 2,
+        "axes_dims": (4, 4, 4),
+        "visual_cond": True,
+    }
+    eyes = {
+        "latent_channels": 4,
+        "block_out_channels": (8, 8, 8, 8),
+        "layers_per_block": 1,
+        "norm_num_groups": 2,
+        "scaling_factor": 0.5,
+    }
+    words, pooled = ((8, 16), (8,)) if tiny else ((256, 3584), (768,))
+    sizes = ((32, 16, 25), (32, 32, 25)) if tiny else ((512, 512, 61), (768, 512, 121))
+    transformer, autoencoder = _parts("kandinsky-5-lite-t2v-5s", (small, eyes) if tiny else None)
+    return Subject(
+        name="kandinsky-5-lite",
+        transformer=transformer,
+        autoencoder=autoencoder,
+        text={TOKENS: words, POOLED: pooled},
+        family=lambda parts, device: Kandinsky5(parts, False, device),
+        shapes=_specs(24, *sizes),
+        cell=(4, 16),
+        shift=10.0,
     )

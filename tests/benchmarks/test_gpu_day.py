@@ -68,6 +68,36 @@ def test_wans_own_rows(row: str) -> None:
         assert set(found) == {"none", *PRESETS}
 
 
+def tiny(name: str) -> measure.Loaded:
+    subject = next(each for each in subjects(tiny=True) if each.name == name)
+    return measure.load(subject, torch.device("cpu"), torch.float32, 1)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_minimax_h3s_row_with_pictures_says_what_is_promised() -> None:
+    loaded = tiny("minimax-h3")
+    found = measure.shown(loaded)
+    assert [row["promised"] for row in found.values()] == [1.6364] * len(loaded.subject.shapes)
+    assert all(row["measured"] > 0 for row in found.values())
+    assert "note" in measure.film(loaded)
+
+
+def test_a_film_has_a_row_of_each_segment() -> None:
+    loaded = tiny("skyreels-v2-df-1.3b")
+    found = measure.film(loaded)
+    assert (found["segments"], len(found["step_s"])) == ([9, 9, 9], 3)
+    assert min(found["step_s"]) > 0
+    assert "note" in measure.shown(loaded)
+
+
+def test_fastwan_is_walked_down_its_own_levels_without_guidance() -> None:
+    loaded = tiny("fastwan2.2-ti2v-5b")
+    state = loaded.begun(loaded.plan(loaded.smallest, 3))
+    assert state.sigmas[:3] == pytest.approx([1, 0.756757, 0.521739], abs=1e-6)
+    assert not state.guided
+    walk(loaded.denoiser, state)
+
+
 def test_published_configurations_have_their_published_sizes() -> None:
     """Billions of weights, by the model cards; nothing is allocated."""
     expected = {
@@ -79,6 +109,8 @@ def test_published_configurations_have_their_published_sizes() -> None:
         "skyreels-v2-df-1.3b": 1.42,
         "ltx-2": 18.9,
         "minimax-h3": 33.1,
+        "fastwan2.2-ti2v-5b": 5.0,
+        "kandinsky-5-lite": 2.0,
     }
     found = {}
     for subject in subjects(tiny=False):

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.errors import JobNotFound, StoreUnavailable
+from app.errors import JobNotFound, RecordTooNew, StoreUnavailable
 from app.jobs.record import (
     VERSION,
     check_id,
@@ -174,7 +174,7 @@ def test_a_record_from_before_the_wishes_were_one_is_read_whole_and_keeps_its_na
 
 def test_a_newer_record_is_refused_in_plain_words() -> None:
     newer = orjson.dumps({**orjson.loads(job_to_json(FULL)), "version": VERSION + 1, "unknown": 1})
-    with pytest.raises(StoreUnavailable, match=f"version {VERSION + 1}; this Kinoray reads up to {VERSION}"):
+    with pytest.raises(RecordTooNew, match=f"version {VERSION + 1}; this Kinoray reads up to {VERSION}"):
         job_from_json(newer)
 
 
@@ -258,3 +258,13 @@ def test_a_walk_that_an_older_kinoray_would_walk_otherwise_is_one_that_it_refuse
     job = a_job(plan=with_masks(replace(PLAN, sampling=sampling, masks=None), {}))
     assert orjson.loads(job_to_json(job))["version"] == 7
     assert job_from_json(job_to_json(job)).plan == job.plan
+
+
+def test_what_a_plan_counts_for_its_inputs_is_kept_and_does_not_trouble_an_older_kinoray() -> None:
+    job = a_job(plan=replace(PLAN, image=VIDEO, shown=7))
+    written = orjson.loads(job_to_json(job))
+    assert (written["version"], written["plan"]["shown"]) == (1, 7)
+    assert job_from_json(job_to_json(job)) == job
+    assert "shown" not in orjson.loads(job_to_json(a_job()))["plan"]
+    later = {**written, "plan": {**written["plan"], "of a later release": 1}}
+    assert job_from_json(orjson.dumps(later)) == job

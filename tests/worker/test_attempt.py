@@ -253,6 +253,14 @@ async def test_an_encoder_that_the_engine_cannot_ask_ends_the_attempt_and_not_th
     assert not (await here.stores.jobs.get(job.id)).phase.ended
 
 
+async def test_what_its_model_cannot_make_here_is_left_to_another_replica(workplace: Make) -> None:
+    here = workplace()
+    job, fence = await here.leased(plan=replace(SHORT, sampling=replace(SHORT.sampling, sampler="newer")))
+    with pytest.raises(PartAway, match="does not have sampler newer"):
+        await Attempt(job.id, fence, here.parts).run()
+    assert not (await here.stores.jobs.get(job.id)).phase.ended
+
+
 class Flaky:
     """The Finishing port, which fails a few times first."""
 

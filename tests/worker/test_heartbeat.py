@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from app.engine.timing.power import GpuReading, Power
+from app.jobs.record import VERSION
 from app.types import Failure, Lease
 from app.worker.heartbeat import Heartbeat
 from app.worker.parts import Measurements
 from app.worker.step_profile import StepProfile
+from tests.api.house import MODEL
 from tests.worker.workplace import Workplace
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +60,13 @@ async def test_it_says_how_long_jobs_take_beside_their_steps(workplace: Callable
     heartbeat = Heartbeat(Alive(), here.parts, StepProfile("p", here.stores.board, here.engine))
     info = heartbeat.info()
     assert (info.overhead_s, info.device_overhead_s, info.overheads) == (2.0, 0.5, {"5x64x64": 2.0})
+
+
+async def test_it_says_what_it_reads_and_takes(workplace: Callable[..., Workplace]) -> None:
+    here = workplace()
+    parts = replace(here.parts, model=replace(MODEL, takes_image=True))
+    info = Heartbeat(Alive(), parts, StepProfile("p", here.stores.board, here.engine)).info()
+    assert (info.reads, info.takes) == (VERSION, ("image as first", "sampler euler", "sampler unipc"))
 
 
 async def test_a_beat_sends_what_the_engine_has_counted_since_the_last(workplace: Callable[..., Workplace]) -> None:

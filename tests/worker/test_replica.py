@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.engine.fake import LOSES_DEVICE
-from app.errors import StoreUnavailable, WorkerLost
+from app.errors import RecordTooNew, StoreUnavailable, WorkerLost
 from app.jobs.checkpoints import MemoryCheckpoints
 from app.jobs.events import priority_signal
 from app.jobs.flights import MemoryFlights
@@ -286,6 +286,26 @@ async def test_a_job_whose_attempt_could_not_reach_the_store_goes_back_without_a
     [back] = await events.read(job.id, None, PATIENCE_S)
     found = await jobs.get(job.id)
     assert (back.data, found.phase, found.losses) == ({"phase": "queued"}, Phase.QUEUED, 0)
+
+
+async def test_a_record_that_is_too_new_is_not_asked_for_again(workplace: Make) -> None:
+    class Newer(Jobs):
+        newer = False
+
+        async def get(self, job_id: str, tenant: str | None = None) -> Job:
+            if self.newer:
+                raise RecordTooNew("A record has version 99.")
+            return await super().get(job_id, tenant)
+
+    time, jobs = Time(), Newer()
+    here = workplace(stores=replace(memory_stores(Settings(), time.unix, time.monotonic), jobs=jobs), time=time)
+    job, fence = await here.leased()
+    jobs.newer = True
+    with pytest.raises(RecordTooNew):
+        await here.replica().run(job.id, fence)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert time.slept == [], "nobody waits to put it back"
 
 
 async def test_a_job_that_is_given_another_priority_has_it_in_its_replica_too(workplace: Make) -> None:

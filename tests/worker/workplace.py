@@ -34,6 +34,7 @@ from tests.engine.gate import Gate
 from tests.jobs.make import PLAN, a_job
 
 SHORT = replace(PLAN, spec=replace(PLAN.spec, frames=5), sampling=replace(PLAN.sampling, steps=6, budget=6))
+ABLE = replace(MODEL, takes_image=True, makes_sound=True, lora_uploads=True)  # whatever a test's plans ask for
 EPOCH_S = 5000.0  # what the stores' clock says when a test begins: far from this machine's
 
 
@@ -103,7 +104,7 @@ class Workplace:
         finisher = JobFinisher(self.stores, self.settings, results, background, self.time.monotonic)
         self.parts = ReplicaParts(
             settings=self.settings,
-            model=MODEL,
+            model=ABLE,
             stores=self.stores,
             engine=self.engine,
             encoder=None,

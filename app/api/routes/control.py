@@ -45,7 +45,8 @@ class ControlledJob(BaseModel):
     position: int | None = Field(description="Jobs ahead of it in its pool; null: under way, or far back")
     eta_s: float | None = Field(description="Seconds until it is done; null while not known")
     reason: str | None = Field(
-        description="What it waits for besides those ahead: pool_starting, no_replica, backoff (after a loss)"
+        description="What it waits for besides those ahead: pool_starting, no_replica, older_replicas, backoff (after "
+        "a loss)"
     )
     replica: str | None = Field(description="That has it")
 

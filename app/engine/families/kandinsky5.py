@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import torch
-from diffusers import Kandinsky5I2VPipeline, Kandinsky5T2VPipeline
+from diffusers import Kandinsky5I2VPipeline, Kandinsky5T2VPipeline, Kandinsky5Transformer3DModel
 from transformers import AutoTokenizer
 
 from app.engine.denoiser import TOKENS, EncodePrompts, Frames, TextEmbedding
@@ -60,9 +60,7 @@ class Kandinsky5(BaseFamily):
 
     def __init__(self, parts: Parts, seen: bool = False, device: torch.device | None = None) -> None:
         super().__init__(parts, EVEN, device)
-        kind = self._transformer.config.attention_type
-        if kind != "regular":
-            raise ValueError(f"Kandinsky 5 with {kind} attention is not supported.")
+        _check(self._transformer.config.attention_type)
         self._patch: tuple[int, int, int] = tuple(self._transformer.config.patch_size)
         if seen:
             self.image = FirstFrame(parts.autoencoder)
@@ -138,6 +136,12 @@ class Kandinsky5(BaseFamily):
         return video
 
 
+def _check(kind: str) -> None:
+    """Raises ValueError: its attention is another than that of the releases of five seconds."""
+    if kind != "regular":
+        raise ValueError(f"Kandinsky 5 with {kind} attention, as in the releases of ten seconds, is not supported.")
+
+
 def _scale(spec: VideoSpec) -> tuple[float, float, float]:
     """How places are spaced: wider for sides that are not those of 480p."""
     small = all(480 <= side <= 854 for side in (spec.height, spec.width))
@@ -177,8 +181,13 @@ def text_encoder_of(pipeline: Pipeline, files: Files) -> EncodePrompts:
 
 
 def _pipeline(files: Files) -> PipelineClass:
-    """The class that the model names."""
+    """The class that the model names.
+
+    Raises ValueError: its attention is sparse, which is seen before its weights come.
+    """
     kept = {"revision": files.revision, "local_files_only": files.local}
+    facts = Kandinsky5Transformer3DModel.load_config(files.source, subfolder="transformer", **kept)
+    _check(facts.get("attention_type", "regular"))
     named = Kandinsky5T2VPipeline.load_config(files.source, **kept)["_class_name"]
     found: PipelineClass = Kandinsky5T2VPipeline
     return Kandinsky5I2VPipeline if named == Kandinsky5I2VPipeline.__name__ else found

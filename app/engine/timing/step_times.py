@@ -21,8 +21,11 @@ Times = dict[tuple[Shape, int], float]  # seconds a step takes by shape and batc
 
 
 def shape_of(plan: Plan, step: int = 0) -> Shape:
-    """Jobs of one (frames, height, width) have latents of one shape: at a step that of its plan's stage."""
-    spec = plan.spec_at(step)
+    """What a step's time is known by, (frames, height, width): at a step that of its plan's stage.
+
+    What a job is shown counts as frames, as far as it steps with the video; who shares a forward is decided by latents.
+    """
+    spec = plan.stepped_at(step)
     return (spec.frames, spec.height, spec.width)
 
 

@@ -19,6 +19,7 @@ MODELS = {
         pool=pool,
         step_s=0.1,
         overhead_s=0.1,
+        takes_image=True,
         makes_sound=pool == "other",
     )
     for pool in ("main", "other")

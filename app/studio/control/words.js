@@ -56,6 +56,7 @@ export const CONTROL = {
   "why.far": ["far back", "weit hinten"],
   "why.pool_starting": ["its pool starts", "ihr Pool startet"],
   "why.no_replica": ["a replica: there is none", "ein Replikat: Es gibt keines"],
+  "why.older_replicas": ["newer replicas: some are too old for it", "neuere Replikate: Einige sind zu alt dafür"],
   "why.backoff": ["a pause after a loss", "Pause nach einem Verlust"],
   "phase.queued": ["waiting", "wartet"],
   "phase.encoding": ["encoding", "Text lesen"],

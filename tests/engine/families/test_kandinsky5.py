@@ -29,6 +29,10 @@ from app.engine.families.loading.reader import Files, Options
 from app.engine.families.models import Parts
 from app.engine.families.registry import reader
 from app.errors import InvalidRequest
+from app.models.served import profile_of
+from app.models.soundness import problems_of
+from app.plan.families import FAMILIES
+from app.settings.model_entry import ModelEntry
 from app.types import Artifact, Plan
 from tests.engine.families.standard import Pixels
 from tests.engine.families.tiny import a_picture
@@ -168,3 +172,17 @@ def test_a_folder_makes_the_frames_of_its_pipeline_with_a_lora_and_without(kind:
         standard = by_pipeline(parts, state.plan, texts[0], texts[1], picture)
         assert np.abs(found[-1] - standard).max() <= WITHIN
     assert np.abs(found[0] - found[1]).max() > 1e-3, "the adapter must act"
+
+
+def test_a_release_of_ten_seconds_is_refused_by_name_before_its_weights_are_read(tmp_path: Path) -> None:
+    parts = kandinsky5_parts()
+    parts["transformer"].register_to_config(attention_type="nabla")
+    pipeline = Kandinsky5T2VPipeline(scheduler=FlowMatchEulerDiscreteScheduler(shift=5.0), **encoders(), **parts)
+    pipeline.save_pretrained(tmp_path)
+    for weights in tmp_path.rglob("*.safetensors"):
+        weights.unlink()
+    with pytest.raises(ValueError, match="nabla attention, as in the releases of ten seconds"):
+        reader("kandinsky5").load(Files(str(tmp_path), torch.float32, torch.device("cpu"), local=True))
+    row = FAMILIES["kandinsky-5-lite-t2v-5s"]
+    entry = ModelEntry(id="long", family=row.name, source=str(tmp_path))
+    assert any("attention is nabla" in each for each in problems_of(entry, row, profile_of(entry, row, "1"), tmp_path))

@@ -62,7 +62,8 @@ def weighed(name: str, part: nn.Module, placement: Placement, dtype: str, exact:
 
     Changes its types: one that rests in 8 bits does so from then on, and is to be weighed in such placements alone.
     """
-    kept = frozenset(kept_in_float32(part)) if name.startswith(TRANSFORMER) else frozenset()  # type: ignore[arg-type]
+    # transformers' models mean float16 alone where they say so.
+    kept = frozenset() if name.startswith(TEXT) else frozenset(kept_in_float32(part))  # type: ignore[arg-type]
     resting = any(map(hooked, part.modules()))
     for path, weight in () if resting else part.named_parameters():
         weight.data = weight.data.to(torch.float32 if exact or kept & set(path.split(".")) else getattr(torch, dtype))
