@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app.jobs.record import version_of
 from app.plan.abilities import USUAL, asked_of_replica
@@ -33,31 +34,50 @@ def needs_of(job: Job) -> Needs:
 
 
 class Abilities:
-    """Remembers what each waiting job asks, so that a pass looks at a job once."""
+    """Remembers what each waiting job asks, so that a pass works only at those that are new to it."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Job, Needs]] = {}
+        self._kinds: set[tuple[str, Needs]] = set()  # with those of jobs that have gone until `_forget`
 
-    def beyond(self, waiting: Iterable[Job], replicas: Sequence[ReplicaInfo]) -> dict[str, frozenset[str]]:
+    def beyond(self, waiting: Sequence[Job], replicas: Sequence[ReplicaInfo]) -> dict[str, frozenset[str]]:
         """By pool, the ids of the jobs that some of its replicas cannot take; a pool without any is not in it."""
-        before, self._known = self._known, {}
-        by_pool: dict[str, list[ReplicaInfo]] = {}
-        for replica in replicas:
-            by_pool.setdefault(replica.pool, []).append(replica)
-        found: dict[str, list[str]] = {}
-        met: dict[tuple[str, Needs], bool] = {}
+        known = self._known
+        if len(known) > 2 * len(waiting) + 100:
+            self._forget(waiting)
+        for job in [job for job in waiting if known.get(job.id, _NOBODY)[0] is not job]:
+            needs = needs_of(job)
+            known[job.id] = job, needs
+            self._kinds.add((job.plan.pool, needs))
+        unmet = self._unmet(replicas)
+        if not unmet:
+            return {}
+        pools = {pool for pool, _ in unmet}
+        found: dict[str, set[str]] = {}
         for job in waiting:
-            known = before.get(job.id)
-            if known is None or known[0] is not job:
-                known = job, needs_of(job)
-            self._known[job.id] = known
             pool = job.plan.pool
-            key = pool, known[1]
-            if key not in met:
-                met[key] = _all_meet(known[1], by_pool.get(pool, ()))
-            if not met[key]:
-                found.setdefault(pool, []).append(job.id)
+            if pool in pools and (pool, known[job.id][1]) in unmet:
+                found.setdefault(pool, set()).add(job.id)
         return {pool: frozenset(ids) for pool, ids in found.items()}
+
+    def _unmet(self, replicas: Sequence[ReplicaInfo]) -> set[tuple[str, Needs]]:
+        said: dict[tuple[str, int, tuple[str, ...] | None], ReplicaInfo] = {}  # one of those that say the same
+        for replica in replicas:
+            said.setdefault((replica.pool, replica.reads, replica.takes), replica)
+        ones: dict[str, list[ReplicaInfo]] = {}
+        for (pool, _, _), replica in said.items():
+            ones.setdefault(pool, []).append(replica)
+        return {(pool, needs) for pool, needs in self._kinds if not _all_meet(needs, ones.get(pool, ()))}
+
+    def _forget(self, waiting: Sequence[Job]) -> None:
+        """What those asked that wait no more."""
+        there = {job.id for job in waiting}
+        for job_id in self._known.keys() - there:
+            del self._known[job_id]
+        self._kinds = {(job.plan.pool, needs) for job, needs in self._known.values()}
+
+
+_NOBODY: Final = (None, None)
 
 
 def _all_meet(needs: Needs, replicas: Iterable[ReplicaInfo]) -> bool:
