@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Reader, Writer
+from app.api.create_route import CreateRoute
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.look_route import LookRoute
 from app.api.looks import LONGEST_WAIT_S, look
@@ -46,12 +47,6 @@ Known = Annotated[
 ]
 
 
-@router.post(
-    "",
-    summary="Ask for a video",
-    response_model=Video,
-    openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE),
-)
 async def create(
     request: Request, service: Service, settings: Config, base: PublicUrl, caller: Writer, key: KeyHeader
 ) -> Response:
@@ -60,6 +55,17 @@ async def create(
     stages = Stages()
     accepting = service.accept(asked, caller, key, stages, reference)
     return await accepted_video(request, accepting, service, settings, base, stages)
+
+
+router.add_api_route(
+    "",
+    create,
+    methods=["POST"],
+    summary="Ask for a video",
+    response_model=Video,
+    openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE),
+    route_class_override=CreateRoute,
+)
 
 
 @router.get("", summary="List your videos")
