@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.dispatch.holding import Holding
+from app.dispatch.pace import Pace
 from app.errors import KinorayError
 from app.jobs.board import NODES, Board
 from app.jobs.shards import HOUSE
 
 log = logging.getLogger(__name__)
-LOOK_S = 5.0
+LOOK_S = 5.0  # between two looks, and
+IDLE_LOOK_S = 15.0  # while no job waits that a replica without a place could make
 NOTE_TTL_S = 60.0
 
 
@@ -48,8 +49,9 @@ class NoCluster:
 class ClusterWatch:
     """Keeps what was seen last, and notes the nodes on the board for the metrics."""
 
-    def __init__(self, cluster: Cluster, board: Board, holding: Holding) -> None:
+    def __init__(self, cluster: Cluster, board: Board, holding: Holding, pace: Pace) -> None:
         self._holding = holding
+        self._pace = pace
         self._cluster = cluster
         self._board = board
         self.unplaced: Mapping[str, str] = {}
@@ -64,7 +66,7 @@ class ClusterWatch:
                 log.info("The nodes are not noted: %s", error)
             except Exception:
                 log.exception("The cluster cannot be looked at")
-            await asyncio.sleep(LOOK_S)
+            await self._pace.pause(LOOK_S, IDLE_LOOK_S)
 
     async def look(self) -> None:
         """Once. Raises StoreUnavailable."""

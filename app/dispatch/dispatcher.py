@@ -14,6 +14,7 @@ from app.dispatch.cluster_watch import Cluster, ClusterWatch, NoCluster
 from app.dispatch.deadlines import give_up, give_up_followers
 from app.dispatch.health_watch import HealthWatch
 from app.dispatch.holding import Alone, Holding, Shared
+from app.dispatch.pace import Pace
 from app.dispatch.pool_starts import PoolStarts
 from app.dispatch.ports import Deliveries, DispatchStores, RollCall, Workers
 from app.dispatch.publisher import Publisher
@@ -71,8 +72,9 @@ class Dispatcher:
         self._scaling = Scaling(scale_rules_of(settings))
         self._lease_monitor = LeaseMonitor(settings.lease_s)
         self._background = Background()
-        self._routing = RoutingMonitor(self._holding, roll_call, stores, monotonic)
-        self._cluster = ClusterWatch(cluster or NoCluster(), stores.board, self._holding)
+        self._pace = Pace()
+        self._routing = RoutingMonitor(self._holding, roll_call, stores, monotonic, self._pace)
+        self._cluster = ClusterWatch(cluster or NoCluster(), stores.board, self._holding, self._pace)
         self._attempts = Attempts(settings, stores, workers, self._background, self._holding)
         self._pool_starts = PoolStarts(self._scaling, stores, self._holding)
         self._publisher = Publisher(settings, stores, self._scaling, self._holding, pools)
@@ -140,9 +142,9 @@ class Dispatcher:
         else:
             self._health.forget()
         self._passed_at = self._monotonic()
-        idle = not (
-            seen.waiting or seen.running or self._settings.replicas
-        )  # a pool that scales is minded all the time
+        # A pool that scales is minded all the time.
+        idle = not (seen.waiting or seen.running or self._settings.replicas)
+        self._pace.found(not idle or self._routing.any_unreached(seen.announced))
         self._pause_s = IDLE_PASS_S if idle and not self._holding.name else PASS_S
 
     async def _keep_house(self, seen: Snapshot, now: float) -> None:

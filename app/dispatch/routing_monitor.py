@@ -7,13 +7,15 @@ import logging
 from collections.abc import Callable, Sequence
 
 from app.dispatch.holding import Holding
+from app.dispatch.pace import Pace
 from app.dispatch.ports import DispatchStores, RollCall
 from app.dispatch.routing import RoutingView, drain_signal
 from app.errors import KinorayError
 from app.types import ReplicaInfo
 
 log = logging.getLogger(__name__)
-CALL_S = 1.0  # between two roll calls, and
+CALL_S = 1.0  # between two roll calls,
+IDLE_CALL_S = 4.0  # while no job waits or runs, which a replica that is stopped would have to hand back, and
 SOON_S = 0.2  # while there is a replica that has not been reached yet
 
 
@@ -21,8 +23,9 @@ class RoutingMonitor:
     """A roll call of every pool of this dispatcher each second; what it finds is the RoutingView's to judge."""
 
     def __init__(
-        self, holding: Holding, roll_call: RollCall, stores: DispatchStores, monotonic: Callable[[], float]
+        self, holding: Holding, roll_call: RollCall, stores: DispatchStores, monotonic: Callable[[], float], pace: Pace
     ) -> None:
+        self._pace = pace
         self._holding = holding
         self._called: frozenset[str] = frozenset()
         self._roll_call = roll_call
@@ -34,6 +37,10 @@ class RoutingMonitor:
         """Those that still take jobs."""
         return self._view.routable(replicas)
 
+    def any_unreached(self, replicas: Sequence[ReplicaInfo]) -> bool:
+        """Whether one of them has not answered yet, so that nobody knows whether it takes jobs."""
+        return self._view.any_unreached([each for each in replicas if self._holding.has(each.pool)])
+
     async def run(self) -> None:
         """Without end."""
         while True:
@@ -44,7 +51,7 @@ class RoutingMonitor:
                 log.warning("No roll call: %s", error)
             except Exception:
                 log.exception("A roll call failed")
-            await asyncio.sleep(pause_s)
+            await self._pace.pause(pause_s, IDLE_CALL_S if pause_s == CALL_S else pause_s)
 
     async def call(self) -> float:
         """One roll call of every pool; returns the seconds until the next. Raises StoreUnavailable."""
@@ -57,7 +64,7 @@ class RoutingMonitor:
         for name in self._view.to_drain(replicas, self._monotonic()):
             log.info("Replica %s is being stopped: it is told to hand its jobs back", name)
             await self._stores.stops.send(drain_signal(name))
-        return SOON_S if self._view.any_unreached(replicas) else CALL_S
+        return SOON_S if self.any_unreached(replicas) else CALL_S
 
     async def _call(self, pool: str) -> None:
         names = await self._roll_call.present(pool)

@@ -32,9 +32,9 @@ class Upscaler(nn.Module):
 
     def __init__(self, width: int = 24, blocks: int = 3) -> None:
         super().__init__()
-        self.into = nn.Conv2d(3, width, 3, padding=1)
-        self.blocks = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(blocks))
-        self.out = nn.Conv2d(width, 12, 3, padding=1)
+        self.into = nn.Conv2d(3, width, 3)
+        self.blocks = nn.ModuleList(nn.Conv2d(width, width, 3) for _ in range(blocks))
+        self.out = nn.Conv2d(width, 12, 3)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]  # it has one
 
@@ -45,20 +45,32 @@ class Upscaler(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(b, 3, h, w) in 0..1 to (b, 3, 2 h, 2 w), about 0..1."""
-        return self.added(pictures, _contrast(pictures)) + _plain(pictures)
+        around = functional.pad(pictures, (self.reach,) * 4, mode="replicate")  # or its border would look like an edge
+        return self.added(around, _contrast(pictures)) + _plain(pictures)
 
-    def added(self, pictures: Tensor, contrast: Tensor) -> Tensor:
-        """What is added, (b, 3, 2 h, 2 w), where `contrast` is (b, 1, h, w)."""
-        seen = functional.silu(self.into(pictures - 0.5))
-        for block in self.blocks:
-            seen = seen + functional.silu(block(seen))
+    def added(self, around: Tensor, contrast: Tensor) -> Tensor:
+        """What is added, (b, 3, 2 h, 2 w), where `contrast` is (b, 1, h, w), and `around` has `reach` pixels more."""
+        seen = functional.silu(self.into(around - 0.5))
+        for block in self.blocks:  # each sees a pixel less on all sides, and nothing is computed that nobody uses
+            seen = seen[..., 1:-1, 1:-1] + functional.silu(block(seen))
         return functional.pixel_shuffle(self.out(seen) * contrast, 2)
 
 
 def _plain(pictures: Tensor) -> Tensor:
-    """(b, c, 2 h, 2 w) without anything added."""
-    whole: Tensor = functional.interpolate(pictures, scale_factor=2, mode="bilinear", align_corners=False)
-    return whole
+    """(b, c, 2 h, 2 w) without anything added: bilinear, written out, which takes a quarter of torch's time."""
+    return _lengthened(_lengthened(pictures, -1), -2)
+
+
+def _lengthened(pictures: Tensor, axis: int) -> Tensor:
+    """Twice as long along an axis: each pixel becomes two, with a quarter of the neighbour on their side in them."""
+    last, shape = pictures.shape[axis] - 1, list(pictures.shape)
+    shape.insert(len(shape) + axis + 1, 2)
+    pairs, own, quarter = pictures.new_empty(shape), pictures * 0.75, pictures * 0.25
+    for side, start, edge in ((0, 1, 0), (1, 0, last)):
+        half = pairs.select(axis, side).copy_(own)
+        half.narrow(axis, start, last).add_(quarter.narrow(axis, 1 - start, last))
+        half.narrow(axis, edge, 1).add_(quarter.narrow(axis, edge, 1))
+    return pairs.flatten(axis - 1, axis)
 
 
 def _contrast(pictures: Tensor) -> Tensor:
@@ -92,7 +104,7 @@ class EmbeddedUpscaler:
         with torch.inference_mode():
             for _ in range(self._times):
                 values = doubled(self._network, values)
-        whole: Picture = (values[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+            whole: Picture = values[0].mul_(255).round_().to(torch.uint8).permute(1, 2, 0).numpy()
         return whole
 
 
@@ -102,17 +114,15 @@ def doubled(network: Upscaler, pictures: Tensor, band: int = BAND) -> Tensor:
     The network is asked only about the boxes in which something stands out, and in bands of rows: to all else it would
     add nothing.
     """
-    around = network.reach
-    padded = functional.pad(pictures, (around,) * 4, mode="replicate")  # or its border would look like an edge
-    contrast, whole = _contrast(padded), _plain(pictures)
-    inside = slice(2 * around, -2 * around)
-    for top, bottom, left, right in boxes(contrast.amax((0, 1)).numpy()[around:-around, around:-around] > 0):
-        columns = slice(left, right + 2 * around)
+    around = 2 * network.reach
+    padded = functional.pad(pictures, (network.reach,) * 4, mode="replicate")
+    contrast, whole = _contrast(pictures), _plain(pictures)
+    for top, bottom, left, right in boxes(contrast.amax((0, 1)).numpy() > 0):
         for start in range(top, bottom, band):
             end = min(start + band, bottom)
-            rows = slice(start, end + 2 * around)
-            more = network.added(padded[:, :, rows, columns], contrast[:, :, rows, columns])
-            whole[:, :, 2 * start : 2 * end, 2 * left : 2 * right] += more[:, :, inside, inside]
+            seen = padded[:, :, start : end + around, left : right + around]
+            more = network.added(seen, contrast[:, :, start:end, left:right])
+            whole[:, :, 2 * start : 2 * end, 2 * left : 2 * right] += more
     return whole.clamp_(0, 1)
 
 

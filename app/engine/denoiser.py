@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -60,6 +61,20 @@ class Prediction:
     velocity: torch.Tensor  # of the latent's shape, float32, guided
 
 
+class _Work(NamedTuple):
+    """Guided evaluations still to come before each step and behind the last, of a state with these masks."""
+
+    plan: Plan
+    mask: tuple[bool, ...]
+    unconditional_mask: tuple[bool, ...]
+    left: tuple[float, ...]
+
+    def is_of(self, state: JobState) -> bool:
+        """Whether it is still so: a job's masks and plan are replaced when it goes over to another walk."""
+        same = self.mask is state.mask and self.unconditional_mask is state.unconditional_mask
+        return same and self.plan is state.plan
+
+
 @dataclass(slots=True)
 class JobState:
     """Everything one job needs to take its next step; it belongs to the job, never to a batch.
@@ -87,6 +102,8 @@ class JobState:
     guidances: tuple[float, ...] = ()  # per step, where they differ
     modalities: tuple[Modality, ...] = ()  # where several latents step together; else the latent is the video's
     made: torch.Tensor | None = None  # (C, F'', H', W') float32: what earlier stages of its plan have finished of it
+    # Asked at each boundary, several times: counting the steps anew takes a third of the engine's own time.
+    _work: _Work | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def done(self) -> bool:
@@ -168,7 +185,12 @@ class JobState:
         return self._work_from(self.step)
 
     def _work_from(self, step: int) -> float:
-        return sum(map(self.share_at, range(step, len(self.mask))))
+        known = self._work
+        if known is None or not known.is_of(self):
+            shares = map(self.share_at, range(len(self.mask) - 1, -1, -1))
+            left = (*accumulate(shares, initial=0.0),)[::-1]
+            known = self._work = _Work(self.plan, self.mask, self.unconditional_mask, left)
+        return known.left[min(step, len(self.mask))]
 
     @property
     def shape(self) -> tuple[int, ...]:

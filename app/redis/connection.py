@@ -177,20 +177,25 @@ async def bounded(call: Awaitable[T], timeout_s: float) -> T:
     behind half-read. Raises StoreUnavailable when Redis is gone, unwell, or silent for `timeout_s`, and of these
     StoreFull when it lacks memory.
     """
-    task = asyncio.ensure_future(_named(call))
+    task = asyncio.ensure_future(under_our_name(call))
     try:
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
     except asyncio.CancelledError:
-        _abandon(task)
+        abandon(task)
         raise
     if not done:
-        _abandon(task)
-        raise StoreUnavailable(f"Redis did not answer within {timeout_s:g} s.", retry_after_s=RETRY_AFTER_S)
+        abandon(task)
+        raise silent(timeout_s)
     return task.result()
 
 
-async def _named(call: Awaitable[T]) -> T:
-    """Redis' errors under our name."""
+def silent(timeout_s: float) -> StoreUnavailable:
+    """What is raised when Redis has not answered for so long."""
+    return StoreUnavailable(f"Redis did not answer within {timeout_s:g} s.", retry_after_s=RETRY_AFTER_S)
+
+
+async def under_our_name(call: Awaitable[T]) -> T:
+    """The call's answer. Raises Redis' errors under our name."""
     try:
         return await call
     except (*GONE, ResponseError) as error:
@@ -212,6 +217,7 @@ def named(error: Exception) -> Exception:
     return error
 
 
-def _abandon(task: asyncio.Future[T]) -> None:
+def abandon(task: asyncio.Future[T]) -> None:
+    """Have it end; nobody will ask what became of it."""
     task.cancel()
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

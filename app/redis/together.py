@@ -10,7 +10,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from app.errors import StoreUnavailable
-from app.redis.connection import GONE, Client, bounded
+from app.redis.connection import GONE, Client, abandon, silent, under_our_name
 from app.redis.replies import Word
 
 Asked = tuple[Sequence[Sequence[Word]], asyncio.Future[list[Any]]]
@@ -41,16 +41,25 @@ class Together:
     def _begin(self) -> None:
         asked, self._asked = self._asked, []
         answers = self._answers([words for commands, _ in asked for words in commands])
-        task = asyncio.ensure_future(bounded(answers, self._redis.timeout_s))
+        # As `bounded`, but that nobody's leaving can cut it off half-way: one task does, with a timer beside it.
+        task = asyncio.ensure_future(under_our_name(answers))
+        late = task.get_loop().call_later(self._redis.timeout_s, self._give_up, asked, task)
         self._sending.add(task)
-        task.add_done_callback(partial(self._tell, asked))
+        task.add_done_callback(partial(self._tell, asked, late))
 
-    def _tell(self, asked: Sequence[Asked], task: asyncio.Future[list[Any]]) -> None:
+    def _give_up(self, asked: Sequence[Asked], task: asyncio.Future[list[Any]]) -> None:
+        abandon(task)
+        for _, answers in asked:
+            if not answers.done():
+                answers.set_exception(silent(self._redis.timeout_s))
+
+    def _tell(self, asked: Sequence[Asked], late: asyncio.TimerHandle, task: asyncio.Future[list[Any]]) -> None:
+        late.cancel()
         self._sending.discard(task)
         error = None if task.cancelled() else task.exception()
         at = 0
         for commands, answers in asked:
-            if answers.done():  # who asked has left
+            if answers.done():  # who asked has left, or was told that it took too long
                 pass
             elif task.cancelled():
                 answers.cancel()

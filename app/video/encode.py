@@ -39,7 +39,8 @@ class Quality:
 
 
 QUALITIES: Final = (
-    Quality(256 * 256, 12, "medium", 1),
+    Quality(128 * 128, 12, "medium", 1),
+    Quality(256 * 256, 11, "veryfast", 1),
     Quality(640 * 640, 15, "fast", 2),
     Quality(1 << 62, 17, "veryfast", 4),
 )

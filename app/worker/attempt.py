@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 
@@ -200,12 +201,12 @@ class Attempt:
             source=source,
             picture=image,
         )
-        if not told:  # after the engine has it: an urgent job may then have the very next step
-            await progress.phase(Phase.ENCODING)
         skipped = 0 if job.plan.start is None or source is None else job.plan.start.step
         before = job.cache.embedding_hit  # what the first attempt had to encode, the job did not find
         use = use_of(job.plan, skipped, CacheUse(embedding_hit=hit if before is None else before))
-        await self._stores.jobs.note_cache(job.id, self._fence, use)
+        # After the engine has it: an urgent job may then have the very next step, which is heard of behind this.
+        noted: list[Awaitable[None]] = [] if told else [progress.phase(Phase.ENCODING)]
+        await asyncio.gather(*noted, self._stores.jobs.note_cache(job.id, self._fence, use))
 
     async def _encoded(self, job: Job, facts: FactQueue) -> EncodedPrompts:
         """By the encoder that is asked beforehand, if there is one; else the engine encodes, and tells then."""

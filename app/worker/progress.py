@@ -40,8 +40,9 @@ class Progress:
 
     async def phase(self, phase: Phase) -> None:
         """The job has entered a phase."""
-        await self._stores.jobs.advance(self._job_id, self._fence, phase, self._stores.clock())
-        await self.announce(phase)
+        await asyncio.gather(  # in one round trip
+            self._stores.jobs.advance(self._job_id, self._fence, phase, self._stores.clock()), self.announce(phase)
+        )
 
     async def announce(self, phase: Phase) -> None:
         """Those who follow hear of a phase; the record is left to whoever enters it."""

@@ -28,6 +28,20 @@ def log(request: pytest.FixtureRequest) -> UsageLog:
     return RedisUsage(request.getfixturevalue("redis"), request.getfixturevalue("prefix"), 86400.0)
 
 
+async def test_what_jobs_add_in_a_moment_is_written_once_and_who_reads_does_not_wait() -> None:
+    written: list[Used] = []
+
+    class Watched(MemoryUsage):
+        async def add(self, used: Used) -> None:
+            written.append(used)
+            await super().add(used)
+
+    log = BackgroundUsage(Watched(), gather_s=3600.0)
+    for _ in range(3):
+        await log.add(Used(DAY, "ann", "shapes", "", {"jobs": 1.0, "steps": 4.0}))
+    assert await log.read("ann", DAY, DAY) == [Used(DAY, "ann", "shapes", "", {"jobs": 3.0, "steps": 12.0})] == written
+
+
 def test_a_completed_job_adds_what_it_took_and_made() -> None:
     measured = Measured(device_seconds=3.0, evaluations=12)
     done = a_job(NOON, phase=Phase.COMPLETED, plan=PRICED, step=20, measured=measured, artifacts={"video": VIDEO})

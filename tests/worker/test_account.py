@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -162,16 +163,16 @@ async def test_the_account_is_there_while_the_replica_that_writes_it_is_at_work(
     here.gate.free = False
     job, fence = await here.leased()
     running = asyncio.ensure_future(Attempt(job.id, fence, here.parts, "gone").run())
-    for _ in range(3):
+
+    async def told(step: int) -> bool:
+        return (await here.stores.jobs.get(job.id)).step >= step
+
+    for step in (1, 2, 3):
         await here.forward()
         here.time.advance(1.0)  # a step is told now and then
         here.gate.let(1)
+        await until(partial(told, step), 20.0)
     await here.forward()
-
-    async def past_two() -> bool:
-        return (await here.stores.jobs.get(job.id)).step >= 2
-
-    await until(past_two, 20.0)
     [row] = (await report(here, job)).attempts
     assert (row.replica, row.outcome) == ("gone", Outcome.RUNNING)
     assert sum(run.steps for run in row.batches) >= 2

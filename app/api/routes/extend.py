@@ -33,57 +33,56 @@ _BY_ID: Examples = {
 @router.post(
     "/extensions",
     summary="Make a video longer, by its id",
+    response_model=Video,
     openapi_extra=form_or_json(ExtendReferenced, _BY_ID, ALIASES, VIDEO),
 )
 async def extend_referenced(
     request: Request,
-    response: Response,
     service: Service,
     settings: Config,
     base: PublicUrl,
     caller: Writer,
     key: KeyHeader,
-) -> Video:
+) -> Response:
     """The same as `POST /v1/videos/{video_id}/extend`, as OpenAI's `videos.extend` asks for it."""
     video, fields = referenced(await body_fields(request))
     source = video if isinstance(video, str) else await made_here(service, video, caller)
-    return await _extended(source, fields, request, response, service, settings, base, caller, key)
+    return await _extended(source, fields, request, service, settings, base, caller, key)
 
 
 @router.post(
-    "/{video_id}/extend", summary="Make a video longer", openapi_extra=form_or_json(ExtendVideo, _EXTEND, ALIASES)
+    "/{video_id}/extend",
+    summary="Make a video longer",
+    response_model=Video,
+    openapi_extra=form_or_json(ExtendVideo, _EXTEND, ALIASES),
 )
 async def extend_video(
     video_id: str,
     request: Request,
-    response: Response,
     service: Service,
     settings: Config,
     base: PublicUrl,
     caller: Writer,
     key: KeyHeader,
-) -> Video:
+) -> Response:
     """A new video: all frames of the completed one, then a clip that goes on from its last frame.
 
     For models that take a picture to begin with; others answer 501 and say what can be used. `seconds` is the playing
     time of what is new, at the source's size and rate.
     """
-    return await _extended(
-        video_id, await body_fields(request), request, response, service, settings, base, caller, key
-    )
+    return await _extended(video_id, await body_fields(request), request, service, settings, base, caller, key)
 
 
 async def _extended(
     source: str,
     fields: Fields,
     request: Request,
-    response: Response,
     service: VideoService,
     settings: Settings,
     base: str,
     caller: Caller,
     key: str | None,
-) -> Video:
+) -> Response:
     asked = extension_request(fields, settings.max_prompt_chars)
     accepting = extend(service, check_id(source), asked, caller, key)
-    return await accepted_video(request, accepting, response, service, settings, base)
+    return await accepted_video(request, accepting, service, settings, base)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.auth import Reader, Writer
+from app.api.create_route import CreateRoute
 from app.api.dependencies import Config, PublicUrl, Service
 from app.api.look_route import LookRoute
 from app.api.looks import LONGEST_WAIT_S, look
@@ -46,21 +47,25 @@ Known = Annotated[
 ]
 
 
-@router.post("", summary="Ask for a video", openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE))
 async def create(
-    request: Request,
-    response: Response,
-    service: Service,
-    settings: Config,
-    base: PublicUrl,
-    caller: Writer,
-    key: KeyHeader,
-) -> Video:
+    request: Request, service: Service, settings: Config, base: PublicUrl, caller: Writer, key: KeyHeader
+) -> Response:
     """When this answers, the job is recorded and will be made. An exact repeat is answered as completed."""
     asked, reference = request_with_reference(await body_fields(request), settings.max_prompt_chars)
     stages = Stages()
     accepting = service.accept(asked, caller, key, stages, reference)
-    return await accepted_video(request, accepting, response, service, settings, base, stages)
+    return await accepted_video(request, accepting, service, settings, base, stages)
+
+
+router.add_api_route(
+    "",
+    create,
+    methods=["POST"],
+    summary="Ask for a video",
+    response_model=Video,
+    openapi_extra=form_or_json(CreateVideo, EXAMPLES, ALIASES, PICTURE),
+    route_class_override=CreateRoute,
+)
 
 
 @router.get("", summary="List your videos")
@@ -146,18 +151,22 @@ async def cancel(
 _REMIX: Examples = {"remix": {"summary": "Another prompt", "value": {"prompt": "the same, but purple"}}}
 
 
-@router.post("/{video_id}/remix", summary="Make another one like it", openapi_extra=form_or_json(RemixVideo, _REMIX))
+@router.post(
+    "/{video_id}/remix",
+    summary="Make another one like it",
+    response_model=Video,
+    openapi_extra=form_or_json(RemixVideo, _REMIX),
+)
 async def remix(
     video_id: str,
     request: Request,
-    response: Response,
     service: Service,
     settings: Config,
     base: PublicUrl,
     caller: Writer,
     key: KeyHeader,
-) -> Video:
+) -> Response:
     """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
     source = check_id(video_id)
     prompt = remix_prompt(await body_fields(request), settings.max_prompt_chars)
-    return await accepted_video(request, service.remix(source, prompt, caller, key), response, service, settings, base)
+    return await accepted_video(request, service.remix(source, prompt, caller, key), service, settings, base)

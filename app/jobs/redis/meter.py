@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
+
+import anyio
 
 from app.errors import StoreUnavailable
 from app.jobs.redis.scripts import Keys
 from app.redis.commands import Commands
 from app.redis.connection import Client
 from app.telemetry import Meter
+
+GATHER_S: Final = 0.1  # that a figure may be behind, and is lost by when its process is killed
 
 
 class RedisMeter:
@@ -42,28 +47,40 @@ class RedisMeter:
 class BackgroundMeter:
     """A Meter that adds behind the caller's back: an answer does not wait until it is counted.
 
-    What comes while a call is under way is added up and sent with the next: a flood of answers is one call at a time.
+    What comes within `gather_s`, or while a call is under way, is added up and sent together: a flood of answers is a
+    few calls a second. Who reads does not wait for more to come.
     """
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, gather_s: float = GATHER_S) -> None:
         self._meter = meter
+        self._gather_s = gather_s
         self._pending: dict[str, float] = {}
         self._adding: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def add(self, figures: dict[str, float]) -> None:
         self._pending = _sum(self._pending, figures)
         if self._pending and (self._adding is None or self._adding.done()):
+            self._hurry.clear()
             self._adding = asyncio.ensure_future(self._send())
 
     async def read(self) -> dict[str, float]:
         if self._adding is not None:
+            self._hurry.set()
             await asyncio.shield(self._adding)
         return await self._meter.read()
 
     async def _send(self) -> None:
         while self._pending:
+            await gathered(self._hurry, self._gather_s)
             figures, self._pending = self._pending, {}
             await self._meter.add(figures)
+
+
+async def gathered(hurry: asyncio.Event, gather_s: float) -> None:
+    """Return when it is time to send what has come: after `gather_s`, or at once when somebody wants to read it."""
+    with anyio.move_on_after(gather_s):
+        await hurry.wait()
 
 
 def _sum(some: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:

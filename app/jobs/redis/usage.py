@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from app.errors import StoreUnavailable
+from app.jobs.redis.meter import GATHER_S, gathered
 from app.jobs.redis.scripts import Keys
 from app.jobs.usage import UsageLog, Used, days_between
 from app.redis.commands import Commands
@@ -16,6 +17,7 @@ from app.redis.replies import Word, mapping, texts
 
 BETWEEN: Final = "\x1f"  # model, key and figure; in none of them
 BATCH: Final = 200  # hashes read in one round trip
+_Row = tuple[str, str, str, str]  # day, tenant, model, key
 
 
 class RedisUsage:
@@ -59,22 +61,38 @@ class RedisUsage:
 
 
 class BackgroundUsage:
-    """A UsageLog that adds behind the caller's back: an answer does not wait until it is counted."""
+    """A UsageLog that adds behind the caller's back: an answer does not wait until it is counted.
 
-    def __init__(self, usage: UsageLog) -> None:
+    As `BackgroundMeter` it adds up what comes within `gather_s`.
+    """
+
+    def __init__(self, usage: UsageLog, gather_s: float = GATHER_S) -> None:
         self._usage = usage
-        self._adding: set[asyncio.Task[None]] = set()
+        self._gather_s = gather_s
+        self._pending: dict[_Row, dict[str, float]] = {}
+        self._adding: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def add(self, used: Used) -> None:
-        task = asyncio.ensure_future(self._usage.add(used))
-        self._adding.add(task)
-        task.add_done_callback(self._adding.discard)
+        counted = self._pending.setdefault((used.day, used.tenant, used.model, used.key_id), {})
+        for name, value in used.figures.items():
+            counted[name] = counted.get(name, 0.0) + value
+        if self._adding is None or self._adding.done():
+            self._hurry.clear()
+            self._adding = asyncio.ensure_future(self._send())
 
     async def read(self, tenant: str | None, first: str, last: str) -> Sequence[Used]:
         """All that was added here before is in it."""
-        if self._adding:
-            await asyncio.wait(set(self._adding))
+        if self._adding is not None:
+            self._hurry.set()
+            await asyncio.shield(self._adding)
         return await self._usage.read(tenant, first, last)
+
+    async def _send(self) -> None:
+        while self._pending:
+            await gathered(self._hurry, self._gather_s)
+            rows, self._pending = self._pending, {}
+            await asyncio.gather(*(self._usage.add(Used(*row, figures)) for row, figures in rows.items()))
 
 
 def _rows(day: str, tenant: str, kept: dict[bytes, bytes]) -> Iterator[Used]:

@@ -45,15 +45,26 @@ async def test_what_comes_while_a_call_is_under_way_is_one_call_more() -> None:
         async def read(self) -> dict[str, float]:
             return await beneath.read()
 
-    meter = BackgroundMeter(Counting())
+    meter = BackgroundMeter(Counting(), gather_s=0.0)
     for _ in range(3):
         await meter.add({"answers": 1})
-    await asyncio.sleep(0)  # the first call is under way
+    while not calls:  # the first is then under way
+        await asyncio.sleep(0)
     for _ in range(100):
         await meter.add({"answers": 1, "others": 2})
     beneath.free.set()
     assert await meter.read() == {"answers": 103, "others": 200}
     assert len(calls) == 2
+
+
+async def test_who_reads_does_not_wait_for_more_to_be_gathered() -> None:
+    beneath = MemoryMeter()
+    meter = BackgroundMeter(beneath, gather_s=3600.0)
+    for _ in range(2):
+        await meter.add({"answers": 1})
+        await asyncio.sleep(0)
+    assert await beneath.read() == {}
+    assert await meter.read() == {"answers": 2}
 
 
 @pytest.mark.redis
