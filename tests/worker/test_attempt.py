@@ -46,6 +46,16 @@ async def video(here: Workplace, job: Job) -> bytes:
     return b"".join([chunk async for chunk in here.stores.artifacts.read(job.artifacts["video"])])
 
 
+async def lost_in_a_forward(here: Workplace) -> tuple[Job, asyncio.Task[None]]:
+    """A job whose first attempt has lost it while its model is held at its gate; and that attempt."""
+    here.gate.free = False
+    job, fence = await here.leased()
+    first = asyncio.create_task(Attempt(job.id, fence, here.parts).run())
+    await here.forward()
+    await here.stores.jobs.requeue(job.id, fence, here.time.unix(), lost=True)
+    return job, first
+
+
 async def test_a_job_goes_from_its_lease_to_a_stored_video(workplace: Make) -> None:
     here = workplace()
     done = await here.run()
@@ -100,11 +110,7 @@ async def test_prompts_met_before_are_not_encoded_again(workplace: Make) -> None
 
 async def test_what_a_jobs_first_attempt_encoded_was_not_cached_for_its_second(workplace: Make) -> None:
     here = workplace()
-    here.gate.free = False
-    job, fence = await here.leased()
-    first = asyncio.ensure_future(Attempt(job.id, fence, here.parts).run())
-    await here.forward()
-    await here.stores.jobs.requeue(job.id, fence, here.time.unix(), lost=True)
+    job, first = await lost_in_a_forward(here)
     here.gate.release()
     await first
     await Attempt(job.id, await here.lease(job), here.parts).run()
@@ -178,11 +184,7 @@ async def test_a_cancelled_job_leaves_the_engine_though_no_stop_signal_came(work
 
 async def test_an_attempt_that_has_lost_its_job_does_not_stop_the_next_one_in_the_same_engine(workplace: Make) -> None:
     here = workplace()
-    here.gate.free = False
-    job, fence = await here.leased()
-    first = asyncio.ensure_future(Attempt(job.id, fence, here.parts).run())
-    await here.forward()
-    await here.stores.jobs.requeue(job.id, fence, here.time.unix(), lost=True)
+    job, first = await lost_in_a_forward(here)
     second = asyncio.ensure_future(Attempt(job.id, await here.lease(job), here.parts).run())
     while (await here.stores.jobs.get(job.id)).cache.embedding_hit is None:  # it has been submitted
         await asyncio.sleep(0)
