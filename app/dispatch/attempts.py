@@ -117,7 +117,7 @@ def _first_wait(job: Job, now: float) -> dict[str, float]:
     """What a job's first attempt counts: its wait, and whether that was as promised."""
     waited_s = max(0.0, now - job.created_at)
     counts = observed(QUEUE_WAIT, waited_s, job.priority, job.plan.tier, job.plan.model)
-    if job.promised_s is not None and not job.after:
+    if job.promised_s is not None and job.holds_promise and not job.after:
         most_s = job.promised_s + max(LATE_S, LATE_SHARE * job.promised_s)
         counts[figure(PROMISES, "yes" if waited_s <= most_s else "no")] = 1
     return counts

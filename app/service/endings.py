@@ -126,7 +126,7 @@ def figures_of(job: Job, now: float) -> dict[str, float]:
 
 def _of_never_started(job: Job) -> dict[str, float]:
     """A job that failed in the line did not start within the wait that it was promised; a cancel is none."""
-    waited = job.attempts == 0 and job.phase is Phase.FAILED and job.promised_s is not None
+    waited = job.attempts == 0 and job.phase is Phase.FAILED and job.holds_promise
     if not waited or job.failure is None or job.failure.code == Cancelled.code:
         return {}
     return {figure(PROMISES, "no"): 1}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from app.types.artifact import Artifact
 from app.types.plan import Plan
 from app.types.wishes import Webhook, Wishes
-from app.types.words import Phase, Status
+from app.types.words import PRIORITIES, Phase, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,12 @@ class Job:
     def priority(self) -> str:
         """One of PRIORITIES."""
         return self.priority_now or self.wishes.priority
+
+    @property
+    def holds_promise(self) -> bool:
+        """Whether it is to begin when it was promised to: not where it was made less urgent since."""
+        ranks = PRIORITIES.index(self.priority), PRIORITIES.index(self.wishes.priority)
+        return self.promised_s is not None and ranks[0] >= ranks[1]
 
     @property
     def after(self) -> tuple[str, ...]:

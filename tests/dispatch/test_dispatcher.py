@@ -520,6 +520,16 @@ async def test_the_wait_is_counted_by_class_and_by_whether_it_was_as_promised(
     assert {name for name in figures if name.startswith("promises")} == ({f"promises:{kept}"} if kept else set())
 
 
+async def test_a_job_made_less_urgent_since_breaks_no_promise(build: Callable[..., World]) -> None:
+    world = build()
+    job = await world.add(promised_s=16.0, priority="high")
+    await world.stores.jobs.reprioritise(job.id, None, "low")
+    await world.has("replica1")
+    await world.pass_after(30.0)
+    await world.workers.next()
+    assert not [name for name in await world.stores.meter.read() if name.startswith("promises")]
+
+
 async def test_only_the_first_attempt_is_a_wait_and_each_that_is_lost_a_retry(build: Callable[..., World]) -> None:
     world = build(dies, max_attempts=9)
     await world.has("replica1")

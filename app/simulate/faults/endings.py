@@ -79,7 +79,7 @@ def _kept(job: Job, world: World) -> None:
 
 def _as_promised(job: Job, world: World) -> None:
     """A promise counts on what is there when it is given: who comes later and goes first is not in it."""
-    if job.promised_s is None or job.after or job.started_at is None or job.attempts != 1:
+    if job.promised_s is None or job.after or job.started_at is None or job.attempts != 1 or not job.holds_promise:
         return
     if any(_overtakes(other, job) for other in world.jobs.all()):
         return
@@ -89,10 +89,14 @@ def _as_promised(job: Job, world: World) -> None:
 
 
 def _overtakes(other: Job, job: Job) -> bool:
-    """Whether it came later, before the job had begun, and may have had a better claim to the pool."""
-    came = job.created_at <= other.created_at < (job.started_at or 0.0)
-    claims = other.tenant != job.tenant or PRIORITIES.index(other.priority) > PRIORITIES.index(job.priority)
-    return came and other.plan.pool == job.plan.pool and claims
+    """Whether it came later, or was made urgent later, before the job had begun, and may have had a better claim."""
+    began = job.started_at or 0.0
+    rank = PRIORITIES.index(other.priority)
+    came = job.created_at <= other.created_at < began
+    there = other.created_at < began and (other.completed_at or began) >= job.created_at
+    rose = there and rank > PRIORITIES.index(other.wishes.priority)
+    claims = other.tenant != job.tenant or rank > PRIORITIES.index(job.priority)
+    return (came or rose) and other.plan.pool == job.plan.pool and claims
 
 
 def _whole(story: Storyboard, world: World) -> None:

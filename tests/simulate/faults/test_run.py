@@ -33,8 +33,8 @@ def test_two_hundred_seeds_hold() -> None:
 
 MENDED = {
     221: "a follower whose answer was lost with the end in it asks again, and is told that it has been told all",
-    880: "a tenant's leases go to its most urgent jobs over all pools, so that what was promised holds",
-    1035: "the same",
+    880: "nobody is held to what was promised to a job that was made less urgent since",
+    1035: "a tenant's leases go to its most urgent jobs over all pools, so that what was promised holds",
     1355: "a promise counts that a tenant's leases are held until the videos are stored",
     2072: "a tenant whose jobs all run is not promised what one gets that has nothing there",
 }
