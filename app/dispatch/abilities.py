@@ -6,7 +6,7 @@ that could get it can take it, and waits until then: for as long as older ones a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,13 +61,12 @@ class Abilities:
         return {pool: frozenset(ids) for pool, ids in found.items()}
 
     def _unmet(self, replicas: Sequence[ReplicaInfo]) -> set[tuple[str, Needs]]:
-        said: dict[tuple[str, int, tuple[str, ...] | None], ReplicaInfo] = {}  # one of those that say the same
-        for replica in replicas:
-            said.setdefault((replica.pool, replica.reads, replica.takes), replica)
-        ones: dict[str, list[ReplicaInfo]] = {}
-        for (pool, _, _), replica in said.items():
-            ones.setdefault(pool, []).append(replica)
-        return {(pool, needs) for pool, needs in self._kinds if not _all_meet(needs, ones.get(pool, ()))}
+        ones = {(one.pool, one.reads, one.takes): one for one in replicas}.values()  # of those that say the same, one
+        return {
+            (pool, needs)
+            for pool, needs in self._kinds
+            if not all(needs.met_by(one) for one in ones if one.pool == pool)
+        }
 
     def _forget(self, waiting: Sequence[Job]) -> None:
         """What those asked that wait no more."""
@@ -78,7 +77,3 @@ class Abilities:
 
 
 _NOBODY: Final = (None, None)
-
-
-def _all_meet(needs: Needs, replicas: Iterable[ReplicaInfo]) -> bool:
-    return all(needs.met_by(replica) for replica in replicas)

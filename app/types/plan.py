@@ -258,13 +258,15 @@ class Plan:
 
     def stepped_at(self, step: int) -> VideoSpec:
         """The shape of a video of words alone whose step has as many tokens as one of this one."""
-        spec = self.spec_at(step)
-        return replace(spec, frames=spec.frames + self.shown) if self.shown else spec
+        return self._with_shown(self.spec_at(step))
 
     @property
     def stepped(self) -> VideoSpec:
         """The same of the whole: what its steps, and its time beside them, are learned and looked up by."""
-        return replace(self.spec, frames=self.spec.frames + self.shown) if self.shown else self.spec
+        return self._with_shown(self.spec)
+
+    def _with_shown(self, spec: VideoSpec) -> VideoSpec:
+        return replace(spec, frames=spec.frames + self.shown) if self.shown else spec
 
     def guides(self, step: int) -> bool:
         """Whether a step is one of those with guidance, where it has any: by its place in its own stage."""
