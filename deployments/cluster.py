@@ -13,6 +13,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from app.dispatch.cluster_watch import ClusterView
+from deployments.ray_private import deployment_messages
 
 log = logging.getLogger("ray.serve")
 NO_PLACE = ("to be scheduled", "Failed to create a placement group")  # in what Serve says of a deployment
@@ -33,12 +34,10 @@ class RayCluster:
     async def look(self) -> ClusterView | None:
         try:
             application = serve.get_replica_context().app_name
-            nodes, told = await asyncio.to_thread(lambda: (ray.nodes(), serve.status().applications))
+            nodes, messages = await asyncio.to_thread(lambda: (ray.nodes(), deployment_messages(application)))
         except (RayError, RayServeException, OSError) as error:
             log.info("The cluster tells nothing: %s", type(error).__name__)
             return None
-        here = told.get(application)
-        messages = {} if here is None else {name: each.message for name, each in here.deployments.items()}
         return ClusterView(
             alive=sum(bool(node.get("Alive")) for node in nodes),
             lost=lost_of(nodes),

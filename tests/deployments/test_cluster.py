@@ -1,4 +1,4 @@
-"""What is made of Ray's nodes and of Serve's words on deployments; no cluster is started."""
+"""What is made of Ray's nodes and of Serve's words on deployments."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import ast
 import inspect
 
 import pytest
+from ray import serve
 from ray.serve._private import deployment_state
 
+from cluster.local import LocalService
 from deployments.cluster import NO_PLACE, RayCluster, lost_of, unplaced_of
+from deployments.ray_private import deployment_messages
 
 NODES: list[dict[str, object]] = [
     {"Alive": True, "DeathReason": 0},
@@ -51,3 +54,10 @@ def test_the_words_are_those_of_the_serve_that_is_installed() -> None:
 @pytest.mark.anyio
 async def test_where_there_is_no_cluster_nothing_is_said() -> None:
     assert await RayCluster({"main": "Diffuser"}).look() is None
+
+
+@pytest.mark.cluster
+def test_serve_says_of_deployments_what_its_whole_status_has(service: LocalService) -> None:
+    told = serve.status().applications["kinoray"].deployments
+    assert deployment_messages("kinoray") == {name: each.message for name, each in told.items()} != {}
+    assert deployment_messages("another") == {}
