@@ -57,6 +57,7 @@ from benchmarks import (
     simulated,
     simulated_day,
     simulated_in_process,
+    sleeping_load,
     step_engine,
     story_chaos,
     storyboards,
@@ -77,6 +78,7 @@ def main() -> None:
         "main_job": _main_job,
         "step_engine": _step_engine,
         "service_load": _service_load,
+        "sleeping_load": _sleeping_load,
         "budgets": _budgets,
         "calibration": _calibration,
         "families": lambda options, console: families.measure(options.quick, console),
@@ -215,6 +217,12 @@ def _service_load(options: argparse.Namespace, console: Console) -> dict[str, An
     jobs, arrivals, tries = (4, 4, 1) if options.quick else (16, 36, 3)
     with _served() as service:
         return asyncio.run(service_load.measure(service, jobs, arrivals, tries, times, console))
+
+
+def _sleeping_load(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with _served({}, sleeping_load.ARGS) as service:
+        jobs = 6 if options.quick else 60
+        return asyncio.run(sleeping_load.measure(service.url, service.settings, jobs, console))
 
 
 def _main_job(options: argparse.Namespace, console: Console) -> dict[str, Any]:

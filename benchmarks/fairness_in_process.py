@@ -9,18 +9,15 @@ import asyncio
 import statistics
 import time
 import uuid
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
-
-import torch
 
 from app.cache.memory import MemoryCache
 from app.cache.results import ResultCache
 from app.cache.similar import MemorySimilar
 from app.dispatch.dispatcher import Dispatcher
-from app.engine.denoiser import JobState
 from app.engine.fake import FakeDenoiser
 from app.engine.loop import Engine
 from app.engine.timing.overhead import Overhead
@@ -69,18 +66,6 @@ class _OneReplica:
 
     async def present(self, pool: str) -> Collection[str] | None:
         return [self._replica.name]
-
-
-class Device(FakeDenoiser):
-    """Sleeps `more` times a step's time for each job of a forward beyond the first."""
-
-    def __init__(self, more: float) -> None:
-        super().__init__(STEP_S)
-        self._more_s = more * STEP_S
-
-    def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
-        time.sleep(self._more_s * (len(states) - 1))
-        return super().predict(states)
 
 
 async def measure(jobs: int, tries: int) -> dict[str, Any]:
@@ -139,7 +124,7 @@ def _job(tenant: str) -> Job:
 @asynccontextmanager
 async def _at_work(settings: Settings, more: float) -> AsyncIterator[Stores]:
     stores, background = memory_stores(settings), Background()
-    engine = Engine(Device(more), rules_of(settings))
+    engine = Engine(FakeDenoiser(STEP_S, further=more), rules_of(settings))
     caches = ReplicaCaches(MemoryCache(2**24), MemorySimilar(), WordSentences())
     parts = ReplicaParts(
         settings=settings,

@@ -44,7 +44,7 @@ async def measure(
     """
     pipeline = Pipeline()
     async with Kinoray(service.url, timeout_s=60) as client, locked_server() as locked:
-        asks = {"kinoray": _kinoray(client), "bare": _bare(pipeline), "locked": locked}
+        asks = {"kinoray": asks_of(client), "bare": _bare(pipeline), "locked": locked}
         for frames, ask in product(FRAMES, asks.values()):
             await ask(Job("a red ball", 4, frames, 0))
         crowd = mixed(jobs, seed=1)
@@ -71,10 +71,12 @@ def _bare(pipeline: Pipeline) -> Ask:
     return ask
 
 
-def _kinoray(client: Kinoray) -> Ask:
+def asks_of(client: Kinoray) -> Ask:
+    """Videos of the size that the model makes, as the rivals' are."""
+
     async def ask(job: Job) -> None:
         video = await client.create(
-            job.prompt, steps=job.steps, num_frames=job.frames, seed=job.seed, cache={"mode": "off"}
+            job.prompt, steps=job.steps, num_frames=job.frames, seed=job.seed, cache={"mode": "off"}, upscale=1
         )
         video = await client.wait(video.id)
         if video.status != "completed":
@@ -146,7 +148,7 @@ async def _latency(
     times: Times,
     console: Console,
 ) -> dict[str, Any]:
-    took = {name: await _arriving(asks[name], stream, gap_s) for name in ("kinoray", "locked")}
+    took = {name: await arriving(asks[name], stream, gap_s) for name in ("kinoray", "locked")}
     within = {name: _within(each, stream, alone_s) for name, each in took.items()}
     p95 = {name: percentile(each, 0.95) for name, each in took.items()}
     figures = {
@@ -164,12 +166,12 @@ async def _latency(
 
 def _ceiling(stream: Sequence[Job], gap_s: float, times: Times, locked_p95_s: float) -> dict[str, float]:
     """The same stream through the batcher alone, on an undisturbed device."""
-    took = ceiling.played(stream, _moments(len(stream), gap_s), times, Rules(max_batch=4, slots=8))
+    took = ceiling.played(stream, moments(len(stream), gap_s), times, Rules(max_batch=4, slots=8))
     within = _within(took, stream, ceiling.alone_s(times))
     return {"p95_ratio": round(percentile(took, 0.95) / locked_p95_s, 3), "within_3_times_alone": round(within, 3)}
 
 
-def _moments(count: int, gap_s: float) -> list[float]:
+def moments(count: int, gap_s: float) -> list[float]:
     """When jobs come: at random, the same for every system; seconds from the start."""
     dice = Random(7)
     return list(accumulate(dice.expovariate(1 / gap_s) for _ in range(count)))
@@ -190,11 +192,11 @@ async def _standalone(ask: Ask) -> Callable[[Job], float]:
     return lambda job: line[job.frames][0] + (job.steps - LEAST_STEPS) * line[job.frames][1]
 
 
-async def _arriving(ask: Ask, stream: Sequence[Job], gap_s: float) -> list[float]:
+async def arriving(ask: Ask, stream: Sequence[Job], gap_s: float) -> list[float]:
     """Seconds each job took when they come at random moments, the same for every system."""
     loop = asyncio.get_running_loop()
     began, tasks = loop.time(), []
-    for job, at in zip(stream, _moments(len(stream), gap_s), strict=True):
+    for job, at in zip(stream, moments(len(stream), gap_s), strict=True):
         await asyncio.sleep(max(0.0, began + at - loop.time()))
         tasks.append(asyncio.ensure_future(_all(ask, [job])))
     return list(await asyncio.gather(*tasks))

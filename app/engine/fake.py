@@ -30,7 +30,8 @@ RUNS_OUT = "fake:memory"
 class FakeDenoiser:
     """Pulls noise towards a colour that the prompt's hash picks.
 
-    `step_s`: how long each forward pretends to take; `holds`: how many jobs fit into one; `packs`: of any shapes.
+    `step_s`: how long each forward pretends to take; `further`: how much longer, as a share of that, for each job after
+    the first; `holds`: how many jobs fit into one; `packs`: of any shapes.
     """
 
     hardware = "none: sleeps"  # step times kept under this name are never a device's
@@ -41,10 +42,12 @@ class FakeDenoiser:
         sleep: Callable[[float], None] = time.sleep,
         holds: int | None = None,
         packs: bool = False,
+        further: float = 0.0,
     ) -> None:
         self.forwards: list[tuple[str, ...]] = []  # the job ids of every forward
         self.packs = packs
         self._step_s = step_s
+        self._further = further
         self._sleep = sleep
         self._holds = holds
 
@@ -70,7 +73,7 @@ class FakeDenoiser:
     @torch.inference_mode()
     def predict(self, states: Sequence[JobState]) -> list[torch.Tensor]:
         self.forwards.append(tuple(state.job_id for state in states))
-        self._sleep(self._step_s)
+        self._sleep(self._step_s * (1 + self._further * (len(states) - 1)))
         if any(LOSES_DEVICE in state.plan.prompt for state in states):
             raise DeviceLost("The fake device is gone.")
         if any(RAISES in state.plan.prompt for state in states):

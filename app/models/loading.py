@@ -48,7 +48,7 @@ def load_entry(
         from app.engine.fake import FakeDenoiser
 
         log.warning("No model: KINORAY_PRETEND_STEP_S is set, and videos are colours. For tests and benchmarks only.")
-        return FakeDenoiser(settings.pretend_step_s)
+        return FakeDenoiser(settings.pretend_step_s, further=settings.pretend_further_share)
     parallel = parallel or Parallel()
     placement = layout_of(entry, settings)
     loras = [

@@ -248,6 +248,11 @@ class Replicas(BaseModel):
         "a real model",
         gt=0,
     )
+    pretend_further_share: float = setting(
+        0.0,
+        "TESTS AND BENCHMARKS ONLY: each job of such a forward after the first makes it longer by this share",
+        ge=0,
+    )
 
 
 class Feedback(BaseModel):
