@@ -16,6 +16,7 @@ DIRECTOR = "director"  # a note: when any process last looked for storyboards th
 STARTS = "pool_starts"  # a note: what the first replica of each pool took to come, in seconds
 # counters: "pool/priority/number of the tenant" to step-seconds of all that was ever let in; the backlog holds a copy
 ENTERED = "entered"
+REMOVAL_S = 60.0  # so long nobody holds what somebody is removing, who may have died meanwhile
 
 
 class Board(Protocol):
@@ -45,12 +46,27 @@ class Board(Protocol):
         """Write a word for good, unless the name has one already; the word that it has."""
         ...
 
-    async def hold(self, origin: str, job_id: str) -> None:
-        """Say that `job_id` needs the artifacts of `origin` (the job that made them)."""
+    async def hold(self, origin: str, job_id: str) -> bool:
+        """Say that `job_id` needs the artifacts of `origin` (the job that made them).
+
+        False, and nothing is held, where they are just being removed (`retire`).
+        """
         ...
 
     async def release(self, origin: str, job_id: str) -> bool:
         """Say that it no longer does; True when no job needs them any more."""
+        ...
+
+    async def retire(self, origin: str, job_id: str) -> bool:
+        """`release` by one who is going to remove what nobody needs: True, and nobody can hold it until `removed`.
+
+        Between a look at who needs it and its removal a request would otherwise find it in a cache, hold it, see that
+        it is still there, and be answered with it. One that dies in between is waited for for REMOVAL_S.
+        """
+        ...
+
+    async def removed(self, origin: str) -> None:
+        """What was retired is gone, or stays after all; what is stored by that name from now on may be held."""
         ...
 
     async def holders(self, origin: str) -> set[str]:
@@ -66,6 +82,7 @@ class MemoryBoard:
         self._shards = shards
         self._notes: dict[str, tuple[float, dict[str, object]]] = {}
         self.holds: dict[str, set[str]] = {}  # shared with MemoryStoryboards
+        self._going: dict[str, float] = {}  # what is being removed, and until when that is waited for
         self._words: dict[str, str] = {}
         self._counters: dict[str, dict[str, float]] = {}
 
@@ -92,13 +109,25 @@ class MemoryBoard:
     async def put_once(self, name: str, value: str) -> str:
         return self._words.setdefault(name, value)
 
-    async def hold(self, origin: str, job_id: str) -> None:
+    async def hold(self, origin: str, job_id: str) -> bool:
+        if self._clock() < self._going.get(origin, 0.0):
+            return False
         self.holds.setdefault(origin, set()).add(job_id)
+        return True
 
     async def release(self, origin: str, job_id: str) -> bool:
         holders = self.holds.get(origin, set())
         holders.discard(job_id)
         return not holders
+
+    async def retire(self, origin: str, job_id: str) -> bool:
+        free = await self.release(origin, job_id)
+        if free:
+            self._going[origin] = self._clock() + REMOVAL_S
+        return free
+
+    async def removed(self, origin: str) -> None:
+        self._going.pop(origin, None)
 
     async def holders(self, origin: str) -> set[str]:
         return set(self.holds.get(origin, ()))

@@ -9,6 +9,7 @@ from app.errors import ArtifactLost
 from app.jobs.board import Board
 from app.service.input_image import let_go
 from app.service.manifests import forget_manifests
+from app.service.removal import remove_retired
 from app.types import Artifact, Job
 
 DRAFT = "draft"  # the variant that a speculative job shows first
@@ -63,9 +64,8 @@ async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, eve
     if job.id in owners(job.artifacts.values()):  # its files may stay for others; its record does not
         await forget_manifests(job.id, artifacts)
     for origin in owners(job.artifacts.values()):
-        if not await board.release(origin, job.id):
-            return
         if not even_cached and await board.get(cached_mark(origin)) is not None:
-            return
-    for artifact in job.artifacts.values():
-        await artifacts.delete(artifact)
+            await board.release(origin, job.id)
+        elif await board.retire(origin, job.id):
+            doomed = [artifact for artifact in job.artifacts.values() if owners([artifact]) == {origin}]
+            await remove_retired(origin, doomed, board, artifacts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,13 @@ import httpcore
 import httpx
 
 from app.artifacts.store import ArtifactStore
-from app.errors import InvalidRequest, NotFound, PayloadTooLarge
+from app.errors import InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
 from app.jobs.board import Board
 from app.outbound.addresses import AddressRefused, web_address
 from app.outbound.connect import BROKEN, Forbidden, Outbound, Resolve, Resolver
 from app.service.decoding import Decoding
 from app.service.picture_text import from_base64
+from app.service.removal import remove_retired
 from app.settings import Settings
 from app.types import Artifact, Job
 from app.video.picture import CONTENT_TYPE, PARAM, clean
@@ -33,6 +34,8 @@ WANTED: Final = {
     "user-agent": "kinoray-pictures/1",
 }
 FETCH_TIMEOUT_S: Final = 10.0
+LOOK_S: Final = 0.1  # between two looks whether what is being removed is gone, and
+LOOKS: Final = 30  # how many of them
 REFUSALS_S: Final = 0.5  # hosts are refused at whole multiples of it after their name was looked up
 
 Contents: TypeAlias = Mapping[str, bytes]
@@ -154,6 +157,18 @@ async def _body(answer: httpcore.Response, headers: httpx.Headers, most_bytes: i
     return bytes(read)
 
 
+async def hold_soon(key: str, holder: str, board: Board) -> None:
+    """Hold what is stored by the digest of its content, once what went by that name is gone.
+
+    Raises StoreUnavailable: it is being removed for so long that whoever does has probably died.
+    """
+    for _ in range(LOOKS):
+        if await board.hold(key, holder):
+            return
+        await anyio.sleep(LOOK_S)
+    raise StoreUnavailable("The same content is just being removed; try again soon.", retry_after_s=LOOK_S * LOOKS)
+
+
 def maker_of(artifact: Artifact) -> str:
     """The id of the job that made it: what its files are held by."""
     return artifact.key.partition("/")[0]
@@ -170,18 +185,16 @@ async def keep(job: Job, contents: Contents, board: Board, artifacts: ArtifactSt
     """
     before = job.plan.extends
     if before is not None:
-        await board.hold(maker_of(before.video), job.id)
-        if not await artifacts.exists(before.video):
+        held = await board.hold(maker_of(before.video), job.id)
+        if not held or not await artifacts.exists(before.video):
             await board.release(maker_of(before.video), job.id)
             raise NotFound(f"The file of {before.source} is no longer stored.", "video", "content_gone")
     for place, given in enumerate(job.plan.inputs):
-        await board.hold(given.key, job.id)
+        await hold_soon(given.key, job.id, board)
         if given.key in contents:
             await artifacts.put(given.key, contents[given.key], given.content_type)
         elif not await artifacts.exists(given):
-            for held in job.plan.inputs[: place + 1]:
-                if await board.release(held.key, job.id) and held != given:
-                    await artifacts.delete(held)
+            await forget_inputs(job.plan.inputs[: place + 1], job.id, board, artifacts)
             said = "picture" if given.content_type == CONTENT_TYPE else "video"
             raise NotFound(f"The {said} is no longer stored.", PARAM, "content_gone")
 
@@ -193,6 +206,11 @@ async def let_go(job: Job, board: Board, artifacts: ArtifactStore) -> None:
         await board.release(upload.id, job.id)
     if before is not None:
         await board.release(maker_of(before.video), job.id)
-    for given in job.plan.inputs:
-        if await board.release(given.key, job.id):
-            await artifacts.delete(given)
+    await forget_inputs(job.plan.inputs, job.id, board, artifacts)
+
+
+async def forget_inputs(inputs: Iterable[Artifact], holder: str, board: Board, artifacts: ArtifactStore) -> None:
+    """Remove those that nobody but the holder needs. Raises StoreUnavailable."""
+    for given in inputs:
+        if await board.retire(given.key, holder):
+            await remove_retired(given.key, [given], board, artifacts)

@@ -35,7 +35,8 @@ async def repeat(
     stages.done("lookup")
     if found is None:
         return None
-    await stores.board.hold(found.job_id, job.id)  # before the look, so that a delete in between cannot win
+    if not await stores.board.hold(found.job_id, job.id):  # before the look, so that a delete in between cannot win
+        return None
     if not await readable(found.artifacts, stores.artifacts):
         await stores.board.release(found.job_id, job.id)
         await results.drop(key)

@@ -119,9 +119,11 @@ async def _share(
     if leader.phase is not Phase.COMPLETED:
         return False
     found = [job for job in await asyncio.gather(*(find(stores.jobs, each) for each in followers)) if job is not None]
+    going = False
     for origin in owners(leader.artifacts.values()):  # before the look, so that a delete in between cannot win
-        await asyncio.gather(*(stores.board.hold(origin, job.id) for job in found))
-    if not await readable(leader.artifacts, stores.artifacts):
+        held = await asyncio.gather(*(stores.board.hold(origin, job.id) for job in found))
+        going = going or not all(held)
+    if going or not await readable(leader.artifacts, stores.artifacts):
         await asyncio.gather(*(_let_go(job, leader, stores) for job in found))
         return False
     seats = asyncio.Semaphore(AT_ONCE)

@@ -38,7 +38,8 @@ class VirtualEngine(EngineFront):
 
     async def _boundary(self, number: int) -> None:
         boundary = self._decide()
-        await self._rearrange(boundary, number)
+        if not await self._rearrange(boundary, number):
+            return
         pressed_now = self._pressure.worst is not Level.OK
         for ticket in self._waiting.values():
             ticket.waits(MEMORY if pressed_now else SLOT)
@@ -80,9 +81,12 @@ class VirtualEngine(EngineFront):
         fresh, starts = self._memory_read(), self._fair_tenants.starts
         return pressed(self._clock(), *known, self._pressure, fresh, starts)
 
-    async def _rearrange(self, boundary: Boundary, number: int) -> None:
+    async def _rearrange(self, boundary: Boundary, number: int) -> bool:
+        """False where the device is lost meanwhile."""
         for name in boundary.leave:
             await self._leave(self._find(name))
+            if self._lost:  # while it was decoded
+                return False
         for name in boundary.hand_back:
             self._hand_back(self._find(name))
         for name in boundary.pause:
@@ -96,6 +100,7 @@ class VirtualEngine(EngineFront):
             self._enter(self._paused.pop(name))
         for name in boundary.join:
             self._join(self._waiting.pop(name), number)
+        return True
 
     def _join(self, ticket: VirtualTicket, number: int) -> None:
         ticket.joined = self._clock()

@@ -42,7 +42,8 @@ async def _forget_files(story: Storyboard, ports: Ports) -> None:
     """Those that no other storyboard and no job needs."""
     await let_go(list(pictures_of(story)), story.id, ports.board, ports.artifacts)
     for origin in needs_of(story):
-        if not origin.startswith(PICTURES) and await ports.board.release(origin, story.id):
+        if not origin.startswith(PICTURES) and await ports.board.retire(origin, story.id):
             await ports.artifacts.clear(origin)
+            await ports.board.removed(origin)
     if not await ports.board.holders(story.id):
         await ports.artifacts.clear(story.id)

@@ -11,7 +11,7 @@ from app.jobs.board import Board
 from app.jobs.storyboards.needs import shown_by
 from app.service.first_picture import FirstPictures
 from app.service.given_inputs import GivenInputs
-from app.service.input_image import PENDING, Picture
+from app.service.input_image import PENDING, Picture, forget_inputs, hold_soon
 from app.storyboards.field_names import named, place_of
 from app.types import FIRST, NOT_LOOKED_AT, Artifact, Caller, PlannedInput, Reference, WishedInput
 from app.types.storyboard import SceneWish, StoryWish
@@ -60,7 +60,7 @@ class Looking:
         return with_first_apart(scene)
 
     async def _stored(self, picture: Picture, holder: str) -> Artifact:
-        await self.first.ports.board.hold(picture.artifact.key, holder)
+        await hold_soon(picture.artifact.key, holder, self.first.ports.board)
         return await self.first.ports.artifacts.put(
             picture.artifact.key, picture.content, picture.artifact.content_type
         )
@@ -122,6 +122,5 @@ async def with_pictures(
 
 async def let_go(pictures: Sequence[Artifact], holder: str, board: Board, artifacts: ArtifactStore) -> None:
     """The storyboard needs them no more: they go unless others need them. Raises StoreUnavailable."""
-    for picture in pictures:
-        if picture.key != PENDING.key and await board.release(picture.key, holder):
-            await artifacts.delete(picture)
+    stored = [picture for picture in pictures if picture.key != PENDING.key]
+    await forget_inputs(stored, holder, board, artifacts)

@@ -59,6 +59,19 @@ async def test_artifacts_are_free_when_the_last_holder_lets_go(board: Board) -> 
     assert await board.release("origin", "repeat") is True
 
 
+async def test_what_is_being_removed_is_held_by_nobody_until_it_is_gone(board: Board) -> None:
+    assert await board.hold("origin", "origin")
+    assert await board.hold("origin", "repeat")
+    assert await board.retire("origin", "origin") is False
+    assert await board.hold("origin", "another")
+    await board.release("origin", "another")
+    assert await board.retire("origin", "repeat") is True
+    assert await board.hold("origin", "late") is False
+    assert await board.holders("origin") == set()
+    await board.removed("origin")
+    assert await board.hold("origin", "new") is True
+
+
 async def test_figures_add_up(meter: Meter) -> None:
     await meter.add({"jobs_created": 1, "device_seconds": 0.5})
     await meter.add({"device_seconds": 0.25})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import anyio
 import pytest
 
 from app.artifacts.memory import MemoryArtifacts
@@ -22,7 +23,7 @@ from app.jobs.storyboards.memory import MemoryStoryboards
 from app.jobs.storyboards.redis_storyboards import RedisStoryboards
 from app.jobs.storyboards.store import StoryboardStore
 from app.redis.connection import Client
-from app.service.artifact_refs import mark_cached
+from app.service.artifact_refs import forget_artifacts, mark_cached
 from app.service.retention import Terms, Verdict, expire, judge, tidy
 from app.telemetry import MemoryMeter
 from app.types import Artifact, Failure, Job, Phase, Webhook, Wishes
@@ -114,6 +115,31 @@ async def test_a_record_past_its_time_goes_with_its_files_and_again_is_fine(stor
     assert [await expire(stores, NOW, 100) for _ in range(2)] == [1, 0]
     assert (await find(stores.jobs, old.id), await stores.has(old)) == (None, False)
     assert (await find(stores.jobs, new.id), await stores.has(new)) == (new, True)
+
+
+class SlowArtifacts(MemoryArtifacts):
+    """Tells when it is asked to remove a file, and waits to be let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.let = anyio.Event(), anyio.Event()
+
+    async def delete(self, artifact: Artifact) -> None:
+        self.asked.set()
+        await self.let.wait()
+        await super().delete(artifact)
+
+
+async def test_nobody_is_answered_with_files_that_are_just_being_removed(stores: Stores) -> None:
+    stores.artifacts = slow = SlowArtifacts()
+    old, late = await stores.completed(NOW), done(NOW)
+    async with anyio.create_task_group() as group:
+        group.start_soon(forget_artifacts, old, stores.board, slow)
+        await slow.asked.wait()
+        assert await stores.has(old)
+        assert not await stores.board.hold(old.id, late.id)
+        slow.let.set()
+    assert not await stores.has(old)
 
 
 async def test_files_of_an_expired_record_stay_for_a_repeat_and_go_with_it(stores: Stores) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import orjson
 
 from app.errors import ShardLost
+from app.jobs.board import REMOVAL_S
 from app.jobs.redis.scripts import Keys
 from app.jobs.redis.shards import GUARD, shard_key
 from app.jobs.shards import ShardLease
@@ -22,6 +23,22 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 'ok'
 """
 )
+
+
+# KEYS holds going; ARGV who
+HOLD = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('SADD', KEYS[1], ARGV[1])
+return 1
+"""
+
+# KEYS holds going; ARGV who, milliseconds
+RETIRE = """
+redis.call('SREM', KEYS[1], ARGV[1])
+if redis.call('SCARD', KEYS[1]) > 0 then return 0 end
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[2])
+return 1
+"""
 
 
 class RedisBoard:
@@ -62,16 +79,25 @@ class RedisBoard:
         _, word = await self._commands.all([("SET", key, value, "NX"), ("GET", key)], atomic=True)
         return str(word.decode())
 
-    async def hold(self, origin: str, job_id: str) -> None:
-        await self._commands.call_shared("SADD", self._keys.of("holds", origin), job_id)
+    async def hold(self, origin: str, job_id: str) -> bool:
+        return bool(await self._commands.run_shared(HOLD, self._holds(origin), [job_id]))
 
     async def release(self, origin: str, job_id: str) -> bool:
         key = self._keys.of("holds", origin)
         _, left = await self._commands.all([("SREM", key, job_id), ("SCARD", key)], atomic=True)
         return bool(left == 0)
 
+    async def retire(self, origin: str, job_id: str) -> bool:
+        return bool(await self._commands.run(RETIRE, self._holds(origin), [job_id, _ms(REMOVAL_S)]))
+
+    async def removed(self, origin: str) -> None:
+        await self._commands.call("DEL", self._keys.of("going", origin))
+
     async def holders(self, origin: str) -> set[str]:
         return {job_id.decode() for job_id in await self._commands.call("SMEMBERS", self._keys.of("holds", origin))}
+
+    def _holds(self, origin: str) -> list[str]:
+        return [self._keys.of("holds", origin), self._keys.of("going", origin)]
 
 
 def _numbers(found: Mapping[bytes, bytes]) -> dict[str, float]:

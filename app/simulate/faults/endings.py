@@ -67,6 +67,8 @@ def _kept(job: Job, world: World) -> None:
     watch = world.watch
     if world.unix() - (job.completed_at or 0.0) > watch.kept_s:
         return
+    if job.id in watch.deleted:  # with its files; a failover has brought its record back
+        return
     video = watch.content(job.artifacts["video"])
     watch.demand(video is not None, f"{job.id} is completed, and its video is gone")
     if video is not None:

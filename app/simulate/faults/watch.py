@@ -93,6 +93,8 @@ class Watch:
             image = job.plan.image
             if image is not None and image.key == key and job.id not in self.rolled_back:
                 self.demand(job.phase.ended, f"{key} was removed, with which {job.id} is to begin")
+            if job.id in self.deleted:  # with its files; a failover has brought its record back
+                continue
             if job.phase is Phase.COMPLETED and any(each.key == key for each in job.artifacts.values()):
                 age_s = self.clock() - (job.completed_at or 0.0)
                 self.demand(age_s > self.kept_s - 1.0, f"{key} was removed, which {job.id} refers to")
@@ -152,7 +154,11 @@ class WatchedJobs(MemoryJobs):
         self.watch.renewed_at[job_id] = (self._clock(),) * 2
         job, most = self._jobs[job_id], self.watch.most_running
         if most is not None:
-            held = sum(self._jobs[each].tenant == job.tenant for each in self._leases if each in self._jobs)
+            held = sum(  # one that has run out is nobody's, though its job is not back in the line yet
+                self._jobs[each].tenant == job.tenant
+                for each, row in self._leases.items()
+                if each in self._jobs and row.until > now
+            )
             self.watch.demand(held <= most, f"{job.tenant} holds {held} leases, and may hold {most}")
         return lease
 

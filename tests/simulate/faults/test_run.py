@@ -33,9 +33,13 @@ def test_two_hundred_seeds_hold() -> None:
 
 MENDED = {
     221: "a follower whose answer was lost with the end in it asks again, and is told that it has been told all",
+    488: "a simulated engine that loses its device while it decodes lets nobody in",
+    544: "a job is not answered with files that are just being removed",
     880: "nobody is held to what was promised to a job that was made less urgent since",
     1035: "a tenant's leases go to its most urgent jobs over all pools, so that what was promised holds",
+    1023: "a lease that has run out counts for nobody, though its job is not back in the line yet",
     1355: "a promise counts that a tenant's leases are held until the videos are stored",
+    1376: "a record that a failover brings back is without its files, which were removed with it",
     2072: "a tenant whose jobs all run is not promised what one gets that has nothing there",
 }
 """Seeds in which something did not hold, by what it was."""

@@ -1,0 +1,21 @@
+"""Files that nobody needs any more come in, retired on the board; they go, and their names may be held again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from app.artifacts.store import ArtifactStore
+from app.errors import StoreUnavailable
+from app.jobs.board import Board
+from app.types import Artifact
+
+
+async def remove_retired(origin: str, doomed: Iterable[Artifact], board: Board, artifacts: ArtifactStore) -> None:
+    """Remove files that `Board.retire` gave to whoever calls; the video first, by which all are told to be there."""
+    try:
+        for artifact in sorted(doomed, key=lambda each: not each.content_type.startswith("video/")):
+            await artifacts.delete(artifact)
+    finally:
+        with suppress(StoreUnavailable):  # it is waited for then
+            await board.removed(origin)
