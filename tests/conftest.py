@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -22,7 +23,8 @@ NEEDS = {
     "browser": pytest.mark.browser,
 }  # by fixture
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; read when torch is first imported
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if WORKER:  # workers share the cores; read when torch is first imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says how busy the machine is, and nothing of the code.
@@ -43,6 +45,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid} uses the shared Ray: make test looks for such in tests/deployments")
         for fixture in NEEDS.keys() & fixtures:
             item.add_marker(NEEDS[fixture])
+
+
+def own_threads() -> None:
+    """Take all cores from torch again, which loading a model has set: two workers on them wait for each other."""
+    torch = sys.modules.get("torch")
+    if WORKER and torch is not None and torch.get_num_threads() != (own := int(os.environ["OMP_NUM_THREADS"])):
+        torch.set_num_threads(own)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    own_threads()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    own_threads()
 
 
 @pytest.fixture

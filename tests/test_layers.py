@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -144,8 +145,18 @@ PRIVATE = {
 PUBLIC = {"_asdict", "_fields", "_replace"}  # of named tuples
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    return tuple(imported(tree_of(path)))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -233,7 +244,7 @@ def used_names(tree: ast.AST) -> Iterator[str]:
 
 
 def test_underscore_names_of_libraries_are_used_in_one_file_of_each() -> None:
-    trees = {where(path): ast.parse(path.read_text()) for path in sources(*OURS)}
+    trees = {where(path): tree_of(path) for path in sources(*OURS)}
     ours = {name for tree in trees.values() for name in own_names(tree) if is_private(name)}
     strange = {
         file: found
@@ -261,4 +272,4 @@ def test_nothing_is_unpickled() -> None:
 
 def test_every_module_opens_with_a_sentence() -> None:
     for path in sources("app", "deployments", "cluster"):
-        assert ast.get_docstring(ast.parse(path.read_text())), path
+        assert ast.get_docstring(tree_of(path)), path

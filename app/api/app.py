@@ -21,44 +21,13 @@ from app.api.followers import Followers
 from app.api.limits import FORM_BYTES, BodyLimit
 from app.api.looks import EndedBodies
 from app.api.methods import METHODS, answer_head
-from app.api.openapi import describe_api
+from app.api.openapi import TITLE, describe_api
 from app.api.own_task import OwnTask
 from app.api.problems import install
 from app.api.public_url import PublicAddress
 from app.api.rate_headers import RateHeaders
 from app.api.request_id import RequestId
-from app.api.routes import (
-    archive,
-    audit,
-    caches,
-    content,
-    control,
-    event_socket,
-    events,
-    extend,
-    feedback,
-    images,
-    keys,
-    loras,
-    marks,
-    models,
-    not_here,
-    operations,
-    page,
-    reports,
-    storyboard_events,
-    storyboards,
-    styles,
-    sync,
-    tenant_events,
-    trace,
-    trends,
-    uploads,
-    usage,
-    videos,
-    vitals,
-    voices,
-)
+from app.api.rooms import WITH_STORYBOARDS, WITHOUT_STORYBOARDS
 from app.api.routes.loras import LORAS
 from app.api.routes.page import add_studio_files
 from app.api.routes.uploads import UPLOADS
@@ -110,7 +79,7 @@ def create_app(
         await background.settled(SETTLE_S)
         await access.close()
 
-    app = FastAPIOffline(redoc_url=None, title="Kinoray", version=__version__, lifespan=lifespan)
+    app = FastAPIOffline(redoc_url=None, title=TITLE, version=__version__, lifespan=lifespan)
     app.state.background = background
     app.state.service = service
     app.state.storyboards = boards
@@ -122,19 +91,12 @@ def create_app(
     app.state.since = ComponentSince(service.ports.board, service.now)
     app.state.followers = Followers(settings.max_followers)
     app.state.ended_bodies = EndedBodies()
-    rooms = (  # a path is looked for in this order: what is asked for most stands first
-        *(archive, videos, operations, marks, reports, not_here, sync, images, extend, content),
-        *(events, tenant_events, event_socket, feedback),
-        *((storyboards, storyboard_events, voices) if boards is not None else ()),
-        *(models, loras, uploads, styles, keys, audit, caches, control, trace, trends, usage, vitals, page),
-    )
-    answer_head(app, app.router)  # of the documentation's pages
+    app.router.routes.extend(answer_head(app.routes))  # of the documentation's pages
     add_studio_files(app)
-    for room in rooms:
-        app.include_router(room.router)
-        answer_head(app, room.router)
+    rooms = WITHOUT_STORYBOARDS if boards is None else WITH_STORYBOARDS
+    app.router.routes.extend(rooms.routes)
     install(app)
-    describe_api(app, [room.router for room in rooms])
+    describe_api(app, lambda: rooms.document)
     _add_layers(app, settings, background, access, proxy_adds_request_id, body_rules(settings, proxy_reads_bodies))
     return app
 

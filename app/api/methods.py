@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from collections.abc import Sequence
+
 from fastapi.routing import APIRoute
 from starlette.requests import Request
-from starlette.routing import Match, Mount
+from starlette.routing import BaseRoute, Match, Mount
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 FILES = ("GET", "HEAD")  # what a folder of files takes
 
 
-def answer_head(app: FastAPI, router: APIRouter) -> None:
-    """Have HEAD answered as GET is, by routes that the document does not show; the server leaves the body out."""
-    for route in list(router.routes):
-        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
-            app.add_api_route(
-                route.path,
-                route.endpoint,
-                methods=["HEAD"],
-                response_model=route.response_model,
-                response_class=route.response_class,
-                include_in_schema=False,
-            )
+def answer_head(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
+    """Routes for HEAD beside those for GET, which the document does not show; the server leaves the body out."""
+    return [
+        APIRoute(
+            route.path,
+            route.endpoint,
+            methods=["HEAD"],
+            response_model=route.response_model,
+            response_class=route.response_class,
+            include_in_schema=False,
+        )
+        for route in routes
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ())
+    ]
 
 
 def allowed(request: Request) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from types import MappingProxyType
 from typing import TypedDict, cast
 
@@ -11,10 +12,12 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from app import __version__
 from app.api.document import completed
 from app.api.problems import ErrorBody
 from app.api.requests.fields import MERGED
 
+TITLE = "Kinoray"
 ABOUT = """Text in, MP4 out, by the OpenAI Videos API: the `openai` package works unmodified.
 
 Where keys are configured, send one as `Authorization: Bearer <key>`; the names under *operate* that a probe or a
@@ -159,18 +162,24 @@ def _filled(part: object, inner: Mapping[str, object]) -> object:
     return {key: _filled(value, inner) for key, value in part.items()}
 
 
-def describe_api(app: FastAPI, routers: Sequence[APIRouter]) -> None:
-    """Have the OpenAPI page of an application of these routers say what the code of the routes cannot."""
+def describe_api(app: FastAPI, made: Callable[[], Schema]) -> None:
+    """Have an application's OpenAPI page be a copy of what `made` answers, which is asked when the page first is."""
 
     def openapi() -> Schema:
         if app.openapi_schema is None:
-            page = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
-            page["paths"] = dict(sorted(page["paths"].items(), key=lambda path: path[0] != "/v1/videos"))  # that first
-            _with_bodies_as_written(page, routers)
-            app.openapi_schema = completed(page)
+            app.openapi_schema = deepcopy(made())
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def document(routers: Sequence[APIRouter]) -> Schema:
+    """The OpenAPI page of these routers, which says what the code of the routes cannot."""
+    routes = [route for router in routers for route in router.routes]
+    page = get_openapi(title=TITLE, version=__version__, description=ABOUT, routes=routes)
+    page["paths"] = dict(sorted(page["paths"].items(), key=lambda path: path[0] != "/v1/videos"))  # that first
+    _with_bodies_as_written(page, routers)
+    return completed(page)
 
 
 def _with_bodies_as_written(page: Schema, routers: Sequence[APIRouter]) -> None:

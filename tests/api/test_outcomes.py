@@ -15,6 +15,7 @@ import pytest
 
 from app.api.outcomes import OUTCOMES
 from app.errors import StoreUnavailable
+from app.service import follower_reads
 from app.types import Caller, Failure
 from tests.api.house import MODEL, PICTURES, House
 from tests.api.test_openai import http
@@ -105,8 +106,10 @@ async def test_a_call_that_is_not_ready_in_time_makes_one_job_that_goes_on(path:
 
 @pytest.mark.parametrize("path", BODIES)
 async def test_a_store_that_goes_away_after_the_accept_makes_no_second_job(
-    house: House, sdk: openai.AsyncOpenAI, path: str
+    house: House, sdk: openai.AsyncOpenAI, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(follower_reads, "PATIENCE_S", 0.1)
+
     async def away(*_: object) -> Any:
         raise StoreUnavailable("Redis does not answer.")
 

@@ -19,10 +19,10 @@ from playwright.async_api import Page, expect
 from app.embedded.checker.checker import look
 from cluster.local import LocalService
 from tests.drills.processes import pids_of
-from tests.studio.conftest import browser, holds, listen
+from tests.studio.conftest import anyio_backend, browser, holds, listen
 from tests.waiting import until
 
-__all__ = ["browser"]
+__all__ = ["anyio_backend", "browser"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 PROMPT = "a large yellow square moves to the right on a black background"

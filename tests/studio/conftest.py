@@ -33,9 +33,16 @@ def mp4() -> bytes:
     return encode(frames, 8)
 
 
-@pytest.fixture
-async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
-    """A parameter names arguments of Playwright's that it goes without."""
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One loop for a file's tests, in which its browser lives."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def browser(request: pytest.FixtureRequest, anyio_backend: str) -> AsyncIterator[Browser]:
+    """One for a file's tests, each of which has a context of its own. A parameter names arguments of Playwright's that
+    it goes without."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
         pytest.skip(f"no Chromium on the PATH: looked for {', '.join(CHROMIUMS)} (Debian: apt-get install chromium)")
@@ -62,12 +69,14 @@ def studio(browser: Browser) -> Open:
     ) -> AsyncIterator[tuple[Page, ServedHouse]]:
         async with served(house or House(video=mp4())) as server:
             context = await browser.new_context(**{"locale": "en-GB", "service_workers": "block", **options})
-            page = await context.new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            errors = listen(page, server.url, refused)
-            await page.goto(server.url + path)
-            yield page, server
-            await context.close()
+            try:
+                page = await context.new_page()
+                page.set_default_timeout(PATIENCE_MS)
+                errors = listen(page, server.url, refused)
+                await page.goto(server.url + path)
+                yield page, server
+            finally:
+                await context.close()
         assert not errors
 
     return opened

@@ -31,8 +31,18 @@ def card(page: Page, video_id: str) -> Locator:
     return page.locator(f'article[data-id="{video_id}"]')
 
 
+async def streaming(server: ServedHouse) -> None:
+    """Wait until the page has its stream."""
+
+    async def has() -> bool:
+        return bool(server.house.app.state.followers.count == 1)
+
+    await until(has)
+
+
 async def test_eight_running_jobs_move_over_one_connection(studio: Open) -> None:
     async with studio() as (page, server):
+        await streaming(server)  # lest the page that is left asks for its stream in the next one's place
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url.removeprefix(server.url)))
         await page.reload()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,11 @@ def words(node: ast.Call) -> Iterator[str]:
     yield from (each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str))
 
 
-def raised() -> set[str]:
-    calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    classes = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+@cache
+def raised() -> frozenset[str]:
+    nodes = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call | ast.ClassDef)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
     own = {
         each.value.value
         for kind in classes
@@ -47,7 +50,7 @@ def raised() -> set[str]:
         if "code" in {getattr(target, "id", "") for target in getattr(each, "targets", [getattr(each, "target", None)])}
         if isinstance(each.value.value, str)
     }
-    return own | {code for call in calls for code in words(call)}
+    return frozenset(own | {code for call in calls for code in words(call)})
 
 
 def test_every_code_that_is_raised_anywhere_is_in_the_list() -> None:
