@@ -19,3 +19,12 @@ async def remove_retired(origin: str, doomed: Iterable[Artifact], board: Board, 
     finally:
         with suppress(StoreUnavailable):  # it is waited for then
             await board.removed(origin)
+
+
+async def clear_retired(maker: str, board: Board, artifacts: ArtifactStore) -> None:
+    """The same of all that a job or a storyboard made. Raises StoreUnavailable."""
+    try:
+        await artifacts.clear(maker)
+    finally:
+        with suppress(StoreUnavailable):
+            await board.removed(maker)

@@ -13,6 +13,8 @@ from app.jobs.outbox import Outbox
 from app.jobs.storyboards.needs import pictures_of
 from app.jobs.storyboards.store import STORY, StoryboardStore, find_story
 from app.service.artifact_refs import cached_mark
+from app.service.input_image import forget_inputs
+from app.service.removal import clear_retired
 from app.types import Artifact
 from app.types.storyboard import Storyboard
 
@@ -62,11 +64,9 @@ async def expire_stories(stores: StoryStores, now: float, limit: int) -> int:
 
 async def _forget_files(story: Storyboard, stores: StoryStores) -> None:
     """Its pictures and its film, unless others need them; its record held nothing any more when it went."""
-    for picture in pictures_of(story):
-        if not await stores.board.holders(picture.key):
-            await stores.artifacts.delete(picture)
-    if not await _is_needed(story.id, stores):
-        await stores.artifacts.clear(story.id)
+    await forget_inputs(pictures_of(story), story.id, stores.board, stores.artifacts)
+    if await stores.board.get(cached_mark(story.id)) is None and await stores.board.retire(story.id, story.id):
+        await clear_retired(story.id, stores.board, stores.artifacts)
 
 
 async def remove_stale(story_id: str, stores: StoryStores, grace_s: float, now: float) -> int:

@@ -46,11 +46,16 @@ class Assembling:
         places = places_of(story)
         key = film_key(story, places, cues_of(story, places))
         found = await ResultCache(self._ports.cache).get(key)
-        if found is not None and await readable(found.artifacts, self._ports.artifacts):
+        if found is not None and await self._is_there(found, story.id):
             frames, shape = film_frames(places), (story.fps, story.width, story.height)
             await self._complete(FilmMade(found.artifacts, frames, *shape, found.step_seconds), story, places, True)
         elif not await self._made_again(story):
             await self._make(key, story, places)
+
+    async def _is_there(self, found: CachedResult, story_id: str) -> bool:
+        """Whether another's film is still stored; held before the look, so that its removal cannot come between."""
+        held = found.job_id == story_id or await self._ports.board.hold(found.job_id, story_id)
+        return held and await readable(found.artifacts, self._ports.artifacts)
 
     async def _written(self) -> None:
         """Captions are written of scenes that have none, one after another: there is one model, and it is slow."""

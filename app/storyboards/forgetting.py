@@ -9,6 +9,7 @@ from app.errors import JobNotFound, StoreUnavailable, StoryboardNotFound
 from app.jobs.storyboards.needs import PICTURES, needs_of, pictures_of
 from app.jobs.storyboards.store import STORY
 from app.service.ports import Ports
+from app.service.removal import clear_retired
 from app.service.videos import VideoService
 from app.storyboards.pictures import let_go
 from app.storyboards.planning import Planning
@@ -43,7 +44,6 @@ async def _forget_files(story: Storyboard, ports: Ports) -> None:
     await let_go(list(pictures_of(story)), story.id, ports.board, ports.artifacts)
     for origin in needs_of(story):
         if not origin.startswith(PICTURES) and await ports.board.retire(origin, story.id):
-            await ports.artifacts.clear(origin)
-            await ports.board.removed(origin)
-    if not await ports.board.holders(story.id):
-        await ports.artifacts.clear(story.id)
+            await clear_retired(origin, ports.board, ports.artifacts)
+    if await ports.board.retire(story.id, story.id):
+        await clear_retired(story.id, ports.board, ports.artifacts)
