@@ -189,6 +189,16 @@ async def test_the_same_film_again_is_answered_at_once_without_a_generation() ->
     assert again.saved_step_seconds > 0
 
 
+async def test_a_film_that_is_just_being_removed_answers_nobody() -> None:
+    stage = Stage()
+    first = await stage.run(await stage.begin(WISH))
+    assert await stage.ports.board.retire(first.id, first.id)
+    again = await stage.run(await stage.begin(WISH))
+    assert not again.cached
+    assert again.artifacts.keys() == first.artifacts.keys()
+    assert again.artifacts != first.artifacts
+
+
 async def test_another_tenant_is_not_answered_with_it() -> None:
     stage = Stage()
     await stage.run(await stage.begin(WISH))
