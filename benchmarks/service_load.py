@@ -149,7 +149,7 @@ async def _latency(
     console: Console,
 ) -> dict[str, Any]:
     took = {name: await arriving(asks[name], stream, gap_s) for name in ("kinoray", "locked")}
-    within = {name: _within(each, stream, alone_s) for name, each in took.items()}
+    within = {name: share_within(each, stream, alone_s) for name, each in took.items()}
     p95 = {name: percentile(each, 0.95) for name, each in took.items()}
     figures = {
         "jobs": len(stream),
@@ -167,7 +167,7 @@ async def _latency(
 def _ceiling(stream: Sequence[Job], gap_s: float, times: Times, locked_p95_s: float) -> dict[str, float]:
     """The same stream through the batcher alone, on an undisturbed device."""
     took = ceiling.played(stream, moments(len(stream), gap_s), times, Rules(max_batch=4, slots=8))
-    within = _within(took, stream, ceiling.alone_s(times))
+    within = share_within(took, stream, ceiling.alone_s(times))
     return {"p95_ratio": round(percentile(took, 0.95) / locked_p95_s, 3), "within_3_times_alone": round(within, 3)}
 
 
@@ -177,7 +177,7 @@ def moments(count: int, gap_s: float) -> list[float]:
     return list(accumulate(dice.expovariate(1 / gap_s) for _ in range(count)))
 
 
-def _within(took: Sequence[float], stream: Sequence[Job], alone_s: Callable[[Job], float]) -> float:
+def share_within(took: Sequence[float], stream: Sequence[Job], alone_s: Callable[[Job], float]) -> float:
     """Share of jobs that took at most so many times as long as alone in Kinoray."""
     return sum(each <= TIMES * alone_s(job) for each, job in zip(took, stream, strict=True)) / len(stream)
 

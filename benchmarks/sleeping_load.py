@@ -6,7 +6,6 @@ batcher's own latency is what the service costs, not what the denoiser takes fro
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from app.settings import Settings
 from benchmarks import ceiling
 from benchmarks.figures import at_most, percentile, spread
 from benchmarks.jobs import FRAMES, Job, mixed
-from benchmarks.service_load import LOAD, arriving, asks_of, moments
+from benchmarks.service_load import LOAD, arriving, asks_of, moments, share_within
 
 STEP_S: Final = 0.1
 FURTHER: Final = 0.3
@@ -56,7 +55,6 @@ async def _beside_ceiling(
     alone_s = STEP_S * sum(job.steps for job in stream) / len(stream)
     gap_s = alone_s / LOAD
     took = await arriving(asks_of(client), stream, gap_s)
-    await asyncio.sleep(1.0)
     rules = Rules(max_batch=settings.max_batch, slots=settings.slots)
     least = ceiling.played(stream, moments(len(stream), gap_s), law(settings.max_batch), rules)
     figures = {
@@ -64,9 +62,7 @@ async def _beside_ceiling(
         "mean_gap_s": round(gap_s, 3),
         "p95_over_ceiling": at_most(percentile(took, 0.95) / percentile(least, 0.95), MOST),
         "p50_over_ceiling": round(percentile(took, 0.5) / percentile(least, 0.5), 3),
-        "within_3_times_alone": round(
-            sum(each <= 3 * STEP_S * job.steps for each, job in zip(took, stream, strict=True)) / len(stream), 3
-        ),
+        "within_3_times_alone": round(share_within(took, stream, lambda job: STEP_S * job.steps), 3),
         "served_s": spread(took),
         "ceiling_s": spread(least),
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from app.artifacts.store import ArtifactStore
 from app.errors import ArtifactLost
 from app.jobs.board import Board
-from app.service.input_image import let_go
+from app.service.input_image import let_go, maker_of
 from app.service.manifests import forget_manifests
 from app.service.removal import remove_retired
 from app.types import Artifact, Job
@@ -31,7 +31,7 @@ def lost(job: Job, variant: str, kept_s: float, now: float) -> ArtifactLost:
 
 def owners(artifacts: Iterable[Artifact]) -> set[str]:
     """The ids of the jobs that made them."""
-    return {artifact.key.split("/", 1)[0] for artifact in artifacts}
+    return {maker_of(artifact) for artifact in artifacts}
 
 
 def cached_mark(maker: str) -> str:
@@ -67,5 +67,5 @@ async def forget_artifacts(job: Job, board: Board, artifacts: ArtifactStore, eve
         if not even_cached and await board.get(cached_mark(origin)) is not None:
             await board.release(origin, job.id)
         elif await board.retire(origin, job.id):
-            doomed = [artifact for artifact in job.artifacts.values() if owners([artifact]) == {origin}]
+            doomed = [artifact for artifact in job.artifacts.values() if maker_of(artifact) == origin]
             await remove_retired(origin, doomed, board, artifacts)
