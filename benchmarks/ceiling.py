@@ -29,6 +29,15 @@ def step_times(max_batch: int) -> Times:
     return times
 
 
+def law(step_s: float, further: float, max_batch: int) -> Times:
+    """Seconds of a forward by shape and jobs in it, all shapes alike, each further job so large a share of a step."""
+    return {
+        ((frames, *SIDES), count): step_s * (1 + further * (count - 1))
+        for frames in FRAMES
+        for count in range(1, max_batch + 1)
+    }
+
+
 @dataclass(slots=True)
 class _Playing:
     job: Job

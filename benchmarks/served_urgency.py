@@ -15,7 +15,7 @@ from app.client.client import Kinoray
 from app.client.records import VideoEvent
 from benchmarks.figures import at_most, spread
 
-TARGET_STEPS = 2
+TARGET_STEPS = 1.2
 LONG_STEPS = 100
 WISH: dict[str, Any] = {"tier": "preview", "priority": "high", "cache": {"mode": "off"}}
 

@@ -31,8 +31,8 @@ from tests.ports import free_port
 Ask = Callable[[Job], Awaitable[None]]
 LOAD = 0.8  # of the bare pipeline's capacity
 TIMES = 3.0  # a job should be done within so many times its standalone time
-MOST_P95, LEAST_WITHIN = 0.6, 0.95  # targets
-LEAST_TIMES = {"bare": 1.5, "locked": 1.5, "padded": 1.4}
+MOST_P95, LEAST_WITHIN = {"three_shapes": 0.6, "one_shape": 0.45}, 0.95  # targets
+LEAST_TIMES = {"bare": 1.6, "locked": 1.5, "padded": 1.4}
 
 
 async def measure(
@@ -54,8 +54,8 @@ async def measure(
         three_s = await _all(asks["bare"], three) / len(three)
         one_s = throughput["seconds"]["bare"]["median"] / len(crowd)  # the same mix of jobs
         latency = {
-            "three_shapes": await _latency(three, three_s / LOAD, asks, alone_s, times, console),
-            "one_shape": await _latency(one, one_s / LOAD, asks, alone_s, times, console),
+            "three_shapes": await _latency("three_shapes", three, three_s / LOAD, asks, alone_s, times, console),
+            "one_shape": await _latency("one_shape", one, one_s / LOAD, asks, alone_s, times, console),
         }
         urgent = await served_urgency.measure(client, service.settings.slots, tries, console)
     pipeline.close()
@@ -141,6 +141,7 @@ async def _throughput(
 
 
 async def _latency(
+    name: str,
     stream: Sequence[Job],
     gap_s: float,
     asks: Mapping[str, Ask],
@@ -156,7 +157,7 @@ async def _latency(
         "mean_gap_s": round(gap_s, 3),
         "kinoray_s": spread(took["kinoray"]),
         "locked_s": spread(took["locked"]),
-        "p95_ratio": at_most(p95["kinoray"] / p95["locked"], MOST_P95),
+        "p95_ratio": at_most(p95["kinoray"] / p95["locked"], MOST_P95[name]),
         "within_3_times_alone": at_least(within["kinoray"], LEAST_WITHIN, locked_server=round(within["locked"], 3)),
         "ceiling": _ceiling(stream, gap_s, times, p95["locked"]),
     }

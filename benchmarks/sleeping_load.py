@@ -12,7 +12,6 @@ from typing import Any, Final
 from rich.console import Console
 
 from app.client.client import Kinoray
-from app.engine.timing.step_times import Times
 from app.line.batcher import Rules
 from app.settings import Settings
 from benchmarks import ceiling
@@ -27,15 +26,6 @@ together in the time of one, and one that fills it by itself."""
 ARGS: Final[dict[str, Any]] = {"pretend_step_s": STEP_S, "pretend_further_share": FURTHER}
 MOST: Final = 1.1
 WARM = 3
-
-
-def law(max_batch: int) -> Times:
-    """Seconds of a forward by shape and jobs in it, as the denoiser sleeps: alike for all shapes."""
-    return {
-        ((frames, *ceiling.SIDES), count): STEP_S * (1 + FURTHER * (count - 1))
-        for frames in FRAMES
-        for count in range(1, max_batch + 1)
-    }
 
 
 async def measure(url: str, settings: Settings, jobs: int, console: Console) -> dict[str, Any]:
@@ -56,7 +46,7 @@ async def _beside_ceiling(
     gap_s = alone_s / LOAD
     took = await arriving(asks_of(client), stream, gap_s)
     rules = Rules(max_batch=settings.max_batch, slots=settings.slots)
-    least = ceiling.played(stream, moments(len(stream), gap_s), law(settings.max_batch), rules)
+    least = ceiling.played(stream, moments(len(stream), gap_s), ceiling.law(STEP_S, FURTHER, settings.max_batch), rules)
     figures = {
         "jobs": len(stream),
         "mean_gap_s": round(gap_s, 3),

@@ -102,7 +102,7 @@ def _rows(kind: TypeAdapter[Row], found: object) -> list[Row]:
     return rows
 
 
-def useful_sizes(profile: Profile, shape: Shape, max_batch: int, gain: float = 0.1) -> tuple[int, ...]:
+def useful_sizes(profile: Profile, shape: Shape, max_batch: int, gain: float) -> tuple[int, ...]:
     """The batch sizes of this shape that are formed, ascending; 1 is always among them.
 
     A size is worth forming when a job's share of its time is less by `gain` than at the next smaller such size. Sizes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from app import types
+from app.settings.placement import BATCH_GAIN
 from app.settings.settings import Settings
 
 PRIORITIES: Mapping[str, int] = MappingProxyType({name: level for level, name in enumerate(types.PRIORITIES)})
@@ -21,7 +22,7 @@ class Rules:
     slots: int  # jobs under way at a time, paused ones not counted
     max_paused: int = 16
     device_bytes: int | None = None  # what job states may hold on the device; None: as much as they like
-    gain: float = 0.1  # what a batch size has to save per job over the next smaller one
+    gain: float = BATCH_GAIN  # what a batch size has to save per job over the next smaller one
     pack: bool = False  # jobs of other shapes join a forward where the denoiser can and it was seen to pay
     pack_stretch: float = 1.25  # how much longer than in turns by device time a job may wait for its packed step
     company_stretch: float = 1.25  # how much longer an urgent job's steps may be for company of a lower class

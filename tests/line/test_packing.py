@@ -12,7 +12,7 @@ from app.line.rules import PRIORITIES
 SHORT: Shape = (9, 64, 64)
 LONG: Shape = (17, 64, 64)
 HUGE: Shape = (17, 128, 128)
-RULES = Rules(max_batch=4, slots=8, pack=True)
+RULES = Rules(max_batch=4, slots=8, gain=0.1, pack=True)
 TIMES = {(SHORT, 1): 1.0, (SHORT, 2): 1.6, (LONG, 1): 1.5, (LONG, 2): 2.4, (LONG, 4): 4.4, (HUGE, 1): 6.0}
 BOTH = mix_of([SHORT, LONG])
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.line.profile import Profile, Shape, fitting_size, from_note, to_note, useful_sizes
+from app.line.rules import Rules
 
 SHAPE: Shape = (17, 64, 64)
 
@@ -24,25 +25,31 @@ def measured(*times_s: float) -> Profile:
 def test_a_batch_size_that_gains_under_a_tenth_per_job_is_not_formed(
     times_s: tuple[float, ...], sizes: tuple[int, ...]
 ) -> None:
-    assert useful_sizes(measured(*times_s), SHAPE, 4) == sizes
+    assert useful_sizes(measured(*times_s), SHAPE, 4, gain=0.1) == sizes
+
+
+def test_what_saves_a_twentieth_is_formed_by_the_rules_as_they_are_shipped() -> None:
+    rules = Rules(max_batch=4, slots=8)
+    assert useful_sizes(measured(1.0, 1.5, 2.1, 2.66), SHAPE, 4, rules.gain) == (1, 2, 3, 4)
+    assert useful_sizes(measured(1.0, 1.97, 2.9, 3.9), SHAPE, 4, rules.gain) == (1, 3)
 
 
 def test_an_unknown_shape_starts_alone_and_tries_one_size_more_each_time() -> None:
-    assert useful_sizes(Profile(), SHAPE, 4) == (1,)
-    assert useful_sizes(measured(1.0), SHAPE, 4) == (1, 2)
-    assert useful_sizes(measured(1.0, 1.1), SHAPE, 4) == (1, 2, 3)
-    assert useful_sizes(measured(1.0, 1.1), (9, 9, 9), 4) == (1,)
+    assert useful_sizes(Profile(), SHAPE, 4, 0.1) == (1,)
+    assert useful_sizes(measured(1.0), SHAPE, 4, 0.1) == (1, 2)
+    assert useful_sizes(measured(1.0, 1.1), SHAPE, 4, 0.1) == (1, 2, 3)
+    assert useful_sizes(measured(1.0, 1.1), (9, 9, 9), 4, 0.1) == (1,)
 
 
 def test_a_size_is_not_rejected_before_it_is_known_for_sure() -> None:
     profile = measured(1.0, 2.5)
-    assert useful_sizes(Profile(profile.times, frozenset({(SHAPE, 1)})), SHAPE, 2) == (1, 2)
-    assert useful_sizes(profile, SHAPE, 2) == (1,)
+    assert useful_sizes(Profile(profile.times, frozenset({(SHAPE, 1)})), SHAPE, 2, 0.1) == (1, 2)
+    assert useful_sizes(profile, SHAPE, 2, 0.1) == (1,)
 
 
 def test_no_batch_is_larger_than_memory_has_shown_to_hold() -> None:
     profile = measured(1.0, 1.1, 1.2, 1.3)
-    assert useful_sizes(Profile(profile.times, profile.settled, {SHAPE: 2}), SHAPE, 4) == (1, 2)
+    assert useful_sizes(Profile(profile.times, profile.settled, {SHAPE: 2}), SHAPE, 4, 0.1) == (1, 2)
 
 
 def test_the_largest_size_is_taken_for_which_there_are_jobs() -> None:
