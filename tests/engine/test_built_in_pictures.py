@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from app.calibration.mask_search import plans
+from app.embedded.checker.checker import look
 from app.embedded.load import read_autoencoder
 from app.embedded.profile import ACROSS, PICTURES, WEIGHTS, profile
 from app.embedded.world.world import Scene, Subject, render
@@ -71,6 +72,19 @@ def psnr(one: Frames, other: Frames) -> float:
 def test_weights_say_in_their_card_whether_they_take_pictures(weights: Path) -> None:
     assert profile(weights).takes_image
     assert not profile().takes_image or PICTURES in json.loads((WEIGHTS / "model.json").read_text())["knows"]
+
+
+def test_a_picture_moves_as_asked_wherever_its_subject_stands(denoiser: FamilyDenoiser, weights: Path) -> None:
+    prompt = "Make a yellow orb become smaller over a light blue ground"
+    plan = replace(asked(weights), prompt=prompt)
+    plan = replace(plan, sampling=replace(plan.sampling, steps=30, budget=30))
+    ball = Subject("yellow", "circle", "medium", "shrinking", 0.142, 0.5625, 0.40625, 0.0, 0.0)
+    picture = denoiser.encode_image(render([Scene("sky blue", (ball,))], frames=1)[0].numpy(), plan.spec)
+    state = denoiser.start("job", plan, replace(hear(denoiser, plan), picture=picture))
+    walk(denoiser, state)
+    (seen,) = look(torch.from_numpy(denoiser.decode(state))).subjects
+    assert (seen.colour, seen.motion) == ("yellow", "shrinking")
+    assert seen.place == pytest.approx((ball.x, ball.y), abs=0.02)
 
 
 def test_the_first_frame_is_the_picture(denoiser: FamilyDenoiser, weights: Path) -> None:

@@ -52,10 +52,10 @@ def find_layers(pixels: Tensor, ground: Tensor) -> list[Layer]:
     layers = []
     for index, (colour, core, shade) in enumerate(found):
         others = (cores.sum(0) - cores[index].int()) > 0
-        mine = _widened(core, _band(pixels, 4)) & ~others & ((nearest == index) | core)
+        mine = widened(core, _band(pixels, 4)) & ~others & ((nearest == index) | core)
         cover = torch.where(mine, _share(pixels, ground, shade), 0)
         cover = torch.where(cover < _FAINT, 0, cover)
-        touched = (_widened(others, _band(pixels, 2)) & core).flatten(1).any(1)
+        touched = (widened(others, _band(pixels, 2)) & core).flatten(1).any(1)
         for part in split(cover):
             layers.append(Layer(colour, shade, part, part.flatten(1).any(1) & ~touched))
     return layers
@@ -67,7 +67,7 @@ def stray_share(pixels: Tensor, ground: Tensor, layers: list[Layer]) -> float:
     stray = _distances(pixels, shades).amin(-1) > _CLEAN
     for layer in layers:
         inside = layer.cover > 0.5
-        stray &= ~(_widened(inside, _band(pixels, 2)) & _widened(~inside, _band(pixels, 2)))
+        stray &= ~(widened(inside, _band(pixels, 2)) & widened(~inside, _band(pixels, 2)))
     return stray.float().mean().item()
 
 
@@ -85,8 +85,8 @@ def _find_colours(pixels: Tensor, ground: Tensor) -> list[tuple[str, Tensor, Ten
         core = sure & (nearest == index)
         shade = _full_shade(pixels[core], ground)
         found.append((list(words.COLOURS)[index], core, shade))
-        mixed = _widened(core, _band(pixels, 4)) & (_off_segment(pixels, ground, shade) < _NEAR)
-        sure = sure & ~mixed & ~_widened(core, _band(pixels, 2))
+        mixed = widened(core, _band(pixels, 4)) & (_off_segment(pixels, ground, shade) < _NEAR)
+        sure = sure & ~mixed & ~widened(core, _band(pixels, 2))
     return found
 
 
@@ -119,7 +119,8 @@ def _band(pixels: Tensor, at_128: int) -> int:
     return max(1, round(at_128 * pixels.shape[1] / 128))
 
 
-def _widened(mask: Tensor, by: int) -> Tensor:
+def widened(mask: Tensor, by: int) -> Tensor:
+    """A mask (frames, h, w), and what lies within so many pixels of it."""
     wide = 2 * by + 1
     rows = functional.max_pool2d(mask.float()[:, None], (1, wide), stride=1, padding=(0, by))
     return functional.max_pool2d(rows, (wide, 1), stride=1, padding=(by, 0))[:, 0] > 0

@@ -12,9 +12,12 @@ from app.embedded.checker.sample import decode
 from app.embedded.load import EmbeddedModel
 from app.embedded.model import held, sigmas
 from app.embedded.precision import autocast
+from app.embedded.settle import Settled, as_given, settled
 from app.embedded.world.pairs import Question
 from app.embedded.world.scenes import place
 from app.embedded.world.world import render
+from app.models.vocabularies import world_of
+from app.plan.similar.likeness import facts_of
 
 CLEAR_DB = 26.0
 """A first frame as near to the picture as this is the picture to whoever looks."""
@@ -51,10 +54,26 @@ def continued(
     videos = []
     for first in range(0, len(questions), _BATCH):
         prompts = [question.prompt for question in questions[first : first + _BATCH]]
-        given = _encoded(model, pictures[first : first + _BATCH])
+        moved = [_settled(model, *each) for each in zip(pictures[first : first + _BATCH], prompts, strict=True)]
+        given = _encoded(model, torch.cat([picture for picture, _ in moved]))
         latents = sample_from(model, given, prompts, steps, guidance, seed + first)
-        videos.append(decode(model.autoencoder, latents))
+        made = decode(model.autoencoder, latents)
+        videos.append(torch.stack([_as_given(*each) for each in zip(made, (how for _, how in moved), strict=True)]))
     return kept(questions, pictures, torch.cat(videos))
+
+
+def _settled(model: EmbeddedModel, picture: Tensor, prompt: str) -> tuple[Tensor, Settled | None]:
+    """A picture (side, side, 3) as the denoiser is given it, (1, side, side, 3), as in the service."""
+    found = settled(picture[None].numpy(), facts_of(prompt, world_of(model.knows)).motions_by_colour)
+    return picture[None] if found is None else torch.from_numpy(found.picture), found
+
+
+def _as_given(video: Tensor, how: Settled | None) -> Tensor:
+    """A video (f, side, side, 3), uint8, as from the picture itself."""
+    if how is None:
+        return video
+    shares = (video.float() / 255).numpy()
+    return torch.from_numpy(255 * as_given(shares, how.ground, how.subjects)).round().to(torch.uint8)
 
 
 @torch.no_grad()

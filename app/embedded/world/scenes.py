@@ -5,6 +5,7 @@ different pictures of each thing to learn them well; nobody who watches a video 
 """
 
 from collections.abc import Sequence
+from itertools import product
 from random import Random
 
 import torch
@@ -16,7 +17,7 @@ from app.embedded.world.clauses import Said
 from app.embedded.world.rows import in_row, within
 from app.embedded.world.world import Scene, Subject, relative_paths
 
-__all__ = ["NEWS", "PLAIN", "Ask", "Mix", "draw_asks", "place"]
+__all__ = ["NEWS", "PLAIN", "Ask", "Mix", "draw_asks", "lattice_ways", "place"]
 
 _TRIES = 64  # start places tried for each scene
 _APART = 0.2  # wanted gap between two subjects' circles, in units of the picture
@@ -48,6 +49,25 @@ def place(asks: Sequence[Ask], seed: int, loose: bool = False) -> list[Scene]:
     rows = [row for row, scene in enumerate(scenes) if scene is None]
     free = iter(_placed([asks[row] for row in rows], generator, loose) if rows else [])
     return [next(free) if scene is None else scene for scene in scenes]
+
+
+def lattice_ways(motion: str, alone: bool) -> list[list[Tensor]]:
+    """Every way (frames, 4), as `relative_paths` has it but with places, that begins on the lattice, of radius one.
+
+    Where one of two takes up room on its way, those of the fine lattice come as a second list: for want of others.
+    """
+    travel = torch.tensor((_TRAVEL if alone else _TRAVEL_OF_TWO).get(motion, _STRAIGHT))
+    kind, one = torch.tensor(words.ALL_MOTIONS.index(motion)), torch.ones(())
+    ways = []
+    for lattice in (_LATTICE, _FINE_LATTICE)[: 1 + (motion in _WIDE and not alone)]:
+        found = []
+        for row, column in product(range(lattice + 1), repeat=2):
+            phase = 0.0 if motion != "orbiting" else _BOTTOM if row / lattice > 0.5 else _TOP
+            way = relative_paths(kind, travel, torch.tensor(phase), one)
+            way[:, :2] += torch.tensor([column / lattice, row / lattice])
+            found.append(way)
+        ways.append(found)
+    return ways
 
 
 def _arranged(ground: str, said: tuple[Said, ...], seed: int) -> Scene:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.checker.drafts import unseen
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import ACROSS, PICTURES, STUDENT_FOLDER, WEIGHTS, known_to, profile, student_of
+from app.embedded.settle import as_given, settled
 from app.embedded.text import TextEncoder
 from app.embedded.world.rephrase import rephrased
 from app.engine.denoiser import TOKENS, EncodePrompts, Frames, TextEmbedding
@@ -20,13 +23,16 @@ from app.engine.families.family import Row
 from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import place_transformers
 from app.engine.families.loading.reader import AS_IT_IS, PLAIN, Files, Opened, Options, Reader
-from app.engine.families.models import Parts, Transformer
+from app.engine.families.models import Autoencoder, Parts, Transformer
 from app.engine.families.parallel.ranks import RankLoad
 from app.engine.families.registry import files_of
 from app.engine.families.wan.family import Wan
 from app.engine.families.wan.image import LATENT, FirstFrameConditioning, pixels
+from app.models.vocabularies import world_of
+from app.plan.prompt.worlds import World
+from app.plan.similar.likeness import facts_of
 from app.settings.placement import Placement
-from app.types import ModelProfile, MustShow, VideoSpec
+from app.types import ModelProfile, MustShow, Plan, VideoSpec
 
 CALIBRATION_PROMPTS = (
     "a red ball moves to the right on a black background",
@@ -40,19 +46,46 @@ CALIBRATION_PROMPTS = (
 )
 
 
+PIXELS, GROUND, SUBJECTS = "pixels", "ground", "subjects"
+
+
 class FirstPicture(FirstFrameConditioning):
     """The picture as the first latent frame: the autoencoder takes a first frame four times, so one is a whole latent.
 
     It is exactly the latent that the first frame of a drawn clip has, and its decoded frames are all the picture.
+    Once the prompt is known the picture's subjects are put where the denoiser can move them (`app.embedded.settle`).
     """
 
+    def __init__(self, autoencoder: Autoencoder, world: World) -> None:
+        super().__init__(autoencoder)
+        self._world = world
+
     def encode(self, image: Frames, spec: VideoSpec) -> dict[str, torch.Tensor]:
-        """`latent` (C, 1, H', W')."""
+        """`latent` (C, 1, H', W') and `pixels` (H, W, 3), 0..255."""
+        return {LATENT: self._latent(image), PIXELS: torch.from_numpy(image[0].astype(np.float32))}
+
+    def prompted(self, plan: Plan, image: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """`latent` of the settled picture with its `ground` (3,) and `subjects` (n, ROW), or else of the picture."""
+        if PIXELS not in image:
+            return image
+        picture = image[PIXELS].cpu().numpy().astype(np.uint8)[None]
+        moved = settled(picture, facts_of(plan.prompt, self._world).motions_by_colour)
+        if moved is None:
+            return {LATENT: image[LATENT]}
+        undo = {GROUND: torch.from_numpy(moved.ground), SUBJECTS: torch.from_numpy(moved.subjects)}
+        return {LATENT: self._latent(moved.picture), **undo}
+
+    def as_given(self, frames: NDArray[np.float32], image: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
+        if SUBJECTS not in image:
+            return frames
+        return as_given(frames, image[GROUND].cpu().numpy(), image[SUBJECTS].cpu().numpy())
+
+    def _latent(self, image: Frames) -> torch.Tensor:
         autoencoder = self._autoencoder
         assert isinstance(autoencoder, ShapesAutoencoder)
         at = next(autoencoder.parameters())
-        found = autoencoder.whitened(autoencoder.encode(pixels(image)[None].to(at)))
-        return {LATENT: found[0].float().cpu()}
+        found: torch.Tensor = autoencoder.whitened(autoencoder.encode(pixels(image)[None].to(at)))[0]
+        return found.float().cpu()
 
 
 class Shapes(Wan):
@@ -90,7 +123,7 @@ class EmbeddedReader(Reader[None]):
         own = "" if student is None else student.revision
         if PICTURES not in known_to(folder):
             return Shapes(opened.parts, files.device, mag_ratios=ratios, student=own)
-        image = FirstPicture(opened.parts.autoencoder)
+        image = FirstPicture(opened.parts.autoencoder, world_of(known_to(folder)))
         return Shapes(opened.parts, files.device, image=image, per_token=True, mag_ratios=ratios, student=own)
 
     def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:

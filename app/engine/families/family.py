@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.engine.denoiser import Conditioning, Frames, JobState, TextEmbedding
 from app.engine.families.adapters import AdapterSwitch
@@ -56,6 +58,19 @@ class ImageConditioning(Protocol):
 
     def final_latent(self, latent: torch.Tensor, image: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """What is decoded, (C, F', H', W')."""
+        ...
+
+
+@runtime_checkable
+class PromptedConditioning(ImageConditioning, Protocol):
+    """How a family sees a picture that it changes for the sake of a prompt, and changes back in what it made."""
+
+    def prompted(self, plan: Plan, image: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """What `encode` made of a picture, for a plan; what comes out goes in again unchanged."""
+        ...
+
+    def as_given(self, frames: NDArray[np.float32], image: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
+        """Decoded frames (F, H, W, 3) in 0..1, as if made from the picture that was given."""
         ...
 
 

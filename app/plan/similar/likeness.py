@@ -87,6 +87,14 @@ class Facts:
     motions: tuple[str, ...]
     grounds: tuple[str, ...]
 
+    @property
+    def motions_by_colour(self) -> Mapping[str, str]:
+        """How each subject moves, "" for one whose colour is not said; empty where that is not plain."""
+        motions = self.motions or ("still",) * len(self.subjects)
+        if len(motions) != len(self.subjects):
+            return {"": motions[0]} if len(motions) == 1 else {}
+        return {colour: motion for (colour, _, _), motion in zip(self.subjects, motions, strict=True)}
+
 
 @lru_cache(maxsize=4096)
 def decisive(text: str) -> Counter[str]:
