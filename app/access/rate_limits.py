@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
@@ -96,7 +97,8 @@ class RateLimiter:
         if account.held == 0 or account.until <= now:
             async with account.asking:
                 if account.held == 0 or account.until <= now:  # nobody has asked meanwhile
-                    await self._sync()
+                    with suppress(StoreUnavailable):  # the windows' answer decides
+                        await self._sync()
                     now = self._clock()
                     await self._ask(account, now)
                     if account.held == 0:

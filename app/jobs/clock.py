@@ -13,7 +13,7 @@ class Clock(Protocol):
     def __call__(self) -> float: ...
 
     async def sync(self) -> None:
-        """Ask the clock that this one follows, if that is due; never raises."""
+        """Ask the clock that this one follows, if that is due. Raises StoreUnavailable while it never answered."""
         ...
 
 

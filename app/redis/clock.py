@@ -19,8 +19,8 @@ class SharedClock:
     """Unix seconds as Redis counts them.
 
     Jobs are created, dated and given up by this clock, whatever the wall clocks of routers and replicas do. Until Redis
-    has answered for the first time it is the local one. When the clock of Redis itself is set, so are all others within
-    `SYNC_S`; leases do not mind (see `app.line.lease_monitor`).
+    has answered for the first time it is the local one, and `sync` says so. When the clock of Redis itself is set, so
+    are all others within `SYNC_S`; leases do not mind (see `app.line.lease_monitor`).
     """
 
     def __init__(
@@ -38,7 +38,11 @@ class SharedClock:
         return self._monotonic() + self._offset_s
 
     async def sync(self) -> None:
-        """Ask Redis, if that is due, and go by the quickest of a few answers, as NTP does, or as before without one."""
+        """Ask Redis, if that is due, and go by the quickest of a few answers, as NTP does, or as before without one.
+
+        Raises:
+            StoreUnavailable: Redis has never answered: nothing is to be dated, claimed or thrown away by a local clock.
+        """
         if self._synced_at is not None and self._monotonic() - self._synced_at < SYNC_S:
             return
         best_s = SLOW_S if self._synced_at is not None else float("inf")
@@ -47,6 +51,8 @@ class SharedClock:
             try:
                 seconds, microseconds = await self._commands.call("TIME")
             except StoreUnavailable:
+                if self._synced_at is None:
+                    raise
                 return
             answered_at = self._monotonic()
             if answered_at - asked_at <= best_s:

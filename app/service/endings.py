@@ -83,7 +83,7 @@ async def tell_end(
     log_end(job, now)
     record_job(job, now, leader)
     if followed:
-        with contextlib.suppress(LeaseLost):  # deleted since: there is nobody to tell
+        with contextlib.suppress(LeaseLost):  # deleted since, or a failover has lost its end: it will end again
             await stores.events.append(job.id, "end", now, end_of(job), job.fence, entries)
         if job.wishes.storyboard is not None:
             await stores.storyboards.wake(job.wishes.storyboard[0], now)

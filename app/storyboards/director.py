@@ -86,6 +86,7 @@ class Director:
         while True:
             self._wanted.clear()
             try:
+                await self._service.sync()
                 now = self._service.now()
                 free = AT_ONCE - self._at_work
                 if now - self._noted_at >= NOTE_S or now < self._noted_at:

@@ -15,6 +15,7 @@ from app.jobs.redis.jobs import RedisJobs
 from app.jobs.redis.stops import RedisStops
 from app.jobs.store import JobStore
 from app.redis.connection import Client
+from app.types import Failure
 from tests.jobs.conftest import Asleep
 from tests.jobs.make import a_job
 from tests.redis_server import MEMORY_AND_REDIS
@@ -178,6 +179,18 @@ async def test_who_has_lost_the_job_writes_no_account_either(stores: tuple[JobSt
     with pytest.raises(LeaseLost):
         await events.append(job.id, "step", 3.0, {}, lease.fence, {"attempt:1": {"step": 9}})
     assert await events.account(job.id) == {}
+
+
+async def test_no_end_is_told_of_what_is_not_on_record_as_ended(stores: tuple[JobStore, EventLog]) -> None:
+    jobs, events = stores
+    job = a_job()
+    await events.append(job.id, "end", 0.5, {})  # nothing is on record of it
+    await jobs.create(job)
+    lease = await jobs.lease(job.id, "main", 30.0, 1.0)
+    with pytest.raises(LeaseLost):
+        await events.append(job.id, "end", 3.0, {}, lease.fence)
+    await jobs.fail(job.id, lease.fence, Failure("boom", "It went wrong."), 4.0)
+    await events.append(job.id, "end", 5.0, {}, lease.fence)
 
 
 async def test_an_account_does_not_grow_for_ever(stores: tuple[JobStore, EventLog]) -> None:

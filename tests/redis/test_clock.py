@@ -7,7 +7,9 @@ from itertools import chain, repeat
 
 import pytest
 
+from app.errors import StoreUnavailable
 from app.redis.clock import SYNC_S, SharedClock
+from app.redis.commands import Commands
 from app.redis.connection import Client, connect
 
 pytestmark = pytest.mark.anyio
@@ -50,9 +52,15 @@ async def test_of_several_answers_the_quickest_counts(redis: Client) -> None:
     assert abs(clock() - time.time()) < 0.1
 
 
-async def test_without_redis_the_clock_goes_on() -> None:
+async def test_a_clock_that_redis_never_told_says_so_and_one_that_was_told_goes_on(redis: Client) -> None:
     nowhere = connect("redis://127.0.0.1:1", 0.2)
-    clock = SharedClock(nowhere)
-    await clock.sync()
-    assert abs(clock() - time.time()) < 0.5
+    with pytest.raises(StoreUnavailable):
+        await SharedClock(nowhere).sync()
+    at = 1000.0
+    told = SharedClock(redis, monotonic=lambda: at)
+    await told.sync()
+    before, told._commands = told(), Commands(nowhere)
+    at += SYNC_S + 1
+    await told.sync()
+    assert told() == pytest.approx(before + SYNC_S + 1)
     await nowhere.aclose()

@@ -32,9 +32,10 @@ LONG = 1024  # bytes of data; what is longer, a preview, a tenant's log refers t
 # ARGV limit kept_ms fence|'' kind at data id base most_shared tenant_limit tenant_kept_ms long most_entries
 #      entry value …
 APPEND = """
-local job = redis.call('HMGET', KEYS[2], 'tenant', 'fence', 'flight')
+local job = redis.call('HMGET', KEYS[2], 'tenant', 'fence', 'flight', 'phase')
 if ARGV[3] ~= '' and job[2] ~= ARGV[3] then return false end
 local kind, at, data, id, base = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+if kind == 'end' and job[4] and job[4] ~= 'completed' and job[4] ~= 'failed' then return false end
 local event = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'k', kind, 't', at, 'd', data)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if not job[1] then return event end

@@ -40,6 +40,8 @@ MENDED = {
     1023: "a lease that has run out counts for nobody, though its job is not back in the line yet",
     1355: "a promise counts that a tenant's leases are held until the videos are stored",
     1376: "a record that a failover brings back is without its files, which were removed with it",
+    5034: "no end is told of a job of which a failover has lost that it ended",
+    5878: "a router that Redis never told the time claims no storyboard by a clock of its own",
     2072: "a tenant whose jobs all run is not promised what one gets that has nothing there",
 }
 """Seeds in which something did not hold, by what it was."""
