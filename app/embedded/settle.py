@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import inf
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -27,8 +28,10 @@ ROW: Final = 6
 
 _MOST = 2  # subjects
 _CUT = 0.5  # cover at the picture's edge beyond which a subject's middle cannot be told
-_TRIED = 4  # places for each subject
+_TRIED = 6  # places for each subject
 _BEYOND = 0.005  # of the picture's side, that a way may leave it by
+_GAP = 0.125  # wanted between two subjects: a cell of the autoencoder, which has one colour
+_CLOSE = 0.5  # what each bit of that which lacks costs, beside squared distances
 _BAND = 2  # pixels around a subject that its soft edge tints
 
 
@@ -67,10 +70,9 @@ def settled(picture: NDArray[np.uint8], motions: Mapping[str, str]) -> Settled |
         _places(layer.cover[0], middle, _motion(layer, layers, motions), alone=len(layers) == 1)
         for layer, middle in zip(layers, middles, strict=True)
     ]
-    legal = [each for each in product(*tried) if len(each) == 1 or _apart(*each)]
-    if not legal:
+    best = min(product(*tried), key=_cost, default=None)
+    if best is None or _cost(best) == inf:
         return None
-    best = min(legal, key=lambda each: sum(place.off for place in each))
     side = pixels.shape[1]
     rows = []
     for layer, middle, place in zip(layers, middles, best, strict=True):
@@ -179,6 +181,11 @@ def _places(cover: Tensor, middle: Tensor, motion: str, alone: bool) -> list[_Pl
     return []
 
 
-def _apart(one: _Place, other: _Place) -> bool:
-    """Whether two subjects never touch on their ways."""
-    return bool(((one.way - other.way).norm(dim=-1) - one.reach - other.reach).min() >= 0)
+def _cost(places: Sequence[_Place]) -> float:
+    """How far from where they stand, and how near to each other on their ways; infinite where they touch."""
+    off = sum(place.off for place in places)
+    if len(places) == 1:
+        return off
+    one, other = places
+    gap = ((one.way - other.way).norm(dim=-1) - one.reach - other.reach).min().item()
+    return inf if gap < 0 else off + _CLOSE * max(0.0, _GAP - gap)

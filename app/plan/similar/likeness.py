@@ -92,7 +92,7 @@ class Facts:
         """How each subject moves, "" for one whose colour is not said; empty where that is not plain."""
         motions = self.motions or ("still",) * len(self.subjects)
         if len(motions) != len(self.subjects):
-            return {"": motions[0]} if len(motions) == 1 else {}
+            return {"": motions[0]} if len(motions) == 1 and self.subjects else {}
         return {colour: motion for (colour, _, _), motion in zip(self.subjects, motions, strict=True)}
 
 

@@ -59,3 +59,18 @@ def test_without_a_world_words_that_decide_a_picture_have_to_agree(other: str) -
     asked = Asked("a cat on a red sofa", None)
     assert asked.differs(other) is not None
     assert asked.differs("a lovely cat on a red sofa, filmed softly") is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motions"),
+    [
+        ("a red ball moves right while a blue star spins", {"red": "right", "blue": "spinning"}),
+        ("a red ball on sand", {"red": "still"}),
+        ("a ball bounces", {"": "bouncing"}),
+        ("a red ball and a blue square move right", {"": "right"}),
+        ("make it move right", {}),  # nobody is said
+        ("a red ball, a blue square and a green star: one rises, one falls", {}),  # it is not plain who does what
+    ],
+)
+def test_a_prompt_says_how_each_of_a_colour_moves(prompt: str, motions: dict[str, str]) -> None:
+    assert facts_of(prompt, WORLD).motions_by_colour == motions
