@@ -30,8 +30,9 @@ def moves(found: Settled | None) -> dict[str, tuple[int, int]]:
 
 def back(found: Settled | None, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     assert found is not None
-    made: NDArray[np.uint8] = (255 * as_given(frames.astype(np.float32) / 255, found.ground, found.subjects)).round()
-    return made.astype(np.uint8)
+    shares = np.divide(frames, 255, dtype=np.float32)
+    made: NDArray[np.uint8] = (255 * as_given(shares, found.ground, found.subjects)).round().astype(np.uint8)
+    return made
 
 
 def decibels(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

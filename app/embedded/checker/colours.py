@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from app.embedded.checker.parts import split
 from app.embedded.world import vocabulary as words
@@ -46,9 +47,8 @@ def find_layers(pixels: Tensor, ground: Tensor) -> list[Layer]:
     found = _find_colours(pixels, ground)
     if not found:
         return []
-    off = torch.stack([_off_segment(pixels, ground, shade) for _, _, shade in found])  # (k, f, s, s)
     cores = torch.stack([core for _, core, _ in found])
-    nearest = off.argmin(0)
+    nearest = _nearest([_off_segment(pixels, ground, shade) for _, _, shade in found])
     layers = []
     for index, (colour, core, shade) in enumerate(found):
         others = (cores.sum(0) - cores[index].int()) > 0
@@ -121,6 +121,17 @@ def _band(pixels: Tensor, at_128: int) -> int:
 
 def widened(mask: Tensor, by: int) -> Tensor:
     """A mask (frames, h, w), and what lies within so many pixels of it."""
-    wide = 2 * by + 1
-    rows = functional.max_pool2d(mask.float()[:, None], (1, wide), stride=1, padding=(0, by))
-    return functional.max_pool2d(rows, (wide, 1), stride=1, padding=(by, 0))[:, 0] > 0
+    if not len(mask):
+        return mask
+    frames = np.ascontiguousarray(mask.permute(1, 2, 0).numpy().astype(np.uint8))  # OpenCV has frames as channels
+    wide = cv2.dilate(frames, np.ones((2 * by + 1, 2 * by + 1), np.uint8))
+    return torch.from_numpy(wide.reshape(frames.shape)).permute(2, 0, 1) > 0
+
+
+def _nearest(distances: list[Tensor]) -> Tensor:
+    """Which of a few (f, h, w) is the least at each place, the first of equal ones: `argmin` over so few is slow."""
+    least, nearest = distances[0], torch.zeros_like(distances[0], dtype=torch.long)
+    for index, other in enumerate(distances[1:], start=1):
+        nearest = torch.where(other < least, index, nearest)
+        least = torch.minimum(least, other)
+    return nearest
