@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import inf
+from random import Random
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,8 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.embedded.checker.colours import Layer, find_layers, ground_shade, widened
+from app.embedded.checker.colours import Layer, find_layers, ground_shade, nearest_ground, widened
+from app.embedded.checker.shapes import fit
 from app.embedded.world import vocabulary as words
+from app.embedded.world.clauses import Said
+from app.embedded.world.prompts import describe
 from app.embedded.world.scenes import lattice_ways
 
 COLOURS: Final = tuple(words.COLOURS)
@@ -81,6 +85,18 @@ def settled(picture: NDArray[np.uint8], motions: Mapping[str, str]) -> Settled |
     subjects = np.array(rows, np.float32)
     moved = _carried(pixels, subjects, 1, ground)
     return Settled(moved.round().to(torch.uint8).numpy(), ground.numpy(), subjects)
+
+
+def named_by(picture: NDArray[np.uint8], motion: str) -> str | None:
+    """A prompt for a picture (1, H, W, 3) as the model was taught: who is in it moves so; None: nobody it knows is."""
+    pixels = torch.from_numpy(picture.copy()).float()
+    ground = ground_shade(pixels)
+    layers = find_layers(pixels, ground)
+    if not 0 < len(layers) <= _MOST or len({layer.colour for layer in layers}) < len(layers):
+        return None
+    layers.sort(key=lambda layer: float(_middle(layer.cover[0]).sum()))  # who is named first stands further left and up
+    said = tuple(Said(layer.colour, fit(layer.cover).shape, "medium", motion) for layer in layers)
+    return describe(said, nearest_ground(ground), Random(0))
 
 
 def as_given(

@@ -9,6 +9,7 @@ from app.errors import InvalidRequest, UnsupportedParameter
 from app.plan.catalogue import Catalogue, within
 from app.plan.distilled import Maker, maker
 from app.plan.guidance import asked_of
+from app.plan.prompt.beyond import beside_picture
 from app.plan.prompt.complexity import analyse
 from app.plan.prompt.normalise import normalised, required
 from app.plan.prompt.understand import Reader
@@ -44,6 +45,8 @@ def asked_for(request: VideoRequest, catalogue: Catalogue, most_chars: int, read
     negative = normalised(request.negative_prompt, most_chars, "negative_prompt")
     _check_fit(request, model)
     understood, beyond = readers[model.id].understand(prompt) if model.id in readers else (None, ())
+    if understood is not None and request.image is not None and model.takes_image:
+        beyond = tuple(beside_picture(beyond, understood, model.id))
     why = analyse(prompt)
     made = maker(request, model, choose(request.tier, why.complexity).tier)
     choice = choose(request.tier, why.complexity, made.model.tiers)

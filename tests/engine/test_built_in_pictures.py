@@ -87,6 +87,15 @@ def test_a_picture_moves_as_asked_wherever_its_subject_stands(denoiser: FamilyDe
     assert seen.place == pytest.approx((ball.x, ball.y), abs=0.02)
 
 
+def test_a_prompt_that_names_nobody_is_of_who_is_in_the_picture(denoiser: FamilyDenoiser, weights: Path) -> None:
+    plan = replace(asked(weights), prompt="make it move to the right")
+    plan = replace(plan, sampling=replace(plan.sampling, steps=30, budget=30))
+    state = started(denoiser, plan)
+    walk(denoiser, state)
+    (seen,) = look(torch.from_numpy(denoiser.decode(state))).subjects
+    assert (seen.colour, seen.shape, seen.motion) == ("red", "circle", "right")
+
+
 def test_the_first_frame_is_the_picture(denoiser: FamilyDenoiser, weights: Path) -> None:
     state = started(denoiser, asked(weights))
     walk(denoiser, state)

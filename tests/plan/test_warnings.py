@@ -16,7 +16,7 @@ from app.plan.planner import make_plan
 from app.plan.tables import load_tables
 from app.plan.unheeded import about_wishes
 from app.settings import Settings
-from app.types import CacheMode, Plan, VideoRequest, Wishes
+from app.types import Artifact, CacheMode, Plan, VideoRequest, Wishes
 from tests.plan.conftest import Planned
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
@@ -111,3 +111,10 @@ def test_a_tier_that_nobody_tells_from_a_lower_one_says_so() -> None:
     assert told(built_in(prompt, tier="premium")) == {("same_as_lower_tier", "tier")}  # 97.9 points, as standard
     assert told(built_in(prompt, tier="ultra")) == {("same_as_lower_tier", "tier")}
     assert told(built_in(prompt)) == set()
+
+
+def test_a_prompt_that_names_nobody_beside_a_picture_means_who_is_in_it() -> None:
+    picture = Artifact("inputs/0", "image/png", 9)
+    assert told(built_in("make it move to the right", image=picture)) == {("subject_of_picture", "prompt")}
+    assert ("unknown_subject", "prompt") in told(built_in("make it move to the right"))
+    assert ("unknown_subject", "prompt") in told(built_in("a dog moves to the right", image=picture))

@@ -15,10 +15,10 @@ from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.checker.drafts import unseen
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import ACROSS, PICTURES, STUDENT_FOLDER, WEIGHTS, known_to, profile, student_of
-from app.embedded.settle import as_given, settled
+from app.embedded.settle import as_given, named_by, settled
 from app.embedded.text import TextEncoder
 from app.embedded.world.rephrase import rephrased
-from app.engine.denoiser import TOKENS, EncodePrompts, Frames, TextEmbedding
+from app.engine.denoiser import TOKENS, Conditioning, EncodePrompts, Frames, TextEmbedding
 from app.engine.families.family import Row
 from app.engine.families.family_denoiser import FamilyDenoiser
 from app.engine.families.loading.placement import place_transformers
@@ -64,16 +64,23 @@ class FirstPicture(FirstFrameConditioning):
         """`latent` (C, 1, H', W') and `pixels` (H, W, 3), 0..255."""
         return {LATENT: self._latent(image), PIXELS: torch.from_numpy(image[0].astype(np.float32))}
 
-    def prompted(self, plan: Plan, image: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-        """`latent` of the settled picture with its `ground` (3,) and `subjects` (n, ROW), or else of the picture."""
-        if PIXELS not in image:
-            return image
+    def prompted(self, prompt: str, image: Mapping[str, torch.Tensor]) -> tuple[str | None, dict[str, torch.Tensor]]:
+        """What is asked instead, of a prompt that names nobody, and the picture for it.
+
+        That is the `latent` of the settled picture with its `ground` (3,) and `subjects` (n, ROW), or else its own.
+        """
         picture = image[PIXELS].cpu().numpy().astype(np.uint8)[None]
-        moved = settled(picture, facts_of(plan.prompt, self._world).motions_by_colour)
+        facts = facts_of(prompt, self._world)
+        motions, told = facts.motions_by_colour, None
+        if not facts.subjects and len(facts.motions) <= 1:  # "make it rise"
+            motion = facts.motions[0] if facts.motions else "still"
+            told = named_by(picture, motion)
+            motions = {"": motion} if told else {}
+        moved = settled(picture, motions)
         if moved is None:
-            return {LATENT: image[LATENT]}
+            return told, {LATENT: image[LATENT]}
         undo = {GROUND: torch.from_numpy(moved.ground), SUBJECTS: torch.from_numpy(moved.subjects)}
-        return {LATENT: self._latent(moved.picture), **undo}
+        return told, {LATENT: self._latent(moved.picture), **undo}
 
     def as_given(self, frames: NDArray[np.float32], image: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
         if SUBJECTS not in image:
@@ -91,8 +98,18 @@ class FirstPicture(FirstFrameConditioning):
 class Shapes(Wan):
     """Wan with a timestep for each token only where somebody in the forward has a picture: it costs a tenth more.
 
-    It can say what its videos show.
+    It can say what its videos show. A prompt that names nobody is heard as of those in the picture.
     """
+
+    def heard(self, plan: Plan, conditioning: Conditioning) -> Conditioning:
+        """With the picture as it suits the prompt; a conditioning that has been here stays as it is."""
+        if not isinstance(self.image, FirstPicture) or PIXELS not in conditioning.picture:
+            return conditioning
+        told, picture = self.image.prompted(plan.prompt, conditioning.picture)
+        if told is None:
+            return replace(conditioning, picture=picture)
+        (words,) = self.encode([told])
+        return replace(conditioning, prompt={name: each.float() for name, each in words.items()}, picture=picture)
 
     def unseen(self, frames: Frames, shown: MustShow) -> float | None:
         """As the denoiser says it: its world is drawn by code, so that a checker can read its videos."""
@@ -124,7 +141,9 @@ class EmbeddedReader(Reader[None]):
         if PICTURES not in known_to(folder):
             return Shapes(opened.parts, files.device, mag_ratios=ratios, student=own)
         image = FirstPicture(opened.parts.autoencoder, world_of(known_to(folder)))
-        return Shapes(opened.parts, files.device, image=image, per_token=True, mag_ratios=ratios, student=own)
+        family = Shapes(opened.parts, files.device, image=image, per_token=True, mag_ratios=ratios, student=own)
+        family.text_of_picture = family
+        return family
 
     def load_encoder(self, files: Files, placement: Placement = AS_IT_IS) -> EncodePrompts:
         """Its encoder, of 33 million parameters, stays as it is: nothing would be saved."""

@@ -62,12 +62,8 @@ class ImageConditioning(Protocol):
 
 
 @runtime_checkable
-class PromptedConditioning(ImageConditioning, Protocol):
-    """How a family sees a picture that it changes for the sake of a prompt, and changes back in what it made."""
-
-    def prompted(self, plan: Plan, image: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-        """What `encode` made of a picture, for a plan; what comes out goes in again unchanged."""
-        ...
+class PutsBack(ImageConditioning, Protocol):
+    """How a family sees a picture that it changes for the sake of a prompt (`SeenText`), to change it back later."""
 
     def as_given(self, frames: NDArray[np.float32], image: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
         """Decoded frames (F, H, W, 3) in 0..1, as if made from the picture that was given."""
@@ -142,7 +138,7 @@ class OwnGuidance(Protocol):
 
 
 class SeenText(Protocol):
-    """How a family hears a prompt whose text encoder looks at the picture, too."""
+    """How a family hears a prompt whose text encoder looks at the picture, too, or sees a picture by its prompt."""
 
     def heard(self, plan: Plan, conditioning: Conditioning) -> Conditioning:
         """What a job is asked with, its prompt heard beside its picture; on the CPU."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from app.engine import sampler
 from app.engine.checkpoint import CheckpointInvalid, from_bytes
 from app.engine.denoiser import Conditioning, Frames, JobState, LooksAtDrafts, TextEmbedding
 from app.engine.families.adapters import BroughtAdapters
-from app.engine.families.family import HIGH, LOW, Family, InputConditioning, PromptedConditioning, Row, StepCaching
+from app.engine.families.family import HIGH, LOW, Family, InputConditioning, PutsBack, Row, StepCaching
 from app.engine.families.grouping import forward_by_group, guided
 from app.engine.families.pixels import device_errors, rounded, unit
 from app.engine.memory.state import held_bytes
@@ -119,9 +118,6 @@ class FamilyDenoiser:
         if self._family.text_of_picture is not None:
             with device_errors():
                 conditioning = self._family.text_of_picture.heard(plan, conditioning)
-        if isinstance(seeing := self._family.image, PromptedConditioning) and conditioning.picture:
-            with device_errors():
-                conditioning = replace(conditioning, picture=seeing.prompted(plan, conditioning.picture))
         first = walk_of(plan, 0)
         noise = self._family.begin(first, conditioning.picture, generator)
         device = self._family.device
@@ -334,7 +330,7 @@ class FamilyDenoiser:
             if self._family.image is not None:
                 latent = self._family.image.final_latent(latent, state.conditioning.picture)
             frames = unit(self._family.decode(latent[:, :most], state.plan))
-            if isinstance(self._family.image, PromptedConditioning) and state.conditioning.picture:
+            if isinstance(self._family.image, PutsBack) and state.conditioning.picture:
                 frames = self._family.image.as_given(frames, state.conditioning.picture)
             return frames
 

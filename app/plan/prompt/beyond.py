@@ -11,7 +11,7 @@ from app.plan.prompt.features import factors_of
 from app.plan.prompt.languages import plainly_english
 from app.plan.prompt.vocabulary import NUMBERS
 from app.plan.prompt.worlds import World
-from app.types import PlanWarning, Rephrased
+from app.types import PlanWarning, Rephrased, Understood
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -68,6 +68,17 @@ def warnings_of(
     yield from _about_motions(pieces, read, world, model)
     if len(_TOKEN.findall(prompt)) > world.most_words:
         yield _warning("prompt_cut", f"{model} reads about {world.most_words} words; the rest is cut off.")
+
+
+def beside_picture(warnings: Iterable[PlanWarning], understood: Understood, model: str) -> Iterator[PlanWarning]:
+    """The warnings of a prompt that comes with a picture: one that names nobody means who is in that."""
+    nobody = not understood.unknown and not any(word.meaning.startswith("shape ") for word in understood.known)
+    for warning in warnings:
+        if nobody and warning.code == "unknown_subject":
+            told = f"The prompt names nobody: {model} moves whom the picture shows."
+            yield _warning("subject_of_picture", told)
+        else:
+            yield warning
 
 
 @dataclass(frozen=True, slots=True)
