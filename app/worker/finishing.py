@@ -191,22 +191,26 @@ class JobFinisher:
             await stores.board.hold(made.id, made.id)
             done = await stores.jobs.complete(made.id, made.fence, made.artifacts, measured, now, expires_at)
         except LeaseLost:
-            await self._let_go(made)
             own = [artifact for variant, artifact in made.artifacts.items() if variant != DRAFT]  # it is of the record
-            for artifact in (manifest, *own):
+            for artifact in [manifest, *own] if await self._let_go(made) else ():
                 await stores.artifacts.delete(artifact)
             raise
         with suppress(StoreUnavailable):  # one that lost the job meanwhile may have let go of it, in the same name
             await stores.board.hold(made.id, made.id)
         return done
 
-    async def _let_go(self, made: Job) -> None:
-        """Of its own files; the attempt that has the job holds its own in the same name, and keeps that."""
+    async def _let_go(self, made: Job) -> bool:
+        """Of its own files; the attempt that has the job holds its own in the same name, and keeps that.
+
+        False: they may be another attempt's, too. After a failover that lost a lease its fence is given once more, and
+        the same content under the same fence is the same file; what nobody names then, the sweep of orphans finds.
+        """
         stores = self._stores
         await stores.board.release(made.id, made.id)
         job = await find(stores.jobs, made.id)
         if job is not None and made.id in owners(job.artifacts.values()):
             await stores.board.hold(made.id, made.id)
+        return job is None or job.fence > made.fence or job.phase is Phase.FAILED
 
     async def _resolve_flight(self, job: Job, now: float) -> None:
         try:

@@ -42,6 +42,7 @@ MENDED = {
     1376: "a record that a failover brings back is without its files, which were removed with it",
     5034: "no end is told of a job of which a failover has lost that it ended",
     5878: "a router that Redis never told the time claims no storyboard by a clock of its own",
+    8765: "files are kept that an attempt may have made under the same fence, which a failover gave once more",
     2072: "a tenant whose jobs all run is not promised what one gets that has nothing there",
 }
 """Seeds in which something did not hold, by what it was."""
