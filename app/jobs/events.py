@@ -49,10 +49,9 @@ class EventLog(Protocol):
     ) -> str:
         """Add one event to the job's log and its tenant's; returns its id in the job's (ids grow).
 
-        With a fence, only while that is the job's: whoever runs an attempt gives it. An end only of a job that is on
-        record as ended, or not at all: a failover may have lost that it has. Raises LeaseLost. What is not an end is
-        told to the tenants of those, up to MOST_SHARED, who wait for this job's video. `entries` go into
-        its account, if the event goes into its log.
+        With a fence, only while that is the job's: whoever runs an attempt gives it; and an end only of a job that has
+        one on record, for a failover may have lost it. Raises LeaseLost. What is not an end is told to the tenants of
+        those, up to MOST_SHARED, who wait for this job's video. `entries` go into its account, if the event goes into its log.
         """
         ...
 

@@ -342,7 +342,7 @@ class MemoryEvents:
         job = self._jobs.find(check_id(job_id)) if self._jobs is not None else None
         if fence is not None and self._jobs is not None and (job is None or job.fence != fence):
             raise LeaseLost(f"{job_id} has moved on from fence {fence}.")
-        if kind == "end" and job is not None and not job.phase.ended:
+        if kind == "end" and fence is not None and job is not None and not job.phase.ended:
             raise LeaseLost(f"{job_id} has not ended.")
         self._count += 1
         event = Event(f"{self._count}-0", check_id(job_id), kind, at, data)

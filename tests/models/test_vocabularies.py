@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from app.embedded.profile import ACROSS, COUNTS, RELATIONS
+from app.embedded.reading import world_of
 from app.embedded.world.asks import Mix, draw_asks
 from app.embedded.world.prompts import describe
-from app.models.vocabularies import world_of
 from app.plan.prompt.understand import Reader
 
 ALL = (ACROSS, RELATIONS, COUNTS)

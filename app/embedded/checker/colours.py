@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
+from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
 from app.embedded.checker.parts import split
@@ -121,11 +121,10 @@ def _band(pixels: Tensor, at_128: int) -> int:
 
 def widened(mask: Tensor, by: int) -> Tensor:
     """A mask (frames, h, w), and what lies within so many pixels of it."""
-    if not len(mask):
-        return mask
-    frames = np.ascontiguousarray(mask.permute(1, 2, 0).numpy().astype(np.uint8))  # OpenCV has frames as channels
-    wide = cv2.dilate(frames, np.ones((2 * by + 1, 2 * by + 1), np.uint8))
-    return torch.from_numpy(wide.reshape(frames.shape)).permute(2, 0, 1) > 0
+    wide = mask.numpy()
+    for axis in (1, 2):
+        wide = maximum_filter1d(wide.view(np.uint8), 2 * by + 1, axis, mode="constant")
+    return torch.from_numpy(wide) > 0
 
 
 def _nearest(distances: list[Tensor]) -> Tensor:

@@ -12,11 +12,11 @@ from app.embedded.checker.sample import decode
 from app.embedded.load import EmbeddedModel
 from app.embedded.model import held, sigmas
 from app.embedded.precision import autocast
+from app.embedded.reading import world_of
 from app.embedded.settle import Settled, as_given, settled
 from app.embedded.world.pairs import Question
 from app.embedded.world.scenes import place
 from app.embedded.world.world import render
-from app.models.vocabularies import world_of
 from app.plan.similar.likeness import facts_of
 
 CLEAR_DB = 26.0

@@ -15,6 +15,7 @@ from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.checker.drafts import unseen
 from app.embedded.load import read_autoencoder, read_transformer
 from app.embedded.profile import ACROSS, PICTURES, STUDENT_FOLDER, WEIGHTS, known_to, profile, student_of
+from app.embedded.reading import world_of
 from app.embedded.settle import as_given, named_by, settled
 from app.embedded.text import TextEncoder
 from app.embedded.world.rephrase import rephrased
@@ -28,7 +29,6 @@ from app.engine.families.parallel.ranks import RankLoad
 from app.engine.families.registry import files_of
 from app.engine.families.wan.family import Wan
 from app.engine.families.wan.image import LATENT, FirstFrameConditioning, pixels
-from app.models.vocabularies import world_of
 from app.plan.prompt.worlds import World
 from app.plan.similar.likeness import facts_of
 from app.settings.placement import Placement

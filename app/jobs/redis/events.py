@@ -35,7 +35,7 @@ APPEND = """
 local job = redis.call('HMGET', KEYS[2], 'tenant', 'fence', 'flight', 'phase')
 if ARGV[3] ~= '' and job[2] ~= ARGV[3] then return false end
 local kind, at, data, id, base = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-if kind == 'end' and job[4] and job[4] ~= 'completed' and job[4] ~= 'failed' then return false end
+if kind == 'end' and ARGV[3] ~= '' and job[4] and job[4] ~= 'completed' and job[4] ~= 'failed' then return false end
 local event = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'k', kind, 't', at, 'd', data)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if not job[1] then return event end

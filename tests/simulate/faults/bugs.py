@@ -68,7 +68,7 @@ def an_event_before_its_record(patch: Patch) -> None:
     complete = finishing.JobFinisher._complete
 
     async def told_first(self: Any, made: Job, digests: Any) -> Job:
-        await self._stores.events.append(made.id, "end", self._stores.clock(), {"status": "completed"}, made.fence)
+        await self._stores.events.append(made.id, "end", self._stores.clock(), {"status": "completed"})
         return await complete(self, made, digests)
 
     patch.setattr(finishing.JobFinisher, "_complete", told_first)

@@ -38,7 +38,7 @@ from tests.engine.families.saved import save_lora, tiny_t5
 from tests.engine.families.tiny import Z, a_picture, tiny_autoencoder, tiny_encode, tiny_text
 from tests.engine.plans import Listener, hear, make_plan, walk
 
-WITHIN = 1e-4
+WITHIN = 2e-4  # of many more steps than a clip has; processors sum in different orders: 1.04e-4 on one of them
 STEPS = 4
 SEGMENT, OVERLAP = 17, 9  # 5 latent frames, 3 of them given
 MODEL = replace(profile(), segments=Segments(SEGMENT, OVERLAP))
