@@ -51,7 +51,8 @@ class EventLog(Protocol):
 
         With a fence, only while that is the job's: whoever runs an attempt gives it; and an end only of a job that has
         one on record, for a failover may have lost it. Raises LeaseLost. What is not an end is told to the tenants of
-        those, up to MOST_SHARED, who wait for this job's video. `entries` go into its account, if the event goes into its log.
+        those, up to MOST_SHARED, who wait for this job's video. `entries` go into its
+        account, if the event goes into its log.
         """
         ...
 
