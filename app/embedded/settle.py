@@ -67,7 +67,7 @@ def settled(picture: NDArray[np.uint8], motions: Mapping[str, str]) -> Settled |
     pixels = torch.from_numpy(picture.copy()).float()
     ground = ground_shade(pixels)
     layers = find_layers(pixels, ground)
-    if not 0 < len(layers) <= _MOST or len({layer.colour for layer in layers}) < len(layers) or any(map(_cut, layers)):
+    if not _told_apart(layers) or any(map(_cut, layers)):
         return None
     middles = [_middle(layer.cover[0]) for layer in layers]
     tried = [
@@ -83,7 +83,7 @@ def settled(picture: NDArray[np.uint8], motions: Mapping[str, str]) -> Settled |
         right, down = ((place.way[0] - middle) * side).round().int().tolist()
         rows.append([COLOURS.index(layer.colour), right, down, *layer.shade.tolist()])
     subjects = np.array(rows, np.float32)
-    moved = _carried(pixels, subjects, 1, ground)
+    moved = _carried(pixels, ground, layers, subjects, 1, ground)
     return Settled(moved.round().to(torch.uint8).numpy(), ground.numpy(), subjects)
 
 
@@ -92,7 +92,7 @@ def named_by(picture: NDArray[np.uint8], motion: str) -> str | None:
     pixels = torch.from_numpy(picture.copy()).float()
     ground = ground_shade(pixels)
     layers = find_layers(pixels, ground)
-    if not 0 < len(layers) <= _MOST or len({layer.colour for layer in layers}) < len(layers):
+    if not _told_apart(layers):
         return None
     layers.sort(key=lambda layer: float(_middle(layer.cover[0]).sum()))  # who is named first stands further left and up
     said = tuple(Said(layer.colour, fit(layer.cover).shape, "medium", motion) for layer in layers)
@@ -104,14 +104,25 @@ def as_given(
 ) -> NDArray[np.float32]:
     """Frames (F, H, W, 3) in 0..1 made from a settled picture, as if made from the picture itself."""
     pixels = torch.from_numpy(255.0 * frames)
-    put_back: NDArray[np.float32] = _carried(pixels, subjects, -1, torch.from_numpy(ground)).numpy()
-    return (put_back / 255.0).clip(0.0, 1.0)
-
-
-def _carried(pixels: Tensor, subjects: NDArray[np.float32], way: int, ground: Tensor) -> Tensor:
-    """Pixels (F, H, W, 3) with the subjects carried along their ways (1) or back (-1), on a ground of that shade."""
     seen = ground_shade(pixels)
-    covers, shades = _by_colour(find_layers(pixels, seen))
+    put_back = _carried(pixels, seen, find_layers(pixels, seen), subjects, -1, torch.from_numpy(ground)).numpy()
+    shares: NDArray[np.float32] = (put_back / 255.0).clip(0.0, 1.0)
+    return shares
+
+
+def _told_apart(layers: Sequence[Layer]) -> bool:
+    """Whether these are one or two subjects, each of its own colour."""
+    return 0 < len(layers) <= _MOST and len({layer.colour for layer in layers}) == len(layers)
+
+
+def _carried(
+    pixels: Tensor, seen: Tensor, layers: Sequence[Layer], subjects: NDArray[np.float32], way: int, ground: Tensor
+) -> Tensor:
+    """Pixels (F, H, W, 3) with the subjects carried along their ways (1) or back (-1), on a ground of that shade.
+
+    `seen` and `layers`: the ground's shade in the pixels, and what stands before it.
+    """
+    covers, shades = _by_colour(layers)
     made = pixels + (ground - seen)
     put = []
     for row, name in zip(subjects.tolist(), _named(subjects, shades), strict=True):
