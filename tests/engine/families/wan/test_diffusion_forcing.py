@@ -38,7 +38,8 @@ from tests.engine.families.saved import save_lora, tiny_t5
 from tests.engine.families.tiny import Z, a_picture, tiny_autoencoder, tiny_encode, tiny_text
 from tests.engine.plans import Listener, hear, make_plan, walk
 
-WITHIN = 2e-4  # of many more steps than a clip has; processors sum in different orders: 1.04e-4 on one of them
+WITHIN = 1e-4
+LAGGING_WITHIN = 2e-4  # by many more steps, beside another job: processors sum in different orders, 1.04e-4 on one
 STEPS = 4
 SEGMENT, OVERLAP = 17, 9  # 5 latent frames, 3 of them given
 MODEL = replace(profile(), segments=Segments(SEGMENT, OVERLAP))
@@ -283,7 +284,7 @@ def test_films_that_begin_with_a_picture_are_those_of_the_pipeline(frames: int, 
     plan, plain = plan_of(frames, shown=True, ar_step=lag), plan_of(frames, "two", 2)
     states = [begun(denoiser, plan, PICTURE), begun(denoiser, plain)]
     walk(denoiser, *states)  # in one forward with one of text
-    assert np.abs(denoiser.decode_float(states[0]) - by_pipeline(plan, picture=PICTURE)).max() <= WITHIN
+    assert np.abs(denoiser.decode_float(states[0]) - by_pipeline(plan, picture=PICTURE)).max() <= LAGGING_WITHIN
     assert np.abs(denoiser.decode_float(states[1]) - by_pipeline(plain)).max() <= WITHIN
 
 
