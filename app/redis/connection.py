@@ -177,7 +177,7 @@ async def bounded(call: Awaitable[T], timeout_s: float) -> T:
     behind half-read. Raises StoreUnavailable when Redis is gone, unwell, or silent for `timeout_s`, and of these
     StoreFull when it lacks memory.
     """
-    task = asyncio.ensure_future(under_our_name(call))
+    task = asyncio.ensure_future(call)
     try:
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
     except asyncio.CancelledError:
@@ -186,23 +186,18 @@ async def bounded(call: Awaitable[T], timeout_s: float) -> T:
     if not done:
         abandon(task)
         raise silent(timeout_s)
-    return task.result()
-
-
-def silent(timeout_s: float) -> StoreUnavailable:
-    """What is raised when Redis has not answered for so long."""
-    return StoreUnavailable(f"Redis did not answer within {timeout_s:g} s.", retry_after_s=RETRY_AFTER_S)
-
-
-async def under_our_name(call: Awaitable[T]) -> T:
-    """The call's answer. Raises Redis' errors under our name."""
     try:
-        return await call
+        return task.result()
     except (*GONE, ResponseError) as error:
         ours = named(error)
         if ours is error:
             raise
         raise ours from error
+
+
+def silent(timeout_s: float) -> StoreUnavailable:
+    """What is raised when Redis has not answered for so long."""
+    return StoreUnavailable(f"Redis did not answer within {timeout_s:g} s.", retry_after_s=RETRY_AFTER_S)
 
 
 def named(error: Exception) -> Exception:

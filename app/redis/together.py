@@ -10,7 +10,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from app.errors import StoreUnavailable
-from app.redis.connection import GONE, Client, abandon, silent, under_our_name
+from app.redis.connection import GONE, Client, abandon, named, silent
 from app.redis.replies import Word
 
 Asked = tuple[Sequence[Sequence[Word]], asyncio.Future[list[Any]]]
@@ -42,7 +42,7 @@ class Together:
         asked, self._asked = self._asked, []
         answers = self._answers([words for commands, _ in asked for words in commands])
         # As `bounded`, but that nobody's leaving can cut it off half-way: one task does, with a timer beside it.
-        task = asyncio.ensure_future(under_our_name(answers))
+        task = asyncio.ensure_future(answers)
         late = task.get_loop().call_later(self._redis.timeout_s, self._give_up, asked, task)
         self._sending.add(task)
         task.add_done_callback(partial(self._tell, asked, late))
@@ -64,7 +64,7 @@ class Together:
             elif task.cancelled():
                 answers.cancel()
             elif error is not None:
-                answers.set_exception(_again(error))
+                answers.set_exception(_ours(error))
             else:
                 answers.set_result(task.result()[at : at + len(commands)])
             at += len(commands)
@@ -85,8 +85,11 @@ class Together:
         return answers
 
 
-def _again(error: BaseException) -> BaseException:
-    """The same for each who asked: an exception that several raise would gather the traces of all."""
-    if isinstance(error, StoreUnavailable):
-        return type(error)(error.message, retry_after_s=error.retry_after_s)
-    return error
+def _ours(error: BaseException) -> BaseException:
+    """Under our name, one for each who asked: an exception that several raise would gather the traces of all."""
+    if not isinstance(error, Exception):
+        return error
+    ours = named(error)
+    if ours is not error:
+        ours.__cause__ = error
+    return ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from redis.exceptions import ResponseError
@@ -58,6 +59,22 @@ async def test_who_leaves_takes_nobody_with_them(redis: Client) -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == b"1", "it was on its way"
+
+
+@pytest.mark.filterwarnings("error")
+async def test_a_call_that_is_given_up_before_it_begins_leaves_nothing_behind(redis: Client) -> None:
+    commands = Commands(redis)
+    for call in (commands.call("GET", "a"), commands.all([("GET", "a")], atomic=True)):
+        before = asyncio.all_tasks()
+        asking = asyncio.ensure_future(call)
+        while not (sending := asyncio.all_tasks() - before - {asking}):
+            await asyncio.sleep(0)
+        for task in sending:
+            task.cancel()  # as when its loop ends
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        del call, asking, sending, task
+        gc.collect()
 
 
 async def test_where_there_is_no_server_each_is_told_so(redis: Client) -> None:
