@@ -2,66 +2,42 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.embedded.sentences import EmbeddedSentences
-from app.logs.context import unsaid
-from app.models.enhancer import open_enhancer
-from app.models.postprocessing import limits_of
-from app.models.vocabularies import readers
-from app.plan.catalogue import Catalogue
-from app.plan.draft import PlanningContext, draft
-from app.plan.sentences import CachedSentences, SentenceFigures
-from app.plan.tables import load_tables
-from app.service.planning_facts import PlanningFacts
 from app.settings import Settings
-from app.stores import open_stores
-from app.tracing.carry import Carried, continued
-from app.types import Caller, ModelProfile, Plan, VideoRequest
+from app.types import ModelProfile
 from deployments.observed import observe
-from deployments.sentences import BatchedSentences
 
-SENTENCE_BYTES = 16 * 2**20  # about 8,000 prompts
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from app.plan.sentences import SentenceFigures
+    from app.tracing.carry import Carried
+    from app.types import Caller, Plan, VideoRequest
 
 
 class PromptAnalyzer:
-    """Plans prompts and embeds sentences. What it holds can be had again: profiles, step times, recent vectors."""
+    """Serve's calls, passed on to an Analysis. What it holds can be had again: profiles, step times, recent vectors."""
 
     def __init__(self, settings: Settings, models: tuple[ModelProfile, ...]) -> None:
+        from deployments.analysis import Analysis  # here: whoever builds the application needs this class alone
+
         observe(settings)
-        stores = open_stores(settings)
-        self._context = PlanningContext(
-            catalogue=Catalogue(models, settings.default_name, settings.aliases),
-            limits=settings,
-            presets=stores.presets,
-            enhancer=open_enhancer(settings),
-            draw_seed=lambda: secrets.randbelow(2**31),
-            tables=load_tables(settings.calibration_folder),
-            readers=readers(),
-            frames=limits_of(settings),
-        )
-        self._facts = PlanningFacts(stores.jobs, stores.ratings)
-        encoder = EmbeddedSentences(threads=1)  # the Diffuser owns the cores
-        encoder.warm()  # meanwhile, and without an encoder, prompts are planned
-        self._sentences = CachedSentences(BatchedSentences(encoder), SENTENCE_BYTES, settings.embedding_ttl_s)
+        self._analysis = Analysis(settings, models)
 
     async def plan(self, request: VideoRequest, caller: Caller, sent: Carried = None) -> Plan:
         """Raises InvalidRequest and its kin."""
-        with continued(sent, "PromptAnalyzer.plan"), unsaid(request.prompt, request.negative_prompt):
-            await self._facts.refresh()
-            return await draft(request, caller, self._context, self._facts.paces, self._facts.leanings)
+        return await self._analysis.plan(request, caller, sent)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The Sentences port: one unit vector per text, float32 (n, 384). Raises ServiceUnavailable."""
-        return await self._sentences.embed(texts)
+        return await self._analysis.embed(texts)
 
     async def sentence_figures(self) -> SentenceFigures:
         """Hits, misses, entries and bytes of this replica's kept vectors."""
-        return self._sentences.figures()
+        return self._analysis.sentence_figures()
 
     async def ping(self) -> str:
         return "ok"

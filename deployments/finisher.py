@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
-from app.cache.results import ResultCache
-from app.engine.niceness import FILES, give_way
-from app.service.background import Background
 from app.settings import Settings
-from app.stores import open_stores
-from app.storyboards.ports import FilmMade, Heard, Voices
-from app.types import Measured
-from app.types.storyboard import Narration, Narrator
-from app.types.waveform import Waveform
-from app.worker.film_work import open_film_maker
-from app.worker.finishing import JobFinisher
-from app.worker.ports import StoredDraft
-from deployments.cache_handles import CacheHandle
 from deployments.observed import observe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from app.storyboards.ports import FilmMade, Heard, Voices
+    from app.types import Measured
+    from app.types.storyboard import Narration, Narrator
+    from app.types.waveform import Waveform
+    from app.worker.ports import StoredDraft
 
 
 class Finisher:
     """Serve's calls, passed on to a JobFinisher and a FilmMaker."""
 
     def __init__(self, settings: Settings, cache: DeploymentHandle[Any]) -> None:
+        # Here, since they bring codecs and pictures: whoever builds the application needs this class alone.
+        from app.cache.results import ResultCache
+        from app.engine.niceness import FILES, give_way
+        from app.service.background import Background
+        from app.stores import open_stores
+        from app.worker.film_work import open_film_maker
+        from app.worker.finishing import JobFinisher
+        from deployments.cache_handles import CacheHandle
+
         observe(settings)
         give_way(FILES)  # its loop too, which is not the one that answers health checks
         results = ResultCache(CacheHandle(cache))

@@ -130,7 +130,7 @@ HEAVY = {
     "pyloudnorm": ("app/voice/loudness.py",),
     "opentelemetry": ("app/tracing/sdk.py", "app/tracing/files.py", "app/client/callers_trace.py"),
     "structlog": ("app/logs/", "app/tracing/carry.py"),
-    "fastapi": ("app/api/", "deployments/router.py"),
+    "fastapi": ("app/api/", "deployments/front.py", "deployments/router.py"),
     "ray": ("deployments/", "cluster/"),
     "redis": ("app/redis/", "cluster/redis.py"),  # the latter starts servers, before there is an event loop
 }

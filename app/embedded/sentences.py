@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from threading import Thread
 from typing import Final
 
 import numpy as np
@@ -40,6 +42,12 @@ def load_encoder(threads: int) -> Encode:
     return lambda texts: np.asarray(encoder.sentences(texts).numpy(), np.float32)
 
 
+def import_encoder() -> None:
+    """Bring in the packages that the encoder needs, which is most of its loading; where they are missing, nothing."""
+    with suppress(ImportError):
+        import app.embedded.text  # noqa: F401
+
+
 class EmbeddedSentences:
     """The built-in encoder for whoever awaits: loaded when first asked, or ahead of that by `warm`."""
 
@@ -50,8 +58,15 @@ class EmbeddedSentences:
         self._encode: Encode | None = None
         self._missing = False
 
-    def warm(self) -> Future[None]:
-        """Begin to load; nobody has to wait for it, and a failure shows when something is embedded."""
+    def warm(self, ahead: Callable[[], None] | None = None) -> Future[None]:
+        """Begin to load; nobody has to wait for it, and a failure shows when something is embedded.
+
+        `ahead`: done first, on a thread that ends; it may be one that gives way to others, as this one must not.
+        """
+        if ahead is not None:
+            begun = Thread(target=ahead, name="sentences ahead", daemon=True)
+            begun.start()
+            self._thread.submit(begun.join)
         return self._thread.submit(self._warm)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

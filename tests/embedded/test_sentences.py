@@ -104,3 +104,18 @@ def test_groups_are_of_like_length_and_rows_keep_their_order() -> None:
     assert rows[:, 0].tolist() == [len(text) for text in texts]
     assert [len(group) for group in seen] == [GROUP, GROUP, 8]
     assert sum(seen, []) == sorted(len(text) for text in texts)
+
+
+async def test_what_can_be_done_ahead_is_done_on_a_thread_that_ends_before_anything_is_embedded() -> None:
+    done = list[str]()
+
+    def load(threads: int) -> Encode:
+        done.append(threading.current_thread().name)
+        return lambda texts: np.zeros((len(texts), 384), np.float32)
+
+    sentences = EmbeddedSentences(load=load)
+    sentences.warm(lambda: done.append(threading.current_thread().name))
+    await sentences.embed(["a red ball"])
+    sentences.close()
+    assert done[0] == "sentences ahead"
+    assert done[1].startswith("sentences_")
