@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -18,6 +19,7 @@ from app.telemetry import CACHE_HITS, CACHE_MISSES, CACHE_SAVED, STEP_SECONDS_SA
 from app.types import CacheUse, Estimate, Job, Plan, Start
 
 GONE = "The similar video that it was to begin with is no longer kept; it began at noise."
+VECTOR_S = 2.0  # no request waits longer for what may spare it a few steps, as while the text encoder is loading
 WORTH_SHARE = 0.4  # of a job's step-seconds: what a start with its latent is taken to save
 
 
@@ -50,8 +52,8 @@ async def with_start(plan: Plan, tenant: str, ports: Similar) -> Plan:
     if plan.sampling.zero_steps or plan.sampling.levels:  # which begin at noise
         return plan
     try:
-        vector = (await ports.sentences.embed([plan.prompt]))[0]
-    except KinorayError:
+        vector = (await asyncio.wait_for(ports.sentences.embed([plan.prompt]), VECTOR_S))[0]
+    except (KinorayError, asyncio.TimeoutError, TimeoutError):
         return plan
     found = await ports.similar.near(scope_of(plan, tenant), vector)
     kept = [Kept(near.note.entry, near.note.prompt, near.note.seed, near.similarity) for near in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from app.cache.similar import MemorySimilar, entry_of, kept_latent, scope_of
 from app.embedded.sentences import EmbeddedSentences, Encode
 from app.plan.work import evaluations
+from app.service import similar_start
 from app.service.similar_start import GONE, ReplicaCaches, figures_of, remember, use_of
 from app.types import CacheUse, Job
 from tests.api.house import House
@@ -102,6 +104,24 @@ async def test_without_an_encoder_it_begins_at_noise() -> None:
         await home.finish((await create(client, ASKED))["id"])
         home.service.ports = replace(home.service.ports, sentences=EmbeddedSentences(load=missing))
         job = await home.jobs.get((await create(client, f"{ASKED} again"))["id"])
+    assert job.plan.start is None
+
+
+async def test_a_request_does_not_wait_for_an_encoder_that_is_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similar_start, "VECTOR_S", 0.02)
+    loaded = threading.Event()
+
+    def slow(threads: int) -> Encode:
+        loaded.wait()
+        return lambda texts: np.zeros((len(texts), 384), np.float32)
+
+    home, loading = Home(), EmbeddedSentences(load=slow)
+    async with home.client() as client:
+        await home.finish((await create(client, ASKED))["id"])
+        home.service.ports = replace(home.service.ports, sentences=loading)
+        job = await home.jobs.get((await create(client, f"{ASKED} again"))["id"])
+    loaded.set()
+    loading.close()
     assert job.plan.start is None
 
 
