@@ -9,7 +9,6 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from app.errors import StoreUnavailable
 from app.redis.connection import GONE, Client, abandon, named, silent
 from app.redis.replies import Word
 
