@@ -72,6 +72,8 @@ RAY_ENVIRONMENT = {
     # Ray has its workers, and with them Serve's proxy and all of ours, far behind all else on the machine (15): where
     # that is busy neither a start nor a look gets through. Who gives way to whom is `app.engine.niceness`.
     "RAY_worker_niceness": "0",
+    # Workers that Ray starts at a time: by default one for each core, so that the Diffuser, whom all wait for, is last.
+    "RAY_worker_maximum_startup_concurrency": str(max(4, os.cpu_count() or 1)),
     # How often Serve's controller and Ray's agent look at everything: by default 10 and 0.2 times a second, which is a
     # third of what an idle service uses.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
