@@ -32,7 +32,7 @@ from cluster.redis import LocalRedis
 RULES = Rules(max_batch=4, slots=8)  # `checkpoint_share` in them decides how often there is a checkpoint
 LONG_STEPS = 100  # of the job that an urgent one comes upon
 PREVIEW_STEPS = ROWS[0].steps[0]
-OWN_SHARE, URGENT_STEPS, CANCEL_STEPS, KEPT_SHARE = 0.02, 2, 1, 0.01  # targets
+OWN_SHARE, URGENT_STEPS, CANCEL_STEPS, KEPT_SHARE = 0.015, 1.2, 1, 0.01  # targets
 
 
 def measure(steps: int, tries: int, console: Console) -> dict[str, Any]:
