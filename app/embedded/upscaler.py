@@ -145,4 +145,6 @@ def read_upscaler(folder: Path = WEIGHTS / UPSCALER_FOLDER) -> Upscaler:
     """The network in eval mode. Raises FileNotFoundError."""
     network = Upscaler(**json.loads((folder / "config.json").read_text()))
     network.load_state_dict(load_file(folder / "upscaler.safetensors"))
+    # Pixel by pixel, as pictures come: else each convolution of 24 channels puts them in another order and back.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     return network.eval().requires_grad_(False)
