@@ -11,6 +11,7 @@ from cachetools import TTLCache
 from app.cache.store import RESULTS, ByteCache, LevelFigures
 
 KEPT_S = 15.0
+AGAIN_S = 1.0  # a call to the cache costs as much as all else that a repeat takes
 MOST = 1024
 MOST_BYTES = 1 << 16  # of a value; references to files are far smaller
 
@@ -18,8 +19,9 @@ MOST_BYTES = 1 << 16  # of a value; references to files are far smaller
 class RecentCache:
     """A ByteCache that remembers results for a while, so that a repeat need not wait for another process.
 
-    A remembered result is given at once, and asked for again behind it: the cache beneath hears of every use, and what
-    has gone there since is given once more at most. The files that a result refers to are looked at by whoever uses it.
+    A remembered result is given at once, and asked for again behind it, AGAIN_S after the last time at the earliest: so
+    often the cache beneath hears of a use, and so long what has gone there is given still. The files that a result refers
+    to are looked at by whoever uses it.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class RecentCache:
     ) -> None:
         self._cache = cache
         self._kept: TTLCache[str, bytes] = TTLCache(most, kept_s, clock)
+        self._asked: TTLCache[str, bool] = TTLCache(most, AGAIN_S, clock)
         self._asking: set[asyncio.Task[bytes | None]] = set()
 
     async def get(self, level: str, key: str) -> bytes | None:
@@ -35,6 +38,8 @@ class RecentCache:
         value = self._kept.get(key)
         if value is None:
             return await self._ask(key)
+        if key in self._asked:
+            return value
         task = asyncio.ensure_future(self._ask(key))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
@@ -59,6 +64,7 @@ class RecentCache:
         return await self._cache.healthy()
 
     async def _ask(self, key: str) -> bytes | None:
+        self._asked[key] = True
         value = await self._cache.get(RESULTS, key)
         self._kept.pop(key, None)
         if value is not None and len(value) <= MOST_BYTES:

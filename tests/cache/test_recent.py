@@ -4,7 +4,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from app.cache.memory import MemoryCache
-from app.cache.recent import KEPT_S, RecentCache
+from app.cache.recent import AGAIN_S, KEPT_S, RecentCache
 from app.cache.store import EMBEDDINGS, RESULTS
 
 pytestmark = pytest.mark.anyio
@@ -29,17 +29,29 @@ async def filled() -> tuple[Counting, RecentCache, list[float]]:
 
 
 async def test_a_result_of_a_moment_ago_is_given_before_the_cache_beneath_has_answered() -> None:
-    beneath, recent, _ = await filled()
+    beneath, recent, now = await filled()
+    now[0] = AGAIN_S
     assert await recent.get(RESULTS, "a") == b"one"
     assert beneath.asked == 1
     await checkpoint()
-    assert beneath.asked == 2, "it hears of every use all the same"
+    assert beneath.asked == 2, "it hears of the use all the same"
 
 
-async def test_what_has_gone_beneath_is_given_once_more_at_most() -> None:
-    beneath, recent, _ = await filled()
+async def test_the_cache_beneath_is_asked_once_a_second_however_often_a_result_is_used() -> None:
+    beneath, recent, now = await filled()
+    for number in range(30):
+        now[0] = number / 10
+        assert await recent.get(RESULTS, "a") == b"one"
+        await checkpoint()
+    assert beneath.asked == 3
+
+
+async def test_what_has_gone_beneath_is_given_for_a_second_at_most() -> None:
+    beneath, recent, now = await filled()
     await beneath.clear()
     assert await recent.get(RESULTS, "a") == b"one"
+    now[0] = AGAIN_S
+    assert await recent.get(RESULTS, "a") == b"one", "it asks behind this one"
     await checkpoint()
     assert await recent.get(RESULTS, "a") is None
 
