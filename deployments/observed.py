@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from functools import partial
 from logging.handlers import MemoryHandler, RotatingFileHandler
 
 import ray
@@ -38,7 +40,15 @@ class IntoServe(logging.Handler):
             target.setFormatter(self.formatter)
             if isinstance(target, RotatingFileHandler):
                 target.maxBytes, target.backupCount = self._most_bytes, self._files
+                target.shouldRollover = partial(_full, target)  # type: ignore[method-assign]
         self._dressed = list(SERVE.handlers)
+
+
+def _full(handler: RotatingFileHandler, _record: logging.LogRecord) -> bool:
+    """Whether its file has reached its size. The handler's own way writes each line twice to see whether it would."""
+    if handler.stream is None:
+        handler.stream = handler._open()
+    return 0 < handler.maxBytes <= os.fstat(handler.stream.fileno()).st_size
 
 
 def observe(settings: Settings) -> None:
