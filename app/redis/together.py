@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from app.errors import StoreUnavailable
 from app.redis.connection import GONE, Client, abandon, named, silent
 from app.redis.replies import Word
 
@@ -86,9 +87,9 @@ class Together:
 
 def _ours(error: BaseException) -> BaseException:
     """Under our name, one for each who asked: an exception that several raise would gather the traces of all."""
-    if not isinstance(error, Exception):
-        return error
-    ours = named(error)
+    if isinstance(error, StoreUnavailable):
+        return type(error)(error.message, retry_after_s=error.retry_after_s)
+    ours = named(error) if isinstance(error, Exception) else error
     if ours is not error:
         ours.__cause__ = error
     return ours
