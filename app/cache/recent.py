@@ -20,8 +20,8 @@ class RecentCache:
     """A ByteCache that remembers results for a while, so that a repeat need not wait for another process.
 
     A remembered result is given at once, and asked for again behind it, AGAIN_S after the last time at the earliest: so
-    often the cache beneath hears of a use, and so long what has gone there is given still. The files that a result refers
-    to are looked at by whoever uses it.
+    often the cache beneath hears of a use, and so long what has gone there is given still. The files that a result
+    refers to are looked at by whoever uses it.
     """
 
     def __init__(
