@@ -18,12 +18,15 @@ def draw(table: LayoutTable, path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for row in table.rows:
-        if row.why:
-            continue
+    measured = sorted((row for row in table.rows if not row.why), key=lambda row: row.step_s / row.plain_step_s)
+    for number, row in enumerate(measured, 1):  # names beside the dots would lie on each other
         share = row.step_s / row.plain_step_s
-        axes.plot(share, row.lost, "o", color="tab:red" if row.bad else "tab:blue")
-        axes.annotate(row.option, (share, row.lost), textcoords="offset points", xytext=(5, 4), fontsize=8)
+        colour = "tab:red" if row.bad else "tab:blue"
+        label = f"{number}  {row.option} ({share:.2f}; {row.lost:.1f})"
+        axes.plot(share, row.lost, "o", color=colour, markersize=13, label=label)
+        axes.annotate(f"{number}", (share, row.lost), ha="center", va="center", color="white", fontsize=8)
+    if measured:
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, markerscale=0.5, frameon=False)
     axes.axhline(MOST_LOST, color="tab:red", linestyle=":", linewidth=1)
     axes.axvline(1.0, color="gray", linestyle=":", linewidth=1)
     axes.set_xlabel("time of a step, of float32's")
