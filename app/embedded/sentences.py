@@ -45,7 +45,7 @@ def load_encoder(threads: int) -> Encode:
 def import_encoder() -> None:
     """Bring in the packages that the encoder needs, which is most of its loading; where they are missing, nothing."""
     with suppress(ImportError):
-        import app.embedded.text  # noqa: F401
+        from app.embedded.text import TextEncoder  # noqa: F401
 
 
 class EmbeddedSentences:
