@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from app.cache.store import RESULTS, ByteCache, LevelFigures
 
 KEPT_S = 15.0
-AGAIN_S = 1.0  # a call to the cache costs as much as all else that a repeat takes
+AGAIN_S = 1.0  # a call to the cache costs as much as all else that we do for a repeat
 MOST = 1024
 MOST_BYTES = 1 << 16  # of a value; references to files are far smaller
 
