@@ -39,7 +39,7 @@ from app.settings import Settings
 from app.types import FirstDraft, ModelProfile, Plan, VideoRequest
 
 TIERS: Final = (AUTO, "standard", "premium")
-LEVELS: Final = (0.89, 0.75, 0.6)
+LEVELS: Final = (0.89, 0.75, 0.6, 0.45)
 
 
 class Drafting:

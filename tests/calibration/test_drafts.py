@@ -89,5 +89,12 @@ def test_drafts_that_show_all_that_is_asked_are_kept_together_or_not_at_all_and_
     row = row_of("standard", [*bad, *good], (0.8,))
     assert row is not None
     assert (row.looked_at, row.kept, row.quality, row.auc) == (True, 0.7, 90.0, 1.0)
-    assert 0.0 < row.most_residual < 0.4
+    assert row.most_residual == 0.0
     assert row.evaluations == pytest.approx((7 * 7.0 + 3 * 12.0) / 10)
+
+
+def test_drafts_that_lack_something_are_thrown_away_though_none_was_seen_to_lose_by_it() -> None:
+    good = [replace(seen(90.0, 0.0), unseen=0.0) for _ in range(9)]
+    row = row_of("standard", [*good, replace(seen(90.0, 0.0), unseen=0.2)], (0.8,))
+    assert row is not None
+    assert (row.kept, row.most_residual) == (0.9, 0.0)

@@ -98,7 +98,9 @@ def _full_shade(pixels: Tensor, ground: Tensor) -> Tensor:
 
 def _distances(pixels: Tensor, shades: Tensor) -> Tensor:
     """Euclidean distance of pixels (..., 3) to shades (k, 3): (..., k)."""
-    return torch.stack([(pixels - shade).square().sum(-1) for shade in shades], dim=-1).sqrt()
+    return torch.cdist(pixels.flatten(0, -2), shades, compute_mode="donot_use_mm_for_euclid_dist").unflatten(
+        0, pixels.shape[:-1]
+    )
 
 
 def _share(pixels: Tensor, ground: Tensor, shade: Tensor) -> Tensor:

@@ -57,8 +57,19 @@ def adherence(
     own_levels: Sequence[float] = (),
 ) -> Adherence:
     """Sample one video for each question, look at it, and count; `own_levels` are those of a student."""
-    seen = [look(video) for video in _videos(model, questions, steps, guidance, seed, own_levels)]
-    return judge(questions, seen)
+    return judge(questions, made(model, questions, steps, guidance, seed, own_levels))
+
+
+def made(
+    model: EmbeddedModel,
+    questions: Sequence[Question],
+    steps: int = 30,
+    guidance: float = 3.0,
+    seed: int = 0,
+    own_levels: Sequence[float] = (),
+) -> list[Seen]:
+    """What the checker sees in one video sampled for each question."""
+    return [look(video) for video in _videos(model, questions, steps, guidance, seed, own_levels)]
 
 
 def judge(questions: Sequence[Question], seen: Sequence[Seen]) -> Adherence:
@@ -147,9 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             result[name] = {"made": asdict(from_picture)}
             continue
         ceiling = judge(questions, drawn(questions, model.autoencoder, model.picture, asked.seed))
-        made = adherence(model, questions, asked.tier_steps, asked.guidance, asked.seed, levels)
-        console.print(_table(name, made, ceiling))
-        result[name] = {"made": asdict(made), "drawn, through the autoencoder": asdict(ceiling)}
+        sampled = adherence(model, questions, asked.tier_steps, asked.guidance, asked.seed, levels)
+        console.print(_table(name, sampled, ceiling))
+        result[name] = {"made": asdict(sampled), "drawn, through the autoencoder": asdict(ceiling)}
     if asked.out:
         asked.out.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -1,7 +1,7 @@
 """The checker's eye for shapes: lays every shape of the world over a subject and keeps the one that fits best."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -49,24 +49,25 @@ def fit(cover: Tensor) -> Outline:
     moments = {folds: _moment(near, x, y, folds) for folds in sorted(set(FOLDS.values()) - {0})}
     angles = {folds: moment.angle() / folds for folds, moment in moments.items()}
     plain = {folds: angles[folds] for folds, moment in moments.items() if moment.abs().median() > _PLAIN}
+    sharp = _sharpened(near)
     best, outline = -1.0, None
     for shape in words.SHAPES:
         unit_area, unit_angle = _unit(shape)
         radii = (area / unit_area).sqrt() / side
         turned = angles.get(FOLDS[shape], torch.zeros_like(radii)) - unit_angle
-        ideals = [_draw(shape, x, y, radii * scale, turned, side) for scale in _SCALES]
-        likeness = max(_likeness(near, ideal, side) for ideal in ideals)
+        ideals = torch.stack([_draw(shape, x, y, radii * scale, turned, side) for scale in _SCALES])
+        likeness = _likeness(sharp, ideals, side)
         if likeness > best:
-            overlap = _overlap(near, ideals[_SCALES.index(1.0)])
+            overlap = _overlap(near, ideals[_SCALES.index(1.0)]).item()
             best, outline = likeness, Outline(shape, places, radii, plain, overlap)
     assert outline is not None
     return outline
 
 
-def _likeness(cover: Tensor, ideal: Tensor, side: int) -> float:
-    """The best overlap of the cover and the ideal (f, w, w) at any softness, both with their contrast raised."""
-    sharp = _sharpened(cover)
-    return max(_overlap(sharp, _sharpened(_softened(ideal, sigma * side / 128))) for sigma in _SOFT)
+def _likeness(sharp: Tensor, ideals: Tensor, side: int) -> float:
+    """The best overlap of a cover (f, w, w) and ideals (k, f, w, w) at any softness, all with their contrast raised."""
+    softened = (_softened(ideals, sigma * side / 128) for sigma in _SOFT)
+    return max(_overlap(sharp, _sharpened(ideal)).max().item() for ideal in softened)
 
 
 def _sharpened(cover: Tensor) -> Tensor:
@@ -99,25 +100,33 @@ def _draw(shape: str, x: Tensor, y: Tensor, radii: Tensor, angles: Tensor, side:
     return (0.5 - inside * radius * side).clamp(0, 1)
 
 
-def _softened(ideal: Tensor, sigma: float) -> Tensor:
-    """Covers (f, w, w) blurred by a Gaussian of `sigma` pixels."""
+def _softened(ideals: Tensor, sigma: float) -> Tensor:
+    """Covers (..., w, w) blurred by a Gaussian of `sigma` pixels; beside them is nothing."""
     if sigma == 0:
-        return ideal
-    offsets = torch.arange(-_MARGIN, _MARGIN + 1)
-    kernel = torch.exp(-offsets.square() / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    along = functional.conv2d(ideal[:, None], kernel.view(1, 1, 1, -1), padding=(0, _MARGIN))
-    return functional.conv2d(along, kernel.view(1, 1, -1, 1), padding=(_MARGIN, 0))[:, 0]
+        return ideals
+    blur = _blur(ideals.shape[-1], sigma)
+    return blur @ ideals @ blur.T
 
 
-def _overlap(cover: Tensor, ideal: Tensor) -> float:
-    """Intersection over union of two covers (f, w, w) of one area, all frames together."""
-    return (torch.minimum(cover, ideal).sum() / torch.maximum(cover, ideal).sum()).item()
+@lru_cache(maxsize=1024)
+def _blur(width: int, sigma: float) -> Tensor:
+    """The Gaussian, cut off at _MARGIN, as a matrix (w, w): many small pictures are blurred sooner so."""
+    apart = torch.arange(width)[:, None] - torch.arange(width)
+    reach = torch.arange(-_MARGIN, _MARGIN + 1)
+    weights = torch.exp(-apart.square() / (2 * sigma**2)) / torch.exp(-reach.square() / (2 * sigma**2)).sum()
+    return torch.where(apart.abs() <= _MARGIN, weights, 0)
+
+
+def _overlap(cover: Tensor, ideal: Tensor) -> Tensor:
+    """Intersection over union of covers (..., f, w, w) of one area, all frames together: (...)."""
+    return torch.minimum(cover, ideal).sum((-3, -2, -1)) / torch.maximum(cover, ideal).sum((-3, -2, -1))
 
 
 def _moment(cover: Tensor, x: Tensor, y: Tensor, folds: int) -> Tensor:
     """The angular moment of an n-fold symmetry: (f,) complex, its size 0..1, its phase n times the angle."""
-    power = torch.complex(x.expand_as(cover), y.expand_as(cover)) ** folds
+    place = torch.complex(x.expand_as(cover), y.expand_as(cover))
+    power = place.square() if folds < 4 else place.square().square()
+    power = power * place if folds % 2 else power  # 3, 4 and 5: products, which are several times faster than a power
     moment: Tensor = (cover * power).sum((1, 2)) / (cover * power.abs()).sum((1, 2))
     return moment
 
@@ -132,3 +141,12 @@ def _unit(shape: str) -> tuple[float, float]:
     area = cover.sum().item() * (2 * reach / side) ** 2
     folds = FOLDS[shape]
     return area, _moment(cover, x, y, folds).angle().item() / folds if folds else 0.0
+
+
+@cache
+def area_by_edge(shape: str) -> float:
+    """Area of a shape of radius one, divided by the length of all its edges."""
+    side, reach, band = 1600, 1.3, 0.05
+    steps = ((torch.arange(side) + 0.5) / side * 2 - 1)[None] * reach
+    distance = signed_distance(shape, steps.T.expand(side, side), steps.expand(side, side))
+    return ((distance < 0).sum() * 2 * band / (distance.abs() < band).sum()).item()

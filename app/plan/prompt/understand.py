@@ -45,6 +45,10 @@ class Reader:
         understood = Understood(tuple(known)[:_MOST_WORDS], tuple(unknown)[:_MOST_WORDS])
         return understood, tuple(warnings_of(prompt, pieces, read, self._world, self._model))
 
+    def kinds(self, prompt: str) -> frozenset[str]:
+        """Of which kinds a prompt's words are: the "over" of a ground ("over a sandy beach") is of that, no relation."""
+        return frozenset(piece.kind for piece in self._pieces(self._world.rephrase(prompt[:_READ]).text))
+
     @cached_property
     def phrases(self) -> Mapping[str, tuple[str, str, bool]]:
         """Phrase -> its kind, what it means, whether it is a plural."""

@@ -14,9 +14,8 @@ _BEYOND: Final = frozenset({"relation", "count"})  # kinds of words of which not
 def shown(prompt: str, reader: Reader) -> MustShow | None:
     """What a video of a prompt has to show; None where the prompt leaves some of it open, or asks for more."""
     facts = facts_of(prompt, reader.world)
-    kinds = {reader.phrases[found[0].lower()][0] for found in reader.phrase.finditer(prompt)}
     whole = len(facts.grounds) == 1 and 0 < len(facts.subjects) == len(facts.motions)
-    if not whole or kinds & _BEYOND or any(not colour for colour, _, _ in facts.subjects):
+    if not whole or reader.kinds(prompt) & _BEYOND or any(not colour for colour, _, _ in facts.subjects):
         return None
     looks = zip(facts.subjects, facts.motions, strict=True)
     return MustShow(facts.grounds[0], tuple((colour, shape, motion) for (colour, shape, _), motion in looks))

@@ -17,6 +17,8 @@ READER = readers()["kinoray-shapes"]
             "a yellow star spins while a blue box moves to the right on a gray background",
             MustShow("gray", (("yellow", "star", "spinning"), ("blue", "square", "right"))),
         ),
+        ("over a sandy surface, a red ball grows", MustShow("sand", (("red", "circle", "growing"),))),
+        ("a white star twirling, under the night sky", MustShow("night blue", (("white", "star", "spinning"),))),
     ],
 )
 def test_what_is_to_be_seen_is_read_in_plain_words(prompt: str, asked: MustShow) -> None:
@@ -30,6 +32,7 @@ def test_what_is_to_be_seen_is_read_in_plain_words(prompt: str, asked: MustShow)
         "a red ball on a black background",
         "a ball rises on a black background",
         "a dragon flies over the castle",
+        "a red ball rises over a blue box that stands still, on a black background",
         "",
     ],
 )
