@@ -98,9 +98,8 @@ def _full_shade(pixels: Tensor, ground: Tensor) -> Tensor:
 
 def _distances(pixels: Tensor, shades: Tensor) -> Tensor:
     """Euclidean distance of pixels (..., 3) to shades (k, 3): (..., k)."""
-    return torch.cdist(pixels.flatten(0, -2), shades, compute_mode="donot_use_mm_for_euclid_dist").unflatten(
-        0, pixels.shape[:-1]
-    )
+    exact = "donot_use_mm_for_euclid_dist"  # by products small distances are lost in large squares
+    return torch.cdist(pixels.flatten(0, -2), shades, compute_mode=exact).reshape(*pixels.shape[:-1], len(shades))
 
 
 def _share(pixels: Tensor, ground: Tensor, shade: Tensor) -> Tensor:
