@@ -46,7 +46,7 @@ class Reader:
         return understood, tuple(warnings_of(prompt, pieces, read, self._world, self._model))
 
     def kinds(self, prompt: str) -> frozenset[str]:
-        """Of which kinds a prompt's words are; the "over" of a ground ("over a sandy beach") is part of it, no relation."""
+        """Of which kinds a prompt's words are; "over" in "over a sandy beach" is part of a ground, no relation."""
         return frozenset(piece.kind for piece in self._pieces(self._world.rephrase(prompt[:_READ]).text))
 
     @cached_property
