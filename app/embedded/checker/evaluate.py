@@ -48,18 +48,6 @@ def held_out_questions(count: int, subjects: int, seed: int) -> list[Question]:
     return questions_of(("one subject", "two subjects")[subjects - 1], count, seed)
 
 
-def adherence(
-    model: EmbeddedModel,
-    questions: Sequence[Question],
-    steps: int = 30,
-    guidance: float = 3.0,
-    seed: int = 0,
-    own_levels: Sequence[float] = (),
-) -> Adherence:
-    """Sample one video for each question, look at it, and count; `own_levels` are those of a student."""
-    return judge(questions, made(model, questions, steps, guidance, seed, own_levels))
-
-
 def made(
     model: EmbeddedModel,
     questions: Sequence[Question],
@@ -68,7 +56,7 @@ def made(
     seed: int = 0,
     own_levels: Sequence[float] = (),
 ) -> list[Seen]:
-    """What the checker sees in one video sampled for each question."""
+    """What the checker sees in one video sampled for each question; `own_levels` are those of a student."""
     return [look(video) for video in _videos(model, questions, steps, guidance, seed, own_levels)]
 
 
@@ -158,7 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             result[name] = {"made": asdict(from_picture)}
             continue
         ceiling = judge(questions, drawn(questions, model.autoencoder, model.picture, asked.seed))
-        sampled = adherence(model, questions, asked.tier_steps, asked.guidance, asked.seed, levels)
+        seen = made(model, questions, asked.tier_steps, asked.guidance, asked.seed, levels)
+        sampled = judge(questions, seen)
         console.print(_table(name, sampled, ceiling))
         result[name] = {"made": asdict(sampled), "drawn, through the autoencoder": asdict(ceiling)}
     if asked.out:

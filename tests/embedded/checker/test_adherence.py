@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from app.embedded.checker.evaluate import Adherence, adherence, held_out_questions
+from app.embedded.checker.evaluate import Adherence, held_out_questions, judge, made
 from app.embedded.load import load
 
 
 @pytest.fixture(scope="module")
 def shown() -> Adherence:
-    return adherence(load(), held_out_questions(24, 1, seed=3), steps=10)
+    questions = held_out_questions(24, 1, seed=3)
+    return judge(questions, made(load(), questions, steps=10))
 
 
 @pytest.mark.parametrize(("what", "floor"), [("ground", 0.9), ("colour", 0.9), ("motion", 0.85), ("shape", 0.85)])

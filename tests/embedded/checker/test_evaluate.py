@@ -6,7 +6,7 @@ import torch
 from app.embedded.checker.arms import ARMS, known, questions_of
 from app.embedded.checker.checker import Seen, SeenSubject, look
 from app.embedded.checker.continued import first_frames, kept
-from app.embedded.checker.evaluate import adherence, held_out_questions, judge
+from app.embedded.checker.evaluate import held_out_questions, judge, made
 from app.embedded.checker.rates import Rate, rates_of
 from app.embedded.load import load
 from app.embedded.world import vocabulary as words
@@ -71,7 +71,8 @@ def test_intervals_are_those_of_wilson() -> None:
 
 def test_the_model_is_asked_and_judged() -> None:
     torch.manual_seed(0)
-    result = adherence(load(), held_out_questions(2, 1, seed=4), steps=2)
+    questions = held_out_questions(2, 1, seed=4)
+    result = judge(questions, made(load(), questions, steps=2))
     assert result.rates["colour"].total == 2
     assert 0 <= result.stray <= 1
 
