@@ -7,10 +7,10 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.embedded.cleaner import FOLD, Cleaner, Redrawer
 from app.embedded.layers import TIME, Layers, blend, evened, from_cells, part, to_cells
 
 PAINTS = 6  # channels that are colours: the ground's three, then those of what stands in front
-_FOLD = 4  # side of the pixel blocks that the cleaning network sees as channels
 _STEEP = 8.0  # how sure a rough cover is, in logits for each unit away from a half
 
 
@@ -20,8 +20,8 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
     Latents are (b, z, F, H, W), a cell of S x S pixels and four frames at each place: three channels for the ground,
     three for the colour in front, the rest a code for where it covers what. The first frame is taken four times, so
     that 17 frames make 5; each latent frame is made by itself, and drawn by itself but for its colours, on which the
-    whole clip agrees. It has what diffusers' `WanPipeline` uses of its VAE. Latents are raw; `latents_mean` and
-    `latents_std` whiten them.
+    whole clip agrees, and for what a redrawer sees in the others. It has what diffusers' `WanPipeline` uses of its VAE.
+    Latents are raw; `latents_mean` and `latents_std` whiten them.
     """
 
     @register_to_config
@@ -44,6 +44,8 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
         self.press = Press(components, press_width, z_dim - PAINTS)
         self.spread = Press(z_dim - PAINTS, press_width, components)
         self.cleaner = Cleaner(width)
+        self.redrawer: Redrawer | None = None
+        """What cleans instead, once it is put here: it has weights and a file of its own, and no part in `encode`."""
 
     def encode(self, video: Tensor) -> Tensor:
         """Raw latents (b, z, (f + 3) / 4, h / S, w / S) of a video (b, 3, f, h, w) in -1..1."""
@@ -100,12 +102,16 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
         return DecoderOutput(sample=video) if return_dict else (video,)
 
     def clean(self, rough: Tensor) -> Tensor:
-        """Logits of the crisp cover (b, F, H, W, 4 S S) behind a rough one; each group of frames by itself."""
+        """Logits of the crisp cover (b, F, H, W, 4 S S) behind a rough one.
+
+        Each group of frames by itself, unless there is a redrawer, which sees the whole clip.
+        """
         side = self.config.scale_factor_spatial
         frames = from_cells(rough[:, None], side).squeeze(1)  # (b, 4 F, h, w)
-        groups = functional.pixel_unshuffle(frames.reshape(-1, TIME, *frames.shape[2:]), _FOLD)  # (b F, 64, h/4, w/4)
-        logits = _STEEP * (groups - 0.5) + self.cleaner(groups)
-        return to_cells(functional.pixel_shuffle(logits, _FOLD).view(frames.shape)[:, None], side).squeeze(1)
+        groups = functional.pixel_unshuffle(frames.reshape(-1, TIME, *frames.shape[2:]), FOLD)  # (b F, 64, h/4, w/4)
+        cleaner = self.cleaner if self.redrawer is None else self.redrawer
+        logits = _STEEP * (groups - 0.5) + cleaner(groups, len(rough))
+        return to_cells(functional.pixel_shuffle(logits, FOLD).view(frames.shape)[:, None], side).squeeze(1)
 
     @torch.no_grad()
     def set_basis(self, mean: Tensor, basis: Tensor, loudness: Tensor) -> None:
@@ -150,43 +156,4 @@ class Mixer(nn.Module):
         """(..., width) to the same."""
         even = functional.rms_norm(x, x.shape[-1:], eps=1e-6)
         mixed: Tensor = self.fall(functional.gelu(self.rise(even), approximate="tanh"))
-        return x + mixed
-
-
-class Cleaner(nn.Module):
-    """A two-level convolutional network on folded covers: four frames of 4 x 4 blocks as 64 channels."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        channels = TIME * _FOLD * _FOLD
-        self.into = nn.Conv2d(channels, width, 1)
-        self.fine_in = Block(width)
-        self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
-        self.coarse = nn.Sequential(Block(2 * width), Block(2 * width))
-        self.up = nn.Conv2d(2 * width, 4 * width, 1)
-        self.fine_out = nn.Sequential(Block(width), Block(width))
-        self.out = nn.Conv2d(width, channels, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias if self.out.bias is not None else self.out.weight)
-
-    def forward(self, folded: Tensor) -> Tensor:
-        """What to add to folded logits (b, 64, h, w); h and w even."""
-        fine = self.fine_in(self.into(folded))
-        coarse = self.coarse(self.down(fine))
-        fine = fine + functional.pixel_shuffle(self.up(coarse), 2)
-        answer: Tensor = self.out(self.fine_out(fine))
-        return answer
-
-
-class Block(nn.Module):
-    """A residual 3 x 3 and a pointwise convolution."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.spread = nn.Conv2d(width, width, 3, padding=1)
-        self.mix = nn.Conv2d(width, width, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, width, h, w) to the same."""
-        mixed: Tensor = self.mix(functional.silu(self.spread(x)))
         return x + mixed

@@ -9,7 +9,7 @@ from app.types import STUDENT, ModelProfile, StudentOfModel, TierOfModel
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL_ID = "kinoray-shapes"
-STUDENT_FOLDER, UPSCALER_FOLDER = "student", "upscaler"
+STUDENT_FOLDER, UPSCALER_FOLDER, REDRAWER_FOLDER = "student", "upscaler", "redrawer"
 UPSCALE = 2  # times the model's own sides, unless a request says otherwise
 _CLASSES = 4  # of prompts, each of which a tier has steps for
 ACROSS, RELATIONS, COUNTS, PICTURES = "across", "relations", "counts", "pictures"
@@ -39,6 +39,7 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         takes_image=PICTURES in known_to(weights),
         upscaler=upscaler,
         upscale=UPSCALE if upscaler else 1,
+        drawn_by=redrawer_mark(weights),
     )
 
 
@@ -64,16 +65,28 @@ def upscaler_mark(weights: Path = WEIGHTS) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
 
 
+def redrawer_mark(weights: Path = WEIGHTS) -> str:
+    """The first 16 hex digits of the SHA-256 of a redrawer taught with exactly these weights; empty: there is none."""
+    path = weights / REDRAWER_FOLDER / "redrawer.safetensors"
+    facts = json.loads((weights / "model.json").read_text()).get("redrawer")
+    if facts is None or not path.is_file() or facts["of"] != revision(weights):
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def known_to(weights: Path = WEIGHTS) -> frozenset[str]:
     """What a set of weights knows beyond the first world: some of `ACROSS`, `RELATIONS`, `COUNTS`, `PICTURES`."""
     return frozenset(json.loads((weights / "model.json").read_text()).get("knows", ()))
 
 
 def revision(weights: Path = WEIGHTS) -> str:
-    """The first 12 hex digits of the SHA-256 over the weights files but a student's or an upscaler's, by name."""
+    """The first 12 hex digits of the SHA-256 over the weights files of the denoiser and the autoencoder, by name.
+
+    Those of a student, an upscaler and a redrawer are no part of it: latents are the same with and without them.
+    """
     digest = hashlib.sha256()
     for path in sorted(weights.rglob("*.safetensors")):
-        if path.relative_to(weights).parts[0] in (STUDENT_FOLDER, UPSCALER_FOLDER):
+        if path.relative_to(weights).parts[0] in (STUDENT_FOLDER, UPSCALER_FOLDER, REDRAWER_FOLDER):
             continue
         digest.update(path.relative_to(weights).as_posix().encode())
         with path.open("rb") as file:

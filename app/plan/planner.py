@@ -137,7 +137,7 @@ def make_plan(
         why=_explained(request, asked, spec, more, work, named(worn, uploads), given),
         calibrated=work.calibrated,
         by_planner=work.by_planner,
-        mark=_mark(asked.made, cache, limits.mag_ratios.get(model.id, ())),
+        mark=_mark(asked.made, cache, limits.mag_ratios.get(model.id, ())) + model.drawn_by,
         student=asked.made.student,
         image=_image(request, model),
         extends=request.extends,

@@ -119,6 +119,7 @@ class ModelProfile:
     student: StudentOfModel | None = None  # which tiers that name it are made by
     upscaler: str = ""  # digest of its own network that makes pictures 2 and 4 times as large; empty: it has none
     upscale: int = 1  # its pictures are enlarged so, where a request asks for neither a size nor an enlargement
+    drawn_by: str = ""  # digest of what draws its pictures, where that is no part of the revision; empty: it is
     hears_fps: bool = False  # the rate is an input of it: what it makes moves as fast at any
     makes_sound: bool = False  # its videos have sound, which it makes with the picture
     refined: Refined | None = None  # None: its videos are made in one walk

@@ -218,7 +218,7 @@ class Plan:
     calibrated: bool = False  # the budget comes from a measured table
     by_planner: bool = False  # steps and budget are the planner's choice, not the request's
     masks: Masks | None = None  # which steps the budget runs, from noise on; None: an even spread of them
-    mark: str = ""  # what else decides the bits: MagCache's magnitudes
+    mark: str = ""  # what else decides the bits: MagCache's magnitudes, and what draws the pictures
     start: Start | None = None  # None: from noise
     image: Artifact | None = None  # the picture that the video begins with; its key holds its SHA-256
     extends: Extension | None = None  # the clip's first frame is the last of that video

@@ -95,6 +95,21 @@ def test_other_student_weights_or_levels_are_another_key() -> None:
     assert len({plan_digest(plan, "shared") for plan in (made, other, own)}) == 3
 
 
+def test_what_draws_the_pictures_is_part_of_the_key_and_of_nothing_about_latents() -> None:
+    one, other = (
+        make_plan(
+            VideoRequest("a red ball"),
+            Catalogue([replace(MODEL, drawn_by=mark)], MODEL.id),
+            Bounds(),
+            UNKNOWN,
+            draw_seed=lambda: 1,
+        )
+        for mark in ("one", "other")
+    )
+    assert plan_digest(one, "shared") != plan_digest(other, "shared")
+    assert one.revision == other.revision == MODEL.revision
+
+
 def test_a_students_video_begins_with_no_similar_one() -> None:
     made = planned()
     near = [Kept("entry", made.prompt, made.sampling.seed, 1.0)]

@@ -23,7 +23,7 @@ from app.embedded.world.pairs import Question
 from app.embedded.world.prompts import Said, combinations
 
 SIDE: Final = 128
-MOST: Final = 2.0  # times the best shape's error that any shape, and any motion of it, may have
+MOST: Final = 2.0  # times the best shape's error that any other may have
 _Z: Final = 1.959964  # a two-sided 95 % interval
 
 
@@ -64,11 +64,17 @@ def by_kind(questions: Sequence[Question], seen: Sequence[Seen]) -> dict[str, Ed
     return {kind: _edge(errors) for kind, errors in found.items()}
 
 
-def worst(edges: Mapping[str, Edge]) -> tuple[str, float]:
-    """The shape, or the motion, whose edges are worst, and how many times the best shape's error it has."""
-    best = min(edges[shape].pixels for shape in words.SHAPES if shape in edges)
-    kind = max((kind for kind in edges if " " not in kind), key=lambda kind: edges[kind].pixels)
-    return kind, edges[kind].pixels / best
+def worst(edges: Mapping[str, Edge], motion: str = "") -> tuple[str, float] | None:
+    """The shape whose edges are worst in a motion, or in all, and how many times the best shape's error it has.
+
+    None where fewer than two shapes were seen so.
+    """
+    kinds = {shape: f"{shape} {motion}".strip() for shape in words.SHAPES}
+    errors = {shape: edges[kind].pixels for shape, kind in kinds.items() if kind in edges}
+    if len(errors) < 2:
+        return None
+    shape = max(errors, key=lambda each: errors[each])
+    return shape, errors[shape] / min(errors.values())
 
 
 def _edge(errors: Sequence[float]) -> Edge:
@@ -95,8 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(highlight=False)
     console.print(_table(arms))
     for name, edges in arms.items():
-        kind, times = worst(edges)
-        console.print(f"{name}: {kind} is worst, {times:.2f} of the best shape's error (at most {MOST:g})")
+        for motion in ("", *words.MOTIONS):
+            if found := worst(edges, motion):
+                ratio = f"{found[0]} has {found[1]:.2f} times the best shape's error (at most {MOST:g})"
+                console.print(f"{name}, {motion or 'all motions'}: {ratio}")
     if asked.out:
         told = {name: {kind: asdict(edge) for kind, edge in edges.items()} for name, edges in arms.items()}
         asked.out.write_text(json.dumps({"revision": model.revision, **told}, indent=2) + "\n")

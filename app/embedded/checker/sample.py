@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from app.embedded.autoencoder import ShapesAutoencoder
-from app.embedded.load import read_autoencoder, read_transformer
+from app.embedded.load import drawing_autoencoder, read_transformer
 from app.embedded.model import CleanWanTransformer, sigmas
 from app.embedded.precision import autocast
 from app.embedded.profile import WEIGHTS
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     model, autoencoder = (
         read_transformer(asked.weights / "transformer"),
-        read_autoencoder(asked.weights / "autoencoder"),
+        drawing_autoencoder(asked.weights),
     )
     shift = asked.shift or json.loads((asked.weights / "model.json").read_text())["flow_shift"]
     latents = sample(model, TextEncoder.load(), asked.prompts, asked.steps, asked.guidance, asked.seed, shift)

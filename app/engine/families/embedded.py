@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.embedded.autoencoder import ShapesAutoencoder
 from app.embedded.checker.drafts import unseen
-from app.embedded.load import read_autoencoder, read_transformer
+from app.embedded.load import drawing_autoencoder, read_transformer
 from app.embedded.profile import ACROSS, PICTURES, STUDENT_FOLDER, WEIGHTS, known_to, profile, student_of
 from app.embedded.reading import world_of
 from app.embedded.settle import as_given, named_by, settled
@@ -128,7 +128,7 @@ class EmbeddedReader(Reader[None]):
     def open(self, files: Files, encode: EncodePrompts | None) -> Opened[None]:
         folder = self.folder(files)
         transformer = read_transformer(folder / "transformer", files.dtype)
-        autoencoder = read_autoencoder(folder / "autoencoder", files.dtype)
+        autoencoder = drawing_autoencoder(folder, files.dtype)
         parts = Parts(transformer, autoencoder, encode or self._encoding(TextEncoder.load(), files))
         if student_of(folder) is not None:
             parts.student = read_transformer(folder / STUDENT_FOLDER, files.dtype)
