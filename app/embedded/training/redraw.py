@@ -17,7 +17,7 @@ from torch.nn import functional
 from app.embedded.autoencoder import PAINTS, ShapesAutoencoder
 from app.embedded.cleaner import Redrawer
 from app.embedded.layers import part
-from app.embedded.load import EmbeddedModel, load, read_autoencoder, read_transformer
+from app.embedded.load import EmbeddedModel, drawing_autoencoder, load, read_autoencoder, read_transformer
 from app.embedded.model import CleanWanTransformer
 from app.embedded.precision import autocast
 from app.embedded.profile import REDRAWER_FOLDER, STUDENT_FOLDER, WEIGHTS, student_of
@@ -40,6 +40,8 @@ _OTHERS: Final = 0.2
 _GUIDANCE: Final = 3.0
 _ALIKE: Final = 0.6  # overlap with the drawn clip below which the denoiser has made another one of it
 _HELD: Final = 96  # clips that are not learned from
+SIDE: Final = 128
+CELL: Final = 16
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Redrawing:
     rate: float = 2e-3
     warmup: int = 50
     plain_one_in: int = 4  # batches of drawn clips with mere noise on them, as the cleaner learned
+    loose_chunks: int = 30  # of clips whose places are off the lattice, as pictures' are: half of what gets mere noise
+    given_one_in: int = 3  # batches whose first frame is as it was drawn, as a picture to begin with is
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,13 @@ def chunk_of(model: EmbeddedModel, student: Student | None, recipe: Redrawing, i
     return Examples(rough[alike].half(), (drawn[alike] * 255).round().to(torch.uint8))
 
 
+def loose_of(recipe: Redrawing, index: int) -> Tensor:
+    """Covers of clips off the lattice, uint8 (n, F, H, W, 4 S S)."""
+    seed = recipe.seed * 1_000_003 + 500_000 + index
+    scenes = place(asks_of(recipe.chunk, Random(seed)), seed, loose=True)
+    return (part(to_float(render(scenes, SIDE)), CELL).cover * 255).round().to(torch.uint8)
+
+
 def levels_from(sigma: float, count: int, shift: float) -> tuple[float, ...]:
     """So many noise levels from `sigma` down, evenly spaced on a shifted schedule; 0 is not among them."""
     first = sigma / (shift - (shift - 1) * sigma)
@@ -141,10 +152,13 @@ def begun(autoencoder: ShapesAutoencoder) -> Redrawer:
     return redrawer
 
 
-def train(autoencoder: ShapesAutoencoder, examples: Examples, recipe: Redrawing, minutes: float) -> Redrawer:
-    """Teach the autoencoder's redrawer, which it has from then on; the last examples are held back to say how it is."""
+def train(
+    autoencoder: ShapesAutoencoder, examples: Examples, loose: Tensor, recipe: Redrawing, minutes: float
+) -> Redrawer:
+    """Teach the autoencoder's redrawer, or a new one; the last examples are held back to say how it is."""
     torch.manual_seed(recipe.seed)
-    autoencoder.redrawer = redrawer = begun(autoencoder)
+    autoencoder.redrawer = redrawer = autoencoder.redrawer or begun(autoencoder)
+    redrawer.requires_grad_(True)
     redrawer.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(redrawer.parameters(), lr=0.0, weight_decay=0.01)
     held = Examples(examples.rough[-_HELD:], examples.drawn[-_HELD:])
@@ -154,9 +168,12 @@ def train(autoencoder: ShapesAutoencoder, examples: Examples, recipe: Redrawing,
     while (done := budget.done(step, time.monotonic() - began)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (1 - done)
-        chosen = torch.randint(learned, (recipe.batch,))
-        drawn = examples.drawn[chosen].float() / 255
+        some = loose if step % (2 * recipe.plain_one_in) == 0 else examples.drawn[:learned]
+        chosen = torch.randint(len(some), (recipe.batch,))
+        drawn = some[chosen].float() / 255
         rough = _noised(autoencoder, drawn) if step % recipe.plain_one_in == 0 else examples.rough[chosen].float()
+        if step % recipe.given_one_in == 0:
+            rough[:, :1] = _noised(autoencoder, drawn[:, :1], 0.0)
         loss = error_of(autoencoder, rough, drawn)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -177,8 +194,8 @@ def error_of(autoencoder: ShapesAutoencoder, rough: Tensor, drawn: Tensor) -> Te
 
 
 @torch.no_grad()
-def _noised(autoencoder: ShapesAutoencoder, drawn: Tensor) -> Tensor:
-    return autoencoder.noised_cover(drawn, MAX_NOISE * torch.rand(len(drawn), 1, 1, 1, 1) ** 1.5)
+def _noised(autoencoder: ShapesAutoencoder, drawn: Tensor, most: float = MAX_NOISE) -> Tensor:
+    return autoencoder.noised_cover(drawn, most * torch.rand(len(drawn), 1, 1, 1, 1) ** 1.5)
 
 
 @torch.no_grad()
@@ -188,14 +205,18 @@ def _held_error(autoencoder: ShapesAutoencoder, held: Examples) -> float:
     return sum(errors) / len(errors)
 
 
-def export(redrawer: Redrawer, recipe: Redrawing, minutes: float, of: str, weights: Path) -> None:
+def export(
+    redrawer: Redrawer, recipe: Redrawing, minutes: float, of: str, weights: Path, goes_on: bool = False
+) -> None:
     """Write the weights in float16, and into the model's facts which revision they are `of` and how they were made."""
     folder = weights / REDRAWER_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: each.half().contiguous() for name, each in redrawer.state_dict().items()}
     save_file(halves, folder / "redrawer.safetensors")
     facts = json.loads((weights / "model.json").read_text())
-    facts["redrawer"] = {"of": of, "minutes": minutes, "recipe": asdict(recipe)}
+    before = facts.get("redrawer", {"of": ""})
+    earlier = [*before.pop("earlier", []), before] if goes_on and before["of"] == of else []
+    facts["redrawer"] = {"of": of, "minutes": minutes, "recipe": asdict(recipe), "earlier": earlier}
     (weights / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
@@ -205,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/redraw"), help="where examples are kept")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the model, and where the redrawer goes")
     parser.add_argument("--minutes", type=float, default=12.0, help="how long to learn, once there are examples")
+    parser.add_argument("--on", action="store_true", help="teach the redrawer that is there on")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     for entry in fields(Redrawing):
         name = "--" + entry.name.replace("_", "-")
@@ -217,8 +239,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = student_of(asked.weights)
     student = None if known is None else Student(read_transformer(asked.weights / STUDENT_FOLDER), known.levels)
     examples = gather(model, student, recipe, asked.run)
-    autoencoder = read_autoencoder(asked.weights / "autoencoder")
-    export(train(autoencoder, examples, recipe, asked.minutes), recipe, asked.minutes, model.revision, asked.weights)
+    loose = torch.cat([loose_of(recipe, index) for index in range(recipe.loose_chunks)])
+    autoencoder = drawing_autoencoder(asked.weights) if asked.on else read_autoencoder(asked.weights / "autoencoder")
+    redrawer = train(autoencoder, examples, loose, recipe, asked.minutes)
+    export(redrawer, recipe, asked.minutes, model.revision, asked.weights, asked.on)
 
 
 if __name__ == "__main__":

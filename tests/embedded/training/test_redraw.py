@@ -19,6 +19,7 @@ from app.embedded.training.redraw import (
     export,
     gather,
     levels_from,
+    loose_of,
     train,
 )
 from app.embedded.world.prompts import is_held_out
@@ -71,16 +72,21 @@ def test_a_few_lessons_draw_what_was_rough_more_nearly_as_it_should_be(model: Em
     autoencoder.redrawer = begun(autoencoder)
     rough, drawn = chunk.rough.float(), chunk.drawn.float() / 255
     before = error_of(autoencoder, rough, drawn).item()
-    redrawer = train(
-        autoencoder,
-        Examples(chunk.rough.repeat(64, 1, 1, 1, 1), chunk.drawn.repeat(64, 1, 1, 1, 1)),
-        Redrawing(warmup=5),
-        0.1,
-    )
+    many = Examples(chunk.rough.repeat(64, 1, 1, 1, 1), chunk.drawn.repeat(64, 1, 1, 1, 1))
+    redrawer = train(autoencoder, many, loose_of(FEW, 0), Redrawing(warmup=5), 0.1)
     assert error_of(autoencoder, rough, drawn).item() < before
     shutil.copytree(WEIGHTS, tmp_path / "weights")
-    export(redrawer, FEW, 0.1, revision(), tmp_path / "weights")
+    for goes_on in (False, True):
+        export(redrawer, FEW, 0.1, revision(), tmp_path / "weights", goes_on)
     kept = drawing_autoencoder(tmp_path / "weights").redrawer
     assert kept is not None
-    torch.testing.assert_close(kept.out.weight, redrawer.out.weight.contiguous(), atol=1e-3, rtol=1e-3)
-    assert json.loads((tmp_path / "weights" / "model.json").read_text())["redrawer"]["recipe"]["chunk"] == 3
+    torch.testing.assert_close(kept.out.weight, redrawer.out.weight, atol=1e-3, rtol=1e-3)
+    facts = json.loads((tmp_path / "weights" / "model.json").read_text())["redrawer"]
+    assert facts["recipe"]["chunk"] == 3
+    assert [each["recipe"]["chunk"] for each in facts["earlier"]] == [3]
+
+
+def test_loose_clips_are_off_the_lattice() -> None:
+    (one,) = loose_of(Redrawing(chunk=1), 0)
+    assert one.shape == (5, 8, 8, 1024)
+    assert 0 < one.float().mean() < 128
