@@ -91,26 +91,34 @@ class ShapesAutoencoder(ModelMixin, ConfigMixin):
         )
         return mean, deviation
 
-    def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple[Tensor]:
-        """The video (b, 3, 4 F - 3, h, w) in -1..1 behind raw latents (b, z, F, H, W)."""
+    def decode(self, latents: Tensor, return_dict: bool = True, given: bool = False) -> DecoderOutput | tuple[Tensor]:
+        """The video (b, 3, 4 F - 3, h, w) in -1..1 behind raw latents (b, z, F, H, W).
+
+        `given`: the first frame is that of a picture, so that there is nothing in it to be mended.
+        """
         ground = latents[:, :3].mean((2, 3, 4), keepdim=True)[..., 0, 0].expand(-1, -1, latents.shape[2])
         colour = latents[:, 3:PAINTS]
         rough = self.rough_cover(self.spread(self.whitened(latents)[:, PAINTS:]))
-        cover = torch.sigmoid(self.clean(rough))
+        cover = torch.sigmoid(self.clean(rough, given))
         layers = Layers(ground, evened(colour, cover.sum(-1)), cover)
         video = blend(layers, self.config.scale_factor_spatial)
         return DecoderOutput(sample=video) if return_dict else (video,)
 
-    def clean(self, rough: Tensor) -> Tensor:
+    def clean(self, rough: Tensor, given: bool = False) -> Tensor:
         """Logits of the crisp cover (b, F, H, W, 4 S S) behind a rough one.
 
-        Each group of frames by itself, unless there is a redrawer, which sees the whole clip.
+        Each group of frames by itself, unless there is a redrawer, which sees the whole clip; where the first group is
+        `given`, that one is by itself all the same.
         """
         side = self.config.scale_factor_spatial
         frames = from_cells(rough[:, None], side).squeeze(1)  # (b, 4 F, h, w)
         groups = functional.pixel_unshuffle(frames.reshape(-1, TIME, *frames.shape[2:]), FOLD)  # (b F, 64, h/4, w/4)
         cleaner = self.cleaner if self.redrawer is None else self.redrawer
-        logits = _STEEP * (groups - 0.5) + cleaner(groups, len(rough))
+        drawn = cleaner(groups, len(rough))
+        if given and self.redrawer is not None:
+            each = len(groups) // len(rough)  # groups of a clip
+            drawn[::each] = self.cleaner(groups[::each])
+        logits = _STEEP * (groups - 0.5) + drawn
         return to_cells(functional.pixel_shuffle(logits, FOLD).view(frames.shape)[:, None], side).squeeze(1)
 
     @torch.no_grad()

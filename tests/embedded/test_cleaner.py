@@ -56,3 +56,15 @@ def test_a_redrawer_is_no_part_of_the_revision_and_one_of_other_weights_is_not_u
     assert redrawer_mark(without) == redrawer_mark(other) == ""
     assert drawing_autoencoder(without).redrawer is None
     assert drawing_autoencoder(other).redrawer is None
+
+
+@torch.no_grad()
+def test_a_frame_that_is_given_is_drawn_as_it_is_and_the_others_as_ever() -> None:
+    autoencoder = drawing_autoencoder()
+    latents = torch.randn(2, 32, 5, 8, 8, generator=torch.Generator().manual_seed(0))
+    rough = autoencoder.rough_cover(autoencoder.spread(latents[:, 6:]))
+    mended, given = autoencoder.clean(rough), autoencoder.clean(rough, given=True)
+    autoencoder.redrawer = None
+    torch.testing.assert_close(given[:, 1:], mended[:, 1:])
+    torch.testing.assert_close(given[:, 0], autoencoder.clean(rough)[:, 0], atol=1e-4, rtol=1e-4)
+    assert not torch.equal(given[:, 0], mended[:, 0])

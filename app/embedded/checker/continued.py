@@ -57,7 +57,7 @@ def continued(
         moved = [_settled(model, *each) for each in zip(pictures[first : first + _BATCH], prompts, strict=True)]
         given = _encoded(model, torch.cat([picture for picture, _ in moved]))
         latents = sample_from(model, given, prompts, steps, guidance, seed + first)
-        made = decode(model.autoencoder, latents)
+        made = decode(model.autoencoder, latents, given=True)
         videos.append(torch.stack([_as_given(*each) for each in zip(made, (how for _, how in moved), strict=True)]))
     return kept(questions, pictures, torch.cat(videos))
 

@@ -70,9 +70,9 @@ def sample(
 
 
 @torch.no_grad()
-def decode(autoencoder: ShapesAutoencoder, latents: Tensor) -> Tensor:
-    """uint8 video (n, f, h, w, 3) from whitened latents."""
-    video = autoencoder.decode(autoencoder.raw(latents), return_dict=False)[0]
+def decode(autoencoder: ShapesAutoencoder, latents: Tensor, given: bool = False) -> Tensor:
+    """uint8 video (n, f, h, w, 3) from whitened latents, whose first one may be that of a `given` picture."""
+    video = autoencoder.decode(autoencoder.raw(latents), return_dict=False, given=given)[0]
     return ((video + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 4, 1)
 
 

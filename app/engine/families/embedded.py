@@ -111,6 +111,15 @@ class Shapes(Wan):
         (words,) = self.encode([told])
         return replace(conditioning, prompt={name: each.float() for name, each in words.items()}, picture=picture)
 
+    def decode(self, latent: torch.Tensor, plan: Plan) -> torch.Tensor:
+        """With a picture to begin with as it is."""
+        autoencoder = self._autoencoder
+        if plan.image is None or not isinstance(autoencoder, ShapesAutoencoder):
+            return super().decode(latent, plan)
+        raw = autoencoder.raw(latent[None].to(self.device, autoencoder.dtype))
+        video: torch.Tensor = autoencoder.decode(raw, return_dict=False, given=True)[0][0]
+        return video
+
     def unseen(self, frames: Frames, shown: MustShow) -> float | None:
         """As the denoiser says it: its world is drawn by code, so that a checker can read its videos."""
         return unseen(frames, shown)
