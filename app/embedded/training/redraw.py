@@ -56,7 +56,7 @@ class Redrawing:
     warmup: int = 50
     plain_one_in: int = 4  # batches of drawn clips with mere noise on them, as the cleaner learned
     loose_chunks: int = 30  # of clips whose places are off the lattice, as pictures' are: half of what gets mere noise
-    given_one_in: int = 3  # batches whose first frame is as it was drawn, as a picture to begin with is
+    given_one_in: int = 3  # batches whose first frame is as it was drawn, as a picture to begin with is; 0: none
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,11 @@ def train(
     while (done := budget.done(step, time.monotonic() - began)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (1 - done)
-        some = loose if step % (2 * recipe.plain_one_in) == 0 else examples.drawn[:learned]
+        some = loose if len(loose) and step % (2 * recipe.plain_one_in) == 0 else examples.drawn[:learned]
         chosen = torch.randint(len(some), (recipe.batch,))
         drawn = some[chosen].float() / 255
         rough = _noised(autoencoder, drawn) if step % recipe.plain_one_in == 0 else examples.rough[chosen].float()
-        if step % recipe.given_one_in == 0:
+        if recipe.given_one_in and step % recipe.given_one_in == 0:
             rough[:, :1] = _noised(autoencoder, drawn[:, :1], 0.0)
         loss = error_of(autoencoder, rough, drawn)
         optimizer.zero_grad(set_to_none=True)
@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = student_of(asked.weights)
     student = None if known is None else Student(read_transformer(asked.weights / STUDENT_FOLDER), known.levels)
     examples = gather(model, student, recipe, asked.run)
-    loose = torch.cat([loose_of(recipe, index) for index in range(recipe.loose_chunks)])
+    loose = torch.cat([examples.drawn[:0], *(loose_of(recipe, index) for index in range(recipe.loose_chunks))])
     autoencoder = drawing_autoencoder(asked.weights) if asked.on else read_autoencoder(asked.weights / "autoencoder")
     redrawer = train(autoencoder, examples, loose, recipe, asked.minutes)
     export(redrawer, recipe, asked.minutes, model.revision, asked.weights, asked.on)
