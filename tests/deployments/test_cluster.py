@@ -58,6 +58,10 @@ async def test_where_there_is_no_cluster_nothing_is_said() -> None:
 
 @pytest.mark.cluster
 def test_serve_says_of_deployments_what_its_whole_status_has(service: LocalService) -> None:
-    told = serve.status().applications["kinoray"].deployments
-    assert deployment_messages("kinoray") == {name: each.message for name, each in told.items()} != {}
+    while True:  # what Serve says changes by itself while replicas start
+        said = deployment_messages("kinoray")
+        told = serve.status().applications["kinoray"].deployments
+        if said == deployment_messages("kinoray"):
+            break
+    assert said == {name: each.message for name, each in told.items()} != {}
     assert deployment_messages("another") == {}
