@@ -60,18 +60,21 @@ def _tiers(facts: dict[str, list[str]], student: StudentOfModel) -> tuple[TierOf
 
 
 def upscaler_mark(weights: Path = WEIGHTS) -> str:
-    """The first 16 hex digits of the SHA-256 of the upscaler's weights; empty: there are none."""
-    path = weights / UPSCALER_FOLDER / "upscaler.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
+    """The mark of the upscaler's weights; empty: there are none."""
+    return _mark_of(weights / UPSCALER_FOLDER / "upscaler.safetensors")
 
 
 def redrawer_mark(weights: Path = WEIGHTS) -> str:
-    """The first 16 hex digits of the SHA-256 of a redrawer taught with exactly these weights; empty: there is none."""
-    path = weights / REDRAWER_FOLDER / "redrawer.safetensors"
+    """The mark of a redrawer taught with exactly these weights; empty: there is none."""
     facts = json.loads((weights / "model.json").read_text()).get("redrawer")
-    if facts is None or not path.is_file() or facts["of"] != revision(weights):
+    if facts is None or facts["of"] != revision(weights):
         return ""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return _mark_of(weights / REDRAWER_FOLDER / "redrawer.safetensors")
+
+
+def _mark_of(path: Path) -> str:
+    """The first 16 hex digits of a file's SHA-256; empty: there is no such file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ""
 
 
 def known_to(weights: Path = WEIGHTS) -> frozenset[str]:

@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model, questions = load(weights=asked.weights), questions_of_all(asked.times, asked.seed)
     arms = {
         "made": by_kind(questions, made(model, questions, asked.steps, asked.guidance, asked.seed)),
-        "drawn, through the autoencoder": by_kind(questions, drawn(questions, model.autoencoder, SIDE, asked.seed)),
+        "drawn, through the autoencoder": by_kind(
+            questions, drawn(questions, model.autoencoder, model.picture, asked.seed)
+        ),
     }
     console = Console(highlight=False)
     console.print(_table(arms))

@@ -40,8 +40,6 @@ _OTHERS: Final = 0.2
 _GUIDANCE: Final = 3.0
 _ALIKE: Final = 0.6  # overlap with the drawn clip below which the denoiser has made another one of it
 _HELD: Final = 96  # clips that are not learned from
-SIDE: Final = 128
-CELL: Final = 16
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,8 @@ def chunk_of(model: EmbeddedModel, student: Student | None, recipe: Redrawing, i
     seed = recipe.seed * 1_000_003 + index
     rng = Random(seed)
     asks = asks_of(recipe.chunk, rng)
-    video = to_float(render(place(asks, seed), model.picture))
+    video, drawn = _drawn(model, asks, seed)
     autoencoder = model.autoencoder
-    drawn = part(video, autoencoder.config.scale_factor_spatial).cover
     clean = autoencoder.whitened(autoencoder.encode(video))
     text = encode_by_length(model.text_encoder, [describe(said, ground, rng) for ground, said in asks]).float()
     # 2. What the denoiser makes of it.
@@ -115,14 +112,24 @@ def chunk_of(model: EmbeddedModel, student: Student | None, recipe: Redrawing, i
     made, wanted = rough > 0.5, drawn > 0.5
     overlap = (made & wanted).flatten(1).sum(1) / (made | wanted).flatten(1).sum(1).clamp(min=1)
     alike = overlap > _ALIKE
-    return Examples(rough[alike].half(), (drawn[alike] * 255).round().to(torch.uint8))
+    return Examples(rough[alike].half(), _bytes(drawn[alike]))
 
 
-def loose_of(recipe: Redrawing, index: int) -> Tensor:
+def loose_of(model: EmbeddedModel, recipe: Redrawing, index: int) -> Tensor:
     """Covers of clips off the lattice, uint8 (n, F, H, W, 4 S S)."""
     seed = recipe.seed * 1_000_003 + 500_000 + index
-    scenes = place(asks_of(recipe.chunk, Random(seed)), seed, loose=True)
-    return (part(to_float(render(scenes, SIDE)), CELL).cover * 255).round().to(torch.uint8)
+    _, cover = _drawn(model, asks_of(recipe.chunk, Random(seed)), seed, loose=True)
+    return _bytes(cover)
+
+
+def _drawn(model: EmbeddedModel, asks: Sequence[Ask], seed: int, loose: bool = False) -> tuple[Tensor, Tensor]:
+    """Clips (n, 3, f, h, w) in -1..1 of what is asked, and their covers (n, F, H, W, 4 S S)."""
+    video = to_float(render(place(asks, seed, loose=loose), model.picture))
+    return video, part(video, model.autoencoder.config.scale_factor_spatial).cover
+
+
+def _bytes(cover: Tensor) -> Tensor:
+    return (cover * 255).round().to(torch.uint8)
 
 
 def levels_from(sigma: float, count: int, shift: float) -> tuple[float, ...]:
@@ -208,7 +215,10 @@ def _held_error(autoencoder: ShapesAutoencoder, held: Examples) -> float:
 def export(
     redrawer: Redrawer, recipe: Redrawing, minutes: float, of: str, weights: Path, goes_on: bool = False
 ) -> None:
-    """Write the weights in float16, and into the model's facts which revision they are `of` and how they were made."""
+    """Write the weights in float16, and into the model's facts which revision they are `of` and how they were made.
+
+    `goes_on`: they were taught on, so that what the facts say of before is kept as earlier.
+    """
     folder = weights / REDRAWER_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: each.half().contiguous() for name, each in redrawer.state_dict().items()}
@@ -239,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = student_of(asked.weights)
     student = None if known is None else Student(read_transformer(asked.weights / STUDENT_FOLDER), known.levels)
     examples = gather(model, student, recipe, asked.run)
-    loose = torch.cat([examples.drawn[:0], *(loose_of(recipe, index) for index in range(recipe.loose_chunks))])
+    loose = torch.cat([examples.drawn[:0], *(loose_of(model, recipe, index) for index in range(recipe.loose_chunks))])
     autoencoder = drawing_autoencoder(asked.weights) if asked.on else read_autoencoder(asked.weights / "autoencoder")
     redrawer = train(autoencoder, examples, loose, recipe, asked.minutes)
     export(redrawer, recipe, asked.minutes, model.revision, asked.weights, asked.on)

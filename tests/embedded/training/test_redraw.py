@@ -73,7 +73,7 @@ def test_a_few_lessons_draw_what_was_rough_more_nearly_as_it_should_be(model: Em
     rough, drawn = chunk.rough.float(), chunk.drawn.float() / 255
     before = error_of(autoencoder, rough, drawn).item()
     many = Examples(chunk.rough.repeat(64, 1, 1, 1, 1), chunk.drawn.repeat(64, 1, 1, 1, 1))
-    redrawer = train(autoencoder, many, loose_of(FEW, 0), Redrawing(warmup=5), 0.1)
+    redrawer = train(autoencoder, many, loose_of(model, FEW, 0), Redrawing(warmup=5), 0.1)
     assert error_of(autoencoder, rough, drawn).item() < before
     shutil.copytree(WEIGHTS, tmp_path / "weights")
     for goes_on in (False, True):
@@ -86,7 +86,7 @@ def test_a_few_lessons_draw_what_was_rough_more_nearly_as_it_should_be(model: Em
     assert [each["recipe"]["chunk"] for each in facts["earlier"]] == [3]
 
 
-def test_loose_clips_are_off_the_lattice() -> None:
-    (one,) = loose_of(Redrawing(chunk=1), 0)
+def test_loose_clips_are_off_the_lattice(model: EmbeddedModel) -> None:
+    (one,) = loose_of(model, Redrawing(chunk=1), 0)
     assert one.shape == (5, 8, 8, 1024)
     assert 0 < one.float().mean() < 128
