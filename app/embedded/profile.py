@@ -19,11 +19,12 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
     """The model's profile. Raises FileNotFoundError when the weights are not there."""
     facts = json.loads((weights / "model.json").read_text())
     picture, frames, fps = int(facts["picture"]), int(facts["frames"]), int(facts["fps"])
-    student, upscaler = student_of(weights), upscaler_mark(weights)
+    own = revision(weights)  # read once: it is all of the files
+    student, upscaler = _student_of(weights, own), upscaler_mark(weights)
     return ModelProfile(
         id=MODEL_ID,
         family="wan",
-        revision=revision(weights),
+        revision=own,
         sizes=((picture, picture),),
         frames=tuple(range(9, frames + 1, 4)),  # 1 + 4 k, from the shortest it was trained on
         fps=(4, 16),
@@ -39,14 +40,18 @@ def profile(weights: Path = WEIGHTS) -> ModelProfile:
         takes_image=PICTURES in known_to(weights),
         upscaler=upscaler,
         upscale=UPSCALE if upscaler else 1,
-        drawn_by=redrawer_mark(weights),
+        drawn_by=_redrawer_mark(weights, own),
     )
 
 
 def student_of(weights: Path = WEIGHTS) -> StudentOfModel | None:
     """The student that was distilled from exactly these weights; None without one, or for one of others."""
+    return _student_of(weights, revision(weights))
+
+
+def _student_of(weights: Path, own: str) -> StudentOfModel | None:
     facts = json.loads((weights / "model.json").read_text()).get("student")
-    if facts is None or not (weights / STUDENT_FOLDER).is_dir() or facts["teacher"] != revision(weights):
+    if facts is None or not (weights / STUDENT_FOLDER).is_dir() or facts["teacher"] != own:
         return None
     levels = tuple(float(level) for level in facts["levels"])
     marked = json.dumps([revision(weights / STUDENT_FOLDER), levels])
@@ -66,8 +71,12 @@ def upscaler_mark(weights: Path = WEIGHTS) -> str:
 
 def redrawer_mark(weights: Path = WEIGHTS) -> str:
     """The mark of a redrawer taught with exactly these weights; empty: there is none."""
+    return _redrawer_mark(weights, revision(weights))
+
+
+def _redrawer_mark(weights: Path, own: str) -> str:
     facts = json.loads((weights / "model.json").read_text()).get("redrawer")
-    if facts is None or facts["of"] != revision(weights):
+    if facts is None or facts["of"] != own:
         return ""
     return _mark_of(weights / REDRAWER_FOLDER / "redrawer.safetensors")
 
