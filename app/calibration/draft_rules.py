@@ -56,14 +56,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A level and the residual up to which drafts are kept, and what that comes to over what was seen."""
+    """A level and the residual up to which drafts are kept, and what that comes to over what was seen.
+
+    The residual is halfway to that of the next draft, but 0 where none that is kept has any.
+    """
 
     level: float
     most_residual: float
     quality: float
     evaluations: float
     kept: float
-    clean: bool  # none that is kept has any residual
 
 
 def rules(seen: Sequence[Seen], level: float) -> Iterator[Rule]:
@@ -79,11 +81,10 @@ def rules(seen: Sequence[Seen], level: float) -> Iterator[Rule]:
             continue  # of drafts that look alike one cannot be kept without the others
         yield Rule(
             level,
-            (kept[-1].residual + nearest) / 2,
+            (kept[-1].residual + nearest) / 2 if kept[-1].residual else 0.0,
             fmean([each.quality for each in kept] + plain[count:]),
             fmean(used + spent[count:]),
             count / len(rows),
-            kept[-1].residual == 0,
         )
 
 
@@ -97,7 +98,7 @@ def best(
     plain = fmean(each.plain for each in seen)
     most = fmean(each.evaluations for each in seen)
     found = [rule for level in levels for rule in rules(seen, level) if rule.quality >= plain - allowed]
-    cheaper = [rule for rule in found if rule.evaluations < most and (rule.clean or not whole)]
+    cheaper = [rule for rule in found if rule.evaluations < most and not (whole and rule.most_residual)]
     return min(cheaper, key=lambda rule: (rule.evaluations, rule.kept), default=None)
 
 
@@ -126,7 +127,7 @@ def row_of(tier: str, seen: Sequence[Seen], levels: Sequence[float]) -> DraftRow
     return DraftRow(
         tier,
         rule.level,
-        0.0 if looked_at else round(rule.most_residual, 5),
+        round(rule.most_residual, 5),
         {each.steps: each.tried[name].step for each in seen},
         len(seen),
         round(rule.quality, 2),
