@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,33 +47,15 @@ def open_front(
     """Works in a Serve replica only."""
     stores = open_stores(settings)
     cache_port = CacheHandle(cache)
-    ports = Ports(
-        planner=RememberingPlanner(AnalyzerHandle(analyzer)),
-        cache=RecentCache(cache_port),
-        jobs=stores.jobs,
-        events=stores.events,
-        stops=stores.stops,
-        artifacts=stores.artifacts,
-        board=stores.board,
-        flights=stores.flights,
-        outbox=stores.outbox,
+    planner = RememberingPlanner(AnalyzerHandle(analyzer))
+    ports = replace(
+        Ports.over(stores, planner, RecentCache(cache_port), models, SentencesHandle(analyzer)),
         meter=BackgroundMeter(stores.meter),
         usage=BackgroundUsage(stores.usage),
-        models=models,
-        presets=stores.presets,
-        sentences=SentencesHandle(analyzer),
-        ratings=stores.ratings,
-        loras=stores.loras,
-        uploads=stores.uploads,
         fits=fits_of(settings),
         similar=SimilarHandle(cache),
         worlds=worlds(),
         starts=load_tables(settings.calibration_folder).similar,
-        samples=stores.samples,
-        recoveries=stores.recoveries,
-        storyboards=stores.storyboards,
-        failures=stores.failures,
-        history=stores.history,
     )
     pings = Pings(
         analyzer=partial(ping, analyzer, PING_S, "prompt analyzer"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from app.artifacts.store import ArtifactStore
 from app.cache.similar import NoSimilar, SimilarIndex
@@ -26,6 +26,7 @@ from app.plan.prompt.worlds import World
 from app.plan.sentences import Sentences
 from app.plan.similar.table import SimilarTable
 from app.plan.styles.presets import Presets
+from app.stores import Stores
 from app.telemetry import Meter
 from app.types import Caller, ModelProfile, Plan, VideoRequest
 from app.uploads.files import FileUploads, MemoryFileUploads
@@ -100,3 +101,33 @@ class Ports:
     storyboards: StoryboardStore = field(default_factory=MemoryStoryboards)
     failures: Failures = field(default_factory=MemoryFailures)
     history: History = field(default_factory=MemoryHistory)
+
+    @classmethod
+    def over(
+        cls, stores: Stores, planner: Planner, cache: ByteCache, models: tuple[ModelProfile, ...], sentences: Sentences
+    ) -> Self:
+        """With everything that the stores of a process have; the rest is put in its place by `replace`."""
+        return cls(
+            planner=planner,
+            cache=cache,
+            models=models,
+            sentences=sentences,
+            jobs=stores.jobs,
+            events=stores.events,
+            stops=stores.stops,
+            artifacts=stores.artifacts,
+            board=stores.board,
+            flights=stores.flights,
+            meter=stores.meter,
+            usage=stores.usage,
+            outbox=stores.outbox,
+            presets=stores.presets,
+            ratings=stores.ratings,
+            loras=stores.loras,
+            uploads=stores.uploads,
+            samples=stores.samples,
+            recoveries=stores.recoveries,
+            storyboards=stores.storyboards,
+            failures=stores.failures,
+            history=stores.history,
+        )

@@ -198,22 +198,10 @@ class Watched:
     async def serve(self) -> None:
         """Have the API listen."""
         models = (MODEL, SIDE)
-        ports = Ports(
-            planner=Plans(self.settings, self.stores.presets, self.stores.ratings, models),
-            cache=self._cache,
-            jobs=self.stores.jobs,
-            events=self.stores.events,
-            stops=self.stores.stops,
-            artifacts=self.stores.artifacts,
-            board=self.stores.board,
-            flights=self.stores.flights,
+        planner = Plans(self.settings, self.stores.presets, self.stores.ratings, models)
+        ports = replace(
+            Ports.over(self.stores, planner, self._cache, models, WordSentences()),
             meter=BackgroundMeter(self.stores.meter),
-            outbox=self.stores.outbox,
-            models=models,
-            presets=self.stores.presets,
-            sentences=WordSentences(),
-            ratings=self.stores.ratings,
-            storyboards=self.stores.storyboards,
         )
         service = VideoService(ports, self.settings, self.stores.clock, self.stores.clock.sync)
         app = create_app(service, self.settings, {})

@@ -70,24 +70,8 @@ class Stage:
 
     def _ports(self, models: tuple[ModelProfile, ...]) -> Ports:
         stores = self.stores
-        return Ports(
-            planner=Plans(self.settings, stores.presets, stores.ratings, models),
-            cache=self.cache,
-            jobs=stores.jobs,
-            events=stores.events,
-            stops=stores.stops,
-            artifacts=stores.artifacts,
-            board=stores.board,
-            flights=stores.flights,
-            meter=stores.meter,
-            usage=stores.usage,
-            outbox=stores.outbox,
-            models=models,
-            presets=stores.presets,
-            sentences=WordSentences(),
-            ratings=stores.ratings,
-            storyboards=stores.storyboards,
-        )
+        planner = Plans(self.settings, stores.presets, stores.ratings, models)
+        return Ports.over(stores, planner, self.cache, models, WordSentences())
 
     def director(self, ports: Ports | None = None, work: FilmWork | None = None) -> Director:
         """Another process."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cache.results import ResultCache
-from app.cache.similar import MemorySimilar, NoSimilar
+from app.cache.similar import MemorySimilar
 from app.dispatch.dispatcher import Dispatcher
 from app.dispatch.routing import drain_signal
 from app.engine.timing.overhead import Overhead
@@ -64,27 +64,8 @@ class RouterNode(Node):
 
     async def begin(self) -> None:
         stores, world = self.stores, self.world
-        ports = Ports(
-            planner=QuickPlanner(world.scenario.step_s),
-            cache=self.cache,
-            jobs=stores.jobs,
-            events=stores.events,
-            stops=stores.stops,
-            artifacts=stores.artifacts,
-            board=stores.board,
-            flights=stores.flights,
-            meter=stores.meter,
-            outbox=stores.outbox,
-            models=tuple(MODELS.values()),
-            presets=stores.presets,
-            sentences=WordSentences(),
-            ratings=stores.ratings,
-            similar=NoSimilar(),
-            usage=stores.usage,
-            storyboards=stores.storyboards,
-            uploads=stores.uploads,
-            failures=stores.failures,
-        )
+        planner = QuickPlanner(world.scenario.step_s)
+        ports = Ports.over(stores, planner, self.cache, tuple(MODELS.values()), WordSentences())
         self.service = VideoService(ports, world.settings, stores.clock, stores.clock.sync, world.draw_id)
         self.boards = Storyboards(self.service, MemoryFilmWork(stores.storyboards, stores.artifacts))
         if any(action.kind is ActionKind.STORY for action in world.scenario.actions):  # else it would look in vain
