@@ -1,9 +1,11 @@
 // Asks the server. Where it wants a key, the person is asked once, and all that waits for one goes on with it.
 
-import { $ } from "./dom.js";
+import { $, sleep } from "./dom.js";
 import { t } from "./words.js";
 
 const NAME = "kinoray-key";
+const AGAIN_MS = 2000;
+const LATER = new Set([500, 502, 503, 504, 429]); // said of a server that is not there yet, or has too much to do
 const kept = (() => {
   try {
     localStorage.removeItem(NAME); // where an earlier version of this page left it, for ever
@@ -44,6 +46,26 @@ export async function call(path, { signal, ...options } = {}) {
       throw await refusal(answer);
     }
     await another(used);
+  }
+}
+
+/** Whether it may go well a little later: nobody answered, or the server says so. */
+export const passes = (error) => !(error instanceof Refusal) || LATER.has(error.status);
+
+/**
+ * Does it again and again until there is an answer. Raises what it raises where that does not pass.
+ * @template T
+ * @param {() => Promise<T>} work @param {(error: any) => boolean} [again] whether that passes @param {() => void} [waits] told before each pause
+ */
+export async function lasting(work, again = passes, waits = () => {}) {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!again(error)) throw error;
+      waits();
+      await sleep(AGAIN_MS);
+    }
   }
 }
 

@@ -1,11 +1,9 @@
 // Requests for videos on their way: each has a name of its own (Idempotency-Key), so that one that was perhaps heard can
 // be sent again, by this page or after a reload, and makes no second job.
 
-import { post, Refusal } from "./api.js";
-import { sleep } from "./dom.js";
+import { lasting, post, Refusal } from "./api.js";
 
 const NAME = "kinoray-unsent";
-const AGAIN_MS = 2000;
 /** @type {{ key: string, body: object }[]} */
 let unsent = [];
 let changed = () => {};
@@ -37,15 +35,8 @@ export function send(body) {
 
 async function deliver(letter) {
   try {
-    for (;;) {
-      try {
-        return await post("v1/videos", letter.body, { "idempotency-key": letter.key });
-      } catch (error) {
-        if (error instanceof Refusal && !away(error)) throw error; // the server's own word, with a reason
-        changed();
-        await sleep(AGAIN_MS);
-      }
-    }
+    const unheard = (error) => !(error instanceof Refusal) || away(error); // else it is the server's own word, with a reason
+    return await lasting(() => post("v1/videos", letter.body, { "idempotency-key": letter.key }), unheard, () => changed());
   } finally {
     unsent = unsent.filter((each) => each !== letter);
     keep();

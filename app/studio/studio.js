@@ -1,7 +1,7 @@
 // The page: puts its parts together, follows what happens to all videos, and sends what the form asks for.
 
 import { act, make, trouble } from "./acts.js";
-import { call, forget, get, key } from "./api.js";
+import { call, forget, get, key, lasting } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
 import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, withPicture } from "./ask/form.js";
@@ -9,7 +9,7 @@ import { showGrid } from "./ask/grid.js";
 import { listenForPictures, picturePlace } from "./ask/picture.js";
 import { advise, pickStyles } from "./ask/styles.js";
 import { wall } from "./ask/wall.js";
-import { $, h, icon, sleep } from "./dom.js";
+import { $, h, icon, say, sleep } from "./dom.js";
 import { figuresSoon, keepFigures } from "./figures.js";
 import { keepPage } from "./install.js";
 import { newest, older } from "./keep/gallery.js";
@@ -209,6 +209,21 @@ async function showWall(is) {
   }
 }
 
+// What is read once, whenever the server is there: a page may be opened before.
+const FIRST = [
+  async () => {
+    await older();
+    if (!videos.size) showWall(true);
+  },
+  async () => {
+    models = (await get("v1/models")).data;
+    fillModels();
+  },
+  pickStyles,
+];
+/** @param {() => Promise<void>} read */
+const needed = (read) => lasting(read).catch((error) => say($("trouble"), error.message));
+
 prepare();
 listen();
 const { tier: keptTier, advanced, ...keptFields } = draft();
@@ -226,11 +241,4 @@ reportVitals((path, body) => call(path, { method: "POST", headers: { "content-ty
 listenForViews();
 route();
 keepPage();
-trouble(async () => {
-  await Promise.race([connected, sleep(3000)]); // what happens while the list is read is then told, too
-  await older();
-  if (!videos.size) showWall(true);
-  models = (await get("v1/models")).data;
-  fillModels();
-  await pickStyles();
-});
+Promise.race([connected, sleep(3000)]).then(() => FIRST.forEach(needed)); // what happens while the list is read is then told, too

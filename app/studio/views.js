@@ -1,6 +1,7 @@
 // The rooms of the page beside the first one, each loaded when its address (#/NAME) is first opened.
 
 import { $, h } from "./dom.js";
+import { onEvent } from "./store.js";
 import { t } from "./words.js";
 
 /**
@@ -14,9 +15,11 @@ const VIEWS = { stories: () => import("./stories/view.js"), control: () => impor
 
 /** @type {{ name: string, view: View } | null} */
 let shown = null;
+let failed = false; // the room that the address names could not be opened
 
 /** Shows the room that the address names, or the first one. */
 export async function showView() {
+  failed = false;
   const [, name = "", ...rest] = location.hash.split("/");
   const load = Object.hasOwn(VIEWS, name) ? VIEWS[name] : null;
   if (shown && shown.name !== name) {
@@ -31,10 +34,19 @@ export async function showView() {
   }
   if (!load) return;
   if (!shown) $("view").replaceChildren(h("p", { className: "soft" }, t("view.loads")));
-  const view = await load();
-  if (location.hash.split("/")[1] !== name) return; // somebody went on meanwhile
-  shown = { name, view };
-  await view.open($("view"), rest.join("/"));
+  const here = () => location.hash.split("/")[1] === name; // else somebody went on meanwhile
+  try {
+    const view = await load();
+    if (!here()) return;
+    shown = { name, view };
+    await view.open($("view"), rest.join("/"));
+  } catch (error) {
+    if (!here()) return;
+    shown?.view.close?.();
+    shown = null;
+    failed = true;
+    $("view").replaceChildren(h("p", { className: "soft refused", role: "alert" }, error.message));
+  }
 }
 
 /** Links to the rooms, and the room that the address names from now on. */
@@ -43,6 +55,7 @@ export function listenForViews() {
   $("views").hidden = !names.length;
   $("views").append(...["", ...names].map((name) => h("a", { href: `#/${name}`, hidden: name === "control" }, t(`view.${name || "first"}`))));
   addEventListener("hashchange", showView);
+  onEvent(({ kind }) => kind === "ready" && failed && showView()); // the server was away
   return showView();
 }
 

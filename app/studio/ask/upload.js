@@ -1,12 +1,11 @@
 // Sends a picture in chunks (tus 1.0) and goes on where it stood, after a lost connection, a reload or a restarted server.
 
-import { call, Refusal } from "../api.js";
+import { call, passes, Refusal } from "../api.js";
 import { sleep } from "../dom.js";
 
 const CHUNK_BYTES = 1 << 20;
 const AGAIN_MS = 1500;
 const TUS = { "tus-resumable": "1.0.0" };
-const AWAY = new Set([500, 502, 503, 504, 429]); // said of a server that is not there yet, or has too much to do
 
 /** The server has forgotten it, or never knew it. */
 const gone = (error) => error instanceof Refusal && [404, 410].includes(error.status);
@@ -50,7 +49,7 @@ export async function upload(file, { name, id = null, begun = () => {}, progress
       offset = Number((await chunk(id, file, offset)).headers.get("upload-offset"));
     } catch (error) {
       if (gone(error)) id = null;
-      else if (error instanceof Refusal && error.status !== 409 && !AWAY.has(error.status)) throw error;
+      else if (error.status !== 409 && !passes(error)) throw error;
       else await sleep(AGAIN_MS);
       offset = -1;
     }

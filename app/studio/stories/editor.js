@@ -1,6 +1,6 @@
 // One film on the page: its player, its scenes, the fields of the one that is picked, what it takes, and the way to make it.
 
-import { get } from "../api.js";
+import { get, passes } from "../api.js";
 import { announce, h, say, soon } from "../dom.js";
 import { t } from "../words.js";
 import { changes } from "./changes.js";
@@ -21,11 +21,15 @@ import { hush, listen, voices } from "./voices.js";
 
 const TYPED_MS = 350;
 
-// What there is to choose from; a film can be looked at without.
+// What there is to choose from; a film can be looked at without. `whole`: all of it was answered.
 async function choices() {
-  const none = () => ({ data: [] });
-  const [styles, models, spoken] = await Promise.all([get("v1/styles").catch(none), get("v1/models").catch(none), voices().catch(() => ({ available: false, data: [] }))]);
-  return { styles: styles.data.map(({ id, name }) => /** @type {[string, string]} */ ([id, name])), models: /** @type {Model[]} */ (models.data), voices: spoken };
+  let whole = true;
+  const none = (error) => {
+    whole &&= !passes(error);
+    return { available: false, data: [] };
+  };
+  const [styles, models, spoken] = await Promise.all([get("v1/styles").catch(none), get("v1/models").catch(none), voices().catch(none)]);
+  return { whole, styles: styles.data.map(({ id, name }) => /** @type {[string, string]} */ ([id, name])), models: /** @type {Model[]} */ (models.data), voices: spoken };
 }
 
 /** A film on record as a draft that nobody has sent; pictures have to be given again. @param {Film} film @returns {Draft} */
@@ -34,7 +38,7 @@ const copyOf = (film) => {
   return { ...made, id: `draft_${fresh()}`, of: null, scenes: made.scenes.map((each) => ({ ...each, from: null, picture: null, others: {}, key: fresh().slice(0, 12) })) };
 };
 
-const gone = () => ({ element: h("div", { className: "films-room" }, h("p", { className: "lead" }, t("films.gone")), h("a", { href: "#/stories" }, t("films.back"))), show: () => {}, focus: () => {}, close: () => {} });
+const gone = () => ({ element: h("div", { className: "films-room" }, h("p", { className: "lead" }, t("films.gone")), h("a", { href: "#/stories" }, t("films.back"))), show: () => {}, all: true, focus: () => {}, close: () => {} });
 
 /**
  * @param {string} id
@@ -42,7 +46,12 @@ const gone = () => ({ element: h("div", { className: "films-room" }, h("p", { cl
  */
 export async function editor(id, { refused, go, renamed, notes }) {
   let film = films.get(id) ?? null;
-  const [offered] = await Promise.all([choices(), draftOf(id) && !draftOf(id)?.of ? null : look(id).then((found) => (film = found)).catch((error) => error.status === 404 || refused(error))]);
+  const missing = (error) => {
+    if (error.status === 404) return;
+    if (!film) throw error; // nothing is known of it, not even that it is gone
+    refused(error);
+  };
+  const [{ whole: all, ...offered }] = await Promise.all([choices(), draftOf(id) && !draftOf(id)?.of ? null : look(id).then((found) => (film = found)).catch(missing)]);
   const first = draftOf(id) ?? (film ? edits(film) : null);
   if (!first || (first.of && !film)) return gone();
   let draft = first;
@@ -282,6 +291,7 @@ export async function editor(id, { refused, go, renamed, notes }) {
   return {
     element,
     show,
+    all,
     /** Where whoever opens it goes on: the first thing to type, or its name. */
     focus() {
       const at = current().prompt ? head.heading : form.prompt;

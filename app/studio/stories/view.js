@@ -1,6 +1,8 @@
 // The room of films at #/stories: all of them, or at #/stories/ID one of them to be edited, made and looked at.
 
+import { lasting } from "../api.js";
 import { $, announce, h, say } from "../dom.js";
+import { onEvent } from "../store.js";
 import { sheet } from "../views.js";
 import { t } from "../words.js";
 import "./words.js";
@@ -13,7 +15,8 @@ import { resume } from "./sending.js";
 
 const ID = /^[a-z]+_[0-9a-f]{8,64}$/;
 let styled = false;
-let shown = { show: () => {}, close: () => {}, id: "" };
+const nobody = { show: () => {}, close: () => {}, id: "", all: true }; // `all`: what it offers was all answered
+let shown = nobody;
 /** @type {string[]} */
 let notes = [];
 
@@ -50,17 +53,17 @@ export async function open(place, rest) {
     one.focus();
   } else {
     const list = filmList({ open: go, refused });
-    shown = { ...list, close: () => {}, id: "" };
+    shown = { ...nobody, ...list };
     place.append(list.element);
     list.show();
-    page().then(list.show).catch(refused);
+    lasting(page).then(list.show).catch(refused);
   }
   scrollTo(0, 0);
 }
 
 export function close() {
   shown.close();
-  shown = { show: () => {}, close: () => {}, id: "" };
+  shown = nobody;
 }
 
 let drawn = 0;
@@ -85,6 +88,7 @@ function begin() {
     if (film.status === "completed") announce(t("film.ready", { title: film.title || t("untitled") }));
     else announce(t("film.failed", { message: film.error?.message ?? "" }));
   });
+  onEvent(({ kind }) => kind === "ready" && !shown.all && open($("view"), shown.id)); // it was opened while the server was away
   onDrafts(() => shown.id === "" && shown.show());
   onLeaving(() => shown.show());
   for (const { id, way } of resume()) way.then((film) => renamed(id, film.id)).catch(refused);

@@ -7,10 +7,10 @@ const MOST_CHARS = 300;
 /** @type {Promise<{ available: boolean, data: VoiceEntry[] }> | null} */
 let asked = null;
 
+/** Raises Refusal. */
 export function voices() {
   asked ??= get("v1/voices").catch((error) => {
     asked = null;
-    if (error.status) return { available: false, data: [] };
     throw error;
   });
   return asked;

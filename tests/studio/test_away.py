@@ -1,0 +1,80 @@
+"""What was opened while the server was away is whole once it is back: nobody has to reload."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.api.served import ServedHouse
+from tests.studio.conftest import Open, holds
+from tests.studio.test_control import a_house
+from tests.studio.test_installed import KEPT
+from tests.studio.test_keep import made
+from tests.studio.test_page import card
+from tests.studio.test_stories import asked, cinema
+
+pytestmark = pytest.mark.anyio
+
+
+async def go(page: Page, address: str) -> None:
+    await page.evaluate("(address) => { location.hash = address; }", address)
+
+
+async def gone(page: Page, server: ServedHouse) -> None:
+    await server.stop()
+    await expect(page.locator("#away")).to_contain_text("Trying again")
+
+
+async def test_a_page_that_opened_without_a_server_reads_what_it_needs_when_there_is_one(studio: Open) -> None:
+    async with studio(refused=True, service_workers="allow") as (page, server):
+        video = await made(server, "a red ball")
+        await holds(page, f"{KEPT}.then((paths) => paths.includes('/') && paths.includes('/studio/studio.js'))")
+        await holds(page, "navigator.serviceWorker.controller !== null")
+        await server.stop()
+        await page.reload()
+        await expect(page.locator("#away")).to_contain_text("Trying again")
+        await expect(page.locator("#size option")).to_have_count(1)
+        await server.start()
+        await expect(card(page, video)).to_be_visible()
+        await expect(page.locator("#size option")).to_have_text(["default", "64x64", "96x64"])
+        await expect(page.locator("#style option", has_text="Cinematic")).to_have_count(1)
+        await expect(page.locator("#trouble")).to_be_empty()
+
+
+async def test_a_room_that_could_not_be_opened_opens_when_the_server_is_back(studio: Open) -> None:
+    async with studio(a_house(), refused=True) as (page, server):
+        await expect(page.locator("#figures")).to_contain_text("replica")
+        await gone(page, server)
+        await go(page, "#/control")
+        await expect(page.locator("#view [role=alert]")).to_be_visible()
+        await server.start()
+        await expect(page.locator("#view .control")).to_be_visible()
+
+
+async def test_a_film_that_nothing_is_known_of_is_not_called_gone_while_the_server_is(studio: Open) -> None:
+    async with studio(cinema(), refused=True) as (page, server):
+        first, second = await asked(server), await asked(server, title="The other")
+        await go(page, f"#/stories/{first}")
+        await expect(page.locator(".film-title")).to_have_value("Three")
+        await go(page, "#/")
+        await gone(page, server)
+        await go(page, f"#/stories/{second}")
+        await expect(page.locator("#view [role=alert]")).to_be_visible()
+        await server.start()
+        await expect(page.locator(".film-title")).to_have_value("The other")
+
+
+async def test_a_film_opened_without_a_server_offers_its_sizes_when_there_is_one(studio: Open) -> None:
+    async with studio(cinema(), refused=True) as (page, server):
+        story = await asked(server)
+        await go(page, "#/stories")
+        await expect(page.locator("a", has_text="Three")).to_be_visible()
+        await gone(page, server)
+        await page.route("**/v1/models", lambda route: route.abort())  # else the browser remembers them
+        await go(page, f"#/stories/{story}")
+        await expect(page.locator(".film-title")).to_have_value("Three")
+        another = page.locator('[data-field="size"] option', has_text="96x64")
+        await expect(another).to_have_count(0)
+        await page.unroute_all(behavior="wait")
+        await server.start()
+        await expect(another).to_have_count(1)
