@@ -19,7 +19,7 @@ from app.client.errors import TIMEOUT, KinorayClientError
 from app.client.lora_calls import LoraCalls
 from app.client.mark_calls import MarkCalls
 from app.client.operator_calls import OperatorCalls
-from app.client.options import StyleOptions, VideoOptions
+from app.client.options import Priority, StyleOptions, VideoOptions
 from app.client.records import Health, JsonObject, RecommendedStyle, Style, Video, VideoEvent, VideoPage, expect_mapping
 from app.client.report import VideoReport
 from app.client.storyboard_calls import StoryboardCalls
@@ -206,9 +206,19 @@ class Kinoray(LoraCalls, MarkCalls, StoryboardCalls, OperatorCalls):
         answer = read_json(await self._transport.send("DELETE", _place(video_id)))
         return bool(expect_mapping(answer, "answer").get("deleted", True))
 
-    async def remix(self, video_id: str, prompt: str, idempotency_key: str | None = None) -> Video:
-        """Ask for a video like an earlier one with another prompt."""
-        return await self._ask(_place(video_id, "/remix"), {"prompt": prompt}, idempotency_key)
+    async def remix(
+        self,
+        video_id: str,
+        prompt: str,
+        idempotency_key: str | None = None,
+        *,
+        seed: int | None = None,
+        priority: Priority | None = None,
+    ) -> Video:
+        """Ask for a video like an earlier one with another prompt, and with another seed (-1: a fresh one)."""
+        given = {"prompt": prompt, "seed": seed, "priority": priority}
+        body = {name: value for name, value in given.items() if value is not None}
+        return await self._ask(_place(video_id, "/remix"), body, idempotency_key)
 
     async def extend(
         self, video_id: str, prompt: str, idempotency_key: str | None = None, **options: Unpack[VideoOptions]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, cast
 
 import typer
 
 from app.client.begin_with import Input, begun_with, input_of, picture_of
+from app.client.client import Kinoray
 from app.client.options import CreateOptions, Priority
+from app.client.records import Video
 from app.client.session import AsJson
 from app.client.words import TIERS, tiers
 from app.client.writing import IdempotencyKey, NoClobber, Out, make, target_of
@@ -170,12 +172,18 @@ def remix_command(
     prompt: str,
     out: Out = None,
     no_clobber: NoClobber = False,
+    seed: Annotated[int | None, typer.Option(help="Another one than the earlier video's; -1: a fresh one.")] = None,
+    priority: Annotated[Priority | None, typer.Option(help="A more urgent one pauses others.")] = None,
     idempotency_key: IdempotencyKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a video like an earlier one (model, shape, tier, seed) from another PROMPT."""
+    """Make a video like an earlier one (model, shape, tier, style, seed, pictures, LoRAs) from another PROMPT."""
     target = target_of(out, no_clobber)
-    make(context, lambda client: client.remix(video_id, prompt, idempotency_key), target, as_json)
+
+    def asked(client: Kinoray) -> Awaitable[Video]:
+        return client.remix(video_id, prompt, idempotency_key, seed=seed, priority=priority)
+
+    make(context, asked, target, as_json)
 
 
 def _adapter(said: str) -> dict[str, object]:

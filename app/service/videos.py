@@ -10,16 +10,15 @@ from functools import partial
 
 import anyio
 
-from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
+from app.errors import ContentNotReady, InvalidRequest, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
 from app.jobs.marks import Among
 from app.jobs.quotas import Standing
 from app.jobs.reports.records import Report
 from app.jobs.usage import Used, used_by
 from app.logs.context import about_job, facts
-from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
-from app.plan.inputs import again
+from app.plan.likeness import request_like
 from app.service.acceptance import Acceptance, Accepted, random_id
 from app.service.admission import held_of, limits_of
 from app.service.animations import Animations
@@ -45,7 +44,6 @@ from app.service.tenant_events import News, follow_tenant
 from app.settings import Settings
 from app.telemetry import Stages
 from app.types import (
-    OFF,
     Artifact,
     Caller,
     Event,
@@ -54,14 +52,15 @@ from app.types import (
     Page,
     Phase,
     Plan,
+    PlanWarning,
     Reference,
     VideoRequest,
-    Wishes,
 )
 from app.video.picture import small
 
 log = logging.getLogger(__name__)
 PREPARED = "prepared"
+STYLE_GONE = "style_gone"
 CANCELLED = Failure("cancelled", "The job was cancelled.")
 
 
@@ -326,40 +325,22 @@ class VideoService:
         """Bytes of an artifact."""
         return self.ports.artifacts.read(artifact, start, end)
 
-    async def remix(self, job_id: str, prompt: str, caller: Caller, key: str | None = None) -> Accepted:
-        """A new job like an earlier one (same model, shape, tier and seed) with another prompt. Raises JobNotFound."""
+    async def remix(self, job_id: str, asked: VideoRequest, caller: Caller, key: str | None = None) -> Accepted:
+        """A new job like an earlier one with another prompt, and with the seed and the wishes that are asked for.
+
+        A style that is no more is left out, with a warning. Raises JobNotFound; and as `accept`.
+        """
         source = (await self.get(job_id, caller)).plan
-        more, model = source.postprocessing, self._catalogue().find(source.model)
-        rule = source.sampling.rule
-        request = VideoRequest(
-            prompt=prompt,
-            model=source.model,
-            negative_prompt=source.negative_prompt,
-            width=source.spec.width,
-            height=source.spec.height,
-            frames=source.clip.frames,
-            fps=source.clip.fps,
-            interpolate=OFF if more is None else more.interpolate,
-            upscale=1 if more is None else more.upscale,
-            seed=source.sampling.seed,
-            guidance=source.sampling.guidance,
-            tier=source.asked_tier,
-            image=source.image,
-            extends=source.extends,
-            guidance_2=source.sampling.guidance_2,
-            loras=asked_of(source, model),
-            shift=source.sampling.shift,
-            guidance_start=None if rule is None else rule.start,
-            guidance_stop=None if rule is None else rule.stop,
-            cfg_zero_star=None if rule is None else rule.zero_star,
-            zero_init_steps=None if rule is None else rule.zero_steps,
-            ar_step=source.sampling.ar_step or None,
-            causal_block_size=source.sampling.causal_block or None,
-            audio=OFF if model.makes_sound and not source.sound else None,
-            wishes=Wishes(remixed_from=job_id),
-            references=tuple(map(again, source.references)),
-        )
-        return await self.accept(request, caller, key)
+        request = request_like(source, self._catalogue().find(source.model), asked.prompt)
+        seed = request.seed if asked.seed is None else asked.seed
+        request = replace(request, seed=seed, wishes=replace(asked.wishes, remixed_from=job_id))
+        try:
+            return await self.accept(request, caller, key)
+        except InvalidRequest as error:
+            if request.style is None or error.param != "style":
+                raise
+            gone = PlanWarning(STYLE_GONE, error.message, "style")
+            return await self.accept(replace(request, style=None, warnings=(gone,)), caller, key)
 
     async def analyze(self, request: VideoRequest, caller: Caller, reference: Reference | None = None) -> Plan:
         """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""

@@ -1,7 +1,7 @@
 // What a person does to a video, from a card, the stage, the details or the palette: each asks the server and says so.
 
 import { call, patch, post } from "./api.js";
-import { another, remix } from "./ask/form.js";
+import { remix } from "./ask/form.js";
 import { $, announce, button, h } from "./dom.js";
 import { send } from "./outbox.js";
 import { title } from "./sentences.js";
@@ -25,12 +25,18 @@ export async function trouble(work) {
   }
 }
 
-/** Has a video made; the stream may be quicker than the answer, and knows more. @param {object} wanted */
-export async function make(wanted) {
-  const video = await send(wanted);
+/** Has a video made; the stream may be quicker than the answer, and knows more. @param {object} wanted @param {string} [path] */
+export async function make(wanted, path) {
+  const video = await send(wanted, path);
   if (!videos.has(video.id)) learn(video);
   return video;
 }
+
+// The same again with a fresh seed, and with all else that it was asked for with, whatever the form says now.
+const onceMore = (video) => {
+  const { id, prompt, priority, optimization } = video;
+  return make({ prompt: optimization.written_prompt ?? prompt, seed: -1, priority, preview: true }, `v1/videos/${id}/remix`);
+};
 
 /** @param {Video} video */
 export async function save(video) {
@@ -106,9 +112,9 @@ export function act(what, video) {
     if (what === "good" || what === "bad") return rate(video, what === "good" ? 4 : 2); // 4: right as it is
     if (what === "favourite") await mark(video, { favourite: !video.favourite });
     if (what === "gif" || what === "webp") await download(`v1/videos/${id}/content?variant=${what}`, `${named(video)}.${what}`);
-    if (what === "four") await Promise.all([1, 2, 3, 4].map(() => make(another(video))));
+    if (what === "four") await Promise.all([1, 2, 3, 4].map(() => onceMore(video)));
     if (what === "cancel") learn(await post(`v1/videos/${id}/cancel`, {}));
-    if (what === "again") await make(another(video));
+    if (what === "again") await onceMore(video);
     if (what === "save") await save(video);
   });
 }

@@ -4,7 +4,7 @@
 import { lasting, post, Refusal } from "./api.js";
 
 const NAME = "kinoray-unsent";
-/** @type {{ key: string, body: object }[]} */
+/** @type {{ key: string, path?: string, body: object }[]} */
 let unsent = [];
 let changed = () => {};
 
@@ -25,9 +25,12 @@ export const away = ({ status, code }) => status >= 500 && !code;
 
 export const waiting = () => unsent.length;
 
-/** Asks for a video until the server has answered. Raises Refusal where it says no. @returns {Promise<Video>} */
-export function send(body) {
-  const letter = { key: fresh(), body };
+/**
+ * Asks for a video until the server has answered. Raises Refusal where it says no.
+ * @param {object} body @param {string} [path] @returns {Promise<Video>}
+ */
+export function send(body, path = "v1/videos") {
+  const letter = { key: fresh(), path, body };
   unsent.push(letter);
   keep();
   return deliver(letter);
@@ -36,7 +39,7 @@ export function send(body) {
 async function deliver(letter) {
   try {
     const unheard = (error) => !(error instanceof Refusal) || away(error); // else it is the server's own word, with a reason
-    return await lasting(() => post("v1/videos", letter.body, { "idempotency-key": letter.key }), unheard, () => changed());
+    return await lasting(() => post(letter.path ?? "v1/videos", letter.body, { "idempotency-key": letter.key }), unheard, () => changed());
   } finally {
     unsent = unsent.filter((each) => each !== letter);
     keep();

@@ -215,8 +215,11 @@ async def test_what_asks_for_nothing_is_no_error(client: httpx.AsyncClient) -> N
     assert (await client.post("/v1/videos", json={"prompt": RED} | nothing)).status_code == 200
 
 
-async def test_a_remix_takes_only_a_prompt(house: House, client: httpx.AsyncClient, job: dict[str, Any]) -> None:
-    for body in ({}, {"prompt": ""}, {"prompt": RED, "seed": 4}, {"prompt": "a" * 4001}):
+async def test_a_remix_takes_a_prompt_a_seed_and_wishes_and_no_more(
+    house: House, client: httpx.AsyncClient, job: dict[str, Any]
+) -> None:
+    wrong = ({"size": "64x64"}, {"seed": "x"}, {"priority": "urgent"})
+    for body in ({}, {"prompt": ""}, {"prompt": "a" * 4001}, *({"prompt": RED} | each for each in wrong)):
         refused(await client.post(f"/v1/videos/{job['id']}/remix", json=body))
     assert await house.count() == 1
 

@@ -222,3 +222,17 @@ async def test_the_figures_of_use_are_told(house: House, client: httpx.AsyncClie
         await house.presets.count("social", tenant, at)
     social = (await client.get("/v1/styles/social")).json()
     assert (social["uses"], social["your_uses"], social["last_used_at"]) == (2, 1, 5)
+
+
+async def test_a_remix_has_its_sources_style_and_says_so_where_that_is_no_more(
+    client: httpx.AsyncClient,
+) -> None:
+    own = await made(client)
+    asked = {"prompt": "a red ball", "style": own["id"]}
+    source = (await client.post("/v1/videos", json=asked)).json()
+    path, other = f"/v1/videos/{source['id']}/remix", {"prompt": "a blue ball"}
+    assert (await client.post(path, json=other)).json()["prompt"] == "a blue ball, at night"
+    await client.delete(f"/v1/styles/{own['id']}")
+    left = (await client.post(path, json=other)).json()
+    assert (left["prompt"], left["optimization"]["style"], left["fps"]) == ("a blue ball", None, source["fps"])
+    assert [(each["code"], each["param"]) for each in left["warnings"]] == [("style_gone", "style")]

@@ -142,6 +142,19 @@ async def test_a_remix_keeps_all_but_the_prompt(how: str, client: httpx.AsyncCli
     assert (remix["prompt"], remix["remixed_from_video_id"]) == ("a blue ball", source["id"])
 
 
+async def test_another_take_differs_in_its_seed_alone(client: httpx.AsyncClient) -> None:
+    wishes = {"size": "96x64", "tier": "standard", "steps": 12, "style": "cinematic", "negative_prompt": "blur"}
+    asked = {"prompt": "a red ball", "seed": 5, "deterministic": True, **wishes}
+    source = (await client.post("/v1/videos", json=asked)).json()
+    body = {"prompt": source["optimization"]["written_prompt"], "seed": -1, "priority": "high", "preview": True}
+    again = (await client.post(f"/v1/videos/{source['id']}/remix", json=body)).json()
+    same = ("prompt", "size", "num_frames", "fps", "quality", "model", "total_steps")
+    assert [again[name] for name in same] == [source[name] for name in same]
+    told = ("asked_tier", "style", "written_prompt", "deterministic", "sampler", "budget", "guidance")
+    assert [again["optimization"][name] for name in told] == [source["optimization"][name] for name in told]
+    assert (again["seed"], again["priority"]) == (7, "high")  # the one that this planner draws
+
+
 async def test_a_video_that_a_restore_has_lost_says_so(house: House, client: httpx.AsyncClient) -> None:
     gone = f"video_{'0' * 32}"
     assert (await client.get(f"/v1/videos/{gone}")).json()["error"]["code"] == "video_not_found"

@@ -213,6 +213,8 @@ async def test_cancel_delete_and_remix(service: Service, client: Kinoray) -> Non
     assert stopped.error is not None
     assert stopped.error.code == "cancelled"
     assert (await client.remix("v", "a blue ball")).extra["remixed_from_video_id"] == "v"
+    await client.remix("v", "a blue ball", seed=-1, priority="high")
+    assert service.bodies == [{"prompt": "a blue ball"}, {"prompt": "a blue ball", "seed": -1, "priority": "high"}]
     longer = await client.extend("v", "it goes on", seconds=2, tier=None)
     assert (longer.extra["remixed_from_video_id"], service.bodies[-1]) == ("v", {"prompt": "it goes on", "seconds": 2})
     assert await client.delete("v")

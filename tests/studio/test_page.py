@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.api.house import House
+from tests.api.house import MODEL, House
 from tests.api.served import ServedHouse
+from tests.api.test_pictures import data_url, png
 from tests.studio.conftest import Open, mp4
 from tests.waiting import until
 
@@ -115,13 +117,17 @@ async def test_a_key_is_asked_for_once_and_remembered(studio: Open) -> None:
 
 
 async def test_another_seed_is_asked_for_as_the_card_was(studio: Open) -> None:
-    async with studio() as (page, server):
+    house = House(video=mp4(), models=(replace(MODEL, takes_image=True),))
+    async with studio(house) as (page, server):
         wishes: dict[str, Any] = {
             "quality_tier": "preview",
             "priority": "high",
             "size": "96x64",
             "num_frames": 9,
             "seed": 5,
+            "num_inference_steps": 12,
+            "negative_prompt": "blur",
+            "input_reference": data_url(png()),
         }
         video = await ask(server, "a red ball", **wishes)
         await page.check('input[name="tier"][value="premium"]')
@@ -133,7 +139,9 @@ async def test_another_seed_is_asked_for_as_the_card_was(studio: Open) -> None:
         assert first.id == video
         assert (again.plan.asked_tier, again.plan.tier, again.priority) == ("preview", "preview", "high")
         assert again.plan.spec == first.plan.spec
-        assert again.plan.sampling.steps == first.plan.sampling.steps
+        assert again.plan.sampling.steps == first.plan.sampling.steps == 12
+        assert (again.plan.image, again.plan.negative_prompt) == (first.plan.image, "blur")
+        assert again.plan.image is not None
         assert again.plan.sampling.seed != first.plan.sampling.seed
 
 

@@ -140,6 +140,9 @@ class CreateVideo(Strict):
 
 
 class RemixVideo(Strict):
-    """A video like an earlier one, with another prompt."""
+    """A video like an earlier one, with another prompt, and by Kinoray's own fields with another seed."""
 
     prompt: str = Field(description="What the new video should show")
+    seed: Seed = Field(None, description="Another one than the earlier video's; -1: a fresh one")
+    priority: Literal["low", "normal", "high"] | None = Field(None, description="normal, if not given")
+    preview: bool | None = Field(None, description="Show the unfinished video in its events every few steps")

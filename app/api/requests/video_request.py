@@ -120,10 +120,11 @@ def _webhook(wish: WebhookWish | None) -> Webhook | None:
     return Webhook(wish.url, tuple(dict.fromkeys(wish.events or WEBHOOK_EVENTS)))
 
 
-def remix_prompt(fields: Fields, max_prompt_chars: int) -> str:
-    """The prompt of a remix; it takes no other field. Raises InvalidRequest."""
+def remix_request(fields: Fields, max_prompt_chars: int) -> VideoRequest:
+    """What a remix is asked for with; all else is as in its source. Raises InvalidRequest."""
     asked = validated(RemixVideo, settled(fields, RemixVideo.model_fields, {}))
-    return _prompt(asked.prompt, max_prompt_chars)
+    wishes = Wishes(priority=asked.priority or NORMAL, preview=bool(asked.preview))
+    return VideoRequest(prompt=_prompt(asked.prompt, max_prompt_chars), seed=asked.seed, wishes=wishes)
 
 
 def validated(model: type[M], fields: Fields) -> M:

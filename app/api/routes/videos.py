@@ -22,7 +22,7 @@ from app.api.requests.input_image import request_with_reference
 from app.api.requests.marked_query import Marked, Words
 from app.api.requests.page_query import PageAfter, PageLimit, PageOrder
 from app.api.requests.schemas import CreateVideo, RemixVideo
-from app.api.requests.video_request import remix_prompt
+from app.api.requests.video_request import remix_request
 from app.api.responses import Video, VideoDeleted, VideoList, job_headers, video_list
 from app.api.video_answers import accepted_video, video_of
 from app.api.waiting import looked_until_ended
@@ -166,7 +166,8 @@ async def remix(
     caller: Writer,
     key: KeyHeader,
 ) -> Response:
-    """A new video with the model, shape, tier and seed of an earlier one and another prompt."""
+    """A new video with all that an earlier one was made with (model, shape, tier, style, seed, pictures, LoRAs …) and
+    another prompt; with its own prompt and a fresh `seed`, another take of it."""
     source = check_id(video_id)
-    prompt = remix_prompt(await body_fields(request), settings.max_prompt_chars)
-    return await accepted_video(request, service.remix(source, prompt, caller, key), service, settings, base)
+    asked = remix_request(await body_fields(request), settings.max_prompt_chars)
+    return await accepted_video(request, service.remix(source, asked, caller, key), service, settings, base)

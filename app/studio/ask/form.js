@@ -58,25 +58,6 @@ function variations(many) {
 /** What is wrong with so many requests; empty: nothing. */
 export const tooMany = (n) => (n > MOST ? t("many.most", { n: MOST, got: n }) : "");
 
-/** The same again, as it was asked for then, whatever the form says now, with a fresh seed. @param {Video} video */
-export function another(video) {
-  const { written_prompt: written, asked_tier: asked, tier: used, style, enhanced } = video.optimization;
-  return {
-    prompt: written ?? video.prompt,
-    quality_tier: asked || used,
-    style: style ?? "",
-    ...(enhanced ? { enhance: true } : {}),
-    ...(video.draft ? { speculative: true } : {}),
-    model: video.model,
-    size: video.size,
-    num_frames: video.num_frames,
-    fps: video.fps,
-    priority: video.priority,
-    seed: -1,
-    preview: true,
-  };
-}
-
 /** The form as a video was asked for, to change it. @param {Video} video */
 export function remix(video) {
   const { written_prompt: written, asked_tier: asked, tier: used, style } = video.optimization;
