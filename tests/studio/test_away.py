@@ -51,6 +51,23 @@ async def test_a_room_that_could_not_be_opened_opens_when_the_server_is_back(stu
         await expect(page.locator("#view .control")).to_be_visible()
 
 
+async def test_details_that_could_not_be_read_are_read_when_the_server_is_back(studio: Open) -> None:
+    async with studio(refused=True) as (page, server):
+        video = await made(server, "a red ball")
+        await expect(card(page, video)).to_be_visible()
+        await gone(page, server)
+        await go(page, f"#/video/{video}")
+        await expect(page.locator("#detail")).not_to_be_visible()  # not even what shows them
+        await server.start()
+        await expect(page.locator("#detail .waterfall")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await gone(page, server)
+        await go(page, "#/video/video_0123456789abcdef")
+        await expect(page.locator("#detail-title")).not_to_be_empty()
+        await server.start()
+        await expect(page.locator("#detail-title")).to_have_text("That video is not there any more.")
+
+
 async def test_a_film_that_nothing_is_known_of_is_not_called_gone_while_the_server_is(studio: Open) -> None:
     async with studio(cinema(), refused=True) as (page, server):
         first, second = await asked(server), await asked(server, title="The other")

@@ -1,10 +1,10 @@
 // One video with all that is known of it, at an address of its own (#/video/ID), or up to four of them (#/compare/ID,ID).
 
 import { act } from "../acts.js";
-import { get } from "../api.js";
+import { get, passes } from "../api.js";
 import { $, announce, button, h } from "../dom.js";
 import { badges, sentence, story, title, warn } from "../sentences.js";
-import { ended, learn, videos, watch } from "../store.js";
+import { ended, learn, onEvent, videos, watch } from "../store.js";
 import { date, known, money, number, span, t } from "../words.js";
 import { company, ribbon } from "../watch/ribbon.js";
 import { code } from "./code.js";
@@ -17,6 +17,7 @@ const ID = /^[A-Za-z0-9_-]{1,100}$/;
 const dialog = $("detail");
 let opener = null; // who had the focus
 let shown = ""; // ids
+let missed = false; // something of them was not answered
 /** @type {string[]} */
 let picked = []; // those to compare with one more
 
@@ -27,7 +28,7 @@ export async function route() {
   const wanted = kind === "video" ? ids.slice(0, 1) : kind === "compare" ? ids.slice(0, MOST) : [];
   if (!wanted.length) return void (dialog.open && dialog.close());
   if (shown === wanted.join() && dialog.open) return;
-  shown = wanted.join();
+  [shown, missed] = [wanted.join(), false];
   if (!dialog.open) {
     opener = document.activeElement;
     dialog.showModal();
@@ -40,6 +41,7 @@ export async function route() {
     $("detail-body").replaceChildren(...parts);
   } catch (error) {
     if (shown !== wanted.join()) return;
+    missed = passes(error);
     $("detail-title").textContent = error.status === 404 ? t("detail.gone") : error.message;
     $("detail-body").replaceChildren();
   }
@@ -48,7 +50,10 @@ export async function route() {
 /** @param {Video} video */
 async function whole(video) {
   const id = video.id;
-  const report = await get(`v1/videos/${id}/report`).catch(() => null);
+  const report = await get(`v1/videos/${id}/report`).catch((error) => {
+    missed ||= passes(error);
+    return null;
+  });
   const line = h("p", { className: "soft", id: "detail-state" }, sentence(video));
   const band = h("div", { className: "ribbon" });
   const belt = h("div", {}, band);
@@ -156,3 +161,8 @@ watch((what, video) => {
   } else if (what === "shown" && $("detail-state")) $("detail-state").textContent = sentence(video);
 });
 addEventListener("hashchange", route);
+onEvent(({ kind }) => {
+  if (kind !== "ready" || !missed || !dialog.open) return; // the server was away
+  shown = "";
+  route();
+});

@@ -1,10 +1,11 @@
 // The details of a video, and comparing, are loaded when somebody first looks at them: a first look weighs less.
 
 import { trouble } from "../acts.js";
+import { lasting } from "../api.js";
 import { $ } from "../dom.js";
 import { videos } from "../store.js";
 
-const details = () => import("./detail.js");
+const details = () => lasting(() => import("./detail.js"));
 
 /** Opens what the address names. */
 export function route() {
