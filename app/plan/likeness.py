@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from app.plan.adapters import asked_of
 from app.plan.catalogue import within
 from app.plan.inputs import again
 from app.plan.stages import walk_of
+from app.plan.tiers import AUTO
 from app.types import OFF, ModelProfile, Plan, VideoRequest
+
+_KEPT: Final = ("negative_prompt", "style", "loras", "shift", "audio")
+_OF_TIER: Final = (
+    *("sampler", "guidance", "guidance_2"),
+    *("guidance_start", "guidance_stop", "cfg_zero_star", "zero_init_steps"),
+)
+"""What goes on as it was, whatever the clip; and what does in the same tier, made by the same weights."""
 
 
 def request_like(plan: Plan, model: ModelProfile, prompt: str) -> VideoRequest:
@@ -52,6 +63,19 @@ def request_like(plan: Plan, model: ModelProfile, prompt: str) -> VideoRequest:
         causal_block_size=sampling.causal_block or None,
         audio=OFF if model.makes_sound and not plan.sound else None,
     )
+
+
+def gone_on(asked: VideoRequest, plan: Plan, model: ModelProfile) -> VideoRequest:
+    """The request for what comes behind a video, with what it leaves open as in that one; `model` is of both.
+
+    Not so its steps, which the planner chooses by the new prompt, and its shape, seed and inputs.
+    """
+    like, said = request_like(plan, model, asked.prompt), VideoRequest(asked.prompt)
+    tier = like.tier if asked.tier == AUTO else asked.tier
+    same = tier == like.tier and plan.student is None and not asked.step_cache
+    names = (*_KEPT, *(_OF_TIER if same else ()))
+    left = {name: getattr(like, name) for name in names if getattr(asked, name) == getattr(said, name)}
+    return replace(asked, tier=tier, **left)
 
 
 def _own_steps(plan: Plan, model: ModelProfile) -> tuple[int | None, int | None]:

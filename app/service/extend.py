@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from app.errors import ArtifactLost, Conflict, InvalidRequest, NotSupported
-from app.plan.adapters import asked_of
 from app.plan.catalogue import Catalogue
+from app.plan.likeness import gone_on
 from app.plan.tiers import AUTO
 from app.service.acceptance import Accepted
+from app.service.kept_style import with_kept_style
 from app.service.videos import VideoService
 from app.types import OFF, Artifact, Caller, Extension, Job, ModelProfile, Phase, Plan, VideoRequest
 from app.video.join import MOST_BYTES, last_frame
@@ -25,8 +26,8 @@ async def extend(
 ) -> Accepted:
     """A new job: its file holds the frames of the source, then those of a clip that begins with the last of them.
 
-    What the request leaves open is as in the source: model, tier, negative prompt, LoRAs, shift. Its size and rate are
-    the source's in any case, and its `seconds` those of the new clip.
+    What the request leaves open is as in the source: model, tier, style, negative prompt, LoRAs, guidance, sampler,
+    shift. Its size and rate are the source's in any case, and its `seconds` those of the new clip.
 
     Raises:
         JobNotFound: there is no such video.
@@ -55,6 +56,8 @@ async def extend(
     shown = source.plan.whole
     png, frames = await asyncio.to_thread(last_frame, mp4, shown.width, shown.height)
     request = replace(_as_source(asked, source, model), extends=Extension(source_id, video, frames))
+    if asked.style is None:
+        request = await with_kept_style(request, caller, service.ports.presets)
     whole = (await service.analyze(request, caller, png)).whole
     if whole.frames * whole.height * whole.width * 3 > MOST_BYTES:
         most_s = MOST_BYTES / (whole.height * whole.width * 3) / whole.fps
@@ -110,14 +113,7 @@ def _as_source(asked: VideoRequest, source: Job, model: ModelProfile) -> VideoRe
         upscale=1 if more is None else more.upscale,
         tier=plan.asked_tier if asked.tier == AUTO else asked.tier,
     )
-    if model.id != plan.model:
-        return request
-    return replace(
-        request,
-        negative_prompt=asked.negative_prompt or plan.negative_prompt,
-        loras=asked.loras or asked_of(plan, model),
-        shift=plan.sampling.shift if asked.shift is None else asked.shift,
-    )
+    return gone_on(request, plan, model) if model.id == plan.model else request
 
 
 def _check(asked: VideoRequest, plan: Plan) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 
 import anyio
 
-from app.errors import ContentNotReady, InvalidRequest, JobNotFound, NotFound, StoreUnavailable, TimedOut
+from app.errors import ContentNotReady, JobNotFound, NotFound, StoreUnavailable, TimedOut
 from app.jobs.admission_limits import Usage
 from app.jobs.marks import Among
 from app.jobs.quotas import Standing
@@ -31,6 +31,7 @@ from app.service.follower_reads import FollowerReads, patiently
 from app.service.given_inputs import GivenInputs
 from app.service.input_image import PENDING, decoding
 from app.service.job_report import report_of
+from app.service.kept_style import with_kept_style
 from app.service.lora_uploads import LoraShelf, with_uploads
 from app.service.outlook import Outlook, outlook_of
 from app.service.planning import plan_of
@@ -52,7 +53,6 @@ from app.types import (
     Page,
     Phase,
     Plan,
-    PlanWarning,
     Reference,
     VideoRequest,
 )
@@ -60,7 +60,6 @@ from app.video.picture import small
 
 log = logging.getLogger(__name__)
 PREPARED = "prepared"
-STYLE_GONE = "style_gone"
 CANCELLED = Failure("cancelled", "The job was cancelled.")
 
 
@@ -334,13 +333,7 @@ class VideoService:
         request = request_like(source, self._catalogue().find(source.model), asked.prompt)
         seed = request.seed if asked.seed is None else asked.seed
         request = replace(request, seed=seed, wishes=replace(asked.wishes, remixed_from=job_id))
-        try:
-            return await self.accept(request, caller, key)
-        except InvalidRequest as error:
-            if request.style is None or error.param != "style":
-                raise
-            gone = PlanWarning(STYLE_GONE, error.message, "style")
-            return await self.accept(replace(request, style=None, warnings=(gone,)), caller, key)
+        return await self.accept(await with_kept_style(request, caller, self.ports.presets), caller, key)
 
     async def analyze(self, request: VideoRequest, caller: Caller, reference: Reference | None = None) -> Plan:
         """The plan a request would get now, without making anything; as for `accept`, its picture is looked at last."""

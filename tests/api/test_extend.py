@@ -280,3 +280,15 @@ async def test_an_extension_is_no_longer_than_what_can_be_put_together(
     monkeypatch.setattr("app.service.extend.MOST_BYTES", 16 * 64 * 64 * 3)
     answer = await client.post(f"/v1/videos/{source['id']}/extend", json={"prompt": RED, "seconds": 1})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_length")
+
+
+async def test_what_an_extension_leaves_open_is_as_in_its_source(studio: Studio) -> None:
+    house, client = studio
+    wishes = {"negative_prompt": "blur", "guidance_scale": 4.5, "sampler": "unipc", "style": "cinematic"}
+    source = await made(house, client, tier="standard", **wishes)
+    path, asked = f"/v1/videos/{source['id']}/extend", {"prompt": "it bounces away"}
+    longer = (await house.jobs.get((await client.post(path, json=asked)).json()["id"])).plan
+    assert (longer.negative_prompt, longer.style, longer.tier) == ("blur", "cinematic", "standard")
+    assert (longer.sampling.guidance, longer.sampling.sampler) == (4.5, "unipc")
+    other = (await house.jobs.get((await client.post(path, json=asked | {"tier": "premium"})).json()["id"])).plan
+    assert (other.tier, other.style, other.sampling.guidance) == ("premium", "cinematic", 3.0)

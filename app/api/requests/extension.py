@@ -23,7 +23,8 @@ class VideoReference(Strict):
 
 
 class ExtendVideo(CreateVideo):
-    """What happens next. All else that a video may be asked for with is as in the source, unless it is given."""
+    """What happens next. Model, tier, style, negative prompt, LoRAs, guidance, sampler and shift are as in the source,
+    unless they are given."""
 
     prompt: str = Field(description="What the video should show from now on")
     seconds: int | float | str | None = Field(None, description="Playing time of what is new")
