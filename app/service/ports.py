@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Protocol
 
 from app.artifacts.store import ArtifactStore
 from app.cache.similar import NoSimilar, SimilarIndex
@@ -105,7 +105,7 @@ class Ports:
     @classmethod
     def over(
         cls, stores: Stores, planner: Planner, cache: ByteCache, models: tuple[ModelProfile, ...], sentences: Sentences
-    ) -> Self:
+    ) -> Ports:
         """With everything that the stores of a process have; the rest is put in its place by `replace`."""
         return cls(
             planner=planner,

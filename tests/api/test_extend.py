@@ -284,7 +284,12 @@ async def test_an_extension_is_no_longer_than_what_can_be_put_together(
 
 async def test_what_an_extension_leaves_open_is_as_in_its_source(studio: Studio) -> None:
     house, client = studio
-    wishes = {"negative_prompt": "blur", "guidance_scale": 4.5, "sampler": "unipc", "style": "cinematic"}
+    wishes: dict[str, Any] = {
+        "negative_prompt": "blur",
+        "guidance_scale": 4.5,
+        "sampler": "unipc",
+        "style": "cinematic",
+    }
     source = await made(house, client, tier="standard", **wishes)
     path, asked = f"/v1/videos/{source['id']}/extend", {"prompt": "it bounces away"}
     longer = (await house.jobs.get((await client.post(path, json=asked)).json()["id"])).plan
