@@ -20,8 +20,8 @@ const keep = () => {
 // crypto.randomUUID is there only behind TLS or on localhost.
 const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Said by what stands before a server that does not answer: a 5xx without a code of ours. @param {Refusal} refusal */
-export const away = ({ status, code }) => status >= 500 && !code;
+/** Not the server's own word: nobody answered, or what stands before it, a 5xx without a code of ours. @param {any} error */
+export const unheard = (error) => !(error instanceof Refusal) || (error.status >= 500 && !error.code);
 
 export const waiting = () => unsent.length;
 
@@ -38,7 +38,6 @@ export function send(body, path = "v1/videos") {
 
 async function deliver(letter) {
   try {
-    const unheard = (error) => !(error instanceof Refusal) || away(error); // else it is the server's own word, with a reason
     return await lasting(() => post(letter.path ?? "v1/videos", letter.body, { "idempotency-key": letter.key }), unheard, () => changed());
   } finally {
     unsent = unsent.filter((each) => each !== letter);

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.async_api import Page, expect
+from dataclasses import replace
 
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.api.house import MODEL
 from tests.api.served import ServedHouse
+from tests.api.test_uploads import noise
 from tests.studio.conftest import Open, holds
 from tests.studio.test_control import a_house
 from tests.studio.test_installed import KEPT
 from tests.studio.test_keep import made
 from tests.studio.test_page import card
-from tests.studio.test_stories import asked, cinema
+from tests.studio.test_stories import asked, blank, cinema
 
 pytestmark = pytest.mark.anyio
 
@@ -95,3 +99,26 @@ async def test_a_film_opened_without_a_server_offers_its_sizes_when_there_is_one
         await page.unroute_all(behavior="wait")
         await server.start()
         await expect(another).to_have_count(1)
+
+
+async def test_a_scenes_picture_is_sent_whole_though_the_server_is_away_meanwhile(studio: Open) -> None:
+    house = cinema(models=(replace(MODEL, takes_image=True),))
+    async with studio(house, refused=True) as (page, server):
+        await blank(page, server, "a red ball")
+        sent = page.locator(".scene-picture p.soft")
+        refused = 0
+
+        async def starting(route: Route) -> None:
+            nonlocal refused
+            refused += 1
+            await route.fulfill(status=503, body="")  # as a proxy says it of a Router that is not there
+
+        await page.route("**/v1/uploads/*", starting, times=2)
+        file = noise(900, 600)
+        await page.set_input_files(
+            ".scene-picture input", {"name": "large.png", "mimeType": "image/png", "buffer": file}
+        )
+        await expect(sent).to_have_text("large.png")
+        assert refused == 2
+        (upload,) = await server.house.uploads.own("public", 0.0)
+        assert (upload.whole, upload.length) == (True, len(file))

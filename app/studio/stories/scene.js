@@ -1,10 +1,11 @@
 // The fields of one scene: what it shows, what is said, what is read, its picture, and what is seldom changed folded away.
 
+import { upload } from "../ask/upload.js";
 import { announce, button, h, say } from "../dom.js";
 import { warn } from "../sentences.js";
 import { known, number, span, t } from "../words.js";
 import { choice, field, set } from "./fields.js";
-import { isPicture, pictureIn, upload } from "./picture.js";
+import { isPicture, pictureIn } from "./picture.js";
 
 export const TIERS = ["auto", "preview", "standard", "premium", "ultra"];
 export const CUTS = ["cut", "crossfade", "fade"];
@@ -129,25 +130,31 @@ function pictureBox({ label, name, give }) {
   let takes = true;
   let local = ""; // the address of the file that was given last, in this page
   let of = "";
+  let sending = new AbortController();
 
   async function take(file) {
     if (!takes) return;
     if (!isPicture(file)) return void say(note, t("picture.kind"));
     const megabytes = number(file.size / 1e6, 1);
+    sending.abort(); // of the one that was picked before
+    sending = new AbortController();
+    const { signal } = sending;
     bar.hidden = false;
+    const progress = (share) => {
+      bar.firstElementChild.style.width = `${100 * share}%`;
+      say(note, t("scene.picture.sent", { n: number((share * file.size) / 1e6, 1), of: megabytes }));
+    };
     try {
-      const id = await upload(file, (sent) => {
-        bar.firstElementChild.style.width = `${(100 * sent) / file.size}%`;
-        say(note, t("scene.picture.sent", { n: number(sent / 1e6, 1), of: megabytes }));
-      });
+      const id = await upload(file, { name: file.name, progress, signal });
+      signal.throwIfAborted();
       URL.revokeObjectURL(local);
       [local, of] = [URL.createObjectURL(file), id];
       give({ upload: id, name: file.name });
       announce(file.name);
     } catch (error) {
-      say(note, error.message);
+      if (!signal.aborted) say(note, error.message);
     } finally {
-      bar.hidden = true;
+      if (!signal.aborted) bar.hidden = true;
       input.value = "";
     }
     return undefined;

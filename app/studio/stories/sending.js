@@ -1,13 +1,11 @@
 // A film on its way to the server: its request has a name of its own (Idempotency-Key) that is kept with the draft, so
 // that it is sent again after a reload or once the server is back, and makes no second film.
 
-import { post, Refusal } from "../api.js";
-import { sleep } from "../dom.js";
-import { away } from "../outbox.js";
+import { lasting, post } from "../api.js";
+import { unheard } from "../outbox.js";
 import { allDrafts, body, draftOf, forgetDraft, fresh, keep } from "./drafts.js";
 import { change, learn } from "./films.js";
 
-const AGAIN_MS = 2000;
 /** @type {Map<string, Promise<Film>>} */
 const under = new Map(); // by draft
 
@@ -25,19 +23,14 @@ export function send(draft, wish = body(draft)) {
 }
 
 async function deliver(id, { key, body }) {
-  for (;;) {
-    try {
-      const film = learn(await post("v1/storyboards", body, { "idempotency-key": key }));
-      forgetDraft(id);
-      return film;
-    } catch (error) {
-      if (error instanceof Refusal && !away(error)) {
-        const draft = draftOf(id);
-        if (draft) keep({ ...draft, sending: null }); // the server's own word: it is a draft again
-        throw error;
-      }
-      await sleep(AGAIN_MS);
-    }
+  try {
+    const film = learn(await lasting(() => post("v1/storyboards", body, { "idempotency-key": key }), unheard));
+    forgetDraft(id);
+    return film;
+  } catch (error) {
+    const draft = draftOf(id);
+    if (draft) keep({ ...draft, sending: null }); // the server's own word: it is a draft again
+    throw error;
   }
 }
 
