@@ -12,6 +12,7 @@ from app.api.methods import answer_head
 from app.api.openapi import Schema, document
 from app.api.routes import (
     archive,
+    asked_again,
     audit,
     caches,
     content,
@@ -66,7 +67,7 @@ class Rooms:
 
 _STORYBOARDS: Final = (storyboards, storyboard_events, voices)
 _FIRST: Final = (  # what is asked for most
-    *(archive, videos, operations, marks, reports, not_here, sync, images, extend, content),
+    *(archive, videos, operations, marks, reports, asked_again, not_here, sync, images, extend, content),
     *(events, tenant_events, event_socket, feedback),
 )
 _LAST: Final = (models, loras, uploads, styles, keys, audit, caches, control, trace, trends, usage, vitals, page)

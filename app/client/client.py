@@ -94,6 +94,11 @@ class Kinoray(LoraCalls, MarkCalls, StoryboardCalls, OperatorCalls):
         answer = await self._transport.send("GET", _place(video_id), params, patience_s=wait_s)
         return Video.parse(read_json(answer))
 
+    async def asked(self, video_id: str) -> JsonObject:
+        """The request that makes a video again: `path`, `body`, and whether it would be `exact`ly the same."""
+        answer = read_json(await self._transport.send("GET", _place(video_id, "/request")))
+        return expect_mapping(answer, "answer")
+
     async def report(self, video_id: str) -> VideoReport:
         """Where a video's time went so far: stages, waits, attempts, and the bottleneck in a sentence."""
         return VideoReport.parse(read_json(await self._transport.send("GET", _place(video_id, "/report"))))

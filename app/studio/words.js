@@ -240,6 +240,7 @@ export const WORDS = {
   "detail.time": ["Where the time went", "Wohin die Zeit ging"],
   "detail.facts": ["Facts", "Angaben"],
   "detail.request": ["The request", "Die Anfrage"],
+  "detail.request.other": ["Something of the service is another by now: it would not be the same video bit for bit.", "Etwas am Dienst ist inzwischen anders: Es würde nicht bis aufs Bit dasselbe Video."],
   "detail.shell": ["Command line", "Befehlszeile"],
   "detail.gone": ["That video is not there any more.", "Dieses Video gibt es nicht mehr."],
   "detail.loop": ["Loop", "Schleife"],

@@ -192,8 +192,9 @@ class Service:
             return self._events(video_id, request.headers.get("last-event-id"))
         if what == "content":
             return self._content(request)
-        if what == "report":
-            return JSONResponse({"id": video_id, **self.report})
+        if what in ("report", "request"):
+            asked = {"path": "/v1/videos", "body": self.bodies[-1] if self.bodies else {}, "exact": True}
+            return JSONResponse({"id": video_id, **self.report} if what == "report" else asked)
         return await self._looked_at(video_id, float(request.query_params.get("wait", 0)))
 
     async def _looked_at(self, video_id: str, wait_s: float) -> Response:

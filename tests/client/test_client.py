@@ -221,6 +221,12 @@ async def test_cancel_delete_and_remix(service: Service, client: Kinoray) -> Non
     assert "v" not in service.videos
 
 
+async def test_asked_is_what_makes_a_video_again(service: Service, client: Kinoray) -> None:
+    made = await client.create("a red ball", seed=5)
+    told = await client.asked(made.id)
+    assert (told["path"], told["body"], told["exact"]) == ("/v1/videos", {"prompt": "a red ball", "seed": 5}, True)
+
+
 async def test_rate_says_what_you_think_of_a_video(service: Service, client: Kinoray) -> None:
     service.videos["v"] = video("v")
     said = await client.rate("v", 2, ["too_rough"])

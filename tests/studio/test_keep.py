@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -126,11 +127,13 @@ async def test_two_are_compared_in_step_with_what_they_differ_in(studio: Open) -
 async def test_the_request_can_be_asked_again_as_it_stands(studio: Open) -> None:
     async with studio() as (page, server):
         prompt = "a 'red' ball \"and\" $HOME"
-        video = await made(server, prompt, quality_tier="preview", size="96x64", num_frames=9, seed=2**63 - 1)
+        wishes = {"num_inference_steps": 12, "guidance_scale": 4.5, "negative_prompt": "it's blurred"}
+        video = await made(server, prompt, quality_tier="preview", size="96x64", num_frames=9, seed=2**63 - 1, **wishes)
         await page.goto(f"{server.url}/#/video/{video}")
         await expect(page.locator("#detail pre")).to_have_count(3)
-        curl, python, _ = await page.locator("#detail pre code").all_text_contents()
+        curl, python, shell = await page.locator("#detail pre code").all_text_contents()
         compile(python, "shown", "exec")
+        assert shlex.split(shell)[3:6] == ["remix", video, prompt]  # the command has no word for guidance
         said = "import json, sys; print(json.dumps(sys.argv[1:]))"
         echoed = subprocess.run(
             ["bash", "-c", curl.replace("curl", f'{sys.executable} -c "{said}"', 1)],
@@ -146,6 +149,19 @@ async def test_the_request_can_be_asked_again_as_it_stands(studio: Open) -> None
         second: Job = await server.house.jobs.get(again["id"])
         assert second.plan.spec == first.plan.spec
         assert second.plan.sampling == first.plan.sampling
+        assert second.plan.negative_prompt == first.plan.negative_prompt == "it's blurred"
+
+
+async def test_the_command_says_what_it_has_words_for(studio: Open) -> None:
+    async with studio() as (page, server):
+        video = await made(server, "a red ball", size="96x64", num_frames=9, seed=7, num_inference_steps=12)
+        await page.goto(f"{server.url}/#/video/{video}")
+        shell = page.locator("#detail pre code").nth(2)
+        await expect(shell).to_contain_text("generate 'a red ball'")
+        said = shlex.split(await shell.text_content() or "")
+        flags = dict(zip(said[5::2], said[6::2], strict=False))
+        assert flags["--seconds"] == "1.125"
+        assert (flags["--size"], flags["--seed"], flags["--steps"]) == ("96x64", "7", "12")
 
 
 async def test_what_is_deleted_can_be_had_back_for_a_while(studio: Open) -> None:

@@ -1,42 +1,35 @@
-// The request that makes a video, to be copied: for curl, Python and the command line.
-
-/** @param {Video} video @returns {Record<string, any> & { prompt: string }} what has to be asked for to have it again */
-export function asked(video) {
-  const plan = video.optimization;
-  return {
-    prompt: plan.written_prompt ?? video.prompt,
-    model: video.model,
-    quality_tier: plan.asked_tier || plan.tier,
-    size: video.size,
-    num_frames: video.num_frames,
-    fps: video.fps,
-    seed: video.seed_text,
-    ...(plan.style ? { style: plan.style } : {}),
-    ...(plan.enhanced ? { enhance: true } : {}),
-    ...(video.draft ? { speculative: true } : {}),
-    ...(video.priority === "normal" ? {} : { priority: video.priority }),
-  };
-}
+// The request that makes a video, as the server tells it, to be copied: for curl, Python and the command line.
 
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
-const python = (value) => (value === true ? "True" : JSON.stringify(value)); // strings of JSON are strings of Python
+const python = (value) => JSON.stringify(value).replace(/^(true|false)$/, (word) => (word === "true" ? "True" : "False")); // else JSON is Python
 
-/** @param {Video} video @param {string} base the server's address without a slash at the end @returns {Record<string, string>} */
-export function code(video, base) {
-  const wish = asked(video);
-  return { curl: curl(wish, base), Python: program(wish, base), shell: command(wish, base) };
-}
+// What the command says of a field; one that is not here it cannot say.
+const FLAGS = {
+  quality_tier: "tier", model: "model", size: "size", fps: "fps", seed: "seed", style: "style", negative_prompt: "negative", num_inference_steps: "steps",
+  budget: "budget", sampler: "sampler", interpolate: "interpolate", upscale: "upscale", enhance: "enhance", deterministic: "deterministic", speculative: "speculative",
+};
 
-const curl = (wish, base) =>
+/** @typedef {{ path: string, body: Record<string, any> & { prompt: string }, exact: boolean }} Asked */
+
+/**
+ * @param {Asked} asked @param {string} id the video's @param {string} base the server's address without a slash at the end
+ * @returns {Record<string, string>}
+ */
+export const code = (asked, id, base) => ({ curl: curl(asked, base), Python: program(asked, id, base), shell: command(asked, id, base) });
+
+const curl = ({ path, body }, base) =>
   [
-    `curl ${quoted(`${base}/v1/videos`)}`,
+    `curl ${quoted(`${base}${path}`)}`,
     "-H 'content-type: application/json'",
     '-H "authorization: Bearer $KINORAY_API_KEY"',
-    `-d ${quoted(JSON.stringify(wish))}`,
+    `-d ${quoted(JSON.stringify(body))}`,
   ].join(" \\\n  ");
 
-function program({ prompt, ...others }, base) {
-  const options = Object.entries(others).map(([name, value]) => `            ${name}=${name === "seed" ? value : python(value)},`);
+const isRemix = ({ path }) => path.endsWith("/remix");
+
+function program(asked, id, base) {
+  const { prompt, ...others } = asked.body;
+  const given = [...(isRemix(asked) ? [python(id)] : []), python(prompt), ...Object.entries(others).map(([name, value]) => `${name}=${name === "seed" ? value : python(value)}`)];
   return [
     "import asyncio",
     "",
@@ -45,9 +38,8 @@ function program({ prompt, ...others }, base) {
     "",
     "async def main() -> None:",
     `    async with Kinoray(${python(base)}) as kinoray:`,
-    "        video = await kinoray.create(",
-    `            ${python(prompt)},`,
-    ...options,
+    `        video = await kinoray.${isRemix(asked) ? "remix" : "create"}(`,
+    ...given.map((each) => `            ${each},`),
     "        )",
     "        await kinoray.wait(video.id)",
     '        await kinoray.download(video.id, "video.mp4")',
@@ -57,8 +49,11 @@ function program({ prompt, ...others }, base) {
   ].join("\n");
 }
 
-function command(wish, base) {
-  const named = [["tier", wish.quality_tier], ["model", wish.model], ["size", wish.size], ["fps", wish.fps], ["seed", wish.seed], ["style", wish.style], ["priority", wish.priority]];
-  const options = named.filter(([, value]) => value).map(([name, value]) => ` --${name} ${quoted(value)}`);
-  return `kinoray --url ${quoted(base)} generate ${quoted(wish.prompt)}${options.join("")}${wish.enhance ? " --enhance" : ""} -o video.mp4`;
+function command(asked, id, base) {
+  const { prompt, num_frames: frames, ...others } = asked.body;
+  const said = Object.keys(others).every((name) => name in FLAGS) && !isRemix(asked);
+  const verb = said ? "generate" : `remix ${quoted(id)}`;
+  const flags = said ? Object.entries(others).map(([name, value]) => (value === true ? ` --${FLAGS[name]}` : ` --${FLAGS[name]} ${quoted(value)}`)) : [` --seed ${quoted(others.seed)}`];
+  if (said && frames) flags.push(` --seconds ${quoted(frames / others.fps)}`);
+  return `kinoray --url ${quoted(base)} ${verb} ${quoted(prompt)}${flags.join("")} -o video.mp4`;
 }

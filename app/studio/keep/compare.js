@@ -4,7 +4,6 @@ import { button, h } from "../dom.js";
 import { title } from "../sentences.js";
 import { styles } from "../store.js";
 import { known, span, t } from "../words.js";
-import { asked } from "./code.js";
 import { controls, screen } from "./player.js";
 
 export const MOST = 4;
@@ -39,6 +38,25 @@ function wipes(stage) {
     wipe.disabled = side.checked;
   });
   return [h("label", {}, t("compare.wipe"), wipe), h("label", { className: "check" }, side, t("compare.side"))];
+}
+
+// What two videos may differ in, as it is asked for.
+/** @param {Video} video @returns {Record<string, any>} */
+function asked(video) {
+  const plan = video.optimization;
+  return {
+    prompt: plan.written_prompt ?? video.prompt,
+    model: video.model,
+    quality_tier: plan.asked_tier || plan.tier,
+    size: video.size,
+    num_frames: video.num_frames,
+    fps: video.fps,
+    seed: video.seed_text,
+    ...(plan.style ? { style: plan.style } : {}),
+    ...(plan.enhanced ? { enhance: true } : {}),
+    ...(video.draft ? { speculative: true } : {}),
+    ...(video.priority === "normal" ? {} : { priority: video.priority }),
+  };
 }
 
 /** @param {Video[]} group */

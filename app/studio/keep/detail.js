@@ -50,10 +50,11 @@ export async function route() {
 /** @param {Video} video */
 async function whole(video) {
   const id = video.id;
-  const report = await get(`v1/videos/${id}/report`).catch((error) => {
+  const none = (error) => {
     missed ||= passes(error);
     return null;
-  });
+  };
+  const [report, asked] = await Promise.all(["report", "request"].map((what) => get(`v1/videos/${id}/${what}`).catch(none)));
   const line = h("p", { className: "soft", id: "detail-state" }, sentence(video));
   const band = h("div", { className: "ribbon" });
   const belt = h("div", {}, band);
@@ -63,7 +64,7 @@ async function whole(video) {
   const playing = video.status === "completed" ? player(video, line) : [];
   return [
     h("div", { className: "detail-look" }, ...playing, belt, h("p", { className: "stage-story" }, story(video)), report ? h("p", { className: "soft" }, company(report).join(", ")) : null, line, warnings, acts(video), video.status === "completed" ? whys(video) : null, tags(video)),
-    h("div", { className: "detail-told" }, facts(video), reasons(video), report ? times(report) : null, request(video)),
+    h("div", { className: "detail-told" }, facts(video), reasons(video), report ? times(report) : null, asked ? request(asked, id) : null),
   ];
 }
 
@@ -115,16 +116,17 @@ const reasons = (video) =>
 const times = (report) =>
   h("section", {}, h("h3", {}, t("detail.time")), report.bottleneck ? h("p", { className: "soft" }, report.bottleneck.sentence) : null, waterfall(report));
 
-function request(video) {
+/** @param {import("./code.js").Asked} asked @param {string} id */
+function request(asked, id) {
   const base = new URL(".", location.href.split("#")[0]).href.replace(/\/$/, "");
-  const blocks = Object.entries(code(video, base)).map(([name, text]) => {
+  const blocks = Object.entries(code(asked, id, base)).map(([name, text]) => {
     const copy = button("copy", t("copy"), async () => {
       await navigator.clipboard?.writeText(text).then(() => announce(t("copied")), () => getSelection()?.selectAllChildren(block));
     });
     const block = h("pre", { tabIndex: 0, "aria-label": name }, h("code", {}, text));
     return h("details", { open: name === "curl" }, h("summary", {}, name === "shell" ? t("detail.shell") : name), block, copy);
   });
-  return h("section", {}, h("h3", {}, t("detail.request")), blocks);
+  return h("section", {}, h("h3", {}, t("detail.request")), asked.exact ? null : h("p", { className: "soft" }, t("detail.request.other")), blocks);
 }
 
 /** Takes a video as one of those that are compared. @param {Video} video */
