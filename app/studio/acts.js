@@ -105,7 +105,7 @@ export async function rate(video, score, reasons = []) {
 /** @param {string} what @param {Video} video */
 export function act(what, video) {
   const id = video.id;
-  if (what === "remix") return remix(video);
+  if (what === "remix") return trouble(() => remix(video));
   if (what === "delete") return remove(video);
   if (what === "details") return void (location.hash = `#/video/${id}`);
   return trouble(async () => {

@@ -128,7 +128,7 @@ function submit(event) {
   if (wrong) return void ($("trouble").textContent = wrong);
   trouble(async () => {
     await Promise.all([picture.ready(), others?.ready()]);
-    await Promise.all(requests().map(make));
+    await Promise.all(requests().map((wanted) => make(wanted)));
   });
   if (window.matchMedia("(max-width: 62rem)").matches) $("watch").scrollIntoView({ block: "start" });
 }

@@ -148,6 +148,7 @@ export const WORDS = {
   "pause": ["Pause", "Anhalten"],
   "another": ["Another seed", "Anderer Startwert"],
   "remix": ["Remix", "Abwandeln"],
+  "remix.pictures": ["The form has all but its pictures: give them again.", "Das Formular hat alles außer den Bildern: Gib sie noch einmal."],
   "save": ["Save", "Sichern"],
   "favourite": ["Favourite", "Favorit"],
   "four": ["Four more seeds", "Vier weitere Startwerte"],

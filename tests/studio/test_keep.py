@@ -183,12 +183,23 @@ async def test_what_is_deleted_can_be_had_back_for_a_while(studio: Open) -> None
 
 async def test_a_remix_fills_the_form(studio: Open) -> None:
     async with studio() as (page, server):
-        video = await made(server, "a red ball", quality_tier="ultra", seed=2**60 + 1)
+        wishes = {"num_frames": 9, "fps": 8, "negative_prompt": "blur", "num_inference_steps": 40}
+        video = await made(server, "a red ball", quality_tier="ultra", seed=2**60 + 1, **wishes)
+        await page.click("#advanced summary")
+        await expect(page.locator("#advanced-num_inference_steps")).to_have_value("")
         await card(page, video).locator('[data-act="remix"]').click()
         await expect(page.locator("#prompt")).to_be_focused()
         await expect(page.locator("#prompt")).to_have_value("a red ball")
         await expect(page.locator("#seed")).to_have_value(str(2**60 + 1))
         await expect(page.locator('input[name="tier"][value="ultra"]')).to_be_checked()
+        await expect(page.locator("#seconds")).to_have_value("1.125")
+        await expect(page.locator("#negative")).to_have_value("blur")
+        await expect(page.locator("#advanced-num_inference_steps")).to_have_value("40")
+        await expect(page.locator("#advanced-fps")).to_have_value("")  # as the model has it
+        await page.click("#make")
+        await expect(page.locator("article")).to_have_count(2)
+        again, first = (await server.house.jobs.list("public", None, 10, True)).jobs
+        assert (again.plan.sampling, again.plan.spec) == (first.plan.sampling, first.plan.spec)
 
 
 async def test_older_videos_come_as_one_scrolls(studio: Open) -> None:

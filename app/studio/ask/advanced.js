@@ -12,10 +12,14 @@ const ELSEWHERE = new Set([
 /** @type {Record<string, any>} what is set, also before the fields are there */
 let values = {};
 let asked = false;
+let draw = () => {}; // the fields with these values, once they are there
 
 export const advancedWishes = () => ({ ...values });
 export const keepAdvanced = advancedWishes;
-export const setAdvanced = (given) => void (values = given && typeof given === "object" ? { ...given } : {});
+export function setAdvanced(given) {
+  values = given && typeof given === "object" ? { ...given } : {};
+  draw();
+}
 
 /** Makes the fields once, when they are first looked at. @param {() => void} changed */
 export async function showAdvanced(changed) {
@@ -25,7 +29,8 @@ export async function showAdvanced(changed) {
   box.replaceChildren(t("advanced.loading"));
   try {
     const schemas = (await get("openapi.json")).components.schemas;
-    box.replaceChildren(...fields(schemas).map(([name, schema]) => field(name, schema, changed)));
+    draw = () => box.replaceChildren(...fields(schemas).map(([name, schema]) => field(name, schema, changed)));
+    draw();
   } catch (error) {
     asked = false;
     box.replaceChildren(error.message);

@@ -1,7 +1,8 @@
 // What is asked for: the form as a request, kept over a reload, and one request or several made of it.
 
+import { get } from "../api.js";
 import { $, soon } from "../dom.js";
-import { advancedWishes, keepAdvanced } from "./advanced.js";
+import { advancedWishes, keepAdvanced, setAdvanced } from "./advanced.js";
 import { grid } from "./grid.js";
 import { kept, t } from "../words.js";
 
@@ -58,12 +59,21 @@ function variations(many) {
 /** What is wrong with so many requests; empty: nothing. */
 export const tooMany = (n) => (n > MOST ? t("many.most", { n: MOST, got: n }) : "");
 
-/** The form as a video was asked for, to change it. @param {Video} video */
-export function remix(video) {
-  const { written_prompt: written, asked_tier: asked, tier: used, style } = video.optimization;
-  fill({ prompt: written ?? video.prompt, tier: asked || used, style: style ?? "", model: video.model, size: video.size, seed: video.seed_text, speculative: Boolean(video.draft) });
+/**
+ * The form as a video was asked for, to change it; its pictures have to be given again. Raises Refusal.
+ * @param {Video} video
+ */
+export async function remix(video) {
+  const [{ path, body }, { data: models }] = await Promise.all([get(`v1/videos/${video.id}/request`), get("v1/models")]);
+  const { asked_tier: asked, tier: used, style: dress } = video.optimization;
+  const told = { model: video.model, quality_tier: asked || used, size: video.size, num_frames: video.num_frames, fps: video.fps, style: dress ?? "", speculative: Boolean(video.draft), ...body };
+  const { prompt, model, quality_tier: tier, size, num_frames: frames, fps, style, seed, speculative, negative_prompt: negative = "", ...others } = told;
+  const usual = models.find((/** @type {Model} */ each) => each.id === model)?.default_fps;
+  setAdvanced(fps === usual ? others : { ...others, fps });
+  fill({ prompt, tier, style, model, size, seconds: String(Number((frames / fps).toFixed(3))), seed: String(seed), negative, speculative });
   $("prompt").scrollIntoView({ block: "center" });
   $("prompt").focus();
+  if (path.endsWith("/remix")) throw new Error(t("remix.pictures"));
 }
 
 /** @param {Record<string, any>} values fields that are not named stay */
