@@ -15,9 +15,14 @@ from app.service.ports import Ports
 from app.settings import Settings
 from app.types import Caller, Job, Plan, VideoRequest
 
-_USUAL: Final = ("sampler", "guidance", "guidance_2", "shift", "interpolate", "upscale", "audio")
-_OF_RULES: Final = ("guidance_start", "guidance_stop", "cfg_zero_star", "zero_init_steps")
-"""What most requests leave to the model, and so need not say."""
+_USUAL: Final = (
+    ("interpolate", "upscale"),
+    ("guidance", "guidance_2"),
+    ("guidance_start", "guidance_stop", "cfg_zero_star", "zero_init_steps"),
+    ("shift",),
+    ("audio",),
+)
+"""What most requests leave to the model, and so need not say; what belongs together is left out together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +38,26 @@ async def asked_again(job: Job, caller: Caller, ports: Ports, settings: Settings
     plan = job.plan
     model = Catalogue(ports.models, settings.default_name, settings.aliases).find(plan.model)
     whole = request_like(plan, model, plan.written or plan.prompt)
-    for request in (_shorter(whole, plan), whole):
-        if await _same(request, plan, caller, ports, now):
-            return AskedAgain(request, True)
-    return AskedAgain(whole, False)
+    short = whole
+    for names in _USUAL:
+        short = _without(short, names, plan)
+    if await _same(short, plan, caller, ports, now):
+        return AskedAgain(short, True)
+    if not await _same(whole, plan, caller, ports, now):
+        return AskedAgain(whole, False)
+    for names in _USUAL:  # one after the other: what one of them says may be why all together do not do
+        shorter = _without(whole, names, plan)
+        whole = shorter if await _same(shorter, plan, caller, ports, now) else whole
+    return AskedAgain(whole, True)
 
 
-def _shorter(whole: VideoRequest, plan: Plan) -> VideoRequest:
-    """Without what is probably as it would be anyway; the size is that of the file."""
+def _without(request: VideoRequest, names: tuple[str, ...], plan: Plan) -> VideoRequest:
+    """The request without what those say; without a factor its size is that of the file."""
     usual = VideoRequest("")
-    left = {name: getattr(usual, name) for name in (*_USUAL, *_OF_RULES)}
-    return replace(whole, width=plan.clip.width, height=plan.clip.height, **left)
+    left = {name: getattr(usual, name) for name in names}
+    if "upscale" in names:
+        left |= {"width": plan.clip.width, "height": plan.clip.height}
+    return replace(request, **left)
 
 
 async def _same(request: VideoRequest, plan: Plan, caller: Caller, ports: Ports, now: float) -> bool:

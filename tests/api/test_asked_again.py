@@ -64,6 +64,13 @@ async def test_what_is_usual_is_not_told() -> None:
         assert (await told(client, video))["body"] == {"prompt": RED, "seed": 5} | usual
 
 
+async def test_of_what_is_unusual_that_alone_is_told() -> None:
+    async with House(models=(SEES,)).client() as client:
+        video = (await client.post("/v1/videos", json={"prompt": RED, "seed": 5, "guidance_scale": 4.5})).json()
+        usual = {"quality_tier": "auto", "model": "shapes", "size": "64x64", "num_frames": 17, "fps": 8}
+        assert (await told(client, video))["body"] == {"prompt": RED, "seed": 5, "guidance_scale": 4.5} | usual
+
+
 async def test_a_large_seed_is_text() -> None:
     async with House().client() as client:
         video = (await client.post("/v1/videos", json={"prompt": RED, "seed": 2**60 + 1})).json()

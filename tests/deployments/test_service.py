@@ -7,6 +7,7 @@ import io
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import av
 import httpx
@@ -72,6 +73,16 @@ async def test_a_repeat_is_answered_without_the_device(client: Kinoray) -> None:
     assert again.status == "completed"
     assert again.cache.hit
     assert await client.content(again.id) == await client.content(first.id)
+
+
+@pytest.mark.parametrize("wishes", [{}, {"tier": "standard", "guidance_scale": 2.5, "upscale": 1, "style": "social"}])
+async def test_the_request_that_is_told_makes_the_same_video(client: Kinoray, wishes: dict[str, Any]) -> None:
+    first = await client.wait((await client.create("a red star shrinks", seed=11, **wishes)).id)
+    told = await client.asked(first.id)
+    assert (told["path"], told["exact"]) == ("/v1/videos", True)
+    assert ("upscale" in told["body"], "guidance_scale" in told["body"]) == (False, bool(wishes))
+    again = await client.create(**told["body"])
+    assert (again.status, again.cache.hit) == ("completed", True)
 
 
 async def test_a_repeat_outlives_the_job_it_came_from(client: Kinoray) -> None:
