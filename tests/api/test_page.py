@@ -211,7 +211,7 @@ async def test_the_page_offers_styles_and_repeats_a_video_in_its_own(client: htt
     )
     assert 'get("v1/styles")' in script
     assert 'style: $("style").value' in script
-    assert "written ?? video.prompt" in script
+    assert "optimization.written_prompt ?? prompt" in script
 
 
 async def test_nothing_outside_the_studio_is_served(client: httpx.AsyncClient) -> None:

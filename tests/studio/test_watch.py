@@ -12,7 +12,7 @@ from playwright.async_api import Route, expect
 from app.engine.sinks import Mate
 from app.worker.account import AttemptLog
 from tests.studio.conftest import Open, holds, mp4
-from tests.studio.test_page import PICTURE, ask
+from tests.studio.test_page import PICTURE, ask, streaming
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -89,6 +89,7 @@ async def test_a_draft_plays_at_once_and_what_becomes_of_it_is_said(studio: Open
             await route.fulfill(body=mp4(), content_type="video/mp4")
 
         await page.route("**/content?variant=draft", drawn)
+        await streaming(server)  # a look at the video after its draft was told would find none on this record
         video = await ask(server, "a red ball", quality_tier="standard")
         await house.run(video, step=2)
         await house.events.append(video, "draft", 1.0, {"variant": "draft", "steps": 2, "after_s": 0.4})

@@ -64,7 +64,8 @@ export const tooMany = (n) => (n > MOST ? t("many.most", { n: MOST, got: n }) : 
  * @param {Video} video
  */
 export async function remix(video) {
-  const [{ path, body }, { data: models }] = await Promise.all([get(`v1/videos/${video.id}/request`), get("v1/models")]);
+  const { id } = video;
+  const [{ path, body }, { data: models }] = await Promise.all([get(`v1/videos/${id}/request`), get("v1/models")]);
   const { asked_tier: asked, tier: used, style: dress } = video.optimization;
   const told = { model: video.model, quality_tier: asked || used, size: video.size, num_frames: video.num_frames, fps: video.fps, style: dress ?? "", speculative: Boolean(video.draft), ...body };
   const { prompt, model, quality_tier: tier, size, num_frames: frames, fps, style, seed, speculative, negative_prompt: negative = "", ...others } = told;

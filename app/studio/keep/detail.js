@@ -54,7 +54,7 @@ async function whole(video) {
     missed ||= passes(error);
     return null;
   };
-  const [report, asked] = await Promise.all(["report", "request"].map((what) => get(`v1/videos/${id}/${what}`).catch(none)));
+  const [report, asked] = await Promise.all([get(`v1/videos/${id}/report`).catch(none), get(`v1/videos/${id}/request`).catch(none)]);
   const line = h("p", { className: "soft", id: "detail-state" }, sentence(video));
   const band = h("div", { className: "ribbon" });
   const belt = h("div", {}, band);
