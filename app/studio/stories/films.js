@@ -28,9 +28,17 @@ const tell = (id) => listeners.forEach((listener) => listener(id, films.get(id) 
 /** @param {Film} film */
 export const over = (film) => film.status === "completed" || film.status === "failed";
 
-/** Takes in a film as the server has it. @param {Film} film */
-export function learn(film) {
+/** @type {Map<string, number>} of films that were begun in the same second the one with more is newer */
+const turns = new Map();
+let [newest, oldest] = [0, 0];
+
+/** Whether one film stands before another in a list: negative, it does. @param {Film} one @param {Film} other */
+export const order = (one, other) => other.created_at - one.created_at || (turns.get(other.id) ?? 0) - (turns.get(one.id) ?? 0);
+
+/** Takes in a film as the server has it. @param {Film} film @param {boolean} [listed] behind all that are known, as a page of older ones has it */
+export function learn(film, listed = false) {
   const before = films.get(film.id);
+  if (!turns.has(film.id)) turns.set(film.id, listed ? (oldest -= 1) : (newest += 1));
   if (before && before.revision > film.revision) return before; // an answer that was long on its way
   films.set(film.id, film);
   tell(film.id);
@@ -54,7 +62,7 @@ export async function look(id) {
 /** The newest, or those behind the ones that are known. @param {boolean} [more] */
 export async function page(more = false) {
   const found = await get(`v1/storyboards?limit=${PAGE}${more && last ? `&after=${last}` : ""}`);
-  found.data.forEach(learn);
+  for (const film of found.data) learn(film, true);
   if (more || !last) {
     last = found.last_id ?? last;
     hasMore = found.has_more;

@@ -5,7 +5,7 @@ import { date, known, number, seconds, t } from "../words.js";
 import { isLeaving, remove } from "./deleting.js";
 import { allDrafts, draft, isDraft, keep } from "./drafts.js";
 import { EXAMPLES } from "./examples.js";
-import { file, films, hasMore, over, page, progress } from "./films.js";
+import { file, films, hasMore, order, over, page, progress } from "./films.js";
 import { clock } from "./player.js";
 import { sketch } from "./sketch.js";
 import { askForText } from "./text.js";
@@ -43,7 +43,7 @@ export function filmList({ open, refused }) {
   function show() {
     const drafts = allDrafts().filter(({ id }) => isDraft(id)).map((each) => ({ id: each.id, at: each.changed / 1000, draft: each, film: /** @type {Film | null} */ (null) }));
     const made = [...films.values()].filter(({ id }) => !isLeaving(id)).map((film) => ({ id: film.id, at: film.created_at, draft: /** @type {Draft | null} */ (null), film }));
-    const all = [...drafts, ...made].sort((a, b) => b.at - a.at);
+    const all = [...drafts, ...made].sort((a, b) => (a.film && b.film ? order(a.film, b.film) : b.at - a.at));
     for (const [id, card] of shown) if (!all.some((each) => each.id === id)) (card.remove(), shown.delete(id));
     all.forEach(({ id, film, draft: typed }, at) => {
       const card = shown.get(id) ?? filmCard(id, refused);
