@@ -9,7 +9,6 @@ from app.plan.adapters import asked_of
 from app.plan.catalogue import within
 from app.plan.inputs import again
 from app.plan.stages import walk_of
-from app.plan.tiers import AUTO
 from app.types import OFF, ModelProfile, Plan, VideoRequest
 
 _KEPT: Final = ("negative_prompt", "style", "loras", "shift", "audio")
@@ -68,14 +67,13 @@ def request_like(plan: Plan, model: ModelProfile, prompt: str) -> VideoRequest:
 def gone_on(asked: VideoRequest, plan: Plan, model: ModelProfile) -> VideoRequest:
     """The request for what comes behind a video, with what it leaves open as in that one; `model` is of both.
 
-    Not so its steps, which the planner chooses by the new prompt, and its shape, seed and inputs.
+    Not so its steps, which the planner chooses by the new prompt, and its shape, seed and inputs. Its tier is settled.
     """
     like, said = request_like(plan, model, asked.prompt), VideoRequest(asked.prompt)
-    tier = like.tier if asked.tier == AUTO else asked.tier
-    same = tier == like.tier and plan.student is None and not asked.step_cache
+    same = asked.tier == like.tier and plan.student is None and not asked.step_cache
     names = (*_KEPT, *(_OF_TIER if same else ()))
     left = {name: getattr(like, name) for name in names if getattr(asked, name) == getattr(said, name)}
-    return replace(asked, tier=tier, **left)
+    return replace(asked, **left)
 
 
 def _own_steps(plan: Plan, model: ModelProfile) -> tuple[int | None, int | None]:

@@ -38,17 +38,33 @@ async def asked_again(job: Job, caller: Caller, ports: Ports, settings: Settings
     plan = job.plan
     model = Catalogue(ports.models, settings.default_name, settings.aliases).find(plan.model)
     whole = request_like(plan, model, plan.written or plan.prompt)
+    wanted = _bits(plan)
+
+    async def same(request: VideoRequest) -> bool:
+        try:
+            made = await plan_of(await with_uploads(request, caller, ports, now), caller, ports)
+        except StoreUnavailable:
+            raise
+        except KinorayError:  # a style that is no more, settings that have changed since
+            return False
+        return _bits(made) == wanted
+
     short = whole
     for names in _USUAL:
         short = _without(short, names, plan)
-    if await _same(short, plan, caller, ports, now):
+    if await same(short):
         return AskedAgain(short, True)
-    if not await _same(whole, plan, caller, ports, now):
+    if not await same(whole):
         return AskedAgain(whole, False)
     for names in _USUAL:  # one after the other: what one of them says may be why all together do not do
         shorter = _without(whole, names, plan)
-        whole = shorter if await _same(shorter, plan, caller, ports, now) else whole
+        whole = shorter if await same(shorter) else whole
     return AskedAgain(whole, True)
+
+
+def _bits(plan: Plan) -> str:
+    """What decides the video, however its picture came about."""
+    return plan_digest(replace(plan, prepared=None), None)
 
 
 def _without(request: VideoRequest, names: tuple[str, ...], plan: Plan) -> VideoRequest:
@@ -58,13 +74,3 @@ def _without(request: VideoRequest, names: tuple[str, ...], plan: Plan) -> Video
     if "upscale" in names:
         left |= {"width": plan.clip.width, "height": plan.clip.height}
     return replace(request, **left)
-
-
-async def _same(request: VideoRequest, plan: Plan, caller: Caller, ports: Ports, now: float) -> bool:
-    try:
-        made = await plan_of(await with_uploads(request, caller, ports, now), caller, ports)
-    except StoreUnavailable:
-        raise
-    except KinorayError:  # a style that is no more, settings that have changed since
-        return False
-    return plan_digest(replace(made, prepared=None), None) == plan_digest(replace(plan, prepared=None), None)

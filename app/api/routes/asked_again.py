@@ -32,8 +32,7 @@ async def request_of(video_id: str, service: Service, settings: Config, caller: 
     """As short as it can be said: what the service would choose anyway is left out. Nothing is made."""
     job = await service.get(check_id(video_id), caller)
     found = await asked_again(job, caller, service.ports, settings, time.time())
+    path, body = "/v1/videos", spoken(found.request)
     if job.plan.inputs or job.plan.extends is not None:  # which nobody has to send again
-        said = spoken(found.request)
-        body = {name: said[name] for name in ("prompt", "seed")}
-        return VideoAsked(path=f"/v1/videos/{job.id}/remix", body=body, exact=found.exact)
-    return VideoAsked(path="/v1/videos", body=spoken(found.request), exact=found.exact)
+        path, body = f"/v1/videos/{job.id}/remix", {name: body[name] for name in ("prompt", "seed")}
+    return VideoAsked(path=path, body=body, exact=found.exact)

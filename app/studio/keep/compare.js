@@ -40,8 +40,7 @@ function wipes(stage) {
   return [h("label", {}, t("compare.wipe"), wipe), h("label", { className: "check" }, side, t("compare.side"))];
 }
 
-// What two videos may differ in, as it is asked for.
-/** @param {Video} video @returns {Record<string, any>} */
+/** What two videos may differ in, as it is asked for. @param {Video} video @returns {Record<string, any>} */
 function asked(video) {
   const plan = video.optimization;
   return {
