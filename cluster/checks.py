@@ -102,18 +102,21 @@ def _no_listening(host: str, port: int, error: OSError) -> str:
     return f"KINORAY_HOST={host} cannot be used ({why}): it must be an address of this machine, such as 127.0.0.1."
 
 
-def check_redis(url: str, timeout_s: float, replicas: Replicas | None = None) -> None:
-    """Raises StartFailed: there is no such Redis, it is one that could lose jobs, or lacks the replicas asked for."""
+def check_redis(url: str, timeout_s: float, replicas: Replicas | None = None) -> str | None:
+    """What its operator is to hear of a Redis that may be used.
 
-    async def look() -> None:
+    Raises StartFailed: there is no such Redis, it is one that could lose jobs, or lacks the replicas asked for.
+    """
+
+    async def look() -> str | None:
         redis = connect(url, timeout_s, replicas)
         try:
-            await refuse_what_loses_jobs(redis)
+            return await refuse_what_loses_jobs(redis)
         finally:
             await redis.aclose()
 
     try:
-        asyncio.run(look())
+        return asyncio.run(look())
     except (StoreUnavailable, ValueError) as error:
         raise StartFailed(f"KINORAY_REDIS_URL cannot be used: {shown(url)}: {_redis_fault(error)}.") from error
 

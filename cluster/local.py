@@ -211,7 +211,7 @@ class LocalService:
                 )
             self._say("Starting Redis")
             self.has_begun = True
-            self.redis = LocalRedis(self.settings.state_dir / "redis")
+            self.redis = LocalRedis(self.settings.state_dir / "redis", fsync=self.settings.redis_fsync)
             try:
                 self.redis.start()
             except RedisFailed as error:
@@ -224,7 +224,9 @@ class LocalService:
             # Replicas are other processes: they read the same environment.
             os.environ["KINORAY_REDIS_URL"] = self.redis.url
         else:
-            check_redis(self._redis_url(), self.settings.redis_timeout_s, replicas_of(self.settings))
+            said = check_redis(self._redis_url(), self.settings.redis_timeout_s, replicas_of(self.settings))
+            if said is not None:
+                self._say(said.removesuffix("."))
         # Else Serve's proxy takes what anybody on this machine says for the client's address, and hides who said it.
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
         os.environ["KINORAY_STATE_DIR"] = str(self.settings.state_dir)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import redis
 from redis.backoff import NoBackoff
@@ -36,7 +36,7 @@ daemonize no
 dir ./
 logfile redis.log
 appendonly yes
-appendfsync everysec
+appendfsync {fsync}
 save ""
 maxmemory-policy noeviction
 """
@@ -59,12 +59,14 @@ class LocalRedis:
     """One redis-server with append-only persistence in `folder`, reachable from this machine with a password.
 
     A small shell stands between this process and the server and stops it when this process is gone. A lock on the
-    folder, shared by all three, keeps a second server off the data.
+    folder, shared by all three, keeps a second server off the data. With an `fsync` of "always" whatever has been
+    answered is on the disk; with "everysec" Redis holds the writes of up to two seconds back while the disk is slow.
     """
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, fsync: Literal["always", "everysec"] = "always") -> None:
         self._folder = folder
         self._port = port
+        self._fsync = fsync
         self._password = secrets.token_hex(16)
         self._guard: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
@@ -163,7 +165,7 @@ class LocalRedis:
         self._log_from = log.stat().st_size if log.exists() else 0
         config.unlink(missing_ok=True)
         with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(CONFIG.format(port=port, password=self._password))
+            file.write(CONFIG.format(port=port, password=self._password, fsync=self._fsync))
         return subprocess.Popen(
             ["/bin/sh", "-c", GUARD, "kinoray-redis", executable, "redis.conf"],
             stdin=subprocess.PIPE,

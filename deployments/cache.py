@@ -47,7 +47,8 @@ class Cache:
     async def _check(self, url: str, settings: Settings) -> None:
         redis = connect(url, settings.redis_timeout_s, replicas_of(settings))
         try:
-            await refuse_what_loses_jobs(redis)
+            if (said := await refuse_what_loses_jobs(redis)) is not None:
+                log.warning("%s", said)
         except NoReplica as error:  # a service that has accepted jobs goes on with them, and accepts no other
             if not await RedisJobs(redis, settings.redis_prefix).any():
                 raise

@@ -32,6 +32,19 @@ def danger(memory: Mapping[str, str | int | float]) -> str | None:
     )
 
 
+def forgetful(persistence: Mapping[str, Any]) -> str | None:
+    """What is lost with a Redis whose `INFO persistence` says this; None: it writes down what it is told.
+
+    No refusal: a Redis that somebody else runs may keep its data in replicas instead.
+    """
+    if int(persistence.get("aof_enabled", 1)):
+        return None
+    return (
+        "This Redis writes no append-only file: when it stops, jobs that it had accepted are gone. "
+        "Set `appendonly yes` and `appendfsync always`, unless its replicas keep them."
+    )
+
+
 def lacking(replication: Mapping[str, Any], needed: int) -> str | None:
     """Why nothing can be accepted as replicated where `INFO replication` says this; None: it can."""
     replicas = [each for name, each in replication.items() if name.startswith("slave") and isinstance(each, Mapping)]
@@ -46,8 +59,10 @@ def lacking(replication: Mapping[str, Any], needed: int) -> str | None:
     )
 
 
-async def refuse_what_loses_jobs(redis: Client, within_s: float = REPLICAS_WITHIN_S) -> None:
+async def refuse_what_loses_jobs(redis: Client, within_s: float = REPLICAS_WITHIN_S) -> str | None:
     """Ask the server, and, where the client asks for replicas, again for up to `within_s` until they are there.
+
+    Returns what its operator is to hear of it nevertheless.
 
     Raises:
         NoReplica: writes are to be replicated, and are not; the message says what to do.
@@ -65,7 +80,8 @@ async def refuse_what_loses_jobs(redis: Client, within_s: float = REPLICAS_WITHI
             raise UnsafeStore(f"This Redis is a replica of {master}, and takes no jobs: name its master or sentinels.")
         why = lacking(replication, redis.replicas.needed)
         if why is None:
-            return
+            break
         if time.monotonic() > end:
             raise NoReplica(why)
         await asyncio.sleep(LOOK_S)
+    return forgetful(await bounded(redis.info("persistence"), redis.timeout_s))

@@ -35,6 +35,12 @@ class Storage(BaseModel):
     cache_redis_url: SecretStr | None = setting(None, "Another Redis for the caches alone", unset="the same")
     redis_prefix: str = setting("kinoray", "Every Redis key starts with this")
     redis_timeout_s: float = setting(2.0, "A Redis call that takes longer counts as failed", "s", gt=0)
+    redis_fsync: Literal["always", "everysec"] = setting(
+        "always",
+        "When the Redis that Kinoray starts has what it answered on the disk: `always` before it answers, "
+        "`everysec` up to two seconds later, which is for a disk that is slow to write",
+        since="0.4",
+    )
     durability: Literal["local", "replicated"] = setting(
         "local",
         "What an accepted job survives: `local` a crash of its Redis, `replicated` the loss of "

@@ -3,8 +3,8 @@
 #   ME, FIRST        host:port of this one, and of the Redis that is the master when nobody says otherwise
 #   SENTINELS        host:port of each sentinel, with blanks between; asked by a Redis before it starts
 #   REDIS_PASSWORD   of both Redis servers
-#   APPENDFSYNC      of a Redis: with "everysec" a master that is back before the sentinels missed it has forgotten up to a
-#                    second, and so has its replica then, whatever that had confirmed
+#   APPENDFSYNC      of a Redis: with "everysec" a master that is back before the sentinels missed it has forgotten up to
+#                    two seconds, and so has its replica then, whatever that had confirmed
 #   MAXMEMORY        of a Redis; DOWN_MS, how long a sentinel waits for a silent master
 set -eu
 service=kinoray

@@ -120,7 +120,7 @@ def test_compose_files_name_settings_files_and_images_that_are_there(name: str) 
 
 def test_the_composed_redis_keeps_jobs() -> None:
     command = " ".join(compose("compose.yaml")["services"]["redis"]["command"])
-    assert "--appendonly yes" in command
+    assert "--appendonly yes --appendfsync always" in command
     assert "--maxmemory-policy noeviction" in command
 
 

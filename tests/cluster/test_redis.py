@@ -34,6 +34,17 @@ def test_data_survive_stop_and_start(tmp_path: Path) -> None:
     server.stop()
 
 
+def test_what_it_answers_is_on_the_disk_unless_the_disk_is_to_be_spared(tmp_path: Path) -> None:
+    for name, server in (
+        ("always", LocalRedis(tmp_path / "a")),
+        ("everysec", LocalRedis(tmp_path / "b", fsync="everysec")),
+    ):
+        server.start()
+        with redis.Redis.from_url(server.url, decode_responses=True) as client:
+            assert client.config_get("appendfsync") == {"appendfsync": name}
+        server.stop()
+
+
 def test_strangers_need_the_password_and_cannot_read_it(tmp_path: Path) -> None:
     server = LocalRedis(tmp_path)
     server.start()

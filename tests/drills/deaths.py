@@ -32,7 +32,8 @@ STEP_S = 0.2
 STEPS = 80  # long enough that a slow machine has killed what is to die before its jobs end
 JOBS = 4
 PATIENCE_S = 120.0
-WISH: dict[str, Any] = {"steps": STEPS, "deterministic": True, "cache": {"mode": "off"}}
+FRAMES = 9  # the fewest: what is kept of four jobs is not to keep a slow disk busy
+WISH: dict[str, Any] = {"steps": STEPS, "frames": FRAMES, "deterministic": True, "cache": {"mode": "off"}}
 # A lease outlasts what replacements take from two cores as they are imported: only those of the dead are to run out.
 ARGS: dict[str, Any] = {"pretend_step_s": STEP_S, "slots": 2, "checkpoint_every": 4, "lease_s": 15.0}
 

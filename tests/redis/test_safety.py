@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import NoReplica, StoreUnavailable, UnsafeStore
 from app.redis.connection import Client, Replicas, connect
-from app.redis.safety import danger, refuse_what_loses_jobs
+from app.redis.safety import danger, forgetful, refuse_what_loses_jobs
 from tests.redis_pair import Pair
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +45,16 @@ async def test_a_real_redis_is_asked(evicting: Client) -> None:
         await refuse_what_loses_jobs(evicting)
     await evicting.config_set("maxmemory-policy", "noeviction")
     await refuse_what_loses_jobs(evicting)
+
+
+async def test_a_redis_that_writes_nothing_down_is_used_and_talked_about(redis: Client) -> None:
+    assert await refuse_what_loses_jobs(redis) is None
+    await redis.config_set("appendonly", "no")
+    try:
+        assert "appendonly yes" in str(await refuse_what_loses_jobs(redis))
+    finally:
+        await redis.config_set("appendonly", "yes")
+    assert forgetful({}) is None  # it does not say
 
 
 async def test_a_redis_without_the_replica_that_is_asked_for_is_refused(redis: Client, redis_url: str) -> None:
