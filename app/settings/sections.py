@@ -39,7 +39,7 @@ class Storage(BaseModel):
         "always",
         "When the Redis that Kinoray starts has what it answered on the disk: `always` before it answers, "
         "`everysec` up to two seconds later, which is for a disk that is slow to write",
-        since="0.4",
+        since="0.3",
     )
     durability: Literal["local", "replicated"] = setting(
         "local",
