@@ -7,10 +7,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from app.errors import NoReplica, UnsafeStore
 from app.redis.connection import Client, bounded
 
 SAFE_POLICY = "noeviction"
+ALWAYS = "always"
 REPLICAS_WITHIN_S = 10.0  # servers that start together find each other in that time
 LOOK_S = 0.2
 
@@ -32,17 +35,22 @@ def danger(memory: Mapping[str, str | int | float]) -> str | None:
     )
 
 
-def forgetful(persistence: Mapping[str, Any]) -> str | None:
-    """What is lost with a Redis whose `INFO persistence` says this; None: it writes down what it is told.
+def forgetful(persistence: Mapping[str, Any], fsync: str = ALWAYS) -> str | None:
+    """What is lost with a Redis whose `INFO persistence` and `appendfsync` say this; None: it writes all down at once.
 
     No refusal: a Redis that somebody else runs may keep its data in replicas instead.
     """
-    if int(persistence.get("aof_enabled", 1)):
-        return None
-    return (
-        "This Redis writes no append-only file: when it stops, jobs that it had accepted are gone. "
-        "Set `appendonly yes` and `appendfsync always`, unless its replicas keep them."
-    )
+    if not int(persistence.get("aof_enabled", 1)):
+        return (
+            "This Redis writes no append-only file: when it stops, jobs that it had accepted are gone. "
+            "Set `appendonly yes` and `appendfsync always`, unless its replicas keep them."
+        )
+    if fsync != ALWAYS:
+        return (
+            f"This Redis writes with `appendfsync {fsync}`: killed while its disk is busy, it forgets jobs of the last "
+            "seconds that it had accepted. Set `appendfsync always`, unless its replicas keep them."
+        )
+    return None
 
 
 def lacking(replication: Mapping[str, Any], needed: int) -> str | None:
@@ -84,4 +92,13 @@ async def refuse_what_loses_jobs(redis: Client, within_s: float = REPLICAS_WITHI
         if time.monotonic() > end:
             raise NoReplica(why)
         await asyncio.sleep(LOOK_S)
-    return forgetful(await bounded(redis.info("persistence"), redis.timeout_s))
+    return forgetful(await bounded(redis.info("persistence"), redis.timeout_s), await _fsync(redis))
+
+
+async def _fsync(redis: Client) -> str:
+    """Its `appendfsync`. Those that others run may not tell: nothing is said against them then."""
+    try:
+        told = await bounded(redis.config_get("appendfsync"), redis.timeout_s)
+    except ResponseError:
+        return ALWAYS
+    return told.get("appendfsync") or ALWAYS

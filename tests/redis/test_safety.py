@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 
@@ -13,6 +14,7 @@ from app.redis.safety import danger, forgetful, refuse_what_loses_jobs
 from tests.redis_pair import Pair
 
 pytestmark = pytest.mark.anyio
+SET_USER = ("ACL", "SETUSER", "managed", "on", ">told", "~*", "&*", "+@all", "-config")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,19 @@ async def test_a_redis_that_writes_nothing_down_is_used_and_talked_about(redis: 
     finally:
         await redis.config_set("appendonly", "yes")
     assert forgetful({}) is None  # it does not say
+
+
+async def test_a_redis_that_holds_writes_back_is_named_where_it_tells(redis: Client, redis_url: str) -> None:
+    await redis.config_set("appendfsync", "everysec")
+    await redis.execute_command(*SET_USER)  # type: ignore[no-untyped-call]
+    managed = connect(re.sub(r"//[^@]*@|//", "//managed:told@", redis_url, count=1), 5.0)
+    try:
+        assert "appendfsync everysec" in str(await refuse_what_loses_jobs(redis))
+        assert await refuse_what_loses_jobs(managed) is None
+    finally:
+        await managed.aclose()
+        await redis.execute_command("ACL", "DELUSER", "managed")  # type: ignore[no-untyped-call]
+        await redis.config_set("appendfsync", "always")
 
 
 async def test_a_redis_without_the_replica_that_is_asked_for_is_refused(redis: Client, redis_url: str) -> None:
