@@ -69,9 +69,7 @@ async def test_a_server_that_never_answers_is_left_in_time(
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match="within 0.5 s"):
             await store.put(KEY, b"abc", "video/mp4")
-        assert (
-            time.monotonic() - began < 10
-        )  # of which a busy machine takes some; the client itself would try for a minute
+        assert time.monotonic() - began < 2
         assert await asyncio.to_thread(lambda: "free") == "free"  # other threads of the process are
 
 
